@@ -1,0 +1,65 @@
+"""Every error that ends a run: what happened, why, and the way out; one exit code each."""
+
+from __future__ import annotations
+
+
+class MeshgateError(Exception):
+    """Base of the errors a person can act on."""
+
+    exit_code = 70
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(self.why)
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class UsageError(MeshgateError):
+    """The command line or a configuration file is wrong."""
+
+    exit_code = 2
+
+
+class BuildError(MeshgateError):
+    """An overlay does not build, or a file cannot be read as YAML."""
+
+    exit_code = 3
+
+
+class ToolError(MeshgateError):
+    """A needed program is missing, has the wrong version, crashed or did not end."""
+
+    exit_code = 4
+
+
+class NothingToCheckError(MeshgateError):
+    """There is nothing to judge, which is never a pass."""
+
+    exit_code = 5
+
+
+class SchemaMissingError(MeshgateError):
+    """An allowed kind has no schema."""
+
+    exit_code = 6
+
+
+class RepositoryError(MeshgateError):
+    """Git or the forge failed."""
+
+    exit_code = 7
+
+
+class RuleError(MeshgateError):
+    """A rule raised: a fault of meshgate, never a pass."""
+
+    exit_code = 70

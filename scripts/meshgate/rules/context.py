@@ -1,0 +1,39 @@
+"""What a rule may look at: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshgate.model import BuildRecord, Environment, ResourceIndex
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from meshgate.mesh import Mesh
+    from meshgate.model import Resource, SchemaViolation, Waiver
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One environment, rendered, with everything that decides in it.
+
+    `resources` holds policies and inventory (`resource.foreign`) alike; objects that the API
+    server or the webhook would refuse are not in it, so a rule may assume valid shapes.
+    """
+
+    environment: Environment
+    resources: ResourceIndex
+    today: datetime.date
+    record: BuildRecord = field(default_factory=BuildRecord)
+    violations: tuple[SchemaViolation, ...] = ()
+    # Every rendered object, refused ones included.
+    rendered: tuple[Resource, ...] = ()
+    # None: there is no inventory, and rules that need one have nothing to say.
+    mesh: Mesh | None = None
+    # The environments before this one and those that share its clusters, by name.
+    upstream: Mapping[str, Context] = field(default_factory=dict)
+    siblings: Mapping[str, Context] = field(default_factory=dict)
+    # Waivers that covered a finding; known only to the rules that run last (WA).
+    used_waivers: frozenset[Waiver] = frozenset()

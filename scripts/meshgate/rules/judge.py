@@ -1,0 +1,127 @@
+"""Ask every rule, and turn what it yields into findings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshgate.errors import MeshgateError, RuleError
+from meshgate.model import Finding, Related, Severity, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from meshgate.model import Position, Resource, Waiver
+    from meshgate.rules.context import Context
+    from meshgate.rules.rule import Rule, Violation
+
+    Locate = Callable[[Resource, str], Position | None]
+
+# Asked last: they judge what the waivers did.
+WAIVER_FAMILY = "WA"
+
+
+def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Finding]:
+    """The findings of one environment, sorted, waived ones included.
+
+    Raises RuleError when a rule raises: silence would be a pass.
+    """
+    findings: list[Finding] = []
+    for rule in rules:
+        if not rule.id.startswith(WAIVER_FAMILY):
+            findings += _findings(context, rule, locate)
+    findings = [_waived(finding, rules, context) for finding in findings]
+    used = frozenset(finding.waiver for finding in findings if finding.waiver)
+    context = dataclasses.replace(context, used_waivers=used)
+    for rule in rules:
+        if rule.id.startswith(WAIVER_FAMILY):
+            findings += _findings(context, rule, locate)
+    return sorted(findings, key=order)
+
+
+def order(finding: Finding) -> tuple[object, ...]:
+    """The order findings are told in: environment, place, rule."""
+    return (
+        finding.environment or "",
+        finding.source or ("~", 0, 0),
+        finding.rule,
+        str(finding.resource or ""),
+        finding.path,
+        finding.message,
+    )
+
+
+def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Finding]:
+    name = context.environment.name
+    seen: dict[tuple[str, str, str], int] = {}
+    for violation in _violations(context, rule):
+        resource = violation.resource
+        print_key = (str(resource.ref if resource else violation.source), violation.path, violation.key)
+        repeat = seen[print_key] = seen.get(print_key, 0) + 1
+        yield Finding(
+            rule=rule.id,
+            name=rule.name,
+            severity=_severity(context, rule, violation),
+            message=violation.message,
+            fix=violation.fix or rule.fix,
+            decided=violation.decided,
+            environment=name or None,
+            resource=resource.ref if resource else None,
+            path=violation.path,
+            source=violation.source or (locate(resource, violation.path) if resource else None),
+            related=tuple(
+                Related(other.resource.ref, other.message, locate(other.resource, other.path))
+                for other in violation.related
+            ),
+            fingerprint=_fingerprint(rule, name, violation, repeat),
+        )
+
+
+def _violations(context: Context, rule: Rule) -> Iterable[Violation]:
+    try:
+        yield from rule.check(context)
+    except MeshgateError:
+        raise
+    except Exception as error:
+        raise RuleError(
+            f"rule {rule.id} ({rule.name}) failed on environment "
+            f"{context.environment.name or 'given on the command line'}: {error!r}",
+            why="A rule that cannot answer must not pass for a rule that is silent.",
+            hint="this is a fault of meshgate: please report it with the manifest that shows it",
+        ) from error
+
+
+def _severity(context: Context, rule: Rule, violation: Violation) -> Severity:
+    severity = violation.severity or rule.severity
+    raised = context.environment.require.severities.get(rule.id)
+    if raised is not None and raised.rank < severity.rank:
+        severity = raised
+    # What is not managed here, or cannot be decided, can only be warned of.
+    foreign = violation.resource is not None and violation.resource.foreign
+    if (foreign or not violation.decided) and severity is Severity.ERROR:
+        return Severity.WARNING
+    return severity
+
+
+def _fingerprint(rule: Rule, environment: str, violation: Violation, repeat: int) -> str:
+    resource = violation.resource
+    place = str(resource.ref) if resource else (violation.source.file if violation.source else "")
+    return fingerprint(rule.id, environment, place, violation.path, violation.key, str(repeat))
+
+
+def _waived(finding: Finding, rules: Sequence[Rule], context: Context) -> Finding:
+    waiver = _waiver_for(finding, context)
+    if waiver is None:
+        return finding
+    if not next(rule.waivable for rule in rules if rule.id == finding.rule):
+        return finding
+    return dataclasses.replace(finding, waiver=waiver)
+
+
+def _waiver_for(finding: Finding, context: Context) -> Waiver | None:
+    for waiver in context.environment.waivers:
+        if waiver.expires >= context.today and waiver.covers(
+            finding.rule, finding.resource, finding.path
+        ):
+            return waiver
+    return None
