@@ -30,6 +30,9 @@ class Context:
     violations: tuple[SchemaViolation, ...] = ()
     # Every rendered object, refused ones included.
     rendered: tuple[Resource, ...] = ()
+    # Whether these are all policies of the mesh (`validate`, `lint --mesh`), so that a missing one
+    # can be told; false for some files that somebody lints.
+    complete: bool = True
     # None: there is no inventory, and rules that need one have nothing to say.
     mesh: Mesh | None = None
     # The environments before this one and those that share its clusters, by name.

@@ -1,0 +1,119 @@
+"""Parse the command line, run one command, turn its end into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from meshgate import __version__
+from meshgate.cli.options import add_common_options, settle
+from meshgate.cli.terminal import printable
+from meshgate.errors import MeshgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+# name: what `meshgate --help` says of it. The module of the same name is imported only to run it:
+# a help text must not wait for a YAML parser.
+COMMANDS = {
+    "validate": "render, check and judge every environment of this repository",
+    "lint": "judge any manifests: files, folders, a cluster dump, standard input",
+    "render": "print what is judged",
+    "rules": "list the rules, or explain one",
+    "init": "make a new policy repository that validates at once",
+    "schemas": "regenerate the schemas this version carries",
+}
+
+DESCRIPTION = """\
+Judge service-mesh mutual TLS policy from files, as Istio decides it.
+
+Start with `meshgate validate` in a policy repository, or `meshgate lint FILE`
+on any manifests. `meshgate COMMAND --help` tells more."""
+
+EXIT_CODES = """\
+exit codes:
+  0 clean                        5 nothing to check
+  1 findings at or above         6 a kind without schema
+    --fail-on                    7 git or forge failure
+  2 usage or configuration      70 internal error
+  3 an overlay does not build  130 interrupted
+  4 a needed tool is missing"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code; never raises, never calls `sys.exit` for a run."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = parser_for(arguments).parse_args(arguments)
+    except SystemExit as end:  # argparse ends on --help and on usage errors
+        return int(end.code or 0)
+    logging.basicConfig(
+        level=logging.DEBUG if vars(options).get("verbose") else logging.WARNING,
+        format="%(levelname)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        settle(options)
+        code: int = importlib.import_module(f"meshgate.cli.{options.command}").run(options)
+        sys.stdout.flush()
+    except MeshgateError as error:
+        print(f"meshgate: {printable(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("meshgate: interrupted; nothing was changed", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, `less`) has gone; stop Python from saying so once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception:  # noqa: BLE001 - the last line of defence: an unknown error is never a pass
+        traceback.print_exc()
+        print(
+            "meshgate: internal error; please report it with the text above", file=sys.stderr
+        )
+        return MeshgateError.exit_code
+    return code
+
+
+def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser, with options for the one command that `arguments` name."""
+    parser = argparse.ArgumentParser(
+        prog="meshgate",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"meshgate {__version__}")
+    add_common_options(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        if name in arguments:
+            add_command(commands, name, summary)
+        else:
+            commands.add_parser(name, help=summary, add_help=False)
+    return parser
+
+
+def add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    """Add one command with all its options; its module's docstring is its help."""
+    module = importlib.import_module(f"meshgate.cli.{name}")
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.configure(command)
+    add_common_options(command)
+    return command
+

@@ -1,0 +1,155 @@
+"""From a repository, or from loose manifests, to a report."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshgate.errors import NothingToCheckError
+from meshgate.model import BuildRecord, Report, ResourceIndex, Severity, Tally
+from meshgate.rules import RULES
+from meshgate.rules.context import Context
+from meshgate.rules.judge import judge, order
+from meshgate.schema import check
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from meshgate.errors import MeshgateError
+    from meshgate.model import Defect, Environment, Finding, Resource
+    from meshgate.source import Build, Locator
+
+# Rules that judge sources, before anything is built.
+SOURCE_RULES = frozenset({"SH001", "SH005", "SH006", "RE003", "RE006"})
+
+# Which failure a run over several environments ends with: the first that applies.
+GRAVEST_FIRST = (70, 4, 2, 7, 3, 6, 5)
+
+CALLS_NOT_JUDGED = "calls between workloads are not judged: this needs the mesh model"
+
+
+def judge_sources(
+    environment: Environment,
+    defects: Sequence[Defect],
+    today: datetime.date,
+    locate: Locator,
+) -> list[Finding]:
+    """What the sources alone already show."""
+    context = Context(
+        environment=dataclasses.replace(environment, waivers=()),
+        resources=ResourceIndex(()),
+        today=today,
+        record=BuildRecord(defects=tuple(defects)),
+    )
+    rules = [rule for rule in RULES if rule.id in SOURCE_RULES]
+    return judge(context, rules, locate)
+
+
+def context_of(
+    environment: Environment,
+    build: Build,
+    inventory: Iterable[Resource],
+    today: datetime.date,
+    *,
+    engine: str,
+    complete: bool = True,
+) -> Context:
+    """Everything the rules may look at, for one environment."""
+    own = tuple(build.resources)
+    foreign = tuple(inventory)
+    violations = check(
+        (*own, *foreign),
+        istio=environment.mesh.istio,
+        engine=engine,
+        allowed=environment.require.kinds,
+    )
+    refused = {id(violation.resource) for violation in violations}
+    return Context(
+        environment=environment,
+        resources=ResourceIndex(r for r in (*own, *foreign) if id(r) not in refused),
+        today=today,
+        record=build.record,
+        violations=tuple(violations),
+        rendered=own,
+        complete=complete,
+    )
+
+
+def judge_context(context: Context, locate: Locator) -> list[Finding]:
+    """All findings of one environment."""
+    return judge(context, RULES, locate)
+
+
+def blocks_build(finding: Finding) -> bool:
+    """Whether a finding on the sources keeps an environment from being built."""
+    return finding.severity is Severity.ERROR and finding.waiver is None
+
+
+def with_others(context: Context, contexts: Mapping[str, Context]) -> Context:
+    """The context, with the environments it is compared with."""
+    environment = context.environment
+    return dataclasses.replace(
+        context,
+        upstream={name: contexts[name] for name in environment.after if name in contexts},
+        siblings={
+            name: other
+            for name, other in contexts.items()
+            if name != environment.name and other.environment.clusters == environment.clusters
+        },
+    )
+
+
+def report_of(
+    findings: Iterable[Finding],
+    tallies: Sequence[Tally],
+    locate: Locator,
+    notes: Sequence[str] = (),
+) -> Report:
+    """A report with its excerpts."""
+    ordered = tuple(sorted(findings, key=order))
+    shown = {finding.source for finding in ordered if finding.source}
+    shown |= {other.source for finding in ordered for other in finding.related if other.source}
+    return Report(
+        findings=ordered,
+        tallies=tuple(tallies),
+        excerpts={position: locate.excerpt(position) for position in shown},
+        notes=tuple(notes),
+    )
+
+
+def exit_code(report: Report, failures: Collection[MeshgateError], fail_on: str) -> int:
+    """The code of a run that judged all it could."""
+    codes = {failure.exit_code for failure in failures}
+    for code in GRAVEST_FIRST:
+        if code in codes:
+            return code
+    return int(fails(report, fail_on))
+
+
+def fails(report: Report, fail_on: str) -> bool:
+    """Whether the findings reach the level that fails a run."""
+    if fail_on == "never":
+        return False
+    if fail_on == "undecided":
+        return bool(report.undecided or report.count(Severity.ERROR))
+    level = Severity(fail_on)
+    return any(finding.severity.rank <= level.rank for finding in report.open)
+
+
+def tally(context: Context) -> Tally:
+    """How much of this environment was judged."""
+    return Tally(
+        environment=context.environment.name or None,
+        policies=len(context.rendered),
+        inventory=sum(resource.foreign for resource in context.resources.all),
+    )
+
+
+def nothing_rendered(environment: Environment) -> NothingToCheckError:
+    """The error of an overlay that renders to nothing, which is never a pass."""
+    return NothingToCheckError(
+        f"{environment.name}: {environment.overlay} renders to nothing",
+        why="An empty result would delete every policy of the environment.",
+        hint="add resources to its kustomization.yaml, or take the environment out of environments.yaml",
+    )

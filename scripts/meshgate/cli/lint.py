@@ -1,0 +1,99 @@
+"""Judge any manifests: files, folders, a `kubectl get -o yaml` dump, standard input.
+
+Objects of the mesh (PeerAuthentication, DestinationRule ...) are judged; Services,
+workloads and Namespaces among the manifests say what the policies are about.
+Without --mesh, Istio's own defaults hold, and every port is wanted STRICT.
+
+examples:
+  meshgate lint policies/
+  kubectl get pa,dr,svc,deploy -A -o yaml | meshgate lint -
+  meshgate lint --mesh mesh.yaml rendered.yaml
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate import config, source
+from meshgate.cli import judging
+from meshgate.cli.output import publish
+from meshgate.cli.validate import add_judging_options
+from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.model import BuildRecord, Environment, Resource
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+STDIN = "-"
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for stdin")
+    parser.add_argument(
+        "--mesh", type=Path, metavar="FILE", help="`mesh` and `require` of the environment"
+    )
+    parser.add_argument("-n", dest="namespace", metavar="NS", help="of objects without one")
+    add_judging_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge the manifests; findings on standard output."""
+    root: Path = options.directory
+    loaded = list(read_all(root, options.paths))
+    resources = [resource for part in loaded for resource in part.resources]
+    if options.namespace:
+        resources = [in_namespace(resource, options.namespace) for resource in resources]
+    if not resources:
+        raise NothingToCheckError(
+            "there is no Kubernetes object in " + ", ".join(options.paths),
+            hint="give files or folders with manifests; an empty check is not a pass",
+        )
+    environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
+    build = source.Build(
+        resources=resources,
+        record=BuildRecord(defects=tuple(defect for part in loaded for defect in part.defects)),
+    )
+    context = judging.context_of(
+        environment,
+        build,
+        (),
+        options.today,
+        engine=options.engine,
+        complete=options.mesh is not None,
+    )
+    locate = source.Locator(root)
+    findings = judging.judge_context(context, locate)
+    report = judging.report_of(
+        findings, [judging.tally(context)], locate, [judging.CALLS_NOT_JUDGED]
+    )
+    publish(report, options)
+    return judging.exit_code(report, (), options.fail_on)
+
+
+def read_all(root: Path, paths: Sequence[str]) -> Iterator[source.Loaded]:
+    """Everything the paths hold, in their order. Raises UsageError for a path that is not there."""
+    for text in paths:
+        if text == STDIN:
+            yield source.read(sys.stdin.buffer.read(), STDIN)
+            continue
+        path = root / text
+        if path.is_dir():
+            for file in sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()):
+                yield source.read_path(root, file)
+        elif path.exists():
+            yield source.read_path(root, path)
+        else:
+            raise UsageError(f"{text}: there is no such file or folder")
+
+
+def in_namespace(resource: Resource, namespace: str) -> Resource:
+    """The resource as it lands with `kubectl apply -n`."""
+    if resource.namespace is not None or resource.kind in source.CLUSTER_WIDE:
+        return resource
+    value = {**resource.value, "metadata": {**resource.metadata, "namespace": namespace}}
+    return Resource.of(value, resource.origin, foreign=resource.foreign)

@@ -1,0 +1,100 @@
+"""Options that every command takes, and what they settle to."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from meshgate.errors import UsageError
+
+TODAY_VARIABLE = "MESHGATE_TODAY"
+FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "markdown")
+
+
+class Output(NamedTuple):
+    """One `--format`: its name, and the file it goes to (None: standard output)."""
+
+    format: str
+    file: Path | None
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is accepted everywhere, before and after the command's name."""
+    group = parser.add_argument_group("everywhere")
+    keep = argparse.SUPPRESS  # a command's default must not undo what stood before its name
+    group.add_argument(
+        "-C", dest="directory", metavar="DIR", default=keep, help="the repository to judge"
+    )
+    group.add_argument(
+        "--format",
+        action="append",
+        metavar="FMT[=FILE]",
+        default=keep,
+        help=f"{', '.join(FORMATS)}; repeatable; text by default",
+    )
+    group.add_argument(
+        "--today", metavar="DATE", default=keep, help="judge expiry dates as of this day"
+    )
+    group.add_argument(
+        "--no-cache", action="store_true", default=keep, help="render and judge everything anew"
+    )
+    group.add_argument("--color", choices=("auto", "always", "never"), default=keep)
+    group.add_argument("-v", "--verbose", action="store_true", default=keep)
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Fill in what was not given. Raises UsageError for a wrong directory, date or format."""
+    given = vars(options)
+    options.directory = Path(given.get("directory", "."))
+    if not options.directory.is_dir():
+        raise UsageError(f"-C {options.directory}: there is no such folder")
+    options.today = today(given.get("today") or os.environ.get(TODAY_VARIABLE))
+    options.no_cache = given.get("no_cache", False)
+    options.verbose = given.get("verbose", False)
+    options.outputs = outputs(given.get("format") or [])
+    options.color = wants_color(given.get("color", "auto"))
+
+
+def today(text: str | None) -> datetime.date:
+    """The day that expiry dates are judged by."""
+    if not text:
+        return datetime.datetime.now(tz=datetime.UTC).date()
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is not a date", hint="write it as YYYY-MM-DD, such as 2027-01-31"
+        ) from error
+
+
+def outputs(texts: list[str]) -> tuple[Output, ...]:
+    """The report formats that were asked for."""
+    found = []
+    for text in texts or ["text"]:
+        name, _, file = text.partition("=")
+        if name not in FORMATS:
+            raise UsageError(f"--format {text}: unknown format {name!r}", hint=f"use one of {', '.join(FORMATS)}")
+        found.append(Output(name, Path(file) if file else None))
+    on_stdout = [output.format for output in found if output.file is None]
+    if os.environ.get("GITHUB_ACTIONS") == "true" and on_stdout in ([], ["text"]):
+        found.append(Output("github", None))
+    return tuple(found)
+
+
+def wants_color(choice: str) -> bool:
+    """Whether standard output takes colour (https://no-color.org)."""
+    if choice == "auto":
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return choice == "always"
+
+
+def cache_folder(options: argparse.Namespace) -> Path | None:
+    """Where rendered overlays are kept between runs; None with `--no-cache`."""
+    if options.no_cache:
+        return None
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "meshgate"

@@ -1,0 +1,66 @@
+"""Write a report in every format that was asked for, and failures where a person sees them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate import __version__, report
+from meshgate.cli.terminal import printable
+from meshgate.errors import UsageError
+from meshgate.rules import RULES
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from meshgate.errors import MeshgateError
+    from meshgate.model import Report
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def publish(result: Report, options: argparse.Namespace) -> None:
+    """Render the report once for each `--format`. Raises UsageError for a file it cannot write."""
+    for output in options.outputs:
+        to_terminal = output.file is None
+        style = report.Options(
+            color=options.color and to_terminal,
+            width=shutil.get_terminal_size().columns if to_terminal else 100,
+            version=__version__,
+            rules=RULES,
+            verbose=options.verbose,
+        )
+        text = report.FORMATS[output.format](result, style)
+        if output.file is None:
+            sys.stdout.write(text)
+        else:
+            write(output.file, text)
+        if output.format == "github" and (summary := os.environ.get(STEP_SUMMARY)):
+            append(Path(summary), report.step_summary(result, style))
+
+
+def write(file: Path, text: str) -> None:
+    """Write a whole file. Raises UsageError."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+
+
+def append(file: Path, text: str) -> None:
+    """Add to a file. Raises UsageError."""
+    try:
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+
+
+def tell_failures(failures: Mapping[str, MeshgateError]) -> None:
+    """Say on standard error which environments could not be judged, and why."""
+    for name, failure in failures.items():
+        print(f"meshgate: {name} was not judged: {printable(str(failure))}", file=sys.stderr)

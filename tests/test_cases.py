@@ -1,0 +1,97 @@
+"""Every folder `tests/cases/<rule>/<situation>/` is a test: what one rule says of some manifests."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import TODAY, expect
+
+from meshgate import config, source
+from meshgate.cli import judging
+from meshgate.model import BuildRecord, Environment
+from meshgate.rules import RULES
+from meshgate.rules.judge import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Finding, Position
+
+CASES = Path(__file__).parent / "cases"
+# Files beside the manifests that say how to judge them.
+RESERVED = frozenset({"environment.yaml", "waivers.yaml", "inventory.yaml"})
+
+
+def cases() -> list[Path]:
+    return sorted(folder for folder in CASES.glob("*/*") if folder.is_dir())
+
+
+@pytest.mark.parametrize("folder", cases(), ids=lambda f: f"{f.parent.name}/{f.name}")
+def test_rule_says_what_is_expected(folder: Path, *, update: bool) -> None:
+    actual = "".join(f"{line}\n" for line in told(folder))
+
+    expect(actual, folder / "expected.txt", update=update)
+
+
+def test_no_case_is_empty() -> None:
+    assert cases()
+    assert [folder for folder in cases() if not any(folder.rglob("*.yaml"))] == []
+
+
+def told(folder: Path) -> Iterator[str]:
+    """What the rule named by the parent folder says of the case."""
+    locate = source.Locator(folder)
+    environment = environment_of(folder)
+    build = built(folder)
+    inventory_file = folder / "inventory.yaml"
+    inventory = source.read_path(folder, inventory_file).resources if inventory_file.exists() else []
+    context = judging.context_of(
+        environment,
+        build,
+        [source.as_foreign(resource) for resource in inventory],
+        datetime.date.fromisoformat(TODAY),
+        engine="jsonschema",
+    )
+    rules = [rule for rule in RULES if rule.id == folder.parent.name]
+    assert rules, f"there is no rule {folder.parent.name}"
+    for finding in judge(context, rules, locate):
+        yield from lines(finding)
+
+
+def built(folder: Path) -> source.Build:
+    if (folder / "overlay").is_dir():
+        defects = source.survey(folder, "overlay")
+        if any(defect.kind in {"duplicate-key", "integer-key", "remote-reference"} for defect in defects):
+            return source.Build(resources=[], record=BuildRecord(defects=tuple(defects)))
+        rendered = source.render(folder, "overlay", cache=None)
+        return source.Build(resources=rendered.resources, record=rendered.record)
+    parts = [
+        source.read_path(folder, file)
+        for file in sorted(folder.glob("*.yaml"))
+        if file.name not in RESERVED
+    ]
+    return source.Build(
+        resources=[resource for part in parts for resource in part.resources],
+        record=BuildRecord(defects=tuple(defect for part in parts for defect in part.defects)),
+    )
+
+
+def environment_of(folder: Path) -> Environment:
+    """The environment a case is judged in: `environment.yaml`, else one named prod, floor STRICT."""
+    return config.load_environment(folder / "environment.yaml", waivers=folder / "waivers.yaml")
+
+
+def lines(finding: Finding) -> Iterator[str]:
+    severity = finding.severity.value + ("" if finding.decided else "?")
+    waived = " (waived)" if finding.waiver else ""
+    about = " ".join(part for part in (str(finding.resource or ""), finding.path) if part)
+    yield f"{place(finding.source)} {severity} {about}: {finding.message} [{finding.rule}]{waived}"
+    for other in finding.related:
+        yield f"    {place(other.source)} {other.resource}: {other.message}"
+
+
+def place(position: Position | None) -> str:
+    return f"{position.file}:{position.line}:{position.column}" if position else "-"
