@@ -1,0 +1,143 @@
+#!/usr/bin/env -S python3 -m nox -f
+# /// script
+# dependencies = ["nox>=2025.5.1", "uv"]
+# ///
+"""Every job of this repository, for people and CI alike: `nox -l` lists them."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+
+LOCK = "constraints.txt"
+# What the tests judge expiry dates by; the policies themselves are judged by the clock.
+TODAY = "2026-08-01"
+
+
+def install(session: nox.Session) -> None:
+    """Install what the lock says, by hash, and meshgate itself."""
+    session.install("--require-hashes", "-r", LOCK)
+    session.install("--no-deps", "--no-build-isolation", "-e", ".")
+
+
+@nox.session
+def validate(session: nox.Session) -> None:
+    """Render, check and judge every environment; `-- prod` narrows it."""
+    install(session)
+    session.run("meshgate", "validate", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; `-- tests/test_cases.py -k DR003` narrows them."""
+    install(session)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Judge the code, the workflows and the repository's own shape."""
+    install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+    session.run("yamllint", "--strict", ".")
+    session.run("codespell")
+    session.run("zizmor", "--offline", "--quiet", ".github", "action.yml")
+    session.run("python", "tests/actionlint.py")
+    session.run("sp-repo-review", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types over the package, the tests and this file."""
+    install(session)
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Regenerate the rule pages and the command reference; `-- --check` only compares."""
+    install(session)
+    session.run("python", "-m", "meshgate.cli.docs", *session.posargs)
+
+
+@nox.session(default=False)
+def tools(session: nox.Session) -> None:
+    """Build the pinned kubeconform, kustomize and actionlint into the user's cache."""
+    install(session)
+    session.run("python", "-m", "meshgate.schema.tools", *session.posargs)
+
+
+@nox.session(default=False)
+def schemas(session: nox.Session) -> None:
+    """Regenerate schemas/ from the pinned Go modules."""
+    install(session)
+    session.run("meshgate", "schemas", "update")
+
+
+@nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """Compare the mesh model with what Istio's own code computed; `-- FILE` names other cases."""
+    install(session)
+    session.run("python", "tests/conformance/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def oracle(session: nox.Session) -> None:
+    """Generate fresh meshes, ask Istio's own code, compare; `-- --seed 7 --cases 1000`."""
+    install(session)
+    session.run("python", "tests/conformance/oracle/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def corpus(session: nox.Session) -> None:
+    """Lint every YAML file of Istio's own source tree; `-- --update` rewrites the golden counts."""
+    install(session)
+    session.run("python", "tests/corpus/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure against the bare parse and against other tools; writes docs/benchmarks.md."""
+    install(session)
+    session.run("python", "tests/bench/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Run the tests and report which branches of the package they reach."""
+    install(session)
+    session.run("pytest", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
+
+
+@nox.session(default=False)
+def mutate(session: nox.Session) -> None:
+    """Change the mesh model in small ways and see which changes no test notices."""
+    install(session)
+    session.run("python", "tests/mutation/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def new_rule(session: nox.Session) -> None:
+    """Start a rule: `-- DR020 bad-pattern` writes its module, two cases and the registry line."""
+    install(session)
+    session.run("python", "tests/scaffold_rule.py", *session.posargs)
+
+
+@nox.session(default=False, tags=["update"])
+def lock(session: nox.Session) -> None:
+    """Resolve all dependencies anew into constraints.txt, with hashes and without addresses."""
+    session.install("uv")
+    session.run(
+        "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal",
+        "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate",
+        "--no-emit-index-url", "--upgrade", "--quiet", "--output-file", LOCK,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -1,0 +1,83 @@
+"""List the rules, or explain one.
+
+examples:
+  meshgate rules           every rule, a line each
+  meshgate rules DR003     what it checks, why it matters, how to fix it
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from meshgate.errors import UsageError
+from meshgate.rules import RULES
+
+if TYPE_CHECKING:
+    import argparse
+
+    from meshgate.rules.rule import Rule
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("id", nargs="?", metavar="ID", help="id or name of one rule")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table, or one rule's page."""
+    if any(output.format == "json" for output in options.outputs):
+        listed = [as_json(rule) for rule in RULES if options.id in (None, rule.id, rule.name)]
+        json.dump({"version": 1, "rules": listed}, sys.stdout, indent=2)
+        print()
+    elif options.id:
+        print(page(find(options.id)), end="")
+    else:
+        print(table(), end="")
+    return 0
+
+
+def find(text: str) -> Rule:
+    """The rule of this id or name. Raises UsageError."""
+    names = {name: rule for rule in RULES for name in (rule.id, rule.name)}
+    rule = names.get(text) or names.get(text.upper()) or names.get(text.lower())
+    if rule is None:
+        close = difflib.get_close_matches(text, names, n=1)
+        raise UsageError(
+            f"there is no rule {text!r}",
+            hint=f"did you mean {close[0]}?" if close else "`meshgate rules` lists them",
+        )
+    return rule
+
+
+def table() -> str:
+    """One line for each rule."""
+    width = max(len(rule.name) for rule in RULES)
+    return "".join(
+        f"{rule.id}  {rule.severity.value:<7}  {rule.name:<{width}}  {rule.summary}\n"
+        for rule in RULES
+    )
+
+
+def page(rule: Rule) -> str:
+    """All there is to know of one rule."""
+    waiver = "may be waived" if rule.waivable else "cannot be waived"
+    return (
+        f"{rule.id} {rule.name}\n{rule.severity.value}, {waiver}\n\n"
+        f"{rule.summary}\n\n{rule.documentation}\n"
+    )
+
+
+def as_json(rule: Rule) -> dict[str, object]:
+    """The rule for a machine."""
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "summary": rule.summary,
+        "fix": rule.fix,
+        "needs": rule.needs,
+        "waivable": rule.waivable,
+    }

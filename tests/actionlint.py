@@ -1,0 +1,21 @@
+"""Run the pinned actionlint over the workflows; build it first where it is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from meshgate.schema.tools import installed
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """actionlint's own exit code."""
+    argv = [str(installed("actionlint")), "-no-color", *map(str, ROOT.glob(".github/workflows/*.yml"))]
+    return subprocess.run(argv, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
