@@ -1,0 +1,73 @@
+"""Wall time and memory of whole commands, measured side by side."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to run: argv, the exit codes that mean it worked, folder and environment."""
+
+    argv: Sequence[str]
+    codes: frozenset[int] = frozenset({0})
+    cwd: Path | None = None
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Median wall time in seconds and peak resident memory in MiB over the rounds."""
+
+    seconds: float
+    mebibytes: float
+
+
+def measure(commands: Mapping[str, Command], rounds: int) -> dict[str, Measured]:
+    """Run each command once per round, one after the other, so that noise hits all alike."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for number in range(rounds):
+        for name, command in commands.items():
+            print(f"  round {number + 1}/{rounds}: {name}", file=sys.stderr)
+            runs[name].append(once(name, command))
+    return {
+        name: Measured(
+            statistics.median(seconds for seconds, _ in taken),
+            max(mebibytes for _, mebibytes in taken),
+        )
+        for name, taken in runs.items()
+    }
+
+
+def once(name: str, command: Command) -> tuple[float, float]:
+    """Seconds and MiB of one run. Ends the bench when the command did not do its work."""
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        child = subprocess.Popen(
+            command.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd=command.cwd,
+            env={**os.environ, **(command.environment or {})},
+        )
+        # wait4 tells the memory of this one child, getrusage only the largest of all.
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - started
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode not in command.codes:
+            errors.seek(0)
+            told = errors.read()[-2000:].decode("utf-8", "replace")
+            sys.exit(f"{name} ended with {child.returncode}, which says nothing of its speed:\n{told}")
+    return seconds, usage.ru_maxrss / 1024
