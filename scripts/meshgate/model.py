@@ -400,6 +400,13 @@ class Tally(NamedTuple):
     inventory: int
 
 
+class Failure(NamedTuple):
+    """An environment that could not be judged, which is never a pass."""
+
+    environment: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All that a run has to say; every report format renders this and nothing else."""
@@ -411,6 +418,7 @@ class Report:
     excerpts: Mapping[Position, str] = field(default_factory=dict)
     # Sentences about the run as a whole, such as what was not judged.
     notes: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def open(self) -> tuple[Finding, ...]:
