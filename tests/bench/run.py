@@ -1,0 +1,220 @@
+"""Measure meshgate beside the bare parse and other tools, and write docs/benchmarks.md.
+
+Every figure is a ratio of medians taken in one run, round by round. A ratio over its limit ends the
+run with 1; a peer that cannot be built is named in the page and on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import manifests
+import overlays
+import peers
+from measure import Command, Measured, measure
+
+from meshgate import __version__
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+PYTHON = sys.executable
+MESHGATE = (PYTHON, "-m", "meshgate")
+JUDGED = frozenset({0, 1})
+# istioctl ends with 79 when it has findings over its threshold.
+ANALYZED = frozenset({0, 1, 79})
+
+BARE_PARSE = "import sys, yaml; list(yaml.load_all(open(sys.argv[1], 'rb'), Loader=yaml.CSafeLoader))"
+REGO = """\
+package main
+
+import rego.v1
+
+deny contains msg if {
+	input.kind == "PeerAuthentication"
+	input.spec.mtls.mode != "STRICT"
+	msg := sprintf("%s is not STRICT", [input.metadata.name])
+}
+"""
+KYVERNO = """\
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata:
+  name: strict
+spec:
+  background: true
+  rules:
+  - name: strict
+    match: {any: [{resources: {kinds: [PeerAuthentication]}}]}
+    validate:
+      failureAction: Audit
+      message: STRICT is wanted
+      pattern: {spec: {mtls: {mode: STRICT}}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the page: what is compared with what, and how far it may go."""
+
+    what: str
+    ours: float
+    theirs: float
+    limit: float
+    unit: str = "s"
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.theirs
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio <= self.limit
+
+
+def main() -> int:
+    """Run the chosen parts; 1 when a ratio is over its limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=sorted(PARTS), action="append")
+    options = parser.parse_args()
+    sections: dict[str, list[Row]] = {}
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, part in PARTS.items():
+            if options.only is None or name in options.only:
+                print(name, file=sys.stderr)
+                sections[name] = part(Path(folder), options.rounds, notes)
+    text = page(sections, notes, options.rounds)
+    print(text)
+    if options.only is None:
+        PAGE.write_text(text, encoding="utf-8")
+    return int(not all(row.holds for rows in sections.values() for row in rows))
+
+
+def lint(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """5,000 objects in one file, beside other tools; 50,000 for the growth."""
+    small, large = folder / "5000.yaml", folder / "50000.yaml"
+    manifests.write(small, 5_000)
+    manifests.write(large, 50_000)
+    (folder / "policy").mkdir(exist_ok=True)
+    (folder / "policy" / "strict.rego").write_text(REGO, encoding="utf-8")
+    (folder / "kyverno.yaml").write_text(KYVERNO, encoding="utf-8")
+    ours = Command((*MESHGATE, "lint", "-C", str(folder), small.name), JUDGED)
+    commands = {
+        "meshgate lint": ours,
+        "bare yaml parse": Command((PYTHON, "-c", BARE_PARSE, str(small))),
+    }
+    arguments = {
+        "istioctl": (("analyze", "--use-kube=false", "-A", str(small)), ANALYZED),
+        "conftest": (("test", "-p", str(folder / "policy"), str(small)), JUDGED),
+        "kyverno": (("apply", str(folder / "kyverno.yaml"), "--resource", str(small)), JUDGED),
+    }
+    for peer in peers.PEERS:
+        argv, codes = arguments[peer.name]
+        try:
+            commands[peer.name] = Command((str(peers.built(peer)), *argv), codes)
+        except (subprocess.CalledProcessError, OSError) as error:
+            notes.append(f"{peer.name} {peer.version} could not be built and is absent: {error}")
+            print(notes[-1], file=sys.stderr)
+    taken = measure(commands, rounds)
+    limits = {"bare yaml parse": 1.8, "istioctl": 1.0, "conftest": 0.5, "kyverno": 0.5}
+    rows = [
+        Row(f"`meshgate lint`, 5,000 objects / {name}", taken["meshgate lint"].seconds, taken[name].seconds, limits[name])
+        for name in commands
+        if name in limits
+    ]
+    growth = measure(
+        {"5,000": ours, "50,000": Command((*MESHGATE, "lint", "-C", str(folder), large.name), JUDGED)},
+        max(1, rounds // 2),
+    )
+    ten, one = growth["50,000"], growth["5,000"]
+    return [
+        *rows,
+        Row("`meshgate lint`, 50,000 objects / 5,000", ten.seconds, one.seconds, 11),
+        Row("its memory, 50,000 objects / 5,000", ten.mebibytes, one.mebibytes, 12, "MiB"),
+    ]
+
+
+def start(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """What every run costs before it does anything."""
+    del folder, notes
+    commands = {
+        "validate": Command((*MESHGATE, "validate", "-C", str(ROOT)), JUDGED),
+        "imports": Command((PYTHON, "-c", "import yaml, git")),
+        "help": Command((*MESHGATE, "--help")),
+        "argparse": Command((PYTHON, "-c", "import argparse")),
+    }
+    measure({"validate": commands["validate"]}, 1)  # warms the cache
+    taken = measure(commands, 2 * rounds)
+    return [
+        _row("`meshgate validate` here, warm / `import yaml, git`", taken, "validate", "imports", 6),
+        _row("`meshgate --help` / `import argparse`", taken, "help", "argparse", 3),
+    ]
+
+
+def many_overlays(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """200 overlays: one changed, and all of them cold."""
+    del notes
+    root = folder / "overlays-200"
+    overlays.write(root, 200)
+    bare = overlays.bare_build(root)
+    all_bare = Command((PYTHON, str(Path(overlays.__file__)), "build-all", str(root)))
+    changed = (*MESHGATE, "validate", "-C", str(root), "--changed-since", "HEAD")
+    measure({"warm": Command((*MESHGATE, "validate", "-C", str(root)), JUDGED)}, 1)
+    overlays.change_one(root)
+    one = measure({"changed": Command(changed, JUDGED), "one build": bare}, 2 * rounds)
+    cold = measure(
+        {
+            "cold": Command((*MESHGATE, "validate", "-C", str(root), "--no-cache"), JUDGED),
+            "all builds": all_bare,
+        },
+        max(1, rounds // 2),
+    )
+    return [
+        _row("200 overlays, one changed, `--changed-since` / one kustomize build", one, "changed", "one build", 5),
+        _row("200 overlays, cold / the bare kustomize builds", cold, "cold", "all builds", 1.25),
+    ]
+
+
+def _row(what: str, taken: dict[str, Measured], ours: str, theirs: str, limit: float) -> Row:
+    return Row(what, taken[ours].seconds, taken[theirs].seconds, limit)
+
+
+PARTS = {"lint": lint, "start": start, "overlays": many_overlays}
+
+
+def page(sections: dict[str, list[Row]], notes: list[str], rounds: int) -> str:
+    """docs/benchmarks.md."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `nox -s bench`. Ratios of medians, measured side by side in one run; the absolute",
+        "figures beside them are of the machine below and say little of another.",
+        "",
+        f"meshgate {__version__}, Python {platform.python_version()}, {platform.system()} "
+        f"{platform.machine()}, {os.cpu_count()} cores, {rounds} rounds; "
+        + ", ".join(f"{peer.name} {peer.version}" for peer in peers.PEERS),
+        "",
+        "| What | Ratio | Limit | Figures |",
+        "|---|---:|---:|---|",
+    ]
+    for rows in sections.values():
+        for row in rows:
+            mark = "" if row.holds else " **over**"
+            lines.append(
+                f"| {row.what} | {row.ratio:.2f}{mark} | {row.limit:g} "
+                f"| {row.ours:.3g} {row.unit} / {row.theirs:.3g} {row.unit} |"
+            )
+    lines += ["", *(f"- {note}" for note in notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
