@@ -15,6 +15,47 @@ if TYPE_CHECKING:
 JSON: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
 
+# Kinds without a namespace, of Kubernetes itself and of what comes with a mesh.
+CLUSTER_WIDE_KINDS = frozenset(
+    {
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ClusterTrustBundle",
+        "CustomResourceDefinition",
+        "DeviceClass",
+        "FlowSchema",
+        "GatewayClass",
+        "IPAddress",
+        "IngressClass",
+        "Istio",
+        "IstioCNI",
+        "IstioRevision",
+        "IstioRevisionTag",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "ResourceSlice",
+        "RuntimeClass",
+        "ServiceCIDR",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+        "VolumeAttributesClass",
+        "ZTunnel",
+    }
+)
+
 PATH_KEY_NEEDS_QUOTES = frozenset(".[]\"' ")
 
 
@@ -311,6 +352,18 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """An accepted break: exactly this set of calls may stop to work with this release."""
+
+    release: str
+    breaks: str  # digest of the set
+    owner: str
+    reason: str
+    until: datetime.date
+    source: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """One entry of `environments.yaml`, with what its other files say."""
 
@@ -323,6 +376,7 @@ class Environment:
     require: Floor = field(default_factory=Floor)
     waivers: tuple[Waiver, ...] = ()
     differences: tuple[Difference, ...] = ()
+    acknowledgements: tuple[Acknowledgement, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 
 

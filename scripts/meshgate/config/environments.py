@@ -1,0 +1,186 @@
+"""`environments.yaml` as typed values: facts of each mesh, its floor, the order of promotion."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate.config.document import shown
+from meshgate.errors import UsageError
+from meshgate.model import (
+    Environment,
+    Floor,
+    JSONObject,
+    MeshFacts,
+    OutsideHost,
+    Severity,
+    WildcardHost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from meshgate.config.document import Document
+    from meshgate.model import Position
+
+# Key of `mesh` to field of MeshFacts, where the value is taken as it is.
+FACTS = {
+    "istio": "istio",
+    "distribution": "distribution",
+    "dataPlane": "data_plane",
+    "rootNamespace": "root_namespace",
+    "clusterDomain": "cluster_domain",
+    "enableAutoMtls": "enable_auto_mtls",
+    "outboundTrafficPolicy": "outbound_traffic_policy",
+    "rewriteAppHTTPProbe": "rewrite_app_http_probe",
+    "revision": "revision",
+}
+
+
+def facts(mesh: JSONObject) -> MeshFacts:
+    """The facts that a `mesh` mapping states; Istio's defaults for the rest."""
+    given = {field: mesh[key] for key, field in FACTS.items() if key in mesh}
+    if "defaultDestinationRuleExportTo" in mesh:
+        export_to = tuple(mesh["defaultDestinationRuleExportTo"])
+        given["default_destination_rule_export_to"] = export_to
+    return MeshFacts(
+        **given,
+        discovery_selectors=tuple(mesh.get("discoverySelectors", ())),
+        outside=tuple(OutsideHost(**host) for host in mesh.get("outside", ())),
+    )
+
+
+def floor(require: JSONObject, severities: Mapping[str, str]) -> Floor:
+    """What a `require` mapping and `severities` ask for; STRICT where they do not say."""
+    kinds = require.get("kinds")
+    return Floor(
+        mtls=require.get("mtls", "STRICT"),
+        wildcard_hosts=tuple(WildcardHost(**host) for host in require.get("wildcardHosts", ())),
+        kinds=None if kinds is None else tuple(kinds),
+        severities={rule: Severity(severity) for rule, severity in severities.items()},
+    )
+
+
+def environment(entry: JSONObject, name: str = "") -> Environment:
+    """One entry of `environments`, without what its other files say."""
+    return Environment(
+        name=entry.get("name", name),
+        overlay=entry.get("overlay", "").rstrip("/"),
+        mode=entry.get("mode", "floating"),
+        after=_before(entry.get("after", ())),
+        clusters=entry.get("clusters", {}),
+        mesh=facts(entry.get("mesh", {})),
+        require=floor(entry.get("require", {}), entry.get("severities", {})),
+    )
+
+
+def _before(after: Sequence[str] | Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    if isinstance(after, dict):
+        after = next(iter(after.values()))
+    return tuple(after)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Checks what one part of `environments.yaml` says of another part, or of the disk."""
+
+    root: Path
+    document: Document
+    # Where folders really lead: those above the overlays are asked once for all that lie in them.
+    folders: dict[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise UsageError for the first name that leads nowhere, or leads round in a circle."""
+        value = self.document.value
+        entries: list[JSONObject] = value["environments"]
+        self._unique("environments", entries)
+        self._unique("gates", value.get("gates", ()))
+        self._unique("windows", value.get("windows", ()))
+        names = [entry["name"] for entry in entries]
+        gates = [gate["name"] for gate in value.get("gates", ())]
+        windows = [window["name"] for window in value.get("windows", ())]
+        base = os.path.realpath(self.root)
+        for entry in entries:
+            self._overlay(entry, base)
+            after = entry.get("after", ())
+            for listed in after.values() if isinstance(after, dict) else (after,):
+                self._known(listed, names, "environment")
+            self._known(entry.get("gates", ()), gates, "gate")
+        for gate in value.get("gates", ()):
+            self._known(gate.get("windows", ()), windows, "window")
+        for window in value.get("windows", ()):
+            self._known(window.get("environments", ()), names, "environment")
+        self._acyclic({entry["name"]: _before(entry.get("after", ())) for entry in entries})
+
+    def _unique(self, key: str, entries: Iterable[JSONObject]) -> None:
+        first: dict[str, Position] = {}
+        for entry in entries:
+            position = self.document.place(entry, "name")
+            before = first.setdefault(entry["name"], position)
+            if before != position:
+                raise UsageError(
+                    f"{shown(position)}: {key} has {entry['name']!r} twice",
+                    why=f"It is in line {before.line} already.",
+                )
+
+    def _known(self, listed: Sequence[str], known: Sequence[str], what: str) -> None:
+        for index, name in enumerate(listed):
+            if name not in known:
+                nearest = difflib.get_close_matches(name, known, n=1)
+                position = self.document.place(listed, index)
+                choices = ", ".join(known) or "there is none"
+                raise UsageError(
+                    f"{shown(position)}: there is no {what} {name!r}",
+                    hint=f"did you mean {nearest[0]!r}?" if nearest else f"known: {choices}",
+                )
+
+    def _overlay(self, entry: JSONObject, base: str) -> None:
+        overlay: str = entry["overlay"]
+        position = self.document.place(entry, "overlay")
+        real = self._real(f"{base}/{overlay}")
+        if overlay.startswith("/") or not real.startswith(base + os.sep):
+            raise UsageError(
+                f"{shown(position)}: the overlay {overlay!r} is not inside this repository",
+                why="Only what is reviewed here may be rendered.",
+                hint="give the path of a folder, relative to environments.yaml",
+            )
+        if not Path(real).is_dir():
+            raise UsageError(
+                f"{shown(position)}: the overlay {overlay!r} is no folder",
+                hint=f"create it with a kustomization.yaml, or remove the environment "
+                f"{entry['name']!r}",
+            )
+
+    def _real(self, path: str) -> str:
+        folder, _, name = path.rstrip("/").rpartition("/")
+        if folder not in self.folders:
+            self.folders[folder] = os.path.realpath(folder)
+        real = f"{self.folders[folder]}/{name}"
+        return os.path.realpath(path) if name in {".", ".."} or Path(real).is_symlink() else real
+
+    def _acyclic(self, before: Mapping[str, Sequence[str]]) -> None:
+        done: set[str] = set()
+        for start in before:
+            self._walk(start, before, done, [])
+
+    def _walk(
+        self, name: str, before: Mapping[str, Sequence[str]], done: set[str], path: list[str]
+    ) -> None:
+        if name in path:
+            circle = [*path[path.index(name) :], name]
+            entries = self.document.value["environments"]
+            entry = next(entry for entry in entries if entry["name"] == name)
+            raise UsageError(
+                f"{shown(self.document.place(entry, 'after'))}: `after` leads round in a circle: "
+                + " after ".join(circle),
+                why="No change could ever enter it.",
+                hint="remove one of these from `after`",
+            )
+        if name in done:
+            return
+        for other in before[name]:
+            self._walk(other, before, done, [*path, name])
+        done.add(name)
