@@ -56,7 +56,11 @@ def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Finding]
     seen: dict[tuple[str, str, str], int] = {}
     for violation in _violations(context, rule):
         resource = violation.resource
-        print_key = (str(resource.ref if resource else violation.source), violation.path, violation.key)
+        print_key = (
+            str(resource.ref if resource else violation.source),
+            violation.path,
+            violation.key,
+        )
         repeat = seen[print_key] = seen.get(print_key, 0) + 1
         yield Finding(
             rule=rule.id,

@@ -1,0 +1,56 @@
+"""Which of two objects is older, where files and the inventory tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.order import created
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.model import Resource
+
+
+class Ages:
+    """The objects of one kind, each once, and when each was created.
+
+    What is managed replaces its own copy in the inventory, and is as old as that copy.
+    """
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        given = list(resources)
+        managed = {identity(resource) for resource in given if not resource.foreign}
+        copies = [r for r in given if r.foreign and identity(r) in managed]
+        dropped = {id(resource) for resource in copies}
+        self.resources = [resource for resource in given if id(resource) not in dropped]
+        self._copies = {identity(resource): _stamp(resource) for resource in copies}
+
+    def created(self, resource: Resource) -> str:
+        """The time as sortable text; empty where nothing tells it."""
+        return _stamp(resource) or self._copies.get(identity(resource), "")
+
+    def order(self, resource: Resource) -> tuple[str, str, str]:
+        """What istiod sorts by (sortConfigByCreationTime): age, then name, then namespace."""
+        return self.created(resource), resource.name, resource.namespace or ""
+
+    def may_precede(self, resource: Resource, other: Resource) -> bool:
+        """Whether istiod may sort one object before the other."""
+        if self.created(resource) and self.created(other):
+            return self.order(resource) < self.order(other)
+        return True
+
+    def contenders(self, resources: Iterable[Resource]) -> list[Resource]:
+        """The objects that may be the oldest: those of unknown age, and the oldest of the rest."""
+        among = list(resources)
+        first = min((r for r in among if self.created(r)), key=self.order, default=None)
+        return [r for r in among if r is first or not self.created(r)]
+
+
+def identity(resource: Resource) -> tuple[str, str, str | None, str]:
+    """What the API server knows an object by, whatever version it is written in."""
+    return resource.group, resource.kind, resource.namespace, resource.name
+
+
+def _stamp(resource: Resource) -> str:
+    return created(resource.metadata.get("creationTimestamp"))

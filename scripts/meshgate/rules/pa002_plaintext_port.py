@@ -1,0 +1,79 @@
+"""A port that lets in what the environment keeps out.
+
+What it checks
+    Each entry of `portLevelMtls` in a workload-specific PeerAuthentication, for a mode weaker than
+    the floor (`require.mtls`).
+
+    ```yaml
+    spec:
+      selector: {matchLabels: {app: boards}}
+      mtls: {mode: STRICT}
+      portLevelMtls:
+        "8080": {mode: DISABLE}   # open, whatever stands above
+    ```
+
+Why it matters
+    The port's own mode wins over the workload's, the namespace's and the mesh's. The key is the
+    port of the container, so the hole is there for every Service in front of it and for whoever
+    calls the pod by its address.
+
+How to fix
+    Remove the entry, or set it to the floor. A port that really must stay open (a probe, a scrape
+    from outside the mesh) gets a waiver with an owner and an expiry date, for exactly that path.
+
+Known gaps
+    An entry without a mode, or UNSET, takes the workload's mode: PA001 judges that. Entries in a
+    policy without labels in its selector are refused by the API server and ignored by istiod. In
+    ambient, DISABLE counts as PERMISSIVE; PA009 tells why it should not be there at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity, join_path
+from meshgate.rules import peer_authentication as pa
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Resource
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    told: set[int] = set()
+    for plane in pa.planes(context):
+        for scope in plane.scopes:
+            for policy in plane.deciding(scope) if scope.labels else ():
+                if id(policy) not in told:
+                    told.add(id(policy))
+                    yield from open_ports(context, policy, scope)
+
+
+def open_ports(context: Context, policy: Resource, scope: pa.Scope) -> Iterator[Violation]:
+    """The entries of one policy that are weaker than the floor."""
+    facts, floor = context.environment.mesh, context.environment.require.mtls
+    for port, mode in pa.port_modes(policy).items():
+        effective = pa.effective(mode, facts)
+        if mode != pa.UNSET and pa.is_weaker(effective, floor):
+            yield Violation(
+                policy,
+                join_path("spec", "portLevelMtls", port, "mode"),
+                f"port {port} of {scope} is {mode}, weaker than the floor {floor}: "
+                f"it {pa.ACCEPTS[effective]}, whatever wider policies say",
+                fix=f'set portLevelMtls["{port}"].mode to {floor}, or remove the entry',
+            )
+
+
+RULE = Rule(
+    id="PA002",
+    name="plaintext-port",
+    severity=Severity.ERROR,
+    summary="An entry of portLevelMtls is weaker than the floor.",
+    fix="remove the entry, or set its mode to the floor of the environment",
+    needs="F",
+    kinds=frozenset({pa.KIND}),
+    check=check,
+)

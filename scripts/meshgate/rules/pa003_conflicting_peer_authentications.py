@@ -1,0 +1,125 @@
+"""Several policies for one scope, of which only the oldest counts.
+
+What it checks
+    PeerAuthentications that one control plane sees and that stand for the same scope: two without
+    selector in one namespace, two with the same labels, or two of which one selects by some of the
+    labels of the other, so that every pod of the narrower matches both.
+
+    ```yaml
+    # boards/all
+    spec: {selector: {matchLabels: {app: boards}}, mtls: {mode: STRICT}}
+    ---
+    # boards/canary: not "more specific", a rival
+    spec: {selector: {matchLabels: {app: boards, version: v2}}, mtls: {mode: PERMISSIVE}}
+    ```
+
+Why it matters
+    istiod uses exactly one policy for each scope, the one with the oldest creationTimestamp, and
+    never merges two. Files carry no age: in a running cluster the first that was ever applied
+    wins, in a cluster built anew all come in the same second and the alphabetically first name
+    wins. The same repository then enforces two different things. Two policies that give the same
+    are a warning: an edit of the wrong one will do nothing.
+
+How to fix
+    Keep one policy for each scope. Put port exceptions of one workload into one policy, and give
+    every variant of a workload labels that exclude the others (`version: v1`, `version: v2`).
+
+Known gaps
+    Selectors with different keys (`app: boards`, `tier: web`) conflict only where a pod carries
+    both labels, which policies alone cannot tell. Objects for different `istio.io/rev` never meet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules import peer_authentication as pa
+from meshgate.rules.age import identity
+from meshgate.rules.rule import RelatedResource, Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from meshgate.model import Resource
+    from meshgate.rules.context import Context
+
+
+# A message names this many policies; the related objects name all.
+SHOWN = 4
+
+
+def check(context: Context) -> Iterator[Violation]:
+    told: set[frozenset[int]] = set()
+    for plane in pa.planes(context):
+        for scope, group in groups(plane):
+            # One object given twice, as a dump and a file may do, is no rival of itself.
+            rivals = list({identity(policy): policy for policy in group}.values())
+            members = frozenset(map(id, rivals))
+            if len(rivals) > 1 and members not in told:
+                told.add(members)
+                yield conflict(plane, scope, sorted(rivals, key=lambda policy: policy.name))
+
+
+def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope | None, list[Resource]]]:
+    """Policies of which only one can decide, with the scope they share (None: the mesh)."""
+    yield None, plane.mesh_wide
+    for scope, policies in plane.scopes.items():
+        yield scope, policies
+        for wider in plane.wider(scope):
+            yield scope, [*plane.of(wider), *policies]
+
+
+def conflict(plane: pa.Plane, scope: pa.Scope | None, rivals: Sequence[Resource]) -> Violation:
+    """What each order of these policies, sorted by name, gives."""
+    subject = ([policy for policy in rivals if not policy.foreign] or rivals)[-1]
+    gives = {id(policy): outcome(plane, scope, policy) for policy in rivals}
+    place = str(scope or "the mesh")
+    names = " and ".join(policy.name for policy in rivals[:SHOWN])
+    names += f" and {len(rivals) - SHOWN} more" if len(rivals) > SHOWN else ""
+    return Violation(
+        subject,
+        "spec.selector" if scope and scope.labels else "metadata.name",
+        f"{names} each decide for {place}, and only the oldest counts: "
+        + verdict(plane.ages.contenders(rivals), gives),
+        fix=f"keep one policy for {place}, of {names}",
+        related=tuple(
+            RelatedResource(policy, f"gives {gives[id(policy)]}", pa.mode_path(policy))
+            for policy in rivals
+            if policy is not subject
+        ),
+        severity=Severity.WARNING if len(set(gives.values())) == 1 else None,
+        key=rivals[0].name,
+    )
+
+
+def verdict(possible: Sequence[Resource], gives: Mapping[int, str]) -> str:
+    """Who wins, or what each possible winner gives."""
+    first = possible[0]
+    if len(possible) == 1:
+        return f"{first.name} does, which gives {gives[id(first)]}; the rest does nothing"
+    listed = ", ".join(f"{gives[id(p)]} if it is {p.name}" for p in possible[:SHOWN])
+    return f"{listed}; where one sync creates all of them the name decides, so {first.name}"
+
+
+def outcome(plane: pa.Plane, scope: pa.Scope | None, policy: Resource) -> str:
+    """What the scope gets if this policy decides: the mode, then each port that differs."""
+    mode = pa.own_mode(policy)
+    told = mode
+    if mode == pa.UNSET:
+        told = f"{' or '.join(plane.inherited(scope))} (UNSET, inherited)"
+    ports = pa.port_modes(policy) if scope and scope.labels else {}
+    listed = [f"port {p} {m}" for p, m in sorted(ports.items()) if m not in (pa.UNSET, mode)]
+    return ", ".join([told, *listed])
+
+
+RULE = Rule(
+    id="PA003",
+    name="conflicting-peer-authentications",
+    severity=Severity.ERROR,
+    summary="Several policies decide for one scope, and their age tells which one does.",
+    fix="keep one policy for each scope",
+    needs="P (R)",
+    kinds=frozenset({pa.KIND}),
+    check=check,
+)

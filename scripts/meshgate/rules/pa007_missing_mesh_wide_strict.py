@@ -1,0 +1,111 @@
+"""No mesh-wide policy that gives the floor.
+
+What it checks
+    Whether a PeerAuthentication without selector in the root namespace (`mesh.rootNamespace`)
+    gives the mesh the mode of the floor (`require.mtls`). Asked where all policies of a mesh are
+    there: by `validate`, and by `lint` with `--mesh`.
+
+    ```yaml
+    apiVersion: security.istio.io/v1
+    kind: PeerAuthentication
+    metadata: {name: default, namespace: istio-system}
+    spec:
+      mtls: {mode: STRICT}
+    ```
+
+Why it matters
+    Without a mesh-wide policy every workload is PERMISSIVE: it takes plaintext from any pod of the
+    cluster, and nothing looks wrong. A policy for each namespace leaves out the namespace that
+    somebody makes tomorrow. A policy applied without its namespace does not become mesh-wide: it
+    lands in one namespace and holds there only.
+
+How to fix
+    Add the policy above to the bases, in the root namespace. Its name does not matter. Under
+    OpenShift Service Mesh 2 the operator writes it: set `spec.security.dataPlane.mtls: true` in
+    the ServiceMeshControlPlane.
+
+Known gaps
+    Where the mesh-wide policy is there and weak, PA001 points at its mode as well. Under OpenShift
+    Service Mesh 2 the operator's policy is known only when the inventory has it; without it the
+    finding is not decidable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Position, Resource, Severity
+from meshgate.rules import peer_authentication as pa
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPlane"
+
+
+def check(context: Context) -> Iterator[Violation]:
+    floor = context.environment.require.mtls
+    if not context.complete:
+        return
+    for plane in pa.planes(context):
+        policies = plane.deciding_mesh_wide()
+        modes = [plane.gives(policy) for policy in policies] or [pa.DEFAULT_MODE]
+        if all(pa.is_weaker(mode, floor) for mode in modes):
+            yield weak(context, policies[0], modes[0]) if policies else missing(context)
+            return
+
+
+def weak(context: Context, policy: Resource, mode: str) -> Violation:
+    """The mesh-wide policy is there, and below the floor."""
+    floor, facts = context.environment.require.mtls, context.environment.mesh
+    return Violation(
+        policy,
+        pa.mode_path(policy),
+        f"no mesh-wide policy gives {floor}: {policy.namespace}/{policy.name} gives {mode}, and "
+        "that is the mode of every namespace without a policy of its own",
+        fix=SMCP_FIX if facts.distribution == "ossm2" else f"set spec.mtls.mode to {floor}",
+    )
+
+
+def missing(context: Context) -> Violation:
+    """There is none; the finding names the object to write."""
+    environment = context.environment
+    floor, facts = environment.require.mtls, environment.mesh
+    wanted = Resource.of(
+        {
+            "apiVersion": "security.istio.io/v1",
+            "kind": pa.KIND,
+            "metadata": {"namespace": facts.root_namespace, "name": "default"},
+        }
+    )
+    operator = facts.distribution == "ossm2"
+    return Violation(
+        wanted,
+        "",
+        f"no policy without selector in the root namespace {facts.root_namespace}: every workload "
+        f"without a narrower policy is {pa.DEFAULT_MODE}, weaker than the floor {floor}"
+        + ("; the operator's own policy is not in the inventory" if operator else ""),
+        fix=SMCP_FIX
+        if operator
+        else f"add a PeerAuthentication without selector to {facts.root_namespace}, "
+        f"with spec.mtls.mode {floor}",
+        decided=not operator,
+        source=Position(f"{environment.overlay.rstrip('/')}/kustomization.yaml", 1, 1)
+        if environment.overlay
+        else None,
+    )
+
+
+RULE = Rule(
+    id="PA007",
+    name="missing-mesh-wide-strict",
+    severity=Severity.ERROR,
+    summary="No policy without selector gives the root namespace the floor.",
+    fix="add a mesh-wide PeerAuthentication with the mode of the floor to the root namespace",
+    needs="F",
+    kinds=frozenset({pa.KIND}),
+    check=check,
+)

@@ -1,0 +1,116 @@
+"""A policy without a mode in the place of one that has one.
+
+What it checks
+    PeerAuthentications that set neither a mode nor a port's mode (UNSET, `mtls: {}`, no `mtls`, no
+    `spec`) and share their scope with a policy that does, unless their age is known to be the
+    lesser. For selectors, scopes are shared where the labels are equal or some of the other's.
+
+    ```yaml
+    # istio-system/default, from an old installation
+    spec: {}
+    ---
+    # istio-system/strict: never used if the other is older
+    spec: {mtls: {mode: STRICT}}
+    ```
+
+Why it matters
+    istiod takes the oldest policy of a scope and drops the others, before it looks at modes. A
+    policy that says nothing therefore wins over a younger STRICT, and the scope falls back to the
+    wider policy, or to Istio's default PERMISSIVE.
+
+How to fix
+    Remove the empty policy, or give it the mode and remove the other.
+
+Known gaps
+    Two policies that both set a mode are PA003's. Selectors that overlap only in some pods need an
+    inventory.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules import peer_authentication as pa
+from meshgate.rules.rule import RelatedResource, Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Resource
+    from meshgate.rules.context import Context
+
+# A finding names this many of the policies that are blocked.
+SHOWN = 4
+
+
+def check(context: Context) -> Iterator[Violation]:
+    told: set[int] = set()
+    for plane in pa.planes(context):
+        for scope, empty, others in slots(plane):
+            for policy in empty:
+                after = takewhile(partial(plane.ages.may_precede, policy), others)
+                blocked = list(islice(after, SHOWN))
+                if blocked and id(policy) not in told:
+                    told.add(id(policy))
+                    yield violation(plane, scope, policy, blocked)
+
+
+def slots(
+    plane: pa.Plane,
+) -> Iterator[tuple[pa.Scope | None, list[Resource], list[Resource]]]:
+    """Each slot that one policy fills: those that say nothing, those that set a mode."""
+    yield None, *split(plane, plane.mesh_wide)
+    for scope, policies in plane.scopes.items():
+        rivals = [*policies]
+        for wider in plane.wider(scope):
+            rivals += plane.of(wider)
+        yield scope, *split(plane, rivals)
+
+
+def split(plane: pa.Plane, policies: list[Resource]) -> tuple[list[Resource], list[Resource]]:
+    """The policies that say nothing; those that set a mode, of unknown age first, then youngest."""
+    ages = plane.ages
+    real = sorted(filter(says_something, policies), key=ages.order, reverse=True)
+    real.sort(key=lambda policy: bool(ages.created(policy)))
+    return [policy for policy in policies if not says_something(policy)], real
+
+
+def says_something(policy: Resource) -> bool:
+    """Whether a policy sets a mode, for the workload or for a port."""
+    return any(m != pa.UNSET for m in (pa.own_mode(policy), *pa.port_modes(policy).values()))
+
+
+def violation(
+    plane: pa.Plane, scope: pa.Scope | None, policy: Resource, blocked: list[Resource]
+) -> Violation:
+    """What the scope gets when the empty policy is the oldest."""
+    names = " and ".join(other.name for other in blocked)
+    inherited = " or ".join(plane.inherited(scope))
+    certain = all(plane.ages.created(other) for other in (policy, *blocked))
+    return Violation(
+        policy,
+        pa.mode_path(policy),
+        f"sets no mode, {'and is' if certain else 'and where it is'} older than {names}"
+        f"{', so' if certain else ','} it decides for {scope or 'the mesh'} all the same: "
+        f"{names} does nothing, and {inherited} holds",
+        fix=f"remove {policy.name}, or give it the mode of {names} and remove that",
+        related=tuple(
+            RelatedResource(other, f"sets {pa.own_mode(other)}", pa.mode_path(other))
+            for other in blocked
+        ),
+    )
+
+
+RULE = Rule(
+    id="PA008",
+    name="unset-blocks-policy",
+    severity=Severity.ERROR,
+    summary="A policy without a mode can take the place of one that sets it.",
+    fix="remove the policy that sets no mode",
+    needs="P",
+    kinds=frozenset({pa.KIND}),
+    check=check,
+)

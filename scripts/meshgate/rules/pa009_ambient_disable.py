@@ -1,0 +1,89 @@
+"""DISABLE in a mesh without sidecars.
+
+What it checks
+    In an ambient mesh (`mesh.dataPlane: ambient`), every PeerAuthentication mode and port mode
+    that is DISABLE.
+
+    ```yaml
+    spec:
+      selector: {matchLabels: {app: boards}}
+      portLevelMtls:
+        "9102": {mode: DISABLE}   # in ambient: write PERMISSIVE
+    ```
+
+Why it matters
+    ztunnel cannot switch mutual TLS off. DISABLE there means PERMISSIVE: plaintext is taken beside
+    mTLS, which is not what the word says. And a port with DISABLE in a policy that sets no mode of
+    its own is not opened at all where the namespace or the mesh is STRICT: the strict policy stays
+    attached to the workload, and the exception silently does not work. For workloads with sidecars
+    in the same mesh DISABLE breaks every ambient client, since those always send mTLS.
+
+How to fix
+    Write PERMISSIVE for a port that must take plaintext, together with the workload's own
+    `spec.mtls.mode`. Remove DISABLE everywhere else.
+
+Known gaps
+    Whether a single workload has a sidecar inside an ambient mesh is not looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity, join_path
+from meshgate.rules import peer_authentication as pa
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    facts = context.environment.mesh
+    if facts.data_plane != "ambient":
+        return
+    for policy in pa.seen(context):
+        if pa.is_ignored(policy, facts):
+            continue
+        own = pa.own_mode(policy)
+        if own == "DISABLE":
+            yield Violation(
+                policy,
+                "spec.mtls.mode",
+                "DISABLE in an ambient mesh means PERMISSIVE: ztunnel takes mTLS all the same, "
+                "and plaintext beside it",
+                fix="set spec.mtls.mode to PERMISSIVE if plaintext is meant, else to STRICT",
+            )
+        for port, mode in pa.port_modes(policy).items():
+            if mode == "DISABLE":
+                yield Violation(
+                    policy,
+                    join_path("spec", "portLevelMtls", port, "mode"),
+                    f"port {port} is DISABLE in an ambient mesh: " + consequence(own),
+                    fix=f'set portLevelMtls["{port}"].mode to PERMISSIVE'
+                    + (", and spec.mtls.mode to the mode of the rest" if own == pa.UNSET else ""),
+                )
+
+
+def consequence(own: str) -> str:
+    """What becomes of a port that is DISABLE under a workload's own mode."""
+    if own == pa.UNSET:
+        return (
+            "the policy sets no mode of its own, so where a wider one is STRICT the port is not "
+            "exempted and plaintext stays refused"
+        )
+    return "ztunnel takes mTLS all the same, and plaintext beside it"
+
+
+RULE = Rule(
+    id="PA009",
+    name="ambient-disable",
+    severity=Severity.ERROR,
+    summary="DISABLE in an ambient mesh does not do what it says.",
+    fix="write PERMISSIVE where plaintext is meant",
+    needs="F",
+    kinds=frozenset({pa.KIND}),
+    check=check,
+)

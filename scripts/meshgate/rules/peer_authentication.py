@@ -1,0 +1,196 @@
+"""PeerAuthentications as istiod groups them: what each stands for, and which may decide.
+
+Read from addPeerAuthentication and getConfigsForWorkload (pilot/pkg/model/authentication.go) and
+ComposePeerAuthentication (pilot/pkg/security/authn/policy_applier.go).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.rules import revisions
+from meshgate.rules.age import Ages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.model import JSON, MeshFacts, Resource
+    from meshgate.rules.context import Context
+
+KIND = "PeerAuthentication"
+WEAKEST_FIRST = ("DISABLE", "PERMISSIVE", "STRICT")
+UNSET = "UNSET"
+# What a server does where no policy sets a mode.
+DEFAULT_MODE = "PERMISSIVE"
+
+ACCEPTS = {
+    "DISABLE": "accepts only plaintext, and a caller that sends Istio mTLS fails",
+    "PERMISSIVE": "accepts plaintext from anyone, beside mTLS",
+    "STRICT": "accepts only mTLS",
+}
+
+
+class Scope(NamedTuple):
+    """What a policy is for: the pods of a namespace that carry all of these labels.
+
+    An object without a namespace lands where the syncer puts it (SH009): its namespace is empty.
+    """
+
+    namespace: str
+    labels: frozenset[tuple[str, str]] = frozenset()
+
+    def __str__(self) -> str:
+        if not self.labels:
+            return f"namespace {self.namespace}" if self.namespace else "its namespace"
+        chosen = ",".join(f"{key}={value}" for key, value in sorted(self.labels))
+        place = f" of {self.namespace}" if self.namespace else ""
+        return f"workloads{place} with {chosen}"
+
+
+def own_mode(policy: Resource) -> str:
+    """The mode a policy sets itself; UNSET where it leaves that to a wider one."""
+    return _mode(policy.spec.get("mtls"))
+
+
+def port_modes(policy: Resource) -> dict[str, str]:
+    """The mode of each container port that a policy lists; UNSET where the port has none."""
+    ports = policy.spec.get("portLevelMtls") or {}
+    return {str(port): _mode(mtls) for port, mtls in ports.items()}
+
+
+def _mode(mtls: JSON) -> str:
+    return str((mtls or {}).get("mode") or UNSET)
+
+
+def match_labels(policy: Resource) -> dict[str, str]:
+    """The labels a policy selects by; empty for one without selector and for `selector: {}`."""
+    selector = policy.spec.get("selector") or {}
+    return {str(key): str(value) for key, value in (selector.get("matchLabels") or {}).items()}
+
+
+def mode_path(policy: Resource) -> str:
+    """The path that says the mode, or the deepest one above it that is there."""
+    if "spec" not in policy.value:
+        return "metadata.name"
+    mtls = policy.spec.get("mtls")
+    if not isinstance(mtls, dict):
+        return "spec"
+    return "spec.mtls.mode" if "mode" in mtls else "spec.mtls"
+
+
+def is_weaker(mode: str, floor: str) -> bool:
+    """Whether a mode lets in what the floor keeps out."""
+    return WEAKEST_FIRST.index(mode) < WEAKEST_FIRST.index(floor)
+
+
+def is_mesh_wide(policy: Resource, facts: MeshFacts) -> bool:
+    """Whether a policy holds for every namespace.
+
+    In ambient only an absent selector does (fetchPeerAuthentications); beside sidecars,
+    `selector: {}` does too.
+    """
+    if policy.namespace != facts.root_namespace or match_labels(policy):
+        return False
+    return facts.data_plane != "ambient" or policy.spec.get("selector") is None
+
+
+def is_ignored(policy: Resource, facts: MeshFacts) -> bool:
+    """Whether istiod uses a policy for nothing: it selects workloads from the root namespace."""
+    return policy.namespace == facts.root_namespace and bool(match_labels(policy))
+
+
+def effective(mode: str, facts: MeshFacts) -> str:
+    """What a mode does: ambient has no DISABLE, ztunnel takes mTLS beside plaintext."""
+    return "PERMISSIVE" if mode == "DISABLE" and facts.data_plane == "ambient" else mode
+
+
+class Plane:
+    """The PeerAuthentications that one control plane reads, by scope."""
+
+    def __init__(self, policies: Iterable[Resource], ages: Ages, facts: MeshFacts) -> None:
+        self.ages = ages
+        self.facts = facts
+        self.mesh_wide: list[Resource] = []
+        self.scopes: dict[Scope, list[Resource]] = {}
+        self._labels: dict[str, set[frozenset[tuple[str, str]]]] = {}
+        for policy in policies:
+            if is_mesh_wide(policy, facts):
+                self.mesh_wide.append(policy)
+            elif not is_ignored(policy, facts):
+                labels = frozenset(match_labels(policy).items())
+                scope = Scope(policy.namespace or "", labels)
+                self.scopes.setdefault(scope, []).append(policy)
+                self._labels.setdefault(scope.namespace, set()).add(scope.labels)
+
+    def of(self, scope: Scope) -> list[Resource]:
+        """The policies written for exactly this scope."""
+        return self.scopes.get(scope, [])
+
+    def wider(self, scope: Scope) -> Iterator[Scope]:
+        """The scopes of workload policies that match every pod of this one, and more.
+
+        The work grows with the smaller of the subsets of these labels and the scopes there are.
+        """
+        known = self._labels.get(scope.namespace, set())
+        if 2 ** len(scope.labels) < len(known):
+            subsets = itertools.chain.from_iterable(
+                itertools.combinations(sorted(scope.labels), size)
+                for size in range(1, len(scope.labels))
+            )
+            found = sorted(
+                sorted(labels) for subset in subsets if (labels := frozenset(subset)) in known
+            )
+        else:
+            found = sorted(sorted(labels) for labels in known if labels and labels < scope.labels)
+        return (Scope(scope.namespace, frozenset(labels)) for labels in found)
+
+    def deciding(self, scope: Scope) -> list[Resource]:
+        """The policies of a scope that may be the one istiod uses for it; the oldest wins."""
+        rivals = [*self.of(scope)]
+        for other in self.wider(scope):
+            rivals += self.of(other)
+        possible = {id(policy) for policy in self.ages.contenders(rivals)}
+        return [policy for policy in self.of(scope) if id(policy) in possible]
+
+    def deciding_mesh_wide(self) -> list[Resource]:
+        """The mesh-wide policies that may be the one istiod uses."""
+        return self.ages.contenders(self.mesh_wide)
+
+    def gives(self, policy: Resource) -> str:
+        """The mode of the whole mesh if this mesh-wide policy decides."""
+        mode = own_mode(policy)
+        return DEFAULT_MODE if mode == UNSET else effective(mode, self.facts)
+
+    def has_wider(self, scope: Scope) -> bool:
+        """Whether some policy, namespace-wide or mesh-wide, stands behind this scope's own."""
+        return bool(self.mesh_wide or (scope.labels and self.of(Scope(scope.namespace))))
+
+    def inherited(self, scope: Scope | None) -> list[str]:
+        """The modes that UNSET may stand for in a scope (None: mesh-wide), weakest first."""
+        if scope is None:
+            return [DEFAULT_MODE]
+        if scope.labels and self.of(Scope(scope.namespace)):
+            above = Scope(scope.namespace)
+            return self._resolved(self.deciding(above), above)
+        return self._resolved(self.deciding_mesh_wide(), None) or [DEFAULT_MODE]
+
+    def _resolved(self, policies: list[Resource], scope: Scope | None) -> list[str]:
+        modes = {own_mode(policy) for policy in policies}
+        if UNSET in modes:
+            modes = modes - {UNSET} | set(self.inherited(scope))
+        return sorted(modes, key=WEAKEST_FIRST.index)
+
+
+def planes(context: Context) -> list[Plane]:
+    """One model for each control plane that reads the environment's PeerAuthentications."""
+    facts = context.environment.mesh
+    ages = Ages(context.resources.of(KIND))
+    return [Plane(policies, ages, facts) for policies in revisions.planes(ages.resources, facts)]
+
+
+def seen(context: Context) -> Iterator[Resource]:
+    """The PeerAuthentications that the environment's control plane reads."""
+    facts = context.environment.mesh
+    policies = Ages(context.resources.of(KIND)).resources
+    return (policy for policy in policies if revisions.is_seen(policy, facts))

@@ -1,0 +1,60 @@
+"""A manifest that no kustomization reaches.
+
+What it checks
+    Every file with Kubernetes objects below the folders of the sources, for a `kustomization.yaml`
+    that names it as resource, patch or component.
+
+    ```yaml
+    # policies/boards/kustomization.yaml
+    resources:
+      - peerauthentication.yaml
+      # destinationrule.yaml lies beside it, and nothing renders it
+    ```
+
+Why it matters
+    The file looks like policy, is reviewed like policy, and takes effect nowhere. A STRICT that
+    was never rendered is the quietest way to be PERMISSIVE.
+
+How to fix
+    Name the file in the kustomization beside it, or delete it.
+
+Known gaps
+    Files without Kubernetes objects, such as values of other tools, are not looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for defect in context.record.defects:
+        if defect.kind == "orphan-file":
+            yield Violation(
+                None,
+                defect.path,
+                "no kustomization reaches this file: what it says takes effect nowhere",
+                fix="name it under resources: or patches: in the kustomization beside it, "
+                "or delete it",
+                source=defect.position,
+            )
+
+
+RULE = Rule(
+    id="RE003",
+    name="orphan-file",
+    severity=Severity.ERROR,
+    summary="A manifest that no kustomization reaches takes effect nowhere.",
+    fix="name the file in a kustomization, or delete it",
+    needs="B",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,63 @@
+"""A source that comes from outside the repository.
+
+What it checks
+    Every kustomization that an environment is built from, for a reference that leaves the
+    repository or runs something: a URL or git address, a path or symlink that leads out, a Helm
+    chart, a plugin, a generator or transformer that executes.
+
+    ```yaml
+    resources:
+      - https://github.com/example/policies//base?ref=main
+    ```
+
+Why it matters
+    What is behind an address can change after the review, and nobody sees the difference in this
+    repository. Building it lets whoever writes a pull request make the pipeline fetch or run
+    something. So such an overlay is not built at all.
+
+How to fix
+    Copy the files into `policies/` and review them there. A chart is rendered once, by hand, and
+    its output committed.
+
+Known gaps
+    None known; a reference that cannot be understood counts as one that leads out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for defect in context.record.defects:
+        if defect.kind == "remote-reference":
+            yield Violation(
+                None,
+                defect.path,
+                f"{defect.detail} is not a file of this repository: what it brings in can change "
+                "without review, so the overlay is not built",
+                fix="copy what it brings into policies/ and name that instead",
+                source=defect.position,
+                key=defect.detail,
+            )
+
+
+RULE = Rule(
+    id="RE006",
+    name="remote-base",
+    severity=Severity.ERROR,
+    summary="A kustomization brings in something from outside the repository.",
+    fix="copy what it brings into policies/ and name that instead",
+    needs="B",
+    kinds=frozenset(),
+    check=check,
+    waivable=False,
+)

@@ -1,0 +1,83 @@
+"""A patch that changes nothing.
+
+What it checks
+    Every patch of the build: whether some object was different after it.
+
+    ```yaml
+    patches:
+      - target: {kind: PeerAuthentication, name: defualt}   # no such object
+        path: strict.yaml
+    ```
+
+Why it matters
+    Somebody wrote the patch to change something: a target that matches no object, or a value that
+    the base has already, means that the change is not there or not needed. An overlay that
+    differs from its base only on paper hides the lines that count.
+
+How to fix
+    Correct the target, or remove the patch.
+
+Known gaps
+    A patch for several objects is told only if it changes none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Origin, Position, Resource
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for step in context.record.idle_patches:
+        yield Violation(
+            None,
+            "",
+            f"the patch in {step.origin.file} matches no object: what it sets is set nowhere",
+            fix="correct its target, or remove the patch",
+            source=step.position,
+            key=step.origin.file,
+        )
+    for (origin, position), resources in without_effect(context).items():
+        names = ", ".join(str(resource) for resource in resources)
+        yield Violation(
+            resources[0],
+            "",
+            f"the patch in {origin.file} changes nothing in {names}: what it sets is there already",
+            fix="remove the patch, or set in it what is meant",
+            source=position,
+            key=origin.file,
+        )
+
+
+def without_effect(context: Context) -> dict[tuple[Origin, Position | None], list[Resource]]:
+    """The patches that left every object they were applied to as it was."""
+    touched: dict[tuple[Origin, Position | None], list[Resource]] = {}
+    effective: set[tuple[Origin, Position | None]] = set()
+    for resource in context.rendered:
+        for step in context.record.chains.get(resource.ref, ()):
+            if step.kind == "patch":
+                patch = (step.origin, step.position)
+                touched.setdefault(patch, []).append(resource)
+                if step.before != step.after:
+                    effective.add(patch)
+    return {patch: found for patch, found in touched.items() if patch not in effective}
+
+
+RULE = Rule(
+    id="RE007",
+    name="no-effect-patch",
+    severity=Severity.WARNING,
+    summary="A patch changes no object.",
+    fix="correct the target of the patch, or remove it",
+    needs="B",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,80 @@
+"""A value without quotes that readers of YAML take for different things.
+
+What it checks
+    Values without quotes, where a string is meant, that some YAML reader takes for a boolean
+    (`y`, `no`, `on`), a number (`010`, `1.10`) or a time of day (`12:30`).
+
+    ```yaml
+    subsets:
+      - name: v1
+        labels: {version: 1.10}   # becomes 1.1; write "1.10"
+    ```
+
+Why it matters
+    kubectl, istioctl, kustomize and the tools of a pipeline read different versions of YAML. A
+    label that one of them turns into `true` or `1.1` matches no pod any more, and a policy that
+    selects by it protects nobody.
+
+How to fix
+    Put the value in quotes.
+
+Known gaps
+    Only places where the API wants a string are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+TRUE = frozenset({"y", "yes", "on", "true"})
+FALSE = frozenset({"n", "no", "off", "false"})
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for defect in context.record.defects:
+        if defect.kind == "ambiguous-scalar":
+            yield Violation(
+                None,
+                defect.path,
+                f"{defect.detail} without quotes is {reading(defect.detail)} to some readers of "
+                "YAML and a string to others",
+                fix=f'write it in quotes: "{defect.detail}"',
+                source=defect.position,
+            )
+
+
+def reading(scalar: str) -> str:
+    """What YAML 1.1 makes of a plain scalar."""
+    if scalar.lower() in TRUE | FALSE:
+        return f"the boolean {str(scalar.lower() in TRUE).lower()}"
+    if re.fullmatch(r"0[0-7]+", scalar):
+        return f"the octal number {int(scalar, 8)}"
+    if re.fullmatch(r"\d+(:[0-5]?\d)+", scalar):
+        total = 0
+        for part in scalar.split(":"):
+            total = total * 60 + int(part)
+        return f"the base-60 number {total}"
+    if re.fullmatch(r"\d+\.\d+", scalar):
+        return f"the number {float(scalar)}"
+    return "something else"
+
+
+RULE = Rule(
+    id="SH006",
+    name="ambiguous-scalar",
+    severity=Severity.WARNING,
+    summary="A value without quotes that is a boolean or a number to some readers.",
+    fix="write the value in quotes",
+    needs="B",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,63 @@
+"""An object of a kind that does not belong into this environment.
+
+What it checks
+    The kind of every rendered object, against `require.kinds` of the environment. The inventory
+    is not judged: it may hold anything.
+
+    ```yaml
+    require:
+      kinds: [PeerAuthentication, DestinationRule, AuthorizationPolicy]
+    ```
+
+Why it matters
+    Whoever may merge here may put objects into every cluster that is synced. A list of kinds keeps
+    a policy repository from becoming a way to deploy workloads, RoleBindings or EnvoyFilters,
+    which can undo every policy the rules judge.
+
+How to fix
+    Take the object out of the overlay. If the kind is wanted, add it to `require.kinds` of the
+    environment: a change that its owners review.
+
+Known gaps
+    Without `require.kinds` every kind passes. The list names kinds, not API groups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    allowed = context.environment.require.kinds
+    if allowed is None:
+        return
+    for resource in context.rendered:
+        if resource.kind not in allowed:
+            yield Violation(
+                resource,
+                "kind",
+                f"kind {resource.kind} is not one of those this environment takes: "
+                + ", ".join(sorted(allowed)),
+                fix=f"take {resource.kind} {resource.name} out of the overlay, or add "
+                f"{resource.kind} to require.kinds",
+            )
+
+
+RULE = Rule(
+    id="SH008",
+    name="unsupported-kind",
+    severity=Severity.ERROR,
+    summary="A rendered object has a kind that the environment does not take.",
+    fix="take the object out of the overlay, or add its kind to require.kinds",
+    needs="F",
+    kinds=frozenset(),
+    check=check,
+)

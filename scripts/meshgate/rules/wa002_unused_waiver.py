@@ -1,0 +1,63 @@
+"""A waiver that covers no finding.
+
+What it checks
+    Every waiver that has not expired, for a finding that it covered in this run: the rule and the
+    object are those it names, and the path, if it names one, is the finding's or above it.
+
+    ```yaml
+    waivers:
+      - rule: PA001
+        resource: PeerAuthentication/boards/default   # STRICT for months
+    ```
+
+Why it matters
+    An exception that nobody needs any more is an open door: it would hide the same finding when it
+    comes back by mistake.
+
+How to fix
+    Remove the waiver. If the finding is still there, correct the rule, the object
+    (`Kind/namespace/name`) or the path it names. Some rules cannot be waived; `meshgate rules ID`
+    tells which.
+
+Known gaps
+    Declared differences are not asked for use here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for waiver in context.environment.waivers:
+        if waiver.expires >= context.today and waiver not in context.used_waivers:
+            place = f"{waiver.resource} {waiver.path}" if waiver.path else waiver.resource
+            yield Violation(
+                None,
+                "",
+                f"the waiver of {waiver.rule} for {place} covers no finding "
+                f"(owner {waiver.owner}: {waiver.reason})",
+                fix="remove it, or correct the rule, the object or the path that it names",
+                source=waiver.source,
+                key=f"{waiver.rule} {place}",
+            )
+
+
+RULE = Rule(
+    id="WA002",
+    name="unused-waiver",
+    severity=Severity.WARNING,
+    summary="A waiver covers no finding.",
+    fix="remove the waiver",
+    needs="B",
+    kinds=frozenset(),
+    check=check,
+)
