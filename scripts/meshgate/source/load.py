@@ -1,0 +1,145 @@
+"""Read manifests as the API server reads them.
+
+`read` takes the bytes of one file: any number of documents, `kind: List`, JSON. What two readers
+would take differently is kept as a defect beside the resources, for rules to judge.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.errors import BuildError
+from meshgate.model import Origin, Resource
+from meshgate.source import text as texts
+from meshgate.source.defects import defects_of
+from meshgate.source.nodes import compose, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from meshgate.model import JSON, Defect, JSONObject
+
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+# Kinds that have no namespace; every other known kind has one.
+CLUSTER_WIDE = frozenset(
+    """
+    APIService CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterTrustBundle
+    CSIDriver CSINode CustomResourceDefinition FlowSchema GatewayClass IngressClass
+    MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace
+    Node PersistentVolume PriorityClass PriorityLevelConfiguration RuntimeClass StorageClass
+    ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration
+    VolumeAttachment
+    """.split()
+)
+# These say how to build manifests, and never reach a cluster.
+BUILD_GROUP = "kustomize.config.k8s.io/"
+
+
+class Loaded(NamedTuple):
+    """What one file, or several, hold."""
+
+    resources: list[Resource]
+    defects: list[Defect]
+
+
+def read(data: bytes, file: str) -> Loaded:
+    """The Kubernetes objects in a file's bytes, in their order, and the file's defects.
+
+    Documents that are no Kubernetes object (no apiVersion and no kind, or kustomize's own) are
+    passed over. Origins count every document. Raises BuildError.
+    """
+    loaded = Loaded([], [])
+    text = texts.decoded(data, file)
+    with _no_collection():
+        for index, (value, defects) in enumerate(documents(text, file)):
+            origin = Origin(file, index)
+            loaded.defects.extend(defect._replace(origin=origin) for defect in defects)
+            loaded.resources.extend(objects(value, origin))
+    return loaded
+
+
+def documents(text: str, file: str) -> Iterator[tuple[JSON, list[Defect]]]:
+    """The value and the defects of each document of a text, empty ones included."""
+    for piece in texts.pieces(text):
+        aliases = "&" in piece.text
+        for node in compose(piece.text, file, piece.line):
+            value, odd = value_of(node, file, piece.line, aliases=aliases)
+            yield value, list(defects_of(node, Origin(file), piece.line)) if odd else []
+
+
+def objects(value: JSON, origin: Origin) -> Iterator[Resource]:
+    """The Kubernetes objects a document describes; the items of a list each."""
+    if not isinstance(value, dict) or not ("kind" in value or "apiVersion" in value):
+        return
+    kind, items = value.get("kind"), value.get("items")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
+        for item in items:
+            yield from objects(_typed(item, value), origin)
+    elif not str(value.get("apiVersion")).startswith(BUILD_GROUP):
+        yield Resource.of(value, origin)
+
+
+def _typed(item: JSON, parent: JSONObject) -> JSON:
+    """An item of a typed list, which the API server writes without kind."""
+    kind = str(parent["kind"]).removesuffix("List")
+    if not kind or not isinstance(item, dict) or "kind" in item:
+        return item
+    return {"apiVersion": parent.get("apiVersion"), "kind": kind, **item}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Values are trees: looking for cycles while millions of them are made finds nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def read_path(root: Path, path: Path) -> Loaded:
+    """The same for a file, absolute or relative to `root`; origins are relative to `root`."""
+    path = root / path
+    name = relative(root, path)
+    return read(texts.bounded(path, name), name)
+
+
+def read_folder(root: Path, folder: str) -> list[Resource]:
+    """Every object of the manifests below a folder, as foreign ones; none where it is missing.
+
+    Raises BuildError for a document that is no Kubernetes object, and for a repeated key.
+    """
+    found: list[Resource] = []
+    for path in sorted((root / folder).rglob("*")):
+        if path.suffix in SUFFIXES and path.is_file():
+            loaded = read_path(root, path)
+            for defect in loaded.defects:
+                if defect.kind == "duplicate-key":
+                    raise BuildError(
+                        f"{defect.position.file}:{defect.position.line}: "
+                        f"{defect.path} stands here a second time",
+                        hint="keep one of them",
+                    )
+            found += map(as_foreign, loaded.resources)
+    return found
+
+
+def as_foreign(resource: Resource) -> Resource:
+    """The resource as one that decides with the rest, but is not managed here."""
+    return dataclasses.replace(resource, foreign=True)
+
+
+def relative(root: Path, path: Path) -> str:
+    """A path as findings show it: relative to `root`, with `/`; unchanged where it is elsewhere."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return os.path.relpath(path, root).replace(os.sep, "/")

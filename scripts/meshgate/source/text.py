@@ -1,0 +1,79 @@
+"""From bytes to text, and from text to the pieces that can be parsed one by one."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.errors import BuildError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEBIBYTE = 1 << 20
+# 50,000 objects as `kubectl get -o yaml` writes them take about 60 MiB.
+LARGEST_FILE = 128 * MEBIBYTE
+
+UTF_16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+# Within YAML a line that starts with `---` starts a document, whatever stands around it.
+DOCUMENT_START = re.compile(r"\n(?=---(?:\s|\Z))")
+# A file with directives or `...` is parsed as a whole.
+WHOLE = re.compile(r"^(?:%|\.\.\.)", re.MULTILINE)
+NOTHING = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z))*")
+
+
+class Piece(NamedTuple):
+    """A part of a file that is parsed by itself: mostly one document."""
+
+    text: str
+    line: int  # lines of the file before it
+
+
+def bounded(path: Path, name: str, limit: int = LARGEST_FILE) -> bytes:
+    """The bytes of a regular file, `limit` at most. Raises BuildError; never reads more."""
+    try:
+        with path.open("rb") as stream:
+            found = stream.read(limit + 1)
+    except OSError as error:
+        raise BuildError(f"cannot read {name}: {error.strerror}") from error
+    if len(found) > limit:
+        raise BuildError(
+            f"{name} is larger than {limit // MEBIBYTE} MiB, and was not read",
+            hint="split it; one file for each object is easier to review, too",
+        )
+    return found
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of a YAML file: UTF-8, with or without a byte order mark. Raises BuildError."""
+    if content.startswith(UTF_16_OR_32) or b"\0" in content[:4]:
+        raise BuildError(
+            f"{name} is UTF-16 or UTF-32",
+            why="The API server reads UTF-8.",
+            hint="save it as UTF-8: iconv -f UTF-16 -t UTF-8",
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BuildError(
+            f"{name} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}",
+            hint="binary files are no manifests; text must be saved as UTF-8",
+        ) from error
+    if "\0" in text:
+        raise BuildError(f"{name} holds a NUL character: it is no text file")
+    return text
+
+
+def pieces(text: str) -> list[Piece]:
+    """The text cut at its document starts, comments before the first one left out."""
+    if WHOLE.search(text):
+        return [Piece(text, 0)]
+    found = []
+    line = 0
+    for part in DOCUMENT_START.split(text):
+        found.append(Piece(part, line))
+        line += part.count("\n") + 1
+    if NOTHING.fullmatch(found[0].text):
+        del found[0]
+    return found
