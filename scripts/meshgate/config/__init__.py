@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshgate.config.accepted import accepted, expectations
 from meshgate.config.document import Document, read
 from meshgate.config.environments import References, environment
+from meshgate.config.nearest import nearest
 from meshgate.config.shape import check
 from meshgate.errors import UsageError
 
@@ -123,11 +123,11 @@ def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[st
         if file.startswith(".") or suffix == ".md":
             continue
         if suffix != SUFFIX or name not in names:
-            nearest = difflib.get_close_matches(name, names, n=1)
+            meant = nearest(name, names)
             raise UsageError(
                 f"{folder}/{file} belongs to no environment",
                 why=f"A file here is called as one of {ENVIRONMENTS}: what it says would be lost.",
-                hint=f"rename it to {nearest[0]}{SUFFIX}" if nearest else "rename or remove it",
+                hint=f"rename it to {meant}{SUFFIX}" if meant else "rename or remove it",
             )
         found[name] = _checked(_read_inside(root, f"{folder}/{file}"), folder)
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgate.config.document import shown
+from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
 from meshgate.model import (
     Environment,
@@ -129,12 +129,9 @@ class References:
     def _known(self, listed: Sequence[str], known: Sequence[str], what: str) -> None:
         for index, name in enumerate(listed):
             if name not in known:
-                nearest = difflib.get_close_matches(name, known, n=1)
                 position = self.document.place(listed, index)
-                choices = ", ".join(known) or "there is none"
                 raise UsageError(
-                    f"{shown(position)}: there is no {what} {name!r}",
-                    hint=f"did you mean {nearest[0]!r}?" if nearest else f"known: {choices}",
+                    f"{shown(position)}: there is no {what} {name!r}", hint=hint(name, known)
                 )
 
     def _overlay(self, entry: JSONObject, base: str) -> None:

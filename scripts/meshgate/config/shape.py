@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import meshgate
 from meshgate.config.document import shown
+from meshgate.config.nearest import MEANT, nearest
+from meshgate.config.nearest import hint as hint_at
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject, join_path
 
@@ -75,8 +76,10 @@ def check(document: Document, name: str, part: str | None = None) -> None:
     lines = [line for _, line, _ in problems[:TOLD]]
     if len(problems) > TOLD:
         lines.append(f"{document.file}: and {len(problems) - TOLD} more")
-    hint = next((hint for _, _, hint in problems if hint), "")
-    raise UsageError("\n".join(lines), hint=hint)
+    hints = [hint for _, _, hint in problems if hint]
+    # A misspelt key is often a missing one too: the hint that names it helps more.
+    hints.sort(key=lambda hint: not hint.startswith(MEANT))
+    raise UsageError("\n".join(lines), hint=hints[0] if hints else "")
 
 
 def told(
@@ -120,9 +123,7 @@ def _unknown(
 ) -> tuple[int, str, str]:
     position = document.at([*path, key])
     where = f" in {join_path(*path)}" if path else ""
-    nearest = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
-    return position.line, f"{shown(position)}: unknown key {key!r}{where}", hint
+    return position.line, f"{shown(position)}: unknown key {key!r}{where}", hint_at(key, known)
 
 
 def _wrong_type(where: str, wanted: Sequence[str], value: JSON) -> tuple[str, str]:
@@ -137,11 +138,9 @@ def _wrong_type(where: str, wanted: Sequence[str], value: JSON) -> tuple[str, st
 
 def _not_one_of(where: str, options: Sequence[JSON], value: JSON) -> tuple[str, str]:
     choices = [str(option) for option in options]
-    nearest = difflib.get_close_matches(str(value).upper(), [c.upper() for c in choices], n=1)
     message = f"{where} is {_named(value)}, wanted one of {', '.join(choices)}"
-    if nearest:
-        return message, f"did you mean {choices[[c.upper() for c in choices].index(nearest[0])]}?"
-    return message, ""
+    meant = nearest(value, choices) if isinstance(value, str) else None
+    return message, f"{MEANT} {meant!r}?" if meant else ""
 
 
 def _named(value: JSON) -> str:
