@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.errors import BuildError
-from meshgate.model import Origin, Resource
+from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
 from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
 from meshgate.source.nodes import compose, value_of
@@ -25,18 +25,8 @@ if TYPE_CHECKING:
     from meshgate.model import JSON, Defect, JSONObject
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+CLUSTER_WIDE = CLUSTER_WIDE_KINDS
 
-# Kinds that have no namespace; every other known kind has one.
-CLUSTER_WIDE = frozenset(
-    """
-    APIService CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterTrustBundle
-    CSIDriver CSINode CustomResourceDefinition FlowSchema GatewayClass IngressClass
-    MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace
-    Node PersistentVolume PriorityClass PriorityLevelConfiguration RuntimeClass StorageClass
-    ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration
-    VolumeAttachment
-    """.split()
-)
 # These say how to build manifests, and never reach a cluster.
 BUILD_GROUP = "kustomize.config.k8s.io/"
 
