@@ -1,0 +1,1 @@
+"""Make untrusted text harmless, one module for each language a report is written in."""

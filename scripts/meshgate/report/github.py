@@ -1,0 +1,71 @@
+"""The report as annotations of a GitHub Actions job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.report.escape.terminal import plain
+from meshgate.report.escape.workflow import command
+from meshgate.report.place import about
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Failure, Finding, Report
+    from meshgate.report import Options
+
+COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+# What GitHub shows of each command for one step; it drops the rest without a word.
+SHOWN = 10
+
+
+def render(report: Report, _options: Options) -> str:
+    """One command for each open finding, gravest first, and the number of those left out."""
+    return "".join(f"{line}\n" for line in commands(report))
+
+
+def commands(report: Report) -> Iterator[str]:
+    """The commands, at most ten of a sort: the last one counts what does not fit."""
+    for severity, name in COMMANDS.items():
+        failures = report.failures if severity is Severity.ERROR else ()
+        found = [finding for finding in report.open if finding.severity is severity]
+        number = len(failures) + len(found)
+        room = SHOWN if number <= SHOWN else SHOWN - 1
+        yield from map(not_judged, failures[:room])
+        yield from (annotation(name, finding) for finding in found[: max(0, room - len(failures))])
+        if number > room:
+            yield command(
+                name,
+                {"title": f"{number - room} more"},
+                f"{plural(number, severity.value)} in all; the step summary has them",
+            )
+
+
+def annotation(name: str, finding: Finding) -> str:
+    """A finding beside the line it is about."""
+    properties: dict[str, str | int] = {}
+    if finding.source:
+        properties = {
+            "file": plain(finding.source.file),
+            "line": finding.source.line,
+            "col": finding.source.column,
+        }
+    environment = f" ({finding.environment})" if finding.environment else ""
+    properties["title"] = plain(f"{finding.rule} {finding.name}{environment}")
+    undecided = "" if finding.decided else " (undecided)"
+    subject = " ".join(about(finding))
+    lines = [f"{subject}: {finding.message}{undecided}" if subject else finding.message + undecided]
+    if finding.fix:
+        lines.append(f"fix: {finding.fix}")
+    lines += [f"see: {other.resource}: {other.message}" for other in finding.related]
+    return command(name, properties, "\n".join(map(plain, lines)))
+
+
+def not_judged(failure: Failure) -> str:
+    """An environment that could not be judged."""
+    lines = map(plain, failure.message.splitlines())
+    return command(
+        "error", {"title": plain(f"{failure.environment} was not judged")}, "\n".join(lines)
+    )

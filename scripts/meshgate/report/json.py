@@ -1,0 +1,123 @@
+"""The report as JSON: a contract (`schemas/meshgate/findings.schema.json`), one finding a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.summary import counts, total
+
+if TYPE_CHECKING:
+    from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Waiver
+    from meshgate.report import Options
+    from meshgate.report.summary import Count
+
+VERSION = 1
+
+
+def render(report: Report, options: Options) -> str:
+    """`{"version", "tool", "summary", "findings"}`, in the order of the report."""
+    document = members(
+        [
+            ("version", dump(VERSION)),
+            ("tool", dump({"name": "meshgate", "version": options.version})),
+            ("summary", summary(report)),
+            ("findings", rows(map(as_json, report.findings), " ")),
+        ]
+    )
+    return document + "\n"
+
+
+def summary(report: Report) -> str:
+    """Counts of open findings, in all and for each environment, and what else is to be known."""
+    found = counts(report)
+    return members(
+        [
+            *((name, dump(number)) for name, number in numbers(total(found)).items()),
+            ("environments", rows(map(environment, found), "  ")),
+            ("notes", rows(report.notes, "  ")),
+            (
+                "failures",
+                rows(
+                    (
+                        {"environment": failure.environment, "message": failure.message}
+                        for failure in report.failures
+                    ),
+                    "  ",
+                ),
+            ),
+        ],
+        " ",
+    )
+
+
+def environment(count: Count) -> JSONObject:
+    """One environment in numbers."""
+    return {
+        "environment": count.environment,
+        "judged": count.judged,
+        "policies": count.policies,
+        "inventory": count.inventory,
+        **numbers(count),
+    }
+
+
+def numbers(count: Count) -> dict[str, int]:
+    return {
+        "errors": count.error,
+        "warnings": count.warning,
+        "info": count.info,
+        "waived": count.waived,
+        "undecided": count.undecided,
+    }
+
+
+def as_json(finding: Finding) -> JSONObject:
+    """A finding of the contract."""
+    return {
+        "rule": finding.rule,
+        "name": finding.name,
+        "severity": finding.severity.value,
+        "decided": finding.decided,
+        "environment": finding.environment,
+        "resource": reference(finding.resource),
+        "path": finding.path,
+        "message": finding.message,
+        "fix": finding.fix,
+        "source": place(finding.source),
+        "related": [
+            {
+                "resource": reference(other.resource),
+                "message": other.message,
+                "source": place(other.source),
+            }
+            for other in finding.related
+        ],
+        "fingerprint": finding.fingerprint,
+        "waiver": accepted(finding.waiver),
+    }
+
+
+def reference(resource: ResourceRef | None) -> JSONObject | None:
+    if resource is None:
+        return None
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "namespace": resource.namespace,
+        "name": resource.name,
+    }
+
+
+def place(position: Position | None) -> JSONObject | None:
+    return None if position is None else position._asdict()
+
+
+def accepted(waiver: Waiver | None) -> JSONObject | None:
+    if waiver is None:
+        return None
+    return {
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "expires": waiver.expires.isoformat(),
+    }

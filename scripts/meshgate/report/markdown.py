@@ -1,0 +1,201 @@
+"""The report as a comment on a pull request: the verdict and the gravest first, details folded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
+from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
+from meshgate.report.escape.visible import visible
+from meshgate.report.excerpt import window
+from meshgate.report.place import about, told
+from meshgate.report.summary import by_environment, plural, tell, total, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.model import Finding, Position, Report
+    from meshgate.report import Options
+    from meshgate.report.summary import Count
+
+MARKS = {
+    Severity.ERROR: ":x:",
+    Severity.WARNING: ":warning:",
+    Severity.INFO: ":information_source:",
+}
+CLEAN = ":white_check_mark:"
+COUNTS = (
+    "environment",
+    "policies",
+    "inventory",
+    "errors",
+    "warnings",
+    "info",
+    "waived",
+    "undecided",
+)
+FINDINGS = ("", "rule", "where", "what")
+# How many environments are shown in their own order.
+FEW = 12
+# The longest text out of a manifest, in characters: a long one must not push others out.
+LONG = 600
+SHORT = 200
+EXCERPT_COLUMNS = 100
+
+
+def render(report: Report, _options: Options, *, limit: int = LIMITS["github"]) -> str:
+    """The page, within `limit` characters; verdict, counts and first findings within 3,500."""
+    found = by_environment(report)
+    first = fit(opening(report, [count for count, _ in found]), min(limit, FIRST))
+    return first + fit(details(report, found), limit - size(first))
+
+
+def opening(report: Report, found: list[Count]) -> Iterator[Section]:
+    """What is seen without a click."""
+    yield Section(heading(report, found))
+    for failure in report.failures:
+        lines = "<br>".join(prose(cut(line, SHORT)) for line in failure.message.splitlines())
+        yield Section(f"**{code(cut(failure.environment))} was not judged.** {lines}\n\n")
+    if found:
+        yield Section(
+            f"{row(COUNTS)}\n{row(['---', *['--:'] * (len(COUNTS) - 1)])}\n",
+            (f"{row(cells(count))}\n" for count in busiest(found)),
+            len(found),
+            "\n",
+            "| {} more |\n",
+        )
+    for note in report.notes:
+        yield Section(f"Note: {prose(cut(note))}\n\n")
+    if shown := gravest(report.open):
+        yield Section(
+            f"{row(FINDINGS)}\n{row(['---'] * len(FINDINGS))}\n",
+            (f"{line(finding)}\n" for finding in shown),
+            len(shown),
+            "\n",
+            "| | {} more | | |\n",
+        )
+
+
+def heading(report: Report, found: list[Count]) -> str:
+    """One line that says how it stands."""
+    whole = total(found)
+    if whole.error or report.failures or not found:
+        mark = MARKS[Severity.ERROR]
+    elif whole.warning:
+        mark = MARKS[Severity.WARNING]
+    else:
+        mark = CLEAN
+    return f"### {mark} meshgate: {prose(cut(verdict(found), SHORT))}\n\n"
+
+
+def cells(count: Count) -> list[str]:
+    """One environment in the table of counts."""
+    name = cell_code(cut(count.label)) + ("" if count.judged else " (not judged)")
+    numbers = (
+        count.policies,
+        count.inventory,
+        count.error,
+        count.warning,
+        count.info,
+        count.waived,
+        count.undecided,
+    )
+    return [name, *("-" if number is None else str(number) for number in numbers)]
+
+
+def busiest(found: list[Count]) -> list[Count]:
+    """The environments in their own order, or the worst first where they are many."""
+    return found if len(found) <= FEW else sorted(found, key=badness)
+
+
+def badness(count: Count) -> tuple[bool, int, int]:
+    """A key that sorts the worst environment first."""
+    return count.judged, -count.error, -count.warning
+
+
+def gravest(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, otherwise in the order of the report."""
+    return sorted(findings, key=lambda finding: finding.severity.rank)
+
+
+def line(finding: Finding) -> str:
+    """A finding as a row of the table."""
+    places = [finding.environment or ""]
+    places.append(told(finding.source) if finding.source else str(finding.resource or ""))
+    return row(
+        [
+            MARKS[finding.severity],
+            cell_code(finding.rule),
+            " ".join(cell_code(cut(place, SHORT)) for place in places if place),
+            prose(cut(finding.message, SHORT)),
+        ]
+    )
+
+
+def details(report: Report, found: list[tuple[Count, list[Finding]]]) -> Iterator[Section]:
+    """The findings of each environment in full, worst first, then what is waived; folded."""
+    for count, findings in sorted(found, key=lambda pair: badness(pair[0])):
+        if shown := gravest(finding for finding in findings if not finding.waiver):
+            items = (item(report, finding) for finding in shown)
+            yield folded(verdict([count]), items, len(shown))
+    if waived := [finding for finding in report.findings if finding.waiver]:
+        yield folded(f"{plural(len(waived), 'finding')} waived", map(accepted, waived), len(waived))
+
+
+def folded(summary: str, items: Iterable[str], number: int) -> Section:
+    """A section that opens with a click."""
+    head = f"<details><summary>{raw_html(cut(summary, SHORT))}</summary>\n\n"
+    return Section(head, items, number, "\n</details>\n\n", "\n{} more\n")
+
+
+def item(report: Report, finding: Finding) -> str:
+    """A finding in full."""
+    severity = tell(finding.severity, decided=finding.decided)
+    place = f" at {code(cut(told(finding.source)))}" if finding.source else ""
+    parts = [
+        f"**{code(finding.rule)} {prose(finding.name)}**, {severity}{place}",
+        prose(cut(finding.message)),
+    ]
+    if finding.source and (text := report.excerpts.get(finding.source)):
+        parts.append(excerpt(text, finding.source))
+    if subject := about(finding):
+        parts.append(f"In {', '.join(code(cut(part)) for part in subject)}")
+    if finding.fix:
+        parts.append(f"Fix: {prose(cut(finding.fix))}")
+    others = []
+    for other in finding.related:
+        seen = f"{code(cut(told(other.source)))} " if other.source else ""
+        others.append(f"- {seen}{code(cut(str(other.resource)))}: {prose(cut(other.message))}")
+    if others:
+        parts.append("\n".join(others))
+    return "\n\n".join(parts) + "\n\n"
+
+
+def excerpt(text: str, place: Position) -> str:
+    """The source line with a mark under the word the finding is about."""
+    shown, indent, length = window(text, place.column - 1, EXCERPT_COLUMNS)
+    number = str(place.line)
+    return block(
+        [f"{number} | {shown}", f"{' ' * len(number)} | {' ' * indent}{'^' * length}"], "yaml"
+    )
+
+
+def accepted(finding: Finding) -> str:
+    """A waived finding: who accepts it, why, until when."""
+    waiver = finding.waiver
+    if waiver is None:
+        return ""
+    where = ", ".join(
+        code(cut(part)) for part in (finding.environment or "", *about(finding)) if part
+    )
+    return (
+        f"- {code(finding.rule)} {where}: until {waiver.expires.isoformat()} "
+        f"by {prose(cut(waiver.owner))}: {prose(cut(waiver.reason))}\n"
+    )
+
+
+def cut(text: str, length: int = LONG) -> str:
+    """The text with every character visible, or its start."""
+    shown = visible(text[:length])
+    return shown if len(shown) <= length and len(text) <= length else shown[:length] + "..."

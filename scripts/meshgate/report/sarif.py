@@ -1,0 +1,174 @@
+"""The report as SARIF 2.1.0 (OASIS), as code scanning of GitHub and others read it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.uri import relative
+from meshgate.report.escape.visible import visible, visible_lines
+from meshgate.report.place import ENVIRONMENTS, about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef
+    from meshgate.report import Options
+    from meshgate.rules.rule import Rule
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+ROOT = "%SRCROOT%"
+# In a message `[text](target)` is a link (section 3.11.6), which no manifest may write.
+LINK = re.compile(r"\](?=\()")
+# A heading of a rule's page stands at the margin, its text below is indented.
+HEADING = re.compile(r"^(\S.*)\n(?= {2,}\S)", re.MULTILINE)
+
+
+def render(report: Report, options: Options) -> str:
+    """One log with one run."""
+    described = {rule.id: descriptor(rule) for rule in options.rules}
+    for finding in report.findings:
+        described.setdefault(finding.rule, {"id": finding.rule, "name": finding.name})
+    index = {id_: position for position, id_ in enumerate(described)}
+    driver = members(
+        [
+            ("name", dump("meshgate")),
+            *([("version", dump(options.version))] if options.version else []),
+            ("rules", rows(described.values(), "     ")),
+        ],
+        "    ",
+    )
+    run = members(
+        [
+            ("tool", members([("driver", driver)], "   ")),
+            ("columnKind", dump("unicodeCodePoints")),
+            ("originalUriBaseIds", dump({ROOT: {"description": text("The judged folder.")}})),
+            ("invocations", rows([invocation(report)], "   ")),
+            ("results", rows((result(finding, index) for finding in report.findings), "   ")),
+        ],
+        "  ",
+    )
+    log = [("$schema", dump(SCHEMA)), ("version", dump("2.1.0")), ("runs", f"[{run}]")]
+    return members(log) + "\n"
+
+
+def descriptor(rule: Rule) -> JSONObject:
+    """What a rule is, with its page as help."""
+    page = rule.documentation
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "shortDescription": {"text": rule.summary},
+        "fullDescription": {"text": rule.summary},
+        "help": {"text": f"{page}\n", "markdown": markdown(page)},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"tags": ["istio", "mtls"], "waivable": rule.waivable},
+    }
+
+
+def markdown(page: str) -> str:
+    """A rule's page with its headings in bold."""
+    marked = HEADING.sub(r"**\1**\n\n", page)
+    return "\n".join(line.strip() for line in marked.splitlines()) + "\n"
+
+
+def invocation(report: Report) -> JSONObject:
+    """Whether every environment was judged."""
+    return {
+        "executionSuccessful": not report.failures,
+        "toolExecutionNotifications": [
+            {
+                "level": "error",
+                "message": text(f"{failure.environment} was not judged: {failure.message}"),
+            }
+            for failure in report.failures
+        ],
+    }
+
+
+def result(finding: Finding, index: dict[str, int]) -> JSONObject:
+    """A finding. What cannot be decided stays a warning: other kinds have no level."""
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": index[finding.rule],
+        "level": LEVELS[finding.severity],
+        "message": text(told(finding)),
+        "locations": [location(finding.source, finding.resource)],
+        "relatedLocations": list(related(finding)),
+        # The first is what GitHub matches alerts by: a hash of the line would join environments.
+        "partialFingerprints": {
+            "primaryLocationLineHash": finding.fingerprint,
+            "meshgateFinding/v1": finding.fingerprint,
+        },
+        "suppressions": list(suppressions(finding)),
+        "properties": {
+            "environment": finding.environment,
+            "path": finding.path,
+            "decided": finding.decided,
+        },
+    }
+
+
+def told(finding: Finding) -> str:
+    """Everything a reader of one alert needs."""
+    environment = f"[{finding.environment}] " if finding.environment else ""
+    subject = " ".join(about(finding))
+    undecided = "" if finding.decided else " (undecided)"
+    fix = f" Fix: {ended(finding.fix)}" if finding.fix else ""
+    message = ended(finding.message + undecided)
+    return visible(f"{environment}{subject}{': ' if subject else ''}{message}{fix}")
+
+
+def ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def text(message: str) -> JSONObject:
+    """A plain-text message without links."""
+    return {"text": LINK.sub("] ", visible_lines(message))}
+
+
+def location(source: Position | None, resource: ResourceRef | None) -> JSONObject:
+    """A place in a file, always: GitHub refuses a log with a result that has none."""
+    file, line, column = source or (ENVIRONMENTS, 1, 1)
+    place: JSONObject = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": relative(file), "uriBaseId": ROOT},
+            "region": {"startLine": line, "startColumn": column},
+        }
+    }
+    if resource is not None:
+        place["logicalLocations"] = [
+            {
+                "name": resource.name,
+                "fullyQualifiedName": str(resource),
+                "kind": "resource",
+            }
+        ]
+    return place
+
+
+def related(finding: Finding) -> Iterator[JSONObject]:
+    """The other objects; one without a place in a file is told by its name alone."""
+    for number, other in enumerate(finding.related):
+        place = location(other.source, other.resource)
+        if other.source is None:
+            del place["physicalLocation"]
+        yield {
+            "id": number,
+            "message": text(visible(f"{other.resource}: {other.message}")),
+            **place,
+        }
+
+
+def suppressions(finding: Finding) -> Iterator[JSONObject]:
+    """The waiver; an empty list says that there is none (section 3.27.23)."""
+    waiver = finding.waiver
+    if waiver is not None:
+        why = f"{waiver.reason} ({waiver.owner}, until {waiver.expires.isoformat()})"
+        yield {"kind": "external", "status": "accepted", "justification": visible(why)}

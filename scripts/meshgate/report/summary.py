@@ -1,0 +1,141 @@
+"""What all formats say at the end: counts for each environment, and one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.model import Finding, Report
+
+# How many environments a sentence names before it only counts them.
+NAMED = 3
+
+
+@dataclass(slots=True)
+class Count:
+    """One environment in numbers; `policies` and `inventory` are None where it was not built."""
+
+    environment: str | None
+    policies: int | None = None
+    inventory: int | None = None
+    error: int = 0
+    warning: int = 0
+    info: int = 0
+    waived: int = 0
+    undecided: int = 0
+    judged: bool = True
+
+    @property
+    def open(self) -> int:
+        """Findings that no waiver covers."""
+        return self.error + self.warning + self.info
+
+    @property
+    def label(self) -> str:
+        return self.environment or "manifests"
+
+    def add(self, finding: Finding) -> None:
+        """Count one finding."""
+        if finding.waiver is not None:
+            self.waived += 1
+            return
+        self.undecided += not finding.decided
+        if finding.severity is Severity.ERROR:
+            self.error += 1
+        elif finding.severity is Severity.WARNING:
+            self.warning += 1
+        else:
+            self.info += 1
+
+
+def counts(report: Report) -> list[Count]:
+    """One entry for each environment that the run was about, in the order of the run."""
+    found = {
+        tally.environment: Count(tally.environment, tally.policies, tally.inventory)
+        for tally in report.tallies
+    }
+    for finding in report.findings:
+        if finding.environment not in found:
+            found[finding.environment] = Count(finding.environment)
+        found[finding.environment].add(finding)
+    for failure in report.failures:
+        found.setdefault(failure.environment, Count(failure.environment)).judged = False
+    return list(found.values())
+
+
+def by_environment(report: Report) -> list[tuple[Count, list[Finding]]]:
+    """Each environment with its findings."""
+    found: dict[str | None, list[Finding]] = {}
+    for finding in report.findings:
+        found.setdefault(finding.environment, []).append(finding)
+    return [(count, found.get(count.environment, [])) for count in counts(report)]
+
+
+def total(parts: Iterable[Count]) -> Count:
+    """All environments as one."""
+    whole = Count(None)
+    for part in parts:
+        whole.error += part.error
+        whole.warning += part.warning
+        whole.info += part.info
+        whole.waived += part.waived
+        whole.undecided += part.undecided
+    return whole
+
+
+def verdict(parts: list[Count]) -> str:
+    """The run in one sentence. Names of environments in it are not escaped."""
+    whole = total(parts)
+    sentence = _found(whole) or ("clean" if any(part.judged for part in parts) else "")
+    if whole.open:
+        sentence += _where(parts)
+    if whole.waived:
+        sentence += f", {whole.waived} waived"
+    failed = [part.label for part in parts if not part.judged]
+    if failed:
+        names = _named(failed, len(parts))
+        sentence = f"not judged: {names}" + (f"; {sentence}" if sentence else "")
+    return sentence or "nothing was judged"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`, `2 info`."""
+    return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
+
+
+def tell(severity: Severity, *, decided: bool) -> str:
+    """The severity as people read it."""
+    return severity.value if decided else f"{severity.value} (undecided)"
+
+
+def _found(whole: Count) -> str:
+    numbers = [
+        plural(number, noun)
+        for number, noun in (
+            (whole.error, "error"),
+            (whole.warning, "warning"),
+            (whole.info, "info"),
+        )
+        if number
+    ]
+    if whole.undecided:
+        numbers[-1] += f" ({whole.undecided} undecided)"
+    return ", ".join(numbers)
+
+
+def _where(parts: list[Count]) -> str:
+    affected = [part.label for part in parts if part.open]
+    if len(parts) == 1 and parts[0].environment is None:
+        return ""
+    return f" in {_named(affected, len(parts))}"
+
+
+def _named(names: list[str], among: int) -> str:
+    if len(names) > NAMED:
+        return f"{len(names)} of {among} environments"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[:-1] else names)

@@ -1,0 +1,157 @@
+"""The report as people read it in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.report.escape.terminal import plain, wrap
+from meshgate.report.excerpt import excerpt
+from meshgate.report.place import about, told
+from meshgate.report.style import Style
+from meshgate.report.summary import counts, tell, total, verdict
+from meshgate.report.table import Column, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Finding, Report, Waiver
+    from meshgate.report import Options
+    from meshgate.report.summary import Count
+
+INDENT = "  "
+# Prose on longer lines is hard to read, however wide the terminal.
+WIDEST = 100
+NARROWEST = 40
+
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+ERROR, WARNING, INFO = (Column(name, right=True) for name in ("errors", "warnings", "info"))
+COLUMNS = (
+    Column("environment"),
+    Column("policies", right=True),
+    Column("inventory", right=True),
+    ERROR,
+    WARNING,
+    INFO,
+    Column("waived", right=True),
+    Column("undecided", right=True),
+)
+
+
+def render(report: Report, options: Options) -> str:
+    """The findings by environment and file, a table of counts, and one sentence."""
+    page = Page(report, options)
+    return "".join(f"{line}\n" for line in page.lines())
+
+
+class Page:
+    """One report on its way to a terminal."""
+
+    def __init__(self, report: Report, options: Options) -> None:
+        self.report = report
+        self.verbose = options.verbose
+        self.style = Style(color=options.color)
+        self.width = max(options.width, NARROWEST)
+        self.prose = min(self.width, WIDEST)
+
+    def lines(self) -> Iterator[str]:
+        """Everything, line by line, without line ends."""
+        heading = ""
+        for finding in self.report.findings:
+            if finding.waiver is not None and not self.verbose:
+                continue
+            if finding.environment and finding.environment != heading:
+                heading = finding.environment
+                yield from self.heading(heading)
+            yield from self.finding(finding)
+            yield ""
+        yield from self.closing()
+
+    def heading(self, environment: str) -> Iterator[str]:
+        """The line that starts an environment."""
+        title = plain(environment)
+        rule = "-" * max(3, self.prose - len(title) - 1)
+        yield f"{self.style('bold', title)} {self.style('dim', rule)}"
+        yield ""
+
+    def finding(self, finding: Finding) -> Iterator[str]:
+        """One finding: where, what, the line it stands in, what to do."""
+        yield self.title(finding)
+        yield from self.paragraph("", finding.message)
+        if finding.source:
+            line = self.report.excerpts.get(finding.source, "")
+            yield from excerpt(line, finding.source, self.width, self.style)
+        if subject := about(finding):
+            yield from self.paragraph("in:  ", ", ".join(subject))
+        if finding.fix:
+            yield from self.paragraph("fix: ", finding.fix, "green")
+        for other in finding.related:
+            place = f"{told(other.source)} " if other.source else ""
+            yield from self.paragraph("see: ", f"{place}{other.resource}: {other.message}", "cyan")
+        if finding.waiver:
+            yield from self.paragraph("waived: ", accepted(finding.waiver), "green")
+
+    def title(self, finding: Finding) -> str:
+        """`file:line:column severity ID name`."""
+        severity = tell(finding.severity, decided=finding.decided)
+        parts = [
+            self.style("bold", plain(told(finding.source))) if finding.source else "",
+            self.style(COLOURS[finding.severity], severity),
+            self.style("bold", plain(finding.rule)),
+            plain(finding.name),
+            self.style("green", "(waived)") if finding.waiver else "",
+        ]
+        return " ".join(part for part in parts if part)
+
+    def paragraph(self, label: str, text: str, style: str = "dim") -> Iterator[str]:
+        """Untrusted text, wrapped, with a label in that style before its first line."""
+        hanging = INDENT + " " * len(label)
+        first = INDENT + self.style(style, label)
+        for line in wrap(plain(text), self.prose - len(hanging)):
+            yield first + line
+            first = hanging
+
+    def closing(self) -> Iterator[str]:
+        """Counts, what else is to be known, and the verdict."""
+        found = counts(self.report)
+        if found:
+            yield from table(COLUMNS, [self.cells(count) for count in found], self.style)
+            yield ""
+        for failure in self.report.failures:
+            yield self.style("red", f"not judged: {plain(failure.environment)}")
+            for line in failure.message.splitlines():
+                yield from self.paragraph("", line)
+        for note in self.report.notes:
+            yield from wrap(f"note: {plain(note)}", self.prose)
+        if self.report.failures or self.report.notes:
+            yield ""
+        whole = total(found)
+        failed = whole.error or self.report.failures or not found
+        colour = "red" if failed else "yellow" if whole.warning else "green"
+        sentence = plain(verdict(found))
+        yield self.style(colour, self.style("bold", sentence[:1].upper() + sentence[1:] + "."))
+
+    def cells(self, count: Count) -> list[tuple[str, str]]:
+        """One row of the table: text and style of each cell."""
+        numbers = [
+            (count.policies, ""),
+            (count.inventory, ""),
+            (count.error, "red"),
+            (count.warning, "yellow"),
+            (count.info, "blue"),
+            (count.waived, "green"),
+            (count.undecided, "yellow"),
+        ]
+        name = plain(count.label) + ("" if count.judged else " (not judged)")
+        return [
+            (name, "" if count.judged else "red"),
+            *(
+                ("-" if not number else str(number), style if number else "dim")
+                for number, style in numbers
+            ),
+        ]
+
+
+def accepted(waiver: Waiver) -> str:
+    """Who accepts a finding, why, and until when."""
+    return f"until {waiver.expires.isoformat()} by {waiver.owner}: {waiver.reason}"
