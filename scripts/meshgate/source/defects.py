@@ -124,7 +124,7 @@ def is_text(path: Path) -> bool:
 
 
 def is_merge(node: Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.value == MERGE and node.style is None
+    return isinstance(node, yaml.ScalarNode) and node.value == MERGE and not node.style
 
 
 def is_integer(node: Node) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import math
 import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -111,9 +112,6 @@ def compose(text: str, name: str, line: int = 0) -> Iterator[Node]:
         ) from error
     except yaml.YAMLError as error:
         raise BuildError(f"{name}: not valid YAML: {error}") from error
-    except BuildError as error:
-        # A scalar was refused while its node was made, so that the node's own place is unknown.
-        raise BuildError(f"{name}:{line + 1}: {error.what}", why=error.why, hint=error.hint) from error
     finally:
         parser.dispose()
 
@@ -156,7 +154,7 @@ class _Builder:
             # The common case first: a key that is text, and no merge.
             if key_node.tag is None and type(key_node) is yaml.ScalarNode:
                 key = key_node.value
-                if key == MERGE and key_node.style is None:
+                if key == MERGE and not key_node.style:
                     self.merge(value, value_node)
                     continue
             else:
@@ -172,6 +170,8 @@ class _Builder:
         if type(tag) is Plain:
             if tag.ambiguous:
                 self.odd = True
+                if isinstance(tag.value, float) and not math.isfinite(tag.value):
+                    raise self.not_finite(node)
             return tag.value
         kind = tag.removeprefix(CORE)
         if kind == "str" or tag == "!":
@@ -183,6 +183,8 @@ class _Builder:
         if kind not in TYPES:
             raise self.refused_tag(node)
         value = scalars.plain(node.value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.not_finite(node)
         if not isinstance(value, TYPES[kind]) or (kind != "bool" and isinstance(value, bool)):
             raise BuildError(f"{self.place(node)}: {node.value!r} is not of the type !!{kind}")
         return value
@@ -219,6 +221,13 @@ class _Builder:
                 raise BuildError(f"{self.place(part)}: `<<` takes a mapping, or a list of mappings")
             value.update(self.build(part))
         self.odd = True
+
+    def not_finite(self, node: Node) -> BuildError:
+        return BuildError(
+            f"{self.place(node)}: {node.value} is not a number that JSON has",
+            why="The API server turns YAML into JSON, and refuses it there.",
+            hint="quote it if text is meant",
+        )
 
     def refused_tag(self, node: Node) -> BuildError:
         return BuildError(

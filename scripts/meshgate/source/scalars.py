@@ -12,8 +12,6 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from meshgate.errors import BuildError
-
 if TYPE_CHECKING:
     from meshgate.model import JSON
 
@@ -51,7 +49,7 @@ AMBIGUOUS = re.compile(
 
 @functools.lru_cache(maxsize=1 << 16)
 def plain(text: str) -> JSON:
-    """The value of an unquoted scalar. Raises BuildError for infinity and not-a-number."""
+    """The value of an unquoted scalar; infinity and not-a-number as floats, though JSON has none."""
     if text in TRUE:
         return True
     if text in FALSE:
@@ -63,18 +61,12 @@ def plain(text: str) -> JSON:
         return _number(text)
     if first == "." and DOT_FLOAT.fullmatch(text):
         return _finite(float(text.replace("_", "")), text)
-    if NOT_FINITE.fullmatch(text):
-        raise BuildError(
-            f"{text} is not a number that JSON has",
-            why="The API server turns YAML into JSON, and refuses it there.",
-            hint="quote it if text is meant",
-        )
-    return text
+    return float(text.replace(".", "")) if NOT_FINITE.fullmatch(text) else text
 
 
 def _number(text: str) -> JSON:
     if NOT_FINITE.fullmatch(text):
-        return plain(text[1:])
+        return float(text.replace(".", ""))
     digits = text.replace("_", "")
     match = INTEGER.fullmatch(digits)
     if match and match.lastgroup:
