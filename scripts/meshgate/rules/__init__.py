@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.rules import (
+    dr001_tls_disabled,
+    dr002_conflicting_destination_rules,
+    dr003_wildcard_host,
+    dr004_unmatchable_host,
+    dr008_tls_without_mode,
+    dr009_port_entry_drops_tls,
+    dr011_credential_on_sidecar,
+    dr013_swallowed_by_selector,
+    dr015_empty_subset,
+    dr016_unverified_tls,
+    dr017_specific_rule_drops_mtls,
+    dr019_invalid_port,
     gw001_wildcard_gateway_host,
     pa001_permissive_mode,
     pa002_plaintext_port,
@@ -35,6 +47,18 @@ if TYPE_CHECKING:
     from meshgate.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    dr001_tls_disabled.RULE,
+    dr002_conflicting_destination_rules.RULE,
+    dr003_wildcard_host.RULE,
+    dr004_unmatchable_host.RULE,
+    dr008_tls_without_mode.RULE,
+    dr009_port_entry_drops_tls.RULE,
+    dr011_credential_on_sidecar.RULE,
+    dr013_swallowed_by_selector.RULE,
+    dr015_empty_subset.RULE,
+    dr016_unverified_tls.RULE,
+    dr017_specific_rule_drops_mtls.RULE,
+    dr019_invalid_port.RULE,
     gw001_wildcard_gateway_host.RULE,
     pa001_permissive_mode.RULE,
     pa002_plaintext_port.RULE,

@@ -1,0 +1,83 @@
+"""A client that is told to send plaintext into the mesh.
+
+What it checks
+    Every `tls` block of a DestinationRule, for mode DISABLE: the rule's own, one of an entry in
+    `portLevelSettings`, of a subset, and of a subset's port. A host that is outside the mesh may
+    have it: the hosts of `mesh.outside`, the API server, and hosts beyond the cluster domain that
+    a ServiceEntry places outside (`location: MESH_EXTERNAL`, its default).
+
+    ```yaml
+    spec:
+      host: userprofile.boards.svc.cluster.local
+      trafficPolicy:
+        tls: {mode: DISABLE}   # plaintext, though userprofile has a sidecar
+    ```
+
+Why it matters
+    A `tls` block overrides auto mTLS. With DISABLE every client that gets the rule sends
+    plaintext: readable on the way and without the caller's identity where the server is
+    PERMISSIVE, refused with a 503 where it is STRICT.
+
+How to fix
+    Remove the block, so that auto mTLS decides for each endpoint, or write ISTIO_MUTUAL. If the
+    host has no sidecar on purpose, declare it in `mesh.outside` with the reason.
+
+Known gaps
+    A subset's DISABLE counts whether or not a route uses the subset. In ambient, ztunnel ignores
+    DestinationRules, and a sidecar still tunnels to endpoints that take HBONE. `tls` without
+    `mode`, which means DISABLE too, is DR008's. Whether a host beyond the cluster domain that no
+    ServiceEntry names runs in the mesh is not decidable, and the finding says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules import destination_rule as dr
+from meshgate.rules import outside
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    facts = context.environment.mesh
+    declared = outside.OutsideHosts(facts)
+    entries = outside.ServiceEntryHosts(context)
+    for rule in dr.seen(context):
+        disabled = [place for place in rule.places if place.mode == dr.DISABLE]
+        if not disabled or declared.covers(rule.host):
+            continue
+        location = None if dr.is_in_cluster(rule.host, facts) else entries.location(rule.host)
+        if location == outside.EXTERNAL:
+            continue
+        decided = location is not None or dr.is_in_cluster(rule.host, facts)
+        for place in disabled:
+            yield Violation(
+                rule.resource,
+                place.path("tls", "mode"),
+                f"tls is DISABLE{place.where}: clients send plaintext to {rule.host}, "
+                + (CONSEQUENCE if decided else UNKNOWN),
+                fix=f"remove this tls block or set mode to ISTIO_MUTUAL; if {rule.host} has no "
+                "sidecar on purpose, declare it in mesh.outside",
+                decided=decided,
+            )
+
+
+CONSEQUENCE = "readable on the way, refused by a server that is STRICT"
+UNKNOWN = "and nothing here tells whether that host is in the mesh"
+
+RULE = Rule(
+    id="DR001",
+    name="tls-disabled",
+    severity=Severity.ERROR,
+    summary="A DestinationRule makes clients send plaintext to a host of the mesh.",
+    fix="remove the tls block, set ISTIO_MUTUAL, or declare the host in mesh.outside",
+    needs="F (R)",
+    kinds=frozenset({dr.KIND, "ServiceEntry"}),
+    check=check,
+)

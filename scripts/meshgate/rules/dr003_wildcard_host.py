@@ -1,0 +1,147 @@
+"""A rule for more hosts than anybody counted.
+
+What it checks
+    DestinationRules with a wildcard host that the environment does not allow for this namespace
+    and TLS mode (`require.wildcardHosts`).
+
+    ```yaml
+    metadata: {name: mtls, namespace: boards}   # not the root namespace
+    spec:
+      host: "*.svc.cluster.local"
+      trafficPolicy:
+        tls: {mode: ISTIO_MUTUAL}
+    ```
+
+Why it matters
+    The host catches every service in its reach, also those that come later: a database without a
+    sidecar, the API server, a host that a ServiceEntry brings. With ISTIO_MUTUAL they get a
+    handshake they cannot answer. And a client looks into its own namespace first: outside the root
+    namespace a wildcard hides every exact rule that the root namespace or the service's own
+    namespace has, the needed exceptions among them.
+
+How to fix
+    Write one rule for each host. If the whole mesh is meant, put the wildcard into the root
+    namespace, an exact exception beside it for each host without a sidecar, and list it in
+    `require.wildcardHosts`. With auto mTLS on it is not needed at all.
+
+Known gaps
+    The services named are those of the inventory; without one only the declared hosts and the API
+    server are. The allowed mode is compared with the rule's own `tls`: DR001 and DR016 look at
+    ports and subsets.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import hosts
+from meshgate.model import Severity
+from meshgate.rules import destination_rule as dr
+from meshgate.rules.outside import OutsideHosts
+from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.wildcards import is_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import MeshFacts
+    from meshgate.rules.context import Context
+
+# So many hosts are named, the rest is counted.
+SHOWN = 4
+# Sorts behind every host.
+LAST = "\U0010ffff"
+
+EFFECT = {
+    "ISTIO_MUTUAL": "clients send all of them mutual TLS, which only a sidecar answers",
+    "DISABLE": "clients send all of them plaintext",
+    "SIMPLE": "clients send all of them TLS without a client certificate, which a sidecar refuses",
+    "MUTUAL": "clients send all of them TLS with certificates that the mesh does not know",
+    None: "the tls of a wider rule reaches none of them any more",
+}
+
+
+def check(context: Context) -> Iterator[Violation]:
+    facts, floor = context.environment.mesh, context.environment.require
+    wild = [rule for rule in dr.seen(context) if hosts.is_wildcard(rule.host)]
+    known = Known(context) if wild else None
+    for rule in wild:
+        if known is None or is_allowed(floor, rule.host, rule.resource.namespace, rule.mode):
+            continue
+        yield Violation(
+            rule.resource,
+            "spec.host",
+            f"{rule.host} catches {reach(rule.host, facts)}, also {known.under(rule.host)}: "
+            f"{EFFECT[rule.mode]}{shadow(rule, facts)}",
+            fix="write one rule for each host; a wildcard for the whole mesh belongs into the root "
+            f"namespace {facts.root_namespace}, beside an exact exception for each host without a "
+            "sidecar, and into require.wildcardHosts",
+        )
+
+
+def reach(host: str, facts: MeshFacts) -> str:
+    """What a wildcard is for, now and later."""
+    services = f"*.svc.{facts.cluster_domain}"
+    if hosts.is_subset(services, host):
+        more = "" if host == services else ", and every ServiceEntry host"
+        ending = f" that ends in {host[1:]}" if more and host != "*" else ""
+        return f"every Service there is{more}{ending}"
+    namespace = dr.service_namespace(host, facts)
+    if namespace and host.startswith("*."):
+        return f"every Service of namespace {namespace}"
+    return f"every host that ends in {host[1:]}"
+
+
+class Known:
+    """The hosts at hand, found by their endings."""
+
+    def __init__(self, context: Context) -> None:
+        self._outside = OutsideHosts(context.environment.mesh)
+        services = set(service_hosts(context)) - set(self._outside.hosts)
+        # Reversed, so that the hosts with one ending stand side by side.
+        self._reversed = sorted(host[::-1] for host in services)
+
+    def under(self, wildcard: str) -> str:
+        """Hosts that a wildcard catches, those first that cannot take mutual TLS."""
+        ending = wildcard[:0:-1]
+        start = bisect.bisect_left(self._reversed, ending)
+        end = bisect.bisect_right(self._reversed, ending + LAST)
+        shown = [f"{host} ({reason})" for host, reason in self._outside.under(wildcard)]
+        shown += sorted(name[::-1] for name in self._reversed[start : start + SHOWN])
+        more = len(shown) - SHOWN + max(0, end - start - SHOWN)
+        if end == start:
+            shown.append("any database or other workload without a sidecar")
+        return ", ".join([*shown[:SHOWN], *([f"{more} more"] if more > 0 else ())])
+
+
+def service_hosts(context: Context) -> Iterator[str]:
+    """The hosts of the Services and ServiceEntries at hand."""
+    domain = context.environment.mesh.cluster_domain
+    for service in context.resources.of("Service"):
+        yield f"{service.name}.{service.namespace}.svc.{domain}"
+    for entry in context.resources.of("ServiceEntry"):
+        yield from map(str, entry.spec.get("hosts") or ())
+
+
+def shadow(rule: dr.DestinationRule, facts: MeshFacts) -> str:
+    """What a wildcard hides outside the root namespace, where a client looks first."""
+    if rule.namespace == facts.root_namespace or not rule.sees(rule.namespace):
+        return ""
+    clients = f"clients of {rule.namespace}" if rule.namespace else "clients of its namespace"
+    return (
+        f"; outside the root namespace it also hides the exact rules of all other namespaces, "
+        f"exceptions included, from {clients}"
+    )
+
+
+RULE = Rule(
+    id="DR003",
+    name="wildcard-host",
+    severity=Severity.ERROR,
+    summary="A wildcard host that the environment does not allow.",
+    fix="write one rule for each host, or allow the wildcard in require.wildcardHosts",
+    needs="F",
+    kinds=frozenset({dr.KIND, "Service", "ServiceEntry"}),
+    check=check,
+)

@@ -1,0 +1,137 @@
+"""An exact rule that hides the mesh-wide mutual TLS.
+
+What it checks
+    DestinationRules without `tls` whose host a wildcard rule with ISTIO_MUTUAL covers, where both
+    stand on one client's way: the wildcard in the root namespace, in the same namespace, or in the
+    one of the service.
+
+    ```yaml
+    # istio-system/mesh-wide
+    spec: {host: "*.svc.cluster.local", trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+    ---
+    # boards/userprofile: nothing of it is inherited
+    spec: {host: userprofile, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 5}}}
+    ```
+
+Why it matters
+    A client uses one rule for a host, the more specific one, whole. A rule that only sets a limit
+    or subsets takes the mutual TLS of the wildcard away. With auto mTLS on, the client still sends
+    mTLS to every endpoint that takes it, so this is a note. With auto mTLS off it sends plaintext.
+
+How to fix
+    Write `tls: {mode: ISTIO_MUTUAL}` into the exact rule too.
+
+Known gaps
+    Hosts outside the mesh are left alone: without `tls` they are right. Settings for single ports
+    and subsets are not looked at. Whether some client really gets the rule needs an inventory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import hosts
+from meshgate.mesh.hosts import HostIndex
+from meshgate.model import Severity
+from meshgate.rules import destination_rule as dr
+from meshgate.rules import outside
+from meshgate.rules.rule import RelatedResource, Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.model import MeshFacts
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    facts = context.environment.mesh
+    told: set[int] = set()
+    declared = outside.OutsideHosts(facts)
+    entries = outside.ServiceEntryHosts(context)
+    for plane in dr.planes(context):
+        wildcards = mutual_wildcards(plane)
+        if wildcards is None:
+            continue
+        with_tls = {(rule.namespace, rule.host) for rule in plane if rule.mode is not None}
+        for rule in plane:
+            if (rule.namespace, rule.host) in with_tls or id(rule) in told:
+                continue
+            if declared.covers(rule.host) or entries.location(rule.host) == outside.EXTERNAL:
+                continue
+            if hidden := first_hidden(rule, wildcards, facts):
+                told.add(id(rule))
+                yield drops(rule, hidden, auto=facts.enable_auto_mtls)
+
+
+def mutual_wildcards(
+    plane: Sequence[dr.DestinationRule],
+) -> HostIndex[dict[str, dr.DestinationRule]] | None:
+    """The wildcard rules with ISTIO_MUTUAL by host and namespace; None: there is none."""
+    found: HostIndex[dict[str, dr.DestinationRule]] | None = None
+    for rule in plane:
+        if rule.mode == dr.ISTIO_MUTUAL and hosts.is_wildcard(rule.host):
+            found = HostIndex() if found is None else found
+            by_namespace = found.get(rule.host)
+            if by_namespace is None:
+                by_namespace = found[rule.host] = {}
+            by_namespace.setdefault(rule.namespace, rule)
+    return found
+
+
+def first_hidden(
+    rule: dr.DestinationRule,
+    wildcards: HostIndex[dict[str, dr.DestinationRule]],
+    facts: MeshFacts,
+) -> dr.DestinationRule | None:
+    """The wildcard that some client of this rule would get without it."""
+    service = dr.service_namespace(rule.host, facts)
+    places = [rule.namespace]
+    if rule.namespace != facts.root_namespace:
+        places += [service or "", facts.root_namespace]
+    for by_namespace in wildcards.covering(rule.host):
+        for namespace in dict.fromkeys(places):
+            other = by_namespace.get(namespace)
+            if other and other.host != rule.host and share_a_client(rule, other, service, facts):
+                return other
+    return None
+
+
+def share_a_client(
+    rule: dr.DestinationRule, other: dr.DestinationRule, service: str | None, facts: MeshFacts
+) -> bool:
+    """Whether a client can see both."""
+    if rule.sees(rule.namespace) and other.sees(rule.namespace):
+        return True
+    default = facts.default_destination_rule_export_to
+    on_path = service is None or rule.namespace in (service, facts.root_namespace)
+    return on_path and not rule.is_private(default) and not other.is_private(default)
+
+
+def drops(rule: dr.DestinationRule, hidden: dr.DestinationRule, *, auto: bool) -> Violation:
+    """The finding on one rule."""
+    then = (
+        "auto mTLS decides instead"
+        if auto
+        else "and enableAutoMtls is off, so clients send plaintext"
+    )
+    return Violation(
+        rule.resource,
+        rule.policy_path,
+        f"no tls for {rule.host}: the ISTIO_MUTUAL of {hidden.host} in {hidden} is not "
+        f"inherited, {then}",
+        related=(RelatedResource(hidden.resource, "is hidden for this host", "spec.host"),),
+        severity=None if auto else Severity.ERROR,
+    )
+
+
+RULE = Rule(
+    id="DR017",
+    name="specific-rule-drops-mtls",
+    severity=Severity.INFO,
+    summary="A rule without tls hides a wildcard rule with ISTIO_MUTUAL.",
+    fix="write tls with mode ISTIO_MUTUAL into the rule too",
+    needs="F",
+    kinds=frozenset({dr.KIND, "ServiceEntry"}),
+    check=check,
+)
