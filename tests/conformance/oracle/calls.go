@@ -1,0 +1,201 @@
+package main
+
+import (
+	"errors"
+	"sort"
+	"strings"
+	"testing"
+
+	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	corev1 "k8s.io/api/core/v1"
+
+	"istio.io/istio/pilot/pkg/serviceregistry/provider"
+	"istio.io/istio/pilot/pkg/simulation"
+)
+
+// noALPN is a protocol that no filter chain names: a client that offers none of Istio's.
+const noALPN = "none"
+
+// caller runs calls against the listeners of the servers, each built once.
+type caller struct {
+	d           *istiod
+	simulations map[string]*simulation.Simulation
+	known       map[callKey]string
+}
+
+type callKey struct {
+	server    string
+	port      int
+	transport string
+	protocol  simulation.Protocol
+	alpn      string
+}
+
+func newCaller(d *istiod) *caller {
+	return &caller{d: d, simulations: map[string]*simulation.Simulation{}, known: map[callKey]string{}}
+}
+
+// protocolOf is the application protocol that a port name declares; without one, HTTP is spoken.
+func protocolOf(name string) simulation.Protocol {
+	prefix, _, _ := strings.Cut(strings.ToLower(name), "-")
+	switch prefix {
+	case "http2", "grpc":
+		return simulation.HTTP2
+	case "tcp":
+		return simulation.TCP
+	default:
+		return simulation.HTTP
+	}
+}
+
+// through is the outcome for each endpoint of a client's default cluster.
+func (c *caller) through(client *workload, o *outbound) []callRow {
+	if o.row.Subset != nil || o.service.Attributes.ServiceRegistry == provider.External {
+		return nil
+	}
+	rows := []callRow{}
+	for i, e := range o.row.Endpoints {
+		if e.Workload == nil {
+			continue
+		}
+		server := c.d.workloadAt(o.targets[i].address)
+		alpn := noALPN
+		if context := upstreamTLS(o.targets[i].socket); context != nil {
+			if own := context.GetCommonTlsContext().GetAlpnProtocols(); e.Transport != "mtls" && len(own) > 0 {
+				alpn = own[0]
+			}
+		}
+		rows = append(rows, c.row(client, &o.row.Host, o.row.Port, server,
+			c.outcome(server, e.TargetPort, e.Transport, protocolOf(o.port.Name), alpn)))
+	}
+	return rows
+}
+
+func (c *caller) row(client *workload, host *string, port int, server *workload, outcome string) callRow {
+	return callRow{
+		ClientNamespace: client.Namespace, ClientWorkload: client.Name, Host: host, Port: port,
+		Namespace: server.Namespace, Workload: server.Name, Outcome: outcome,
+	}
+}
+
+// fromOutside is plaintext from a client without sidecar to each pod behind each Service.
+func (c *caller) fromOutside(client *workload) []callRow {
+	rows := []callRow{}
+	services := append([]*corev1.Service(nil), c.d.objects.services...)
+	host := func(s *corev1.Service) string {
+		return s.Name + "." + s.Namespace + ".svc." + c.d.caseFile.Mesh.ClusterDomain
+	}
+	sort.SliceStable(services, func(i, j int) bool { return host(services[i]) < host(services[j]) })
+	for _, service := range services {
+		name := host(service)
+		for i := range service.Spec.Ports {
+			port := &service.Spec.Ports[i]
+			for _, hit := range c.backends(service, port) {
+				rows = append(rows, c.row(client, &name, int(port.Port), hit.server,
+					c.outcome(hit.server, hit.port, "plaintext", protocolOf(port.Name), "")))
+			}
+		}
+	}
+	return rows
+}
+
+type backend struct {
+	server *workload
+	port   int
+}
+
+// backends lists the ready endpoints that Kubernetes itself has for a Service port.
+func (c *caller) backends(service *corev1.Service, port *corev1.ServicePort) []backend {
+	var out []backend
+	for _, slice := range c.d.objects.slices {
+		if slice.Namespace != service.Namespace || slice.Labels["kubernetes.io/service-name"] != service.Name {
+			continue
+		}
+		for _, p := range slice.Ports {
+			if *p.Name != port.Name {
+				continue
+			}
+			for _, e := range slice.Endpoints {
+				if *e.Conditions.Ready {
+					out = append(out, backend{c.d.workloadAt(e.Addresses[0]), int(*p.Port)})
+				}
+			}
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return c.rank(out[i].server) < c.rank(out[j].server) })
+	return out
+}
+
+// rank is a workload's place in the case.
+func (c *caller) rank(w *workload) int {
+	for i := range c.d.caseFile.Workloads {
+		if w == &c.d.caseFile.Workloads[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *caller) direct(call directCall) callRow {
+	client, server := c.d.workload(call.From), c.d.workload(call.To)
+	return c.row(client, nil, call.Port, server, c.outcome(server, call.Port, "plaintext", simulation.HTTP, ""))
+}
+
+func (c *caller) outcome(server *workload, port int, transport string, protocol simulation.Protocol, alpn string) string {
+	if !server.Sidecar {
+		if transport == "plaintext" {
+			return "ok-plaintext"
+		}
+		return "tls-to-app"
+	}
+	key := callKey{server.Namespace + "/" + server.Name, port, transport, protocol, alpn}
+	if known, found := c.known[key]; found {
+		return known
+	}
+	outcome := c.simulate(server, port, transport, protocol, alpn)
+	c.known[key] = outcome
+	return outcome
+}
+
+// simulate sends one call into the server's inbound listeners.
+func (c *caller) simulate(server *workload, port int, transport string, protocol simulation.Protocol, alpn string) string {
+	var chain *listener.FilterChain
+	call := simulation.Call{
+		Address: server.IP, Port: port, Protocol: protocol, CallMode: simulation.CallModeInbound,
+		HostHeader: "oracle.example", TLS: simulation.Plaintext,
+		CustomListenerValidations: []simulation.CustomFilterChainValidation{
+			func(matched *listener.FilterChain) error { chain = matched; return nil },
+		},
+	}
+	switch transport {
+	case "mtls":
+		call.TLS = simulation.MTLS
+	case "mtls-user":
+		call.TLS, call.Alpn = simulation.MTLS, alpn
+	case "tls":
+		call.TLS, call.Alpn = simulation.TLS, alpn
+	}
+	err := c.simulation(server).Run(call).Error
+	switch {
+	case errors.Is(err, simulation.ErrProtocolError):
+		return "protocol-error"
+	case err != nil:
+		return "refused"
+	case transport == "plaintext":
+		return "ok-plaintext"
+	case chain.GetTransportSocket() == nil:
+		return "tls-to-app"
+	case transport == "mtls":
+		return "ok-mtls"
+	default:
+		return "mtls-user-terminated"
+	}
+}
+
+func (c *caller) simulation(server *workload) *simulation.Simulation {
+	key := server.Namespace + "/" + server.Name
+	if _, found := c.simulations[key]; !found {
+		c.simulations[key] = simulation.NewSimulationFromConfigGen(&testing.T{}, c.d.ConfigGenTest, c.d.proxy(server))
+	}
+	return c.simulations[key]
+}

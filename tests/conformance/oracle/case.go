@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+)
+
+// caseFile is one line of input: a mesh as the generator wrote it. Everything the oracle does not
+// compute itself is carried through unchanged (raw).
+type caseFile struct {
+	raw       map[string]json.RawMessage
+	ID        string            `json:"id"`
+	Mesh      meshFacts         `json:"mesh"`
+	Resources []json.RawMessage `json:"resources"`
+	Workloads []workload        `json:"workloads"`
+	Clients   []clientRef       `json:"clients"`
+	Direct    []directCall      `json:"direct"`
+}
+
+// meshFacts is what MeshConfig and the installation say.
+type meshFacts struct {
+	RootNamespace                  string            `json:"rootNamespace"`
+	ClusterDomain                  string            `json:"clusterDomain"`
+	EnableAutoMtls                 bool              `json:"enableAutoMtls"`
+	DefaultDestinationRuleExportTo []string          `json:"defaultDestinationRuleExportTo"`
+	Revision                       string            `json:"revision"`
+	DiscoverySelectors             []json.RawMessage `json:"discoverySelectors"`
+	DataPlane                      string            `json:"dataPlane"`
+}
+
+type workload struct {
+	Namespace string            `json:"namespace"`
+	Name      string            `json:"name"`
+	Kind      string            `json:"kind"`
+	Sidecar   bool              `json:"sidecar"`
+	IP        string            `json:"ip"`
+	Labels    map[string]string `json:"labels"`
+	Ports     []containerPort   `json:"ports"`
+	// Facts that only some profiles carry.
+	Gateway bool  `json:"gateway"`
+	Ambient bool  `json:"ambient"`
+	Ready   *bool `json:"ready"`
+}
+
+type containerPort struct {
+	Name string `json:"name"`
+	Port int    `json:"port"`
+}
+
+type clientRef struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+type directCall struct {
+	From clientRef `json:"from"`
+	To   clientRef `json:"to"`
+	Port int       `json:"port"`
+}
+
+// The rows of `expect`, in the order and with the key names of the committed cases.
+
+type serverRow struct {
+	Namespace string `json:"namespace"`
+	Workload  string `json:"workload"`
+	Port      *int   `json:"port"`
+	Mode      string `json:"mode"`
+}
+
+type clientRow struct {
+	ClientNamespace string        `json:"clientNamespace"`
+	ClientWorkload  string        `json:"clientWorkload"`
+	Host            string        `json:"host"`
+	Port            int           `json:"port"`
+	Subset          *string       `json:"subset"`
+	DestinationRule []string      `json:"destinationRule"`
+	TLS             string        `json:"tls"`
+	Discovery       string        `json:"discovery"`
+	Endpoints       []endpointRow `json:"endpoints"`
+}
+
+type endpointRow struct {
+	Workload   *string `json:"workload"`
+	Namespace  string  `json:"namespace,omitempty"`
+	Address    string  `json:"address,omitempty"`
+	TargetPort int     `json:"targetPort"`
+	Transport  string  `json:"transport"`
+}
+
+type callRow struct {
+	ClientNamespace string  `json:"clientNamespace"`
+	ClientWorkload  string  `json:"clientWorkload"`
+	Host            *string `json:"host"`
+	Port            int     `json:"port"`
+	Namespace       string  `json:"namespace"`
+	Workload        string  `json:"workload"`
+	Outcome         string  `json:"outcome"`
+}
+
+type expectations struct {
+	Server []serverRow `json:"server"`
+	Client []clientRow `json:"client"`
+	Calls  []callRow   `json:"calls"`
+}
+
+func parseCase(line []byte) (*caseFile, error) {
+	c := &caseFile{}
+	if err := json.Unmarshal(line, c); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(line, &c.raw); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
