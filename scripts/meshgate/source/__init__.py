@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshgate.source.dump import dump
     from meshgate.source.load import (
         CLUSTER_WIDE,
         Loaded,
@@ -17,10 +18,22 @@ if TYPE_CHECKING:
         read_folder,
         read_path,
     )
+    from meshgate.source.locate import Locator
 
-__all__ = ["CLUSTER_WIDE", "Loaded", "as_foreign", "read", "read_folder", "read_path"]
+__all__ = [
+    "CLUSTER_WIDE",
+    "Loaded",
+    "Locator",
+    "as_foreign",
+    "dump",
+    "read",
+    "read_folder",
+    "read_path",
+]
 
 HOMES = {
+    "dump": ("dump",),
+    "locate": ("Locator",),
     "load": ("CLUSTER_WIDE", "Loaded", "as_foreign", "read", "read_folder", "read_path"),
 }
 _HOME = {name: module for module, names in HOMES.items() for name in names}

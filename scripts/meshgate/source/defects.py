@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from meshgate.model import Defect, Origin, Position, join_path
-from meshgate.source.nodes import MERGE, Node, Plain
+from meshgate.source.nodes import MERGE, Node, Plain, key_text, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +22,84 @@ INTEGER_KEYS_MATTER_IN = "portLevelMtls"
 
 # A scalar under one of these keys is text, and so is each item of a list there.
 TEXT = frozenset(
-    """
-    addresses apiVersion app appProtocol caCertificates cidr clientCertificate clusterIP
-    credentialName distribution exportTo externalName gateways generateName header host hosts
-    ipBlocks issuer jwksUri kind methods mode name namePrefix nameSuffix namespace namespaces
-    network notHosts notIpBlocks notMethods notNamespaces notPaths notPorts notPrincipals
-    notRequestPrincipals notServiceAccounts notValues paths principals privateKey
-    protocol remoteIpBlocks requestPrincipals revision serviceAccountName serviceAccounts sni
-    sniHosts sourceNamespace subset subjectAltNames targetHost trustDomain uid values
-    version
-    """.split()
+    [
+        "addresses",
+        "apiVersion",
+        "app",
+        "appProtocol",
+        "caCertificates",
+        "cidr",
+        "clientCertificate",
+        "clusterIP",
+        "credentialName",
+        "distribution",
+        "exportTo",
+        "externalName",
+        "gateways",
+        "generateName",
+        "header",
+        "host",
+        "hosts",
+        "ipBlocks",
+        "issuer",
+        "jwksUri",
+        "kind",
+        "methods",
+        "mode",
+        "name",
+        "namePrefix",
+        "nameSuffix",
+        "namespace",
+        "namespaces",
+        "network",
+        "notHosts",
+        "notIpBlocks",
+        "notMethods",
+        "notNamespaces",
+        "notPaths",
+        "notPorts",
+        "notPrincipals",
+        "notRequestPrincipals",
+        "notServiceAccounts",
+        "notValues",
+        "paths",
+        "principals",
+        "privateKey",
+        "protocol",
+        "remoteIpBlocks",
+        "requestPrincipals",
+        "revision",
+        "serviceAccountName",
+        "serviceAccounts",
+        "sni",
+        "sniHosts",
+        "sourceNamespace",
+        "subset",
+        "subjectAltNames",
+        "targetHost",
+        "trustDomain",
+        "uid",
+        "values",
+        "version",
+    ]
 )
 # Every scalar of a mapping under one of these keys is text.
 TEXT_MAPPINGS = frozenset(
-    """
-    annotations binaryData commonAnnotations commonLabels data labels matchLabels nodeSelector pairs
-    selector sourceLabels stringData withoutHeaders
-    """.split()
+    [
+        "annotations",
+        "binaryData",
+        "commonAnnotations",
+        "commonLabels",
+        "data",
+        "labels",
+        "matchLabels",
+        "nodeSelector",
+        "pairs",
+        "selector",
+        "sourceLabels",
+        "stringData",
+        "withoutHeaders",
+    ]
 )
 
 
@@ -55,7 +116,8 @@ class _Look:
 
     def at(self, node: Node, path: Path) -> Iterator[Defect]:
         if isinstance(node, yaml.ScalarNode):
-            if type(node.tag) is Plain and node.tag.ambiguous and is_text(path):
+            tag = tag_of(node)
+            if isinstance(tag, Plain) and tag.ambiguous and is_text(path):
                 yield self.defect("ambiguous-scalar", node, path, node.value)
             return
         if id(node) in self.seen:  # an alias: told where it is anchored
@@ -64,7 +126,7 @@ class _Look:
         if isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
                 yield from self.at(item, (*path, index))
-        else:
+        elif isinstance(node, yaml.MappingNode):
             yield from self.in_mapping(node, path)
 
     def in_mapping(self, node: yaml.MappingNode, path: Path) -> Iterator[Defect]:
@@ -85,7 +147,7 @@ class _Look:
     def in_merge(
         self, key_node: Node, merged: Node, first: dict[str, Node], path: Path
     ) -> Iterator[Defect]:
-        """A merge after a key it holds, too: Go's yaml.v2 lets the merge win, all others the key."""
+        """A merge after a key that it holds: Go's yaml.v2 lets the merge win, others the key."""
         parts = merged.value if isinstance(merged, yaml.SequenceNode) else [merged]
         for part in parts:
             if not isinstance(part, yaml.MappingNode):
@@ -128,17 +190,5 @@ def is_merge(node: Node) -> bool:
 
 
 def is_integer(node: Node) -> bool:
-    return (
-        isinstance(node, yaml.ScalarNode)
-        and type(node.tag) is Plain
-        and isinstance(node.tag.value, int)
-        and not isinstance(node.tag.value, bool)
-    )
-
-
-def key_text(node: Node) -> str:
-    """A key as JSON has it."""
-    if isinstance(node, yaml.ScalarNode) and type(node.tag) is Plain:
-        value = node.tag.value
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    return str(node.value)
+    tag = tag_of(node)
+    return isinstance(tag, Plain) and isinstance(tag.value, int) and not isinstance(tag.value, bool)

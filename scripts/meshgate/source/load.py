@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshgate.model import JSON, Defect, JSONObject
+
+Parts: TypeAlias = tuple[str | int, ...]
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 CLUSTER_WIDE = CLUSTER_WIDE_KINDS
@@ -65,14 +67,21 @@ def documents(text: str, file: str) -> Iterator[tuple[JSON, list[Defect]]]:
 
 def objects(value: JSON, origin: Origin) -> Iterator[Resource]:
     """The Kubernetes objects a document describes; the items of a list each."""
+    for _, manifest in manifests(value):
+        if not str(manifest.get("apiVersion")).startswith(BUILD_GROUP):
+            yield Resource.of(manifest, origin)
+
+
+def manifests(value: JSON, at: Parts = ()) -> Iterator[tuple[Parts, JSONObject]]:
+    """The mappings in a document that have a kind or an apiVersion, each with its path."""
     if not isinstance(value, dict) or not ("kind" in value or "apiVersion" in value):
         return
     kind, items = value.get("kind"), value.get("items")
     if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
-        for item in items:
-            yield from objects(_typed(item, value), origin)
-    elif not str(value.get("apiVersion")).startswith(BUILD_GROUP):
-        yield Resource.of(value, origin)
+        for index, item in enumerate(items):
+            yield from manifests(_typed(item, value), (*at, "items", index))
+    else:
+        yield at, value
 
 
 def _typed(item: JSON, parent: JSONObject) -> JSON:

@@ -12,7 +12,7 @@ import functools
 import math
 import operator
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import yaml
 from yaml._yaml import CParser
@@ -31,10 +31,12 @@ MERGE = "<<"
 DEEPEST = 100
 # A document with fewer of these than the limit cannot nest deeper than it.
 FLOW_START = re.compile(r"[\[{]")
-DEEP_LINE = re.compile(r"^[ \t\-?:]{%d}" % DEEPEST, re.MULTILINE)
+DEEP_LINE = re.compile(rf"^[ \t\-?:]{{{DEEPEST}}}", re.MULTILINE)
 
 CORE = "tag:yaml.org,2002:"
 COLLECTION_TAGS = frozenset({CORE + "map", CORE + "seq"})
+# Scalars with these tags, or none, are text.
+AS_WRITTEN = frozenset({"", "!", "str", "timestamp"})
 
 
 class Plain(NamedTuple):
@@ -97,7 +99,9 @@ def compose(text: str, name: str, line: int = 0) -> Iterator[Node]:
     parser = (Composer if shallow else DepthLimitedComposer)(text.encode())
     try:
         while parser.check_node():
-            yield parser.get_node()
+            node = parser.get_node()
+            assert node is not None
+            yield node
     except TooDeepError as error:
         raise BuildError(
             f"{place(name, error.mark, line)}: nested deeper than {DEEPEST} levels",
@@ -139,7 +143,7 @@ class _Builder:
         self.line = line
         self.odd = False
 
-    def build(self, node: Node) -> JSON:
+    def build(self, node: JSON) -> JSON:
         kind = type(node)
         if kind is yaml.ScalarNode:
             return node.value if node.tag is None else self.scalar(node)
@@ -166,17 +170,15 @@ class _Builder:
 
     def scalar(self, node: yaml.ScalarNode) -> JSON:
         """The value of an unquoted scalar that is not text, or of one with a tag."""
-        tag = node.tag
-        if type(tag) is Plain:
+        tag = tag_of(node)
+        if isinstance(tag, Plain):
             if tag.ambiguous:
                 self.odd = True
                 if isinstance(tag.value, float) and not math.isfinite(tag.value):
                     raise self.not_finite(node)
             return tag.value
-        kind = tag.removeprefix(CORE)
-        if kind == "str" or tag == "!":
-            return node.value
-        if kind == "timestamp":
+        kind = (tag or "").removeprefix(CORE)
+        if kind in AS_WRITTEN:
             return node.value
         if kind == "binary":
             return self.binary(node)
@@ -199,7 +201,7 @@ class _Builder:
     def key(self, node: Node) -> str:
         """A key as the API server has it in JSON, where every key is text."""
         if isinstance(node, yaml.ScalarNode):
-            key = self.scalar(node) if node.tag is not None else node.value
+            key = self.scalar(node)
             if isinstance(key, str):
                 return key
             self.odd = True
@@ -238,6 +240,19 @@ class _Builder:
 
     def place(self, node: Node) -> str:
         return place(self.name, node.start_mark, self.line)
+
+
+def key_text(node: Node) -> str:
+    """A key as JSON has it."""
+    tag = tag_of(node)
+    if isinstance(tag, Plain) and isinstance(node, yaml.ScalarNode):
+        return str(tag.value).lower() if isinstance(tag.value, bool) else str(tag.value)
+    return str(node.value)
+
+
+def tag_of(node: Node) -> Plain | str | None:
+    """What a composer of this module gave a node for its tag: None for text and collections."""
+    return cast("Plain | str | None", node.tag)
 
 
 TYPES: dict[str, type | tuple[type, ...]] = {

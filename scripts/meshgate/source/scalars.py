@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meshgate.model import JSON
 
-TRUE = frozenset("y Y yes Yes YES true True TRUE on On ON".split())
-FALSE = frozenset("n N no No NO false False FALSE off Off OFF".split())
+TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
+FALSE = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
 NULL = frozenset(("", "~", "null", "Null", "NULL"))
 NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
@@ -49,7 +49,7 @@ AMBIGUOUS = re.compile(
 
 @functools.lru_cache(maxsize=1 << 16)
 def plain(text: str) -> JSON:
-    """The value of an unquoted scalar; infinity and not-a-number as floats, though JSON has none."""
+    """The value of an unquoted scalar; infinity and not-a-number too, which JSON has not."""
     if text in TRUE:
         return True
     if text in FALSE:

@@ -1,0 +1,161 @@
+"""Line and column of a value in a file, composed on demand: only the one document is parsed."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
+
+from meshgate.errors import BuildError
+from meshgate.model import Position
+from meshgate.source import text as texts
+from meshgate.source.nodes import Node, compose, key_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from meshgate.model import JSON, Origin
+
+Part = str | int
+EXCERPT_LENGTH = 160
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class Found(NamedTuple):
+    """Where a path led to in a document."""
+
+    # The key of a mapping's entry, else the item itself: what a person looks for.
+    shown: Node
+    value: Node
+    depth: int  # how many parts of the path were there
+
+
+def follow(node: Node, path: Sequence[Part]) -> Found:
+    """The end of a path in a document, or its nearest parent that is there."""
+    shown = node
+    for depth, part in enumerate(path):
+        entry = _entry(node, part)
+        if entry is None:
+            return Found(shown, node, depth)
+        shown, node = entry
+    return Found(shown, node, len(path))
+
+
+def _entry(node: Node, part: Part) -> tuple[Node, Node] | None:
+    """The key and the value, or twice the item, that one part of a path leads to."""
+    if isinstance(node, yaml.SequenceNode):
+        if isinstance(part, int) and part < len(node.value):
+            return node.value[part], node.value[part]
+    elif isinstance(node, yaml.MappingNode):
+        merged = []
+        # The last of two equal keys is the one that holds.
+        for key_node, value_node in reversed(node.value):
+            key = key_text(key_node)
+            if key == part:
+                return key_node, value_node
+            if key == "<<" and not key_node.style:
+                merged.append(value_node)
+        for value_node in merged:
+            parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            for other in parts:
+                if found := _entry(other, part):
+                    return found
+    return None
+
+
+class SourceFile:
+    """One file, cut into documents; each is composed when it is asked for."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name = name
+        self.text = texts.decoded(content, name)
+        self._pieces = texts.pieces(self.text)
+        self._document = functools.lru_cache(maxsize=8)(self._compose)
+
+    def document(self, index: int) -> tuple[Node, int] | None:
+        """The node of a document and the lines before it; None where there is no such document."""
+        return self._document(index)
+
+    def _compose(self, index: int) -> tuple[Node, int] | None:
+        # Only a file that cannot be cut has several documents in a piece.
+        whole = len(self._pieces) == 1
+        if not whole and index >= len(self._pieces):
+            return None
+        piece = self._pieces[0 if whole else index]
+        for at, node in enumerate(compose(piece.text, self.name, piece.line)):
+            if at == index or not whole:
+                return node, piece.line
+        return None
+
+    def position(self, document: int, path: Sequence[Part]) -> Position:
+        """The place of a path, or of its nearest parent; line 1 where the document is not there."""
+        found = self.document(document)
+        if found is None:
+            return Position(self.name, 1, 1)
+        node, line = found
+        return self.at(follow(node, path).shown, line)
+
+    def at(self, node: Node, line: int) -> Position:
+        """The place of a node of a document that starts after `line` lines."""
+        mark = node.start_mark
+        return Position(self.name, line + mark.line + 1, mark.column + 1)
+
+    @functools.cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def excerpt(self, line: int) -> str:
+        """One line, counted from 1, fit for any output: bounded, control characters escaped."""
+        if not 0 < line <= len(self._lines):
+            return ""
+        found = self._lines[line - 1].rstrip().replace("\t", "    ")
+        if len(found) > EXCERPT_LENGTH:
+            found = found[: EXCERPT_LENGTH - 1] + "…"
+        return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", found)
+
+
+class SourceFiles:
+    """The files below a root, each read once."""
+
+    def __init__(self, root: Path, given: dict[str, bytes] | None = None) -> None:
+        self.root = root
+        self._given = given or {}
+        self._read = functools.lru_cache(maxsize=256)(self._open)
+
+    def get(self, name: str) -> SourceFile | None:
+        """The file of this name relative to the root; None where it cannot be read."""
+        return self._read(name)
+
+    def _open(self, name: str) -> SourceFile | None:
+        try:
+            content = self._given.get(name)
+            if content is None:
+                content = texts.bounded(self.root / name, name)
+            return SourceFile(name, content)
+        except BuildError:
+            return None
+
+    def position(self, origin: Origin, path: Sequence[Part]) -> Position | None:
+        """The place of a path in a document; None where the file cannot be read."""
+        file = self.get(origin.file)
+        if file is None:
+            return None
+        try:
+            return file.position(origin.document, path)
+        except BuildError:
+            return Position(origin.file, 1, 1)
+
+
+def exists(value: JSON, path: Sequence[Part]) -> bool:
+    """Whether a path leads to something in a value, null included."""
+    for part in path:
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int) and part < len(value)
+        ):
+            value = value[part]
+        else:
+            return False
+    return True
