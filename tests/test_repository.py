@@ -1,0 +1,280 @@
+"""What this repository promises of itself; each check must also fail on a copy that breaks it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+import yaml
+
+from conftest import TODAY
+from meshgate import config, source
+from meshgate.errors import MeshgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshgate.model import JSON, JSONObject
+
+ROOT = Path(__file__).parent.parent
+COPIED = (
+    *("policies", "overlays", "inventory", "waivers", "expectations", "sync", ".github"),
+    *("environments.yaml", "action.yml"),
+)
+ARGO = "sync/argocd"
+KUSTOMIZATION = "kustomization.yaml"
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+")
+
+
+def documents(file: Path) -> list[JSONObject]:
+    return [document for document in yaml.safe_load_all(file.read_text()) if document]
+
+
+def overlays_build(root: Path) -> Iterator[str]:
+    for environment in config.load(root).environments:
+        try:
+            if not source.render(root, environment.overlay, cache=None).resources:
+                yield f"{environment.overlay} renders to nothing"
+        except MeshgateError as error:
+            yield str(error)
+
+
+def environments_and_folders_agree(root: Path) -> Iterator[str]:
+    environments = config.load(root).environments
+    overlays = {environment.overlay for environment in environments}
+    names = {environment.name for environment in environments}
+    yield from overlays ^ {f"overlays/{folder.name}" for folder in (root / "overlays").iterdir()}
+    yield from names ^ {folder.name for folder in (root / "inventory").iterdir()}
+    yield from names ^ {file.stem for file in (root / "expectations").iterdir()}
+
+
+def waivers_are_unexpired(root: Path) -> Iterator[str]:
+    today = dt.date.fromisoformat(TODAY)
+    for environment in config.load(root).environments:
+        for waiver in environment.waivers:
+            if waiver.expires < today:
+                yield f"{waiver.source}: {waiver.rule}"
+
+
+def codeowners_match_files(root: Path) -> Iterator[str]:
+    """Only `*` and rooted paths are used, so that no pattern needs more than a look."""
+    for line in (root / ".github/CODEOWNERS").read_text().splitlines():
+        pattern = line.partition("#")[0].split(maxsplit=1)
+        if not pattern or pattern[0] == "*":
+            continue
+        place = (root if (root / ".git").exists() else ROOT) / pattern[0].strip("/")
+        is_folder = pattern[0].endswith("/")
+        found = any(place.rglob("*")) if is_folder else place.is_file()
+        if not pattern[0].startswith("/") or len(pattern) == 1 or not found:
+            yield line
+
+
+def actions_are_pinned(root: Path) -> Iterator[str]:
+    files = [*(root / ".github").rglob("*.yml"), root / "action.yml"]
+    for file in files:
+        for line in file.read_text().splitlines():
+            _, found, action = line.partition("uses: ")
+            if found and not action.startswith("./") and not PINNED.fullmatch(action.strip()):
+                yield f"{file.name}: {action}"
+
+
+def one_object_per_file(root: Path) -> Iterator[str]:
+    """A file in policies/ is called after its kind and name."""
+    for file in (root / "policies").rglob("*.yaml"):
+        held = documents(file)
+        names = [f"{item['kind'].lower()}-{item.get('metadata', {}).get('name')}" for item in held]
+        if file.name != KUSTOMIZATION and names != [file.stem]:
+            yield str(file.relative_to(root))
+
+
+def synced_as_declared(root: Path) -> Iterator[str]:
+    """Each environment has the one Application that follows its overlay, and may do no more."""
+    environments = config.load(root).environments
+    held = [item for file in sorted((root / ARGO).glob("*.yaml")) for item in documents(file)]
+    project = next(item for item in held if item["kind"] == "AppProject")
+    applications = [item["spec"] for item in held if item["kind"] == "Application"]
+    followed = [(spec["source"]["path"], spec["destination"]["name"]) for spec in applications]
+    yield from map(
+        str, {(environment.overlay, environment.name) for environment in environments} ^ {*followed}
+    )
+    for spec in applications:
+        automated = spec["syncPolicy"]["automated"]
+        if automated != {"prune": True, "selfHeal": True, "allowEmpty": False}:
+            yield f"{spec['source']['path']}: {automated}"
+        if spec["source"]["repoURL"] not in project["spec"]["sourceRepos"]:
+            yield f"{spec['source']['path']}: from another repository"
+    allowed = {kind["kind"] for kind in project["spec"]["namespaceResourceWhitelist"]}
+    for environment in environments:
+        yield from allowed ^ {*(environment.require.kinds or ())}
+        targets = {
+            entry["namespace"]
+            for entry in project["spec"]["destinations"]
+            if entry["name"] == environment.name
+        }
+        rendered = source.render(root, environment.overlay, cache=None).resources
+        yield from targets ^ {str(resource.namespace) for resource in rendered}
+
+
+class Pod(NamedTuple):
+    """What decides of a workload here."""
+
+    namespace: str
+    labels: dict[str, str]
+    answers_mutual_tls: bool
+
+
+def services_without_sidecar_are_excepted(root: Path) -> Iterator[str]:
+    """Each has an exact rule in the root namespace and a reason in `mesh.outside`."""
+    rules = {
+        rule["spec"]["host"]
+        for file in (root / "policies/mesh-wide").glob("destinationrule-*.yaml")
+        for rule in documents(file)
+        if rule["metadata"]["namespace"] == "istio-system"
+        if rule["spec"]["trafficPolicy"]["tls"]["mode"] == "DISABLE"
+    }
+    for environment in config.load(root).environments:
+        folder = root / "inventory" / environment.name
+        outside = set(hosts_without_sidecar([i for f in folder.iterdir() for i in documents(f)]))
+        declared = {host.host for host in environment.mesh.outside}
+        yield from outside ^ rules
+        yield from outside ^ (declared | {environment.mesh.api_server_host})
+
+
+def hosts_without_sidecar(inventory: list[JSONObject]) -> Iterator[str]:
+    injected = {
+        item["metadata"]["name"]
+        for item in inventory
+        if item["kind"] == "Namespace"
+        if item["metadata"]["labels"].get("istio-injection") == "enabled"
+    }
+    pods = [pod(item, injected) for item in inventory if item["kind"] != "Namespace"]
+    for item in inventory:
+        if item["kind"] == "Service":
+            metadata, wanted = item["metadata"], item["spec"].get("selector", {}).items()
+            behind = [
+                found
+                for found in pods
+                if found and wanted and found.namespace == metadata["namespace"]
+                if wanted <= found.labels.items()
+            ]
+            if not any(found.answers_mutual_tls for found in behind):
+                yield f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local"
+
+
+def pod(item: JSON, injected: set[str]) -> Pod | None:
+    if item["kind"] == "Service":
+        return None
+    namespace = item["metadata"]["namespace"]
+    metadata = item["metadata"] if item["kind"] == "Pod" else item["spec"]["template"]["metadata"]
+    labels = metadata["labels"]
+    sidecar = labels.get("sidecar.istio.io/inject", str(namespace in injected).lower()) == "true"
+    gateway = "inject.istio.io/templates" in metadata.get("annotations", {})
+    return Pod(namespace, labels, sidecar and not gateway)
+
+
+def tamper(file: str, old: str, new: str) -> Callable[[Path], None]:
+    """Replaces a text that must be there."""
+
+    def change(root: Path) -> None:
+        text = (root / file).read_text()
+        assert old in text, f"{file} has no {old!r}"
+        (root / file).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+WILDCARD_RULE = "policies/mesh-wide/destinationrule-prometheus.yaml"
+CHECKS: dict[str, tuple[Callable[[Path], Iterator[str]], Callable[[Path], object]]] = {
+    "overlays-build": (
+        overlays_build,
+        tamper("overlays/prod/kustomization.yaml", "policies/boards", "policies/board"),
+    ),
+    "overlay-without-environment": (
+        environments_and_folders_agree,
+        lambda root: (root / "overlays/prod-eu").mkdir(),
+    ),
+    "environment-without-inventory": (
+        environments_and_folders_agree,
+        lambda root: shutil.rmtree(root / "inventory/prod"),
+    ),
+    "waivers": (waivers_are_unexpired, tamper("waivers/prod.yaml", "2027-", "2025-")),
+    "owners": (
+        codeowners_match_files,
+        tamper(".github/CODEOWNERS", "/overlays/prod/", "/overlays/production/"),
+    ),
+    "owners-missing": (
+        codeowners_match_files,
+        tamper(".github/CODEOWNERS", "/waivers/ ", "/waivers/ #"),
+    ),
+    "action-by-tag": (
+        actions_are_pinned,
+        lambda root: [
+            file.write_text(re.sub(r"@[0-9a-f]{40} # (v\d+)\S*", r"@\1", file.read_text()))
+            for file in (root / ".github/workflows").iterdir()
+        ],
+    ),
+    "two-objects-in-a-file": (
+        one_object_per_file,
+        tamper(WILDCARD_RULE, "# ", "kind: Gateway\n---\n# "),
+    ),
+    "file-named-otherwise": (one_object_per_file, tamper(WILDCARD_RULE, ": prometheus", ": prom")),
+    "application-of-another-path": (
+        synced_as_declared,
+        tamper(f"{ARGO}/prod.yaml", "path: overlays/prod", "path: overlays/dev"),
+    ),
+    "application-without-prune": (
+        synced_as_declared,
+        tamper(f"{ARGO}/prod.yaml", "prune: true", "prune: false"),
+    ),
+    "project-with-a-foreign-kind": (
+        synced_as_declared,
+        tamper(f"{ARGO}/project.yaml", "kind: Sidecar", "kind: EnvoyFilter"),
+    ),
+    "project-without-a-namespace": (
+        synced_as_declared,
+        tamper(f"{ARGO}/project.yaml", "name: prod\n      namespace: boards", "name: x"),
+    ),
+    "exception-missing": (
+        services_without_sidecar_are_excepted,
+        lambda root: (root / WILDCARD_RULE).unlink(),
+    ),
+    "exception-not-exact": (
+        services_without_sidecar_are_excepted,
+        tamper(WILDCARD_RULE, "host: prometheus.", "host: prom."),
+    ),
+    "database-gets-a-sidecar": (
+        services_without_sidecar_are_excepted,
+        tamper("inventory/prod/boards.yaml", 'inject: "false"', 'inject: "true"'),
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name)
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "check", dict.fromkeys(check for check, _ in CHECKS.values()), ids=lambda f: f.__name__
+)
+def test_holds(check: Callable[[Path], Iterator[str]]) -> None:
+    assert list(check(ROOT)) == []
+
+
+@pytest.mark.parametrize("control", CHECKS)
+def test_can_fail(control: str, copy: Path) -> None:
+    check, break_it = CHECKS[control]
+    assert list(check(copy)) == []
+
+    break_it(copy)
+
+    assert list(check(copy)) != []
