@@ -1,4 +1,4 @@
-"""Every folder `tests/cases/<rule>/<situation>/` is a test: what one rule says of some manifests."""
+"""Every folder `tests/cases/<rule>/<situation>/` is a test: what one rule says of manifests."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import TODAY, expect
 
+from conftest import TODAY, expect
 from meshgate import config, source
 from meshgate.cli import judging
 from meshgate.model import BuildRecord, Environment
 from meshgate.rules import RULES
-from meshgate.rules.judge import judge
+from meshgate.rules.judge import WAIVER_FAMILY, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from meshgate.model import Finding, Position
+    from meshgate.rules.context import Context
+    from meshgate.rules.rule import Rule
 
 CASES = Path(__file__).parent / "cases"
 # Files beside the manifests that say how to judge them.
@@ -41,30 +43,39 @@ def test_no_case_is_empty() -> None:
     assert [folder for folder in cases() if not any(folder.rglob("*.yaml"))] == []
 
 
-def told(folder: Path) -> Iterator[str]:
+def told(folder: Path, rules: Sequence[Rule] = RULES) -> Iterator[str]:
     """What the rule named by the parent folder says of the case."""
-    locate = source.Locator(folder)
-    environment = environment_of(folder)
-    build = built(folder)
+    name = folder.parent.name
+    # Waivers are judged by what all rules found; every other rule is asked alone.
+    asked = [rule for rule in rules if name.startswith(WAIVER_FAMILY) or rule.id == name]
+    assert name in [rule.id for rule in asked], f"there is no rule {name}"
+    for finding in judge(context_of(folder), asked, source.Locator(folder)):
+        if finding.rule == name:
+            yield from lines(finding)
+
+
+def context_of(folder: Path) -> Context:
+    """Everything a rule may look at in a case."""
     inventory_file = folder / "inventory.yaml"
-    inventory = source.read_path(folder, inventory_file).resources if inventory_file.exists() else []
-    context = judging.context_of(
-        environment,
-        build,
+    inventory = (
+        source.read_path(folder, inventory_file).resources if inventory_file.exists() else []
+    )
+    return judging.context_of(
+        environment_of(folder),
+        built(folder),
         [source.as_foreign(resource) for resource in inventory],
         datetime.date.fromisoformat(TODAY),
         engine="jsonschema",
     )
-    rules = [rule for rule in RULES if rule.id == folder.parent.name]
-    assert rules, f"there is no rule {folder.parent.name}"
-    for finding in judge(context, rules, locate):
-        yield from lines(finding)
 
 
 def built(folder: Path) -> source.Build:
     if (folder / "overlay").is_dir():
         defects = source.survey(folder, "overlay")
-        if any(defect.kind in {"duplicate-key", "integer-key", "remote-reference"} for defect in defects):
+        if any(
+            defect.kind in {"duplicate-key", "integer-key", "remote-reference"}
+            for defect in defects
+        ):
             return source.Build(resources=[], record=BuildRecord(defects=tuple(defects)))
         rendered = source.render(folder, "overlay", cache=None)
         return source.Build(resources=rendered.resources, record=rendered.record)
@@ -80,7 +91,7 @@ def built(folder: Path) -> source.Build:
 
 
 def environment_of(folder: Path) -> Environment:
-    """The environment a case is judged in: `environment.yaml`, else one named prod, floor STRICT."""
+    """The environment of a case: `environment.yaml`, else one named prod with floor STRICT."""
     return config.load_environment(folder / "environment.yaml", waivers=folder / "waivers.yaml")
 
 

@@ -48,45 +48,46 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
     for plane in pa.planes(context):
-        for policy, scope in deciding(plane):
-            if id(policy) not in told and (violation := judged(context, plane, policy, scope)):
-                told.add(id(policy))
-                yield violation
-
-
-def deciding(plane: pa.Plane) -> Iterator[tuple[Resource, pa.Scope | None]]:
-    """Each policy that may decide for its scope; the mesh is None."""
-    for policy in plane.deciding_mesh_wide():
-        yield policy, None
-    for scope in plane.scopes:
-        for policy in plane.deciding(scope):
-            yield policy, scope
+        for scope in plane.scopes:
+            for policy in plane.deciding(scope):
+                violation = judged(context, plane, scope, policy)
+                if violation and id(policy) not in told:
+                    told.add(id(policy))
+                    yield violation
 
 
 def judged(
-    context: Context, plane: pa.Plane, policy: Resource, scope: pa.Scope | None
+    context: Context, plane: pa.Plane, scope: pa.Scope, policy: Resource
 ) -> Violation | None:
-    """What is wrong with the mode that this policy decides for its scope."""
+    """What is wrong with the mode that this policy gives its scope."""
     facts, floor = context.environment.mesh, context.environment.require.mtls
-    mode, decided, how = pa.own_mode(policy), True, ""
+    mode, decided, because = pa.own_mode(policy), True, ""
     if mode == pa.UNSET:
-        if scope is not None and plane.has_wider(scope):
+        if plane.above(scope):
             return None  # told at the wider policy
-        mode, how = pa.DEFAULT_MODE, ", because it is UNSET and no wider policy sets a mode"
-        decided = scope is None or (context.complete and facts.distribution != "ossm2")
-    if not pa.is_weaker(pa.effective(mode, facts), floor):
+        mode, because = pa.DEFAULT_MODE, " (this policy sets no mode, and no wider policy is here)"
+        decided = scope == pa.MESH or (context.complete and facts.distribution != "ossm2")
+    effective = pa.effective(mode, facts)
+    if not pa.is_weaker(effective, floor):
         return None
-    subject = f"{scope} get" if scope else "the mesh-wide policy gives"
-    each = "each of them" if scope else "every workload without a narrower policy"
+    contested = len(plane.ages.contenders(plane.rivals(scope))) > 1
     return Violation(
         policy,
         pa.mode_path(policy),
-        f"{subject} {mode}{how}, weaker than the floor {floor}: "
-        f"{each} {pa.ACCEPTS[pa.effective(mode, facts)]}",
+        f"{f'if this policy is the oldest of its scope, {scope}' if contested else scope} "
+        f"{'are' if scope.labels else 'is'} {mode}{because}, weaker than the floor {floor}: "
+        f"{whose(scope)} {pa.ACCEPTS[effective]}",
         fix=f"set spec.mtls.mode to {floor}"
-        + (", or remove the policy so that the wider one holds" if scope else ""),
+        + ("" if scope == pa.MESH else ", or remove the policy so that a wider one holds"),
         decided=decided,
     )
+
+
+def whose(scope: pa.Scope) -> str:
+    """Whom a mode of this scope is the mode of."""
+    if scope == pa.MESH:
+        return "every workload without a narrower policy"
+    return "each of them" if scope.labels else "every workload without a policy of its own"
 
 
 RULE = Rule(

@@ -61,28 +61,25 @@ def check(context: Context) -> Iterator[Violation]:
                 yield conflict(plane, scope, sorted(rivals, key=lambda policy: policy.name))
 
 
-def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope | None, list[Resource]]]:
-    """Policies of which only one can decide, with the scope they share (None: the mesh)."""
-    yield None, plane.mesh_wide
+def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:
+    """Policies of which only one can decide, with the scope they share."""
     for scope, policies in plane.scopes.items():
         yield scope, policies
         for wider in plane.wider(scope):
             yield scope, [*plane.of(wider), *policies]
 
 
-def conflict(plane: pa.Plane, scope: pa.Scope | None, rivals: Sequence[Resource]) -> Violation:
+def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Violation:
     """What each order of these policies, sorted by name, gives."""
     subject = ([policy for policy in rivals if not policy.foreign] or rivals)[-1]
     gives = {id(policy): outcome(plane, scope, policy) for policy in rivals}
-    place = str(scope or "the mesh")
-    names = " and ".join(policy.name for policy in rivals[:SHOWN])
-    names += f" and {len(rivals) - SHOWN} more" if len(rivals) > SHOWN else ""
+    names = listed([policy.name for policy in rivals])
     return Violation(
         subject,
-        "spec.selector" if scope and scope.labels else "metadata.name",
-        f"{names} each decide for {place}, and only the oldest counts: "
+        "spec.selector" if scope.labels else "metadata.name",
+        f"{names} stand for one scope, {scope}, and only the oldest counts: "
         + verdict(plane.ages.contenders(rivals), gives),
-        fix=f"keep one policy for {place}, of {names}",
+        fix=f"keep one policy for {scope}, of {names}",
         related=tuple(
             RelatedResource(policy, f"gives {gives[id(policy)]}", pa.mode_path(policy))
             for policy in rivals
@@ -93,24 +90,33 @@ def conflict(plane: pa.Plane, scope: pa.Scope | None, rivals: Sequence[Resource]
     )
 
 
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`; of many the first few."""
+    if len(names) > SHOWN:
+        return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]])
+
+
 def verdict(possible: Sequence[Resource], gives: Mapping[int, str]) -> str:
     """Who wins, or what each possible winner gives."""
     first = possible[0]
+    outcomes = set(gives.values())
+    if len(outcomes) == 1:
+        return f"each gives {outcomes.pop()} today, and a change of the wrong one does nothing"
     if len(possible) == 1:
-        return f"{first.name} does, which gives {gives[id(first)]}; the rest does nothing"
-    listed = ", ".join(f"{gives[id(p)]} if it is {p.name}" for p in possible[:SHOWN])
-    return f"{listed}; where one sync creates all of them the name decides, so {first.name}"
+        return f"{first.name} is it and gives {gives[id(first)]}; the rest does nothing"
+    orders = ", ".join(f"{gives[id(p)]} if that is {p.name}" for p in possible[:SHOWN])
+    return f"{orders}; where one sync creates all of them the name decides, so {first.name}"
 
 
-def outcome(plane: pa.Plane, scope: pa.Scope | None, policy: Resource) -> str:
+def outcome(plane: pa.Plane, scope: pa.Scope, policy: Resource) -> str:
     """What the scope gets if this policy decides: the mode, then each port that differs."""
     mode = pa.own_mode(policy)
-    told = mode
     if mode == pa.UNSET:
-        told = f"{' or '.join(plane.inherited(scope))} (UNSET, inherited)"
-    ports = pa.port_modes(policy) if scope and scope.labels else {}
-    listed = [f"port {p} {m}" for p, m in sorted(ports.items()) if m not in (pa.UNSET, mode)]
-    return ", ".join([told, *listed])
+        mode = f"{' or '.join(plane.inherited(scope))} (inherited)"
+    ports = pa.port_modes(policy) if scope.labels else {}
+    differing = [f"port {p} {m}" for p, m in sorted(ports.items()) if m not in (pa.UNSET, mode)]
+    return ", ".join([mode, *differing])
 
 
 RULE = Rule(

@@ -21,7 +21,7 @@ How to fix
     mesh-wide mode exists. For all workloads, remove the selector.
 
 Known gaps
-    What the policy was meant for is a guess; the finding names its labels and its mode.
+    What the policy was meant for is a guess; the finding names its labels.
 """
 
 from __future__ import annotations
@@ -42,13 +42,12 @@ def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     for policy in pa.seen(context):
         if pa.is_ignored(policy, facts):
-            labels = ",".join(f"{k}={v}" for k, v in sorted(pa.match_labels(policy).items()))
+            labels = pa.told_labels(pa.match_labels(policy).items())
             yield Violation(
                 policy,
                 "spec.selector",
                 f"selects {labels} from the root namespace {facts.root_namespace}, where a policy "
-                f"with a selector is ignored for every workload: its {pa.own_mode(policy)} holds "
-                "nowhere",
+                f"with a selector is ignored for every workload: nothing it says takes effect",
                 fix=f"move the policy to the namespace of the workloads with {labels}, "
                 "or remove the selector to make it mesh-wide",
             )

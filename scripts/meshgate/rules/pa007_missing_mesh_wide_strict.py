@@ -47,14 +47,13 @@ SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPl
 
 
 def check(context: Context) -> Iterator[Violation]:
-    floor = context.environment.require.mtls
-    if not context.complete:
-        return
-    for plane in pa.planes(context):
-        policies = plane.deciding_mesh_wide()
-        modes = [plane.gives(policy) for policy in policies] or [pa.DEFAULT_MODE]
-        if all(pa.is_weaker(mode, floor) for mode in modes):
-            yield weak(context, policies[0], modes[0]) if policies else missing(context)
+    floor, facts = context.environment.require.mtls, context.environment.mesh
+    for plane in pa.planes(context) if context.complete else ():
+        policies = sorted(plane.deciding(pa.MESH), key=plane.ages.order)
+        modes = [pa.own_mode(policy) for policy in policies] or [pa.UNSET]
+        given = [pa.DEFAULT_MODE if m == pa.UNSET else pa.effective(m, facts) for m in modes]
+        if all(pa.is_weaker(mode, floor) for mode in given):
+            yield weak(context, policies[0], given[0]) if policies else missing(context, plane)
             return
 
 
@@ -70,7 +69,7 @@ def weak(context: Context, policy: Resource, mode: str) -> Violation:
     )
 
 
-def missing(context: Context) -> Violation:
+def missing(context: Context, plane: pa.Plane) -> Violation:
     """There is none; the finding names the object to write."""
     environment = context.environment
     floor, facts = environment.require.mtls, environment.mesh
@@ -85,7 +84,9 @@ def missing(context: Context) -> Violation:
     return Violation(
         wanted,
         "",
-        f"no policy without selector in the root namespace {facts.root_namespace}: every workload "
+        f"no policy without selector in the root namespace {facts.root_namespace}"
+        + (f" for revision {plane.revision}" if plane.revision else "")
+        + ": every workload "
         f"without a narrower policy is {pa.DEFAULT_MODE}, weaker than the floor {floor}"
         + ("; the operator's own policy is not in the inventory" if operator else ""),
         fix=SMCP_FIX

@@ -49,25 +49,14 @@ SHOWN = 4
 def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
     for plane in pa.planes(context):
-        for scope, empty, others in slots(plane):
+        for scope in plane.scopes:
+            empty, others = split(plane, plane.rivals(scope))
             for policy in empty:
                 after = takewhile(partial(plane.ages.may_precede, policy), others)
                 blocked = list(islice(after, SHOWN))
                 if blocked and id(policy) not in told:
                     told.add(id(policy))
                     yield violation(plane, scope, policy, blocked)
-
-
-def slots(
-    plane: pa.Plane,
-) -> Iterator[tuple[pa.Scope | None, list[Resource], list[Resource]]]:
-    """Each slot that one policy fills: those that say nothing, those that set a mode."""
-    yield None, *split(plane, plane.mesh_wide)
-    for scope, policies in plane.scopes.items():
-        rivals = [*policies]
-        for wider in plane.wider(scope):
-            rivals += plane.of(wider)
-        yield scope, *split(plane, rivals)
 
 
 def split(plane: pa.Plane, policies: list[Resource]) -> tuple[list[Resource], list[Resource]]:
@@ -84,7 +73,7 @@ def says_something(policy: Resource) -> bool:
 
 
 def violation(
-    plane: pa.Plane, scope: pa.Scope | None, policy: Resource, blocked: list[Resource]
+    plane: pa.Plane, scope: pa.Scope, policy: Resource, blocked: list[Resource]
 ) -> Violation:
     """What the scope gets when the empty policy is the oldest."""
     names = " and ".join(other.name for other in blocked)
@@ -94,8 +83,8 @@ def violation(
         policy,
         pa.mode_path(policy),
         f"sets no mode, {'and is' if certain else 'and where it is'} older than {names}"
-        f"{', so' if certain else ','} it decides for {scope or 'the mesh'} all the same: "
-        f"{names} does nothing, and {inherited} holds",
+        f"{', so' if certain else ','} it decides for {scope} all the same: "
+        f"{names} does nothing, and {inherited} is inherited",
         fix=f"remove {policy.name}, or give it the mode of {names} and remove that",
         related=tuple(
             RelatedResource(other, f"sets {pa.own_mode(other)}", pa.mode_path(other))

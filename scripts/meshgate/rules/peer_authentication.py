@@ -34,18 +34,28 @@ ACCEPTS = {
 class Scope(NamedTuple):
     """What a policy is for: the pods of a namespace that carry all of these labels.
 
-    An object without a namespace lands where the syncer puts it (SH009): its namespace is empty.
+    The namespace is None for the mesh as a whole, and empty for an object that says none: it lands
+    where the syncer puts it (SH009).
     """
 
-    namespace: str
+    namespace: str | None
     labels: frozenset[tuple[str, str]] = frozenset()
 
     def __str__(self) -> str:
+        if self.namespace is None:
+            return "the mesh"
         if not self.labels:
             return f"namespace {self.namespace}" if self.namespace else "its namespace"
-        chosen = ",".join(f"{key}={value}" for key, value in sorted(self.labels))
         place = f" of {self.namespace}" if self.namespace else ""
-        return f"workloads{place} with {chosen}"
+        return f"workloads{place} with {told_labels(self.labels)}"
+
+
+MESH = Scope(None)
+
+
+def told_labels(labels: Iterable[tuple[str, str]]) -> str:
+    """Labels as kubectl takes them: `app=boards,version=v1`."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels))
 
 
 def own_mode(policy: Resource) -> str:
@@ -110,16 +120,14 @@ class Plane:
 
     def __init__(self, policies: Iterable[Resource], ages: Ages, facts: MeshFacts) -> None:
         self.ages = ages
-        self.facts = facts
-        self.mesh_wide: list[Resource] = []
-        self.scopes: dict[Scope, list[Resource]] = {}
-        self._labels: dict[str, set[frozenset[tuple[str, str]]]] = {}
+        # Of the control plane, where some policy is labelled for it.
+        self.revision = ""
+        self.scopes: dict[Scope, list[Resource]] = {MESH: []}
+        self._labels: dict[str | None, set[frozenset[tuple[str, str]]]] = {}
         for policy in policies:
-            if is_mesh_wide(policy, facts):
-                self.mesh_wide.append(policy)
-            elif not is_ignored(policy, facts):
-                labels = frozenset(match_labels(policy).items())
-                scope = Scope(policy.namespace or "", labels)
+            self.revision = revisions.revision(policy) or self.revision
+            if not is_ignored(policy, facts):
+                scope = scope_of(policy, facts)
                 self.scopes.setdefault(scope, []).append(policy)
                 self._labels.setdefault(scope.namespace, set()).add(scope.labels)
 
@@ -138,48 +146,42 @@ class Plane:
                 itertools.combinations(sorted(scope.labels), size)
                 for size in range(1, len(scope.labels))
             )
-            found = sorted(
-                sorted(labels) for subset in subsets if (labels := frozenset(subset)) in known
-            )
+            found = [labels for subset in subsets if (labels := frozenset(subset)) in known]
         else:
-            found = sorted(sorted(labels) for labels in known if labels and labels < scope.labels)
-        return (Scope(scope.namespace, frozenset(labels)) for labels in found)
+            found = [labels for labels in known if labels and labels < scope.labels]
+        return (Scope(scope.namespace, labels) for labels in sorted(found, key=sorted))
+
+    def rivals(self, scope: Scope) -> list[Resource]:
+        """The policies of which istiod uses one for a scope, the oldest."""
+        wider = [policy for other in self.wider(scope) for policy in self.of(other)]
+        return [*wider, *self.of(scope)]
 
     def deciding(self, scope: Scope) -> list[Resource]:
-        """The policies of a scope that may be the one istiod uses for it; the oldest wins."""
-        rivals = [*self.of(scope)]
-        for other in self.wider(scope):
-            rivals += self.of(other)
-        possible = {id(policy) for policy in self.ages.contenders(rivals)}
+        """The policies written for a scope that may be the oldest of its rivals."""
+        possible = {id(policy) for policy in self.ages.contenders(self.rivals(scope))}
         return [policy for policy in self.of(scope) if id(policy) in possible]
 
-    def deciding_mesh_wide(self) -> list[Resource]:
-        """The mesh-wide policies that may be the one istiod uses."""
-        return self.ages.contenders(self.mesh_wide)
+    def above(self, scope: Scope) -> Scope | None:
+        """The scope that UNSET inherits from; None where no policy stands behind this one."""
+        chain = [Scope(scope.namespace)] if scope.labels else []
+        return next((s for s in [*chain, MESH] if s != scope and self.of(s)), None)
 
-    def gives(self, policy: Resource) -> str:
-        """The mode of the whole mesh if this mesh-wide policy decides."""
-        mode = own_mode(policy)
-        return DEFAULT_MODE if mode == UNSET else effective(mode, self.facts)
-
-    def has_wider(self, scope: Scope) -> bool:
-        """Whether some policy, namespace-wide or mesh-wide, stands behind this scope's own."""
-        return bool(self.mesh_wide or (scope.labels and self.of(Scope(scope.namespace))))
-
-    def inherited(self, scope: Scope | None) -> list[str]:
-        """The modes that UNSET may stand for in a scope (None: mesh-wide), weakest first."""
-        if scope is None:
+    def inherited(self, scope: Scope) -> list[str]:
+        """The modes that UNSET may stand for in a scope, weakest first."""
+        above = self.above(scope)
+        if above is None:
             return [DEFAULT_MODE]
-        if scope.labels and self.of(Scope(scope.namespace)):
-            above = Scope(scope.namespace)
-            return self._resolved(self.deciding(above), above)
-        return self._resolved(self.deciding_mesh_wide(), None) or [DEFAULT_MODE]
-
-    def _resolved(self, policies: list[Resource], scope: Scope | None) -> list[str]:
-        modes = {own_mode(policy) for policy in policies}
+        modes = {own_mode(policy) for policy in self.deciding(above)}
         if UNSET in modes:
-            modes = modes - {UNSET} | set(self.inherited(scope))
+            modes = modes - {UNSET} | set(self.inherited(above))
         return sorted(modes, key=WEAKEST_FIRST.index)
+
+
+def scope_of(policy: Resource, facts: MeshFacts) -> Scope:
+    """What istiod uses a policy for."""
+    if is_mesh_wide(policy, facts):
+        return MESH
+    return Scope(policy.namespace or "", frozenset(match_labels(policy).items()))
 
 
 def planes(context: Context) -> list[Plane]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 TRUE = frozenset({"y", "yes", "on", "true"})
 FALSE = frozenset({"n", "no", "off", "false"})
+NOTHING = frozenset({"~", "null", "<<", "="})
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -53,19 +54,20 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def reading(scalar: str) -> str:
-    """What YAML 1.1 makes of a plain scalar."""
-    if scalar.lower() in TRUE | FALSE:
-        return f"the boolean {str(scalar.lower() in TRUE).lower()}"
+    """What a reader of YAML 1.1 makes of a plain scalar."""
+    word = scalar.lower()
+    if word in TRUE | FALSE:
+        return f"the boolean {str(word in TRUE).lower()}"
+    if word in NOTHING:
+        return "no value at all"
     if re.fullmatch(r"0[0-7]+", scalar):
         return f"the octal number {int(scalar, 8)}"
-    if re.fullmatch(r"\d+(:[0-5]?\d)+", scalar):
-        total = 0
-        for part in scalar.split(":"):
-            total = total * 60 + int(part)
-        return f"the base-60 number {total}"
+    if re.fullmatch(r"\d{1,9}:[0-5]?\d", scalar):
+        sixties, rest = map(int, scalar.split(":"))
+        return f"the base-60 number {sixties * 60 + rest}"
     if re.fullmatch(r"\d+\.\d+", scalar):
         return f"the number {float(scalar)}"
-    return "something else"
+    return "a date" if re.match(r"\d{4}-\d{1,2}-\d", scalar) else "a number"
 
 
 RULE = Rule(

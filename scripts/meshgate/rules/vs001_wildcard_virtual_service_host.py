@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Violation]:
     floor = context.environment.require
     for route in context.resources.of("VirtualService"):
-        gateways = ", ".join(route.spec.get("gateways") or ["mesh"])
+        gateways = ", ".join(route.spec.get("gateways") or ["mesh (all sidecars)"])
         for index, host in enumerate(route.spec.get("hosts") or ()):
             if is_wildcard(host) and not is_allowed(floor, host, route.namespace):
                 names = "every host name" if host == "*" else f"every name that ends in {host[1:]}"
                 yield Violation(
                     route,
                     join_path("spec", "hosts", index),
-                    f"routes {names} on {gateways}: requests for other applications match too",
+                    f"routes {names} for {gateways}: requests for other applications match too",
                     fix=f"name the hosts that are meant instead of {host!r}",
                 )
 

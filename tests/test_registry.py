@@ -1,0 +1,202 @@
+"""What every rule promises: its place in the registry, its page, its cases, the kinds it reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import itertools
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import scaffold_rule
+import test_cases
+from meshgate import source
+from meshgate.cli import docs
+from meshgate.model import ResourceIndex
+from meshgate.rules import RULES
+from meshgate.rules.judge import judge
+from meshgate.rules.pages import FAMILIES, HEADINGS, rule_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.model import Resource
+    from meshgate.rules.rule import Rule
+
+ROOT = Path(__file__).parent.parent
+MODULES = ROOT / "scripts" / "meshgate" / "rules"
+RULE_FILE = re.compile(r"(?P<id>[a-z]{2}\d{3})_(?P<name>\w+)")
+
+# A name is the bad pattern and reads well after "allow"; these start an order instead.
+FORBIDDEN_NAMES = re.compile(
+    r"(?:no|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
+    r"|ensure|allow|bad|invalid-use|valid)-.*|.*-(?:rule|check|policy-check)"
+)
+NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
+
+each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+
+
+def rule_files() -> dict[str, str]:
+    """Module name by rule id, for every file that is named like a rule."""
+    stems = [file.stem for file in sorted(MODULES.glob("*.py"))]
+    return {match["id"].upper(): stem for stem in stems if (match := RULE_FILE.fullmatch(stem))}
+
+
+def cases(rule: Rule) -> list[Path]:
+    return [folder for folder in test_cases.cases() if folder.parent.name == rule.id]
+
+
+def test_every_module_is_registered() -> None:
+    registered = [rule.id for rule in RULES]
+
+    assert registered == sorted(rule_files())
+    assert Counter(registered).most_common(1)[0][1] == 1
+    assert Counter(rule.name for rule in RULES).most_common(1)[0][1] == 1
+    assert {rule.id[:2] for rule in RULES} <= FAMILIES.keys()
+
+
+@each_rule
+def test_file_id_and_name_agree(rule: Rule) -> None:
+    stem = rule_files()[rule.id]
+
+    assert stem == f"{rule.id.lower()}_{rule.name.replace('-', '_')}"
+    assert importlib.import_module(f"meshgate.rules.{stem}").RULE is rule
+
+
+@each_rule
+def test_name_is_a_bad_pattern(rule: Rule) -> None:
+    assert NAME.fullmatch(rule.name)
+    assert not FORBIDDEN_NAMES.fullmatch(rule.name)
+
+
+@pytest.mark.parametrize("name", ["no-tls", "avoid-wildcards", "require-strict", "use-mtls"])
+def test_forbidden_names_are_found(name: str) -> None:
+    assert FORBIDDEN_NAMES.fullmatch(name)
+
+
+@each_rule
+def test_page_has_its_headings_in_order(rule: Rule) -> None:
+    lines = rule.documentation.splitlines()
+    sections = [list(group) for _, group in itertools.groupby(lines, key=bool)]
+
+    assert [line for line in lines if line in HEADINGS] == list(HEADINGS)
+    assert lines[0].endswith(".")
+    # Under each heading stands some text, indented.
+    for heading in HEADINGS:
+        assert lines[lines.index(heading) + 1].startswith("    ")
+    # Nothing but headings and the first sentence is flush left.
+    assert all(line.startswith(" ") or line in HEADINGS for line in lines[1:] if line)
+    assert sections
+
+
+@each_rule
+def test_texts_are_written(rule: Rule) -> None:
+    assert rule.summary.endswith(".")
+    assert rule.fix
+    assert not rule.fix.endswith(".")
+    assert re.fullmatch(r"[PFRBD](, [PFRBD])*( \([PFRBD]\))?", rule.needs)
+    assert rule.summary not in scaffold_rule.MODULE, "the scaffold's text is still there"
+
+
+@each_rule
+def test_there_are_failing_and_clean_cases(rule: Rule) -> None:
+    expected = [(folder / "expected.txt").read_text(encoding="utf-8") for folder in cases(rule)]
+
+    assert any(expected), f"{rule.id} needs a case that fails"
+    assert not all(expected), f"{rule.id} needs a case that is clean"
+
+
+def test_every_case_has_a_rule() -> None:
+    assert {folder.parent.name for folder in test_cases.cases()} <= {rule.id for rule in RULES}
+
+
+class Recording(ResourceIndex):
+    """A ResourceIndex that remembers which kinds were asked for."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        super().__init__(resources)
+        self.asked: set[str] = set()
+
+    def of(self, *kinds: str) -> Iterator[Resource]:
+        self.asked.update(kinds)
+        return super().of(*kinds)
+
+
+@each_rule
+def test_declared_kinds_are_those_read(rule: Rule) -> None:
+    read: set[str] = set()
+    for folder in cases(rule):
+        context = test_cases.context_of(folder)
+        recording = Recording(context.resources.all)
+        judge(dataclasses.replace(context, resources=recording), [rule], source.Locator(folder))
+        read |= recording.asked
+
+    assert read == rule.kinds
+
+
+def test_generated_pages_are_current() -> None:
+    pages = {f"rules/{name}": text for name, text in rule_pages(RULES).items()}
+    outdated = [name for name in docs.stale(ROOT / "docs", pages) if name.startswith("rules/")]
+
+    assert outdated == [], "run `nox -s docs`"
+
+
+def test_pages_link_to_cases_that_exist() -> None:
+    for name, text in rule_pages(RULES).items():
+        for link in re.findall(r"\]\(([^)#]+)\)", text):
+            assert (ROOT / "docs" / "rules" / link).exists(), f"{name} links to {link}"
+
+
+def test_scaffold_writes_a_whole_rule(tmp_path: Path) -> None:
+    registry = tmp_path / "scripts" / "meshgate" / "rules" / "__init__.py"
+    registry.parent.mkdir(parents=True)
+    shutil.copy(MODULES / "__init__.py", registry)
+
+    written = scaffold_rule.scaffold(tmp_path, "PA099", "odd-mode", "PeerAuthentication")
+
+    assert [file.relative_to(tmp_path).as_posix() for file in written] == [
+        "scripts/meshgate/rules/pa099_odd_mode.py",
+        "tests/cases/PA099/failing/peerauthentication.yaml",
+        "tests/cases/PA099/failing/expected.txt",
+        "tests/cases/PA099/clean/peerauthentication.yaml",
+        "tests/cases/PA099/clean/expected.txt",
+        "scripts/meshgate/rules/__init__.py",
+    ]
+    lines = registry.read_text(encoding="utf-8").splitlines()
+    assert [line.strip() for line in lines if "pa099" in line] == [
+        "pa099_odd_mode,",
+        "pa099_odd_mode.RULE,",
+    ]
+    for ending in (",", ".RULE,"):
+        order = [
+            m[1]
+            for line in lines
+            if (m := re.fullmatch(rf"    (\w{{2}}\d{{3}}_\w+){re.escape(ending)}", line))
+        ]
+        assert order == sorted(order)
+        assert "pa099_odd_mode" in order
+
+
+@pytest.mark.parametrize("kind", sorted(scaffold_rule.KINDS))
+def test_scaffolded_cases_are_true_from_the_start(tmp_path: Path, kind: str) -> None:
+    registry = tmp_path / "scripts" / "meshgate" / "rules" / "__init__.py"
+    registry.parent.mkdir(parents=True)
+    shutil.copy(MODULES / "__init__.py", registry)
+    scaffold_rule.scaffold(tmp_path, "PA099", "odd-mode", kind)
+    module: dict[str, object] = {}
+    text = (registry.parent / "pa099_odd_mode.py").read_text(encoding="utf-8")
+    exec(compile(text, "pa099_odd_mode.py", "exec"), module)
+    rule = module["RULE"]
+
+    for case in ("failing", "clean"):
+        folder = tmp_path / "tests" / "cases" / "PA099" / case
+        told = "".join(f"{line}\n" for line in test_cases.told(folder, [rule]))
+        assert told == (folder / "expected.txt").read_text(encoding="utf-8")
