@@ -85,16 +85,17 @@ def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation
     losers = [loss.rule for _, result in results for losses in result.values() for loss in losses]
     subject = next((rule for rule in losers if not rule.resource.foreign), losers[0])
     certain = any(result[view] for _, result in results for view in group.views if view.certain)
-    names = ", ".join(rule.name for rule in group.rules)
+    *others, last = (rule.name for rule in group.rules)
+    names = f"{', '.join(others)} and {last}"
     more = len(results) - SHOWN
     return Violation(
         subject.resource,
         "spec.host",
-        f"{names} are rules for one host, {group.host}, and {why(group)}: "
+        f"{names} have one host, {group.host}, and {why(group)}: "
         + "; ".join(told(group, order, result) for order, result in results[:SHOWN])
         + (f"; and {more} more results" if more > 0 else "")
         + age(group),
-        fix=f"write one rule for {group.host}, instead of {names}",
+        fix=f"write one rule for {group.host} instead of {names}",
         related=tuple(
             RelatedResource(rule.resource, "has the same host", "spec.host")
             for rule in group.rules
@@ -135,18 +136,21 @@ def told(group: Group, order: Order, result: Result) -> str:
 
 
 def words(losses: Sequence[Loss]) -> str:
-    """The losses, rule by rule."""
-    by_rule: dict[str, list[str]] = {}
+    """The losses, rule by rule, with the winner."""
+    lost: dict[tuple[str, str], list[str]] = {}
     for loss in losses:
-        by_rule.setdefault(loss.rule.name, []).append(loss.what)
-    return " and ".join(f"{name} loses {' and '.join(what)}" for name, what in by_rule.items())
+        winner = f" to {loss.winner.name}" if loss.winner else ""
+        lost.setdefault((loss.rule.name, winner), []).append(loss.what)
+    return " and ".join(
+        f"{name} loses {' and '.join(what)}{winner}" for (name, winner), what in lost.items()
+    )
 
 
 def age(group: Group) -> str:
     """Which order holds, as far as the files tell."""
     today = group.by_age()
     if today is None:
-        return f"; created in one sync, the name decides and {group.rules[0].name} is the oldest"
+        return f"; in one sync the name decides, and {group.rules[0].name} counts as the oldest"
     return f"; today {today[0].name} is the oldest, until it is created anew"
 
 

@@ -54,10 +54,10 @@ SHOWN = 4
 LAST = "\U0010ffff"
 
 EFFECT = {
-    "ISTIO_MUTUAL": "clients send all of them mutual TLS, which only a sidecar answers",
+    "ISTIO_MUTUAL": "clients send all of them the mesh's mutual TLS, which only a sidecar answers",
     "DISABLE": "clients send all of them plaintext",
-    "SIMPLE": "clients send all of them TLS without a client certificate, which a sidecar refuses",
-    "MUTUAL": "clients send all of them TLS with certificates that the mesh does not know",
+    "SIMPLE": "clients send all of them TLS without a client certificate",
+    "MUTUAL": "clients send all of them TLS with one and the same certificate of their own",
     None: "the tls of a wider rule reaches none of them any more",
 }
 
@@ -72,7 +72,7 @@ def check(context: Context) -> Iterator[Violation]:
         yield Violation(
             rule.resource,
             "spec.host",
-            f"{rule.host} catches {reach(rule.host, facts)}, also {known.under(rule.host)}: "
+            f"{rule.host} catches {reach(rule.host, facts)}{known.under(rule.host)}: "
             f"{EFFECT[rule.mode]}{shadow(rule, facts)}",
             fix="write one rule for each host; a wildcard for the whole mesh belongs into the root "
             f"namespace {facts.root_namespace}, beside an exact exception for each host without a "
@@ -97,7 +97,8 @@ class Known:
     """The hosts at hand, found by their endings."""
 
     def __init__(self, context: Context) -> None:
-        self._outside = OutsideHosts(context.environment.mesh)
+        self._facts = context.environment.mesh
+        self._outside = OutsideHosts(self._facts)
         services = set(service_hosts(context)) - set(self._outside.hosts)
         # Reversed, so that the hosts with one ending stand side by side.
         self._reversed = sorted(host[::-1] for host in services)
@@ -107,12 +108,16 @@ class Known:
         ending = wildcard[:0:-1]
         start = bisect.bisect_left(self._reversed, ending)
         end = bisect.bisect_right(self._reversed, ending + LAST)
-        shown = [f"{host} ({reason})" for host, reason in self._outside.under(wildcard)]
-        shown += sorted(name[::-1] for name in self._reversed[start : start + SHOWN])
-        more = len(shown) - SHOWN + max(0, end - start - SHOWN)
-        if end == start:
-            shown.append("any database or other workload without a sidecar")
-        return ", ".join([*shown[:SHOWN], *([f"{more} more"] if more > 0 else ())])
+        found = [f"{host} ({reason})" for host, reason in self._outside.under(wildcard)]
+        count = len(found) + end - start
+        found += sorted(name[::-1] for name in self._reversed[start : start + SHOWN])
+        del found[SHOWN:]
+        if count > SHOWN:
+            found.append(f"{count - SHOWN} more")
+        elif end == start and dr.is_in_cluster(wildcard, self._facts):
+            found.append("any database or other workload without a sidecar")
+        listed = " and ".join(part for part in (", ".join(found[:-1]), *found[-1:]) if part)
+        return f", among them {listed}" if found else ""
 
 
 def service_hosts(context: Context) -> Iterator[str]:

@@ -51,8 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
         yield Violation(
             rule.resource,
             "spec.host",
-            f"host {written} {reason}, and hosts are compared letter by letter: "
-            "it matches no service, so the rule does nothing",
+            f"host {written} {reason}: it matches no service, and the rule does nothing",
             fix=f"write {right}",
             decided=dr.is_in_cluster(right, facts),
         )
@@ -61,9 +60,9 @@ def check(context: Context) -> Iterator[Violation]:
 def flaw(host: str) -> str | None:
     """What keeps a host from matching; None: nothing that its spelling shows."""
     if host != "*." and host.endswith("."):
-        return "ends in a dot"
+        return "ends in a dot, which no service's name does"
     if host != host.lower():
-        return "has upper-case letters"
+        return "has upper-case letters, which no service's name has"
     if host.endswith(".svc"):
         return "stops at .svc, and Istio completes only names without a dot"
     return None

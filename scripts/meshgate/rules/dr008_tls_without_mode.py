@@ -41,12 +41,14 @@ def check(context: Context) -> Iterator[Violation]:
         for place in rule.places:
             if place.tls is None or place.mode is not None:
                 continue
-            ignored = ", ".join(place.tls)
+            ignored = (
+                f", and its other fields ({', '.join(place.tls)}) do nothing" if place.tls else ""
+            )
             yield Violation(
                 rule.resource,
                 place.path("tls"),
                 f"tls without mode{place.where} means DISABLE: clients send plaintext to "
-                f"{rule.host}" + (f", and {ignored} has no effect" if ignored else ""),
+                f"{rule.host}{ignored}",
                 fix="write the mode that is meant, ISTIO_MUTUAL inside the mesh, "
                 "or remove tls so that auto mTLS decides",
             )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from meshgate.mesh.destination_rules import Rule
     from meshgate.mesh.merge import Entry
     from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+    from meshgate.model import JSONObject, MeshFacts
     from meshgate.rules.context import Context
 
 # Up to so many rules every order is tried; of more, each one first and each one last.
@@ -27,7 +27,8 @@ MOST_MOVED = 50
 ANY_OTHER = ""
 
 
-class View(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
     """Clients that no rule of the group tells apart."""
 
     clients: str
@@ -66,6 +67,8 @@ class Loss(NamedTuple):
 
     rule: Rule
     what: str
+    # The rule whose value they get instead; None: nobody's.
+    winner: Rule | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,30 +120,32 @@ def losses(group: Group, order: Sequence[Rule]) -> dict[View, tuple[Loss, ...]]:
 
 
 def _lost(view: View, entry: Entry | None) -> Iterator[Loss]:
-    merged = [rule.resource for rule in entry.rules] if entry else []
-    policy = next((p for resource in merged if (p := _policy(resource)) is not None), None)
-    kept: dict[str, JSON] = {}
-    for resource in merged:
-        for subset in _subsets(resource):
-            kept.setdefault(str(subset.get("name")), subset)
+    merged = entry.rules if entry else []
+    deciding = next((rule for rule in merged if _policy(rule) is not None), None)
+    kept: dict[str, tuple[Rule, JSONObject]] = {}
+    for rule in merged:
+        for name, subset in _subsets(rule):
+            kept.setdefault(name, (rule, subset))
     for rule in view.rules:
         if not view.counts(rule):
             continue
-        own = _policy(rule.resource)
-        if own is not None and own != policy:
-            yield Loss(rule, f"trafficPolicy ({_summary(own)})")
-        for subset in _subsets(rule.resource):
-            if kept.get(str(subset.get("name"))) != subset:
-                yield Loss(rule, f"subset {subset.get('name')}")
+        own = _policy(rule)
+        if own is not None and (deciding is None or own != _policy(deciding)):
+            yield Loss(rule, f"trafficPolicy ({_summary(own)})", deciding)
+        for name, subset in _subsets(rule):
+            winner, value = kept.get(name, (None, None))
+            if value != subset:
+                yield Loss(rule, f"subset {name}", winner)
 
 
-def _policy(resource: Resource) -> JSONObject | None:
-    policy = resource.spec.get("trafficPolicy")
+def _policy(rule: Rule) -> JSONObject | None:
+    policy = rule.resource.spec.get("trafficPolicy")
     return policy if isinstance(policy, dict) else None
 
 
-def _subsets(resource: Resource) -> list[JSONObject]:
-    return resource.spec.get("subsets") or []
+def _subsets(rule: Rule) -> Iterator[tuple[str, JSONObject]]:
+    for subset in rule.resource.spec.get("subsets") or ():
+        yield str(subset.get("name")), subset
 
 
 def _summary(policy: JSONObject) -> str:
