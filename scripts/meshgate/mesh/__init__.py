@@ -1,0 +1,49 @@
+"""The mesh model: a pure function of policies, inventory and mesh facts, as Istio decides."""
+
+from __future__ import annotations
+
+from meshgate.mesh.calls import Call, CallClass
+from meshgate.mesh.clients import ClientClass, ClientGroup
+from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.mesh import Mesh
+from meshgate.mesh.policy import ClientPolicy
+from meshgate.mesh.servers import DecidedBy, Overridden, ServerMode
+from meshgate.mesh.services import Endpoint, Service, ServicePort
+from meshgate.mesh.terms import (
+    DataPlane,
+    Discovery,
+    Level,
+    Mode,
+    Outcome,
+    Place,
+    Tls,
+    Transport,
+    Verdict,
+)
+from meshgate.mesh.workloads import Workload
+
+__all__ = [
+    "Call",
+    "CallClass",
+    "ClientClass",
+    "ClientGroup",
+    "ClientPolicy",
+    "DataPlane",
+    "DecidedBy",
+    "Delivery",
+    "Discovery",
+    "Endpoint",
+    "Level",
+    "Mesh",
+    "Mode",
+    "Outcome",
+    "Overridden",
+    "Place",
+    "ServerMode",
+    "Service",
+    "ServicePort",
+    "Tls",
+    "Transport",
+    "Verdict",
+    "Workload",
+]

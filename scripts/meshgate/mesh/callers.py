@@ -1,0 +1,206 @@
+"""Who calls a service port, in as few classes as the rules allow."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.calls import CallClass
+from meshgate.mesh.clients import ClientGroup
+from meshgate.mesh.cluster import NO_CLUSTER, PortClusters
+from meshgate.mesh.lookup import HostRules
+from meshgate.mesh.order import ORDER
+from meshgate.mesh.policy import deliveries, policy, without_rules
+from meshgate.mesh.terms import DataPlane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.mesh.clients import ClientClass, Clients, Profile
+    from meshgate.mesh.cluster import Delivery
+    from meshgate.mesh.destination_rules import DestinationRules
+    from meshgate.mesh.lookup import Choice
+    from meshgate.mesh.policy import ClientPolicy
+    from meshgate.mesh.receivers import Receivers
+    from meshgate.mesh.registry import Registry
+    from meshgate.mesh.scopes import Scope
+    from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.workloads import Workload
+    from meshgate.model import MeshFacts
+
+
+class Callers:
+    """The classes of calls of a mesh. Rules, clusters and classes are worked out once."""
+
+    __slots__ = (
+        "_clusters",
+        "_facts",
+        "_importers",
+        "_rules",
+        "_rules_of",
+        "clients",
+        "receivers",
+        "registry",
+        "undecided",
+    )
+
+    def __init__(
+        self,
+        registry: Registry,
+        rules: DestinationRules,
+        receivers: Receivers,
+        clients: Clients,
+        facts: MeshFacts,
+    ) -> None:
+        self.registry = registry
+        self.receivers = receivers
+        self.clients = clients
+        self.undecided = receivers.undecided
+        self._rules = rules
+        self._facts = facts
+        self._rules_of: dict[int, HostRules] = {}
+        self._clusters: dict[tuple[int, int], PortClusters] = {}
+        self._importers: dict[int, list[ClientClass]] | None = None
+
+    def rules(self, service: Service) -> HostRules:
+        """The rules that some client may find for a service."""
+        found = self._rules_of.get(id(service))
+        if found is None:
+            found = self._rules_of[id(service)] = HostRules(self._rules, service)
+        return found
+
+    def clusters(self, service: Service, port: ServicePort) -> PortClusters:
+        """The clusters of a service port."""
+        key = id(service), port.number
+        found = self._clusters.get(key)
+        if found is None:
+            found = PortClusters(self.receivers, service, port, auto=self._facts.enable_auto_mtls)
+            self._clusters[key] = found
+        return found
+
+    def special(self, service: Service) -> set[str]:
+        """The client namespaces that may get another answer than most."""
+        found = set(self.rules(service).special)
+        candidates = self.registry.by_host[service.host]
+        for other in candidates:
+            if len(candidates) > 1 or not other.is_public:
+                found |= {other.namespace, *other.export_to}
+        return found
+
+    def classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
+        """Every class of calls to a service port."""
+        clusters = self.clusters(service, port)
+        for profile in self.clients.profiles:
+            if profile.plane is DataPlane.SIDECAR and not profile.reason:
+                yield from self._proxied(clusters, profile)
+            elif service.kubernetes:
+                group = profile.rest(())
+                yield CallClass(group, clusters, None, self._without_rules(clusters, profile))
+        for each in self._limited(service):
+            yield from self._one(clusters, each)
+
+    def policy(
+        self, client: Workload, service: Service, number: int, subset: str | None
+    ) -> ClientPolicy:
+        """What one client sends to a service port. Raises LookupError for an unknown port."""
+        port = service.port(number)
+        if port is None:
+            raise LookupError(f"{service.host} has no port {number}")
+        clusters = self.clusters(service, port)
+        if client.plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}:
+            reason = client.plane_reason
+            found = clusters.unknown(reason) if reason else clusters.direct(client.plane)
+            return without_rules(clusters, found, reason)
+        if number in client.uncaptured_outbound:
+            reason = "the client's proxy does not capture calls to this port"
+            return without_rules(clusters, clusters.direct(DataPlane.NONE), reason)
+        choices = self.rules(service).choices(client.namespace, client.labels)
+        own = policy(clusters, choices, subset, client.plane)
+        reason = self.undecided.client(client) or self.undecided.hosts.get(service.host, "")
+        if reason:
+            return dataclasses.replace(
+                own, deliveries=clusters.unknown(reason), decided=False, reason=reason
+            )
+        scopes = self.clients.scopes_of(client)
+        seen = {number in scope.ports(service) for scope in scopes}
+        if len(seen) > 1:
+            return without_rules(clusters, clusters.unknown(ORDER), ORDER)
+        if seen == {False}:
+            return self._not_imported(clusters, scopes[0])
+        return own
+
+    def _not_imported(self, clusters: PortClusters, scope: Scope) -> ClientPolicy:
+        """A service that the client's Sidecar resource leaves out: passed through, or blocked."""
+        why = f"Sidecar {scope.policy.namespace}/{scope.policy.name} does not import the service"
+        if (scope.outbound or self._facts.outbound_traffic_policy) == "REGISTRY_ONLY":
+            return without_rules(clusters, (NO_CLUSTER,), why)
+        return without_rules(clusters, clusters.direct(DataPlane.NONE), why)
+
+    def _proxied(self, clusters: PortClusters, profile: Profile) -> Iterator[CallClass]:
+        service, number = clusters.service, clusters.port.number
+        bypassing = profile.uncaptured.get(number, ())
+        apart = {id(each): each for each in profile.in_namespaces(self.special(service))}
+        groups: dict[object, tuple[tuple[Choice, ...], list[ClientClass]]] = {}
+        for each in apart.values():
+            if number not in each.uncaptured and self._gets(service, each.namespace):
+                choices = self.rules(service).choices(each.namespace, each.labels)
+                key = tuple((choice.place, id(choice.entry)) for choice in choices)
+                groups.setdefault(key, (choices, []))[1].append(each)
+        for choices, members in groups.values():
+            yield self._class(clusters, _group(profile.plane, members), choices)
+        if bypassing and service.kubernetes:
+            found = clusters.direct(DataPlane.NONE)
+            yield CallClass(_group(profile.plane, bypassing), clusters, None, found)
+        for each in bypassing:
+            apart[id(each)] = each
+        rest = profile.rest(apart.values())
+        if rest.count and self._gets(service, ""):
+            yield self._class(clusters, rest, self.rules(service).generic())
+
+    def _one(self, clusters: PortClusters, each: ClientClass) -> Iterator[CallClass]:
+        """A class that sees only what its Sidecar resource imports."""
+        service, number = clusters.service, clusters.port.number
+        seen = {number in scope.ports(service) for scope in each.scopes}
+        group = _group(each.plane, [each])
+        if number in each.uncaptured:
+            yield CallClass(group, clusters, None, clusters.direct(DataPlane.NONE))
+        elif each.reason or len(seen) > 1:
+            yield CallClass(group, clusters, None, clusters.unknown(each.reason or ORDER))
+        elif True in seen:
+            choices = self.rules(service).choices(each.namespace, each.labels)
+            yield self._class(clusters, group, choices)
+
+    def _class(
+        self, clusters: PortClusters, group: ClientGroup, choices: tuple[Choice, ...]
+    ) -> CallClass:
+        reason = self.undecided.hosts.get(clusters.service.host, "")
+        if reason:
+            return CallClass(group, clusters, None, clusters.unknown(reason), choices)
+        found = deliveries(clusters, choices, None, group.plane)
+        return CallClass(group, clusters, None, found, choices)
+
+    def _without_rules(self, clusters: PortClusters, profile: Profile) -> tuple[Delivery, ...]:
+        if profile.reason:
+            return clusters.unknown(profile.reason)
+        return clusters.direct(profile.plane)
+
+    def _gets(self, service: Service, namespace: str) -> bool:
+        """Whether clients of a namespace get this service for its host."""
+        return self.registry.service_for(service.host, namespace) is service
+
+    def _limited(self, service: Service) -> Iterable[ClientClass]:
+        if self._importers is None:
+            self._importers = {}
+            for each in self.clients.limited:
+                imported = {
+                    id(found): found
+                    for scope in each.scopes
+                    for found in self.registry.imported(scope)
+                }
+                for found in imported.values():
+                    self._importers.setdefault(id(found), []).append(each)
+        return self._importers.get(id(service), ())
+
+
+def _group(plane: DataPlane, classes: Iterable[ClientClass]) -> ClientGroup:
+    return ClientGroup(plane, list(classes))

@@ -1,0 +1,132 @@
+"""Calls: every client against every service port, in classes, materialised only when asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh.policy import policy
+from meshgate.mesh.terms import Mode, Outcome, Tls, Transport, Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.mesh.clients import ClientGroup
+    from meshgate.mesh.cluster import Delivery, PortClusters
+    from meshgate.mesh.lookup import Choice
+    from meshgate.mesh.policy import ClientPolicy
+    from meshgate.mesh.services import Endpoint, Service, ServicePort
+    from meshgate.mesh.workloads import Workload
+
+
+class Call(NamedTuple):
+    """One client, one service port, one endpoint.
+
+    `policy` None: no rule applies to what the client sends, since it has no proxy or bypasses it.
+    """
+
+    client: Workload
+    service: Service
+    port: ServicePort
+    subset: str | None
+    policy: ClientPolicy | None
+    delivery: Delivery
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where the call ends; None: nothing is there."""
+        return self.delivery.endpoint
+
+    @property
+    def tls(self) -> Tls:
+        """The mode that the client's rules resolve to."""
+        return self.policy.tls if self.policy is not None else Tls.NONE
+
+    @property
+    def transport(self) -> Transport | None:
+        """What is put on the wire; None: nothing, or it is not known."""
+        return self.delivery.transport
+
+    @property
+    def mode(self) -> Mode | None:
+        """What the server port enforces; None: nothing."""
+        return self.delivery.mode
+
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of it."""
+        return self.delivery.outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it works."""
+        return verdict(self.delivery.outcome, self.delivery.transport)
+
+    @property
+    def reason(self) -> str:
+        """Why the outcome is unknown."""
+        return self.delivery.reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallClass:
+    """Calls that differ in nothing but the client.
+
+    `deliveries` are those of each client: there are `clients.count` calls of each of them.
+    """
+
+    clients: ClientGroup
+    clusters: PortClusters
+    subset: str | None
+    deliveries: tuple[Delivery, ...]
+    # The rules of the clients, in every possible order; empty: none applies.
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def service(self) -> Service:
+        """The service that is called."""
+        return self.clusters.service
+
+    @property
+    def port(self) -> ServicePort:
+        """The service port that is called."""
+        return self.clusters.port
+
+    @property
+    def policy(self) -> ClientPolicy | None:
+        """What the clients' rules say; None: none applies."""
+        if not self.choices:
+            return None
+        return policy(self.clusters, self.choices, self.subset, self.clients.plane)
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many of these calls end how."""
+        found: Counter[Outcome] = Counter()
+        for delivery in self.deliveries:
+            found[delivery.outcome] += self.clients.count
+        return found
+
+    @property
+    def broken(self) -> tuple[Delivery, ...]:
+        """The deliveries that do not work, in some order of creation at least."""
+        return tuple(each for each in self.deliveries if is_broken(each))
+
+    def calls(
+        self, clients: Iterable[Workload] | None = None, *, only_broken: bool = False
+    ) -> Iterator[Call]:
+        """The calls one by one, of all clients or of these."""
+        own = self.policy
+        told = self.broken if only_broken else self.deliveries
+        for client in self.clients.members if clients is None else clients:
+            for delivery in told:
+                yield Call(client, self.service, self.port, self.subset, own, delivery)
+
+
+def is_broken(delivery: Delivery) -> bool:
+    """Whether an endpoint's calls fail, or may fail where the order of creation decides."""
+    return any(
+        verdict(each.outcome, each.transport) is Verdict.BROKEN
+        for each in (delivery, *delivery.alternatives)
+    )

@@ -1,0 +1,159 @@
+"""The objects that one control plane sees, each once; other revisions are left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import selectors
+from meshgate.mesh.order import created
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meshgate.mesh.selectors import Labels
+    from meshgate.model import MeshFacts, Resource
+
+# Where an object without namespace lands when nobody says otherwise.
+DEFAULT_NAMESPACE = "default"
+
+REVISION_LABEL = "istio.io/rev"
+
+_ISTIO_GROUPS = frozenset({"networking.istio.io", "security.istio.io"})
+_CLUSTER_WIDE = frozenset({"Namespace"})
+
+# The API groups in which a kind means what the model reads; others only share the name.
+_GROUPS = {
+    "Namespace": {""},
+    "Service": {""},
+    "Pod": {""},
+    "ReplicationController": {""},
+    "Endpoints": {""},
+    "EndpointSlice": {"discovery.k8s.io"},
+    "Deployment": {"apps"},
+    "StatefulSet": {"apps"},
+    "DaemonSet": {"apps"},
+    "ReplicaSet": {"apps"},
+    "Job": {"batch"},
+    "CronJob": {"batch"},
+    "PeerAuthentication": {"security.istio.io"},
+    "DestinationRule": {"networking.istio.io"},
+    "ServiceEntry": {"networking.istio.io"},
+    "WorkloadEntry": {"networking.istio.io"},
+    "Sidecar": {"networking.istio.io"},
+    "Gateway": {"networking.istio.io"},
+    "VirtualService": {"networking.istio.io"},
+    "EnvoyFilter": {"networking.istio.io"},
+    "HTTPRoute": {"gateway.networking.k8s.io"},
+    "GRPCRoute": {"gateway.networking.k8s.io"},
+    "TLSRoute": {"gateway.networking.k8s.io"},
+    "TCPRoute": {"gateway.networking.k8s.io"},
+    "BackendTLSPolicy": {"gateway.networking.k8s.io"},
+    "XBackendTrafficPolicy": {"gateway.networking.x-k8s.io"},
+    "ServiceMeshMemberRoll": {"maistra.io"},
+}
+
+
+class Namespace(NamedTuple):
+    """What is known of a namespace."""
+
+    name: str
+    labels: Labels
+    annotations: Labels
+    resource: Resource
+
+
+class Hidden(NamedTuple):
+    """An object that this control plane does not see."""
+
+    resource: Resource
+    reason: str  # revision | discovery
+
+
+class Catalog:
+    """The objects of one mesh by kind, as one control plane sees them."""
+
+    __slots__ = ("_by_kind", "_created", "hidden", "namespaces")
+
+    def __init__(self, resources: Iterable[Resource], facts: MeshFacts) -> None:
+        self._by_kind: dict[str, list[Resource]] = {}
+        # A managed object keeps the age of its copy in the cluster.
+        self._created: dict[int, str] = {}
+        self.hidden: list[Hidden] = []
+        objects = self._distinct(resources)
+        self.namespaces = {
+            resource.name: Namespace(
+                resource.name,
+                selectors.labels(resource.labels),
+                selectors.labels(resource.annotations),
+                resource,
+            )
+            for resource in objects
+            if resource.kind == "Namespace"
+        }
+        unseen = self._undiscovered(facts)
+        for resource in objects:
+            if reason := _hidden(resource, facts, unseen):
+                self.hidden.append(Hidden(resource, reason))
+            else:
+                self._by_kind.setdefault(resource.kind, []).append(resource)
+
+    def of(self, *kinds: str) -> Sequence[Resource]:
+        """The objects of these kinds."""
+        if len(kinds) == 1:
+            return self._by_kind.get(kinds[0], ())
+        return [resource for kind in kinds for resource in self._by_kind.get(kind, ())]
+
+    def created(self, resource: Resource) -> str:
+        """The object's age as sortable text; empty: files do not tell."""
+        known = self._created.get(id(resource))
+        return known if known is not None else created(resource.metadata.get("creationTimestamp"))
+
+    def _distinct(self, resources: Iterable[Resource]) -> list[Resource]:
+        """One object per identity: what is managed replaces its copy in the inventory."""
+        found: dict[tuple[str, str, str], Resource] = {}
+        for resource in resources:
+            kind = resource.kind
+            groups = _GROUPS.get(kind)
+            if groups is None or resource.group not in groups:
+                continue
+            key = (kind, namespace_of(resource), resource.name)
+            other = found.get(key)
+            if other is None:
+                found[key] = resource
+                continue
+            kept, copy = (resource, other) if not resource.foreign else (other, resource)
+            found[key] = kept
+            if not kept.metadata.get("creationTimestamp"):
+                self._created[id(kept)] = self.created(copy)
+        return list(found.values())
+
+    def _undiscovered(self, facts: MeshFacts) -> frozenset[str]:
+        """Known namespaces that no discovery selector selects."""
+        if not facts.discovery_selectors:
+            return frozenset()
+        return frozenset(
+            name
+            for name, namespace in self.namespaces.items()
+            if not any(
+                selectors.matches_expression(selector, namespace.labels)
+                for selector in facts.discovery_selectors
+            )
+        )
+
+
+def namespace_of(resource: Resource) -> str:
+    """The namespace an object is applied to."""
+    if resource.kind in _CLUSTER_WIDE:
+        return ""
+    return resource.namespace or DEFAULT_NAMESPACE
+
+
+def _hidden(resource: Resource, facts: MeshFacts, unseen: frozenset[str]) -> str:
+    if unseen and namespace_of(resource) in unseen:
+        return "discovery"
+    if facts.revision and resource.group in _ISTIO_GROUPS:
+        # config.LabelsInRevision: no label means every revision.
+        wanted = resource.labels.get(REVISION_LABEL)
+        if wanted is not None and wanted != facts.revision:
+            return "revision"
+    return ""

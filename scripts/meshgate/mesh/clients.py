@@ -1,0 +1,206 @@
+"""Clients in classes: those that no rule of their namespace, selector or Sidecar tells apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import selectors
+from meshgate.mesh.terms import DataPlane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from meshgate.mesh.destination_rules import DestinationRules
+    from meshgate.mesh.scopes import Scope, Scopes
+    from meshgate.mesh.selectors import Labels
+    from meshgate.mesh.workloads import Workload
+
+
+@dataclass(slots=True, eq=False)
+class ClientClass:
+    """Clients of one namespace that get the same answer for every service.
+
+    `labels` are those of one member; the others match the same DestinationRule selectors.
+    """
+
+    namespace: str
+    plane: DataPlane
+    labels: Labels
+    # The Sidecar resources that may limit what they see; empty: they see everything.
+    scopes: tuple[Scope, ...]
+    # Destination ports whose calls bypass the sidecar.
+    uncaptured: frozenset[int]
+    # Why nothing can be said of their calls; empty: it can.
+    reason: str
+    members: list[Workload] = field(default_factory=list)
+    profile: Profile | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a Sidecar resource may hide services from them."""
+        return any(not scope.is_everything for scope in self.scopes)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
+class ClientGroup:
+    """Classes of clients that get the same answer for one service port."""
+
+    __slots__ = ("_classes", "_profile", "_without", "count", "plane")
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        classes: Sequence[ClientClass],
+        profile: Profile | None = None,
+        without: Iterable[ClientClass] = (),
+    ) -> None:
+        """`profile`: the classes are all of this profile, without some."""
+        self.plane = plane
+        self._classes = classes
+        self._profile = profile
+        self._without = {id(each): len(each) for each in without}
+        total = profile.count if profile is not None else sum(map(len, classes))
+        # How many clients these are.
+        self.count = total - sum(self._without.values())
+
+    @property
+    def classes(self) -> Iterator[ClientClass]:
+        """The classes, one after the other."""
+        for each in self._classes:
+            if id(each) not in self._without:
+                yield each
+
+    def has(self, each: ClientClass) -> bool:
+        """Whether a class is among them."""
+        if self._profile is not None:
+            return each.profile is self._profile and id(each) not in self._without
+        return any(each is own for own in self._classes)
+
+    @property
+    def members(self) -> Iterator[Workload]:
+        """The clients themselves."""
+        for each in self.classes:
+            yield from each.members
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces the clients live in, sorted."""
+        return sorted({each.namespace for each in self.classes})
+
+
+class Profile:
+    """Classes that differ only by namespace and selectors: most services treat them alike."""
+
+    __slots__ = ("by_namespace", "classes", "count", "plane", "reason", "uncaptured")
+
+    def __init__(self, plane: DataPlane, reason: str) -> None:
+        self.plane = plane
+        self.reason = reason
+        self.classes: list[ClientClass] = []
+        self.by_namespace: dict[str, list[ClientClass]] = {}
+        self.uncaptured: dict[int, list[ClientClass]] = {}
+        self.count = 0
+
+    def add(self, each: ClientClass) -> None:
+        """File a class."""
+        each.profile = self
+        self.classes.append(each)
+        self.by_namespace.setdefault(each.namespace, []).append(each)
+        for port in each.uncaptured:
+            self.uncaptured.setdefault(port, []).append(each)
+        self.count += len(each)
+
+    def in_namespaces(self, namespaces: Iterable[str]) -> Iterator[ClientClass]:
+        """The classes of these namespaces."""
+        for namespace in namespaces:
+            yield from self.by_namespace.get(namespace, ())
+
+    def rest(self, without: Iterable[ClientClass]) -> ClientGroup:
+        """All classes but these."""
+        return ClientGroup(self.plane, self.classes, self, without)
+
+
+class Clients:
+    """All clients of a mesh."""
+
+    __slots__ = ("_class_of", "classes", "gateways", "limited", "profiles")
+
+    def __init__(
+        self,
+        workloads: Iterable[Workload],
+        rules: DestinationRules,
+        scopes: Scopes,
+        reason: Callable[[Workload], str],
+    ) -> None:
+        self.classes: list[ClientClass] = []
+        self._class_of: dict[int, ClientClass] = {}
+        wanted = _selectors(rules)
+        found: dict[object, ClientClass] = {}
+        for workload in workloads:
+            if workload.kind == "WorkloadEntry" and not workload.has_sidecar:
+                # A machine outside the cluster, which calls nothing through the mesh.
+                continue
+            own = scopes.of(workload) if workload.has_sidecar else ()
+            key = (
+                workload.plane,
+                workload.namespace,
+                tuple(map(id, own)),
+                tuple(
+                    selectors.matches(selector, workload.labels)
+                    for selector in wanted.get(workload.namespace, ())
+                ),
+                workload.uncaptured_outbound,
+                why := workload.plane_reason or reason(workload),
+            )
+            known = found.get(key)
+            if known is None:
+                known = found[key] = ClientClass(
+                    workload.namespace,
+                    workload.plane,
+                    workload.labels,
+                    own,
+                    workload.uncaptured_outbound,
+                    why,
+                )
+                self.classes.append(known)
+            known.members.append(workload)
+            self._class_of[id(workload)] = known
+        # Limited by a Sidecar resource: asked one by one, about the services they import.
+        self.limited = [each for each in self.classes if each.is_limited]
+        # Gateways: asked one by one, about the services they route to.
+        self.gateways = [each for each in self.classes if each.plane is DataPlane.GATEWAY]
+        self.profiles = self._profiles()
+
+    def scopes_of(self, workload: Workload) -> tuple[Scope, ...]:
+        """The Sidecar resources that may limit what a client sees."""
+        own = self._class_of.get(id(workload))
+        return own.scopes if own is not None else ()
+
+    def class_of(self, workload: Workload) -> ClientClass | None:
+        """The class of a workload as a client; None: it calls nothing through the mesh."""
+        return self._class_of.get(id(workload))
+
+    def _profiles(self) -> list[Profile]:
+        found: dict[tuple[DataPlane, str], Profile] = {}
+        for each in self.classes:
+            if each.plane is not DataPlane.GATEWAY and not each.is_limited:
+                key = each.plane, each.reason
+                profile = found.get(key)
+                if profile is None:
+                    profile = found[key] = Profile(*key)
+                profile.add(each)
+        return list(found.values())
+
+
+def _selectors(rules: DestinationRules) -> dict[str, list[Labels]]:
+    """The distinct selectors of each namespace's DestinationRules."""
+    found: dict[str, list[Labels]] = {}
+    for rule in rules.all.values():
+        if rule.selector is not None:
+            own = found.setdefault(rule.namespace, [])
+            if rule.selector not in own:
+                own.append(rule.selector)
+    return found

@@ -1,0 +1,179 @@
+"""Clusters: what a client sends to each endpoint of a service port, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh.order import ORDER
+from meshgate.mesh.terms import DataPlane, Discovery, Mode, Outcome, Transport
+from meshgate.mesh.transport import discovery, explicit, is_auto, of_subset, transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.mesh.receivers import Receivers, World
+    from meshgate.mesh.selectors import Labels
+    from meshgate.mesh.services import Endpoint, Service, ServicePort
+    from meshgate.mesh.traffic_policy import Resolved
+
+# Clusters whose endpoints need not be known.
+_ADDRESS_KEPT = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS})
+
+
+class Delivery(NamedTuple):
+    """What one endpoint is sent and what becomes of it. `endpoint` None: there is none.
+
+    `mode` None: nothing before the application enforces one.
+    """
+
+    endpoint: Endpoint | None
+    transport: Transport | None
+    mode: Mode | None
+    outcome: Outcome
+    # Why the outcome is unknown.
+    reason: str = ""
+    # Every answer that some order of creation gives; empty where all agree.
+    alternatives: tuple[Delivery, ...] = ()
+
+
+NO_CLUSTER = Delivery(None, None, None, Outcome.NO_CLUSTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The cluster of one service port and subset, for one meaning of a client's rules.
+
+    There is at least one delivery: one without endpoint tells why there is no other.
+    """
+
+    discovery: Discovery
+    # Whether auto mTLS may send mesh mTLS.
+    auto: bool
+    deliveries: tuple[Delivery, ...]
+
+
+class PortClusters:
+    """All clusters of one service port, each built once."""
+
+    __slots__ = ("_auto_enabled", "_built", "_direct", "_receivers", "endpoints", "port", "service")
+
+    def __init__(
+        self, receivers: Receivers, service: Service, port: ServicePort, *, auto: bool
+    ) -> None:
+        self._receivers = receivers
+        self._auto_enabled = auto
+        self.service = service
+        self.port = port
+        self.endpoints = [
+            (endpoint, receivers.worlds(endpoint))
+            for endpoint in service.endpoints.get(port.number, ())
+        ]
+        self._built: dict[object, Cluster] = {}
+        self._direct: dict[DataPlane, tuple[Delivery, ...]] = {}
+
+    def cluster(
+        self, resolved: Resolved, wanted: Labels | None, plane: DataPlane, *, selector: bool
+    ) -> Cluster:
+        """The cluster of a client with a sidecar or of a gateway.
+
+        wanted    the labels of the subset
+        selector  whether the rule has a workloadSelector
+        """
+        gateway = plane is DataPlane.GATEWAY
+        dropped = not gateway and resolved.dropped(selector=selector)
+        key = resolved, dropped, gateway, tuple(wanted.items()) if wanted else None
+        found = self._built.get(key)
+        if found is None:
+            found = self._built[key] = self._build(resolved, wanted, plane, dropped=dropped)
+        return found
+
+    def direct(self, plane: DataPlane) -> tuple[Delivery, ...]:
+        """What clients get that have no proxy of their own: none at all, or ztunnel."""
+        found = self._direct.get(plane)
+        if found is None:
+            found = self._direct[plane] = tuple(
+                combined(self._directly(endpoint, world, plane) for world in worlds)
+                for endpoint, worlds in self.endpoints
+            ) or (self._nothing(),)
+        return found
+
+    def unknown(self, reason: str) -> tuple[Delivery, ...]:
+        """The deliveries of clients of which nothing can be said."""
+        return tuple(
+            each._replace(transport=None, outcome=Outcome.UNKNOWN, reason=reason, alternatives=())
+            for each in self.direct(DataPlane.NONE)
+        )
+
+    def _build(
+        self, resolved: Resolved, wanted: Labels | None, plane: DataPlane, *, dropped: bool
+    ) -> Cluster:
+        everywhere = [endpoint for endpoint, _ in self.endpoints]
+        chosen = set(map(id, of_subset(everywhere, wanted)))
+        targets = [target for target in self.endpoints if id(target[0]) in chosen]
+        kind = discovery(self.service, resolved, [target[0] for target in targets], plane)
+        may = {
+            mode: is_auto(self.service, resolved, everywhere, mode, enabled=self._auto_enabled)
+            for mode in Mode
+        }
+
+        def sent(endpoint: Endpoint, world: World) -> Delivery:
+            wire = transport(
+                endpoint, resolved, kind, world.port, auto=may[world.namespace], dropped=dropped
+            )
+            return self._delivered(endpoint, world, wire, kind)
+
+        if kind is Discovery.NO_CLUSTER:
+            deliveries: tuple[Delivery, ...] = (NO_CLUSTER,)
+        else:
+            deliveries = tuple(
+                combined(sent(endpoint, world) for world in worlds) for endpoint, worlds in targets
+            ) or (self._without_endpoint(resolved, kind, dropped=dropped),)
+        return Cluster(kind, may[Mode.PERMISSIVE], deliveries)
+
+    def _without_endpoint(self, resolved: Resolved, kind: Discovery, *, dropped: bool) -> Delivery:
+        if self.service.kubernetes or kind not in _ADDRESS_KEPT:
+            return self._nothing()
+        wire = explicit(resolved.tls) or Transport.PLAINTEXT
+        return Delivery(None, Transport.PLAINTEXT if dropped else wire, None, Outcome.EXTERNAL)
+
+    def _nothing(self) -> Delivery:
+        reason = self.service.endpoints_unknown
+        outcome = Outcome.UNKNOWN if reason else Outcome.NO_ENDPOINT
+        return Delivery(None, None, None, outcome, reason)
+
+    def _delivered(
+        self, endpoint: Endpoint, world: World, wire: Transport, kind: Discovery
+    ) -> Delivery:
+        receivers = self._receivers
+        tunnel = kind is not Discovery.ORIGINAL_DST and receivers.takes_tunnel(endpoint)
+        if tunnel and wire in {Transport.PLAINTEXT, Transport.MTLS}:
+            # The proxy sends HBONE in place of either (applyHBONETransportSocketMatches).
+            mode = receivers.enforced(endpoint, world)
+            return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS)
+        outcome, reason = receivers.outcome(self.service, self.port, endpoint, world, wire)
+        if tunnel and outcome is Outcome.DENIED:
+            outcome = Outcome.TLS_TO_APP
+        return Delivery(endpoint, wire, receivers.enforced(endpoint, world), outcome, reason)
+
+    def _directly(self, endpoint: Endpoint, world: World, plane: DataPlane) -> Delivery:
+        receivers = self._receivers
+        mode = receivers.enforced(endpoint, world)
+        if plane is DataPlane.AMBIENT and receivers.takes_hbone(endpoint):
+            return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS)
+        wire = Transport.PLAINTEXT
+        outcome, reason = receivers.outcome(self.service, self.port, endpoint, world, wire)
+        return Delivery(endpoint, wire, mode, outcome, reason)
+
+
+def combined(answers: Iterable[Delivery]) -> Delivery:
+    """One delivery for the answers of all possible orders of creation."""
+    first, *others = answers
+    distinct = {(first.transport, first.outcome): first}
+    for other in others:
+        distinct.setdefault((other.transport, other.outcome), other)
+    if all(answer.outcome is first.outcome for answer in distinct.values()):
+        return first
+    return first._replace(
+        outcome=Outcome.UNKNOWN, reason=ORDER, alternatives=tuple(distinct.values())
+    )

@@ -1,0 +1,173 @@
+"""DestinationRules in the pools where clients look for them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import hosts, selectors, traffic_policy
+from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.hosts import HostIndex
+from meshgate.mesh.merge import merge
+from meshgate.mesh.order import MOST_PERMUTED, possible_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meshgate.mesh.catalog import Catalog
+    from meshgate.mesh.merge import Entry
+    from meshgate.mesh.selectors import Labels
+    from meshgate.mesh.traffic_policy import Subset, TrafficPolicy
+    from meshgate.model import MeshFacts, Resource
+
+PUBLIC = "*"
+PRIVATE = "."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """A DestinationRule, read as Istio reads it."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    created: str
+    host: str
+    # None: for every client; `{}`: for every pod of its namespace.
+    selector: Labels | None
+    # As written; a rule with a selector is private whatever it says.
+    export_to: frozenset[str]
+    policy: TrafficPolicy | None
+    subsets: tuple[Subset, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether clients of its own namespace use it."""
+        return not self.export_to or not self.export_to.isdisjoint(
+            (PUBLIC, PRIVATE, self.namespace)
+        )
+
+    def is_private(self, default: Iterable[str]) -> bool:
+        """Whether no other namespace can see it; `default` is the mesh's own exportTo."""
+        if not self.export_to:
+            return PRIVATE in default
+        return self.export_to in ({PRIVATE}, {self.namespace})
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Group:
+    """The rules of one pool that have the same expanded host, merged as Istio merges them."""
+
+    __slots__ = ("_orders", "host", "namespace", "rules")
+
+    def __init__(self, namespace: str, host: str) -> None:
+        self.namespace = namespace
+        self.host = host
+        self.rules: list[Rule] = []
+        self._orders: tuple[tuple[Entry, ...], ...] | None = None
+
+    @property
+    def orders(self) -> tuple[tuple[Entry, ...], ...]:
+        """The merged entries, once for each result that an order of creation may give.
+
+        The first is that of a fresh cluster. There are more only where rules carry no
+        creationTimestamp and their order matters.
+        """
+        if self._orders is None:
+            found: dict[object, tuple[Entry, ...]] = {}
+            for order in self._possible_orders():
+                entries = merge(order)
+                found.setdefault(tuple(entry.meaning for entry in entries), entries)
+            self._orders = tuple(found.values())
+        return self._orders
+
+    @property
+    def is_order_open(self) -> bool:
+        """Whether more orders are possible than were tried."""
+        undated = sum(not rule.created for rule in self.rules)
+        return len(self.rules) > MOST_PERMUTED and undated > 0
+
+    def _possible_orders(self) -> Sequence[tuple[Rule, ...]]:
+        if len(self.rules) == 1:
+            return (tuple(self.rules),)
+        # Rules with a selector come first, whatever their age.
+        selecting = possible_orders([rule for rule in self.rules if rule.selector is not None])
+        others = possible_orders([rule for rule in self.rules if rule.selector is None])
+        return [first + second for first, second in itertools.product(selecting, others)]
+
+
+Pool = HostIndex[Group]
+
+
+class DestinationRules:
+    """The pools of PushContext.setDestinationRules."""
+
+    __slots__ = ("all", "everywhere", "exported", "groups", "local", "root", "root_private")
+
+    def __init__(self, catalog: Catalog, facts: MeshFacts) -> None:
+        self.root = facts.root_namespace
+        self.all: dict[int, Rule] = {}
+        # For clients of the namespace itself.
+        self.local: dict[str, Pool] = {}
+        # For clients of other namespaces.
+        self.exported: dict[str, Pool] = {}
+        # Private rules of the root namespace, for its own clients.
+        self.root_private: Pool = HostIndex()
+        # All local groups by host, whatever the namespace.
+        self.everywhere: HostIndex[list[Group]] = HostIndex()
+        self.groups: list[Group] = []
+        default = facts.default_destination_rule_export_to
+        for resource in catalog.of("DestinationRule"):
+            rule = read(resource, catalog.created(resource), facts.cluster_domain)
+            self.all[id(resource)] = rule
+            if not rule.host:
+                continue
+            if rule.is_local:
+                self._file(rule, self.local.setdefault(rule.namespace, HostIndex()), local=True)
+            if not rule.is_private(default):
+                self._file(rule, self.exported.setdefault(rule.namespace, HostIndex()))
+            elif rule.namespace == self.root:
+                self._file(rule, self.root_private)
+
+    def _file(self, rule: Rule, pool: Pool, *, local: bool = False) -> None:
+        group = pool.get(rule.host)
+        if group is None:
+            group = Group(rule.namespace, rule.host)
+            pool[rule.host] = group
+            if local:
+                self.groups.append(group)
+                known = self.everywhere.get(rule.host)
+                if known is None:
+                    self.everywhere[rule.host] = [group]
+                else:
+                    known.append(group)
+        group.rules.append(rule)
+
+
+def read(resource: Resource, created: str, domain: str) -> Rule:
+    """The rule that a DestinationRule states."""
+    spec = resource.spec
+    namespace = namespace_of(resource)
+    selector = spec.get("workloadSelector")
+    exported = spec.get("exportTo")
+    if selector is not None:
+        export_to = frozenset({PRIVATE})
+    else:
+        export_to = frozenset(map(str, exported)) if isinstance(exported, list) else frozenset()
+    subsets = spec.get("subsets")
+    return Rule(
+        resource=resource,
+        namespace=namespace,
+        name=resource.name,
+        created=created,
+        host=hosts.expand(str(spec.get("host") or ""), namespace, domain),
+        selector=selectors.labels(selector.get("matchLabels"))
+        if isinstance(selector, dict)
+        else None,
+        export_to=export_to,
+        policy=traffic_policy.traffic_policy(spec.get("trafficPolicy")),
+        subsets=traffic_policy.subsets(subsets) if subsets else (),
+    )

@@ -1,0 +1,129 @@
+"""Which data plane a pod gets: the decisions of Istio's injection webhook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh.terms import DataPlane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh.catalog import Namespace
+    from meshgate.mesh.selectors import Labels
+    from meshgate.model import JSON, JSONObject, MeshFacts
+
+INJECT = "sidecar.istio.io/inject"
+_REVISION = "istio.io/rev"
+_INJECTION = "istio-injection"
+_DATA_PLANE_MODE = "istio.io/dataplane-mode"
+_TEMPLATES = "inject.istio.io/templates"
+_PROXY = "istio-proxy"
+# inject.IgnoredNamespaces
+_IGNORED = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
+
+
+class Membership(NamedTuple):
+    """A pod's data plane; `reason` says why it is not known."""
+
+    plane: DataPlane
+    reason: str = ""
+
+
+SIDECAR = Membership(DataPlane.SIDECAR)
+NONE = Membership(DataPlane.NONE)
+GATEWAY = Membership(DataPlane.GATEWAY)
+AMBIENT = Membership(DataPlane.AMBIENT)
+
+
+class PodMeta(NamedTuple):
+    """What injection reads of a pod.
+
+    `known` None: the inventory has no Namespace object, so that only the pod's own labels count.
+    """
+
+    namespace: str
+    known: Namespace | None
+    labels: Labels
+    annotations: Labels
+
+
+def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
+    """The data plane of a pod.
+
+    Follows the webhook's selectors (istio-discovery mutatingwebhook.yaml) and
+    inject.injectRequired; a proxy container that is already there settles it.
+    """
+    proxy = _proxy_container(pod)
+    if proxy is not None:
+        arguments = [str(item) for item in proxy.get("args") or ()]
+        return GATEWAY if {"router", "waypoint"} & set(arguments) else SIDECAR
+    if pod.get("hostNetwork") is True or meta.namespace in _IGNORED:
+        return NONE
+    injected = _injected(meta, facts)
+    if injected is None:
+        return Membership(
+            DataPlane.UNKNOWN,
+            f"the inventory has no Namespace {meta.namespace}, whose labels decide on sidecars",
+        )
+    if injected:
+        return _by_template(meta.annotations.get(_TEMPLATES, ""))
+    return AMBIENT if _ambient(meta) else NONE
+
+
+def _by_template(templates: str) -> Membership:
+    if "gateway" in templates:
+        return GATEWAY
+    if "grpc-" in templates:
+        return Membership(
+            DataPlane.UNKNOWN, "proxyless gRPC: the application decides on TLS by itself"
+        )
+    return SIDECAR
+
+
+def _injected(meta: PodMeta, facts: MeshFacts) -> bool | None:
+    namespace, own, annotations = meta.known, meta.labels, meta.annotations
+    label = own.get(INJECT)
+    if facts.distribution == "ossm2":
+        # OpenShift Service Mesh 2 injects only what asks for it.
+        return (label or annotations.get(INJECT)) == "true"
+    if label == "false":
+        return False
+    if namespace is None:
+        return True if label == "true" or _REVISION in own else None
+    injection = namespace.labels.get(_INJECTION)
+    if injection is not None:
+        called = injection == "enabled"
+    elif _REVISION in namespace.labels:
+        called = True
+    else:
+        called = label == "true" or _REVISION in own
+    # injectRequired: the label decides before the annotation, anything else is the default.
+    wish = label if label is not None else annotations.get(INJECT, "")
+    return called and wish != "false"
+
+
+def _ambient(meta: PodMeta) -> bool:
+    mode = meta.labels.get(_DATA_PLANE_MODE)
+    if mode is None and meta.known is not None:
+        mode = meta.known.labels.get(_DATA_PLANE_MODE)
+    return mode == "ambient"
+
+
+def _proxy_container(pod: JSONObject) -> JSONObject | None:
+    """The proxy that was injected; a container with image `auto` only asks for one."""
+    for container in containers(pod):
+        if container.get("name") == _PROXY and container.get("image") != "auto":
+            return container
+    return None
+
+
+def containers(pod: JSONObject) -> Iterator[JSONObject]:
+    """The pod's containers, then its init containers that keep running."""
+    for key in ("containers", "initContainers"):
+        items: JSON = pod.get(key)
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict) and (
+                key == "containers" or item.get("restartPolicy") == "Always"
+            ):
+                yield item

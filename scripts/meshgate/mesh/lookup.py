@@ -1,0 +1,131 @@
+"""Which DestinationRules a client gets for a service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import selectors
+from meshgate.mesh.terms import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.mesh.destination_rules import DestinationRules, Group
+    from meshgate.mesh.merge import Entry
+    from meshgate.mesh.selectors import Labels
+    from meshgate.mesh.services import Service
+
+
+class Choice(NamedTuple):
+    """What a lookup ends in.
+
+    `entry` None: no rule, though `place` may have answered with one whose selector leaves this
+    client out.
+    """
+
+    place: Place
+    group: Group | None
+    entry: Entry | None
+
+
+NOTHING = Choice(Place.NOWHERE, None, None)
+
+
+class HostRules:
+    """The rules of one service, from every place where some client may find them."""
+
+    __slots__ = ("_generic", "local", "root", "root_name", "root_private", "service")
+
+    def __init__(self, rules: DestinationRules, service: Service) -> None:
+        host = service.host
+        self.root_name = rules.root
+        # The most specific rule of each client namespace that has one for the host.
+        self.local: dict[str, Group] = {}
+        for groups in rules.everywhere.covering(host):
+            for group in groups:
+                self.local.setdefault(group.namespace, group)
+        # Clients of the root namespace do not look among their own rules, save the private ones.
+        self.local.pop(rules.root, None)
+        self.root_private = rules.root_private.most_specific(host)
+        exported = rules.exported.get(service.namespace)
+        self.service = exported.most_specific(host) if exported else None
+        exported = rules.exported.get(rules.root)
+        self.root = exported.most_specific(host) if exported else None
+        self._generic: tuple[Choice, ...] | None = None
+
+    @property
+    def special(self) -> set[str]:
+        """The client namespaces whose answer may differ from everybody else's."""
+        found = set(self.local)
+        if self.root_private is not None:
+            found.add(self.root_name)
+        for group in (self.service, self.root):
+            if group is not None:
+                for rule in group.rules:
+                    found.update(rule.export_to)
+        return found - {"*", "."}
+
+    def generic(self) -> tuple[Choice, ...]:
+        """The answer for clients of a namespace that no rule names."""
+        if self._generic is None:
+            self._generic = tuple(_distinct(self._exported("")))
+        return self._generic
+
+    def choices(self, namespace: str, own: Labels) -> tuple[Choice, ...]:
+        """The answers for a client of the namespace with these labels.
+
+        The sources are PushContext.destinationRule and SidecarScope.DestinationRule.
+        More than one only where the order of rules without creationTimestamp decides; the first
+        is that of a fresh cluster.
+        """
+        group = self.root_private if namespace == self.root_name else self.local.get(namespace)
+        if group is not None:
+            found = (
+                Choice(Place.CLIENT, group, _chosen(entries, namespace, own))
+                for entries in group.orders
+            )
+            return tuple(_distinct(found))
+        return tuple(_distinct(self._exported(namespace)))
+
+    def _exported(self, namespace: str) -> Iterator[Choice]:
+        yield from self._among(namespace, ((Place.SERVICE, self.service), (Place.ROOT, self.root)))
+
+    def _among(
+        self, namespace: str, places: Sequence[tuple[Place, Group | None]]
+    ) -> Iterator[Choice]:
+        """A place answers only if some rule of its most specific host is exported to the client."""
+        if not places:
+            yield NOTHING
+            return
+        (place, group), *rest = places
+        if group is None:
+            yield from self._among(namespace, rest)
+            return
+        for entries in group.orders:
+            seen = [entry for entry in entries if entry.seen_from(namespace)]
+            if seen:
+                # Exported rules have no selector: the last one wins.
+                yield Choice(place, group, seen[-1])
+            else:
+                yield from self._among(namespace, rest)
+
+
+def _chosen(entries: Sequence[Entry], namespace: str, own: Labels) -> Entry | None:
+    """The first entry whose selector matches, else the last without selector."""
+    last = None
+    for entry in entries:
+        if entry.selector is None:
+            last = entry
+        elif entry.namespace == namespace and selectors.matches(entry.selector, own):
+            return entry
+    return last
+
+
+def _distinct(choices: Iterator[Choice]) -> Iterator[Choice]:
+    seen = set()
+    for choice in choices:
+        meaning = choice.entry.meaning if choice.entry is not None else None
+        key = choice.place, meaning
+        if key not in seen:
+            seen.add(key)
+            yield choice

@@ -1,0 +1,164 @@
+"""The mesh as its policies and inventory describe it: who may call whom, and what is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.callers import Callers
+from meshgate.mesh.catalog import Catalog
+from meshgate.mesh.clients import Clients
+from meshgate.mesh.destination_rules import DestinationRules
+from meshgate.mesh.peer_authentication import PeerPolicies
+from meshgate.mesh.receivers import Receivers
+from meshgate.mesh.registry import Registry
+from meshgate.mesh.scopes import Scopes
+from meshgate.mesh.undecided import Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.mesh.calls import Call, CallClass
+    from meshgate.mesh.catalog import Hidden
+    from meshgate.mesh.policy import ClientPolicy
+    from meshgate.mesh.servers import ServerMode
+    from meshgate.mesh.services import Service
+    from meshgate.mesh.terms import Outcome, Transport
+    from meshgate.mesh.workloads import Workload
+    from meshgate.model import MeshFacts, Resource
+
+
+class Mesh:
+    """The decisions of one Istio control plane on rendered policies and inventory.
+
+    Everything is worked out when it is asked for, and once.
+    """
+
+    def __init__(self, resources: Iterable[Resource], facts: MeshFacts) -> None:
+        self.facts = facts
+        catalog = Catalog(resources, facts)
+        self._registry = Registry(catalog, facts)
+        self.peer_policies = PeerPolicies(catalog, facts.root_namespace)
+        self.rules = DestinationRules(catalog, facts)
+        # Objects of another revision, or in namespaces that the control plane does not discover.
+        self.hidden: tuple[Hidden, ...] = tuple(catalog.hidden)
+        self.namespaces = catalog.namespaces
+        undecided = Undecided(catalog, facts)
+        self._scopes = Scopes(catalog, facts.root_namespace)
+        self._receivers = Receivers(
+            self._registry, self.peer_policies, self._scopes, undecided, facts
+        )
+        self.clients = Clients(self._registry.workloads, self.rules, self._scopes, undecided.client)
+        self._callers = Callers(
+            self._registry,
+            self.rules,
+            self._receivers,
+            self.clients,
+            facts,
+        )
+        self._by_name: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self._registry.workloads:
+            self._by_name.setdefault((workload.namespace, workload.name), []).append(workload)
+
+    @property
+    def workloads(self) -> list[Workload]:
+        """Every workload, sorted by namespace, name and kind; WorkloadEntries last."""
+        return self._registry.workloads
+
+    @property
+    def services(self) -> list[Service]:
+        """Every service: Kubernetes Services and each host of each ServiceEntry."""
+        return self._registry.services
+
+    def workload(self, namespace: str, name: str, kind: str = "") -> Workload:
+        """The workload of this name. Raises LookupError where there is none."""
+        for found in self._by_name.get((namespace, name), ()):
+            if not kind or found.kind == kind:
+                return found
+        raise LookupError(f"no workload {namespace}/{name}")
+
+    def selected(self, namespace: str, selector: dict[str, str]) -> list[Workload]:
+        """The workloads of a namespace that a label selector selects."""
+        index = self._registry.index.get(namespace)
+        return index.select(selector) if index is not None else []
+
+    def service(self, name: str, namespace: str) -> Service:
+        """The service that a client in the namespace means by a host or short name.
+
+        Raises LookupError where there is none, or where it is not visible there.
+        """
+        domain = self.facts.cluster_domain
+        for host in (
+            name,
+            f"{name}.{namespace}.svc.{domain}",
+            f"{name}.svc.{domain}",
+            f"{name}.{domain}",
+        ):
+            real = self._registry.aliases.get(host, host)
+            found = self._registry.service_for(real, namespace)
+            if found is not None:
+                return found
+        raise LookupError(f"no service {name} for clients in namespace {namespace}")
+
+    def server_mode(self, namespace: str, workload: str, port: int | None) -> ServerMode:
+        """What a workload enforces on a container port; None: on ports that no port table names.
+
+        Raises LookupError where the inventory has no such workload.
+        """
+        return self.mode_at(self.workload(namespace, workload), port)
+
+    def mode_at(self, workload: Workload, port: int | None) -> ServerMode:
+        """What a workload enforces on a container port; None: on ports that no port table names."""
+        return self._receivers.server_mode(workload, port)
+
+    def ports(self, workload: Workload) -> list[int]:
+        """The ports of a workload that are declared, targeted by a Service or named by a policy."""
+        return self._receivers.ports(workload)
+
+    def receive(self, workload: Workload, port: int, transport: Transport) -> tuple[Outcome, str]:
+        """What becomes of bytes that reach a workload's container port directly.
+
+        The second value says why the outcome is unknown.
+        """
+        return self._receivers.receive(workload, port, transport)
+
+    def client_policy(
+        self, client: Workload, host: str, port: int, subset: str | None = None
+    ) -> ClientPolicy:
+        """What a client sends to a service port, and to a subset of it.
+
+        Raises LookupError for a host that the client cannot mean, or a port it has not.
+        """
+        return self._callers.policy(client, self.service(host, client.namespace), port, subset)
+
+    def call_classes(self, services: Iterable[Service] | None = None) -> Iterator[CallClass]:
+        """All calls in classes: of every service, or of these."""
+        for service in self.services if services is None else services:
+            for port in service.ports:
+                yield from self._callers.classes(service, port)
+
+    def counts(self) -> Counter[Outcome]:
+        """How many calls end how, over all clients, without listing them."""
+        found: Counter[Outcome] = Counter()
+        for each in self.call_classes():
+            found.update(each.outcomes)
+        return found
+
+    def calls(
+        self,
+        client: Workload | None = None,
+        services: Iterable[Service] | None = None,
+        port: int | None = None,
+        *,
+        only_broken: bool = False,
+    ) -> Iterator[Call]:
+        """The calls one by one: of one client or all, to some services or all, one port or all."""
+        own = self.clients.class_of(client) if client is not None else None
+        for each in self.call_classes(services):
+            if port is not None and each.port.number != port:
+                continue
+            if only_broken and not each.broken:
+                continue
+            if client is not None and (own is None or not each.clients.has(own)):
+                continue
+            yield from each.calls([client] if client is not None else None, only_broken=only_broken)

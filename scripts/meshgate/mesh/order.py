@@ -1,0 +1,103 @@
+"""Which of two objects is older, and what to do where files do not say."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import re
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshgate.model import JSON
+
+# The reason of an answer that two orders of creation give differently.
+ORDER = "the order of objects without creationTimestamp decides"
+
+# Every order of this many objects is tried; of more, only the telling ones.
+MOST_PERMUTED = 5
+
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+class Aged(Protocol):
+    """Something that Istio sorts by age."""
+
+    @property
+    def created(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+
+A = TypeVar("A", bound=Aged)
+
+
+def created(value: JSON) -> str:
+    """A creationTimestamp as sortable UTC text with one-second resolution; empty: not known."""
+    if isinstance(value, datetime.datetime):
+        moment = value
+    else:
+        text = str(value or "")
+        if _CANONICAL.fullmatch(text):
+            return text
+        try:
+            moment = datetime.datetime.fromisoformat(text)
+        except ValueError:
+            return ""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    try:
+        return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError:  # the year 1 or 9999 with an offset that leaves them
+        return ""
+
+
+def age(item: Aged) -> tuple[str, str, str]:
+    """Istio's sort key: creation time, then name, then namespace (sortConfigByCreationTime).
+
+    Objects without a time sort first and by name, as those of one fresh sync do.
+    """
+    return item.created, item.name, item.namespace
+
+
+def possible_oldest(items: Sequence[A]) -> tuple[A, ...]:
+    """The items that may be the oldest; the first is that of a fresh cluster.
+
+    An object without creationTimestamp may be older than any other.
+    """
+    if len(items) <= 1:
+        return tuple(items)
+    ordered = sorted(items, key=age)
+    undated = [item for item in ordered if not item.created]
+    dated = [item for item in ordered if item.created][:1]
+    return tuple(undated + dated)
+
+
+def possible_orders(items: Sequence[A]) -> tuple[tuple[A, ...], ...]:
+    """The orders in which the items may have been created; the first is that of a fresh cluster.
+
+    Items with a creationTimestamp keep their order. Of more than MOST_PERMUTED items only the
+    orders with each undated one first or last are given.
+    """
+    ordered = tuple(sorted(items, key=age))
+    dated = [item for item in ordered if item.created]
+    if len(dated) == len(ordered) or len(ordered) <= 1:
+        return (ordered,)
+    orders = dict.fromkeys([ordered])
+    if len(ordered) <= MOST_PERMUTED:
+        for order in itertools.permutations(ordered):
+            if [item for item in order if item.created] == dated:
+                orders[order] = None
+    else:
+        for item in ordered:
+            if not item.created:
+                rest = tuple(other for other in ordered if other is not item)
+                orders[item, *rest] = orders[*rest, item] = None
+        undated = tuple(item for item in ordered if not item.created)
+        orders[*reversed(undated), *dated] = orders[*dated, *reversed(undated)] = None
+    return tuple(orders)

@@ -1,0 +1,185 @@
+"""What one client sends to one service port, and which rules decide it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.cluster import combined
+from meshgate.mesh.order import ORDER
+from meshgate.mesh.terms import DataPlane, Outcome, Place, Tls
+from meshgate.mesh.traffic_policy import UNSET, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshgate.mesh.cluster import Cluster, Delivery, PortClusters
+    from meshgate.mesh.lookup import Choice
+    from meshgate.mesh.merge import Entry
+    from meshgate.mesh.selectors import Labels
+    from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.terms import Discovery
+    from meshgate.mesh.traffic_policy import Resolved
+    from meshgate.model import Resource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientPolicy:
+    """What a client sends to a service port.
+
+    place            where the deciding rules were found
+    rules            the DestinationRules merged into the deciding one, in merge order
+    rule_host        their expanded host, a wildcard perhaps; empty: no rule
+    tls              the mode of the resolved `tls` block; NONE: auto mTLS decides
+    dropped          TLS that a sidecar drops, since the rule names a secret without a selector
+    discovery        None: the call bypasses every cluster that Istio builds
+    auto             whether auto mTLS may send mesh mTLS
+    deliveries       what each endpoint is sent, and what becomes of it
+    """
+
+    service: Service
+    port: ServicePort
+    subset: str | None
+    place: Place
+    rules: tuple[Resource, ...]
+    rule_host: str
+    tls: Tls
+    dropped: bool
+    discovery: Discovery | None
+    auto: bool
+    deliveries: tuple[Delivery, ...]
+    # The merged rule itself, for those who explain.
+    entry: Entry | None = None
+    # False: `reason` tells what files leave open, and `alternatives` holds every answer.
+    decided: bool = True
+    reason: str = ""
+    alternatives: tuple[ClientPolicy, ...] = ()
+
+
+def meaning(entry: Entry | None, port: int, subset: str | None) -> Resolved:
+    """What a merged rule means for a service port and subset."""
+    if entry is None:
+        return UNSET
+    key = port, subset
+    found = entry.resolved.get(key)
+    if found is None:
+        found = entry.resolved[key] = resolve(entry.policy, entry.subsets, port, subset)
+    return found
+
+
+def build(
+    clusters: PortClusters, choice: Choice, subset: str | None, plane: DataPlane
+) -> tuple[Resolved, Cluster]:
+    """The cluster that a client's rule gives."""
+    entry = choice.entry
+    resolved = meaning(entry, clusters.port.number, subset)
+    cluster = clusters.cluster(
+        resolved,
+        _labels(entry, subset),
+        plane,
+        selector=entry is not None and entry.selector is not None,
+    )
+    return resolved, cluster
+
+
+def deliveries(
+    clusters: PortClusters, choices: Sequence[Choice], subset: str | None, plane: DataPlane
+) -> tuple[Delivery, ...]:
+    """What becomes of the calls, whatever the order of creation."""
+    if len(choices) == 1:
+        return build(clusters, choices[0], subset, plane)[1].deliveries
+    return _combined([build(clusters, choice, subset, plane)[1] for choice in choices])
+
+
+def policy(
+    clusters: PortClusters, choices: Sequence[Choice], subset: str | None, plane: DataPlane
+) -> ClientPolicy:
+    """The full answer for a client."""
+    answers = [_policy(clusters, choice, subset, plane) for choice in choices]
+    first = answers[0]
+    if len(answers) == 1:
+        return first
+    return ClientPolicy(
+        first.service,
+        first.port,
+        subset,
+        first.place,
+        first.rules,
+        first.rule_host,
+        first.tls,
+        first.dropped,
+        first.discovery,
+        first.auto,
+        deliveries(clusters, choices, subset, plane),
+        first.entry,
+        decided=False,
+        reason=ORDER,
+        alternatives=tuple(answers),
+    )
+
+
+def without_rules(clusters: PortClusters, told: tuple[Delivery, ...], reason: str) -> ClientPolicy:
+    """The answer for calls that no rule applies to; `reason` says why where it is not obvious."""
+    return ClientPolicy(
+        clusters.service,
+        clusters.port,
+        None,
+        Place.NOWHERE,
+        (),
+        "",
+        Tls.NONE,
+        dropped=False,
+        discovery=None,
+        auto=False,
+        deliveries=told,
+        decided=all(delivery.outcome is not Outcome.UNKNOWN for delivery in told),
+        reason=reason,
+    )
+
+
+def _policy(
+    clusters: PortClusters, choice: Choice, subset: str | None, plane: DataPlane
+) -> ClientPolicy:
+    resolved, cluster = build(clusters, choice, subset, plane)
+    entry = choice.entry
+    return ClientPolicy(
+        clusters.service,
+        clusters.port,
+        subset,
+        choice.place if entry is not None else Place.NOWHERE,
+        tuple(rule.resource for rule in entry.rules) if entry is not None else (),
+        entry.rules[0].host if entry is not None else "",
+        resolved.tls,
+        resolved.dropped(selector=entry is not None and entry.selector is not None)
+        and plane is not DataPlane.GATEWAY,
+        cluster.discovery,
+        cluster.auto,
+        cluster.deliveries,
+        entry,
+    )
+
+
+def _labels(entry: Entry | None, subset: str | None) -> Labels | None:
+    if entry is None or subset is None:
+        return None
+    return next((item.labels for item in entry.subsets if item.name == subset), None)
+
+
+def _combined(clusters: Sequence[Cluster]) -> tuple[Delivery, ...]:
+    """Each endpoint's answers over all orders, endpoints in the order of the fullest cluster."""
+    told = [cluster.deliveries for cluster in clusters]
+    by_endpoint = [{id(each.endpoint): each for each in found} for found in told]
+    keys: dict[int, Delivery] = {}
+    for found in told:
+        for each in found:
+            keys.setdefault(id(each.endpoint), each)
+    if len(keys) > 1:
+        # A cluster that is missing in one order only is an alternative of every endpoint.
+        keys.pop(id(None), None)
+    return tuple(
+        combined(
+            found.get(key) or found.get(id(None)) or each._replace(outcome=Outcome.NO_ENDPOINT)
+            for found in by_endpoint
+        )
+        for key, each in keys.items()
+    )

@@ -1,0 +1,213 @@
+"""What stands at an endpoint, and what becomes of the bytes that arrive there."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import outcome, protocols
+from meshgate.mesh.ambient import Ambient, at_ztunnel
+from meshgate.mesh.order import ORDER
+from meshgate.mesh.servers import DecidedBy, ServerMode, Servers
+from meshgate.mesh.services import Endpoint
+from meshgate.mesh.terms import DataPlane, Level, Mode, Outcome, Transport
+from meshgate.mesh.workloads import TLS_MODE
+
+if TYPE_CHECKING:
+    from meshgate.mesh.peer_authentication import PeerPolicies
+    from meshgate.mesh.registry import Registry
+    from meshgate.mesh.scopes import Scopes
+    from meshgate.mesh.servers import ServerClass
+    from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.undecided import Undecided
+    from meshgate.mesh.workloads import Workload
+    from meshgate.model import MeshFacts
+
+
+class World(NamedTuple):
+    """What is enforced in one possible order of creation.
+
+    namespace  the mode that clients infer for the service's namespace
+    port       the mode by which clients mark the endpoint, and which a sidecar there enforces
+    """
+
+    namespace: Mode
+    port: Mode
+
+
+class Receivers:
+    """The receiving side of a mesh."""
+
+    __slots__ = (
+        "_ambient",
+        "_classes",
+        "_hbone",
+        "_registry",
+        "_scopes",
+        "_servers",
+        "undecided",
+    )
+
+    def __init__(
+        self,
+        registry: Registry,
+        policies: PeerPolicies,
+        scopes: Scopes,
+        undecided: Undecided,
+        facts: MeshFacts,
+    ) -> None:
+        self._registry = registry
+        self._scopes = scopes
+        self.undecided = undecided
+        self._servers = Servers(policies)
+        self._ambient = Ambient(policies)
+        # Sidecars of an ambient mesh take HBONE too (ISTIO_META_ENABLE_HBONE in its profile).
+        self._hbone = facts.data_plane == "ambient"
+        self._classes: dict[int, ServerClass] = {}
+
+    def server_class(self, workload: Workload) -> ServerClass:
+        """The class of a workload as a server."""
+        found = self._classes.get(id(workload))
+        if found is None:
+            found = self._servers.of(workload.namespace, workload.labels)
+            self._classes[id(workload)] = found
+        return found
+
+    def worlds(self, endpoint: Endpoint) -> tuple[World, ...]:
+        """What an endpoint's port may enforce; the first is that of a fresh cluster."""
+        workload = endpoint.workload
+        if workload is not None and workload.plane is DataPlane.AMBIENT:
+            denials = self._ambient.denials(workload.namespace, workload.labels)
+            found = [
+                World(each.slots.namespace_mode(), each.mode(endpoint.port)) for each in denials
+            ]
+        else:
+            server = (
+                self._servers.of(endpoint.namespace, endpoint.labels)
+                if workload is None
+                else self.server_class(workload)
+            )
+            found = [
+                World(each.namespace_mode(), each.mode(endpoint.port)) for each in server.slots
+            ]
+        return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
+
+    def enforced(self, endpoint: Endpoint, world: World) -> Mode | None:
+        """The mode that something before the application enforces; None: nothing does."""
+        workload = endpoint.workload
+        if workload is None:
+            return world.port if endpoint.mtls else None
+        if workload.plane is DataPlane.AMBIENT:
+            return world.port
+        if workload.plane is DataPlane.SIDECAR and workload.captures(endpoint.port):
+            return world.port
+        return None
+
+    def takes_tunnel(self, endpoint: Endpoint) -> bool:
+        """Whether sidecars and gateways send HBONE to the endpoint, which has no sidecar then."""
+        workload = endpoint.workload
+        return workload is not None and workload.plane is DataPlane.AMBIENT
+
+    def takes_hbone(self, endpoint: Endpoint) -> bool:
+        """Whether ztunnel sends HBONE to the endpoint; it never sends a sidecar's own mTLS."""
+        workload = endpoint.workload
+        if workload is None:
+            return False
+        return workload.plane is DataPlane.AMBIENT or (
+            self._hbone and workload.plane is DataPlane.SIDECAR
+        )
+
+    def server_mode(self, workload: Workload, port: int | None) -> ServerMode:
+        """What a workload enforces on a container port; None: on ports that no port table names."""
+        plane = workload.plane
+        if plane is DataPlane.AMBIENT:
+            return self._ambient.server_mode(workload.namespace, workload.labels, port)
+        if plane is DataPlane.SIDECAR:
+            found = self.server_class(workload).mode(port)
+            if port is not None and not workload.captures(port):
+                why = f"the sidecar does not capture port {port}"
+                return dataclasses.replace(found, captured=False, reason=why)
+            reason = self.undecided.server(workload)
+            return dataclasses.replace(found, decided=False, reason=reason) if reason else found
+        if plane is DataPlane.UNKNOWN:
+            found = _without_effect(workload.plane_reason)
+            return dataclasses.replace(found, decided=False)
+        if plane is DataPlane.GATEWAY:
+            return _without_effect("only the servers of Gateway resources count at a gateway")
+        return _without_effect("the workload has no sidecar")
+
+    def ports(self, workload: Workload) -> list[int]:
+        """The ports of a workload that are declared, targeted by a Service or named by a policy."""
+        found = {port.number for port in workload.ports if port.protocol == "TCP"}
+        found.update(self._registry.targeted(workload))
+        if workload.plane in {DataPlane.SIDECAR, DataPlane.AMBIENT}:
+            for slots in self.server_class(workload).slots:
+                if slots.workload is not None:
+                    found.update(slots.workload.ports)
+        return sorted(found)
+
+    def receive(self, workload: Workload, port: int, transport: Transport) -> tuple[Outcome, str]:
+        """What becomes of bytes that reach a workload's container port directly."""
+        endpoint = Endpoint(
+            workload.namespace,
+            workload,
+            None,
+            port,
+            workload.labels,
+            workload.labels.get(TLS_MODE) == "istio",
+        )
+        first, *others = [
+            self._at_workload(workload, endpoint, world, transport)
+            for world in self.worlds(endpoint)
+        ]
+        if any(other != first for other in others):
+            return Outcome.UNKNOWN, ORDER
+        return first
+
+    def outcome(
+        self,
+        service: Service,
+        port: ServicePort,
+        endpoint: Endpoint,
+        world: World,
+        transport: Transport,
+    ) -> tuple[Outcome, str]:
+        """What becomes of bytes sent to an endpoint, and why it is unknown where it is."""
+        if endpoint.workload is not None:
+            return self._at_workload(endpoint.workload, endpoint, world, transport)
+        if service.external:
+            # An address outside the mesh and the inventory.
+            return Outcome.EXTERNAL, ""
+        if endpoint.mtls:
+            return outcome.at_sidecar(world.port, transport, port.protocol), ""
+        return outcome.at_application(transport), ""
+
+    def _at_workload(
+        self, workload: Workload, endpoint: Endpoint, world: World, transport: Transport
+    ) -> tuple[Outcome, str]:
+        plane = workload.plane
+        if plane is DataPlane.UNKNOWN:
+            return Outcome.UNKNOWN, f"{workload}: {workload.plane_reason}"
+        if plane is DataPlane.AMBIENT:
+            return at_ztunnel(world.port, transport), ""
+        if plane is DataPlane.SIDECAR and workload.captures(endpoint.port):
+            reason = self.undecided.server(workload)
+            if reason:
+                return Outcome.UNKNOWN, f"{workload}: {reason}"
+            protocol = self._protocol(workload, endpoint.port)
+            return outcome.at_sidecar(world.port, transport, protocol), ""
+        return outcome.at_application(transport), ""
+
+    def _protocol(self, workload: Workload, port: int) -> str:
+        """The protocol of the inbound filter chain (buildInboundChainConfigs).
+
+        A Sidecar resource's ingress replaces the ports of the Services.
+        """
+        for scope in self._scopes.of(workload)[:1]:
+            if scope.policy.ingress:
+                return scope.policy.ingress.get(port, protocols.AUTO)
+        return self._registry.protocol(workload, port)
+
+
+def _without_effect(reason: str) -> ServerMode:
+    return ServerMode(None, DecidedBy(Level.DEFAULT, None), reason=reason)

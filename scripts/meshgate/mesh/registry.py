@@ -1,0 +1,194 @@
+"""Services and workloads of one mesh, with the endpoints that tie them together."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import endpoints, protocols
+from meshgate.mesh.hosts import is_wildcard
+from meshgate.mesh.selectors import LabelIndex
+from meshgate.mesh.service_entries import entry_services, workload_entries
+from meshgate.mesh.services import Service, aliases, kubernetes_services
+from meshgate.mesh.workloads import workloads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meshgate.mesh.catalog import Catalog
+    from meshgate.mesh.scopes import Scope
+    from meshgate.mesh.workloads import Workload
+    from meshgate.model import MeshFacts
+
+
+class Registry:
+    """What a control plane's service registry holds."""
+
+    __slots__ = (
+        "_protocols",
+        "_targeted",
+        "aliases",
+        "by_host",
+        "by_namespace",
+        "index",
+        "services",
+        "workloads",
+    )
+
+    def __init__(self, catalog: Catalog, facts: MeshFacts) -> None:
+        self.workloads: list[Workload] = [
+            *workloads(catalog, facts),
+            *workload_entries(catalog),
+        ]
+        # Workloads by namespace and label.
+        self.index: dict[str, LabelIndex[Workload]] = {}
+        for workload in self.workloads:
+            index = self.index.get(workload.namespace)
+            if index is None:
+                index = self.index[workload.namespace] = LabelIndex()
+            index.add(workload, workload.labels)
+        self.services = self._services(catalog, facts)
+        # The host names of ExternalName Services with the host they stand for.
+        self.aliases = aliases(catalog, facts)
+        # Services by host, in the order in which Istio prefers them.
+        self.by_host: dict[str, list[Service]] = {}
+        self.by_namespace: dict[str, list[Service]] = {}
+        for service in self.services:
+            self.by_host.setdefault(service.host, []).append(service)
+            self.by_namespace.setdefault(service.namespace, []).append(service)
+        for alias, host in self.aliases.items():
+            for service in self.by_host.get(host, ()):
+                service.aliases = (*service.aliases, alias)
+        self._protocols = _chain_protocols(self.services)
+        self._targeted: dict[int, list[int]] = {}
+        for identity, port in self._protocols:
+            self._targeted.setdefault(identity, []).append(port)
+
+    def protocol(self, workload: Workload, port: int) -> str:
+        """The protocol of the inbound filter chain for a container port.
+
+        That of the oldest Service that targets it; sniffed where no Service does.
+        """
+        return self._protocols.get((id(workload), port), protocols.AUTO)
+
+    def targeted(self, workload: Workload) -> list[int]:
+        """The ports of a workload that Services target."""
+        return self._targeted.get(id(workload), [])
+
+    def service_for(self, host: str, namespace: str) -> Service | None:
+        """The service that clients of a namespace get for a host; None: it is not visible there.
+
+        One of their own namespace comes first, then a Kubernetes Service, then the oldest
+        (SidecarScope, selectServices).
+        """
+        candidates = self.by_host.get(host, ())
+        if len(candidates) == 1:
+            return candidates[0] if candidates[0].visible_in(namespace) else None
+        visible = [service for service in candidates if service.visible_in(namespace)]
+        if not visible:
+            return None
+        visible.sort(key=lambda service: service.is_public)
+        return _preferred(visible, namespace)
+
+    def imported(self, scope: Scope) -> list[Service]:
+        """The services that proxies with this Sidecar resource know."""
+        found: dict[str, list[Service]] = {}
+        for service in self._candidates(scope):
+            if service.visible_in(scope.namespace) and scope.ports(service):
+                found.setdefault(service.host, []).append(service)
+        for services in found.values():
+            services.sort(key=lambda service: service.is_public)
+        return [_preferred(services, scope.namespace) for services in found.values()]
+
+    def _candidates(self, scope: Scope) -> Iterable[Service]:
+        """The services that the hosts of a Sidecar resource may mean, without looking at all."""
+        found: dict[int, Service] = {}
+        for listener in scope.listeners:
+            for place, names in listener.included.items():
+                if place != "*":
+                    services = self.by_namespace.get(place, ())
+                elif any(is_wildcard(name) for name in names):
+                    return self.services
+                else:
+                    services = [each for name in names for each in self.by_host.get(name, ())]
+                found.update((id(service), service) for service in services)
+        return found.values()
+
+    def _services(self, catalog: Catalog, facts: MeshFacts) -> list[Service]:
+        slices = endpoints.slices(catalog)
+        pods = {
+            (workload.namespace, pod): workload
+            for workload in self.workloads
+            for pod in workload.pods
+        }
+        found = []
+        for service in kubernetes_services(catalog, facts):
+            endpoints.attach(service, self.index, slices, pods, facts)
+            found.append(service)
+        found.extend(entry_services(catalog, self.index))
+        found.sort(
+            key=lambda each: (
+                each.created,
+                each.name if each.kubernetes else each.host,
+                each.namespace,
+                each.name,
+            )
+        )
+        return _merged(found)
+
+
+def _preferred(visible: Sequence[Service], namespace: str) -> Service:
+    """The one of several services with one host that clients of a namespace get."""
+    chosen = visible[0]
+    for service in visible[1:]:
+        if service.namespace == chosen.namespace:
+            if service.kubernetes and not chosen.kubernetes:
+                chosen = service
+        elif service.namespace == namespace or (
+            service.kubernetes and not chosen.kubernetes and chosen.namespace != namespace
+        ):
+            chosen = service
+    return chosen
+
+
+def _merged(services: Iterable[Service]) -> list[Service]:
+    """The services, those of several ServiceEntries with one host in one namespace as one.
+
+    The oldest gives its settings; ports come from those that are like it (canMergeServices), and
+    endpoints from all.
+    """
+    groups: dict[object, list[Service]] = {}
+    for service in services:
+        key = (service.host, service.namespace, service.export_to, service.kubernetes)
+        groups.setdefault(key, []).append(service)
+    return [group[0] if len(group) == 1 else _union(group) for group in groups.values()]
+
+
+def _union(group: Sequence[Service]) -> Service:
+    first = group[0]
+    ports = {port.number: port for port in first.ports}
+    for other in group[1:]:
+        if (
+            other.resolution == first.resolution
+            and other.selector == first.selector
+            and other.resource.labels == first.resource.labels
+        ):
+            for port in other.ports:
+                ports.setdefault(port.number, port)
+    behind = {
+        number: tuple(
+            endpoint for service in group for endpoint in service.endpoints.get(number, ())
+        )
+        for number in ports
+    }
+    return dataclasses.replace(first, ports=tuple(ports.values()), endpoints=behind)
+
+
+def _chain_protocols(services: Iterable[Service]) -> dict[tuple[int, int], str]:
+    found: dict[tuple[int, int], str] = {}
+    for service in sorted(services, key=lambda each: (each.created, each.host)):
+        for port in service.ports:
+            for endpoint in service.endpoints.get(port.number, ()):
+                if endpoint.workload is not None:
+                    found.setdefault((id(endpoint.workload), endpoint.port), port.protocol)
+    return found

@@ -1,0 +1,191 @@
+"""ServiceEntries and WorkloadEntries: services and endpoints that Kubernetes does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import hosts, protocols, selectors
+from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.services import Endpoint, Resolution, Service, ServicePort
+from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.workloads import TLS_MODE, ContainerPort, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meshgate.mesh.catalog import Catalog
+    from meshgate.mesh.selectors import LabelIndex
+    from meshgate.model import JSON, JSONObject, Resource
+
+_RESOLUTIONS = {
+    "NONE": Resolution.PASSTHROUGH,
+    "STATIC": Resolution.STATIC,
+    "DNS": Resolution.DNS,
+    "DNS_ROUND_ROBIN": Resolution.DNS_ROUND_ROBIN,
+    "DYNAMIC_DNS": Resolution.DYNAMIC_DNS,
+}
+_DNS = frozenset({Resolution.DNS, Resolution.DNS_ROUND_ROBIN})
+_UNIX = "unix://"
+
+
+class EntryPort(NamedTuple):
+    """A port of a ServiceEntry; `target` is 0 where it is not set."""
+
+    number: int
+    name: str
+    protocol: str
+    target: int
+
+
+def workload_entries(catalog: Catalog) -> Iterator[Workload]:
+    """The WorkloadEntries as workloads.
+
+    One that has label security.istio.io/tlsMode=istio, or no such label and a service account,
+    runs a sidecar (getTLSModeFromWorkloadEntry).
+    """
+    for resource in catalog.of("WorkloadEntry"):
+        spec = resource.spec
+        own = {**selectors.labels(spec.get("labels")), **selectors.labels(resource.labels)}
+        account = str(spec.get("serviceAccount") or "")
+        if TLS_MODE not in own and account:
+            own[TLS_MODE] = "istio"
+        sidecar = own.get(TLS_MODE) == "istio"
+        yield Workload(
+            namespace=namespace_of(resource),
+            name=resource.name,
+            kind=resource.kind,
+            labels=own,
+            ports=tuple(
+                ContainerPort(str(name), number)
+                for name, number in _object(spec.get("ports")).items()
+                if isinstance(number, int)
+            ),
+            plane=DataPlane.SIDECAR if sidecar else DataPlane.NONE,
+            service_account=account or "default",
+            resource=resource,
+            annotations=selectors.labels(resource.annotations),
+        )
+
+
+def entry_services(
+    catalog: Catalog, workloads: Mapping[str, LabelIndex[Workload]]
+) -> Iterator[Service]:
+    """One service per host of each ServiceEntry, with its endpoints.
+
+    `workloads` are pods and WorkloadEntries by namespace: a workloadSelector takes both.
+    """
+    for resource in catalog.of("ServiceEntry"):
+        spec = resource.spec
+        namespace = namespace_of(resource)
+        ports = tuple(_ports(spec.get("ports")))
+        resolution = _RESOLUTIONS.get(str(spec.get("resolution") or "NONE"), Resolution.PASSTHROUGH)
+        selector = spec.get("workloadSelector")
+        exported: JSON = spec.get("exportTo")
+        for host in _strings(spec.get("hosts")):
+            service = Service(
+                host=host,
+                namespace=namespace,
+                name=resource.name,
+                resource=resource,
+                ports=tuple(
+                    ServicePort(port.number, port.name, port.protocol, port.target or port.number)
+                    for port in ports
+                    if port.protocol != protocols.UDP
+                ),
+                resolution=resolution,
+                external=spec.get("location", "MESH_EXTERNAL") != "MESH_INTERNAL",
+                kubernetes=False,
+                selector=selectors.labels(_object(selector).get("labels"))
+                if isinstance(selector, dict)
+                else None,
+                export_to=frozenset(_strings(exported)),
+                created=catalog.created(resource),
+            )
+            service.endpoints = {
+                port.number: tuple(_endpoints(service, port, workloads)) for port in ports
+            }
+            yield service
+
+
+def _endpoints(
+    service: Service, port: EntryPort, workloads: Mapping[str, LabelIndex[Workload]]
+) -> Iterator[Endpoint]:
+    spec = service.resource.spec
+    if service.selector is not None:
+        index = workloads.get(service.namespace)
+        for workload in index.select(service.selector) if index else ():
+            address = _address(workload.resource)
+            if service.resolution in _DNS or address is None or hosts.is_address(address):
+                yield Endpoint(
+                    service.namespace,
+                    workload,
+                    address,
+                    _target(port, _named_ports(workload)),
+                    workload.labels,
+                    workload.labels.get(TLS_MODE) == "istio",
+                )
+        return
+    inline: JSON = spec.get("endpoints")
+    if isinstance(inline, list) and inline:
+        yield from _inline(service, port, [item for item in inline if isinstance(item, dict)])
+    elif service.resolution in _DNS:
+        # No endpoints: the host itself is resolved (convertServiceEntryToInstances).
+        number = port.target or port.number
+        yield Endpoint(service.namespace, None, service.host, number, {}, mtls=False)
+
+
+def _inline(service: Service, port: EntryPort, inline: list[JSONObject]) -> Iterator[Endpoint]:
+    for item in inline:
+        address = str(item.get("address") or "")
+        own = selectors.labels(item.get("labels"))
+        if TLS_MODE not in own and item.get("serviceAccount"):
+            own[TLS_MODE] = "istio"
+        by_name = item.get("ports")
+        number = _target(port, by_name if isinstance(by_name, dict) else {})
+        if service.resolution is Resolution.STATIC and not (
+            address.startswith(_UNIX) or hosts.is_address(address)
+        ):
+            # EDS takes addresses only (BuildClusterLoadAssignment).
+            continue
+        yield Endpoint(
+            service.namespace, None, address, number, own, mtls=own.get(TLS_MODE) == "istio"
+        )
+
+
+def _target(port: EntryPort, by_name: Mapping[str, JSON]) -> int:
+    number = by_name.get(port.name)
+    if isinstance(number, int) and number > 0:
+        return number
+    return port.target or port.number
+
+
+def _named_ports(workload: Workload) -> Mapping[str, int]:
+    """A WorkloadEntry's own port map; pods have none here."""
+    if workload.kind != "WorkloadEntry":
+        return {}
+    return {port.name: port.number for port in workload.ports}
+
+
+def _address(resource: Resource) -> str | None:
+    return str(resource.spec.get("address") or "") if resource.kind == "WorkloadEntry" else None
+
+
+def _ports(value: JSON) -> Iterator[EntryPort]:
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("number"), int):
+            target = item.get("targetPort")
+            yield EntryPort(
+                item["number"],
+                str(item.get("name") or ""),
+                protocols.parse(str(item.get("protocol") or "")),
+                target if isinstance(target, int) else 0,
+            )
+
+
+def _strings(value: JSON) -> Iterator[str]:
+    for item in value if isinstance(value, list) else ():
+        yield str(item)
+
+
+def _object(value: JSON) -> JSONObject:
+    return value if isinstance(value, dict) else {}

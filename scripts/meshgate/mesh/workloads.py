@@ -1,0 +1,195 @@
+"""Workloads: the clients and servers of the mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import injection, selectors
+from meshgate.mesh.controllers import controllers, is_ready
+from meshgate.mesh.injection import Membership, PodMeta
+from meshgate.mesh.terms import DataPlane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.mesh.catalog import Catalog, Namespace
+    from meshgate.mesh.controllers import Controller
+    from meshgate.mesh.selectors import Labels
+    from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+
+TLS_MODE = "security.istio.io/tlsMode"
+# The agent's own ports, which are never redirected to the sidecar.
+AGENT_PORTS = frozenset({15020, 15021, 15090})
+_GATEWAY_LABELS = frozenset({"ingressgateway", "egressgateway", "eastwestgateway"})
+_GATEWAY_API = "gateway.networking.k8s.io/gateway-name"
+_ANNOTATION = "traffic.sidecar.istio.io/"
+
+
+class ContainerPort(NamedTuple):
+    """A port that a pod declares."""
+
+    name: str
+    number: int
+    protocol: str = "TCP"
+
+
+@dataclass(slots=True, eq=False)
+class Workload:
+    """A Deployment, StatefulSet, DaemonSet, Job, CronJob, lone Pod or WorkloadEntry.
+
+    `labels` are those of its pods, with the labels that injection adds. Compared by identity.
+    """
+
+    namespace: str
+    name: str
+    kind: str
+    labels: Labels
+    ports: tuple[ContainerPort, ...]
+    plane: DataPlane
+    service_account: str
+    resource: Resource
+    annotations: Labels = field(default_factory=dict)
+    # Why `plane` is unknown.
+    plane_reason: str = ""
+    # False: its pods run, and none is ready.
+    ready: bool = True
+    pods: tuple[str, ...] = ()
+
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether a sidecar stands before its ports."""
+        return self.plane is DataPlane.SIDECAR
+
+    def captures(self, port: int) -> bool:
+        """Whether inbound traffic to this port reaches the sidecar."""
+        if port in AGENT_PORTS:
+            return False
+        excluded = self.annotations.get(f"{_ANNOTATION}excludeInboundPorts")
+        if excluded and port in _ports(excluded):
+            return False
+        included = self.annotations.get(f"{_ANNOTATION}includeInboundPorts", "*")
+        return included == "*" or port in _ports(included)
+
+    @property
+    def uncaptured_outbound(self) -> frozenset[int]:
+        """Destination ports whose calls bypass the sidecar."""
+        excluded = self.annotations.get(f"{_ANNOTATION}excludeOutboundPorts")
+        return _ports(excluded) if excluded else frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def workloads(catalog: Catalog, facts: MeshFacts) -> list[Workload]:
+    """Every workload of the inventory, sorted by namespace, name and kind."""
+    gateways = [
+        selector
+        for gateway in catalog.of("Gateway")
+        if (selector := selectors.labels(gateway.spec.get("selector")))
+    ]
+    found = [
+        _workload(controller, catalog.namespaces.get(controller.namespace), gateways, facts)
+        for controller in controllers(catalog)
+    ]
+    return sorted(found, key=lambda each: (each.namespace, each.name, each.kind))
+
+
+def _workload(
+    controller: Controller,
+    namespace: Namespace | None,
+    gateways: Iterable[Labels],
+    facts: MeshFacts,
+) -> Workload:
+    metadata = _object(controller.template.get("metadata"))
+    pod = _object(controller.template.get("spec"))
+    own = selectors.labels(metadata.get("labels"))
+    annotations = selectors.labels(metadata.get("annotations"))
+    meta = PodMeta(controller.namespace, namespace, own, annotations)
+    plane, reason = injection.membership(meta, pod, facts)
+    if controller.pods and controller.kind != "Pod":
+        plane, reason = _observed(controller, namespace, facts)
+    if plane is not DataPlane.GATEWAY and _is_gateway(own, pod, gateways):
+        plane, reason = injection.GATEWAY
+    if plane is DataPlane.SIDECAR:
+        own = {**own, **_injected_labels(own, controller.name)}
+    return Workload(
+        namespace=controller.namespace,
+        name=controller.name,
+        kind=controller.kind,
+        labels=own,
+        ports=tuple(_container_ports(pod)),
+        plane=plane,
+        service_account=str(pod.get("serviceAccountName") or "default"),
+        resource=controller.resource,
+        annotations=annotations,
+        plane_reason=reason,
+        ready=not controller.pods or any(is_ready(pod) for pod in controller.pods),
+        pods=tuple(pod.name for pod in controller.pods),
+    )
+
+
+def _observed(controller: Controller, namespace: Namespace | None, facts: MeshFacts) -> Membership:
+    """The data plane of the pods that run, which may be older than the namespace's labels."""
+    seen = {
+        injection.membership(
+            PodMeta(
+                controller.namespace,
+                namespace,
+                selectors.labels(pod.labels),
+                selectors.labels(pod.annotations),
+            ),
+            _object(pod.value.get("spec")),
+            facts,
+        )
+        for pod in controller.pods
+    }
+    if len(seen) == 1:
+        return seen.pop()
+    return Membership(DataPlane.UNKNOWN, "some of its pods have a sidecar and some have none")
+
+
+def _is_gateway(own: Labels, pod: JSONObject, gateways: Iterable[Labels]) -> bool:
+    """Whether the pods are a gateway: only gateways are selected by Gateway resources."""
+    if any(container.get("name") == "istio-proxy" for container in injection.containers(pod)):
+        return False
+    return (
+        own.get("istio") in _GATEWAY_LABELS
+        or _GATEWAY_API in own
+        or any(selectors.matches(selector, own) for selector in gateways)
+    )
+
+
+def _injected_labels(own: Labels, name: str) -> Labels:
+    """The labels that the injection template adds."""
+    return {
+        TLS_MODE: own.get(TLS_MODE, "istio"),
+        "service.istio.io/canonical-name": own.get("service.istio.io/canonical-name")
+        or own.get("app.kubernetes.io/name")
+        or own.get("app")
+        or name,
+        "service.istio.io/canonical-revision": own.get("service.istio.io/canonical-revision")
+        or own.get("app.kubernetes.io/version")
+        or own.get("version")
+        or "latest",
+    }
+
+
+def _container_ports(pod: JSONObject) -> Iterator[ContainerPort]:
+    for container in injection.containers(pod):
+        ports: JSON = container.get("ports")
+        for port in ports if isinstance(ports, list) else ():
+            if isinstance(port, dict) and isinstance(port.get("containerPort"), int):
+                yield ContainerPort(
+                    str(port.get("name") or ""),
+                    port["containerPort"],
+                    str(port.get("protocol") or "TCP"),
+                )
+
+
+def _ports(text: str) -> frozenset[int]:
+    return frozenset(int(part) for part in text.replace(" ", "").split(",") if part.isdigit())
+
+
+def _object(value: JSON) -> JSONObject:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,175 @@
+"""Compare the mesh model with cases that Istio's own code computed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from meshgate.mesh import DataPlane, Mesh, Transport
+from meshgate.model import MeshFacts, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from meshgate.mesh import ClientPolicy, Workload
+
+Row = dict[str, Any]
+
+
+class Mismatch(NamedTuple):
+    """One row that the model answers differently."""
+
+    case: str
+    why: str
+    what: str
+    expected: object
+    answered: object
+
+    def __str__(self) -> str:
+        title = f"{self.case} ({self.why})" if self.why else self.case
+        return f"{title}: {self.what}\n  expected {self.expected}\n  answered {self.answered}"
+
+
+class Tally(NamedTuple):
+    """How many rows were compared."""
+
+    cases: int = 0
+    servers: int = 0
+    calls: int = 0
+
+    def plus(self, case: Row) -> Tally:
+        """The tally with one more case."""
+        expect = case["expect"]
+        servers = self.servers + len(expect["server"])
+        return Tally(self.cases + 1, servers, self.calls + len(expect["calls"]))
+
+
+def cases(path: Path) -> Iterator[Row]:
+    """The cases of a gzipped file of JSON lines."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def mesh_of(case: Row) -> Mesh:
+    """The model of a case's objects and facts."""
+    facts = case["mesh"]
+    return Mesh(
+        [Resource.of(value) for value in case["resources"]],
+        MeshFacts(
+            root_namespace=facts["rootNamespace"],
+            cluster_domain=facts["clusterDomain"],
+            enable_auto_mtls=facts["enableAutoMtls"],
+            default_destination_rule_export_to=tuple(
+                facts.get("defaultDestinationRuleExportTo", ["*"])
+            ),
+            revision=facts.get("revision", ""),
+            discovery_selectors=tuple(facts.get("discoverySelectors", ())),
+            data_plane=facts.get("dataPlane", "sidecar"),
+            outbound_traffic_policy=facts.get("outboundTrafficPolicy", "ALLOW_ANY"),
+        ),
+    )
+
+
+def compare(case: Row) -> Iterator[Mismatch]:
+    """Every row of a case that the model answers differently."""
+    comparison = Comparison(case, mesh_of(case))
+    yield from comparison.workloads()
+    yield from comparison.servers()
+    yield from comparison.clients()
+    yield from comparison.calls()
+
+
+class Comparison:
+    """One case against its model."""
+
+    def __init__(self, case: Row, mesh: Mesh) -> None:
+        self.case = case
+        self.expect = case["expect"]
+        self.mesh = mesh
+        self.policies: dict[tuple[str, str, str, int], ClientPolicy] = {}
+
+    def miss(self, what: str, expected: object, answered: object) -> Iterator[Mismatch]:
+        """A mismatch where the two differ."""
+        if expected != answered:
+            yield Mismatch(self.case["id"], self.case.get("why", ""), what, expected, answered)
+
+    def workloads(self) -> Iterator[Mismatch]:
+        """Whether each workload has a sidecar."""
+        for row in self.case["workloads"]:
+            found = self.mesh.workload(row["namespace"], row["name"])
+            if "plane" in row:
+                yield from self.miss(f"data plane of {found}", row["plane"], found.plane)
+            else:
+                yield from self.miss(f"sidecar of {found}", row["sidecar"], found.has_sidecar)
+
+    def servers(self) -> Iterator[Mismatch]:
+        """What each server port enforces."""
+        for row in self.expect["server"]:
+            answer = self.mesh.server_mode(row["namespace"], row["workload"], row["port"])
+            what = f"mode of {row['namespace']}/{row['workload']}:{row['port']}"
+            yield from self.miss(what, (row["mode"], True), (answer.mode, answer.decided))
+
+    def clients(self) -> Iterator[Mismatch]:
+        """What each client sends to each service port and subset."""
+        for row in self.expect["client"]:
+            client = self.mesh.workload(row["clientNamespace"], row["clientWorkload"])
+            answer = self.mesh.client_policy(client, row["host"], row["port"], row["subset"])
+            if row["subset"] is None:
+                self.policies[client.namespace, client.name, row["host"], row["port"]] = answer
+            what = f"{client} to {row['host']}:{row['port']} subset {row['subset']}"
+            rules = [f"{rule.namespace}/{rule.name}" for rule in answer.rules]
+            yield from self.miss(f"rules of {what}", row["destinationRule"], rules)
+            yield from self.miss(f"tls of {what}", row["tls"], answer.tls)
+            yield from self.miss(f"cluster of {what}", row["discovery"], answer.discovery)
+            yield from self.miss(
+                f"endpoints of {what}", sorted(map(_sent, row["endpoints"])), _endpoints(answer)
+            )
+            yield from self.miss(f"decision on {what}", True, answer.decided)
+
+    def calls(self) -> Iterator[Mismatch]:
+        """What becomes of each call."""
+        for row in self.expect["calls"]:
+            client = self.mesh.workload(row["clientNamespace"], row["clientWorkload"])
+            server = self.mesh.workload(row["namespace"], row["workload"])
+            what = f"{client} to {server} by {row['host']}:{row['port']}"
+            yield from self.miss(what, row["outcome"], self._outcome(row, client, server))
+
+    def _outcome(self, row: Row, client: Workload, server: Workload) -> object:
+        if row["host"] is None:
+            assert client.plane is DataPlane.NONE
+            return self.mesh.receive(server, row["port"], Transport.PLAINTEXT)[0]
+        key = client.namespace, client.name, row["host"], row["port"]
+        answer = self.policies.get(key)
+        if answer is None:
+            answer = self.mesh.client_policy(client, row["host"], row["port"])
+        for delivery in answer.deliveries:
+            if delivery.endpoint is not None and delivery.endpoint.workload is server:
+                return delivery.outcome
+        return None
+
+
+def _endpoints(answer: ClientPolicy) -> list[tuple[object, ...]]:
+    return sorted(
+        (
+            delivery.endpoint.workload.namespace if delivery.endpoint.workload else "",
+            delivery.endpoint.workload.name if delivery.endpoint.workload else "",
+            "" if delivery.endpoint.workload else str(delivery.endpoint.address),
+            delivery.endpoint.port,
+            str(delivery.transport),
+        )
+        for delivery in answer.deliveries
+        if delivery.endpoint is not None
+    )
+
+
+def _sent(row: Row) -> tuple[object, ...]:
+    return (
+        row.get("namespace") or "",
+        row.get("workload") or "",
+        row.get("address") or "",
+        row["targetPort"],
+        row["transport"],
+    )
