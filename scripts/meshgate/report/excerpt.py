@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.report.escape.terminal import ELLIPSIS, columns, plain, start
+from meshgate.report.escape.terminal import ELLIPSIS, columns, end, plain, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,15 +33,16 @@ def window(line: str, index: int, room: int) -> tuple[str, int, int]:
 
     Only the part that can be shown is looked at: a minified file is one line of megabytes.
     """
-    first = 0 if index <= room // 2 else index - BEFORE
-    before = (ELLIPSIS if first else "") + plain(line[first:index])
     rest = line[index : index + room].rstrip("\r\n")
+    before = plain(line[max(0, index - room) : index])
     after = plain(rest)
-    indent = columns(before)
-    length = columns(plain(word(rest)))
-    if indent + columns(after) > room or index + room < len(line):
-        after = start(after, room - indent - len(ELLIPSIS)) + ELLIPSIS
-    return before + after, indent, max(1, min(length, room - indent))
+    cut = index + room < len(line)
+    if cut or index > room or columns(before) + columns(after) > room:
+        if index > room or columns(before) > room // 2:
+            before = ELLIPSIS + end(before, BEFORE)
+        after = start(after, room - columns(before) - len(ELLIPSIS)) + ELLIPSIS
+    length = min(columns(plain(word(rest))), room - columns(before))
+    return before + after, columns(before), max(1, length)
 
 
 def word(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
-from meshgate.report.escape.terminal import plain
+from meshgate.report.escape.terminal import plain, plain_lines
 from meshgate.report.escape.workflow import command
 from meshgate.report.place import about
 from meshgate.report.summary import plural
@@ -65,7 +65,5 @@ def annotation(name: str, finding: Finding) -> str:
 
 def not_judged(failure: Failure) -> str:
     """An environment that could not be judged."""
-    lines = map(plain, failure.message.splitlines())
-    return command(
-        "error", {"title": plain(f"{failure.environment} was not judged")}, "\n".join(lines)
-    )
+    title = plain(f"{failure.environment} was not judged")
+    return command("error", {"title": title}, plain_lines(failure.message))

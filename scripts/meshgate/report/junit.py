@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from meshgate.model import Severity
-from meshgate.report.escape.visible import visible, visible_lines
-from meshgate.report.place import about, told
+from meshgate.report.escape.terminal import plain, plain_lines
 from meshgate.report.place import about, told
 from meshgate.report.summary import by_environment
 
@@ -25,12 +24,12 @@ def render(report: Report, options: Options) -> str:
     """A whole XML document."""
     root = ET.Element("testsuites", name="meshgate")
     for count, findings in by_environment(report):
-        element = ET.SubElement(root, "testsuite", name=visible(count.label))
+        element = ET.SubElement(root, "testsuite", name=plain(count.label))
         for failure in report.failures:
             if failure.environment == count.environment:
                 broken = case(element, count, "environment is judged")
                 ET.SubElement(
-                    broken, "error", message=visible_lines(failure.message), type="not-judged"
+                    broken, "error", message=plain_lines(failure.message), type="not-judged"
                 )
         if count.judged and count.policies is not None:
             pass_rules(element, count, findings, options)
@@ -63,8 +62,8 @@ def case(parent: ET.Element, count: Count, name: str) -> ET.Element:
     return ET.SubElement(
         parent,
         "testcase",
-        classname=visible(f"meshgate.{count.label}"),
-        name=visible(name),
+        classname=plain(f"meshgate.{count.label}"),
+        name=plain(name),
         time="0",
     )
 
@@ -72,12 +71,12 @@ def case(parent: ET.Element, count: Count, name: str) -> ET.Element:
 def fill(element: ET.Element, finding: Finding) -> None:
     """Say in a case what was found."""
     if finding.source:
-        element.set("file", visible(finding.source.file))
+        element.set("file", plain(finding.source.file))
         element.set("line", str(finding.source.line))
-    message = visible(finding.message)
+    message = plain(finding.message)
     if finding.waiver:
         waived = f"waived by {finding.waiver.owner} until {finding.waiver.expires}"
-        ET.SubElement(element, "skipped", message=visible(f"{waived}: {finding.waiver.reason}"))
+        ET.SubElement(element, "skipped", message=plain(f"{waived}: {finding.waiver.reason}"))
     elif not finding.decided:
         ET.SubElement(element, "skipped", message=f"undecided: {message}")
     elif finding.severity is Severity.ERROR:
@@ -91,13 +90,13 @@ def details(finding: Finding) -> str:
     """All of a finding, for the one who opens the case."""
     lines = [f"{finding.severity.value}: {finding.message}"]
     if finding.source:
-        lines.insert(0, told(finding.source))
+        lines.insert(0, f"at {told(finding.source)}")
     if finding.fix:
         lines.append(f"fix: {finding.fix}")
     for other in finding.related:
         place = f"{told(other.source)} " if other.source else ""
         lines.append(f"see: {place}{other.resource}: {other.message}")
-    return "\n".join(map(visible, lines))
+    return "\n".join(map(plain, lines))
 
 
 def tally(element: ET.Element, cases: list[ET.Element]) -> None:

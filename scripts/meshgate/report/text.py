@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
-from meshgate.report.escape.terminal import plain, wrap
+from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
 from meshgate.report.place import about, told
 from meshgate.report.style import Style
@@ -40,11 +40,10 @@ COLUMNS = (
 
 def render(report: Report, options: Options) -> str:
     """The findings by environment and file, a table of counts, and one sentence."""
-    page = Page(report, options)
-    return "".join(f"{line}\n" for line in page.lines())
+    return page(Lines(report, options).all())
 
 
-class Page:
+class Lines:
     """One report on its way to a terminal."""
 
     def __init__(self, report: Report, options: Options) -> None:
@@ -54,7 +53,7 @@ class Page:
         self.width = max(options.width, NARROWEST)
         self.prose = min(self.width, WIDEST)
 
-    def lines(self) -> Iterator[str]:
+    def all(self) -> Iterator[str]:
         """Everything, line by line, without line ends."""
         heading = ""
         for finding in self.report.findings:
@@ -89,7 +88,7 @@ class Page:
             place = f"{told(other.source)} " if other.source else ""
             yield from self.paragraph("see: ", f"{place}{other.resource}: {other.message}", "cyan")
         if finding.waiver:
-            yield from self.paragraph("waived: ", accepted(finding.waiver), "green")
+            yield from self.paragraph("by:  ", accepted(finding.waiver), "green")
 
     def title(self, finding: Finding) -> str:
         """`file:line:column severity ID name`."""
@@ -153,5 +152,5 @@ class Page:
 
 
 def accepted(waiver: Waiver) -> str:
-    """Who accepts a finding, why, and until when."""
-    return f"until {waiver.expires.isoformat()} by {waiver.owner}: {waiver.reason}"
+    """Who accepts a finding, until when, and why."""
+    return f"{waiver.owner}, until {waiver.expires.isoformat()}: {waiver.reason}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from meshgate.report.escape.terminal import plain
 from meshgate.report.escape.visible import visible
 
 if TYPE_CHECKING:
@@ -33,19 +34,19 @@ SHORTEST_FENCE = 3
 
 def prose(text: str) -> str:
     """Text that reads as it is, in a paragraph, a heading, a list item or a table cell."""
-    shown = visible(text)
+    shown = visible(text).strip()
     start = ZERO_WIDTH if BLOCK.match(shown) else ""
     return start + SPECIAL.sub(_in_markdown, shown)
 
 
 def raw_html(text: str) -> str:
     """Text in an HTML element whose content is not read as Markdown."""
-    return SPECIAL.sub(_in_html, visible(text))
+    return SPECIAL.sub(_in_html, plain(text))
 
 
 def code(text: str) -> str:
     """Text as inline code, which every forge takes literally; not for table cells."""
-    shown = visible(text)
+    shown = plain(text)
     if not shown:
         return ""
     fence = "`" * (_longest_run(shown) + 1)
@@ -55,12 +56,12 @@ def code(text: str) -> str:
 
 def cell_code(text: str) -> str:
     """Text as inline code in a table cell, where a pipe ends the cell even within backticks."""
-    return f"<code>{prose(text)}</code>" if "|" in text else code(text)
+    return f"<code>{prose(plain(text))}</code>" if "|" in text else code(text)
 
 
 def block(lines: Iterable[str], language: str = "") -> str:
     """Lines as a fenced code block that nothing in them can close."""
-    shown = "\n".join(map(visible, lines))
+    shown = "\n".join(map(plain, lines))
     fence = "`" * max(SHORTEST_FENCE, _longest_run(shown) + 1)
     return f"{fence}{language}\n{shown}\n{fence}"
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from meshgate.report.escape.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # `##[command]`, `##vso[command]`, `##teamcity[command]`: obeyed anywhere in a line.
 LOG_COMMAND = re.compile(r"##(\w*)\[")
@@ -20,6 +24,11 @@ def plain(text: str) -> str:
     if text.isprintable() and "##" not in text:
         return text
     return LOG_COMMAND.sub(r"##\1\\x5b", visible(text))
+
+
+def plain_lines(text: str) -> str:
+    """The same for a text of several lines."""
+    return "\n".join(map(plain, text.splitlines()))
 
 
 def columns(text: str) -> int:
@@ -49,26 +58,36 @@ def start(text: str, width: int) -> str:
     return text
 
 
+def end(text: str, width: int) -> str:
+    """As much of the end of printable text as takes at most this many columns."""
+    return start(text[::-1], width)[::-1]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Printable text as lines of at most this many columns; only a longer word exceeds them."""
     if columns(text) <= width:
-        return [_no_command(text)]
+        return [text]
     lines: list[str] = []
     line = ""
     room = width
     for word in text.split(" "):
         needed = columns(word)
         if line and needed + 1 > room:
-            lines.append(_no_command(line))
+            lines.append(line)
             line, room = word, width - needed
         else:
             room -= needed + bool(line)
             line = f"{line} {word}" if line else word
-    lines.append(_no_command(line))
+    lines.append(line)
     return lines
 
 
-def _no_command(line: str) -> str:
+def page(lines: Iterable[str]) -> str:
+    """Lines as one text, none of which a CI runner obeys."""
+    return "".join(f"{_inert(line)}\n" for line in lines)
+
+
+def _inert(line: str) -> str:
     if line.lstrip().startswith(LINE_COMMAND):
-        return line.replace(LINE_COMMAND, r":\x3a", 1)
-    return line
+        line = line.replace(LINE_COMMAND, r":\x3a", 1)
+    return LOG_COMMAND.sub(r"##\1\\x5b", line) if "##" in line else line
