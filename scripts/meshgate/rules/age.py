@@ -20,15 +20,18 @@ class Ages:
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         given = list(resources)
-        managed = {identity(resource) for resource in given if not resource.foreign}
-        copies = [r for r in given if r.foreign and identity(r) in managed]
+        foreign = [resource for resource in given if resource.foreign]
+        managed = {identity(r) for r in given if not r.foreign} if foreign else set()
+        copies = [resource for resource in foreign if identity(resource) in managed]
         dropped = {id(resource) for resource in copies}
         self.resources = [resource for resource in given if id(resource) not in dropped]
         self._copies = {identity(resource): _stamp(resource) for resource in copies}
 
     def created(self, resource: Resource) -> str:
         """The time as sortable text; empty where nothing tells it."""
-        return _stamp(resource) or self._copies.get(identity(resource), "")
+        if stamp := _stamp(resource):
+            return stamp
+        return self._copies.get(identity(resource), "") if self._copies else ""
 
     def order(self, resource: Resource) -> tuple[str, str, str]:
         """What istiod sorts by (sortConfigByCreationTime): age, then name, then namespace."""
@@ -43,6 +46,8 @@ class Ages:
     def contenders(self, resources: Iterable[Resource]) -> list[Resource]:
         """The objects that may be the oldest: those of unknown age, and the oldest of the rest."""
         among = list(resources)
+        if len(among) == 1:
+            return among
         first = min((r for r in among if self.created(r)), key=self.order, default=None)
         return [r for r in among if r is first or not self.created(r)]
 

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
     for plane in pa.planes(context):
-        for scope in plane.scopes:
-            for policy in plane.deciding(scope):
+        for scope, policies in plane.deciding.items():
+            for policy in policies:
                 violation = judged(context, plane, scope, policy)
                 if violation and id(policy) not in told:
                     told.add(id(policy))

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
     for plane in pa.planes(context):
-        for scope in plane.scopes:
-            for policy in plane.deciding(scope) if scope.labels else ():
+        for scope, policies in plane.deciding.items():
+            for policy in policies if scope.labels else ():
                 if id(policy) not in told:
                     told.add(id(policy))
                     yield from open_ports(context, policy, scope)

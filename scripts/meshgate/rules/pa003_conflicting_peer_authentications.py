@@ -64,9 +64,10 @@ def check(context: Context) -> Iterator[Violation]:
 def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:
     """Policies of which only one can decide, with the scope they share."""
     for scope, policies in plane.scopes.items():
-        yield scope, policies
-        for wider in plane.wider(scope):
-            yield scope, [*plane.of(wider), *policies]
+        if len(policies) > 1:
+            yield scope, policies
+        for wider in plane.wider[scope]:
+            yield scope, [*plane.scopes[wider], *policies]
 
 
 def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Violation:

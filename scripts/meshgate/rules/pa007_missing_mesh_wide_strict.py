@@ -49,7 +49,7 @@ SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPl
 def check(context: Context) -> Iterator[Violation]:
     floor, facts = context.environment.require.mtls, context.environment.mesh
     for plane in pa.planes(context) if context.complete else ():
-        policies = sorted(plane.deciding(pa.MESH), key=plane.ages.order)
+        policies = sorted(plane.deciding[pa.MESH], key=plane.ages.order)
         modes = [pa.own_mode(policy) for policy in policies] or [pa.UNSET]
         given = [pa.DEFAULT_MODE if m == pa.UNSET else pa.effective(m, facts) for m in modes]
         if all(pa.is_weaker(mode, floor) for mode in given):

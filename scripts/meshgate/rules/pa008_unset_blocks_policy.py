@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
     for plane in pa.planes(context):
         for scope in plane.scopes:
             empty, others = split(plane, plane.rivals(scope))
-            for policy in empty:
+            for policy in empty if others else ():
                 after = takewhile(partial(plane.ages.may_precede, policy), others)
                 blocked = list(islice(after, SHOWN))
                 if blocked and id(policy) not in told:
@@ -61,10 +61,13 @@ def check(context: Context) -> Iterator[Violation]:
 
 def split(plane: pa.Plane, policies: list[Resource]) -> tuple[list[Resource], list[Resource]]:
     """The policies that say nothing; those that set a mode, of unknown age first, then youngest."""
+    empty = [policy for policy in policies if not says_something(policy)]
+    if not empty:
+        return [], []
     ages = plane.ages
     real = sorted(filter(says_something, policies), key=ages.order, reverse=True)
     real.sort(key=lambda policy: bool(ages.created(policy)))
-    return [policy for policy in policies if not says_something(policy)], real
+    return empty, real
 
 
 def says_something(policy: Resource) -> bool:

@@ -6,6 +6,8 @@ ComposePeerAuthentication (pilot/pkg/security/authn/policy_applier.go).
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +17,7 @@ from meshgate.rules.age import Ages
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from meshgate.model import JSON, MeshFacts, Resource
+    from meshgate.model import JSON, MeshFacts, Resource, ResourceIndex
     from meshgate.rules.context import Context
 
 KIND = "PeerAuthentication"
@@ -122,6 +124,7 @@ class Plane:
         self.ages = ages
         # Of the control plane, where some policy is labelled for it.
         self.revision = ""
+        # The policies written for exactly this scope.
         self.scopes: dict[Scope, list[Resource]] = {MESH: []}
         self._labels: dict[str | None, set[frozenset[tuple[str, str]]]] = {}
         for policy in policies:
@@ -130,17 +133,36 @@ class Plane:
                 scope = scope_of(policy, facts)
                 self.scopes.setdefault(scope, []).append(policy)
                 self._labels.setdefault(scope.namespace, set()).add(scope.labels)
+        # The scopes of workload policies that match every pod of this one, and more.
+        self.wider = {scope: list(self._wider(scope)) for scope in self.scopes}
+        # The policies of a scope that istiod may use for it: it uses the oldest of its rivals.
+        self.deciding = {scope: self._deciding(scope) for scope in self.scopes}
 
-    def of(self, scope: Scope) -> list[Resource]:
-        """The policies written for exactly this scope."""
-        return self.scopes.get(scope, [])
+    def rivals(self, scope: Scope) -> list[Resource]:
+        """The policies of which istiod uses one for a scope, the oldest."""
+        wider = [policy for other in self.wider[scope] for policy in self.scopes[other]]
+        return [*wider, *self.scopes[scope]]
 
-    def wider(self, scope: Scope) -> Iterator[Scope]:
-        """The scopes of workload policies that match every pod of this one, and more.
+    def above(self, scope: Scope) -> Scope | None:
+        """The scope that UNSET inherits from; None where no policy stands behind this one."""
+        chain = [Scope(scope.namespace)] if scope.labels else []
+        return next((s for s in [*chain, MESH] if s != scope and self.scopes.get(s)), None)
 
-        The work grows with the smaller of the subsets of these labels and the scopes there are.
-        """
+    def inherited(self, scope: Scope) -> list[str]:
+        """The modes that UNSET may stand for in a scope, weakest first."""
+        above = self.above(scope)
+        if above is None:
+            return [DEFAULT_MODE]
+        modes = {own_mode(policy) for policy in self.deciding[above]}
+        if UNSET in modes:
+            modes = modes - {UNSET} | set(self.inherited(above))
+        return sorted(modes, key=WEAKEST_FIRST.index)
+
+    def _wider(self, scope: Scope) -> Iterator[Scope]:
+        """The work grows with the smaller of the subsets of the labels and the scopes there are."""
         known = self._labels.get(scope.namespace, set())
+        if len(known) == 1 or not scope.labels:
+            return
         if 2 ** len(scope.labels) < len(known):
             subsets = itertools.chain.from_iterable(
                 itertools.combinations(sorted(scope.labels), size)
@@ -149,32 +171,15 @@ class Plane:
             found = [labels for subset in subsets if (labels := frozenset(subset)) in known]
         else:
             found = [labels for labels in known if labels and labels < scope.labels]
-        return (Scope(scope.namespace, labels) for labels in sorted(found, key=sorted))
+        for labels in sorted(found, key=sorted):
+            yield Scope(scope.namespace, labels)
 
-    def rivals(self, scope: Scope) -> list[Resource]:
-        """The policies of which istiod uses one for a scope, the oldest."""
-        wider = [policy for other in self.wider(scope) for policy in self.of(other)]
-        return [*wider, *self.of(scope)]
-
-    def deciding(self, scope: Scope) -> list[Resource]:
-        """The policies written for a scope that may be the oldest of its rivals."""
-        possible = {id(policy) for policy in self.ages.contenders(self.rivals(scope))}
-        return [policy for policy in self.of(scope) if id(policy) in possible]
-
-    def above(self, scope: Scope) -> Scope | None:
-        """The scope that UNSET inherits from; None where no policy stands behind this one."""
-        chain = [Scope(scope.namespace)] if scope.labels else []
-        return next((s for s in [*chain, MESH] if s != scope and self.of(s)), None)
-
-    def inherited(self, scope: Scope) -> list[str]:
-        """The modes that UNSET may stand for in a scope, weakest first."""
-        above = self.above(scope)
-        if above is None:
-            return [DEFAULT_MODE]
-        modes = {own_mode(policy) for policy in self.deciding(above)}
-        if UNSET in modes:
-            modes = modes - {UNSET} | set(self.inherited(above))
-        return sorted(modes, key=WEAKEST_FIRST.index)
+    def _deciding(self, scope: Scope) -> list[Resource]:
+        rivals = self.rivals(scope)
+        if len(rivals) <= 1:
+            return rivals
+        possible = {id(policy) for policy in self.ages.contenders(rivals)}
+        return [policy for policy in self.scopes[scope] if id(policy) in possible]
 
 
 def scope_of(policy: Resource, facts: MeshFacts) -> Scope:
@@ -184,15 +189,30 @@ def scope_of(policy: Resource, facts: MeshFacts) -> Scope:
     return Scope(policy.namespace or "", frozenset(match_labels(policy).items()))
 
 
-def planes(context: Context) -> list[Plane]:
+def planes(context: Context) -> tuple[Plane, ...]:
     """One model for each control plane that reads the environment's PeerAuthentications."""
-    facts = context.environment.mesh
-    ages = Ages(context.resources.of(KIND))
-    return [Plane(policies, ages, facts) for policies in revisions.planes(ages.resources, facts)]
+    return _planes(context.resources, _hashable(context.environment.mesh))
 
 
 def seen(context: Context) -> Iterator[Resource]:
     """The PeerAuthentications that the environment's control plane reads."""
     facts = context.environment.mesh
-    policies = Ages(context.resources.of(KIND)).resources
+    policies = _ages(context.resources).resources
     return (policy for policy in policies if revisions.is_seen(policy, facts))
+
+
+# The rules of the family ask for the same values: they are made once for each environment.
+@functools.lru_cache(maxsize=4)
+def _planes(resources: ResourceIndex, facts: MeshFacts) -> tuple[Plane, ...]:
+    ages = _ages(resources)
+    lists = revisions.planes(ages.resources, facts)
+    return tuple(Plane(policies, ages, facts) for policies in lists)
+
+
+@functools.lru_cache(maxsize=4)
+def _ages(resources: ResourceIndex) -> Ages:
+    return Ages(resources.of(KIND))
+
+
+def _hashable(facts: MeshFacts) -> MeshFacts:
+    return dataclasses.replace(facts, discovery_selectors=())

@@ -46,7 +46,7 @@ Entries = dict[str, tuple[str, set[str]]]
 
 
 def check(context: Context) -> Iterator[Violation]:
-    for resource in context.rendered:
+    for resource in context.rendered if context.record.chains else ():
         final = lists(resource.value)
         told: set[tuple[str, str]] = set()
         for step in context.record.chains.get(resource.ref, ()):

@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Violation]:
     for service in context.resources.of("Service"):
         if not service.group:
             services.setdefault(service.namespace, set()).add(service.name)
-    for resource in context.rendered:
+    for resource in context.rendered if context.record.chains else ():
         steps = context.record.chains.get(resource.ref, ())
         moved = Moved(
             resource,
