@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent))
 
-from compare import Mismatch, Tally, cases, compare  # noqa: E402 - beside this file, wherever it is run from
+from conformance.compare import Mismatch, Tally, cases, compare  # noqa: E402 - a script's own place
 
 TOLD = 10
 
