@@ -118,6 +118,7 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
     assert (mesh.outbound_traffic_policy, mesh.revision) == ("REGISTRY_ONLY", "canary")
     assert mesh.discovery_selectors == ({"matchLabels": {"mesh": "yes"}},)
     assert [(host.host, host.reason) for host in mesh.outside] == [("db.corp", "managed")]
+    assert mesh.outside[0].source == Position("environments.yaml", 30, 17)
     assert prod.require.mtls == "PERMISSIVE"
     assert prod.require.kinds == ("PeerAuthentication",)
     assert [tuple(vars_of(host)) for host in prod.require.wildcard_hosts] == [

@@ -282,6 +282,8 @@ class OutsideHost:
 
     host: str
     reason: str
+    # Two meshes are equal whatever the line of their files.
+    source: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = ["Configuration", "load", "load_environment", "load_mesh"]
 
 ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"
+NOTHING = Document("", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def load(root: Path) -> Configuration:
     expected = _per_environment(root, "expectations", entries)
     return Configuration(
         environments=tuple(
-            _completed(environment(entry), waivers.get(name), expected.get(name))
+            _completed(environment(entry, document), waivers.get(name), expected.get(name))
             for name, entry in entries.items()
         ),
         gates=tuple(value.get("gates", ())),
@@ -82,16 +83,20 @@ def load_mesh(path: Path) -> Environment:
 
     Raises UsageError as `load` does.
     """
-    document = read(path, str(path))
+    return _lint(path, str(path))
+
+
+def _lint(path: Path, file: str) -> Environment:
+    document = read(path, file)
     if document.value is None:
-        raise UsageError(f"{path} is empty", hint="write at least `mesh: {}`, for Istio's defaults")
+        raise UsageError(f"{file} is empty", hint="write at least `mesh: {}`, for Istio's defaults")
     check(document, "environments", "lint")
-    return environment(document.value)
+    return environment(document.value, document)
 
 
 def load_environment(path: Path, *, waivers: Path) -> Environment:
     """As `load_mesh`, with waivers; a missing file says nothing. Named prod by default."""
-    found = load_mesh(path) if path.is_file() else environment({})
+    found = _lint(path, path.name) if path.is_file() else environment({}, NOTHING)
     return _completed(
         replace(found, name=found.name or "prod"),
         _checked(read(waivers, waivers.name), "waivers") if waivers.is_file() else None,

@@ -40,8 +40,8 @@ FACTS = {
 }
 
 
-def facts(mesh: JSONObject) -> MeshFacts:
-    """The facts that a `mesh` mapping states; Istio's defaults for the rest."""
+def facts(mesh: JSONObject, document: Document) -> MeshFacts:
+    """The facts that a `mesh` mapping of a document states; Istio's defaults for the rest."""
     given = {field: mesh[key] for key, field in FACTS.items() if key in mesh}
     if "defaultDestinationRuleExportTo" in mesh:
         export_to = tuple(mesh["defaultDestinationRuleExportTo"])
@@ -49,7 +49,10 @@ def facts(mesh: JSONObject) -> MeshFacts:
     return MeshFacts(
         **given,
         discovery_selectors=tuple(mesh.get("discoverySelectors", ())),
-        outside=tuple(OutsideHost(**host) for host in mesh.get("outside", ())),
+        outside=tuple(
+            OutsideHost(**host, source=document.place(mesh["outside"], index))
+            for index, host in enumerate(mesh.get("outside", ()))
+        ),
     )
 
 
@@ -64,15 +67,15 @@ def floor(require: JSONObject, severities: Mapping[str, str]) -> Floor:
     )
 
 
-def environment(entry: JSONObject, name: str = "") -> Environment:
-    """One entry of `environments`, without what its other files say."""
+def environment(entry: JSONObject, document: Document, name: str = "") -> Environment:
+    """One entry of `environments` in a document, without what its other files say."""
     return Environment(
         name=entry.get("name", name),
         overlay=entry.get("overlay", "").rstrip("/"),
         mode=entry.get("mode", "floating"),
         after=_before(entry.get("after", ())),
         clusters=entry.get("clusters", {}),
-        mesh=facts(entry.get("mesh", {})),
+        mesh=facts(entry.get("mesh", {}), document),
         require=floor(entry.get("require", {}), entry.get("severities", {})),
     )
 
