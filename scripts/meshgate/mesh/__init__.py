@@ -5,10 +5,12 @@ from __future__ import annotations
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
 from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.explain import Explanation, Fate, Landing, Step, TlsSource
 from meshgate.mesh.mesh import Mesh
 from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.servers import DecidedBy, Overridden, ServerMode
 from meshgate.mesh.services import Endpoint, Service, ServicePort
+from meshgate.mesh.standing import Standing
 from meshgate.mesh.terms import (
     DataPlane,
     Discovery,
@@ -19,6 +21,7 @@ from meshgate.mesh.terms import (
     Tls,
     Transport,
     Verdict,
+    verdict,
 )
 from meshgate.mesh.workloads import Workload
 
@@ -33,6 +36,9 @@ __all__ = [
     "Delivery",
     "Discovery",
     "Endpoint",
+    "Explanation",
+    "Fate",
+    "Landing",
     "Level",
     "Mesh",
     "Mode",
@@ -42,8 +48,12 @@ __all__ = [
     "ServerMode",
     "Service",
     "ServicePort",
+    "Standing",
+    "Step",
     "Tls",
+    "TlsSource",
     "Transport",
     "Verdict",
     "Workload",
+    "verdict",
 ]

@@ -13,7 +13,7 @@ from meshgate.mesh.merge import merge
 from meshgate.mesh.order import MOST_PERMUTED, possible_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from meshgate.mesh.catalog import Catalog
     from meshgate.mesh.merge import Entry
@@ -105,7 +105,17 @@ Pool = HostIndex[Group]
 class DestinationRules:
     """The pools of PushContext.setDestinationRules."""
 
-    __slots__ = ("all", "everywhere", "exported", "groups", "local", "root", "root_private")
+    __slots__ = (
+        "_by_host",
+        "all",
+        "default_export_to",
+        "everywhere",
+        "exported",
+        "groups",
+        "local",
+        "root",
+        "root_private",
+    )
 
     def __init__(self, catalog: Catalog, facts: MeshFacts) -> None:
         self.root = facts.root_namespace
@@ -118,8 +128,10 @@ class DestinationRules:
         self.root_private: Pool = HostIndex()
         # All local groups by host, whatever the namespace.
         self.everywhere: HostIndex[list[Group]] = HostIndex()
+        # Every group of the local, exported and root-private pools.
         self.groups: list[Group] = []
-        default = facts.default_destination_rule_export_to
+        self._by_host: HostIndex[list[Rule]] | None = None
+        default = self.default_export_to = facts.default_destination_rule_export_to
         for resource in catalog.of("DestinationRule"):
             rule = read(resource, catalog.created(resource), facts.cluster_domain)
             self.all[id(resource)] = rule
@@ -132,13 +144,26 @@ class DestinationRules:
             elif rule.namespace == self.root:
                 self._file(rule, self.root_private)
 
+    def covering(self, host: str) -> Iterator[Rule]:
+        """Every rule whose host covers this one, wherever it lives, the most specific first."""
+        if self._by_host is None:
+            self._by_host = HostIndex()
+            for rule in self.all.values():
+                known = self._by_host.get(rule.host)
+                if known is None:
+                    self._by_host[rule.host] = [rule]
+                else:
+                    known.append(rule)
+        for rules in self._by_host.covering(host):
+            yield from rules
+
     def _file(self, rule: Rule, pool: Pool, *, local: bool = False) -> None:
         group = pool.get(rule.host)
         if group is None:
             group = Group(rule.namespace, rule.host)
             pool[rule.host] = group
+            self.groups.append(group)
             if local:
-                self.groups.append(group)
                 known = self.everywhere.get(rule.host)
                 if known is None:
                     self.everywhere[rule.host] = [group]

@@ -59,7 +59,7 @@ def attach(
     if listed is not None:
         for port in service.ports:
             service.endpoints[port.number] = tuple(_listed(service, port, listed, pods))
-    elif is_outside(service.host, facts):
+    elif is_declared_outside(service.host, facts):
         outside = Endpoint(service.namespace, None, service.host, 0, {}, mtls=False)
         for port in service.ports:
             number = port.target if isinstance(port.target, int) else port.number
@@ -71,7 +71,7 @@ def attach(
         )
 
 
-def is_outside(host: str, facts: MeshFacts) -> bool:
+def is_declared_outside(host: str, facts: MeshFacts) -> bool:
     """Whether a host is declared to have no sidecar; the API server's always is."""
     return host == facts.api_server_host or any(item.host == host for item in facts.outside)
 

@@ -9,10 +9,12 @@ from meshgate.mesh.callers import Callers
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.clients import Clients
 from meshgate.mesh.destination_rules import DestinationRules
+from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.scopes import Scopes
+from meshgate.mesh.standing import Standing, is_outside, standing
 from meshgate.mesh.undecided import Undecided
 
 if TYPE_CHECKING:
@@ -100,6 +102,18 @@ class Mesh:
                 return found
         raise LookupError(f"no service {name} for clients in namespace {namespace}")
 
+    def knows(self, namespace: str) -> bool:
+        """Whether the inventory has any workload or Service of a namespace."""
+        return namespace in self._registry.index or namespace in self._registry.by_namespace
+
+    def standing(self, service: Service) -> Standing:
+        """Whether the workloads behind a service are in the mesh, by the inventory."""
+        return standing(service)
+
+    def is_outside(self, service: Service) -> bool:
+        """Whether a service is outside the mesh: declared so, or known to have no sidecar."""
+        return is_outside(service, self.facts)
+
     def server_mode(self, namespace: str, workload: str, port: int | None) -> ServerMode:
         """What a workload enforces on a container port; None: on ports that no port table names.
 
@@ -131,11 +145,40 @@ class Mesh:
         """
         return self._callers.policy(client, self.service(host, client.namespace), port, subset)
 
+    def explain(
+        self, client: Workload, host: str, port: int, subset: str | None = None
+    ) -> Explanation:
+        """One call step by step. Raises LookupError as `client_policy` does."""
+        service = self.service(host, client.namespace)
+        policy = self._callers.policy(client, service, port, subset)
+        rules = self._callers.rules(service)
+        choice = rules.choices(client.namespace, client.labels)[0]
+        landings = tuple(
+            Landing(
+                delivery,
+                self.mode_at(delivery.endpoint.workload, delivery.endpoint.port)
+                if delivery.endpoint is not None and delivery.endpoint.workload is not None
+                else None,
+            )
+            for delivery in policy.deliveries
+        )
+        return Explanation(
+            client,
+            policy,
+            steps(self.rules, rules, choice, client, service),
+            tls_source(policy.entry, port, subset),
+            landings,
+        )
+
     def call_classes(self, services: Iterable[Service] | None = None) -> Iterator[CallClass]:
         """All calls in classes: of every service, or of these."""
         for service in self.services if services is None else services:
             for port in service.ports:
                 yield from self._callers.classes(service, port)
+
+    def special_namespaces(self, service: Service) -> frozenset[str]:
+        """The client namespaces that may get another answer for a service than all others."""
+        return frozenset(self._callers.special(service))
 
     def counts(self) -> Counter[Outcome]:
         """How many calls end how, over all clients, without listing them."""

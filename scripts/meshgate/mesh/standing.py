@@ -1,0 +1,53 @@
+"""Whether a service is in the mesh, by the workloads behind it."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.endpoints import is_declared_outside
+from meshgate.mesh.terms import DataPlane
+
+if TYPE_CHECKING:
+    from meshgate.mesh.services import Endpoint, Service
+    from meshgate.model import MeshFacts
+
+
+class Standing(enum.StrEnum):
+    """What stands behind a service."""
+
+    # Every endpoint has a sidecar, ztunnel or is a gateway.
+    MESH = "mesh"
+    # No endpoint has.
+    OUTSIDE = "outside"
+    # Some have and some have not.
+    MIXED = "mixed"
+    # There is no endpoint, or it is not known what stands before one.
+    UNKNOWN = "unknown"
+
+
+def standing(service: Service) -> Standing:
+    """What stands behind a service, whatever the mesh facts declare."""
+    behind = {
+        _in_mesh(endpoint) for endpoints in service.endpoints.values() for endpoint in endpoints
+    }
+    if not behind:
+        return Standing.OUTSIDE if service.external else Standing.UNKNOWN
+    if None in behind:
+        return Standing.UNKNOWN
+    if len(behind) > 1:
+        return Standing.MIXED
+    return Standing.MESH if True in behind else Standing.OUTSIDE
+
+
+def is_outside(service: Service, facts: MeshFacts) -> bool:
+    """Whether a service is outside the mesh: declared so, or known to have no sidecar."""
+    return is_declared_outside(service.host, facts) or standing(service) is Standing.OUTSIDE
+
+
+def _in_mesh(endpoint: Endpoint) -> bool | None:
+    if endpoint.workload is None:
+        return endpoint.mtls
+    if endpoint.workload.plane is DataPlane.UNKNOWN:
+        return None
+    return endpoint.workload.plane is not DataPlane.NONE
