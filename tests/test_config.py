@@ -58,7 +58,7 @@ environments:
       kinds: [PeerAuthentication]
     severities: {PA012: error}
 gates:
-  - {name: quiet, type: soak, atLeast: 24h, onMissing: block}
+  - {name: quiet, type: soak, duration: 24h, onMissing: block}
   - {name: open, type: window, windows: [office]}
 windows:
   - {name: office, kind: allow, cron: "0 8 * * 1-5", duration: 9h, timezone: Europe/Berlin,
