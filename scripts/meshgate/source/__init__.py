@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from meshgate.source.dump import dump
+    from meshgate.source.build import Build, render, render_all
     from meshgate.source.load import (
         CLUSTER_WIDE,
         Loaded,
@@ -19,22 +19,40 @@ if TYPE_CHECKING:
         read_path,
     )
     from meshgate.source.locate import Locator
+    from meshgate.source.program import Renderer, renderer, renderer_argv
+    from meshgate.source.scan import survey, survey_repository
+    from meshgate.source.tree import inputs
+    from meshgate.source.writing import dump
 
 __all__ = [
     "CLUSTER_WIDE",
+    "Build",
     "Loaded",
     "Locator",
+    "Renderer",
     "as_foreign",
     "dump",
+    "inputs",
     "read",
     "read_folder",
     "read_path",
+    "render",
+    "render_all",
+    "renderer",
+    "renderer_argv",
+    "survey",
+    "survey_repository",
 ]
 
+# No module has the name of something that is exported: once imported, it would hide that.
 HOMES = {
-    "dump": ("dump",),
-    "locate": ("Locator",),
+    "build": ("Build", "render", "render_all"),
     "load": ("CLUSTER_WIDE", "Loaded", "as_foreign", "read", "read_folder", "read_path"),
+    "locate": ("Locator",),
+    "program": ("Renderer", "renderer", "renderer_argv"),
+    "scan": ("survey", "survey_repository"),
+    "tree": ("inputs",),
+    "writing": ("dump",),
 }
 _HOME = {name: module for module, names in HOMES.items() for name in names}
 

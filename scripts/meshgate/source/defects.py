@@ -22,7 +22,7 @@ INTEGER_KEYS_MATTER_IN = "portLevelMtls"
 
 # A scalar under one of these keys is text, and so is each item of a list there.
 TEXT = frozenset(
-    [
+    {
         "addresses",
         "apiVersion",
         "app",
@@ -74,18 +74,18 @@ TEXT = frozenset(
         "sni",
         "sniHosts",
         "sourceNamespace",
-        "subset",
         "subjectAltNames",
+        "subset",
         "targetHost",
         "trustDomain",
         "uid",
         "values",
         "version",
-    ]
+    }
 )
 # Every scalar of a mapping under one of these keys is text.
 TEXT_MAPPINGS = frozenset(
-    [
+    {
         "annotations",
         "binaryData",
         "commonAnnotations",
@@ -99,7 +99,7 @@ TEXT_MAPPINGS = frozenset(
         "sourceLabels",
         "stringData",
         "withoutHeaders",
-    ]
+    }
 )
 
 

@@ -16,7 +16,7 @@ from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
 from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
-from meshgate.source.nodes import compose, value_of
+from meshgate.source.nodes import Reader, compose, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,11 +56,13 @@ def read(data: bytes, file: str) -> Loaded:
     return loaded
 
 
-def documents(text: str, file: str) -> Iterator[tuple[JSON, list[Defect]]]:
+def documents(
+    text: str, file: str, reader: Reader = Reader.API_SERVER
+) -> Iterator[tuple[JSON, list[Defect]]]:
     """The value and the defects of each document of a text, empty ones included."""
     for piece in texts.pieces(text):
         aliases = "&" in piece.text
-        for node in compose(piece.text, file, piece.line):
+        for node in compose(piece.text, file, piece.line, reader):
             value, odd = value_of(node, file, piece.line, aliases=aliases)
             yield value, list(defects_of(node, Origin(file), piece.line)) if odd else []
 

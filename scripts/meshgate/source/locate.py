@@ -6,15 +6,18 @@ import functools
 from typing import TYPE_CHECKING
 
 from meshgate.model import Resource, split_path
+from meshgate.source.chains import Built
 from meshgate.source.load import Parts, manifests
 from meshgate.source.nodes import value_of
 from meshgate.source.positions import SourceFiles, exists, follow
+from meshgate.source.trace import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from meshgate.model import Origin, Position
+    from meshgate.source.chains import Made
 
 
 class Locator:
@@ -33,9 +36,23 @@ class Locator:
         if resource.origin is None:
             return None
         parts = split_path(path)
+        if isinstance(resource.origin, Built):
+            return self._traced(resource.origin.made, parts)
         while parts and not exists(resource.value, parts):
             parts.pop()
         return self.files.position(resource.origin, (*self._inside(resource), *parts))
+
+    def _traced(self, made: Made, parts: list[str | int]) -> Position | None:
+        """The place in the base or in the patch that wrote a value."""
+        applied, path = written(made, parts)
+        if applied is None:
+            return self.files.position(made.origin, (*made.inside, *path))
+        origin = applied.step.origin
+        if applied.step.kind == "transformer":
+            return applied.step.position
+        if applied.written is None:
+            return self.files.position(origin, path)
+        return self.files.within(origin.file, applied.written, applied.document, path)
 
     def _inside(self, resource: Resource) -> Parts:
         """Where the object stands in its document: mostly at the top, else in a list's items."""

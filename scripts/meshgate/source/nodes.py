@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import enum
 import functools
 import math
 import operator
@@ -21,7 +22,7 @@ from meshgate.errors import BuildError
 from meshgate.source import scalars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from meshgate.model import JSON, JSONObject
 
@@ -46,20 +47,31 @@ class Plain(NamedTuple):
     ambiguous: bool
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _resolved(kind: type[Node], text: str, implicit: tuple[bool, bool]) -> Plain | None:
+class Reader(enum.Enum):
+    """Whose reading of unquoted scalars is wanted."""
+
+    API_SERVER = enum.auto()
+    KUSTOMIZE = enum.auto()
+
+
+def _resolver(plain: Callable[[str], JSON]) -> Callable[..., Plain | None]:
     """What takes the place of a node's tag: None for text, collections included."""
-    if kind is not yaml.ScalarNode or not implicit[0]:
-        return None
-    value = scalars.plain(text)
-    ambiguous = scalars.AMBIGUOUS.fullmatch(text) is not None
-    return None if isinstance(value, str) and not ambiguous else Plain(value, ambiguous)
+
+    @functools.lru_cache(maxsize=1 << 16)
+    def resolved(kind: type[Node], text: str, implicit: tuple[bool, bool]) -> Plain | None:
+        if kind is not yaml.ScalarNode or not implicit[0]:
+            return None
+        value = plain(text)
+        ambiguous = scalars.AMBIGUOUS.fullmatch(text) is not None
+        return None if value == text and not ambiguous else Plain(value, ambiguous)
+
+    return resolved
 
 
 class Composer(CParser):
     """libyaml's parser; tags are resolved as Go does, nesting is not limited."""
 
-    resolve = staticmethod(_resolved)
+    resolve = staticmethod(_resolver(scalars.plain))
     # Called for every node: two arguments, none; the cheapest C functions that take them.
     descend_resolver = staticmethod(operator.is_)
     ascend_resolver = staticmethod(bool)
@@ -68,7 +80,7 @@ class Composer(CParser):
 class DepthLimitedComposer(CParser):
     """The same, where the nesting is counted: libyaml's composer recurses in C."""
 
-    resolve = staticmethod(_resolved)
+    resolve = staticmethod(Composer.resolve)
 
     def __init__(self, text: bytes) -> None:
         super().__init__(text)
@@ -84,6 +96,12 @@ class DepthLimitedComposer(CParser):
         self._depth -= 1
 
 
+class KustomizeComposer(DepthLimitedComposer):
+    """The same, with scalars as kustomize reads them."""
+
+    resolve = staticmethod(_resolver(scalars.kustomize_plain))
+
+
 class TooDeepError(Exception):
     """A document nests deeper than DEEPEST."""
 
@@ -92,11 +110,16 @@ class TooDeepError(Exception):
         self.mark = node.start_mark if node else None
 
 
-def compose(text: str, name: str, line: int = 0) -> Iterator[Node]:
+def compose(
+    text: str, name: str, line: int = 0, reader: Reader = Reader.API_SERVER
+) -> Iterator[Node]:
     """The document nodes of a piece of text that starts after `line` lines. Raises BuildError."""
-    shallow = len(FLOW_START.findall(text)) < DEEPEST and not DEEP_LINE.search(text)
-    # A lone surrogate cannot be in text that was decoded from UTF-8.
-    parser = (Composer if shallow else DepthLimitedComposer)(text.encode())
+    kind: type[CParser] = DepthLimitedComposer
+    if reader is Reader.KUSTOMIZE:
+        kind = KustomizeComposer
+    elif len(FLOW_START.findall(text)) < DEEPEST and not DEEP_LINE.search(text):
+        kind = Composer
+    parser = kind(text.encode())
     try:
         while parser.check_node():
             node = parser.get_node()

@@ -103,6 +103,25 @@ class SourceFile:
         mark = node.start_mark
         return Position(self.name, line + mark.line + 1, mark.column + 1)
 
+    def inside(self, path: Sequence[Part], position: Position) -> Position:
+        """The place in this file of a position in the text that a path of document 0 leads to.
+
+        Exact in a literal block (`|`); any other scalar is shown where it starts.
+        """
+        found = self.document(0)
+        if found is None:
+            return Position(self.name, 1, 1)
+        node, line = found
+        scalar = follow(node, path).value
+        start = self.at(scalar, line)
+        if not isinstance(scalar, yaml.ScalarNode) or scalar.style != "|":
+            return start
+        number = start.line + position.line
+        lines = scalar.value.split("\n")
+        written = self._lines[number - 1] if number <= len(self._lines) else ""
+        indent = written.find(lines[position.line - 1]) if position.line <= len(lines) else 0
+        return Position(self.name, number, max(indent, 0) + position.column)
+
     @functools.cached_property
     def _lines(self) -> list[str]:
         return self.text.split("\n")
@@ -148,13 +167,34 @@ class SourceFiles:
         except BuildError:
             return Position(origin.file, 1, 1)
 
+    def inside(self, name: str, path: Sequence[Part], position: Position) -> Position:
+        """The place in a file of a position in a text that is written in it."""
+        file = self.get(name)
+        return file.inside(path, position) if file else Position(name, 1, 1)
+
+    def within(
+        self, name: str, at: Sequence[Part], document: int, path: Sequence[Part]
+    ) -> Position:
+        """The place of a path in a document of a text that is written at a path of a file."""
+        file = self.get(name)
+        found = file.document(0) if file else None
+        if file is None or found is None:
+            return Position(name, 1, 1)
+        text = follow(found[0], at).value.value
+        if not isinstance(text, str):
+            return file.position(0, at)
+        inner = SourceFile(name, text.encode()).position(document, path)
+        return file.inside(at, inner)
+
 
 def exists(value: JSON, path: Sequence[Part]) -> bool:
     """Whether a path leads to something in a value, null included."""
     for part in path:
-        if (isinstance(value, dict) and part in value) or (
-            isinstance(value, list) and isinstance(part, int) and part < len(value)
-        ):
+        if isinstance(value, dict):
+            if part not in value:
+                return False
+            value = value[part]
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
         else:
             return False

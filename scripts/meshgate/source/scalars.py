@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
 FALSE = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
 NULL = frozenset(("", "~", "null", "Null", "NULL"))
+TRUE_OR_FALSE_OF_1_1 = (TRUE | FALSE) - frozenset(
+    ("true", "True", "TRUE", "false", "False", "FALSE")
+)
 NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 # Go's strconv.ParseInt with base 0, after underscores are taken out.
@@ -62,6 +65,11 @@ def plain(text: str) -> JSON:
     if first == "." and DOT_FLOAT.fullmatch(text):
         return _finite(float(text.replace("_", "")), text)
     return float(text.replace(".", "")) if NOT_FINITE.fullmatch(text) else text
+
+
+def kustomize_plain(text: str) -> JSON:
+    """The same as kustomize reads it, with Go's yaml.v3, where `yes` is text (dates aside)."""
+    return text if text in TRUE_OR_FALSE_OF_1_1 else plain(text)
 
 
 def _number(text: str) -> JSON:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.errors import BuildError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MEBIBYTE = 1 << 20
@@ -77,3 +79,17 @@ def pieces(text: str) -> list[Piece]:
     if NOTHING.fullmatch(found[0].text):
         del found[0]
     return found
+
+
+def starts(text: str) -> Iterator[tuple[int, int]]:
+    """Line and column where the content of each document starts; 1, 1 where that is not known."""
+    if WHOLE.search(text):
+        yield from itertools.repeat((1, 1))
+    for piece in pieces(text):
+        for number, line in enumerate(piece.text.split("\n"), piece.line + 1):
+            content = line.strip()
+            if content and not content.startswith(("#", "---")):
+                yield number, len(line) - len(line.lstrip()) + 1
+                break
+        else:
+            yield piece.line + 1, 1

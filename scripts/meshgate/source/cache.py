@@ -1,0 +1,85 @@
+"""Results kept between runs, each in a file named by what it was made from.
+
+An entry carries its own digest: one that was cut short or changed is as good as none. Entries are
+written aside and moved into place, so that two runs can share a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshgate.model import JSON
+
+logger = logging.getLogger(__name__)
+
+DIGEST_LENGTH = 64
+
+
+def default_folder() -> Path:
+    """`${XDG_CACHE_HOME:-~/.cache}/meshgate`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "meshgate"
+
+
+def digest(*parts: str | bytes) -> str:
+    """A key: it depends on every part, and on where one ends and the next begins."""
+    found = hashlib.sha256()
+    for part in parts:
+        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        found.update(b"%d:" % len(content))
+        found.update(content)
+    return found.hexdigest()
+
+
+class Cache:
+    """JSON values by key; with no folder it forgets everything."""
+
+    def __init__(self, folder: Path | None, section: str) -> None:
+        self._folder = folder / section if folder else None
+        self._warned = False
+
+    def get(self, key: str) -> JSON:
+        """What was kept; None where nothing was, or where it is no longer what was kept."""
+        if self._folder is None:
+            return None
+        try:
+            content = self._file(key).read_bytes()
+        except OSError:
+            return None
+        body = content[DIGEST_LENGTH:]
+        if hashlib.sha256(key.encode() + body).hexdigest().encode() != content[:DIGEST_LENGTH]:
+            return None
+        return json.loads(body)
+
+    def put(self, key: str, value: JSON) -> None:
+        """Keep a value. A folder that cannot be written is told once, and is no failure."""
+        if self._folder is None:
+            return
+        body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )
+        file = self._file(key)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as aside:
+                aside.write(hashlib.sha256(key.encode() + body).hexdigest().encode() + body)
+            Path(aside.name).replace(file)
+        except OSError as error:
+            if not self._warned:
+                self._warned = True
+                logger.warning(
+                    "the cache %s cannot be written (%s); the run goes on without it",
+                    self._folder,
+                    error.strerror,
+                )
+
+    def _file(self, key: str) -> Path:
+        assert self._folder is not None
+        return self._folder / key[:2] / key[2:]

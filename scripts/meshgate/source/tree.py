@@ -1,0 +1,223 @@
+"""Everything one overlay is built from, found without running anything.
+
+References are followed the way kustomize follows them, through the file system only: what is
+remote, runs a program or leads out of the repository is recorded, and never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate.errors import BuildError
+from meshgate.source import text as texts
+from meshgate.source.kustomization import (
+    FILE_NAMES,
+    REMOTE,
+    Inline,
+    Kustomization,
+    Reference,
+    Role,
+)
+from meshgate.source.nodes import Reader
+from meshgate.source.parsed import parsed
+
+if TYPE_CHECKING:
+    from meshgate.model import JSON
+
+# No manifest or patch that people write comes near it.
+LARGEST_SOURCE = 20 * texts.MEBIBYTE
+MOST_FOLDERS = 2000
+
+
+class Refused:
+    """A reference that must not be followed, and why."""
+
+    def __init__(
+        self, kustomization: Kustomization, path: tuple[str | int, ...], detail: str
+    ) -> None:
+        self.kustomization = kustomization
+        self.path = path
+        self.detail = detail
+
+
+class Tree:
+    """The kustomizations and files that an overlay reaches; names are relative to the root."""
+
+    def __init__(self, root: Path, overlay: str) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.overlay = posixpath.normpath(overlay)
+        # By folder, in the order they are reached.
+        self.kustomizations: dict[str, Kustomization] = {}
+        self.files: dict[str, Role] = {}
+        # Names that are looked for and are not there.
+        self.absent: set[str] = set()
+        self.missing: list[tuple[Kustomization, Reference]] = []
+        self.refused: list[Refused] = []
+        self.problems: list[BuildError] = []
+        # The overlay's own folder, links resolved.
+        self.start = self.overlay
+        self._contents: dict[str, bytes] = {}
+        self._reached: dict[tuple[str, str], str] = {}
+        self._follow()
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Every name whose appearance, change or loss can change the build."""
+        return frozenset((*self.files, *self.absent))
+
+    def resolved(self, kustomization: Kustomization, text: JSON) -> str | None:
+        """The file or folder that a reference of a kustomization leads to, if it is there."""
+        return self._reached.get((kustomization.folder, text)) if isinstance(text, str) else None
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a file of the tree. Raises BuildError."""
+        if name not in self._contents:
+            self._contents[name] = source_bytes(self.root, name)
+        return self._contents[name]
+
+    def _follow(self) -> None:
+        """Visit folder after folder; a cycle ends here, and kustomize tells of it."""
+        start = self._inside(self.overlay)
+        if start is None or not (self.root / start).is_dir():
+            self.absent.update((self.overlay, *self._candidates(self.overlay)))
+            self.problems.append(
+                BuildError(
+                    f"{self.overlay}: there is no such folder in the repository",
+                    hint="correct `overlay` in environments.yaml, or create the folder "
+                    "with a kustomization.yaml",
+                )
+            )
+            return
+        self.start = start
+        waiting = [(start, Role.RESOURCE)]
+        while waiting:
+            folder, role = waiting.pop(0)
+            if folder in self.kustomizations:
+                continue
+            kustomization = self._kustomization(folder)
+            if kustomization is None:
+                continue
+            self.kustomizations[folder] = kustomization
+            if len(self.kustomizations) > MOST_FOLDERS:
+                self.problems.append(
+                    BuildError(f"{self.overlay} reaches more than {MOST_FOLDERS} folders")
+                )
+                return
+            for reference in kustomization.references():
+                if isinstance(reference, Inline):
+                    continue
+                # What a folder of plugins names as its resources is plugins.
+                inherits = role is Role.PLUGIN and reference.role is Role.RESOURCE
+                leads = reference._replace(role=role) if inherits else reference
+                reached = self._reach(kustomization, leads)
+                if reached is not None:
+                    waiting.append((reached, leads.role))
+
+    @staticmethod
+    def _candidates(folder: str) -> list[str]:
+        return [posixpath.normpath(posixpath.join(folder, name)) for name in FILE_NAMES]
+
+    def _kustomization(self, folder: str) -> Kustomization | None:
+        """The kustomization of a folder; None, with the problem noted, where it cannot be used."""
+        names = self._candidates(folder)
+        there = [name for name in names if (self.root / name).is_file()]
+        self.absent.update(names)
+        if len(there) != 1:
+            found = " and ".join(there)
+            what = f"{folder} has {found}" if there else f"{folder} has no kustomization.yaml"
+            self.problems.append(
+                BuildError(what, hint="a folder that is built has exactly one of them")
+            )
+            return None
+        name = there[0]
+        if self._inside(name) is None:
+            nothing = Kustomization(folder, name, {})
+            self.refused.append(Refused(nothing, (), f"{name}, a link out of the repository,"))
+            return None
+        self.files[name] = Role.CONFIGURATION
+        try:
+            value = self._single(name)
+        except BuildError as error:
+            self.problems.append(error)
+            return None
+        return Kustomization(folder, name, value)
+
+    def _single(self, name: str) -> dict[str, JSON]:
+        documents = parsed(self.content(name), name, Reader.API_SERVER)
+        values = [document.value for document in documents if document.value is not None]
+        if len(values) == 1 and isinstance(values[0], dict):
+            return values[0]
+        if not values:
+            raise BuildError(f"{name} is empty", hint="add `resources:` with what it builds")
+        raise BuildError(f"{name} is not one mapping", hint="start it with `resources:`")
+
+    def _reach(self, kustomization: Kustomization, reference: Reference) -> str | None:
+        """Note what a reference leads to; a folder to visit is returned."""
+        if reference.role is Role.HELM:
+            self._refuse(kustomization, reference, f"the chart under {reference.text}")
+            return None
+        text = reference.text
+        if REMOTE.match(text) or posixpath.isabs(text):
+            self._refuse(kustomization, reference, text)
+            return None
+        name = kustomization.join(text)
+        real = self._inside(name)
+        if real is None:
+            self._refuse(kustomization, reference, text)
+            return None
+        path = self.root / real
+        self._reached[kustomization.folder, text] = real
+        if path.is_dir():
+            if reference.role in {Role.RESOURCE, Role.COMPONENT, Role.PLUGIN}:
+                if real != name:
+                    self.absent.add(name)
+                return real
+        elif path.exists():
+            for each in (name, real):
+                self.files[each] = stricter(self.files.get(each), reference.role)
+            return None
+        self.absent.update((name, *self._candidates(name)))
+        self.missing.append((kustomization, reference))
+        return None
+
+    def _refuse(self, kustomization: Kustomization, reference: Reference, detail: str) -> None:
+        self.refused.append(Refused(kustomization, reference.path, detail))
+
+    def _inside(self, name: str) -> str | None:
+        """The name with symbolic links resolved; None where it leads out of the repository."""
+        if name.startswith("../") or name == ".." or posixpath.isabs(name):
+            return None
+        real = os.path.realpath(self.root / name)
+        inside = os.path.relpath(real, self.root).replace(os.sep, "/")
+        return None if inside.startswith("../") or inside == ".." else inside
+
+
+def stricter(one: Role | None, other: Role) -> Role:
+    """The role that is looked at harder, for a file with two."""
+    if one is None or one is Role.CONTENT:
+        return other
+    return other if other is Role.PLUGIN else one
+
+
+def source_bytes(root: Path, name: str) -> bytes:
+    """The bytes of a source file, 20 MiB at most. Raises BuildError."""
+    path = root / name
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BuildError(f"{name} is no regular file")
+    except OSError as error:
+        raise BuildError(f"cannot read {name}: {error.strerror}") from error
+    return texts.bounded(path, name, LARGEST_SOURCE)
+
+
+def inputs(root: Path, overlay: str) -> frozenset[str]:
+    """Every file an overlay depends on, relative to `root`.
+
+    Files and folders that are referred to and do not exist yet are in it, too: their appearance
+    changes the build. Never raises for what the sources say.
+    """
+    return Tree(root, overlay).inputs
