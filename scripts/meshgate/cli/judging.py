@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from meshgate.errors import NothingToCheckError
-from meshgate.model import BuildRecord, Report, ResourceIndex, Severity, Tally
+from meshgate.mesh import Mesh
+from meshgate.model import BuildRecord, Failure, Report, ResourceIndex, Severity, Tally
 from meshgate.rules import RULES
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge, order
@@ -26,7 +27,20 @@ SOURCE_RULES = frozenset({"SH001", "SH005", "SH006", "RE003", "RE006"})
 # Which failure a run over several environments ends with: the first that applies.
 GRAVEST_FIRST = (70, 4, 2, 7, 3, 6, 5)
 
-CALLS_NOT_JUDGED = "calls between workloads are not judged: this needs the mesh model"
+# Any of these says what the policies are about; without one, calls cannot be judged.
+INVENTORY_KINDS = (
+    "Service",
+    "ServiceEntry",
+    "WorkloadEntry",
+    "Pod",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+)
+CALLS_NOT_JUDGED = "calls are not judged: there is no Service and no workload among the objects"
 
 
 def judge_sources(
@@ -65,9 +79,12 @@ def context_of(
         allowed=environment.require.kinds,
     )
     refused = {id(violation.resource) for violation in violations}
+    resources = ResourceIndex(r for r in (*own, *foreign) if id(r) not in refused)
+    known = next(resources.of(*INVENTORY_KINDS), None) is not None
     return Context(
         environment=environment,
-        resources=ResourceIndex(r for r in (*own, *foreign) if id(r) not in refused),
+        resources=resources,
+        mesh=Mesh(resources.all, environment.mesh) if known else None,
         today=today,
         record=build.record,
         violations=tuple(violations),
@@ -100,13 +117,20 @@ def with_others(context: Context, contexts: Mapping[str, Context]) -> Context:
     )
 
 
+def notes_on(contexts: Iterable[Context]) -> list[str]:
+    """What the reader must know of how these were judged."""
+    blind = [context.environment.name for context in contexts if context.mesh is None]
+    return [": ".join(filter(None, (name, CALLS_NOT_JUDGED))) for name in blind]
+
+
 def report_of(
     findings: Iterable[Finding],
     tallies: Sequence[Tally],
     locate: Locator,
     notes: Sequence[str] = (),
+    failures: Mapping[str, MeshgateError] | None = None,
 ) -> Report:
-    """A report with its excerpts."""
+    """A report with its excerpts; `failures` by the environment that could not be judged."""
     ordered = tuple(sorted(findings, key=order))
     shown = {finding.source for finding in ordered if finding.source}
     shown |= {other.source for finding in ordered for other in finding.related if other.source}
@@ -115,6 +139,7 @@ def report_of(
         tallies=tuple(tallies),
         excerpts={position: locate.excerpt(position) for position in shown},
         notes=tuple(notes),
+        failures=tuple(Failure(name, str(error)) for name, error in (failures or {}).items()),
     )
 
 

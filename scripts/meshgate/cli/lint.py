@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     locate = source.Locator(root)
     findings = judging.judge_context(context, locate)
     report = judging.report_of(
-        findings, [judging.tally(context)], locate, [judging.CALLS_NOT_JUDGED]
+        findings, [judging.tally(context)], locate, judging.notes_on([context])
     )
     publish(report, options)
     return judging.exit_code(report, (), options.fail_on)

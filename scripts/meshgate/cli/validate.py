@@ -74,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
         wanted = changed(root, wanted, options.changed_since)
     run_ = Validation(root, configuration.environments, options)
     run_.judge(wanted)
-    report = judging.report_of(run_.findings, run_.tallies, run_.locate, run_.notes(wanted))
+    report = judging.report_of(
+        run_.findings, run_.tallies, run_.locate, run_.notes(wanted), run_.failures
+    )
     publish(report, options)
     tell_failures(run_.failures)
     return judging.exit_code(report, run_.failures.values(), options.fail_on)
@@ -191,4 +193,4 @@ class Validation:
         """What the reader must know of the run as a whole."""
         if not wanted:
             return [f"no environment's inputs changed since {self.options.changed_since}"]
-        return [judging.CALLS_NOT_JUDGED]
+        return judging.notes_on(self.contexts.values())
