@@ -408,6 +408,8 @@ class Step:
     # Where the patch itself starts, and what it says (None: not a merge patch).
     position: Position | None = None
     patch: JSON = None
+    # What a JSON patch (RFC 6902) does, one mapping each.
+    operations: tuple[JSON, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

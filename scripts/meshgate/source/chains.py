@@ -187,6 +187,7 @@ class Layers:
                 after,
                 patch.position,
                 None if operations else patch.value,
+                operations,
             )
             made.steps.append(Applied(step, patch.written, patch.document, operations))
             made.value = after
