@@ -27,7 +27,7 @@ COPIED = (
 )
 ARGO = "sync/argocd"
 KUSTOMIZATION = "kustomization.yaml"
-PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+")
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*")
 
 
 def documents(file: Path) -> list[JSONObject]:

@@ -1,0 +1,62 @@
+"""The lab's own two files are refused, with findings that a reader of the lab understands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshgate.cli import main
+
+if TYPE_CHECKING:
+    from meshgate.model import JSONObject
+
+LAB = Path(__file__).parent / "repositories" / "lab"
+PEER_AUTHENTICATION = "policies/mtls/peer-authentication-mtls.yaml"
+DESTINATION_RULE = "policies/mtls/destinationrule-mtls.yaml"
+
+
+@pytest.fixture
+def findings(capsys: pytest.CaptureFixture[str]) -> list[JSONObject]:
+    assert main(["-C", str(LAB), "--format", "json", "validate", "--engine", "jsonschema"]) == 1
+    told: list[JSONObject] = json.loads(capsys.readouterr().out)["findings"]
+    return told
+
+
+def test_each_file_is_refused_where_it_is_wrong(findings: list[JSONObject]) -> None:
+    errors = {
+        (told["rule"], told["source"] and (told["source"]["file"], told["source"]["line"]))
+        for told in findings
+        if told["severity"] == "error"
+    }
+
+    assert errors >= {
+        ("DR003", (DESTINATION_RULE, 6)),
+        ("SH009", (DESTINATION_RULE, 3)),
+        ("SH009", (PEER_AUTHENTICATION, 3)),
+    }
+    assert "PA007" in {rule for rule, _ in errors}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "every Service there is",
+        "boards-db.boards.svc.cluster.local",
+        "kubernetes.default.svc.cluster.local (the API server)",
+    ],
+)
+def test_the_wildcard_is_told_by_what_it_catches(part: str, findings: list[JSONObject]) -> None:
+    (wildcard,) = [told for told in findings if told["rule"] == "DR003"]
+
+    assert part in wildcard["message"]
+
+
+def test_the_way_out_is_told(findings: list[JSONObject]) -> None:
+    fixes = {told["rule"]: told["fix"] for told in findings}
+
+    assert "istio-system" in fixes["DR003"]
+    assert "istio-system" in fixes["PA007"]
+    assert "metadata.namespace" in fixes["SH009"]
