@@ -3,8 +3,10 @@
 What it checks
     Every `tls` block of a DestinationRule, for mode DISABLE: the rule's own, one of an entry in
     `portLevelSettings`, of a subset, and of a subset's port. A host that is outside the mesh may
-    have it: the hosts of `mesh.outside`, the API server, and hosts beyond the cluster domain that
-    a ServiceEntry places outside (`location: MESH_EXTERNAL`, its default).
+    have it: the hosts of `mesh.outside`, the API server, Services whose workloads, by the
+    inventory, have no sidecar, and hosts beyond the cluster domain that a ServiceEntry places
+    outside (`location: MESH_EXTERNAL`, its default). A host that is declared in `mesh.outside` and
+    has a sidecar after all is a finding of its own.
 
     ```yaml
     spec:
@@ -16,7 +18,8 @@ What it checks
 Why it matters
     A `tls` block overrides auto mTLS. With DISABLE every client that gets the rule sends
     plaintext: readable on the way and without the caller's identity where the server is
-    PERMISSIVE, refused with a 503 where it is STRICT.
+    PERMISSIVE, refused with a 503 where it is STRICT. A wrong declaration opens the same door for
+    every rule to come.
 
 How to fix
     Remove the block, so that auto mTLS decides for each endpoint, or write ISTIO_MUTUAL. If the
@@ -26,7 +29,8 @@ Known gaps
     A subset's DISABLE counts whether or not a route uses the subset. In ambient, ztunnel ignores
     DestinationRules, and a sidecar still tunnels to endpoints that take HBONE. `tls` without
     `mode`, which means DISABLE too, is DR008's. Whether a host beyond the cluster domain that no
-    ServiceEntry names runs in the mesh is not decidable, and the finding says so.
+    ServiceEntry names runs in the mesh is not decidable, and the finding says so. A wildcard over
+    more than one namespace is never outside by the inventory alone.
 """
 
 from __future__ import annotations
@@ -35,8 +39,9 @@ from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
-from meshgate.rules import outside
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules import inventory
+from meshgate.rules.outside import Outside
+from meshgate.rules.rule import RelatedResource, Rule, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,31 +50,48 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Violation]:
-    facts = context.environment.mesh
-    declared = outside.OutsideHosts(facts)
-    entries = outside.ServiceEntryHosts(context)
+    outside = Outside(context)
     for rule in dr.seen(context):
         disabled = [place for place in rule.places if place.mode == dr.DISABLE]
-        if not disabled or declared.covers(rule.host):
+        if not disabled or (is_outside := outside.has(rule.host)):
             continue
-        location = None if dr.is_in_cluster(rule.host, facts) else entries.location(rule.host)
-        if location == outside.EXTERNAL:
-            continue
-        decided = location is not None or dr.is_in_cluster(rule.host, facts)
+        then = (
+            "and nothing here tells whether that host is in the mesh"
+            if is_outside is None
+            else "readable on the way, refused by a server that is STRICT"
+        )
         for place in disabled:
             yield Violation(
                 rule.resource,
                 place.path("tls", "mode"),
-                f"tls is DISABLE{place.where}: clients send plaintext to {rule.host}, "
-                + (CONSEQUENCE if decided else UNKNOWN),
+                f"tls is DISABLE{place.where}: clients send plaintext to {rule.host}, {then}",
                 fix=f"remove this tls block or set mode to ISTIO_MUTUAL; if {rule.host} has no "
                 "sidecar on purpose, declare it in mesh.outside",
-                decided=decided,
+                decided=is_outside is not None,
             )
+    yield from wrongly_declared(context)
 
 
-CONSEQUENCE = "readable on the way, refused by a server that is STRICT"
-UNKNOWN = "and nothing here tells whether that host is in the mesh"
+def wrongly_declared(context: Context) -> Iterator[Violation]:
+    """Hosts of `mesh.outside` that have a sidecar after all."""
+    known = inventory.of(context)
+    if known is None:
+        return
+    for declared in context.environment.mesh.outside:
+        for service in known.services(declared.host):
+            inside = [each for each in inventory.workloads(service) if each.has_sidecar]
+            if inside:
+                yield Violation(
+                    None,
+                    "",
+                    f"mesh.outside declares {declared.host} ({declared.reason}), but "
+                    f"{', '.join(map(str, inside))} behind {service.host} has a sidecar",
+                    fix=f"remove {declared.host} from mesh.outside",
+                    related=(RelatedResource(service.resource, "is its Service", "spec"),),
+                    source=declared.source,
+                    key=service.host,
+                )
+
 
 RULE = Rule(
     id="DR001",

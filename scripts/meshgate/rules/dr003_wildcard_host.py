@@ -32,12 +32,13 @@ Known gaps
 
 from __future__ import annotations
 
-import bisect
 from typing import TYPE_CHECKING
 
-from meshgate.mesh import hosts
+from meshgate.mesh import Standing, hosts
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
+from meshgate.rules.endings import Endings
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wildcards import is_allowed
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 
 # So many hosts are named, the rest is counted.
 SHOWN = 4
-# Sorts behind every host.
-LAST = "\U0010ffff"
 
 EFFECT = {
     "ISTIO_MUTUAL": "clients send all of them the mesh's mutual TLS, which only a sidecar answers",
@@ -98,26 +97,34 @@ class Known:
 
     def __init__(self, context: Context) -> None:
         self._facts = context.environment.mesh
-        self._outside = OutsideHosts(self._facts)
-        services = set(service_hosts(context)) - set(self._outside.hosts)
-        # Reversed, so that the hosts with one ending stand side by side.
-        self._reversed = sorted(host[::-1] for host in services)
+        self._declared = OutsideHosts(self._facts)
+        services = set(service_hosts(context)) - self._declared.hosts.keys()
+        bare = set(hosts_without_sidecar(context)) - self._declared.hosts.keys()
+        self._bare = Endings(bare)
+        self._others = Endings(services - bare)
 
     def under(self, wildcard: str) -> str:
         """Hosts that a wildcard catches, those first that cannot take mutual TLS."""
-        ending = wildcard[:0:-1]
-        start = bisect.bisect_left(self._reversed, ending)
-        end = bisect.bisect_right(self._reversed, ending + LAST)
-        found = [f"{host} ({reason})" for host, reason in self._outside.under(wildcard)]
-        count = len(found) + end - start
-        found += sorted(name[::-1] for name in self._reversed[start : start + SHOWN])
+        found = [f"{host} ({reason})" for host, reason in self._declared.under(wildcard)]
+        found += [f"{host} (no sidecar)" for host in self._bare.under(wildcard, SHOWN)]
+        found += self._others.under(wildcard, SHOWN)
+        services = self._bare.count(wildcard) + self._others.count(wildcard)
+        more = len(self._declared.under(wildcard)) + services - SHOWN
         del found[SHOWN:]
-        if count > SHOWN:
-            found.append(f"{count - SHOWN} more")
-        elif end == start and dr.is_in_cluster(wildcard, self._facts):
+        if more > 0:
+            found.append(f"{more} more")
+        elif not services and dr.is_in_cluster(wildcard, self._facts):
             found.append("any database or other workload without a sidecar")
         listed = " and ".join(part for part in (", ".join(found[:-1]), *found[-1:]) if part)
         return f", among them {listed}" if found else ""
+
+
+def hosts_without_sidecar(context: Context) -> Iterator[str]:
+    """The hosts whose workloads, by the inventory, have no sidecar."""
+    known = inventory.of(context)
+    for service in known.mesh.services if known else ():
+        if known and known.mesh.standing(service) is Standing.OUTSIDE:
+            yield service.host
 
 
 def service_hosts(context: Context) -> Iterator[str]:

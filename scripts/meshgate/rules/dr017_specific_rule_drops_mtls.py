@@ -34,7 +34,7 @@ from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
-from meshgate.rules import outside
+from meshgate.rules.outside import Outside
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     told: set[int] = set()
-    declared = outside.OutsideHosts(facts)
-    entries = outside.ServiceEntryHosts(context)
+    outside = Outside(context)
     for plane in dr.planes(context):
         wildcards = mutual_wildcards(plane)
         if wildcards is None:
@@ -57,9 +56,8 @@ def check(context: Context) -> Iterator[Violation]:
         for rule in plane:
             if (rule.namespace, rule.host) in with_tls or id(rule) in told:
                 continue
-            if declared.covers(rule.host) or entries.location(rule.host) == outside.EXTERNAL:
-                continue
-            if hidden := first_hidden(rule, wildcards, facts):
+            hidden = first_hidden(rule, wildcards, facts)
+            if hidden and not outside.has(rule.host):
                 told.add(id(rule))
                 yield drops(rule, hidden, auto=facts.enable_auto_mtls)
 

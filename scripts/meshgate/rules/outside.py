@@ -1,4 +1,4 @@
-"""Hosts outside the mesh, by what the environment declares and what ServiceEntries say."""
+"""Hosts outside the mesh: by declaration, by ServiceEntries, by what the inventory runs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
+from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
 
 if TYPE_CHECKING:
     from meshgate.model import MeshFacts, Resource
     from meshgate.rules.context import Context
 
 API_SERVER = "the API server"
-EXTERNAL = "MESH_EXTERNAL"
 
 
 class OutsideHosts:
@@ -51,13 +52,46 @@ class ServiceEntryHosts:
         """Whether an entry has this very host, letter by letter."""
         return self._entries.get(host) is not None
 
-    def location(self, host: str) -> str | None:
-        """Where the most specific entries that cover a host say it runs; None: there is none.
+    def is_external(self, host: str) -> bool | None:
+        """Whether all of the most specific entries that cover a host place it outside the mesh.
 
-        Istio's default is MESH_EXTERNAL; entries that disagree make it internal, the stricter.
+        MESH_EXTERNAL is Istio's default. None: there is no entry.
         """
         entries = self._entries.most_specific(host)
         if entries is None:
             return None
-        found = {str(entry.spec.get("location") or EXTERNAL) for entry in entries}
-        return EXTERNAL if found == {EXTERNAL} else "MESH_INTERNAL"
+        return all(entry.spec.get("location") != "MESH_INTERNAL" for entry in entries)
+
+
+class Outside:
+    """Which hosts are outside the mesh, as far as an environment tells."""
+
+    def __init__(self, context: Context) -> None:
+        self._facts = context.environment.mesh
+        self._declared = OutsideHosts(self._facts)
+        self._entries = ServiceEntryHosts(context)
+        self._inventory = inventory.of(context)
+
+    def has(self, host: str) -> bool | None:
+        """Whether every name of a host is outside the mesh; None: nothing tells."""
+        if self._declared.covers(host) or self._runs_none(host):
+            return True
+        # A ServiceEntry cannot move a Service of the cluster out of the mesh.
+        return False if dr.is_in_cluster(host, self._facts) else self._entries.is_external(host)
+
+    def _runs_none(self, host: str) -> bool:
+        """Whether the inventory has the services of a host, and none of them has a sidecar.
+
+        A wildcard over more than one namespace also covers services nobody has written yet.
+        """
+        if self._inventory is None:
+            return False
+        if hosts.is_wildcard(host) and dr.service_namespace(host, self._facts) is None:
+            return False
+        in_cluster = dr.is_in_cluster(host, self._facts)
+        services = [
+            service
+            for service in self._inventory.services(host)
+            if service.kubernetes or not in_cluster
+        ]
+        return bool(services) and all(map(self._inventory.runs_no_sidecar, services))
