@@ -1,10 +1,12 @@
-"""Tables for a terminal: aligned by what is seen, cut where the terminal ends."""
+"""Tables for a terminal: aligned by what is seen, long cells folded where the terminal ends."""
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshgate.report.escape.terminal import columns
+from meshgate.report.escape.terminal import columns, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from meshgate.report.style import Style
 
 GAP = "  "
+# A column that gives way to others keeps this much.
+LEAST = 12
+# Where a cell may go on in the next line: behind these signs.
+PIECE = re.compile(r"[^\s/.,;+]*[\s/.,;+]?")
 
 
 class Column(NamedTuple):
@@ -21,28 +27,76 @@ class Column(NamedTuple):
     right: bool = False
 
 
+class Cell(NamedTuple):
+    """Escaped text, and the name of its style."""
+
+    text: str
+    style: str = ""
+
+
 def table(
-    headings: Sequence[Column], rows: Sequence[Sequence[tuple[str, str]]], style: Style
+    headings: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style, width: int
 ) -> Iterator[str]:
-    """The lines of a table. A cell is escaped text and the name of its style."""
+    """The lines of a table of at most this many columns, save where there are too many.
+
+    A row of one cell is a title over the rows after it.
+    """
+    widths = _widths(headings, [row for row in rows if len(row) > 1], width)
+    for row in itertools.chain([[Cell(heading.heading, "dim") for heading in headings]], rows):
+        if len(row) > 1:
+            yield from _lines(headings, widths, row, style)
+        else:
+            yield style(row[0].style, row[0].text)
+
+
+def _widths(headings: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int) -> list[int]:
     widths = [
-        max([len(heading.heading), *(columns(row[index][0]) for row in rows)])
+        max([len(heading.heading), *(columns(row[index].text) for row in rows)])
         for index, heading in enumerate(headings)
     ]
-    yield _line(headings, widths, [(heading.heading, "dim") for heading in headings], style)
-    for row in rows:
-        yield _line(headings, widths, row, style)
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - room
+    while excess > 0:
+        widest = max(widths)
+        if widest <= LEAST:
+            break
+        index = widths.index(widest)
+        # Down to the next widest at once, so that the columns end up alike.
+        below = max([LEAST, *(width for width in widths if width < widest)])
+        cut = max(1, min(excess, widest - below))
+        widths[index] -= cut
+        excess -= cut
+    return widths
 
 
-def _line(
-    headings: Sequence[Column],
-    widths: Sequence[int],
-    row: Sequence[tuple[str, str]],
-    style: Style,
-) -> str:
-    cells = []
-    for heading, width, (text, name) in zip(headings, widths, row, strict=True):
-        padding = " " * (width - columns(text))
-        painted = style(name, text)
-        cells.append(padding + painted if heading.right else painted + padding)
-    return GAP.join(cells).rstrip()
+def _lines(
+    headings: Sequence[Column], widths: Sequence[int], row: Sequence[Cell], style: Style
+) -> Iterator[str]:
+    folded = [list(_fold(cell.text, width)) for cell, width in zip(row, widths, strict=True)]
+    for texts in itertools.zip_longest(*folded, fillvalue=""):
+        cells = []
+        for heading, width, text, cell in zip(headings, widths, texts, row, strict=True):
+            padding = " " * (width - columns(text))
+            painted = style(cell.style, text)
+            cells.append(padding + painted if heading.right else painted + padding)
+        yield GAP.join(cells).rstrip()
+
+
+def _fold(text: str, width: int) -> Iterator[str]:
+    """The text in pieces of at most this width, broken behind a blank, slash or dot if possible."""
+    if columns(text) <= width:
+        yield text
+        return
+    indent = text[: len(text) - len(text.lstrip())]
+    room = max(1, width - len(indent))
+    line = ""
+    for piece in PIECE.findall(text.lstrip()):
+        if line and columns(line) + columns(piece.rstrip()) > room:
+            yield indent + line.rstrip()
+            line = ""
+        line += piece
+        while columns(line.rstrip()) > room:
+            head = start(line, room) or line[:1]
+            yield indent + head
+            line = line[len(head) :]
+    if line.strip():
+        yield indent + line.rstrip()

@@ -10,7 +10,7 @@ from meshgate.report.excerpt import excerpt
 from meshgate.report.place import about, told
 from meshgate.report.style import Style
 from meshgate.report.summary import counts, tell, total, verdict
-from meshgate.report.table import Column, table
+from meshgate.report.table import Cell, Column, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,17 +25,8 @@ WIDEST = 100
 NARROWEST = 40
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
-ERROR, WARNING, INFO = (Column(name, right=True) for name in ("errors", "warnings", "info"))
-COLUMNS = (
-    Column("environment"),
-    Column("policies", right=True),
-    Column("inventory", right=True),
-    ERROR,
-    WARNING,
-    INFO,
-    Column("waived", right=True),
-    Column("undecided", right=True),
-)
+NUMBERS = ("policies", "inventory", "errors", "warnings", "info", "waived", "undecided")
+COLUMNS = (Column("environment"), *(Column(name, right=True) for name in NUMBERS))
 
 
 def render(report: Report, options: Options) -> str:
@@ -114,7 +105,8 @@ class Lines:
         """Counts, what else is to be known, and the verdict."""
         found = counts(self.report)
         if found:
-            yield from table(COLUMNS, [self.cells(count) for count in found], self.style)
+            rows = [list(self.cells(count)) for count in found]
+            yield from table(COLUMNS, rows, self.style, self.width)
             yield ""
         for failure in self.report.failures:
             yield self.style("red", f"not judged: {plain(failure.environment)}")
@@ -130,9 +122,13 @@ class Lines:
         sentence = plain(verdict(found))
         yield self.style(colour, self.style("bold", sentence[:1].upper() + sentence[1:] + "."))
 
-    def cells(self, count: Count) -> list[tuple[str, str]]:
-        """One row of the table: text and style of each cell."""
-        numbers = [
+    def cells(self, count: Count) -> Iterator[Cell]:
+        """One row of the table of counts."""
+        if count.judged:
+            yield Cell(plain(count.label))
+        else:
+            yield Cell(f"{plain(count.label)} (not judged)", "red")
+        for number, style in (
             (count.policies, ""),
             (count.inventory, ""),
             (count.error, "red"),
@@ -140,15 +136,8 @@ class Lines:
             (count.info, "blue"),
             (count.waived, "green"),
             (count.undecided, "yellow"),
-        ]
-        name = plain(count.label) + ("" if count.judged else " (not judged)")
-        return [
-            (name, "" if count.judged else "red"),
-            *(
-                ("-" if not number else str(number), style if number else "dim")
-                for number, style in numbers
-            ),
-        ]
+        ):
+            yield Cell(str(number), style) if number else Cell("-", "dim")
 
 
 def accepted(waiver: Waiver) -> str:

@@ -1,0 +1,234 @@
+"""What every client sends to every service port, and what becomes of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import DataPlane, Outcome, Verdict
+from meshgate.mesh.terms import verdict
+from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.markdown import cell_code, prose, row
+from meshgate.report.escape.terminal import page, plain
+from meshgate.report.json import VERSION
+from meshgate.report.style import Style
+from meshgate.report.summary import plural
+from meshgate.report.table import Cell, Column, table
+from meshgate.report.view import MODE_STYLES, named, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from meshgate.mesh import Call, CallClass, Delivery, Service, Workload
+    from meshgate.model import JSONObject
+    from meshgate.report import Options
+    from meshgate.report.view import View
+
+COLUMNS = ("clients", "rule", "sends", "to", "accepts", "outcome")
+VERDICT_STYLES = {
+    Verdict.WORKS: "green",
+    Verdict.BROKEN: "red",
+    Verdict.DEPENDS: "yellow",
+    Verdict.UNKNOWN: "yellow",
+}
+CROWDS = {
+    DataPlane.SIDECAR: "with sidecar",
+    DataPlane.AMBIENT: "in ambient mode",
+    DataPlane.GATEWAY: "gateways",
+    DataPlane.NONE: "without sidecar",
+    DataPlane.UNKNOWN: "that may have a sidecar",
+}
+# How many clients or endpoints a line names before it only counts them.
+NAMED = 2
+
+
+class Question(NamedTuple):
+    """Which calls of a view are wanted; None: no limit."""
+
+    view: View
+    client: Workload | None = None
+    services: Sequence[Service] | None = None
+    port: int | None = None
+    only_broken: bool = False
+
+
+def classes(asked: Question) -> Iterator[CallClass]:
+    """The classes of the calls that were asked for."""
+    mesh = asked.view.mesh
+    own = mesh.clients.class_of(asked.client) if asked.client is not None else None
+    for each in mesh.call_classes(asked.services):
+        if asked.port is not None and each.port.number != asked.port:
+            continue
+        if asked.only_broken and not each.broken:
+            continue
+        if asked.client is None or (own is not None and each.clients.has(own)):
+            yield each
+
+
+def text(questions: Sequence[Question], options: Options) -> str:
+    """For each service port a table: clients that are treated alike share a line."""
+    style = Style(color=options.color)
+    lines: list[str] = []
+    for asked in questions:
+        if asked.view.environment:
+            lines += [style("bold", plain(asked.view.environment)), ""]
+        found = list(classes(asked))
+        rows_ = [
+            cells
+            for _, alike in itertools.groupby(found, key=lambda each: (each.service, each.port))
+            for cells in _port(list(alike), asked)
+        ]
+        if rows_:
+            lines += table([Column(name) for name in COLUMNS], rows_, style, options.width)
+            lines.append("")
+        lines += [f"{tally(asked, found)}.", ""]
+    return page(lines[:-1])
+
+
+def json(questions: Sequence[Question], _options: Options) -> str:
+    """`{"version", "calls"}`, one call of one client to one endpoint a line."""
+    found = (as_json(asked.view, call) for asked in questions for call in calls(asked))
+    return members([("version", dump(VERSION)), ("calls", rows(found, " "))]) + "\n"
+
+
+def markdown(questions: Sequence[Question], _options: Options) -> str:
+    """One table for each environment."""
+    parts = []
+    for asked in questions:
+        found = list(classes(asked))
+        lines = [row(["service", *COLUMNS]), row(["---"] * (len(COLUMNS) + 1))]
+        for each in found:
+            service = cell_code(f"{each.service}:{each.port.number}")
+            lines += [
+                row([service, *(prose(cell.text) for cell in cells)])
+                for cells in _class(each, asked)
+            ]
+        title = f"### {prose(asked.view.environment)}\n\n" if asked.view.environment else ""
+        told = "\n".join(lines) + "\n\n" if found else ""
+        parts.append(f"{title}{told}{tally(asked, found)}.\n")
+    return "\n".join(parts)
+
+
+FORMATS: dict[str, Callable[[Sequence[Question], Options], str]] = {
+    "text": text,
+    "json": json,
+    "markdown": markdown,
+}
+
+
+def calls(asked: Question) -> Iterator[Call]:
+    """The calls one by one."""
+    clients = None if asked.client is None else [asked.client]
+    for each in classes(asked):
+        yield from each.calls(clients, only_broken=asked.only_broken)
+
+
+def tally(asked: Question, found: Iterable[CallClass]) -> str:
+    """How many calls end how."""
+    outcomes: Counter[Outcome] = Counter()
+    for each in found:
+        number = each.clients.count if asked.client is None else 1
+        for delivery in each.broken if asked.only_broken else each.deliveries:
+            outcomes[delivery.outcome] += number
+    total = sum(outcomes.values())
+    kind = "broken call" if asked.only_broken else "call"
+    parts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
+    return f"{plural(total, kind)}: {parts}" if total else f"no {kind}s"
+
+
+def _port(alike: list[CallClass], asked: Question) -> Iterator[list[Cell]]:
+    """The lines of one service port."""
+    service, port = alike[0].service, alike[0].port
+    yield [Cell(plain(f"{service}:{port.number}"), "bold")]
+    for each in alike:
+        for first, *rest in _class(each, asked):
+            yield [Cell(f"  {first.text}" if first.text else ""), *rest]
+
+
+def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
+    """One class: a line for each sort of delivery, clients and rules in the first one only."""
+    policy = each.policy
+    rules = " + ".join(owner(rule) for rule in policy.rules) if policy is not None else ""
+    clients, rule = _clients(each, asked), plain(rules) or "-"
+    told = each.broken if asked.only_broken else each.deliveries
+    sorts: dict[object, list[Delivery]] = {}
+    for delivery in told:
+        key = delivery.transport, delivery.mode, delivery.outcome, delivery.reason
+        sorts.setdefault(key, []).append(delivery)
+    for deliveries in sorts.values():
+        first = deliveries[0]
+        mode = first.mode
+        yield [
+            Cell(clients),
+            Cell(rule, "" if rules else "dim"),
+            Cell(plain(_sent(first))),
+            Cell(plain(_endpoints(deliveries))),
+            Cell(str(mode or "-"), MODE_STYLES[mode] if mode else "dim"),
+            Cell(plain(_outcome(first)), VERDICT_STYLES[verdict(first.outcome, first.transport)]),
+        ]
+        clients = rule = ""
+
+
+def _clients(each: CallClass, asked: Question) -> str:
+    """Who these clients are, in a few words."""
+    if asked.client is not None:
+        return plain(named(asked.client))
+    group = each.clients
+    if group.count <= NAMED:
+        return plain(", ".join(map(named, group.members)))
+    namespaces = group.namespaces
+    where = f" in {namespaces[0]}" if len(namespaces) == 1 else ""
+    return plain(f"{group.count} {CROWDS[group.plane]}{where}")
+
+
+def _sent(delivery: Delivery) -> str:
+    if delivery.alternatives:
+        return " or ".join(dict.fromkeys(str(each.transport) for each in delivery.alternatives))
+    return str(delivery.transport or "-")
+
+
+def _endpoints(deliveries: Sequence[Delivery]) -> str:
+    ends = [delivery.endpoint for delivery in deliveries]
+    names = [f"{end.workload or end.address}:{end.port}" for end in ends if end is not None]
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} endpoints"
+
+
+def _outcome(delivery: Delivery) -> str:
+    if delivery.alternatives:
+        return " or ".join(dict.fromkeys(str(each.outcome) for each in delivery.alternatives))
+    reason = f" ({delivery.reason})" if delivery.reason else ""
+    return f"{delivery.outcome}{reason}"
+
+
+def as_json(view: View, call: Call) -> JSONObject:
+    """A call of the contract."""
+    end = call.endpoint
+    workload = end.workload if end is not None else None
+    return {
+        "environment": view.environment,
+        "client": {"namespace": call.client.namespace, "workload": call.client.name},
+        "host": call.service.host,
+        "port": call.port.number,
+        "subset": call.subset,
+        "endpoint": None
+        if end is None
+        else {
+            "namespace": end.namespace,
+            "workload": workload.name if workload is not None else None,
+            "address": end.address,
+            "port": end.port,
+        },
+        "destinationRules": [owner(rule) for rule in call.policy.rules] if call.policy else [],
+        "tls": call.tls,
+        "transport": call.transport,
+        "serverMode": call.mode,
+        "outcome": call.outcome,
+        "verdict": call.verdict,
+        "decided": call.outcome is not Outcome.UNKNOWN,
+        "reason": call.reason,
+        "alternatives": [
+            {"transport": each.transport, "outcome": each.outcome}
+            for each in call.delivery.alternatives
+        ],
+    }

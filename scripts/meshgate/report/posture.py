@@ -1,0 +1,216 @@
+"""What every server port accepts, which policy decides it, and which it overrides."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import Level, Mode
+from meshgate.model import join_path
+from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.markdown import cell_code, prose, row
+from meshgate.report.escape.terminal import page, plain
+from meshgate.report.json import VERSION, place
+from meshgate.report.style import Style
+from meshgate.report.summary import plural
+from meshgate.report.table import Cell, Column, table
+from meshgate.report.view import MODE_STYLES, PLANES, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from meshgate.mesh import Overridden, ServerMode, Workload
+    from meshgate.model import JSONObject
+    from meshgate.report import Options
+    from meshgate.report.view import View
+
+COLUMNS = ("workload", "ports", "accepts", "decided by", "overrides")
+LEGEND = "STRICT takes mesh mTLS only, PERMISSIVE plaintext too, DISABLE plaintext only."
+
+
+class Server(NamedTuple):
+    """One port of one workload; `port` None: every port that has no answer of its own."""
+
+    workload: Workload
+    port: int | None
+    answer: ServerMode
+
+
+class Line(NamedTuple):
+    """Ports of a workload that have one answer."""
+
+    workload: Workload
+    ports: str
+    answer: ServerMode
+
+
+def servers(view: View) -> Iterator[Server]:
+    """Every port of every workload, sorted by namespace, workload and port."""
+    for workload in view.mesh.workloads:
+        for port in (*view.mesh.ports(workload), None):
+            yield Server(workload, port, view.mesh.mode_at(workload, port))
+
+
+def text(views: Sequence[View], options: Options) -> str:
+    """A table for each environment."""
+    style = Style(color=options.color)
+    lines: list[str] = []
+    for view in views:
+        if view.environment:
+            lines += [style("bold", plain(view.environment)), ""]
+        found = list(servers(view))
+        rows_ = list(_by_namespace(grouped(found)))
+        lines += table([Column(name) for name in COLUMNS], rows_, style, options.width)
+        lines += ["", f"{tally(found)}.", LEGEND, ""]
+    return page(lines[:-1])
+
+
+def json(views: Sequence[View], _options: Options) -> str:
+    """`{"version", "servers"}`, one port a line."""
+    found = (_as_json(view, server) for view in views for server in servers(view))
+    return members([("version", dump(VERSION)), ("servers", rows(found, " "))]) + "\n"
+
+
+def markdown(views: Sequence[View], _options: Options) -> str:
+    """A table for each environment."""
+    parts = []
+    for view in views:
+        found = list(servers(view))
+        lines = [row(COLUMNS), row(["---"] * len(COLUMNS))]
+        for line in grouped(found):
+            cells = (prose(cell.text) for cell in _cells(line))
+            lines.append(row([cell_code(str(line.workload)), *cells]))
+        title = f"### {prose(view.environment)}\n\n" if view.environment else ""
+        parts.append(title + "\n".join(lines) + f"\n\n{tally(found)}. {LEGEND}\n")
+    return "\n".join(parts)
+
+
+FORMATS: dict[str, Callable[[Sequence[View], Options], str]] = {
+    "text": text,
+    "json": json,
+    "markdown": markdown,
+}
+
+
+def grouped(found: Iterable[Server]) -> Iterator[Line]:
+    """The ports of each workload that have one answer together."""
+    for workload, own in itertools.groupby(found, key=lambda server: server.workload):
+        answers: dict[object, list[Server]] = {}
+        for server in own:
+            answer = server.answer
+            key = accepts(server), answer.decided_by, answer.overrides
+            answers.setdefault(key, []).append(server)
+        for alike in answers.values():
+            ports = ", ".join(str(server.port or "others") for server in alike)
+            yield Line(workload, "all" if len(answers) == 1 else ports, alike[0].answer)
+
+
+def accepts(server: Server | Line) -> str:
+    """What the ports let in, in a word or two."""
+    answer = server.answer
+    if answer.mode is None:
+        return PLANES[server.workload.plane]
+    if not answer.captured:
+        return "anything (not captured)"
+    if answer.alternatives:
+        modes = dict.fromkeys([answer.mode, *(other.mode for other in answer.alternatives)])
+        return f"{' or '.join(str(mode) for mode in modes)} (order unknown)"
+    return str(answer.mode) if answer.decided else f"{answer.mode}? ({answer.reason})"
+
+
+def tally(found: Iterable[Server]) -> str:
+    """How many ports accept what."""
+    modes: Counter[str] = Counter()
+    outside: set[int] = set()
+    undecided = 0
+    for server in found:
+        if server.answer.mode is None:
+            outside.add(id(server.workload))
+        elif server.port is not None:
+            modes[server.answer.mode if server.answer.captured else "not captured"] += 1
+        undecided += not server.answer.decided
+    parts = [f"{modes[key]} {key}" for key in (*Mode, "not captured") if modes[key]]
+    told = f"{plural(sum(modes.values()), 'port')}" + (f": {', '.join(parts)}" if parts else "")
+    if outside:
+        told += f"; {plural(len(outside), 'workload')} that no policy protects"
+    return told + (f"; {undecided} undecided" if undecided else "")
+
+
+def _by_namespace(lines: Iterable[Line]) -> Iterator[list[Cell]]:
+    """The rows of the table, with a line before each namespace."""
+    for namespace, own in itertools.groupby(lines, key=lambda line: line.workload.namespace):
+        yield [Cell(plain(namespace), "bold")]
+        told = None
+        for line in own:
+            name = f"  {plain(line.workload.name)}" if line.workload is not told else ""
+            told = line.workload
+            yield [Cell(name), *_cells(line)]
+
+
+def _cells(line: Line) -> Iterator[Cell]:
+    """What the ports accept, and why; a policy's namespace follows from its level."""
+    answer = line.answer
+    yield Cell(line.ports)
+    settled = answer.mode is not None and answer.captured and answer.decided
+    style = MODE_STYLES[answer.mode] if answer.mode and settled else "yellow"
+    yield Cell(plain(accepts(line)), style)
+    policy = answer.decided_by.policy
+    if answer.mode is None:
+        yield Cell("-", "dim")
+    elif policy is None:
+        yield Cell("Istio's default")
+    else:
+        yield Cell(plain(f"{answer.decided_by.level} {policy.name}"))
+    yield Cell(plain("; ".join(map(_overridden, answer.overrides))) or "-", "dim")
+
+
+def _overridden(other: Overridden) -> str:
+    why = " (newer)" if other.why == "older" else ""
+    return f"{other.level} {other.policy.name} {other.mode or 'UNSET'}{why}"
+
+
+def _as_json(view: View, server: Server) -> JSONObject:
+    answer = server.answer
+    return {
+        "environment": view.environment,
+        "namespace": server.workload.namespace,
+        "workload": server.workload.name,
+        "kind": server.workload.kind,
+        "dataPlane": server.workload.plane,
+        "port": server.port,
+        "mode": answer.mode,
+        "decidedBy": _decided_by(view, server.port, answer),
+        "overrides": [
+            {
+                "level": other.level,
+                "resource": owner(other.policy),
+                "mode": other.mode,
+                "why": other.why,
+                "source": place(view.locate(other.policy, "spec.mtls.mode")),
+            }
+            for other in answer.overrides
+        ],
+        "captured": answer.captured,
+        "decided": answer.decided,
+        "reason": answer.reason,
+        "alternatives": [
+            {"mode": other.mode, "decidedBy": _decided_by(view, server.port, other)}
+            for other in answer.alternatives
+        ],
+    }
+
+
+def _decided_by(view: View, port: int | None, answer: ServerMode) -> JSONObject:
+    level, policy = answer.decided_by
+    if policy is None:
+        return {"level": level, "resource": None, "source": None}
+    if level is Level.PORT:
+        path = join_path("spec", "portLevelMtls", str(port), "mode")
+    else:
+        path = "spec.mtls.mode"
+    return {
+        "level": level,
+        "resource": owner(policy),
+        "source": place(view.locate(policy, path)),
+    }

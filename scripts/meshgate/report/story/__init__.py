@@ -1,0 +1,1 @@
+"""The story of one call, chapter by chapter, as somebody new to Istio can follow it."""

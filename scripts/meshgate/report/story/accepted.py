@@ -1,0 +1,153 @@
+"""What the server's port accepts, which PeerAuthentication says so, and how the call ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import DataPlane, Level, Mode, Outcome, Transport, Verdict
+from meshgate.mesh.terms import verdict
+from meshgate.model import join_path
+from meshgate.report.story.told import Chapter, Line
+from meshgate.report.view import owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import Delivery, Overridden, ServerMode, Workload
+    from meshgate.report.story.told import Case
+
+MEANINGS = {
+    Mode.STRICT: "mesh mTLS and nothing else",
+    Mode.PERMISSIVE: "mesh mTLS and plaintext",
+    Mode.DISABLE: "plaintext only, it terminates no TLS",
+}
+ENDINGS = {
+    Outcome.OK_MTLS: "it works, encrypted, and the server knows who calls",
+    Outcome.OK_PLAINTEXT: "it works, in the clear, and the server does not know who calls",
+    Outcome.REFUSED: "the server's sidecar closes the connection before the application sees it",
+    Outcome.PROTOCOL_ERROR: "TLS bytes reach a port that expects HTTP and terminates no TLS",
+    Outcome.TLS_TO_APP: "the TLS bytes reach the application itself, unterminated",
+    Outcome.MTLS_USER_TERMINATED: "it works only if the rule's certificate is signed by the mesh",
+    Outcome.DENIED: "ztunnel denies the connection",
+    Outcome.EXTERNAL: "it leaves the mesh; what the other side accepts is not known here",
+    Outcome.NO_ENDPOINT: "nothing is there to answer",
+    Outcome.NO_CLUSTER: "the client's proxy has no such destination and answers by itself",
+    Outcome.UNKNOWN: "it cannot be decided from files",
+}
+
+
+def what_is_accepted(case: Case) -> Chapter:
+    """The mode of each port behind the service, with the policies that it overrides."""
+    return Chapter(
+        "What the server accepts", tuple(_accepted(case)) or (Line("Nothing is there."),)
+    )
+
+
+def what_happens(case: Case) -> Chapter:
+    """How the call ends."""
+    return Chapter("What happens", tuple(_ends(case)))
+
+
+def _accepted(case: Case) -> Iterator[Line]:
+    told: dict[object, list[str]] = {}
+    answers: dict[object, tuple[Workload, int, ServerMode]] = {}
+    for delivery in case.policy.deliveries:
+        end = delivery.endpoint
+        if end is None:
+            continue
+        if end.workload is None:
+            yield Line(f"{end.address}:{end.port} is not in the inventory.")
+            continue
+        answer = case.view.mesh.mode_at(end.workload, end.port)
+        key: object = (answer, end.workload.plane)
+        told.setdefault(key, []).append(f"{end.workload}:{end.port}")
+        answers.setdefault(key, (end.workload, end.port, answer))
+    for key, names in told.items():
+        yield from _mode(case, ", ".join(names), *answers[key])
+
+
+def _mode(
+    case: Case, names: str, workload: Workload, port: int, answer: ServerMode
+) -> Iterator[Line]:
+    mode, policy = answer.mode, answer.decided_by.policy
+    if mode is None:
+        yield Line(f"{names}: whatever arrives; {answer.reason or 'no PeerAuthentication counts'}.")
+        return
+    if not answer.captured:
+        yield Line(f"{names}: whatever arrives; {answer.reason}.")
+        return
+    if answer.alternatives:
+        yield Line(f"{names}: not known; {answer.reason}.")
+    elif not answer.decided:
+        yield Line(f"{names}: probably {mode}, but {answer.reason}.")
+    meaning = MEANINGS[mode]
+    if workload.plane is DataPlane.AMBIENT and mode is Mode.DISABLE:
+        meaning = "plaintext, and mTLS all the same: ambient mode never turns it off"
+    if policy is None:
+        yield Line(
+            f"{names}: {mode}, {meaning}. That is Istio's default: no policy says otherwise."
+        )
+    else:
+        yield Line(
+            f"{names}: {mode}, {meaning}. PeerAuthentication {owner(policy)} says so "
+            f"({_scope(answer.decided_by.level)}).",
+            case.view.locate(policy, _path(answer.decided_by.level, port)),
+            "decides",
+        )
+    for other in answer.overrides:
+        yield _overridden(case, other)
+
+
+def _scope(level: Level) -> str:
+    return {
+        Level.PORT: "for this very port",
+        Level.WORKLOAD: "for workloads that its selector selects",
+        Level.NAMESPACE: "for its namespace",
+        Level.MESH: "for the whole mesh",
+        Level.DEFAULT: "by default",
+    }[level]
+
+
+def _path(level: Level, port: int) -> str:
+    if level is Level.PORT:
+        return join_path("spec", "portLevelMtls", str(port), "mode")
+    return "spec.mtls.mode"
+
+
+def _overridden(case: Case, other: Overridden) -> Line:
+    why = "an older one has its place" if other.why == "older" else "the narrower one wins"
+    return Line(
+        f"   hidden: {owner(other.policy)} ({other.level}: {other.mode or 'UNSET'}), {why}.",
+        case.view.locate(other.policy, "spec.mtls.mode"),
+        "hidden",
+    )
+
+
+def _ends(case: Case) -> Iterator[Line]:
+    several = len(list(case.sorts())) > 1
+    for delivery, alike in case.sorts():
+        ends = [
+            f"{end.workload or end.address}:{end.port}" for each in alike if (end := each.endpoint)
+        ]
+        to = f"{', '.join(ends)}: " if several and ends else ""
+        if delivery.alternatives:
+            outcomes = dict.fromkeys(each.outcome for each in delivery.alternatives)
+            told = "; or ".join(f"{outcome}, {ENDINGS[outcome]}" for outcome in outcomes)
+            yield Line(f"{to}{told}. {delivery.reason[:1].upper()}{delivery.reason[1:]}.")
+        else:
+            yield Line(f"{to}{delivery.outcome}: {_ending(delivery)}.", mark=_mark(delivery))
+
+
+def _ending(delivery: Delivery) -> str:
+    if delivery.outcome is Outcome.TLS_TO_APP and delivery.transport is Transport.MTLS:
+        return f"{ENDINGS[delivery.outcome]}, and no application holds the mesh's certificates"
+    if delivery.outcome is Outcome.UNKNOWN:
+        return f"{ENDINGS[delivery.outcome]}: {delivery.reason}"
+    return ENDINGS[delivery.outcome]
+
+
+def _mark(delivery: Delivery) -> str:
+    return {
+        Verdict.WORKS: "works",
+        Verdict.BROKEN: "broken",
+    }.get(verdict(delivery.outcome, delivery.transport), "")

@@ -1,0 +1,55 @@
+"""The few manifests that repair a call, as YAML to paste."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What every YAML reader takes for a string.
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*")
+WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+
+
+def destination_rule(name: str, namespace: str, host: str, mode: str) -> str:
+    """A DestinationRule for one host that only sets the TLS mode."""
+    return f"""\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: {scalar(name)}
+  namespace: {scalar(namespace)}
+spec:
+  host: {scalar(host)}
+  trafficPolicy:
+    tls:
+      mode: {mode}
+"""
+
+
+def open_port(name: str, namespace: str, labels: Mapping[str, str], port: int) -> str:
+    """A PeerAuthentication that lets plaintext in at one port of some workloads."""
+    selected = "".join(f"      {scalar(key)}: {scalar(value)}\n" for key, value in labels.items())
+    return f"""\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata:
+  name: {scalar(name)}
+  namespace: {scalar(namespace)}
+spec:
+  selector:
+    matchLabels:
+{selected}  portLevelMtls:
+    "{port}":
+      mode: PERMISSIVE
+"""
+
+
+def scalar(text: str) -> str:
+    """The text as a YAML string on one line; a JSON string is one too."""
+    if PLAIN.fullmatch(text) and text.lower() not in WORDS:
+        return text
+    return json.dumps(text)

@@ -1,0 +1,162 @@
+"""How to repair a call, by what it dies of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import DataPlane, Mode, Outcome, Place, Tls, Transport, Verdict
+from meshgate.mesh.terms import verdict
+from meshgate.report.story import manifests
+from meshgate.report.story.parties import INJECT, INJECTION
+from meshgate.report.story.sent import spoken
+from meshgate.report.story.told import Repair
+from meshgate.report.view import owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import Delivery, Endpoint
+    from meshgate.report.story.told import Case
+
+# Labels that only name one version or one rollout of a workload.
+PASSING = ("pod-template-hash", "service.istio.io/", "security.istio.io/", "istio.io/", "version")
+
+
+def repairs(case: Case) -> tuple[Repair, ...]:
+    """The ways out, the best first; empty: there is nothing to repair."""
+    found = dict.fromkeys(
+        repair for delivery, _ in case.sorts() for repair in _repairs(case, delivery)
+    )
+    return tuple(found)
+
+
+def _repairs(case: Case, delivery: Delivery) -> Iterator[Repair]:
+    if delivery.alternatives:
+        yield from _order(case)
+    elif delivery.outcome is Outcome.UNKNOWN:
+        yield Repair(f"Tell what is missing: {delivery.reason}.")
+    elif delivery.outcome is Outcome.NO_ENDPOINT:
+        yield Repair("Bring a ready workload behind the service, or its inventory up to date.")
+    elif delivery.outcome is Outcome.NO_CLUSTER:
+        why = case.policy.reason or "the subset or the host has no endpoints for its proxy"
+        yield Repair(f"Let the client's proxy see the service: {why}.")
+    elif verdict(delivery.outcome, delivery.transport) is Verdict.BROKEN:
+        yield from _broken(case, delivery)
+    elif delivery.outcome is Outcome.OK_PLAINTEXT and delivery.mode is not None:
+        yield from _plaintext(case, "To encrypt it")
+
+
+def _order(case: Case) -> Iterator[Repair]:
+    rules = {owner(rule) for answer in case.policy.alternatives for rule in answer.rules}
+    if len(rules) > 1:
+        yield Repair(
+            f"Make one rule of {', '.join(sorted(rules))}: then no order of creation matters."
+        )
+    else:
+        yield Repair("Keep one of the competing PeerAuthentications: then no order matters.")
+
+
+def _broken(case: Case, delivery: Delivery) -> Iterator[Repair]:
+    if delivery.transport is Transport.PLAINTEXT:
+        yield from _plaintext(case, "")
+        if case.client.plane is DataPlane.NONE and delivery.endpoint is not None:
+            yield from _open(case, delivery.endpoint)
+    elif delivery.transport is Transport.MTLS:
+        yield from _not_terminated(case, delivery)
+    else:
+        rule, path = spoken(case)
+        if rule is not None:
+            yield Repair(
+                f"Set {path} of {owner(rule.resource)} to ISTIO_MUTUAL: a sidecar terminates mesh "
+                "mTLS, and no other TLS."
+            )
+
+
+def _plaintext(case: Case, purpose: str) -> Iterator[Repair]:
+    """Make the client send mesh mTLS."""
+    lead = f"{purpose}: " if purpose else ""
+    client, policy = case.client, case.policy
+    rule, path = spoken(case)
+    if client.plane is DataPlane.NONE:
+        where = (
+            f'take {INJECT}: "false" off its pods'
+            if client.labels.get(INJECT) == "false"
+            else f"label namespace {client.namespace} {INJECTION}: enabled, and restart its pods"
+        )
+        yield Repair(_sentence(f"{lead}give {client} a sidecar: {where}."))
+    elif policy.discovery is None:
+        yield Repair(_sentence(f"{lead}let the client's proxy take the call: {policy.reason}."))
+    elif policy.dropped and rule is not None:
+        name = owner(rule.resource)
+        yield Repair(_sentence(f"{lead}give {name} a workloadSelector, or the mode ISTIO_MUTUAL."))
+    elif policy.tls is Tls.DISABLE and rule is not None:
+        yield Repair(
+            _sentence(
+                f"{lead}set {path} of {owner(rule.resource)} to ISTIO_MUTUAL, or delete its tls: "
+                "then auto mTLS decides."
+            )
+        )
+    elif rule is not None and rule.host == case.service.host:
+        yield Repair(_sentence(f"{lead}set {path} of {owner(rule.resource)} to ISTIO_MUTUAL."))
+    else:
+        yield Repair(
+            _sentence(f"{lead}say mesh mTLS for this host, where the client looks first."),
+            _exact(case, "ISTIO_MUTUAL"),
+        )
+
+
+def _open(case: Case, end: Endpoint) -> Iterator[Repair]:
+    """Let plaintext in at one port: the last resort."""
+    workload = end.workload
+    if workload is None:
+        return
+    text = f"Or, if it must stay outside the mesh, open port {end.port} of {workload} alone"
+    policies = case.view.mesh.peer_policies.selecting(workload.namespace, workload.labels)
+    if policies:
+        names = " or ".join(owner(policy.resource) for policy in policies)
+        yield Repair(
+            f"{text}: set portLevelMtls.{end.port}.mode in {names} to PERMISSIVE. Of several "
+            "policies that select a workload only the oldest counts: add no second one."
+        )
+    else:
+        labels = {
+            key: value for key, value in workload.labels.items() if not key.startswith(PASSING)
+        }
+        name = f"{workload.name}-{end.port}"
+        yield Repair(f"{text}.", manifests.open_port(name, workload.namespace, labels, end.port))
+    yield Repair("Or leave it: to turn away whoever brings no certificate is what STRICT is for.")
+
+
+def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
+    """Mesh mTLS meets something that does not speak it."""
+    end = delivery.endpoint
+    workload = end.workload if end is not None else None
+    if delivery.mode is Mode.DISABLE and end is not None and workload is not None:
+        policy = case.view.mesh.mode_at(workload, end.port).decided_by.policy
+        if policy is not None:
+            yield Repair(f"Set the mode of {owner(policy)} to STRICT: the sidecar is there.")
+    rule, path = spoken(case)
+    text = "Tell the client to send plaintext to this host, which has no sidecar"
+    if rule is not None and rule.host == case.service.host:
+        yield Repair(f"Set {path} of {owner(rule.resource)} to DISABLE.")
+    else:
+        yield Repair(
+            f"{text}: the exact host wins over the wildcard of the same namespace.",
+            _exact(case, "DISABLE"),
+        )
+
+
+def _exact(case: Case, mode: str) -> str:
+    """A rule for the very host, in the namespace whose rule decides now."""
+    service = case.service
+    places = {
+        Place.CLIENT: case.client.namespace,
+        Place.SERVICE: service.namespace,
+        Place.ROOT: case.view.mesh.rules.root,
+    }
+    namespace = places.get(case.policy.place, service.namespace)
+    return manifests.destination_rule(service.name, namespace, service.host, mode)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,118 @@
+"""What the client puts on the wire, and which line of which rule says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import DataPlane, Discovery, Mode, Tls, Transport
+from meshgate.report.story.told import Chapter, Line
+from meshgate.report.view import owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh.destination_rules import Rule
+    from meshgate.report.story.told import Case
+
+WORDS = {
+    Transport.PLAINTEXT: "plaintext",
+    Transport.MTLS: "mesh mTLS, with the workload's own certificate",
+    Transport.TLS: "TLS without a client certificate",
+    Transport.MTLS_USER: "TLS with a certificate of the rule's own",
+}
+MEANINGS = {
+    Tls.DISABLE: "TLS is off, whoever listens",
+    Tls.ISTIO_MUTUAL: "mesh mTLS, whoever listens",
+    Tls.SIMPLE: "TLS without a client certificate, whoever listens",
+    Tls.MUTUAL: "TLS with the rule's own certificate, whoever listens",
+}
+
+
+def what_is_sent(case: Case) -> Chapter:
+    """What the rule says, or what auto mTLS makes of its silence."""
+    return Chapter("What is sent", tuple(_sent(case)))
+
+
+def _sent(case: Case) -> Iterator[Line]:
+    policy = case.policy
+    if case.client.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY} and policy.discovery is not None:
+        yield from _decided(case)
+    for delivery, alike in case.sorts():
+        ends = [
+            f"{end.workload or end.address}:{end.port}" for each in alike if (end := each.endpoint)
+        ]
+        to = f"To {', '.join(ends)}: " if ends else ""
+        if delivery.alternatives:
+            told = " or ".join(dict.fromkeys(str(each.transport) for each in delivery.alternatives))
+            yield Line(f"{to}{told}, by the order in which the objects were created.")
+        elif delivery.transport is None:
+            yield Line(f"{to}not known: {delivery.reason or delivery.outcome}.")
+        else:
+            yield Line(f"{to}{WORDS[delivery.transport]}.")
+
+
+def _decided(case: Case) -> Iterator[Line]:
+    policy = case.policy
+    if policy.alternatives:
+        yield Line(f"Not known: {policy.reason}. Each order gives another answer:")
+        for answer in policy.alternatives:
+            rules = " + ".join(map(owner, answer.rules)) or "no rule"
+            yield Line(f"   {rules}: tls.mode {answer.tls}.")
+    elif policy.tls is Tls.NONE:
+        yield from _auto(case)
+    else:
+        rule, path = spoken(case)
+        place = case.view.locate(rule.resource, path) if rule is not None else None
+        name = owner(rule.resource) if rule is not None else "the rule"
+        yield Line(f"{name} says {path}: {policy.tls}: {MEANINGS[policy.tls]}.", place, "decides")
+        if policy.dropped:
+            yield Line(
+                "But it names a secret (credentialName) and has no workloadSelector: a sidecar "
+                "drops this TLS and sends plaintext."
+            )
+
+
+def _auto(case: Case) -> Iterator[Line]:
+    policy, facts = case.policy, case.view.mesh.facts
+    rule, path = spoken(case)
+    if rule is not None and "portLevelSettings" in path:
+        yield Line(
+            f"{owner(rule.resource)} has an entry for port {case.port.number} without tls, which "
+            "replaces the whole top-level policy.",
+            case.view.locate(rule.resource, path.removesuffix(".tls.mode")),
+        )
+    silent = "No rule sets TLS for this port"
+    if policy.auto:
+        yield Line(
+            f"{silent}, so auto mTLS decides for each endpoint: mesh mTLS where a sidecar listens "
+            "on a port that takes it, plaintext elsewhere."
+        )
+    elif not facts.enable_auto_mtls:
+        yield Line(f"{silent}, and auto mTLS is off in this mesh: plaintext.")
+    elif case.service.external:
+        yield Line(f"{silent}, and the service is outside the mesh: plaintext.")
+    elif policy.discovery is Discovery.ORIGINAL_DST:
+        yield Line(
+            f"{silent}, and the client calls the endpoints by their own addresses, where auto mTLS "
+            "sends plaintext to all if one has no sidecar, or if the namespace's mode is DISABLE."
+        )
+    else:
+        yield Line(
+            f"{silent}, and the mode of namespace {case.service.namespace} is {Mode.DISABLE}: auto "
+            "mTLS looks at the namespace, not at single workloads, and sends plaintext."
+        )
+
+
+def spoken(case: Case) -> tuple[Rule | None, str]:
+    """The rule whose policy counts, and the path in it of the `tls.mode` for this port."""
+    entry = case.policy.entry
+    if entry is None:
+        return None, ""
+    rule = next((rule for rule in entry.rules if rule.policy is entry.policy), entry.rules[0])
+    path = "spec.trafficPolicy"
+    if rule.policy is not None:
+        for index, item in enumerate(rule.policy.ports):
+            if item.number == case.port.number:
+                path = f"spec.trafficPolicy.portLevelSettings[{index}]"
+                break
+    return rule, f"{path}.tls.mode"

@@ -1,0 +1,61 @@
+"""What a story is made of: chapters of lines, each with the place it is read from, and repairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import ClientPolicy, Delivery, Service, ServicePort, Workload
+    from meshgate.model import Position
+    from meshgate.report.view import View
+
+
+class Line(NamedTuple):
+    """A sentence, the place it is read from, and how it is marked: `decides`, `hidden` or empty."""
+
+    text: str
+    source: Position | None = None
+    mark: str = ""
+
+
+class Chapter(NamedTuple):
+    """A question and its answer."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+class Repair(NamedTuple):
+    """One way out, with the manifest that does it where one can be written."""
+
+    text: str
+    manifest: str = ""
+
+
+class Case(NamedTuple):
+    """The call that is told: one client, one service port, everything that decides."""
+
+    view: View
+    client: Workload
+    service: Service
+    port: ServicePort
+    policy: ClientPolicy
+
+    def sorts(self) -> Iterator[tuple[Delivery, list[Delivery]]]:
+        """The deliveries that differ in more than the endpoint, each with those like it."""
+        found: dict[object, list[Delivery]] = {}
+        for delivery in self.policy.deliveries:
+            key = delivery.transport, delivery.mode, delivery.outcome, delivery.reason
+            found.setdefault(key, []).append(delivery)
+        for alike in found.values():
+            yield alike[0], alike
+
+
+class Story(NamedTuple):
+    """All that is told of a call."""
+
+    case: Case
+    chapters: tuple[Chapter, ...]
+    repairs: tuple[Repair, ...]
