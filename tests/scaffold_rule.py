@@ -77,7 +77,10 @@ KINDS = {
         "networking.istio.io/v1",
         "hosts: [a.example.com]\n  ports: [{number: 80, name: http}]\n  resolution: DNS",
     ),
-    "VirtualService": ("networking.istio.io/v1", "hosts: [boards.example.com]"),
+    "VirtualService": (
+        "networking.istio.io/v1",
+        "hosts: [boards.example.com]\n  http: [{route: [{destination: {host: boards}}]}]",
+    ),
 }
 KIND_OF_FAMILY = {
     "PA": "PeerAuthentication",

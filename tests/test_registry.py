@@ -21,20 +21,21 @@ from meshgate.model import ResourceIndex
 from meshgate.rules import RULES
 from meshgate.rules.judge import judge
 from meshgate.rules.pages import FAMILIES, HEADINGS, rule_pages
+from meshgate.rules.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from meshgate.model import Resource
-    from meshgate.rules.rule import Rule
 
 ROOT = Path(__file__).parent.parent
 MODULES = ROOT / "scripts" / "meshgate" / "rules"
 RULE_FILE = re.compile(r"(?P<id>[a-z]{2}\d{3})_(?P<name>\w+)")
 
 # A name is the bad pattern and reads well after "allow"; these start an order instead.
+# (`no-effect` is what the patch has.)
 FORBIDDEN_NAMES = re.compile(
-    r"(?:no|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
+    r"(?:no(?!-effect-)|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
     r"|ensure|allow|bad|invalid-use|valid)-.*|.*-(?:rule|check|policy-check)"
 )
 NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
@@ -195,6 +196,7 @@ def test_scaffolded_cases_are_true_from_the_start(tmp_path: Path, kind: str) -> 
     text = (registry.parent / "pa099_odd_mode.py").read_text(encoding="utf-8")
     exec(compile(text, "pa099_odd_mode.py", "exec"), module)
     rule = module["RULE"]
+    assert isinstance(rule, Rule)
 
     for case in ("failing", "clean"):
         folder = tmp_path / "tests" / "cases" / "PA099" / case

@@ -37,16 +37,13 @@ from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.age import identity
 from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.wording import SHOWN, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from meshgate.model import Resource
     from meshgate.rules.context import Context
-
-
-# A message names this many policies; the related objects name all.
-SHOWN = 4
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -73,7 +70,7 @@ def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:
 def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Violation:
     """What each order of these policies, sorted by name, gives."""
     subject = ([policy for policy in rivals if not policy.foreign] or rivals)[-1]
-    gives = {id(policy): outcome(plane, scope, policy) for policy in rivals}
+    gives = {id(policy): plane.outcome(scope, policy) for policy in rivals}
     names = listed([policy.name for policy in rivals])
     return Violation(
         subject,
@@ -91,13 +88,6 @@ def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Vi
     )
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; of many the first few."""
-    if len(names) > SHOWN:
-        return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]])
-
-
 def verdict(possible: Sequence[Resource], gives: Mapping[int, str]) -> str:
     """Who wins, or what each possible winner gives."""
     first = possible[0]
@@ -108,16 +98,6 @@ def verdict(possible: Sequence[Resource], gives: Mapping[int, str]) -> str:
         return f"{first.name} is it and gives {gives[id(first)]}; the rest does nothing"
     orders = ", ".join(f"{gives[id(p)]} if that is {p.name}" for p in possible[:SHOWN])
     return f"{orders}; where one sync creates all of them the name decides, so {first.name}"
-
-
-def outcome(plane: pa.Plane, scope: pa.Scope, policy: Resource) -> str:
-    """What the scope gets if this policy decides: the mode, then each port that differs."""
-    mode = pa.own_mode(policy)
-    if mode == pa.UNSET:
-        mode = f"{' or '.join(plane.inherited(scope))} (inherited)"
-    ports = pa.port_modes(policy) if scope.labels else {}
-    differing = [f"port {p} {m}" for p, m in sorted(ports.items()) if m not in (pa.UNSET, mode)]
-    return ", ".join([mode, *differing])
 
 
 RULE = Rule(

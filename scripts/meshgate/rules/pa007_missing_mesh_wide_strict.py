@@ -72,31 +72,24 @@ def weak(context: Context, policy: Resource, mode: str) -> Violation:
 def missing(context: Context, plane: pa.Plane) -> Violation:
     """There is none; the finding names the object to write."""
     environment = context.environment
-    floor, facts = environment.require.mtls, environment.mesh
-    wanted = Resource.of(
-        {
-            "apiVersion": "security.istio.io/v1",
-            "kind": pa.KIND,
-            "metadata": {"namespace": facts.root_namespace, "name": "default"},
-        }
-    )
-    operator = facts.distribution == "ossm2"
+    floor, root = environment.require.mtls, environment.mesh.root_namespace
+    metadata = {"namespace": root, "name": "default"}
+    wanted = {"apiVersion": "security.istio.io/v1", "kind": pa.KIND, "metadata": metadata}
+    operator = environment.mesh.distribution == "ossm2"
+    file = f"{environment.overlay.rstrip('/')}/kustomization.yaml" if environment.overlay else ""
     return Violation(
-        wanted,
+        Resource.of(wanted),
         "",
-        f"no policy without selector in the root namespace {facts.root_namespace}"
+        f"no policy without selector in the root namespace {root}"
         + (f" for revision {plane.revision}" if plane.revision else "")
-        + ": every workload "
-        f"without a narrower policy is {pa.DEFAULT_MODE}, weaker than the floor {floor}"
+        + f": every workload without a narrower policy is {pa.DEFAULT_MODE}, weaker than the "
+        f"floor {floor}"
         + ("; the operator's own policy is not in the inventory" if operator else ""),
         fix=SMCP_FIX
         if operator
-        else f"add a PeerAuthentication without selector to {facts.root_namespace}, "
-        f"with spec.mtls.mode {floor}",
+        else f"add a PeerAuthentication without selector to {root}, with spec.mtls.mode {floor}",
         decided=not operator,
-        source=Position(f"{environment.overlay.rstrip('/')}/kustomization.yaml", 1, 1)
-        if environment.overlay
-        else None,
+        source=Position(file, 1, 1) if file else None,
     )
 
 

@@ -35,15 +35,13 @@ from typing import TYPE_CHECKING
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.wording import SHOWN, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.model import Resource
     from meshgate.rules.context import Context
-
-# A finding names this many of the policies that are blocked.
-SHOWN = 4
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -79,7 +77,7 @@ def violation(
     plane: pa.Plane, scope: pa.Scope, policy: Resource, blocked: list[Resource]
 ) -> Violation:
     """What the scope gets when the empty policy is the oldest."""
-    names = " and ".join(other.name for other in blocked)
+    names = listed([other.name for other in blocked])
     inherited = " or ".join(plane.inherited(scope))
     certain = all(plane.ages.created(other) for other in (policy, *blocked))
     return Violation(

@@ -158,6 +158,15 @@ class Plane:
             modes = modes - {UNSET} | set(self.inherited(above))
         return sorted(modes, key=WEAKEST_FIRST.index)
 
+    def outcome(self, scope: Scope, policy: Resource) -> str:
+        """What the scope gets if this policy decides: the mode, then each port that differs."""
+        mode = own_mode(policy)
+        if mode == UNSET:
+            mode = f"{' or '.join(self.inherited(scope))} (inherited)"
+        ports = port_modes(policy) if scope.labels else {}
+        differing = [f"port {p} {m}" for p, m in sorted(ports.items()) if m not in (UNSET, mode)]
+        return ", ".join([mode, *differing])
+
     def _wider(self, scope: Scope) -> Iterator[Scope]:
         """The work grows with the smaller of the subsets of the labels and the scopes there are."""
         known = self._labels.get(scope.namespace, set())

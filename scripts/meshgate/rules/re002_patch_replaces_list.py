@@ -1,9 +1,9 @@
 """A patch that replaces a list and loses what the base had in it.
 
 What it checks
-    Every patch that writes `subsets`, `portLevelSettings` or `exportTo`, for entries that were
-    there before it and are in the rendered object no more. Subsets are known by their name, port
-    entries by their port.
+    Every patch that writes `subsets`, `portLevelSettings` or `exportTo` as a whole, for entries
+    that were there before it and are in the rendered object no more. Subsets are known by their
+    name, port entries by their port.
 
     ```yaml
     # base: portLevelSettings for 8080 and for 9090; the overlay's patch:
@@ -33,16 +33,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.model import Severity, value_at
+from meshgate.model import Severity, split_path
+from meshgate.rules.replaced_lists import Entries, lists
 from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshgate.model import JSON, JSONObject, Resource, Step
+    from meshgate.model import Resource, Step
     from meshgate.rules.context import Context
 
-Entries = dict[str, tuple[str, set[str]]]
+
+# Operations of a JSON patch that put a value in the place of another.
+REPLACING = frozenset({"add", "replace", "copy", "move"})
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -50,58 +54,51 @@ def check(context: Context) -> Iterator[Violation]:
         final = lists(resource.value)
         told: set[tuple[str, str]] = set()
         for step in context.record.chains.get(resource.ref, ()):
-            for name, path, entry in lost(step):
-                kept = final.get(name, ("", set()))[1]
-                if entry not in kept and (name, entry) not in told:
-                    told.add((name, entry))
-                    yield violation(resource, step, name, final.get(name, (path,))[0], entry)
+            for name, path in replaced(step).items():
+                now = final.get(name, Entries(path, frozenset()))
+                before, after = (lists(value).get(name) for value in (step.before, step.after))
+                lost = before.entries - after.entries - now.entries if before and after else set()
+                new = sorted(entry for entry in lost if (name, entry) not in told)
+                if new:
+                    told.update((name, entry) for entry in new)
+                    yield violation(resource, step, name, now.path, new)
 
 
-def lost(step: Step) -> Iterator[tuple[str, str, str]]:
-    """The entries that a merge patch drops by writing their list: list, its path, entry."""
-    if step.kind != "patch" or not step.before or not isinstance(step.patch, dict):
-        return
-    after, written = lists(step.after), lists(step.patch)
-    for name, (path, entries) in lists(step.before).items():
-        if name in written:
-            for entry in sorted(entries - after.get(name, ("", set()))[1]):
-                yield name, path, entry
+def replaced(step: Step) -> dict[str, str]:
+    """The lists that a patch writes as a whole: name and path."""
+    if step.kind != "patch":
+        return {}
+    if isinstance(step.patch, dict):
+        return {name: found.path for name, found in lists(step.patch).items()}
+    written = [
+        f"{operation.get('path')}/"
+        for operation in step.operations
+        if isinstance(operation, dict) and operation.get("op") in REPLACING
+    ]
+    return {
+        name: found.path
+        for name, found in lists(step.after).items()
+        if any(pointer(found.path).startswith(path) for path in written)
+    }
 
 
-def lists(value: JSONObject) -> Entries:
-    """The lists that a patch replaces as a whole: name, then path and entries."""
-    found: Entries = {}
-
-    def note(name: str, path: str, key: str) -> None:
-        items = value_at(value, path)
-        if isinstance(items, list):
-            found[name] = (path, {label(item, key) for item in items})
-
-    note("exportTo", "spec.exportTo", "")
-    note("subsets", "spec.subsets", "name")
-    ports = "trafficPolicy.portLevelSettings"
-    note("portLevelSettings", f"spec.{ports}", "port.number")
-    subsets = value_at(value, "spec.subsets")
-    for index, subset in enumerate(subsets if isinstance(subsets, list) else ()):
-        name = f"portLevelSettings of subset {label(subset, 'name')}"
-        note(name, f"spec.subsets[{index}].{ports}", "port.number")
-    return found
+def pointer(path: str) -> str:
+    """The JSON pointer (RFC 6901) of a path; none of these keys needs to be escaped."""
+    return "".join(f"/{part}" for part in split_path(path)) + "/"
 
 
-def label(item: JSON, key: str) -> str:
-    """What an entry is known by."""
-    return str(value_at(item, key) if key else item)
-
-
-def violation(resource: Resource, step: Step, name: str, path: str, entry: str) -> Violation:
+def violation(
+    resource: Resource, step: Step, name: str, path: str, entries: list[str]
+) -> Violation:
     """What one patch lost."""
+    lost = listed(entries)
     return Violation(
         resource,
         path,
-        f"the patch in {step.origin.file} replaces {name} and loses {entry}, which was there "
-        "before it: a list in a patch takes the place of the whole list",
-        fix=f"add {entry} to the patch's {name}, or use a JSON patch that adds to the list",
-        key=f"{name} {entry}",
+        f"the patch in {step.origin.file} replaces {name} and loses {lost}, which the base had: "
+        "a list in a patch takes the place of the whole list",
+        fix=f"add {lost} to the patch's {name}, or use a JSON patch that adds to the list",
+        key=f"{name} {lost}",
     )
 
 

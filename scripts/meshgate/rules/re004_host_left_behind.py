@@ -30,14 +30,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.mesh.hosts import expand
-from meshgate.model import Severity, join_path, value_at
+from meshgate.model import Severity
 from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.transformed import earlier, hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from meshgate.model import Resource, Step
+    from meshgate.model import Resource
     from meshgate.rules.context import Context
+
+
+KINDS = ("DestinationRule", "VirtualService")
 
 
 class Moved(NamedTuple):
@@ -55,7 +59,7 @@ def check(context: Context) -> Iterator[Violation]:
     for service in context.resources.of("Service"):
         if not service.group:
             services.setdefault(service.namespace, set()).add(service.name)
-    for resource in context.rendered if context.record.chains else ():
+    for resource in context.resources.of(*KINDS):
         steps = context.record.chains.get(resource.ref, ())
         moved = Moved(
             resource,
@@ -67,32 +71,6 @@ def check(context: Context) -> Iterator[Violation]:
         if moved.spaces or moved.names:
             for path, host in hosts(resource):
                 yield from left_behind(moved, path, host)
-
-
-def earlier(steps: Iterable[Step], path: str, final: str | None) -> list[str]:
-    """What the base had set at a path before a transformer changed it."""
-    changed = [
-        old
-        for step in steps
-        if step.kind == "transformer" and (old := value_at(step.before, path))
-        if old not in (value_at(step.after, path), final)
-    ]
-    return list(dict.fromkeys(map(str, changed)))
-
-
-def hosts(resource: Resource) -> Iterator[tuple[str, str]]:
-    """Each host of an object that names a service, with its path."""
-    spec = resource.spec
-    if resource.kind == "DestinationRule":
-        yield "spec.host", str(spec.get("host"))
-    elif resource.kind == "VirtualService":
-        for index, host in enumerate(spec.get("hosts") or ()):
-            yield join_path("spec", "hosts", index), str(host)
-        for protocol in ("http", "tls", "tcp"):
-            for at, route in enumerate(spec.get(protocol) or ()):
-                for to in range(len(route.get("route") or ())):
-                    path = join_path("spec", protocol, at, "route", to, "destination", "host")
-                    yield path, str(value_at(resource.value, path))
 
 
 def left_behind(moved: Moved, path: str, host: str) -> Iterator[Violation]:
@@ -140,6 +118,6 @@ RULE = Rule(
     summary="A transformer moved or renamed an object, and its host stayed.",
     fix="patch the host in the overlay that moves the object",
     needs="B",
-    kinds=frozenset({"Service"}),
+    kinds=frozenset({"Service", *KINDS}),
     check=check,
 )
