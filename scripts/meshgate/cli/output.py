@@ -26,21 +26,25 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 def publish(result: Report, options: argparse.Namespace) -> None:
     """Render the report once for each `--format`. Raises UsageError for a file it cannot write."""
     for output in options.outputs:
-        to_terminal = output.file is None
-        style = report.Options(
-            color=options.color and to_terminal,
-            width=shutil.get_terminal_size().columns if to_terminal else 100,
-            version=__version__,
-            rules=RULES,
-            verbose=options.verbose,
-        )
-        text = report.FORMATS[output.format](result, style)
+        look = style(options, to_file=output.file is not None)
+        text = report.FORMATS[output.format](result, look)
         if output.file is None:
             sys.stdout.write(text)
         else:
             write(output.file, text)
         if output.format == "github" and (summary := os.environ.get(STEP_SUMMARY)):
-            append(Path(summary), report.step_summary(result, style))
+            append(Path(summary), report.step_summary(result, look))
+
+
+def style(options: argparse.Namespace, *, to_file: bool) -> report.Options:
+    """How a report looks in a file, or where standard output goes."""
+    return report.Options(
+        color=options.color and not to_file,
+        width=report.DEFAULT_WIDTH if to_file else shutil.get_terminal_size().columns,
+        version=__version__,
+        rules=RULES,
+        verbose=options.verbose,
+    )
 
 
 def write(file: Path, text: str) -> None:

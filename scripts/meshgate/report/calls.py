@@ -71,16 +71,19 @@ def text(questions: Sequence[Question], options: Options) -> str:
     style = Style(color=options.color)
     lines: list[str] = []
     for asked in questions:
-        if asked.view.environment:
-            lines += [style("bold", plain(asked.view.environment)), ""]
+        if title := _title(asked):
+            lines += [style("bold", plain(title)), ""]
         found = list(classes(asked))
+        # The client that was asked for stands in the title.
+        first = 0 if asked.client is None else 1
         rows_ = [
-            cells
+            cells if len(cells) == 1 else _indented(cells[first:])
             for _, alike in itertools.groupby(found, key=lambda each: (each.service, each.port))
             for cells in _port(list(alike), asked)
         ]
         if rows_:
-            lines += table([Column(name) for name in COLUMNS], rows_, style, options.width)
+            headings = [Column(name) for name in COLUMNS[first:]]
+            lines += table(headings, rows_, style, options.width)
             lines.append("")
         lines += [f"{tally(asked, found)}.", ""]
     return page(lines[:-1])
@@ -104,7 +107,7 @@ def markdown(questions: Sequence[Question], _options: Options) -> str:
                 row([service, *(prose(cell.text) for cell in cells)])
                 for cells in _class(each, asked)
             ]
-        title = f"### {prose(asked.view.environment)}\n\n" if asked.view.environment else ""
+        title = f"### {prose(_title(asked))}\n\n" if _title(asked) else ""
         told = "\n".join(lines) + "\n\n" if found else ""
         parts.append(f"{title}{told}{tally(asked, found)}.\n")
     return "\n".join(parts)
@@ -137,13 +140,23 @@ def tally(asked: Question, found: Iterable[CallClass]) -> str:
     return f"{plural(total, kind)}: {parts}" if total else f"no {kind}s"
 
 
+def _title(asked: Question) -> str:
+    parts = [asked.view.environment or ""]
+    if asked.client is not None:
+        parts.append(f"calls of {named(asked.client)}")
+    return ": ".join(part for part in parts if part)
+
+
 def _port(alike: list[CallClass], asked: Question) -> Iterator[list[Cell]]:
-    """The lines of one service port."""
-    service, port = alike[0].service, alike[0].port
-    yield [Cell(plain(f"{service}:{port.number}"), "bold")]
+    """The lines of one service port, under its title."""
+    yield [Cell(plain(f"{alike[0].service}:{alike[0].port.number}"), "bold")]
     for each in alike:
-        for first, *rest in _class(each, asked):
-            yield [Cell(f"  {first.text}" if first.text else ""), *rest]
+        yield from _class(each, asked)
+
+
+def _indented(cells: list[Cell]) -> list[Cell]:
+    first, *rest = cells
+    return [Cell(f"  {first.text}" if first.text else "", first.style), *rest]
 
 
 def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:

@@ -54,7 +54,10 @@ def text(stories: Sequence[Story], options: Options) -> str:
     """The stories as people read them in a terminal."""
     style = Style(color=options.color)
     width = min(options.width, WIDEST)
-    return page(line for story in stories for line in _lines(story, style, width))
+    lines: list[str] = []
+    for story in stories:
+        lines += ["", *_lines(story, style, width)]
+    return page(lines[1:])
 
 
 def json(stories: Sequence[Story], _options: Options) -> str:
@@ -118,7 +121,6 @@ def _lines(story: Story, style: Style, width: int) -> Iterator[str]:
         yield from _hanging(plain(repair.text), "  - ", width)
         for manifest in repair.manifest.splitlines():
             yield f"      {style('dim', plain(manifest))}"
-    yield ""
 
 
 def _sentence(line: Line, style: Style, width: int) -> Iterator[str]:

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from meshgate.report import Options
     from meshgate.report.view import View
 
-COLUMNS = ("workload", "ports", "accepts", "decided by", "overrides")
+HEADINGS = (
+    Column("workload"),
+    Column("ports", soft=True),
+    Column("accepts"),
+    Column("decided by"),
+    Column("overrides", soft=True),
+)
+COLUMNS = tuple(heading.heading for heading in HEADINGS)
 LEGEND = "STRICT takes mesh mTLS only, PERMISSIVE plaintext too, DISABLE plaintext only."
 
 
@@ -61,7 +68,7 @@ def text(views: Sequence[View], options: Options) -> str:
             lines += [style("bold", plain(view.environment)), ""]
         found = list(servers(view))
         rows_ = list(_by_namespace(grouped(found)))
-        lines += table([Column(name) for name in COLUMNS], rows_, style, options.width)
+        lines += table(HEADINGS, rows_, style, options.width)
         lines += ["", f"{tally(found)}.", LEGEND, ""]
     return page(lines[:-1])
 
@@ -133,7 +140,7 @@ def tally(found: Iterable[Server]) -> str:
     parts = [f"{modes[key]} {key}" for key in (*Mode, "not captured") if modes[key]]
     told = f"{plural(sum(modes.values()), 'port')}" + (f": {', '.join(parts)}" if parts else "")
     if outside:
-        told += f"; {plural(len(outside), 'workload')} that no policy protects"
+        told += f"; {plural(len(outside), 'workload')} that no PeerAuthentication reaches"
     return told + (f"; {undecided} undecided" if undecided else "")
 
 

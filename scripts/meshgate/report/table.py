@@ -17,14 +17,15 @@ GAP = "  "
 # A column that gives way to others keeps this much.
 LEAST = 12
 # Where a cell may go on in the next line: behind these signs.
-PIECE = re.compile(r"[^\s/.,;+]*[\s/.,;+]?")
+PIECE = re.compile(r"[^\s/.,:;+]*[\s/.,:;+]?")
 
 
 class Column(NamedTuple):
-    """A heading, and whether its cells stand to the right."""
+    """A heading, whether its cells stand to the right, and whether they are folded first."""
 
     heading: str
     right: bool = False
+    soft: bool = False
 
 
 class Cell(NamedTuple):
@@ -55,17 +56,24 @@ def _widths(headings: Sequence[Column], rows: Sequence[Sequence[Cell]], room: in
         for index, heading in enumerate(headings)
     ]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - room
-    while excess > 0:
-        widest = max(widths)
-        if widest <= LEAST:
+    soft = [index for index, heading in enumerate(headings) if heading.soft]
+    for indexes in (soft, range(len(widths))):
+        excess = _shrink(widths, indexes, excess)
+    return widths
+
+
+def _shrink(widths: list[int], indexes: Sequence[int], excess: int) -> int:
+    """Take from the widest of some columns until nothing exceeds; what still does."""
+    while excess > 0 and indexes:
+        index = max(indexes, key=widths.__getitem__)
+        if widths[index] <= LEAST:
             break
-        index = widths.index(widest)
         # Down to the next widest at once, so that the columns end up alike.
-        below = max([LEAST, *(width for width in widths if width < widest)])
-        cut = max(1, min(excess, widest - below))
+        below = max([LEAST, *(widths[i] for i in indexes if widths[i] < widths[index])])
+        cut = max(1, min(excess, widths[index] - below))
         widths[index] -= cut
         excess -= cut
-    return widths
+    return excess
 
 
 def _lines(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.mesh import Delivery, Endpoint
+    from meshgate.mesh.destination_rules import Rule
     from meshgate.report.story.told import Case
 
 # Labels that only name one version or one rollout of a workload.
@@ -137,6 +138,10 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
             yield Repair(f"Set the mode of {owner(policy)} to STRICT: the sidecar is there.")
     rule, path = spoken(case)
     text = "Tell the client to send plaintext to this host, which has no sidecar"
+    for other in _hidden_exceptions(case):
+        hides = f"it hides {owner(other.resource)}, the exception for this very host"
+        if rule is not None:
+            yield Repair(f"Delete {owner(rule.resource)}, or narrow its host: {hides}.")
     if rule is not None and rule.host == case.service.host:
         yield Repair(f"Set {path} of {owner(rule.resource)} to DISABLE.")
     else:
@@ -144,6 +149,22 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
             f"{text}: the exact host wins over the wildcard of the same namespace.",
             _exact(case, "DISABLE"),
         )
+
+
+def _hidden_exceptions(case: Case) -> Iterator[Rule]:
+    """Rules that turn TLS off for the very host, and would be found but for the deciding one."""
+    rules = case.view.mesh.rules
+    entry = case.policy.entry
+    for rule in rules.all.values():
+        if (
+            rule.host == case.service.host
+            and rule.namespace in {case.service.namespace, rules.root}
+            and (entry is None or rule not in entry.rules)
+            and rule.policy is not None
+            and rule.policy.tls is not None
+            and rule.policy.tls.mode is Tls.DISABLE
+        ):
+            yield rule
 
 
 def _exact(case: Case, mode: str) -> str:

@@ -1,0 +1,49 @@
+"""Tell what every client sends to every service port, and what becomes of it.
+
+Clients that no policy tells apart share a line; --format json has one for each of them.
+
+examples:
+  meshgate calls prod --only-broken              what fails
+  meshgate calls prod --to boards:8080           who reaches a port, and how
+  meshgate calls prod --from boards/app-ui       what one workload sends
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cli.meshes import add_targets, meshes, publish
+from meshgate.cli.parties import client_of, host_and_port, services_of
+from meshgate.report import calls
+
+if TYPE_CHECKING:
+    import argparse
+
+    from meshgate.report.view import View
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add_targets(parser)
+    parser.add_argument("--from", dest="client", metavar="NS/WORKLOAD", help="calls of this one")
+    parser.add_argument("--to", dest="service", metavar="HOST[:PORT]", help="calls of this service")
+    parser.add_argument("--only-broken", action="store_true", help="calls that do not work")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the calls that were asked for."""
+    found = meshes(options, options.targets)
+    publish(calls.FORMATS, [question(view, options) for view in found.views], options)
+    return found.end()
+
+
+def question(view: View, options: argparse.Namespace) -> calls.Question:
+    """What is asked of one mesh."""
+    host, port = host_and_port(options.service) if options.service else (None, None)
+    return calls.Question(
+        view,
+        client_of(view, options.client) if options.client else None,
+        services_of(view, host) if host else None,
+        port,
+        options.only_broken,
+    )

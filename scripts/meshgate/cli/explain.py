@@ -1,0 +1,55 @@
+"""Tell one call step by step: which rule wins and why, what is sent, what the server demands.
+
+FROM is a workload, TO a service as the client names it: `boards`, `boards.apps`, or a full
+host. Without a port every port of the service is told.
+
+examples:
+  meshgate explain boards/app-ui boards:8080 --env prod
+  kubectl get pa,dr,ns,svc,deploy,pod -A -o yaml | meshgate explain boards/rogue boards -
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cli.meshes import add_mesh, meshes, publish
+from meshgate.cli.parties import client_of, host_and_port, ports_of, service_of
+from meshgate.errors import UsageError
+from meshgate.report import explain
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from meshgate.report.story.told import Story
+    from meshgate.report.view import View
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("client", metavar="FROM", help="NAMESPACE/WORKLOAD")
+    parser.add_argument("service", metavar="TO[:PORT]", help="host or name of a service")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="manifests in place of an environment"
+    )
+    parser.add_argument("--env", metavar="ENV", help="default: every environment")
+    add_mesh(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the story of the call, once for each port and environment."""
+    if options.env and options.paths:
+        raise UsageError("--env and PATH exclude each other", hint="leave one of them out")
+    found = meshes(options, [options.env] if options.env else options.paths)
+    stories = [story for view in found.views for story in told(view, options)]
+    publish(explain.FORMATS, stories, options)
+    return found.end()
+
+
+def told(view: View, options: argparse.Namespace) -> Iterator[Story]:
+    """The stories of one mesh."""
+    host, number = host_and_port(options.service)
+    client = client_of(view, options.client)
+    service = service_of(view, host, client)
+    for port in ports_of(service, number):
+        yield explain.tell(view, client, service, port)

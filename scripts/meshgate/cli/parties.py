@@ -1,0 +1,81 @@
+"""Workloads and services as they are named on the command line."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from meshgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.mesh import Service, ServicePort, Workload
+    from meshgate.report.view import View
+
+
+def client_of(view: View, text: str) -> Workload:
+    """The workload that `NS/WORKLOAD` names. Raises UsageError."""
+    namespace, slash, name = text.partition("/")
+    if not slash:
+        raise UsageError(f"{text!r} names no workload", hint="write it as NAMESPACE/WORKLOAD")
+    try:
+        return view.mesh.workload(namespace, name)
+    except LookupError as error:
+        raise unknown("workload", text, view, map(str, view.mesh.workloads)) from error
+
+
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """The parts of `HOST[:PORT]`."""
+    host, colon, port = text.rpartition(":")
+    return (host, int(port)) if colon and port.isdecimal() else (text, None)
+
+
+def service_of(view: View, host: str, client: Workload) -> Service:
+    """The service that a client means by a host or short name. Raises UsageError."""
+    try:
+        return view.mesh.service(host, client.namespace)
+    except LookupError as error:
+        raise unknown("service", host, view, names(view)) from error
+
+
+def services_of(view: View, host: str) -> list[Service]:
+    """The services of this host or name, in any namespace. Raises UsageError."""
+    found = [
+        service
+        for service in view.mesh.services
+        if host in {service.host, service.name, f"{service.name}.{service.namespace}"}
+        or host in service.aliases
+    ]
+    if not found:
+        raise unknown("service", host, view, names(view))
+    return found
+
+
+def ports_of(service: Service, number: int | None) -> list[ServicePort]:
+    """The port of this number, or all ports. Raises UsageError."""
+    if number is None:
+        return list(service.ports)
+    port = service.port(number)
+    if port is None:
+        known = ", ".join(str(port.number) for port in service.ports)
+        raise UsageError(
+            f"{service.host} has no port {number}",
+            hint=f"it has {known}" if known else "it has no port that is called over TCP",
+        )
+    return [port]
+
+
+def names(view: View) -> list[str]:
+    """Every way in which a service may be named."""
+    return [name for service in view.mesh.services for name in (service.host, service.name)]
+
+
+def unknown(kind: str, text: str, view: View, known: Iterable[str]) -> UsageError:
+    """The error for a name that nothing has."""
+    where = f" in {view.environment}" if view.environment else " among the manifests"
+    close = difflib.get_close_matches(text, list(known), n=1)
+    return UsageError(
+        f"there is no {kind} {text}{where}",
+        hint=f"did you mean {close[0]}?" if close else "`meshgate posture` lists the workloads",
+    )

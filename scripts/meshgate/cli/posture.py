@@ -1,0 +1,32 @@
+"""Tell what every server port accepts, and which policy decides it.
+
+Every workload and port: the mode that Istio enforces there, the PeerAuthentication that
+says so, and those that it overrides.
+
+examples:
+  meshgate posture prod                          an environment, with its inventory
+  kubectl get pa,ns,svc,deploy,pod -A -o yaml | meshgate posture -
+  meshgate posture --format json
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cli.meshes import add_targets, meshes, publish
+from meshgate.report import posture
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add_targets(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line for each port, or for ports that are alike."""
+    found = meshes(options, options.targets)
+    publish(posture.FORMATS, found.views, options)
+    return found.end()
