@@ -1,0 +1,66 @@
+"""What the API server and istiod's webhook would refuse, before any rule is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import SchemaViolation
+from meshgate.schema import crd_rules, webhook
+from meshgate.schema.catalog import catalog_of
+from meshgate.schema.engines import engine as engine_named
+from meshgate.schema.serving import judged_by
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from meshgate.model import Resource
+    from meshgate.schema.catalog import Kind
+    from meshgate.schema.refusal import Refusal
+
+__all__ = ["check"]
+
+
+def check(
+    resources: Iterable[Resource],
+    *,
+    istio: str,
+    engine: str,
+    allowed: Collection[str] | None,
+) -> list[SchemaViolation]:
+    """What is wrong with these objects (SH002, SH003, SH004, SH007), in their order.
+
+    `istio` is a minor version such as `1.31`; `engine` is auto, kubeconform or jsonschema;
+    `allowed` names the kinds that are policy, None: every kind of Istio's API.
+    Raises SchemaMissingError for policy without a schema, ToolError when the engine fails.
+    """
+    kinds = catalog_of(istio)
+    found: list[SchemaViolation] = []
+    judged: list[tuple[Resource, Kind]] = []
+    for resource in resources:
+        verdict = judged_by(resource, kinds, allowed)
+        if isinstance(verdict, SchemaViolation):
+            found.append(verdict)
+        elif verdict is not None:
+            judged.append((resource, verdict))
+    refusals = engine_named(engine, kinds.istio).refusals(judged) if judged else {}
+    for index, (resource, kind) in enumerate(judged):
+        found += _of_object(resource, kind, refusals.get(index))
+    return found
+
+
+def _of_object(
+    resource: Resource, kind: Kind, refusal: Refusal | None
+) -> Iterable[SchemaViolation]:
+    if refusal is not None:
+        # Loaded only for a refused object: the words cost more than the decision.
+        from meshgate.schema import wording  # noqa: PLC0415
+
+        return wording.violations(resource, kind, refusal)
+    refused = list(crd_rules.violations(resource, kind))
+    told = {violation.path for violation in refused}
+    return refused + [v for v in webhook.violations(resource) if not _is_told(v.path, told)]
+
+
+def _is_told(path: str, told: set[str]) -> bool:
+    """Whether the CRD's rules, which the webhook repeats in part, have spoken of this place."""
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in told)

@@ -1,0 +1,49 @@
+"""The embedded engine: a compiled validator in this very process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from meshgate.model import join_path
+from meshgate.schema.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import jsonschema_rs
+
+    from meshgate.model import Resource
+    from meshgate.schema.catalog import Kind
+
+
+class Embedded:
+    """Decides by jsonschema-rs, which reads Python values as they are."""
+
+    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, Refusal]:
+        """The refused objects, by their index."""
+        refused = {}
+        for index, (resource, kind) in enumerate(objects):
+            refusal = _refusal(resource, kind)
+            if refusal is not None:
+                refused[index] = refusal
+        return refused
+
+
+def _refusal(resource: Resource, kind: Kind) -> Refusal | None:
+    validator = _validator(kind)
+    try:
+        if validator.is_valid(resource.value):
+            return None
+        first = next(iter(validator.iter_errors(resource.value)))
+    except ValueError as error:
+        # No JSON: a key that is a number, half a surrogate pair.
+        return Refusal("", str(error))
+    return Refusal(join_path(*first.instance_path), first.message)
+
+
+@cache
+def _validator(kind: Kind) -> jsonschema_rs.Validator:
+    import jsonschema_rs  # noqa: PLC0415 - its start-up is paid only where something is checked
+
+    return jsonschema_rs.validator_for(kind.schema())

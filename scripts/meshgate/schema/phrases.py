@@ -1,0 +1,30 @@
+"""Values and names as parts of a sentence."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.model import JSON
+
+SHOWN = 60
+
+
+def shown(value: JSON) -> str:
+    """A value as JSON, shortened."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words in a row: `a`, `b` and `c`."""
+    quoted = [f"`{word}`" for word in words]
+    return " and ".join(part for part in (", ".join(quoted[:-1]), quoted[-1]) if part)
+
+
+def counted(count: int, noun: str, plural: str) -> str:
+    """A number with its noun: 1 entry, 2 entries."""
+    return f"{count} {noun if count == 1 else plural}"

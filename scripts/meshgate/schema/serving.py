@@ -1,0 +1,114 @@
+"""Which schema an object is judged by, and the objects that nobody serves (SH007)."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from meshgate.errors import SchemaMissingError
+from meshgate.model import SchemaViolation
+from meshgate.schema.catalog import other_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from meshgate.model import Resource
+    from meshgate.schema.catalog import Catalog, Kind
+
+# A file that istioctl reads; no cluster stores it.
+ISTIOCTL_GROUP = "install.istio.io"
+MESH_DOMAIN = ".istio.io"
+# How alike two group names are when one is a slip of the pen for the other.
+SLIP = 0.85
+
+
+def judged_by(
+    resource: Resource, catalog: Catalog, allowed: Collection[str] | None
+) -> Kind | SchemaViolation | None:
+    """The kind whose schema judges this object; what is wrong with its apiVersion or kind; or None.
+
+    None: no mesh policy, and nothing is known of it. Raises SchemaMissingError when it is policy
+    (`allowed` names its kind, or is None and the group is Istio's) and there is no schema.
+    """
+    for field in ("apiVersion", "kind"):
+        if not isinstance(resource.value.get(field), str) or not resource.value[field]:
+            return SchemaViolation("SH002", resource, field, f"`{field}` is missing")
+    group, _, version = resource.api_version.rpartition("/")
+    known = catalog.kinds.get((group, resource.kind))
+    if known is not None:
+        return known if version in known.served else _unserved(resource, [known])
+    if group == ISTIOCTL_GROUP:
+        return None
+    namesakes = [kind for kind in catalog.named(resource.kind) if _means(group, kind.group)]
+    if namesakes:
+        return _unserved(resource, namesakes)
+    if group.endswith(MESH_DOMAIN):
+        return _unknown_policy(resource, catalog, allowed)
+    if allowed is not None and resource.kind in allowed and not catalog.named(resource.kind):
+        raise _missing(resource, catalog)
+    return None
+
+
+def _means(group: str, known: str) -> bool:
+    """Whether an object of `group` was meant for the API group `known`.
+
+    A kind of another vendor may share its name with one of Istio or Kubernetes; a group that is
+    built in (it has no dot), is Istio's, or looks like the known one is no other vendor's.
+    """
+    if known.endswith(MESH_DOMAIN) and "istio" in group:
+        return True
+    if "." not in group:
+        return True
+    return difflib.SequenceMatcher(None, group, known).ratio() >= SLIP
+
+
+def _unserved(resource: Resource, kinds: list[Kind]) -> SchemaViolation:
+    served = [version for kind in kinds for version in kind.api_versions]
+    servers = " or ".join(dict.fromkeys(kind.server for kind in kinds))
+    return SchemaViolation(
+        "SH007",
+        resource,
+        "apiVersion",
+        f"{servers} does not serve {resource.kind} as `{resource.api_version}`; "
+        f"it serves {', '.join(served)}",
+        f"Write `apiVersion: {served[0]}`.",
+    )
+
+
+def _unknown_policy(
+    resource: Resource, catalog: Catalog, allowed: Collection[str] | None
+) -> SchemaViolation | None:
+    elsewhere = other_versions(resource.kind, resource.group)
+    if elsewhere:
+        return SchemaViolation(
+            "SH007",
+            resource,
+            "kind",
+            f"Istio {catalog.istio} does not serve {resource.kind}; "
+            f"Istio {', '.join(elsewhere)} does",
+            "Remove it, or set mesh.istio to the version that runs there.",
+        )
+    if resource.group not in catalog.mesh_groups:
+        return SchemaViolation(
+            "SH007",
+            resource,
+            "apiVersion",
+            f"Istio {catalog.istio} does not serve the API group {resource.group}",
+            "Remove it, or replace it by the API that took its place.",
+        )
+    if allowed is None or resource.kind in allowed:
+        raise _missing(resource, catalog)
+    return None
+
+
+def _missing(resource: Resource, catalog: Catalog) -> SchemaMissingError:
+    place = f"{resource.origin.file}: " if resource.origin else ""
+    near = difflib.get_close_matches(resource.kind, [kind for _, kind in catalog.kinds], n=1)
+    return SchemaMissingError(
+        f"{place}there is no schema for {resource.kind} ({resource.api_version}), "
+        f"wanted by {resource}",
+        why="What cannot be checked must not pass for what was checked.",
+        hint=f"did you mean {near[0]}?"
+        if near
+        else "take the kind out of require.kinds and of the policies, or add its schema",
+    )

@@ -1,0 +1,64 @@
+"""What istiod's validating webhook refuses and no schema says (SH004).
+
+Read from Istio 1.31 (`pkg/config/validation`), its errors only, one module for each kind. Objects
+have passed the schema and the CEL rules of their CRD, so a check may assume valid shapes and need
+not repeat those rules.
+
+Known gaps: the Envoy objects inside of EnvoyFilter patches, the key material of inline JWKS, and
+regular expressions with constructs that only RE2 knows. Where Istio's answer hangs on the order of
+a Go map, the object is refused. An older istiod may accept what this one refuses.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from meshgate.model import SchemaViolation, join_path
+from meshgate.schema.webhook.metadata import metadata_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshgate.model import Resource
+    from meshgate.schema.webhook.problem import Problem
+
+MESH_DOMAIN = ".istio.io"
+
+# The module of each kind. It is imported for the first object of the kind: few repositories use
+# all of them.
+MODULES = {
+    "AuthorizationPolicy": "authorization_policy",
+    "DestinationRule": "destination_rule",
+    "EnvoyFilter": "envoy_filter",
+    "Gateway": "gateway",
+    "PeerAuthentication": "peer_authentication",
+    "ProxyConfig": "proxy_config",
+    "RequestAuthentication": "request_authentication",
+    "ServiceEntry": "service_entry",
+    "Sidecar": "sidecar",
+    "Telemetry": "telemetry",
+    "TrafficExtension": "traffic_extension",
+    "VirtualService": "virtual_service",
+    "WasmPlugin": "wasm_plugin",
+    "WorkloadEntry": "workload_entry",
+    "WorkloadGroup": "workload_group",
+}
+
+
+def violations(resource: Resource) -> Iterator[SchemaViolation]:
+    """What the webhook refuses in an object of Istio's API that fits its CRD."""
+    if resource.group.endswith(MESH_DOMAIN):
+        for problem in metadata_problems(resource):
+            yield SchemaViolation("SH004", resource, join_path(*problem.path), problem.message)
+        for problem in _check(resource.kind)(resource):
+            yield SchemaViolation("SH004", resource, join_path(*problem.path), problem.message)
+
+
+@cache
+def _check(kind: str) -> Callable[[Resource], Iterator[Problem]]:
+    check: Callable[[Resource], Iterator[Problem]] = import_module(
+        f"{__name__}.{MODULES[kind]}"
+    ).problems
+    return check

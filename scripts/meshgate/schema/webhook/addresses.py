@@ -1,0 +1,40 @@
+"""Where a listener binds and an endpoint is: addresses, names, Unix sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.schema import golang
+from meshgate.schema.phrases import shown
+from meshgate.schema.webhook.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.schema.webhook.problem import Path
+
+UNIX = "unix://"
+
+
+def unix_socket(address: str, path: Path) -> Iterator[Problem]:
+    """An absolute path to a file, or an abstract socket (ValidateUnixAddress)."""
+    socket = address.removeprefix(UNIX)
+    if socket.startswith("@"):
+        return
+    if not socket.startswith("/") or socket.endswith("/"):
+        yield Problem(path, f"{shown(address)} is no absolute path to a socket")
+
+
+def address(value: str, path: Path) -> Iterator[Problem]:
+    """An IP address (ValidateIPAddress)."""
+    if not golang.is_ip(value):
+        yield Problem(path, f"{shown(value)} is no IP address")
+
+
+def subnet(value: str, path: Path) -> Iterator[Problem]:
+    """An IP address or a CIDR block (ValidateIPSubnet)."""
+    if value.count("/") == 1:
+        if not golang.is_prefix(value):
+            yield Problem(path, f"{shown(value)} is no CIDR block")
+    else:
+        yield from address(value, path)

@@ -1,0 +1,21 @@
+"""ProxyConfig (validation.ValidateProxyConfig)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.schema.webhook.problem import Problem, not_negative
+from meshgate.schema.webhook.selectors import wildcards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import Resource
+
+
+def problems(resource: Resource) -> Iterator[Problem]:
+    """What the webhook refuses in a ProxyConfig."""
+    spec = resource.spec
+    yield from not_negative(spec, ("spec",), "concurrency")
+    labels = spec.get("selector", {}).get("matchLabels", {})
+    yield from wildcards(labels, ("spec", "selector"))

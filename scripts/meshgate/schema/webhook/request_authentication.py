@@ -1,0 +1,79 @@
+"""RequestAuthentication (validation.ValidateRequestAuthentication)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from meshgate.schema import golang
+from meshgate.schema.phrases import shown
+from meshgate.schema.webhook.problem import Problem, duration
+from meshgate.schema.webhook.selectors import attachment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import JSONObject, Resource
+    from meshgate.schema.webhook.problem import Path
+
+HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
+
+
+def problems(resource: Resource) -> Iterator[Problem]:
+    """What the webhook refuses in a RequestAuthentication."""
+    yield from attachment(resource.spec, ("spec",))
+    for index, rule in enumerate(resource.spec.get("jwtRules", ())):
+        yield from _jwt_rule(rule, ("spec", "jwtRules", index))
+
+
+def _jwt_rule(rule: JSONObject, path: Path) -> Iterator[Problem]:
+    for field in ("audiences", "fromParams", "fromCookies"):
+        for index, entry in enumerate(rule.get(field, ())):
+            if not entry:
+                yield Problem((*path, field, index), "the entry is empty")
+    address = rule.get("jwksUri") or rule.get("jwks_uri")
+    if not rule.get("issuer") and not address:
+        yield Problem(path, "`issuer` or `jwksUri` is missing")
+    if address:
+        field = "jwksUri" if rule.get("jwksUri") else "jwks_uri"
+        yield from _key_address(address, (*path, field))
+    if rule.get("jwks") and not _is_key_set(rule["jwks"]):
+        yield Problem((*path, "jwks"), "is no JSON Web Key Set")
+    yield from _headers(rule, path)
+    yield from duration(rule, "timeout", path)
+
+
+def _headers(rule: JSONObject, path: Path) -> Iterator[Problem]:
+    for index, location in enumerate(rule.get("fromHeaders", ())):
+        if not location.get("name"):
+            yield Problem((*path, "fromHeaders", index), "the header has no name")
+    for index, claim in enumerate(rule.get("outputClaimToHeaders", ())):
+        here = (*path, "outputClaimToHeaders", index)
+        header = claim.get("header", "")
+        if not header or not claim.get("claim"):
+            yield Problem(here, "needs both `header` and `claim`")
+        elif not HEADER_NAME.fullmatch(header):
+            yield Problem((*here, "header"), f"{shown(header)} is no header name")
+
+
+def _key_address(address: str, path: Path) -> Iterator[Problem]:
+    try:
+        url = golang.any_url(address)
+    except ValueError as error:
+        yield Problem(path, f"{shown(address)} is no URL: {error}")
+        return
+    if url.scheme not in {"http", "https"}:
+        yield Problem(path, f"{shown(address)} must begin with http:// or https://")
+
+
+def _is_key_set(text: str) -> bool:
+    """Whether the text is a key or a set of keys, each with a type; key material is not read."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    if not isinstance(value, dict):
+        return False
+    keys = value.get("keys", [value])
+    return isinstance(keys, list) and all(isinstance(key, dict) and key.get("kty") for key in keys)
