@@ -12,6 +12,7 @@ from meshgate.mesh.lookup import HostRules
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import deliveries, policy, without_rules
 from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.virtual_services import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from meshgate.mesh.policy import ClientPolicy
     from meshgate.mesh.receivers import Receivers
     from meshgate.mesh.registry import Registry
+    from meshgate.mesh.routing import Reached, Routing
     from meshgate.mesh.scopes import Scope
     from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.virtual_services import VirtualServicePolicy
     from meshgate.mesh.workloads import Workload
-    from meshgate.model import MeshFacts
 
 
 class Callers:
@@ -34,13 +36,13 @@ class Callers:
 
     __slots__ = (
         "_clusters",
-        "_facts",
         "_importers",
         "_rules",
         "_rules_of",
         "clients",
         "receivers",
         "registry",
+        "routing",
         "undecided",
     )
 
@@ -50,14 +52,14 @@ class Callers:
         rules: DestinationRules,
         receivers: Receivers,
         clients: Clients,
-        facts: MeshFacts,
+        routing: Routing,
     ) -> None:
         self.registry = registry
         self.receivers = receivers
         self.clients = clients
         self.undecided = receivers.undecided
         self._rules = rules
-        self._facts = facts
+        self.routing = routing
         self._rules_of: dict[int, HostRules] = {}
         self._clusters: dict[tuple[int, int], PortClusters] = {}
         self._importers: dict[int, list[ClientClass]] | None = None
@@ -74,7 +76,9 @@ class Callers:
         key = id(service), port.number
         found = self._clusters.get(key)
         if found is None:
-            found = PortClusters(self.receivers, service, port, auto=self._facts.enable_auto_mtls)
+            found = PortClusters(
+                self.receivers, service, port, auto=self.receivers.facts.enable_auto_mtls
+            )
             self._clusters[key] = found
         return found
 
@@ -98,6 +102,8 @@ class Callers:
                 yield CallClass(group, clusters, None, self._without_rules(clusters, profile))
         for each in self._limited(service):
             yield from self._one(clusters, each)
+        for each in self.clients.gateways:
+            yield from self._gateway(clusters, each)
 
     def policy(
         self, client: Workload, service: Service, number: int, subset: str | None
@@ -132,22 +138,24 @@ class Callers:
     def _not_imported(self, clusters: PortClusters, scope: Scope) -> ClientPolicy:
         """A service that the client's Sidecar resource leaves out: passed through, or blocked."""
         why = f"Sidecar {scope.policy.namespace}/{scope.policy.name} does not import the service"
-        if (scope.outbound or self._facts.outbound_traffic_policy) == "REGISTRY_ONLY":
+        if (scope.outbound or self.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
             return without_rules(clusters, (NO_CLUSTER,), why)
         return without_rules(clusters, clusters.direct(DataPlane.NONE), why)
 
     def _proxied(self, clusters: PortClusters, profile: Profile) -> Iterator[CallClass]:
         service, number = clusters.service, clusters.port.number
+        about = self.routing.about(service)
         bypassing = profile.uncaptured.get(number, ())
-        apart = {id(each): each for each in profile.in_namespaces(self.special(service))}
-        groups: dict[object, tuple[tuple[Choice, ...], list[ClientClass]]] = {}
+        apart = {id(each): each for each in self._apart(service, about, profile)}
+        groups: dict[object, tuple[tuple[Choice, ...], Reached | None, list[ClientClass]]] = {}
         for each in apart.values():
             if number not in each.uncaptured and self._gets(service, each.namespace):
                 choices = self.rules(service).choices(each.namespace, each.labels)
-                key = tuple((choice.place, id(choice.entry)) for choice in choices)
-                groups.setdefault(key, (choices, []))[1].append(each)
-        for choices, members in groups.values():
-            yield self._class(clusters, _group(profile.plane, members), choices)
+                reached = self._reached(Caller(each.namespace, each.labels), None, service, about)
+                key = reached, tuple((choice.place, id(choice.entry)) for choice in choices)
+                groups.setdefault(key, (choices, reached, []))[2].append(each)
+        for choices, reached, members in groups.values():
+            yield from self._routed(clusters, _group(profile.plane, members), choices, reached)
         if bypassing and service.kubernetes:
             found = clusters.direct(DataPlane.NONE)
             yield CallClass(_group(profile.plane, bypassing), clusters, None, found)
@@ -155,7 +163,22 @@ class Callers:
             apart[id(each)] = each
         rest = profile.rest(apart.values())
         if rest.count and self._gets(service, ""):
-            yield self._class(clusters, rest, self.rules(service).generic())
+            reached = self._reached(Caller("", {}), None, service, about)
+            yield from self._routed(clusters, rest, self.rules(service).generic(), reached)
+
+    def _apart(
+        self, service: Service, about: list[VirtualServicePolicy], profile: Profile
+    ) -> Iterator[ClientClass]:
+        """The classes that some rule, route or exportTo may tell from the rest."""
+        namespaces = self.special(service)
+        for each in about:
+            namespaces |= each.export_to
+            for route in each.routes:
+                for match in route.matches:
+                    namespaces.add(match.namespace)
+                    if match.labels:
+                        yield from self.clients.sources(match.labels, profile)
+        yield from profile.in_namespaces(namespaces)
 
     def _one(self, clusters: PortClusters, each: ClientClass) -> Iterator[CallClass]:
         """A class that sees only what its Sidecar resource imports."""
@@ -168,16 +191,56 @@ class Callers:
             yield CallClass(group, clusters, None, clusters.unknown(each.reason or ORDER))
         elif True in seen:
             choices = self.rules(service).choices(each.namespace, each.labels)
-            yield self._class(clusters, group, choices)
+            caller = Caller(each.namespace, each.labels)
+            about = self.routing.about(service)
+            reached = self._reached(caller, each.scopes[0], service, about)
+            yield from self._routed(clusters, group, choices, reached)
 
-    def _class(
-        self, clusters: PortClusters, group: ClientGroup, choices: tuple[Choice, ...]
-    ) -> CallClass:
+    def _gateway(self, clusters: PortClusters, each: ClientClass) -> Iterator[CallClass]:
+        """A gateway, which calls only what its routes name."""
+        service = clusters.service
+        if not self._gets(service, each.namespace):
+            return
+        choices = self.rules(service).choices(each.namespace, each.labels)
+        reached = self.routing.reached_by_gateway(each.members[0], service)
+        group = _group(each.plane, [each])
+        if each.reason and any(port == clusters.port.number for port, _ in reached):
+            yield CallClass(group, clusters, None, clusters.unknown(each.reason))
+        else:
+            yield from self._routed(clusters, group, choices, reached)
+
+    def _reached(
+        self,
+        caller: Caller,
+        scope: Scope | None,
+        service: Service,
+        about: list[VirtualServicePolicy],
+    ) -> Reached | None:
+        """What requests reach of a service; None: every port, and no subset."""
+        return self.routing.reached(caller, scope, service, about) if about else None
+
+    def _routed(
+        self,
+        clusters: PortClusters,
+        group: ClientGroup,
+        choices: tuple[Choice, ...],
+        reached: Reached | None,
+    ) -> Iterator[CallClass]:
         reason = self.undecided.hosts.get(clusters.service.host, "")
-        if reason:
-            return CallClass(group, clusters, None, clusters.unknown(reason), choices)
-        found = deliveries(clusters, choices, None, group.plane)
-        return CallClass(group, clusters, None, found, choices)
+        subsets: list[str | None] = [None]
+        if reached is not None:
+            number = clusters.port.number
+            subsets = sorted(
+                (subset for port, subset in reached if port == number),
+                key=lambda subset: subset or "",
+            )
+        for subset in subsets:
+            found = (
+                clusters.unknown(reason)
+                if reason
+                else deliveries(clusters, choices, subset, group.plane)
+            )
+            yield CallClass(group, clusters, subset, found, choices)
 
     def _without_rules(self, clusters: PortClusters, profile: Profile) -> tuple[Delivery, ...]:
         if profile.reason:

@@ -126,15 +126,17 @@ class Profile:
 class Clients:
     """All clients of a mesh."""
 
-    __slots__ = ("_class_of", "classes", "gateways", "limited", "profiles")
+    __slots__ = ("_class_of", "_sources", "classes", "gateways", "limited", "profiles")
 
     def __init__(
         self,
         workloads: Iterable[Workload],
         rules: DestinationRules,
         scopes: Scopes,
+        sources: Sequence[Labels],
         reason: Callable[[Workload], str],
     ) -> None:
+        """`sources`: source labels that routes ask for; `reason`: why nothing can be said."""
         self.classes: list[ClientClass] = []
         self._class_of: dict[int, ClientClass] = {}
         wanted = _selectors(rules)
@@ -146,11 +148,18 @@ class Clients:
             own = scopes.of(workload) if workload.has_sidecar else ()
             key = (
                 workload.plane,
+                # Each gateway has routes of its own.
+                id(workload) if workload.plane is DataPlane.GATEWAY else 0,
                 workload.namespace,
                 tuple(map(id, own)),
                 tuple(
                     selectors.matches(selector, workload.labels)
                     for selector in wanted.get(workload.namespace, ())
+                ),
+                tuple(
+                    number
+                    for number, labels in enumerate(sources)
+                    if selectors.matches(labels, workload.labels)
                 ),
                 workload.uncaptured_outbound,
                 why := workload.plane_reason or reason(workload),
@@ -173,6 +182,7 @@ class Clients:
         # Gateways: asked one by one, about the services they route to.
         self.gateways = [each for each in self.classes if each.plane is DataPlane.GATEWAY]
         self.profiles = self._profiles()
+        self._sources: dict[tuple[tuple[str, str], ...], list[ClientClass]] = {}
 
     def scopes_of(self, workload: Workload) -> tuple[Scope, ...]:
         """The Sidecar resources that may limit what a client sees."""
@@ -182,6 +192,16 @@ class Clients:
     def class_of(self, workload: Workload) -> ClientClass | None:
         """The class of a workload as a client; None: it calls nothing through the mesh."""
         return self._class_of.get(id(workload))
+
+    def sources(self, labels: Labels, profile: Profile) -> Iterator[ClientClass]:
+        """The classes of a profile whose members carry a route's source labels."""
+        key = tuple(sorted(labels.items()))
+        if key not in self._sources:
+            found = [each for each in self.classes if selectors.matches(labels, each.labels)]
+            self._sources[key] = found
+        for each in self._sources[key]:
+            if each.profile is profile:
+                yield each
 
     def _profiles(self) -> list[Profile]:
         found: dict[tuple[DataPlane, str], Profile] = {}

@@ -53,6 +53,10 @@ class Cluster:
     deliveries: tuple[Delivery, ...]
 
 
+# What there is where Istio builds no cluster.
+MISSING = Cluster(Discovery.NO_CLUSTER, auto=False, deliveries=(NO_CLUSTER,))
+
+
 class PortClusters:
     """All clusters of one service port, each built once."""
 

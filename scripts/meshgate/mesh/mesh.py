@@ -10,22 +10,27 @@ from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.clients import Clients
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
+from meshgate.mesh.gateways import Gateways
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
+from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.standing import Standing, is_outside, standing
 from meshgate.mesh.undecided import Undecided
+from meshgate.mesh.virtual_services import Caller, virtual_services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from meshgate.mesh.calls import Call, CallClass
     from meshgate.mesh.catalog import Hidden
+    from meshgate.mesh.gateways import GatewayServer
     from meshgate.mesh.policy import ClientPolicy
     from meshgate.mesh.servers import ServerMode
     from meshgate.mesh.services import Service
     from meshgate.mesh.terms import Outcome, Transport
+    from meshgate.mesh.virtual_services import Destination
     from meshgate.mesh.workloads import Workload
     from meshgate.model import MeshFacts, Resource
 
@@ -46,17 +51,26 @@ class Mesh:
         self.hidden: tuple[Hidden, ...] = tuple(catalog.hidden)
         self.namespaces = catalog.namespaces
         undecided = Undecided(catalog, facts)
-        self._scopes = Scopes(catalog, facts.root_namespace)
+        self.virtual_services = virtual_services(catalog, facts.cluster_domain)
+        self._scopes = Scopes(catalog, facts.root_namespace, self.virtual_services)
         self._receivers = Receivers(
             self._registry, self.peer_policies, self._scopes, undecided, facts
         )
-        self.clients = Clients(self._registry.workloads, self.rules, self._scopes, undecided.client)
+        self._gateways = Gateways(catalog, self._registry)
+        self._routing = Routing(self.virtual_services, self._registry, self._gateways)
+        self.clients = Clients(
+            self._registry.workloads,
+            self.rules,
+            self._scopes,
+            self._routing.labels(),
+            undecided.client,
+        )
         self._callers = Callers(
             self._registry,
             self.rules,
             self._receivers,
             self.clients,
-            facts,
+            self._routing,
         )
         self._by_name: dict[tuple[str, str], list[Workload]] = {}
         for workload in self._registry.workloads:
@@ -144,6 +158,23 @@ class Mesh:
         Raises LookupError for a host that the client cannot mean, or a port it has not.
         """
         return self._callers.policy(client, self.service(host, client.namespace), port, subset)
+
+    def routes(self, client: Workload, host: str, port: int) -> frozenset[Destination]:
+        """All destinations that a sidecar's requests for a service port may be routed to.
+
+        Raises LookupError as `client_policy` does.
+        """
+        service = self.service(host, client.namespace)
+        own = service.port(port)
+        if own is None:
+            raise LookupError(f"{service.host} has no port {port}")
+        scopes = self.clients.scopes_of(client)
+        caller = Caller(client.namespace, client.labels)
+        return self._routing.routes(caller, scopes[0] if scopes else None, service, own)
+
+    def gateway_servers(self, workload: Workload) -> tuple[GatewayServer, ...]:
+        """The servers that Gateway resources give a gateway workload."""
+        return self._gateways.servers(workload)
 
     def explain(
         self, client: Workload, host: str, port: int, subset: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshgate.mesh.cluster import combined
+from meshgate.mesh.cluster import MISSING, combined
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.terms import DataPlane, Outcome, Place, Tls
 from meshgate.mesh.traffic_policy import UNSET, resolve
@@ -72,6 +72,9 @@ def build(
 ) -> tuple[Resolved, Cluster]:
     """The cluster that a client's rule gives."""
     entry = choice.entry
+    if subset is not None and subset not in _subsets(entry):
+        # A route to a subset that no rule defines: Envoy answers without a cluster.
+        return UNSET, MISSING
     resolved = meaning(entry, clusters.port.number, subset)
     cluster = clusters.cluster(
         resolved,
@@ -157,6 +160,10 @@ def _policy(
         cluster.deliveries,
         entry,
     )
+
+
+def _subsets(entry: Entry | None) -> set[str]:
+    return {item.name for item in entry.subsets} if entry is not None else set()
 
 
 def _labels(entry: Entry | None, subset: str | None) -> Labels | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 HTTP = "HTTP"
 TCP = "TCP"
+# TLS of the application's own, HTTPS among it.
+TLS = "TLS"
 UDP = "UDP"
 # No protocol is told: the proxy looks at the first bytes.
 AUTO = "AUTO"
 
 _HTTP_NAMES = frozenset({"grpc", "grpc-web", "http", "http_proxy", "http2"})
-_TCP_NAMES = frozenset({"tcp", "https", "tls", "mongo", "redis", "mysql"})
+_TCP_NAMES = frozenset({"tcp", "mongo", "redis", "mysql"})
+_TLS_NAMES = frozenset({"https", "tls"})
 _APP_PROTOCOLS = {
     "kubernetes.io/h2c": HTTP,
     "kubernetes.io/ws": HTTP,
-    "kubernetes.io/wss": TCP,
+    "kubernetes.io/wss": TLS,
 }
 # Server-first protocols, which sniffing would break (pkg/config/kube/conversion.go).
 _WELL_KNOWN_TCP = frozenset({25, 53, 3306, 27017})
@@ -26,6 +29,8 @@ def parse(name: str) -> str:
         return HTTP
     if name in _TCP_NAMES:
         return TCP
+    if name in _TLS_NAMES:
+        return TLS
     return UDP if name == "udp" else AUTO
 
 

@@ -45,6 +45,7 @@ class Receivers:
         "_registry",
         "_scopes",
         "_servers",
+        "facts",
         "undecided",
     )
 
@@ -58,6 +59,7 @@ class Receivers:
     ) -> None:
         self._registry = registry
         self._scopes = scopes
+        self.facts = facts
         self.undecided = undecided
         self._servers = Servers(policies)
         self._ambient = Ambient(policies)

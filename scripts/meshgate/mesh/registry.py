@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.mesh import endpoints, protocols
 from meshgate.mesh.hosts import is_wildcard
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from meshgate.mesh.catalog import Catalog
     from meshgate.mesh.scopes import Scope
+    from meshgate.mesh.services import ServicePort
     from meshgate.mesh.workloads import Workload
     from meshgate.model import MeshFacts
 
@@ -25,8 +26,7 @@ class Registry:
     """What a control plane's service registry holds."""
 
     __slots__ = (
-        "_protocols",
-        "_targeted",
+        "_targets",
         "aliases",
         "by_host",
         "by_namespace",
@@ -59,21 +59,31 @@ class Registry:
         for alias, host in self.aliases.items():
             for service in self.by_host.get(host, ()):
                 service.aliases = (*service.aliases, alias)
-        self._protocols = _chain_protocols(self.services)
-        self._targeted: dict[int, list[int]] = {}
-        for identity, port in self._protocols:
-            self._targeted.setdefault(identity, []).append(port)
+        self._targets = _targets(self.services)
 
     def protocol(self, workload: Workload, port: int) -> str:
         """The protocol of the inbound filter chain for a container port.
 
         That of the oldest Service that targets it; sniffed where no Service does.
         """
-        return self._protocols.get((id(workload), port), protocols.AUTO)
+        for target in self._targets.get(id(workload), ()):
+            if target.bound == port:
+                return target.port.protocol
+        return protocols.AUTO
 
     def targeted(self, workload: Workload) -> list[int]:
         """The ports of a workload that Services target."""
-        return self._targeted.get(id(workload), [])
+        return [target.bound for target in self._targets.get(id(workload), ())]
+
+    def bound(self, workload: Workload, number: int, opt_out: str) -> int:
+        """The port of a gateway's pods behind a port that a Gateway names (resolvePorts).
+
+        That of the oldest Service with this port, without the opt-out label; else the same one.
+        """
+        for target in self._targets.get(id(workload), ()):
+            if target.port.number == number and opt_out not in target.service.resource.labels:
+                return target.bound
+        return number
 
     def service_for(self, host: str, namespace: str) -> Service | None:
         """The service that clients of a namespace get for a host; None: it is not visible there.
@@ -98,7 +108,11 @@ class Registry:
                 found.setdefault(service.host, []).append(service)
         for services in found.values():
             services.sort(key=lambda service: service.is_public)
-        return [_preferred(services, scope.namespace) for services in found.values()]
+        chosen = [_preferred(services, scope.namespace) for services in found.values()]
+        routed = (
+            self.service_for(host, scope.namespace) for host in scope.inferred if host not in found
+        )
+        return chosen + [service for service in routed if service is not None]
 
     def _candidates(self, scope: Scope) -> Iterable[Service]:
         """The services that the hosts of a Sidecar resource may mean, without looking at all."""
@@ -184,11 +198,21 @@ def _union(group: Sequence[Service]) -> Service:
     return dataclasses.replace(first, ports=tuple(ports.values()), endpoints=behind)
 
 
-def _chain_protocols(services: Iterable[Service]) -> dict[tuple[int, int], str]:
-    found: dict[tuple[int, int], str] = {}
+class _Target(NamedTuple):
+    """A port of a workload that a service port reaches (model.ServiceTarget)."""
+
+    service: Service
+    port: ServicePort
+    bound: int
+
+
+def _targets(services: Iterable[Service]) -> dict[int, list[_Target]]:
+    """The service ports that reach each workload, those of the oldest service first."""
+    found: dict[int, list[_Target]] = {}
     for service in sorted(services, key=lambda each: (each.created, each.host)):
         for port in service.ports:
             for endpoint in service.endpoints.get(port.number, ()):
                 if endpoint.workload is not None:
-                    found.setdefault((id(endpoint.workload), endpoint.port), port.protocol)
+                    target = _Target(service, port, endpoint.port)
+                    found.setdefault(id(endpoint.workload), []).append(target)
     return found

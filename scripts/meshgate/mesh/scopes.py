@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshgate.mesh import hosts, protocols, selectors
 from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.order import age, possible_oldest
+from meshgate.mesh.virtual_services import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from meshgate.mesh.catalog import Catalog
     from meshgate.mesh.selectors import Labels
     from meshgate.mesh.services import Service
+    from meshgate.mesh.virtual_services import VirtualServicePolicy
     from meshgate.mesh.workloads import Workload
     from meshgate.model import JSON, Resource
 
@@ -49,6 +51,24 @@ class Listener(NamedTuple):
         """Whether it imports whatever its namespace can see."""
         return not self.port and not self.excluded and _ANY in self.included.get(_ANY, ())
 
+    def takes(self, policy: VirtualServicePolicy) -> bool:
+        """Whether it imports a VirtualService that its namespace can see (SelectVirtualServices).
+
+        Unlike a service, a VirtualService is imported where the hosts overlap either way.
+        """
+        places = policy.namespace, _ANY
+        return any(
+            any(
+                hosts.overlap(host, own) for place in places for own in self.included.get(place, ())
+            )
+            and not any(
+                hosts.is_subset(host, own)
+                for place in places
+                for own in self.excluded.get(place, ())
+            )
+            for host in policy.hosts
+        )
+
 
 class SidecarPolicy:
     """A Sidecar resource, read as Istio reads it."""
@@ -73,12 +93,31 @@ class SidecarPolicy:
 class Scope:
     """What a Sidecar resource means for the proxies of one namespace."""
 
-    __slots__ = ("listeners", "namespace", "policy")
+    __slots__ = ("inferred", "listeners", "namespace", "policy", "virtual_services")
 
-    def __init__(self, policy: SidecarPolicy, namespace: str) -> None:
+    def __init__(
+        self, policy: SidecarPolicy, namespace: str, seen: Sequence[VirtualServicePolicy]
+    ) -> None:
+        """`seen` are the VirtualServices of the mesh that the namespace can see."""
         self.policy = policy
         self.namespace = namespace
         self.listeners = tuple(_listeners(policy.spec.get("egress"), namespace))
+        # The VirtualServices that each listener imports.
+        self.virtual_services = tuple(
+            [each for each in seen if listener.takes(each)] for listener in self.listeners
+        )
+        # Hosts that these route to, with the ports they name; 0 is every port.
+        self.inferred: dict[str, set[int]] = {}
+        for listener, policies in zip(self.listeners, self.virtual_services, strict=True):
+            for host, port in _routed(policies, namespace):
+                self.inferred.setdefault(host, set()).add(listener.port or port)
+
+    def routes(self, port: int) -> list[VirtualServicePolicy]:
+        """The VirtualServices of the listener that serves a port (GetEgressListenerForRDS)."""
+        for listener, policies in zip(self.listeners, self.virtual_services, strict=True):
+            if listener.port in {0, port}:
+                return policies
+        return []
 
     @property
     def is_everything(self) -> bool:
@@ -93,6 +132,8 @@ class Scope:
                 if not listener.port:
                     return frozenset(port.number for port in service.ports)
                 found.add(listener.port)
+        for port in self.inferred.get(service.host, ()):
+            found.update(each.number for each in service.ports if port in {0, each.number})
         return frozenset(found)
 
     @property
@@ -108,9 +149,12 @@ class Scope:
 class Scopes:
     """The Sidecar resources of one mesh."""
 
-    __slots__ = ("_built", "_by_namespace", "_root")
+    __slots__ = ("_built", "_by_namespace", "_root", "_virtual_services")
 
-    def __init__(self, catalog: Catalog, root: str) -> None:
+    def __init__(
+        self, catalog: Catalog, root: str, virtual_services: Sequence[VirtualServicePolicy]
+    ) -> None:
+        self._virtual_services = virtual_services
         self._by_namespace: dict[str, list[SidecarPolicy]] = {}
         self._built: dict[tuple[int, str], Scope] = {}
         for resource in catalog.of("Sidecar"):
@@ -143,7 +187,8 @@ class Scopes:
         key = id(policy), namespace
         found = self._built.get(key)
         if found is None:
-            found = self._built[key] = Scope(policy, namespace)
+            seen = visible(self._virtual_services, namespace)
+            found = self._built[key] = Scope(policy, namespace, seen)
         return found
 
 
@@ -161,6 +206,21 @@ def _listeners(egress: JSON, namespace: str) -> Iterator[Listener]:
         for place, host, out in _egress_hosts(item.get("hosts") or (), namespace):
             (excluded if out else included).setdefault(place, []).append(host)
         yield Listener(number, included, excluded)
+
+
+def _routed(policies: Iterable[VirtualServicePolicy], namespace: str) -> Iterator[tuple[str, int]]:
+    """The hosts and ports that imported VirtualServices name as destinations.
+
+    HTTP routes for other source namespaces only do not count
+    (virtualServiceDestinationsFilteredBySourceNamespace).
+    """
+    for policy in policies:
+        for route in policy.routes:
+            sources = [match.namespace for match in route.matches if match.namespace]
+            if route in policy.http and sources and namespace not in sources:
+                continue
+            for destination in route.named:
+                yield destination.host, destination.port
 
 
 def _egress_hosts(values: Iterable[JSON], namespace: str) -> Iterator[tuple[str, str, bool]]:

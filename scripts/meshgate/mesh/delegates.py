@@ -1,0 +1,107 @@
+"""How the routes of a delegate VirtualService become those of the one that delegates to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.catalog import namespace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.model import JSON, JSONObject, Resource
+
+_TEXTS = ("uri", "scheme", "method", "authority")
+_MAPS = ("headers", "withoutHeaders", "queryParams", "sourceLabels")
+_REST = ("port", "sourceNamespace", "gateways")
+
+
+def http_routes(resource: Resource, among: Sequence[Resource]) -> Iterator[JSONObject]:
+    """The HTTP routes of a VirtualService, with those of its delegates (mergeVirtualServices).
+
+    A delegate that is missing, or not exported to the root's namespace, leaves no route.
+    """
+    namespace = namespace_of(resource)
+    for route in _objects(resource.spec.get("http")):
+        delegate = route.get("delegate")
+        if not isinstance(delegate, dict):
+            yield route
+            continue
+        place = str(delegate.get("namespace") or namespace)
+        for other in among:
+            if other.name == delegate.get("name") and namespace_of(other) == place:
+                yield from _merged(route, other, namespace)
+
+
+def _merged(root: JSONObject, delegate: Resource, namespace: str) -> Iterator[JSONObject]:
+    place = namespace_of(delegate)
+    exported = {
+        place if item == "." else str(item) for item in delegate.spec.get("exportTo") or ("*",)
+    }
+    if delegate.spec.get("hosts") or exported.isdisjoint(("*", namespace)):
+        return
+    for route in _objects(delegate.spec.get("http")):
+        matches = _matches(_objects(root.get("match")), _objects(route.get("match")))
+        if matches is not None:
+            answer = route.get("directResponse") or root.get("directResponse")
+            yield {**route, "match": matches, "directResponse": answer}
+
+
+def _matches(root: list[JSONObject], leaf: list[JSONObject]) -> list[JSONObject] | None:
+    """The merged matches; None: they conflict, and the route is dropped."""
+    if not root or not leaf:
+        return root or leaf
+    merged = []
+    for own in leaf:
+        fitting = [outer for outer in root if not _conflict(outer, own)]
+        if not fitting:
+            return None
+        merged += [_match(outer, own) for outer in fitting]
+    return merged
+
+
+def _match(root: JSONObject, leaf: JSONObject) -> JSONObject:
+    merged = dict(leaf)
+    for key in (*_TEXTS, *_REST):
+        merged[key] = leaf.get(key) or root.get(key)
+    for key in _MAPS:
+        merged[key] = {**(root.get(key) or {}), **(leaf.get(key) or {})}
+    return merged
+
+
+def _conflict(root: JSONObject, leaf: JSONObject) -> bool:
+    """Whether a delegate's match is no part of the root's (hasConflict)."""
+    texts = [(root.get(key), leaf.get(key)) for key in _TEXTS]
+    for key in ("headers", "withoutHeaders", "queryParams"):
+        outer = root.get(key) or {}
+        texts += [(outer.get(name), own) for name, own in (leaf.get(key) or {}).items()]
+    gateways, own_gateways = set(root.get("gateways") or ()), set(leaf.get("gateways") or ())
+    place, labels = root.get("sourceNamespace"), root.get("sourceLabels") or {}
+    return (
+        any(_texts_conflict(outer, own) for outer, own in texts)
+        or bool(root.get("ignoreUriCase")) != bool(leaf.get("ignoreUriCase"))
+        or len({root.get("port"), leaf.get("port")} - {0, None}) > 1
+        or bool(place and leaf.get("sourceNamespace") != place)
+        or any(labels.get(key, own) != own for key, own in (leaf.get("sourceLabels") or {}).items())
+        or bool(gateways and own_gateways and not own_gateways <= gateways)
+    )
+
+
+def _texts_conflict(root: JSON, leaf: JSON) -> bool:
+    """Whether one StringMatch is no part of another (stringMatchConflict)."""
+    if not isinstance(root, dict) or not isinstance(leaf, dict):
+        return False
+    if root.get("regex") or leaf.get("regex"):
+        return bool(root) and bool(leaf)
+    exact = root.get("exact")
+    if exact:
+        return bool(leaf.get("prefix")) or leaf.get("exact") != exact
+    prefix = root.get("prefix")
+    own = leaf.get("prefix") or leaf.get("exact")
+    if prefix and own:
+        return not str(own).startswith(str(prefix))
+    return True
+
+
+def _objects(value: JSON) -> list[JSONObject]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,180 @@
+"""Where the requests of a client for a service port go, by the VirtualServices it sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import hosts, protocols, selectors
+from meshgate.mesh.virtual_services import Destination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from meshgate.mesh.gateways import GatewayServer
+    from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.virtual_services import Caller, Match, Route, VirtualServicePolicy
+
+    # The service a client gets for a host; None: it sees none.
+    Find = Callable[[str], Service | None]
+    Policies = Sequence[VirtualServicePolicy]
+
+
+def destinations(
+    policies: Policies, caller: Caller, service: Service, port: ServicePort, find: Find
+) -> frozenset[Destination]:
+    """All destinations that a client's requests for a service port may be sent to.
+
+    `policies` are the VirtualServices that the client sees, the oldest first. A port whose
+    protocol is sniffed is routed as HTTP and as TCP. Without a route they go to the service.
+    """
+    own = Destination(service.host, port.number, None)
+    bound = [each for each in policies if not caller.gateways.isdisjoint(each.gateways)]
+    found: set[Destination] = set()
+    if port.protocol in {protocols.HTTP, protocols.AUTO}:
+        routed = _http(bound, caller, service.host, port.number)
+        found.update(_at(each, port.number) for each in (routed if routed is not None else (own,)))
+    if port.protocol != protocols.HTTP:
+        forward = _tls if port.protocol == protocols.TLS else _tcp
+        chains, is_default = forward(bound, caller, service.host, port.number)
+        found.update(_alone(each, port.number, find) for each in chains)
+        if is_default:
+            found.add(own)
+    return frozenset(found)
+
+
+def _http(policies: Policies, caller: Caller, host: str, port: int) -> list[Destination] | None:
+    """The destinations of the one VirtualService that routes the host; None: none does.
+
+    The source is BuildSidecarVirtualHostWrapper: of those for the very host the oldest with any
+    route for this client and port, else the one with the longest wildcard.
+    """
+    closest = _closest(policies, host)
+    for policy in policies:
+        exact = host.lower() in policy.hosts
+        if not exact and not (policy is closest and policy.covers(host)):
+            continue
+        taken = list(_taken(policy.http, caller, port))
+        if taken:
+            return [each for route in taken for each in route.destinations]
+    return None
+
+
+def _closest(policies: Policies, host: str) -> VirtualServicePolicy | None:
+    """The VirtualService with the most specific host (computeWildcardHostVirtualServiceIndex)."""
+    best: tuple[int, VirtualServicePolicy] | None = None
+    for policy in policies:
+        for own in policy.hosts:
+            if own == host or (hosts.is_wildcard(own) and hosts.is_subset(host, own)):
+                weight = len(own) + (0 if hosts.is_wildcard(own) and own != host else 1000)
+                if best is None or weight > best[0]:
+                    best = weight, policy
+    return best[1] if best is not None else None
+
+
+def _taken(routes: Sequence[Route], caller: Caller, port: int) -> Iterator[Route]:
+    """The HTTP routes that some request takes, up to the one that takes all."""
+    for route in routes:
+        fitting = [match for match in route.matches if _fits_http(match, caller, port)]
+        if fitting or not route.matches:
+            yield route
+        if not route.matches or any(match.everything for match in fitting):
+            return
+
+
+def _fits_http(match: Match, caller: Caller, port: int) -> bool:
+    """The part of an HTTP match that the client decides (sourceMatchHTTP)."""
+    if match.port not in {0, port}:
+        return False
+    if match.gateways:
+        return not caller.gateways.isdisjoint(match.gateways)
+    return selectors.matches(match.labels, caller.labels) and (
+        match.namespace in {"", caller.namespace}
+    )
+
+
+def _fits(match: Match, caller: Caller, port: int) -> bool:
+    """The part of a TCP or TLS match that the client decides (matchTCP, matchTLS)."""
+    return (
+        (not match.gateways or not caller.gateways.isdisjoint(match.gateways))
+        and selectors.matches(match.labels, caller.labels)
+        and match.port in {0, port}
+        and match.namespace in {"", caller.namespace}
+    )
+
+
+def _tcp(
+    policies: Policies, caller: Caller, host: str, port: int
+) -> tuple[list[Destination], bool]:
+    """Destinations of TCP routes, and whether the service itself is one of them."""
+    found: list[Destination] = []
+    for policy in policies:
+        if not policy.covers(host):
+            continue
+        for route in policy.tcp:
+            fitting = [match for match in route.matches if _fits(match, caller, port)]
+            if not route.named or (route.matches and not fitting):
+                continue
+            found += route.destinations
+            if not route.matches or any(match.everything for match in fitting):
+                return found, False
+    return found, True
+
+
+def _tls(
+    policies: Policies, caller: Caller, host: str, port: int
+) -> tuple[list[Destination], bool]:
+    """Destinations of TLS routes, and whether the service itself is one of them."""
+    found: list[Destination] = []
+    matched = False
+    for policy in policies:
+        for route in policy.tls if policy.covers(host) else ():
+            if route.named and any(_fits(match, caller, port) for match in route.matches):
+                matched = True
+                found += route.destinations
+    return found, not matched
+
+
+def fitting(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Route]:
+    """The routes of a VirtualService that some request of the client may take, on some port."""
+    for route in policy.http:
+        if not route.matches or any(
+            _fits_http(match._replace(port=0), caller, 0) for match in route.matches
+        ):
+            yield route
+    for route in (*policy.tls, *policy.tcp):
+        if not route.matches or any(
+            _fits(match._replace(port=0), caller, 0) for match in route.matches
+        ):
+            yield route
+
+
+def through_gateway(
+    policy: VirtualServicePolicy, caller: Caller, server: GatewayServer
+) -> Iterator[Destination]:
+    """The destinations of the requests that one server of a gateway hands on."""
+    if server.is_http:
+        routes: list[Route] = list(_taken(policy.http, caller, server.number))
+    else:
+        routes = [
+            route
+            for route in (policy.tls if server.is_passthrough else policy.tcp)
+            if not route.matches
+            or any(_fits(match, caller, server.number) for match in route.matches)
+        ]
+    for route in routes:
+        yield from route.destinations
+
+
+def _at(destination: Destination, port: int) -> Destination:
+    """The destination with the port that was called, where it names none."""
+    return destination if destination.port else destination._replace(port=port)
+
+
+def _alone(destination: Destination, port: int, find: Find) -> Destination:
+    """The destination with its service's only port, else the one that was called."""
+    if destination.port:
+        return destination
+    service = find(destination.host)
+    if service is not None and len(service.ports) == 1:
+        port = service.ports[0].number
+    return destination._replace(port=port)

@@ -1,0 +1,184 @@
+"""Which ports and subsets of a service its clients really reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh.routes import destinations, fitting, through_gateway
+from meshgate.mesh.virtual_services import MESH, Caller, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from meshgate.mesh.gateways import Gateways
+    from meshgate.mesh.registry import Registry
+    from meshgate.mesh.scopes import Scope
+    from meshgate.mesh.selectors import Labels
+    from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.virtual_services import Destination, VirtualServicePolicy
+    from meshgate.mesh.workloads import Workload
+
+# Ports of a service with a subset each; None: all of its endpoints.
+Reached = frozenset[tuple[int, str | None]]
+
+
+class Routing:
+    """The VirtualServices of one mesh, asked by client and service."""
+
+    __slots__ = ("_about", "_by_gateway", "_gateways", "_registry", "_visible", "policies")
+
+    def __init__(
+        self, policies: Sequence[VirtualServicePolicy], registry: Registry, gateways: Gateways
+    ) -> None:
+        self.policies = policies
+        self._registry = registry
+        self._gateways = gateways
+        self._visible: dict[str, list[VirtualServicePolicy]] = {}
+        self._by_gateway: dict[int, dict[str, Reached]] = {}
+        # The VirtualServices of sidecars by the hosts they name, as theirs or as a destination.
+        self._about: dict[str, list[VirtualServicePolicy]] = {}
+        for policy in policies:
+            if MESH in policy.gateways:
+                for host in {*policy.hosts, *self._named(policy)}:
+                    self._about.setdefault(host, []).append(policy)
+
+    def about(self, service: Service) -> list[VirtualServicePolicy]:
+        """The VirtualServices that may change what sidecars reach of a service."""
+        if not self._about:
+            return []
+        found = list(self._about.get(service.host.lower(), ()))
+        for host, policies in self._about.items():
+            if host.startswith("*"):
+                found += [
+                    policy
+                    for policy in policies
+                    if policy not in found and policy.covers(service.host)
+                ]
+        return found
+
+    def routes(
+        self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
+    ) -> frozenset[Destination]:
+        """All destinations of a sidecar's requests for a service port."""
+        found = destinations(
+            self._policies(caller, scope, port.number),
+            caller,
+            service,
+            port,
+            lambda host: self._registry.service_for(host, caller.namespace),
+        )
+        return frozenset(map(self._real, found))
+
+    def reached(
+        self,
+        caller: Caller,
+        scope: Scope | None,
+        service: Service,
+        about: Iterable[VirtualServicePolicy],
+    ) -> Reached:
+        """What a sidecar's requests reach of a service, whichever host they are for.
+
+        `about` are the VirtualServices that name the service.
+        """
+        found = {
+            (each.port, each.subset)
+            for port in service.ports
+            for each in self.routes(caller, scope, service, port)
+            if each.host == service.host
+        }
+        for policy in about:
+            for other in self._detours(policy, caller, service):
+                for port in other.ports:
+                    found.update(
+                        (each.port, each.subset)
+                        for each in self.routes(caller, scope, other, port)
+                        if each.host == service.host
+                    )
+            found.update(self._by_name_only(policy, caller, service))
+        return frozenset(found)
+
+    def reached_by_gateway(self, workload: Workload, service: Service) -> Reached:
+        """What a gateway's routes reach of a service."""
+        found = self._by_gateway.get(id(workload))
+        if found is None:
+            gathered: dict[str, set[tuple[int, str | None]]] = {}
+            for each in self._through(workload):
+                gathered.setdefault(each.host, set()).add((each.port, each.subset))
+            found = {host: frozenset(ports) for host, ports in gathered.items()}
+            self._by_gateway[id(workload)] = found
+        return found.get(service.host, frozenset())
+
+    def labels(self) -> list[Labels]:
+        """The source labels that routes ask of their clients."""
+        found = [
+            match.labels
+            for policy in self.policies
+            for route in policy.routes
+            for match in route.matches
+            if match.labels
+        ]
+        return [own for number, own in enumerate(found) if own not in found[:number]]
+
+    def _policies(
+        self, caller: Caller, scope: Scope | None, port: int
+    ) -> Sequence[VirtualServicePolicy]:
+        if scope is not None:
+            return scope.routes(port)
+        return self._seen_in(caller.namespace)
+
+    def _seen_in(self, namespace: str) -> list[VirtualServicePolicy]:
+        found = self._visible.get(namespace)
+        if found is None:
+            found = self._visible[namespace] = visible(self.policies, namespace)
+        return found
+
+    def _detours(
+        self, policy: VirtualServicePolicy, caller: Caller, service: Service
+    ) -> Iterator[Service]:
+        """Other services whose requests a VirtualService may send to this one."""
+        if service.host in self._named(policy):
+            for host in policy.hosts:
+                other = self._registry.service_for(host, caller.namespace)
+                if other is not None and other is not service:
+                    yield other
+
+    def _by_name_only(
+        self, policy: VirtualServicePolicy, caller: Caller, service: Service
+    ) -> Iterator[tuple[int, str | None]]:
+        """What requests for hosts that are no services reach of one, on whatever port."""
+        if policy.covers(service.host) or not policy.visible_in(caller.namespace):
+            return
+        if all(self._registry.by_host.get(host) for host in policy.hosts):
+            return
+        for route in fitting(policy, caller):
+            for each in map(self._real, route.destinations):
+                if each.host == service.host:
+                    ports = [each.port] if each.port else [port.number for port in service.ports]
+                    yield from ((port, each.subset) for port in ports)
+
+    def _through(self, workload: Workload) -> Iterator[Destination]:
+        names = frozenset(map(str, self._gateways.of(workload)))
+        caller = Caller(workload.namespace, workload.labels, names)
+        seen = self._seen_in(workload.namespace)
+        for server in self._gateways.servers(workload):
+            for policy in seen:
+                if server.name in policy.gateways and server.accepts(policy):
+                    for each in through_gateway(policy, caller, server):
+                        yield self._with_port(self._real(each), server.number, workload.namespace)
+
+    def _with_port(self, destination: Destination, port: int, namespace: str) -> Destination:
+        """The destination with its service's only port, else the gateway's, where it names none."""
+        if destination.port:
+            return destination
+        service = self._registry.service_for(destination.host, namespace)
+        if service is not None and len(service.ports) == 1:
+            port = service.ports[0].number
+        return destination._replace(port=port)
+
+    def _named(self, policy: VirtualServicePolicy) -> set[str]:
+        return {self._real(each).host for route in policy.routes for each in route.named}
+
+    def _real(self, destination: Destination) -> Destination:
+        """The destination with the service that an ExternalName stands for."""
+        host = self._registry.aliases.get(destination.host)
+        return destination._replace(host=host) if host is not None else destination
