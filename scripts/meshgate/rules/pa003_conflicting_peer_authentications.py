@@ -69,7 +69,9 @@ def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:
 
 def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Violation:
     """What each order of these policies, sorted by name, gives."""
-    subject = ([policy for policy in rivals if not policy.foreign] or rivals)[-1]
+    # Best told at the narrower policy, and at one that can be edited here.
+    here = {id(policy) for policy in plane.scopes[scope]}
+    subject = max(rivals, key=lambda p: (not p.foreign, id(p) in here, p.name))
     gives = {id(policy): plane.outcome(scope, policy) for policy in rivals}
     names = listed([policy.name for policy in rivals])
     return Violation(
@@ -84,7 +86,7 @@ def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Vi
             if policy is not subject
         ),
         severity=Severity.WARNING if len(set(gives.values())) == 1 else None,
-        key=rivals[0].name,
+        key=names,
     )
 
 

@@ -43,6 +43,11 @@ class Scope(NamedTuple):
     namespace: str | None
     labels: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def order(self) -> tuple[str, int, list[tuple[str, str]]]:
+        """Sorts wider scopes before those within them."""
+        return self.namespace or "", len(self.labels), sorted(self.labels)
+
     def __str__(self) -> str:
         if self.namespace is None:
             return "the mesh"
@@ -133,6 +138,8 @@ class Plane:
                 scope = scope_of(policy, facts)
                 self.scopes.setdefault(scope, []).append(policy)
                 self._labels.setdefault(scope.namespace, set()).add(scope.labels)
+        # What is told must not depend on the order of documents.
+        self.scopes = dict(sorted(self.scopes.items(), key=lambda item: item[0].order))
         # The scopes of workload policies that match every pod of this one, and more.
         self.wider = {scope: list(self._wider(scope)) for scope in self.scopes}
         # The policies of a scope that istiod may use for it: it uses the oldest of its rivals.

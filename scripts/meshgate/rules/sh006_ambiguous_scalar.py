@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 TRUE = frozenset({"y", "yes", "on", "true"})
 FALSE = frozenset({"n", "no", "off", "false"})
-NOTHING = frozenset({"~", "null", "<<", "="})
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -58,8 +57,6 @@ def reading(scalar: str) -> str:
     word = scalar.lower()
     if word in TRUE | FALSE:
         return f"the boolean {str(word in TRUE).lower()}"
-    if word in NOTHING:
-        return "no value at all"
     if re.fullmatch(r"0[0-7]+", scalar):
         return f"the octal number {int(scalar, 8)}"
     if re.fullmatch(r"\d{1,9}:[0-5]?\d", scalar):
