@@ -73,8 +73,6 @@ class Applied:
     written: Parts | None = None
     # Which of the documents written there it is.
     document: int = 0
-    # The operations of a JSON patch.
-    operations: tuple[JSON, ...] = ()
 
 
 class Patch(NamedTuple):
@@ -189,7 +187,7 @@ class Layers:
                 None if operations else patch.value,
                 operations,
             )
-            made.steps.append(Applied(step, patch.written, patch.document, operations))
+            made.steps.append(Applied(step, patch.written, patch.document))
             made.value = after
             made.known.append(Identity.of(after))
         if not touched and patch.target is not None:

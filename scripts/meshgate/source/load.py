@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
+from meshgate.source import jsontext
 from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
 from meshgate.source.nodes import Reader, compose, value_of
@@ -60,6 +61,10 @@ def documents(
     text: str, file: str, reader: Reader = Reader.API_SERVER
 ) -> Iterator[tuple[JSON, list[Defect]]]:
     """The value and the defects of each document of a text, empty ones included."""
+    if text.startswith("{") and (values := jsontext.values(text)) is not None:
+        for value in values:
+            yield value, []
+        return
     for piece in texts.pieces(text):
         aliases = "&" in piece.text
         for node in compose(piece.text, file, piece.line, reader):

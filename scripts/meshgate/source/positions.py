@@ -133,7 +133,7 @@ class SourceFile:
         found = self._lines[line - 1].rstrip().replace("\t", "    ")
         if len(found) > EXCERPT_LENGTH:
             found = found[: EXCERPT_LENGTH - 1] + "…"
-        return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", found)
+        return CONTROL.sub(lambda match: ascii(match[0])[1:-1], found)
 
 
 class SourceFiles:

@@ -33,6 +33,8 @@ FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
 
+# Of 64 bits, with sign and prefix, in any base.
+LONGEST_INTEGER = 70
 INT64_MIN, INT64_MAX, UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 
 # Readers of YAML 1.1 and 1.2, Go's yaml.v2 and v3 and PyYAML do not agree on these, or reading and
@@ -46,7 +48,6 @@ AMBIGUOUS = re.compile(
     r"|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"  # a commit such as 12e4567
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?"  # a date
-    r"|~|null|Null|NULL|<<|="
 )
 
 
@@ -76,7 +77,7 @@ def _number(text: str) -> JSON:
     if NOT_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
     digits = text.replace("_", "")
-    match = INTEGER.fullmatch(digits)
+    match = INTEGER.fullmatch(digits) if len(digits) <= LONGEST_INTEGER else None
     if match and match.lastgroup:
         magnitude = int(match[match.lastgroup], BASES[match.lastgroup])
         number = -magnitude if match["sign"] == "-" else magnitude

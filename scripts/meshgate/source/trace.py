@@ -75,7 +75,7 @@ def _place(applied: Applied, path: Sequence[Part]) -> Sequence[Part] | None:
         if tuple(path) in IDENTITY:
             return None
         return patches.in_patch(applied.step.patch, applied.step.after, path)
-    return _operation(applied.operations, path)
+    return _operation(applied.step.operations, path)
 
 
 def _operation(operations: Sequence[JSON], path: Sequence[Part]) -> list[Part] | None:
