@@ -51,7 +51,7 @@ def judge_sources(
 ) -> list[Finding]:
     """What the sources alone already show."""
     context = Context(
-        environment=dataclasses.replace(environment, waivers=()),
+        environment=environment,
         resources=ResourceIndex(()),
         today=today,
         record=BuildRecord(defects=tuple(defects)),

@@ -25,7 +25,7 @@ from meshgate.model import BuildRecord, Environment, Resource
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -44,7 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the manifests; findings on standard output."""
     root: Path = options.directory
-    loaded = list(read_all(root, options.paths))
+    given = {STDIN: sys.stdin.buffer.read()} if STDIN in options.paths else {}
+    loaded = list(read_all(root, options.paths, given))
     resources = [resource for part in loaded for resource in part.resources]
     if options.namespace:
         resources = [in_namespace(resource, options.namespace) for resource in resources]
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         engine=options.engine,
         complete=options.mesh is not None,
     )
-    locate = source.Locator(root)
+    locate = source.Locator(root, given)
     findings = judging.judge_context(context, locate)
     report = judging.report_of(
         findings, [judging.tally(context)], locate, judging.notes_on([context])
@@ -75,14 +76,15 @@ def run(options: argparse.Namespace) -> int:
     return judging.exit_code(report, (), options.fail_on)
 
 
-def read_all(root: Path, paths: Sequence[str]) -> Iterator[source.Loaded]:
+def read_all(
+    root: Path, paths: Sequence[str], given: Mapping[str, bytes]
+) -> Iterator[source.Loaded]:
     """Everything the paths hold, in their order. Raises UsageError for a path that is not there."""
     for text in paths:
-        if text == STDIN:
-            yield source.read(sys.stdin.buffer.read(), STDIN)
-            continue
         path = root / text
-        if path.is_dir():
+        if text in given:
+            yield source.read(given[text], text)
+        elif path.is_dir():
             for file in sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()):
                 yield source.read_path(root, file)
         elif path.exists():

@@ -148,7 +148,7 @@ def mesh_of(
             "refuse them; `meshgate validate` or `meshgate lint` names them",
             file=sys.stderr,
         )
-    return Mesh(context.resources.all, environment.mesh)
+    return context.mesh or Mesh(context.resources.all, environment.mesh)
 
 
 def publish(

@@ -22,13 +22,14 @@ from meshgate.cli.options import cache_folder
 from meshgate.cli.output import publish, tell_failures
 from meshgate.cli.progress import Progress
 from meshgate.errors import MeshgateError, UsageError
+from meshgate.model import Environment
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
     from pathlib import Path
 
-    from meshgate.model import Environment, Finding, Tally
+    from meshgate.model import Finding
     from meshgate.rules.context import Context
     from meshgate.source import Locator
 
@@ -74,8 +75,11 @@ def run(options: argparse.Namespace) -> int:
         wanted = changed(root, wanted, options.changed_since)
     run_ = Validation(root, configuration.environments, options)
     run_.judge(wanted)
+    if wanted == list(configuration.environments):
+        run_.judge_orphans()
+    tallies = [judging.tally(context) for context in run_.judged]
     report = judging.report_of(
-        run_.findings, run_.tallies, run_.locate, run_.notes(wanted), run_.failures
+        run_.findings, tallies, run_.locate, run_.notes(wanted), run_.failures
     )
     publish(report, options)
     tell_failures(run_.failures)
@@ -129,7 +133,9 @@ class Validation:
         self.locate: Locator = source.Locator(root)
         self.findings: list[Finding] = []
         self.failures: dict[str, MeshgateError] = {}
+        # Built, by name; and of these the ones that were asked for.
         self.contexts: dict[str, Context] = {}
+        self.judged: list[Context] = []
 
     def judge(self, wanted: Sequence[Environment]) -> None:
         """Judge these environments; those before them are built too, to compare with."""
@@ -138,7 +144,16 @@ class Validation:
         self._build(buildable)
         for environment in wanted:
             if environment.name in self.contexts:
-                self.findings += judging.judge_context(self._joined(environment), self.locate)
+                context = judging.with_others(self.contexts[environment.name], self.contexts)
+                self.findings += judging.judge_context(context, self.locate)
+                self.judged.append(context)
+
+    def judge_orphans(self) -> None:
+        """Judge the manifests that no environment reaches at all."""
+        overlays = [environment.overlay for environment in self.environments.values()]
+        defects = source.survey_repository(self.root, overlays)
+        nowhere = Environment(name="")
+        self.findings += judging.judge_sources(nowhere, defects, self.options.today, self.locate)
 
     def _with_upstream(self, wanted: Sequence[Environment]) -> list[Environment]:
         names: dict[str, None] = {}
@@ -182,15 +197,8 @@ class Validation:
             except MeshgateError as error:
                 self.failures[environment.name] = error
 
-    def _joined(self, environment: Environment) -> Context:
-        return judging.with_others(self.contexts[environment.name], self.contexts)
-
-    @property
-    def tallies(self) -> list[Tally]:
-        return [judging.tally(context) for context in self.contexts.values()]
-
     def notes(self, wanted: Sequence[Environment]) -> list[str]:
         """What the reader must know of the run as a whole."""
         if not wanted:
             return [f"no environment's inputs changed since {self.options.changed_since}"]
-        return judging.notes_on(self.contexts.values())
+        return judging.notes_on(self.judged)
