@@ -178,7 +178,8 @@ class Callers:
                     namespaces.add(match.namespace)
                     if match.labels:
                         yield from self.clients.sources(match.labels, profile)
-        yield from profile.in_namespaces(namespaces)
+        # Sorted: sets of text have another order in every run.
+        yield from profile.in_namespaces(sorted(namespaces))
 
     def _one(self, clusters: PortClusters, each: ClientClass) -> Iterator[CallClass]:
         """A class that sees only what its Sidecar resource imports."""
