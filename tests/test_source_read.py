@@ -301,8 +301,7 @@ def test_tags_that_make_objects_are_refused(text: str) -> None:
 def bomb(width: int, depth: int) -> str:
     first = "a0: &a0 [" + "x," * width + "]"
     rest = (f"a{n}: &a{n} [" + f"*a{n - 1}," * width + "]" for n in range(1, depth))
-    return "
-".join((first, *rest))
+    return "\n".join((first, *rest))
 
 
 def test_alias_bombs_end_early() -> None:
