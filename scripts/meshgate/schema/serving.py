@@ -71,7 +71,7 @@ def _unserved(resource: Resource, kinds: list[Kind]) -> SchemaViolation:
         "apiVersion",
         f"{servers} does not serve {resource.kind} as `{resource.api_version}`; "
         f"it serves {', '.join(served)}",
-        f"Write `apiVersion: {served[0]}`.",
+        f"write apiVersion: {served[0]}",
     )
 
 
@@ -86,7 +86,7 @@ def _unknown_policy(
             "kind",
             f"Istio {catalog.istio} does not serve {resource.kind}; "
             f"Istio {', '.join(elsewhere)} does",
-            "Remove it, or set mesh.istio to the version that runs there.",
+            "take it out, or set mesh.istio to the version that runs there",
         )
     if resource.group not in catalog.mesh_groups:
         return SchemaViolation(
@@ -94,7 +94,7 @@ def _unknown_policy(
             resource,
             "apiVersion",
             f"Istio {catalog.istio} does not serve the API group {resource.group}",
-            "Remove it, or replace it by the API that took its place.",
+            "take it out, or replace it by the API that took its place",
         )
     if allowed is None or resource.kind in allowed:
         raise _missing(resource, catalog)

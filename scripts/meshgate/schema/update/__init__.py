@@ -64,7 +64,7 @@ def _generate(progress: Callable[[], object]) -> tuple[dict[str, list[Definition
     folders = {"kubernetes": list(_builtin(documents))}
     records: JSONObject = {"kubernetes": module.record(*paths.values())}
     progress()
-    custom = {
+    custom: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "istio/" + ".".join(version.removeprefix("v").split(".")[:2]): (
             sources.ISTIO_MODULE,
             version,
