@@ -40,6 +40,7 @@ INVENTORY_KINDS = (
     "Job",
     "CronJob",
 )
+NAMED_AT_MOST = 3
 CALLS_NOT_JUDGED = "calls are not judged: there is no Service and no workload among the objects"
 
 
@@ -120,7 +121,12 @@ def with_others(context: Context, contexts: Mapping[str, Context]) -> Context:
 def notes_on(contexts: Iterable[Context]) -> list[str]:
     """What the reader must know of how these were judged."""
     blind = [context.environment.name for context in contexts if context.mesh is None]
-    return [": ".join(filter(None, (name, CALLS_NOT_JUDGED))) for name in blind]
+    if not blind:
+        return []
+    named = ", ".join(filter(None, blind[:NAMED_AT_MOST]))
+    if len(blind) > NAMED_AT_MOST:
+        named += f" and {len(blind) - NAMED_AT_MOST} more"
+    return [": ".join(filter(None, (named, CALLS_NOT_JUDGED)))]
 
 
 def report_of(
