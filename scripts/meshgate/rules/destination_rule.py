@@ -6,13 +6,13 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshgate.mesh import hosts
+from meshgate.mesh import hosts, selectors
 from meshgate.model import join_path
 from meshgate.rules import revisions
 from meshgate.rules.age import Ages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from meshgate.model import JSON, JSONObject, MeshFacts, Resource, ResourceIndex
     from meshgate.rules.context import Context
@@ -170,6 +170,16 @@ def _with_ports(policy: JSON, parts: tuple[str | int, ...], subset: str | None) 
     for i, entry in enumerate(policy.get("portLevelSettings") or ()):
         number = (entry.get("port") or {}).get("number") or 0
         yield Place(entry, (*parts, "portLevelSettings", i), subset, number)
+
+
+def is_in_subset(rule: DestinationRule, subset: str | None, labels: Mapping[str, str]) -> bool:
+    """Whether an endpoint with these labels is in a subset of a rule; None: in the rule's whole."""
+    if subset is None:
+        return True
+    for found in rule.resource.spec.get("subsets") or ():
+        if found.get("name") == subset:
+            return selectors.matches(selectors.labels(found.get("labels")), labels)
+    return False
 
 
 def is_in_cluster(host: str, facts: MeshFacts) -> bool:

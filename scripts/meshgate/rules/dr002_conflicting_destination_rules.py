@@ -39,6 +39,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
 from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -85,15 +86,14 @@ def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation
     losers = [loss.rule for _, result in results for losses in result.values() for loss in losses]
     subject = next((rule for rule in losers if not rule.resource.foreign), losers[0])
     certain = any(result[view] for _, result in results for view in group.views if view.certain)
-    *others, last = (rule.name for rule in group.rules)
-    names = f"{', '.join(others)} and {last}"
+    names = listed(rule.name for rule in group.rules)
     more = len(results) - SHOWN
     return Violation(
         subject.resource,
         "spec.host",
         f"{names} have one host, {group.host}, and {why(group)}: "
         + "; ".join(told(group, order, result) for order, result in results[:SHOWN])
-        + (f"; and {more} more results" if more > 0 else "")
+        + (f"; {more} more results" if more > 0 else "")
         + age(group),
         fix=f"write one rule for {group.host} instead of {names}",
         related=tuple(

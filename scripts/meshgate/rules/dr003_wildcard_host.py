@@ -42,15 +42,13 @@ from meshgate.rules.endings import Endings
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wildcards import is_allowed
+from meshgate.rules.wording import SHOWN, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.model import MeshFacts
     from meshgate.rules.context import Context
-
-# So many hosts are named, the rest is counted.
-SHOWN = 4
 
 EFFECT = {
     "ISTIO_MUTUAL": "clients send all of them the mesh's mutual TLS, which only a sidecar answers",
@@ -109,14 +107,10 @@ class Known:
         found += [f"{host} (no sidecar)" for host in self._bare.under(wildcard, SHOWN)]
         found += self._others.under(wildcard, SHOWN)
         services = self._bare.count(wildcard) + self._others.count(wildcard)
-        more = len(self._declared.under(wildcard)) + services - SHOWN
-        del found[SHOWN:]
-        if more > 0:
-            found.append(f"{more} more")
-        elif not services and dr.is_in_cluster(wildcard, self._facts):
+        if not services and dr.is_in_cluster(wildcard, self._facts):
             found.append("any database or other workload without a sidecar")
-        listed = " and ".join(part for part in (", ".join(found[:-1]), *found[-1:]) if part)
-        return f", among them {listed}" if found else ""
+        total = len(self._declared.under(wildcard)) + services
+        return f", among them {listed(found, total=total)}" if found else ""
 
 
 def hosts_without_sidecar(context: Context) -> Iterator[str]:

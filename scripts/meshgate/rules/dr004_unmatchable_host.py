@@ -2,7 +2,8 @@
 
 What it checks
     The host of each DestinationRule, for spellings that pass Istio's validation and match nothing:
-    one that stops at `.svc`, one that ends in a dot, one with upper-case letters.
+    one that stops at `.svc`, one that ends in a dot, one with upper-case letters; with an
+    inventory also one that stops at the name of a known namespace.
 
     ```yaml
     spec:
@@ -19,9 +20,9 @@ How to fix
 
 Known gaps
     A misspelt full name looks like any other; DR005 knows the services. `service.namespace`
-    has the shape of `github.com`: only an inventory tells them apart. A host that a ServiceEntry
-    at hand spells the same way is left alone, and one beyond the cluster domain whose ServiceEntry
-    is not at hand is not decidable.
+    has the shape of `github.com`: without an inventory nobody can tell them apart. A host that a
+    ServiceEntry at hand spells the same way is left alone, and one beyond the cluster domain whose
+    ServiceEntry is not at hand is not decidable.
 """
 
 from __future__ import annotations
@@ -30,48 +31,29 @@ from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
-from meshgate.rules.outside import ServiceEntryHosts
 from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.spelling import Spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshgate.model import MeshFacts
     from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
-    entries = ServiceEntryHosts(context)
+    spelling = Spelling(context)
     for rule in dr.seen(context):
-        written = str(rule.resource.spec.get("host") or "")
-        if (reason := flaw(written)) is None or entries.has(rule.host):
-            continue
-        right = repaired(written, facts)
-        yield Violation(
-            rule.resource,
-            "spec.host",
-            f"host {written} {reason}: it matches no service, and the rule does nothing",
-            fix=f"write {right}",
-            decided=dr.is_in_cluster(right, facts),
-        )
-
-
-def flaw(host: str) -> str | None:
-    """What keeps a host from matching; None: nothing that its spelling shows."""
-    if host != "*." and host.endswith("."):
-        return "ends in a dot, which no service's name does"
-    if host != host.lower():
-        return "has upper-case letters, which no service's name has"
-    if host.endswith(".svc"):
-        return "stops at .svc, and Istio completes only names without a dot"
-    return None
-
-
-def repaired(host: str, facts: MeshFacts) -> str:
-    """The host as it was probably meant."""
-    host = host.rstrip(".").lower()
-    return f"{host}.{facts.cluster_domain}" if host.endswith(".svc") else host
+        flaw = spelling.flaw(rule)
+        if flaw is not None:
+            yield Violation(
+                rule.resource,
+                "spec.host",
+                f"host {rule.resource.spec.get('host')} {flaw.reason}: it matches no service, and "
+                "the rule does nothing",
+                fix=f"write {flaw.meant}",
+                decided=dr.is_in_cluster(flaw.meant, facts),
+            )
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 What it checks
     `credentialName` in a SIMPLE or MUTUAL `tls` block, on any level, of a DestinationRule without
-    `workloadSelector`.
+    `workloadSelector`, where a client with a sidecar gets this rule.
 
     ```yaml
     spec:
@@ -22,8 +22,10 @@ How to fix
     looks: into the gateway's own namespace, with `exportTo: ["."]`.
 
 Known gaps
-    From policies alone nobody knows whether a sidecar gets the rule, so the finding is not decided.
-    Rules of the root namespace are left out there, since the egress gateway's rules live in it.
+    From policies alone nobody knows whether a sidecar gets the rule, so the finding is then not
+    decided. Rules of the root namespace are left out where a gateway runs in it or nothing of it is
+    known, since the rules of the egress gateway live there: that clients with a sidecar are routed
+    to that gateway and never use them is taken for granted.
 """
 
 from __future__ import annotations
@@ -32,33 +34,64 @@ from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
 from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.winners import names, winners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.rules.context import Context
+    from meshgate.rules.inventory import Inventory
 
 # Every proxy may read a ConfigMap (credentials.KubernetesConfigMapTypeURI).
 CONFIG_MAP = "configmap://"
 
 
 def check(context: Context) -> Iterator[Violation]:
-    facts = context.environment.mesh
+    known = inventory.of(context)
     for rule in dr.seen(context):
-        if rule.selects or rule.namespace == facts.root_namespace:
+        places = [place for place in rule.places if names_secret(place)]
+        if not places or rule.selects:
             continue
-        for place in rule.places:
-            name = str((place.tls or {}).get("credentialName") or "")
-            if not name or name.startswith(CONFIG_MAP) or place.mode not in dr.ORIGINATED:
-                continue
+        clients = sidecars(context, rule, known)
+        if clients == "":
+            continue
+        who = "every client that gets this rule" if clients is None else clients
+        for place in places:
+            name = (place.tls or {}).get("credentialName")
             yield Violation(
                 rule.resource,
                 place.path("tls", "credentialName"),
-                f"tls {place.mode}{place.where} names secret {name} without workloadSelector: a "
-                f"sidecar that gets this rule drops the tls and sends plaintext to {rule.host}",
-                decided=False,
+                f"tls {place.mode}{place.where} names secret {name} without workloadSelector: "
+                f"the sidecar of {who} drops the tls, and plaintext goes to {rule.host}",
+                decided=clients is not None,
             )
+
+
+def names_secret(place: dr.Place) -> bool:
+    """Whether TLS hangs on a secret that only gateways fetch."""
+    name = str((place.tls or {}).get("credentialName") or "")
+    return bool(name) and not name.startswith(CONFIG_MAP) and place.mode in dr.ORIGINATED
+
+
+def sidecars(context: Context, rule: dr.DestinationRule, known: Inventory | None) -> str | None:
+    """The clients with a sidecar that get a rule; empty: there is none; None: it is not known."""
+    root = context.environment.mesh.root_namespace
+    if rule.namespace == root and (known is None or known.may_have_gateway(root)):
+        return ""
+    services = known.services(rule.host) if known else []
+    if known is None or not services:
+        return None
+    for service in services:
+        getting = [
+            winner
+            for winner in winners(known.mesh, service)
+            if any(merged.resource is rule.resource for merged in winner.entry.rules)
+        ]
+        if getting:
+            return names(getting)
+    return None if known.has_clients(rule.namespace) is None else ""
 
 
 RULE = Rule(

@@ -1,48 +1,59 @@
 """A subset that divides nothing.
 
 What it checks
-    Subsets of DestinationRules without labels.
+    Subsets of DestinationRules: without labels, and, with an inventory, with labels that no
+    endpoint of the host carries.
 
     ```yaml
     spec:
       host: userprofile.boards.svc.cluster.local
       subsets:
-        - name: v1   # no labels: every endpoint, v2 too
+        - name: v1
+          labels: {version: v1}   # the pods carry version: "1"
     ```
 
 Why it matters
-    A subset without labels holds every endpoint of the host. A route to `v1` then reaches all
-    versions, and a canary's share means nothing.
+    A route to a subset that selects no pod answers 503. A subset without labels holds every
+    endpoint of the host: a route to `v1` then reaches all versions, and a canary's share means
+    nothing.
 
 How to fix
-    Write the labels that the pods of this subset carry. If the subset is only a name for other
-    settings, keep it and waive the finding.
+    Write the labels that the pods of this subset carry. If a subset without labels is only a name
+    for other settings, keep it and waive the note.
 
 Known gaps
-    A rule for a gateway (a host whose name ends in `gateway`) is left alone: a subset there is a
-    usual way to give each outside host its own settings.
+    A rule for a gateway (its pods by the inventory, or a host whose name ends in `gateway`) is left
+    alone: a subset there is a usual way to give each outside host its own settings. A host without
+    a known endpoint is not decidable.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.model import Severity, join_path
+from meshgate.mesh import selectors
+from meshgate.model import JSONObject, Severity, join_path
 from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
 from meshgate.rules.rule import Rule, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from meshgate.mesh import Service
     from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:
+    known = inventory.of(context)
     for rule in dr.seen(context):
-        if is_gateway(rule.host):
-            continue
-        for i, subset in enumerate(rule.resource.spec.get("subsets") or ()):
-            if not subset.get("labels"):
+        subsets = rule.resource.spec.get("subsets") or ()
+        services = known.services(rule.host) if known and subsets else []
+        for i, subset in enumerate(subsets):
+            if subset.get("labels"):
+                if services:
+                    yield from unselected(rule, i, subset, services)
+            elif not is_gateway(rule.host, services):
                 yield Violation(
                     rule.resource,
                     join_path("spec", "subsets", i, "name"),
@@ -52,8 +63,33 @@ def check(context: Context) -> Iterator[Violation]:
                 )
 
 
-def is_gateway(host: str) -> bool:
-    """Whether the host is named as gateways are."""
+def unselected(
+    rule: dr.DestinationRule, i: int, subset: JSONObject, services: Sequence[Service]
+) -> Iterator[Violation]:
+    """The finding on a subset whose labels no endpoint carries."""
+    wanted = selectors.labels(subset["labels"])
+    endpoints = [endpoint for service in services for endpoint in inventory.endpoints(service)]
+    if any(selectors.matches(wanted, endpoint.labels) for endpoint in endpoints):
+        return
+    asked = ", ".join(f"{key}={value}" for key, value in wanted.items())
+    none = f"the inventory knows no endpoint of {rule.host}, with or without {asked}"
+    yield Violation(
+        rule.resource,
+        join_path("spec", "subsets", i, "labels"),
+        f"subset {subset.get('name')}: "
+        + (
+            f"no pod behind {rule.host} carries {asked}, and a route to the subset answers 503"
+            if endpoints
+            else none
+        ),
+        decided=bool(endpoints),
+    )
+
+
+def is_gateway(host: str, services: Sequence[Service]) -> bool:
+    """Whether gateways stand behind the host, by the inventory or by its name."""
+    if services:
+        return all(map(inventory.is_gateway, services))
     return host.partition(".")[0].endswith("gateway")
 
 

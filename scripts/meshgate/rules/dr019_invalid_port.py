@@ -2,7 +2,8 @@
 
 What it checks
     `portLevelSettings` of a DestinationRule, of the rule and of each subset: numbers that are no
-    port, and a number that is listed twice.
+    port, a number that is listed twice, and, with an inventory, one that no service behind the
+    host has.
 
     ```yaml
     portLevelSettings:
@@ -13,15 +14,16 @@ What it checks
     ```
 
 Why it matters
-    Istio accepts both. An entry for port 0 or 99999 holds for nothing. Of two entries for one port
-    the first makes the connection, and its missing `tls` may still be taken from the second where
-    endpoints are marked: the two halves of istiod then disagree.
+    Istio accepts all of them. An entry for a port that is not there holds for nothing: the usual
+    slip is the container's port, which PeerAuthentication wants, in place of the Service's. Of two
+    entries for one port the first makes the connection, and its missing `tls` may still be taken
+    from the second where endpoints are marked: the two halves of istiod then disagree.
 
 How to fix
     Write the number of the Service's port, not of the container's, once.
 
 Known gaps
-    Whether a Service has the port needs an inventory.
+    A host that the inventory does not know is DR005's. UDP ports have no TLS and count as missing.
 """
 
 from __future__ import annotations
@@ -30,24 +32,29 @@ from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
 from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from meshgate.mesh import Service
     from meshgate.rules.context import Context
 
 LAST_PORT = 65535
 
 
 def check(context: Context) -> Iterator[Violation]:
+    known = inventory.of(context)
     for rule in dr.seen(context):
-        first: dict[tuple[str | None, int], dr.Place] = {}
-        for place in rule.places:
-            if place.port is None:
-                continue
+        entries = [place for place in rule.places if place.port is not None]
+        services = known.services(rule.host) if known and entries else []
+        ports = {port.number for service in services for port in service.ports}
+        first: dict[tuple[str | None, int | None], dr.Place] = {}
+        for place in entries:
             path = place.path("port", "number")
-            if not 0 < place.port <= LAST_PORT:
+            if not 0 < (place.port or 0) <= LAST_PORT:
                 yield Violation(
                     rule.resource, path, f"{place.port} is no port: the entry holds for nothing"
                 )
@@ -61,13 +68,38 @@ def check(context: Context) -> Iterator[Violation]:
                 )
             else:
                 first[place.subset, place.port] = place
+                if services and place.port not in ports:
+                    yield missing(rule, place, services)
+
+
+def missing(rule: dr.DestinationRule, place: dr.Place, services: Sequence[Service]) -> Violation:
+    """The finding on a port that no service behind the host has."""
+    numbers = sorted({port.number for service in services for port in service.ports})
+    behind = sorted(
+        {
+            number
+            for service in services
+            for number, endpoints in service.endpoints.items()
+            if any(endpoint.port == place.port for endpoint in endpoints)
+        }
+    )
+    has = f"it has {listed(map(str, numbers))}" if numbers else "it has none"
+    told = f"; {place.port} is the container's port behind {listed(map(str, behind))}"
+    return Violation(
+        rule.resource,
+        place.path("port", "number"),
+        f"{rule.host} has no port {place.port}, {has}: the entry holds for nothing"
+        + (told if behind else ""),
+        fix=f"write the Service's port {listed(map(str, behind or numbers))}",
+        related=(RelatedResource(services[0].resource, "is the service", "spec.ports"),),
+    )
 
 
 RULE = Rule(
     id="DR019",
     name="invalid-port",
     severity=Severity.ERROR,
-    summary="An entry of portLevelSettings for a number that is no port, or listed twice.",
+    summary="An entry of portLevelSettings for a port that is not there, or listed twice.",
     fix="write the number of the Service's port, once",
     needs="P (R)",
     kinds=frozenset({dr.KIND}),

@@ -6,11 +6,16 @@ import functools
 from typing import TYPE_CHECKING
 
 from meshgate.mesh import DataPlane, Standing, hosts
+from meshgate.mesh.hosts import HostIndex
 from meshgate.rules.endings import Endings
 
 if TYPE_CHECKING:
     from meshgate.mesh import Endpoint, Mesh, Service, Workload
     from meshgate.rules.context import Context
+
+
+# Proxies that read DestinationRules.
+_CLIENTS = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
 
 
 class Inventory:
@@ -22,12 +27,22 @@ class Inventory:
         for service in mesh.services:
             self._by_host.setdefault(service.host, []).append(service)
         self._endings = Endings(self._by_host)
+        self._by_name: dict[str, list[Service]] = {}
+        self._wildcards: HostIndex[Service] = HostIndex()
+        for service in mesh.services:
+            if service.kubernetes:
+                self._by_name.setdefault(service.name, []).append(service)
+            elif hosts.is_wildcard(service.host):
+                self._wildcards[service.host] = service
         # ExternalName Services, with the host each stands for.
         self.aliases = {
             alias: service.host for service in mesh.services for alias in service.aliases
         }
-        self.namespaces = {workload.namespace for workload in mesh.workloads}
-        self.namespaces |= {service.namespace for service in mesh.services}
+        self._clients: dict[str, list[Workload]] | None = None
+        self._planes: dict[str, set[DataPlane]] = {}
+        for workload in mesh.workloads:
+            self._planes.setdefault(workload.namespace, set()).add(workload.plane)
+        self.namespaces = {service.namespace for service in mesh.services} | self._planes.keys()
         self.namespaces |= mesh.namespaces.keys()
 
     def services(self, host: str) -> list[Service]:
@@ -35,6 +50,47 @@ class Inventory:
         if not hosts.is_wildcard(host):
             return self._by_host.get(host, [])
         return [service for name in self._endings.under(host) for service in self._by_host[name]]
+
+    def wildcard_over(self, host: str) -> Service | None:
+        """The ServiceEntry host, a wildcard, that a host is a part of."""
+        return self._wildcards.most_specific(host)
+
+    def namesake(self, host: str) -> Service | None:
+        """The Service that has the same short name, the same namespace too if there is one.
+
+        Hosts that do not look like a Service's have none.
+        """
+        name, _, rest = host.partition(".")
+        found = self._by_name.get(name, []) if ".svc" in rest or not rest else []
+        return next((each for each in found if self.is_same_service(host, each)), None) or next(
+            iter(found), None
+        )
+
+    @staticmethod
+    def is_same_service(host: str, service: Service) -> bool:
+        """Whether a host names this service, under some other cluster domain perhaps."""
+        return host.startswith(f"{service.name}.{service.namespace}.svc.")
+
+    def has_clients(self, namespace: str) -> bool | None:
+        """Whether a namespace has clients that read DestinationRules; None: it is not known."""
+        planes = self._planes.get(namespace, set())
+        if planes & _CLIENTS:
+            return True
+        return None if not planes or DataPlane.UNKNOWN in planes else False
+
+    def clients(self, namespace: str) -> list[Workload]:
+        """One client of each class of a namespace that reads DestinationRules."""
+        if self._clients is None:
+            self._clients = {}
+            for each in self.mesh.clients.classes:
+                if each.plane in _CLIENTS:
+                    self._clients.setdefault(each.namespace, []).append(each.members[0])
+        return self._clients.get(namespace, [])
+
+    def may_have_gateway(self, namespace: str) -> bool:
+        """Whether a gateway runs in a namespace, or nothing of it is known."""
+        planes = self._planes.get(namespace)
+        return planes is None or DataPlane.GATEWAY in planes
 
     def runs_no_sidecar(self, service: Service) -> bool:
         """Whether no workload of a service has a sidecar, a gateway's own proxy aside."""

@@ -13,10 +13,11 @@ from meshgate.rules import destination_rule as dr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from meshgate.mesh import Mesh
     from meshgate.mesh.destination_rules import Rule
     from meshgate.mesh.merge import Entry
     from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSONObject, MeshFacts
+    from meshgate.model import JSONObject
     from meshgate.rules.context import Context
 
 # Up to so many rules every order is tried; of more, each one first and each one last.
@@ -67,7 +68,7 @@ class Loss(NamedTuple):
 
     rule: Rule
     what: str
-    # The rule whose value they get instead; None: nobody's.
+    # The rule that decides instead; None: they get no rule at all.
     winner: Rule | None
 
 
@@ -111,7 +112,7 @@ def groups(context: Context) -> Iterator[Group]:
                     destination_rules.read(rule.resource, rule.created, facts.cluster_domain)
                     for rule in sorted(members, key=lambda rule: rule.resource.name)
                 )
-                yield Group(host, rules, tuple(_views(host, rules, facts)))
+                yield Group(host, rules, tuple(_views(host, rules, context)))
 
 
 def losses(group: Group, order: Sequence[Rule]) -> dict[View, tuple[Loss, ...]]:
@@ -121,6 +122,7 @@ def losses(group: Group, order: Sequence[Rule]) -> dict[View, tuple[Loss, ...]]:
 
 def _lost(view: View, entry: Entry | None) -> Iterator[Loss]:
     merged = entry.rules if entry else []
+    first = merged[0] if merged else None
     deciding = next((rule for rule in merged if _policy(rule) is not None), None)
     kept: dict[str, tuple[Rule, JSONObject]] = {}
     for rule in merged:
@@ -131,9 +133,9 @@ def _lost(view: View, entry: Entry | None) -> Iterator[Loss]:
             continue
         own = _policy(rule)
         if own is not None and (deciding is None or own != _policy(deciding)):
-            yield Loss(rule, f"trafficPolicy ({_summary(own)})", deciding)
+            yield Loss(rule, f"trafficPolicy ({_summary(own)})", deciding or first)
         for name, subset in _subsets(rule):
-            winner, value = kept.get(name, (None, None))
+            winner, value = kept.get(name, (first, None))
             if value != subset:
                 yield Loss(rule, f"subset {name}", winner)
 
@@ -160,7 +162,8 @@ def _summary(policy: JSONObject) -> str:
     return ", ".join(parts)
 
 
-def _views(host: str, rules: tuple[Rule, ...], facts: MeshFacts) -> Iterator[View]:
+def _views(host: str, rules: tuple[Rule, ...], context: Context) -> Iterator[View]:
+    facts = context.environment.mesh
     namespace = rules[0].namespace
     default = facts.default_destination_rule_export_to
     own = tuple(rule for rule in rules if rule.is_local)
@@ -169,7 +172,7 @@ def _views(host: str, rules: tuple[Rule, ...], facts: MeshFacts) -> Iterator[Vie
         own = tuple(rule for rule in rules if rule.is_private(default))
     elif dr.service_namespace(host, facts) not in (None, namespace):
         exported = ()  # nobody else looks here for this host
-    yield from _own_views(rules[0].resource.namespace, own)
+    yield from _own_views(rules[0].resource.namespace, own, context.mesh)
     named = {name for rule in exported for name in rule.export_to}
     named -= {destination_rules.PUBLIC, destination_rules.PRIVATE, namespace}
     for name in sorted(named):
@@ -177,8 +180,9 @@ def _views(host: str, rules: tuple[Rule, ...], facts: MeshFacts) -> Iterator[Vie
     yield View("clients of other namespaces", exported, ANY_OTHER)
 
 
-def _own_views(namespace: str | None, rules: tuple[Rule, ...]) -> Iterator[View]:
+def _own_views(namespace: str | None, rules: tuple[Rule, ...], mesh: Mesh | None) -> Iterator[View]:
     place = namespace or "their own namespace"
+    known = mesh if mesh is not None and namespace and mesh.knows(namespace) else None
     chosen = [rule.selector for rule in rules if rule.selector is not None]
     if not chosen:
         yield View(f"clients of {place}", rules)
@@ -189,8 +193,11 @@ def _own_views(namespace: str | None, rules: tuple[Rule, ...]) -> Iterator[View]
         yield View(_pods(place, labels), rules, labels=labels)
     for one, other in itertools.combinations(certain[:MOST_MOVED], 2):
         both = {**one, **other}
-        if both not in (one, other) and selectors.matches(one, both):
-            yield View(_pods(place, both), rules, labels=both, certain=False)
+        if both in (one, other) or not selectors.matches(one, both):
+            continue
+        # With an inventory, only pods that there are count.
+        if known is None or known.selected(place, both):
+            yield View(_pods(place, both), rules, labels=both, certain=known is not None)
 
 
 def _pods(place: str, labels: Labels) -> str:

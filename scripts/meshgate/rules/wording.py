@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 # A message names this many objects; the related objects of a finding name all.
 SHOWN = 4
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; of many the first few, and how many more there are."""
-    if len(names) > SHOWN:
-        return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+def listed(names: Iterable[str], total: int = 0) -> str:
+    """`a, b and c`; of many the first few, and how many more there are.
+
+    `total` says how many there are, where not all of them are given.
+    """
+    told = list(names)
+    more = max(total, len(told)) - SHOWN
+    if more > 0:
+        told = [*told[:SHOWN], f"{more} more"]
+    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)

@@ -1,0 +1,70 @@
+"""A rule that is exported to nowhere.
+
+What it checks
+    The namespaces that `exportTo` of a DestinationRule names, against those of the inventory.
+
+    ```yaml
+    spec:
+      host: userprofile.boards.svc.cluster.local
+      exportTo: [".", "biling"]   # billing
+    ```
+
+Why it matters
+    Clients of the namespace that was meant do not get the rule: they fall back to one of the root
+    namespace, or to none, and nobody notices a missing TLS mode. Once somebody creates a namespace
+    of the misspelt name, the rule starts to hold there.
+
+How to fix
+    Correct the name, remove it, or add the Namespace to the inventory.
+
+Known gaps
+    Without a single Namespace object the inventory cannot be taken for complete, and the finding is
+    not decided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity, join_path
+from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+# Every namespace, the rule's own, none.
+WORDS = frozenset({"*", ".", "~"})
+
+
+def check(context: Context) -> Iterator[Violation]:
+    known = inventory.of(context)
+    if known is None:
+        return
+    complete = bool(known.mesh.namespaces)
+    for rule in dr.seen(context):
+        for i, name in enumerate(rule.resource.spec.get("exportTo") or ()):
+            if name not in WORDS and name not in known.namespaces and name != rule.namespace:
+                yield Violation(
+                    rule.resource,
+                    join_path("spec", "exportTo", i),
+                    f"exportTo names {name}, and the inventory has no such namespace: no client "
+                    f"gets the rule for {rule.host} by this entry",
+                    fix=f"correct or remove {name}, or add the Namespace to the inventory",
+                    decided=complete,
+                )
+
+
+RULE = Rule(
+    id="DR014",
+    name="unknown-export-namespace",
+    severity=Severity.ERROR,
+    summary="exportTo names a namespace that is not there.",
+    fix="correct or remove the name, or add the Namespace to the inventory",
+    needs="R",
+    kinds=frozenset({dr.KIND}),
+    check=check,
+)

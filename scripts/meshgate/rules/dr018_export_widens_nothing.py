@@ -1,0 +1,102 @@
+"""An exportTo that reaches nobody.
+
+What it checks
+    `exportTo` of a DestinationRule that names more than its own namespace: whether one client
+    elsewhere gets the rule by it. In a namespace that is neither the root namespace nor that of a
+    service the host covers, nobody can; elsewhere each named namespace is asked.
+
+    ```yaml
+    metadata: {name: userprofile, namespace: billing}   # the Service is in boards
+    spec:
+      host: userprofile.boards.svc.cluster.local
+      exportTo: ["*"]   # only clients in billing ever look here
+    ```
+
+Why it matters
+    The rule reads as if others used it too. Who edits it expects a change that will not come, and
+    who looks for the rule of another client looks in the wrong place.
+
+How to fix
+    Write `exportTo: ["."]`, or move the rule to where those clients look.
+
+Known gaps
+    Named namespaces of which the inventory has no client are taken as reached. A `*` on the lookup
+    path is never told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
+from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.mesh import Service, Workload
+    from meshgate.rules.context import Context
+    from meshgate.rules.inventory import Inventory
+
+
+def check(context: Context) -> Iterator[Violation]:
+    root = context.environment.mesh.root_namespace
+    known = inventory.of(context)
+    if known is None:
+        return
+    for rule in dr.seen(context):
+        others = rule.exported - {".", "~", rule.namespace}
+        services = known.services(rule.host) if others else []
+        if not services or not rule.sees(rule.namespace) or not known.has_clients(rule.namespace):
+            continue
+        if rule.namespace not in {root, *(service.namespace for service in services)}:
+            why = f"only clients of {rule.namespace} look here for {rule.host}"
+        elif "*" not in others and not any(
+            gets(known, rule, services, name) is not False for name in others
+        ):
+            why = f"no client of {listed(sorted(others))} gets this rule for {rule.host}"
+        else:
+            continue
+        yield Violation(
+            rule.resource,
+            "spec.exportTo",
+            f"exportTo {', '.join(sorted(rule.exported))} changes nothing: {why}",
+        )
+
+
+def gets(
+    known: Inventory, rule: dr.DestinationRule, services: Sequence[Service], namespace: str
+) -> bool | None:
+    """Whether some client of a namespace uses the rule; None: it is not known."""
+    clients = known.clients(namespace)
+    if not clients:
+        return None
+    return any(uses(known, rule, service, client) for service in services for client in clients)
+
+
+def uses(known: Inventory, rule: dr.DestinationRule, service: Service, client: Workload) -> bool:
+    """Whether a client uses the rule for a service, in some order of creation."""
+    try:
+        policy = known.mesh.client_policy(client, service.host, service.ports[0].number)
+    except LookupError:
+        return False  # the service is not visible there, or has no port
+    return any(
+        rule.resource is resource
+        for each in (policy, *policy.alternatives)
+        for resource in each.rules
+    )
+
+
+RULE = Rule(
+    id="DR018",
+    name="export-widens-nothing",
+    severity=Severity.INFO,
+    summary="exportTo names namespaces in which no client gets the rule.",
+    fix='write exportTo ["."], or move the rule to where those clients look',
+    needs="R",
+    kinds=frozenset({dr.KIND}),
+    check=check,
+)

@@ -1,0 +1,113 @@
+"""Which DestinationRules hide more specific ones from whom, because clients find them first."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.mesh import Service
+    from meshgate.mesh.destination_rules import Rule
+    from meshgate.rules.inventory import Inventory
+
+OTHERS = "other namespaces"
+# No namespace is called so: it stands for all that no exportTo names.
+_ANY = ""
+
+
+class Shadow(NamedTuple):
+    """One rule that another one hides from the clients of a namespace, for one service."""
+
+    hidden: Rule
+    hiding: Rule
+    # The namespace of the clients, or OTHERS.
+    clients: str
+    service: Service
+
+
+def shadows(known: Inventory) -> Iterator[Shadow]:
+    """Every pair, for every service; the work grows with the rules that cover a service."""
+    facts = known.mesh.facts
+    default = facts.default_destination_rule_export_to
+    for service in known.mesh.services:
+        covering = list(known.mesh.rules.covering(service.host))
+        if len(covering) < len(("hidden", "hiding")):
+            continue
+        exported = [rule for rule in covering if not rule.is_private(default)]
+        pools = {
+            namespace: _by_host(rule for rule in exported if rule.namespace == namespace)
+            for namespace in dict.fromkeys((service.namespace, facts.root_namespace))
+        }
+        for hidden, hiding, clients in _pairs(known, covering, pools):
+            if hidden is not hiding and not _say_the_same(hidden, hiding):
+                yield Shadow(hidden, hiding, clients, service)
+
+
+Groups = list[list["Rule"]]
+
+
+def _pairs(
+    known: Inventory, covering: Sequence[Rule], pools: dict[str, Groups]
+) -> Iterator[tuple[Rule, Rule, str]]:
+    root = known.mesh.facts.root_namespace
+    first: dict[str, Rule] = {}
+    for rule in covering:
+        if rule.is_local and rule.namespace != root:
+            first.setdefault(rule.namespace, rule)
+    for namespace, own in first.items():
+        if known.has_clients(namespace):
+            others = [groups for place, groups in pools.items() if place != namespace]
+            for rule in _answer(others, namespace):
+                if _is_narrower(rule, own):
+                    yield rule, own, namespace
+    yield from _hidden_from_others(list(pools.values()))
+
+
+def _hidden_from_others(pools: Sequence[Groups]) -> Iterator[tuple[Rule, Rule, str]]:
+    """What clients miss that look into the service's namespace before the root namespace."""
+    for i, groups in enumerate(pools):
+        if not groups:
+            continue
+        seen = [rule for rule in groups[0] if _sees(rule, _ANY)]
+        if seen:
+            for rule in _answer(pools[i + 1 :], _ANY):
+                if _is_narrower(rule, seen[-1]):
+                    yield rule, seen[-1], OTHERS
+            return
+        # The most specific rules are exported to some only, and hide the next from the rest.
+        for wider in groups[1:2]:
+            for rule in wider:
+                if _sees(rule, _ANY):
+                    yield rule, groups[0][0], OTHERS
+
+
+def _answer(pools: Sequence[Groups], namespace: str) -> list[Rule]:
+    """The rules that clients of a namespace find there, the first pool first."""
+    for groups in pools:
+        seen = [rule for rule in groups[0] if _sees(rule, namespace)] if groups else []
+        if seen:
+            return seen
+    return []
+
+
+def _by_host(rules: Iterator[Rule]) -> Groups:
+    return [list(group) for _, group in itertools.groupby(rules, key=lambda rule: rule.host)]
+
+
+def _sees(rule: Rule, namespace: str) -> bool:
+    return not rule.export_to or not rule.export_to.isdisjoint({"*", namespace})
+
+
+def _is_narrower(rule: Rule, other: Rule) -> bool:
+    return rule.host != other.host and hosts.is_subset(rule.host, other.host)
+
+
+def _say_the_same(one: Rule, other: Rule) -> bool:
+    return all(
+        one.resource.spec.get(key) == other.resource.spec.get(key)
+        for key in ("trafficPolicy", "subsets")
+    )

@@ -1,0 +1,82 @@
+"""Which merged rule clients with a sidecar use for a host."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import ClientGroup, DataPlane, Service
+from meshgate.mesh.lookup import HostRules
+from meshgate.mesh.policy import meaning
+from meshgate.mesh.services import Resolution
+from meshgate.model import Resource
+from meshgate.rules.wording import SHOWN, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.mesh import Mesh, Tls
+    from meshgate.mesh.lookup import Choice
+    from meshgate.mesh.merge import Entry
+
+# The port of the API server's Service, for hosts that no Service lists.
+USUAL_PORT = 443
+
+
+class Winner(NamedTuple):
+    """What some clients use for one service port, in one possible order of creation."""
+
+    clients: ClientGroup
+    entry: Entry
+    port: int
+
+    @property
+    def tls(self) -> Tls:
+        """The mode of the resolved `tls` block."""
+        return meaning(self.entry, self.port, None).tls
+
+    @property
+    def deciding(self) -> Resource:
+        """The rule that gives the policy."""
+        rules = self.entry.rules
+        return next((rule for rule in rules if rule.policy is not None), rules[0]).resource
+
+
+def winners(mesh: Mesh, service: Service) -> Iterator[Winner]:
+    """The rules that clients with a sidecar use for a service."""
+    for each in mesh.call_classes([service]):
+        if each.clients.plane is DataPlane.SIDECAR and each.clients.count:
+            yield from _winners(each.clients, each.choices, each.port.number)
+
+
+def winners_unlisted(mesh: Mesh, host: str, namespace: str) -> Iterator[Winner]:
+    """The rules for a host that the inventory does not list; a Sidecar resource is not asked."""
+    service = Service(host, namespace, "", Resource.of({}), (), Resolution.STATIC)
+    rules = HostRules(mesh.rules, service)
+    for profile in mesh.clients.profiles:
+        if profile.plane is not DataPlane.SIDECAR:
+            continue
+        apart = list(profile.in_namespaces(rules.special))
+        for each in apart:
+            choices = rules.choices(each.namespace, each.labels)
+            yield from _winners(ClientGroup(each.plane, [each]), choices, USUAL_PORT)
+        rest = profile.rest(apart)
+        if rest.count:
+            yield from _winners(rest, rules.generic(), USUAL_PORT)
+
+
+def _winners(clients: ClientGroup, choices: tuple[Choice, ...], port: int) -> Iterator[Winner]:
+    for choice in choices:
+        if choice.entry is not None:
+            yield Winner(clients, choice.entry, port)
+
+
+def names(found: Sequence[Winner]) -> str:
+    """The clients by name; of many the first few.
+
+    Of several ports only the first counts: its clients call the others too.
+    """
+    groups = {id(each.clients): each.clients for each in found if each.port == found[0].port}
+    members = itertools.chain.from_iterable(group.members for group in groups.values())
+    first = itertools.islice(members, SHOWN)
+    return listed(map(str, first), total=sum(group.count for group in groups.values()))
