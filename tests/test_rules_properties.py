@@ -228,6 +228,27 @@ def test_the_missing_policy_is_told_where_it_is_to_be_added() -> None:
     assert finding.source == ("overlays/prod/kustomization.yaml", 1, 1)
 
 
+def test_an_overlay_brings_no_workloads_where_they_are_not_allowed() -> None:
+    service = Resource.of(
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "boards"}}
+    )
+
+    def told(overlay: str) -> list[str]:
+        context = Context(
+            environment=Environment(
+                overlay=overlay, name="prod", require=Floor(kinds=("Gateway",))
+            ),
+            resources=ResourceIndex([service]),
+            today=datetime.date.fromisoformat(TODAY),
+            rendered=(service,),
+        )
+        rules = [rule for rule in RULES if rule.id == "SH008"]
+        return [str(finding.resource) for finding in judge(context, rules, lambda *_: None)]
+
+    assert told("overlays/prod") == ["Service/boards/a"]
+    assert told("") == []
+
+
 def test_many_policies_of_one_namespace_cost_no_more_than_their_number() -> None:
     count = 3000
     crowd = [

@@ -19,7 +19,9 @@ How to fix
     environment: a change that its owners review.
 
 Known gaps
-    Without `require.kinds` every kind passes. The list names kinds, not API groups.
+    Without `require.kinds` every kind passes. The list names kinds, not API groups. Among loose
+    manifests (`meshgate lint`), Namespaces, Services and workloads say what the policies are about,
+    as an inventory does, and pass.
 """
 
 from __future__ import annotations
@@ -35,17 +37,41 @@ if TYPE_CHECKING:
     from meshgate.rules.context import Context
 
 
+# What runs in a cluster; a dump of one is full of them.
+RUNNING = frozenset(
+    [
+        "CronJob",
+        "DaemonSet",
+        "Deployment",
+        "EndpointSlice",
+        "Endpoints",
+        "Job",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "Pod",
+        "ReplicaSet",
+        "ReplicationController",
+        "Service",
+        "ServiceAccount",
+        "StatefulSet",
+        "ValidatingWebhookConfiguration",
+    ]
+)
+
+
 def check(context: Context) -> Iterator[Violation]:
-    allowed = context.environment.require.kinds
-    if allowed is None:
+    kinds = context.environment.require.kinds
+    if kinds is None:
         return
+    allowed = frozenset(kinds) if context.environment.overlay else RUNNING.union(kinds)
     for resource in context.rendered:
         if resource.kind not in allowed:
             yield Violation(
                 resource,
                 "kind",
                 f"kind {resource.kind} is not one of those this environment takes: "
-                + ", ".join(sorted(allowed)),
+                + ", ".join(sorted(kinds)),
                 fix=f"take {resource.kind} {resource.name} out of the overlay, or add "
                 f"{resource.kind} to require.kinds",
             )
