@@ -33,28 +33,24 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
+from meshgate.rules.orders_of_age import age, differing, told, why
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from meshgate.mesh import destination_rules
     from meshgate.rules.context import Context
-    from meshgate.rules.same_host import Group, Loss, View
+    from meshgate.rules.orders_of_age import Order, Result
+    from meshgate.rules.same_host import Group
 
 # So many results are told, beginning with that of today or of a fresh cluster.
 SHOWN = 3
-# Longer orders are told by their ends.
-LONGEST = 4
-
-Order: TypeAlias = "Sequence[destination_rules.Rule]"
-Result: TypeAlias = "Mapping[View, Sequence[Loss]]"
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -63,22 +59,6 @@ def check(context: Context) -> Iterator[Violation]:
         results = differing(group, [*([today] if today else []), *group.orders()])
         if len(results) > 1:
             yield conflict(group, results)
-
-
-def differing(group: Group, orders: Iterable[Order]) -> list[tuple[Order, Result]]:
-    """One order for each different result, without what every order loses."""
-    found = [(order, same_host.losses(group, order)) for order in orders]
-    always = {
-        view: set.intersection(*(set(result[view]) for _, result in found)) for view in group.views
-    }
-    distinct: dict[tuple[Sequence[Loss], ...], tuple[Order, Result]] = {}
-    for order, result in found:
-        lost = {
-            view: tuple(loss for loss in losses if loss not in always[view])
-            for view, losses in result.items()
-        }
-        distinct.setdefault(tuple(lost.values()), (order, lost))
-    return list(distinct.values())
 
 
 def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation:
@@ -103,55 +83,6 @@ def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation
         ),
         decided=certain,
     )
-
-
-def why(group: Group) -> str:
-    """What decides between the rules."""
-    selectors = [rule.selector for rule in group.rules if rule.selector is not None]
-    if any(selector != selectors[0] for selector in selectors):
-        return "the older one wins for a pod that two select"
-    exports = sorted({" ".join(sorted(rule.export_to)) or "absent" for rule in group.rules})
-    if len(exports) > 1:
-        return f"their exportTo differs ({', '.join(exports)}), which decides what is merged"
-    return "they are merged into the oldest"
-
-
-def told(group: Group, order: Order, result: Result) -> str:
-    """What one order loses."""
-    if len(order) == len("ab"):
-        when = f"if {order[0].name} is older"
-    elif len(order) <= LONGEST:
-        when = "if the order of age is " + ", ".join(rule.name for rule in order)
-    else:
-        when = f"if {order[0].name} is the oldest and {order[-1].name} the newest"
-    clients: dict[Sequence[Loss], list[str]] = {}
-    for view, losses in result.items():
-        if losses:
-            clients.setdefault(losses, []).append(view.clients)
-    parts = [
-        words(losses) + (f" for {' and '.join(who)}" if len(who) < len(group.views) else "")
-        for losses, who in clients.items()
-    ]
-    return f"{when}, " + (", ".join(parts) or "nothing is lost")
-
-
-def words(losses: Sequence[Loss]) -> str:
-    """The losses, rule by rule, with the winner."""
-    lost: dict[tuple[str, str], list[str]] = {}
-    for loss in losses:
-        winner = f" to {loss.winner.name}" if loss.winner else ""
-        lost.setdefault((loss.rule.name, winner), []).append(loss.what)
-    return " and ".join(
-        f"{name} loses {' and '.join(what)}{winner}" for (name, winner), what in lost.items()
-    )
-
-
-def age(group: Group) -> str:
-    """Which order holds, as far as the files tell."""
-    today = group.by_age()
-    if today is None:
-        return f"; in one sync the name decides, and {group.rules[0].name} counts as the oldest"
-    return f"; today {today[0].name} is the oldest, until it is created anew"
 
 
 RULE = Rule(

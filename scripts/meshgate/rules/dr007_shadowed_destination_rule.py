@@ -60,16 +60,17 @@ def check(context: Context) -> Iterator[Violation]:
 def shadowed(group: list[Shadow]) -> Violation:
     """The finding on one hidden rule."""
     hidden = group[0].hidden
-    hiding = list({id(shadow.hiding): shadow.hiding for shadow in group}.values())
+    hiding = sorted({shadow.hiding for shadow in group}, key=str)
     managed = [rule for rule in (hidden, *hiding) if not rule.resource.foreign]
     subject = managed[0] if managed else hidden
-    clients = listed(dict.fromkeys(shadow.clients for shadow in group))
-    covered = listed(dict.fromkeys(shadow.service.host for shadow in group))
+    clients = listed(sorted({shadow.clients for shadow in group}))
+    covered = listed(sorted({shadow.service.host for shadow in group}))
+    found = listed(f"{rule} ({rule.host})" for rule in hiding)
     return Violation(
         subject.resource,
         "spec.host",
         f"clients of {clients} do not get {hidden} ({hidden.host}) for {covered}: they find "
-        f"{listed([f'{rule} ({rule.host})' for rule in hiding])} first, and istiod looks no further",
+        f"{found} first, and istiod looks no further",
         fix=f"remove or narrow {listed(map(str, hiding))}, or repeat {hidden} in its namespace",
         related=tuple(
             RelatedResource(

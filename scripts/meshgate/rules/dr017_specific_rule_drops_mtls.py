@@ -30,17 +30,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.mesh import hosts
-from meshgate.mesh.hosts import HostIndex
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules.mutual_wildcards import first_hidden, mutual_wildcards
 from meshgate.rules.outside import Outside
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from meshgate.model import MeshFacts
     from meshgate.rules.context import Context
 
 
@@ -60,50 +58,6 @@ def check(context: Context) -> Iterator[Violation]:
             if hidden and not outside.has(rule.host):
                 told.add(id(rule))
                 yield drops(rule, hidden, auto=facts.enable_auto_mtls)
-
-
-def mutual_wildcards(
-    plane: Sequence[dr.DestinationRule],
-) -> HostIndex[dict[str, dr.DestinationRule]] | None:
-    """The wildcard rules with ISTIO_MUTUAL by host and namespace; None: there is none."""
-    found: HostIndex[dict[str, dr.DestinationRule]] | None = None
-    for rule in plane:
-        if rule.mode == dr.ISTIO_MUTUAL and hosts.is_wildcard(rule.host):
-            found = HostIndex() if found is None else found
-            by_namespace = found.get(rule.host)
-            if by_namespace is None:
-                by_namespace = found[rule.host] = {}
-            by_namespace.setdefault(rule.namespace, rule)
-    return found
-
-
-def first_hidden(
-    rule: dr.DestinationRule,
-    wildcards: HostIndex[dict[str, dr.DestinationRule]],
-    facts: MeshFacts,
-) -> dr.DestinationRule | None:
-    """The wildcard that some client of this rule would get without it."""
-    service = dr.service_namespace(rule.host, facts)
-    places = [rule.namespace]
-    if rule.namespace != facts.root_namespace:
-        places += [service or "", facts.root_namespace]
-    for by_namespace in wildcards.covering(rule.host):
-        for namespace in dict.fromkeys(places):
-            other = by_namespace.get(namespace)
-            if other and other.host != rule.host and share_a_client(rule, other, service, facts):
-                return other
-    return None
-
-
-def share_a_client(
-    rule: dr.DestinationRule, other: dr.DestinationRule, service: str | None, facts: MeshFacts
-) -> bool:
-    """Whether a client can see both."""
-    if rule.sees(rule.namespace) and other.sees(rule.namespace):
-        return True
-    default = facts.default_destination_rule_export_to
-    on_path = service is None or rule.namespace in (service, facts.root_namespace)
-    return on_path and not rule.is_private(default) and not other.is_private(default)
 
 
 def drops(rule: dr.DestinationRule, hidden: dr.DestinationRule, *, auto: bool) -> Violation:
