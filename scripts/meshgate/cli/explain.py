@@ -52,4 +52,4 @@ def told(view: View, options: argparse.Namespace) -> Iterator[Story]:
     client = client_of(view, options.client)
     service = service_of(view, host, client)
     for port in ports_of(service, number):
-        yield explain.tell(view, client, service, port)
+        yield from explain.tell(view, client, service, port)

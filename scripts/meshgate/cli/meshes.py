@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from meshgate import config, report, source
 from meshgate.cli import judging
-from meshgate.cli.lint import read_all
+from meshgate.cli.lint import STDIN, read_all
 from meshgate.cli.options import cache_folder
 from meshgate.cli.output import style, tell_failures, write
 from meshgate.cli.progress import Progress
@@ -16,6 +16,7 @@ from meshgate.cli.validate import chosen
 from meshgate.errors import MeshgateError, NothingToCheckError, UsageError
 from meshgate.mesh import Mesh
 from meshgate.model import BuildRecord, Environment
+from meshgate.report.summary import plural
 from meshgate.report.view import View
 
 if TYPE_CHECKING:
@@ -125,12 +126,13 @@ def of_manifests(options: argparse.Namespace, paths: Sequence[str]) -> View:
     """The mesh of loose manifests."""
     root: Path = options.directory
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
-    loaded = list(read_all(root, paths))
+    given = {STDIN: sys.stdin.buffer.read()} if STDIN in paths else {}
+    loaded = list(read_all(root, paths, given))
     build = source.Build(
         resources=[resource for part in loaded for resource in part.resources],
         record=BuildRecord(),
     )
-    return View(None, mesh_of(options, environment, build, ()), source.Locator(root))
+    return View(None, mesh_of(options, environment, build, ()), source.Locator(root, given))
 
 
 def mesh_of(
@@ -144,8 +146,8 @@ def mesh_of(
     refused = {id(violation.resource) for violation in context.violations}
     if refused:
         print(
-            f"meshgate: {len(refused)} objects are left out, since the API server or istiod would "
-            "refuse them; `meshgate validate` or `meshgate lint` names them",
+            f"meshgate: {plural(len(refused), 'object')} left out, since the API server or istiod "
+            "would refuse it; `meshgate validate` or `meshgate lint` tells more",
             file=sys.stderr,
         )
     return context.mesh or Mesh(context.resources.all, environment.mesh)

@@ -10,7 +10,7 @@ from meshgate.mesh import DataPlane, Outcome, Verdict
 from meshgate.mesh.terms import verdict
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
-from meshgate.report.escape.terminal import page, plain
+from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
@@ -85,6 +85,7 @@ def text(questions: Sequence[Question], options: Options) -> str:
             headings = [Column(name) for name in COLUMNS[first:]]
             lines += table(headings, rows_, style, options.width)
             lines.append("")
+        lines += [line for reason in reasons(found) for line in wrap(plain(reason), options.width)]
         lines += [f"{tally(asked, found)}.", ""]
     return page(lines[:-1])
 
@@ -109,7 +110,8 @@ def markdown(questions: Sequence[Question], _options: Options) -> str:
             ]
         title = f"### {prose(_title(asked))}\n\n" if _title(asked) else ""
         told = "\n".join(lines) + "\n\n" if found else ""
-        parts.append(f"{title}{told}{tally(asked, found)}.\n")
+        why = "".join(f"{prose(reason)}\n\n" for reason in reasons(found))
+        parts.append(f"{title}{told}{why}{tally(asked, found)}.\n")
     return "\n".join(parts)
 
 
@@ -125,6 +127,12 @@ def calls(asked: Question) -> Iterator[Call]:
     clients = None if asked.client is None else [asked.client]
     for each in classes(asked):
         yield from each.calls(clients, only_broken=asked.only_broken)
+
+
+def reasons(found: Iterable[CallClass]) -> list[str]:
+    """Why outcomes are unknown, each reason once."""
+    told = (delivery.reason for each in found for delivery in each.deliveries if delivery.reason)
+    return [f"unknown: {reason}." for reason in dict.fromkeys(told)]
 
 
 def tally(asked: Question, found: Iterable[CallClass]) -> str:
@@ -210,8 +218,7 @@ def _endpoints(deliveries: Sequence[Delivery]) -> str:
 def _outcome(delivery: Delivery) -> str:
     if delivery.alternatives:
         return " or ".join(dict.fromkeys(str(each.outcome) for each in delivery.alternatives))
-    reason = f" ({delivery.reason})" if delivery.reason else ""
-    return f"{delivery.outcome}{reason}"
+    return str(delivery.outcome)
 
 
 def as_json(view: View, call: Call) -> JSONObject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.mesh import Call, Verdict
+from meshgate.mesh import Call, DataPlane, Verdict
 from meshgate.mesh.terms import verdict
 from meshgate.report import calls
 from meshgate.report.escape.json_text import dump, members, rows
@@ -32,13 +32,25 @@ if TYPE_CHECKING:
 STYLES = {"decides": "bold", "hidden": "dim", "works": "green", "broken": "red"}
 WIDEST = 100
 REPAIR = "How to repair it"
-NOTHING = "Nothing is to be repaired."
+NOTHING = "Nothing: it works."
+NOT_HERE = "Nothing that could be told here: it depends on what the other side accepts."
 
 
-def tell(view: View, client: Workload, service: Service, port: ServicePort) -> Story:
-    """The whole story of a call."""
-    policy = view.mesh.client_policy(client, service.host, port.number)
-    case = Case(view, client, service, port, policy)
+def tell(view: View, client: Workload, service: Service, port: ServicePort) -> Iterator[Story]:
+    """The story of a call, once for each place where VirtualServices may send it."""
+    found = list(destinations(view, client, service, port))
+    routed = tuple(
+        f"{target}:{number.number}" + (f" subset {subset}" if subset else "")
+        for target, number, subset in found
+    )
+    plain_ = found == [(service, port, None)]
+    for target, number, subset in found:
+        why = view.mesh.explain(client, target.host, number.number, subset)
+        yield of(Case(view, client, target, number, why, () if plain_ else routed))
+
+
+def of(case: Case) -> Story:
+    """The whole story of one call."""
     chapters = (
         who_calls(case),
         what_is_called(case),
@@ -48,6 +60,24 @@ def tell(view: View, client: Workload, service: Service, port: ServicePort) -> S
         what_happens(case),
     )
     return Story(case, chapters, repairs(case))
+
+
+def destinations(
+    view: View, client: Workload, service: Service, port: ServicePort
+) -> Iterator[tuple[Service, ServicePort, str | None]]:
+    """Where a sidecar's requests may go; a host that is no service is not told."""
+    if client.plane is not DataPlane.SIDECAR:
+        yield service, port, None
+        return
+    routes = view.mesh.routes(client, service.host, port.number)
+    for host, number, subset in sorted(routes, key=lambda each: (*each[:2], each.subset or "")):
+        try:
+            target = view.mesh.service(host, client.namespace)
+        except LookupError:
+            continue
+        own = target.port(number or port.number)
+        if own is not None:
+            yield target, own, subset
 
 
 def text(stories: Sequence[Story], options: Options) -> str:
@@ -82,7 +112,8 @@ def title(story: Story) -> str:
     """Who calls what, where."""
     case = story.case
     where = f" in {case.view.environment}" if case.view.environment else ""
-    return f"{case.client} calls {case.service.host}:{case.port.number}{where}"
+    subset = f" subset {case.policy.subset}" if case.policy.subset else ""
+    return f"{case.client} calls {case.service.host}:{case.port.number}{subset}{where}"
 
 
 def outcomes(story: Story) -> list[str]:
@@ -97,15 +128,19 @@ def outcomes(story: Story) -> list[str]:
     ]
 
 
+def verdicts(story: Story) -> set[Verdict]:
+    """Whether the call works, for each of its endpoints."""
+    return {verdict(each.outcome, each.transport) for each in story.case.policy.deliveries}
+
+
+def nothing(story: Story) -> str:
+    """What is said where there is no repair."""
+    return NOTHING if verdicts(story) == {Verdict.WORKS} else NOT_HERE
+
+
 def _lines(story: Story, style: Style, width: int) -> Iterator[str]:
-    verdicts = {verdict(each.outcome, each.transport) for each in story.case.policy.deliveries}
-    colour = (
-        "red"
-        if Verdict.BROKEN in verdicts
-        else "green"
-        if verdicts == {Verdict.WORKS}
-        else "yellow"
-    )
+    found = verdicts(story)
+    colour = "red" if Verdict.BROKEN in found else "green" if found == {Verdict.WORKS} else "yellow"
     ending = style(colour, " or ".join(outcomes(story)))
     yield f"{style('bold', plain(title(story)))}: {ending}"
     for chapter in story.chapters:
@@ -116,7 +151,7 @@ def _lines(story: Story, style: Style, width: int) -> Iterator[str]:
     yield ""
     yield style("cyan", REPAIR)
     if not story.repairs:
-        yield f"  {NOTHING}"
+        yield f"  {nothing(story)}"
     for repair in story.repairs:
         yield from _hanging(plain(repair.text), "  - ", width)
         for manifest in repair.manifest.splitlines():
@@ -153,7 +188,7 @@ def _section(story: Story) -> str:
         if repair.manifest:
             parts.append(block(repair.manifest.splitlines(), "yaml"))
     if not story.repairs:
-        parts.append(NOTHING)
+        parts.append(nothing(story))
     return "\n\n".join(parts) + "\n"
 
 
@@ -164,6 +199,7 @@ def _as_json(story: Story) -> JSONObject:
         "client": {"namespace": case.client.namespace, "workload": case.client.name},
         "host": case.service.host,
         "port": case.port.number,
+        "subset": case.policy.subset,
         "outcomes": outcomes(story),
         "chapters": [
             {
@@ -181,7 +217,9 @@ def _as_json(story: Story) -> JSONObject:
         "calls": [
             calls.as_json(
                 case.view,
-                Call(case.client, case.service, case.port, None, case.policy, delivery),
+                Call(
+                    case.client, case.service, case.port, case.policy.subset, case.policy, delivery
+                ),
             )
             for delivery in case.policy.deliveries
         ],

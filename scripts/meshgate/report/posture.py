@@ -132,9 +132,9 @@ def tally(found: Iterable[Server]) -> str:
     outside: set[int] = set()
     undecided = 0
     for server in found:
-        if server.answer.mode is None:
+        if server.answer.mode is None and server.answer.decided:
             outside.add(id(server.workload))
-        elif server.port is not None:
+        elif server.answer.mode is not None and server.port is not None:
             modes[server.answer.mode if server.answer.captured else "not captured"] += 1
         undecided += not server.answer.decided
     parts = [f"{modes[key]} {key}" for key in (*Mode, "not captured") if modes[key]]

@@ -91,7 +91,7 @@ def _mode(
         yield Line(
             f"{names}: {mode}, {meaning}. PeerAuthentication {owner(policy)} says so "
             f"({_scope(answer.decided_by.level)}).",
-            case.view.locate(policy, _path(answer.decided_by.level, port)),
+            case.view.locate(policy, mode_path(answer.decided_by.level, port)),
             "decides",
         )
     for other in answer.overrides:
@@ -108,7 +108,8 @@ def _scope(level: Level) -> str:
     }[level]
 
 
-def _path(level: Level, port: int) -> str:
+def mode_path(level: Level, port: int) -> str:
+    """Where in a PeerAuthentication the deciding mode stands."""
     if level is Level.PORT:
         return join_path("spec", "portLevelMtls", str(port), "mode")
     return "spec.mtls.mode"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # What every YAML reader takes for a string.
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*")
+LAST_OF_JSON = 0xFFFF
 WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 
 
@@ -27,6 +28,18 @@ spec:
   trafficPolicy:
     tls:
       mode: {mode}
+"""
+
+
+def plaintext_port(name: str, namespace: str, host: str, port: int) -> str:
+    """A DestinationRule for one host that turns TLS off at one of its ports."""
+    return f"""\
+{destination_rule(name, namespace, host, "ISTIO_MUTUAL")}\
+    portLevelSettings:
+      - port:
+          number: {port}
+        tls:
+          mode: DISABLE
 """
 
 
@@ -49,7 +62,14 @@ spec:
 
 
 def scalar(text: str) -> str:
-    """The text as a YAML string on one line; a JSON string is one too."""
+    """The text as a YAML string on one line: plain, or with the escapes of JSON and YAML."""
     if PLAIN.fullmatch(text) and text.lower() not in WORDS:
         return text
-    return json.dumps(text)
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    # JSON writes these as a pair of surrogates, which YAML refuses.
+    if ord(character) > LAST_OF_JSON:
+        return f"\\U{ord(character):08x}"
+    return json.dumps(character)[1:-1]

@@ -58,6 +58,8 @@ def _called(case: Case) -> Iterator[Line]:
     name = f"{service.namespace}/{service.resource.name}"
     yield Line(f"{kind} {name}: every client knows it as {service.host}.", place)
     name = f" ({port.name})" if port.name else ""
+    if case.routed:
+        yield Line(f"VirtualServices send calls of it to {' and '.join(case.routed)}.")
     ends = service.endpoints.get(port.number, ())
     told = ", ".join(f"{end.workload or end.address}:{end.port}" for end in ends[:NAMED])
     more = f" and {len(ends) - NAMED} more" if len(ends) > NAMED else ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.mesh import DataPlane, Mode, Outcome, Place, Tls, Transport, Verdict
+from meshgate.mesh import DataPlane, Fate, Mode, Outcome, Place, Tls, Transport, Verdict
 from meshgate.mesh.terms import verdict
+from meshgate.model import value_at
 from meshgate.report.story import manifests
+from meshgate.report.story.accepted import mode_path
 from meshgate.report.story.parties import INJECT, INJECTION
-from meshgate.report.story.sent import spoken
 from meshgate.report.story.told import Repair
 from meshgate.report.view import owner
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.mesh import Delivery, Endpoint
-    from meshgate.mesh.destination_rules import Rule
+    from meshgate.model import Resource
     from meshgate.report.story.told import Case
 
 # Labels that only name one version or one rollout of a workload.
@@ -65,10 +66,10 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[Repair]:
     elif delivery.transport is Transport.MTLS:
         yield from _not_terminated(case, delivery)
     else:
-        rule, path = spoken(case)
+        rule, path = stated(case)
         if rule is not None:
             yield Repair(
-                f"Set {path} of {owner(rule.resource)} to ISTIO_MUTUAL: a sidecar terminates mesh "
+                f"Set {path} of {owner(rule)} to ISTIO_MUTUAL: a sidecar terminates mesh "
                 "mTLS, and no other TLS."
             )
 
@@ -77,7 +78,7 @@ def _plaintext(case: Case, purpose: str) -> Iterator[Repair]:
     """Make the client send mesh mTLS."""
     lead = f"{purpose}: " if purpose else ""
     client, policy = case.client, case.policy
-    rule, path = spoken(case)
+    rule, path = stated(case)
     if client.plane is DataPlane.NONE:
         where = (
             f'take {INJECT}: "false" off its pods'
@@ -88,17 +89,17 @@ def _plaintext(case: Case, purpose: str) -> Iterator[Repair]:
     elif policy.discovery is None:
         yield Repair(_sentence(f"{lead}let the client's proxy take the call: {policy.reason}."))
     elif policy.dropped and rule is not None:
-        name = owner(rule.resource)
+        name = owner(rule)
         yield Repair(_sentence(f"{lead}give {name} a workloadSelector, or the mode ISTIO_MUTUAL."))
     elif policy.tls is Tls.DISABLE and rule is not None:
         yield Repair(
             _sentence(
-                f"{lead}set {path} of {owner(rule.resource)} to ISTIO_MUTUAL, or delete its tls: "
+                f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL, or delete its tls: "
                 "then auto mTLS decides."
             )
         )
-    elif rule is not None and rule.host == case.service.host:
-        yield Repair(_sentence(f"{lead}set {path} of {owner(rule.resource)} to ISTIO_MUTUAL."))
+    elif rule is not None and case.policy.rule_host == case.service.host:
+        yield Repair(_sentence(f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL."))
     else:
         yield Repair(
             _sentence(f"{lead}say mesh mTLS for this host, where the client looks first."),
@@ -132,18 +133,26 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
     """Mesh mTLS meets something that does not speak it."""
     end = delivery.endpoint
     workload = end.workload if end is not None else None
+    rule, path = stated(case)
     if delivery.mode is Mode.DISABLE and end is not None and workload is not None:
-        policy = case.view.mesh.mode_at(workload, end.port).decided_by.policy
+        level, policy = case.view.mesh.mode_at(workload, end.port).decided_by
         if policy is not None:
-            yield Repair(f"Set the mode of {owner(policy)} to STRICT: the sidecar is there.")
-    rule, path = spoken(case)
+            where = f"{mode_path(level, end.port)} of {owner(policy)}"
+            yield Repair(f"Set {where} to STRICT: the sidecar is there to take it.")
+        yield Repair(
+            "Or tell the client to send plaintext to this one port.",
+            manifests.plaintext_port(
+                case.service.name, _place(case), case.service.host, case.port.number
+            ),
+        )
+        return
     text = "Tell the client to send plaintext to this host, which has no sidecar"
     for other in _hidden_exceptions(case):
-        hides = f"it hides {owner(other.resource)}, the exception for this very host"
+        hides = f"it hides {owner(other)}, the exception for this very host"
         if rule is not None:
-            yield Repair(f"Delete {owner(rule.resource)}, or narrow its host: {hides}.")
-    if rule is not None and rule.host == case.service.host:
-        yield Repair(f"Set {path} of {owner(rule.resource)} to DISABLE.")
+            yield Repair(f"Delete {owner(rule)}, or narrow its host: {hides}.")
+    if rule is not None and case.policy.rule_host == case.service.host:
+        yield Repair(f"Set {path} of {owner(rule)} to DISABLE.")
     else:
         yield Repair(
             f"{text}: the exact host wins over the wildcard of the same namespace.",
@@ -151,32 +160,40 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
         )
 
 
-def _hidden_exceptions(case: Case) -> Iterator[Rule]:
+def _hidden_exceptions(case: Case) -> Iterator[Resource]:
     """Rules that turn TLS off for the very host, and would be found but for the deciding one."""
-    rules = case.view.mesh.rules
-    entry = case.policy.entry
-    for rule in rules.all.values():
+    for step in case.why.lookup:
         if (
-            rule.host == case.service.host
-            and rule.namespace in {case.service.namespace, rules.root}
-            and (entry is None or rule not in entry.rules)
-            and rule.policy is not None
-            and rule.policy.tls is not None
-            and rule.policy.tls.mode is Tls.DISABLE
+            step.fate in {Fate.HIDDEN, Fate.REPLACED}
+            and step.host == case.service.host
+            and value_at(step.rule.value, "spec.trafficPolicy.tls.mode") == Tls.DISABLE
         ):
-            yield rule
+            yield step.rule
+
+
+def stated(case: Case) -> tuple[Resource | None, str]:
+    """The rule that decides, and where in it the mode for this port stands, or belongs."""
+    source = case.why.tls
+    if source is not None:
+        return source.rule, f"{source.path}.mode"
+    rules = case.policy.rules
+    return (rules[0], "spec.trafficPolicy.tls.mode") if rules else (None, "")
 
 
 def _exact(case: Case, mode: str) -> str:
-    """A rule for the very host, in the namespace whose rule decides now."""
+    """A rule for the very host, where it wins."""
     service = case.service
+    return manifests.destination_rule(service.name, _place(case), service.host, mode)
+
+
+def _place(case: Case) -> str:
+    """The namespace whose rule decides now: an exact host there wins over its wildcard."""
     places = {
         Place.CLIENT: case.client.namespace,
-        Place.SERVICE: service.namespace,
+        Place.SERVICE: case.service.namespace,
         Place.ROOT: case.view.mesh.rules.root,
     }
-    namespace = places.get(case.policy.place, service.namespace)
-    return manifests.destination_rule(service.name, namespace, service.host, mode)
+    return places.get(case.policy.place, case.service.namespace)
 
 
 def _sentence(text: str) -> str:

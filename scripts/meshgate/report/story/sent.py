@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.mesh import DataPlane, Discovery, Mode, Tls, Transport
+from meshgate.model import value_at
 from meshgate.report.story.told import Chapter, Line
 from meshgate.report.view import owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshgate.mesh.destination_rules import Rule
-    from meshgate.report.story.told import Case
+from meshgate.report.story.told import Case
 
 WORDS = {
     Transport.PLAINTEXT: "plaintext",
@@ -61,10 +61,7 @@ def _decided(case: Case) -> Iterator[Line]:
     elif policy.tls is Tls.NONE:
         yield from _auto(case)
     else:
-        rule, path = spoken(case)
-        place = case.view.locate(rule.resource, path) if rule is not None else None
-        name = owner(rule.resource) if rule is not None else "the rule"
-        yield Line(f"{name} says {path}: {policy.tls}: {MEANINGS[policy.tls]}.", place, "decides")
+        yield from _stated(case)
         if policy.dropped:
             yield Line(
                 "But it names a secret (credentialName) and has no workloadSelector: a sidecar "
@@ -72,14 +69,30 @@ def _decided(case: Case) -> Iterator[Line]:
             )
 
 
+def _stated(case: Case) -> Iterator[Line]:
+    """The line of a rule that states the mode."""
+    policy, source = case.policy, case.why.tls
+    if source is None:
+        yield Line(f"The rule says {policy.tls}: {MEANINGS[policy.tls]}.", mark="decides")
+        return
+    rule, path = source.rule, f"{source.path}.mode"
+    if value_at(rule.value, path) is None:
+        told = f"{owner(rule)} has {source.path} without mode, which is read as {policy.tls}"
+        place = case.view.locate(rule, source.path)
+    else:
+        told = f"{owner(rule)} says {path}: {policy.tls}"
+        place = case.view.locate(rule, path)
+    yield Line(f"{told}: {MEANINGS[policy.tls]}.", place, "decides")
+
+
 def _auto(case: Case) -> Iterator[Line]:
     policy, facts = case.policy, case.view.mesh.facts
-    rule, path = spoken(case)
-    if rule is not None and "portLevelSettings" in path:
+    source = case.why.tls
+    if source is not None and "portLevelSettings" in source.path:
         yield Line(
-            f"{owner(rule.resource)} has an entry for port {case.port.number} without tls, which "
+            f"{owner(source.rule)} has an entry for port {case.port.number} without tls, which "
             "replaces the whole top-level policy.",
-            case.view.locate(rule.resource, path.removesuffix(".tls.mode")),
+            case.view.locate(source.rule, source.path.removesuffix(".tls")),
         )
     silent = "No rule sets TLS for this port"
     if policy.auto:
@@ -101,18 +114,3 @@ def _auto(case: Case) -> Iterator[Line]:
             f"{silent}, and the mode of namespace {case.service.namespace} is {Mode.DISABLE}: auto "
             "mTLS looks at the namespace, not at single workloads, and sends plaintext."
         )
-
-
-def spoken(case: Case) -> tuple[Rule | None, str]:
-    """The rule whose policy counts, and the path in it of the `tls.mode` for this port."""
-    entry = case.policy.entry
-    if entry is None:
-        return None, ""
-    rule = next((rule for rule in entry.rules if rule.policy is entry.policy), entry.rules[0])
-    path = "spec.trafficPolicy"
-    if rule.policy is not None:
-        for index, item in enumerate(rule.policy.ports):
-            if item.number == case.port.number:
-                path = f"spec.trafficPolicy.portLevelSettings[{index}]"
-                break
-    return rule, f"{path}.tls.mode"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshgate.mesh import ClientPolicy, Delivery, Service, ServicePort, Workload
+    from meshgate.mesh import ClientPolicy, Delivery, Explanation, Service, ServicePort, Workload
     from meshgate.model import Position
     from meshgate.report.view import View
 
@@ -41,7 +41,14 @@ class Case(NamedTuple):
     client: Workload
     service: Service
     port: ServicePort
-    policy: ClientPolicy
+    why: Explanation
+    # Where VirtualServices may send what is called, where that is not simply the service itself.
+    routed: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> ClientPolicy:
+        """What the client sends."""
+        return self.why.policy
 
     def sorts(self) -> Iterator[tuple[Delivery, list[Delivery]]]:
         """The deliveries that differ in more than the endpoint, each with those like it."""
