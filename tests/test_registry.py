@@ -36,7 +36,7 @@ RULE_FILE = re.compile(r"(?P<id>[a-z]{2}\d{3})_(?P<name>\w+)")
 # (`no-effect` is what the patch has.)
 FORBIDDEN_NAMES = re.compile(
     r"(?:no(?!-effect-)|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
-    r"|ensure|allow|bad|invalid-use|valid)-.*|.*-(?:rule|check|policy-check)"
+    r"|ensure|allow|bad|invalid-use|valid)-.*|.*-check"
 )
 NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
 
@@ -147,7 +147,8 @@ def test_declared_kinds_are_those_read(rule: Rule) -> None:
         judge(dataclasses.replace(context, resources=recording), [rule], source.Locator(folder))
         read |= recording.asked
 
-    assert read == rule.kinds
+    # A rule that asks the mesh model reads no kinds itself; what it declares is what it judges.
+    assert read == rule.kinds or (not read and "R" in rule.needs)
 
 
 def test_generated_pages_are_current() -> None:
