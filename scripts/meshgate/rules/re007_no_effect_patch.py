@@ -5,7 +5,7 @@ What it checks
 
     ```yaml
     patches:
-      - target: {kind: PeerAuthentication, name: defualt}   # no such object
+      - target: {kind: PeerAuthentication, name: strict}   # no such object
         path: strict.yaml
     ```
 
