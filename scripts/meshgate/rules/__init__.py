@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.rules import (
+    ca001_plaintext_into_strict,
+    ca002_mtls_into_plaintext,
+    ca003_tls_into_mesh,
+    ca004_auto_mtls_dead_end,
+    ca005_plaintext_call,
+    ca006_identity_without_mtls,
+    ca007_workload_outside_mesh,
+    ca008_broken_expectation,
     dr001_tls_disabled,
     dr002_conflicting_destination_rules,
     dr003_wildcard_host,
@@ -58,6 +66,14 @@ if TYPE_CHECKING:
     from meshgate.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    ca001_plaintext_into_strict.RULE,
+    ca002_mtls_into_plaintext.RULE,
+    ca003_tls_into_mesh.RULE,
+    ca004_auto_mtls_dead_end.RULE,
+    ca005_plaintext_call.RULE,
+    ca006_identity_without_mtls.RULE,
+    ca007_workload_outside_mesh.RULE,
+    ca008_broken_expectation.RULE,
     dr001_tls_disabled.RULE,
     dr002_conflicting_destination_rules.RULE,
     dr003_wildcard_host.RULE,

@@ -1,0 +1,268 @@
+"""Calls that count and do not work, grouped so that one cause is one finding."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import DataPlane, Outcome, Tls, Verdict, verdict
+from meshgate.rules.rule import RelatedResource, Violation
+from meshgate.rules.wording import SHOWN, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from meshgate.mesh import CallClass, ClientGroup, Delivery, Mesh, ServerMode, Workload
+    from meshgate.model import Expectation, Resource
+    from meshgate.rules.context import Context
+
+# Clients whose broken calls always count; one without a proxy counts where somebody expects it.
+COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})
+
+
+@dataclass(slots=True, eq=False)
+class Broken:
+    """Calls to one service port that fail for one reason.
+
+    `delivery` is one of them, in the order of creation that breaks it; `open_order` says that
+    another order does not. `rule` and `path` are the DestinationRule that states what is sent, None
+    where auto mTLS decides.
+    """
+
+    call: CallClass
+    delivery: Delivery
+    server: ServerMode | None
+    rule: Resource | None
+    path: str
+    open_order: bool
+    groups: dict[int, ClientGroup] = field(default_factory=dict)
+    workloads: dict[str, Workload | None] = field(default_factory=dict)
+    # Clients without a proxy that an expectation names.
+    expected: list[Workload] = field(default_factory=list)
+
+    @property
+    def target(self) -> str:
+        """The service port, and the subset if there is one."""
+        subset = f" subset {self.call.subset}" if self.call.subset else ""
+        return f"{self.call.service.host}:{self.call.port.number}{subset}"
+
+    @property
+    def clients(self) -> str:
+        """The clients by name; of many the first few."""
+        if self.expected:
+            return listed(map(str, self.expected))
+        groups = self.groups.values()
+        members = itertools.chain.from_iterable(group.members for group in groups)
+        first = itertools.islice(members, SHOWN)
+        return listed(map(str, first), total=sum(group.count for group in groups))
+
+    @property
+    def servers(self) -> str:
+        """The workloads behind the service port that these calls end at."""
+        return listed(self.workloads)
+
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether a sidecar stands at the receiving end."""
+        return any(workload and workload.has_sidecar for workload in self.workloads.values())
+
+    @property
+    def policy(self) -> Resource | None:
+        """The PeerAuthentication that decides what the server takes."""
+        return self.server.decided_by.policy if self.server else None
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether auto mTLS chose what is sent."""
+        policy = self.call.policy
+        return policy is not None and policy.tls is Tls.NONE and not policy.dropped
+
+    @property
+    def sent_by(self) -> str:
+        """Which object says what is sent."""
+        if self.expected:
+            return "they have no sidecar"
+        if self.rule is None:
+            return "auto mTLS decides"
+        stated = "leaves it to auto mTLS" if self.is_auto else "says so"
+        return f"{self.rule} {stated}"
+
+    @property
+    def taken_by(self) -> str:
+        """Which object says what the server takes."""
+        if self.server is None or self.server.mode is None:
+            return "there is no sidecar"
+        return f"{self.server.mode} by {self.policy or 'default'}"
+
+
+def broken_calls(context: Context) -> Iterator[Broken]:
+    """The groups of one environment; nothing without an inventory."""
+    if context.mesh is not None:
+        yield from _of(context.mesh)
+        yield from _expected(context.mesh, context.environment.expectations)
+
+
+# Several rules ask for the same mesh.
+@functools.lru_cache(maxsize=4)
+def _of(mesh: Mesh) -> tuple[Broken, ...]:
+    found: dict[tuple[object, ...], Broken] = {}
+    for call in mesh.call_classes():
+        if call.clients.plane in COUNTED and call.clients.count:
+            for delivery in call.broken:
+                broken = _broken(mesh, call, delivery)
+                first = found.setdefault(_key(broken), broken)
+                first.groups[id(call.clients)] = call.clients
+                first.workloads |= broken.workloads
+    return tuple(found.values())
+
+
+def _expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Broken]:
+    """Calls of clients without a proxy that an expectation wants to work."""
+    found: dict[tuple[object, ...], Broken] = {}
+    for expectation in expectations:
+        wanted = verdict(Outcome(expectation.outcome), None)
+        namespace, _, name = expectation.client.partition("/")
+        try:
+            client = mesh.workload(namespace, name)
+            service = mesh.service(expectation.host, namespace)
+        except LookupError:
+            continue  # CA008 names it
+        if wanted is not Verdict.WORKS or client.plane in COUNTED:
+            continue
+        own = mesh.clients.class_of(client)
+        for call in mesh.call_classes([service]):
+            if own is not None and call.clients.has(own) and call.port.number == expectation.port:
+                for delivery in call.broken:
+                    broken = _broken(mesh, call, delivery)
+                    first = found.setdefault(_key(broken), broken)
+                    first.workloads |= broken.workloads
+                    if client not in first.expected:
+                        first.expected.append(client)
+    yield from found.values()
+
+
+def _broken(mesh: Mesh, call: CallClass, delivery: Delivery) -> Broken:
+    failing = next(
+        each
+        for each in (delivery, *delivery.alternatives)
+        if verdict(each.outcome, each.transport) is Verdict.BROKEN
+    )
+    rule, path = _stated(mesh, call)
+    endpoint = delivery.endpoint
+    workload = endpoint.workload if endpoint else None
+    return Broken(
+        call,
+        failing,
+        mesh.mode_at(workload, endpoint.port) if workload and endpoint else None,
+        rule,
+        path,
+        open_order=failing is not delivery,
+        workloads={str(workload or (endpoint and endpoint.address)): workload} if endpoint else {},
+    )
+
+
+def _stated(mesh: Mesh, call: CallClass) -> tuple[Resource | None, str]:
+    """The DestinationRule, and the path in it, that states TLS or leaves it out."""
+    if call.policy is None or not call.policy.rules:
+        return None, ""
+    client = next(call.clients.members)
+    try:
+        source = mesh.explain(client, call.service.host, call.port.number, call.subset).tls
+    except LookupError:
+        return call.policy.rules[0], "spec.host"
+    if source is None:
+        return call.policy.rules[0], "spec.host"
+    return source.rule, source.path
+
+
+def _key(broken: Broken) -> tuple[object, ...]:
+    call, delivery = broken.call, broken.delivery
+    return (
+        call.service.host,
+        call.port.number,
+        call.subset,
+        id(broken.rule),
+        id(broken.policy),
+        delivery.transport,
+        delivery.mode,
+        delivery.outcome,
+        broken.open_order,
+    )
+
+
+def violation(
+    broken: Broken,
+    what: str,
+    fix: str,
+    *,
+    at: Callable[[Broken], tuple[Resource, str]] | None = None,
+) -> Violation:
+    """A finding at the object that decides what is sent, else at the one that decides what is taken."""
+    resource, path = at(broken) if at else place(broken)
+    order = "; another order of creation does not break it" if broken.open_order else ""
+    related = [
+        RelatedResource(other, told)
+        for other, told in (
+            (broken.rule, "decides what the clients send"),
+            (broken.policy, "decides what the server takes"),
+            (broken.call.service.resource, "is the Service that is called"),
+        )
+        if other is not None and other is not resource
+    ]
+    return Violation(
+        resource, path, what + order, fix=fix, related=tuple(related), key=broken.target
+    )
+
+
+def place(broken: Broken) -> tuple[Resource, str]:
+    """Where a person edits: the rule of the clients, the policy of the server, or the Service."""
+    if broken.rule is not None:
+        return broken.rule, broken.path
+    return taken_at(broken)
+
+
+def taken_at(broken: Broken) -> tuple[Resource, str]:
+    """The policy that decides what the server takes, or the Service where there is none."""
+    policy = broken.policy
+    if policy is None:
+        return broken.call.service.resource, "spec"
+    port = broken.delivery.endpoint.port if broken.delivery.endpoint else None
+    by_port = f"spec.portLevelMtls.{port}.mode"
+    own = (policy.spec.get("portLevelMtls") or {}).get(str(port))
+    return policy, by_port if own else "spec.mtls.mode"
+
+
+def undecided_calls(context: Context) -> Iterator[Violation]:
+    """Service ports whose calls cannot be judged, each once, with the reason."""
+    if context.mesh is None:
+        return
+    told: set[tuple[str, int]] = set()
+    for call in context.mesh.call_classes():
+        key = call.service.host, call.port.number
+        unknown = next((each for each in call.deliveries if is_unknown(each)), None)
+        if (
+            unknown is None
+            or key in told
+            or call.clients.plane not in COUNTED
+            or context.mesh.is_outside(call.service)
+        ):
+            continue
+        told.add(key)
+        why = unknown.reason or "nothing in the inventory stands behind it"
+        yield Violation(
+            call.service.resource,
+            "spec",
+            f"calls to {key[0]}:{key[1]} cannot be judged: {why}",
+            fix="add to the inventory what it lacks; `meshgate inventory capture` writes it",
+            decided=False,
+            key=str(key[1]),
+        )
+
+
+def is_unknown(delivery: Delivery) -> bool:
+    """Whether files do not tell what becomes of it, and no order of creation breaks it."""
+    return verdict(delivery.outcome, delivery.transport) is Verdict.UNKNOWN and not any(
+        verdict(each.outcome, each.transport) is Verdict.BROKEN for each in delivery.alternatives
+    )

@@ -1,0 +1,76 @@
+"""A call that counts sends plaintext to a port that takes mutual TLS only.
+
+What it checks
+    Every call of a client with a proxy to every service port, and the calls of clients without one
+    that an expectation wants to work. The client sends plaintext (a rule says DISABLE, names a
+    secret that a sidecar cannot load, or auto mTLS comes to plaintext) and the sidecar of the
+    server is STRICT on that port.
+
+    ```yaml
+    # what the clients use                  # what the server enforces
+    kind: DestinationRule                   kind: PeerAuthentication
+    spec:                                   spec:
+      host: boards.boards.svc.cluster.local   mtls: {mode: STRICT}
+      trafficPolicy: {tls: {mode: DISABLE}}
+    ```
+
+Why it matters
+    The server's sidecar closes the connection before the application sees it: the client answers
+    503, each time.
+
+How to fix
+    Let the client send mutual TLS: remove the `tls` block, or write ISTIO_MUTUAL. Where the client
+    has no sidecar, give it one, or make this one port PERMISSIVE with a waiver.
+
+Known gaps
+    Clients without a sidecar that nobody expects are not counted: refusing them is what STRICT is
+    for. `meshgate calls` lists them. A service port whose calls cannot be judged at all is told
+    here, once, as not decidable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import Outcome, Transport
+from meshgate.model import Severity
+from meshgate.rules.broken_calls import broken_calls, undecided_calls, violation
+from meshgate.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+    from meshgate.rules.rule import Violation
+
+REFUSING = frozenset({Outcome.REFUSED, Outcome.DENIED})
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for broken in broken_calls(context):
+        delivery = broken.delivery
+        if delivery.transport is Transport.PLAINTEXT and delivery.outcome in REFUSING:
+            yield violation(
+                broken,
+                f"{broken.clients} send plaintext to {broken.target} ({broken.sent_by}), and "
+                f"{broken.servers} takes mutual TLS only ({broken.taken_by}): every such call is "
+                "refused",
+                "give the client a sidecar, or make this port PERMISSIVE with a waiver"
+                if broken.expected
+                else "remove the tls block for this port, or set its mode to ISTIO_MUTUAL"
+                if broken.rule and not broken.is_auto
+                else "",
+            )
+    yield from undecided_calls(context)
+
+
+RULE = Rule(
+    id="CA001",
+    name="plaintext-into-strict",
+    severity=Severity.ERROR,
+    summary="A call that counts sends plaintext to a STRICT port.",
+    fix="let the clients send mutual TLS: a DestinationRule with ISTIO_MUTUAL for this host",
+    needs="R",
+    kinds=frozenset(),
+    check=check,
+)

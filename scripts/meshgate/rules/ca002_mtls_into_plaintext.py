@@ -1,0 +1,70 @@
+"""The mesh's mutual TLS is sent to something that cannot take it.
+
+What it checks
+    Every call of a client with a proxy that sends the mesh's mutual TLS to a port in mode DISABLE,
+    or to a workload without a sidecar.
+
+    ```yaml
+    # a rule for every host...              # ...and a server that opted out
+    kind: DestinationRule                   kind: PeerAuthentication
+    spec:                                   spec:
+      host: "*.svc.cluster.local"             selector: {matchLabels: {app: legacy}}
+      trafficPolicy:                          mtls: {mode: DISABLE}
+        tls: {mode: ISTIO_MUTUAL}
+    ```
+
+Why it matters
+    The handshake reaches an HTTP filter as bytes that are no request, or the application itself.
+    The client answers 503.
+
+How to fix
+    Add an exact DestinationRule for the host with mode DISABLE where the clients look first, or
+    make the server take mutual TLS: PERMISSIVE instead of DISABLE, a sidecar instead of none.
+
+Known gaps
+    An application that ends the mesh's mutual TLS itself, with certificates of the mesh's CA, is
+    taken for one that cannot.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import Transport
+from meshgate.model import Severity
+from meshgate.rules.broken_calls import broken_calls, violation
+from meshgate.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+    from meshgate.rules.rule import Violation
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for broken in broken_calls(context):
+        if broken.delivery.transport is Transport.MTLS:
+            yield violation(
+                broken,
+                f"{broken.clients} send the mesh's mutual TLS to {broken.target} "
+                f"({broken.sent_by}), and {broken.servers} cannot take it ({broken.taken_by}): "
+                "every such call fails",
+                "set the port of the server to PERMISSIVE, or add an exact DestinationRule for "
+                f"{broken.call.service.host} with tls mode DISABLE where these clients look first"
+                if broken.has_sidecar
+                else f"add an exact DestinationRule for {broken.call.service.host} with tls mode "
+                "DISABLE where these clients look first, or give the server a sidecar",
+            )
+
+
+RULE = Rule(
+    id="CA002",
+    name="mtls-into-plaintext",
+    severity=Severity.ERROR,
+    summary="The mesh's mutual TLS is sent to a DISABLE port or a workload without sidecar.",
+    fix="add an exact DestinationRule with mode DISABLE, or let the server take mutual TLS",
+    needs="R",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,67 @@
+"""TLS of the client's own meets a sidecar that cannot take it.
+
+What it checks
+    Every call of a client with a proxy whose rule says SIMPLE or MUTUAL, to a port where a sidecar
+    refuses that handshake or takes it for a broken request.
+
+    ```yaml
+    kind: DestinationRule
+    spec:
+      host: userprofile.boards.svc.cluster.local
+      trafficPolicy: {tls: {mode: SIMPLE}}     # userprofile is STRICT
+    ```
+
+Why it matters
+    A STRICT sidecar wants a client certificate of the mesh; a PERMISSIVE one looks for the mesh's
+    own protocol name and finds none. The client answers 503.
+
+How to fix
+    Write ISTIO_MUTUAL, or remove the `tls` block so that auto mTLS decides.
+
+Known gaps
+    A handshake that is handed through to the application works if the application ends it; such
+    calls are not reported here. MUTUAL with certificates of the mesh's own CA may work and is
+    reported by `meshgate calls` as mtls-user-terminated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import Transport
+from meshgate.model import Severity
+from meshgate.rules.broken_calls import broken_calls, violation
+from meshgate.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+    from meshgate.rules.rule import Violation
+
+OWN_TLS = {Transport.TLS: "TLS without a client certificate", Transport.MTLS_USER: "MUTUAL"}
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for broken in broken_calls(context):
+        transport = broken.delivery.transport
+        if transport in OWN_TLS and broken.has_sidecar:
+            yield violation(
+                broken,
+                f"{broken.clients} send {OWN_TLS[transport]} to {broken.target} "
+                f"({broken.sent_by}), and the sidecar of {broken.servers} cannot take it "
+                f"({broken.taken_by}): every such call fails",
+                "",
+            )
+
+
+RULE = Rule(
+    id="CA003",
+    name="tls-into-mesh",
+    severity=Severity.ERROR,
+    summary="SIMPLE or MUTUAL meets a sidecar that cannot take it.",
+    fix="set the mode to ISTIO_MUTUAL, or remove the tls block so that auto mTLS decides",
+    needs="R",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,101 @@
+"""Auto mTLS sends what the server does not take, and no rule says otherwise.
+
+What it checks
+    Calls of clients with a sidecar for which auto mTLS decides and which fail. There are three such
+    pairs: a namespace (or mesh) in DISABLE with one workload or port STRICT; a headless Service
+    with one workload or port in DISABLE; a headless Service of which one pod has no sidecar.
+
+    ```yaml
+    kind: PeerAuthentication               kind: PeerAuthentication
+    metadata: {name: default}              metadata: {name: ledger}
+    spec:                                  spec:
+      mtls: {mode: DISABLE}                  selector: {matchLabels: {app: ledger}}
+                                             mtls: {mode: STRICT}
+    ```
+
+Why it matters
+    Auto mTLS is trusted to find out by itself. It looks at the namespace's policy alone to choose
+    between plaintext and mutual TLS for a Service, and for a headless one it cannot tell its pods
+    apart. The calls fail although every single object looks right.
+
+How to fix
+    Make both policies agree: PERMISSIVE instead of DISABLE for the wider scope. For a headless
+    Service either give all pods a sidecar and one mode, or state the mode in a DestinationRule.
+
+Known gaps
+    The same calls are told by CA001 or CA002, which name what is sent; this finding names the pair
+    of policies that leads there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import Discovery, Transport
+from meshgate.model import Severity
+from meshgate.rules.broken_calls import broken_calls, taken_at, violation
+from meshgate.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.broken_calls import Broken
+    from meshgate.rules.context import Context
+    from meshgate.rules.rule import Violation
+
+
+def check(context: Context) -> Iterator[Violation]:
+    for broken in broken_calls(context):
+        if (
+            context.environment.mesh.enable_auto_mtls
+            and broken.is_auto
+            and broken.has_sidecar
+            and broken.server is not None
+        ):
+            why, fix = cause(broken)
+            yield violation(
+                broken,
+                f"auto mTLS comes to {broken.delivery.transport} for {broken.target}, since {why}; "
+                f"{broken.servers} does not take that ({broken.taken_by}), and the calls of "
+                f"{broken.clients} fail",
+                fix,
+                at=taken_at,
+            )
+
+
+def cause(broken: Broken) -> tuple[str, str]:
+    """Why auto mTLS chose so, and what repairs it."""
+    policy = broken.call.policy
+    headless = policy is not None and policy.discovery is Discovery.ORIGINAL_DST
+    if headless and broken.delivery.transport is Transport.MTLS:
+        return (
+            "for a headless Service it does not look at policies of workloads and ports",
+            "use PERMISSIVE instead of DISABLE there, or add a DestinationRule with mode DISABLE",
+        )
+    if headless and _mixed(broken):
+        return (
+            "for a headless Service it needs a sidecar in every pod, and one has none",
+            "give every pod of the Service a sidecar, or take those without one out of it",
+        )
+    return (
+        "it looks at the policy of the namespace or mesh only, which is DISABLE",
+        "use PERMISSIVE instead of DISABLE for the wider scope, or add a DestinationRule with "
+        "mode ISTIO_MUTUAL for this host",
+    )
+
+
+def _mixed(broken: Broken) -> bool:
+    endpoints = broken.call.service.endpoints.get(broken.call.port.number, ())
+    return any(each.workload is None or not each.workload.has_sidecar for each in endpoints)
+
+
+RULE = Rule(
+    id="CA004",
+    name="auto-mtls-dead-end",
+    severity=Severity.ERROR,
+    summary="Auto mTLS sends what the server does not take.",
+    fix="make the policies of the wider and the narrower scope agree",
+    needs="R",
+    kinds=frozenset(),
+    check=check,
+)

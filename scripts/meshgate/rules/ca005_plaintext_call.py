@@ -1,0 +1,109 @@
+"""A call may run, or runs, in plaintext.
+
+What it checks
+    Under a STRICT floor, every port of a workload with a sidecar that also accepts plaintext, by a
+    policy or because there is none. And every service port to which a client with a sidecar sends
+    plaintext though its host is not outside the mesh.
+
+    ```yaml
+    kind: PeerAuthentication
+    spec:
+      selector: {matchLabels: {app: boards}}
+      portLevelMtls: {"9102": {mode: PERMISSIVE}}    # boards:9102 takes both
+    ```
+
+Why it matters
+    Who asks in plaintext is nobody: no identity, no encryption, no policy on identities. Mutual TLS
+    everywhere is what the floor promises; each such port is a place where it is not true yet.
+
+How to fix
+    Make the port STRICT once every client has a sidecar. Declare a host that is outside on purpose
+    in `mesh.outside`, with its reason.
+
+Known gaps
+    Ports that the sidecar does not capture are left out: nothing the mesh does reaches them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import DataPlane, Outcome
+from meshgate.model import Severity
+from meshgate.rules.rule import RelatedResource, Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import Mesh
+    from meshgate.rules.context import Context
+
+STRICT = "STRICT"
+ACCEPTS = frozenset({"PERMISSIVE", "DISABLE"})
+
+
+def check(context: Context) -> Iterator[Violation]:
+    if context.mesh is None:
+        return
+    if context.environment.require.mtls == STRICT:
+        yield from accepted(context.mesh)
+    yield from sent(context.mesh)
+
+
+def accepted(mesh: Mesh) -> Iterator[Violation]:
+    """The ports that take plaintext beside, or instead of, mutual TLS."""
+    for workload in mesh.workloads:
+        if not workload.has_sidecar:
+            continue
+        for port in mesh.ports(workload):
+            mode = mesh.mode_at(workload, port)
+            if not mode.captured or mode.mode is None or mode.mode.value not in ACCEPTS:
+                continue
+            policy = mode.decided_by.policy
+            own = policy and (policy.spec.get("portLevelMtls") or {}).get(str(port))
+            path = f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode"
+            yield Violation(
+                policy or workload.resource,
+                path if policy else "spec",
+                f"{workload} accepts plaintext on port {port}: {mode.mode} by "
+                f"{policy or 'default, since no policy says otherwise'}",
+                related=(RelatedResource(workload.resource, "accepts it"),) if policy else (),
+                key=f"{workload}:{port}",
+            )
+
+
+def sent(mesh: Mesh) -> Iterator[Violation]:
+    """The service ports that clients with a sidecar call in plaintext, outside hosts aside."""
+    told: set[tuple[str, int]] = set()
+    for call in mesh.call_classes():
+        key = call.service.host, call.port.number
+        if (
+            call.clients.plane is DataPlane.SIDECAR
+            and call.clients.count
+            and key not in told
+            and any(each.outcome is Outcome.OK_PLAINTEXT for each in call.deliveries)
+            and not mesh.is_outside(call.service)
+        ):
+            told.add(key)
+            rules = call.policy.rules if call.policy else ()
+            yield Violation(
+                rules[0] if rules else call.service.resource,
+                "spec.host" if rules else "spec",
+                f"clients with a sidecar send plaintext to {key[0]}:{key[1]}"
+                + (f", as {rules[0]} says" if rules else ""),
+                fix="let the server take mutual TLS, or declare the host in mesh.outside",
+                related=(RelatedResource(call.service.resource, "is called"),) if rules else (),
+                key=f"{key[0]}:{key[1]}",
+            )
+
+
+RULE = Rule(
+    id="CA005",
+    name="plaintext-call",
+    severity=Severity.WARNING,
+    summary="A server accepts plaintext, or a client with a sidecar sends it.",
+    fix="make the port STRICT once every client has a sidecar",
+    needs="R",
+    kinds=frozenset(),
+    check=check,
+)

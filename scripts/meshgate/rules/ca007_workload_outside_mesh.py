@@ -1,0 +1,98 @@
+"""A workload without a sidecar in a namespace that injects one.
+
+What it checks
+    Workloads that have no sidecar though their namespace asks for injection, unless a Service that
+    selects them is declared in `mesh.outside`.
+
+    ```yaml
+    kind: Namespace                        kind: Deployment      # boards/rogue
+    metadata:                              spec:
+      labels: {istio-injection: enabled}     template: {metadata: {labels:
+                                               {sidecar.istio.io/inject: "false"}}}
+    ```
+
+Why it matters
+    It sends plaintext, so every STRICT server refuses it, and whatever is PERMISSIVE it can read
+    without showing who it is. It is the rogue pod, or an application that somebody forgot.
+
+How to fix
+    Let it have a sidecar, or declare its host in `mesh.outside` with the reason.
+
+Known gaps
+    A pod in a namespace without injection is no finding; a pod of the host network never gets a
+    sidecar and is told here too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import DataPlane
+from meshgate.model import Severity
+from meshgate.rules.outside import OutsideHosts
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import Mesh
+    from meshgate.model import Resource
+    from meshgate.rules.context import Context
+
+REVISION = "istio.io/rev"
+
+
+def check(context: Context) -> Iterator[Violation]:
+    mesh = context.mesh
+    if mesh is None:
+        return
+    injected = {
+        namespace.name for namespace in context.resources.of("Namespace") if injects(namespace)
+    }
+    declared = declared_outside(mesh)
+    for workload in mesh.workloads:
+        if (
+            workload.plane is DataPlane.NONE
+            and workload.namespace in injected
+            and workload.kind != "WorkloadEntry"
+            and id(workload) not in declared
+        ):
+            yield Violation(
+                workload.resource,
+                "spec",
+                f"{workload} has no sidecar in namespace {workload.namespace}, which injects one, "
+                "and no Service of it is declared outside: it sends plaintext, and STRICT servers "
+                "refuse it",
+            )
+
+
+def injects(namespace: Resource) -> bool:
+    """Whether pods of a namespace get a sidecar unless they say otherwise."""
+    return namespace.labels.get("istio-injection") == "enabled" or bool(
+        namespace.labels.get(REVISION) and namespace.labels.get("istio-injection") != "disabled"
+    )
+
+
+def declared_outside(mesh: Mesh) -> set[int]:
+    """The workloads behind Services that `mesh.outside` declares."""
+    outside = OutsideHosts(mesh.facts)
+    return {
+        id(endpoint.workload)
+        for service in mesh.services
+        if outside.covers(service.host)
+        for found in service.endpoints.values()
+        for endpoint in found
+        if endpoint.workload is not None
+    }
+
+
+RULE = Rule(
+    id="CA007",
+    name="workload-outside-mesh",
+    severity=Severity.WARNING,
+    summary="A workload without sidecar in a namespace with injection, not declared outside.",
+    fix="let the workload have a sidecar, or declare its host in mesh.outside with the reason",
+    needs="R",
+    kinds=frozenset({"Namespace"}),
+    check=check,
+)
