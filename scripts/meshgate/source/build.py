@@ -20,6 +20,7 @@ from meshgate.process import run
 from meshgate.source import hints
 from meshgate.source.cache import Cache, digest
 from meshgate.source.chains import Built, Layers, Made, settle
+from meshgate.source.kustomization import Inline, Role
 from meshgate.source.load import read
 from meshgate.source.parsed import parsed
 from meshgate.source.positions import SourceFiles
@@ -195,6 +196,14 @@ def _refuse(tree: Tree) -> None:
             f"{kustomization.file} names {reference.text}, which is not there",
             hint="correct the path, or add the file; paths are relative to the kustomization",
         )
+    # kustomize takes minutes over an alias bomb, and names no file for what it cannot read.
+    for name, role in tree.files.items():
+        if role is not Role.CONTENT:
+            parsed(tree.content(name), name)
+    for kustomization in tree.kustomizations.values():
+        for part in kustomization.references():
+            if isinstance(part, Inline):
+                parsed(part.text.encode(), kustomization.file)
 
 
 def _key(tree: Tree, program: Renderer) -> str:
