@@ -64,13 +64,11 @@ func newAPIServer(c *caseFile) (*apiServer, error) {
 			return nil, err
 		}
 	}
-	for i := range c.Workloads {
-		if w := &c.Workloads[i]; w.Kind == "Pod" || w.Kind == "Deployment" {
-			pod, err := podOf(c, w)
-			if err != nil {
-				return nil, err
+	for _, workloads := range [][]workload{c.Workloads, c.Hidden} {
+		for i := range workloads {
+			if w := &workloads[i]; w.Kind != "WorkloadEntry" {
+				out.pods = append(out.pods, podOf(c, w))
 			}
-			out.pods = append(out.pods, pod)
 		}
 	}
 	for _, service := range out.services {
@@ -152,7 +150,7 @@ func defaultService(s *corev1.Service) {
 }
 
 // podOf is the one running pod of a workload, labelled as the injector would.
-func podOf(c *caseFile, w *workload) (*corev1.Pod, error) {
+func podOf(c *caseFile, w *workload) *corev1.Pod {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: w.Name, Namespace: w.Namespace, Labels: map[string]string{}},
 		Status: corev1.PodStatus{
@@ -166,8 +164,11 @@ func podOf(c *caseFile, w *workload) (*corev1.Pod, error) {
 	}
 	if w.Sidecar {
 		pod.Labels["security.istio.io/tlsMode"] = model.IstioMutualTLSModeLabel
+		if c.Mesh.DataPlane == "ambient" {
+			pod.Labels["networking.istio.io/tunnel"] = model.TunnelHTTP
+		}
 	}
-	if w.Ambient {
+	if w.ambient() {
 		pod.Annotations = map[string]string{annotation.AmbientRedirection.Name: "enabled"}
 	}
 	ready := corev1.ConditionTrue
@@ -183,7 +184,7 @@ func podOf(c *caseFile, w *workload) (*corev1.Pod, error) {
 	}
 	pod.Spec.Containers = []corev1.Container{container}
 	pod.Spec.ServiceAccountName = "default"
-	return pod, nil
+	return pod
 }
 
 // slicesOf is what the endpoint slice controller makes of a Service: pods that resolve the named

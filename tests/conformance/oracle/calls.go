@@ -55,20 +55,40 @@ func (c *caller) through(client *workload, o *outbound) []callRow {
 	}
 	rows := []callRow{}
 	for i, e := range o.row.Endpoints {
-		if e.Workload == nil {
+		server := c.d.workloadAt(o.targets[i].address)
+		if e.Workload == nil || server.Kind == "WorkloadEntry" && !server.Sidecar {
 			continue
 		}
-		server := c.d.workloadAt(o.targets[i].address)
-		alpn := noALPN
-		if context := upstreamTLS(o.targets[i].socket); context != nil {
-			if own := context.GetCommonTlsContext().GetAlpnProtocols(); e.Transport != "mtls" && len(own) > 0 {
-				alpn = own[0]
-			}
+		outcome, named := c.received(server, o, o.targets[i], e)
+		if named {
+			rows = append(rows, c.row(client, &o.row.Host, o.row.Port, server, outcome))
 		}
-		rows = append(rows, c.row(client, &o.row.Host, o.row.Port, server,
-			c.outcome(server, e.TargetPort, e.Transport, protocolOf(o.port.Name), alpn)))
 	}
 	return rows
+}
+
+// received is what the endpoint's data plane makes of it; false: no outcome names that.
+func (c *caller) received(server *workload, o *outbound, to target, e endpointRow) (string, bool) {
+	alpn, sni := noALPN, ""
+	if context := upstreamTLS(to.socket); context != nil {
+		sni = context.GetSni()
+		if own := context.GetCommonTlsContext().GetAlpnProtocols(); e.Transport != "mtls" && len(own) > 0 {
+			alpn = own[0]
+		}
+	}
+	switch {
+	case server.gateway():
+		if e.Transport != "mtls" && sni == "" {
+			sni = o.row.Host // auto_sni takes the request's host
+		}
+		return c.atGateway(server, e.TargetPort, e.Transport, alpn, sni, o.row.Host)
+	case to.tunnel && e.Transport == "mtls":
+		return "ok-mtls", true
+	case to.tunnel:
+		return "tls-to-app", true
+	default:
+		return c.outcome(server, e.TargetPort, e.Transport, protocolOf(o.port.Name), alpn), true
+	}
 }
 
 func (c *caller) row(client *workload, host *string, port int, server *workload, outcome string) callRow {
@@ -91,8 +111,11 @@ func (c *caller) fromOutside(client *workload) []callRow {
 		for i := range service.Spec.Ports {
 			port := &service.Spec.Ports[i]
 			for _, hit := range c.backends(service, port) {
-				rows = append(rows, c.row(client, &name, int(port.Port), hit.server,
-					c.outcome(hit.server, hit.port, "plaintext", protocolOf(port.Name), "")))
+				outcome := c.outcome(hit.server, hit.port, "plaintext", protocolOf(port.Name), "")
+				if hit.server.gateway() {
+					outcome, _ = c.atGateway(hit.server, hit.port, "plaintext", "", "", name)
+				}
+				rows = append(rows, c.row(client, &name, int(port.Port), hit.server, outcome))
 			}
 		}
 	}
@@ -116,8 +139,8 @@ func (c *caller) backends(service *corev1.Service, port *corev1.ServicePort) []b
 				continue
 			}
 			for _, e := range slice.Endpoints {
-				if *e.Conditions.Ready {
-					out = append(out, backend{c.d.workloadAt(e.Addresses[0]), int(*p.Port)})
+				if server := c.d.workloadAt(e.Addresses[0]); *e.Conditions.Ready && server != nil {
+					out = append(out, backend{server, int(*p.Port)})
 				}
 			}
 		}
@@ -142,6 +165,9 @@ func (c *caller) direct(call directCall) callRow {
 }
 
 func (c *caller) outcome(server *workload, port int, transport string, protocol simulation.Protocol, alpn string) string {
+	if server.ambient() && c.d.ztunnelMode(server, uint32(port)) == "STRICT" {
+		return "denied"
+	}
 	if !server.Sidecar {
 		if transport == "plaintext" {
 			return "ok-plaintext"

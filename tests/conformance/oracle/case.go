@@ -14,6 +14,9 @@ type caseFile struct {
 	Workloads []workload        `json:"workloads"`
 	Clients   []clientRef       `json:"clients"`
 	Direct    []directCall      `json:"direct"`
+	Hidden    []workload        `json:"hidden"`
+	// Which rows beside the common ones are wanted: routes, gateways, aliases.
+	Ask []string `json:"ask"`
 }
 
 // meshFacts is what MeshConfig and the installation say.
@@ -36,10 +39,13 @@ type workload struct {
 	Labels    map[string]string `json:"labels"`
 	Ports     []containerPort   `json:"ports"`
 	// Facts that only some profiles carry.
-	Gateway bool  `json:"gateway"`
-	Ambient bool  `json:"ambient"`
-	Ready   *bool `json:"ready"`
+	Plane string `json:"plane"`
+	Ready *bool  `json:"ready"`
 }
+
+func (w *workload) gateway() bool { return w.Plane == "gateway" }
+
+func (w *workload) ambient() bool { return w.Plane == "ambient" }
 
 type containerPort struct {
 	Name string `json:"name"`
@@ -100,6 +106,18 @@ type expectations struct {
 	Server []serverRow `json:"server"`
 	Client []clientRow `json:"client"`
 	Calls  []callRow   `json:"calls"`
+	// Only in the profiles that ask for them.
+	Routes   []routeRow   `json:"routes,omitempty"`
+	Gateways []gatewayRow `json:"gateways,omitempty"`
+	Aliases  []aliasRow   `json:"aliases,omitempty"`
+}
+
+// aliasRow is an ExternalName host that stands for a service the client sees.
+type aliasRow struct {
+	ClientNamespace string `json:"clientNamespace"`
+	ClientWorkload  string `json:"clientWorkload"`
+	Alias           string `json:"alias"`
+	Host            string `json:"host"`
 }
 
 func parseCase(line []byte) (*caseFile, error) {

@@ -8,8 +8,6 @@ import (
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -17,7 +15,6 @@ import (
 	"istio.io/istio/pilot/pkg/networking/util"
 	"istio.io/istio/pilot/pkg/xds/endpoints"
 	"istio.io/istio/pkg/config/protocol"
-	"istio.io/istio/pkg/wellknown"
 )
 
 // outbound is one client's view of one service port.
@@ -34,6 +31,7 @@ type target struct {
 	address string
 	port    int
 	socket  *corev3.TransportSocket
+	tunnel  bool // through HBONE, with the socket's bytes inside
 }
 
 // clientSide fills the rows of every client: what its data plane sends, and what comes of it.
@@ -41,13 +39,19 @@ func (d *istiod) clientSide(out *expectations) {
 	calls := newCaller(d)
 	for _, ref := range d.caseFile.Clients {
 		w := d.workload(ref)
-		if !w.Sidecar && !w.Gateway {
+		if !w.Sidecar && !w.gateway() {
 			out.Calls = append(out.Calls, calls.fromOutside(w)...)
 			continue
 		}
 		for _, o := range d.outbounds(w) {
 			out.Client = append(out.Client, o.row)
 			out.Calls = append(out.Calls, calls.through(w, o)...)
+		}
+		if d.asked("routes") {
+			out.Routes = append(out.Routes, d.routeRows(w)...)
+		}
+		if d.asked("aliases") {
+			out.Aliases = append(out.Aliases, d.aliasRows(w)...)
 		}
 	}
 	for _, direct := range d.caseFile.Direct {
@@ -62,10 +66,11 @@ func (d *istiod) outbounds(w *workload) []*outbound {
 	for _, c := range d.Clusters(proxy) {
 		clusters[c.Name] = c
 	}
-	services := append([]*model.Service(nil), proxy.SidecarScope.Services()...)
-	sort.SliceStable(services, func(i, j int) bool { return services[i].Hostname < services[j].Hostname })
 	var out []*outbound
-	for _, service := range services {
+	for _, service := range sorted(proxy.SidecarScope.Services()) {
+		if service.Resolution == model.Alias {
+			continue // no cluster is ever made of it
+		}
 		rule := proxy.SidecarScope.DestinationRule(model.TrafficDirectionOutbound, proxy, service.Hostname)
 		var spec *networking.DestinationRule
 		names := []string{}
@@ -92,6 +97,18 @@ func (d *istiod) outbounds(w *workload) []*outbound {
 		}
 	}
 	return out
+}
+
+// aliasRows lists the ExternalName hosts that a client can call its services by.
+func (d *istiod) aliasRows(w *workload) []aliasRow {
+	rows := []aliasRow{}
+	for _, service := range sorted(d.proxy(w).SidecarScope.Services()) {
+		for _, alias := range service.Attributes.Aliases {
+			rows = append(rows, aliasRow{w.Namespace, w.Name, string(alias.Hostname), string(service.Hostname)})
+		}
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].Alias < rows[j].Alias })
+	return rows
 }
 
 // subsetsOf lists nil (no subset) and then the subsets of the rule.
@@ -172,52 +189,9 @@ func (o *outbound) addLoadAssignment(assignment *endpoint.ClusterLoadAssignment)
 }
 
 func (o *outbound) addTarget(address string, port int, metadata *structpb.Struct) {
-	o.targets = append(o.targets, target{address, port, selectSocket(o.cluster, metadata)})
-}
-
-// selectSocket is Envoy's rule for transport_socket_matches: the first entry whose criteria are all in
-// the endpoint's metadata, else the cluster's own socket.
-func selectSocket(c *cluster.Cluster, metadata *structpb.Struct) *corev3.TransportSocket {
-	for _, match := range c.GetTransportSocketMatches() {
-		all := true
-		for key, want := range match.GetMatch().GetFields() {
-			if got, found := metadata.GetFields()[key]; !found || !proto.Equal(got, want) {
-				all = false
-			}
-		}
-		if all {
-			return match.GetTransportSocket()
-		}
-	}
-	return c.GetTransportSocket()
-}
-
-// upstreamTLS is the TLS context of a transport socket, nil for plaintext.
-func upstreamTLS(socket *corev3.TransportSocket) *tls.UpstreamTlsContext {
-	if socket.GetName() != wellknown.TransportSocketTLS {
-		return nil
-	}
-	context := &tls.UpstreamTlsContext{}
-	if err := socket.GetTypedConfig().UnmarshalTo(context); err != nil {
-		panic(err)
-	}
-	return context
-}
-
-func transportName(socket *corev3.TransportSocket) string {
-	context := upstreamTLS(socket)
-	if context == nil {
-		return "plaintext"
-	}
-	secrets := context.GetCommonTlsContext().GetTlsCertificateSdsSecretConfigs()
-	switch {
-	case len(secrets) == 0:
-		return "tls"
-	case secrets[0].GetName() == "default":
-		return "mtls"
-	default:
-		return "mtls-user"
-	}
+	socket := selectSocket(o.cluster, metadata)
+	inner, tunnel := unwrap(socket)
+	o.targets = append(o.targets, target{address, port, inner, tunnel})
 }
 
 func (d *istiod) addEndpointRows(o *outbound) {
@@ -228,6 +202,9 @@ func (d *istiod) addEndpointRows(o *outbound) {
 	rows := make([]row, 0, len(o.targets))
 	for _, t := range o.targets {
 		r := row{endpointRow{TargetPort: t.port, Transport: transportName(t.socket)}, t}
+		if t.tunnel && r.Transport == "plaintext" {
+			r.Transport = "mtls"
+		}
 		if w := d.workloadAt(t.address); w != nil {
 			r.Workload, r.Namespace = &w.Name, w.Namespace
 		} else {

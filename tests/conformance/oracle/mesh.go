@@ -96,14 +96,25 @@ func newIstiod(t test.Failer, c *caseFile) (*istiod, error) {
 	})
 	env := generator.Env()
 	updater.XDSUpdater = model.NewEndpointIndexUpdater(env.EndpointIndex)
+	synced := store.HasSynced
+	var startIndex func(<-chan struct{}) func() bool
+	if c.Mesh.DataPlane == "ambient" {
+		if startIndex, err = startAmbient(t, env, client, c, meshConfig, updater); err != nil {
+			return nil, err
+		}
+	}
 	generator.ServiceEntryRegistry.AppendWorkloadHandler(registry.WorkloadInstanceHandler)
 	registry.AppendWorkloadHandler(generator.ServiceEntryRegistry.WorkloadInstanceHandler)
+	if startIndex != nil {
+		indexed := startIndex(stop)
+		synced = func() bool { return store.HasSynced() && indexed() }
+	}
 	client.RunAndWait(stop)
 	generator.Run()
 	if err := env.InitNetworksManager(updater); err != nil {
 		return nil, err
 	}
-	retry.UntilOrFail(t, func() bool { return store.HasSynced() }, retry.Delay(time.Millisecond))
+	retry.UntilOrFail(t, synced, retry.Delay(time.Millisecond))
 	env.PushContext().InitContext(env, nil, nil)
 	return &istiod{ConfigGenTest: generator, caseFile: c, objects: objects}, nil
 }
@@ -126,7 +137,7 @@ func (d *istiod) proxy(w *workload) *model.Proxy {
 		labels[k] = v
 	}
 	kind := model.SidecarProxy
-	if w.Gateway {
+	if w.gateway() {
 		kind = model.Router
 	} else {
 		labels["security.istio.io/tlsMode"] = model.IstioMutualTLSModeLabel
@@ -143,6 +154,7 @@ func (d *istiod) proxy(w *workload) *model.Proxy {
 			ClusterID:    clusterID,
 			IstioVersion: "1.31.0",
 			Labels:       labels,
+			EnableHBONE:  model.StringBool(d.caseFile.Mesh.DataPlane == "ambient"),
 		},
 	})
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"sort"
+	"slices"
 	"strconv"
 
 	"istio.io/istio/pilot/pkg/model"
@@ -12,38 +12,43 @@ import (
 func (d *istiod) expectations() *expectations {
 	out := &expectations{Server: []serverRow{}, Client: []clientRow{}, Calls: []callRow{}}
 	for i := range d.caseFile.Workloads {
-		if w := &d.caseFile.Workloads[i]; w.Sidecar {
+		w := &d.caseFile.Workloads[i]
+		if w.Sidecar || w.ambient() {
 			out.Server = append(out.Server, d.serverRows(w)...)
+		}
+		if w.gateway() && d.asked("gateways") {
+			out.Gateways = append(out.Gateways, d.gatewayRows(w)...)
 		}
 	}
 	d.clientSide(out)
 	return out
 }
 
-// serverRows is the effective mode of each port a sidecar workload has or a policy of its namespace names.
+func (d *istiod) asked(rows string) bool { return slices.Contains(d.caseFile.Ask, rows) }
+
+// serverRows is the effective mode of each port a workload has or a policy of its namespace names.
 func (d *istiod) serverRows(w *workload) []serverRow {
-	proxy := d.proxy(w)
-	policy := authn.NewMtlsPolicy(d.PushContext(), proxy.SidecarScope.AuthnPolicies, w.Namespace, proxy.Labels, false)
-	ports := map[int]bool{}
+	mode := d.sidecarMode(w)
+	if w.ambient() {
+		mode = func(port int) string { return d.ztunnelMode(w, uint32(port)) }
+	}
+	ports := d.policyPorts(w.Namespace)
 	for _, p := range w.Ports {
-		ports[p.Port] = true
+		ports = append(ports, p.Port)
 	}
-	for _, port := range d.policyPorts(w.Namespace) {
-		ports[port] = true
-	}
-	numbers := make([]int, 0, len(ports))
-	for port := range ports {
-		numbers = append(numbers, port)
-	}
-	sort.Ints(numbers)
-	rows := []serverRow{{Namespace: w.Namespace, Workload: w.Name, Mode: modeName(policy.GetMutualTLSModeForPort(0))}}
-	for _, port := range numbers {
-		rows = append(rows, serverRow{
-			Namespace: w.Namespace, Workload: w.Name, Port: &port,
-			Mode: modeName(policy.GetMutualTLSModeForPort(uint32(port))),
-		})
+	slices.Sort(ports)
+	rows := []serverRow{{Namespace: w.Namespace, Workload: w.Name, Mode: mode(0)}}
+	for _, port := range slices.Compact(ports) {
+		rows = append(rows, serverRow{Namespace: w.Namespace, Workload: w.Name, Port: &port, Mode: mode(port)})
 	}
 	return rows
+}
+
+// sidecarMode is the mode of a sidecar's port; 0 is a port that no port table names.
+func (d *istiod) sidecarMode(w *workload) func(port int) string {
+	proxy := d.proxy(w)
+	policy := authn.NewMtlsPolicy(d.PushContext(), proxy.SidecarScope.AuthnPolicies, w.Namespace, proxy.Labels, false)
+	return func(port int) string { return modeName(policy.GetMutualTLSModeForPort(uint32(port))) }
 }
 
 func modeName(mode model.MutualTLSMode) string {

@@ -1,0 +1,1 @@
+"""Random meshes, and what Istio's own code makes of them."""
