@@ -53,15 +53,17 @@ Groups = list[list["Rule"]]
 def _pairs(
     known: Inventory, covering: Sequence[Rule], pools: dict[str, Groups]
 ) -> Iterator[tuple[Rule, Rule, str]]:
-    root = known.mesh.facts.root_namespace
+    facts = known.mesh.facts
+    root, default = facts.root_namespace, facts.default_destination_rule_export_to
     first: dict[str, Rule] = {}
     for rule in covering:
-        if rule.is_local and rule.namespace != root:
+        # Clients of the root namespace look at its private rules first, and at no other.
+        if rule.is_private(default) if rule.namespace == root else rule.is_local:
             first.setdefault(rule.namespace, rule)
     for namespace, own in first.items():
         if known.has_clients(namespace):
-            others = [groups for place, groups in pools.items() if place != namespace]
-            for rule in _answer(others, namespace):
+            later = [pool for place, pool in pools.items() if place != namespace or place == root]
+            for rule in _answer(later, namespace):
                 if _is_narrower(rule, own):
                     yield rule, own, namespace
     yield from _hidden_from_others(list(pools.values()))
