@@ -79,9 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except Exception:  # noqa: BLE001 - the last line of defence: an unknown error is never a pass
         traceback.print_exc()
-        print(
-            "meshgate: internal error; please report it with the text above", file=sys.stderr
-        )
+        print("meshgate: internal error; please report it with the text above", file=sys.stderr)
         return MeshgateError.exit_code
     return code
 
@@ -119,4 +117,3 @@ def add_command(
     module.configure(command)
     add_common_options(command)
     return command
-

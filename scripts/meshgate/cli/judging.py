@@ -113,7 +113,9 @@ def with_others(context: Context, contexts: Mapping[str, Context]) -> Context:
         siblings={
             name: other
             for name, other in contexts.items()
-            if name != environment.name and other.environment.clusters == environment.clusters
+            if name != environment.name
+            and environment.clusters
+            and other.environment.clusters == environment.clusters
         },
     )
 
@@ -182,5 +184,5 @@ def nothing_rendered(environment: Environment) -> NothingToCheckError:
     return NothingToCheckError(
         f"{environment.name}: {environment.overlay} renders to nothing",
         why="An empty result would delete every policy of the environment.",
-        hint="add resources to its kustomization.yaml, or take the environment out of environments.yaml",
+        hint="add resources to its kustomization.yaml, or remove it from environments.yaml",
     )

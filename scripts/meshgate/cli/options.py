@@ -77,7 +77,9 @@ def outputs(texts: list[str]) -> tuple[Output, ...]:
     for text in texts or ["text"]:
         name, _, file = text.partition("=")
         if name not in FORMATS:
-            raise UsageError(f"--format {text}: unknown format {name!r}", hint=f"use one of {', '.join(FORMATS)}")
+            raise UsageError(
+                f"--format {text}: unknown format {name!r}", hint=f"use one of {', '.join(FORMATS)}"
+            )
         found.append(Output(name, Path(file) if file else None))
     on_stdout = [output.format for output in found if output.file is None]
     if os.environ.get("GITHUB_ACTIONS") == "true" and on_stdout in ([], ["text"]):

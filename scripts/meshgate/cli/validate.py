@@ -140,7 +140,9 @@ class Validation:
     def judge(self, wanted: Sequence[Environment]) -> None:
         """Judge these environments; those before them are built too, to compare with."""
         needed = self._with_upstream(wanted)
-        buildable = [environment for environment in needed if self._sources_hold(environment, wanted)]
+        buildable = [
+            environment for environment in needed if self._sources_hold(environment, wanted)
+        ]
         self._build(buildable)
         for environment in wanted:
             if environment.name in self.contexts:

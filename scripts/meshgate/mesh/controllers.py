@@ -62,7 +62,7 @@ def controllers(catalog: Catalog) -> Iterator[Controller]:
             namespace,
             name,
             resource,
-            _template(resource),
+            template_of(resource),
             pods.get((kind, namespace, name), []),
         )
 
@@ -115,7 +115,8 @@ def _runs(pod: Resource) -> bool:
     return phase not in _FINISHED and not pod.metadata.get("deletionTimestamp")
 
 
-def _template(resource: Resource) -> JSONObject:
+def template_of(resource: Resource) -> JSONObject:
+    """The pod template of a workload, or the Pod itself."""
     value: JSONObject = resource.value
     for part in _TEMPLATES.get(resource.kind, ("spec", "template")):
         value = _object(value.get(part))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from meshgate.mesh.catalog import Hidden
     from meshgate.mesh.gateways import GatewayServer
     from meshgate.mesh.policy import ClientPolicy
-    from meshgate.mesh.servers import ServerMode
+    from meshgate.mesh.servers import ServerClass, ServerMode
     from meshgate.mesh.services import Service
     from meshgate.mesh.terms import Outcome, Transport
     from meshgate.mesh.virtual_services import Destination
@@ -103,6 +103,24 @@ class Mesh:
 
         Raises LookupError where there is none, or where it is not visible there.
         """
+        for host in self._names(name, namespace):
+            found = self._registry.service_for(host, namespace)
+            if found is not None:
+                return found
+        raise LookupError(f"no service {name} for clients in namespace {namespace}")
+
+    def _called(self, client: Workload, name: str, port: int) -> Service:
+        """The service that a client reaches by a name: exportTo only binds proxies."""
+        if client.is_proxied and port not in client.uncaptured_outbound:
+            return self.service(name, client.namespace)
+        for host in self._names(name, client.namespace):
+            for found in self._registry.by_host.get(host, ()):
+                if found.kubernetes:
+                    return found
+        return self.service(name, client.namespace)
+
+    def _names(self, name: str, namespace: str) -> Iterator[str]:
+        """The hosts that a name may mean in a namespace, aliases resolved."""
         domain = self.facts.cluster_domain
         for host in (
             name,
@@ -110,11 +128,7 @@ class Mesh:
             f"{name}.svc.{domain}",
             f"{name}.{domain}",
         ):
-            real = self._registry.aliases.get(host, host)
-            found = self._registry.service_for(real, namespace)
-            if found is not None:
-                return found
-        raise LookupError(f"no service {name} for clients in namespace {namespace}")
+            yield self._registry.aliases.get(host, host)
 
     def knows(self, namespace: str) -> bool:
         """Whether the inventory has any workload or Service of a namespace."""
@@ -139,6 +153,14 @@ class Mesh:
         """What a workload enforces on a container port; None: on ports that no port table names."""
         return self._receivers.server_mode(workload, port)
 
+    def mode_without(self, workload: Workload, port: int | None, policy: Resource) -> ServerMode:
+        """What a workload with a sidecar would enforce if a PeerAuthentication were not there."""
+        return self._receivers.server_mode_without(workload, port, policy)
+
+    def server_class(self, workload: Workload) -> ServerClass:
+        """The class of a workload as a server: those that no PeerAuthentication tells apart."""
+        return self._receivers.server_class(workload)
+
     def ports(self, workload: Workload) -> list[int]:
         """The ports of a workload that are declared, targeted by a Service or named by a policy."""
         return self._receivers.ports(workload)
@@ -157,7 +179,7 @@ class Mesh:
 
         Raises LookupError for a host that the client cannot mean, or a port it has not.
         """
-        return self._callers.policy(client, self.service(host, client.namespace), port, subset)
+        return self._callers.policy(client, self._called(client, host, port), port, subset)
 
     def routes(self, client: Workload, host: str, port: int) -> frozenset[Destination]:
         """All destinations that a sidecar's requests for a service port may be routed to.
@@ -180,7 +202,7 @@ class Mesh:
         self, client: Workload, host: str, port: int, subset: str | None = None
     ) -> Explanation:
         """One call step by step. Raises LookupError as `client_policy` does."""
-        service = self.service(host, client.namespace)
+        service = self._called(client, host, port)
         policy = self._callers.policy(client, service, port, subset)
         rules = self._callers.rules(service)
         choice = rules.choices(client.namespace, client.labels)[0]
@@ -193,10 +215,11 @@ class Mesh:
             )
             for delivery in policy.deliveries
         )
+        is_ruled = policy.discovery is not None
         return Explanation(
             client,
             policy,
-            steps(self.rules, rules, choice, client, service),
+            steps(self.rules, rules, choice, client, service) if is_ruled else (),
             tls_source(policy.entry, port, subset),
             landings,
         )

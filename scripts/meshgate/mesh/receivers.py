@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from meshgate.mesh.services import Service, ServicePort
     from meshgate.mesh.undecided import Undecided
     from meshgate.mesh.workloads import Workload
-    from meshgate.model import MeshFacts
+    from meshgate.model import MeshFacts, Resource
 
 
 class World(NamedTuple):
@@ -118,6 +118,12 @@ class Receivers:
         return workload.plane is DataPlane.AMBIENT or (
             self._hbone and workload.plane is DataPlane.SIDECAR
         )
+
+    def server_mode_without(
+        self, workload: Workload, port: int | None, policy: Resource
+    ) -> ServerMode:
+        """What a workload with a sidecar would enforce if a PeerAuthentication were not there."""
+        return self.server_class(workload).without(policy).mode(port)
 
     def server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         """What a workload enforces on a container port; None: on ports that no port table names."""

@@ -49,7 +49,7 @@ class ServerMode:
     # False: the answer depends on what files do not tell.
     decided: bool = True
     reason: str = ""
-    # The other answers, where the order of objects without creationTimestamp decides.
+    # Every answer, where the order of objects without creationTimestamp decides.
     alternatives: tuple[ServerMode, ...] = ()
 
 
@@ -103,6 +103,13 @@ class ServerClass:
         """The winners on a fresh cluster."""
         return self.slots[0]
 
+    def without(self, policy: Resource) -> ServerClass:
+        """The same workloads, had a policy never been there."""
+        mesh, namespace, workload = (
+            tuple(each for each in slot if each.resource is not policy) for slot in self.candidates
+        )
+        return ServerClass(self.namespace, (mesh, namespace, workload))
+
     def mode(self, port: int | None) -> ServerMode:
         """What the class enforces on a container port; None: on ports of no port table."""
         answers: dict[tuple[Mode, DecidedBy], ServerMode] = {}
@@ -120,7 +127,7 @@ class ServerClass:
             decided=False,
             reason="the order of PeerAuthentications without creationTimestamp decides: "
             + ", ".join(sorted({str(answer.decided_by.policy) for answer in answers.values()})),
-            alternatives=tuple(others),
+            alternatives=(first, *others),
         )
 
     def _mode(self, slots: Slots, port: int | None) -> ServerMode:

@@ -159,7 +159,7 @@ def _broken(mesh: Mesh, call: CallClass, delivery: Delivery) -> Broken:
         rule,
         path,
         open_order=failing is not delivery,
-        workloads={str(workload or (endpoint and endpoint.address)): workload} if endpoint else {},
+        workloads={str(workload or endpoint.address): workload} if endpoint else {},
     )
 
 
@@ -199,7 +199,7 @@ def violation(
     *,
     at: Callable[[Broken], tuple[Resource, str]] | None = None,
 ) -> Violation:
-    """A finding at the object that decides what is sent, else at the one that decides what is taken."""
+    """A finding at the object that decides what is sent, else at what decides what is taken."""
     resource, path = at(broken) if at else place(broken)
     order = "; another order of creation does not break it" if broken.open_order else ""
     related = [

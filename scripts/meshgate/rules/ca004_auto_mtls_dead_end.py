@@ -77,10 +77,10 @@ def cause(broken: Broken) -> tuple[str, str]:
             "for a headless Service it needs a sidecar in every pod, and one has none",
             "give every pod of the Service a sidecar, or take those without one out of it",
         )
+    fix = "use PERMISSIVE instead of DISABLE for the wider scope"
     return (
         "it looks at the policy of the namespace or mesh only, which is DISABLE",
-        "use PERMISSIVE instead of DISABLE for the wider scope, or add a DestinationRule with "
-        "mode ISTIO_MUTUAL for this host",
+        f"{fix}, or add a DestinationRule with mode ISTIO_MUTUAL for this host",
     )
 
 

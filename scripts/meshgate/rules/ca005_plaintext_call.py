@@ -21,7 +21,8 @@ How to fix
     in `mesh.outside`, with its reason.
 
 Known gaps
-    Ports that the sidecar does not capture are left out: nothing the mesh does reaches them.
+    Ports that the sidecar does not capture are left out: nothing the mesh does reaches them. A port
+    whose policy a waiver of PA001 or PA002 accepts is not told a second time.
 """
 
 from __future__ import annotations
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.mesh import Mesh
+    from meshgate.model import Resource
     from meshgate.rules.context import Context
 
 STRICT = "STRICT"
+# The rules that tell of the policy itself.
+POLICY_RULES = ("PA001", "PA002")
 ACCEPTS = frozenset({"PERMISSIVE", "DISABLE"})
 
 
@@ -46,12 +50,14 @@ def check(context: Context) -> Iterator[Violation]:
     if context.mesh is None:
         return
     if context.environment.require.mtls == STRICT:
-        yield from accepted(context.mesh)
+        yield from accepted(context)
     yield from sent(context.mesh)
 
 
-def accepted(mesh: Mesh) -> Iterator[Violation]:
+def accepted(context: Context) -> Iterator[Violation]:
     """The ports that take plaintext beside, or instead of, mutual TLS."""
+    mesh = context.mesh
+    assert mesh is not None
     for workload in mesh.workloads:
         if not workload.has_sidecar:
             continue
@@ -62,6 +68,8 @@ def accepted(mesh: Mesh) -> Iterator[Violation]:
             policy = mode.decided_by.policy
             own = policy and (policy.spec.get("portLevelMtls") or {}).get(str(port))
             path = f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode"
+            if policy and is_accepted(context, policy, path):
+                continue
             yield Violation(
                 policy or workload.resource,
                 path if policy else "spec",
@@ -70,6 +78,15 @@ def accepted(mesh: Mesh) -> Iterator[Violation]:
                 related=(RelatedResource(workload.resource, "accepts it"),) if policy else (),
                 key=f"{workload}:{port}",
             )
+
+
+def is_accepted(context: Context, policy: Resource, path: str) -> bool:
+    """Whether a waiver already accepts the policy that opens the port."""
+    return any(
+        waiver.covers(rule, policy.ref, path)
+        for waiver in context.environment.waivers
+        for rule in POLICY_RULES
+    )
 
 
 def sent(mesh: Mesh) -> Iterator[Violation]:

@@ -105,7 +105,7 @@ def applies_to(rule: JSONObject, port: int) -> bool:
 
 
 def protected(mesh: Mesh, policy: Resource) -> list[Workload]:
-    """The workloads with a sidecar that a policy applies to; all of them from the root namespace."""
+    """The workloads with a sidecar that a policy applies to; from the root namespace: all."""
     labels = (policy.spec.get("selector") or {}).get("matchLabels") or {}
     root = policy.namespace == mesh.facts.root_namespace
     namespaces = mesh.namespaces if root else [policy.namespace or ""]

@@ -1,0 +1,76 @@
+"""A PeerAuthentication that selects no workload.
+
+What it checks
+    The labels of `selector.matchLabels` against the workloads of the policy's own namespace.
+
+    ```yaml
+    metadata: {name: boards, namespace: boards}
+    spec:
+      selector: {matchLabels: {app: board}}    # the pods say app: boards
+    ```
+
+Why it matters
+    The policy stands there and does nothing. Whoever reads it believes a workload is closed (or
+    open) that follows another policy.
+
+How to fix
+    Copy the label from the pod template of the workload, or remove the policy.
+
+Known gaps
+    A workload that is not in the inventory yet is not known: add it there in the same pull request.
+    A namespace without inventory is not decidable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.rules.context import Context
+
+KIND = "PeerAuthentication"
+
+
+def check(context: Context) -> Iterator[Violation]:
+    mesh = context.mesh
+    if mesh is None:
+        return
+    for policy in context.resources.of(KIND):
+        labels = (policy.spec.get("selector") or {}).get("matchLabels") or {}
+        namespace = policy.namespace
+        # In the root namespace a selector is ignored for everyone: PA004.
+        if not labels or namespace is None or namespace == mesh.facts.root_namespace:
+            continue
+        wanted = ", ".join(f"{key}: {value}" for key, value in sorted(labels.items()))
+        if not mesh.knows(namespace):
+            yield Violation(
+                policy,
+                "spec.selector",
+                f"whether a workload has {wanted} cannot be told: the inventory has nothing of "
+                f"namespace {namespace}",
+                fix=f"add the workloads of {namespace} to the inventory",
+                decided=False,
+            )
+        elif not mesh.selected(namespace, labels):
+            yield Violation(
+                policy,
+                "spec.selector.matchLabels",
+                f"no workload of namespace {namespace} has {wanted}: the policy does nothing",
+            )
+
+
+RULE = Rule(
+    id="PA005",
+    name="unmatched-selector",
+    severity=Severity.WARNING,
+    summary="The selector matches no workload of its namespace.",
+    fix="copy the labels from the pod template of the workload, or remove the policy",
+    needs="R",
+    kinds=frozenset({KIND}),
+    check=check,
+)

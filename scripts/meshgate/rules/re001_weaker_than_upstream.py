@@ -1,0 +1,102 @@
+"""A port that is weaker here than in the environment before.
+
+What it checks
+    Every port of every workload with a sidecar that the environment named in `after` has too: its
+    mode must not be weaker here, unless `waivers/<environment>.yaml` declares the difference.
+
+    ```yaml
+    # waivers/prod.yaml
+    differences:
+      - workload: boards/boards
+        port: 9102
+        owner: team-boards
+        reason: prod still scrapes without certificates
+        expires: 2027-01-31
+    ```
+
+Why it matters
+    What was tried before is not what runs here. A change that is safe with a STRICT server may meet
+    a PERMISSIVE one, and the last environment is the one that counts.
+
+How to fix
+    Bring the stronger policy here, or declare the difference with an owner and an end date.
+
+Known gaps
+    Workloads are compared by namespace and name; one that exists here only is not compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.rule import RelatedResource, Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import Mesh, Workload
+    from meshgate.rules.context import Context
+
+WEAKEST_FIRST = ("DISABLE", "PERMISSIVE", "STRICT")
+
+
+def check(context: Context) -> Iterator[Violation]:
+    mesh = context.mesh
+    if mesh is None:
+        return
+    declared = {
+        (difference.workload, difference.port)
+        for difference in context.environment.differences
+        if difference.expires >= context.today
+    }
+    for name, before in context.upstream.items():
+        if before.mesh is not None:
+            for workload in mesh.workloads:
+                if workload.has_sidecar and (str(workload), None) not in declared:
+                    yield from weaker(mesh, before.mesh, workload, name, declared)
+
+
+def weaker(
+    mesh: Mesh,
+    before: Mesh,
+    workload: Workload,
+    upstream: str,
+    declared: set[tuple[str, int | None]],
+) -> Iterator[Violation]:
+    """The ports of one workload that are weaker than in the environment before."""
+    try:
+        same = before.workload(workload.namespace, workload.name, workload.kind)
+    except LookupError:
+        return
+    for port in mesh.ports(workload):
+        here, there = mesh.mode_at(workload, port), before.mode_at(same, port)
+        if here.mode is None or there.mode is None or (str(workload), port) in declared:
+            continue
+        if WEAKEST_FIRST.index(here.mode.value) < WEAKEST_FIRST.index(there.mode.value):
+            policy = here.decided_by.policy
+            own = policy and (policy.spec.get("portLevelMtls") or {}).get(str(port))
+            path = f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode"
+            then = there.decided_by.policy
+            yield Violation(
+                policy or workload.resource,
+                path if policy else "spec",
+                f"{workload}:{port} is {here.mode} here and {there.mode} in {upstream}",
+                related=(
+                    RelatedResource(workload.resource, "is the server"),
+                    *((RelatedResource(then, f"decides in {upstream}"),) if then else ()),
+                ),
+                key=f"{workload}:{port} {upstream}",
+            )
+
+
+RULE = Rule(
+    id="RE001",
+    name="weaker-than-upstream",
+    severity=Severity.ERROR,
+    summary="A port is weaker here than in the environment before.",
+    fix="bring the stronger policy here, or declare the difference in waivers/<environment>.yaml",
+    needs="R",
+    kinds=frozenset(),
+    check=check,
+)
