@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 
 from meshgate.model import Position
 from meshgate.report import FORMATS, Options
+from meshgate.report.budget import Section, fit
 from meshgate.report.escape import markdown, terminal, uri, workflow
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
@@ -312,3 +313,43 @@ def test_a_hostile_place_is_escaped_in_every_format() -> None:
     for name, render in FORMATS.items():
         shown = render(hostile(place.file), OPTIONS)
         assert "\x1b" not in shown, name
+
+
+# Budget
+
+SECTIONS = st.lists(
+    st.builds(
+        lambda head, items, tail: Section(head, items, len(items), tail, "{} more;"),
+        st.text("h", max_size=20),
+        st.lists(st.text("ié", min_size=1, max_size=30), max_size=6),
+        st.text("t", max_size=20),
+    ),
+    max_size=5,
+)
+
+
+@given(SECTIONS, st.integers(100, 400))
+def test_a_page_keeps_its_limit_and_says_what_it_leaves_out(
+    sections: list[Section], limit: int
+) -> None:
+    page = fit(sections, limit)
+
+    assert len(page.encode()) <= limit
+    shown = sum(page.count(sign) for sign in "ié")
+    whole = sum(sum(item.count(sign) for sign in "ié") for each in sections for item in each.items)
+    assert shown == whole or "more" in page
+
+
+@given(SECTIONS)
+def test_a_page_with_room_is_whole(sections: list[Section]) -> None:
+    page = fit(sections, 10_000)
+
+    assert page == "".join(each.head + "".join(each.items) + each.tail for each in sections)
+
+
+def test_a_frame_without_items_is_not_shown() -> None:
+    page = fit([Section("head", ["x" * 500], 1, "tail", "{} more"), Section("end")], 150)
+
+    assert page.startswith("end")
+    assert "head" not in page
+    assert "1 more parts" in page
