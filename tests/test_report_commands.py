@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,3 +155,15 @@ def test_refused_objects_are_left_out_aloud(run: Run, tmp_path: Path) -> None:
     assert code == 0
     assert "wrong" not in out
     assert "1 object left out" in err
+
+
+def test_a_terminal_that_lacks_a_character_shows_its_escape(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "é.yaml").write_bytes((SHOP / "policies.yaml").read_bytes())
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    main(["-C", str(tmp_path), "lint", "é.yaml", "--fail-on", "never"])
+
+    assert b"\\xe9.yaml:" in written.getvalue()

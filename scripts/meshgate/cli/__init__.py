@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
@@ -54,6 +55,10 @@ exit codes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; never raises, never calls `sys.exit` for a run."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A manifest may say what the terminal's encoding cannot.
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = parser_for(arguments).parse_args(arguments)
     except SystemExit as end:  # argparse ends on --help and on usage errors
