@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 CASES = Path(__file__).parent / "cases"
 # Files beside the manifests that say how to judge them.
-RESERVED = frozenset({"environment.yaml", "waivers.yaml", "inventory.yaml"})
+RESERVED = frozenset(
+    {"environment.yaml", "waivers.yaml", "expectations.yaml", "inventory.yaml", "other.yaml"}
+)
 
 
 def cases() -> list[Path]:
@@ -60,12 +63,24 @@ def context_of(folder: Path) -> Context:
     inventory = (
         source.read_path(folder, inventory_file).resources if inventory_file.exists() else []
     )
-    return judging.context_of(
-        environment_of(folder),
-        built(folder),
-        [source.as_foreign(resource) for resource in inventory],
-        datetime.date.fromisoformat(TODAY),
-        engine="jsonschema",
+    def judged(environment: Environment, build: source.Build) -> Context:
+        return judging.context_of(
+            environment,
+            build,
+            [source.as_foreign(resource) for resource in inventory],
+            datetime.date.fromisoformat(TODAY),
+            engine="jsonschema",
+        )
+
+    context = judged(environment_of(folder), built(folder))
+    other = folder / "other.yaml"
+    if not other.exists():
+        return context
+    # What another environment renders, before this one and for the same clusters.
+    build = source.Build(source.read_path(folder, other).resources, BuildRecord())
+    staging = judged(dataclasses.replace(context.environment, name="staging"), build)
+    return dataclasses.replace(
+        context, upstream={"staging": staging}, siblings={"staging": staging}
     )
 
 
@@ -92,7 +107,11 @@ def built(folder: Path) -> source.Build:
 
 def environment_of(folder: Path) -> Environment:
     """The environment of a case: `environment.yaml`, else one named prod with floor STRICT."""
-    return config.load_environment(folder / "environment.yaml", waivers=folder / "waivers.yaml")
+    return config.load_environment(
+        folder / "environment.yaml",
+        waivers=folder / "waivers.yaml",
+        expected=folder / "expectations.yaml",
+    )
 
 
 def lines(finding: Finding) -> Iterator[str]:

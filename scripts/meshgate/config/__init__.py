@@ -94,13 +94,13 @@ def _lint(path: Path, file: str) -> Environment:
     return environment(document.value, document)
 
 
-def load_environment(path: Path, *, waivers: Path) -> Environment:
-    """As `load_mesh`, with waivers; a missing file says nothing. Named prod by default."""
+def load_environment(path: Path, *, waivers: Path, expected: Path) -> Environment:
+    """As `load_mesh`, with its other files; a missing file says nothing. Named prod by default."""
     found = _lint(path, path.name) if path.is_file() else environment({}, NOTHING)
     return _completed(
         replace(found, name=found.name or "prod"),
         _checked(read(waivers, waivers.name), "waivers") if waivers.is_file() else None,
-        None,
+        _checked(read(expected, expected.name), "expectations") if expected.is_file() else None,
     )
 
 

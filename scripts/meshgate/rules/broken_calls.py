@@ -83,7 +83,7 @@ class Broken:
     def sent_by(self) -> str:
         """Which object says what is sent."""
         if self.expected:
-            return "they have no sidecar"
+            return "there is no sidecar"
         if self.rule is None:
             return "auto mTLS decides"
         stated = "leaves it to auto mTLS" if self.is_auto else "says so"
@@ -203,11 +203,11 @@ def violation(
     resource, path = at(broken) if at else place(broken)
     order = "; another order of creation does not break it" if broken.open_order else ""
     related = [
-        RelatedResource(other, told)
-        for other, told in (
-            (broken.rule, "decides what the clients send"),
-            (broken.policy, "decides what the server takes"),
-            (broken.call.service.resource, "is the Service that is called"),
+        RelatedResource(other, told, where)
+        for other, told, where in (
+            (broken.rule, "decides what the clients send", broken.path),
+            (broken.policy, "decides what the server takes", taken_at(broken)[1]),
+            (broken.call.service.resource, "is the Service that is called", ""),
         )
         if other is not None and other is not resource
     ]

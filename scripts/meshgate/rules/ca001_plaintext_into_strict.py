@@ -52,8 +52,8 @@ def check(context: Context) -> Iterator[Violation]:
         if delivery.transport is Transport.PLAINTEXT and delivery.outcome in REFUSING:
             yield violation(
                 broken,
-                f"{broken.clients} send plaintext to {broken.target} ({broken.sent_by}), and "
-                f"{broken.servers} takes mutual TLS only ({broken.taken_by}): every such call is "
+                f"calls from {broken.clients} to {broken.target} are plaintext ({broken.sent_by}), "
+                f"and {broken.servers} takes mutual TLS only ({broken.taken_by}): every one is "
                 "refused",
                 "give the client a sidecar, or make this port PERMISSIVE with a waiver"
                 if broken.expected

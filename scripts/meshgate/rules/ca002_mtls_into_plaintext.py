@@ -47,9 +47,9 @@ def check(context: Context) -> Iterator[Violation]:
         if broken.delivery.transport is Transport.MTLS:
             yield violation(
                 broken,
-                f"{broken.clients} send the mesh's mutual TLS to {broken.target} "
+                f"calls from {broken.clients} to {broken.target} are the mesh's mutual TLS "
                 f"({broken.sent_by}), and {broken.servers} cannot take it ({broken.taken_by}): "
-                "every such call fails",
+                "every one fails",
                 "set the port of the server to PERMISSIVE, or add an exact DestinationRule for "
                 f"{broken.call.service.host} with tls mode DISABLE where these clients look first"
                 if broken.has_sidecar

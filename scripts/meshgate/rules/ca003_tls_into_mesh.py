@@ -48,9 +48,9 @@ def check(context: Context) -> Iterator[Violation]:
         if transport in OWN_TLS and broken.has_sidecar:
             yield violation(
                 broken,
-                f"{broken.clients} send {OWN_TLS[transport]} to {broken.target} "
+                f"calls from {broken.clients} to {broken.target} are {OWN_TLS[transport]} "
                 f"({broken.sent_by}), and the sidecar of {broken.servers} cannot take it "
-                f"({broken.taken_by}): every such call fails",
+                f"({broken.taken_by}): every one fails",
                 "",
             )
 
