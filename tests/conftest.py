@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 TODAY = "2026-08-01"
 
+# Fixtures of other files.
+pytest_plugins = ("tools",)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite expected output; read the diff")

@@ -34,6 +34,7 @@ def check(
     Raises SchemaMissingError for policy without a schema, ToolError when the engine fails.
     """
     kinds = catalog_of(istio)
+    decide = engine_named(engine, kinds.istio)
     found: list[SchemaViolation] = []
     judged: list[tuple[Resource, Kind]] = []
     for resource in resources:
@@ -42,7 +43,7 @@ def check(
             found.append(verdict)
         elif verdict is not None:
             judged.append((resource, verdict))
-    refusals = engine_named(engine, kinds.istio).refusals(judged) if judged else {}
+    refusals = decide.refusals(judged)
     for index, (resource, kind) in enumerate(judged):
         found += _of_object(resource, kind, refusals.get(index))
     return found

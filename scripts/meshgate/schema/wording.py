@@ -106,6 +106,8 @@ def _mismatch(value: JSON, wanted: list[str]) -> str:
         advice = f'; quote it: "{shown(value)}"'
     elif isinstance(value, str) and _reads_as(value, wanted):
         advice = "; remove the quotes"
+    elif wanted == ["array"] and not isinstance(value, dict):
+        advice = f"; write [{shown(value)}]"
     return f"is {shown(value)}, must be {must}{advice}"
 
 

@@ -30,9 +30,10 @@ def client_tls(namespace: str, tls: JSONObject, path: Path) -> Iterator[Problem]
             if tls.get(file):
                 yield Problem((*path, file), "credentialName is set, which brings all certificates")
     elif mode == "MUTUAL":
-        for file in ("clientCertificate", "privateKey"):
-            if not tls.get(file):
-                yield Problem(path, f"MUTUAL needs {file}, or credentialName in place of files")
+        missing = [file for file in ("clientCertificate", "privateKey") if not tls.get(file)]
+        if missing:
+            files = " and ".join(missing)
+            yield Problem(path, f"MUTUAL needs {files}, or credentialName in place of files")
 
 
 def _config_map(namespace: str, credential: str, path: Path) -> Iterator[Problem]:

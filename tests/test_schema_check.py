@@ -1,0 +1,388 @@
+"""Which schema judges an object, and what is said of it."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshgate.errors import SchemaMissingError
+from meshgate.model import JSONObject, Origin, Resource
+from meshgate.schema import catalog, check, wording
+from meshgate.schema.phrases import listed, shown
+from meshgate.schema.refusal import Refusal
+from meshgate.schema.webhook import MODULES
+from meshgate.schema.wording import WORDINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from meshgate.model import JSON, SchemaViolation
+
+MINORS = ("1.28", "1.29", "1.30", "1.31")
+
+
+def manifest(api_version: str, kind: str, **spec: JSON) -> JSONObject:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": "a", "namespace": "boards"},
+        "spec": spec,
+    }
+
+
+def violations(
+    *values: JSONObject, istio: str = "1.31", allowed: Collection[str] | None = None
+) -> list[SchemaViolation]:
+    resources = [Resource.of(value, Origin("a.yaml")) for value in values]
+    return check(resources, istio=istio, engine="jsonschema", allowed=allowed)
+
+
+def said(value: JSONObject, **options: JSON) -> list[tuple[str, str, str]]:
+    """Rule, path and message of each violation."""
+    return [(v.rule, v.path, v.message) for v in violations(value, **options)]
+
+
+PA = manifest("security.istio.io/v1", "PeerAuthentication", mtls={"mode": "STRICT"})
+DR = manifest("networking.istio.io/v1", "DestinationRule", host="boards")
+
+
+@pytest.mark.parametrize("minor", MINORS)
+@pytest.mark.parametrize("api_version", ["security.istio.io/v1", "security.istio.io/v1beta1"])
+def test_what_is_served_passes(minor: str, api_version: str) -> None:
+    assert violations({**PA, "apiVersion": api_version}, istio=minor) == []
+
+
+def test_a_full_version_picks_its_minor() -> None:
+    assert catalog.catalog_of("1.29.2") == catalog.catalog_of("v1.29")
+
+
+def test_an_unknown_istio_has_no_schemas() -> None:
+    with pytest.raises(SchemaMissingError, match=r"1\.27") as raised:
+        violations(PA, istio="1.27")
+
+    assert raised.value.exit_code == 6
+    assert "1.28, 1.29, 1.30, 1.31" in raised.value.why
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "first"),
+    [
+        ("security.istio.io/v1alpha1", "PeerAuthentication", "security.istio.io/v1"),
+        ("networking.istio.io/v1alpha1", "DestinationRule", "networking.istio.io/v1"),
+        ("networking.istio.io/v1", "EnvoyFilter", "networking.istio.io/v1alpha3"),
+        ("networking.istoi.io/v1", "DestinationRule", "networking.istio.io/v1"),
+        ("istio.io/v1", "DestinationRule", "networking.istio.io/v1"),
+        ("v1", "PeerAuthentication", "security.istio.io/v1"),
+        ("v1", "Deployment", "apps/v1"),
+        ("extensions/v1beta1", "Deployment", "apps/v1"),
+        ("batch/v1beta1", "CronJob", "batch/v1"),
+        ("argoproj.io/v1", "Application", "argoproj.io/v1alpha1"),
+    ],
+)
+def test_a_version_nobody_serves(api_version: str, kind: str, first: str) -> None:
+    [violation] = violations(manifest(api_version, kind))
+
+    assert (violation.rule, violation.path) == ("SH007", "apiVersion")
+    assert violation.fix == f"write apiVersion: {first}"
+
+
+def test_the_versions_are_told_best_first() -> None:
+    [(_, _, message)] = said({**DR, "apiVersion": "networking.istio.io/v3"})
+
+    assert message.endswith(
+        "networking.istio.io/v1, networking.istio.io/v1beta1, networking.istio.io/v1alpha3"
+    )
+
+
+def test_a_kind_of_a_newer_istio() -> None:
+    extension = manifest(
+        "extensions.istio.io/v1alpha1", "TrafficExtension", lua={"inlineCode": "x"}
+    )
+
+    assert said(extension, istio="1.30") == []
+    assert said(extension, istio="1.29") == [
+        ("SH007", "kind", "Istio 1.29 does not serve TrafficExtension; Istio 1.30, 1.31 does")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind"),
+    [
+        ("gateway.networking.k8s.io/v1", "Gateway"),
+        ("serving.knative.dev/v1", "Service"),
+        ("policy.linkerd.io/v1alpha1", "AuthorizationPolicy"),
+        ("batch.volcano.sh/v1alpha1", "Job"),
+        ("app.k8s.io/v1beta1", "Application"),
+        ("rbac.authorization.k8s.io/v1", "Role"),
+        ("install.istio.io/v1alpha1", "IstioOperator"),
+        ("kustomize.config.k8s.io/v1beta1", "Kustomization"),
+    ],
+)
+def test_what_is_no_policy_is_left_alone(api_version: str, kind: str) -> None:
+    assert violations(manifest(api_version, kind, anything=1)) == []
+    assert violations(manifest(api_version, kind), allowed=["PeerAuthentication", "Gateway"]) == []
+
+
+def test_an_unknown_kind_of_the_mesh_is_missing() -> None:
+    with pytest.raises(SchemaMissingError, match=r"a\.yaml.*PeerAuthenticaton") as raised:
+        violations(PA, manifest("security.istio.io/v1", "PeerAuthenticaton"))
+
+    assert raised.value.exit_code == 6
+    assert raised.value.hint == "did you mean PeerAuthentication?"
+
+
+def test_an_unknown_kind_that_is_not_allowed_is_another_rules_finding() -> None:
+    policy = manifest("security.istio.io/v1", "SecurityPolicy")
+
+    assert violations(policy, allowed=["PeerAuthentication"]) == []
+    with pytest.raises(SchemaMissingError):
+        violations(policy, allowed=["SecurityPolicy"])
+
+
+def test_a_plain_kind_that_is_allowed_needs_a_schema() -> None:
+    role = manifest("rbac.authorization.k8s.io/v1", "Role")
+
+    assert violations(role) == []
+    with pytest.raises(SchemaMissingError, match="Role"):
+        violations(role, allowed=["PeerAuthentication", "Role"])
+
+
+@pytest.mark.parametrize("group", ["authentication.istio.io/v1alpha1", "rbac.istio.io/v1alpha1"])
+def test_an_api_group_that_is_gone(group: str) -> None:
+    [(rule, path, message)] = said(manifest(group, "Policy"))
+
+    assert (rule, path) == ("SH007", "apiVersion")
+    assert group.partition("/")[0] in message
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["v1"]])
+@pytest.mark.parametrize("field", ["apiVersion", "kind"])
+def test_an_object_without_a_type(field: str, value: JSON) -> None:
+    assert said({**PA, field: value}) == [("SH002", field, f"`{field}` is missing")]
+
+
+def spec(value: JSONObject, **changed: JSON) -> JSONObject:
+    out = copy.deepcopy(value)
+    out["spec"] |= changed
+    return out
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        (spec(PA, mltls={}), "spec.mltls", "unknown field `mltls`, did you mean `mtls`?"),
+        (
+            spec(PA, mode="STRICT"),
+            "spec.mode",
+            "unknown field `mode` here; it belongs at `spec.mtls.mode`",
+        ),
+        (
+            spec(DR, trafficPolicy={"tls": {}, "host": "x"}),
+            "spec.trafficPolicy.host",
+            "unknown field `host` here; it belongs at `spec.host`",
+        ),
+        (
+            spec(DR, name="v1"),
+            "spec.name",
+            "unknown field `name` here; it belongs at `spec.subsets[].name`",
+        ),
+        (
+            spec(PA, zzz=1),
+            "spec.zzz",
+            "unknown field `zzz`; the fields here are `mtls`, `portLevelMtls` and `selector`",
+        ),
+        (
+            spec(PA, mtls={"mode": "strict"}),
+            "spec.mtls.mode",
+            (
+                'is "strict", did you mean `STRICT`? '
+                "Allowed: `UNSET`, `DISABLE`, `PERMISSIVE` and `STRICT`"
+            ),
+        ),
+        (
+            spec(PA, mtls={"mode": "mutual-tls"}),
+            "spec.mtls.mode",
+            'is "mutual-tls"; allowed: `UNSET`, `DISABLE`, `PERMISSIVE` and `STRICT`',
+        ),
+        (
+            spec(PA, selector={"matchLabels": {"a.b/c": 7}}),
+            'spec.selector.matchLabels["a.b/c"]',
+            'is 7, must be a string; quote it: "7"',
+        ),
+        (spec(PA, mtls=None), "spec.mtls", "has no value, must be a mapping"),
+        (spec(PA, portLevelMtls={}), "spec.portLevelMtls", "must have at least 1 key"),
+        (
+            spec(PA, selector={"matchLabels": {"a": "x" * 64}}),
+            "spec.selector.matchLabels.a",
+            "has 64 characters, at most 63 are allowed",
+        ),
+        (spec(DR, exportTo="*"), "spec.exportTo", 'is "*", must be a list; write ["*"]'),
+        (
+            spec(DR, trafficPolicy={"connectionPool": {"tcp": {"maxConnections": "9"}}}),
+            "spec.trafficPolicy.connectionPool.tcp.maxConnections",
+            'is "9", must be an integer; remove the quotes',
+        ),
+        (
+            spec(DR, trafficPolicy={"connectionPool": {"tcp": {"maxConnections": 2**31}}}),
+            "spec.trafficPolicy.connectionPool.tcp.maxConnections",
+            "is 2147483648, must be at most 2147483647",
+        ),
+        (
+            spec(DR, trafficPolicy={"connectionPool": {"http": {"useClientProtocol": "true"}}}),
+            "spec.trafficPolicy.connectionPool.http.useClientProtocol",
+            'is "true", must be true or false; remove the quotes',
+        ),
+        (
+            spec(DR, trafficPolicy={"portLevelSettings": [{"port": {"number": -1}}]}),
+            "spec.trafficPolicy.portLevelSettings[0].port.number",
+            "is -1, must be at least 0",
+        ),
+        (
+            spec(DR, subsets=[{"labels": {}}]),
+            "spec.subsets[0]",
+            "`name` is missing",
+        ),
+        (
+            spec(
+                DR,
+                trafficPolicy={"loadBalancer": {"consistentHash": {"maglev": {}, "ringHash": {}}}},
+            ),
+            "spec.trafficPolicy.loadBalancer.consistentHash",
+            "only one of `ringHash` and `maglev` may be set",
+        ),
+        ({**DR, "sepc": {}}, "sepc", "unknown field `sepc`, did you mean `spec`?"),
+        ({**DR, "metadata": {"namespace": "x"}}, "metadata", "`name` is missing"),
+        ({**DR, "metadata": []}, "metadata", "is [], must be a mapping"),
+        (
+            {**DR, "metadata": {"name": "a", "lables": {}}},
+            "metadata.lables",
+            "unknown field `lables`, did you mean `labels`?",
+        ),
+        (
+            {**DR, "metadata": {"name": "a", "labels": {"a b": "c"}}},
+            'metadata.labels["a b"]',
+            '"a b" is not a valid key for a label',
+        ),
+        (
+            {**DR, "metadata": {"name": "a\u001b[31m"}},
+            "metadata.name",
+            '"a\\u001b[31m" is not a DNS name: lower-case letters, digits, dashes and dots inside',
+        ),
+    ],
+)
+def test_what_is_said_of_a_violation(value: JSONObject, path: str, message: str) -> None:
+    assert ("SH002", path, message) in said(value)
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    value = spec(DR, host=7, subsets=[{"name": "a", "x": 1}, {"nmae": "b"}])
+
+    assert [path for _, path, _ in said(value)] == [
+        "spec.host",
+        "spec.subsets[0].x",
+        "spec.subsets[1]",
+        "spec.subsets[1].nmae",
+    ]
+
+
+def test_a_refusal_without_words_is_still_a_violation() -> None:
+    kind = catalog.catalog_of("1.31").kinds["security.istio.io", "PeerAuthentication"]
+
+    told = wording.violations(Resource.of(PA), kind, Refusal("spec", "no"))
+
+    assert [(v.rule, v.path, v.message) for v in told] == [("SH002", "spec", "no")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"name": "a", "creationTimestamp": None}},
+        {"metadata": {"name": "a", "labels": None, "annotations": {}}},
+        {
+            "metadata": {
+                "generateName": "a-",
+                "managedFields": [{"manager": "x", "fieldsV1": {"f": {}}}],
+            }
+        },
+        {"status": {"conditions": [{"type": "Reconciled"}], "whatever": 1}},
+    ],
+)
+def test_what_a_cluster_adds_passes(change: JSONObject) -> None:
+    assert violations({**PA, **change}) == []
+
+
+def test_null_is_a_value_for_kubernetes_and_none_for_a_crd() -> None:
+    service = manifest("v1", "Service", selector=None, ports=[{"port": 80, "name": None}])
+
+    assert violations(service) == []
+    assert said(spec(PA, selector=None)) != []
+    assert said(manifest("v1", "Service", ports=[None])) != []
+
+
+def test_a_list_with_unique_keys_has_no_entry_twice() -> None:
+    entry = manifest(
+        "networking.istio.io/v1",
+        "ServiceEntry",
+        hosts=["a.example.com"],
+        ports=[
+            {"number": 80, "name": "a"},
+            {"number": 81, "name": "b"},
+            {"number": 82, "name": "a"},
+        ],
+    )
+
+    assert ("SH002", "spec.ports[2]", 'entry 0 has the same name "a"') in said(entry)
+
+
+def test_the_webhook_does_not_repeat_what_the_crd_said() -> None:
+    plaintext = spec(PA, selector={"matchLabels": {"a": "b"}}, portLevelMtls={"http": {}})
+
+    assert [rule for rule, _, _ in said(plaintext)] == ["SH003"]
+
+
+def test_a_foreign_object_is_judged_too() -> None:
+    foreign = Resource.of(spec(PA, mode="x"), foreign=True)
+
+    [violation] = check([foreign], istio="1.31", engine="jsonschema", allowed=None)
+
+    assert violation.resource is foreign
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_every_mesh_kind_has_a_webhook_check(minor: str) -> None:
+    kinds = {kind for group, kind in catalog.catalog_of(minor).kinds if group.endswith(".istio.io")}
+
+    assert kinds <= MODULES.keys()
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_every_keyword_of_a_schema_has_words(minor: str) -> None:
+    told = WORDINGS.keys() | {"additionalProperties", "required", "propertyNames"}
+    structure = {"$defs", "$ref", "$schema", "description", "items", "properties", "allOf"}
+    used = {
+        word for kind in catalog.catalog_of(minor).kinds.values() for word in words(kind.schema())
+    }
+
+    assert used - told - structure == {"x-kubernetes-validations", "x-kubernetes-list-map-keys"}
+
+
+def words(schema: JSONObject) -> Iterator[str]:
+    """Every keyword in a schema."""
+    for word, value in schema.items():
+        yield word
+        if word in {"properties", "$defs"}:
+            for below in value.values():
+                yield from words(below)
+        elif word in {"items", "additionalProperties", "not", "propertyNames"}:
+            yield from words(value) if isinstance(value, dict) else ()
+        elif word in {"allOf", "anyOf", "oneOf"}:
+            for below in value:
+                yield from words(below)
+
+
+def test_phrases() -> None:
+    assert listed(["a"]) == "`a`"
+    assert listed(["a", "b", "c"]) == "`a`, `b` and `c`"
+    assert shown("x" * 100).endswith("…")

@@ -1,0 +1,24 @@
+"""The pinned programs as fixtures: built on first use, so that no test is ever skipped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshgate.schema.tools import installed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def kubeconform() -> Path:
+    """The pinned kubeconform."""
+    return installed("kubeconform")
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> Path:
+    """The pinned kustomize."""
+    return installed("kustomize")
