@@ -384,9 +384,7 @@ def test_a_routed_call_is_told_for_each_subset() -> None:
         ("green", ["ok-plaintext"]),
     ]
     told = explain.text(stories, Options(width=200))
-    assert (
-        "VirtualServices send calls of it to web.shop.svc.cluster.local:80 subset blue" in told
-    )
+    assert "VirtualServices send calls of it to web.shop.svc.cluster.local:80 subset blue" in told
     assert "ops/web says spec.subsets[1].trafficPolicy.tls.mode: DISABLE" in told
 
 
