@@ -1,7 +1,8 @@
 """A rule that is exported to nowhere.
 
 What it checks
-    The namespaces that `exportTo` of a DestinationRule names, against those of the inventory.
+    The namespaces that `exportTo` of a DestinationRule names, against those of the inventory and
+    those in which some policy lives.
 
     ```yaml
     spec:
@@ -45,9 +46,11 @@ def check(context: Context) -> Iterator[Violation]:
     if known is None:
         return
     complete = bool(known.mesh.namespaces)
+    there = {context.environment.mesh.root_namespace, *known.namespaces}
+    there.update(resource.namespace or "" for resource in context.resources.all)
     for rule in dr.seen(context):
         for i, name in enumerate(rule.resource.spec.get("exportTo") or ()):
-            if name not in WORDS and name not in known.namespaces and name != rule.namespace:
+            if name not in WORDS and name not in there:
                 yield Violation(
                     rule.resource,
                     join_path("spec", "exportTo", i),

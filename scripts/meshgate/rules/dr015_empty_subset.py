@@ -23,8 +23,9 @@ How to fix
 
 Known gaps
     A rule for a gateway (its pods by the inventory, or a host whose name ends in `gateway`) is left
-    alone: a subset there is a usual way to give each outside host its own settings. A host without
-    a known endpoint is not decidable.
+    alone: a subset there is a usual way to give each outside host its own settings. A host
+    without a known endpoint is not decidable. Labels that Istio takes from the node or the cluster
+    (`topology.kubernetes.io/…`, `topology.istio.io/…`) are taken to match.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 
     from meshgate.mesh import Service
     from meshgate.rules.context import Context
+
+
+# Istio adds these to an endpoint, from its node and cluster.
+LOCALITY = ("topology.kubernetes.io/", "topology.istio.io/")
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -67,9 +72,13 @@ def unselected(
     rule: dr.DestinationRule, i: int, subset: JSONObject, services: Sequence[Service]
 ) -> Iterator[Violation]:
     """The finding on a subset whose labels no endpoint carries."""
-    wanted = selectors.labels(subset["labels"])
+    wanted = {
+        name: value
+        for name, value in selectors.labels(subset["labels"]).items()
+        if not name.startswith(LOCALITY)
+    }
     endpoints = [endpoint for service in services for endpoint in inventory.endpoints(service)]
-    if any(selectors.matches(wanted, endpoint.labels) for endpoint in endpoints):
+    if not wanted or any(selectors.matches(wanted, each.labels) for each in endpoints):
         return
     asked = ", ".join(f"{key}={value}" for key, value in wanted.items())
     none = f"the inventory knows no endpoint of {rule.host}, with or without {asked}"

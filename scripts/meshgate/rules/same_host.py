@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshgate.mesh import destination_rules, selectors
 from meshgate.mesh.merge import merge
 from meshgate.rules import destination_rule as dr
+from meshgate.rules.age import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -104,10 +105,12 @@ def groups(context: Context) -> Iterator[Group]:
         by_host: dict[tuple[str, str], list[dr.DestinationRule]] = {}
         for rule in plane:
             by_host.setdefault((rule.namespace, rule.host), []).append(rule)
-        for (_, host), members in by_host.items():
-            identity = frozenset(id(rule.resource) for rule in members)
-            if len(members) > 1 and identity not in told:
-                told.add(identity)
+        for (_, host), given in by_host.items():
+            # One object given twice, as two files may do, is no rival of itself.
+            members = list({identity(rule.resource): rule for rule in given}.values())
+            both = frozenset(id(rule.resource) for rule in members)
+            if len(members) > 1 and both not in told:
+                told.add(both)
                 rules = tuple(
                     destination_rules.read(rule.resource, rule.created, facts.cluster_domain)
                     for rule in sorted(members, key=lambda rule: rule.resource.name)
