@@ -37,23 +37,46 @@ from typing import TYPE_CHECKING
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from meshgate.mesh import Mesh, Workload
     from meshgate.model import Resource
     from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
+    decided = decided_workloads(context.mesh) if context.mesh else {}
     for plane in pa.planes(context):
         for scope, policies in plane.deciding.items():
             for policy in policies:
                 violation = judged(context, plane, scope, policy)
                 if violation and id(policy) not in told:
                     told.add(id(policy))
-                    yield violation
+                    yield named(violation, decided.get(id(policy), ()))
+
+
+def decided_workloads(mesh: Mesh) -> dict[int, list[Workload]]:
+    """The workloads with a sidecar whose mode each policy decides."""
+    found: dict[int, list[Workload]] = {}
+    for workload in mesh.workloads:
+        if workload.has_sidecar:
+            mode = mesh.mode_at(workload, None)
+            for answer in mode.alternatives or (mode,):
+                if answer.decided_by.policy is not None:
+                    found.setdefault(id(answer.decided_by.policy), []).append(workload)
+    return found
+
+
+def named(violation: Violation, workloads: Sequence[Workload]) -> Violation:
+    """The violation with the workloads it is about, as far as the inventory knows them."""
+    if not workloads:
+        return violation
+    known = listed(map(str, workloads))
+    return violation._replace(message=f"{violation.message}; the inventory has {known}")
 
 
 def judged(

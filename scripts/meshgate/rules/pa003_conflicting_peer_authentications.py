@@ -42,6 +42,7 @@ from meshgate.rules.wording import SHOWN, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from meshgate.mesh import Workload
     from meshgate.model import Resource
     from meshgate.rules.context import Context
 
@@ -56,6 +57,56 @@ def check(context: Context) -> Iterator[Violation]:
             if len(rivals) > 1 and members not in told:
                 told.add(members)
                 yield conflict(plane, scope, sorted(rivals, key=lambda policy: policy.name))
+        for workload, rivals in meeting(context, plane):
+            members = frozenset(map(id, rivals))
+            if members not in told and not any(members <= known for known in told):
+                told.add(members)
+                yield on_workload(plane, workload, rivals)
+
+
+def meeting(context: Context, plane: pa.Plane) -> Iterator[tuple[Workload, list[Resource]]]:
+    """Policies whose selectors meet on a known workload, though neither lies within the other."""
+    mesh = context.mesh
+    if mesh is None:
+        return
+    own = {id(policy) for policies in plane.scopes.values() for policy in policies}
+    seen: set[int] = set()
+    for workload in mesh.workloads:
+        if workload.has_sidecar and id(mesh.server_class(workload)) not in seen:
+            seen.add(id(mesh.server_class(workload)))
+            *_, selecting = mesh.server_class(workload).candidates
+            rivals = [each.resource for each in selecting if id(each.resource) in own]
+            if len(rivals) > 1:
+                yield workload, sorted(rivals, key=lambda policy: policy.name)
+
+
+def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[Resource]) -> Violation:
+    """What each order gives to one workload that all of them select."""
+    subject = max(rivals, key=lambda policy: (not policy.foreign, policy.name))
+    gives = {
+        id(policy): plane.outcome(
+            pa.Scope(policy.namespace or "", frozenset(pa.match_labels(policy).items())), policy
+        )
+        for policy in rivals
+    }
+    names = listed([policy.name for policy in rivals])
+    return Violation(
+        subject,
+        "spec.selector",
+        f"{names} all select {workload}, and only the oldest counts: "
+        + verdict(plane.ages.contenders(rivals), gives),
+        fix=f"let one policy select {workload}, of {names}",
+        related=(
+            *(
+                RelatedResource(policy, f"gives {gives[id(policy)]}", pa.mode_path(policy))
+                for policy in rivals
+                if policy is not subject
+            ),
+            RelatedResource(workload.resource, "is selected by all of them"),
+        ),
+        severity=Severity.WARNING if len(set(gives.values())) == 1 else None,
+        key=names,
+    )
 
 
 def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:

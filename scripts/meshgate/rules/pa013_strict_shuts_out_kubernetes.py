@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Violation]:
         if workload.has_sidecar and not rewrites(mesh, template):
             for port, probe in sorted(probed(template)):
                 yield from shut_out(
-                    mesh, workload, port, f"its {probe} asks there, and probes are not rewritten"
+                    mesh, workload, port, f"its {probe} asks there without one, and is not rewritten"
                 )
     for configuration in context.resources.of(*WEBHOOKS):
         yield from webhooks(mesh, configuration)
@@ -101,7 +101,7 @@ def webhooks(mesh: Mesh, configuration: Resource) -> Iterator[Violation]:
                     mesh,
                     endpoint.workload,
                     endpoint.port,
-                    f"the API server calls it for {configuration}",
+                    f"the API server calls it for {configuration} and has none",
                     RelatedResource(configuration, f"webhook {webhook.get('name')}", "webhooks"),
                 )
 
@@ -117,7 +117,7 @@ def shut_out(
         yield Violation(
             policy,
             f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode",
-            f"STRICT shuts Kubernetes out of {workload}:{port}: {why}, without a certificate",
+            f"STRICT wants a certificate of the mesh on {workload}:{port}: {why}",
             related=(RelatedResource(workload.resource, "is the server"), *related),
             key=f"{workload}:{port}",
         )
