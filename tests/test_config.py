@@ -14,7 +14,15 @@ import pytest
 from meshgate import config
 from meshgate.config import document
 from meshgate.errors import UsageError
-from meshgate.model import Acknowledgement, Difference, Expectation, Position, Severity, Waiver
+from meshgate.model import (
+    Acknowledgement,
+    Difference,
+    Expectation,
+    OutsideHost,
+    Position,
+    Severity,
+    Waiver,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +125,9 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
     assert mesh.default_destination_rule_export_to == (".",)
     assert (mesh.outbound_traffic_policy, mesh.revision) == ("REGISTRY_ONLY", "canary")
     assert mesh.discovery_selectors == ({"matchLabels": {"mesh": "yes"}},)
-    assert [(host.host, host.reason) for host in mesh.outside] == [("db.corp", "managed")]
+    assert mesh.outside == (
+        OutsideHost("db.corp", "managed", source=Position("environments.yaml", 29, 17)),
+    )
     assert mesh.outside[0].source == Position("environments.yaml", 30, 17)
     assert prod.require.mtls == "PERMISSIVE"
     assert prod.require.kinds == ("PeerAuthentication",)
@@ -526,10 +536,13 @@ def test_a_missing_mesh_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_not_written_is_production(tmp_path: Path) -> None:
     (tmp_path / "w.yaml").write_text(WAIVERS)
 
-    environment = config.load_environment(tmp_path / "e.yaml", waivers=tmp_path / "w.yaml")
+    environment = config.load_environment(
+        tmp_path / "e.yaml", waivers=tmp_path / "w.yaml", expected=tmp_path / "x.yaml"
+    )
 
     assert (environment.name, environment.require.mtls) == ("prod", "STRICT")
     assert [waiver.rule for waiver in environment.waivers] == ["PA002"]
+    assert environment.expectations == ()
 
 
 @pytest.mark.parametrize(
