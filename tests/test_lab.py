@@ -54,6 +54,16 @@ def test_the_wildcard_is_told_by_what_it_catches(part: str, findings: list[JSONO
     assert part in wildcard["message"]
 
 
+@pytest.mark.parametrize(
+    "host", ["boards-db.boards.svc.cluster.local", "kubernetes.default.svc.cluster.local"]
+)
+@pytest.mark.parametrize("rule", ["DR012", "CA002"])
+def test_the_calls_it_breaks_are_told(rule: str, host: str, findings: list[JSONObject]) -> None:
+    broken = [told["message"] for told in findings if told["rule"] == rule]
+
+    assert any(host in message for message in broken)
+
+
 def test_the_way_out_is_told(findings: list[JSONObject]) -> None:
     fixes = {told["rule"]: told["fix"] for told in findings}
 
