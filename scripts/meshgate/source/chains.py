@@ -7,7 +7,7 @@ prefix, suffix, labels, annotations, JSON patches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.errors import BuildError
@@ -289,7 +289,14 @@ def _identity(before: JSONObject, after: JSONObject) -> JSONObject:
 
 def settle(made: Made, rendered: JSONObject, tree: Tree, files: SourceFiles) -> None:
     """End a chain in what kustomize really rendered, whatever made the difference."""
-    if made.value == rendered:
+    # An object that no step changed needs no closer look.
+    if patches.same(made.value, rendered) if made.steps else made.value == rendered:
+        return
+    if made.steps and patches.alike(made.value, rendered):
+        # A patched value keeps the quotes of the one it replaces, and becomes text by them.
+        last = made.steps[-1]
+        made.steps[-1] = replace(last, step=replace(last.step, after=rendered))
+        made.value = rendered
         return
     file, key = _other(tree)
     origin = Origin(file)

@@ -126,7 +126,7 @@ def read_folder(root: Path, folder: str) -> list[Resource]:
     found: list[Resource] = []
     for path in sorted((root / folder).rglob("*")):
         if path.suffix in SUFFIXES and path.is_file():
-            loaded = read_path(root, path)
+            loaded = read_path(root, path.relative_to(root))
             for defect in loaded.defects:
                 if defect.kind == "duplicate-key":
                     raise BuildError(

@@ -34,6 +34,26 @@ MERGE_KEYS = {
 PORT_KEYS = ("containerPort", "port")
 
 
+def same(one: JSON, other: JSON) -> bool:
+    """Whether two values are equal as JSON: to Python, true is 1."""
+    if one != other or type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return all(map(same, one, other))
+    return True
+
+
+def alike(one: JSON, other: JSON) -> bool:
+    """Whether two values differ at most in what is text and what is not: 1 and "1"."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return one == other or str(one).lower() == str(other).lower()
+
+
 def is_built_in(value: JSONObject) -> bool:
     """Whether kustomize knows the kind's schema, and so its merge keys."""
     group, _, _ = str(value.get("apiVersion", "")).rpartition("/")
@@ -71,23 +91,17 @@ def _merged_mapping(target: JSON, patch: JSONObject, *, by_key: bool) -> JSON:
 
 
 def _merged_list(target: list[JSON], patch: list[JSON], key: str) -> list[JSON]:
-    """Items of one key become one; those that the target lacks come first."""
+    """Items of one key become one; those of the patch come first, as kustomize has it."""
     if any(isinstance(item, dict) and set(item) == {DIRECTIVE} for item in patch):
         return [item for item in patch if DIRECTIVE not in item]
-    found = list(target)
-    new: list[JSON] = []
+    rest = list(target)
+    first: list[JSON] = []
     for item in patch:
-        index = same_key(found, item, key)
-        if index is None:
-            if item.get(DIRECTIVE) != "delete":
-                new.append(_merged_mapping(None, item, by_key=True))
-            continue
-        result = _merged_mapping(found[index], item, by_key=True)
-        if result is None:
-            del found[index]
-        else:
-            found[index] = result
-    return new + found
+        index = same_key(rest, item, key)
+        result = _merged_mapping(None if index is None else rest.pop(index), item, by_key=True)
+        if result is not None:
+            first.append(result)
+    return first + rest
 
 
 def merge_key(field: str, items: Sequence[JSON]) -> str | None:
@@ -158,7 +172,7 @@ def _item_in_patch(patch: list[JSON], after: JSON, index: int, field: str) -> in
     if key and isinstance(item, dict) and (found := same_key(patch, item, key)) is not None:
         return found
     # A list that was replaced as a whole stands in the patch as it stands in the result.
-    return index if index < len(patch) and patch[index] == item else None
+    return index if index < len(patch) and same(patch[index], item) else None
 
 
 def _child(value: JSON, part: Part) -> JSON:

@@ -111,17 +111,20 @@ def _earlier(before: JSON, after: JSON, path: Sequence[Part], *, inside: bool) -
             found.append(index)
         else:
             return None
-    if before == after or (isinstance(before, dict) and isinstance(after, dict) and not inside):
+    if patches.same(before, after) or (
+        isinstance(before, dict) and isinstance(after, dict) and not inside
+    ):
         return found
     return None
 
 
 def _index(items: list[JSON], item: JSON, index: int) -> int | None:
     """Where an item of a changed list was before: unchanged, or under the same name."""
-    if index < len(items) and items[index] == item:
+    if index < len(items) and patches.same(items[index], item):
         return index
-    if item in items:
-        return items.index(item)
+    for at, other in enumerate(items):
+        if patches.same(other, item):
+            return at
     if isinstance(item, dict) and "name" in item:
         return patches.same_key(items, item, "name")
     return index if index < len(items) else None
