@@ -150,6 +150,22 @@ def test_lint_puts_objects_without_namespace_where_it_is_told(
     assert lint(file, "-n", "shop") == 0
 
 
+def test_paths_are_relative_to_the_judged_folder(
+    policy_repository: Path,
+    manifest: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(manifest.parent.parent)
+    parent = manifest.parent.name
+
+    assert lint("-C", parent, manifest.name, "--format", "json") == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["source"]["file"] == manifest.name
+    assert lint("-C", parent, ".") == 1
+    assert lint("-C", f"{parent}/{policy_repository.name}", f"../{manifest.name}") == 1
+    assert main(["validate", "-C", f"{parent}/{policy_repository.name}"]) == 0
+
+
 def test_a_mesh_file_sets_the_floor(tmp_path: Path, manifest: Path) -> None:
     mesh = tmp_path / "mesh" / "mesh.yaml"
     mesh.parent.mkdir()

@@ -86,9 +86,9 @@ def read_all(
             yield source.read(given[text], text)
         elif path.is_dir():
             for file in sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()):
-                yield source.read_path(root, file)
+                yield source.read_path(root, text / file.relative_to(path))
         elif path.exists():
-            yield source.read_path(root, path)
+            yield source.read_path(root, Path(text))
         else:
             raise UsageError(f"{text}: there is no such file or folder")
 

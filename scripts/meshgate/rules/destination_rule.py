@@ -176,10 +176,9 @@ def is_in_subset(rule: DestinationRule, subset: str | None, labels: Mapping[str,
     """Whether an endpoint with these labels is in a subset of a rule; None: in the rule's whole."""
     if subset is None:
         return True
-    for found in rule.resource.spec.get("subsets") or ():
-        if found.get("name") == subset:
-            return selectors.matches(selectors.labels(found.get("labels")), labels)
-    return False
+    subsets = rule.resource.spec["subsets"]
+    wanted = next(found.get("labels") for found in subsets if found.get("name") == subset)
+    return selectors.matches(selectors.labels(wanted), labels)
 
 
 def is_in_cluster(host: str, facts: MeshFacts) -> bool:

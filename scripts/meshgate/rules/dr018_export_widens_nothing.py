@@ -79,10 +79,9 @@ def gets(
 
 def uses(known: Inventory, rule: dr.DestinationRule, service: Service, client: Workload) -> bool:
     """Whether a client uses the rule for a service, in some order of creation."""
-    try:
-        policy = known.mesh.client_policy(client, service.host, service.ports[0].number)
-    except LookupError:
-        return False  # the service is not visible there, or has no port
+    if not service.ports or not service.visible_in(client.namespace):
+        return False
+    policy = known.mesh.client_policy(client, service.host, service.ports[0].number)
     return any(
         rule.resource is resource
         for each in (policy, *policy.alternatives)

@@ -74,7 +74,7 @@ def meeting(context: Context, plane: pa.Plane) -> Iterator[tuple[Workload, list[
     for workload in mesh.workloads:
         if workload.has_sidecar and id(mesh.server_class(workload)) not in seen:
             seen.add(id(mesh.server_class(workload)))
-            *_, selecting = mesh.server_class(workload).candidates
+            selecting, *_ = mesh.server_class(workload).candidates
             rivals = [each.resource for each in selecting if id(each.resource) in own]
             if len(rivals) > 1:
                 yield workload, sorted(rivals, key=lambda policy: policy.name)
