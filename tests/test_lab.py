@@ -58,10 +58,15 @@ def test_the_wildcard_is_told_by_what_it_catches(part: str, findings: list[JSONO
     "host", ["boards-db.boards.svc.cluster.local", "kubernetes.default.svc.cluster.local"]
 )
 @pytest.mark.parametrize("rule", ["DR012", "CA002"])
-def test_the_calls_it_breaks_are_told(rule: str, host: str, findings: list[JSONObject]) -> None:
-    broken = [told["message"] for told in findings if told["rule"] == rule]
+def test_applied_to_the_application_it_breaks_calls(
+    rule: str, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["-C", str(LAB), "--format", "json", "lint", "-n", "boards"]
 
-    assert any(host in message for message in broken)
+    assert main([*arguments, "--engine", "jsonschema", "policies", "inventory"]) == 1
+
+    told: list[JSONObject] = json.loads(capsys.readouterr().out)["findings"]
+    assert any(host in one["message"] for one in told if one["rule"] == rule)
 
 
 def test_the_way_out_is_told(findings: list[JSONObject]) -> None:
