@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshgate.mesh.lookup import HostRules
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -79,13 +80,14 @@ def gets(
 
 def uses(known: Inventory, rule: dr.DestinationRule, service: Service, client: Workload) -> bool:
     """Whether a client uses the rule for a service, in some order of creation."""
-    if not service.ports or not service.visible_in(client.namespace):
+    if not service.visible_in(client.namespace):
         return False
-    policy = known.mesh.client_policy(client, service.host, service.ports[0].number)
+    choices = HostRules(known.mesh.rules, service).choices(client.namespace, client.labels)
     return any(
-        rule.resource is resource
-        for each in (policy, *policy.alternatives)
-        for resource in each.rules
+        merged.resource is rule.resource
+        for choice in choices
+        if choice.entry is not None
+        for merged in choice.entry.rules
     )
 
 
