@@ -12,8 +12,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> int:
-    """actionlint's own exit code."""
-    argv = [str(installed("actionlint")), "-no-color", *map(str, ROOT.glob(".github/workflows/*.yml"))]
+    """The exit code of actionlint."""
+    workflows = map(str, ROOT.glob(".github/workflows/*.yml"))
+    argv = [str(installed("actionlint")), "-no-color", *workflows]
     return subprocess.run(argv, check=False).returncode
 
 

@@ -32,7 +32,7 @@ def update(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _steady_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _steady_environment() -> None:
     """The same day, git identity and cache for every test; nothing of the machine's own."""
     for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_"))]:
         del os.environ[name]

@@ -69,15 +69,18 @@ def test_help_names_every_command_and_exit_code() -> None:
 def test_errors_have_the_exit_codes_that_are_documented() -> None:
     codes = {error.__name__: error.exit_code for error in MeshgateError.__subclasses__()}
 
-    assert codes.items() >= {
-        "UsageError": 2,
-        "BuildError": 3,
-        "ToolError": 4,
-        "NothingToCheckError": 5,
-        "SchemaMissingError": 6,
-        "RepositoryError": 7,
-        "RuleError": 70,
-    }.items()
+    assert (
+        codes.items()
+        >= {
+            "UsageError": 2,
+            "BuildError": 3,
+            "ToolError": 4,
+            "NothingToCheckError": 5,
+            "SchemaMissingError": 6,
+            "RepositoryError": 7,
+            "RuleError": 70,
+        }.items()
+    )
 
 
 def test_no_command_is_a_usage_error(capsys: Capture) -> None:

@@ -132,7 +132,7 @@ class Origin(NamedTuple):
 
 
 class ResourceRef(NamedTuple):
-    """What identifies an object; `namespace` is None for cluster-wide objects or where none is set."""
+    """What identifies an object; `namespace` is None where it is cluster-wide or none is set."""
 
     api_version: str
     kind: str
@@ -160,7 +160,7 @@ class Resource:
     def of(
         cls, value: JSONObject, origin: Origin | None = None, *, foreign: bool = False
     ) -> Resource:
-        """The resource a manifest describes. Parts with a wrong type read as empty: SH002 names them."""
+        """The resource a manifest describes. Parts of a wrong type read as empty: SH002 tells."""
         metadata = value.get("metadata")
         if not isinstance(metadata, dict):
             metadata = {}
@@ -312,7 +312,7 @@ class MeshFacts:
 
 @dataclass(frozen=True, slots=True)
 class WildcardHost:
-    """One wildcard host that the floor allows, with the place and the TLS mode it is allowed for."""
+    """A wildcard host that the floor allows, with the place and the TLS mode it is allowed for."""
 
     host: str
     namespace: str
@@ -414,7 +414,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BuildRecord:
-    """How the judged resources came to be: defects of the sources and each object's chain of values."""
+    """How the judged resources came to be: defects of sources, each object's chain of values."""
 
     defects: tuple[Defect, ...] = ()
     chains: Mapping[ResourceRef, tuple[Step, ...]] = field(default_factory=dict)

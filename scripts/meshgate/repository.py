@@ -30,7 +30,8 @@ def changed_files(root: Path, reference: str) -> frozenset[str]:
             )
     except git.InvalidGitRepositoryError as error:
         raise RepositoryError(
-            f"{root} is not in a git repository", hint="leave --changed-since out to judge everything"
+            f"{root} is not in a git repository",
+            hint="leave --changed-since out to judge everything",
         ) from error
     except git.GitCommandError as error:
         raise RepositoryError(

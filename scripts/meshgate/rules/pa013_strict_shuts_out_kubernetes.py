@@ -54,9 +54,8 @@ def check(context: Context) -> Iterator[Violation]:
         template = template_of(workload.resource)
         if workload.has_sidecar and not rewrites(mesh, template):
             for port, probe in sorted(probed(template)):
-                yield from shut_out(
-                    mesh, workload, port, f"its {probe} asks there without one, and is not rewritten"
-                )
+                why = f"its {probe} asks there without one, and is not rewritten"
+                yield from shut_out(mesh, workload, port, why)
     for configuration in context.resources.of(*WEBHOOKS):
         yield from webhooks(mesh, configuration)
 
