@@ -80,6 +80,9 @@ def compare(case: Row) -> Iterator[Mismatch]:
     yield from comparison.servers()
     yield from comparison.clients()
     yield from comparison.calls()
+    yield from comparison.routes()
+    yield from comparison.gateways()
+    yield from comparison.aliases()
 
 
 class Comparison:
@@ -136,6 +139,39 @@ class Comparison:
             server = self.mesh.workload(row["namespace"], row["workload"])
             what = f"{client} to {server} by {row['host']}:{row['port']}"
             yield from self.miss(what, row["outcome"], self._outcome(row, client, server))
+
+    def routes(self) -> Iterator[Mismatch]:
+        """Where requests for a service port may be routed to."""
+        for row in self.expect.get("routes", ()):
+            client = self.mesh.workload(row["clientNamespace"], row["clientWorkload"])
+            found = self.mesh.routes(client, row["host"], row["port"])
+            expected = {
+                (each["host"], each["port"], each["subset"]) for each in row["destinations"]
+            }
+            what = f"routes of {client} to {row['host']}:{row['port']}"
+            yield from self.miss(what, expected, {(e.host, e.port, e.subset) for e in found})
+
+    def gateways(self) -> Iterator[Mismatch]:
+        """What the listeners of gateways speak."""
+        if "gateways" not in self.expect:
+            return
+        expected = sorted(
+            (row["namespace"], row["workload"], row["port"], sorted(row["hosts"]), row["mode"])
+            for row in self.expect["gateways"]
+        )
+        found = sorted(
+            (each.namespace, each.name, server.port, sorted(server.names), server.mode)
+            for each in self.mesh.workloads
+            if each.plane is DataPlane.GATEWAY
+            for server in self.mesh.gateway_servers(each)
+        )
+        yield from self.miss("servers of gateways", expected, found)
+
+    def aliases(self) -> Iterator[Mismatch]:
+        """Which service an ExternalName stands for."""
+        for row in self.expect.get("aliases", ()):
+            found = self.mesh.service(row["alias"], row["clientNamespace"]).host
+            yield from self.miss(f"alias {row['alias']}", row["host"], found)
 
     def _outcome(self, row: Row, client: Workload, server: Workload) -> object:
         if row["host"] is None:

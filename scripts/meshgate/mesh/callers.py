@@ -84,11 +84,15 @@ class Callers:
 
     def special(self, service: Service) -> set[str]:
         """The client namespaces that may get another answer than most."""
-        found = set(self.rules(service).special)
-        candidates = self.registry.by_host[service.host]
-        for other in candidates:
-            if len(candidates) > 1 or not other.is_public:
-                found |= {other.namespace, *other.export_to}
+        return self.rules(service).special | self._told_apart(service.host)
+
+    def _told_apart(self, host: str) -> set[str]:
+        """The client namespaces that may get another service for a host, or none."""
+        candidates = self.registry.by_host.get(host, ())
+        found: set[str] = set()
+        for each in candidates:
+            if len(candidates) > 1 or not each.is_public:
+                found |= {each.namespace, *each.export_to}
         return found
 
     def classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
@@ -101,7 +105,12 @@ class Callers:
                 group = profile.rest(())
                 yield CallClass(group, clusters, None, self._without_rules(clusters, profile))
         for each in self._limited(service):
-            yield from self._one(clusters, each)
+            if port.number not in each.uncaptured:
+                yield from self._one(clusters, each)
+        bypassing = [each for each in self.clients.limited if port.number in each.uncaptured]
+        if bypassing and service.kubernetes:
+            group = _group(DataPlane.SIDECAR, bypassing)
+            yield CallClass(group, clusters, None, clusters.direct(DataPlane.NONE))
         for each in self.clients.gateways:
             yield from self._gateway(clusters, each)
 
@@ -113,7 +122,7 @@ class Callers:
         if port is None:
             raise LookupError(f"{service.host} has no port {number}")
         clusters = self.clusters(service, port)
-        if client.plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}:
+        if not client.is_proxied:
             reason = client.plane_reason
             found = clusters.unknown(reason) if reason else clusters.direct(client.plane)
             return without_rules(clusters, found, reason)
@@ -173,6 +182,8 @@ class Callers:
         namespaces = self.special(service)
         for each in about:
             namespaces |= each.export_to
+            for host in self.routing.covered(each):
+                namespaces |= self._told_apart(host)
             for route in each.routes:
                 for match in route.matches:
                     namespaces.add(match.namespace)
@@ -186,9 +197,7 @@ class Callers:
         service, number = clusters.service, clusters.port.number
         seen = {number in scope.ports(service) for scope in each.scopes}
         group = _group(each.plane, [each])
-        if number in each.uncaptured:
-            yield CallClass(group, clusters, None, clusters.direct(DataPlane.NONE))
-        elif each.reason or len(seen) > 1:
+        if each.reason or len(seen) > 1:
             yield CallClass(group, clusters, None, clusters.unknown(each.reason or ORDER))
         elif True in seen:
             choices = self.rules(service).choices(each.namespace, each.labels)

@@ -125,7 +125,8 @@ class Catalog:
             found[key] = kept
             if not kept.metadata.get("creationTimestamp"):
                 self._created[id(kept)] = self.created(copy)
-        return list(found.values())
+        # Sorted, so that the order of documents decides nothing.
+        return [found[key] for key in sorted(found)]
 
     def _undiscovered(self, facts: MeshFacts) -> frozenset[str]:
         """Known namespaces that no discovery selector selects."""

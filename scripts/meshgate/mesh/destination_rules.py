@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,12 +59,24 @@ class Rule:
         return f"{self.namespace}/{self.name}"
 
 
+class PoolKind(enum.StrEnum):
+    """For whom a namespace's rules are pooled (PushContext.setDestinationRules)."""
+
+    # Clients of the namespace itself.
+    LOCAL = "local"
+    # Clients of other namespaces; for the root namespace, of all.
+    EXPORTED = "exported"
+    # Private rules of the root namespace, for its own clients.
+    ROOT_PRIVATE = "root-private"
+
+
 class Group:
     """The rules of one pool that have the same expanded host, merged as Istio merges them."""
 
-    __slots__ = ("_orders", "host", "namespace", "rules")
+    __slots__ = ("_orders", "host", "namespace", "pool", "rules")
 
-    def __init__(self, namespace: str, host: str) -> None:
+    def __init__(self, pool: PoolKind, namespace: str, host: str) -> None:
+        self.pool = pool
         self.namespace = namespace
         self.host = host
         self.rules: list[Rule] = []
@@ -103,7 +116,7 @@ Pool = HostIndex[Group]
 
 
 class DestinationRules:
-    """The pools of PushContext.setDestinationRules."""
+    """All DestinationRules of one mesh, in the pools where clients look for them."""
 
     __slots__ = (
         "_by_host",
@@ -138,11 +151,13 @@ class DestinationRules:
             if not rule.host:
                 continue
             if rule.is_local:
-                self._file(rule, self.local.setdefault(rule.namespace, HostIndex()), local=True)
+                pool = self.local.setdefault(rule.namespace, HostIndex())
+                self._file(rule, pool, PoolKind.LOCAL)
             if not rule.is_private(default):
-                self._file(rule, self.exported.setdefault(rule.namespace, HostIndex()))
+                pool = self.exported.setdefault(rule.namespace, HostIndex())
+                self._file(rule, pool, PoolKind.EXPORTED)
             elif rule.namespace == self.root:
-                self._file(rule, self.root_private)
+                self._file(rule, self.root_private, PoolKind.ROOT_PRIVATE)
 
     def covering(self, host: str) -> Iterator[Rule]:
         """Every rule whose host covers this one, wherever it lives, the most specific first."""
@@ -157,13 +172,13 @@ class DestinationRules:
         for rules in self._by_host.covering(host):
             yield from rules
 
-    def _file(self, rule: Rule, pool: Pool, *, local: bool = False) -> None:
+    def _file(self, rule: Rule, pool: Pool, kind: PoolKind) -> None:
         group = pool.get(rule.host)
         if group is None:
-            group = Group(rule.namespace, rule.host)
+            group = Group(kind, rule.namespace, rule.host)
             pool[rule.host] = group
             self.groups.append(group)
-            if local:
+            if kind is PoolKind.LOCAL:
                 known = self.everywhere.get(rule.host)
                 if known is None:
                     self.everywhere[rule.host] = [group]

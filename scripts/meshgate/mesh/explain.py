@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from meshgate.mesh.cluster import Delivery
-    from meshgate.mesh.destination_rules import DestinationRules, Rule
+    from meshgate.mesh.destination_rules import DestinationRules, Group, Rule
     from meshgate.mesh.lookup import Choice, HostRules
     from meshgate.mesh.merge import Entry
     from meshgate.mesh.policy import ClientPolicy
@@ -156,7 +156,8 @@ class _Lookup:
         if _ORDER.index(place) > _ORDER.index(self.choice.place):
             return Fate.HIDDEN, self._winner()
         if rule not in group.rules:
-            return Fate.LESS_SPECIFIC, group.rules[0].resource
+            own = place is self.choice.place
+            return Fate.LESS_SPECIFIC, self._winner() if own else _oldest(group)
         return self._in_group(rule, group.orders[0], place)
 
     def _in_group(
@@ -187,18 +188,23 @@ class _Lookup:
     def _winner(self) -> Resource | None:
         if self.choice.entry is not None:
             return self.choice.entry.rules[0].resource
-        return self.choice.group.rules[0].resource if self.choice.group is not None else None
+        return _oldest(self.choice.group) if self.choice.group is not None else None
+
+
+def _oldest(group: Group) -> Resource:
+    return group.orders[0][0].rules[0].resource
 
 
 def tls_source(entry: Entry | None, port: int, subset: str | None) -> TlsSource | None:
     """Where the deciding rule states TLS, or leaves it out; None: it has no policy to say so."""
     if entry is None:
         return None
-    places = [*_subset_places(entry, port, subset), *_top_places(entry, port)]
-    for source, final in places:
-        if source.stated or final:
-            return source
-    return None
+    last = None
+    for source, is_final in (*_subset_places(entry, port, subset), *_top_places(entry, port)):
+        last = source
+        if source.stated or is_final:
+            break
+    return last
 
 
 def _top_places(entry: Entry, port: int) -> Iterator[tuple[TlsSource, bool]]:

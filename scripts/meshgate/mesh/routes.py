@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from meshgate.mesh import hosts, protocols, selectors
 from meshgate.mesh.virtual_services import Destination
 
+_HTTP_PORT = 80
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -134,18 +136,12 @@ def _tls(
     return found, not matched
 
 
-def fitting(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Route]:
-    """The routes of a VirtualService that some request of the client may take, on some port."""
-    for route in policy.http:
-        if not route.matches or any(
-            _fits_http(match._replace(port=0), caller, 0) for match in route.matches
-        ):
-            yield route
-    for route in (*policy.tls, *policy.tcp):
-        if not route.matches or any(
-            _fits(match._replace(port=0), caller, 0) for match in route.matches
-        ):
-            yield route
+def by_name(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Destination]:
+    """The destinations of requests for hosts that no service has: HTTP on port 80."""
+    if not caller.gateways.isdisjoint(policy.gateways):
+        for route in _taken(policy.http, caller, _HTTP_PORT):
+            for each in route.destinations:
+                yield _at(each, _HTTP_PORT)
 
 
 def through_gateway(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.mesh.routes import destinations, fitting, through_gateway
+from meshgate.mesh.hosts import HostIndex, is_wildcard
+from meshgate.mesh.routes import by_name, destinations, through_gateway
 from meshgate.mesh.virtual_services import MESH, Caller, visible
 
 if TYPE_CHECKING:
@@ -25,7 +26,15 @@ Reached = frozenset[tuple[int, str | None]]
 class Routing:
     """The VirtualServices of one mesh, asked by client and service."""
 
-    __slots__ = ("_about", "_by_gateway", "_gateways", "_registry", "_visible", "policies")
+    __slots__ = (
+        "_about",
+        "_by_gateway",
+        "_gateways",
+        "_hosts",
+        "_registry",
+        "_visible",
+        "policies",
+    )
 
     def __init__(
         self, policies: Sequence[VirtualServicePolicy], registry: Registry, gateways: Gateways
@@ -34,27 +43,29 @@ class Routing:
         self._registry = registry
         self._gateways = gateways
         self._visible: dict[str, list[VirtualServicePolicy]] = {}
+        self._hosts: dict[int, list[str]] = {}
         self._by_gateway: dict[int, dict[str, Reached]] = {}
         # The VirtualServices of sidecars by the hosts they name, as theirs or as a destination.
-        self._about: dict[str, list[VirtualServicePolicy]] = {}
+        self._about: HostIndex[list[VirtualServicePolicy]] | None = None
         for policy in policies:
             if MESH in policy.gateways:
+                self._about = self._about or HostIndex()
                 for host in {*policy.hosts, *self._named(policy)}:
-                    self._about.setdefault(host, []).append(policy)
+                    known = self._about.get(host)
+                    if known is None:
+                        self._about[host] = [policy]
+                    else:
+                        known.append(policy)
 
     def about(self, service: Service) -> list[VirtualServicePolicy]:
         """The VirtualServices that may change what sidecars reach of a service."""
-        if not self._about:
+        if self._about is None:
             return []
-        found = list(self._about.get(service.host.lower(), ()))
-        for host, policies in self._about.items():
-            if host.startswith("*"):
-                found += [
-                    policy
-                    for policy in policies
-                    if policy not in found and policy.covers(service.host)
-                ]
-        return found
+        host = service.host.lower()
+        found = [policy for policies in self._about.covering(host) for policy in policies]
+        if is_wildcard(host):
+            found += [policy for policy in self.policies if policy.covers(host)]
+        return list(dict.fromkeys(found))
 
     def routes(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
@@ -87,14 +98,16 @@ class Routing:
             if each.host == service.host
         }
         for policy in about:
-            for other in self._detours(policy, caller, service):
-                for port in other.ports:
-                    found.update(
-                        (each.port, each.subset)
-                        for each in self.routes(caller, scope, other, port)
-                        if each.host == service.host
-                    )
-            found.update(self._by_name_only(policy, caller, service))
+            if policy.visible_in(caller.namespace) and service.host in self._named(policy):
+                for other in self._detours(policy, caller, scope):
+                    for port in other.ports:
+                        found.update(
+                            (each.port, each.subset)
+                            for each in self.routes(caller, scope, other, port)
+                            if each.host == service.host
+                        )
+                if not self.covered(policy):
+                    found.update(self._by_name_only(policy, caller, service))
         return frozenset(found)
 
     def reached_by_gateway(self, workload: Workload, service: Service) -> Reached:
@@ -133,28 +146,35 @@ class Routing:
         return found
 
     def _detours(
-        self, policy: VirtualServicePolicy, caller: Caller, service: Service
+        self, policy: VirtualServicePolicy, caller: Caller, scope: Scope | None
     ) -> Iterator[Service]:
-        """Other services whose requests a VirtualService may send to this one."""
-        if service.host in self._named(policy):
-            for host in policy.hosts:
-                other = self._registry.service_for(host, caller.namespace)
-                if other is not None and other is not service:
-                    yield other
+        """The services whose requests a VirtualService routes for this client."""
+        for host in self.covered(policy):
+            found = self._registry.service_for(host, caller.namespace)
+            if found is not None and (scope is None or scope.ports(found)):
+                yield found
+
+    def covered(self, policy: VirtualServicePolicy) -> list[str]:
+        """The hosts of all services that a VirtualService is for."""
+        found = self._hosts.get(id(policy))
+        if found is None:
+            found = [host for host in policy.hosts if host in self._registry.by_host]
+            if any(host.startswith("*") for host in policy.hosts):
+                found = [host for host in self._registry.by_host if policy.covers(host)]
+            self._hosts[id(policy)] = found
+        return found
 
     def _by_name_only(
         self, policy: VirtualServicePolicy, caller: Caller, service: Service
     ) -> Iterator[tuple[int, str | None]]:
-        """What requests for hosts that are no services reach of one, on whatever port."""
-        if policy.covers(service.host) or not policy.visible_in(caller.namespace):
-            return
-        if all(self._registry.by_host.get(host) for host in policy.hosts):
-            return
-        for route in fitting(policy, caller):
-            for each in map(self._real, route.destinations):
-                if each.host == service.host:
-                    ports = [each.port] if each.port else [port.number for port in service.ports]
-                    yield from ((port, each.subset) for port in ports)
+        """What requests for hosts that are no services reach of one.
+
+        Sidecars route them on port 80 only (buildSidecarVirtualHostsForVirtualService).
+        """
+        for each in by_name(policy, caller):
+            real = self._real(each)
+            if real.host == service.host:
+                yield real.port, real.subset
 
     def _through(self, workload: Workload) -> Iterator[Destination]:
         names = frozenset(map(str, self._gateways.of(workload)))

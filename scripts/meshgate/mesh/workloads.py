@@ -61,6 +61,11 @@ class Workload:
         """Whether a sidecar stands before its ports."""
         return self.plane is DataPlane.SIDECAR
 
+    @property
+    def is_proxied(self) -> bool:
+        """Whether DestinationRules decide on what it sends."""
+        return self.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY}
+
     def captures(self, port: int) -> bool:
         """Whether inbound traffic to this port reaches the sidecar."""
         if port in AGENT_PORTS:

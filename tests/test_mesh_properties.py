@@ -1,0 +1,279 @@
+"""What must hold for any mesh: order of documents, names, foreign kinds, classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshes import (
+    ROOT,
+    deployment,
+    destination_rule,
+    istio,
+    mesh,
+    namespace,
+    peer_authentication,
+    service,
+    thing,
+)
+from meshgate.mesh import DataPlane, Mesh, Mode, Outcome, Tls
+
+if TYPE_CHECKING:
+    import random
+
+    from meshes import Object
+    from meshgate.mesh import Workload
+
+NAMESPACES = ("alpha", "beta", "gamma")
+NAMES = ("web", "api", "db")
+MODES = tuple(map(str, Mode))
+TLS = ("DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL")
+MODERATE = settings(max_examples=60, deadline=None)
+
+
+@st.composite
+def objects(draw: st.DrawFn, *, dated: bool = True) -> list[Object]:
+    """A small mesh: workloads and Services with policies, rules, Sidecars and routes around."""
+    found: list[Object] = [namespace(ROOT, None)]
+    for place in NAMESPACES:
+        found.append(namespace(place, draw(st.sampled_from(("enabled", "disabled", None)))))
+        for name in draw(st.sets(st.sampled_from(NAMES), min_size=1)):
+            found += draw(application(place, name))
+    ages = st.integers(1, 4) if dated else st.one_of(st.none(), st.integers(1, 2))
+    for number in range(draw(st.integers(0, 5))):
+        found.append(draw(policy(f"pa{number}", ages)))
+    for number in range(draw(st.integers(0, 6))):
+        found.append(draw(rule(f"dr{number}", ages)))
+    for number in range(draw(st.integers(0, 2))):
+        found.append(draw(sidecar(f"sc{number}")))
+    for number in range(draw(st.integers(0, 2))):
+        found.append(draw(route(f"vs{number}")))
+    return found
+
+
+@st.composite
+def application(draw: st.DrawFn, place: str, name: str) -> list[Object]:
+    found = []
+    for version in draw(st.sampled_from((("v1",), ("v1", "v2")))):
+        inject = draw(st.sampled_from((None, None, "true", "false")))
+        labels = {"app": name, "version": version}
+        if inject is not None:
+            labels["sidecar.istio.io/inject"] = inject
+        excluded = draw(st.sampled_from(({}, {}, {}, {"excludeOutboundPorts": "80"})))
+        annotations = {f"traffic.sidecar.istio.io/{key}": item for key, item in excluded.items()}
+        found.append(deployment(f"{name}-{version}", place, labels, annotations=annotations))
+    protocol = draw(st.sampled_from(("http", "tcp", "auto")))
+    extra: Object = {"clusterIP": "None"} if draw(st.booleans()) else {}
+    exported = draw(st.sampled_from(("", "", "", ".", ".,alpha")))
+    found.append(
+        service(
+            name,
+            place,
+            {f"{protocol}:80": 8080},
+            annotations={"networking.istio.io/exportTo": exported},
+            **extra,
+        )
+    )
+    return found
+
+
+@st.composite
+def policy(draw: st.DrawFn, name: str, ages: st.SearchStrategy[int | None]) -> Object:
+    spec: Object = {}
+    if draw(st.booleans()):
+        spec["selector"] = {"app": draw(st.sampled_from(NAMES))}
+        if draw(st.booleans()):
+            spec["ports"] = {8080: draw(st.sampled_from((*MODES, "UNSET")))}
+    place = draw(st.sampled_from((*NAMESPACES, ROOT)))
+    mode = draw(st.sampled_from((*MODES, None)))
+    return peer_authentication(name, place, mode, age=draw(ages), **spec)
+
+
+@st.composite
+def rule(draw: st.DrawFn, name: str, ages: st.SearchStrategy[int | None]) -> Object:
+    fixed = ("*", "*.local", "*.beta.svc.cluster.local", *NAMES)
+    full = [f"{own}.{place}.svc.cluster.local" for own in NAMES for place in NAMESPACES]
+    spec: Object = {}
+    if draw(st.integers(0, 3)) == 0:
+        spec["workloadSelector"] = {"matchLabels": {"version": draw(st.sampled_from(("v1", "v2")))}}
+    else:
+        exported = draw(st.sampled_from((None, None, ["*"], ["."], ["alpha"], ["alpha", "beta"])))
+        if exported is not None:
+            spec["exportTo"] = exported
+    if draw(st.booleans()):
+        spec["subsets"] = [{"name": "v1", "labels": {"version": "v1"}}]
+    policy: Object = {}
+    if draw(st.integers(0, 3)):
+        policy["tls"] = {"mode": draw(st.sampled_from(TLS))}
+    if draw(st.integers(0, 3)) == 0:
+        tls = {"tls": {"mode": draw(st.sampled_from(TLS))}} if draw(st.booleans()) else {}
+        policy["portLevelSettings"] = [{"port": {"number": 80}, "loadBalancer": {}, **tls}]
+    if policy:
+        spec["trafficPolicy"] = policy
+    host = draw(st.sampled_from((*fixed, *full)))
+    return destination_rule(
+        name, draw(st.sampled_from((*NAMESPACES, ROOT))), host, age=draw(ages), **spec
+    )
+
+
+@st.composite
+def sidecar(draw: st.DrawFn, name: str) -> Object:
+    hosts = draw(
+        st.lists(
+            st.sampled_from(("*/*", "./*", "beta/*", "~gamma/*", "*/web.beta.svc.cluster.local")),
+            min_size=1,
+            max_size=2,
+            unique=True,
+        )
+    )
+    return istio(
+        "Sidecar", name, draw(st.sampled_from(NAMESPACES)), age=1, egress=[{"hosts": hosts}]
+    )
+
+
+@st.composite
+def route(draw: st.DrawFn, name: str) -> Object:
+    host = f"{draw(st.sampled_from(NAMES))}.{draw(st.sampled_from(NAMESPACES))}.svc.cluster.local"
+    destination: Object = {"host": host}
+    if draw(st.booleans()):
+        destination["subset"] = "v1"
+    match = draw(
+        st.sampled_from(([], [{"sourceLabels": {"version": "v2"}}], [{"sourceNamespace": "alpha"}]))
+    )
+    own = draw(st.sampled_from((host, "*.beta.svc.cluster.local")))
+    return istio(
+        "VirtualService",
+        name,
+        draw(st.sampled_from(NAMESPACES)),
+        age=1,
+        hosts=[own],
+        http=[{"match": match, "route": [{"destination": destination}]}],
+    )
+
+
+def answers(model: Mesh) -> dict[object, object]:
+    """All that a mesh says, in plain values."""
+    found: dict[object, object] = {}
+    for workload in model.workloads:
+        for port in (8080, None):
+            mode = model.mode_at(workload, port)
+            found[str(workload), port] = (mode.mode, str(mode.decided_by), mode.decided)
+    rows: Counter[object] = Counter()
+    for call in model.calls():
+        rules = [str(rule) for rule in call.policy.rules] if call.policy else []
+        end = str(call.endpoint.workload) if call.endpoint else ""
+        row = (str(call.client), call.service.host, call.port.number, call.subset, end)
+        rows[(*row, *rules, call.tls, call.transport, call.outcome)] += 1
+    found["calls"] = rows
+    return found
+
+
+@MODERATE
+@given(objects(), st.randoms(use_true_random=False))
+def test_the_order_of_documents_does_not_matter(found: list[Object], dice: random.Random) -> None:
+    shuffled = list(found)
+    dice.shuffle(shuffled)
+    assert answers(mesh(*shuffled)) == answers(mesh(*found))
+
+
+@MODERATE
+@given(objects(dated=False), st.randoms(use_true_random=False))
+def test_nor_does_it_without_timestamps(found: list[Object], dice: random.Random) -> None:
+    shuffled = list(found)
+    dice.shuffle(shuffled)
+    assert answers(mesh(*shuffled)) == answers(mesh(*found))
+
+
+@MODERATE
+@given(objects())
+def test_renaming_namespaces_does_not_matter(found: list[Object]) -> None:
+    """The map keeps the order of names and which wildcard matches which host."""
+    names = dict(zip(NAMESPACES, ("team-a", "team-b", "team-c"), strict=True))
+    renamed = mesh(*(rename(each, names) for each in found))
+    assert answers(renamed) == rename(answers(mesh(*found)), names)
+
+
+def rename(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        pairs = ((rename(key, names), rename(item, names)) for key, item in value.items())
+        return Counter(dict(pairs)) if isinstance(value, Counter) else dict(pairs)
+    if isinstance(value, list):
+        return [rename(item, names) for item in value]
+    if type(value) is tuple:
+        return tuple(rename(item, names) for item in value)
+    if type(value) is str:
+        for old, new in names.items():
+            value = value.replace(old, new)
+    return value
+
+
+@MODERATE
+@given(objects())
+def test_objects_of_other_kinds_do_not_matter(found: list[Object]) -> None:
+    others = [
+        thing("v1", "ConfigMap", "web", "alpha", data={"host": "*"}),
+        thing("example.com/v1", "DestinationRule", "web", "alpha", spec={"host": "*"}),
+        thing("security.istio.io/v1", "AuthorizationPolicy", "web", ROOT, spec={}),
+        thing("telemetry.istio.io/v1", "Telemetry", "web", ROOT, spec={}),
+    ]
+    assert answers(mesh(*others, *found)) == answers(mesh(*found))
+
+
+@MODERATE
+@given(objects())
+def test_classes_agree_with_each_client_by_itself(found: list[Object]) -> None:
+    model = mesh(*found)
+    naive: Counter[tuple[str, str, str | None, Outcome]] = Counter()
+    for workload in model.workloads:
+        for each in model.services:
+            for subset in reached(model, workload, each.host):
+                policy = model.client_policy(workload, each.host, 80, subset)
+                naive.update(
+                    (str(workload), each.host, subset, delivery.outcome)
+                    for delivery in policy.deliveries
+                )
+    listed = Counter(
+        (str(call.client), call.service.host, call.subset, call.outcome) for call in model.calls()
+    )
+    assert listed - naive == naive - listed == Counter()
+    assert model.counts() == Counter(outcome for *_, outcome in listed.elements())
+
+
+def reached(model: Mesh, workload: Workload, host: str) -> set[str | None]:
+    """The subsets that a client reaches, asked of every service it sees."""
+    if workload.plane is not DataPlane.SIDECAR or 80 in workload.uncaptured_outbound:
+        return {None}
+    if not sees(model, workload, host):
+        return set()
+    return {
+        destination.subset
+        for each in model.services
+        if sees(model, workload, each.host)
+        for destination in model.routes(workload, each.host, 80)
+        if destination.host == host
+    }
+
+
+def sees(model: Mesh, workload: Workload, host: str) -> bool:
+    try:
+        answer = model.client_policy(workload, host, 80)
+    except LookupError:
+        return False
+    return "does not import" not in answer.reason
+
+
+@MODERATE
+@given(objects())
+def test_an_explanation_agrees_with_the_policy(found: list[Object]) -> None:
+    model = mesh(*found)
+    for workload in model.workloads:
+        for each in model.services:
+            if workload.plane is DataPlane.SIDECAR and sees(model, workload, each.host):
+                why = model.explain(workload, each.host, 80)
+                used = [step.rule for step in why.lookup if step.fate in {"wins", "merged"}]
+                assert {id(rule) for rule in used} == {id(rule) for rule in why.policy.rules}
+                stated = why.tls is not None and why.tls.stated
+                assert stated is (why.policy.tls is not Tls.NONE)
