@@ -114,6 +114,13 @@ def test_keys_become_text_as_in_kubectl(keys: str, tmp_path: Path) -> None:
         "{a: |\n    x\n     y\n\n    z\n  , b: 1}",
         "{a: >-\n    x\n    y\n  , b: 1}",
         "{a: 'x\n\n    y', b: plain\n    more}",
+        "[1.2.3.4, 001:db8::]",
+        "{a: {b:}, it's:, c: 1}",
+        "[a\n    b::, 12:]",
+        "[a:[b]]",
+        "[a:?b]",
+        "[a:}]",
+        "[::]",
     ],
 )
 def test_collections_mean_what_they_mean_to_kubectl(spec: str, tmp_path: Path) -> None:
@@ -124,6 +131,22 @@ def test_collections_mean_what_they_mean_to_kubectl(spec: str, tmp_path: Path) -
         refusal(manifest)
     else:
         assert one(manifest) == told
+
+
+def test_a_text_with_many_such_colons_is_refused_with_its_line() -> None:
+    many = "".join(f"  k{number}: [fd00::]\n" for number in range(11))
+
+    assert len(one(HEAD + many.partition("  k10")[0])["spec"]) == 10
+    assert refusal(HEAD + many).what.startswith("f.yaml:15:")
+
+
+def test_documents_before_such_a_colon_are_read_once() -> None:
+    text = f"%YAML 1.1\n---\n{HEAD}  a: 1\n---\n{HEAD}  a: [fd00::]\n"
+
+    assert [r.value["spec"] for r in source.read(text.encode(), "f.yaml").resources] == [
+        {"a": 1},
+        {"a": ["fd00::"]},
+    ]
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -19,7 +19,7 @@ import yaml
 from yaml._yaml import CParser
 
 from meshgate.errors import BuildError
-from meshgate.source import scalars
+from meshgate.source import colons, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,33 +114,57 @@ def compose(
     text: str, name: str, line: int = 0, reader: Reader = Reader.API_SERVER
 ) -> Iterator[Node]:
     """The document nodes of a piece of text that starts after `line` lines. Raises BuildError."""
-    kind: type[CParser] = DepthLimitedComposer
+    kind = _composer(text, reader)
+    done = 0
+    for tries_left in reversed(range(colons.MOST + 1)):
+        parser = kind(text.encode())
+        try:
+            met = 0
+            while parser.check_node():
+                node = parser.get_node()
+                assert node is not None
+                met += 1
+                if met > done:
+                    done = met
+                    yield node
+        except TooDeepError as error:
+            raise too_deep(place(name, error.mark, line)) from error
+        except yaml.MarkedYAMLError as error:
+            mended = colons.quoted(text, error)
+            if mended is None or not tries_left:
+                raise invalid(error, name, line) from error
+            text = mended
+        except yaml.YAMLError as error:
+            raise BuildError(f"{name}: not valid YAML: {error}") from error
+        else:
+            return
+        finally:
+            parser.dispose()
+
+
+def _composer(text: str, reader: Reader) -> type[CParser]:
     if reader is Reader.KUSTOMIZE:
-        kind = KustomizeComposer
-    elif len(FLOW_START.findall(text)) < DEEPEST and not DEEP_LINE.search(text):
-        kind = Composer
-    parser = kind(text.encode())
-    try:
-        while parser.check_node():
-            node = parser.get_node()
-            assert node is not None
-            yield node
-    except TooDeepError as error:
-        raise BuildError(
-            f"{place(name, error.mark, line)}: nested deeper than {DEEPEST} levels",
-            hint="no manifest needs this",
-        ) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise BuildError(
-            f"{place(name, mark, line)}: not valid YAML: {error.problem or error.context}",
-            why=error.context or "",
-            hint="a template (Helm, envsubst) must be rendered first",
-        ) from error
-    except yaml.YAMLError as error:
-        raise BuildError(f"{name}: not valid YAML: {error}") from error
-    finally:
-        parser.dispose()
+        return KustomizeComposer
+    if len(FLOW_START.findall(text)) < DEEPEST and not DEEP_LINE.search(text):
+        return Composer
+    return DepthLimitedComposer
+
+
+def too_deep(where: str) -> BuildError:
+    """The refusal of a document that could fill the stack."""
+    return BuildError(
+        f"{where}: nested deeper than {DEEPEST} levels", hint="no manifest needs this"
+    )
+
+
+def invalid(error: yaml.MarkedYAMLError, name: str, line: int) -> BuildError:
+    """The refusal of a text that is no YAML."""
+    mark = error.problem_mark or error.context_mark
+    return BuildError(
+        f"{place(name, mark, line)}: not valid YAML: {error.problem or error.context}",
+        why=error.context or "",
+        hint="a template (Helm, envsubst) must be rendered first",
+    )
 
 
 def place(name: str, mark: yaml.Mark | None, line: int) -> str:
