@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from conftest import TODAY
-from meshgate import config, source
+from meshgate import config, schema, source
 from meshgate.errors import MeshgateError
 
 if TYPE_CHECKING:
@@ -117,6 +117,13 @@ def synced_as_declared(root: Path) -> Iterator[str]:
         }
         rendered = source.render(root, environment.overlay, cache=None).resources
         yield from targets ^ {str(resource.namespace) for resource in rendered}
+
+
+def sync_objects_are_what_argo_cd_reads(root: Path) -> Iterator[str]:
+    for file in sorted((root / ARGO).glob("*.yaml")):
+        resources = source.read_path(root, file).resources
+        for violation in schema.check(resources, istio="1.31", engine="jsonschema", allowed=None):
+            yield f"{file.name}: {violation.path}: {violation.message}"
 
 
 class Pod(NamedTuple):
@@ -237,6 +244,10 @@ CHECKS: dict[str, tuple[Callable[[Path], Iterator[str]], Callable[[Path], object
     "project-without-a-namespace": (
         synced_as_declared,
         tamper(f"{ARGO}/project.yaml", "name: prod\n      namespace: boards", "name: x"),
+    ),
+    "application-with-an-unknown-field": (
+        sync_objects_are_what_argo_cd_reads,
+        tamper(f"{ARGO}/prod.yaml", "selfHeal:", "selfheal:"),
     ),
     "exception-missing": (
         services_without_sidecar_are_excepted,
