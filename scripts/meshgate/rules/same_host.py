@@ -106,6 +106,8 @@ def groups(context: Context) -> Iterator[Group]:
         for rule in plane:
             by_host.setdefault((rule.namespace, rule.host), []).append(rule)
         for (_, host), given in by_host.items():
+            if len(given) == 1:
+                continue
             # One object given twice, as two files may do, is no rival of itself.
             members = list({identity(rule.resource): rule for rule in given}.values())
             both = frozenset(id(rule.resource) for rule in members)
