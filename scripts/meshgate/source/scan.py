@@ -33,12 +33,12 @@ def survey(root: Path, overlay: str) -> list[Defect]:
 
     Never raises for what the sources say: a file that cannot be read at all is told by `render`.
     """
-    return survey_tree(Tree(root, overlay))
+    tree = Tree(root, overlay)
+    return survey_tree(tree, positions.SourceFiles(tree.root))
 
 
-def survey_tree(tree: Tree) -> list[Defect]:
+def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
     """The same for a tree that is known."""
-    files = positions.SourceFiles(tree.root)
     defects = [
         _remote(files, refused.kustomization, refused.path, refused.detail)
         for refused in tree.refused
@@ -138,7 +138,7 @@ def orphans(tree: Tree) -> Iterator[str]:
 
 
 def _manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> Iterator[str]:
-    """YAML files below a folder, hidden ones and kustomizations left out."""
+    """YAML files below a folder; hidden ones, links and kustomizations left out."""
     try:
         with os.scandir(root / folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -151,7 +151,9 @@ def _manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> It
         if entry.is_dir(follow_symlinks=False):
             if into_kustomizations or not _is_built(root / name):
                 yield from _manifest_names(root, name, into_kustomizations=into_kustomizations)
-        elif entry.name.endswith(MANIFEST_SUFFIXES) and entry.name not in FILE_NAMES:
+        elif entry.is_symlink() or entry.name in FILE_NAMES:
+            continue
+        elif entry.name.endswith(MANIFEST_SUFFIXES):
             yield name
 
 

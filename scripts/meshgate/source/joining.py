@@ -1,0 +1,59 @@
+"""Join each rendered object with what the layers made of its base, for its origin and its chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Origin, Resource
+from meshgate.source.chains import Built, Made, settle
+from meshgate.source.kustomize import Rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import JSONObject, ResourceRef
+    from meshgate.source.positions import SourceFiles
+    from meshgate.source.tree import Tree
+
+
+def resources(
+    rendered: list[Rendered], made: list[Made], tree: Tree, files: SourceFiles
+) -> Iterator[Resource]:
+    """The rendered objects, each joined with the one that the layers made."""
+    waiting: dict[ResourceRef, list[Made]] = {}
+    for each in made:
+        waiting.setdefault(Resource.of(each.value).ref, []).append(each)
+    left: list[tuple[int, Rendered]] = []
+    found: dict[int, Resource] = {}
+    for index, (value, file) in enumerate(rendered):
+        resource = Resource.of(value)
+        same = waiting.get(resource.ref)
+        if same:
+            found[index] = _joined(value, same.pop(), tree, files)
+        else:
+            left.append((index, Rendered(value, file)))
+    spare = [each for those in waiting.values() for each in those]
+    for index, (value, file) in left:
+        like = [each for each in spare if _is_like(each, value, file)]
+        if len(like) == 1:
+            spare.remove(like[0])
+            found[index] = _joined(value, like[0], tree, files)
+        else:
+            found[index] = Resource.of(value, Origin(file) if file else None)
+    for index in range(len(rendered)):
+        yield found[index]
+
+
+def _joined(value: JSONObject, made: Made, tree: Tree, files: SourceFiles) -> Resource:
+    settle(made, value, tree, files)
+    return Resource.of(value, Built.of(made))
+
+
+def _is_like(made: Made, value: JSONObject, file: str | None) -> bool:
+    """Whether an object that was renamed on its way could be the rendered one."""
+    name = str(made.value.get("metadata", {}).get("name", ""))
+    return (
+        made.origin.file == file
+        and made.value.get("kind") == value.get("kind")
+        and name in str(value.get("metadata", {}).get("name", ""))
+    )

@@ -1,0 +1,120 @@
+"""Run kustomize on one overlay, from a wrapper in a folder aside that asks for origins.
+
+The judged folder is never written to. What kustomize adds to tell where an object comes from is
+taken off again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.process import run
+from meshgate.source import hints
+from meshgate.source.cache import Cache, digest
+from meshgate.source.load import read
+from meshgate.source.parsed import parsed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meshgate.model import JSONObject
+    from meshgate.source.program import Renderer
+    from meshgate.source.tree import Tree
+
+# Part of every cache key: raise it when what is kept, or how it is made, changes.
+FORMAT = "1"
+TIMEOUT = 120.0
+
+ORIGIN = "config.kubernetes.io/origin"
+ADDED = frozenset({ORIGIN, "alpha.config.kubernetes.io/transformations"})
+# kustomize looks at these fields of the outermost kustomization only.
+OUTERMOST_FIELDS = ("sortOptions",)
+# Nothing is fetched even if a reference was not recognised as remote.
+OFFLINE = {
+    "GIT_ALLOW_PROTOCOL": "none",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "NO_PROXY": "",
+}
+
+
+class Rendered(NamedTuple):
+    """One object kustomize wrote, and where it says that the object comes from."""
+
+    value: JSONObject
+    file: str | None
+
+
+def rendered(tree: Tree, program: Renderer, cache: Cache, aside: Path) -> list[Rendered]:
+    """The objects of an overlay, from the cache or by the program; `aside` is for wrappers.
+
+    Raises BuildError with what the program says, ToolError when it crashes or hangs.
+    """
+    key = _key(tree, program)
+    found = cache.get(key)
+    if found is None:
+        found = [tuple(each) for each in _kustomize(tree, program, aside)]
+        cache.put(key, found)
+    return [Rendered(value, file) for value, file in found]
+
+
+def _key(tree: Tree, program: Renderer) -> str:
+    """What the result depends on: the program, and every file that the overlay reaches."""
+    parts: list[str | bytes] = [FORMAT, program.identity, tree.overlay]
+    for name in sorted(tree.files):
+        parts += (name, tree.content(name))
+    return digest(*parts)
+
+
+def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
+    """Run the program on a wrapper around the overlay."""
+    wrapper = folder / digest(tree.overlay)[:16]
+    wrapper.mkdir(exist_ok=True)
+    target = os.path.relpath(tree.root / tree.overlay, wrapper)
+    (wrapper / "kustomization.yaml").write_text(json.dumps(_wrapper(tree, target)), "utf-8")
+    done = run([*program.argv, str(wrapper)], timeout=TIMEOUT, environment=OFFLINE)
+    if done.code != 0:
+        raise hints.build_error(tree, done.stderr, wrapper)
+    return [
+        _rendered(tree, wrapper, resource.value)
+        for resource in read(done.stdout, f"{tree.overlay}, as rendered").resources
+    ]
+
+
+def _wrapper(tree: Tree, target: str) -> JSONObject:
+    """A kustomization that builds the overlay and nothing else."""
+    own = tree.kustomizations[tree.start].value
+    metadata = own.get("buildMetadata")
+    return {
+        "resources": [target.replace(os.sep, "/")],
+        "buildMetadata": [*(metadata if isinstance(metadata, list) else ()), "originAnnotations"],
+        **{field: own[field] for field in OUTERMOST_FIELDS if field in own},
+    }
+
+
+def _rendered(tree: Tree, wrapper: Path, value: JSONObject) -> Rendered:
+    """The object without kustomize's annotations, and the file they name."""
+    metadata = value.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if not isinstance(annotations, dict) or ADDED.isdisjoint(annotations):
+        return Rendered(value, None)
+    assert isinstance(metadata, dict)
+    told = annotations.get(ORIGIN)
+    rest = {key: text for key, text in annotations.items() if key not in ADDED}
+    if rest:
+        metadata["annotations"] = rest
+    else:
+        del metadata["annotations"]
+    return Rendered(value, _origin(tree, wrapper, str(told)))
+
+
+def _origin(tree: Tree, wrapper: Path, told: str) -> str | None:
+    """The file that kustomize names, relative to the root; None for one that is not of the tree."""
+    value = parsed(told.encode(), ORIGIN)[0].value
+    if not isinstance(value, dict):
+        return None
+    path = os.path.normpath(wrapper / str(value.get("path") or value.get("configuredIn")))
+    name = os.path.relpath(path, tree.root).replace(os.sep, "/")
+    return name if name in tree.files else None
