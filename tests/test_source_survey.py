@@ -344,5 +344,5 @@ def test_inputs_are_every_file_and_what_could_take_its_place(tmp_path: Path) -> 
         "part/kustomization.yaml",
         "part/x.yaml",
     } <= found
-    assert not [name for name in found if name.startswith("other") or name.startswith("/")]
+    assert not [name for name in found if name.startswith(("other", "/"))]
     assert "gone/kustomization.yaml" in source.inputs(root, "gone")
