@@ -6,29 +6,33 @@ or a plain refusal (a Helm template is not YAML); anything else is a crash of ou
 
 from __future__ import annotations
 
-import collections
+import concurrent.futures
 import contextlib
+import dataclasses
 import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import yaml
-
+from meshgate import source
 from meshgate.cli import main as meshgate
 from meshgate.errors import SchemaMissingError
 from meshgate.model import Resource
 from meshgate.schema import check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MODULE = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
+ISTIO = "1.31"
 GOLDEN = Path(__file__).parent / "golden.json"
 PAGE = Path(__file__).parents[2] / "docs" / "corpus.md"
 CRD_TESTS = "pkg/config/validation/testdata/crds"
+# What Istio's test data says of a document that must be refused.
+MARK = "_err"
 ENDINGS = {
     0: "clean",
     1: "findings",
@@ -36,30 +40,80 @@ ENDINGS = {
     5: "no Kubernetes object",
     6: "a mesh kind without schema",
 }
-PROGRESS_EVERY = 250
+PROGRESS_EVERY = 500
+
+# Endings, rules and verdicts, as golden.json has them.
+Golden: TypeAlias = dict[str, dict[str, int] | dict[str, dict[str, int]]]
+
+
+class Ending(NamedTuple):
+    """How the lint of one file ended, with a finding's rule each, or with a crash's last words."""
+
+    file: str
+    code: int
+    rules: tuple[str, ...] = ()
+    told: str = ""
+
+
+class Verdict(NamedTuple):
+    """What Istio's own test data says of one object, and what we say; None: kind not known."""
+
+    kind: str
+    name: str
+    refused: bool
+    refused_here: bool | None
+    why: str
+
+    @property
+    def agrees(self) -> bool:
+        return self.refused is self.refused_here
+
+
+@dataclasses.dataclass(slots=True)
+class Row:
+    """The documents of one kind: those Istio accepts and refuses, and where we do the same."""
+
+    accepted: int = 0
+    accepted_here: int = 0
+    refused: int = 0
+    refused_here: int = 0
+    unknown: int = 0
+
+    def add(self, verdict: Verdict) -> None:
+        if verdict.refused:
+            self.refused += 1
+            self.refused_here += verdict.agrees
+        else:
+            self.accepted += 1
+            self.accepted_here += verdict.agrees
+        self.unknown += verdict.refused_here is None
 
 
 def main() -> int:
     """0 when all verdicts are the golden ones; 1 and the differences otherwise."""
     module = fetch()
-    endings, rules, crashes = lint_all(module)
+    endings = lint_all(module)
     verdicts = list(crd_verdicts(module / CRD_TESTS))
-    golden = {"endings": endings, "rules": rules, "crd": table(verdicts)}
+    crashes = [ending for ending in endings if ending.code not in ENDINGS]
+    wrong = [verdict for verdict in verdicts if not verdict.agrees]
     for crash in crashes:
-        print(f"crash: {crash}")
-    for verdict in verdicts:
-        if verdict["expected"] != verdict["actual"]:
-            print(f"disagrees with Istio: {verdict}")
+        print(f"crash: {crash.file} ended with {crash.code}:\n{crash.told}")
+    for verdict in wrong:
+        print(f"disagrees with Istio: {verdict}")
+    found = counted(endings, verdicts)
     if "--update" in sys.argv[1:]:
-        GOLDEN.write_text(json.dumps(golden, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        PAGE.write_text(page(golden), encoding="utf-8")
-    same = golden == json.loads(GOLDEN.read_text(encoding="utf-8"))
-    if not same:
-        print("the counts changed; read them with `nox -s corpus -- --update` and `git diff`")
-        print(json.dumps(golden, indent=1, sort_keys=True))
-    files = sum(endings.values())
-    print(f"{files} files: " + ", ".join(f"{count} {name}" for name, count in endings.items()))
-    return int(bool(crashes) or not same)
+        GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        PAGE.write_text(page(found), encoding="utf-8")
+    changes = list(differences(json.loads(GOLDEN.read_text(encoding="utf-8")), found))
+    for change in changes:
+        print(change)
+    if changes:
+        print("the counts changed; write them with `nox -s corpus -- --update`, read `git diff`")
+    print(
+        f"{len(endings)} files, {len(crashes)} crashes; "
+        f"{len(verdicts)} verdicts of Istio's test data, {len(wrong)} differ"
+    )
+    return int(bool(crashes or wrong or changes))
 
 
 def fetch() -> Path:
@@ -70,87 +124,114 @@ def fetch() -> Path:
     return Path(json.loads(told)["Dir"])
 
 
-def lint_all(module: Path) -> tuple[dict[str, int], dict[str, int], list[str]]:
-    """How the files ended, how often each rule spoke, and what crashed."""
-    endings: collections.Counter[str] = collections.Counter()
-    rules: collections.Counter[str] = collections.Counter()
-    crashes = []
-    files = sorted(f for f in module.rglob("*") if f.suffix in {".yaml", ".yml"} and f.is_file())
-    for number, file in enumerate(files, 1):
-        if number % PROGRESS_EVERY == 0:
-            print(f"  {number}/{len(files)} files", file=sys.stderr)
-        output, errors = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-            code = meshgate(["lint", "-C", str(module), "--format", "json", str(file.relative_to(module))])
-        if code not in ENDINGS:
-            crashes.append(f"{file.relative_to(module)} ended with {code}: {errors.getvalue()[-500:]}")
-            continue
-        endings[ENDINGS[code]] += 1
-        if code in {0, 1}:
-            found = json.loads(output.getvalue())["findings"]
-            rules.update(finding["rule"] for finding in found)
-    return dict(sorted(endings.items())), dict(sorted(rules.items())), crashes
+def lint_all(module: Path) -> list[Ending]:
+    """How each file ended, in the order of their names."""
+    files = sorted(
+        file.relative_to(module).as_posix()
+        for file in module.rglob("*")
+        if file.suffix in {".yaml", ".yml"} and file.is_file()
+    )
+    endings = []
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        for ending in pool.map(lint, [str(module)] * len(files), files, chunksize=50):
+            endings.append(ending)
+            if len(endings) % PROGRESS_EVERY == 0:
+                print(f"  {len(endings)}/{len(files)} files", file=sys.stderr)
+    return endings
 
 
-def crd_verdicts(folder: Path) -> Iterator[dict[str, str]]:
+def lint(module: str, file: str) -> Ending:
+    """Lint one file, as the command does."""
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        code = meshgate(["lint", "-C", module, "--format", "json", file])
+    if code not in {0, 1}:
+        return Ending(file, code, told=errors.getvalue()[-500:])
+    found = json.loads(output.getvalue())["findings"]
+    return Ending(file, code, tuple(finding["rule"] for finding in found))
+
+
+def crd_verdicts(folder: Path) -> Iterator[Verdict]:
     """What Istio's own test data says of each object, and what we say."""
     for file in sorted(folder.glob("*.yaml")):
-        for document in yaml.load_all(file.read_bytes(), Loader=yaml.CSafeLoader):
-            if not document:
-                continue
-            expected = "refused" if "_err" in document else "accepted"
-            document = {key: value for key, value in document.items() if key != "_err"}
-            resource = Resource.of(document)
-            try:
-                found = check([resource], istio="1.31", engine="jsonschema", allowed=None)
-            except SchemaMissingError:
-                yield {"kind": resource.kind, "name": resource.name, "expected": expected, "actual": "unknown kind"}
-                continue
-            yield {
-                "kind": resource.kind,
-                "name": f"{file.name}: {resource.name}",
-                "expected": expected,
-                "actual": "refused" if found else "accepted",
-            }
+        for read in source.read(file.read_bytes(), file.name).resources:
+            value = {key: part for key, part in read.value.items() if key != MARK}
+            resource = Resource.of(value, read.origin)
+            refused, why = judged(resource)
+            yield Verdict(
+                resource.kind, f"{file.name}: {resource.name}", MARK in read.value, refused, why
+            )
 
 
-def table(verdicts: list[dict[str, str]]) -> dict[str, dict[str, int]]:
-    """For each kind: documents, those that agree, those of a kind we do not know."""
-    rows: dict[str, dict[str, int]] = {}
+def judged(resource: Resource) -> tuple[bool | None, str]:
+    """Whether we refuse an object, and why; None where we have no schema of its kind."""
+    try:
+        found = check([resource], istio=ISTIO, engine="jsonschema", allowed=None)
+    except SchemaMissingError as error:
+        return None, error.what
+    return bool(found), "; ".join(violation.message for violation in found)
+
+
+def counted(endings: Iterable[Ending], verdicts: Iterable[Verdict]) -> Golden:
+    """What golden.json holds."""
+    rules: Counter[str] = Counter()
+    names: Counter[str] = Counter()
+    for ending in endings:
+        rules.update(ending.rules)
+        names[ENDINGS.get(ending.code, "crash")] += 1
+    rows: dict[str, Row] = {}
     for verdict in verdicts:
-        row = rows.setdefault(verdict["kind"], {"documents": 0, "agree": 0, "unknown": 0})
-        row["documents"] += 1
-        row["agree"] += verdict["actual"] == verdict["expected"]
-        row["unknown"] += verdict["actual"] == "unknown kind"
-    return dict(sorted(rows.items()))
+        rows.setdefault(verdict.kind, Row()).add(verdict)
+    return {
+        "endings": dict(sorted(names.items())),
+        "rules": dict(sorted(rules.items())),
+        "crd": {kind: dataclasses.asdict(row) for kind, row in sorted(rows.items())},
+    }
 
 
-def page(golden: dict[str, dict[str, object]]) -> str:
-    """The published table."""
+def differences(golden: Golden, found: Golden) -> Iterator[str]:
+    """A line for each count that is another than the golden one."""
+    for part, counts in found.items():
+        before = golden.get(part, {})
+        for name in sorted({*before, *counts}):
+            if before.get(name) != counts.get(name):
+                yield f"{part}: {name}: {before.get(name)} before, {counts.get(name)} now"
+
+
+def page(golden: Golden) -> str:
+    """The published tables."""
     lines = [
         "# What meshgate says of Istio's own files",
         "",
-        f"Every YAML file of `{MODULE}`, linted with Istio's default facts and the floor STRICT.",
-        "Generated by `nox -s corpus -- --update`; a change of these counts is a change of verdicts.",
+        f"Every YAML file of `{MODULE}`, each linted by itself with Istio's default facts and",
+        "the floor STRICT: samples, Helm charts, release notes, analyzer and CRD test data.",
+        "`nox -s corpus` runs it again and compares; `nox -s corpus -- --update` writes this page.",
+        "A change of these counts is a change of verdicts, to be read in review.",
         "",
-        "| Ending | Files |",
+        "| How the file ended | Files |",
         "|---|---:|",
         *(f"| {name} | {count} |" for name, count in golden["endings"].items()),
+        "",
+        "Most files that are not readable as YAML are Helm templates; some are broken on purpose.",
         "",
         "| Rule | Findings |",
         "|---|---:|",
         *(f"| [{rule}](rules/{rule}.md) | {count} |" for rule, count in golden["rules"].items()),
         "",
-        f"## Verdicts on `{CRD_TESTS}`",
+        "## Verdicts on Istio's CRD test data",
         "",
-        "Each document there is marked by Istio as one the API server must accept or refuse.",
+        f"Each document of `{CRD_TESTS}` is marked as one that must be accepted or refused.",
+        "The left number of each pair is ours, the right one Istio's.",
         "",
-        "| Kind | Documents | Agree | Kind not known here |",
+        "| Kind | Accepted | Refused | Kind not known here |",
         "|---|---:|---:|---:|",
     ]
     for kind, row in golden["crd"].items():
         assert isinstance(row, dict)
-        lines.append(f"| {kind} | {row['documents']} | {row['agree']} | {row['unknown']} |")
+        lines.append(
+            f"| {kind} | {row['accepted_here']} of {row['accepted']} "
+            f"| {row['refused_here']} of {row['refused']} | {row['unknown']} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -48,7 +48,9 @@ FOLLOWS = {
 def check(context: Context) -> Iterator[Violation]:
     root = context.environment.mesh.root_namespace
     for resource in context.rendered:
-        if resource.namespace is None and resource.kind not in CLUSTER_WIDE_KINDS:
+        # Without a name no cluster stores it: it is another tool's file, or SH002 speaks of it.
+        stored = bool(resource.name)
+        if stored and resource.namespace is None and resource.kind not in CLUSTER_WIDE_KINDS:
             follows = FOLLOWS.get(resource.kind, "what it is for depends on the namespace")
             yield Violation(
                 resource,
