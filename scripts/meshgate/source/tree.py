@@ -60,6 +60,9 @@ class Tree:
         self.problems: list[BuildError] = []
         # The overlay's own folder, links resolved.
         self.start = self.overlay
+        # Plain strings: paths are looked at by the thousand where there are many overlays.
+        self._top = str(self.root)
+        self._no_links: set[str] = set()
         self._contents: dict[str, bytes] = {}
         self._reached: dict[tuple[str, str], str] = {}
         self._follow()
@@ -82,7 +85,7 @@ class Tree:
     def _follow(self) -> None:
         """Visit folder after folder; a cycle ends here, and kustomize tells of it."""
         start = self._inside(self.overlay)
-        if start is None or not (self.root / start).is_dir():
+        if start is None or not self._is_folder(start):
             self.absent.update((self.overlay, *self._candidates(self.overlay)))
             self.problems.append(
                 BuildError(
@@ -124,7 +127,7 @@ class Tree:
     def _kustomization(self, folder: str) -> Kustomization | None:
         """The kustomization of a folder; None, with the problem noted, where it cannot be used."""
         names = self._candidates(folder)
-        there = [name for name in names if (self.root / name).is_file()]
+        there = [name for name in names if self._is_file(name)]
         self.absent.update(names)
         if len(there) != 1:
             found = " and ".join(there)
@@ -169,14 +172,13 @@ class Tree:
         if real is None:
             self._refuse(kustomization, reference, text)
             return None
-        path = self.root / real
         self._reached[kustomization.folder, text] = real
-        if path.is_dir():
+        if self._is_folder(real):
             if reference.role in {Role.RESOURCE, Role.COMPONENT, Role.PLUGIN}:
                 if real != name:
                     self.absent.add(name)
                 return real
-        elif path.exists():
+        elif os.path.exists(f"{self._top}/{real}"):  # noqa: PTH110
             for each in (name, real):
                 self.files[each] = stricter(self.files.get(each), reference.role)
             return None
@@ -189,11 +191,27 @@ class Tree:
 
     def _inside(self, name: str) -> str | None:
         """The name with symbolic links resolved; None where it leads out of the repository."""
-        if name.startswith("../") or name == ".." or posixpath.isabs(name):
+        if name.startswith(("../", "/")) or name == "..":
             return None
-        real = os.path.realpath(self.root / name)
-        inside = os.path.relpath(real, self.root).replace(os.sep, "/")
+        path = self._top
+        for part in name.split("/"):
+            path = f"{path}/{part}"
+            if path not in self._no_links:
+                if os.path.islink(path):  # noqa: PTH114 - called for every part of every path
+                    return self._linked(name)
+                self._no_links.add(path)
+        return name
+
+    def _linked(self, name: str) -> str | None:
+        real = os.path.realpath(f"{self._top}/{name}")
+        inside = os.path.relpath(real, self._top).replace(os.sep, "/")
         return None if inside.startswith("../") or inside == ".." else inside
+
+    def _is_folder(self, name: str) -> bool:
+        return os.path.isdir(f"{self._top}/{name}")  # noqa: PTH112
+
+    def _is_file(self, name: str) -> bool:
+        return os.path.isfile(f"{self._top}/{name}")  # noqa: PTH113
 
 
 def stricter(one: Role | None, other: Role) -> Role:
