@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshgate.mesh import DataPlane, Outcome, Tls, Verdict, verdict
+from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource, Violation
 from meshgate.rules.wording import SHOWN, listed
 
@@ -229,9 +230,7 @@ def taken_at(broken: Broken) -> tuple[Resource, str]:
     if policy is None:
         return broken.call.service.resource, "spec"
     port = broken.delivery.endpoint.port if broken.delivery.endpoint else None
-    by_port = f"spec.portLevelMtls.{port}.mode"
-    own = (policy.spec.get("portLevelMtls") or {}).get(str(port))
-    return policy, by_port if own else "spec.mtls.mode"
+    return policy, pa.port_path(policy, port)
 
 
 def undecided_calls(context: Context) -> Iterator[Violation]:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from meshgate.mesh import DataPlane, Outcome
 from meshgate.model import Severity
+from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 
 if TYPE_CHECKING:
@@ -66,13 +67,12 @@ def accepted(context: Context) -> Iterator[Violation]:
             if not mode.captured or mode.mode is None or mode.mode.value not in ACCEPTS:
                 continue
             policy = mode.decided_by.policy
-            own = policy and (policy.spec.get("portLevelMtls") or {}).get(str(port))
-            path = f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode"
+            path = pa.port_path(policy, port) if policy else "spec"
             if policy and is_accepted(context, policy, path):
                 continue
             yield Violation(
                 policy or workload.resource,
-                path if policy else "spec",
+                path,
                 f"{workload} accepts plaintext on port {port}: {mode.mode} by "
                 f"{policy or 'default, since no policy says otherwise'}",
                 related=(RelatedResource(workload.resource, "accepts it"),) if policy else (),

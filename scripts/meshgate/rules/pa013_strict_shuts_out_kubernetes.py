@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 from meshgate.mesh import Mode
 from meshgate.mesh.controllers import template_of
 from meshgate.model import Severity
+from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 
 if TYPE_CHECKING:
@@ -112,10 +113,9 @@ def shut_out(
     mode = mesh.mode_at(workload, port)
     policy = mode.decided_by.policy
     if mode.mode is Mode.STRICT and mode.captured and policy is not None:
-        own = (policy.spec.get("portLevelMtls") or {}).get(str(port))
         yield Violation(
             policy,
-            f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode",
+            pa.port_path(policy, port),
             f"STRICT wants a certificate of the mesh on {workload}:{port}: {why}",
             related=(RelatedResource(workload.resource, "is the server"), *related),
             key=f"{workload}:{port}",

@@ -96,6 +96,12 @@ def mode_path(policy: Resource) -> str:
     return "spec.mtls.mode" if "mode" in mtls else "spec.mtls"
 
 
+def port_path(policy: Resource, port: int | None) -> str:
+    """The path that says the mode of a port: its entry, or the mode of the whole policy."""
+    entry = (policy.spec.get("portLevelMtls") or {}).get(str(port)) or {}
+    return f"spec.portLevelMtls.{port}.mode" if entry.get("mode") else mode_path(policy)
+
+
 def is_weaker(mode: str, floor: str) -> bool:
     """Whether a mode lets in what the floor keeps out."""
     return WEAKEST_FIRST.index(mode) < WEAKEST_FIRST.index(floor)

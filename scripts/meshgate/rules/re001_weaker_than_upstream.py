@@ -30,6 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.model import Severity
+from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     from meshgate.mesh import Mesh, Workload
     from meshgate.rules.context import Context
-
-WEAKEST_FIRST = ("DISABLE", "PERMISSIVE", "STRICT")
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -73,14 +72,12 @@ def weaker(
         here, there = mesh.mode_at(workload, port), before.mode_at(same, port)
         if here.mode is None or there.mode is None or (str(workload), port) in declared:
             continue
-        if WEAKEST_FIRST.index(here.mode.value) < WEAKEST_FIRST.index(there.mode.value):
+        if pa.is_weaker(here.mode, there.mode):
             policy = here.decided_by.policy
-            own = policy and (policy.spec.get("portLevelMtls") or {}).get(str(port))
-            path = f"spec.portLevelMtls.{port}.mode" if own else "spec.mtls.mode"
             then = there.decided_by.policy
             yield Violation(
                 policy or workload.resource,
-                path if policy else "spec",
+                pa.port_path(policy, port) if policy else "spec",
                 f"{workload}:{port} is {here.mode} here and {there.mode} in {upstream}",
                 related=(
                     RelatedResource(workload.resource, "is the server"),
