@@ -25,6 +25,28 @@ REMOTE = re.compile(
 HELM_FIELDS = ("helmCharts", "helmChartInflationGenerator", "helmGlobals")
 PLUGIN_FIELDS = ("generators", "transformers", "validators")
 
+# The fields that name or hold something, of a kustomization and of the items below it.
+OWN_FIELDS = {
+    field.casefold(): field
+    for field in (
+        "bases",
+        "components",
+        "configMapGenerator",
+        "configurations",
+        "crds",
+        "openapi",
+        "patches",
+        "patchesJson6902",
+        "patchesStrategicMerge",
+        "replacements",
+        "resources",
+        "secretGenerator",
+        *HELM_FIELDS,
+        *PLUGIN_FIELDS,
+    )
+}
+ITEM_FIELDS = {field: field for field in ("env", "envs", "files", "patch", "path")}
+
 
 class Role(enum.Enum):
     """What kustomize does with the file or folder at the end of a reference."""
@@ -111,10 +133,11 @@ class Kustomization:
             for index, item in enumerate(self.list(field)):
                 if isinstance(item, dict) and isinstance(item.get("patch"), str):
                     yield Inline(Role.PATCH, item["patch"], (field, index, "patch"))
-        for index, text in enumerate(self.list("patchesStrategicMerge")):
-            if isinstance(text, str):
-                kind = Inline if is_inline(text) else Reference
-                yield kind(Role.PATCH, text, ("patchesStrategicMerge", index))
+        for field in ("patches", "patchesStrategicMerge"):
+            for index, text in enumerate(self.list(field)):
+                if isinstance(text, str):
+                    kind = Inline if is_inline(text) else Reference
+                    yield kind(Role.PATCH, text, (field, index))
 
     def _generator(self, field: str) -> Iterator[Reference]:
         for index, item in enumerate(self.list(field)):
@@ -133,6 +156,28 @@ class Kustomization:
     def join(self, text: str) -> str:
         """A path written here, relative to the root."""
         return posixpath.normpath(posixpath.join(self.folder, text))
+
+
+def slips(value: JSONObject) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where kustomize would read more than is understood here: the path, and what to write.
+
+    Go's JSON decoder takes `Resources`, and letters that fold to these, for `resources`; a list
+    of texts under `patches` is its old `patchesStrategicMerge` (FixKustomizationPreUnmarshalling).
+    """
+    for key, inner in value.items():
+        right = OWN_FIELDS.get(key.casefold())
+        if right is None:
+            continue
+        if right != key:
+            yield (key,), f"write it as `{right}`"
+        for index, item in enumerate(inner if isinstance(inner, list) else [inner]):
+            at = (key, index) if isinstance(inner, list) else (key,)
+            if right == "patches" and isinstance(item, str):
+                yield at, "write it as `path: FILE`, or under `patchesStrategicMerge`"
+            for field in item if isinstance(item, dict) else ():
+                known = ITEM_FIELDS.get(field.casefold(), field)
+                if known != field:
+                    yield (*at, field), f"write it as `{known}`"
 
 
 def is_inline(text: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgate.errors import BuildError
+from meshgate.model import join_path
 from meshgate.source import text as texts
 from meshgate.source.kustomization import (
     FILE_NAMES,
@@ -21,6 +22,7 @@ from meshgate.source.kustomization import (
     Kustomization,
     Reference,
     Role,
+    slips,
 )
 from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
@@ -147,7 +149,9 @@ class Tree:
         except BuildError as error:
             self.problems.append(error)
             return None
-        return Kustomization(folder, name, value)
+        kustomization = Kustomization(folder, name, value)
+        self.problems += (_slip(kustomization, path, hint) for path, hint in slips(value))
+        return kustomization
 
     def _single(self, name: str) -> dict[str, JSON]:
         documents = parsed(self.content(name), name, Reader.API_SERVER)
@@ -212,6 +216,14 @@ class Tree:
 
     def _is_file(self, name: str) -> bool:
         return os.path.isfile(f"{self._top}/{name}")  # noqa: PTH113
+
+
+def _slip(kustomization: Kustomization, path: tuple[str | int, ...], hint: str) -> BuildError:
+    return BuildError(
+        f"{kustomization.file}: `{join_path(*path)}` is not how kustomize's manual spells it",
+        why="kustomize would still read it, and what it brings in would not be looked at.",
+        hint=hint,
+    )
 
 
 def stricter(one: Role | None, other: Role) -> Role:
