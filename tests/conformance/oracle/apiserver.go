@@ -97,7 +97,7 @@ func (c *apiServer) add(raw json.RawMessage) error {
 		}
 		defaultService(o)
 		return nil
-	case "v1/Pod", "apps/v1/Deployment":
+	case "v1/Pod", "apps/v1/Deployment", "apps/v1/StatefulSet", "apps/v1/DaemonSet":
 		return nil // their pods come from the workloads, which know the addresses
 	}
 	return c.addIstio(raw, head.TypeMeta)

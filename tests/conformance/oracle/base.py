@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def plain(rng: random.Random, *, domain: str = "cluster.local", most: int = 4) -> Mesh:
     """A mesh without any policy: at most `most` namespaces and the root namespace."""
-    mesh = Mesh(rng, domain=domain)
+    return filled(Mesh(rng, domain=domain), most)
+
+
+def filled(mesh: Mesh, most: int) -> Mesh:
+    """The mesh with namespaces and applications."""
+    rng = mesh.rng
     mesh.add_namespace(mesh.root, {})
     if mesh.root != "istio-system" and mesh.chance(0.5):
         mesh.add_namespace("istio-system", {})

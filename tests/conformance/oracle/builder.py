@@ -52,6 +52,12 @@ class Mesh:
         self.hidden: list[Workload] = []
         # How many objects have a second of their own.
         self.stamps = 0
+        # Whether ServiceEntries may have the rarer resolutions.
+        self.more = False
+        # Names of ports by the protocol they declare; appProtocol may declare it in their stead.
+        self.names = dict(PORT_NAMES)
+        self.declare: dict[str, str] = {}
+        self.kinds: tuple[str, ...] = ("Deployment", "Deployment", "Pod")
         self.protocols = {number: rng.choice(list(PORT_NAMES)) for number in CONTAINER_PORTS}
 
     @property
@@ -121,7 +127,7 @@ class Mesh:
         found = Workload(
             namespace,
             name,
-            self.rng.choices(("Deployment", "Pod"), (2, 1))[0],
+            self.rng.choice(self.kinds),
             labels,
             ports,
             self.address(),
@@ -157,20 +163,19 @@ class Mesh:
         numbers = self.rng.sample(SERVICE_PORTS, len(container))
         found: list[JSONObject] = []
         for (name, target), number in zip(container, numbers, strict=True):
-            called = self.rng.choice(PORT_NAMES[self.protocols[target]]).format(n=target)
+            names = self.names[self.protocols[target]]
+            called = self.rng.choice(names).format(n=target)
             if called in {port["name"] for port in found}:
-                called = PORT_NAMES[self.protocols[target]][0].partition("-")[0] + f"-{target}"
+                called = f"{names[0].partition('-')[0]}-{target}"
             way = self.rng.random()
             if way < 0.15:
                 found.append({"name": called, "port": target})
             else:
-                found.append(
-                    {
-                        "name": called,
-                        "port": number,
-                        "targetPort": name if named and way < 0.35 else target,
-                    }
-                )
+                lead = name if named and way < 0.35 else target
+                found.append({"name": called, "port": number, "targetPort": lead})
+            if self.declare and self.chance(0.3):
+                declared = self.declare[self.protocols[target]]
+                found[-1].update(name=f"x-{target}", appProtocol=declared)
         return found if len({port["port"] for port in found}) == len(found) else found[:1]
 
     def case(self, name: str, seed: int) -> JSONObject:

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"sort"
-	"strings"
 	"testing"
 
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -11,6 +10,8 @@ import (
 
 	"istio.io/istio/pilot/pkg/serviceregistry/provider"
 	"istio.io/istio/pilot/pkg/simulation"
+	"istio.io/istio/pkg/config/kube"
+	"istio.io/istio/pkg/config/protocol"
 )
 
 // noALPN is a protocol that no filter chain names: a client that offers none of Istio's.
@@ -35,16 +36,15 @@ func newCaller(d *istiod) *caller {
 	return &caller{d: d, simulations: map[string]*simulation.Simulation{}, known: map[callKey]string{}}
 }
 
-// protocolOf is the application protocol that a port name declares; without one, HTTP is spoken.
-func protocolOf(name string) simulation.Protocol {
-	prefix, _, _ := strings.Cut(strings.ToLower(name), "-")
-	switch prefix {
-	case "http2", "grpc":
+// spoken is what callers of a port speak: what it declares, and HTTP where it declares nothing.
+func spoken(declared protocol.Instance) simulation.Protocol {
+	switch {
+	case declared.IsHTTP2():
 		return simulation.HTTP2
-	case "tcp":
-		return simulation.TCP
-	default:
+	case declared.IsHTTP(), declared.IsUnsupported():
 		return simulation.HTTP
+	default:
+		return simulation.TCP
 	}
 }
 
@@ -87,7 +87,7 @@ func (c *caller) received(server *workload, o *outbound, to target, e endpointRo
 	case to.tunnel:
 		return "tls-to-app", true
 	default:
-		return c.outcome(server, e.TargetPort, e.Transport, protocolOf(o.port.Name), alpn), true
+		return c.outcome(server, e.TargetPort, e.Transport, spoken(o.port.Protocol), alpn), true
 	}
 }
 
@@ -110,8 +110,12 @@ func (c *caller) fromOutside(client *workload) []callRow {
 		name := host(service)
 		for i := range service.Spec.Ports {
 			port := &service.Spec.Ports[i]
+			if port.Protocol == corev1.ProtocolUDP {
+				continue
+			}
 			for _, hit := range c.backends(service, port) {
-				outcome := c.outcome(hit.server, hit.port, "plaintext", protocolOf(port.Name), "")
+				declared := kube.ConvertProtocol(port.Port, port.Name, port.Protocol, port.AppProtocol)
+				outcome := c.outcome(hit.server, hit.port, "plaintext", spoken(declared), "")
 				if hit.server.gateway() {
 					outcome, _ = c.atGateway(hit.server, hit.port, "plaintext", "", "", name)
 				}

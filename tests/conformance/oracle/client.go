@@ -158,6 +158,10 @@ func (d *istiod) fill(o *outbound, proxy *model.Proxy, clusters map[string]*clus
 		return
 	}
 	o.row.Discovery = o.cluster.GetType().String()
+	if o.cluster.GetClusterType() != nil {
+		o.row.Discovery = "DYNAMIC_DNS" // the only custom type: the proxy resolves each request's host
+		return
+	}
 	switch o.cluster.GetType() {
 	case cluster.Cluster_EDS:
 		builder := endpoints.NewEndpointBuilder(name, proxy, d.PushContext())

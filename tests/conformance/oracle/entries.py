@@ -70,7 +70,9 @@ def add_selecting_entries(mesh: Mesh, count: int) -> None:
             hosts.append(mesh.host(mesh.rng.choice(mesh.services)))
         selecting = mesh.chance(0.45)
         spec = service_entry(mesh, hosts, selecting=selecting)
-        if selecting and spec["resolution"] != "NONE":
+        if selecting and spec["resolution"] == "DNS_ROUND_ROBIN":
+            spec["resolution"] = "DNS"  # the other keeps one endpoint, and which is chance
+        if selecting and spec["resolution"] not in {"NONE", "DYNAMIC_DNS"}:
             spec["workloadSelector"] = {"labels": _selected(mesh, namespace)}
         elif spec["resolution"] == "STATIC" and "endpoints" not in spec:
             spec["endpoints"] = [{"address": "192.168.9.9"}]

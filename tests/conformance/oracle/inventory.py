@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Workload:
-    """One Pod or Deployment with one pod, or a WorkloadEntry."""
+    """One Pod, one controller with one pod, or a WorkloadEntry."""
 
     namespace: str
     name: str
@@ -67,7 +67,7 @@ def object_of(workload: Workload) -> JSONObject:
     identity = {k: v for k, v in workload.labels.items() if k in {"app", "version", "istio"}}
     return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": workload.kind,
         "metadata": named,
         "spec": {
             "selector": {"matchLabels": identity},

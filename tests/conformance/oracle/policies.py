@@ -228,7 +228,11 @@ def service_entry(mesh: Mesh, hosts: list[str], *, selecting: bool = False) -> J
     if location:
         spec["location"] = location
     wild = any(host.startswith("*") for host in hosts)
-    resolution = "NONE" if wild else mesh.pick("STATIC", "STATIC", "DNS", "NONE")
+    resolution = mesh.pick("STATIC", "STATIC", "DNS", "NONE")
+    if wild:
+        resolution = mesh.pick("NONE", "NONE", "DYNAMIC_DNS") if mesh.more else "NONE"
+    elif mesh.more and resolution == "DNS":
+        resolution = mesh.pick("DNS", "DNS_ROUND_ROBIN")
     spec["resolution"] = resolution
     if resolution == "STATIC" and not selecting:
         spec["endpoints"] = [endpoint(mesh, index) for index in range(mesh.pick(1, 2))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.oracle import base
+from conformance.oracle.builder import Mesh
 from conformance.oracle.entries import add_selecting_entries, add_workload_entries
 from conformance.oracle.policies import (
     add_destination_rules,
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from conformance.oracle.builder import Mesh
     from meshgate.model import JSONObject
 
 # How namespaces are told apart by discovery selectors, and which marks each form of them sees.
@@ -37,10 +37,30 @@ _SELECTORS: dict[str, tuple[list[JSONObject], set[str | None]]] = {
     ),
 }
 
+_MORE_NAMES = {
+    "tls": ("https-{n}", "tls-{n}"),
+    "database": ("mysql-{n}", "mongo-{n}", "redis-{n}"),
+    "web": ("grpc-web-{n}", "http-web-{n}", "http3-{n}"),
+    "unknown": ("web-{n}", "metrics", "httpx"),
+}
+_DECLARED = {
+    "http": "http",
+    "http2": "kubernetes.io/h2c",
+    "tcp": "tcp",
+    "auto": "example.com/own",
+    "tls": "https",
+    "database": "mysql",
+    "web": "kubernetes.io/ws",
+    "unknown": "unknown",
+}
+
 
 def sidecar(rng: random.Random) -> Mesh:
     """Sidecar resources: what clients see and which ports servers have."""
     mesh = base.policies(base.plain(rng, most=3))
+    if mesh.chance(0.3):
+        # A route makes its destinations known to clients that do not import them.
+        add_virtual_services(mesh)
     add_sidecars(mesh)
     return mesh
 
@@ -74,6 +94,7 @@ def workloadentry(rng: random.Random) -> Mesh:
 def serviceentry(rng: random.Random) -> Mesh:
     """ServiceEntries with exportTo, a workloadSelector and several hosts."""
     mesh = base.plain(rng, most=3)
+    mesh.more = True
     if mesh.chance(0.5):
         add_workload_entries(mesh)
     add_selecting_entries(mesh, mesh.pick(2, 3, 4))
@@ -137,6 +158,8 @@ def externalname(rng: random.Random) -> Mesh:
         namespace = mesh.rng.choice(list(mesh.namespaces))
         alias = f"alias-{index}"
         target = mesh.rng.choice(targets)
+        if mesh.chance(0.1):
+            target = f"alias-{mesh.pick(0, 1, 2)}.{namespace}.svc.{mesh.domain}"
         ports = [{"name": "http", "port": 80}] if mesh.chance(0.7) else []
         found = mesh.add_service(
             namespace, alias, None, ports, type="ExternalName", externalName=target
@@ -172,6 +195,24 @@ def notready(rng: random.Random) -> Mesh:
     for found in mesh.resources:
         if found["kind"] == "Service" and mesh.chance(0.3):
             found["spec"]["publishNotReadyAddresses"] = True
+    return base.policies(mesh)
+
+
+def shapes(rng: random.Random) -> Mesh:
+    """Other kinds of workloads, and ports that declare their protocol in other ways."""
+    mesh = Mesh(rng)
+    mesh.kinds = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
+    mesh.names |= _MORE_NAMES
+    mesh.declare = _DECLARED
+    mesh.protocols = {number: rng.choice(list(mesh.names)) for number in mesh.protocols}
+    base.filled(mesh, 3)
+    for found in mesh.resources:
+        if found["kind"] == "Service" and len(found["spec"]["ports"]) == 1 and mesh.chance(0.4):
+            # A single port needs no name, which then declares nothing.
+            del found["spec"]["ports"][0]["name"]
+        elif found["kind"] == "Service" and mesh.chance(0.2):
+            udp = {"name": "dns", "port": 53, "protocol": "UDP"}
+            found["spec"]["ports"].append(udp)
     return base.policies(mesh)
 
 
@@ -211,6 +252,7 @@ PROFILES: dict[str, Callable[[random.Random], Mesh]] = {
         externalname,
         serviceexport,
         notready,
+        shapes,
         ambient,
     )
 }
