@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,11 +15,10 @@ from hypothesis import strategies as st
 
 from meshgate import source
 from meshgate.errors import BuildError
+from meshgate.source import plainlines
 from meshgate.source import text as texts
+from meshgate.source.nodes import compose, value_of
 from meshgate.source.program import _from_wheel
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # As written in YAML; what each means is asked of kubectl, not written down here.
 WORDS = """
@@ -480,6 +480,53 @@ def test_a_merge_that_overrules_a_key_is_told() -> None:
     text = "kind: A\na: &a {x: 1}\nb: {x: 2, <<: *a}\nc: {<<: *a, x: 2}\n"
 
     assert [(kind, path) for kind, path, *_ in defects(text)] == [("duplicate-key", "b.x")]
+
+
+# The quick way for plain documents
+
+FRAGMENTS = """\
+a: b|a:|b:|c: 1|- x|- a: b|- a:|- 1|d: true|'e': f|"8080": g|a: b: c|a : b|a:b|- - x|-|? a|a: >-
+a: &b c|a: *b|a: !!str 1|# comment|a: b # comment|a: b#c|| |a: 'b'|a: "b"|a: 'it''s'|a: "\\x41"
+a: {}|a: []|a: {b: c}|a: [b, c]|y: z|a: no|a: 010|a: 12:30|a: 1.10|a: ~|a: null|a: b c|a: b  c|a: b 
+a: -1|a: - b|a: .5|a: http://b/c|text|a: b,c|a: *.b|a: b*|a: @b|a: %b|a: =|<<: a|a: <<|a: \u00e4|a: b\r
+a:\tb|\ta: b|---|...|a: b&c|a: b - c|a: b: |a: :b|a: b:|aa/b.c-d: e|a: b(c) <d>|1: a|_a: b|-1: a
+a: ''|a: 'b' c|a: ,|a: ]|null: a|a: b %c|- "a"|- 'a': b|- 1.5|a: 0|a: 1e400|a: b\x0b|"a" : b|"a":b
+""".replace("\n", "|").split("|")
+LINES = st.tuples(st.integers(0, 6), st.sampled_from([*FRAGMENTS, "a: |", "- |"]))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(LINES, min_size=1, max_size=7), st.sampled_from(["", "---\n"]))
+def test_plain_documents_are_read_as_the_parser_reads_them(
+    lines: list[tuple[int, str]], start: str
+) -> None:
+    text = start + "\n".join(" " * indent + line for indent, line in lines)
+    value = plainlines.value(text)
+    if value is None:
+        return
+    (node,) = compose(text, "f.yaml")
+
+    parsed, odd = value_of(node, "f.yaml", aliases=True)
+
+    assert json.dumps(value) == json.dumps(parsed)
+    assert not odd
+
+
+def test_this_repository_is_read_as_the_parser_reads_it() -> None:
+    quick = 0
+    for file in sorted(Path(__file__).parents[1].rglob("*.yaml")):
+        try:
+            text = texts.decoded(file.read_bytes(), file.name)
+        except (BuildError, OSError):
+            continue  # a test's own bad input
+        for piece in texts.pieces(text):
+            value = plainlines.value(piece.text)
+            if value is not None:
+                (node,) = compose(piece.text, file.name)
+                parsed = value_of(node, file.name, aliases=True)
+                assert (json.dumps(value), False) == (json.dumps(parsed[0]), parsed[1]), file
+                quick += 1
+    assert quick > 50
 
 
 # JSON

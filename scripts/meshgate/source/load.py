@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
-from meshgate.source import jsontext
+from meshgate.source import jsontext, plainlines
 from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
 from meshgate.source.nodes import Reader, compose, value_of
@@ -66,6 +66,9 @@ def documents(
             yield value, []
         return
     for piece in texts.pieces(text):
+        if (plain := plainlines.value(piece.text)) is not None:
+            yield plain, []
+            continue
         aliases = "&" in piece.text
         for node in compose(piece.text, file, piece.line, reader):
             value, odd = value_of(node, file, piece.line, aliases=aliases)

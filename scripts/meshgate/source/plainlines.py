@@ -1,0 +1,145 @@
+"""Read the plainest YAML line by line, several times as fast as libyaml's nodes can be made.
+
+Only what every reader of YAML takes alike is read here: block mappings and lists with one key or
+item on each line, in plain ASCII. Anything else (a flow, an anchor, a tag, a scalar of several
+lines, a repeated key, a scalar that readers disagree on) is left to the parser, the whole document.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.source import scalars
+
+if TYPE_CHECKING:
+    from meshgate.model import JSON, JSONObject
+
+LINE = re.compile(
+    r"(?P<indent> {0,200})(?P<dash>- )?"
+    r"(?:(?:(?P<key>[A-Za-z_][A-Za-z0-9_./-]{0,300})|\"(?P<quoted>[A-Za-z0-9_./-]{1,300})\"):"
+    r"(?: (?P<value>[!-~][ -~]{0,600}))?"
+    r"|(?P<item>[!-~][ -~]{0,600}))"
+)
+# No colon before a space or the end, no `#`, no quote, no indicator at the start.
+PLAIN = re.compile(
+    r"(?:[A-Za-z0-9_./]|-[0-9])(?:[A-Za-z0-9_./@+=,*~%&()<>-]|:(?=[A-Za-z0-9_./-]))*"
+    r"(?: (?:[A-Za-z0-9_./@+=*~%&()<>]|:(?=[A-Za-z0-9_./-]))"
+    r"(?:[A-Za-z0-9_./@+=,*~%&()<>-]|:(?=[A-Za-z0-9_./-]))*)*"
+)
+QUOTED = re.compile(r"\"[ !#-\[\]-~]*\"|'[ -&(-~]*'")
+NOTHING = re.compile(r" *(?:#[ -~]*)?")
+
+# As deep as documents that are parsed may nest.
+DEEPEST = 100
+MOST_LINES_KEPT = 1 << 13
+
+
+class Line(NamedTuple):
+    """What one line says."""
+
+    indent: int
+    dash: bool
+    key: str | None
+    value: JSON
+    # A mapping or a list may follow, deeper or with dashes.
+    opens: bool
+
+
+class _Other:
+    """A line that is not of this plain kind, or says nothing."""
+
+
+OTHER, BLANK = _Other(), _Other()
+_kept: dict[str, Line | _Other] = {}
+
+
+# One loop without calls: a call for each line would take longer than all the rest.
+def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912
+    """The mapping that a document's text is; None where it is not of the plain kind."""
+    lines = text.split("\n")
+    if lines[0] == "---":
+        del lines[0]
+    root: JSONObject = {}
+    current: JSON = root
+    indent = 0
+    outer: list[tuple[JSON, int]] = []
+    pending: str | None = None
+    kept = _kept
+    for text_line in lines:
+        line = kept.get(text_line) or _line(text_line)
+        if type(line) is not Line:
+            if line is BLANK:
+                continue
+            return None
+        at, dash, key, item, opens = line
+        if pending is not None:
+            if at > indent or (dash and at == indent):
+                child: JSON = [] if dash else {}
+                current[pending] = child
+                outer.append((current, indent))
+                current, indent = child, at
+            pending = None
+        while at < indent and outer:
+            current, indent = outer.pop()
+        if not dash and at == indent and type(current) is list and outer:
+            # A list may stand as far left as the key it belongs to.
+            current, indent = outer.pop()
+        if at != indent or len(outer) > DEEPEST or dash is not (type(current) is list):
+            return None
+        if dash:
+            if key is None:
+                current.append(item)
+                continue
+            entry: JSONObject = {}
+            current.append(entry)
+            outer.append((current, indent))
+            current, indent = entry, at + 2
+        elif key in current:
+            return None
+        current[key] = item
+        if opens:
+            pending = key
+    return root or None
+
+
+def _line(text: str) -> Line | _Other:
+    """One line, kept for the next of its kind: manifests repeat most of their lines."""
+    found: Line | _Other = _parsed(text)
+    if len(_kept) >= MOST_LINES_KEPT:
+        _kept.clear()
+    _kept[text] = found
+    return found
+
+
+def _parsed(text: str) -> Line | _Other:
+    if NOTHING.fullmatch(text):
+        return BLANK
+    match = LINE.fullmatch(text)
+    if match is None:
+        return OTHER
+    key, written = match["key"], match["value"]
+    if key is not None and not _is_text(key):
+        return OTHER
+    key = key or match["quoted"]
+    if key is None:
+        if not match["dash"]:
+            return OTHER
+        written = match["item"]
+    opens = written is None
+    item: JSON = None if written is None else _scalar(written)
+    if isinstance(item, _Other):
+        return item
+    return Line(len(match["indent"]), bool(match["dash"]), key, item, opens)
+
+
+def _is_text(text: str) -> bool:
+    return isinstance(scalars.plain(text), str) and not scalars.AMBIGUOUS.fullmatch(text)
+
+
+def _scalar(text: str) -> JSON:
+    """The value of a scalar on one line; OTHER where readers could differ."""
+    if QUOTED.fullmatch(text):
+        return text[1:-1]
+    plain = PLAIN.fullmatch(text) and not scalars.AMBIGUOUS.fullmatch(text)
+    return scalars.plain(text) if plain else OTHER
