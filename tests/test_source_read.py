@@ -485,12 +485,13 @@ def test_a_merge_that_overrules_a_key_is_told() -> None:
 # The quick way for plain documents
 
 FRAGMENTS = """\
-a: b|a:|b:|c: 1|- x|- a: b|- a:|- 1|d: true|'e': f|"8080": g|a: b: c|a : b|a:b|- - x|-|? a|a: >-
-a: &b c|a: *b|a: !!str 1|# comment|a: b # comment|a: b#c|| |a: 'b'|a: "b"|a: 'it''s'|a: "\\x41"
-a: {}|a: []|a: {b: c}|a: [b, c]|y: z|a: no|a: 010|a: 12:30|a: 1.10|a: ~|a: null|a: b c|a: b  c
-- a: b |a: -1|a: - b|a: .5|a: http://b/c|text|a: b,c|a: *.b|a: b*|a: @b|a: %b|a: =|<<: a|a: <<|a: \u00e4
-a: b\r|a:\tb|\ta: b|---|...|a: b&c|a: b - c|a: b: |a: :b|a: b:|aa/b.c-d: e|a: b(c) <d>|1: a|_a: b|-1: a
-a: ''|a: 'b' c|a: ,|a: ]|null: a|a: b %c|- "a"|- 'a': b|- 1.5|a: 0|a: 1e400|a: b\x0b|"a" : b|"a":b
+a: b|a:|b:|c: 1|- x|- a: b|- a:|- 1|d: true|'e': f|"8080": g|a: b: c|a : b|a:b|- - x|-|? a
+a: >-|a: &b c|a: *b|a: !!str 1|# comment|a: b # comment|a: b#c|| |a: 'b'|a: "b"|a: 'it''s'
+a: "\\x41"|a: {}|a: []|a: {b: c}|a: [b, c]|y: z|a: no|a: 010|a: 12:30|a: 1.10|a: ~|a: null
+a: b c|a: b  c|- a: b |a: -1|a: - b|a: .5|a: http://b/c|text|a: b,c|a: *.b|a: b*|a: @b|a: %b
+a: =|<<: a|a: <<|a: \u00e4|a: b\r|a:\tb|\ta: b|---|...|a: b&c|a: b - c|a: b: |a: :b|a: b:
+aa/b.c-d: e|a: b(c) <d>|1: a|_a: b|-1: a|a: ''|a: 'b' c|a: ,|a: ]|null: a|a: b %c|- "a"
+- 'a': b|- 1.5|a: 0|a: 1e400|a: b\x0b|"a" : b|"a":b
 """.replace("\n", "|").split("|")
 LINES = st.tuples(st.integers(0, 6), st.sampled_from([*FRAGMENTS, "a: |", "- |"]))
 
