@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 TRANSITION = re.compile(r"\boldSelf\b")
 # `self.all(key, …)` binds the keys of a map, never its values.
 OVER_KEYS = re.compile(r"self\.(all|exists|exists_one)\((\w+),")
+# `has(self.a) ? (…) : true` says nothing of a value without that field.
+GUARDED = re.compile(r"has\(self\.(\w+)\) \? (\(.*\)) : true", re.DOTALL)
 SELF = re.compile(r"\bself\b")
 # The library's own `duration` cannot be replaced, so the expression calls another.
 DURATION = re.compile(r"\bduration\(")
@@ -45,6 +47,7 @@ class CelRule:
         self.message: str = rule.get("message") or f"fails the rule `{self.source}`"
         over_keys = OVER_KEYS.match(self.source)
         self._over_keys = over_keys is not None and len(SELF.findall(self.source)) == 1
+        self._guard = _guard(self.source)
         self._answers: dict[Hashable, str | None] = {}
         self._program: cel.Program | None = None
         self._context: cel.Context | None = None
@@ -56,6 +59,8 @@ class CelRule:
 
     def refusal(self, value: JSON) -> str | None:
         """Why the value is refused; None where the rule holds."""
+        if self._guard is not None and self._guard not in value:
+            return None
         key = self._key(value)
         if key in self._answers:
             return self._answers[key]
@@ -78,6 +83,19 @@ class CelRule:
         except Exception as error:  # noqa: BLE001 - an expression without an answer is no pass
             return f"{self.message} ({reason(error)})"
         return None if holds is True else self.message
+
+
+def _guard(source: str) -> str | None:
+    """The field without which the rule holds, if the expression is nothing but that condition."""
+    found = GUARDED.fullmatch(source)
+    if found is None:
+        return None
+    depth = 0
+    for index, character in enumerate(found[2]):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and index < len(found[2]) - 1:
+            return None  # more than one expression in parentheses
+    return found[1]
 
 
 def reason(error: Exception) -> str:

@@ -8,8 +8,8 @@ from meshgate.schema import golang
 from meshgate.schema.webhook.problem import (
     MILLISECOND,
     Problem,
-    duration,
     duration_format,
+    durations,
     not_negative,
 )
 
@@ -26,8 +26,10 @@ def connection_pool(pool: JSONObject | None, path: Path) -> Iterator[Problem]:
         return
     if "http" not in pool and "tcp" not in pool:
         yield Problem(path, "must set `tcp` or `http`")
-    yield from _http(pool.get("http", {}), (*path, "http"))
-    yield from _tcp(pool.get("tcp", {}), (*path, "tcp"))
+    if "http" in pool:
+        yield from _http(pool["http"], (*path, "http"))
+    if "tcp" in pool:
+        yield from _tcp(pool["tcp"], (*path, "tcp"))
 
 
 def _http(http: JSONObject, path: Path) -> Iterator[Problem]:
@@ -40,7 +42,7 @@ def _http(http: JSONObject, path: Path) -> Iterator[Problem]:
         "maxRetries",
         "maxConcurrentStreams",
     )
-    yield from duration(http, "idleTimeout", path)
+    yield from durations(http, path, "idleTimeout")
     if http.get("h2UpgradePolicy") == "UPGRADE" and http.get("useClientProtocol"):
         yield Problem((*path, "useClientProtocol"), "cannot be true where h2UpgradePolicy upgrades")
     keep_alive = http.get("http2KeepAlive")
@@ -48,17 +50,16 @@ def _http(http: JSONObject, path: Path) -> Iterator[Problem]:
         for field in ("interval", "timeout"):
             if field not in keep_alive:
                 yield Problem((*path, "http2KeepAlive"), f"`{field}` is missing")
-            yield from duration(keep_alive, field, (*path, "http2KeepAlive"))
+            yield from durations(keep_alive, (*path, "http2KeepAlive"), field)
 
 
 def _tcp(tcp: JSONObject, path: Path) -> Iterator[Problem]:
     yield from not_negative(tcp, path, "maxConnections")
-    yield from duration(tcp, "connectTimeout", path)
-    yield from duration(tcp, "maxConnectionDuration", path)
-    yield from _idle_timeout(tcp, path)
-    keep_alive = tcp.get("tcpKeepalive", {})
-    yield from duration(keep_alive, "time", (*path, "tcpKeepalive"))
-    yield from duration(keep_alive, "interval", (*path, "tcpKeepalive"))
+    yield from durations(tcp, path, "connectTimeout", "maxConnectionDuration")
+    if "idleTimeout" in tcp:
+        yield from _idle_timeout(tcp, path)
+    if "tcpKeepalive" in tcp:
+        yield from durations(tcp["tcpKeepalive"], (*path, "tcpKeepalive"), "time", "interval")
 
 
 def _idle_timeout(tcp: JSONObject, path: Path) -> Iterator[Problem]:
@@ -66,5 +67,5 @@ def _idle_timeout(tcp: JSONObject, path: Path) -> Iterator[Problem]:
     faults = list(duration_format(tcp, "idleTimeout", path))
     if faults:
         yield from faults
-    elif "idleTimeout" in tcp and abs(golang.duration(tcp["idleTimeout"])) >= MILLISECOND:
-        yield from duration(tcp, "idleTimeout", path)
+    elif abs(golang.duration(tcp["idleTimeout"])) >= MILLISECOND:
+        yield from durations(tcp, path, "idleTimeout")

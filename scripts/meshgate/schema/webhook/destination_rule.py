@@ -29,7 +29,8 @@ def problems(resource: Resource) -> Iterator[Problem]:
     fault = host(spec.get("host", ""))
     if fault is not None:
         yield Problem(("spec", "host"), fault)
-    yield from traffic_policy(namespace, spec.get("trafficPolicy"), ("spec", "trafficPolicy"))
+    if "trafficPolicy" in spec:
+        yield from traffic_policy(namespace, spec["trafficPolicy"], ("spec", "trafficPolicy"))
     names: dict[str, int] = {}
     for index, subset in enumerate(spec.get("subsets", ())):
         path = ("spec", "subsets", index)
@@ -40,18 +41,18 @@ def problems(resource: Resource) -> Iterator[Problem]:
         if not is_dns_label(name):
             yield Problem((*path, "name"), f"`{name}` is no name for a subset (a DNS label)")
         yield from tags(subset.get("labels", {}), (*path, "labels"))
-        yield from traffic_policy(namespace, subset.get("trafficPolicy"), (*path, "trafficPolicy"))
+        if "trafficPolicy" in subset:
+            yield from traffic_policy(namespace, subset["trafficPolicy"], (*path, "trafficPolicy"))
     selector = spec.get("workloadSelector")
-    yield from export_to(resource, selector=selector is not None)
+    if "exportTo" in spec:
+        yield from export_to(resource, selector=selector is not None)
     if selector is not None:
         labels = selector.get("matchLabels", {})
         yield from wildcards(labels, ("spec", "workloadSelector"))
 
 
-def traffic_policy(namespace: str, policy: JSONObject | None, path: Path) -> Iterator[Problem]:
+def traffic_policy(namespace: str, policy: JSONObject, path: Path) -> Iterator[Problem]:
     """One `trafficPolicy`, of the rule or of a subset."""
-    if policy is None:
-        return
     # An empty list is no list for istiod.
     if not any(policy.get(name, []) != [] for name in IN_POLICY):
         yield Problem(path, "is empty: it says nothing, and istiod refuses it")
@@ -69,8 +70,8 @@ def traffic_policy(namespace: str, policy: JSONObject | None, path: Path) -> Ite
         yield from _port_policy(namespace, entry, here)
     if "tunnel" in policy:
         yield from _tunnel(policy["tunnel"], (*path, "tunnel"))
-    budget = policy.get("retryBudget", {})
-    yield from duration_format(budget, "budgetInterval", (*path, "retryBudget"))
+    if "retryBudget" in policy:
+        yield from duration_format(policy["retryBudget"], "budgetInterval", (*path, "retryBudget"))
 
 
 def _port_policy(namespace: str, policy: JSONObject, path: Path) -> Iterator[Problem]:

@@ -33,13 +33,10 @@ def problems(resource: Resource) -> Iterator[Problem]:
     for index, server in enumerate(servers):
         path = ("spec", "servers", index)
         yield from _server(server, path, converted=converted)
-        if "port" in server:
-            name = server["port"].get("name", "")
-            first = names.setdefault(name, index)
-            if first != index:
-                yield Problem(
-                    (*path, "port", "name"), f"server {first} has the port name `{name}` too"
-                )
+        name = server["port"].get("name", "")
+        first = names.setdefault(name, index)
+        if first != index:
+            yield Problem((*path, "port", "name"), f"server {first} has the port name `{name}` too")
 
 
 def _server(server: JSONObject, path: Path, *, converted: bool) -> Iterator[Problem]:
@@ -50,21 +47,18 @@ def _server(server: JSONObject, path: Path, *, converted: bool) -> Iterator[Prob
         for fault in namespaced_host(name, gateway=True, from_gateway_api=converted):
             yield Problem((*path, "hosts", index), fault)
     bind = server.get("bind", "")
-    port = server.get("port")
+    port = server["port"]
     faults = list(_port(port, bind, path))
     yield from faults
-    yield from _bind(port or {}, bind, path)
+    yield from _bind(port, bind, path)
     tls = server.get("tls")
     if tls is not None:
         yield from server_tls(tls, (*path, "tls"))
-    if port is not None and not faults:
+    if not faults:
         yield from _tls_fits(port["protocol"], tls, path)
 
 
-def _port(port: JSONObject | None, bind: str, path: Path) -> Iterator[Problem]:
-    if port is None:
-        yield Problem(path, "`port` is missing")
-        return
+def _port(port: JSONObject, bind: str, path: Path) -> Iterator[Problem]:
     protocol = port.get("protocol", "")
     if not is_known(protocol):
         yield Problem((*path, "port", "protocol"), f"`{protocol}` is no protocol that Istio knows")

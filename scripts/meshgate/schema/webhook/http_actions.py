@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
-from meshgate.schema.webhook.problem import Problem, duration, port_number
+from meshgate.schema.webhook.problem import Problem, durations, port_number
 from meshgate.schema.webhook.regexes import regex_fault
 from meshgate.schema.webhook.routes import regex_match
 
@@ -85,7 +85,7 @@ def cors(policy: JSONObject, path: Path) -> Iterator[Problem]:
         for index, name in enumerate(policy.get(field, ())):
             if not CORS_HEADER.fullmatch(name):
                 yield Problem((*path, field, index), f"{shown(name)} is no header name")
-    faults = list(duration(policy, "maxAge", path))
+    faults = list(durations(policy, path, "maxAge"))
     yield from faults
     if "maxAge" in policy and not faults and golang.duration(policy["maxAge"]) % SECOND:
         yield Problem((*path, "maxAge"), "must be in whole seconds")
@@ -112,7 +112,7 @@ def fault_injection(fault: JSONObject, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "abort", "http2Error"), "is not supported by Istio")
     if "httpStatus" in abort:
         yield from _status(abort["httpStatus"], (*path, "abort", "httpStatus"))
-    yield from duration(delay, "fixedDelay", (*path, "delay"))
+    yield from durations(delay, (*path, "delay"), "fixedDelay")
     if "exponentialDelay" in delay:
         yield Problem((*path, "delay", "exponentialDelay"), "is not supported by Istio")
 
@@ -160,8 +160,8 @@ def retries(policy: JSONObject, path: Path) -> Iterator[Problem]:
     configured = policy.get("retryOn") or {"perTryTimeout", "retryRemoteLocalities"} & set(policy)
     if attempts == 0 and configured:
         yield Problem(path, "`attempts` is 0, which switches retries off; nothing else may be set")
-    yield from duration(policy, "perTryTimeout", path)
-    yield from duration(policy, "backoff", path)
+    yield from durations(policy, path, "perTryTimeout")
+    yield from durations(policy, path, "backoff")
     for condition in policy.get("retryOn", "").split(",") if policy.get("retryOn") else ():
         if condition not in RETRY_ON and golang.integer(condition) not in STATUS:
             yield Problem((*path, "retryOn"), f"{shown(condition)} is no condition to retry on")

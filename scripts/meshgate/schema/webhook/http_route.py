@@ -14,7 +14,7 @@ from meshgate.schema.webhook.http_actions import (
     retries,
     rewrite,
 )
-from meshgate.schema.webhook.problem import Problem, duration, port_number
+from meshgate.schema.webhook.problem import Problem, durations, port_number
 from meshgate.schema.webhook.routes import (
     authority_once,
     destination,
@@ -61,7 +61,7 @@ def http_route(route: JSONObject, path: Path, *, delegate: bool) -> Iterator[Pro
         yield from rewrite(route["rewrite"], (*path, "rewrite"))
     yield from authority_once(route, path)
     yield from weighted(route.get("route", []), (*path, "route"))
-    yield from duration(route, "timeout", path)
+    yield from durations(route, path, "timeout")
 
 
 def is_claim(name: str) -> bool:
@@ -121,9 +121,6 @@ def _mirrors(route: JSONObject, path: Path) -> Iterator[Problem]:
     yield from destination(route.get("mirror"), (*path, "mirror"))
     for index, mirror in enumerate(route.get("mirrors", ())):
         here = (*path, "mirrors", index)
-        if "destination" not in mirror:
-            yield Problem(here, "`destination` is missing")
-            continue
         yield from destination(mirror["destination"], (*here, "destination"))
         yield from _share(mirror, "percentage", here)
 

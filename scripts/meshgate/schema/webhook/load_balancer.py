@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from meshgate.schema.webhook.locality import locality, zone_aware
-from meshgate.schema.webhook.problem import Problem, duration, duration_format, percentage
+from meshgate.schema.webhook.problem import Problem, duration_format, durations, percentage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +70,7 @@ def is_prime(number: int) -> bool:
 
 
 def _warmup(warmup: JSONObject, path: Path) -> Iterator[Problem]:
-    if "duration" not in warmup:
-        yield Problem(path, "`duration` is missing")
-    yield from duration(warmup, "duration", path)
+    yield from durations(warmup, path, "duration")
     if warmup.get("minimumPercent", 0) > 100:  # noqa: PLR2004 - percent
         yield Problem((*path, "minimumPercent"), "must be at most 100")
     if warmup.get("aggression", 1) <= 0:
@@ -81,8 +79,8 @@ def _warmup(warmup: JSONObject, path: Path) -> Iterator[Problem]:
 
 def outlier_detection(outlier: JSONObject, path: Path) -> Iterator[Problem]:
     """One `outlierDetection` block (validateOutlierDetection)."""
-    yield from duration(outlier, "baseEjectionTime", path)
-    yield from duration(outlier, "interval", path)
+    yield from durations(outlier, path, "baseEjectionTime")
+    yield from durations(outlier, path, "interval")
     local = outlier.get("consecutiveLocalOriginFailures", 0)
     if local > 0 and not outlier.get("splitExternalLocalOriginErrors"):
         yield Problem(

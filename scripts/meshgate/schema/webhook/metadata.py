@@ -28,6 +28,8 @@ BOOLEANS = frozenset(
 def metadata_problems(resource: Resource) -> Iterator[Problem]:
     """What is wrong with the annotations of an object of Istio's API."""
     annotations = resource.annotations
+    if not annotations:
+        return
     for name in INTERNAL:
         if name in annotations:
             yield Problem(("metadata", "annotations", name), "is for istiod's own use")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from meshgate.schema import golang
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Path: TypeAlias = tuple[str | int, ...]
 
 MILLISECOND = 10**6
+NO_DURATION = "is no duration such as 5s or 1m30s"
 MAX_PORT = 65535
 
 
@@ -25,30 +27,33 @@ class Problem(NamedTuple):
     message: str
 
 
-def duration(node: JSONObject, field: str, path: Path) -> Iterator[Problem]:
-    """At least a millisecond, in whole milliseconds (agent.ValidateDuration)."""
-    text = node.get(field)
-    if text is None:
-        return
+def durations(node: JSONObject, path: Path, *fields: str) -> Iterator[Problem]:
+    """At least a millisecond each, in whole milliseconds (agent.ValidateDuration)."""
+    for field in fields:
+        if field in node:
+            fault = _duration_fault(node[field])
+            if fault is not None:
+                yield Problem((*path, field), f"{shown(node[field])} {fault}")
+
+
+@lru_cache(maxsize=4096)
+def _duration_fault(text: str) -> str | None:
     try:
         value = golang.duration(text)
     except ValueError:
-        yield Problem((*path, field), f"{shown(text)} is no duration such as 5s or 1m30s")
-        return
+        return NO_DURATION
     if value < MILLISECOND:
-        yield Problem((*path, field), f"{shown(text)} is shorter than 1ms")
-    elif value % MILLISECOND:
-        yield Problem((*path, field), f"{shown(text)} is finer than a millisecond")
+        return "is shorter than 1ms"
+    return "is finer than a millisecond" if value % MILLISECOND else None
 
 
 def duration_format(node: JSONObject, field: str, path: Path) -> Iterator[Problem]:
     """Any duration that can be read at all."""
-    text = node.get(field)
-    if text is not None:
+    if field in node:
         try:
-            golang.duration(text)
+            golang.duration(node[field])
         except ValueError:
-            yield Problem((*path, field), f"{shown(text)} is no duration such as 5s or 1m30s")
+            yield Problem((*path, field), f"{shown(node[field])} {NO_DURATION}")
 
 
 def port_number(value: JSON, path: Path) -> Iterator[Problem]:

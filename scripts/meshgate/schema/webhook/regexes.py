@@ -14,7 +14,7 @@ MAX_REPEAT = 1000
 TOKEN = re.compile(r"(\\.)|(\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\])|.", re.DOTALL)
 # What Python knows and RE2 does not: looking around, back references by name, atomic groups,
 # comments, conditions, possessive quantifiers.
-NOT_RE2 = re.compile(r"\(\?(?:[=!>#(]|<[=!]|P=|P>)|[*+?}]\+")
+NOT_RE2 = re.compile(r"\(\?(?:[=!>#(]|<[=!]|P=|P>)|(?:[*+?]|\{\d+(?:,\d*)?\})\+")
 # A quantifier with nothing before it.
 BARE = re.compile(r"(?:^|\|)[*+?]|\([*+]")
 # What RE2 knows and Python does not: of these expressions nothing can be said.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
-from meshgate.schema.webhook.problem import Problem, duration
+from meshgate.schema.webhook.problem import Problem, durations
 from meshgate.schema.webhook.selectors import attachment
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ def problems(resource: Resource) -> Iterator[Problem]:
 
 
 def _jwt_rule(rule: JSONObject, path: Path) -> Iterator[Problem]:
-    for field in ("audiences", "fromParams", "fromCookies"):
-        for index, entry in enumerate(rule.get(field, ())):
-            if not entry:
-                yield Problem((*path, field, index), "the entry is empty")
     address = rule.get("jwksUri") or rule.get("jwks_uri")
     if not rule.get("issuer") and not address:
         yield Problem(path, "`issuer` or `jwksUri` is missing")
@@ -41,20 +37,14 @@ def _jwt_rule(rule: JSONObject, path: Path) -> Iterator[Problem]:
     if rule.get("jwks") and not _is_key_set(rule["jwks"]):
         yield Problem((*path, "jwks"), "is no JSON Web Key Set")
     yield from _headers(rule, path)
-    yield from duration(rule, "timeout", path)
+    yield from durations(rule, path, "timeout")
 
 
 def _headers(rule: JSONObject, path: Path) -> Iterator[Problem]:
-    for index, location in enumerate(rule.get("fromHeaders", ())):
-        if not location.get("name"):
-            yield Problem((*path, "fromHeaders", index), "the header has no name")
     for index, claim in enumerate(rule.get("outputClaimToHeaders", ())):
-        here = (*path, "outputClaimToHeaders", index)
-        header = claim.get("header", "")
-        if not header or not claim.get("claim"):
-            yield Problem(here, "needs both `header` and `claim`")
-        elif not HEADER_NAME.fullmatch(header):
-            yield Problem((*here, "header"), f"{shown(header)} is no header name")
+        if not HEADER_NAME.fullmatch(claim["header"]):
+            here = (*path, "outputClaimToHeaders", index, "header")
+            yield Problem(here, f"{shown(claim['header'])} is no header name")
 
 
 def _key_address(address: str, path: Path) -> Iterator[Problem]:

@@ -34,9 +34,7 @@ def weighted(routes: list[JSONObject], path: Path) -> Iterator[Problem]:
     """The destinations of one route, with their weights (validateRouteDestinations)."""
     for index, route in enumerate(routes):
         here = (*path, index)
-        if "destination" not in route:
-            yield Problem(here, "`destination` is missing")
-        yield from destination(route.get("destination"), (*here, "destination"))
+        yield from destination(route["destination"], (*here, "destination"))
         if route.get("weight", 0) < 0:
             yield Problem((*here, "weight"), "must not be negative")
         yield from header_operations(route.get("headers", {}), (*here, "headers"))

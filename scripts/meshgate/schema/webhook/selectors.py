@@ -38,10 +38,6 @@ def attachment(spec: JSONObject, path: Path) -> Iterator[Problem]:
 
 def target(reference: JSONObject, path: Path) -> Iterator[Problem]:
     """One targetRef (validatePolicyTargetReference)."""
-    if not reference.get("name"):
-        yield Problem((*path, "name"), "a targetRef must name its target")
-    if reference.get("namespace"):
-        yield Problem((*path, "namespace"), "a targetRef cannot reach into another namespace")
     if (reference.get("group", ""), reference.get("kind", "")) not in TARGETS:
         yield Problem(
             path,

@@ -28,11 +28,7 @@ def problems(resource: Resource) -> Iterator[Problem]:
     spec = resource.spec
     selector = spec.get("workloadSelector", {}).get("labels", {})
     yield from wildcards(selector, ("spec", "workloadSelector"), "labels")
-    if "workloadSelector" in spec and "endpoints" in spec:
-        yield Problem(("spec", "endpoints"), "cannot stand beside `workloadSelector`")
-    hosts: list[str] = spec.get("hosts", [])
-    if not hosts:
-        yield Problem(("spec",), "`hosts` needs at least one entry")
+    hosts: list[str] = spec["hosts"]
     for index, name in enumerate(hosts):
         fault = "a ServiceEntry cannot be every host" if name == "*" else host(name)
         if fault is not None:

@@ -50,10 +50,7 @@ def problems(resource: Resource) -> Iterator[Problem]:
 
 
 def _ingress(listener: JSONObject, ports: set[int], path: Path) -> Iterator[Problem]:
-    port = listener.get("port")
-    if port is None:
-        yield Problem(path, "`port` is missing")
-        return
+    port = listener["port"]
     number = port.get("number", 0)
     yield from _port(port, (*path, "port"))
     yield from port_number(number, (*path, "port", "number"))
@@ -150,9 +147,7 @@ def _egress_port(
 def _outbound(policy: JSONObject | None, path: Path) -> Iterator[Problem]:
     proxy = (policy or {}).get("egressProxy")
     mode = (policy or {}).get("mode", "REGISTRY_ONLY")
-    if mode == "ALLOW_ANY_DYNAMIC_DNS":
-        yield Problem((*path, "mode"), f"{mode} is for MeshConfig alone")
-    elif proxy is not None and mode != "ALLOW_ANY":
+    if proxy is not None and mode != "ALLOW_ANY":
         yield Problem((*path, "egressProxy"), "needs `mode: ALLOW_ANY`")
     elif proxy is not None:
         fault = fqdn(proxy.get("host", ""))
