@@ -283,3 +283,25 @@ def test_no_folder_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_key_tells_where_a_part_ends() -> None:
     assert digest("ab", "c") != digest("a", "bc") != digest("abc")
     assert digest("a", b"b") == digest(b"a", "b")
+
+
+def test_what_a_plugin_of_kustomize_reads_is_part_of_the_key(tmp_path: Path) -> None:
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay" / "pa.yaml").write_text(PA, encoding="utf-8")
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(
+        "resources: [pa.yaml]\ntransformers: [plugin.yaml]\n", encoding="utf-8"
+    )
+    (tmp_path / "overlay" / "plugin.yaml").write_text(
+        "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\n"
+        "path: patch.json\ntarget: {kind: PeerAuthentication}\n",
+        encoding="utf-8",
+    )
+    modes = []
+    for mode in ("STRICT", "DISABLE"):
+        (tmp_path / "overlay" / "patch.json").write_text(
+            f'[{{"op": "replace", "path": "/spec/mtls/mode", "value": "{mode}"}}]', encoding="utf-8"
+        )
+        built = source.render(tmp_path, "overlay", cache=tmp_path / "cache")
+        modes.append(built.resources[0].spec["mtls"]["mode"])
+    assert modes == ["STRICT", "DISABLE"]
+    assert "overlay/patch.json" in source.inputs(tmp_path, "overlay")

@@ -208,6 +208,18 @@ def test_a_plugin_that_is_a_resource_too_is_still_a_plugin(tmp_path: Path) -> No
     assert survey(root) == ["overlay/x.yaml:1:1 remote-reference the plugin A"]
 
 
+def test_a_folder_of_plugins_that_is_a_base_too_is_still_one_of_plugins(tmp_path: Path) -> None:
+    root = overlay(
+        tmp_path,
+        "resources: [../part]\ngenerators: [../part]\n",
+        **{
+            "part/kustomization.yaml": "resources: [x.yaml]\n",
+            "part/x.yaml": "apiVersion: team/v1\nkind: Maker\nmetadata: {name: x}\n",
+        },
+    )
+    assert survey(root) == ["part/x.yaml:1:1 remote-reference the plugin Maker"]
+
+
 def test_links_out_of_the_repository_are_refused(tmp_path: Path) -> None:
     tree(tmp_path, {"outside/kustomization.yaml": "resources: []\n", "outside/pa.yaml": PA})
     root = overlay(tmp_path / "root", "resources: [linked.yaml, ../folder]\n")

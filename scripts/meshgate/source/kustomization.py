@@ -89,6 +89,10 @@ class Kustomization:
         found = self.value.get(field)
         return found if isinstance(found, list) else []
 
+    @property
+    def uses_plugins(self) -> bool:
+        return any(self.value.get(field) for field in PLUGIN_FIELDS)
+
     def references(self) -> Iterator[Reference | Inline]:
         """Everything it takes from elsewhere, or brings along as text."""
         for field, role in (

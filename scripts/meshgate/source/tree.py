@@ -28,11 +28,15 @@ from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meshgate.model import JSON
 
 # No manifest or patch that people write comes near it.
 LARGEST_SOURCE = 20 * texts.MEBIBYTE
 MOST_FOLDERS = 2000
+# Fields under which the configuration of kustomize's own plugins names files.
+PLUGIN_PATHS = frozenset({"path", "paths", "files", "env", "envs"})
 
 
 class Refused:
@@ -99,11 +103,14 @@ class Tree:
             return
         self.start = start
         waiting = [(start, Role.RESOURCE)]
+        visited: set[tuple[str, bool]] = set()
         while waiting:
             folder, role = waiting.pop(0)
-            if folder in self.kustomizations:
+            visit = (folder, role is Role.PLUGIN)
+            if visit in visited:
                 continue
-            kustomization = self._kustomization(folder)
+            visited.add(visit)
+            kustomization = self.kustomizations.get(folder) or self._kustomization(folder)
             if kustomization is None:
                 continue
             self.kustomizations[folder] = kustomization
@@ -121,6 +128,30 @@ class Tree:
                 reached = self._reach(kustomization, leads)
                 if reached is not None:
                     waiting.append((reached, leads.role))
+        self._note_files_of_plugins()
+
+    def _note_files_of_plugins(self) -> None:
+        """What kustomize's own plugins read, from the folder of any kustomization that uses one."""
+        folders = [each for each in self.kustomizations.values() if each.uses_plugins]
+        if not folders:
+            return
+        texts = [self._text(name) for name, role in self.files.items() if role is Role.PLUGIN]
+        for each in folders:
+            parts = each.references()
+            texts += (p.text for p in parts if isinstance(p, Inline) and p.role is Role.PLUGIN)
+        for path in (path for text in texts for path in paths_in(text)):
+            for each in folders:
+                name = self._inside(each.join(path))
+                if name is not None and self._is_file(name):
+                    self.files.setdefault(name, Role.CONTENT)
+                elif name is not None:
+                    self.absent.add(name)
+
+    def _text(self, name: str) -> str:
+        try:
+            return self.content(name).decode("utf-8", "replace")
+        except BuildError:  # told when it is built
+            return ""
 
     @staticmethod
     def _candidates(folder: str) -> list[str]:
@@ -216,6 +247,25 @@ class Tree:
 
     def _is_file(self, name: str) -> bool:
         return os.path.isfile(f"{self._top}/{name}")  # noqa: PTH113
+
+
+def paths_in(text: str) -> Iterator[str]:
+    """The files that the configuration of a plugin names (`path`, `paths`, `files`, `env`)."""
+    try:
+        documents = parsed(text.encode(), "a plugin")
+    except BuildError:  # told where it stands
+        return
+    waiting: list[tuple[str, JSON]] = [("", document.value) for document in documents]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += ((key, item) for item in value)
+        elif isinstance(value, str) and key.casefold() in PLUGIN_PATHS and "\n" not in value:
+            # `files` has entries `name=path`, too.
+            yield value
+            yield value.partition("=")[2] or value
 
 
 def _slip(kustomization: Kustomization, path: tuple[str | int, ...], hint: str) -> BuildError:
