@@ -9,7 +9,7 @@ import pytest
 
 from meshgate.errors import RuleError
 from meshgate.model import Resource
-from meshgate.schema import catalog, check, golang
+from meshgate.schema import catalog, check, golang, urls
 from meshgate.schema.cel_rules import FUNCTIONS, CelRule, cel_library
 from meshgate.schema.crd_rules import demands_of
 
@@ -180,7 +180,7 @@ def test_what_is_no_duration(text: str) -> None:
     ],
 )
 def test_urls_as_go_reads_them(text: str, scheme: str) -> None:
-    assert golang.request_uri(text).scheme == scheme
+    assert urls.request_uri(text) == scheme
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_urls_as_go_reads_them(text: str, scheme: str) -> None:
 )
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        golang.request_uri(text)
+        urls.request_uri(text)
 
 
 def test_the_librarys_command_line_is_not_loaded() -> None:

@@ -149,14 +149,18 @@ def _duration(text: str) -> datetime.timedelta:
 
 
 def _url(text: str) -> dict[str, str]:
-    url = golang.request_uri(text)
-    golang.any_url(text)  # the first reading takes a fragment for a part of the path
-    return url._asdict()
+    from meshgate.schema import urls  # noqa: PLC0415 - few kinds have a URL
+
+    scheme = urls.request_uri(text)
+    urls.any_url(text)  # the first reading takes a fragment for a part of the path
+    return {"scheme": scheme}
 
 
 def _is_url(text: str) -> bool:
+    from meshgate.schema import urls  # noqa: PLC0415
+
     try:
-        golang.request_uri(text)
+        urls.request_uri(text)
     except ValueError:
         return False
     return True

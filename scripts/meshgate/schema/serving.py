@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from meshgate.errors import SchemaMissingError
@@ -59,6 +58,8 @@ def _means(group: str, known: str) -> bool:
         return True
     if "." not in group:
         return True
+    import difflib  # noqa: PLC0415 - most groups are known
+
     return difflib.SequenceMatcher(None, group, known).ratio() >= SLIP
 
 
@@ -103,6 +104,8 @@ def _unknown_policy(
 
 def _missing(resource: Resource, catalog: Catalog) -> SchemaMissingError:
     place = f"{resource.origin.file}: " if resource.origin else ""
+    import difflib  # noqa: PLC0415
+
     near = difflib.get_close_matches(resource.kind, [kind for _, kind in catalog.kinds], n=1)
     return SchemaMissingError(
         f"{place}there is no schema for {resource.kind} ({resource.api_version}), "

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from meshgate.schema import golang
+from meshgate.schema import urls
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem, durations
 from meshgate.schema.webhook.selectors import attachment
@@ -49,11 +49,11 @@ def _headers(rule: JSONObject, path: Path) -> Iterator[Problem]:
 
 def _key_address(address: str, path: Path) -> Iterator[Problem]:
     try:
-        url = golang.any_url(address)
+        scheme = urls.any_url(address)
     except ValueError as error:
         yield Problem(path, f"{shown(address)} is no URL: {error}")
         return
-    if url.scheme not in {"http", "https"}:
+    if scheme not in {"http", "https"}:
         yield Problem(path, f"{shown(address)} must begin with http:// or https://")
 
 
