@@ -9,11 +9,11 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,5 @@ def once(name: str, command: Command) -> tuple[float, float]:
         if child.returncode not in command.codes:
             errors.seek(0)
             told = errors.read()[-2000:].decode("utf-8", "replace")
-            sys.exit(f"{name} ended with {child.returncode}, which says nothing of its speed:\n{told}")
+            sys.exit(f"{name} ended with {child.returncode}; its time says nothing:\n{told}")
     return seconds, usage.ru_maxrss / 1024

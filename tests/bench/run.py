@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import fleet
 import manifests
 import overlays
 import peers
@@ -26,11 +27,16 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 PYTHON = sys.executable
 MESHGATE = (PYTHON, "-m", "meshgate")
+FLEET = 1_000
 JUDGED = frozenset({0, 1})
 # istioctl ends with 79 when it has findings over its threshold.
 ANALYZED = frozenset({0, 1, 79})
 
-BARE_PARSE = "import sys, yaml; list(yaml.load_all(open(sys.argv[1], 'rb'), Loader=yaml.CSafeLoader))"
+BARE_PARSE = """\
+import sys, yaml
+for name in sys.argv[1:]:
+    list(yaml.load_all(open(name, "rb"), Loader=yaml.CSafeLoader))
+"""
 REGO = """\
 package main
 
@@ -126,14 +132,12 @@ def lint(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     taken = measure(commands, rounds)
     limits = {"bare yaml parse": 1.8, "istioctl": 1.0, "conftest": 0.5, "kyverno": 0.5}
     rows = [
-        Row(f"`meshgate lint`, 5,000 objects / {name}", taken["meshgate lint"].seconds, taken[name].seconds, limits[name])
+        _row(f"`meshgate lint`, 5,000 objects / {name}", taken, "meshgate lint", name, limits[name])
         for name in commands
         if name in limits
     ]
-    growth = measure(
-        {"5,000": ours, "50,000": Command((*MESHGATE, "lint", "-C", str(folder), large.name), JUDGED)},
-        max(1, rounds // 2),
-    )
+    tenfold = Command((*MESHGATE, "lint", "-C", str(folder), large.name), JUDGED)
+    growth = measure({"5,000": ours, "50,000": tenfold}, max(1, rounds // 2))
     ten, one = growth["50,000"], growth["5,000"]
     return [
         *rows,
@@ -154,7 +158,7 @@ def start(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     measure({"validate": commands["validate"]}, 1)  # warms the cache
     taken = measure(commands, 2 * rounds)
     return [
-        _row("`meshgate validate` here, warm / `import yaml, git`", taken, "validate", "imports", 6),
+        _row("`validate` here, warm / `import yaml, git`", taken, "validate", "imports", 6),
         _row("`meshgate --help` / `import argparse`", taken, "help", "argparse", 3),
     ]
 
@@ -178,8 +182,37 @@ def many_overlays(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         max(1, rounds // 2),
     )
     return [
-        _row("200 overlays, one changed, `--changed-since` / one kustomize build", one, "changed", "one build", 5),
+        _row("200 overlays, one changed / one kustomize build", one, "changed", "one build", 5),
         _row("200 overlays, cold / the bare kustomize builds", cold, "cold", "all builds", 1.25),
+    ]
+
+
+def whole_fleet(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """All findings and the counts of all calls of a fleet, and of one ten times as large."""
+    judge = str(Path(__file__).parent / "judge_fleet.py")
+    rounds = max(1, rounds // 2)
+    taken: dict[str, Measured] = {}
+    for namespaces in (1_000, 10_000):
+        root = folder / f"fleet-{namespaces}"
+        fleet.write(root, namespaces)
+        files = sorted(map(str, root.iterdir()))
+        for name, measured in measure(
+            {
+                "fleet": Command((PYTHON, judge, str(root))),
+                "parse": Command((PYTHON, "-c", BARE_PARSE, *files)),
+            },
+            rounds if namespaces == FLEET else 1,
+        ).items():
+            taken[f"{name} {namespaces}"] = measured
+    one, ten = taken["fleet 1000"], taken["fleet 10000"]
+    notes.append(
+        "The fleet: 1,000 namespaces, 5,000 services, 10,000 workloads, 5,000 DestinationRules, "
+        "2,000 PeerAuthentications; all findings, and its 200 million calls counted by outcome."
+    )
+    return [
+        _row("the fleet / the bare parse of its files", taken, "fleet 1000", "parse 1000", 4),
+        Row("its memory / 1,536 MiB", one.mebibytes, 1536, 1, "MiB"),
+        Row("ten times the fleet / the fleet", ten.seconds, one.seconds, 12),
     ]
 
 
@@ -187,7 +220,7 @@ def _row(what: str, taken: dict[str, Measured], ours: str, theirs: str, limit: f
     return Row(what, taken[ours].seconds, taken[theirs].seconds, limit)
 
 
-PARTS = {"lint": lint, "start": start, "overlays": many_overlays}
+PARTS = {"lint": lint, "start": start, "overlays": many_overlays, "fleet": whole_fleet}
 
 
 def page(sections: dict[str, list[Row]], notes: list[str], rounds: int) -> str:
@@ -195,8 +228,8 @@ def page(sections: dict[str, list[Row]], notes: list[str], rounds: int) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `nox -s bench`. Ratios of medians, measured side by side in one run; the absolute",
-        "figures beside them are of the machine below and say little of another.",
+        "Written by `nox -s bench`. Ratios of medians, measured side by side in one run; the",
+        "absolute figures beside them are of the machine below and say little of another.",
         "",
         f"meshgate {__version__}, Python {platform.python_version()}, {platform.system()} "
         f"{platform.machine()}, {os.cpu_count()} cores, {rounds} rounds; "
