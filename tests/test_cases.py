@@ -63,6 +63,7 @@ def context_of(folder: Path) -> Context:
     inventory = (
         source.read_path(folder, inventory_file).resources if inventory_file.exists() else []
     )
+
     def judged(environment: Environment, build: source.Build) -> Context:
         return judging.context_of(
             environment,

@@ -356,8 +356,8 @@ def test_a_gateway_calls_what_its_routes_name() -> None:
     assert workload.plane is DataPlane.GATEWAY
     (call,) = model.calls(workload)
     assert (call.service.name, call.outcome) == ("cart", Outcome.OK_MTLS)
-    (server,) = model.gateway_servers(workload)
-    assert (server.port, server.mode, server.name) == (80, "plaintext", "b/public")
+    (chain,) = model.gateway_chains(workload)
+    assert (chain.port, chain.mode, chain.server.name) == (80, "plaintext", "b/public")
 
 
 def test_an_empty_mesh_answers_nothing() -> None:

@@ -587,6 +587,51 @@ def test_an_inventory_that_two_readers_take_differently_is_refused(tmp_path: Pat
         source.read_folder(tmp_path, ".")
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        (
+            "a.yaml",
+            "kind: A\n---\nhello\n",
+            "document 2 is, or lists, no Kubernetes object",
+        ),
+        ("a.yaml", "metadata: {name: x}\n", "document 1 is, or lists"),
+        ("a.yaml", "- {apiVersion: v1, kind: Service}\n", "document 1 is, or lists"),
+        ("a.yaml", "kind: List\nitems: [{kind: A}, null]\n", "document 1 is, or lists"),
+        ("a.yaml", "kind: ServiceList\nitems: [x]\n", "document 1 is, or lists"),
+        ("a.yaml.bak", "kind: A\n", "is no manifest by its name"),
+        ("deep/a.txt", "kind: A\n", "deep/a.txt is no manifest by its name"),
+    ],
+)
+def test_nothing_in_an_inventory_is_passed_over(
+    tmp_path: Path, file: str, text: str, told: str
+) -> None:
+    path = tmp_path / "inventory" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(BuildError, match=told):
+        source.read_folder(tmp_path, "inventory")
+
+
+def test_a_suffix_in_capitals_is_one(tmp_path: Path) -> None:
+    (tmp_path / "A.YAML").write_text("kind: A\n", encoding="utf-8")
+
+    assert [found.kind for found in source.read_folder(tmp_path, ".")] == ["A"]
+
+
+@pytest.mark.parametrize("link", ["inventory", "inventory/dev", "inventory/dev.yaml"])
+def test_links_in_an_inventory_are_refused(tmp_path: Path, link: str) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.yaml").write_text("kind: A\n", encoding="utf-8")
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    target = tmp_path / "there"
+    (tmp_path / link).symlink_to(target / "a.yaml" if link.endswith(".yaml") else target)
+
+    with pytest.raises(BuildError, match=f"{link} is a link"):
+        source.read_folder(tmp_path, "inventory")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.binary(max_size=200) | st.text("ab:-{}[]&*!|>'\"#%@,? \n\t01", max_size=120).map(str.encode)

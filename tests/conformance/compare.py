@@ -160,12 +160,12 @@ class Comparison:
             for row in self.expect["gateways"]
         )
         found = sorted(
-            (each.namespace, each.name, server.port, sorted(server.names), server.mode)
+            (each.namespace, each.name, chain.port, sorted(chain.names), chain.mode)
             for each in self.mesh.workloads
             if each.plane is DataPlane.GATEWAY
-            for server in self.mesh.gateway_servers(each)
+            for chain in self.mesh.gateway_chains(each)
         )
-        yield from self.miss("servers of gateways", expected, found)
+        yield from self.miss("chains of gateways", expected, found)
 
     def aliases(self) -> Iterator[Mismatch]:
         """Which service an ExternalName stands for."""

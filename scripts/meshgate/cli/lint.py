@@ -25,10 +25,11 @@ from meshgate.model import BuildRecord, Environment, Resource
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml", ".json")
+NAMED = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,9 +70,8 @@ def run(options: argparse.Namespace) -> int:
     )
     locate = source.Locator(root, given)
     findings = judging.judge_context(context, locate)
-    report = judging.report_of(
-        findings, [judging.tally(context)], locate, judging.notes_on([context])
-    )
+    notes = [*judging.notes_on([context]), *passed_over(loaded)]
+    report = judging.report_of(findings, [judging.tally(context)], locate, notes)
     publish(report, options)
     return judging.exit_code(report, (), options.fail_on)
 
@@ -85,12 +85,24 @@ def read_all(
         if text in given:
             yield source.read(given[text], text)
         elif path.is_dir():
-            for file in sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()):
+            for file in sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
+            ):
                 yield source.read_path(root, text / file.relative_to(path))
         elif path.exists():
             yield source.read_path(root, Path(text))
         else:
             raise UsageError(f"{text}: there is no such file or folder")
+
+
+def passed_over(loaded: Iterable[source.Loaded]) -> list[str]:
+    """What the reader must know of documents that are not judged."""
+    others = [origin for part in loaded for origin in part.others]
+    if not others:
+        return []
+    named = ", ".join(f"{origin.file} ({origin.document + 1})" for origin in others[:NAMED])
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    return [f"passed over, since they are or list no Kubernetes object: documents {named}{more}"]
 
 
 def in_namespace(resource: Resource, namespace: str) -> Resource:

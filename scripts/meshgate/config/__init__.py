@@ -63,6 +63,7 @@ def load(root: Path) -> Configuration:
     check(document, "environments")
     References(root, document).check()
     entries = {entry["name"]: entry for entry in value["environments"]}
+    _inventories(root, entries)
     waivers = _per_environment(root, "waivers", entries)
     expected = _per_environment(root, "expectations", entries)
     return Configuration(
@@ -136,6 +137,20 @@ def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[st
             )
         found[name] = _checked(_read_inside(root, f"{folder}/{file}"), folder)
     return found
+
+
+def _inventories(root: Path, names: Collection[str]) -> None:
+    """Raise UsageError for an inventory that no environment would read."""
+    folder = root / "inventory"
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():  # noqa: PTH208 - as above
+        if name.startswith(".") or name.endswith(".md") or (name in names):
+            continue
+        meant = nearest(os.path.splitext(name)[0], names)  # noqa: PTH122 - as above
+        raise UsageError(
+            f"inventory/{name} belongs to no environment",
+            why=f"A folder here is called as one of {ENVIRONMENTS}: what it says would be lost.",
+            hint=f"rename it to {meant}" if meant else "rename or remove it",
+        )
 
 
 def _checked(document: Document, name: str) -> Document:

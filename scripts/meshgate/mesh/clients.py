@@ -67,6 +67,16 @@ class ClientGroup:
         self.count = total - sum(self._without.values())
 
     @property
+    def profile(self) -> Profile | None:
+        """The profile of which these are all classes but `apart`; None: `classes` lists them."""
+        return self._profile
+
+    @property
+    def apart(self) -> Iterable[int]:
+        """The classes (by `id`) of the profile that are not among them."""
+        return self._without
+
+    @property
     def classes(self) -> Iterator[ClientClass]:
         """The classes, one after the other."""
         for each in self._classes:

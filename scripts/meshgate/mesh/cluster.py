@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.mesh.order import ORDER
+from meshgate.mesh.receivers import Arrival
 from meshgate.mesh.terms import DataPlane, Discovery, Mode, Outcome, Transport
 from meshgate.mesh.transport import discovery, explicit, is_auto, of_subset, transport
 
@@ -13,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from meshgate.mesh.receivers import Receivers, World
-    from meshgate.mesh.selectors import Labels
     from meshgate.mesh.services import Endpoint, Service, ServicePort
-    from meshgate.mesh.traffic_policy import Resolved
+    from meshgate.mesh.traffic_policy import Resolved, Subset
 
 # Clusters whose endpoints need not be known.
 _ADDRESS_KEPT = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS})
@@ -60,7 +60,16 @@ MISSING = Cluster(Discovery.NO_CLUSTER, auto=False, deliveries=(NO_CLUSTER,))
 class PortClusters:
     """All clusters of one service port, each built once."""
 
-    __slots__ = ("_auto_enabled", "_built", "_direct", "_receivers", "endpoints", "port", "service")
+    __slots__ = (
+        "_auto_enabled",
+        "_built",
+        "_direct",
+        "_receivers",
+        "_to_gateways",
+        "endpoints",
+        "port",
+        "service",
+    )
 
     def __init__(
         self, receivers: Receivers, service: Service, port: ServicePort, *, auto: bool
@@ -73,23 +82,29 @@ class PortClusters:
             (endpoint, receivers.worlds(endpoint))
             for endpoint in service.endpoints.get(port.number, ())
         ]
+        self._to_gateways = any(
+            endpoint.workload is not None and endpoint.workload.plane is DataPlane.GATEWAY
+            for endpoint, _ in self.endpoints
+        )
         self._built: dict[object, Cluster] = {}
         self._direct: dict[DataPlane, tuple[Delivery, ...]] = {}
 
     def cluster(
-        self, resolved: Resolved, wanted: Labels | None, plane: DataPlane, *, selector: bool
+        self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, selector: bool
     ) -> Cluster:
         """The cluster of a client with a sidecar or of a gateway.
 
-        wanted    the labels of the subset
-        selector  whether the rule has a workloadSelector
+        `selector`: whether the rule has a workloadSelector.
         """
         gateway = plane is DataPlane.GATEWAY
         dropped = not gateway and resolved.dropped(selector=selector)
-        key = resolved, dropped, gateway, tuple(wanted.items()) if wanted else None
+        labels = tuple(subset.labels.items()) if subset is not None else None
+        # The subset's name is part of the TLS server name, which only gateways look at.
+        name = subset.name if subset is not None and self._to_gateways else ""
+        key = resolved, dropped, gateway, labels, name
         found = self._built.get(key)
         if found is None:
-            found = self._built[key] = self._build(resolved, wanted, plane, dropped=dropped)
+            found = self._built[key] = self._build(resolved, subset, plane, dropped=dropped)
         return found
 
     def direct(self, plane: DataPlane) -> tuple[Delivery, ...]:
@@ -110,10 +125,11 @@ class PortClusters:
         )
 
     def _build(
-        self, resolved: Resolved, wanted: Labels | None, plane: DataPlane, *, dropped: bool
+        self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, dropped: bool
     ) -> Cluster:
+        receivers = self._receivers
         everywhere = [endpoint for endpoint, _ in self.endpoints]
-        chosen = set(map(id, of_subset(everywhere, wanted)))
+        chosen = set(map(id, of_subset(everywhere, subset.labels if subset else None)))
         targets = [target for target in self.endpoints if id(target[0]) in chosen]
         kind = discovery(self.service, resolved, [target[0] for target in targets], plane)
         may = {
@@ -125,7 +141,9 @@ class PortClusters:
             wire = transport(
                 endpoint, resolved, kind, world.port, auto=may[world.namespace], dropped=dropped
             )
-            return self._delivered(endpoint, world, wire, kind)
+            tunnel = kind is not Discovery.ORIGINAL_DST and receivers.takes_tunnel(endpoint)
+            name = self._server_name(resolved, wire, subset.name if subset else "")
+            return self._delivered(endpoint, world, wire, name, tunnel=tunnel)
 
         if kind is Discovery.NO_CLUSTER:
             deliveries: tuple[Delivery, ...] = (NO_CLUSTER,)
@@ -146,16 +164,22 @@ class PortClusters:
         outcome = Outcome.UNKNOWN if reason else Outcome.NO_ENDPOINT
         return Delivery(None, None, None, outcome, reason)
 
+    def _server_name(self, resolved: Resolved, wire: Transport, subset: str) -> str:
+        """The TLS server name: the rule's, else that of the cluster, or the host called."""
+        if resolved.sni or wire is not Transport.MTLS:
+            return resolved.sni or self.service.host
+        return f"outbound_.{self.port.number}_.{subset}_.{self.service.host}"
+
     def _delivered(
-        self, endpoint: Endpoint, world: World, wire: Transport, kind: Discovery
+        self, endpoint: Endpoint, world: World, wire: Transport, name: str, *, tunnel: bool
     ) -> Delivery:
         receivers = self._receivers
-        tunnel = kind is not Discovery.ORIGINAL_DST and receivers.takes_tunnel(endpoint)
         if tunnel and wire in {Transport.PLAINTEXT, Transport.MTLS}:
             # The proxy sends HBONE in place of either (applyHBONETransportSocketMatches).
             mode = receivers.enforced(endpoint, world)
             return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS)
-        outcome, reason = receivers.outcome(self.service, self.port, endpoint, world, wire)
+        arrival = Arrival(world, wire, name)
+        outcome, reason = receivers.outcome(self.service, self.port, endpoint, arrival)
         if tunnel and outcome is Outcome.DENIED:
             outcome = Outcome.TLS_TO_APP
         return Delivery(endpoint, wire, receivers.enforced(endpoint, world), outcome, reason)
@@ -166,7 +190,8 @@ class PortClusters:
         if plane is DataPlane.AMBIENT and receivers.takes_hbone(endpoint):
             return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS)
         wire = Transport.PLAINTEXT
-        outcome, reason = receivers.outcome(self.service, self.port, endpoint, world, wire)
+        arrival = Arrival(world, wire)
+        outcome, reason = receivers.outcome(self.service, self.port, endpoint, arrival)
         return Delivery(endpoint, wire, mode, outcome, reason)
 
 

@@ -96,8 +96,16 @@ def _selected(service: Service, port: ServicePort, selected: list[Workload]) -> 
 
 
 def _number(port: ServicePort, workload: Workload) -> int | None:
-    """The workload's port behind a service port; None: it lacks a port of that name (FindPort)."""
+    """The workload's port behind a service port; None: it lacks a port of that name (FindPort).
+
+    A WorkloadEntry may remap a numbered target by the service port's own name
+    (serviceInstanceFromWorkloadInstance).
+    """
     if isinstance(port.target, int):
+        if workload.kind == "WorkloadEntry":
+            for candidate in workload.ports:
+                if candidate.name == port.name:
+                    return candidate.number
         return port.target
     for candidate in workload.ports:
         if candidate.name == port.target and candidate.protocol == "TCP":

@@ -9,7 +9,7 @@ from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.order import age
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from meshgate.mesh.catalog import Catalog
     from meshgate.mesh.registry import Registry
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from meshgate.model import JSON, JSONObject, Resource
 
 PLAINTEXT = "plaintext"
+PASSTHROUGH = "PASSTHROUGH"
+AUTO_PASSTHROUGH = "AUTO_PASSTHROUGH"
 _ANY = "*"
 # Labels of a Service that keeps its ports out of the translation below.
 _NO_TRANSLATION = "experimental.istio.io/disable-gateway-port-translation"
@@ -29,18 +31,18 @@ class GatewayServer(NamedTuple):
 
     number  the port that the Gateway names
     port    the port that is bound on the pod
-    names   the TLS server names it answers; empty: all
+    bind    the address it is bound to; empty: all
     mode    `plaintext`, or the mode of its `tls`
+    hosts   as `[namespace/]host`
     """
 
     gateway: Resource
     number: int
     port: int
-    names: tuple[str, ...]
+    bind: str
     mode: str
     protocol: str
     is_https: bool
-    # As written: `[namespace/]host`.
     hosts: tuple[str, ...]
 
     @property
@@ -51,21 +53,25 @@ class GatewayServer(NamedTuple):
     @property
     def is_passthrough(self) -> bool:
         """Whether it hands on TLS as it comes."""
-        return self.mode in {"PASSTHROUGH", "AUTO_PASSTHROUGH"}
+        return self.mode in {PASSTHROUGH, AUTO_PASSTHROUGH}
 
     @property
     def is_http(self) -> bool:
         """Whether it routes requests, after TLS perhaps."""
         return self.protocol == protocols.HTTP or (self.is_https and not self.is_passthrough)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The TLS server names of its hosts; empty: all (GetSNIHostsForServer)."""
+        own = {host.rpartition("/")[2] for host in self.hosts}
+        return () if _ANY in own else tuple(sorted(own))
+
     def accepts(self, policy: VirtualServicePolicy) -> bool:
-        """Whether a VirtualService may route for one of its hosts."""
-        for entry in self.hosts:
-            place, slash, host = entry.rpartition("/")
-            allowed = {"": None, "*": None, ".": namespace_of(self.gateway)}.get(place, place)
-            if (not slash or allowed in {None, policy.namespace}) and policy.covers(host):
-                return True
-        return False
+        """Whether a VirtualService may route for one of its hosts (pickMatchingGatewayHosts)."""
+        return any(
+            place in {"", policy.namespace} and policy.covers(host)
+            for place, _, host in (entry.rpartition("/") for entry in self.hosts)
+        )
 
 
 class GatewayPolicy:
@@ -116,14 +122,13 @@ class Gateways:
             found = self._servers[id(workload)] = tuple(_merged(self._asked(workload)))
         return found
 
-    def _asked(self, workload: Workload) -> Iterator[tuple[GatewayServer, str]]:
+    def _asked(self, workload: Workload) -> Iterator[GatewayServer]:
         for gateway in self.of(workload):
             for server in gateway.servers:
                 port: JSON = server.get("port")
-                if not isinstance(port, dict) or not isinstance(port.get("number"), int):
-                    continue
-                bound = self._registry.bound(workload, port["number"], _NO_TRANSLATION)
-                yield _server(gateway, server, port, bound), str(server.get("bind") or "")
+                if isinstance(port, dict) and isinstance(port.get("number"), int):
+                    bound = self._registry.bound(workload, port["number"], _NO_TRANSLATION)
+                    yield _server(gateway, server, port, bound)
 
 
 def _server(
@@ -133,39 +138,47 @@ def _server(
     tls: JSON = server.get("tls")
     # A `tls` block on an HTTP port only redirects to HTTPS.
     is_tls = isinstance(tls, dict) and protocol != protocols.HTTP
-    names = sorted({str(host).rpartition("/")[2] for host in server.get("hosts") or ()})
     return GatewayServer(
         gateway.resource,
         port["number"],
         bound,
-        () if not is_tls or _ANY in names else tuple(names),
+        str(server.get("bind") or ""),
         # The zero of the enumeration is PASSTHROUGH.
-        str(tls.get("mode") or "PASSTHROUGH") if is_tls else PLAINTEXT,
+        str(tls.get("mode") or PASSTHROUGH) if is_tls else PLAINTEXT,
         protocol,
         str(port.get("protocol") or "").upper() == "HTTPS",
-        tuple(str(host) for host in server.get("hosts") or ()),
+        tuple(_hosts(server.get("hosts") or (), gateway.namespace)),
     )
 
 
-def _merged(asked: Iterable[tuple[GatewayServer, str]]) -> Iterator[GatewayServer]:
-    """The servers that stay when all are merged on their ports (mergeGateways)."""
-    names: dict[tuple[int, str], set[str]] = {}
-    plain: dict[tuple[int, str], str] = {}
-    for server, bind in asked:
-        key = server.port, bind
-        first = plain.get(key)
-        if server.mode == PLAINTEXT:
-            if first is not None and not first == server.protocol == protocols.HTTP:
-                continue
-            plain.setdefault(key, server.protocol)
+def _hosts(values: Iterable[JSON], namespace: str) -> list[str]:
+    """Hosts with their namespace spelled out (sanitizeServerHostNamespace)."""
+    found = []
+    for value in map(str, values):
+        place, slash, host = value.partition("/")
+        if slash and place == _ANY:
+            if host == _ANY:
+                return [_ANY]
+            found.append(host)
         else:
-            own = set(server.names or (_ANY,))
-            if first is not None or not own.isdisjoint(names.get(key, ())):
+            found.append(f"{namespace}/{host}" if slash and place == "." else value)
+    return found
+
+
+def _merged(asked: Iterable[GatewayServer]) -> Iterator[GatewayServer]:
+    """The servers that stay when all are merged on their ports (mergeGateways)."""
+    hosts: dict[tuple[int, str], set[str]] = {}
+    plain: dict[int, GatewayServer] = {}
+    for server in asked:
+        if server.mode != PLAINTEXT:
+            own = hosts.setdefault((server.port, server.bind), set())
+            if not own.isdisjoint(server.hosts):
                 continue
-            names.setdefault(key, set()).update(own)
+            own.update(server.hosts)
+        first = plain.get(server.port)
+        if first is not None and first.bind == server.bind:
+            if not first.protocol == server.protocol == protocols.HTTP:
+                continue
+        elif first is None and server.mode == PLAINTEXT:
+            plain[server.port] = server
         yield server
-
-
-def speaks(servers: Sequence[GatewayServer], port: int) -> list[GatewayServer]:
-    """The servers on one port of the pod."""
-    return [server for server in servers if server.port == port]

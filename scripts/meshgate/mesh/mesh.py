@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from meshgate.mesh.calls import Call, CallClass
     from meshgate.mesh.catalog import Hidden
-    from meshgate.mesh.gateways import GatewayServer
+    from meshgate.mesh.chains import GatewayChain
     from meshgate.mesh.policy import ClientPolicy
     from meshgate.mesh.servers import ServerClass, ServerMode
     from meshgate.mesh.services import Service
@@ -53,11 +53,16 @@ class Mesh:
         undecided = Undecided(catalog, facts)
         self.virtual_services = virtual_services(catalog, facts.cluster_domain)
         self._scopes = Scopes(catalog, facts.root_namespace, self.virtual_services)
+        gateways = Gateways(catalog, self._registry)
+        self._routing = Routing(self.virtual_services, self._registry, gateways)
         self._receivers = Receivers(
-            self._registry, self.peer_policies, self._scopes, undecided, facts
+            self._registry,
+            self.peer_policies,
+            self._scopes,
+            self._routing,
+            undecided=undecided,
+            facts=facts,
         )
-        self._gateways = Gateways(catalog, self._registry)
-        self._routing = Routing(self.virtual_services, self._registry, self._gateways)
         self.clients = Clients(
             self._registry.workloads,
             self.rules,
@@ -194,9 +199,9 @@ class Mesh:
         caller = Caller(client.namespace, client.labels)
         return self._routing.routes(caller, scopes[0] if scopes else None, service, own)
 
-    def gateway_servers(self, workload: Workload) -> tuple[GatewayServer, ...]:
-        """The servers that Gateway resources give a gateway workload."""
-        return self._gateways.servers(workload)
+    def gateway_chains(self, workload: Workload) -> tuple[GatewayChain, ...]:
+        """The filter chains that Gateway resources give a gateway workload."""
+        return self._routing.chains(workload)
 
     def explain(
         self, client: Workload, host: str, port: int, subset: str | None = None

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from meshgate.mesh.cluster import Cluster, Delivery, PortClusters
     from meshgate.mesh.lookup import Choice
     from meshgate.mesh.merge import Entry
-    from meshgate.mesh.selectors import Labels
     from meshgate.mesh.services import Service, ServicePort
     from meshgate.mesh.terms import Discovery
-    from meshgate.mesh.traffic_policy import Resolved
+    from meshgate.mesh.traffic_policy import Resolved, Subset
     from meshgate.model import Resource
 
 
@@ -72,13 +71,13 @@ def build(
 ) -> tuple[Resolved, Cluster]:
     """The cluster that a client's rule gives."""
     entry = choice.entry
-    if subset is not None and subset not in _subsets(entry):
+    if subset is not None and _subset(entry, subset) is None:
         # A route to a subset that no rule defines: Envoy answers without a cluster.
         return UNSET, MISSING
     resolved = meaning(entry, clusters.port.number, subset)
     cluster = clusters.cluster(
         resolved,
-        _labels(entry, subset),
+        _subset(entry, subset),
         plane,
         selector=entry is not None and entry.selector is not None,
     )
@@ -162,14 +161,10 @@ def _policy(
     )
 
 
-def _subsets(entry: Entry | None) -> set[str]:
-    return {item.name for item in entry.subsets} if entry is not None else set()
-
-
-def _labels(entry: Entry | None, subset: str | None) -> Labels | None:
-    if entry is None or subset is None:
+def _subset(entry: Entry | None, name: str | None) -> Subset | None:
+    if entry is None or name is None:
         return None
-    return next((item.labels for item in entry.subsets if item.name == subset), None)
+    return next((item for item in entry.subsets if item.name == name), None)
 
 
 def _combined(clusters: Sequence[Cluster]) -> tuple[Delivery, ...]:

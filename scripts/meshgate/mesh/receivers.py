@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.mesh import outcome, protocols
 from meshgate.mesh.ambient import Ambient, at_ztunnel
+from meshgate.mesh.chains import received
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.servers import DecidedBy, ServerMode, Servers
 from meshgate.mesh.services import Endpoint
 from meshgate.mesh.terms import DataPlane, Level, Mode, Outcome, Transport
-from meshgate.mesh.workloads import TLS_MODE
+from meshgate.mesh.workloads import AGENT_PORTS, GATEWAY_API, TLS_MODE
 
 if TYPE_CHECKING:
     from meshgate.mesh.peer_authentication import PeerPolicies
     from meshgate.mesh.registry import Registry
+    from meshgate.mesh.routing import Routing
     from meshgate.mesh.scopes import Scopes
     from meshgate.mesh.servers import ServerClass
     from meshgate.mesh.services import Service, ServicePort
@@ -35,6 +37,14 @@ class World(NamedTuple):
     port: Mode
 
 
+class Arrival(NamedTuple):
+    """Bytes that reach an endpoint; `name` is their TLS server name, which gateways look at."""
+
+    world: World
+    transport: Transport
+    name: str = ""
+
+
 class Receivers:
     """The receiving side of a mesh."""
 
@@ -43,6 +53,7 @@ class Receivers:
         "_classes",
         "_hbone",
         "_registry",
+        "_routing",
         "_scopes",
         "_servers",
         "facts",
@@ -54,11 +65,14 @@ class Receivers:
         registry: Registry,
         policies: PeerPolicies,
         scopes: Scopes,
+        routing: Routing,
+        *,
         undecided: Undecided,
         facts: MeshFacts,
     ) -> None:
         self._registry = registry
         self._scopes = scopes
+        self._routing = routing
         self.facts = facts
         self.undecided = undecided
         self._servers = Servers(policies)
@@ -165,7 +179,7 @@ class Receivers:
             workload.labels.get(TLS_MODE) == "istio",
         )
         first, *others = [
-            self._at_workload(workload, endpoint, world, transport)
+            self._at_workload(workload, port, Arrival(world, transport))
             for world in self.worlds(endpoint)
         ]
         if any(other != first for other in others):
@@ -173,38 +187,43 @@ class Receivers:
         return first
 
     def outcome(
-        self,
-        service: Service,
-        port: ServicePort,
-        endpoint: Endpoint,
-        world: World,
-        transport: Transport,
+        self, service: Service, port: ServicePort, endpoint: Endpoint, arrival: Arrival
     ) -> tuple[Outcome, str]:
         """What becomes of bytes sent to an endpoint, and why it is unknown where it is."""
         if endpoint.workload is not None:
-            return self._at_workload(endpoint.workload, endpoint, world, transport)
+            return self._at_workload(endpoint.workload, endpoint.port, arrival)
         if service.external:
             # An address outside the mesh and the inventory.
             return Outcome.EXTERNAL, ""
         if endpoint.mtls:
-            return outcome.at_sidecar(world.port, transport, port.protocol), ""
-        return outcome.at_application(transport), ""
+            mode = arrival.world.port
+            return outcome.at_sidecar(mode, arrival.transport, port.protocol), ""
+        return outcome.at_application(arrival.transport), ""
 
-    def _at_workload(
-        self, workload: Workload, endpoint: Endpoint, world: World, transport: Transport
-    ) -> tuple[Outcome, str]:
-        plane = workload.plane
+    def _at_workload(self, workload: Workload, port: int, arrival: Arrival) -> tuple[Outcome, str]:
+        plane, transport = workload.plane, arrival.transport
         if plane is DataPlane.UNKNOWN:
             return Outcome.UNKNOWN, f"{workload}: {workload.plane_reason}"
         if plane is DataPlane.AMBIENT:
-            return at_ztunnel(world.port, transport), ""
-        if plane is DataPlane.SIDECAR and workload.captures(endpoint.port):
+            return at_ztunnel(arrival.world.port, transport), ""
+        if plane is DataPlane.GATEWAY and port not in AGENT_PORTS:
+            return self._at_gateway(workload, port, arrival)
+        if plane is DataPlane.SIDECAR and workload.captures(port):
             reason = self.undecided.server(workload)
             if reason:
                 return Outcome.UNKNOWN, f"{workload}: {reason}"
-            protocol = self._protocol(workload, endpoint.port)
-            return outcome.at_sidecar(world.port, transport, protocol), ""
+            protocol = self._protocol(workload, port)
+            return outcome.at_sidecar(arrival.world.port, transport, protocol), ""
         return outcome.at_application(transport), ""
+
+    def _at_gateway(self, workload: Workload, port: int, arrival: Arrival) -> tuple[Outcome, str]:
+        reason = self.undecided.server(workload)
+        if not reason and GATEWAY_API in workload.labels:
+            reason = "a Gateway of the Gateway API sets its listeners"
+        if reason:
+            return Outcome.UNKNOWN, f"{workload}: {reason}"
+        found = self._routing.chains(workload)
+        return received(found, port, arrival.transport, arrival.name)
 
     def _protocol(self, workload: Workload, port: int) -> str:
         """The protocol of the inbound filter chain (buildInboundChainConfigs).

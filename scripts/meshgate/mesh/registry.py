@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshgate.mesh import endpoints, protocols
 from meshgate.mesh.hosts import is_wildcard
 from meshgate.mesh.selectors import LabelIndex
-from meshgate.mesh.service_entries import entry_services, workload_entries
+from meshgate.mesh.service_entries import entry_services, share, workload_entries
 from meshgate.mesh.services import Service, aliases, kubernetes_services
 from meshgate.mesh.workloads import workloads
 
@@ -139,7 +139,9 @@ class Registry:
         for service in kubernetes_services(catalog, facts):
             endpoints.attach(service, self.index, slices, pods, facts)
             found.append(service)
-        found.extend(entry_services(catalog, self.index))
+        entries = list(entry_services(catalog, self.index))
+        share(entries)
+        found.extend(entries)
         found.sort(
             key=lambda each: (
                 each.created,
@@ -168,8 +170,7 @@ def _preferred(visible: Sequence[Service], namespace: str) -> Service:
 def _merged(services: Iterable[Service]) -> list[Service]:
     """The services, those of several ServiceEntries with one host in one namespace as one.
 
-    The oldest gives its settings; ports come from those that are like it (canMergeServices), and
-    endpoints from all.
+    The oldest gives its settings, and those that are like it their ports (canMergeServices).
     """
     groups: dict[object, list[Service]] = {}
     for service in services:
@@ -189,13 +190,7 @@ def _union(group: Sequence[Service]) -> Service:
         ):
             for port in other.ports:
                 ports.setdefault(port.number, port)
-    behind = {
-        number: tuple(
-            endpoint for service in group for endpoint in service.endpoints.get(number, ())
-        )
-        for number in ports
-    }
-    return dataclasses.replace(first, ports=tuple(ports.values()), endpoints=behind)
+    return dataclasses.replace(first, ports=tuple(ports.values()))
 
 
 class _Target(NamedTuple):

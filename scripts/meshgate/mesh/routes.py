@@ -145,20 +145,54 @@ def by_name(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Destinatio
 
 
 def through_gateway(
-    policy: VirtualServicePolicy, caller: Caller, server: GatewayServer
+    policies: Policies, caller: Caller, server: GatewayServer
 ) -> Iterator[Destination]:
-    """The destinations of the requests that one server of a gateway hands on."""
+    """The destinations of what one server of a gateway hands on.
+
+    `policies` are the VirtualServices bound to its Gateway.
+    """
     if server.is_http:
-        routes: list[Route] = list(_taken(policy.http, caller, server.number))
+        for policy in policies:
+            if server.accepts(policy):
+                for route in _taken(policy.http, caller, server.number):
+                    yield from route.destinations
+    elif server.is_passthrough:
+        for _, route in tls_routes(policies, server):
+            yield from route.destinations
     else:
-        routes = [
-            route
-            for route in (policy.tls if server.is_passthrough else policy.tcp)
-            if not route.matches
-            or any(_fits(match, caller, server.number) for match in route.matches)
-        ]
-    for route in routes:
-        yield from route.destinations
+        first = tcp_route(policies, server)
+        yield from first.destinations if first is not None else ()
+
+
+def tcp_route(policies: Policies, server: GatewayServer) -> Route | None:
+    """The one TCP route of a gateway's server (buildGatewayNetworkFiltersFromTCPRoutes)."""
+    for policy in policies:
+        for route in policy.tcp if server.accepts(policy) else ():
+            is_for = not route.matches or any(_serves(match, server) for match in route.matches)
+            if route.named and is_for:
+                return route
+    return None
+
+
+def tls_routes(
+    policies: Policies, server: GatewayServer
+) -> Iterator[tuple[tuple[str, ...], Route]]:
+    """The TLS routes of a gateway's server with the server names each takes.
+
+    The source is buildGatewayNetworkFiltersFromTLSRoutes.
+    """
+    for policy in policies:
+        for route in policy.tls if server.accepts(policy) else ():
+            for match in route.matches if route.named else ():
+                if _serves(match, server):
+                    yield match.names, route
+
+
+def _serves(match: Match, server: GatewayServer) -> bool:
+    """The part of a TCP or TLS match that a gateway's server decides (l4SingleMatch)."""
+    return match.port in {0, server.number} and (
+        not match.gateways or server.name in match.gateways
+    )
 
 
 def _at(destination: Destination, port: int) -> Destination:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshgate.mesh.chains import chains
 from meshgate.mesh.hosts import HostIndex, is_wildcard
 from meshgate.mesh.routes import by_name, destinations, through_gateway
 from meshgate.mesh.virtual_services import MESH, Caller, visible
@@ -11,6 +12,7 @@ from meshgate.mesh.virtual_services import MESH, Caller, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from meshgate.mesh.chains import GatewayChain
     from meshgate.mesh.gateways import Gateways
     from meshgate.mesh.registry import Registry
     from meshgate.mesh.scopes import Scope
@@ -29,6 +31,7 @@ class Routing:
     __slots__ = (
         "_about",
         "_by_gateway",
+        "_chains",
         "_gateways",
         "_hosts",
         "_registry",
@@ -44,6 +47,7 @@ class Routing:
         self._gateways = gateways
         self._visible: dict[str, list[VirtualServicePolicy]] = {}
         self._hosts: dict[int, list[str]] = {}
+        self._chains: dict[int, tuple[GatewayChain, ...]] = {}
         self._by_gateway: dict[int, dict[str, Reached]] = {}
         # The VirtualServices of sidecars by the hosts they name, as theirs or as a destination.
         self._about: HostIndex[list[VirtualServicePolicy]] | None = None
@@ -176,15 +180,26 @@ class Routing:
             if real.host == service.host:
                 yield real.port, real.subset
 
+    def chains(self, workload: Workload) -> tuple[GatewayChain, ...]:
+        """The filter chains of a gateway workload."""
+        found = self._chains.get(id(workload))
+        if found is None:
+            servers = self._gateways.servers(workload)
+            found = tuple(chains(servers, self._seen_in(workload.namespace)))
+            self._chains[id(workload)] = found
+        return found
+
     def _through(self, workload: Workload) -> Iterator[Destination]:
         names = frozenset(map(str, self._gateways.of(workload)))
         caller = Caller(workload.namespace, workload.labels, names)
-        seen = self._seen_in(workload.namespace)
         for server in self._gateways.servers(workload):
-            for policy in seen:
-                if server.name in policy.gateways and server.accepts(policy):
-                    for each in through_gateway(policy, caller, server):
-                        yield self._with_port(self._real(each), server.number, workload.namespace)
+            bound = [
+                policy
+                for policy in self._seen_in(workload.namespace)
+                if server.name in policy.gateways
+            ]
+            for each in through_gateway(bound, caller, server):
+                yield self._with_port(self._real(each), server.number, workload.namespace)
 
     def _with_port(self, destination: Destination, port: int, namespace: str) -> Destination:
         """The destination with its service's only port, else the gateway's, where it names none."""

@@ -11,7 +11,7 @@ from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import TLS_MODE, ContainerPort, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from meshgate.mesh.catalog import Catalog
     from meshgate.mesh.selectors import LabelIndex
@@ -107,6 +107,36 @@ def entry_services(
             yield service
 
 
+def share(services: Iterable[Service]) -> None:
+    """Give all ServiceEntries of one host in one namespace the endpoints of each.
+
+    Istio keeps endpoints by host and namespace, whichever entry they stand in. Static services
+    take only addresses of them (BuildClusterLoadAssignment).
+    """
+    groups: dict[tuple[str, str], list[Service]] = {}
+    for service in services:
+        groups.setdefault((service.host, service.namespace), []).append(service)
+    for group in groups.values():
+        behind: dict[int, list[Endpoint]] = {}
+        for service in group:
+            for number, endpoints in service.endpoints.items():
+                behind.setdefault(number, []).extend(endpoints)
+        for service in group:
+            service.endpoints = {
+                number: tuple(
+                    endpoint
+                    for endpoint in endpoints
+                    if service.resolution is not Resolution.STATIC or _is_static(endpoint)
+                )
+                for number, endpoints in behind.items()
+            }
+
+
+def _is_static(endpoint: Endpoint) -> bool:
+    address = endpoint.address
+    return address is None or address.startswith(_UNIX) or hosts.is_address(address)
+
+
 def _endpoints(
     service: Service, port: EntryPort, workloads: Mapping[str, LabelIndex[Workload]]
 ) -> Iterator[Endpoint]:
@@ -142,11 +172,6 @@ def _inline(service: Service, port: EntryPort, inline: list[JSONObject]) -> Iter
             own[TLS_MODE] = "istio"
         by_name = item.get("ports")
         number = _target(port, by_name if isinstance(by_name, dict) else {})
-        if service.resolution is Resolution.STATIC and not (
-            address.startswith(_UNIX) or hosts.is_address(address)
-        ):
-            # EDS takes addresses only (BuildClusterLoadAssignment).
-            continue
         yield Endpoint(
             service.namespace, None, address, number, own, mtls=own.get(TLS_MODE) == "istio"
         )

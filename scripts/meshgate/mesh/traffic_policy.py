@@ -23,6 +23,7 @@ class TlsSettings(NamedTuple):
     """A `tls` block. Without `mode` it is DISABLE, the zero of Istio's enumeration."""
 
     mode: Tls
+    sni: str
     # It names a secret, which sidecars may not read unless the rule has a workloadSelector.
     credential: bool
 
@@ -55,6 +56,7 @@ class Resolved(NamedTuple):
     """What a rule means for one port and subset; equal values behave alike.
 
     tls         the resolved block (NONE: absent, auto mTLS decides)
+    sni         the server name it asks for; empty: Istio's own
     credential  the block names a secret
     marks       the mode by which endpoints are marked, which is resolved by other rules than `tls`
     early       PASSTHROUGH by the default cluster or by the subset's own top level
@@ -63,6 +65,7 @@ class Resolved(NamedTuple):
     """
 
     tls: Tls
+    sni: str
     credential: bool
     marks: Tls | None
     early: bool
@@ -82,7 +85,7 @@ class Resolved(NamedTuple):
         return self.credential and not selector and self.tls in _ONE_WAY
 
 
-UNSET = Resolved(Tls.NONE, credential=False, marks=None, early=False, late=False, tested=False)
+UNSET = Resolved(Tls.NONE, "", credential=False, marks=None, early=False, late=False, tested=False)
 
 
 def resolve(
@@ -120,8 +123,8 @@ def resolve(
 def _resolved(
     tls: TlsSettings | None, marks: Tls | None, *, early: bool, late: bool, tested: bool
 ) -> Resolved:
-    mode, credential = tls or (Tls.NONE, False)
-    return Resolved(mode, credential, marks, early, late, tested)
+    mode, sni, credential = tls or (Tls.NONE, "", False)
+    return Resolved(mode, sni, credential, marks, early, late, tested)
 
 
 def _at_port(
@@ -191,6 +194,7 @@ def _tls(value: JSON) -> TlsSettings | None:
     credential = str(value.get("credentialName") or "")
     return TlsSettings(
         Tls(mode) if mode in Tls.__members__ and mode != Tls.NONE else Tls.DISABLE,
+        str(value.get("sni") or ""),
         bool(credential) and not credential.startswith(_CONFIG_MAP),
     )
 

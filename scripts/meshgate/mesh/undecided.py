@@ -54,7 +54,8 @@ class Undecided:
 
     def server(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy accepts; empty: it is."""
-        return self._patched(workload, {"SIDECAR_INBOUND", "ANY"})
+        own = "GATEWAY" if workload.plane is DataPlane.GATEWAY else "SIDECAR_INBOUND"
+        return self._patched(workload, {own, "ANY"})
 
     def client(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy sends; empty: it is."""

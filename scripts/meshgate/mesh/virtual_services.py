@@ -41,6 +41,8 @@ class Match(NamedTuple):
     labels: Labels
     namespace: str
     everything: bool
+    # TLS server names.
+    names: tuple[str, ...] = ()
 
 
 class Caller(NamedTuple):
@@ -164,6 +166,7 @@ def _match(item: JSONObject, namespace: str, *, http: bool) -> Match:
         selectors.labels(item.get("sourceLabels")),
         str(item.get("sourceNamespace") or ""),
         _is_everything(item) if http else not item.get("destinationSubnets"),
+        tuple(str(each) for each in item.get("sniHosts") or ()),
     )
 
 

@@ -22,7 +22,7 @@ TLS_MODE = "security.istio.io/tlsMode"
 # The agent's own ports, which are never redirected to the sidecar.
 AGENT_PORTS = frozenset({15020, 15021, 15090})
 _GATEWAY_LABELS = frozenset({"ingressgateway", "egressgateway", "eastwestgateway"})
-_GATEWAY_API = "gateway.networking.k8s.io/gateway-name"
+GATEWAY_API = "gateway.networking.k8s.io/gateway-name"
 _ANNOTATION = "traffic.sidecar.istio.io/"
 
 
@@ -160,7 +160,7 @@ def _is_gateway(own: Labels, pod: JSONObject, gateways: Iterable[Labels]) -> boo
         return False
     return (
         own.get("istio") in _GATEWAY_LABELS
-        or _GATEWAY_API in own
+        or GATEWAY_API in own
         or any(selectors.matches(selector, own) for selector in gateways)
     )
 

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.mesh import Outcome, Transport
+from meshgate.mesh import Mode, Outcome, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, undecided_calls, violation
 from meshgate.rules.rule import Rule
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from meshgate.rules.context import Context
     from meshgate.rules.rule import Violation
 
-REFUSING = frozenset({Outcome.REFUSED, Outcome.DENIED})
-
 
 def check(context: Context) -> Iterator[Violation]:
     for broken in broken_calls(context):
         delivery = broken.delivery
-        if delivery.transport is Transport.PLAINTEXT and delivery.outcome in REFUSING:
+        # A gateway refuses plaintext too, but by its own TLS: an application brings that itself.
+        strict = delivery.mode is Mode.STRICT or delivery.outcome is Outcome.DENIED
+        if delivery.transport is Transport.PLAINTEXT and strict:
             yield violation(
                 broken,
                 f"calls from {broken.clients} to {broken.target} are plaintext ({broken.sent_by}), "

@@ -17,7 +17,7 @@ from meshgate.source.kustomization import Kustomization, is_inline
 from meshgate.source.load import manifests
 from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
-from meshgate.source.targets import Identity, selects
+from meshgate.source.targets import Identity, is_followed, selects
 from meshgate.source.text import starts
 from meshgate.source.transformers import OTHERS, transformers
 
@@ -190,7 +190,7 @@ class Layers:
             made.steps.append(Applied(step, patch.written, patch.document))
             made.value = after
             made.known.append(Identity.of(after))
-        if not touched and patch.target is not None:
+        if not touched and patch.target is not None and is_followed(patch.target):
             content = None if operations else patch.value
             self.idle.append(Step("patch", patch.origin, None, {}, patch.position, content))
 

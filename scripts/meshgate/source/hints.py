@@ -59,7 +59,7 @@ def build_error(tree: Tree, message: str, wrapper: Path) -> BuildError:
     """What kustomize said, with paths as they are in the repository."""
     text = ABOUT_FIELDS.sub("", message).strip()
     text = text.replace(f"{tree.root}/", "").replace(str(tree.root), ".").replace(str(wrapper), ".")
-    hint = next((hint for pattern, hint in HINTS if re.search(pattern, text)), "")
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    hint = next((hint for pattern, hint in HINTS if re.search(pattern, text)), "")
     return BuildError(f"{tree.overlay} does not build", why=text, hint=hint)

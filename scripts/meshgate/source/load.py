@@ -10,6 +10,7 @@ import dataclasses
 import gc
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from meshgate.errors import BuildError
@@ -21,7 +22,6 @@ from meshgate.source.nodes import Reader, compose, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from meshgate.model import JSON, Defect, JSONObject
 
@@ -34,11 +34,17 @@ CLUSTER_WIDE = CLUSTER_WIDE_KINDS
 BUILD_GROUP = "kustomize.config.k8s.io/"
 
 
+# Beside manifests, a folder of them may hold what people read.
+NOTES = ".md"
+
+
 class Loaded(NamedTuple):
     """What one file, or several, hold."""
 
     resources: list[Resource]
     defects: list[Defect]
+    # Documents that are, or list, something else than Kubernetes objects.
+    others: list[Origin]
 
 
 def read(data: bytes, file: str) -> Loaded:
@@ -47,13 +53,15 @@ def read(data: bytes, file: str) -> Loaded:
     Documents that are no Kubernetes object (no apiVersion and no kind, or kustomize's own) are
     passed over. Origins count every document. Raises BuildError.
     """
-    loaded = Loaded([], [])
+    loaded = Loaded([], [], [])
     text = texts.decoded(data, file)
     with _no_collection():
         for index, (value, defects) in enumerate(documents(text, file)):
             origin = Origin(file, index)
             loaded.defects.extend(defect._replace(origin=origin) for defect in defects)
             loaded.resources.extend(objects(value, origin))
+            if is_other(value):
+                loaded.others.append(origin)
     return loaded
 
 
@@ -94,6 +102,16 @@ def manifests(value: JSON, at: Parts = ()) -> Iterator[tuple[Parts, JSONObject]]
         yield at, value
 
 
+def is_other(value: JSON) -> bool:
+    """Whether a document, or an item of its list, is something and yet no Kubernetes object."""
+    if not isinstance(value, dict) or not ("kind" in value or "apiVersion" in value):
+        return value is not None
+    kind, items = value.get("kind"), value.get("items")
+    if not (isinstance(kind, str) and kind.endswith("List") and isinstance(items, list)):
+        return False
+    return any(item is None or is_other(_typed(item, value)) for item in items)
+
+
 def _typed(item: JSON, parent: JSONObject) -> JSON:
     """An item of a typed list, which the API server writes without kind."""
     kind = str(parent["kind"]).removesuffix("List")
@@ -124,21 +142,62 @@ def read_path(root: Path, path: Path) -> Loaded:
 def read_folder(root: Path, folder: str) -> list[Resource]:
     """Every object of the manifests below a folder, as foreign ones; none where it is missing.
 
-    Raises BuildError for a document that is no Kubernetes object, and for a repeated key.
+    Raises BuildError for what would be lost or read twice: a link, a file of another kind, a
+    document that is no Kubernetes object, a repeated key.
     """
     found: list[Resource] = []
-    for path in sorted((root / folder).rglob("*")):
-        if path.suffix in SUFFIXES and path.is_file():
-            loaded = read_path(root, path.relative_to(root))
-            for defect in loaded.defects:
-                if defect.kind == "duplicate-key":
-                    raise BuildError(
-                        f"{defect.position.file}:{defect.position.line}: "
-                        f"{defect.path} stands here a second time",
-                        hint="keep one of them",
-                    )
-            found += map(as_foreign, loaded.resources)
+    for name in _manifest_files(root, folder):
+        loaded = read_path(root, Path(name))
+        for defect in loaded.defects:
+            if defect.kind == "duplicate-key":
+                raise BuildError(
+                    f"{defect.position.file}:{defect.position.line}: "
+                    f"{defect.path} stands here a second time",
+                    hint="keep one of them",
+                )
+        for origin in loaded.others:
+            raise BuildError(
+                f"{name}: document {origin.document + 1} is, or lists, no Kubernetes object",
+                why="What stands there would decide nothing.",
+                hint="give it an apiVersion and a kind, or take it out",
+            )
+        found += map(as_foreign, loaded.resources)
     return found
+
+
+def _manifest_files(root: Path, folder: str) -> Iterator[str]:
+    """The files of a folder and of those in it, relative to `root`, sorted. Raises BuildError."""
+    if (root / folder).is_symlink():
+        raise _link(folder)
+    try:
+        names = sorted(os.listdir(root / folder))  # noqa: PTH208 - paths are text here
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BuildError(f"cannot read {folder}: {error.strerror}") from error
+    for entry in names:
+        name = f"{folder}/{entry}"
+        path = root / name
+        suffix = path.suffix.lower()
+        if path.is_symlink():
+            raise _link(name)
+        if path.is_dir():
+            yield from _manifest_files(root, name)
+        elif suffix in SUFFIXES:
+            yield name
+        elif not entry.startswith(".") and suffix != NOTES:
+            raise BuildError(
+                f"{name} is no manifest by its name, and would be passed over",
+                hint="call it .yaml, .yml or .json, or move it elsewhere",
+            )
+
+
+def _link(name: str) -> BuildError:
+    return BuildError(
+        f"{name} is a link",
+        why="What it leads to could change without this folder showing it.",
+        hint="put the file or folder itself there",
+    )
 
 
 def as_foreign(resource: Resource) -> Resource:

@@ -18,6 +18,12 @@ REQUIREMENT = re.compile(
     r"\s*(?:,|\Z)"
 )
 
+LONGEST_PATTERN = 1000
+UNBOUNDED = re.compile(r"[*+]|\{\d*,")
+MOST_UNBOUNDED = 3
+# A repeated group, or a reference to one.
+NESTED = re.compile(r"\)[*+?{]|\\[1-9]|\(\?[^:]")
+
 
 class Identity(NamedTuple):
     """What kustomize knows an object by."""
@@ -64,15 +70,40 @@ def selects(target: JSONObject, known: Sequence[Identity], value: JSONObject) ->
 def _matches(pattern: JSON, *texts: str) -> bool:
     if not pattern:
         return True
+    if not is_simple(str(pattern)):
+        return False
     try:
         return any(re.fullmatch(str(pattern), text) for text in texts)
     except re.error:
         return False
 
 
+def is_simple(pattern: str) -> bool:
+    """Whether a pattern cannot take Python long: Go's own expressions never do, Python's can.
+
+    Of another one it is not known here what it matches; kustomize knows.
+    """
+    return (
+        len(pattern) <= LONGEST_PATTERN
+        and len(UNBOUNDED.findall(pattern)) <= MOST_UNBOUNDED
+        and not NESTED.search(pattern)
+    )
+
+
+def is_followed(target: JSONObject) -> bool:
+    """Whether `selects` tells for certain what a target matches."""
+    patterns = (target.get(key) for key in ("namespace", "name", "group", "version", "kind"))
+    selectors = (target.get(key) for key in ("labelSelector", "annotationSelector"))
+    return all(is_simple(str(pattern or "")) for pattern in patterns) and all(
+        len(str(selector or "")) <= LONGEST_PATTERN for selector in selectors
+    )
+
+
 def _labelled(selector: JSON, value: JSONObject, field: str) -> bool:
     if not selector:
         return True
+    if len(str(selector)) > LONGEST_PATTERN:
+        return False
     metadata = value.get("metadata")
     found = metadata.get(field) if isinstance(metadata, dict) else None
     labels = found if isinstance(found, dict) else {}
