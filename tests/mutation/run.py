@@ -27,7 +27,7 @@ CONFIGURATION = """\
 module-path = "{model}"
 timeout = 60.0
 excluded-modules = []
-test-command = "{python} tests/mutation/check.py"
+test-command = "{python} -B tests/mutation/check.py"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -55,7 +55,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         for part in (MODEL, "tests/conformance", "tests/mutation"):
-            shutil.copytree(ROOT / part, copy / part)
+            # Bytecode is told apart by second and size: that of one change would serve the next.
+            bytecode = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, copy / part, ignore=bytecode)
         for file in (ROOT / "scripts/meshgate").glob("*.py"):
             shutil.copy(file, copy / "scripts/meshgate")
         (copy / "mutate.toml").write_text(
