@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from meshgate import source
+from meshgate.errors import BuildError
 from meshgate.model import Position, join_path
 
 if TYPE_CHECKING:
@@ -348,6 +349,26 @@ def test_targets_match_as_in_kustomize(tmp_path: Path, target: str, expected: st
     assert [step.origin.file for step in built.build.record.idle_patches] == (
         [] if expected else ["overlay/json.yaml"]
     )
+
+
+@pytest.mark.parametrize("name", ["(a+)+b", "(a|a)*b", ".*.*.*.*b", r"(.)\1", "a" * 2000])
+def test_a_pattern_that_could_take_for_ever_is_left_to_kustomize(tmp_path: Path, name: str) -> None:
+    base = yaml.safe_dump(rule("a" * 60, host="a"))
+    overlay = {
+        "resources": ["r.yaml"],
+        "patches": [
+            {"target": {"name": name}, "patch": '[{"op": "add", "path": "/spec/q", "value": 1}]'}
+        ],
+    }
+    tree(tmp_path, {"overlay/kustomization.yaml": overlay, "overlay/r.yaml": base})
+    if "\\" in name:  # Go has no such pattern
+        with pytest.raises(BuildError):
+            Built(tmp_path)
+        return
+    built = Built(tmp_path)
+
+    assert built.build.record.idle_patches == ()
+    assert built["a" * 60].spec == {"host": "a"}
 
 
 def test_a_patch_that_deletes_an_object(tmp_path: Path) -> None:

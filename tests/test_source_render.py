@@ -277,6 +277,26 @@ def test_hostile_sources_never_reach_kustomize(
     assert "ran" not in str(error)
 
 
+def test_patches_that_double_an_object_again_and_again(tmp_path: Path, programs: Path) -> None:
+    script(programs / "kustomize", "print('v5.8.2')")
+    copy = "- {op: copy, from: /spec, path: /spec/a}\n"
+    root = overlay(
+        tmp_path,
+        "resources: [../base]\npatches:\n- {path: a.yaml, target: {name: default}}\n"
+        f"- target: {{name: default}}\n  patch: '[{', '.join([copy[2:-1]] * 7)}]'\n",
+        **{"overlay/a.yaml": copy * 7},
+    )
+
+    assert "JSON patches copy 14 times" in refusal(root).what
+
+
+def test_endless_layers_end(tmp_path: Path) -> None:
+    files = {f"{n}/kustomization.yaml": f"resources: [../{n + 1}]\n" for n in range(500)}
+    root = tree(tmp_path, {**files, "500/kustomization.yaml": "resources: []\n"})
+
+    assert "more than 50 layers" in refusal(root, "0").what
+
+
 def test_a_huge_source_is_refused_unread(tmp_path: Path) -> None:
     root = overlay(tmp_path, "resources: [../base]\n")
     with (root / "base/pa.yaml").open("wb") as stream:

@@ -198,6 +198,26 @@ def test_plugins_must_be_kustomize_s_own(
     assert any("remote-reference" in line for line in survey(root)) is refused
 
 
+@pytest.mark.parametrize("key", ["path", "paths", "files"])
+def test_a_plugin_of_kustomize_s_own_that_fetches_is_refused(tmp_path: Path, key: str) -> None:
+    value = "https://a/b" if key == "path" else "[k=https://a/b]"
+    root = overlay(
+        tmp_path,
+        "resources: [../base]\ntransformers: [x.yaml]\n",
+        **{
+            "overlay/x.yaml": (
+                "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: a}\n"
+                f"{key}: {value}\n"
+            )
+        },
+    )
+
+    (found,) = survey(root)
+    assert found.endswith(
+        "remote-reference the plugin PatchTransformer, which fetches https://a/b,"
+    )
+
+
 def test_a_plugin_that_is_a_resource_too_is_still_a_plugin(tmp_path: Path) -> None:
     root = overlay(
         tmp_path,

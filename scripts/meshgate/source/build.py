@@ -25,7 +25,11 @@ from meshgate.source.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from meshgate.model import Resource
+    from meshgate.model import JSON, Resource
+    from meshgate.source.parsed import Document
+
+# Of all JSON patches of an overlay.
+MOST_COPIES = 12
 
 
 class Build(NamedTuple):
@@ -121,10 +125,27 @@ def _refuse(tree: Tree, files: SourceFiles) -> None:
             hint="correct the path, or add the file; paths are relative to the kustomization",
         )
     # kustomize takes minutes over an alias bomb, and names no file for what it cannot read.
+    copies = sum(_copies(document.value) for document in _documents(tree))
+    if copies > MOST_COPIES:
+        raise BuildError(
+            f"{tree.overlay}: JSON patches copy {copies} times",
+            why="Each copy can double an object; a page of them can fill any memory.",
+            hint="write the values out with `op: add`",
+        )
+
+
+def _documents(tree: Tree) -> Iterator[Document]:
+    """Every YAML document of an overlay's sources. Raises BuildError for one that is unreadable."""
     for name, role in tree.files.items():
         if role is not Role.CONTENT:
-            parsed(tree.content(name), name)
+            yield from parsed(tree.content(name), name)
     for kustomization in tree.kustomizations.values():
         for part in kustomization.references():
             if isinstance(part, Inline):
-                parsed(part.text.encode(), f"{kustomization.file}, {join_path(*part.path)}")
+                name = f"{kustomization.file}, {join_path(*part.path)}"
+                yield from parsed(part.text.encode(), name)
+
+
+def _copies(value: JSON) -> int:
+    operations = value if isinstance(value, list) else ()
+    return sum(isinstance(each, dict) and each.get("op") == "copy" for each in operations)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from meshgate.errors import BuildError
 from meshgate.model import Defect, Origin, Position
 from meshgate.source import positions
-from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
+from meshgate.source.kustomization import FILE_NAMES, REMOTE, Inline, Kustomization, Role
 from meshgate.source.load import manifests
 from meshgate.source.parsed import parsed
-from meshgate.source.tree import Tree, source_bytes
+from meshgate.source.tree import Tree, paths_in, source_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,7 +111,8 @@ def _runs(value: JSON) -> str | None:
         return f"{kind}, which starts a program,"
     if value.get("apiVersion") != SAFE_PLUGINS or value.get("kind") == HELM_PLUGIN:
         return kind
-    return None
+    away = next((path for path in paths_in(value) if REMOTE.match(path)), None)
+    return f"{kind}, which fetches {away}," if away else None
 
 
 def _remote(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 # No manifest or patch that people write comes near it.
 LARGEST_SOURCE = 20 * texts.MEBIBYTE
 MOST_FOLDERS = 2000
+MOST_LAYERS = 50
 # Fields under which the configuration of kustomize's own plugins names files.
 PLUGIN_PATHS = frozenset({"path", "paths", "files", "env", "envs"})
 
@@ -102,10 +104,10 @@ class Tree:
             )
             return
         self.start = start
-        waiting = [(start, Role.RESOURCE)]
+        waiting = deque([(start, Role.RESOURCE, 0)])
         visited: set[tuple[str, bool]] = set()
         while waiting:
-            folder, role = waiting.pop(0)
+            folder, role, depth = waiting.popleft()
             visit = (folder, role is Role.PLUGIN)
             if visit in visited:
                 continue
@@ -114,9 +116,13 @@ class Tree:
             if kustomization is None:
                 continue
             self.kustomizations[folder] = kustomization
-            if len(self.kustomizations) > MOST_FOLDERS:
+            if len(self.kustomizations) > MOST_FOLDERS or depth > MOST_LAYERS:
                 self.problems.append(
-                    BuildError(f"{self.overlay} reaches more than {MOST_FOLDERS} folders")
+                    BuildError(
+                        f"{self.overlay} reaches more than {MOST_FOLDERS} folders, or has more "
+                        f"than {MOST_LAYERS} layers",
+                        hint="no environment needs this",
+                    )
                 )
                 return
             for reference in kustomization.references():
@@ -127,7 +133,7 @@ class Tree:
                 leads = reference._replace(role=role) if inherits else reference
                 reached = self._reach(kustomization, leads)
                 if reached is not None:
-                    waiting.append((reached, leads.role))
+                    waiting.append((reached, leads.role, depth + 1))
         self._note_files_of_plugins()
 
     def _note_files_of_plugins(self) -> None:
@@ -135,11 +141,16 @@ class Tree:
         folders = [each for each in self.kustomizations.values() if each.uses_plugins]
         if not folders:
             return
-        texts = [self._text(name) for name, role in self.files.items() if role is Role.PLUGIN]
+        written = [self._bytes(name) for name, role in self.files.items() if role is Role.PLUGIN]
         for each in folders:
             parts = each.references()
-            texts += (p.text for p in parts if isinstance(p, Inline) and p.role is Role.PLUGIN)
-        for path in (path for text in texts for path in paths_in(text)):
+            written += (
+                part.text.encode()
+                for part in parts
+                if isinstance(part, Inline) and part.role is Role.PLUGIN
+            )
+        values = [value for content in written for value in _documents_of(content)]
+        for path in (path for value in values for path in paths_in(value)):
             for each in folders:
                 name = self._inside(each.join(path))
                 if name is not None and self._is_file(name):
@@ -147,11 +158,11 @@ class Tree:
                 elif name is not None:
                     self.absent.add(name)
 
-    def _text(self, name: str) -> str:
+    def _bytes(self, name: str) -> bytes:
         try:
-            return self.content(name).decode("utf-8", "replace")
+            return self.content(name)
         except BuildError:  # told when it is built
-            return ""
+            return b""
 
     @staticmethod
     def _candidates(folder: str) -> list[str]:
@@ -249,13 +260,9 @@ class Tree:
         return os.path.isfile(f"{self._top}/{name}")  # noqa: PTH113
 
 
-def paths_in(text: str) -> Iterator[str]:
+def paths_in(value: JSON) -> Iterator[str]:
     """The files that the configuration of a plugin names (`path`, `paths`, `files`, `env`)."""
-    try:
-        documents = parsed(text.encode(), "a plugin")
-    except BuildError:  # told where it stands
-        return
-    waiting: list[tuple[str, JSON]] = [("", document.value) for document in documents]
+    waiting: list[tuple[str, JSON]] = [("", value)]
     while waiting:
         key, value = waiting.pop()
         if isinstance(value, dict):
@@ -266,6 +273,14 @@ def paths_in(text: str) -> Iterator[str]:
             # `files` has entries `name=path`, too.
             yield value
             yield value.partition("=")[2] or value
+
+
+def _documents_of(content: bytes) -> list[JSON]:
+    """The documents of a plugin's configuration; none of one that is told where it stands."""
+    try:
+        return [document.value for document in parsed(content, "a plugin")]
+    except BuildError:
+        return []
 
 
 def _slip(kustomization: Kustomization, path: tuple[str | int, ...], hint: str) -> BuildError:
