@@ -78,8 +78,8 @@ func (c *caller) received(server *workload, o *outbound, to target, e endpointRo
 	}
 	switch {
 	case server.gateway():
-		if e.Transport != "mtls" && sni == "" {
-			sni = o.row.Host // auto_sni takes the request's host
+		if (e.Transport == "tls" || e.Transport == "mtls-user") && sni == "" {
+			sni = o.row.Host // auto_sni takes the request's host; plaintext names no server
 		}
 		return c.atGateway(server, e.TargetPort, e.Transport, alpn, sni, o.row.Host)
 	case to.tunnel && e.Transport == "mtls":
