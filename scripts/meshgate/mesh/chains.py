@@ -90,9 +90,9 @@ def received(
     here = [chain for chain in found if chain.port == port]
     plain = next((chain for chain in here if chain.mode == PLAINTEXT), None)
     if transport is Transport.PLAINTEXT:
-        # A chain for TLS under every name matches whatever comes, plaintext too.
-        caught = any(chain.mode != PLAINTEXT and not chain.names for chain in here)
-        return Outcome.OK_PLAINTEXT if plain and not caught else Outcome.REFUSED, ""
+        # A chain for TLS under every name matches whatever comes, plaintext too: the older decides.
+        first = next((chain for chain in here if chain.mode == PLAINTEXT or not chain.names), None)
+        return Outcome.OK_PLAINTEXT if first and first.mode == PLAINTEXT else Outcome.REFUSED, ""
     named = [chain for chain in here if chain.mode != PLAINTEXT and chain.answers(name)]
     if not named:
         if plain is None:
