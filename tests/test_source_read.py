@@ -17,8 +17,9 @@ from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.source import plainlines
 from meshgate.source import text as texts
-from meshgate.source.nodes import compose, value_of
+from meshgate.source.nodes import compose
 from meshgate.source.program import _from_wheel
+from meshgate.source.values import value_of
 
 # As written in YAML; what each means is asked of kubectl, not written down here.
 WORDS = """

@@ -177,6 +177,7 @@ def test_every_field_is_followed(tmp_path: Path, text: str, place: str | None) -
         ("apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: a}\n", False),
         ("apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: a}\n", True),
         ("apiVersion: example.com/v1\nkind: A\nmetadata: {name: a}\n", True),
+        ("apiVersion: builtin\nkind: AList\nmetadata: {name: a}\nitems: [{kind: B}]\n", True),
         (
             (
                 "apiVersion: builtin\nkind: A\nmetadata: {name: a, annotations: "

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshgate.errors import BuildError, MeshgateError
 from meshgate.model import BuildRecord, Origin, join_path
 from meshgate.source.cache import Cache
-from meshgate.source.chains import Built, Layers
+from meshgate.source.chains import Layers
 from meshgate.source.joining import resources
 from meshgate.source.kustomization import Inline, Role
 from meshgate.source.kustomize import rendered
+from meshgate.source.made import Built
 from meshgate.source.parsed import parsed
 from meshgate.source.positions import SourceFiles
 from meshgate.source.program import renderer

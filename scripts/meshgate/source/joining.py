@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.model import Origin, Resource
-from meshgate.source.chains import Built, Made, settle
 from meshgate.source.kustomize import Rendered
+from meshgate.source.made import Built, Made, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,8 @@ from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
 from meshgate.source import jsontext, plainlines
 from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
-from meshgate.source.nodes import Reader, compose, value_of
+from meshgate.source.nodes import Reader, compose
+from meshgate.source.values import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,18 +6,18 @@ import functools
 from typing import TYPE_CHECKING
 
 from meshgate.model import Resource, split_path
-from meshgate.source.chains import Built
 from meshgate.source.load import Parts, manifests
-from meshgate.source.nodes import value_of
+from meshgate.source.made import Built
 from meshgate.source.positions import SourceFiles, exists, follow
 from meshgate.source.trace import written
+from meshgate.source.values import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from meshgate.model import Origin, Position
-    from meshgate.source.chains import Made
+    from meshgate.source.made import Made
 
 
 class Locator:

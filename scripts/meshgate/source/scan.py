@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING
 from meshgate.errors import BuildError
 from meshgate.model import Defect, Origin, Position
 from meshgate.source import positions
-from meshgate.source.kustomization import FILE_NAMES, REMOTE, Inline, Kustomization, Role
+from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
 from meshgate.source.load import manifests
 from meshgate.source.parsed import parsed
-from meshgate.source.tree import Tree, paths_in, source_bytes
+from meshgate.source.plugins import runs
+from meshgate.source.root import source_bytes
+from meshgate.source.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from meshgate.model import JSON
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 # Only these folders hold sources and nothing else; what lies elsewhere may be for other tools.
 SOURCE_FOLDERS = ("policies", "overlays")
-FUNCTION_ANNOTATIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
-SAFE_PLUGINS = "builtin"
-HELM_PLUGIN = "HelmChartInflationGenerator"
 
 
 def survey(root: Path, overlay: str) -> list[Defect]:
@@ -80,7 +78,7 @@ def _in_file(tree: Tree, files: positions.SourceFiles, name: str, role: Role) ->
         return
     for document in documents:
         yield from document.defects
-        if role is Role.PLUGIN and (detail := _runs(document.value)):
+        if role is Role.PLUGIN and (detail := runs(document.value)):
             yield _remote(files, Kustomization("", name, {}), (), detail)
 
 
@@ -96,23 +94,8 @@ def _in_line(
             place = files.inside(kustomization.file, inline.path, defect.position)
             first = defect.first and files.inside(kustomization.file, inline.path, defect.first)
             yield defect._replace(position=place, first=first, origin=Origin(kustomization.file))
-        if inline.role is Role.PLUGIN and (detail := _runs(document.value)):
+        if inline.role is Role.PLUGIN and (detail := runs(document.value)):
             yield _remote(files, kustomization, inline.path, detail)
-
-
-def _runs(value: JSON) -> str | None:
-    """How the configuration of a plugin is told, if it is not one of kustomize's own."""
-    if not isinstance(value, dict):
-        return None
-    kind = f"the plugin {value.get('kind')}"
-    metadata = value.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if isinstance(annotations, dict) and any(key in annotations for key in FUNCTION_ANNOTATIONS):
-        return f"{kind}, which starts a program,"
-    if value.get("apiVersion") != SAFE_PLUGINS or value.get("kind") == HELM_PLUGIN:
-        return kind
-    away = next((path for path in paths_in(value) if REMOTE.match(path)), None)
-    return f"{kind}, which fetches {away}," if away else None
 
 
 def _remote(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshgate.model import JSON
-    from meshgate.source.chains import Applied, Made
+    from meshgate.source.made import Applied, Made
 
 Part = str | int
 # `spec` and `metadata` belong to the base, whichever patch changes something in them.

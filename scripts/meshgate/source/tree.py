@@ -6,16 +6,13 @@ remote, runs a program or leads out of the repository is recorded, and never fol
 
 from __future__ import annotations
 
-import os
 import posixpath
-import stat
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgate.errors import BuildError
 from meshgate.model import join_path
-from meshgate.source import text as texts
 from meshgate.source.kustomization import (
     FILE_NAMES,
     REMOTE,
@@ -27,18 +24,14 @@ from meshgate.source.kustomization import (
 )
 from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
+from meshgate.source.plugins import inline_plugins, paths_of
+from meshgate.source.root import Root, source_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from meshgate.model import JSON
 
-# No manifest or patch that people write comes near it.
-LARGEST_SOURCE = 20 * texts.MEBIBYTE
 MOST_FOLDERS = 2000
 MOST_LAYERS = 50
-# Fields under which the configuration of kustomize's own plugins names files.
-PLUGIN_PATHS = frozenset({"path", "paths", "files", "env", "envs"})
 
 
 class Refused:
@@ -56,7 +49,8 @@ class Tree:
     """The kustomizations and files that an overlay reaches; names are relative to the root."""
 
     def __init__(self, root: Path, overlay: str) -> None:
-        self.root = Path(os.path.realpath(root))
+        self.below = Root(root)
+        self.root = Path(self.below.top)
         self.overlay = posixpath.normpath(overlay)
         # By folder, in the order they are reached.
         self.kustomizations: dict[str, Kustomization] = {}
@@ -68,9 +62,6 @@ class Tree:
         self.problems: list[BuildError] = []
         # The overlay's own folder, links resolved.
         self.start = self.overlay
-        # Plain strings: paths are looked at by the thousand where there are many overlays.
-        self._top = str(self.root)
-        self._no_links: set[str] = set()
         self._contents: dict[str, bytes] = {}
         self._reached: dict[tuple[str, str], str] = {}
         self._follow()
@@ -92,8 +83,8 @@ class Tree:
 
     def _follow(self) -> None:
         """Visit folder after folder; a cycle ends here, and kustomize tells of it."""
-        start = self._inside(self.overlay)
-        if start is None or not self._is_folder(start):
+        start = self.below.inside(self.overlay)
+        if start is None or not self.below.is_folder(start):
             self.absent.update((self.overlay, *self._candidates(self.overlay)))
             self.problems.append(
                 BuildError(
@@ -141,19 +132,15 @@ class Tree:
         folders = [each for each in self.kustomizations.values() if each.uses_plugins]
         if not folders:
             return
-        written = [self._bytes(name) for name, role in self.files.items() if role is Role.PLUGIN]
+        configurations = [
+            self._bytes(name) for name, role in self.files.items() if role is Role.PLUGIN
+        ]
         for each in folders:
-            parts = each.references()
-            written += (
-                part.text.encode()
-                for part in parts
-                if isinstance(part, Inline) and part.role is Role.PLUGIN
-            )
-        values = [value for content in written for value in _documents_of(content)]
-        for path in (path for value in values for path in paths_in(value)):
+            configurations += inline_plugins(each)
+        for path in (path for each in configurations for path in paths_of(each)):
             for each in folders:
-                name = self._inside(each.join(path))
-                if name is not None and self._is_file(name):
+                name = self.below.inside(each.join(path))
+                if name is not None and self.below.is_file(name):
                     self.files.setdefault(name, Role.CONTENT)
                 elif name is not None:
                     self.absent.add(name)
@@ -171,7 +158,7 @@ class Tree:
     def _kustomization(self, folder: str) -> Kustomization | None:
         """The kustomization of a folder; None, with the problem noted, where it cannot be used."""
         names = self._candidates(folder)
-        there = [name for name in names if self._is_file(name)]
+        there = [name for name in names if self.below.is_file(name)]
         self.absent.update(names)
         if len(there) != 1:
             found = " and ".join(there)
@@ -181,11 +168,12 @@ class Tree:
             )
             return None
         name = there[0]
-        if self._inside(name) is None:
+        real = self.below.inside(name)
+        if real is None:
             nothing = Kustomization(folder, name, {})
             self.refused.append(Refused(nothing, (), f"{name}, a link out of the repository,"))
             return None
-        self.files[name] = Role.CONFIGURATION
+        self.files[name] = self.files[real] = Role.CONFIGURATION
         try:
             value = self._single(name)
         except BuildError as error:
@@ -214,17 +202,17 @@ class Tree:
             self._refuse(kustomization, reference, text)
             return None
         name = kustomization.join(text)
-        real = self._inside(name)
+        real = self.below.inside(name)
         if real is None:
             self._refuse(kustomization, reference, text)
             return None
         self._reached[kustomization.folder, text] = real
-        if self._is_folder(real):
+        if self.below.is_folder(real):
             if reference.role in {Role.RESOURCE, Role.COMPONENT, Role.PLUGIN}:
                 if real != name:
                     self.absent.add(name)
                 return real
-        elif os.path.exists(f"{self._top}/{real}"):  # noqa: PTH110
+        elif self.below.exists(real):
             for each in (name, real):
                 self.files[each] = stricter(self.files.get(each), reference.role)
             return None
@@ -234,53 +222,6 @@ class Tree:
 
     def _refuse(self, kustomization: Kustomization, reference: Reference, detail: str) -> None:
         self.refused.append(Refused(kustomization, reference.path, detail))
-
-    def _inside(self, name: str) -> str | None:
-        """The name with symbolic links resolved; None where it leads out of the repository."""
-        if name.startswith(("../", "/")) or name == "..":
-            return None
-        path = self._top
-        for part in name.split("/"):
-            path = f"{path}/{part}"
-            if path not in self._no_links:
-                if os.path.islink(path):  # noqa: PTH114 - called for every part of every path
-                    return self._linked(name)
-                self._no_links.add(path)
-        return name
-
-    def _linked(self, name: str) -> str | None:
-        real = os.path.realpath(f"{self._top}/{name}")
-        inside = os.path.relpath(real, self._top).replace(os.sep, "/")
-        return None if inside.startswith("../") or inside == ".." else inside
-
-    def _is_folder(self, name: str) -> bool:
-        return os.path.isdir(f"{self._top}/{name}")  # noqa: PTH112
-
-    def _is_file(self, name: str) -> bool:
-        return os.path.isfile(f"{self._top}/{name}")  # noqa: PTH113
-
-
-def paths_in(value: JSON) -> Iterator[str]:
-    """The files that the configuration of a plugin names (`path`, `paths`, `files`, `env`)."""
-    waiting: list[tuple[str, JSON]] = [("", value)]
-    while waiting:
-        key, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += value.items()
-        elif isinstance(value, list):
-            waiting += ((key, item) for item in value)
-        elif isinstance(value, str) and key.casefold() in PLUGIN_PATHS and "\n" not in value:
-            # `files` has entries `name=path`, too.
-            yield value
-            yield value.partition("=")[2] or value
-
-
-def _documents_of(content: bytes) -> list[JSON]:
-    """The documents of a plugin's configuration; none of one that is told where it stands."""
-    try:
-        return [document.value for document in parsed(content, "a plugin")]
-    except BuildError:
-        return []
 
 
 def _slip(kustomization: Kustomization, path: tuple[str | int, ...], hint: str) -> BuildError:
@@ -296,17 +237,6 @@ def stricter(one: Role | None, other: Role) -> Role:
     if one is None or one is Role.CONTENT:
         return other
     return other if other is Role.PLUGIN else one
-
-
-def source_bytes(root: Path, name: str) -> bytes:
-    """The bytes of a source file, 20 MiB at most. Raises BuildError."""
-    path = root / name
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise BuildError(f"{name} is no regular file")
-    except OSError as error:
-        raise BuildError(f"cannot read {name}: {error.strerror}") from error
-    return texts.bounded(path, name, LARGEST_SOURCE)
 
 
 def inputs(root: Path, overlay: str) -> frozenset[str]:

@@ -1,0 +1,89 @@
+"""One object on its way through the layers of an overlay, with every step that made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from meshgate.model import Origin, Step
+from meshgate.source import patches
+from meshgate.source.transformers import OTHERS
+
+if TYPE_CHECKING:
+    from meshgate.model import JSONObject
+    from meshgate.source.positions import SourceFiles
+    from meshgate.source.targets import Identity
+    from meshgate.source.tree import Tree
+
+Parts = tuple[str | int, ...]
+
+
+@dataclass(slots=True)
+class Made:
+    """One object on its way through the layers."""
+
+    origin: Origin
+    inside: Parts  # where it stands in its document
+    value: JSONObject
+    steps: list[Applied] = field(default_factory=list)
+    known: list[Identity] = field(default_factory=list)
+
+    @property
+    def base(self) -> Step:
+        first = self.steps[0].step.before if self.steps else self.value
+        assert first is not None
+        return Step("base", self.origin, None, first)
+
+    def chain(self) -> tuple[Step, ...]:
+        return (self.base, *(applied.step for applied in self.steps))
+
+
+class Built(Origin):
+    """The origin of a rendered object, which knows how the object came to be."""
+
+    made: Made
+
+    @classmethod
+    def of(cls, made: Made) -> Built:
+        """The origin that the object's base document gives it."""
+        found = cls(made.origin.file, made.origin.document)
+        found.made = made
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A step, and where its own text is found: in a file, or at a path of a kustomization."""
+
+    step: Step
+    # Where in a kustomization the patch is written; None: the origin's document is the patch.
+    written: Parts | None = None
+    # Which of the documents written there it is.
+    document: int = 0
+
+
+def settle(made: Made, rendered: JSONObject, tree: Tree, files: SourceFiles) -> None:
+    """End a chain in what kustomize really rendered, whatever made the difference."""
+    # An object that no step changed needs no closer look.
+    if patches.same(made.value, rendered) if made.steps else made.value == rendered:
+        return
+    if made.steps and patches.alike(made.value, rendered):
+        # A patched value keeps the quotes of the one it replaces, and becomes text by them.
+        last = made.steps[-1]
+        made.steps[-1] = replace(last, step=replace(last.step, after=rendered))
+        made.value = rendered
+        return
+    file, key = _other(tree)
+    origin = Origin(file)
+    position = files.position(origin, (key,) if key else ())
+    made.steps.append(Applied(Step("transformer", origin, made.value, rendered, position)))
+    made.value = rendered
+
+
+def _other(tree: Tree) -> tuple[str, str | None]:
+    """The kustomization and the field that most likely did what no step accounts for."""
+    for kustomization in tree.kustomizations.values():
+        for key in OTHERS:
+            if key in kustomization.value:
+                return kustomization.file, key
+    return tree.kustomizations[tree.start].file, None
