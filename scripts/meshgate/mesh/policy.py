@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshgate.mesh.cluster import MISSING, combined
 from meshgate.mesh.order import ORDER
+from meshgate.mesh.services import Resolution
 from meshgate.mesh.terms import DataPlane, Outcome, Place, Tls
 from meshgate.mesh.traffic_policy import UNSET, resolve
 
@@ -75,6 +76,9 @@ def build(
         # A route to a subset that no rule defines: Envoy answers without a cluster.
         return UNSET, MISSING
     resolved = meaning(entry, clusters.port.number, subset)
+    if subset is not None and clusters.service.resolution is Resolution.DYNAMIC_DNS:
+        # Such a cluster has no subsets (applyDestinationRule in cluster_builder.go).
+        return resolved, MISSING
     cluster = clusters.cluster(
         resolved,
         _subset(entry, subset),
