@@ -1,6 +1,16 @@
-"""From files to resources: read, render, survey, and tell where each value was written.
+"""From files to resources: read, survey, render, and tell where each value was written.
 
-Everything is imported on first use, so that a command pays only for what it needs.
+- `read(data, file)`, `read_path(root, path)`: any manifests, as the API server reads them, with
+  the defects that two readers would take differently. `read_folder(root, folder)`: an inventory.
+- `survey(root, overlay)`: what is wrong with an overlay's sources before kustomize runs;
+  `survey_repository(root, overlays)`: manifests that none of the overlays reaches.
+- `render(root, overlay, cache=)`, `render_all(…)`: resources with origins, and the record of how
+  they came to be. `inputs(root, overlay)`: every file that a build depends on.
+- `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
+- `dump(resources)`: YAML that every reader takes alike.
+
+Nothing of what is judged is executed or fetched, and nothing is written to it. Everything is
+imported on first use, so that a command pays only for what it needs.
 """
 
 from __future__ import annotations
