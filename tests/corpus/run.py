@@ -212,7 +212,7 @@ def page(golden: Golden) -> str:
         "|---|---:|",
         *(f"| {name} | {count} |" for name, count in golden["endings"].items()),
         "",
-        "The files that are not readable as YAML are templates, of Helm and of tests: all hold `{{`.",
+        "Most files that are not readable as YAML are Helm templates; some are broken on purpose.",
         "",
         "| Rule | Findings |",
         "|---|---:|",
