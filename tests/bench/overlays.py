@@ -50,8 +50,11 @@ def write(root: Path, count: int) -> None:
         (overlay / "connections.yaml").write_text(PATCH.format(number + 1), encoding="utf-8")
         entries.append(f"- {{name: env-{number}, overlay: overlays/env-{number}}}\n")
     (root / "environments.yaml").write_text("environments:\n" + "".join(entries), encoding="utf-8")
+    # Whoever runs this may have no name for git, or sign every commit.
+    nobody = ("user.name=bench", "user.email=bench@example.com", "commit.gpgsign=false")
+    settings = [part for setting in nobody for part in ("-c", setting)]
     for argv in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "start"]):
-        subprocess.run(["git", *argv], cwd=root, check=True)
+        subprocess.run(["git", *settings, *argv], cwd=root, check=True)
 
 
 def change_one(root: Path) -> None:
