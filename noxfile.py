@@ -135,7 +135,7 @@ def lock(session: nox.Session) -> None:
     """Resolve all dependencies anew into constraints.txt, with hashes and without addresses."""
     session.install("uv")
     session.run(
-        "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal",
+        "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--all-extras", "--universal",
         "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate",
         "--no-emit-index-url", "--upgrade", "--quiet", "--output-file", LOCK,
     )  # fmt: skip
