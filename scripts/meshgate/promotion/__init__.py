@@ -1,0 +1,1 @@
+"""Promotion by pull request: releases by content, pinned environments, files as state."""
