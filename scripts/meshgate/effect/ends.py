@@ -26,12 +26,16 @@ DIRECT_TLS = "the workload was called without a service: no rule tells what the 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What becomes of a seen call; outcomes and transports are those of all its endpoints."""
+    """What becomes of a seen call; outcomes and transports are those of all its endpoints.
+
+    `lost` counts the routes that end nowhere beside others that end somewhere.
+    """
 
     verdict: Verdict
     outcomes: tuple[Outcome, ...] = ()
     transports: frozenset[Transport] = frozenset()
     reason: str = ""
+    lost: int = 0
 
     def fits(self, security: SeenSecurity) -> bool:
         """Whether the call can have been seen as it was."""
@@ -65,6 +69,7 @@ class Ends:
             tuple(dict.fromkeys(o for each in found.values() for o in each.outcomes)),
             frozenset().union(*(each.transports for each in found.values())),
             next((each.reason for each in found.values() if each.reason), ""),
+            max(each.lost for each in found.values()),
         )
         if len(verdicts) == 1:
             return joined
@@ -235,13 +240,16 @@ def _end(sent: Sequence[Delivery], call: SeenCall) -> End:
     if not sent:
         what = call.server or "anything"
         return unknown(f"the inventory does not have {what} behind {call.host}")
-    answers = [each.alternatives or (each,) for each in sent]
+    # A call that was answered took a route that ends somewhere, if there is one.
+    ended = [each for each in sent if each.endpoint is not None] or sent
+    answers = [each.alternatives or (each,) for each in ended]
     flat = list(itertools.chain.from_iterable(answers))
     return End(
         min((_verdict(each) for each in answers), key=GRAVITY.index),
         tuple(dict.fromkeys(each.outcome for each in flat)),
         frozenset(each.transport for each in flat if each.transport is not None),
-        next((each.reason for each in sent if each.reason), ""),
+        next((each.reason for each in ended if each.reason), ""),
+        lost=len(sent) - len(ended),
     )
 
 

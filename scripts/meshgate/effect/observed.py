@@ -30,7 +30,7 @@ class Fate(enum.StrEnum):
 class Replayed:
     """One seen call: how it ends before and after, and what that means.
 
-    reason         why it is undecided
+    reason         why it is undecided, or fails though its end does not tell
     contradiction  what the mesh before the change denies although it was seen: the inventory or
                    the policies are not those of the cluster
     """
@@ -121,6 +121,8 @@ def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:
 
 
 def _fate(before: End, after: End) -> tuple[Fate, str]:
+    if after.lost > before.lost and after.verdict is not Verdict.BROKEN:
+        return Fate.FAILS, "a route that it may take ends nowhere"
     if after.verdict is Verdict.WORKS:
         return Fate.HOLDS, ""
     if after.verdict is Verdict.BROKEN:
