@@ -249,7 +249,7 @@ REFUSED = {
     "key-like-no-other": (
         swap("supersede: update", "zzz: update"),
         "environments.yaml:44:1: unknown key 'zzz'",
-        "known: environments, gates, paused, supersede, windows",
+        "known: environments, gates, paused, supersede, sync, windows",
     ),
     "missing-key": (
         swap("    overlay: overlays/dev\n", ""),

@@ -13,6 +13,7 @@ import yaml
 
 from conftest import TODAY
 from meshgate import config, schema, source
+from meshgate.cluster import sync
 from meshgate.errors import MeshgateError
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 COPIED = (
     *("policies", "overlays", "inventory", "waivers", "expectations", "sync", ".github"),
-    *("environments.yaml", "action.yml"),
+    *("environments.yaml", "action.yml", ".sourceignore"),
 )
 ARGO = "sync/argocd"
+FLUX = "sync/flux"
 KUSTOMIZATION = "kustomization.yaml"
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*")
 
@@ -91,36 +93,19 @@ def one_object_per_file(root: Path) -> Iterator[str]:
             yield str(file.relative_to(root))
 
 
-def synced_as_declared(root: Path) -> Iterator[str]:
-    """Each environment has the one Application that follows its overlay, and may do no more."""
-    environments = config.load(root).environments
-    held = [item for file in sorted((root / ARGO).glob("*.yaml")) for item in documents(file)]
-    project = next(item for item in held if item["kind"] == "AppProject")
-    applications = [item["spec"] for item in held if item["kind"] == "Application"]
-    followed = [(spec["source"]["path"], spec["destination"]["name"]) for spec in applications]
-    yield from map(
-        str, {(environment.overlay, environment.name) for environment in environments} ^ {*followed}
-    )
-    for spec in applications:
-        automated = spec["syncPolicy"]["automated"]
-        if automated != {"prune": True, "selfHeal": True, "allowEmpty": False}:
-            yield f"{spec['source']['path']}: {automated}"
-        if spec["source"]["repoURL"] not in project["spec"]["sourceRepos"]:
-            yield f"{spec['source']['path']}: from another repository"
-    allowed = {kind["kind"] for kind in project["spec"]["namespaceResourceWhitelist"]}
-    for environment in environments:
-        yield from allowed ^ {*(environment.require.kinds or ())}
-        targets = {
-            entry["namespace"]
-            for entry in project["spec"]["destinations"]
-            if entry["name"] == environment.name
-        }
-        rendered = source.render(root, environment.overlay, cache=None).resources
-        yield from targets ^ {str(resource.namespace) for resource in rendered}
+def sync_objects_are_fresh(root: Path) -> Iterator[str]:
+    """What clusters are told is what environments.yaml and the policies say today."""
+    configuration = config.load(root)
+    targets = sync.targets(root, configuration, configuration.environments, cache=None)
+    for agent in sync.AGENTS:
+        yield from sync.stale(root, sync.files(agent, targets, targets))
+        yield from sync.leftovers(root, agent, [target.environment for target in targets])
+        for target in targets:
+            yield from map(str, sync.unmarked(agent, target.rendered))
 
 
-def sync_objects_are_what_argo_cd_reads(root: Path) -> Iterator[str]:
-    for file in sorted((root / ARGO).glob("*.yaml")):
+def sync_objects_are_what_the_agents_read(root: Path) -> Iterator[str]:
+    for file in sorted((root / "sync").rglob("*.yaml")):
         resources = source.read_path(root, file).resources
         for violation in schema.check(resources, istio="1.31", engine="jsonschema", allowed=None):
             yield f"{file.name}: {violation.path}: {violation.message}"
@@ -230,24 +215,32 @@ CHECKS: dict[str, tuple[Callable[[Path], Iterator[str]], Callable[[Path], object
     ),
     "file-named-otherwise": (one_object_per_file, tamper(WILDCARD_RULE, ": prometheus", ": prom")),
     "application-of-another-path": (
-        synced_as_declared,
+        sync_objects_are_fresh,
         tamper(f"{ARGO}/prod.yaml", "path: overlays/prod", "path: overlays/dev"),
     ),
-    "application-without-prune": (
-        synced_as_declared,
-        tamper(f"{ARGO}/prod.yaml", "prune: true", "prune: false"),
+    "sync-of-another-repository": (
+        sync_objects_are_fresh,
+        tamper("environments.yaml", "mesh-policies.git", "policies.git"),
     ),
-    "project-with-a-foreign-kind": (
-        synced_as_declared,
-        tamper(f"{ARGO}/project.yaml", "kind: Sidecar", "kind: EnvoyFilter"),
+    "sync-of-an-environment-that-is-gone": (
+        sync_objects_are_fresh,
+        lambda root: shutil.copy(root / f"{ARGO}/prod.yaml", root / f"{ARGO}/prod-eu.yaml"),
     ),
-    "project-without-a-namespace": (
-        synced_as_declared,
-        tamper(f"{ARGO}/project.yaml", "name: prod\n      namespace: boards", "name: x"),
+    "sync-may-write-another-kind": (
+        sync_objects_are_fresh,
+        tamper(f"{FLUX}/prod/sync.yaml", "  - sidecars", "  - envoyfilters"),
+    ),
+    "mesh-wide-policy-pruned-without-a-question": (
+        sync_objects_are_fresh,
+        tamper("policies/mesh-wide/peerauthentication-default.yaml", "Prune=confirm", "Prune=true"),
     ),
     "application-with-an-unknown-field": (
-        sync_objects_are_what_argo_cd_reads,
+        sync_objects_are_what_the_agents_read,
         tamper(f"{ARGO}/prod.yaml", "selfHeal:", "selfheal:"),
+    ),
+    "kustomization-with-an-unknown-field": (
+        sync_objects_are_what_the_agents_read,
+        tamper(f"{FLUX}/prod/sync.yaml", "retryInterval:", "retryinterval:"),
     ),
     "exception-missing": (
         services_without_sidecar_are_excepted,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshgate.model import JSONObject
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
-FOLDERS = ("argocd", "istio", "kubernetes")
+FOLDERS = ("argocd", "istio", "kubernetes", "flux")
 LIMIT = 3 << 20  # bytes; the repository stays quick to clone
 
 
@@ -74,6 +74,8 @@ def test_the_index_names_its_sources(index: JSONObject) -> None:
 
     assert recorded == {
         "argocd": ("github.com/argoproj/argo-cd/v3", "v3.5.7"),
+        "flux/kustomize-controller": ("github.com/fluxcd/kustomize-controller", "v1.9.6"),
+        "flux/source-controller": ("github.com/fluxcd/source-controller", "v1.9.6"),
         "istio/1.28": ("istio.io/api", "v1.28.0"),
         "istio/1.29": ("istio.io/api", "v1.29.2"),
         "istio/1.30": ("istio.io/api", "v1.30.8"),

@@ -31,6 +31,7 @@ COMMANDS = {
     "posture": "tell what every server port accepts, and which policy decides it",
     "calls": "tell what every client sends to every service port, and what happens",
     "explain": "tell one call step by step",
+    "sync": "write the objects that point clusters at this repository",
     "rules": "list the rules, or explain one",
     "init": "make a new policy repository that validates at once",
     "schemas": "regenerate the schemas this version carries",

@@ -1,7 +1,8 @@
 """Regenerate the schemas this version carries, from the pinned Go modules.
 
-Needs Go. Reads the CRDs of each supported Istio release, of Argo CD, and the OpenAPI of
-Kubernetes; writes schemas/ of this checkout. The same modules give the same bytes.
+Needs Go. Reads the CRDs of each supported Istio release, of Argo CD and of Flux, and the
+OpenAPI of Kubernetes; writes schemas/ of this checkout. The same modules give the same
+bytes.
 
 example:
   meshgate schemas update

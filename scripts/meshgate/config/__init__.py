@@ -37,6 +37,8 @@ class Configuration:
     windows: tuple[JSONObject, ...] = ()
     paused: JSONObject | None = None
     supersede: str = "close"
+    # Where clusters find this repository, as written.
+    sync: JSONObject | None = None
     # Each environment's whole entry, by name.
     entries: Mapping[str, JSONObject] = field(default_factory=dict)
 
@@ -76,6 +78,7 @@ def load(root: Path) -> Configuration:
         windows=tuple(value.get("windows", ())),
         paused=value.get("paused"),
         supersede=value.get("supersede", "close"),
+        sync=value.get("sync"),
         entries=entries,
     )
 

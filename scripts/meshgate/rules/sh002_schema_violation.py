@@ -2,8 +2,8 @@
 
 What it checks
     Every object of Istio's API against the CRD of the environment's Istio version, and the
-    Kubernetes and Argo CD objects beside it against theirs. A field that the schema does not have
-    is refused, also where an API server would drop it without a word.
+    Kubernetes, Argo CD and Flux objects beside it against theirs. A field that the schema does not
+    have is refused, also where an API server would drop it without a word.
 
     ```yaml
     spec:

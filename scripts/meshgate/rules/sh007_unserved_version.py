@@ -2,7 +2,7 @@
 
 What it checks
     The apiVersion and kind of every object, against what the CRDs of `mesh.istio` serve (for
-    Kubernetes and Argo CD kinds: against the versions that meshgate carries).
+    Kubernetes, Argo CD and Flux kinds: against the versions that meshgate carries).
 
     ```yaml
     apiVersion: security.istio.io/v1alpha1    # never served for this kind

@@ -18,6 +18,13 @@ FOLDERS = (PACKAGE / "_schemas", PACKAGE.parents[1] / "schemas")
 
 INDEX = "index.json"
 ISTIO = "istio/"
+# What Kubernetes and the agents of a sync serve, and how people call it.
+OTHERS = {
+    "argocd": "Argo CD",
+    "flux/kustomize-controller": "Flux kustomize-controller",
+    "flux/source-controller": "Flux source-controller",
+    "kubernetes": "Kubernetes",
+}
 
 
 class Kind(NamedTuple):
@@ -46,7 +53,7 @@ def _maturity(version: str) -> int:
 
 
 class Catalog(NamedTuple):
-    """The kinds that one Istio minor version, Kubernetes and Argo CD serve."""
+    """The kinds that one Istio minor version, Kubernetes, Argo CD and Flux serve."""
 
     istio: str
     kinds: dict[tuple[str, str], Kind]
@@ -86,9 +93,8 @@ def catalog_of(istio: str) -> Catalog:
             hint="set mesh.istio of the environment to the version that runs there",
         )
     servers = {
-        "argocd": f"Argo CD {_minor(index, 'argocd')}",
         ISTIO + minor: f"Istio {minor}",
-        "kubernetes": f"Kubernetes {_minor(index, 'kubernetes')}",
+        **{name: f"{title} {_minor(index, name)}" for name, title in OTHERS.items()},
     }
     kinds = {
         (entry["group"], entry["kind"]): Kind(

@@ -83,7 +83,7 @@ class Kubeconform(NamedTuple):
     def locations(self) -> list[str]:
         """Where kubeconform finds the schemas, as its `-schema-location` templates."""
         template = "{{.Group}}/{{.ResourceKind}}.json"
-        folders = (f"istio/{self.istio}", "kubernetes", "argocd")
+        folders = (f"istio/{self.istio}", *catalog.OTHERS)
         return [f"{catalog.folder()}/{folder}/{template}" for folder in folders]
 
 

@@ -21,7 +21,7 @@ INDEX = "index.json"
 # The core group has no name; kubeconform's `{{.Group}}` is the version there.
 CORE_FOLDER = "v1"
 
-STEPS = len(sources.ISTIO_VERSIONS) + 2
+STEPS = len(sources.ISTIO_VERSIONS) + len(sources.FLUX_FILES) + 2
 
 
 def update(root: Path, progress: Callable[[], object] = lambda: None) -> list[str]:
@@ -73,6 +73,8 @@ def _generate(progress: Callable[[], object]) -> tuple[dict[str, list[Definition
         for version in sources.ISTIO_VERSIONS
     }
     custom["argocd"] = (sources.ARGOCD_MODULE, sources.ARGOCD_VERSION, sources.ARGOCD_FILES)
+    for folder, (path, files) in sources.FLUX_FILES.items():
+        custom[folder] = (path, sources.FLUX_VERSION, files)
     for folder, (path, version, files) in custom.items():
         module = download(path, version)
         folders[folder] = [

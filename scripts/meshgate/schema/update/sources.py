@@ -29,6 +29,19 @@ ARGOCD_FILES = (
     "manifests/crds/appproject-crd.yaml",
 )
 
+# The folder of each controller, with its module and what it defines.
+FLUX_VERSION = "v1.9.6"
+FLUX_FILES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "flux/source-controller": (
+        "github.com/fluxcd/source-controller",
+        ("config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",),
+    ),
+    "flux/kustomize-controller": (
+        "github.com/fluxcd/kustomize-controller",
+        ("config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",),
+    ),
+}
+
 
 class Module(NamedTuple):
     """A downloaded Go module."""

@@ -1,0 +1,90 @@
+"""Write the objects that point clusters at this repository.
+
+For each environment, from environments.yaml: an AppProject and an ApplicationSet for Argo CD
+(sync/argocd/ENV.yaml), or a GitRepository, a Kustomization and their rights for Flux
+(sync/flux/ENV/sync.yaml). A floating environment is synced from its overlay, a pinned one
+from rendered/ENV. docs/sync.md tells what each field is for.
+
+examples:
+  meshgate sync argocd
+  meshgate sync flux prod
+  meshgate sync --check argocd                   exit 1 if a file is not what would be written
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from meshgate import config
+from meshgate.cli.options import cache_folder
+from meshgate.cli.progress import Progress
+from meshgate.cli.terminal import printable
+from meshgate.cli.validate import chosen
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from meshgate.cluster.sync import Target
+
+AGENTS = ("argocd", "flux")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("agent", choices=AGENTS, help="who syncs the clusters")
+    parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of them")
+    parser.add_argument("--check", action="store_true", help="only compare; write nothing")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the files, or say which are stale."""
+    from meshgate.cluster import sync  # noqa: PLC0415 - needs only this command
+
+    root, agent = options.directory, options.agent
+    configuration = config.load(root)
+    wanted = chosen(configuration.environments, options.environments)
+    with Progress("rendering", len(wanted)) as progress:
+        targets = sync.targets(
+            root, configuration, wanted, cache=cache_folder(options), progress=progress.step
+        )
+    everything = not options.environments
+    files = sync.files(agent, targets, targets if everything else None)
+    names = [environment.name for environment in configuration.environments]
+    gone = sync.leftovers(root, agent, names) if everything else []
+    outdated = sync.stale(root, files)
+    tell_unmarked(agent, targets)
+    if options.check:
+        for path in outdated:
+            print(f"{path}: not what environments.yaml and the policies lead to")
+        for path in gone:
+            print(f"{path}: of an environment that is gone")
+        if outdated or gone:
+            print(f"meshgate: run `meshgate sync {agent}` and commit the result", file=sys.stderr)
+        return int(bool(outdated or gone))
+    sync.write(root, {path: files[path] for path in outdated}, gone)
+    for path in files:
+        print(f"{path}: {'written' if path in outdated else 'unchanged'}")
+    for path in gone:
+        print(f"{path}: removed")
+    return 0
+
+
+def tell_unmarked(agent: str, targets: Iterable[Target]) -> None:
+    """Say which policies the agent would prune without asking, though many workloads rest on it."""
+    from meshgate.cluster.sync import unmarked  # noqa: PLC0415 - as above
+    from meshgate.cluster.sync.kept import ARGOCD, FLUX  # noqa: PLC0415
+
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        for resource in unmarked(agent, target.rendered):
+            found.setdefault(str(resource), []).append(target.environment)
+    key, value = FLUX if agent == "flux" else ARGOCD
+    for name, environments in found.items():
+        where = ", ".join(dict.fromkeys(environments))
+        print(
+            f"meshgate: {printable(name)} ({where}) decides for many workloads, and would be "
+            f"pruned without a question; annotate it in its source with {key}: {value}",
+            file=sys.stderr,
+        )

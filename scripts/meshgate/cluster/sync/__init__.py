@@ -1,0 +1,23 @@
+"""The objects that point clusters at this repository, for Argo CD and for Flux.
+
+- `targets(root, configuration, environments)`: what each environment is synced from and may touch.
+- `files(agent, targets, every)`: the generated files, by their path.
+- `stale(root, wanted)`, `write(root, wanted)`: compare with what is there, or write it.
+"""
+
+from __future__ import annotations
+
+from meshgate.cluster.sync.files import AGENTS, files, leftovers, stale, write
+from meshgate.cluster.sync.kept import unmarked
+from meshgate.cluster.sync.target import Target, targets
+
+__all__ = [
+    "AGENTS",
+    "Target",
+    "files",
+    "leftovers",
+    "stale",
+    "targets",
+    "unmarked",
+    "write",
+]

@@ -1,0 +1,126 @@
+"""The AppProject and the ApplicationSet of one environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cluster.sync.windows import sync_windows
+from meshgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from meshgate.cluster.sync.target import Target
+    from meshgate.model import JSONObject
+
+API = "argoproj.io/v1alpha1"
+NAMESPACE = "argocd"
+ENVIRONMENT_LABEL = "meshgate/environment"
+
+SYNC_POLICY: JSONObject = {
+    "automated": {"prune": True, "selfHeal": True, "allowEmpty": False},
+    "syncOptions": [
+        "ServerSideApply=true",
+        "FailOnSharedResource=true",
+        "PruneLast=true",
+        "PrunePropagationPolicy=background",
+        "CreateNamespace=false",
+    ],
+    "retry": {"limit": 5, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "3m"}},
+}
+
+
+def objects(target: Target) -> list[JSONObject]:
+    """What Argo CD is given for one environment. Raises UsageError where something is not said."""
+    if not target.selector:
+        raise UsageError(
+            f"environments.yaml: {target.environment} has no `clusters.selector`",
+            why="Argo CD would sync it to no cluster, or to every one.",
+            hint="add the labels of its clusters: `clusters: {selector: {mesh-env: …}}`",
+        )
+    return [_project(target), _applications(target)]
+
+
+def _project(target: Target) -> JSONObject:
+    whitelist: dict[bool, list[JSONObject]] = {True: [], False: []}
+    for kind in target.kinds:
+        whitelist[kind.cluster_wide].append({"group": kind.group, "kind": kind.kind})
+    spec: JSONObject = {
+        "description": f"Mutual TLS policies of {target.environment}",
+        "sourceRepos": [target.repository],
+        **_integrity(target),
+        # The entry without a namespace is for the Application itself, which has none: an object
+        # without a namespace must fail, not land somewhere.
+        "destinations": [
+            {"name": name, **where}
+            for name in target.cluster_names
+            for where in ({}, *({"namespace": namespace} for namespace in target.namespaces))
+        ],
+        "clusterResourceWhitelist": whitelist[True],
+        "namespaceResourceWhitelist": whitelist[False],
+    }
+    if windows := sync_windows(target.windows):
+        spec["syncWindows"] = windows
+    return {"apiVersion": API, "kind": "AppProject", "metadata": _metadata(target), "spec": spec}
+
+
+def _integrity(target: Target) -> JSONObject:
+    if not target.verify:
+        return {}
+    if "keys" not in target.verify:
+        raise UsageError(
+            "environments.yaml: `sync.verify` has no `keys`",
+            why="Argo CD would sync what nobody signed.",
+            hint="list the ids of the GnuPG keys that Argo CD has in its keyring",
+        )
+    policy = {
+        "repos": [{"url": target.repository}],
+        "gpg": {"mode": "head", "keys": target.verify["keys"]},
+    }
+    return {"sourceIntegrity": {"git": {"policies": [policy]}}}
+
+
+def _applications(target: Target) -> JSONObject:
+    spec = {
+        "goTemplate": True,
+        "goTemplateOptions": ["missingkey=error"],
+        "generators": [{"clusters": {"selector": {"matchLabels": target.selector}}}],
+        # A label that is lost deletes no Application, and a deleted Application no policy.
+        "syncPolicy": {"applicationsSync": "create-update", "preserveResourcesOnDeletion": True},
+        "template": {
+            "metadata": {
+                "name": target.name + "-{{.nameNormalized}}",
+                "labels": {ENVIRONMENT_LABEL: target.environment},
+                "annotations": {
+                    "argocd.argoproj.io/manifest-generate-paths": ";".join(
+                        f"/{folder}" for folder in target.folders
+                    ),
+                },
+            },
+            "spec": {
+                "project": target.name,
+                "source": _source(target),
+                "destination": {"name": "{{.name}}"},
+                "syncPolicy": SYNC_POLICY,
+            },
+        },
+    }
+    metadata = _metadata(target)
+    return {"apiVersion": API, "kind": "ApplicationSet", "metadata": metadata, "spec": spec}
+
+
+def _source(target: Target) -> JSONObject:
+    source: JSONObject = {
+        "repoURL": target.repository,
+        "targetRevision": target.revision,
+        "path": target.path,
+    }
+    if target.pinned:
+        source["directory"] = {"recurse": True, "include": "*.yaml"}
+    return source
+
+
+def _metadata(target: Target) -> JSONObject:
+    return {
+        "name": target.name,
+        "namespace": target.argocd.get("namespace", NAMESPACE),
+        "labels": {ENVIRONMENT_LABEL: target.environment},
+    }

@@ -1,0 +1,146 @@
+"""The GitRepository, the Kustomization and the rights of one environment."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from meshgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.cluster.sync.target import AllowedKind, Target
+    from meshgate.model import JSONObject
+
+SOURCE_API = "source.toolkit.fluxcd.io/v1"
+KUSTOMIZE_API = "kustomize.toolkit.fluxcd.io/v1"
+RBAC_GROUP = "rbac.authorization.k8s.io"
+RBAC_API = f"{RBAC_GROUP}/v1"
+
+NAMESPACE = "flux-system"
+ENVIRONMENT_LABEL = "meshgate/environment"
+INTERVAL = "1m"
+RETRY_INTERVAL = "30s"
+TIMEOUT = "2m"
+# Server-side apply, drift, health, and pruning.
+VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
+
+
+def objects(target: Target) -> list[JSONObject]:
+    """What a cluster of one environment is given. Raises UsageError where something is not said."""
+    return [_account(target), *_rights(target), _repository(target), _kustomization(target)]
+
+
+def ignored(folders: Iterable[str]) -> list[str]:
+    """Lines of a `.sourceignore` that leave nothing but these folders, two levels deep at most."""
+    lines = ["/*"]
+    for top, below in itertools.groupby(sorted(set(folders)), lambda f: f.partition("/")[0]):
+        lines.append(f"!/{top}")
+        inner = [folder for folder in below if folder != top]
+        if inner:
+            lines += [f"/{top}/*", *(f"!/{folder}" for folder in inner)]
+    return lines
+
+
+def _repository(target: Target) -> JSONObject:
+    spec: JSONObject = {
+        "url": target.repository,
+        "ref": {"tag": target.tag} if target.tag else {"branch": target.branch},
+        "interval": target.flux.get("interval", INTERVAL),
+        "timeout": "60s",
+        **_verification(target),
+        "ignore": "\n".join(ignored(target.folders)) + "\n",
+    }
+    if "secret" in target.flux:
+        spec["secretRef"] = {"name": target.flux["secret"]}
+    return _object(target, SOURCE_API, "GitRepository", spec=spec)
+
+
+def _verification(target: Target) -> JSONObject:
+    if not target.verify:
+        return {}
+    mode = target.verify.get("mode", "HEAD")
+    if "secret" not in target.verify:
+        raise UsageError(
+            "environments.yaml: `sync.verify` has no `secret`",
+            why="Flux would sync what nobody signed.",
+            hint=f"name the Secret in {_namespace(target)} that holds the public keys",
+        )
+    if mode != "HEAD" and target.tag is None:
+        raise UsageError(
+            f"environments.yaml: `sync.verify.mode` is {mode}, and `sync` has no tag",
+            hint="add `tag`, or verify HEAD",
+        )
+    return {"verify": {"mode": mode, "secretRef": {"name": target.verify["secret"]}}}
+
+
+def _kustomization(target: Target) -> JSONObject:
+    spec = {
+        "sourceRef": {"kind": "GitRepository", "name": target.name},
+        "path": f"./{target.path}",
+        "serviceAccountName": target.name,
+        "prune": True,
+        "deletionPolicy": "Orphan",
+        "force": False,
+        "wait": True,
+        "interval": target.flux.get("interval", INTERVAL),
+        "retryInterval": RETRY_INTERVAL,
+        "timeout": TIMEOUT,
+    }
+    return _object(target, KUSTOMIZE_API, "Kustomization", spec=spec)
+
+
+def _account(target: Target) -> JSONObject:
+    return _object(target, "v1", "ServiceAccount")
+
+
+def _rights(target: Target) -> Iterator[JSONObject]:
+    """The policy kinds, in the namespaces of the policies, and nothing else."""
+    subject = {"kind": "ServiceAccount", "name": target.name, "namespace": _namespace(target)}
+    inside = [kind for kind in target.kinds if not kind.cluster_wide]
+    for namespace in target.namespaces:
+        yield from _bound(target, "Role", inside, subject, namespace)
+    if anywhere := [kind for kind in target.kinds if kind.cluster_wide]:
+        yield from _bound(target, "ClusterRole", anywhere, subject, None)
+
+
+def _bound(
+    target: Target,
+    role: str,
+    kinds: Iterable[AllowedKind],
+    subject: JSONObject,
+    namespace: str | None,
+) -> Iterator[JSONObject]:
+    by_group = itertools.groupby(sorted(kinds), lambda kind: kind.group)
+    rules = [
+        {
+            "apiGroups": [group],
+            "resources": sorted(kind.plural for kind in members),
+            "verbs": VERBS,
+        }
+        for group, members in by_group
+    ]
+    reference = {"apiGroup": RBAC_GROUP, "kind": role, "name": target.name}
+    yield _object(target, RBAC_API, role, namespace, rules=rules)
+    yield _object(
+        target, RBAC_API, f"{role}Binding", namespace, roleRef=reference, subjects=[subject]
+    )
+
+
+def _object(
+    target: Target, api: str, kind: str, namespace: str | None = "", **content: object
+) -> JSONObject:
+    """An object of the target, in Flux's namespace unless another, or none, is given."""
+    where = _namespace(target) if namespace == "" else namespace
+    metadata = {
+        "name": target.name,
+        **({"namespace": where} if where else {}),
+        "labels": {ENVIRONMENT_LABEL: target.environment},
+    }
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, **content}
+
+
+def _namespace(target: Target) -> str:
+    namespace: str = target.flux.get("namespace", NAMESPACE)
+    return namespace

@@ -1,0 +1,196 @@
+"""What one environment is synced from, and what its sync may touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate import source
+from meshgate.errors import MeshgateError, UsageError
+from meshgate.model import CLUSTER_WIDE_KINDS
+from meshgate.schema.catalog import Catalog, catalog_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from meshgate.config import Configuration
+    from meshgate.model import Environment, JSONObject, Resource
+
+PINNED = "pinned"
+NAME = "mesh-policies"
+BRANCH = "main"
+VOWELS = "aeiou"
+
+
+class AllowedKind(NamedTuple):
+    """One kind that the sync may write."""
+
+    group: str
+    kind: str
+
+    @property
+    def plural(self) -> str:
+        """Its name in an RBAC rule: how the CRDs of Istio, and Kubernetes, call their resources."""
+        name = self.kind.lower()
+        if name.endswith("s"):
+            return name if name.endswith("endpoints") else f"{name}es"
+        if name.endswith("y") and name[-2] not in VOWELS:
+            return f"{name[:-1]}ies"
+        return f"{name}s"
+
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether its objects have no namespace."""
+        return self.kind in CLUSTER_WIDE_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One environment, as an agent is told of it."""
+
+    environment: str
+    name: str  # of its objects: mesh-policies-prod
+    repository: str
+    branch: str
+    tag: str | None
+    path: str  # relative to the repository
+    pinned: bool
+    folders: tuple[str, ...]  # what the path is built from, itself included
+    kinds: tuple[AllowedKind, ...]
+    namespaces: tuple[str, ...]
+    selector: JSONObject
+    cluster_names: tuple[str, ...]
+    windows: tuple[JSONObject, ...]
+    verify: JSONObject
+    argocd: JSONObject
+    flux: JSONObject
+    rendered: tuple[Resource, ...]
+
+    @property
+    def revision(self) -> str:
+        """The branch or the tag that is followed."""
+        return self.tag or self.branch
+
+
+def targets(
+    root: Path,
+    configuration: Configuration,
+    environments: Iterable[Environment],
+    *,
+    cache: Path | None,
+    progress: Callable[[], object] | None = None,
+) -> list[Target]:
+    """The targets of these environments, in their order.
+
+    Raises UsageError where environments.yaml does not say enough, and what a build raises.
+    """
+    said = configuration.sync
+    if said is None:
+        raise UsageError(
+            "environments.yaml has no `sync`",
+            why="A cluster must be told where this repository is.",
+            hint="add `sync: {repository: https://HOST/PATH.git}`",
+        )
+    if "branch" in said and "tag" in said:
+        raise UsageError(
+            "environments.yaml: `sync` has a branch and a tag", hint="a cluster follows one of them"
+        )
+    wanted = list(environments)
+    overlays = [environment.overlay for environment in wanted]
+    built = source.render_all(root, overlays, cache=cache, progress=progress)
+    found = []
+    for environment in wanted:
+        build = built[environment.overlay]
+        if isinstance(build, MeshgateError):
+            raise build
+        rendered = [*build.resources, *_promoted(root, environment)]
+        found.append(_target(root, configuration, said, environment, rendered))
+    return found
+
+
+def _promoted(root: Path, environment: Environment) -> Sequence[Resource]:
+    """What a pinned environment syncs today, which may be older than its overlay."""
+    if environment.mode != PINNED:
+        return ()
+    return list(source.read_folder(root, f"rendered/{environment.name}"))
+
+
+def _target(
+    root: Path,
+    configuration: Configuration,
+    said: JSONObject,
+    environment: Environment,
+    rendered: Sequence[Resource],
+) -> Target:
+    name, pinned = environment.name, environment.mode == PINNED
+    path = f"rendered/{name}" if pinned else environment.overlay
+    return Target(
+        environment=name,
+        name=f"{said.get('name', NAME)}-{name}",
+        repository=said["repository"],
+        branch=said.get("branch", BRANCH),
+        tag=said.get("tag"),
+        path=path,
+        pinned=pinned,
+        folders=(path,) if pinned else _folders(root, path),
+        kinds=_kinds(environment),
+        namespaces=_namespaces(name, rendered, said.get("namespaces")),
+        selector=environment.clusters.get("selector", {}),
+        cluster_names=tuple(environment.clusters.get("names", (name, f"{name}-*"))),
+        windows=tuple(
+            window
+            for window in configuration.windows
+            if name in window.get("environments", (name,))
+        ),
+        verify=said.get("verify", {}),
+        argocd=said.get("argocd", {}),
+        flux=said.get("flux", {}),
+        rendered=tuple(rendered),
+    )
+
+
+def _folders(root: Path, overlay: str) -> tuple[str, ...]:
+    """The folders an overlay is built from: beside it two levels deep, elsewhere one."""
+    top = PurePosixPath(overlay).parts[0]
+    paths = [PurePosixPath(name).parts for name in source.inputs(root, overlay)]
+    return tuple(
+        sorted({"/".join(parts[: 2 if parts[0] == top else 1]) for parts in (*paths,) if parts})
+    )
+
+
+def _kinds(environment: Environment) -> tuple[AllowedKind, ...]:
+    """The kinds of `require.kinds`, or every kind of Istio's API. Raises UsageError."""
+    known = catalog_of(environment.mesh.istio)
+    names = environment.require.kinds
+    if names is None:
+        names = tuple(kind for group, kind in known.kinds if group in known.mesh_groups)
+    return tuple(sorted({_allowed(name, known, environment.name) for name in names}))
+
+
+def _allowed(name: str, known: Catalog, environment: str) -> AllowedKind:
+    groups = sorted(kind.group for kind in known.named(name))
+    mesh = [group for group in groups if group in known.mesh_groups]
+    if not groups:
+        raise UsageError(
+            f"environments.yaml: {environment} requires the kind {name!r}, of no known API group",
+            hint="correct `require.kinds`; `meshgate validate` names the kinds it knows",
+        )
+    return AllowedKind((mesh or groups)[0], name)
+
+
+def _namespaces(
+    environment: str, rendered: Iterable[Resource], allowed: Collection[str] | None
+) -> tuple[str, ...]:
+    used = {resource.namespace: resource for resource in rendered if resource.namespace}
+    if allowed is None:
+        return tuple(sorted(used))
+    for namespace in sorted(used.keys() - allowed):
+        raise UsageError(
+            f"{environment}: {used[namespace]} is in a namespace that `sync.namespaces` of "
+            "environments.yaml does not have",
+            why="No cluster would accept it from this repository.",
+            hint=f"add {namespace} there, if policies may be written to it",
+        )
+    return tuple(sorted(allowed))

@@ -1,0 +1,82 @@
+"""From windows of promotion to sync windows of Argo CD: the second belt, never the first."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.model import JSONObject
+
+EVERY_EVENT = frozenset({"promote", "rollback", "hotfix"})
+UTC = "UTC"
+PART = re.compile(r"(\d+)([smhdw])")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+MINUTE = 60
+
+
+def sync_windows(windows: Iterable[JSONObject]) -> list[JSONObject]:
+    """The sync windows that these windows lead to.
+
+    Only a window that denies every event has one: Argo CD cannot tell a rollback from a promotion,
+    and outside an `allow` window it would not even undo drift.
+    """
+    return [
+        {
+            "kind": "deny",
+            **_schedule(window),
+            "timeZone": window.get("timezone", UTC),
+            "applications": ["*"],
+            "manualSync": True,
+            "description": _description(window),
+        }
+        for window in windows
+        if denies_all(window)
+    ]
+
+
+def denies_all(window: JSONObject) -> bool:
+    """Whether nothing at all may be merged in this window."""
+    return window["kind"] == "deny" and set(window.get("events", EVERY_EVENT)) >= EVERY_EVENT
+
+
+def not_derived(windows: Iterable[JSONObject]) -> Iterator[str]:
+    """The names of the windows that Argo CD is not told of."""
+    for window in windows:
+        if not denies_all(window):
+            yield window["name"]
+
+
+def _schedule(window: JSONObject) -> JSONObject:
+    if "cron" in window:
+        return {"schedule": window["cron"], "duration": _hours(_seconds(window["duration"]))}
+    zone = ZoneInfo(window.get("timezone", UTC))
+    begin, end = (
+        datetime.fromisoformat(window[key]).replace(tzinfo=zone) for key in ("from", "to")
+    )
+    length = int(end.timestamp() - begin.timestamp())
+    return {
+        "schedule": f"{begin.minute} {begin.hour} {begin.day} {begin.month} *",
+        "duration": _hours(length),
+    }
+
+
+def _description(window: JSONObject) -> str:
+    """Argo CD knows no year: a window of one date comes back until it is removed."""
+    text = str(window.get("description", window["name"]))
+    return f"{text} ({window['from']} to {window['to']})" if "from" in window else text
+
+
+def _seconds(duration: str) -> int:
+    return sum(int(number) * SECONDS[unit] for number, unit in PART.findall(duration))
+
+
+def _hours(seconds: int) -> str:
+    """A duration as Go writes it, which knows no days."""
+    minutes = -(-seconds // MINUTE)
+    hours, rest = divmod(minutes, MINUTE)
+    return f"{hours}h{rest}m" if rest else f"{hours}h"
