@@ -11,16 +11,15 @@ from meshgate.config.document import Document, read
 from meshgate.config.environments import References, environment
 from meshgate.config.nearest import nearest
 from meshgate.config.shape import check
-from meshgate.config.traffic import traffic
 from meshgate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from meshgate.model import Environment, JSONObject, Traffic
+    from meshgate.model import Environment, JSONObject
 
-__all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic"]
+__all__ = ["Configuration", "load", "load_environment", "load_mesh"]
 
 ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"
@@ -107,14 +106,6 @@ def load_environment(path: Path, *, waivers: Path, expected: Path) -> Environmen
         _checked(read(waivers, waivers.name), "waivers") if waivers.is_file() else None,
         _checked(read(expected, expected.name), "expectations") if expected.is_file() else None,
     )
-
-
-def load_traffic(path: Path) -> Traffic:
-    """The calls seen in reality that a file lists, YAML or JSON.
-
-    Raises UsageError as `load` does, and NothingToCheckError where it lists none.
-    """
-    return traffic(_checked(read(path, str(path)), "traffic"))
 
 
 def _completed(

@@ -19,6 +19,24 @@ class HeadMovedError(RepositoryError):
     exit_code = 8
 
 
+class NoDifferenceError(RepositoryError):
+    """The branch has nothing that its base has not; no pull request was opened."""
+
+    exit_code = 9
+
+
+class RefusedError(RepositoryError):
+    """The forge said no. Its own words are in `why`; `status` is the HTTP status, if there was one.
+
+    A refusal tells little (Gitea answers 405 to nearly everything): whoever gets one reads the pull
+    request again to learn what is the case.
+    """
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "", status: int = 0) -> None:
+        super().__init__(what, why=why, hint=hint)
+        self.status = status
+
+
 class StatusState(enum.StrEnum):
     """A commit status, in the words that all forges share."""
 
@@ -43,7 +61,10 @@ class PullRequest:
     """A pull request as the forge has it.
 
     state      open | merged | closed
-    mergeable  None: the forge has not worked it out yet
+    mergeable  whether git can merge it; None: the forge has not worked it out yet
+    fork       the branch lies in another repository: anybody could have pushed it
+    degraded   what could not be done beside opening it (labels): tried again by the next run
+    note       what a person has to do now, where no forge does it
     """
 
     number: int
@@ -62,14 +83,23 @@ class PullRequest:
     merged_at: datetime.datetime | None = None
     # A forge-side auto-merge is armed: it would merge a later push unseen.
     auto_merge: bool = False
+    fork: bool = False
+    degraded: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One reviewer's last word, and the commit it was given on."""
+    """One reviewer's last word, and the commit it was given on.
+
+    state   approved | changes-requested | commented | dismissed | powerless (an approval by
+            somebody who may not push, as anybody can give in a public repository)
+    commit  "" where the forge does not tell it: no commit is approved
+    teams   those of the teams asked for that the reviewer is in
+    """
 
     login: str
-    state: str  # approved | changes-requested | commented | dismissed
+    state: str
     commit: str
     at: datetime.datetime
     teams: tuple[str, ...] = ()
@@ -100,15 +130,24 @@ class Forge(Protocol):
 
     All raise RepositoryError when the forge refuses or cannot be reached, with the forge's own
     words; `merge` raises HeadMovedError when the head is not `head_sha`.
+
+    hosted      False: there is nothing that could hold pull requests, reviews and statuses, and a
+                gate that needs them is not applicable
+    body_limit  the longest text of a pull request or comment, in bytes of UTF-8
     """
 
     name: str
+    hosted: bool
+    body_limit: int
+
+    def login(self) -> str:
+        """The account that the token belongs to."""
 
     def find_open(self, head: str, base: str) -> PullRequest | None:
-        """The open pull request of a branch, if there is one."""
+        """The open pull request of a branch of this repository, never a fork's; None: none is."""
 
     def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:
-        """The open pull requests to a base whose branch starts with `prefix`."""
+        """The open pull requests to a base whose branch starts with `prefix`, forks' left out."""
 
     def closed(self, head: str, base: str) -> Sequence[PullRequest]:
         """The pull requests of a branch that were closed or merged, newest first."""
@@ -117,7 +156,11 @@ class Forge(Protocol):
         """One pull request as it is now."""
 
     def create(self, draft: Draft) -> PullRequest:
-        """Open a pull request; the one that is there is found and brought up to date instead."""
+        """Open a pull request; the one that is there is found and brought up to date instead.
+
+        Raises NoDifferenceError where the branch has nothing new. Labels that the forge refuses are
+        told in `degraded`.
+        """
 
     def update(self, number: int, *, title: str, body: str) -> None:
         """Change title and body where they differ."""
@@ -129,7 +172,10 @@ class Forge(Protocol):
         """Write or replace the one comment of this account that carries the hidden marker."""
 
     def set_labels(self, number: int, labels: Sequence[str]) -> None:
-        """The labels of a pull request, created where they are missing."""
+        """Make these the promotion labels of a pull request; labels of people stay.
+
+        A label that the repository lacks is created.
+        """
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
         """Post a commit status, unless the newest of its context says the same already."""
@@ -137,8 +183,13 @@ class Forge(Protocol):
     def get_statuses(self, sha: str) -> Sequence[CommitStatus]:
         """The newest status of every context on a commit."""
 
-    def get_reviews(self, number: int) -> Sequence[Review]:
-        """The last word of every reviewer."""
+    def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
+        """The last word of every reviewer, and which of `teams` each is in."""
 
     def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:
-        """Merge (merge | squash | rebase) if the head still is `head_sha`."""
+        """Merge (merge | squash | rebase) if the head still is `head_sha`.
+
+        What is merged already at that head is a success. Raises HeadMovedError when the head is
+        another commit, RepositoryError when it conflicts with its base or the forge goes on
+        refusing.
+        """

@@ -1,0 +1,31 @@
+"""What may fail beside the matter itself: it is told, and the next run tries it again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshgate.errors import RepositoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Degraded:
+    """Collects what failed: a label, a status, a comment. Empty: nothing did."""
+
+    reasons: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def allowed(self, what: str) -> Iterator[None]:
+        """Let the forge fail at `what` ("labels", "the status promotion/gate")."""
+        try:
+            yield
+        except RepositoryError as error:
+            self.reasons.append(f"{what}: {error.why or error.what}")
+            LOG.warning("%s: %s", what, " ".join(str(error).split("\n")))

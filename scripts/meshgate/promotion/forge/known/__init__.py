@@ -1,0 +1,1 @@
+"""The forges there are: each module has `connect(settings) -> Forge`."""

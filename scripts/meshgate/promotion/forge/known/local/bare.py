@@ -1,0 +1,134 @@
+"""What a forge does to a bare repository: merge without a working tree, by git's plumbing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate import process
+from meshgate.promotion.forge.forge import RefusedError
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two commits that git cannot merge; what it says of them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BareRepository:
+    """A bare repository; `login` is who its new commits are by."""
+
+    path: Path
+    login: str
+
+    def branches(self) -> dict[str, str]:
+        """The commit of every branch."""
+        listed = self._git(
+            "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads"
+        )
+        pairs = (line.split(" ", 1) for line in listed.splitlines())
+        return {name: sha for sha, name in pairs}
+
+    def contains(self, descendant: str, ancestor: str) -> bool:
+        done = self._run("merge-base", "--is-ancestor", ancestor, descendant)
+        if done.code == 1:
+            return False
+        self._succeeded("merge-base", done)
+        return True
+
+    def merged_tree(self, ours: str, theirs: str) -> str | Conflict:
+        """The tree of two commits' merge."""
+        done = self._run("merge-tree", "--write-tree", ours, theirs)
+        text = done.stdout.decode("utf-8", "replace")
+        if done.code == 1:
+            return Conflict(text)
+        self._succeeded("merge-tree", done)
+        return text.strip()
+
+    def merge(
+        self, base: str, head: str, method: str, message: str, at: datetime.datetime
+    ) -> str | Conflict:
+        """The commit that `base` should become; nothing refers to it yet."""
+        if method == "rebase":
+            return self._rebased(base, head, at)
+        tree = self.merged_tree(base, head)
+        if isinstance(tree, Conflict):
+            return tree
+        parents = (base,) if method == "squash" else (base, head)
+        return self._commit(tree, parents, message, self._dates(at))
+
+    def move(self, branch: str, commit: str, expected: str) -> None:
+        """Let a branch point at another commit if it still points at `expected`."""
+        self._git("update-ref", f"refs/heads/{branch}", commit, expected)
+
+    def _rebased(self, base: str, head: str, at: datetime.datetime) -> str | Conflict:
+        """The commits of head that base lacks, each on top of the one before, authors kept."""
+        tip = base
+        for commit in self._git("rev-list", "--reverse", "--no-merges", f"{base}..{head}").split():
+            tree = self._picked(tip, commit, at)
+            if isinstance(tree, Conflict):
+                return tree
+            shown = self._git("show", "-s", "--format=%an%n%ae%n%aI%n%B", commit)
+            author, email, date, message = shown.split("\n", 3)
+            identity = self._dates(at) | {
+                "GIT_AUTHOR_NAME": author,
+                "GIT_AUTHOR_EMAIL": email,
+                "GIT_AUTHOR_DATE": date,
+            }
+            tip = self._commit(tree, (tip,), message, identity)
+        return tip
+
+    def _picked(self, tip: str, commit: str, at: datetime.datetime) -> str | Conflict:
+        """The tree of `commit` applied to `tip`.
+
+        git 2.38 merges trees only from commits' own merge base, so the three trees are given as
+        commits that have just that base.
+        """
+        dates = self._dates(at)
+        origin = self._commit(f"{commit}^^{{tree}}", (), "base", dates)
+        ours = self._commit(f"{tip}^{{tree}}", (origin,), "ours", dates)
+        theirs = self._commit(f"{commit}^{{tree}}", (origin,), "theirs", dates)
+        return self.merged_tree(ours, theirs)
+
+    def _commit(
+        self, tree: str, parents: tuple[str, ...], message: str, identity: Mapping[str, str]
+    ) -> str:
+        above = [argument for parent in parents for argument in ("-p", parent)]
+        return self._git(
+            "commit-tree", *above, "-F", "-", tree, stdin=message.encode(), environment=identity
+        )
+
+    def _dates(self, at: datetime.datetime) -> dict[str, str]:
+        email = f"{self.login}@localhost"
+        date = f"{int(at.timestamp())} +0000"
+        return {
+            f"GIT_{role}_{key}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for key, value in (("NAME", self.login), ("EMAIL", email), ("DATE", date))
+        }
+
+    def _git(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> str:
+        done = self._run(*arguments, stdin=stdin, environment=environment)
+        self._succeeded(arguments[0], done)
+        return done.stdout.decode("utf-8", "replace").strip("\n")
+
+    def _run(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> process.Completed:
+        argv = ("git", "--git-dir", str(self.path), *arguments)
+        return process.run(argv, timeout=TIMEOUT, stdin=stdin, environment=environment)
+
+    def _succeeded(self, command: str, done: process.Completed) -> None:
+        if done.code:
+            raise RefusedError(f"git {command} failed in {self.path}", why=done.stderr.strip())

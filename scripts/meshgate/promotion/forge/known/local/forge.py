@@ -1,0 +1,257 @@
+"""The verbs of a forge over a bare repository, and those of the people around it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from meshgate.errors import RepositoryError
+from meshgate.promotion.forge.forge import (
+    CommitStatus,
+    NoDifferenceError,
+    PullRequest,
+    RefusedError,
+    Review,
+    StatusState,
+)
+from meshgate.promotion.forge.known.local.bare import BareRepository, Conflict
+from meshgate.promotion.forge.known.local.book import Book
+from meshgate.promotion.forge.labels import labels_wanted
+from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.forge.forge import Draft, Merged
+
+
+def _clock() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.UTC)
+
+
+class LocalForge:
+    """Pull requests of a bare repository.
+
+    login  the account that acts
+    now    the forge's clock: when a thing was merged, reviewed, posted
+    teams  who is in which team
+    """
+
+    name = "local"
+    hosted = True
+    body_limit = 1_000_000
+
+    def __init__(
+        self,
+        repository: Path,
+        login: str,
+        *,
+        now: Callable[[], datetime.datetime] = _clock,
+        teams: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.repository = BareRepository(repository, login)
+        self.book = Book(repository)
+        self.now = now
+        self.teams = teams or {}
+
+    def login(self) -> str:
+        return self.repository.login
+
+    def find_open(self, head: str, base: str) -> PullRequest | None:
+        pulls = self._pulls(lambda branch: branch == head, base)
+        return next((pull for pull in pulls if pull.state == "open"), None)
+
+    def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:
+        pulls = self._pulls(lambda head: head.startswith(prefix), base)
+        return [pull for pull in pulls if pull.state == "open"]
+
+    def closed(self, head: str, base: str) -> Sequence[PullRequest]:
+        pulls = self._pulls(lambda branch: branch == head, base)
+        return [pull for pull in reversed(pulls) if pull.state != "open"]
+
+    def get(self, number: int) -> PullRequest:
+        entry = self._entry(self.book.read(), number)
+        return self._pull(entry, self.repository.branches())
+
+    def create(self, draft: Draft) -> PullRequest:
+        return open_or_adopt(self, draft, lambda: self._open(draft))
+
+    def update(self, number: int, *, title: str, body: str) -> None:
+        self._change(number, title=title, body=body)
+
+    def close(self, number: int, comment: str = "") -> None:
+        with self.book.opened() as book:
+            entry = self._entry(book, number)
+            if entry["state"] != "open":
+                return
+            entry["head_sha"] = self.repository.branches().get(entry["head"], entry["head_sha"])
+            entry["state"] = "closed"
+            if comment:
+                entry["comments"].append({"author": self.login(), "body": comment})
+
+    def comment_sticky(self, number: int, marker: str, body: str) -> None:
+        with self.book.opened() as book:
+            comments = self._entry(book, number)["comments"]
+            for comment in comments:
+                if comment["author"] == self.login() and marker in comment["body"]:
+                    comment["body"] = body
+                    return
+            comments.append({"author": self.login(), "body": body})
+
+    def set_labels(self, number: int, labels: Sequence[str]) -> None:
+        present = self.get(number).labels
+        self._change(number, labels=list(labels_wanted(present, labels)))
+
+    def set_status(self, sha: str, status: CommitStatus) -> None:
+        with self.book.opened() as book:
+            posted = book["statuses"].setdefault(sha, {})
+            entry = {
+                "state": str(status.state),
+                "description": status.description,
+                "url": status.url,
+                "reporter": self.login(),
+            }
+            before = posted.get(status.context, {})
+            if any(before.get(key) != value for key, value in entry.items()):
+                posted[status.context] = {**entry, "at": self.now().isoformat()}
+
+    def get_statuses(self, sha: str) -> Sequence[CommitStatus]:
+        return [
+            CommitStatus(
+                context,
+                StatusState(entry["state"]),
+                entry["description"],
+                entry["url"],
+                datetime.datetime.fromisoformat(entry["at"]),
+                entry["reporter"],
+            )
+            for context, entry in self.book.read()["statuses"].get(sha, {}).items()
+        ]
+
+    def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
+        return [
+            Review(
+                login,
+                entry["state"],
+                entry["commit"],
+                datetime.datetime.fromisoformat(entry["at"]),
+                tuple(team for team in teams if login in self.teams.get(team, ())),
+            )
+            for login, entry in self._entry(self.book.read(), number)["reviews"].items()
+        ]
+
+    def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:
+        return merge_pinned(
+            self, number, head_sha, lambda pull: self._merge(pull, head_sha, method, message)
+        )
+
+    def review(self, number: int, state: str = "approved") -> None:
+        """What a person does: review the head as it is now. Nobody reviews their own."""
+        pull = self.get(number)
+        if pull.author == self.login():
+            raise RefusedError(f"{pull.author} cannot review their own pull request {number}")
+        with self.book.opened() as book:
+            self._entry(book, number)["reviews"][self.login()] = {
+                "state": state,
+                "commit": pull.head_sha,
+                "at": self.now().isoformat(),
+            }
+
+    def label(self, number: int, label: str) -> None:
+        """What a person does: add a label of their own."""
+        with self.book.opened() as book:
+            self._entry(book, number)["labels"].append(label)
+
+    def _open(self, draft: Draft) -> int:
+        branches = self.repository.branches()
+        missing = [name for name in (draft.head, draft.base) if name not in branches]
+        if missing:
+            raise RefusedError(f"there is no branch {missing[0]} in {self.repository.path}")
+        if self.repository.contains(branches[draft.base], branches[draft.head]):
+            raise NoDifferenceError(f"{draft.head} has nothing that {draft.base} has not")
+        with self.book.opened() as book:
+            pulls = book["pulls"]
+            if any(
+                pull["state"] == "open" and (pull["head"], pull["base"]) == (draft.head, draft.base)
+                for pull in pulls
+            ):
+                raise RefusedError(f"there is a pull request of {draft.head} already")
+            pulls.append(
+                {
+                    "number": len(pulls) + 1,
+                    "head": draft.head,
+                    "head_sha": branches[draft.head],
+                    "base": draft.base,
+                    "title": draft.title,
+                    "body": draft.body,
+                    "author": self.login(),
+                    "state": "open",
+                    "labels": [],
+                    "comments": [],
+                    "reviews": {},
+                    "merged": None,
+                }
+            )
+            return len(pulls)
+
+    def _merge(self, pull: PullRequest, head_sha: str, method: str, message: str) -> None:
+        with self.book.opened() as book:
+            entry = self._entry(book, pull.number)
+            branches = self.repository.branches()
+            if entry["state"] != "open" or branches.get(pull.head) != head_sha:
+                raise RefusedError(f"pull request {pull.number} has changed")
+            base, now = branches[pull.base], self.now()
+            commit = self.repository.merge(base, head_sha, method, message, now)
+            if isinstance(commit, Conflict):
+                raise RefusedError(f"pull request {pull.number} conflicts", why=commit.text)
+            self.repository.move(pull.base, commit, base)
+            entry["state"] = "merged"
+            entry["head_sha"] = head_sha
+            entry["merged"] = {"commit": commit, "by": self.login(), "at": now.isoformat()}
+
+    def _pulls(self, wanted: Callable[[str], bool], base: str) -> list[PullRequest]:
+        branches = self.repository.branches()
+        return [
+            self._pull(entry, branches)
+            for entry in self.book.read()["pulls"]
+            if entry["base"] == base and wanted(entry["head"])
+        ]
+
+    def _pull(self, entry: JSONObject, branches: Mapping[str, str]) -> PullRequest:
+        state, head_sha, mergeable = entry["state"], entry["head_sha"], None
+        if state == "open" and entry["head"] in branches:
+            head_sha = branches[entry["head"]]
+            tree = self.repository.merged_tree(branches[entry["base"]], head_sha)
+            mergeable = not isinstance(tree, Conflict)
+        elif state == "open":  # its branch was deleted
+            state = "closed"
+        merged = entry["merged"] or {}
+        return PullRequest(
+            number=entry["number"],
+            url=f"{self.repository.path}#{entry['number']}",
+            head=entry["head"],
+            head_sha=head_sha,
+            base=entry["base"],
+            title=entry["title"],
+            body=entry["body"],
+            author=entry["author"],
+            state=state,
+            labels=tuple(entry["labels"]),
+            mergeable=mergeable,
+            merge_commit=merged.get("commit"),
+            merged_by=merged.get("by"),
+            merged_at=datetime.datetime.fromisoformat(merged["at"]) if merged else None,
+        )
+
+    def _entry(self, book: JSONObject, number: int) -> JSONObject:
+        for entry in book["pulls"]:
+            if entry["number"] == number:
+                found: JSONObject = entry
+                return found
+        raise RepositoryError(f"there is no pull request {number} in {self.repository.path}")
+
+    def _change(self, number: int, **values: object) -> None:
+        with self.book.opened() as book:
+            self._entry(book, number).update(values)

@@ -1,0 +1,102 @@
+"""What to do about a refusal: look again, wait a little, try again, and know when to stop.
+
+A forge works things out in the background (whether a branch is there, whether it merges), so a
+refusal right after a push may be gone a second later, and an error may hide a success.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from meshgate.errors import RepositoryError
+from meshgate.promotion.forge.degraded import Degraded
+from meshgate.promotion.forge.forge import HeadMovedError, Merged, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from meshgate.promotion.forge.forge import Draft, Forge, PullRequest
+
+# Seconds between attempts; each is spread by half, so that two runs do not go in step.
+PAUSES = (0.25, 0.5, 1.0, 2.0)
+# Not to be cured by waiting: the token is wrong, or may not.
+FINAL = frozenset({401, 403})
+
+
+def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> PullRequest:
+    """The open pull request of a draft: the one that is there, or a new one.
+
+    `attempt` asks the forge for a new one and gives its number; after RefusedError there may be
+    one nevertheless: opened by somebody else meanwhile, or by us before the answer was lost.
+    """
+    for last in _turns():
+        found = forge.find_open(draft.head, draft.base)
+        if found:
+            forge.update(found.number, title=draft.title, body=draft.body)
+            return _labelled(forge, found.number, draft.labels)
+        try:
+            return _labelled(forge, attempt(), draft.labels)
+        except RefusedError as error:
+            if last or error.status in FINAL:
+                raise
+    raise AssertionError("the last turn returns or raises")
+
+
+def merge_pinned(
+    forge: Forge, number: int, head_sha: str, attempt: Callable[[PullRequest], None]
+) -> Merged:
+    """Merge by `attempt`, which itself pins the head, and believe only what is read afterwards."""
+    done = False
+    refusal: RefusedError | None = None
+    for last in _turns():
+        found = forge.get(number)
+        if found.head_sha != head_sha:
+            raise HeadMovedError(
+                f"pull request {number} is not at {head_sha[:12]}; meshgate did not merge it",
+                why=f"its head is {found.head_sha[:12]} and it is {found.state}",
+                hint="look at what was pushed and let the checks judge it before merging that",
+            )
+        if found.state == "merged":
+            return Merged(found.merge_commit or "", already=not done)
+        if found.state != "open":
+            raise RepositoryError(f"pull request {number} is {found.state}; nothing was merged")
+        if found.mergeable is False:
+            raise RepositoryError(
+                f"pull request {number} conflicts with {found.base}; nothing was merged",
+                why="what it changes was changed there after it was made",
+                hint="run the command that opened it again: it is then made from the new state",
+            )
+        if last and refusal:
+            raise refusal
+        try:
+            attempt(found)
+        except RefusedError as error:
+            if error.status in FINAL:
+                raise
+            refusal = error
+            continue
+        done = True
+        found = forge.get(number)
+        if found.state == "merged":
+            return Merged(found.merge_commit or "")
+    raise RepositoryError(
+        f"the forge took the merge of pull request {number} and does not show it as merged"
+    )
+
+
+def _labelled(forge: Forge, number: int, labels: Sequence[str]) -> PullRequest:
+    degraded = Degraded()
+    with degraded.allowed("labels"):
+        forge.set_labels(number, labels)
+    return replace(forge.get(number), degraded=tuple(degraded.reasons))
+
+
+def _turns() -> Iterator[bool]:
+    """One turn at once and one after each pause; tells which is the last."""
+    yield not PAUSES
+    for number, pause in enumerate(PAUSES, start=1):
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+        yield number == len(PAUSES)

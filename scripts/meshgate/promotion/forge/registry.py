@@ -1,0 +1,46 @@
+"""From a forge's name to the forge. A new one is a module or package in `known/` with `connect`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+from meshgate.errors import ToolError, UsageError
+from meshgate.promotion.forge import known
+from meshgate.promotion.forge.settings import ALIASES
+
+if TYPE_CHECKING:
+    from meshgate.promotion.forge.forge import Forge
+    from meshgate.promotion.forge.settings import ForgeSettings
+
+
+def forge_names() -> tuple[str, ...]:
+    """Every name that `--forge` takes."""
+    return tuple(sorted([module.name for module in pkgutil.iter_modules(known.__path__)])) + tuple(
+        ALIASES
+    )
+
+
+def open_forge(settings: ForgeSettings) -> Forge:
+    """The forge of these settings; nothing is sent before its first verb.
+
+    Raises UsageError for an unknown name or a missing setting, ToolError when the forge's client
+    library is not installed.
+    """
+    name = ALIASES.get(settings.forge, settings.forge)
+    if name not in forge_names():
+        raise UsageError(
+            f"there is no forge {settings.forge!r}", hint=f"use one of {', '.join(forge_names())}"
+        )
+    try:
+        module = importlib.import_module(f"{known.__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("meshgate"):
+            raise
+        raise ToolError(
+            f"the forge {name} needs the Python package {error.name}, which is not installed",
+            hint=f"pip install 'meshgate[{name}]'",
+        ) from error
+    forge: Forge = module.connect(settings)
+    return forge

@@ -1,1 +1,0 @@
-"""The lab of real parts: forge, GitOps, API server, istiod and Envoys on one machine."""
