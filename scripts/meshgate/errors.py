@@ -59,6 +59,30 @@ class RepositoryError(MeshgateError):
     exit_code = 7
 
 
+class RefusedError(MeshgateError):
+    """A guard refuses a promotion."""
+
+    exit_code = 8
+
+
+class NothingToPromoteError(MeshgateError):
+    """There is nothing to promote: not a failure, and not a promotion."""
+
+    exit_code = 9
+
+
+class WaitingError(MeshgateError):
+    """A gate has not opened yet."""
+
+    exit_code = 10
+
+
+class IntegrityError(MeshgateError):
+    """What promotion wrote is not what is there."""
+
+    exit_code = 11
+
+
 class RuleError(MeshgateError):
     """A rule raised: a fault of meshgate, never a pass."""
 

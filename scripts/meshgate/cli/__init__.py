@@ -45,12 +45,14 @@ on any manifests. `meshgate COMMAND --help` tells more."""
 
 EXIT_CODES = """\
 exit codes:
-  0 clean                        5 nothing to check
-  1 findings at or above         6 a kind without schema
-    --fail-on                    7 git or forge failure
-  2 usage or configuration      70 internal error
-  3 an overlay does not build  130 interrupted
-  4 a needed tool is missing"""
+  0 clean                        7 git or forge failure
+  1 findings at or above         8 refused by a promotion guard
+    --fail-on                    9 nothing to promote
+  2 usage or configuration      10 waiting for a gate
+  3 an overlay does not build   11 integrity broken
+  4 a needed tool is missing    70 internal error
+  5 nothing to check           130 interrupted
+  6 a kind without schema"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -71,11 +71,13 @@ class Rendered:
     tree       git's id of the folder
     sha256     over the sorted (path, SHA-256 of bytes), 64 hex digits: git-independent
     resources  how many files
+    overlay    the folder they are rendered from
     """
 
     tree: str
     sha256: str
     resources: int
+    overlay: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,10 @@ class PromotionRecord:
     tool: JSONObject = field(default_factory=dict)  # name, version, renderer, rendererSha256
     created_at: datetime.datetime | None = None
     rollback_command: str = ""
+    # The environment after the event, so that its state follows from its ledger.
+    hold: Hold | None = None
+    rejected: tuple[str, ...] = ()
+    debt: Debt | None = None
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@
 - `render(root, overlay, cache=)`, `render_all(…)`: resources with origins, and the record of how
   they came to be. `inputs(root, overlay)`: every file that a build depends on.
 - `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
-- `dump(resources)`: YAML that every reader takes alike.
+- `dump(resources)`, `dump_value(value)`: YAML that every reader takes alike.
 
 Nothing of what is judged is executed or fetched, and nothing is written to it. Everything is
 imported on first use, so that a command pays only for what it needs.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from meshgate.source.program import Renderer, renderer, renderer_argv
     from meshgate.source.scan import survey, survey_repository
     from meshgate.source.tree import inputs
-    from meshgate.source.writing import dump
+    from meshgate.source.writing import dump, dump_value
 
 __all__ = [
     "CLUSTER_WIDE",
@@ -42,6 +42,7 @@ __all__ = [
     "Renderer",
     "as_foreign",
     "dump",
+    "dump_value",
     "inputs",
     "read",
     "read_folder",
@@ -62,7 +63,7 @@ HOMES = {
     "program": ("Renderer", "renderer", "renderer_argv"),
     "scan": ("survey", "survey_repository"),
     "tree": ("inputs",),
-    "writing": ("dump",),
+    "writing": ("dump", "dump_value"),
 }
 _HOME = {name: module for module, names in HOMES.items() for name in names}
 

@@ -40,8 +40,10 @@ class Build(NamedTuple):
     record: BuildRecord
 
 
-def render(root: Path, overlay: str, *, cache: Path | None) -> Build:
+def render(root: Path, overlay: str, *, cache: Path | None, exact: bool = False) -> Build:
     """Build one overlay; `cache` is the folder of kept results, None for none.
+
+    `exact`: only by the very version of the toolchain, since bytes are to be compared.
 
     Resources in kustomize's order, with origins relative to `root`; the record holds the defects
     of the sources and, on demand, each object's chain of values. Raises BuildError when the overlay
@@ -49,7 +51,7 @@ def render(root: Path, overlay: str, *, cache: Path | None) -> Build:
     is missing, of the wrong version, crashes or hangs.
     """
     with _wrappers() as aside:
-        return _build(root, overlay, cache, aside)
+        return _build(root, overlay, cache, aside, exact=exact)
 
 
 def render_all(
@@ -90,12 +92,14 @@ def _wrappers() -> Iterator[Path]:
         yield Path(os.path.realpath(folder))
 
 
-def _build(root: Path, overlay: str, cache: Path | None, aside: Path) -> Build:
+def _build(
+    root: Path, overlay: str, cache: Path | None, aside: Path, *, exact: bool = False
+) -> Build:
     tree = Tree(root, overlay)
     files = SourceFiles(tree.root)
     defects = survey_tree(tree, files)
     _refuse(tree, files)
-    program = renderer(tree.root, cache)
+    program = renderer(tree.root, cache, exact=exact)
     found = rendered(tree, program, Cache(cache, "render"), aside)
     layers = Layers(tree, files)
     joined = list(resources(found, layers.made(), tree, files))

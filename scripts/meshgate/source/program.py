@@ -39,13 +39,16 @@ class Renderer(NamedTuple):
         return f"{Path(self.argv[0]).name} {self.version}"
 
 
-def renderer(root: Path | None = None, cache: Path | None = None) -> Renderer:
+def renderer(
+    root: Path | None = None, cache: Path | None = None, *, exact: bool = False
+) -> Renderer:
     """The program to render a repository with.
 
-    Its version of kustomize must be that of the repository's toolchain, patch releases aside. The
-    versions of programs are kept in `cache`. Raises ToolError when none fits.
+    Its version of kustomize must be that of the repository's toolchain, patch releases aside unless
+    it is to be `exact`. The versions of programs are kept in `cache`. Raises ToolError when none
+    fits.
     """
-    return _renderer(expected(root), cache, os.environ.get("PATH", ""))
+    return _renderer(expected(root), cache, os.environ.get("PATH", ""), exact=exact)
 
 
 def renderer_argv() -> list[str]:
@@ -70,15 +73,15 @@ def expected(root: Path | None) -> str:
 
 
 @functools.cache
-def _renderer(wanted: str, cache: Path | None, search: str) -> Renderer:
+def _renderer(wanted: str, cache: Path | None, search: str, *, exact: bool) -> Renderer:
     versions = Cache(cache, "versions")
     if path := _on_path(search):
         version = _version(versions, path, "version")
-        if fits(version, wanted):
+        if fits(version, wanted, exact=exact):
             return Renderer((path, "build"), version)
     path = _from_wheel()
     version = _version(versions, path, "version", "--client", "--output=json")
-    if not fits(version, wanted):
+    if not fits(version, wanted, exact=exact):
         raise ToolError(
             f"{path} carries kustomize {version or '(unknown)'}, and {wanted} is wanted",
             why="Another version may render another result, and the judgement would be of that.",
@@ -87,8 +90,10 @@ def _renderer(wanted: str, cache: Path | None, search: str) -> Renderer:
     return Renderer((path, "kustomize"), version)
 
 
-def fits(version: str, expected: str) -> bool:
-    """Whether a version is a patch release of the expected minor version."""
+def fits(version: str, expected: str, *, exact: bool = False) -> bool:
+    """Whether a version is a patch release of the expected minor version, or exactly it."""
+    if exact:
+        return version == expected
     return version.split(".")[:2] == expected.split(".")[:2]
 
 

@@ -11,7 +11,7 @@ from meshgate.source import scalars
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from meshgate.model import Resource
+    from meshgate.model import JSON, Resource
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -31,14 +31,18 @@ def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
+def dump_value(value: JSON, *, sort_keys: bool = False) -> str:
+    """One YAML document, without a marker before it; the same value gives the same text."""
+    return str(
+        yaml.dump(value, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, width=10_000)
+    )
+
+
 def dump(resources: Iterable[Resource], comment: str = "") -> str:
     """One YAML document for each resource; `comment` stands above the first."""
     head = "".join(f"# {line}\n" for line in comment.splitlines())
     documents = []
     for resource in resources:
-        text = yaml.dump(
-            resource.value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000
-        )
-        documents.append(f"---\n{head}{text}")
+        documents.append(f"---\n{head}{dump_value(resource.value)}")
         head = ""
     return "".join(documents)

@@ -1,4 +1,4 @@
-"""What git knows of the judged repository; the only place that imports GitPython."""
+"""What differs between the working tree and a reference."""
 
 from __future__ import annotations
 

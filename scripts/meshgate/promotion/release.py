@@ -1,0 +1,188 @@
+"""Releases: what policies/, overlays/ and the toolchain hold, named by content.
+
+A release keeps its name through squash, rebase and a new clone. Its source is the newest commit of
+the main line that brought exactly these inputs; it does not change when main moves on.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from meshgate.errors import RepositoryError, UsageError
+from meshgate.promotion.files import sha256, sum_of
+from meshgate.promotion.values import InputChange, Release, Source
+from meshgate.repository import EXECUTABLE, LINK, REGULAR, commits_between, mainline
+from meshgate.source.cache import Cache, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from meshgate.repository import Commit, Entry, Repository
+
+POLICIES, OVERLAYS, TOOLCHAIN = "policies", "overlays", "promotion/toolchain.yaml"
+INPUTS = (POLICIES, OVERLAYS, TOOLCHAIN)
+PREFIX = "r-"
+DIGITS = 12
+SHORT = 7
+
+
+class Releases:
+    """The releases of a main line, computed once for each set of inputs.
+
+    `main` is a commit, or a reference to one; `cache` the folder of kept results.
+    """
+
+    def __init__(self, repository: Repository, main: str, *, cache: Path | None = None) -> None:
+        self.repository = repository
+        self.main = repository.resolve(main)
+        self._kept = Cache(cache, "releases")
+        self._ids: dict[tuple[str, str, str], str] = {}
+        self._blobs: dict[str, str] = {}
+        self._line: list[Commit] | None = None
+
+    @property
+    def line(self) -> list[Commit]:
+        """The first-parent commits of main that change inputs, newest first."""
+        if self._line is None:
+            self._line = mainline(self.repository, self.main, *INPUTS)
+        return self._line
+
+    def at(self, commit: str) -> Release:
+        """The release that a commit holds.
+
+        Its source is the newest commit of main that brought it; for inputs that main never had, the
+        commit itself. Raises RepositoryError for a commit without inputs.
+        """
+        source = self.source(commit)
+        wanted = self.id(source)
+        for each in self.line:
+            if self._id_or_none(each.sha) == wanted:
+                return self._release(each)
+        alias = mainline(self.repository, commit)[0]
+        day = alias.committed_at.date()
+        return Release(wanted, f"{day}.{commit[:SHORT]}", source)
+
+    def newest(self) -> Release:
+        """The release at the end of main."""
+        return self.at(self.main)
+
+    def __iter__(self) -> Iterator[Release]:
+        """The releases that main brought, newest first, each once."""
+        seen = set()
+        for commit in self.line:
+            found = self._id_or_none(commit.sha)
+            if found is not None and found not in seen:
+                seen.add(found)
+                yield self._release(commit)
+
+    def find(self, text: str) -> Release:
+        """The release of an id (`r-…`), alias (`2026-08-22.3`) or commit. Raises UsageError."""
+        for release in self:
+            if text in {release.id, release.alias}:
+                return release
+        if (commit := self.repository.find(text)) is not None:
+            return self.at(commit)
+        raise UsageError(
+            f"there is no release {text!r}",
+            why="Main never had such inputs, and git knows no commit of that name.",
+            hint="`meshgate status` lists the releases; an id starts with r-",
+        )
+
+    def source(self, commit: str) -> Source:
+        """A commit and the git ids of its inputs. Raises RepositoryError where one is missing."""
+        ids = [self.repository.object_id(commit, path) for path in INPUTS]
+        for path, found in zip(INPUTS, ids, strict=True):
+            if found is None:
+                raise RepositoryError(
+                    f"the commit {commit} has no {path}",
+                    why="A release is policies, overlays and the toolchain they are rendered with.",
+                    hint="`meshgate init` shows what a repository starts with",
+                )
+        return Source(commit, *map(str, ids))
+
+    def id(self, source: Source) -> str:
+        """The content id of what a source holds."""
+        key = (source.policies_tree, source.overlays_tree, source.toolchain)
+        if key not in self._ids:
+            found = self._kept.get(digest(*key))
+            if not isinstance(found, str):
+                entries = self.repository.entries(source.commit, *INPUTS)
+                found = content_id(
+                    (entry.path, entry.mode, self._sha256(entry)) for entry in entries
+                )
+                self._kept.put(digest(*key), found)
+            self._ids[key] = found
+        return self._ids[key]
+
+    def _sha256(self, entry: Entry) -> str:
+        if entry.blob not in self._blobs:
+            self._blobs[entry.blob] = sha256(self.repository.blob(entry.blob))
+        return self._blobs[entry.blob]
+
+    def _id_or_none(self, commit: str) -> str | None:
+        """The id of a commit; None for one from before the repository was complete."""
+        try:
+            source = self.source(commit)
+        except RepositoryError:
+            return None
+        return self.id(source)
+
+    def _release(self, commit: Commit) -> Release:
+        """A release of main; its alias counts the changes of inputs on its day."""
+        source = self.source(commit.sha)
+        day = commit.committed_at.date()
+        index = next(i for i, each in enumerate(self.line) if each.sha == commit.sha)
+        ordinal = sum(each.committed_at.date() == day for each in self.line[index:])
+        return Release(self.id(source), f"{day}.{ordinal}", source)
+
+
+def content_id(files: Iterator[tuple[str, str, str]]) -> str:
+    """`r-` and 12 hex digits of the SHA-256 over (path, mode, SHA-256 of bytes), sorted by path."""
+    return PREFIX + sum_of((path, f"{mode} {told}") for path, mode, told in files)[:DIGITS]
+
+
+def id_of_folder(root: Path) -> str:
+    """The content id of what is in a working tree now. Raises RepositoryError."""
+    return content_id(_inputs(root))
+
+
+def _inputs(root: Path) -> Iterator[tuple[str, str, str]]:
+    for path in INPUTS:
+        if not (root / path).exists():
+            raise RepositoryError(f"{root} has no {path}", hint="name the repository with -C DIR")
+    yield _file(root, root / TOOLCHAIN)
+    for top in (POLICIES, OVERLAYS):
+        yield from (_file(root, path) for path in _below(root / top))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            yield from _below(path)
+        else:
+            yield path
+
+
+def _file(root: Path, path: Path) -> tuple[str, str, str]:
+    name, state = path.relative_to(root).as_posix(), path.lstat()
+    if stat.S_ISLNK(state.st_mode):
+        return name, LINK, sha256(os.fsencode(path.readlink()))
+    mode = EXECUTABLE if state.st_mode & stat.S_IXUSR else REGULAR
+    return name, mode, sha256(path.read_bytes())
+
+
+def changes(repository: Repository, old: str | None, new: str) -> tuple[InputChange, ...]:
+    """The commits to the inputs that `new` has and `old` has not, newest first."""
+    return tuple(
+        InputChange(
+            sha=commit.sha,
+            subject=commit.subject,
+            author=commit.author,
+            co_authors=commit.co_authors,
+            pull_request=commit.pull_request,
+        )
+        for commit in commits_between(repository, old, new, *INPUTS)
+    )

@@ -1,0 +1,137 @@
+"""What the clusters of a pinned environment sync: one file for each resource.
+
+The bytes are the same whenever and wherever the same commit is rendered.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate import __version__, source
+from meshgate.errors import BuildError
+from meshgate.promotion.files import (
+    SUFFIX,
+    git_tree,
+    rendered_folder,
+    rendered_sum,
+    sha256,
+)
+from meshgate.promotion.release import INPUTS, TOOLCHAIN
+from meshgate.promotion.values import Rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from meshgate.model import JSONObject, Resource
+    from meshgate.repository import Repository
+
+CLUSTER = "_cluster"
+CORE = "core"
+# Object names are of these; whatever else a manifest says is written as %XX.
+PLAIN = re.compile(r"[a-z0-9.-]")
+PLAIN_FOLDER = re.compile(r"[a-z0-9-]")
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+# File systems take 255 bytes.
+LONGEST_NAME = 250
+
+
+def render(
+    repository: Repository,
+    commit: str,
+    environment: str,
+    overlay: str,
+    *,
+    cache: Path | None,
+) -> dict[str, bytes]:
+    """The files of `rendered/<environment>`, by path, as the inputs of a commit give them.
+
+    The commit's own toolchain file says by which version; ToolError (exit 4) where that is not
+    there. Raises RepositoryError, BuildError as `source.render` does, and BuildError for objects
+    that cannot have a file of their own.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        root = Path(folder)
+        repository.extract(commit, INPUTS, root)
+        if not (root / TOOLCHAIN).is_file():
+            raise BuildError(
+                f"the commit {commit} has no {TOOLCHAIN}",
+                why="Another version of the renderer may give another result.",
+                hint="say there which version of kustomize releases are rendered with",
+            )
+        build = source.render(root, overlay, cache=cache, exact=True)
+    return files_of(environment, build.resources)
+
+
+def files_of(environment: str, resources: Sequence[Resource]) -> dict[str, bytes]:
+    """The file of each resource, sorted by path. Raises BuildError."""
+    often = Counter(_path(resource) for resource in resources)
+    found: dict[str, bytes] = {}
+    for resource in resources:
+        path = _path(resource)
+        if often[path] > 1:
+            path = _path(resource, f"{_escaped(resource.group, PLAIN) or CORE}_")
+        path = rendered_folder(environment) + path
+        if path in found:
+            raise BuildError(
+                f"{environment}: two objects are {resource}",
+                why="One would overwrite the other in the cluster, too.",
+                hint="keep one of them",
+            )
+        found[path] = source.dump_value(resource.value, sort_keys=True).encode()
+    return dict(sorted(found.items()))
+
+
+def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> Rendered:
+    """What a state and a record say of these files."""
+    return Rendered(
+        tree=git_tree(environment, files),
+        sha256=rendered_sum(environment, files),
+        resources=len(files),
+        overlay=overlay,
+    )
+
+
+def tool(repository: Repository, commit: str) -> JSONObject:
+    """What a record says of the programs that render a commit. Raises ToolError."""
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        repository.extract(commit, [TOOLCHAIN], Path(folder))
+        program = source.renderer(Path(folder), exact=True)
+    return {
+        "name": "meshgate",
+        "version": __version__,
+        "renderer": f"kustomize {program.version}",
+        "rendererSha256": _digest(program.argv[0]),
+    }
+
+
+@functools.cache
+def _digest(program: str) -> str:
+    return sha256(Path(program).read_bytes())
+
+
+def _path(resource: Resource, before: str = "") -> str:
+    """`<namespace>/<kind>-<name>.yaml`; two paths differ in more than the case of letters."""
+    if not KIND.fullmatch(resource.kind) or not resource.name:
+        raise BuildError(
+            f"an object of kind {resource.kind!r} named {resource.name!r} can have no file",
+            why="Each resource of a pinned environment is a file called by its kind and name.",
+            hint="give it a kind and a metadata.name; generateName has no place in a repository",
+        )
+    folder = _escaped(resource.namespace, PLAIN_FOLDER) if resource.namespace else CLUSTER
+    name = f"{before}{resource.kind.lower()}-{_escaped(resource.name, PLAIN)}{SUFFIX}"
+    if max(len(folder), len(name)) > LONGEST_NAME:
+        raise BuildError(f"the name of {resource} is too long for a file", hint="shorten it")
+    return f"{folder}/{name}"
+
+
+def _escaped(text: str, plain: re.Pattern[str]) -> str:
+    """The text with everything but plain letters as %XX: nothing leads out of a folder."""
+    return "".join(
+        letter if plain.fullmatch(letter) else "".join(f"%{byte:02X}" for byte in letter.encode())
+        for letter in text
+    )

@@ -1,0 +1,63 @@
+"""What git knows of the judged repository; the only package that imports GitPython.
+
+- `changed_files(root, reference)`: what differs from a reference, in the working tree.
+- `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`, `extract`.
+- `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `added_by`: history.
+- `truth(repository, branch)`: the branch that counts.
+- `commit_files`, `set_branch`, `push_branch`, `remote_branch`, `fetch`, `tag`, `push_tag`: writing,
+  never through the user's index or working tree, never by plain force.
+"""
+
+from __future__ import annotations
+
+from meshgate.repository.history import (
+    Commit,
+    added_by,
+    commits_between,
+    is_ancestor,
+    mainline,
+    merge_base,
+)
+from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Entry, Repository
+from meshgate.repository.refs import (
+    MovedError,
+    Truth,
+    delete_remote_branch,
+    fetch,
+    has_remote,
+    push_branch,
+    push_tag,
+    remote_branch,
+    set_branch,
+    tag,
+    truth,
+)
+from meshgate.repository.worktree import changed_files
+from meshgate.repository.writing import commit_files
+
+__all__ = [
+    "EXECUTABLE",
+    "LINK",
+    "REGULAR",
+    "Commit",
+    "Entry",
+    "MovedError",
+    "Repository",
+    "Truth",
+    "added_by",
+    "changed_files",
+    "commit_files",
+    "commits_between",
+    "delete_remote_branch",
+    "fetch",
+    "has_remote",
+    "is_ancestor",
+    "mainline",
+    "merge_base",
+    "push_branch",
+    "push_tag",
+    "remote_branch",
+    "set_branch",
+    "tag",
+    "truth",
+]

@@ -1,0 +1,132 @@
+"""Commits: the main line, what lies between two commits, and who wrote it."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.errors import RepositoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.repository.opened import Repository
+
+# Fields and commits end with NUL, which no message can hold.
+FORMAT = "%H%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%B"
+FIELDS = 7
+
+CO_AUTHOR = re.compile(
+    r"^co-authored-by:\s*([^<\n]+?)\s*(?:<[^>\n]*>)?\s*$", re.IGNORECASE | re.MULTILINE
+)
+# GitHub, Gitea and Forgejo; then GitLab's squash and merge commits.
+NUMBERS = (
+    re.compile(r"^Merge pull request #(\d+)\b"),
+    re.compile(r"^Merge pull request '.*' \(#(\d+)\)"),
+    re.compile(r"\(#(\d+)\)$"),
+    re.compile(r"\(!(\d+)\)$"),
+)
+SEE_MERGE_REQUEST = re.compile(r"^See merge request \S*!(\d+)$", re.MULTILINE)
+MERGE_SUBJECT = re.compile(r"^Merge (?:pull request #\d+|branch '.*' into|remote-tracking branch)")
+TITLED_MERGE = re.compile(r"^Merge pull request '(.*)' \(#\d+\)")
+
+
+class Commit(NamedTuple):
+    """A commit: who wrote it, who put it there and when (UTC)."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    author_email: str
+    committer: str
+    committed_at: datetime.datetime
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """What it is about; of a merge made by a forge, the pull request's title."""
+        first, _, rest = self.message.partition("\n")
+        if titled := TITLED_MERGE.match(first):
+            return titled[1]
+        title = next((line.strip() for line in rest.splitlines() if line.strip()), "")
+        if len(self.parents) > 1 and MERGE_SUBJECT.match(first) and title:
+            return title
+        return first
+
+    @property
+    def co_authors(self) -> tuple[str, ...]:
+        """The names in its `Co-authored-by` trailers."""
+        return tuple(dict.fromkeys(CO_AUTHOR.findall(self.message)))
+
+    @property
+    def pull_request(self) -> int | None:
+        """The number that the forge wrote into the message."""
+        first, _, rest = self.message.partition("\n")
+        for pattern in NUMBERS:
+            if found := pattern.search(first):
+                return int(found[1])
+        found = SEE_MERGE_REQUEST.search(rest)
+        return int(found[1]) if found else None
+
+
+def mainline(repository: Repository, head: str, *paths: str) -> list[Commit]:
+    """The first-parent commits up to `head` that change one of the paths, newest first."""
+    return list(_log(repository, "--first-parent", head, "--", *paths))
+
+
+def commits_between(repository: Repository, old: str | None, new: str, *paths: str) -> list[Commit]:
+    """The first-parent commits of `new` that `old` has not and that change a path, newest first.
+
+    A merge stands for all it brought in: its authors are the author and co-authors.
+    """
+    wanted = new if old is None else f"{old}..{new}"
+    return [
+        _with_authors(repository, commit)
+        for commit in _log(repository, "--first-parent", wanted, "--", *paths)
+    ]
+
+
+def added_by(repository: Repository, head: str, path: str) -> Commit | None:
+    """The newest first-parent commit up to `head` that added a file."""
+    added = ("--first-parent", "--diff-merges=first-parent", "--diff-filter=A", "--no-renames")
+    return next(_log(repository, *added, "-1", head, "--", path), None)
+
+
+def merge_base(repository: Repository, one: str, other: str) -> str | None:
+    """The newest commit that both have; None where there is none."""
+    try:
+        return repository.run("merge-base", one, other)
+    except RepositoryError as error:
+        if error.why:
+            raise
+        return None
+
+
+def is_ancestor(repository: Repository, old: str, new: str) -> bool:
+    """Whether `new` holds `old`, or is it."""
+    return merge_base(repository, old, new) == old
+
+
+def _with_authors(repository: Repository, commit: Commit) -> Commit:
+    """A merge as its authors made it: the first is its author, the others its co-authors."""
+    if len(commit.parents) <= 1:
+        return commit
+    brought = list(_log(repository, "--no-merges", f"{commit.parents[0]}..{commit.sha}", "--"))
+    names = dict.fromkeys(name for each in brought for name in (each.author, *each.co_authors))
+    if not names:
+        return commit
+    first, *others = names
+    trailers = "".join(f"\nCo-authored-by: {name}" for name in others)
+    return commit._replace(author=first, message=f"{commit.message.rstrip()}\n{trailers}\n")
+
+
+def _log(repository: Repository, *arguments: str) -> Iterator[Commit]:
+    text = repository.run(
+        *("log", "-z", f"--format={FORMAT}", *arguments), what="git cannot list the commits"
+    )
+    fields = iter(text.split("\0"))
+    for sha, *told in zip(*[fields] * FIELDS, strict=False):
+        parents, author, email, committer, seconds, message = told
+        at = datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
+        yield Commit(sha, tuple(parents.split()), author, email, committer, at, message)

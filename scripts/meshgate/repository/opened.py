@@ -1,0 +1,292 @@
+"""A git repository that is read by commit, never through the working tree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import git
+
+from meshgate.errors import RepositoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
+
+MEBIBYTE = 2**20
+# No manifest or patch that people write comes near these.
+LARGEST_FILE = 20 * MEBIBYTE
+LARGEST_EXTRACT = 256 * MEBIBYTE
+MOST_FILES = 100_000
+
+# Over the network; everything else is local and fast.
+NETWORK_TIMEOUT = 300.0
+
+# What `git rev-parse --local-env-vars` lists: a hook's would lead to another repository.
+LOCAL_VARIABLES = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+
+
+class Entry(NamedTuple):
+    """A file of a commit: path from the top, git's mode (`100644`…) and the id of its blob."""
+
+    path: str
+    mode: str
+    blob: str
+
+
+class Repository:
+    """The repository whose top is `root`; a context manager. Ids are 40 hex digits.
+
+    Raises RepositoryError when there is none.
+    """
+
+    def __init__(self, root: Path) -> None:
+        with _without(LOCAL_VARIABLES):
+            self._repo = _open(root)
+        top = Path(os.path.realpath(self._repo.working_dir))
+        if not self._repo.bare and top != Path(os.path.realpath(root)):
+            self._repo.close()
+            raise RepositoryError(
+                f"{root} is a folder within the git repository {top}",
+                why="Promotion reads and writes commits, whose paths start at its top.",
+                hint=f"name the top: -C {top}",
+            )
+        folder, common = self._repo.git_dir, self._repo.common_dir
+        self._repo.git.update_environment(
+            GIT_DIR=os.path.realpath(folder),
+            GIT_COMMON_DIR=os.path.realpath(common),
+            GIT_OBJECT_DIRECTORY=os.path.realpath(Path(common) / "objects"),
+            GIT_ALTERNATE_OBJECT_DIRECTORIES="",
+            GIT_INDEX_FILE=os.path.realpath(Path(folder) / "index"),
+            GIT_NAMESPACE="",
+            # Objects are what their ids say, and paths are what they are.
+            GIT_NO_REPLACE_OBJECTS="1",
+            GIT_LITERAL_PATHSPECS="1",
+            GIT_OPTIONAL_LOCKS="0",
+            GIT_TERMINAL_PROMPT="0",
+        )
+        self.root = Path(root)
+        if self.config("extensions.objectformat") not in {"", "sha1"}:
+            self.close()
+            raise RepositoryError(
+                f"{root} names its objects by SHA-256",
+                why="The ids in promotion/ are those of a repository that uses SHA-1.",
+                hint="clone it into a repository made with `git init --object-format=sha1`",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes that answer for the repository."""
+        self._repo.close()
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is no working tree."""
+        return self._repo.bare
+
+    def run(
+        self,
+        *arguments: str,
+        what: str = "",
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+    ) -> str:
+        """What `git ARGUMENTS` prints, without the last newline. `what` starts the error.
+
+        Raises RepositoryError with git's own words.
+        """
+        with tempfile.TemporaryFile() as stream:
+            stream.write(stdin)
+            stream.seek(0)
+            try:
+                return self._repo.git.execute(
+                    ["git", *arguments],
+                    istream=stream,
+                    env=environment,
+                    kill_after_timeout=timeout if os.name != "nt" else None,
+                )
+            except git.GitCommandError as error:
+                raise RepositoryError(
+                    what or f"git {arguments[0]} failed", why=_words(error)
+                ) from error
+            except git.GitCommandNotFound as error:
+                raise RepositoryError("git is not installed", hint="install git") from error
+
+    def config(self, name: str) -> str:
+        """The value of a git setting; empty where there is none."""
+        return self.run("config", "--default", "", "--get", name)
+
+    def find(self, reference: str) -> str | None:
+        """The id of the commit a reference names, or None."""
+        if not reference or reference.startswith("-") or any(map(str.isspace, reference)):
+            return None
+        with contextlib.suppress(ValueError, git.GitCommandError):
+            return self._id(f"{reference}^{{commit}}")
+        return None
+
+    def resolve(self, reference: str) -> str:
+        """The id of the commit a reference names. Raises RepositoryError."""
+        sha = self.find(reference)
+        if sha is None:
+            raise RepositoryError(
+                f"git knows no commit {reference!r}",
+                hint="fetch it first; a shallow clone needs `git fetch --unshallow`",
+            )
+        return sha
+
+    def object_id(self, commit: str, path: str) -> str | None:
+        """The id of the folder (tree) or file (blob) at a path of a commit; None for neither."""
+        try:
+            return self._id(f"{commit}:{path}")
+        except ValueError:
+            return None
+
+    def entries(self, commit: str, *paths: str) -> list[Entry]:
+        """The files at or below these paths of a commit, sorted; all of them without paths."""
+        listed = self.run(
+            "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, what=_unreadable(commit)
+        )
+        found = []
+        for line in filter(None, listed.split("\0")):
+            told, _, path = line.partition("\t")
+            mode, _, blob = told.split(" ")
+            found.append(Entry(path, mode, blob))
+        return sorted(found)
+
+    def blob(self, blob: str) -> bytes:
+        """The bytes of a blob. Raises RepositoryError where it is missing or above 20 MiB."""
+        try:
+            stream = self._repo.odb.stream(bytes.fromhex(blob))
+        except (ValueError, git.BadObject) as error:
+            raise RepositoryError(
+                f"git has no blob {blob}", hint="the clone is not complete; clone it anew"
+            ) from error
+        if stream.size > LARGEST_FILE:
+            # What is not read to its end would be taken for the next answer.
+            while stream.read(MEBIBYTE):
+                pass
+            raise RepositoryError(f"the blob {blob} is larger than {LARGEST_FILE // MEBIBYTE} MiB")
+        return bytes(stream.read())
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """The bytes of a file of a commit; None where there is none."""
+        found = self.entries(commit, path)
+        return self.blob(found[0].blob) if len(found) == 1 and found[0].path == path else None
+
+    def extract(self, commit: str, paths: Sequence[str], folder: Path) -> list[Entry]:
+        """Write the files at or below `paths` of a commit into an empty folder; what was written.
+
+        As `git archive` does it, except that no attribute of the commit changes a byte. A symbolic
+        link is kept as one, and never followed. Raises RepositoryError for a submodule, for a path
+        that leads out of the folder, and above 100,000 files or 256 MiB.
+        """
+        entries = self.entries(commit, *paths)
+        _refuse(commit, entries)
+        links = [entry for entry in entries if entry.mode == LINK]
+        room = LARGEST_EXTRACT
+        # Links come last: nothing is ever written through one.
+        for entry in [*(entry for entry in entries if entry.mode != LINK), *links]:
+            content = self.blob(entry.blob)
+            room -= len(content)
+            if room < 0:
+                raise RepositoryError(
+                    f"the inputs of {commit} are larger than {LARGEST_EXTRACT // MEBIBYTE} MiB"
+                )
+            path = folder / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if entry.mode == LINK:
+                path.symlink_to(os.fsdecode(content))
+                continue
+            with path.open("xb") as file:
+                file.write(content)
+            path.chmod(0o755 if entry.mode == EXECUTABLE else 0o644)
+        return entries
+
+    def store(self, content: bytes) -> str:
+        """Add a blob to the repository; its id."""
+        return self.run("hash-object", "-w", "--stdin", stdin=content)
+
+    def _id(self, name: str) -> str:
+        """The id of an object. Raises ValueError where there is none."""
+        if "\n" in name:
+            raise ValueError(name)
+        told: str | bytes = self._repo.git.get_object_header(name)[0]
+        # GitPython says text and gives bytes.
+        return told.decode("ascii") if isinstance(told, bytes) else told
+
+
+@contextlib.contextmanager
+def _without(names: Iterable[str]) -> Iterator[None]:
+    """Keep inherited variables from GitPython while it opens a repository."""
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+def _open(root: Path) -> git.Repo:
+    try:
+        return git.Repo(root, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+        raise RepositoryError(
+            f"{root} is not in a git repository",
+            why="Releases, states and the ledger are read from commits.",
+            hint="name a clone with -C DIR",
+        ) from error
+
+
+def _words(error: git.GitCommandError) -> str:
+    """What git itself said, without GitPython's frame around it."""
+    text = str(error.stderr or error.stdout or "").strip()
+    return text.removeprefix("stderr: ").strip("'").strip()
+
+
+def _unreadable(commit: str) -> str:
+    return f"git cannot read the commit {commit}"
+
+
+def _refuse(commit: str, entries: Sequence[Entry]) -> None:
+    """Raise for what must not be written: git itself would not make it, a crafted tree can."""
+    if len(entries) > MOST_FILES:
+        raise RepositoryError(f"the inputs of {commit} are more than {MOST_FILES:,} files")
+    names = {entry.path for entry in entries}
+    for entry in entries:
+        parts = entry.path.split("/")
+        odd = any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts)
+        below = any(str(parent) in names for parent in PurePosixPath(entry.path).parents)
+        if odd or below or "\\" in entry.path:
+            raise RepositoryError(f"{entry.path!r} of {commit} is no path of a working tree")
+        if entry.mode == SUBMODULE:
+            raise RepositoryError(
+                f"{entry.path} of {commit} is a submodule",
+                why="Its content is not part of this repository's commits.",
+                hint="put the files themselves there",
+            )
+    if len(names) != len(entries):
+        raise RepositoryError(f"{commit} has a path twice")

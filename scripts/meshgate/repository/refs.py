@@ -1,0 +1,170 @@
+"""Branches and tags, here and at a remote: moved only from the value they are known to have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.errors import RepositoryError
+from meshgate.repository.opened import NETWORK_TIMEOUT
+from meshgate.repository.writing import NO_OBJECT
+
+if TYPE_CHECKING:
+    from meshgate.repository.opened import Repository
+
+REMOTE = "origin"
+DEFAULT_BRANCHES = ("main", "master")
+HEADS, TAGS = "refs/heads/", "refs/tags/"
+
+
+class MovedError(RepositoryError):
+    """A branch is not what it was taken for: somebody else was faster, and nothing was changed."""
+
+
+class Truth(NamedTuple):
+    """The branch that counts: its name at the forge, the reference that was read, its commit."""
+
+    branch: str
+    reference: str
+    commit: str
+
+
+def truth(repository: Repository, branch: str = "", remote: str = REMOTE) -> Truth:
+    """The branch that states and ledgers are read from.
+
+    Without a name: the remote's default branch, then `main` and `master`. What was fetched from the
+    remote counts before a branch of this clone. Raises RepositoryError.
+    """
+    if branch:
+        names = [branch.removeprefix(f"{remote}/")]
+    else:
+        names = [*_default_branch(repository, remote), *DEFAULT_BRANCHES]
+    for name in names:
+        for reference in (f"refs/remotes/{remote}/{name}", f"{HEADS}{name}"):
+            if (commit := repository.find(reference)) is not None:
+                return Truth(name, reference, commit)
+    raise RepositoryError(
+        f"there is no branch {' or '.join(dict.fromkeys(names))}, here or at {remote}",
+        why="States and ledgers are read from the branch that pull requests are merged to.",
+        hint="name it with --branch",
+    )
+
+
+def _default_branch(repository: Repository, remote: str) -> list[str]:
+    prefix = f"refs/remotes/{remote}/"
+    try:
+        told = repository.run("symbolic-ref", "--quiet", f"{prefix}HEAD")
+    except RepositoryError:
+        return []
+    return [told.removeprefix(prefix)]
+
+
+def has_remote(repository: Repository, remote: str = REMOTE) -> bool:
+    """Whether the clone knows a remote of this name."""
+    return remote in repository.run("remote").splitlines()
+
+
+def fetch(repository: Repository, *refspecs: str, remote: str = REMOTE) -> None:
+    """Fetch from a remote; without refspecs, what is configured. Raises RepositoryError."""
+    repository.run(
+        *("fetch", "--quiet", "--no-write-fetch-head", remote, *refspecs),
+        what=f"cannot fetch from {remote}",
+        timeout=NETWORK_TIMEOUT,
+    )
+
+
+def set_branch(repository: Repository, name: str, commit: str, *, expected: str | None) -> None:
+    """Move a branch of this clone from `expected` (None: it must not be there).
+
+    Raises MovedError.
+    """
+    try:
+        repository.run("update-ref", f"{HEADS}{name}", commit, expected or NO_OBJECT)
+    except RepositoryError as error:
+        raise MovedError(
+            f"the branch {name} is not at {expected or 'no commit'}", why=error.why
+        ) from error
+
+
+def remote_branch(repository: Repository, name: str, *, remote: str = REMOTE) -> str | None:
+    """The commit a branch has at the remote now; None where it is not there."""
+    return _remote_ref(repository, f"{HEADS}{name}", remote)
+
+
+def push_branch(
+    repository: Repository, name: str, commit: str, *, expected: str | None, remote: str = REMOTE
+) -> None:
+    """Push a commit to a branch that is at `expected` (None: not there) at the remote.
+
+    Raises MovedError when it is elsewhere, RepositoryError when the remote refuses.
+    """
+    _push(repository, f"{commit}:{HEADS}{name}", f"{HEADS}{name}", expected, remote)
+
+
+def delete_remote_branch(
+    repository: Repository, name: str, *, expected: str, remote: str = REMOTE
+) -> None:
+    """Remove a branch at the remote that is at `expected`; raises as `push_branch` does."""
+    _push(repository, f":{HEADS}{name}", f"{HEADS}{name}", expected, remote)
+
+
+def tag(repository: Repository, name: str, commit: str, message: str) -> bool:
+    """Make an annotated tag; False where that commit has it already.
+
+    Signed where `tag.gpgSign` says so. Raises RepositoryError when another commit has it.
+    """
+    there = repository.find(f"{TAGS}{name}")
+    if there is not None:
+        if there == commit:
+            return False
+        raise RepositoryError(
+            f"the tag {name} is on {there}, and not on {commit}",
+            why="A tag says for good what a commit was.",
+            hint=f"find out who moved it: git show {name}",
+        )
+    repository.run(
+        *("tag", "--annotate", "--cleanup=verbatim", "--file=-", name, commit),
+        what=f"git cannot make the tag {name}",
+        stdin=message.encode(),
+    )
+    return True
+
+
+def push_tag(repository: Repository, name: str, *, remote: str = REMOTE) -> None:
+    """Push a tag; the same one may be there. Raises MovedError for another one."""
+    reference = f"{TAGS}{name}"
+    there = _remote_ref(repository, reference, remote)
+    if there is None:
+        _push(repository, f"{reference}:{reference}", reference, None, remote)
+    elif there != repository.run("rev-parse", reference):
+        raise MovedError(f"{remote} has another tag {name}", hint=f"git fetch {remote} tag {name}")
+
+
+def _remote_ref(repository: Repository, reference: str, remote: str) -> str | None:
+    listed = repository.run(
+        *("ls-remote", "--quiet", remote, reference),
+        what=f"cannot read the branches of {remote}",
+        timeout=NETWORK_TIMEOUT,
+    )
+    return next(
+        (sha for sha, name in map(str.split, listed.splitlines()) if name == reference), None
+    )
+
+
+def _push(
+    repository: Repository, refspec: str, reference: str, expected: str | None, remote: str
+) -> None:
+    try:
+        repository.run(
+            *("push", "--quiet", f"--force-with-lease={reference}:{expected or ''}"),
+            *(remote, refspec),
+            what=f"cannot push {reference} to {remote}",
+            timeout=NETWORK_TIMEOUT,
+        )
+    except RepositoryError as error:
+        if "stale info" in error.why:
+            raise MovedError(
+                f"{reference} at {remote} is not at {expected or 'no commit'}",
+                why=error.why,
+                hint="somebody else pushed meanwhile; fetch and run the command again",
+            ) from error
+        raise

@@ -1,0 +1,74 @@
+"""Commits made of values: the user's index and working tree are never touched."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate.errors import RepositoryError
+from meshgate.repository.opened import REGULAR
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from meshgate.repository.opened import Repository
+
+NO_OBJECT = "0" * 40
+
+
+def commit_files(
+    repository: Repository,
+    base: str,
+    files: Mapping[str, bytes | None],
+    message: str,
+    *,
+    when: datetime.datetime | None = None,
+) -> str:
+    """Make a commit on top of `base` that writes these files, or removes those that are None.
+
+    Its id is returned; no branch is moved. With `when`, the same files, message and person give
+    the same id. It is signed where `commit.gpgSign` says so. Raises RepositoryError.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        index = {"GIT_INDEX_FILE": os.path.realpath(Path(folder) / "index")}
+        repository.run("read-tree", base, environment=index)
+        repository.run(
+            "update-index",
+            "-z",
+            "--index-info",
+            stdin="".join(_changes(repository, files)).encode("utf-8", "surrogateescape"),
+            environment=index,
+        )
+        tree = repository.run("write-tree", environment=index)
+    date = (
+        {} if when is None else {"GIT_AUTHOR_DATE": _date(when), "GIT_COMMITTER_DATE": _date(when)}
+    )
+    signed = ["-S"] if repository.config("commit.gpgsign").lower() == "true" else []
+    try:
+        return repository.run(
+            *("commit-tree", tree, "-p", base, *signed, "-F", "-"),
+            what="git cannot make the commit",
+            stdin=message.encode(),
+            environment=date,
+        )
+    except RepositoryError as error:
+        if "identity" in error.why or "user.email" in error.why:
+            error.hint = "set user.name and user.email with `git config`"
+        raise
+
+
+def _changes(repository: Repository, files: Mapping[str, bytes | None]) -> list[str]:
+    """Lines for `git update-index`; what goes comes first: a folder may take its place."""
+    gone = [path for path, content in files.items() if content is None]
+    lines = [f"0 {NO_OBJECT}\t{path}\0" for path in sorted(gone)]
+    for path, content in sorted(files.items()):
+        if content is not None:
+            lines.append(f"{REGULAR} {repository.store(content)}\t{path}\0")
+    return lines
+
+
+def _date(when: datetime.datetime) -> str:
+    return f"{int(when.timestamp())} +0000"
