@@ -73,6 +73,13 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def parts(session: nox.Session) -> None:
+    """Build what the lab is made of into the user's cache; `-- gitea` narrows it."""
+    install(session)
+    session.run("python", "tests/e2e/build.py", *session.posargs)
+
+
+@nox.session(default=False)
 def schemas(session: nox.Session) -> None:
     """Regenerate schemas/ from the pinned Go modules."""
     install(session)

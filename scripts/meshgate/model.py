@@ -382,6 +382,48 @@ class Environment:
     expectations: tuple[Expectation, ...] = ()
 
 
+class SeenSecurity(enum.StrEnum):
+    """What a server saw of a connection: `connection_security_policy` of Istio's metrics."""
+
+    MUTUAL_TLS = "mutual_tls"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCall:
+    """Calls of one client to one service port, seen in reality.
+
+    client   NS/WORKLOAD; empty: a client that the mesh does not know
+    host     host of the service; empty: the workload was called directly
+    port     port of the service, of the workload where there is no host; None: not known
+    server   NS/WORKLOAD that answered; empty: not known
+    rate     requests, or connections of TCP, per second
+    """
+
+    client: str
+    host: str
+    port: int | None
+    server: str
+    security: SeenSecurity
+    rate: float
+    last_seen: datetime.datetime
+    # One call is the same call whatever the line of its file.
+    source: Position | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The calls seen between two times; `environment` None: the file does not say where."""
+
+    calls: tuple[SeenCall, ...]
+    start: datetime.datetime
+    end: datetime.datetime
+    source: str
+    environment: str | None = None
+    file: str = ""
+
+
 class Defect(NamedTuple):
     """Something in a source file that two readers take differently.
 

@@ -11,15 +11,16 @@ from meshgate.config.document import Document, read
 from meshgate.config.environments import References, environment
 from meshgate.config.nearest import nearest
 from meshgate.config.shape import check
+from meshgate.config.traffic import traffic
 from meshgate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from meshgate.model import Environment, JSONObject
+    from meshgate.model import Environment, JSONObject, Traffic
 
-__all__ = ["Configuration", "load", "load_environment", "load_mesh"]
+__all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic"]
 
 ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"
@@ -106,6 +107,14 @@ def load_environment(path: Path, *, waivers: Path, expected: Path) -> Environmen
         _checked(read(waivers, waivers.name), "waivers") if waivers.is_file() else None,
         _checked(read(expected, expected.name), "expectations") if expected.is_file() else None,
     )
+
+
+def load_traffic(path: Path) -> Traffic:
+    """The calls seen in reality that a file lists, YAML or JSON.
+
+    Raises UsageError as `load` does, and NothingToCheckError where it lists none.
+    """
+    return traffic(_checked(read(path, str(path)), "traffic"))
 
 
 def _completed(

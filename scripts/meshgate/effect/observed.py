@@ -1,0 +1,149 @@
+"""Calls seen in reality, replayed against the meshes before and after a change."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate.effect.ends import WIRE, End, Replayer
+from meshgate.mesh import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.mesh import Mesh
+    from meshgate.model import SeenCall
+
+
+class Fate(enum.StrEnum):
+    """What a change does to a call that was seen."""
+
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+    HOLDS = "holds"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One seen call: how it ends before and after, and what that means.
+
+    reason         why it is undecided, or fails though its end does not tell
+    contradiction  what the mesh before the change denies although it was seen: the inventory or
+                   the policies are not those of the cluster
+    """
+
+    call: SeenCall
+    before: End
+    after: End
+    fate: Fate
+    reason: str = ""
+    contradiction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """All seen calls, sorted; equal ones are one."""
+
+    calls: tuple[Replayed, ...]
+
+    @property
+    def counts(self) -> Counter[Fate]:
+        """How many have which fate."""
+        return Counter(each.fate for each in self.calls)
+
+    @property
+    def failing(self) -> tuple[Replayed, ...]:
+        """Those that would fail, the busiest first."""
+        return self._busiest(Fate.FAILS)
+
+    @property
+    def undecided(self) -> tuple[Replayed, ...]:
+        """Those of which files do not tell, the busiest first."""
+        return self._busiest(Fate.UNDECIDED)
+
+    @property
+    def contradicting(self) -> tuple[Replayed, ...]:
+        """Those that the mesh before the change denies."""
+        return tuple(each for each in self.calls if each.contradiction)
+
+    def _busiest(self, fate: Fate) -> tuple[Replayed, ...]:
+        found = [each for each in self.calls if each.fate is fate]
+        return tuple(sorted(found, key=lambda each: -each.call.rate))
+
+
+def replay(calls: Iterable[SeenCall], before: Mesh, after: Mesh) -> Replay:
+    """What a change does to each seen call. A seen call counts, whatever its client is.
+
+    The work grows with the number of calls, and with the distinct pairs of client class and
+    service among them.
+    """
+    old, new = Replayer(before), Replayer(after)
+    return Replay(tuple(_replayed(call, old, new) for call in merged(calls)))
+
+
+def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
+    """The calls with equal ones joined: rates added up, the last time kept; sorted."""
+    found: dict[tuple[str, str, int, str, str], SeenCall] = {}
+    for call in calls:
+        key = call.client, call.host, call.port or 0, call.server, str(call.security)
+        known = found.get(key)
+        found[key] = (
+            call
+            if known is None
+            else dataclasses.replace(
+                known,
+                rate=known.rate + call.rate,
+                last_seen=max(known.last_seen, call.last_seen),
+            )
+        )
+    return [found[key] for key in sorted(found)]
+
+
+def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:
+    earlier, later = old.ends(call), new.ends(call)
+    # Metrics seldom name the port: it is one of those where the call could be seen as it was.
+    ports = [port for port, end in earlier.by_port.items() if end.fits(call.security)] or list(
+        earlier.by_port
+    )
+    before, after = earlier.at(ports), later.at(ports or None)
+    contradiction = _contradiction(call, before)
+    fate, reason = _fate(before, after)
+    if fate is Fate.HOLDS and before.gainsays(call.security):
+        refused = {new.taken(call, port) for port in ports} - {Verdict.WORKS}
+        if refused:
+            fate, reason = Fate.UNDECIDED, f"{contradiction}, and that would not be taken"
+    elif fate is Fate.UNDECIDED and not reason:
+        reason = contradiction
+    return Replayed(call, before, after, fate, reason, contradiction)
+
+
+def _fate(before: End, after: End) -> tuple[Fate, str]:
+    if after.lost > before.lost and after.verdict is not Verdict.BROKEN:
+        return Fate.FAILS, "a route that it may take ends nowhere"
+    if after.verdict is Verdict.WORKS:
+        return Fate.HOLDS, ""
+    if after.verdict is Verdict.BROKEN:
+        # What is denied before already is no effect of the change.
+        return (Fate.UNDECIDED if before.verdict is Verdict.BROKEN else Fate.FAILS), ""
+    if after.verdict is Verdict.DEPENDS:
+        if (before.verdict, before.outcomes, before.transports) == (
+            after.verdict,
+            after.outcomes,
+            after.transports,
+        ):
+            return Fate.HOLDS, ""
+        return Fate.UNDECIDED, "it depends on the TLS of the application"
+    return Fate.UNDECIDED, after.reason or " or ".join(after.outcomes)
+
+
+def _contradiction(call: SeenCall, before: End) -> str:
+    """What was seen and cannot be, by the mesh before the change."""
+    if before.verdict is Verdict.BROKEN:
+        return f"it was answered, though it ends in {' or '.join(before.outcomes)} by the files"
+    if before.gainsays(call.security):
+        sent = " or ".join(sorted(before.transports))
+        return f"{WIRE[call.security]} was seen, though {sent} is sent by the files"
+    return ""

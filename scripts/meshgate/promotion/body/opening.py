@@ -1,0 +1,311 @@
+"""The first five sections: the verdict, effects, breaks, gates, and where the release has been."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.body.words import (
+    CHANGES,
+    GRAVEST,
+    LONG,
+    SHORT,
+    client,
+    count,
+    cut,
+    decided_by,
+    mode,
+    moment,
+    outcome,
+    port,
+    span,
+    target,
+)
+from meshgate.promotion.values import Event, GateVerdict
+from meshgate.report.budget import Section
+from meshgate.report.escape.markdown import cell_code, code, prose, row
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.body.proposal import Proposal
+
+REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
+GATE_MARKS = {
+    GateVerdict.PASS: ":white_check_mark:",
+    GateVerdict.FAIL: ":x:",
+    GateVerdict.WAITING: ":hourglass:",
+    GateVerdict.BYPASSED: ":warning:",
+    GateVerdict.NOT_APPLICABLE: ":heavy_minus_sign:",
+}
+VERDICTS = {
+    GateVerdict.PASS: "passed",
+    GateVerdict.FAIL: "failed",
+    GateVerdict.WAITING: "waits",
+    GateVerdict.BYPASSED: "bypassed",
+    GateVerdict.NOT_APPLICABLE: "not applicable",
+}
+DOES = {
+    Event.PROMOTE: "puts {0} on {1}",
+    Event.HOTFIX: "puts the hotfix {0} on {1}",
+    Event.ROLLBACK: "puts {1} back to {0}",
+    Event.ADOPT: "takes {1} over as it is, at {0}",
+    Event.HOLD: "holds {1}: no promotion enters it until it is resumed",
+    Event.RESUME: "resumes {1}: promotions may enter it again",
+    Event.REJECT: "rejects {0} for {1} and everything behind it",
+}
+
+
+def verdict(proposal: Proposal) -> Section:
+    """One line that says how it stands, and what a merge will do."""
+    return Section(f"### {_heading(proposal)}\n\n{_what_happens(proposal)}\n\n")
+
+
+def reason(proposal: Proposal) -> Section:
+    """Why somebody asked for it."""
+    record = proposal.record
+    if not record.reason:
+        return Section("")
+    ticket = f" ({prose(cut(record.ticket, SHORT))})" if record.ticket else ""
+    item = f"**Why:** {prose(cut(record.reason, LONG // 2))}{ticket}\n\n"
+    return Section("", [item], 1, "", f"**Why:** see {code(record.path)}\n\n")
+
+
+def alarms(proposal: Proposal) -> Section:
+    """What a reviewer must not miss: refusals, accepted breaks, bypasses, weaker ports."""
+    items = [
+        f"- :x: **{prose(refusal.guard)}** {prose(cut(refusal.message, LONG // 2))}\n"
+        for refusal in proposal.refusals
+    ]
+    record = proposal.record
+    items += [
+        f"- :warning: {code(cut(str(accepted.get('finding', 'breaks')), SHORT))} is acknowledged "
+        f"by {prose(cut(str(accepted.get('by', '')), SHORT))} until "
+        f"{prose(str(accepted.get('until', '')))}\n"
+        for accepted in record.acknowledges
+    ]
+    items += [
+        f"- :warning: {code(cut(bypass.gate, SHORT))} is passed over by "
+        f"{prose(cut(bypass.by, SHORT))}: {prose(cut(bypass.reason, SHORT))}\n"
+        for bypass in record.bypasses
+    ]
+    items += [f"- {prose(cut(note, LONG // 2))}\n" for note in proposal.notes]
+    if proposal.also_in:
+        names = ", ".join(map(code, proposal.also_in))
+        items.append(
+            f"- :warning: {names} {'has' if len(proposal.also_in) == 1 else 'have'} the rejected "
+            "release too: run the same command there\n"
+        )
+    return Section("", items, len(items), "\n", "- {} more\n")
+
+
+def ports(proposal: Proposal) -> Section:
+    """What ports accept, weaker ones first."""
+    found = proposal.record.effects
+    if found is None:
+        return Section("")
+    rows = [_port_row(entry, ":unlock:") for entry in found.loosened]
+    rows += [_port_row(entry, ":lock:") for entry in found.tightened]
+    if rows:
+        return _table("#### Effects", ("", "port", "before", "after", "decided by"), rows, "ports")
+    if proposal.calls:
+        return Section("#### Effects\n\nNo port accepts anything else than before.\n\n")
+    same = f": {plural(found.unchanged, 'port')} as before" if found.unchanged else ""
+    return Section(
+        f"#### Effects\n\nNo port accepts anything else than before, no call changes{same}.\n\n"
+    )
+
+
+def calls(proposal: Proposal) -> Section:
+    """What becomes of calls, gravest first; those that break have a section of their own."""
+    rows = [_call_row(entry) for entry in _by_gravity(proposal.calls)]
+    if not rows or proposal.record.effects is None:
+        return Section("")
+    return _table("", ("calls", "from", "to", "before", "after"), rows, "groups")
+
+
+def breaks(proposal: Proposal) -> Section:
+    """The clients that will fail, or that none is known to."""
+    found = proposal.record.effects
+    if found is None:
+        return Section("")
+    seen = _inventory(found.inventory)
+    if not found.breaks:
+        return Section(f"#### Breaks\n\nNo client is known to fail. {seen}\n\n")
+    rows = [f"{row(_break_cells(entry))}\n" for entry in found.breaks]
+    total = sum(count(entry) for entry in found.breaks)
+    head = (
+        f"#### Breaks: {plural(total, 'call')} will fail\n\n"
+        f"{row(('from', 'to', 'before', 'after'))}\n{row(['---'] * 4)}\n"
+    )
+    end = f"\n{seen} The set is named {code(found.digest[:12])}.\n\n"
+    return Section(head, rows, len(rows), end, "| {} more | | | |\n")
+
+
+def gates(proposal: Proposal) -> Section:
+    """What it waits for, what passed, and why."""
+    results = sorted(proposal.record.gates, key=lambda gate: _GATE_ORDER.index(gate.verdict))
+    if not results:
+        return Section("" if proposal.is_stop else "#### Gates\n\nThis environment has none.\n\n")
+    rows = [
+        row(
+            (
+                f"{GATE_MARKS[gate.verdict]} {VERDICTS[gate.verdict]}",
+                cell_code(cut(gate.name, SHORT)),
+                prose(cut(gate.reason, LONG // 2)) + _links(gate.evidence),
+            )
+        )
+        + "\n"
+        for gate in results
+    ]
+    head = f"#### Gates\n\n{row(('', 'gate', 'why'))}\n{row(['---'] * 3)}\n"
+    return Section(head, rows, len(rows), "\n", "| | {} more | |\n")
+
+
+def history(proposal: Proposal) -> Section:
+    """Where this release has been before."""
+    rows = [
+        row(
+            (
+                cell_code(cut(stay.environment, SHORT)),
+                moment(stay.since) if stay.since else "not yet",
+                span(stay.soak) if stay.soak is not None else "-",
+                moment(stay.synced_at) if stay.synced_at else "not known",
+                prose(cut(stay.verification, SHORT)) or "-",
+            )
+        )
+        + "\n"
+        for stay in proposal.record.upstream
+    ]
+    if not rows:
+        return Section("")
+    cells = ("environment", "since", "for", "synced", "verified")
+    head = f"#### Where this release has been\n\n{row(cells)}\n{row(['---'] * len(cells))}\n"
+    return Section(head, rows, len(rows), "\n", "| {} more | | | | |\n")
+
+
+_GATE_ORDER = (
+    GateVerdict.FAIL,
+    GateVerdict.WAITING,
+    GateVerdict.BYPASSED,
+    GateVerdict.PASS,
+    GateVerdict.NOT_APPLICABLE,
+)
+
+
+def _heading(proposal: Proposal) -> str:
+    mark, stand = _standing(proposal)
+    return f"{mark} {code(cut(proposal.environment, SHORT))}: {stand}{_summary(proposal)}"
+
+
+def _standing(proposal: Proposal) -> tuple[str, str]:
+    if proposal.refusals:
+        guards = ", ".join(dict.fromkeys(refusal.guard for refusal in proposal.refusals))
+        return REFUSED, f"refused by {prose(cut(guards, SHORT))}"
+    if waiting := proposal.waiting:
+        names = ", ".join(code(cut(gate.name, SHORT)) for gate in waiting[:3])
+        more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""  # noqa: PLR2004 - as above
+        return WAITS, f"waits for {names}{more}"
+    return (WEAKER if proposal.weakens else READY), "ready to merge"
+
+
+def _summary(proposal: Proposal) -> str:
+    found = proposal.record.effects
+    if found is None:
+        return ""
+    parts = [
+        f"{plural(len(ports), 'port')} {verb}{'s' if len(ports) == 1 else ''}"
+        for ports, verb in ((found.loosened, "loosen"), (found.tightened, "tighten"))
+        if ports
+    ]
+    totals: dict[str, int] = {}
+    for entry in proposal.calls:
+        change = str(entry.get("change"))
+        totals[change] = totals.get(change, 0) + count(entry)
+    totals["breaks"] = sum(count(entry) for entry in found.breaks)
+    parts += [
+        f"{plural(number, 'call')} {CHANGES[change][number != 1]}"
+        for change in GRAVEST
+        if (number := totals.get(change))
+    ]
+    if not totals["breaks"] and parts:
+        parts.append("no known call breaks")
+    return " \u2014 " + (", ".join(parts) or "no effect on any port or call")
+
+
+def _what_happens(proposal: Proposal) -> str:
+    record = proposal.record
+    release = f"**{code(record.alias)}** ({code(record.release)})"
+    text = "Merging this " + DOES[record.event].format(release, f"**{code(record.environment)}**")
+    before = proposal.before
+    if before is not None and record.event.changes_render:
+        text += f", in place of {code(before.alias)} (sequence {before.sequence})"
+    if record.event.changes_render:
+        numbers = (
+            f"{len(files)} {word}"
+            for files, word in (
+                (record.added, "added"),
+                (record.changed, "changed"),
+                (record.removed, "removed"),
+            )
+            if files
+        )
+        changed = ", ".join(numbers) or "no file changes"
+        folder = code(f"rendered/{record.environment}")
+        text += f". Its clusters sync {folder}: {changed}, {record.rendered.resources} in all"
+    return text + "."
+
+
+def _by_gravity(calls: Iterable[JSONObject]) -> list[JSONObject]:
+    def key(entry: JSONObject) -> tuple[int, int]:
+        change = str(entry.get("change"))
+        place = GRAVEST.index(change) if change in GRAVEST else len(GRAVEST)
+        return place, -count(entry)
+
+    # Breaks have a section of their own.
+    return sorted((entry for entry in calls if entry.get("change") != "breaks"), key=key)
+
+
+def _table(heading: str, cells: Sequence[str], rows: list[str], noun: str) -> Section:
+    head = f"{heading}\n\n" if heading else ""
+    head += f"{row(cells)}\n{row(['---'] * len(cells))}\n"
+    rest = row(["", f"{{}} more {noun}", *[""] * (len(cells) - 2)])
+    return Section(head, [f"{line}\n" for line in rows], len(rows), "\n", f"{rest}\n")
+
+
+def _port_row(entry: JSONObject, mark: str) -> str:
+    before, after = entry.get("before"), entry.get("after")
+    return row((mark, port(entry), mode(before), mode(after), decided_by(after)))
+
+
+def _call_row(entry: JSONObject) -> str:
+    number = count(entry)
+    change = str(entry.get("change"))
+    told = CHANGES[change][number != 1] if change in CHANGES else prose(change)
+    return row(
+        (
+            f"{number} {told}",
+            client(entry),
+            target(entry),
+            outcome(entry.get("before")),
+            outcome(entry.get("after")),
+        )
+    )
+
+
+def _break_cells(entry: JSONObject) -> tuple[str, ...]:
+    number = count(entry)
+    who = client(entry) + (f" ({number} calls)" if number > 1 else "")
+    return who, target(entry), outcome(entry.get("before")), outcome(entry.get("after"))
+
+
+def _inventory(inventory: JSONObject) -> str:
+    at = inventory.get("at")
+    of = f"the inventory of {prose(cut(str(at), SHORT))}" if at else "the inventory in this commit"
+    return f"Judged with {of}."
+
+
+def _links(evidence: Iterable[JSONObject]) -> str:
+    urls = [str(item["url"]) for item in evidence if item.get("url")]
+    return "".join(f" {cell_code(cut(url, LONG // 2))}" for url in urls[:1])

@@ -1,0 +1,55 @@
+"""The page of a pull request: sections in order, within what a forge accepts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.body import opening
+from meshgate.promotion.body.details import details, hint
+from meshgate.report.budget import LIMITS, fit, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshgate.promotion.body.proposal import Proposal
+    from meshgate.report.budget import Section
+
+# The first sections, and the room of each where all are long: what one leaves over goes to the
+# next. Together 3,500 bytes.
+FIRST_SECTIONS: tuple[tuple[Callable[[Proposal], Section], int], ...] = (
+    (opening.verdict, 850),
+    (opening.reason, 250),
+    (opening.alarms, 450),
+    (opening.ports, 450),
+    (opening.calls, 350),
+    (opening.breaks, 450),
+    (opening.gates, 450),
+    (opening.history, 250),
+)
+
+
+def render(proposal: Proposal, forge: str = "github") -> str:
+    """The Markdown of a pull request, within the forge's limit.
+
+    The first sections are within 3,500 bytes: whole, or with the rows left out counted.
+    """
+    limit = LIMITS.get(forge, min(LIMITS.values()))
+    first = opened(proposal)
+    room = limit - size(first) - size(hint(proposal, first))
+    page = first + fit(details(proposal), room)
+    return page + hint(proposal, page)
+
+
+def opened(proposal: Proposal) -> str:
+    """The first sections, each within its own room and what those before it left over."""
+    text = ""
+    room = 0
+    for build, share in FIRST_SECTIONS:
+        room += share
+        section = build(proposal)
+        shown = section.within(room)
+        if shown is None:
+            shown = section.head + section.rest.format(section.number) + section.tail
+        text += shown
+        room -= size(shown)
+    return text

@@ -1,0 +1,83 @@
+"""What a pull request's page is made of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.values import Event, GateVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.values import EnvironmentState, GateResult, PromotionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A guard that refuses: its id, what it found, the way out."""
+
+    guard: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A port that is weaker here than in the environment before.
+
+    declared: by whom, why and until when; empty: by nobody.
+    """
+
+    text: str
+    declared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One promotion as it is proposed: what will be committed, and what reviewers ask of it.
+
+    calls     groups of calls that change, as in the JSON of an effect
+    diffs     unified diff of each changed file of rendered/<environment>, by its path in there
+    also_in   the environments above that hold the release a rollback rejects
+    notes     sentences that a reviewer must read first
+    """
+
+    record: PromotionRecord
+    state: EnvironmentState
+    before: EnvironmentState | None = None
+    base: str = "main"
+    calls: tuple[JSONObject, ...] = ()
+    diffs: Mapping[str, str] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    also_in: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> str:
+        return self.record.environment
+
+    @property
+    def waiting(self) -> tuple[GateResult, ...]:
+        """The gates that do not let it pass yet."""
+        blocking = {GateVerdict.WAITING, GateVerdict.FAIL}
+        return tuple(gate for gate in self.record.gates if gate.verdict in blocking)
+
+    @property
+    def weakens(self) -> bool:
+        """Whether any port accepts more than before."""
+        return bool(self.record.effects and self.record.effects.loosened)
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it only moves the line, and changes nothing in a cluster."""
+        return self.record.event in {Event.HOLD, Event.RESUME, Event.REJECT}
+
+
+def digest_of(text: str) -> str:
+    """Names a page: 64 hex digits, the same for the same text whatever its line ends."""
+    lines = (line.rstrip() for line in text.splitlines())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""What promotion calls things: branches, titles, labels, trailers, tags, commit messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.values import Event
+from meshgate.report.escape.visible import visible
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.promotion.values import EnvironmentState, PromotionRecord
+
+# A branch or tag as git and every forge take it, whatever a name in a file says.
+LONG_SUBJECT = 72
+# How many subjects of input commits a message repeats.
+SUBJECTS = 20
+
+PROMOTION = "promotion"
+SUPERSEDED = "superseded"
+LOOSENS = "risk/loosens"
+BREAKS = "risk/breaks"
+
+EVENT_TITLES = {
+    Event.PROMOTE: "promote",
+    Event.HOTFIX: "hotfix",
+    Event.ROLLBACK: "rollback",
+    Event.HOLD: "hold",
+    Event.RESUME: "resume",
+    Event.REJECT: "reject",
+    Event.ADOPT: "adopt",
+}
+
+
+def branch(record: PromotionRecord) -> str:
+    """The branch of a record's pull request: fixed by what it does, so that a rerun finds it."""
+    if record.event in {Event.PROMOTE, Event.HOTFIX}:
+        return f"promote/{record.environment}/{record.release}"
+    if record.event is Event.ROLLBACK:
+        return f"rollback/{record.environment}/{record.release}-{record.sequence}"
+    return f"{record.event}/{record.environment}/{record.sequence}"
+
+
+def prefixes(environment: str) -> tuple[str, ...]:
+    """Where the branches of an environment's pull requests start."""
+    return tuple(f"{event}/{environment}/" for event in Event if event is not Event.HOTFIX)
+
+
+def is_promotion_branch(name: str) -> bool:
+    """Whether a branch has the form of one that promotion makes."""
+    kind, _, rest = name.partition("/")
+    return kind in set(Event) and "/" in rest
+
+
+def title(record: PromotionRecord) -> str:
+    """The pull request's title, and the subject of its commit."""
+    start = f"{record.event}({record.environment}): "
+    if not record.event.changes_render:
+        return visible(start + _shortened(record.reason))
+    what = record.alias if record.event is not Event.ROLLBACK else f"back to {record.alias}"
+    if record.effects is None:
+        return visible(f"{start}{what}")
+    effects = record.effects
+    return visible(
+        f"{start}{what} \u2014 {len(effects.tightened)} tightened, "
+        f"{len(effects.loosened)} loosened, {plural(len(effects.breaks), 'break')}"
+    )
+
+
+def labels(record: PromotionRecord) -> tuple[str, ...]:
+    """The pull request's labels."""
+    found = [PROMOTION, f"env/{record.environment}", f"event/{record.event}"]
+    if record.effects is not None and record.effects.loosened:
+        found.append(LOOSENS)
+    if record.effects is not None and record.effects.breaks:
+        found.append(BREAKS)
+    return tuple(found)
+
+
+def tag(environment: str, sequence: int) -> str:
+    """The annotated tag of a merged record."""
+    return f"env/{environment}/{sequence:04d}"
+
+
+def release_tag(release: str) -> str:
+    """The tag that keeps a release's source commit alive."""
+    return f"release/{release}"
+
+
+def message(record: PromotionRecord, state: EnvironmentState) -> str:
+    """The commit's message: what changes, whose changes these are, trailers as an index."""
+    parts = [title(record)]
+    if record.reason and record.event.changes_render:
+        parts.append(visible(record.reason))
+    if record.changes:
+        shown = [f"* {visible(change.subject)}" for change in record.changes[:SUBJECTS]]
+        if len(record.changes) > SUBJECTS:
+            shown.append(f"* {len(record.changes) - SUBJECTS} more")
+        parts.append("\n".join(shown))
+    parts.append("\n".join(trailers(record, state)))
+    return "\n\n".join(parts) + "\n"
+
+
+def trailers(record: PromotionRecord, state: EnvironmentState) -> list[str]:
+    """The trailers of a commit. They are an index for people: the files are the truth."""
+    found = [
+        ("Promotion-Env", record.environment),
+        ("Promotion-Event", record.event.value),
+        ("Promotion-Release", record.release),
+        ("Promotion-Sequence", str(record.sequence)),
+        ("Promotion-From", record.previous.release if record.previous else ""),
+        ("Promotion-Source-Commit", record.source.commit),
+        ("Promotion-Rendered-Tree", record.rendered.tree),
+        ("Promotion-Record-Sha256", state.record_sha256),
+        *(("Promotion-Bypass", f"{bypass.gate} by {bypass.by}") for bypass in record.bypasses),
+        ("Promotion-Reason", record.reason),
+        *(("Co-authored-by", author) for author in _authors(record)),
+    ]
+    return [f"{key}: {visible(value)}" for key, value in found if value]
+
+
+def _authors(record: PromotionRecord) -> Sequence[str]:
+    def named() -> Iterator[str]:
+        for change in record.changes:
+            yield change.author
+            yield from change.co_authors
+
+    return list(dict.fromkeys(name for name in named() if "<" in name))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONG_SUBJECT else text[: LONG_SUBJECT - 3] + "..."

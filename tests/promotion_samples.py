@@ -1,0 +1,238 @@
+"""A promotion with something to say in every section, and one that is hostile in every text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.body import Difference, Proposal, Refusal
+from meshgate.promotion.values import (
+    Bypass,
+    Effects,
+    EnvironmentState,
+    Event,
+    GateResult,
+    GateVerdict,
+    InputChange,
+    Previous,
+    PromotionRecord,
+    Rendered,
+    Source,
+    Upstream,
+)
+
+if TYPE_CHECKING:
+    from meshgate.model import JSONObject
+
+NOW = dt.datetime(2026, 8, 22, 9, 30, tzinfo=dt.UTC)
+RELEASE = "r-0a1b2c3d4e5f"
+SOURCE = Source(commit="a" * 40, policies_tree="b" * 40, overlays_tree="c" * 40, toolchain="d" * 40)
+RENDERED = Rendered(tree="e" * 40, sha256="f" * 64, resources=23)
+
+
+def side(mode: str, level: str, resource: str | None) -> JSONObject:
+    return {"mode": mode, "decidedBy": {"level": level, "resource": resource}}
+
+
+def port(workload: str, number: int, before: JSONObject, after: JSONObject) -> JSONObject:
+    namespace, name = workload.split("/")
+    return {
+        "namespace": namespace,
+        "workload": name,
+        "port": number,
+        "before": before,
+        "after": after,
+    }
+
+
+def call(client: str, host: str, number: int, **what: object) -> JSONObject:
+    namespace, name = client.split("/")
+    return {
+        "client": {"namespace": namespace, "workload": name},
+        "host": host,
+        "port": number,
+        **what,
+    }
+
+
+STRICT = side("STRICT", "namespace", "boards/default")
+PERMISSIVE = side("PERMISSIVE", "mesh", "istio-system/default")
+HOST = "boards-api.boards.svc.cluster.local"
+
+EFFECTS = Effects(
+    digest="9f2c" * 16,
+    inventory={"digest": "1" * 64, "at": "2026-08-21T04:00:00Z"},
+    tightened=(
+        port("boards/api", 8080, PERMISSIVE, STRICT),
+        port("boards/web", 8080, PERMISSIVE, STRICT),
+    ),
+    loosened=(port("default/legacy", 9090, STRICT, side("PERMISSIVE", "default", None)),),
+    unchanged=14,
+    breaks=(call("default/batch", HOST, 8080, before="ok-plaintext", after="refused"),),
+    deleted=(
+        {
+            "resource": "PeerAuthentication/default/legacy",
+            "uncovers": "1 port falls back to the default of Istio, PERMISSIVE",
+        },
+    ),
+)
+
+RECORD = PromotionRecord(
+    environment="prod",
+    sequence=7,
+    event=Event.PROMOTE,
+    release=RELEASE,
+    alias="2026-08-22.3",
+    source=SOURCE,
+    rendered=RENDERED,
+    previous=Previous(sequence=6, release="r-000000000006", record_sha256="6" * 64),
+    previous_tree="0" * 40,
+    added=("boards/peerauthentication-default.yaml",),
+    changed=("boards/destinationrule-boards-api.yaml",),
+    removed=("default/peerauthentication-legacy.yaml",),
+    changes=(
+        InputChange("1" * 40, "boards: require mTLS", "Ada L <ada@example.com>", (), 41),
+        InputChange(
+            "2" * 40,
+            "default: drop the policy of legacy, which is gone",
+            "Grace H <grace@example.com>",
+            ("Ada L <ada@example.com>",),
+        ),
+    ),
+    effects=EFFECTS,
+    gates=(
+        GateResult(
+            "soak", GateVerdict.WAITING, "1d 4h of 2d in staging; ends 2026-08-23 05:30 UTC"
+        ),
+        GateResult("window", GateVerdict.PASS, "weekdays 08:00-16:00 Europe/Berlin"),
+        GateResult("traffic", GateVerdict.NOT_APPLICABLE, "no forge to read evidence from"),
+    ),
+    upstream=(
+        Upstream(
+            "staging",
+            RELEASE,
+            NOW - dt.timedelta(days=1, hours=4),
+            NOW - dt.timedelta(days=1, hours=3),
+            dt.timedelta(days=1, hours=4),
+            "traffic ok",
+        ),
+    ),
+    exercised_below=("boards/api:8080 STRICT", "boards/web:8080 STRICT"),
+    untested_below=("default/legacy:9090 PERMISSIVE",),
+    acknowledges=({"finding": "breaks 9f2c9f2c9f2c", "by": "team-boards", "until": "2026-09-01"},),
+    rollback_command="meshgate rollback prod --to 6 --reason '...'",
+    created_at=NOW,
+)
+
+BEFORE = EnvironmentState(
+    environment="prod",
+    sequence=6,
+    release="r-000000000006",
+    alias="2026-08-14.1",
+    source=SOURCE,
+    rendered=RENDERED,
+    record="promotion/ledger/prod/0006-promote-r-000000000006.yaml",
+    record_sha256="6" * 64,
+)
+STATE = replace(
+    BEFORE,
+    sequence=7,
+    release=RELEASE,
+    alias=RECORD.alias,
+    record=RECORD.path,
+    record_sha256="7" * 64,
+    previous=RECORD.previous,
+)
+
+PROPOSAL = Proposal(
+    record=RECORD,
+    state=STATE,
+    before=BEFORE,
+    calls=(
+        call("boards/web", HOST, 8080, before="ok-mtls", after="ok-mtls", change="moved"),
+        {
+            "client": "clients outside the mesh",
+            "host": "boards-*.boards.svc.cluster.local",
+            "port": 8080,
+            "before": "ok-plaintext",
+            "after": "refused",
+            "change": "shut-out",
+            "count": 12,
+        },
+    ),
+    diffs={
+        "boards/destinationrule-boards-api.yaml": (
+            "--- a/boards/destinationrule-boards-api.yaml\n"
+            "+++ b/boards/destinationrule-boards-api.yaml\n"
+            "@@ -8,3 +8,3 @@\n   trafficPolicy:\n     tls:\n-      mode: DISABLE\n"
+            "+      mode: ISTIO_MUTUAL\n"
+        )
+    },
+    differences=(
+        Difference("default/legacy:9090 is PERMISSIVE here, STRICT in staging"),
+        Difference(
+            "boards/db:5432 is DISABLE here, STRICT in staging",
+            "team-boards, until 2026-12-01: the database has no sidecar here",
+        ),
+    ),
+)
+
+# What an author of manifests and commits may write to be believed.
+EVIL = (
+    "</details>\n```\n# Approved by @security --> <script>alert(1)</script> | `x` | "
+    "[click](javascript:alert(1)) closes #1 \u202e\x1b[31m"
+)
+
+
+def hostile(text: str, many: int = 1) -> Proposal:
+    """A proposal with one text wherever an author could put one, `many` times."""
+    strange = {"mode": text, "decidedBy": {"level": text, "resource": text}}
+    ports = (
+        {"namespace": text, "workload": text, "port": 1, "before": strange, "after": strange},
+    ) * many
+    calls = (
+        {
+            "client": {"namespace": text, "workload": text},
+            "host": text,
+            "port": 1,
+            "before": text,
+            "after": text,
+            "change": "exposed",
+        },
+    ) * many
+    record = replace(
+        RECORD,
+        alias=text,
+        added=(text,) * many,
+        changed=(text,) * many,
+        removed=(text,) * many,
+        changes=(InputChange(text, text, text, (text,)),) * many,
+        effects=replace(
+            EFFECTS,
+            inventory={"at": text},
+            tightened=ports,
+            loosened=ports,
+            breaks=calls,
+            deleted=({"resource": text, "uncovers": text},) * many,
+        ),
+        gates=(GateResult(text, GateVerdict.FAIL, text, ({"url": text},)),) * many,
+        upstream=(Upstream(text, text, NOW, NOW, dt.timedelta(hours=1), text),) * many,
+        exercised_below=(text,) * many,
+        untested_below=(text,) * many,
+        bypasses=(Bypass(text, text, text, text),) * many,
+        acknowledges=({"finding": text, "by": text, "until": text},) * many,
+        reason=text,
+        ticket=text,
+        rollback_command=text,
+    )
+    return replace(
+        PROPOSAL,
+        record=record,
+        before=replace(BEFORE, alias=text),
+        calls=calls,
+        diffs={f"{index}{text}": text * 5 for index in range(many)},
+        refusals=(Refusal("PR01", text, text),) * many,
+        differences=(Difference(text, text),) * many,
+        notes=(text,) * many,
+    )

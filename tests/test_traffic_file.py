@@ -1,0 +1,110 @@
+"""A file of seen calls is read exactly, or refused with the place and the way out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshgate import config
+from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.model import Position, SeenCall, SeenSecurity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FULL = """\
+version: 1
+environment: prod
+source: Prometheus at prometheus.example.com
+window: {from: "2026-07-25T12:00:00Z", to: 2026-08-01T12:00:00Z}
+calls:
+  - from: boards/app-ui
+    to: boards.boards.svc.cluster.local
+    port: 8080
+    server: boards/boards
+    security: mutual_tls
+    rate: 1.25
+    lastSeen: 2026-08-01T11:00:00Z
+  - {from: unknown, server: boards/boards, security: none, rate: 0, lastSeen: 2026-07-31T00:00:00Z}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "traffic.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_every_key_reaches_its_value(tmp_path: Path) -> None:
+    file = written(tmp_path, FULL)
+    loaded = config.load_traffic(file)
+
+    assert (loaded.environment, loaded.source) == ("prod", "Prometheus at prometheus.example.com")
+    assert (loaded.start, loaded.end) == (
+        dt.datetime(2026, 7, 25, 12, tzinfo=dt.UTC),
+        dt.datetime(2026, 8, 1, 12, tzinfo=dt.UTC),
+    )
+    assert loaded.calls == (
+        SeenCall(
+            "boards/app-ui",
+            "boards.boards.svc.cluster.local",
+            8080,
+            "boards/boards",
+            SeenSecurity.MUTUAL_TLS,
+            1.25,
+            dt.datetime(2026, 8, 1, 11, tzinfo=dt.UTC),
+        ),
+        SeenCall(
+            "",
+            "",
+            None,
+            "boards/boards",
+            SeenSecurity.NONE,
+            0.0,
+            dt.datetime(2026, 7, 31, tzinfo=dt.UTC),
+        ),
+    )
+    assert [call.source for call in loaded.calls] == [
+        Position(str(file), 6, 5),
+        Position(str(file), 13, 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("version: 1", "version: 2", 1, "version"),
+        ("    port: 8080", "    ports: 8080", 8, "unknown key 'ports' in calls[0]"),
+        ("port: 8080", "port: 65536", 8, "65536"),
+        ("rate: 1.25", "rate: -1.0", 11, "minimum of 0"),
+        ("security: mutual_tls", "security: mtls", 10, "wanted one of mutual_tls, none, unknown"),
+        ("from: boards/app-ui", "from: app-ui", 6, "which does not match"),
+        ("08-01T11:00:00Z", "08-01 11:00", 12, "a time in utc"),
+        ("08-01T11:00:00Z", "13-01T11:00:00Z", 12, "is no time: month must be in 1..12"),
+        ("unknown, server: boards/boards,", "unknown,", 13, "this call has no destination"),
+        ("2026-08-01T12:00:00Z}", "2026-07-01T12:00:00Z}", 4, "ends before it begins"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, message: str
+) -> None:
+    assert old in FULL
+    file = written(tmp_path, FULL.replace(old, new))
+
+    with pytest.raises(UsageError) as raised:
+        config.load_traffic(file)
+    assert str(raised.value).startswith(f"{file}:{line}:")
+    assert message in str(raised.value).lower() or message in str(raised.value)
+
+
+def test_a_file_without_calls_is_no_pass(tmp_path: Path) -> None:
+    head = FULL[: FULL.index("calls:")]
+
+    with pytest.raises(NothingToCheckError, match="lists no call"):
+        config.load_traffic(written(tmp_path, head + "calls: []\n"))
+    with pytest.raises(UsageError, match="has no 'calls'"):
+        config.load_traffic(written(tmp_path, head))
+    with pytest.raises(UsageError, match="cannot be read"):
+        config.load_traffic(tmp_path / "none.yaml")
