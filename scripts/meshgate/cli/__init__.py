@@ -32,6 +32,7 @@ COMMANDS = {
     "calls": "tell what every client sends to every service port, and what happens",
     "explain": "tell one call step by step",
     "sync": "write the objects that point clusters at this repository",
+    "report": "write the page that people look at: posture, calls, findings",
     "rules": "list the rules, or explain one",
     "init": "make a new policy repository that validates at once",
     "schemas": "regenerate the schemas this version carries",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from meshgate.errors import UsageError
 
 TODAY_VARIABLE = "MESHGATE_TODAY"
-FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "markdown")
+FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
 
 
 class Output(NamedTuple):

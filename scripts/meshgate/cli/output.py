@@ -26,6 +26,11 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 def publish(result: Report, options: argparse.Namespace) -> None:
     """Render the report once for each `--format`. Raises UsageError for a file it cannot write."""
     for output in options.outputs:
+        if output.format not in report.FORMATS:
+            raise UsageError(
+                f"--format {output.format}: `meshgate {options.command}` does not write it",
+                hint=f"use one of {', '.join(report.FORMATS)}; `meshgate report` writes html",
+            )
         look = style(options, to_file=output.file is not None)
         text = report.FORMATS[output.format](result, look)
         if output.file is None:

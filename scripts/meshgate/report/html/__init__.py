@@ -1,0 +1,107 @@
+"""One page that needs no network: posture, calls, findings and the effect of a change."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+
+from meshgate.report.escape.json_text import dump
+from meshgate.report.html.calls import calls
+from meshgate.report.html.findings import finding
+from meshgate.report.html.posture import posture
+from meshgate.report.summary import counts, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshgate.model import JSONObject, Report
+    from meshgate.report.view import View
+
+VERSION = 1
+# In the order they run in: what a later one calls, an earlier one defines.
+SCRIPTS = ("dom.js", "posture.js", "graph.js", "calls.js", "findings.js", "effect.js", "main.js")
+LIBRARY = "vendor/cytoscape.min.js"
+
+
+class Page(NamedTuple):
+    """What a page shows; `effects` has one entry for each environment that a change reaches."""
+
+    title: str
+    report: Report
+    views: Sequence[View]
+    # The day by which expiry dates were judged.
+    today: str
+    effects: Sequence[JSONObject] = ()
+    # What the change is compared with; empty: there is no change to show.
+    base: str = ""
+
+
+def render(page: Page, version: str) -> str:
+    """The page as one file: its script, its style and all data are in it.
+
+    Data reaches the page as JSON, and its script writes text nodes only, so no manifest can
+    become markup. The page's own policy (CSP) allows no other script and no request.
+    """
+    style = _read("page/style.css")
+    library = _read(LIBRARY)
+    script = "\n".join(_read(f"page/{name}") for name in SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{script}}})();\n'
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("page/index.html.j2").render(
+        title=page.title,
+        version=version,
+        sentence=verdict(counts(page.report)),
+        style=Markup(style),  # noqa: S704 - a file of this package
+        library=Markup(library),  # noqa: S704 - likewise
+        script=Markup(script),  # noqa: S704 - likewise
+        # The policy names each by its digest, as the page holds it.
+        style_hash=_digest(style),
+        script_hashes=[_digest(library), _digest(script)],
+        data=Markup(_embedded(_data(page, version))),  # noqa: S704 - escaped there
+    )
+
+
+def _data(page: Page, version: str) -> JSONObject:
+    return {
+        "version": VERSION,
+        "tool": {"name": "meshgate", "version": version},
+        "title": page.title,
+        "today": page.today,
+        "base": page.base,
+        "environments": [
+            {
+                "name": view.environment or "manifests",
+                "posture": posture(view),
+                "calls": calls(view),
+            }
+            for view in page.views
+        ],
+        "failures": [failure._asdict() for failure in page.report.failures],
+        "notes": list(page.report.notes),
+        "findings": [finding(each, page.report) for each in page.report.findings],
+        "effects": list(page.effects),
+    }
+
+
+def _embedded(data: JSONObject) -> str:
+    r"""JSON that no reader of HTML takes for markup: `<` becomes `\u003c`, `>` and `&` likewise."""
+    text = dump(data)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _digest(text: str) -> str:
+    """A hash source of a content security policy (https://www.w3.org/TR/CSP3/)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _read(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,108 @@
+// The kinds of calls, with the colour variable and the style of each.
+const KINDS = {
+  broken: ["fails", "--disable", "c-broken"],
+  plaintext: ["works in plaintext", "--permissive", "c-plaintext"],
+  depends: ["depends on the application, or undecided", "--undecided", "c-depends"],
+  mtls: ["works with mutual TLS", "--strict", "c-mtls"],
+  shut: ["shut out: no sidecar", "--outside", "c-shut"],
+  nothing: ["nothing answers", "--line", "c-nothing"],
+};
+const HIDDEN_AT_FIRST = new Set(["nothing"]);
+const NODE = { width: 180, height: 30, gap: 12 };
+const STEP = NODE.height + NODE.gap;
+
+function kind(row, calls) {
+  const [client, service, , , sends, , outcome, verdict] = row;
+  if (outcome === "no-endpoint") return "nothing";
+  if (verdict === "broken") {
+    if (calls.clients[client][1] === "none") return "shut";
+    // Outside the mesh the application may bring TLS of its own.
+    return calls.services[service][2] && sends === "plaintext" ? "depends" : "broken";
+  }
+  if (verdict !== "works") return "depends";
+  return outcome === "ok-mtls" ? "mtls" : "plaintext";
+}
+
+// The nodes and edges to draw: services of open namespaces, other namespaces as one node.
+function elements(calls, visible, open) {
+  const nodes = new Map(), edges = new Map();
+  for (const edge of visible) {
+    const [client, service, , , , , , , , count] = edge.row;
+    const [host, namespace] = calls.services[service];
+    const target = open.has(namespace) ? `s:${service}` : `n:${namespace}`;
+    const source = `c:${client}`;
+    if (!nodes.has(source)) nodes.set(source, { id: source, label: calls.clients[client][0], sort: "client" });
+    if (open.has(namespace) && !nodes.has(`n:${namespace}`)) nodes.set(`n:${namespace}`, { id: `n:${namespace}`, label: namespace, sort: "open" });
+    if (!nodes.has(target)) {
+      nodes.set(target, open.has(namespace)
+        ? { id: target, label: host.split(".")[0] === "*" ? host : host.replace(`.${namespace}.svc.cluster.local`, ""), sort: "service", parent: `n:${namespace}` }
+        : { id: target, label: namespace, sort: "namespace" });
+    }
+    const id = `${source}>${target}>${edge.kind}`;
+    const known = edges.get(id);
+    if (known) { known.count += count; known.rows.push(edge); }
+    else edges.set(id, { id, source, target, kind: edge.kind, count, rows: [edge] });
+  }
+  return { nodes: [...nodes.values()], edges: [...edges.values()] };
+}
+
+// Clients left, namespaces in columns to the right of them; an open one holds its services. Of all
+// column heights the one is taken that shows the graph largest in a frame of this size.
+function places(nodes, frame) {
+  const byLabel = (a, b) => a.label.localeCompare(b.label);
+  const clients = nodes.filter((node) => node.sort === "client").sort(byLabel);
+  const blocks = nodes.filter((node) => !node.parent && node.sort !== "client").sort(byLabel).map((block) => {
+    const children = nodes.filter((node) => node.parent === block.id).sort(byLabel);
+    const across = Math.min(children.length > 6 ? 3 : 1, children.length) || 1;
+    const down = Math.ceil(children.length / across);
+    return { block, children, across, width: across * (NODE.width + NODE.gap) + (down ? 24 : 0), height: down ? (down + 1) * STEP + NODE.gap : STEP };
+  });
+  const tallest = Math.max(STEP, ...blocks.map(({ height }) => height), 0);
+  const total = blocks.reduce((height, block) => height + block.height, 0);
+  let best = null;
+  for (let columns = 1; columns <= Math.max(1, Math.min(blocks.length, 24)); columns += 1) {
+    const drawn = columnsOf(blocks, Math.max(tallest, total / columns));
+    const height = Math.max(drawn.height, clients.length * STEP);
+    const zoom = Math.min(frame.width / (drawn.width + NODE.width), frame.height / height);
+    if (!best || zoom > best.zoom * 1.02) best = { ...drawn, height, zoom };
+  }
+  clients.forEach((client, index) => best.found.set(client.id, { x: 0, y: ((index + 0.5) * best.height) / clients.length }));
+  return best.found;
+}
+
+function columnsOf(blocks, limit) {
+  const found = new Map();
+  let x = 2.1 * NODE.width, y = 0, widest = 0, height = 0;
+  for (const { block, children, across, ...size } of blocks) {
+    if (y > 0 && y + size.height > limit + 1) { x += widest + 2 * NODE.gap; y = 0; widest = 0; }
+    if (!children.length) found.set(block.id, { x: x + NODE.width / 2, y: y + STEP / 2 });
+    children.forEach((child, index) => found.set(child.id, {
+      x: x + 12 + (index % across) * (NODE.width + NODE.gap) + NODE.width / 2,
+      y: y + STEP + Math.floor(index / across) * STEP + STEP / 2,
+    }));
+    y += size.height;
+    height = Math.max(height, y);
+    widest = Math.max(widest, size.width);
+  }
+  return { found, width: x + widest, height };
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function look() {
+  const ink = colour("--ink"), line = colour("--line"), card = colour("--card");
+  const text = { "font-size": 12, color: ink, "text-wrap": "ellipsis", "text-max-width": NODE.width - 16, label: "data(label)" };
+  return [
+    { selector: "node", style: { ...text, shape: "round-rectangle", width: NODE.width, height: NODE.height, "background-color": card, "border-width": 1, "border-color": line, "text-valign": "center" } },
+    { selector: "node[sort='client']", style: { "background-color": colour("--code"), "font-weight": "bold" } },
+    { selector: "node[sort='namespace']", style: { "border-width": 2, "border-color": colour("--soft") } },
+    { selector: "node[sort='open']", style: { "background-opacity": 0.35, "background-color": colour("--code"), "text-valign": "top", "text-margin-y": 18, "font-weight": "bold", padding: 16 } },
+    { selector: "edge", style: { "curve-style": "bezier", width: "mapData(weight, 0, 4, 1.2, 5)", "line-color": line, "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": 0.8, opacity: 0.75, "source-endpoint": "outside-to-node", "target-endpoint": "outside-to-node" } },
+    ...Object.entries(KINDS).map(([name, [, variable]]) => ({
+      selector: `edge[kind='${name}']`,
+      style: { "line-color": colour(variable), "target-arrow-color": colour(variable), "line-style": { broken: "solid", shut: "dashed", depends: "dotted" }[name] || "solid" },
+    })),
+    { selector: ".faded", style: { opacity: 0.08 } },
+    { selector: "node:selected, edge:selected", style: { "border-color": colour("--accent"), "border-width": 3, opacity: 1 } },
+  ];
+}

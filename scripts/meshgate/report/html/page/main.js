@@ -1,0 +1,49 @@
+function overview() {
+  replace($("notices"),
+    data.failures.map(({ environment, message }) => h("p", { class: "notice bad" }, h("strong", {}, `${environment} was not judged. `), message)),
+    data.notes.map((note) => h("p", { class: "notice" }, note)));
+  replace($("tiles"), data.environments.map((environment) => tile(environment)));
+}
+
+function tile({ name, posture, calls }) {
+  const counts = {};
+  for (const namespace of posture.namespaces) {
+    for (const [state, number] of Object.entries(namespace.counts)) counts[state] = (counts[state] || 0) + number;
+  }
+  const all = ports(counts), workloads = posture.namespaces.reduce((sum, own) => sum + own.workloads.length, 0);
+  const broken = calls.edges.reduce((sum, row) => sum + (kind(row, calls) === "broken" ? row[9] : 0), 0);
+  const own = data.findings.filter((finding) => finding.environment === name && !finding.waiver);
+  const share = all ? Math.floor((100 * (counts.strict || 0)) / all) : 0;
+  const facts = [
+    ["namespaces, workloads", `${posture.namespaces.length}, ${workloads}`],
+    ["ports that take plaintext", sum(counts, OPEN)],
+    ["ports undecided", counts.undecided || 0],
+    ["workloads without sidecar", counts.outside || 0],
+    ["calls with a sidecar that fail", broken],
+    ["errors, warnings", `${own.filter((one) => one.severity === "error").length}, ${own.filter((one) => one.severity === "warning").length}`],
+  ];
+  return h("article", { class: "tile" }, h("h3", {}, name),
+    h("p", { class: `big ${share === 100 ? "t-strict" : ""}` }, all ? `${share} % STRICT` : "no port"),
+    bar(segments(counts), Math.max(1, sum(counts, ORDER))),
+    h("dl", {}, facts.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value.toLocaleString("en"))])));
+}
+
+function themes() {
+  const button = $("theme");
+  const set = (dark) => {
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    button.textContent = dark ? "Light" : "Dark";
+    button.setAttribute("aria-pressed", String(dark));
+    document.dispatchEvent(new Event("themechange"));
+  };
+  set(matchMedia("(prefers-color-scheme: dark)").matches);
+  button.addEventListener("click", () => set(document.documentElement.dataset.theme !== "dark"));
+}
+
+themes();
+overview();
+tellEffect();
+matrix();
+listFindings();
+drawCalls();
+document.documentElement.dataset.ready = "true";

@@ -1,0 +1,116 @@
+"""The posture of one mesh as the page draws it: namespaces, their workloads, ports, policies."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from meshgate.mesh import Level, Mode
+from meshgate.model import join_path
+from meshgate.report.escape.visible import visible
+from meshgate.report.posture import accepts, grouped, servers
+from meshgate.report.view import named, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.model import JSONObject, Resource
+    from meshgate.report.posture import Line, Server
+    from meshgate.report.view import View
+
+STATES = {Mode.STRICT: "strict", Mode.PERMISSIVE: "permissive", Mode.DISABLE: "disable"}
+
+
+class Policies:
+    """The policies that decide, each told once: `[owner, place]`."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._known: dict[tuple[int, str], int] = {}
+        self.told: list[list[str]] = []
+
+    def index(self, policy: Resource | None, path: str) -> int:
+        """The number of a policy in the list; -1: Istio's default decides."""
+        if policy is None:
+            return -1
+        key = id(policy), path
+        if key not in self._known:
+            self._known[key] = len(self.told)
+            place = self._view.locate(policy, path)
+            where = f"{place.file}:{place.line}" if place else ""
+            self.told.append([visible(owner(policy)), visible(where)])
+        return self._known[key]
+
+
+def posture(view: View) -> JSONObject:
+    """`{"policies", "namespaces"}`: counts by state, and every workload with its ports."""
+    policies = Policies(view)
+    namespaces = [
+        _namespace(name, list(own), policies)
+        for name, own in itertools.groupby(servers(view), key=lambda each: each.workload.namespace)
+    ]
+    return {"policies": policies.told, "namespaces": namespaces}
+
+
+def state(server: Server | Line) -> str:
+    """The one word that gives a port its colour."""
+    answer = server.answer
+    if not answer.decided:
+        return "undecided"
+    if answer.mode is None:
+        return "outside"
+    return STATES[answer.mode] if answer.captured else "uncaptured"
+
+
+def _namespace(name: str, found: list[Server], policies: Policies) -> JSONObject:
+    return {
+        "name": visible(name),
+        "counts": dict(_counts(found)),
+        "workloads": [
+            [
+                visible(named(workload)),
+                workload.kind,
+                [_line(line, policies) for line in lines],
+            ]
+            for workload, lines in itertools.groupby(grouped(found), key=lambda line: line.workload)
+        ],
+    }
+
+
+def _counts(found: Iterable[Server]) -> Counter[str]:
+    """Ports by state; workloads that no PeerAuthentication reaches count once."""
+    outside: set[int] = set()
+    told: Counter[str] = Counter()
+    for server in found:
+        own = state(server)
+        if own == "outside":
+            outside.add(id(server.workload))
+        elif server.port is not None:
+            told[own] += 1
+    if outside:
+        told["outside"] = len(outside)
+    return told
+
+
+def _line(line: Line, policies: Policies) -> list[object]:
+    """`[ports, state, what they accept, level, policy, overridden]`."""
+    level, policy = line.answer.decided_by
+    ports = line.ports
+    path = "spec.mtls.mode"
+    if level is Level.PORT:
+        path = join_path("spec", "portLevelMtls", ports.split(",", maxsplit=1)[0], "mode")
+    return [
+        ports,
+        state(line),
+        visible(accepts(line)),
+        str(level) if line.answer.mode is not None else "",
+        policies.index(policy, path),
+        list(_overridden(line, policies)),
+    ]
+
+
+def _overridden(line: Line, policies: Policies) -> Iterator[list[object]]:
+    for other in line.answer.overrides:
+        index = policies.index(other.policy, "spec.mtls.mode")
+        yield [index, str(other.level), str(other.mode or "UNSET"), other.why]
