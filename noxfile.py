@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import tarfile
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.5.1"
@@ -73,6 +77,14 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Open the report page in a real Chromium; `-- --update` renews the guide's pictures."""
+    install(session)
+    session.run("python", "tests/e2e/build.py", "chromium")
+    session.run("pytest", "tests/browser/check_page.py", *session.posargs)
+
+
+@nox.session(default=False)
 def parts(session: nox.Session) -> None:
     """Build what the lab is made of into the user's cache; `-- gitea` narrows it."""
     install(session)
@@ -135,6 +147,29 @@ def new_rule(session: nox.Session) -> None:
     """Start a rule: `-- DR020 bad-pattern` writes its module, two cases and the registry line."""
     install(session)
     session.run("python", "tests/scaffold_rule.py", *session.posargs)
+
+
+@nox.session(default=False, tags=["update"])
+def vendor(session: nox.Session) -> None:
+    """Bring the libraries of the report page from npm, at the versions of pyproject.toml."""
+    table = nox.project.load_toml("pyproject.toml")["tool"]["meshgate"]["vendored"]
+    for library in table.values():
+        folder = Path(session.create_tmp())
+        session.run(
+            "npm", "pack", f"{library['package']}@{library['version']}",
+            "--pack-destination", str(folder), external=True,
+        )  # fmt: skip
+        packed = folder / f"{library['package']}-{library['version']}.tgz"
+        target = Path(library["file"])
+        with tarfile.open(packed) as archive:
+            for member, file in (
+                (library["member"], target),
+                ("package/LICENSE", target.with_name(f"{library['package']}.LICENSE")),
+            ):
+                content = archive.extractfile(member)
+                assert content is not None
+                file.write_bytes(content.read())
+        session.log(f"{target}: sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
 
 
 @nox.session(default=False, tags=["update"])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NOW = dt.datetime(2026, 8, 22, 9, 30, tzinfo=dt.UTC)
 RELEASE = "r-0a1b2c3d4e5f"
 SOURCE = Source(commit="a" * 40, policies_tree="b" * 40, overlays_tree="c" * 40, toolchain="d" * 40)
-RENDERED = Rendered(tree="e" * 40, sha256="f" * 64, resources=23)
+RENDERED = Rendered("e" * 40, "f" * 64, 23, "overlays/prod")
 
 
 def side(mode: str, level: str, resource: str | None) -> JSONObject:

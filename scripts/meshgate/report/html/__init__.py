@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from meshgate.report.escape.json_text import dump
+from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.calls import calls
 from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
@@ -55,9 +56,9 @@ def render(page: Page, version: str) -> str:
         loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined
     )
     return environment.get_template("page/index.html.j2").render(
-        title=page.title,
+        title=visible(page.title),
         version=version,
-        sentence=verdict(counts(page.report)),
+        sentence=visible(verdict(counts(page.report))),
         style=Markup(style),  # noqa: S704 - a file of this package
         library=Markup(library),  # noqa: S704 - likewise
         script=Markup(script),  # noqa: S704 - likewise
@@ -72,19 +73,22 @@ def _data(page: Page, version: str) -> JSONObject:
     return {
         "version": VERSION,
         "tool": {"name": "meshgate", "version": version},
-        "title": page.title,
-        "today": page.today,
-        "base": page.base,
+        "title": visible(page.title),
+        "today": visible(page.today),
+        "base": visible(page.base),
         "environments": [
             {
-                "name": view.environment or "manifests",
+                "name": visible(view.environment or "manifests"),
                 "posture": posture(view),
                 "calls": calls(view),
             }
             for view in page.views
         ],
-        "failures": [failure._asdict() for failure in page.report.failures],
-        "notes": list(page.report.notes),
+        "failures": [
+            {"environment": visible(each.environment), "message": visible_lines(each.message)}
+            for each in page.report.failures
+        ],
+        "notes": list(map(visible, page.report.notes)),
         "findings": [finding(each, page.report) for each in page.report.findings],
         "effects": list(page.effects),
     }

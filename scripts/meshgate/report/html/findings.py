@@ -22,7 +22,7 @@ def finding(each: Finding, report: Report) -> JSONObject:
         "name": each.name,
         "severity": each.severity.value,
         "decided": each.decided,
-        "environment": each.environment or "",
+        "environment": visible(each.environment or ""),
         "about": [visible(part) for part in about(each)],
         "message": visible(each.message),
         "fix": visible(each.fix),

@@ -28,7 +28,8 @@ function drawCalls() {
   function draw() {
     const wanted = matcher($("calls-search").value), kinds = chosen();
     const visible = every.filter((edge) => kinds.has(edge.kind) && wanted(edge.text));
-    drawn = elements(calls, visible, open);
+    const { edges, left } = gravest(visible, calls);
+    drawn = elements(calls, edges, open);
     const position = places(drawn.nodes, { width: graph.width(), height: graph.height() });
     graph.elements().remove();
     graph.add([
@@ -38,6 +39,7 @@ function drawCalls() {
     graph.fit(undefined, 24);
     const number = visible.reduce((sum, edge) => sum + edge.row[9], 0);
     $("calls-count").textContent = visible.length ? plural(number, "call") : "no call fits";
+    $("graph-left").textContent = left.length ? `Drawn: ${left.join(", ")}, the gravest first. Search or filter for the others.` : "";
     overview(number);
     table(visible);
   }

@@ -7,6 +7,8 @@ function listFindings() {
     finding,
     text: [finding.rule, finding.name, finding.environment, ...finding.about, finding.message, finding.source].join(" ").toLowerCase(),
   }));
+  // The gravest first; otherwise in the order of the report.
+  every.sort((a, b) => severities.indexOf(a.finding.severity) - severities.indexOf(b.finding.severity));
   let shown = PAGE;
   const draw = () => {
     const wanted = matcher($("findings-search").value), kinds = chosen(), environment = $("findings-environment").value;

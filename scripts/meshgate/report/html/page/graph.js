@@ -1,10 +1,10 @@
-// The kinds of calls, with the colour variable and the style of each.
+// The kinds of calls, the gravest first, with the colour variable and the style of each.
 const KINDS = {
   broken: ["fails", "--disable", "c-broken"],
-  plaintext: ["works in plaintext", "--permissive", "c-plaintext"],
   depends: ["depends on the application, or undecided", "--undecided", "c-depends"],
-  mtls: ["works with mutual TLS", "--strict", "c-mtls"],
+  plaintext: ["works in plaintext", "--permissive", "c-plaintext"],
   shut: ["shut out: no sidecar", "--outside", "c-shut"],
+  mtls: ["works with mutual TLS", "--strict", "c-mtls"],
   nothing: ["nothing answers", "--line", "c-nothing"],
 };
 const HIDDEN_AT_FIRST = new Set(["nothing"]);
@@ -21,6 +21,36 @@ function kind(row, calls) {
   }
   if (verdict !== "works") return "depends";
   return outcome === "ok-mtls" ? "mtls" : "plaintext";
+}
+
+// A graph of more than so many groups of clients or namespaces tells nobody anything: the gravest are
+// drawn, and the others can be searched for.
+const DRAWN = { clients: 24, namespaces: 48 };
+const GRAVEST = Object.keys(KINDS);
+
+function gravest(visible, calls) {
+  const keep = (index, most, name) => {
+    const weight = new Map();
+    for (const edge of visible) {
+      const key = name(edge.row[index]);
+      const own = weight.get(key) || [GRAVEST.length, 0];
+      const rank = GRAVEST.indexOf(edge.kind);
+      if (rank < own[0]) weight.set(key, [rank, edge.row[9]]);
+      else if (rank === own[0]) own[1] += edge.row[9];
+    }
+    const sorted = [...weight].sort(([, a], [, b]) => a[0] - b[0] || b[1] - a[1]).map(([key]) => key);
+    return { kept: new Set(sorted.slice(0, most)), all: sorted.length };
+  };
+  const clients = keep(0, DRAWN.clients, (client) => client);
+  const namespace = (service) => calls.services[service][1];
+  const inside = visible.filter((edge) => clients.kept.has(edge.row[0]));
+  const namespaces = keep(1, DRAWN.namespaces, namespace);
+  return {
+    edges: inside.filter((edge) => namespaces.kept.has(namespace(edge.row[1]))),
+    left: [[clients, "groups of clients"], [namespaces, "namespaces"]]
+      .filter(([{ kept, all }]) => kept.size < all)
+      .map(([{ kept, all }, many]) => `${kept.size} of ${all.toLocaleString("en")} ${many}`),
+  };
 }
 
 // The nodes and edges to draw: services of open namespaces, other namespaces as one node.
@@ -97,7 +127,7 @@ function look() {
     { selector: "node[sort='client']", style: { "background-color": colour("--code"), "font-weight": "bold" } },
     { selector: "node[sort='namespace']", style: { "border-width": 2, "border-color": colour("--soft") } },
     { selector: "node[sort='open']", style: { "background-opacity": 0.35, "background-color": colour("--code"), "text-valign": "top", "text-margin-y": 18, "font-weight": "bold", padding: 16 } },
-    { selector: "edge", style: { "curve-style": "bezier", width: "mapData(weight, 0, 4, 1.2, 5)", "line-color": line, "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": 0.8, opacity: 0.75, "source-endpoint": "outside-to-node", "target-endpoint": "outside-to-node" } },
+    { selector: "edge", style: { "curve-style": "bezier", width: "mapData(weight, 0, 6, 1.2, 4)", "line-color": line, "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": 0.8, opacity: 0.75, "source-endpoint": "50% 0%", "target-endpoint": "-50% 0%" } },
     ...Object.entries(KINDS).map(([name, [, variable]]) => ({
       selector: `edge[kind='${name}']`,
       style: { "line-color": colour(variable), "target-arrow-color": colour(variable), "line-style": { broken: "solid", shut: "dashed", depends: "dotted" }[name] || "solid" },

@@ -1,0 +1,249 @@
+"""The report page in a real Chromium: `nox -s browser` runs this file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from browser.pages import of_attacker, of_fleet
+from e2e.parts import program
+from meshgate.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "docs" / "images"
+# Nothing but the page: no update, no sync, no look-up of a host.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+READY = "html[data-ready=true]"
+# Seconds from the start of loading until the page answers.
+INTERACTIVE = 3.0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program("chromium"), args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test for any error, any dialog and any request."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, offline=True)
+    wrong: list[str] = []
+    opened = context.new_page()
+    opened.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    opened.on(
+        "request",
+        lambda request: request.url.startswith("file:") or wrong.append(request.url),
+    )
+    yield opened
+    context.close()
+
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of this repository."""
+    file = tmp_path_factory.mktemp("own") / "report.html"
+    assert main(["-C", str(ROOT), "report", "--title", "Boards", "--format", f"html={file}"]) == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fleet")
+    file = folder / "report.html"
+    file.write_text(of_fleet(folder / "manifests"), encoding="utf-8")
+    return file
+
+
+def opened(page: Page, file: Path) -> Page:
+    page.goto(file.as_uri())
+    page.wait_for_selector(READY)
+    return page
+
+
+def test_posture_opens_to_the_policy_that_decides(page: Page, own: Path) -> None:
+    opened(page, own)
+    cell = page.get_by_role("button", name="boards in prod")
+
+    cell.click()
+
+    drill = page.locator(".drill")
+    expect(drill.get_by_role("row", name="boards/app-ui")).to_contain_text("STRICT")
+    expect(drill).to_contain_text("policies/boards/peerauthentication-default.yaml:")
+    expect(cell).to_have_attribute("aria-expanded", "true")
+
+    cell.click()
+
+    expect(drill).to_have_count(0)
+
+
+def test_posture_is_searched_and_filtered(page: Page, own: Path) -> None:
+    opened(page, own)
+    rows = page.locator("#matrix tbody tr:visible")
+
+    page.get_by_label("Search").first.fill("prometheus")
+
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("monitoring")
+
+    page.get_by_label("Search").first.fill("")
+    page.get_by_label("Show").select_option("plaintext")
+
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("boards")
+
+
+def test_calls_are_drawn_searched_and_told_again_as_a_table(page: Page, own: Path) -> None:
+    opened(page, own)
+    count = page.locator("#calls-count")
+    whole = count.inner_text()
+
+    page.locator("#calls-search").fill("userprofile")
+
+    expect(count).not_to_have_text(whole)
+    page.get_by_text("The same as a table").click()
+    table = page.locator("#calls-table table")
+    expect(table).to_contain_text("userprofile.boards.svc.cluster.local:8080")
+    expect(table).not_to_contain_text("context-scraper")
+
+    page.get_by_label("works with mutual TLS").uncheck()
+
+    expect(table).not_to_contain_text("ok-mtls")
+
+
+def test_a_node_of_the_graph_tells_its_calls(page: Page, own: Path) -> None:
+    opened(page, own)
+    page.locator("#calls-search").fill("app-ui")
+    expect(page.locator("#calls-count")).not_to_have_text("177 calls")
+    box = page.locator("#graph").bounding_box()
+    assert box is not None
+
+    # The first group of clients: the uppermost node at the left.
+    for down in range(20, int(box["height"]), 12):
+        page.locator("#graph").click(position={"x": box["width"] * 0.12, "y": down})
+        if page.locator("#calls-detail li code").count():
+            break
+
+    expect(page.locator("#calls-detail li").first).to_contain_text("app-ui.boards")
+
+
+def test_findings_are_searched_and_filtered(page: Page, own: Path) -> None:
+    opened(page, own)
+    listed = page.locator(".finding")
+    expect(listed.first).to_be_visible()
+
+    page.locator("#findings-search").fill("rogue prod")
+
+    expect(listed).to_have_count(1)
+    expect(listed).to_contain_text("CA007")
+    expect(listed.locator("pre")).to_contain_text("^")
+
+    page.locator("#findings-search").fill("")
+    page.get_by_label("waived").check()
+
+    expect(page.locator(".finding.waived").first).to_contain_text("Waived until")
+
+
+def test_the_page_is_used_by_keyboard(page: Page, own: Path) -> None:
+    opened(page, own)
+
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.get_by_role("button", name="boards in dev").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".drill")).to_be_visible()
+    for element in page.locator("button:visible, input:visible, select:visible").all():
+        name = element.evaluate("each => each.labels?.[0]?.innerText || each.innerText")
+        assert name.strip(), element.evaluate("each => each.outerHTML")
+
+
+def test_the_theme_follows_the_reader(page: Page, own: Path) -> None:
+    page.emulate_media(color_scheme="dark")
+    opened(page, own)
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+
+    page.get_by_role("button", name="Light").click()
+
+    assert page.evaluate(background) != dark
+
+
+def test_print_shows_all_but_the_controls(page: Page, own: Path) -> None:
+    opened(page, own)
+
+    page.emulate_media(media="print")
+
+    expect(page.locator("nav")).to_be_hidden()
+    expect(page.locator("#matrix")).to_be_visible()
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_no_text_of_a_manifest_becomes_markup(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "attack.html"
+    file.write_text(of_attacker(), encoding="utf-8")
+
+    opened(page, file)
+
+    expect(page.locator("h1")).to_have_text("<script>alert(1)</script>")
+    expect(page.get_by_role("rowheader", name="<script>alert(1)</script>")).to_be_visible()
+    assert page.locator("main img, main script, main a[href^=http]").count() == 0
+    page.locator(".cell").first.click()
+    page.get_by_text("The same as a table").click()
+    expect(page.locator("#calls-table table")).to_be_visible()
+
+
+def test_five_thousand_workloads_are_interactive_at_once(page: Page, fleet: Path) -> None:
+    began = time.monotonic()
+    opened(page, fleet)
+    page.locator("#posture-search").fill("team-00499")
+    expect(page.locator("#matrix > tbody > tr:visible")).to_have_count(1)
+    spent = time.monotonic() - began
+
+    print(f"5,000 workloads: interactive after {spent:.2f} s")
+    assert spent < INTERACTIVE
+    page.locator("#calls-search").fill("svc-1.team-00499")
+    expect(page.locator("#graph-left")).to_have_text("")
+
+
+def test_screenshots_for_the_guide(page: Page, own: Path, fleet: Path, update: bool) -> None:
+    """`nox -s browser -- --update` writes them anew."""
+    shots = {}
+    opened(page, own)
+    page.get_by_role("button", name="boards in prod").click()
+    page.locator("main").click(position={"x": 2, "y": 2})
+    shots["report-posture.png"] = page.screenshot()
+    shots["report-calls.png"] = page.locator("#calls").screenshot()
+    page.get_by_role("button", name="Dark").click()
+    shots["report-dark.png"] = page.locator("#findings").screenshot()
+    page.emulate_media(color_scheme="light")
+    opened(page, fleet)
+    shots["report-fleet.png"] = page.locator("#calls").screenshot()
+    for name, image in shots.items():
+        if update:
+            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+            (SCREENSHOTS / name).write_bytes(image)
+        assert (SCREENSHOTS / name).is_file(), "`nox -s browser -- --update` writes it"
