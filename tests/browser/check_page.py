@@ -16,7 +16,7 @@ from meshgate.cli import main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Dialog, Request
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "docs" / "images"
@@ -51,11 +51,17 @@ def page(browser: Browser) -> Iterator[Page]:
     opened = context.new_page()
     opened.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
     opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
-    opened.on(
-        "request",
-        lambda request: request.url.startswith("file:") or wrong.append(request.url),
-    )
+
+    def refused(dialog: Dialog) -> None:
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith("file:"):
+            wrong.append(request.url)
+
+    opened.on("dialog", refused)
+    opened.on("request", asked)
     yield opened
     context.close()
 
