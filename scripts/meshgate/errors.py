@@ -59,6 +59,12 @@ class RepositoryError(MeshgateError):
     exit_code = 7
 
 
+class ServiceError(MeshgateError):
+    """A server that was asked, such as Prometheus, did not answer, refused, or made no sense."""
+
+    exit_code = 7
+
+
 class RefusedError(MeshgateError):
     """A guard refuses a promotion."""
 

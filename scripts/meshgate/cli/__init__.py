@@ -31,6 +31,7 @@ COMMANDS = {
     "posture": "tell what every server port accepts, and which policy decides it",
     "calls": "tell what every client sends to every service port, and what happens",
     "explain": "tell one call step by step",
+    "traffic": "write down the calls that Istio's metrics have seen",
     "sync": "write the objects that point clusters at this repository",
     "report": "write the page that people look at: posture, calls, findings",
     "rules": "list the rules, or explain one",
@@ -46,7 +47,7 @@ on any manifests. `meshgate COMMAND --help` tells more."""
 
 EXIT_CODES = """\
 exit codes:
-  0 clean                        7 git or forge failure
+  0 clean                        7 git, forge or server failure
   1 findings at or above         8 refused by a promotion guard
     --fail-on                    9 nothing to promote
   2 usage or configuration      10 waiting for a gate

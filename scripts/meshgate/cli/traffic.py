@@ -1,0 +1,178 @@
+"""Write down the calls that were made, as Istio's metrics in Prometheus tell them.
+
+A change is then tried on what really happens: `meshgate diff --traffic FILE` names each call
+that was seen and would fail. Asked are istio_requests_total and
+istio_tcp_connections_opened_total, as the server's side counts them. Only Prometheus is read;
+nothing in the cluster is touched.
+
+Istio's metrics do not name the port of the service: such a call is tried on every port where it
+could have been seen. If your mesh adds a label for it, name the label with --port-label.
+
+Exit code 5 when nothing was seen, 7 when Prometheus does not answer, refuses or answers in part.
+
+examples:
+  meshgate traffic capture --prometheus https://prometheus.example.com --output traffic.json
+  meshgate traffic capture --prometheus http://localhost:9090 --window 24h --env prod
+  meshgate traffic capture --prometheus https://metrics.example.com --token-file token.txt
+  meshgate traffic capture --prometheus http://localhost:9090 --query-label cluster=prod-eu
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.model import SeenSecurity
+
+if TYPE_CHECKING:
+    import argparse
+
+    from meshgate.cluster.traffic import Inquiry
+    from meshgate.model import Traffic
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("action", choices=("capture",))
+    parser.add_argument("--prometheus", metavar="URL", required=True, help="address of the server")
+    parser.add_argument(
+        "--window", metavar="TIME", default="7d", help="how far to look back (default: 7d)"
+    )
+    parser.add_argument(
+        "--resolution",
+        metavar="TIME",
+        help="how exactly `lastSeen` is told; at least four times what Prometheus waits between "
+        "two looks at a proxy (default: a 168th of the window, at least 5m)",
+    )
+    parser.add_argument("--output", metavar="FILE", help="default: standard output")
+    parser.add_argument("--token-file", metavar="FILE", help="holds a bearer token")
+    parser.add_argument(
+        "--query-label",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="only metrics with this label, such as cluster=prod; repeatable",
+    )
+    parser.add_argument(
+        "--port-label", metavar="NAME", default="", help="the label with the port of the service"
+    )
+    parser.add_argument("--env", metavar="ENV", help="the environment that is looked at")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="write though nothing was seen, or though FILE holds something else",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask Prometheus and write the file."""
+    from meshgate.cluster import traffic  # noqa: PLC0415 - the help needs none of it
+
+    asked = traffic.inquiry(
+        datetime.datetime.now(tz=datetime.UTC),
+        seconds("--window", options.window),
+        seconds("--resolution", options.resolution) if options.resolution else None,
+        [label(text) for text in options.query_label],
+        options.port_label,
+    )
+    file = Path(options.output) if options.output else None
+    if file is not None and not options.force:
+        refuse_other(file)
+    told = capture(asked, options)
+    if not told.calls and not options.force:
+        raise NothingToCheckError(
+            f"{told.source} has seen no call in the last {options.window}",
+            why="A change would be tried on nothing, which is never a pass; "
+            + (f"{file} is as it was." if file is not None and file.exists() else "not written."),
+            hint="does it hold istio_requests_total with reporter=destination"
+            + (" and these labels?" if asked.labels else "?"),
+        )
+    if file is None:
+        sys.stdout.write(traffic.text(told))
+    else:
+        from meshgate.cli.output import write  # noqa: PLC0415 - brings every report with it
+
+        write(file, traffic.text(told))
+    print(summary(told, file), file=sys.stderr)
+    return 0
+
+
+def capture(asked: Inquiry, options: argparse.Namespace) -> Traffic:
+    """What Prometheus tells."""
+    from meshgate.cli.progress import Progress  # noqa: PLC0415 - as in `run`
+    from meshgate.cluster import traffic  # noqa: PLC0415 - as in `run`
+    from meshgate.cluster.prometheus import Prometheus, read_token  # noqa: PLC0415 - as in `run`
+
+    token = read_token(Path(options.token_file)) if options.token_file else ""
+    queries = list(traffic.queries(asked))
+    with (
+        Prometheus(options.prometheus, token=token) as server,
+        Progress("asking Prometheus", len(queries)) as progress,
+    ):
+
+        def answers() -> traffic.Answers:
+            for query in queries:
+                yield server.range(*query)
+                progress.step()
+
+        source = f"Prometheus at {server.url}"
+        if asked.labels:
+            source += " with " + ", ".join(f"{name}={value}" for name, value in asked.labels)
+        return traffic.traffic(answers(), asked, source=source, environment=options.env)
+
+
+def refuse_other(file: Path) -> None:
+    """Raise UsageError where a file is there that no capture wrote."""
+    if not file.exists():
+        return
+    from meshgate import config  # noqa: PLC0415 - as in `run`
+
+    try:
+        config.load_traffic(file)
+    except NothingToCheckError:
+        pass
+    except UsageError as error:
+        raise UsageError(
+            f"--output {file}: the file is there, and is no capture",
+            why=error.what,
+            hint="choose another name, or --force",
+        ) from error
+
+
+def seconds(option: str, text: str) -> int:
+    """A length of time in seconds. Raises UsageError."""
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{option} {text}: this is no length of time", hint="write it as 7d, 12h, 30m or 90s"
+        )
+    return int(match[1]) * SECONDS[match[2]]
+
+
+def label(text: str) -> tuple[str, str]:
+    """The parts of NAME=VALUE. Raises UsageError."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--query-label {text}: there is no value", hint="write NAME=VALUE")
+    return name, value
+
+
+def summary(told: Traffic, file: Path | None) -> str:
+    """One line for the person who asked."""
+    found = Counter(call.security for call in told.calls)
+    outside = sum(not call.client and call.security is SeenSecurity.NONE for call in told.calls)
+    where = f" into {file}" if file is not None else ""
+    return (
+        f"meshgate: wrote {len(told.calls):,} seen calls{where}: "
+        f"{found[SeenSecurity.MUTUAL_TLS]:,} with mutual TLS, {found[SeenSecurity.NONE]:,} in "
+        f"plaintext ({outside:,} of clients that the mesh does not know), "
+        f"{found[SeenSecurity.UNKNOWN]:,} unknown"
+    )
