@@ -127,6 +127,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def traffic(session: nox.Session) -> None:
+    """Capture calls from a real Prometheus and try a change on them; unpacks Debian's package."""
+    install(session)
+    session.run("python", "tests/traffic/program.py")
+    session.run("pytest", "tests/traffic/live.py", *session.posargs)
+
+
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Run the tests and report which branches of the package they reach."""
     install(session)
