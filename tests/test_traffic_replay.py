@@ -85,14 +85,14 @@ def test_a_rule_that_sends_plaintext_into_strict_fails() -> None:
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (seen("a/nobody"), "no workload a/nobody"),
+        (seen("a/nobody"), "the inventory has no workload a/nobody"),
         (seen("", "gone.b.svc.cluster.local"), "the inventory has no service gone.b.svc.cluster"),
         (seen("a/ui", "gone"), "no service gone for clients in namespace a"),
         (seen("a/ui", port=81), f"{CART} has no port 81"),
         (seen("a/ui", server="b/basket"), f"the inventory does not have b/basket behind {CART}"),
         (seen("", security="mutual_tls"), "neither the client is known nor what it will send"),
         (seen("", security="unknown"), "neither the client is known nor what it will send"),
-        (seen("", "", server="b/basket"), "no workload b/basket"),
+        (seen("", "", server="b/basket"), "the inventory has no workload b/basket"),
         (seen("a/ui", "", security="mutual_tls", server="b/cart"), "without a service"),
     ],
 )

@@ -133,7 +133,10 @@ class Replayer:
 
     def _workload(self, name: str) -> Workload:
         namespace, _, workload = name.partition("/")
-        return self._mesh.workload(namespace, workload)
+        try:
+            return self._mesh.workload(namespace, workload)
+        except LookupError as error:
+            raise LookupError(f"the inventory has no workload {name}") from error
 
     def _service(self, client: Workload | None, host: str) -> Service:
         if client is not None and client.is_proxied:

@@ -1,0 +1,191 @@
+"""What a change does to the calls that were seen: which would fail, and which nobody can tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.effect.ends import WIRE
+from meshgate.effect.observed import Fate
+from meshgate.report.escape.markdown import cell_code, prose, row
+from meshgate.report.escape.terminal import plain, wrap
+from meshgate.report.table import Cell, Column, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from meshgate.effect.ends import End
+    from meshgate.effect.observed import Replay, Replayed
+    from meshgate.model import JSONObject, SeenCall, Traffic
+    from meshgate.report.style import Style
+
+HEADINGS = ("client", "to", "per second", "last seen", "before", "after")
+COLUMNS = tuple(Column(name, right=name == "per second") for name in HEADINGS)
+STALE = (
+    "The inventory is stale, or the call is older than the policies: capture both anew, or look at "
+    "when it was seen last."
+)
+# How many calls of a sort are told before the rest is only counted; json has them all.
+SHOWN = 20
+# Slower than this is told by the day.
+DAILY = 0.01
+DAY = 86400
+
+
+def headline(found: Replay) -> str:
+    """`2 of 4,112 seen edges would fail, 3 cannot be decided`."""
+    counts = found.counts
+    text = f"{counts[Fate.FAILS]:,} of {len(found.calls):,} seen edges would fail"
+    if counts[Fate.UNDECIDED]:
+        text += f", {counts[Fate.UNDECIDED]:,} cannot be decided"
+    return text
+
+
+def text(traffic: Traffic, found: Replay, style: Style, width: int) -> list[str]:
+    """The lines for a terminal."""
+    colour = "red" if found.failing else "yellow" if found.undecided else "green"
+    lines = [style(colour, headline(found)), style("dim", plain(origin(traffic)))]
+    if found.failing:
+        rows = [_cells(each) for each in found.failing[:SHOWN]]
+        lines += ["", *table(COLUMNS, rows, style, width), *_more(found.failing)]
+    for title, told in (
+        ("cannot be decided", _by_reason(found.undecided, lambda each: each.reason)),
+        ("seen, though the files deny it", _by_reason(found.contradicting, _contradiction)),
+    ):
+        if told:
+            lines += ["", style("yellow", title)]
+        for reason, calls in told[:SHOWN]:
+            lines += [f"  {line}" for line in wrap(plain(_counted(reason, calls)), width - 2)]
+        lines += _more(told)
+    if found.contradicting:
+        lines += wrap(STALE, width)
+    return lines
+
+
+def markdown(traffic: Traffic, found: Replay) -> str:
+    """A paragraph, a table of what fails, and what is not known folded away."""
+    parts = [f"**{headline(found)}** ({prose(origin(traffic))})"]
+    if found.failing:
+        lines = [row(HEADINGS), row(["---"] * len(HEADINGS))]
+        lines += [
+            row(cell_code(cell.text) for cell in _cells(each)) for each in found.failing[:SHOWN]
+        ]
+        parts += ["\n".join(lines), *map(prose, _more(found.failing))]
+    for title, told in (
+        ("Cannot be decided", _by_reason(found.undecided, lambda each: each.reason)),
+        ("Seen, though the files deny it", _by_reason(found.contradicting, _contradiction)),
+    ):
+        if told:
+            number = sum(len(calls) for _, calls in told)
+            items = [f"- {prose(_counted(reason, calls))}" for reason, calls in told[:SHOWN]]
+            inside = "\n".join([*items, *(f"- {prose(line)}" for line in _more(told))])
+            summary = f"<summary>{title}: {number:,}</summary>"
+            parts.append(f"<details>{summary}\n\n{inside}\n\n</details>")
+    if found.contradicting:
+        parts.append(STALE)
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(traffic: Traffic, found: Replay) -> JSONObject:
+    """The object of the contract, with every call that does not simply hold."""
+    return {
+        "source": traffic.source,
+        "window": {"from": _time(traffic.start), "to": _time(traffic.end)},
+        "seen": len(found.calls),
+        "counts": {str(fate): found.counts[fate] for fate in Fate},
+        "fails": [_entry(each) for each in found.failing],
+        "undecided": [_entry(each) for each in found.undecided],
+        "contradictions": [_entry(each) for each in found.contradicting],
+    }
+
+
+def origin(traffic: Traffic) -> str:
+    """Where and when the calls were seen."""
+    return f"{traffic.source}, {_day(traffic.start)} to {_day(traffic.end)}"
+
+
+def client(call: SeenCall) -> str:
+    """The client, as people read it."""
+    return call.client or f"unknown ({WIRE.get(call.security, call.security)})"
+
+
+def target(call: SeenCall) -> str:
+    """What was called: host or workload, and the port if it is known."""
+    name = call.host or call.server
+    return f"{name}:{call.port}" if call.port is not None else name
+
+
+def _cells(each: Replayed) -> list[Cell]:
+    call = each.call
+    after = each.reason or _end(each.after)
+    return [
+        Cell(plain(client(call))),
+        Cell(plain(target(call))),
+        Cell(_rate(call.rate)),
+        Cell(call.last_seen.strftime("%Y-%m-%d %H:%M")),
+        Cell(_end(each.before)),
+        Cell(plain(after), "red"),
+    ]
+
+
+def _end(end: End) -> str:
+    return " or ".join(end.outcomes) or str(end.verdict)
+
+
+def _rate(rate: float) -> str:
+    if rate >= DAILY:
+        return f"{rate:,.2f}"
+    return f"{rate * DAY:.0f} a day" if rate * DAY >= 1 else "rare"
+
+
+def _contradiction(each: Replayed) -> str:
+    return each.contradiction
+
+
+def _by_reason(
+    calls: Iterable[Replayed], reason: Callable[[Replayed], str]
+) -> list[tuple[str, list[Replayed]]]:
+    """The calls by what is said of them, the most frequent first."""
+    found: dict[str, list[Replayed]] = {}
+    for each in calls:
+        found.setdefault(reason(each), []).append(each)
+    return sorted(found.items(), key=lambda item: -len(item[1]))
+
+
+def _counted(reason: str, calls: Sequence[Replayed]) -> str:
+    first = calls[0].call
+    example = f"{client(first)} to {target(first)}"
+    if len(calls) == 1:
+        return f"{example}: {reason}"
+    return f"{len(calls):,} such as {example}: {reason}"
+
+
+def _more(told: Sequence[object]) -> list[str]:
+    rest = len(told) - SHOWN
+    return [f"and {rest:,} more; --format json has them all"] if rest > 0 else []
+
+
+def _entry(each: Replayed) -> JSONObject:
+    call = each.call
+    return {
+        "client": call.client or None,
+        "host": call.host or None,
+        "port": call.port,
+        "server": call.server or None,
+        "security": str(call.security),
+        "rate": call.rate,
+        "lastSeen": _time(call.last_seen),
+        "fate": str(each.fate),
+        "before": list(map(str, each.before.outcomes)),
+        "after": list(map(str, each.after.outcomes)),
+        "reason": each.reason,
+        "contradiction": each.contradiction,
+    }
+
+
+def _time(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _day(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M")
