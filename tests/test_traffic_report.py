@@ -27,7 +27,7 @@ def told(*calls: SeenCall) -> tuple[str, str, object]:
     strict = peer_authentication("default", ROOT, "STRICT")
     found = replay(calls, shop(), shop(strict))
     return (
-        "\n".join(observed.text(seen, found, Style(color=False), 100)),
+        "\n".join(observed.text(seen, found, Style(color=False), 120)),
         observed.markdown(seen, found),
         observed.as_json(seen, found),
     )
