@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientGroup
-from meshgate.mesh.cluster import NO_CLUSTER, PortClusters
+from meshgate.mesh.cluster import NO_CLUSTER, PASSED_THROUGH, PortClusters
 from meshgate.mesh.lookup import HostRules
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import deliveries, policy, without_rules
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from meshgate.mesh.registry import Registry
     from meshgate.mesh.routing import Reached, Routing
     from meshgate.mesh.scopes import Scope
-    from meshgate.mesh.services import Service, ServicePort
+    from meshgate.mesh.services import Endpoint, Service, ServicePort
     from meshgate.mesh.virtual_services import VirtualServicePolicy
     from meshgate.mesh.workloads import Workload
 
@@ -151,6 +151,28 @@ class Callers:
             return without_rules(clusters, (NO_CLUSTER,), why)
         return without_rules(clusters, clusters.direct(DataPlane.NONE), why)
 
+    def unseen(self, client: ClientClass, host: str, number: int) -> tuple[Delivery, ...]:
+        """What clients get of a host that their proxies do not know; empty: they do know it.
+
+        Proxies pass such calls through as they are, or block them (REGISTRY_ONLY).
+        """
+        if client.plane is not DataPlane.SIDECAR or client.reason or number in client.uncaptured:
+            return ()
+        candidates = self.registry.by_host.get(host, ())
+        own = self.registry.service_for(host, client.namespace)
+        if own is not None and (
+            not client.scopes or any(number in scope.ports(own) for scope in client.scopes)
+        ):
+            return ()
+        outbound = client.scopes[0].outbound if client.scopes else ""
+        if (outbound or self.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
+            return (NO_CLUSTER,)
+        for each in candidates:
+            port = each.port(number)
+            if each.kubernetes and port is not None:
+                return self.clusters(each, port).direct(DataPlane.NONE)
+        return (PASSED_THROUGH,)
+
     def _proxied(self, clusters: PortClusters, profile: Profile) -> Iterator[CallClass]:
         service, number = clusters.service, clusters.port.number
         about = self.routing.about(service)
@@ -260,6 +282,24 @@ class Callers:
     def _gets(self, service: Service, namespace: str) -> bool:
         """Whether clients of a namespace get this service for its host."""
         return self.registry.service_for(service.host, namespace) is service
+
+    def take(self, host: str, number: int, endpoint: Endpoint, sent: Delivery) -> Delivery:
+        """What becomes of bytes that were worked out in another state of this mesh.
+
+        Raises LookupError where the endpoint is not one of this service port.
+        """
+        for service in self.registry.by_host.get(host, ()):
+            port = service.port(number)
+            if port is not None:
+                clusters = self.clusters(service, port)
+                if any(each is endpoint for each, _ in clusters.endpoints):
+                    return clusters.take(sent, endpoint)
+        raise LookupError(f"{host}:{number} has no such endpoint")
+
+    def importers(self, host: str) -> Iterator[ClientClass]:
+        """The classes whose Sidecar resources import some service of a host."""
+        for service in self.registry.by_host.get(host, ()):
+            yield from self._limited(service)
 
     def _limited(self, service: Service) -> Iterable[ClientClass]:
         if self._importers is None:

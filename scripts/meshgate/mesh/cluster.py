@@ -35,9 +35,15 @@ class Delivery(NamedTuple):
     reason: str = ""
     # Every answer that some order of creation gives; empty where all agree.
     alternatives: tuple[Delivery, ...] = ()
+    # The TLS server name that is sent, which gateways look at.
+    name: str = ""
+    # Whether it goes through an HBONE tunnel.
+    tunnel: bool = False
 
 
 NO_CLUSTER = Delivery(None, None, None, Outcome.NO_CLUSTER)
+# A call to a host that a proxy does not know, sent on as it is.
+PASSED_THROUGH = Delivery(None, Transport.PLAINTEXT, None, Outcome.EXTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,30 @@ class PortClusters:
             for each in self.direct(DataPlane.NONE)
         )
 
+    def take(self, sent: Delivery, endpoint: Endpoint) -> Delivery:
+        """What becomes of bytes from a client of another state of this mesh.
+
+        `sent` tells the bytes, worked out in the other state; `endpoint` is one of this service.
+        """
+        worlds = next(
+            (worlds for each, worlds in self.endpoints if each is endpoint),
+            None,
+        ) or self._receivers.worlds(endpoint)
+        return combined(self._taken(sent, endpoint, world) for world in worlds)
+
+    def _taken(self, sent: Delivery, endpoint: Endpoint, world: World) -> Delivery:
+        mode = self._receivers.enforced(endpoint, world)
+        wire = sent.transport
+        if wire is None:
+            return sent._replace(endpoint=endpoint, mode=mode, alternatives=())
+        if sent.tunnel:
+            takes = self._receivers.takes_hbone(endpoint)
+            outcome, reason = (Outcome.OK_MTLS if takes else Outcome.REFUSED), ""
+        else:
+            arrival = Arrival(world, wire, sent.name)
+            outcome, reason = self._receivers.outcome(self.service, self.port, endpoint, arrival)
+        return Delivery(endpoint, wire, mode, outcome, reason, (), sent.name, sent.tunnel)
+
     def _build(
         self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, dropped: bool
     ) -> Cluster:
@@ -177,18 +207,19 @@ class PortClusters:
         if tunnel and wire in {Transport.PLAINTEXT, Transport.MTLS}:
             # The proxy sends HBONE in place of either (applyHBONETransportSocketMatches).
             mode = receivers.enforced(endpoint, world)
-            return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS)
+            return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS, tunnel=True)
         arrival = Arrival(world, wire, name)
         outcome, reason = receivers.outcome(self.service, self.port, endpoint, arrival)
         if tunnel and outcome is Outcome.DENIED:
             outcome = Outcome.TLS_TO_APP
-        return Delivery(endpoint, wire, receivers.enforced(endpoint, world), outcome, reason)
+        mode = receivers.enforced(endpoint, world)
+        return Delivery(endpoint, wire, mode, outcome, reason, (), name)
 
     def _directly(self, endpoint: Endpoint, world: World, plane: DataPlane) -> Delivery:
         receivers = self._receivers
         mode = receivers.enforced(endpoint, world)
         if plane is DataPlane.AMBIENT and receivers.takes_hbone(endpoint):
-            return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS)
+            return Delivery(endpoint, Transport.MTLS, mode, Outcome.OK_MTLS, tunnel=True)
         wire = Transport.PLAINTEXT
         arrival = Arrival(world, wire)
         outcome, reason = receivers.outcome(self.service, self.port, endpoint, arrival)

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from meshgate.mesh.calls import Call, CallClass
     from meshgate.mesh.catalog import Hidden
     from meshgate.mesh.chains import GatewayChain
+    from meshgate.mesh.clients import ClientClass
+    from meshgate.mesh.cluster import Delivery
     from meshgate.mesh.policy import ClientPolicy
     from meshgate.mesh.servers import ServerClass, ServerMode
-    from meshgate.mesh.services import Service
+    from meshgate.mesh.services import Endpoint, Service
     from meshgate.mesh.terms import Outcome, Transport
     from meshgate.mesh.virtual_services import Destination
     from meshgate.mesh.workloads import Workload
@@ -177,6 +179,13 @@ class Mesh:
         """
         return self._receivers.receive(workload, port, transport)
 
+    def take(self, host: str, port: int, endpoint: Endpoint, sent: Delivery) -> Delivery:
+        """What becomes of the bytes of `sent`, worked out in another state of this mesh.
+
+        Raises LookupError where the endpoint is not one of this service port.
+        """
+        return self._callers.take(host, port, endpoint, sent)
+
     def client_policy(
         self, client: Workload, host: str, port: int, subset: str | None = None
     ) -> ClientPolicy:
@@ -234,6 +243,17 @@ class Mesh:
         for service in self.services if services is None else services:
             for port in service.ports:
                 yield from self._callers.classes(service, port)
+
+    def importers(self, host: str) -> Iterator[ClientClass]:
+        """The classes whose Sidecar resources limit them, and import some service of a host."""
+        return self._callers.importers(host)
+
+    def unseen(self, client: ClientClass, host: str, port: int) -> tuple[Delivery, ...]:
+        """What clients get of a host that their proxies do not know; empty: they do know it.
+
+        Proxies pass such calls through as they are, or block them (REGISTRY_ONLY).
+        """
+        return self._callers.unseen(client, host, port)
 
     def special_namespaces(self, service: Service) -> frozenset[str]:
         """The client namespaces that may get another answer for a service than all others."""

@@ -1,0 +1,281 @@
+"""What a change does to the calls of one service port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.effect.changes import NEW_CLIENT, OLD_CLIENT, CallChange, CallState, Place, Unsafe
+from meshgate.effect.terms import (
+    APPLICATION,
+    Change,
+    Judgement,
+    answers,
+    judged,
+    mixes,
+    standing,
+)
+from meshgate.mesh import Outcome, Tls, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.effect.parties import Calls, Clients
+    from meshgate.mesh import CallClass, Delivery, Endpoint, Mesh
+    from meshgate.model import Resource
+
+# The subset, and the endpoint; None: there is none.
+Route = tuple[str | None, Place | None]
+
+
+class Sent(NamedTuple):
+    """What one endpoint gets; `call` None: no rule applies, the host is not known."""
+
+    call: CallClass | None
+    delivery: Delivery
+
+
+class Comparison(NamedTuple):
+    """Clients and a service port; `counts`: somebody relies on their calls to it."""
+
+    clients: Clients
+    host: str
+    port: int
+    counts: bool
+    before: Mesh
+    after: Mesh
+
+    def changes(self, before: Calls, after: Calls) -> Iterator[CallChange | Unsafe]:
+        """All that changes between what these clients call before and after."""
+        for old, new in pairs(before, after):
+            yield from self._compared(old, new)
+
+    def _compared(self, old: Sent | None, new: Sent | None) -> Iterator[CallChange | Unsafe]:
+        found = self._judged(old, new)
+        if found is not None:
+            change = found.change
+            if change is Change.BREAKS and not self.counts:
+                change = Change.SHUT_OUT
+            yield CallChange(
+                self.clients,
+                self.host,
+                self.port,
+                state(old),
+                state(new),
+                change,
+                self.counts,
+                found.decided,
+                found.reason,
+                _service(old, new),
+            )
+        if old is not None and new is not None:
+            yield from self._mixed(old, new)
+
+    def _judged(self, old: Sent | None, new: Sent | None) -> Judgement | None:
+        if old is None or new is None:
+            only = old or new
+            # What is only new, or gone, and finds nothing there is no call.
+            if only is None or only.delivery.outcome is Outcome.NO_ENDPOINT:
+                return None
+            return Judgement(Change.VANISHES if new is None else Change.APPEARS, decided=True)
+        if _is_gone(old, new, self.after):
+            return Judgement(Change.VANISHES, decided=True)
+        if _is_gone(new, old, self.before):
+            return Judgement(Change.APPEARS, decided=True)
+        found = judged(old.delivery, new.delivery)
+        if found is None and old.delivery.outcome is Outcome.UNKNOWN and _told(old) != _told(new):
+            return Judgement(Change.UNKNOWN, decided=False, reason=new.delivery.reason)
+        return found
+
+    def _mixed(self, old: Sent, new: Sent) -> Iterator[Unsafe]:
+        """The combinations of an old and a new proxy that fail though both states work."""
+        told: dict[tuple[str, Outcome], Unsafe] = {}
+        for first, second in mixes(old.delivery, new.delivery):
+            certain = not (old.delivery.alternatives or new.delivery.alternatives)
+            certain = certain and {standing(first), standing(second)} == {Verdict.WORKS}
+            for combination, sent, mesh, end in (
+                (OLD_CLIENT, first, self.after, second.endpoint),
+                (NEW_CLIENT, second, self.before, first.endpoint),
+            ):
+                if end is None:
+                    continue
+                taken = mesh.take(self.host, self.port, end, sent)
+                for unsafe in self._failing(combination, taken, (old, new), certain=certain):
+                    key = combination, unsafe.outcome
+                    if key not in told or unsafe.decided:
+                        told[key] = unsafe
+        yield from told.values()
+
+    def _failing(
+        self, combination: str, taken: Delivery, both: tuple[Sent, Sent], *, certain: bool
+    ) -> Iterator[Unsafe]:
+        told = [(each, standing(each)) for each in answers(taken)]
+        certain = certain and all(verdict is Verdict.BROKEN for _, verdict in told)
+        for each, verdict in told:
+            if verdict in {Verdict.BROKEN, Verdict.UNKNOWN}:
+                before, after = state(both[0]), state(both[1])
+                assert before is not None
+                assert after is not None
+                yield Unsafe(
+                    self.clients,
+                    self.host,
+                    self.port,
+                    before,
+                    after,
+                    combination,
+                    each.outcome,
+                    each.transport,
+                    each.mode,
+                    self.counts,
+                    certain,
+                    "" if certain else (taken.reason or APPLICATION),
+                    _service(*both),
+                )
+
+
+def _is_gone(here: Sent, there: Sent, mesh: Mesh) -> bool:
+    """Whether a call ends nowhere there since its workload is not there at all."""
+    if there.delivery.outcome is not Outcome.NO_ENDPOINT or here.delivery.endpoint is None:
+        return False
+    workload = here.delivery.endpoint.workload
+    if workload is None:
+        return False
+    try:
+        mesh.workload(workload.namespace, workload.name, workload.kind)
+    except LookupError:
+        return True
+    return False
+
+
+def fingerprint(calls: Calls) -> tuple[object, ...]:
+    """Equal on both sides for calls of which nothing changes."""
+    return (
+        *((call.subset, *map(_print, call.deliveries), *_open(call)) for call in calls.classes),
+        *((None, _print(delivery)) for delivery in calls.unseen),
+    )
+
+
+def _print(delivery: Delivery) -> tuple[object, ...]:
+    found: tuple[object, ...] = (place(delivery.endpoint), *delivery[1:5], *delivery[6:])
+    if delivery.alternatives:
+        found = (*found, *map(_print, delivery.alternatives))
+    return found
+
+
+def _open(call: CallClass) -> tuple[object, ...]:
+    """What decides calls of which nothing is known."""
+    unknown = next((each for each in call.deliveries if each.outcome is Outcome.UNKNOWN), None)
+    return () if unknown is None else _told(Sent(call, unknown))
+
+
+def pairs(before: Calls, after: Calls) -> Iterator[tuple[Sent | None, Sent | None]]:
+    """The same calls on both sides; None: not made there."""
+    was, will = _routes(before), _routes(after)
+    if _ends_nowhere(after):
+        nowhere = Sent(None, after.unseen[0])
+        for sent in was.values():
+            yield sent, (nowhere if _meets(sent, nowhere) else None)
+    elif _ends_nowhere(before):
+        nowhere = Sent(None, before.unseen[0])
+        for sent in will.values():
+            yield (nowhere if _meets(sent, nowhere) else None), sent
+    else:
+        for old, new in matched(list(was), list(will)):
+            yield was.get(old), will.get(new)
+
+
+def _routes(calls: Calls) -> dict[Route | None, Sent]:
+    """What some clients send to each endpoint of each subset."""
+    found: dict[Route | None, Sent] = {}
+    for call in calls.classes:
+        for delivery in call.deliveries:
+            found.setdefault((call.subset, place(delivery.endpoint)), Sent(call, delivery))
+    for delivery in calls.unseen:
+        found.setdefault((None, place(delivery.endpoint)), Sent(None, delivery))
+    return found
+
+
+def _ends_nowhere(calls: Calls) -> bool:
+    """Whether all calls to the host end in one way, whatever stands behind it."""
+    return bool(calls.unseen) and calls.unseen[0].endpoint is None
+
+
+def _meets(sent: Sent, nowhere: Sent) -> bool:
+    """Whether a call is still one of this host: what is passed through leaves the mesh."""
+    external = sent.delivery.outcome is Outcome.EXTERNAL
+    return external or nowhere.delivery.outcome is not Outcome.EXTERNAL
+
+
+def matched(
+    before: Sequence[Route | None], after: Sequence[Route | None]
+) -> Iterator[tuple[Route | None, Route | None]]:
+    """The routes of one call on both sides; None: it is not made there.
+
+    A call is the same by subset and endpoint; else where its subset has lost, or not yet found,
+    all endpoints; else by its workload, which another subset or port may reach.
+    """
+    had, has = set(before), set(after)
+    yield from ((route, route) for route in before if route in has)
+    old = [route for route in before if route not in has]
+    new = [route for route in after if route not in had]
+    for same in (_same_subset, _same_workload):
+        found = [(was, will) for was in old for will in new if was and will and same(was, will)]
+        yield from found
+        used = {each for pair in found for each in pair}
+        old = [route for route in old if route not in used]
+        new = [route for route in new if route not in used]
+    yield from ((route, None) for route in old)
+    yield from ((None, route) for route in new)
+
+
+def _same_subset(was: Route, will: Route) -> bool:
+    """Whether a subset has all its endpoints on one side only."""
+    return was[0] == will[0] and (was[1] is None) is not (will[1] is None)
+
+
+def _same_workload(was: Route, will: Route) -> bool:
+    return was[1] is not None and will[1] is not None and was[1][:4] == will[1][:4]
+
+
+def place(endpoint: Endpoint | None) -> Place | None:
+    """The name of an endpoint in both meshes."""
+    if endpoint is None:
+        return None
+    workload = endpoint.workload
+    if workload is None:
+        return Place(endpoint.namespace, None, "", endpoint.address, endpoint.port)
+    return Place(workload.namespace, workload.name, workload.kind, None, endpoint.port)
+
+
+def state(sent: Sent | None) -> CallState | None:
+    """One side of a call as reports tell it."""
+    if sent is None:
+        return None
+    delivery = sent.delivery
+    policy = sent.call.policy if sent.call is not None else None
+    return CallState(
+        delivery.outcome,
+        delivery.transport,
+        standing(delivery),
+        policy.tls if policy is not None else Tls.NONE,
+        delivery.mode,
+        policy.rules if policy is not None else (),
+        sent.call.subset if sent.call is not None else None,
+        place(delivery.endpoint),
+        delivery.reason,
+        tuple(dict.fromkeys(each.outcome for each in delivery.alternatives)),
+    )
+
+
+def _told(sent: Sent) -> tuple[object, ...]:
+    """What decides a call whose outcome is not known."""
+    policy = sent.call.policy if sent.call is not None else None
+    rules = tuple(rule.ref for rule in policy.rules) if policy is not None else ()
+    return sent.delivery.mode, policy.tls if policy is not None else None, rules
+
+
+def _service(old: Sent | None, new: Sent | None) -> Resource | None:
+    """The Service or ServiceEntry that is called, as it is afterwards."""
+    for sent in (new, old):
+        if sent is not None and sent.call is not None:
+            return sent.call.service.resource
+    return None

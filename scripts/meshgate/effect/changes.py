@@ -1,0 +1,288 @@
+"""What a change does: the values that reports, rules and promotion read."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.effect.terms import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.effect.parties import Clients
+    from meshgate.mesh import DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
+    from meshgate.model import Resource
+
+
+class PortState(NamedTuple):
+    """What a server port enforces. `mode` None: nothing before the application does.
+
+    `decided` False: `reason` says what files leave open, and `modes` is all that may be.
+    """
+
+    mode: Mode | None
+    decided_by: DecidedBy
+    decided: bool = True
+    reason: str = ""
+    modes: tuple[Mode | None, ...] = ()
+
+
+class Strength(enum.StrEnum):
+    """Whether a port takes less than before, or more."""
+
+    TIGHTENED = "tightened"
+    LOOSENED = "loosened"
+
+
+@dataclass(frozen=True, slots=True)
+class PortChange:
+    """A server port whose mode changes; `port` None: ports that no port table names.
+
+    `decided` False: it may change so, in some order of creation or past what files tell.
+    """
+
+    workload: Workload
+    port: int | None
+    before: PortState
+    after: PortState
+    change: Strength
+    decided: bool = True
+    reason: str = ""
+
+    @property
+    def namespace(self) -> str:
+        return self.workload.namespace
+
+    def __str__(self) -> str:
+        return f"{self.workload}:{self.port if self.port is not None else '*'}"
+
+
+class Place(NamedTuple):
+    """Where a call ends: a workload's port, or an address outside the inventory."""
+
+    namespace: str
+    workload: str | None
+    kind: str
+    address: str | None
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.workload or self.address}:{self.port}"
+
+
+class CallState(NamedTuple):
+    """What becomes of a call on one side, and who decides it.
+
+    `mode` is what the server enforces, `rules` are the DestinationRules that decide what is sent.
+    `outcomes`: every outcome that some order of creation gives; empty where all agree.
+    """
+
+    outcome: Outcome
+    transport: Transport | None
+    verdict: Verdict
+    tls: Tls
+    mode: Mode | None
+    rules: tuple[Resource, ...]
+    subset: str | None
+    endpoint: Place | None
+    reason: str = ""
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallChange:
+    """Calls that change alike and differ only in the client.
+
+    `before` or `after` None: the call is not made on that side.
+    `counts`: somebody relies on it, so that a break is one; see "a call that counts".
+    `decided` False: it may change so, and `reason` says what that depends on.
+    """
+
+    clients: Clients
+    host: str
+    port: int
+    before: CallState | None
+    after: CallState | None
+    change: Change
+    counts: bool
+    decided: bool = True
+    reason: str = ""
+    # Objects on whose side something is to be edited: the Service that is called.
+    service: Resource | None = None
+
+    @property
+    def count(self) -> int:
+        """How many calls these are."""
+        return self.clients.count
+
+    @property
+    def subset(self) -> str | None:
+        """The subset that is called, afterwards where it was not called before."""
+        return self._state.subset
+
+    @property
+    def endpoint(self) -> Place | None:
+        """Where the calls end, afterwards where they were not made or ended nowhere before."""
+        if self.before is not None and self.before.endpoint is not None:
+            return self.before.endpoint
+        return self.after.endpoint if self.after is not None else None
+
+    @property
+    def _state(self) -> CallState:
+        state = self.before or self.after
+        assert state is not None
+        return state
+
+    def lines(self) -> Iterator[str]:
+        """Each call in one line that names it: what a digest is made of."""
+        called = f"{self.host}:{self.port} {self.subset or '-'} {self.endpoint or '-'}"
+        for client in self.clients.members:
+            yield f"{client.namespace}/{client.name} {client.kind} {called}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unsafe:
+    """Calls that work before and after the change and may fail on the way there.
+
+    Proxies get a change one by one; `combination` is the client and the server that do not fit.
+    """
+
+    clients: Clients
+    host: str
+    port: int
+    before: CallState
+    after: CallState
+    combination: str
+    outcome: Outcome
+    transport: Transport | None
+    mode: Mode | None
+    counts: bool
+    decided: bool = True
+    reason: str = ""
+    service: Resource | None = None
+
+    @property
+    def count(self) -> int:
+        """How many calls these are."""
+        return self.clients.count
+
+
+OLD_CLIENT = "old client, new server"
+NEW_CLIENT = "new client, old server"
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A policy that is deleted, or decides less than it did, and what decides now in its place.
+
+    `policy` is the object as it was; `is_deleted` says that it is gone. `now` None: a default
+    decides, of Istio for ports and auto mTLS for calls.
+    """
+
+    policy: Resource
+    is_deleted: bool
+    now: Resource | None
+    ports: tuple[PortChange, ...] = ()
+    calls: tuple[CallChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unexercised:
+    """A change that the environment before this one has not been through.
+
+    `upstream` is that environment, `there` what is so there; empty: it is not there at all.
+    """
+
+    change: PortChange | CallChange
+    upstream: str
+    there: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A policy whose change cannot be judged, since the inventory lacks what it is about."""
+
+    policy: Resource
+    reason: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """All that a change does to one mesh.
+
+    `ports` and `calls` are certain; what only may happen is in `open_ports`, `open_calls`, and
+    `open_policies`. `added` and `removed` are workloads of one inventory only.
+    """
+
+    ports: tuple[PortChange, ...] = ()
+    calls: tuple[CallChange, ...] = ()
+    unsafe: tuple[Unsafe, ...] = ()
+    uncovered: tuple[Uncovered, ...] = ()
+    unexercised: tuple[Unexercised, ...] = ()
+    open_ports: tuple[PortChange, ...] = ()
+    open_calls: tuple[CallChange, ...] = ()
+    open_policies: tuple[Open, ...] = ()
+    added: tuple[Workload, ...] = ()
+    removed: tuple[Workload, ...] = ()
+    # Ports that another policy decides, in the same mode.
+    reassigned: tuple[tuple[Workload, int | None, PortState, PortState], ...] = field(default=())
+
+    def of(self, *changes: Change) -> tuple[CallChange, ...]:
+        """The certain changes of calls of these kinds."""
+        return tuple(each for each in self.calls if each.change in changes)
+
+    @property
+    def breaks(self) -> tuple[CallChange, ...]:
+        """Calls that count, work before and fail afterwards."""
+        return self.of(Change.BREAKS)
+
+    @property
+    def shut_out(self) -> tuple[CallChange, ...]:
+        """Calls of clients outside the mesh that nobody relies on, and that are refused now."""
+        return self.of(Change.SHUT_OUT)
+
+    @property
+    def mends(self) -> tuple[CallChange, ...]:
+        return self.of(Change.MENDS)
+
+    @property
+    def encrypted(self) -> tuple[CallChange, ...]:
+        return self.of(Change.ENCRYPTED)
+
+    @property
+    def exposed(self) -> tuple[CallChange, ...]:
+        return self.of(Change.EXPOSED)
+
+    @property
+    def tightened(self) -> tuple[PortChange, ...]:
+        return tuple(each for each in self.ports if each.change is Strength.TIGHTENED)
+
+    @property
+    def loosened(self) -> tuple[PortChange, ...]:
+        return tuple(each for each in self.ports if each.change is Strength.LOOSENED)
+
+    @property
+    def undecided(self) -> tuple[PortChange | CallChange | Unsafe | Open, ...]:
+        """What may happen and cannot be told, never a pass."""
+        transitions = tuple(each for each in self.unsafe if not each.decided)
+        return (*self.open_ports, *self.open_calls, *transitions, *self.open_policies)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether every call that works before and after works on the way there."""
+        return not self.unsafe
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes, and nothing may change."""
+        return not (self.ports or self.calls or self.unsafe or self.undecided)
+
+    @functools.cached_property
+    def breaks_digest(self) -> str:
+        """SHA-256 of the exact set of breaking calls, sorted; empty where there is none."""
+        found = sorted(line for each in self.breaks for line in each.lines())
+        return hashlib.sha256("\n".join(found).encode()).hexdigest() if found else ""

@@ -1,0 +1,121 @@
+"""Compare two meshes: what a change does to ports and calls, and whether the way there is safe."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from meshgate.effect.calls import Comparison, fingerprint
+from meshgate.effect.changes import CallChange, Effect, PortChange, Unsafe
+from meshgate.effect.parties import Edge, Parties
+from meshgate.effect.policies import open_policies
+from meshgate.effect.ports import Reassigned, port_changes
+from meshgate.effect.uncovered import uncovered
+from meshgate.effect.unexercised import unexercised
+from meshgate.mesh import Outcome, Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from meshgate.mesh import CallClass, Mesh, Service, Workload
+    from meshgate.model import Expectation
+
+
+def effect(
+    before: Mesh,
+    after: Mesh,
+    *,
+    expected: Iterable[Expectation] = (),
+    seen: Iterable[Edge] = (),
+    upstream: Mapping[str, Mesh] | None = None,
+) -> Effect:
+    """What the change from one mesh to another does.
+
+    `expected` and `seen` make calls of clients without a proxy count: those that an expectation
+    wants to work, and those that were observed. `upstream` are the meshes of the environments
+    before this one, by name, which tell what of it was exercised there.
+    """
+    edges = {*seen, *_edges(after, expected)}
+    ports = list(port_changes(before, after))
+    calls = list(call_changes(before, after, edges))
+    changed = [each for each in ports if isinstance(each, PortChange)]
+    told = [each for each in calls if isinstance(each, CallChange)]
+    certain_ports = tuple(each for each in changed if each.decided)
+    certain_calls = tuple(each for each in told if each.decided)
+    return Effect(
+        ports=certain_ports,
+        calls=certain_calls,
+        unsafe=tuple(each for each in calls if isinstance(each, Unsafe)),
+        uncovered=tuple(uncovered(before, after, certain_ports, certain_calls)),
+        unexercised=tuple(
+            itertools.chain.from_iterable(
+                unexercised(name, mesh, certain_ports, certain_calls)
+                for name, mesh in (upstream or {}).items()
+            )
+        ),
+        open_ports=tuple(each for each in changed if not each.decided),
+        open_calls=tuple(each for each in told if not each.decided),
+        open_policies=tuple(open_policies(before, after)),
+        added=tuple(_only(after, before)),
+        removed=tuple(_only(before, after)),
+        reassigned=tuple(each for each in ports if isinstance(each, Reassigned)),
+    )
+
+
+def call_changes(before: Mesh, after: Mesh, edges: Iterable[Edge]) -> Iterator[CallChange | Unsafe]:
+    """The calls that change, service port by service port, in groups of clients."""
+    parties = Parties(before, after, edges)
+    old, new = _by_host(before), _by_host(after)
+    for host in dict.fromkeys((*old, *new)):
+        then = _by_port(before, old.get(host, ()))
+        now = _by_port(after, new.get(host, ()))
+        for port in sorted({*then, *now}):
+            first, second = then.get(port, []), now.get(port, [])
+            for caller in parties.callers(host, port, first, second):
+                if fingerprint(caller.before) == fingerprint(caller.after):
+                    continue
+                comparison = Comparison(
+                    caller.clients,
+                    host,
+                    port,
+                    parties.relies(caller.clients, host, port),
+                    before,
+                    after,
+                )
+                yield from comparison.changes(caller.before, caller.after)
+
+
+def _by_host(mesh: Mesh) -> dict[str, list[Service]]:
+    found: dict[str, list[Service]] = {}
+    for service in mesh.services:
+        found.setdefault(service.host, []).append(service)
+    return found
+
+
+def _by_port(mesh: Mesh, services: Iterable[Service]) -> dict[int, list[CallClass]]:
+    found: dict[int, list[CallClass]] = {}
+    for call in mesh.call_classes(services):
+        if call.clients.count:
+            found.setdefault(call.port.number, []).append(call)
+    return found
+
+
+def _edges(mesh: Mesh, expected: Iterable[Expectation]) -> Iterator[Edge]:
+    """The calls that somebody wants to work, with the host that their client means."""
+    for each in expected:
+        namespace, _, name = each.client.partition("/")
+        if verdict(Outcome(each.outcome), None) is Verdict.WORKS:
+            try:
+                host = mesh.service(each.host, namespace).host
+            except LookupError:
+                host = each.host
+            yield Edge(namespace, name, host, each.port)
+
+
+def _only(here: Mesh, there: Mesh) -> Iterator[Workload]:
+    known = set(map(_key, there.workloads))
+    return (each for each in here.workloads if _key(each) not in known)
+
+
+def _key(workload: Workload) -> tuple[str, str, str]:
+    return workload.namespace, workload.name, workload.kind

@@ -1,0 +1,297 @@
+"""The clients of two meshes in common classes: those that neither mesh tells apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import DataPlane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from meshgate.mesh import CallClass, ClientClass, Delivery, Mesh, Workload
+
+# Clients whose calls always count; one without a proxy counts where somebody relies on it.
+COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})
+
+
+class Edge(NamedTuple):
+    """A call that somebody expects, or that was seen: it counts whoever its client is."""
+
+    namespace: str
+    workload: str
+    host: str
+    port: int
+
+
+class Pair:
+    """Clients that are in one class before, and in one class after; None: they are not there."""
+
+    __slots__ = ("after", "before", "members", "name")
+
+    def __init__(
+        self, before: ClientClass | None, after: ClientClass | None, name: tuple[str, str] | None
+    ) -> None:
+        self.before = before
+        self.after = after
+        # Namespace and workload of clients without a proxy that somebody relies on.
+        self.name = name
+        # As they are afterwards; those that are gone, as they were.
+        self.members: list[Workload] = []
+
+    @property
+    def namespace(self) -> str:
+        return self.members[0].namespace
+
+    @property
+    def plane(self) -> DataPlane:
+        """What stands between the clients and the wire, afterwards if they are still there."""
+        return self.members[0].plane
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether their calls count, whoever is called."""
+        sides = (self.before, self.after)
+        return any(side is not None and side.plane in COUNTED for side in sides)
+
+
+class Block:
+    """Pairs between two profiles, which most services treat alike."""
+
+    __slots__ = ("count", "pairs")
+
+    def __init__(self) -> None:
+        self.pairs: list[Pair] = []
+        self.count = 0
+
+
+class Clients:
+    """Some of the common classes of clients. Members are listed only when they are asked for."""
+
+    __slots__ = ("_pairs", "_without", "count", "first")
+
+    def __init__(
+        self, pairs: Sequence[Pair], count: int, first: Pair, without: Iterable[int] = ()
+    ) -> None:
+        self._pairs = pairs
+        self._without = frozenset(without)
+        # How many clients these are.
+        self.count = count
+        # One of the classes.
+        self.first = first
+
+    @property
+    def pairs(self) -> Iterator[Pair]:
+        """The classes."""
+        for pair in self._pairs:
+            if id(pair) not in self._without:
+                yield pair
+
+    @property
+    def members(self) -> Iterator[Workload]:
+        """The clients themselves, as they are afterwards; those that are gone, as they were."""
+        for pair in self.pairs:
+            yield from pair.members
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces they live in, sorted."""
+        return sorted({pair.namespace for pair in self.pairs})
+
+    @property
+    def plane(self) -> DataPlane:
+        """What stands between them and the wire."""
+        return self.first.plane
+
+
+class Calls(NamedTuple):
+    """What some clients call of one service port on one side.
+
+    `unseen`: what becomes of the calls of clients whose proxies do not know the host there.
+    """
+
+    classes: tuple[CallClass, ...] = ()
+    unseen: tuple[Delivery, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.classes)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for clients with the same calls."""
+        return tuple(map(id, self.classes)), tuple(map(id, self.unseen))
+
+
+class Caller(NamedTuple):
+    """Clients with the calls that they make to one service port, before and after."""
+
+    clients: Clients
+    before: Calls
+    after: Calls
+
+
+class Parties:
+    """All clients of two meshes."""
+
+    def __init__(self, before: Mesh, after: Mesh, edges: Iterable[Edge]) -> None:
+        self._edges: dict[tuple[str, int], set[tuple[str, str]]] = {}
+        named = set()
+        for edge in edges:
+            named.add((edge.namespace, edge.workload))
+            self._edges.setdefault((edge.host, edge.port), set()).add(edge[:2])
+        self._before = _Side(before)
+        self._after = _Side(after)
+        self._named: dict[tuple[str, str], list[Pair]] = {}
+        self._blocks: dict[tuple[object, ...], Block] = {}
+        self._block_of: dict[int, Block] = {}
+        for pair in _pairs(before, after, named):
+            self._file(pair)
+
+    def _file(self, pair: Pair) -> None:
+        for side, own in ((self._before, pair.before), (self._after, pair.after)):
+            if own is not None:
+                side.pairs.setdefault(id(own), []).append(pair)
+        if pair.name is not None:
+            self._named.setdefault(pair.name, []).append(pair)
+        key = _kind(pair.before), _kind(pair.after), pair.is_counted
+        block = self._blocks.setdefault(key, Block())
+        block.pairs.append(pair)
+        block.count += len(pair.members)
+        self._block_of[id(pair)] = block
+
+    def relies(self, clients: Clients, host: str, port: int) -> bool:
+        """Whether calls of these clients to a service port count."""
+        first = clients.first
+        return first.is_counted or first.name in self._edges.get((host, port), ())
+
+    def callers(
+        self, host: str, port: int, before: Sequence[CallClass], after: Sequence[CallClass]
+    ) -> Iterator[Caller]:
+        """All clients that call a service port, by what they call; no client is in two of them."""
+        then = _Callees(self._before, host, port, before)
+        now = _Callees(self._after, host, port, after)
+        apart = {id(pair): pair for callees in (then, now) for pair in callees.apart()}
+        for name in sorted(self._edges.get((host, port), ())):
+            apart.update((id(pair), pair) for pair in self._named.get(name, ()))
+        yield from self._apart(apart.values(), then, now)
+        yield from self._rest(apart, then, now)
+
+    def _apart(self, pairs: Iterable[Pair], then: _Callees, now: _Callees) -> Iterator[Caller]:
+        groups: dict[object, tuple[list[Pair], Calls, Calls]] = {}
+        for pair in pairs:
+            before, after = _both(pair, then, now)
+            if before or after:
+                alone = id(pair) if pair.name is not None else 0
+                key = alone, pair.is_counted, before.key, after.key
+                groups.setdefault(key, ([], before, after))[0].append(pair)
+        for found, before, after in groups.values():
+            count = sum(len(pair.members) for pair in found)
+            yield Caller(Clients(found, count, found[0]), before, after)
+
+    def _rest(self, apart: Mapping[int, Pair], then: _Callees, now: _Callees) -> Iterator[Caller]:
+        told: dict[int, list[int]] = {}
+        for each in apart:
+            told.setdefault(id(self._block_of[each]), []).append(each)
+        for block in self._blocks.values():
+            without = told.get(id(block), [])
+            count = block.count - sum(len(apart[each].members) for each in without)
+            if count:
+                left = set(without)
+                first = next(pair for pair in block.pairs if id(pair) not in left)
+                before, after = _both(first, then, now)
+                if before or after:
+                    yield Caller(Clients(block.pairs, count, first, left), before, after)
+
+
+class _Side:
+    """One of the two meshes."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        # By class of clients.
+        self.pairs: dict[int, list[Pair]] = {}
+
+
+class _Callees:
+    """The classes of calls to one service port on one side, by who makes them."""
+
+    def __init__(self, side: _Side, host: str, port: int, calls: Iterable[CallClass]) -> None:
+        self._side = side
+        self._host = host
+        self._port = port
+        self._listed: dict[int, list[CallClass]] = {}
+        # By profile: the calls of all its classes but some.
+        self._rest: dict[int, list[CallClass]] = {}
+        # The classes that are listed, that the rest of a profile leaves out, or that import it.
+        self._apart = dict.fromkeys(map(id, side.mesh.importers(host)))
+        for call in calls:
+            profile = call.clients.profile
+            if profile is None:
+                for each in call.clients.classes:
+                    self._listed.setdefault(id(each), []).append(call)
+                    self._apart[id(each)] = None
+            else:
+                self._rest.setdefault(id(profile), []).append(call)
+                self._apart.update(dict.fromkeys(call.clients.apart))
+
+    def apart(self) -> Iterator[Pair]:
+        """The clients that may be told from the rest."""
+        for each in self._apart:
+            yield from self._side.pairs.get(each, ())
+
+    def of(self, client: ClientClass | None, *, is_called: bool) -> Calls:
+        """The calls of one class of clients; `is_called`: they have some on the other side."""
+        if client is None:
+            return Calls()
+        found = self._listed.get(id(client), [])
+        if client.profile is not None:
+            rest = self._rest.get(id(client.profile), ())
+            found = found + [call for call in rest if call.clients.has(client)]
+        if found or not is_called:
+            return Calls(tuple(found))
+        return Calls((), self._side.mesh.unseen(client, self._host, self._port))
+
+
+def _pairs(before: Mesh, after: Mesh, named: set[tuple[str, str]]) -> Iterable[Pair]:
+    found: dict[tuple[int, int, tuple[str, str] | None], Pair] = {}
+    was = {_key(workload): workload for workload in before.workloads}
+    now = {_key(workload): workload for workload in after.workloads}
+    for key in was | now:
+        old, new = was.get(key), now.get(key)
+        sides = (
+            before.clients.class_of(old) if old is not None else None,
+            after.clients.class_of(new) if new is not None else None,
+        )
+        if sides == (None, None):
+            continue
+        counted = any(side is not None and side.plane in COUNTED for side in sides)
+        name = key[:2] if not counted and key[:2] in named else None
+        own = id(sides[0]), id(sides[1]), name
+        pair = found.get(own)
+        if pair is None:
+            pair = found[own] = Pair(*sides, name)
+        pair.members.append(new if new is not None else old)  # type: ignore[arg-type]
+    return found.values()
+
+
+def _key(workload: Workload) -> tuple[str, str, str]:
+    return workload.namespace, workload.name, workload.kind
+
+
+def _both(pair: Pair, then: _Callees, now: _Callees) -> tuple[Calls, Calls]:
+    """What clients call before and after."""
+    before = then.of(pair.before, is_called=False)
+    after = now.of(pair.after, is_called=bool(before))
+    if after and not before:
+        before = then.of(pair.before, is_called=True)
+    return before, after
+
+
+def _kind(side: ClientClass | None) -> tuple[object, ...]:
+    """Equal for classes that no service tells apart unless it lists them."""
+    if side is None:
+        return ("absent",)
+    outbound = side.scopes[0].outbound if side.scopes else ""
+    if side.profile is not None:
+        return "profile", id(side.profile), outbound
+    return side.plane, side.reason, side.uncaptured, outbound

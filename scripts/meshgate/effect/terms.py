@@ -1,0 +1,129 @@
+"""What a change does to one call, in one word, and how that word is found."""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.mesh import Outcome, Transport, Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.mesh import Delivery
+
+
+class Change(enum.StrEnum):
+    """What becomes of a call, the gravest first; the values are those of the JSON output."""
+
+    # It works, or may work, and fails afterwards.
+    BREAKS = "breaks"
+    # The same of a client outside the mesh that nobody counts on: what STRICT is for.
+    SHUT_OUT = "shut-out"
+    # It works, in plaintext instead of under TLS.
+    EXPOSED = "exposed"
+    # What becomes of it cannot be told any more, or could not be told before.
+    UNKNOWN = "unknown"
+    # It fails, and works afterwards.
+    MENDS = "mends"
+    # It works, under TLS instead of in plaintext.
+    ENCRYPTED = "encrypted"
+    # It goes another way to the same end, or fails for another reason.
+    MOVED = "moved"
+    # Its client, its endpoint or its route is new, or gone.
+    APPEARS = "appears"
+    VANISHES = "vanishes"
+
+
+GRAVEST_FIRST = tuple(Change)
+APPLICATION = "whether it works depends on the application at the other end"
+
+_PROTECTED = frozenset({Transport.MTLS, Transport.TLS, Transport.MTLS_USER})
+
+
+class Judgement(NamedTuple):
+    """What a change does to a call. `decided` False: `reason` says what it depends on."""
+
+    change: Change
+    decided: bool
+    reason: str = ""
+
+
+def standing(delivery: Delivery) -> Verdict:
+    """Whether a call works; one that finds nothing at the other end does not."""
+    if delivery.outcome is Outcome.NO_ENDPOINT:
+        return Verdict.BROKEN
+    return verdict(delivery.outcome, delivery.transport)
+
+
+def answers(delivery: Delivery) -> tuple[Delivery, ...]:
+    """What may become of a call: one answer for each order of creation that matters."""
+    return delivery.alternatives or (delivery,)
+
+
+def judged(before: Delivery, after: Delivery) -> Judgement | None:
+    """What happens to a call between two deliveries; None: nothing."""
+    if _said(before) == _said(after):
+        return None
+    found = [
+        _judged(first, second)
+        for first, second in itertools.product(answers(before), answers(after))
+    ]
+    told = list(dict.fromkeys(each.change for each in found if each is not None))
+    if not told:
+        return None
+    gravest = min(told, key=GRAVEST_FIRST.index)
+    reason = next((each.reason for each in found if each and each.reason), "")
+    if len(told) == 1 and None not in found:
+        return Judgement(gravest, all(each.decided for each in found if each), reason)
+    return Judgement(gravest, decided=False, reason=after.reason or before.reason or reason)
+
+
+def _said(delivery: Delivery) -> tuple[object, ...]:
+    """All that tells one delivery from another, the endpoint aside."""
+    return delivery.reason, frozenset(_answer(each) for each in answers(delivery))
+
+
+def _answer(delivery: Delivery) -> tuple[object, ...]:
+    return delivery.outcome, delivery.transport
+
+
+def _judged(before: Delivery, after: Delivery) -> Judgement | None:
+    """The same where both ends are certain of themselves."""
+    if _answer(before) == _answer(after):
+        return None
+    was, will = standing(before), standing(after)
+    reason = after.reason or before.reason
+    if Verdict.UNKNOWN in {was, will}:
+        grave = will is Verdict.BROKEN and was is Verdict.UNKNOWN
+        return Judgement(Change.BREAKS if grave else Change.UNKNOWN, decided=False, reason=reason)
+    if was is will:
+        return Judgement(_another_way(before, after, was), decided=True)
+    change = Change.BREAKS if will is Verdict.BROKEN or was is Verdict.WORKS else Change.MENDS
+    # A call that leaves the mesh is taken to work until something on the way stops it.
+    leaves = Outcome.EXTERNAL in {before.outcome, after.outcome} and Verdict.BROKEN in {was, will}
+    decided = leaves or Verdict.DEPENDS not in {was, will}
+    return Judgement(change, decided, "" if decided else APPLICATION)
+
+
+def _another_way(before: Delivery, after: Delivery, both: Verdict) -> Change:
+    if both is Verdict.BROKEN:
+        return Change.MOVED
+    was, will = before.transport in _PROTECTED, after.transport in _PROTECTED
+    if was is will:
+        return Change.MOVED
+    return Change.ENCRYPTED if will else Change.EXPOSED
+
+
+def mixes(before: Delivery, after: Delivery) -> Iterator[tuple[Delivery, Delivery]]:
+    """The answers of both sides that may work, of which the clients send something different."""
+    for first, second in itertools.product(answers(before), answers(after)):
+        ways = [(each.transport, each.name, each.tunnel) for each in (first, second)]
+        if ways[0] != ways[1] and may_work(first) and may_work(second):
+            yield first, second
+
+
+def may_work(delivery: Delivery) -> bool:
+    """Whether a call works, or does if the application is fit for it."""
+    return standing(delivery) in {Verdict.WORKS, Verdict.DEPENDS}

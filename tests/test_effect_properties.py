@@ -1,0 +1,347 @@
+"""The effect of a change on meshes of every feature equals a comparison call by call."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.compare import cases, mesh_of
+from meshgate.effect import NEW_CLIENT, OLD_CLIENT, Change, effect
+from meshgate.effect.terms import judged, standing
+from meshgate.mesh import DataPlane, Outcome, Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.effect import CallChange, Effect
+    from meshgate.mesh import Call, Delivery, Mesh, Workload
+
+Row = dict[str, Any]
+FOLDER = Path(__file__).parent / "conformance"
+FILES = sorted(file.name.removesuffix(".jsonl.gz") for file in FOLDER.glob("*.jsonl.gz"))
+MESHES_PER_FILE = 5
+POLICIES = ("PeerAuthentication", "DestinationRule", "VirtualService", "Sidecar", "ServiceEntry")
+INVENTORY = ("Deployment", "Service", "Pod")
+MODES = ("STRICT", "PERMISSIVE", "DISABLE")
+COUNTED = {DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_mesh_compared_with_itself_has_no_effect(name: str) -> None:
+    for case, _ in changes(name):
+        found = effect(mesh_of(case), mesh_of(case))
+
+        assert found.is_empty, case["id"]
+        assert found.is_safe
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_groups_hold_every_call_that_changes_and_no_other(name: str) -> None:
+    for before, after in meshes(name):
+        found = effect(before, after)
+
+        assert expanded(found) == Counter(by_brute_force(before, after))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_change_and_its_reverse_mirror_each_other(name: str) -> None:
+    for before, after in meshes(name):
+        there, back = effect(before, after), effect(after, before)
+
+        assert sides(there, swapped=False) == sides(back, swapped=True)
+        assert ports(there, swapped=False) == ports(back, swapped=True)
+        assert transitions(there, swapped=False) == transitions(back, swapped=True)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_transition_is_unsafe_where_one_of_four_combinations_fails(name: str) -> None:
+    for before, after in meshes(name):
+        found = {
+            (client.namespace, client.name, each.host, each.port, each.before.subset,
+             each.before.endpoint, each.combination, each.outcome)
+            for each in effect(before, after).unsafe
+            if each.decided
+            and at_sidecar(before, each.before.endpoint)
+            and at_sidecar(after, each.after.endpoint)
+            for client in each.clients.members
+        }  # fmt: skip
+
+        assert found == set(mixed_by_brute_force(before, after))
+
+
+def test_changes_of_these_meshes_are_of_every_kind() -> None:
+    told: Counter[Change] = Counter()
+    unsafe = undecided = 0
+    for name in FILES:
+        for before, after in meshes(name):
+            found = effect(before, after)
+            told.update(each.change for each in (*found.calls, *found.open_calls))
+            unsafe += len(found.unsafe)
+            undecided += len(found.undecided)
+
+    assert set(told) == set(Change)
+    assert unsafe
+    assert undecided
+
+
+def changes(name: str) -> Iterator[tuple[Row, Row]]:
+    """Cases, each with a mutation: policies dropped, modes changed, a workload gone."""
+    dice = random.Random(name)
+    rows = list(itertools.islice(cases(FOLDER / f"{name}.jsonl.gz"), 400))
+    for row in dice.sample(rows, min(MESHES_PER_FILE, len(rows))):
+        yield row, {**row, "resources": list(mutated(row["resources"], dice))}
+
+
+def meshes(name: str) -> Iterator[tuple[Mesh, Mesh]]:
+    for row, other in changes(name):
+        yield mesh_of(row), mesh_of(other)
+
+
+def mutated(resources: list[Row], dice: random.Random) -> Iterator[Row]:
+    for each in resources:
+        chance = dice.random()
+        if each["kind"] == "PeerAuthentication" and chance < 0.7:
+            yield {**each, "spec": {**each.get("spec", {}), "mtls": {"mode": dice.choice(MODES)}}}
+        elif chance > (0.4 if each["kind"] in POLICIES else 0.04 * (each["kind"] in INVENTORY)):
+            yield each
+
+
+def expanded(found: Effect) -> Counter[tuple[object, ...]]:
+    """Every call of every group."""
+    return Counter(
+        (client.namespace, client.name, client.kind, *told(each))
+        for each in (*found.calls, *found.open_calls)
+        for client in each.clients.members
+    )
+
+
+def told(each: CallChange) -> tuple[object, ...]:
+    return (
+        each.host,
+        each.port,
+        each.before and (each.before.subset, each.before.endpoint, each.before.outcome),
+        each.after and (each.after.subset, each.after.endpoint, each.after.outcome),
+        each.change,
+        each.decided,
+    )
+
+
+def sides(found: Effect, *, swapped: bool) -> Counter[tuple[object, ...]]:
+    """Each call with both states; of the side after where it is the reverse."""
+    result: Counter[tuple[object, ...]] = Counter()
+    for each in (*found.calls, *found.open_calls):
+        states = [
+            state and (state.subset, state.endpoint, state.outcome)
+            for state in (each.before, each.after)
+        ]
+        first, second = reversed(states) if swapped else states
+        for client in each.clients.members:
+            key = client.namespace, client.name, each.host, each.port, first, second
+            result[*key, each.decided] += 1
+    return result
+
+
+def ports(found: Effect, *, swapped: bool) -> Counter[tuple[object, ...]]:
+    result: Counter[tuple[object, ...]] = Counter()
+    for each in found.ports:
+        states = each.before.mode, each.after.mode
+        result[str(each), *(reversed(states) if swapped else states)] += 1
+    return result
+
+
+def transitions(found: Effect, *, swapped: bool) -> Counter[tuple[object, ...]]:
+    result: Counter[tuple[object, ...]] = Counter()
+    names = {OLD_CLIENT: NEW_CLIENT, NEW_CLIENT: OLD_CLIENT}
+    for each in found.unsafe:
+        combination = names[each.combination] if swapped else each.combination
+        for client in each.clients.members:
+            result[str(client), each.host, each.port, combination, each.outcome, each.decided] += 1
+    return result
+
+
+def by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
+    """Every call of every client asked by itself, on both sides."""
+    for client, host, port in called(before, after):
+        for old, new in paired(*both(before, after, client, host, port)):
+            verdict_ = change_of(old, new, before, after)
+            if verdict_ is not None:
+                change, decided = verdict_
+                counts = any(
+                    side is not None and side.plane in COUNTED
+                    for side in (same(before, client), same(after, client))
+                )
+                if change is Change.BREAKS and not counts:
+                    change = Change.SHUT_OUT
+                yield (*client, host, port, side_of(old), side_of(new), change, decided)
+
+
+def called(before: Mesh, after: Mesh) -> Iterator[tuple[tuple[str, str, str], str, int]]:
+    clients = {
+        (each.namespace, each.name, each.kind)
+        for mesh in (before, after)
+        for each in mesh.workloads
+        if mesh.clients.class_of(each) is not None
+    }
+    targets = {
+        (service.host, port.number)
+        for mesh in (before, after)
+        for service in mesh.services
+        for port in service.ports
+    }
+    for client, (host, port) in itertools.product(sorted(clients), sorted(targets)):
+        yield client, host, port
+
+
+def same(mesh: Mesh, client: tuple[str, str, str]) -> Workload | None:
+    return next(
+        (each for each in mesh.workloads if (each.namespace, each.name, each.kind) == client), None
+    )
+
+
+Routed = tuple[str | None, "Delivery", "Call | None"]
+
+
+def calls(mesh: Mesh, client: tuple[str, str, str], host: str, port: int) -> list[Routed]:
+    workload = same(mesh, client)
+    services = [service for service in mesh.services if service.host == host]
+    if workload is None:
+        return []
+    found = mesh.calls(workload, services, port)
+    return [(each.subset, each.delivery, each) for each in found]
+
+
+def both(
+    before: Mesh, after: Mesh, client: tuple[str, str, str], host: str, port: int
+) -> tuple[list[Routed], list[Routed]]:
+    """The calls of both sides; of a side that hides the service what becomes of them there."""
+    was, will = calls(before, client, host, port), calls(after, client, host, port)
+    if not was and will:
+        was = unseen(before, client, host, port)
+    elif was and not will:
+        will = unseen(after, client, host, port)
+    return was, will
+
+
+def unseen(mesh: Mesh, client: tuple[str, str, str], host: str, port: int) -> list[Routed]:
+    workload = same(mesh, client)
+    own = mesh.clients.class_of(workload) if workload is not None else None
+    if own is None:
+        return []
+    return [(None, each, None) for each in mesh.unseen(own, host, port)]
+
+
+def end(routed: Routed) -> tuple[object, ...] | None:
+    endpoint = routed[1].endpoint
+    if endpoint is None:
+        return None
+    if endpoint.workload is None:
+        return endpoint.namespace, None, "", endpoint.address, endpoint.port
+    workload = endpoint.workload
+    return workload.namespace, workload.name, workload.kind, None, endpoint.port
+
+
+def side_of(routed: Routed | None) -> tuple[object, ...] | None:
+    return routed and (routed[0], end(routed), routed[1].outcome)
+
+
+def paired(was: list[Routed], will: list[Routed]) -> Iterator[tuple[Routed | None, Routed | None]]:
+    """The same call on both sides, as `meshgate.effect` documents it."""
+    for here, there, flip in ((was, will, False), (will, was, True)):
+        if there and there[0][2] is None and end(there[0]) is None:
+            for each in here:
+                passed = there[0][1].outcome is Outcome.EXTERNAL
+                other = None if passed and each[1].outcome is not Outcome.EXTERNAL else there[0]
+                yield (other, each) if flip else (each, other)
+            return
+    lone_was = [each for each in was if route(each) not in map(route, will)]
+    lone_will = [each for each in will if route(each) not in map(route, was)]
+    for each in was:
+        for other in will:
+            if route(each) == route(other):
+                yield each, other
+    for same_call in (lost_its_endpoints, same_workload):
+        found = [(a, b) for a in lone_was for b in lone_will if same_call(a, b)]
+        yield from found
+        lone_was = [each for each in lone_was if all(each is not a for a, _ in found)]
+        lone_will = [each for each in lone_will if all(each is not b for _, b in found)]
+    yield from ((each, None) for each in lone_was)
+    yield from ((None, each) for each in lone_will)
+
+
+def route(routed: Routed) -> tuple[object, ...]:
+    return routed[0], end(routed)
+
+
+def lost_its_endpoints(was: Routed, will: Routed) -> bool:
+    return was[0] == will[0] and (end(was) is None) != (end(will) is None)
+
+
+def same_workload(was: Routed, will: Routed) -> bool:
+    one, other = end(was), end(will)
+    return one is not None and other is not None and one[:4] == other[:4]
+
+
+def change_of(
+    old: Routed | None, new: Routed | None, before: Mesh, after: Mesh
+) -> tuple[Change, bool] | None:
+    if old is None or new is None:
+        only = old or new
+        assert only is not None
+        change = Change.VANISHES if new is None else Change.APPEARS
+        return None if only[1].outcome is Outcome.NO_ENDPOINT else (change, True)
+    if new[1].outcome is Outcome.NO_ENDPOINT and is_gone(old, after):
+        return Change.VANISHES, True
+    if old[1].outcome is Outcome.NO_ENDPOINT and is_gone(new, before):
+        return Change.APPEARS, True
+    found = judged(old[1], new[1])
+    if found is None and old[1].outcome is Outcome.UNKNOWN and ruled(old) != ruled(new):
+        return Change.UNKNOWN, False
+    return None if found is None else found[:2]
+
+
+def is_gone(routed: Routed, mesh: Mesh) -> bool:
+    place = end(routed)
+    return place is not None and bool(place[1]) and same(mesh, place[:3]) is None  # type: ignore[arg-type]
+
+
+def ruled(routed: Routed) -> object:
+    policy = routed[2].policy if routed[2] is not None else None
+    if policy is None:
+        return routed[1].mode, None, ()
+    return routed[1].mode, policy.tls, tuple(rule.ref for rule in policy.rules)
+
+
+def at_sidecar(mesh: Mesh, place: Any) -> bool:
+    workload = place and same(mesh, place[:3])
+    return workload is not None and workload.plane in {DataPlane.SIDECAR, DataPlane.NONE}
+
+
+def mixed_by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
+    """The calls that work in (old, old) and (new, new) and fail in a mixed combination."""
+    for client, host, port in called(before, after):
+        for old, new in paired(*both(before, after, client, host, port)):
+            if old is None or new is None or not (works(old[1]) and works(new[1])):
+                continue
+            if not at_sidecar(before, end(old)) or not at_sidecar(after, end(new)):
+                continue
+            for combination, sent, mesh, at in (
+                (OLD_CLIENT, old[1].transport, after, new[1].endpoint),
+                (NEW_CLIENT, new[1].transport, before, old[1].endpoint),
+            ):
+                assert sent is not None
+                assert at is not None
+                assert at.workload is not None
+                outcome, _ = mesh.receive(at.workload, at.port, sent)
+                if verdict(outcome, sent) is Verdict.BROKEN:
+                    yield (*client[:2], host, port, old[0], end(old), combination, outcome)
+
+
+def works(delivery: Delivery) -> bool:
+    """Whether it surely works, by bytes that arrive as they are sent."""
+    certain = not delivery.alternatives and not delivery.tunnel
+    return certain and standing(delivery) is Verdict.WORKS
