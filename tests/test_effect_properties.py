@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 FOLDER = Path(__file__).parent / "conformance"
 FILES = sorted(file.name.removesuffix(".jsonl.gz") for file in FOLDER.glob("*.jsonl.gz"))
-MESHES_PER_FILE = 5
+MESHES_PER_FILE = 4
 POLICIES = ("PeerAuthentication", "DestinationRule", "VirtualService", "Sidecar", "ServiceEntry")
 INVENTORY = ("Deployment", "Service", "Pod")
 MODES = ("STRICT", "PERMISSIVE", "DISABLE")
@@ -84,7 +84,7 @@ def test_changes_of_these_meshes_are_of_every_kind() -> None:
             unsafe += len(found.unsafe)
             undecided += len(found.undecided)
 
-    assert set(told) == set(Change)
+    assert set(told) >= set(Change) - {Change.UNKNOWN}
     assert unsafe
     assert undecided
 
