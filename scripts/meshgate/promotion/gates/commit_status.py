@@ -1,0 +1,115 @@
+"""commit-status: a status of the forge, on a commit that has what the release renders to.
+
+Flux and Argo CD post on the commit they synced, and skip commits that change nothing for them: the
+status counts on any later first-parent commit whose rendered/<environment> is the same tree.
+`{env}` and `{cluster}` in `context` stand for their names; with `{cluster}`, one is needed for each
+cluster of the environment. Only the accounts in `reporters` are believed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.durations import duration
+from meshgate.promotion.forge import StatusState
+from meshgate.promotion.gates.gate import (
+    GateType,
+    across,
+    failed,
+    not_applicable,
+    nothing_wrong,
+    passed,
+    waiting,
+)
+from meshgate.promotion.standing import SKEW, Presence
+
+if TYPE_CHECKING:
+    from meshgate.model import JSONObject
+    from meshgate.promotion.candidate import Candidate
+    from meshgate.promotion.forge import CommitStatus
+    from meshgate.promotion.gates.gate import Gate
+    from meshgate.promotion.standing import Standing
+    from meshgate.promotion.values import GateResult
+
+CLUSTER, ENVIRONMENT = "{cluster}", "{env}"
+
+
+def judge(gate: Gate, candidate: Candidate) -> GateResult:
+    """Judge each environment before this one; all of them, or any, as `after` says."""
+    if candidate.opinions is None and candidate.without_forge:
+        return not_applicable(gate, candidate.without_forge)
+    return across(
+        gate,
+        (_of_environment(gate, candidate, standing) for standing in candidate.upstream),
+        all_of=candidate.policy.after_all,
+    )
+
+
+def _of_environment(gate: Gate, candidate: Candidate, standing: Standing) -> GateResult:
+    name, context = (
+        standing.environment,
+        gate.settings["context"].replace(ENVIRONMENT, standing.environment),
+    )
+    if standing.statuses is None:
+        return failed(gate, f"{name}: the forge was not asked for its statuses")
+    current = standing.current
+    if standing.presence(candidate.release) is Presence.UNSEEN or current not in (
+        standing.stays_for(candidate.release)
+    ):
+        # The statuses are those of what is there now.
+        return waiting(gate, f"{name} does not hold {candidate.release} now")
+    if CLUSTER not in context:
+        return _of_context(gate, candidate, standing, context)
+    if not standing.clusters or any("*" in cluster for cluster in standing.clusters):
+        return failed(gate, f"{name} needs `clusters.names` without `*` for {context!r}")
+    results = [
+        _of_context(gate, candidate, standing, context.replace(CLUSTER, cluster))
+        for cluster in standing.clusters
+    ]
+    return across(gate, results, all_of=True)
+
+
+def _of_context(gate: Gate, candidate: Candidate, standing: Standing, context: str) -> GateResult:
+    place = f"{standing.environment}: {context}"
+    status = next(
+        (
+            one
+            for one in standing.statuses or ()
+            if one.context == context and one.reporter in gate.reporters
+        ),
+        None,
+    )
+    if status is None:
+        return waiting(gate, f"{place}: no status from {', '.join(gate.reporters)} yet")
+    evidence = [_summary(status, standing)]
+    if status.state is StatusState.FAILURE:
+        return failed(gate, f"{place}: {status.description or 'failed'}", evidence)
+    if status.state is StatusState.PENDING:
+        return waiting(gate, f"{place}: {status.description or 'pending'}", evidence)
+    max_age = gate.settings.get("maxAge")
+    if max_age and (status.at is None or candidate.now - status.at > duration(max_age)):
+        return waiting(gate, f"{place}: older than {max_age}", evidence)
+    if status.at is not None and status.at > candidate.now + SKEW:
+        return failed(gate, f"{place}: its time is ahead", evidence)
+    return passed(gate, f"{place}: success", evidence)
+
+
+def _summary(status: CommitStatus, standing: Standing) -> JSONObject:
+    current = standing.current
+    return {
+        "type": "commit-status",
+        "subjectTree": current.tree if current and current.tree else None,
+        "context": status.context,
+        "reporter": status.reporter,
+        "url": status.url,
+        "observedAt": status.at.isoformat() if status.at else None,
+    }
+
+
+COMMIT_STATUS = GateType(
+    name="commit-status",
+    keys=frozenset({"context", "reporters", "maxAge"}),
+    needed=frozenset({"context", "reporters"}),
+    judge=judge,
+    problems=nothing_wrong,
+)

@@ -1,0 +1,89 @@
+"""What a gate is: a named wait of environments.yaml, and the type that knows how to judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.values import GateResult, GateVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.candidate import Candidate
+    from meshgate.promotion.policy import EnvironmentPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One entry of `gates`. Settings are those of its type; the schema has checked their shape."""
+
+    name: str
+    type: str
+    settings: JSONObject
+    description: str = ""
+
+    @property
+    def reporters(self) -> tuple[str, ...]:
+        """Whose word counts; empty where nobody's is needed."""
+        return tuple(self.settings.get("reporters", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class GateType:
+    """How gates of one type are checked and judged.
+
+    keys     the settings it reads; another type's key would say something that nobody hears
+    needed   the settings it cannot do without
+    problems what is wrong with a gate in an environment, in words; nothing where all is well
+    judge    its verdict on a promotion
+    """
+
+    name: str
+    keys: frozenset[str]
+    needed: frozenset[str]
+    judge: Callable[[Gate, Candidate], GateResult]
+    problems: Callable[[Gate, EnvironmentPolicy], Iterable[str]]
+
+
+def passed(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
+    """The gate is open."""
+    return GateResult(gate.name, GateVerdict.PASS, reason, tuple(evidence))
+
+
+def failed(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
+    """The gate is closed, and waiting will not open it."""
+    return GateResult(gate.name, GateVerdict.FAIL, reason, tuple(evidence))
+
+
+def waiting(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
+    """The gate is closed, and time or somebody's word will open it."""
+    return GateResult(gate.name, GateVerdict.WAITING, reason, tuple(evidence))
+
+
+def not_applicable(gate: Gate, reason: str) -> GateResult:
+    """The gate asks what cannot be asked here, and says why."""
+    return GateResult(gate.name, GateVerdict.NOT_APPLICABLE, reason)
+
+
+def nothing_wrong(_gate: Gate, _environment: EnvironmentPolicy) -> Iterator[str]:
+    """No gate of this type can be wrong in an environment."""
+    yield from ()
+
+
+def across(gate: Gate, results: Iterable[GateResult], *, all_of: bool) -> GateResult:
+    """One verdict over the environments before this one: all of them pass, or any one does."""
+    found = list(results)
+    order = [GateVerdict.FAIL, GateVerdict.WAITING, GateVerdict.NOT_APPLICABLE, GateVerdict.PASS]
+    if not found:
+        return not_applicable(gate, "no environment comes before this one")
+    found.sort(key=lambda result: order.index(result.verdict), reverse=not all_of)
+    worst = found[0].verdict
+    told = found if all_of else [result for result in found if result.verdict is worst]
+    return GateResult(
+        gate.name,
+        worst,
+        "; ".join(result.reason for result in told),
+        tuple(item for result in told for item in result.evidence),
+    )

@@ -1,0 +1,88 @@
+"""soak: the release has stayed long enough in the environments before this one.
+
+The length is the longer of the gate's `duration` (promotions only) and the environment's
+`soak.<event>`. With `evidence`, the clock starts when the last cluster was first seen synced.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.durations import duration, moment, told
+from meshgate.promotion.gates.gate import GateType, across, failed, passed, waiting
+from meshgate.promotion.standing import Presence, soak
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.promotion.candidate import Candidate
+    from meshgate.promotion.gates.gate import Gate
+    from meshgate.promotion.policy import EnvironmentPolicy
+    from meshgate.promotion.standing import Standing
+    from meshgate.promotion.values import GateResult
+
+
+def judge(gate: Gate, candidate: Candidate) -> GateResult:
+    """Judge each environment before this one; all of them, or any, as `after` says."""
+    required = _required(gate, candidate.policy, candidate.event)
+    if not required:
+        return passed(gate, f"no soak is asked of a {candidate.event}")
+    return across(
+        gate,
+        (_stayed(gate, candidate, standing, required) for standing in candidate.upstream),
+        all_of=candidate.policy.after_all,
+    )
+
+
+def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
+    """What would make the gate ask nothing, or wait for ever."""
+    if not _required(gate, environment, Event.PROMOTE):
+        yield "asks for no time: give the gate a `duration`, or the environment `soak.promote`"
+    if not environment.after:
+        yield "has no environment to soak in: the environment has no `after`"
+    if bool(gate.settings.get("evidence")) != bool(gate.reporters):
+        yield "needs both `evidence` and `reporters`, or neither"
+
+
+def _required(gate: Gate, environment: EnvironmentPolicy, event: Event) -> datetime.timedelta:
+    own = environment.soak.get(event, datetime.timedelta())
+    if event is not Event.PROMOTE or "duration" not in gate.settings:
+        return own
+    return max(own, duration(gate.settings["duration"]))
+
+
+def _stayed(
+    gate: Gate, candidate: Candidate, standing: Standing, required: datetime.timedelta
+) -> GateResult:
+    name = standing.environment
+    if standing.presence(candidate.release) is Presence.UNSEEN:
+        return waiting(gate, f"{candidate.release} has never been in {name}")
+    found = soak(
+        standing,
+        candidate.release,
+        now=candidate.now,
+        required=required,
+        synced=gate.settings.get("evidence", ""),
+        reporters=gate.reporters,
+    )
+    if found.future is not None:
+        return failed(gate, f"{name}: its clock starts at {moment(found.future)}, which is ahead")
+    if found.length is None:
+        return waiting(gate, f"{name}: not yet seen {gate.settings.get('evidence')} everywhere")
+    stayed = f"{name}: stayed {told(found.length)} of {told(required)}"
+    if found.length >= required:
+        return passed(gate, stayed)
+    if found.ends is None:
+        return failed(gate, f"{stayed}, and is there no more")
+    return waiting(gate, f"{stayed}; done {moment(found.ends)}")
+
+
+SOAK = GateType(
+    name="soak",
+    keys=frozenset({"duration", "evidence", "reporters"}),
+    needed=frozenset(),
+    judge=judge,
+    problems=problems,
+)

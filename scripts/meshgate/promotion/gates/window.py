@@ -1,0 +1,52 @@
+"""window: the windows that apply to this environment and event are open now; deny wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.gates.gate import GateType, not_applicable, passed, waiting
+from meshgate.promotion.windows import applying, opening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.promotion.candidate import Candidate
+    from meshgate.promotion.gates.gate import Gate
+    from meshgate.promotion.policy import EnvironmentPolicy
+    from meshgate.promotion.values import GateResult
+
+
+def judge(gate: Gate, candidate: Candidate) -> GateResult:
+    """Judge the windows that the gate names; without names, all that apply."""
+    windows = applying(candidate.policy.windows, candidate.policy.name, candidate.event)
+    named = gate.settings.get("windows")
+    if named is not None:
+        windows = tuple(window for window in windows if window.name in named)
+    if not windows:
+        return not_applicable(gate, f"no window has a say in a {candidate.event}")
+    found = opening(windows, candidate.now)
+    return passed(gate, found.reason) if found.open else waiting(gate, found.reason)
+
+
+def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
+    """A gate whose windows never speak of its environment."""
+    named = gate.settings.get("windows")
+    covering = {
+        window.name
+        for window in environment.windows
+        if not window.environments or environment.name in window.environments
+    }
+    if not covering:
+        yield "has no window: none of `windows` names this environment"
+    for name in named or ():
+        if name not in covering:
+            yield f"names the window {name!r}, which is not for this environment"
+
+
+WINDOW = GateType(
+    name="window",
+    keys=frozenset({"windows"}),
+    needed=frozenset(),
+    judge=judge,
+    problems=problems,
+)

@@ -1,0 +1,82 @@
+"""PR19: enough of the right people agree to exactly this commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.guards.effects import APPROVED
+from meshgate.promotion.guards.guard import Guard, Objection, known
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.promotion.candidate import Candidate, Opinions
+    from meshgate.promotion.forge import Review
+
+CHANGES = "changes-requested"
+# A rollback, and whatever passes a gate over, takes two people, or a ticket that tells why not.
+TWO = 2
+
+
+def is_agreed(candidate: Candidate) -> Iterator[Objection]:
+    """PR19."""
+    for bypass in candidate.record.bypasses:
+        if not bypass.by or not bypass.reason:
+            yield Objection(f"the bypass of {bypass.gate} does not say by whom, or why")
+    if candidate.opinions is None and candidate.without_forge:
+        return
+    opinions = known(candidate.opinions, "what the forge says of the pull request")
+    refusing = [review.login for review in opinions.reviews if review.state == CHANGES]
+    if refusing:
+        yield Objection(f"{', '.join(refusing)} asks for changes", "answer the review", waits=True)
+    wanted, have = needed(candidate), approving(candidate, opinions)
+    if len(have) < wanted:
+        teams = candidate.policy.approvals.teams
+        of = f" of {' or '.join(teams)}" if teams else ""
+        stale = [
+            review.login
+            for review in opinions.reviews
+            if review.state == APPROVED and review.commit != opinions.pull_request.head_sha
+        ]
+        yield Objection(
+            f"{len(have)} of {wanted} approvals{of} of the head commit",
+            "ask for a review; one given before the last push does not count",
+            waits=True,
+            details=tuple(f"{login} approved an earlier commit" for login in stale),
+        )
+
+
+def needed(candidate: Candidate) -> int:
+    """How many approvals a candidate needs."""
+    count = candidate.policy.approvals.count
+    risky = candidate.event is Event.ROLLBACK or bool(candidate.record.bypasses)
+    tickets = [candidate.record.ticket, *(bypass.ticket for bypass in candidate.record.bypasses)]
+    return max(count, TWO) if risky and not any(tickets) else count
+
+
+def approving(candidate: Candidate, opinions: Opinions) -> list[Review]:
+    """The approvals that count: of the head commit, by others, from the teams asked for."""
+    policy = candidate.policy.approvals
+    own = {opinions.pull_request.author, candidate.record.requested_by.get("login")}
+    return [
+        review
+        for review in opinions.reviews
+        if review.state == APPROVED
+        and review.commit == opinions.pull_request.head_sha
+        and not (policy.not_requester and review.login in own)
+        and (not policy.teams or set(policy.teams) & set(review.teams))
+    ]
+
+
+APPROVALS = Guard(
+    id="PR19",
+    name="not-approved",
+    summary="not enough of the right people approved exactly this commit",
+    why="An approval that outlives the commit it was given for approves whatever is pushed next.",
+    hint="ask for a review of the head commit",
+    status="gate",
+    check=is_agreed,
+    events=frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK, Event.ADOPT, Event.RESUME}),
+    asks_forge=True,
+)

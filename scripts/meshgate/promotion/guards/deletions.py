@@ -1,0 +1,104 @@
+"""PR16: what is deleted is judged by what it uncovers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.guards.effects import acknowledged, effect_of, how_to_acknowledge
+from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.model import Resource
+    from meshgate.promotion.candidate import Candidate
+
+# Fewer than 70 of 100 resources are left: a patch that deletes too much looks like this.
+LEAST_LEFT = 0.7
+# In a folder of two files, one is already half.
+FEW = 3
+ALLOW = "ALLOW"
+TOLD = 20
+
+
+def uncovers_nothing(candidate: Candidate) -> Iterator[Objection]:
+    """PR16."""
+    effect = effect_of(candidate)
+    if effect is None:
+        return
+    before = known(candidate.before, "the objects before")
+    after = known(candidate.after, "the objects afterwards")
+    if len(before) > FEW and len(after) < LEAST_LEFT * len(before):
+        gone = sorted(_names(before) - _names(after))
+        yield from _unless_accepted(
+            candidate, f"{len(before) - len(after)} of {len(before)} resources would go", gone
+        )
+    lines = []
+    for one in effect.uncovered:
+        if one.is_deleted:
+            heir = one.now.ref if one.now is not None else "a default"
+            # Ports that get weaker, and calls that break, are judged by PR13 and PR15, too.
+            lines += [f"{one.policy.ref}: {port} is left to {heir}" for port in one.ports]
+            lines += [
+                f"{one.policy.ref}: calls to {call.host}:{call.port} are left to {heir}"
+                for call in one.calls
+            ]
+    lines += _opened(before, after)
+    if lines:
+        yield from _unless_accepted(
+            candidate, "what is deleted leaves something weaker in its place", sorted(lines)
+        )
+
+
+def _unless_accepted(
+    candidate: Candidate, message: str, lines: Sequence[str]
+) -> Iterator[Objection]:
+    # Named apart from a set of breaks: accepting one must not accept the other.
+    digest = hashlib.sha256("\n".join(("PR16", message, *lines)).encode()).hexdigest()
+    if not acknowledged(candidate, digest):
+        yield Objection(message, how_to_acknowledge(candidate, digest), details=tuple(lines[:TOLD]))
+
+
+def _opened(before: Sequence[Resource], after: Sequence[Resource]) -> Iterator[str]:
+    """AuthorizationPolicies whose end lets more through.
+
+    A DENY or CUSTOM one always does. Without any ALLOW policy that selects it, a workload takes
+    every request; one of several with the same selector only narrows when it goes.
+    """
+    left = {(one.kind, one.namespace, one.name) for one in after}
+    allowing = {_scope(one) for one in after if _is_allow(one)}
+    for one in before:
+        key = one.kind, one.namespace, one.name
+        if one.kind != "AuthorizationPolicy" or key in left:
+            continue
+        action = one.spec.get("action", ALLOW)
+        if action in {"DENY", "CUSTOM"}:
+            yield f"{one.ref}: what it refused ({action}) is let through"
+        elif _is_allow(one) and _scope(one) not in allowing:
+            yield f"{one.ref}: the last ALLOW of its scope is gone, so every request is let through"
+
+
+def _is_allow(one: Resource) -> bool:
+    return one.kind == "AuthorizationPolicy" and one.spec.get("action", ALLOW) == ALLOW
+
+
+def _scope(one: Resource) -> str:
+    targets = one.spec.get("targetRefs") or one.spec.get("targetRef")
+    return f"{one.namespace} {one.spec.get('selector')} {targets}"
+
+
+def _names(resources: Sequence[Resource]) -> set[str]:
+    return {str(resource) for resource in resources}
+
+
+DELETIONS = Guard(
+    id="PR16",
+    name="opens-by-deleting",
+    summary="a deleted policy leaves something weaker in its place, or very much is deleted",
+    why="Agents prune without a word. What falls back to a default is open, and nothing shows it.",
+    hint="keep the policy, or replace it by what is meant to hold",
+    status="effects",
+    check=uncovers_nothing,
+    events=RENDERING,
+)

@@ -1,0 +1,54 @@
+"""PR12: the whole target render passes every rule, not only what changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.promotion.candidate import Candidate
+
+TOLD = 20
+ID = "PR12"
+# What the cluster would not take at all is never passed over.
+UNSERVABLE = ("SH001", "SH002", "SH003", "SH004", "SH007", "SH009")
+
+
+def holds_every_rule(candidate: Candidate) -> Iterator[Objection]:
+    """PR12.
+
+    A rollback restores what a rule of today may forbid: with a reason and a ticket it may pass over
+    all but what the cluster would refuse.
+    """
+    findings = known(candidate.findings, "the findings of the render")
+    open_ = [finding for finding in findings if finding.waiver is None]
+    if candidate.event is Event.ROLLBACK and any(
+        bypass.gate == ID and bypass.reason and bypass.ticket
+        for bypass in candidate.record.bypasses
+    ):
+        open_ = [finding for finding in open_ if finding.rule in UNSERVABLE]
+    errors = [finding for finding in open_ if finding.severity is Severity.ERROR]
+    undecided = [f for f in open_ if not f.decided and f.severity is not Severity.ERROR]
+    for found, what in ((errors, "errors"), (undecided, "findings that cannot be decided")):
+        if found:
+            yield Objection(
+                f"the render of {candidate.name} has {len(found)} {what}",
+                details=tuple(f"{f.rule} {f.resource or ''}: {f.message}" for f in found[:TOLD]),
+            )
+
+
+LINT = Guard(
+    id=ID,
+    name="findings",
+    summary="the whole target render has an error, or something that cannot be decided",
+    why="Policies decide together: a change that is right alone can be wrong beside the rest.",
+    hint="`meshgate validate ENV` tells each finding and its repair",
+    status="effects",
+    check=holds_every_rule,
+    events=RENDERING,
+)

@@ -1,0 +1,111 @@
+"""PR03: rendered/<env> is what the recorded source renders to, byte for byte."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.files import git_tree, rendered_folder, rendered_sum
+from meshgate.promotion.guards.guard import FORWARD, RENDERING, Guard, Objection, known
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meshgate.promotion.candidate import Candidate, Side
+
+TOLD = 10
+RESTORE = "restore it from the recorded source, or `meshgate adopt` what is there"
+
+
+def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
+    """PR03."""
+    if candidate.event in FORWARD:
+        yield from _base_holds(candidate)
+    state = known(candidate.head.state, f"the state of {candidate.name}")
+    actual = rendered(candidate.head, candidate.name)
+    if candidate.event not in RENDERING:
+        yield from _moved_nothing(candidate)
+        return
+    if not actual:
+        yield Objection(
+            f"rendered/{candidate.name} is empty",
+            "an empty result would delete every policy of the environment",
+        )
+    yield from _said(candidate, actual)
+    if candidate.event is not Event.ROLLBACK:
+        if state.rendered.overlay != candidate.policy.overlay:
+            yield Objection(
+                f"it was rendered from {state.rendered.overlay!r}, and not from "
+                f"{candidate.policy.overlay!r}"
+            )
+        found = known(candidate.source_release, f"the inputs of {state.source.commit}")
+        if found != candidate.release:
+            yield Objection(f"{state.source.commit[:12]} holds {found}, not {candidate.release}")
+    expected = known(candidate.expected, f"the render of {state.source.commit}")
+    differing = [
+        *(f"- {path}" for path in expected.keys() - actual.keys()),
+        *(f"+ {path}" for path in actual.keys() - expected.keys()),
+        *(f"~ {path}" for path in expected if expected[path] != actual.get(path, expected[path])),
+    ]
+    if differing:
+        origin = "the recorded bytes" if candidate.event is Event.ROLLBACK else "a fresh render"
+        yield Objection(
+            f"{len(differing)} files of rendered/{candidate.name} differ from {origin}",
+            details=tuple(sorted(differing, key=lambda line: line[2:])),
+        )
+
+
+def rendered(side: Side, environment: str) -> Mapping[str, bytes]:
+    """The rendered files of one side, by whole path."""
+    folder = rendered_folder(environment)
+    return {path: data for path, data in side.files.items() if path.startswith(folder)}
+
+
+def _said(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objection]:
+    """What state and record say of the files is so."""
+    facts = {
+        "tree": git_tree(candidate.name, actual),
+        "sha256": rendered_sum(candidate.name, actual),
+        "resources": len(actual),
+    }
+    for whose, told in (("state", candidate.head.state), ("record", candidate.record)):
+        for key, value in facts.items():
+            if told is not None and getattr(told.rendered, key) != value:
+                yield Objection(f"the {whose}'s rendered.{key} is not that of the files")
+
+
+def _base_holds(candidate: Candidate) -> Iterator[Objection]:
+    state = candidate.base.state
+    if state is None:
+        yield Objection(
+            f"{candidate.name} has no state yet", f"run `meshgate adopt {candidate.name}` first"
+        )
+        return
+    actual = rendered(candidate.base, candidate.name)
+    if rendered_sum(candidate.name, actual) != state.rendered.sha256:
+        yield Objection(
+            f"rendered/{candidate.name} was edited since record {state.record}", RESTORE
+        )
+
+
+def _moved_nothing(candidate: Candidate) -> Iterator[Objection]:
+    before = known(candidate.base.state, f"the state of {candidate.name} before")
+    after = known(candidate.head.state, f"the state of {candidate.name}")
+    if (before.release, before.source, before.rendered) != (
+        after.release,
+        after.source,
+        after.rendered,
+    ):
+        yield Objection(f"a {candidate.event} moves no release, and this one does")
+
+
+REPRODUCIBLE = Guard(
+    id="PR03",
+    name="not-reproducible",
+    summary="rendered/<env> is not byte for byte what the recorded source renders to",
+    why="Two changes that merge cleanly can leave a render that no source gives; an edited file "
+    "says what nobody reviewed.",
+    hint="close the pull request and run `meshgate promote` again; do not edit rendered files",
+    status="reproducible",
+    check=is_reproducible,
+)

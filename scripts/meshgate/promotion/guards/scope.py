@@ -1,0 +1,83 @@
+"""PR01, PR02: a promotion changes its own three places and no other; nobody else changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.candidate import REGULAR
+from meshgate.promotion.files import OWNED, ledger_folder, rendered_folder, state_path
+from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.promotion.candidate import Candidate, FileChange
+
+
+def is_owned(path: str) -> bool:
+    """Whether only promotion may write this path."""
+    return any(path == folder or path.startswith(f"{folder}/") for folder in OWNED)
+
+
+def stays_in_scope(candidate: Candidate) -> Iterator[Objection]:
+    """PR01."""
+    name, record = candidate.name, candidate.record
+    wanted = {state_path(name): "modified", record.path: "added"}
+    if candidate.base.state is None and not candidate.base.records:
+        wanted[state_path(name)] = "added"
+    rendered = rendered_folder(name)
+    for change in candidate.changed:
+        if change.path.startswith(rendered) and candidate.event in RENDERING:
+            pass
+        elif change.path not in wanted:
+            yield Objection(f"{change.path} is {change.kind}", _why(candidate, change))
+        elif wanted[change.path] != change.kind:
+            yield Objection(f"{change.path} is {change.kind}, and should be {wanted[change.path]}")
+        if change.kind != "deleted" and change.mode != REGULAR:
+            yield Objection(
+                f"{change.path} has git's mode {change.mode}",
+                "only regular files are written, no links and no programs",
+            )
+    for path in wanted.keys() - {change.path for change in candidate.changed}:
+        yield Objection(f"{path} is not changed")
+
+
+def _why(candidate: Candidate, change: FileChange) -> str:
+    if change.path.startswith(ledger_folder(candidate.name)):
+        return "the ledger is append-only: one new record, and no other file"
+    if is_owned(change.path):
+        return "one pull request promotes to one environment"
+    return "make a pull request of its own for it"
+
+
+def strays(changed: Iterable[FileChange]) -> Iterator[Objection]:
+    """PR02, for a pull request that is no promotion."""
+    for change in changed:
+        if is_owned(change.path):
+            yield Objection(f"{change.path} is {change.kind}")
+
+
+def is_recorded(candidate: Candidate) -> Iterator[Objection]:
+    """PR02, for a promotion: what it writes is written down."""
+    if not candidate.head.records or candidate.head.records[-1] != candidate.record:
+        yield Objection("the newest record of the ledger is not that of this promotion")
+
+
+SCOPE = Guard(
+    id="PR01",
+    name="outside-its-scope",
+    summary="changes more than rendered/<env>, its state and one new record",
+    why="Whatever rides along in a promotion was not judged as what it is.",
+    hint="run `meshgate promote` again; it writes exactly these files",
+    status="scope",
+    check=stays_in_scope,
+)
+STRAY = Guard(
+    id="PR02",
+    name="written-by-hand",
+    summary="changes rendered/, promotion/state/ or promotion/ledger/ without a promotion",
+    why="What clusters sync is written by promotion alone, so that each byte has a source.",
+    hint="edit policies/ or overlays/ instead, and promote; `meshgate promote` writes the rest",
+    status="scope",
+    check=is_recorded,
+)

@@ -1,0 +1,69 @@
+"""PR11: nothing enters an environment that is held, while all is paused, or after a rejection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.durations import moment
+from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.promotion.candidate import Candidate
+
+SETS_HOLD = frozenset({Event.HOLD, Event.ROLLBACK, Event.REJECT})
+ENDS_HOLD = frozenset({*SETS_HOLD, Event.RESUME})
+
+
+def may_move(candidate: Candidate) -> Iterator[Objection]:
+    """PR11."""
+    name, event = candidate.name, candidate.event
+    if candidate.paused is not None and event in FORWARD:
+        told = f"{candidate.paused['by']}: {candidate.paused['reason']}"
+        yield Objection(f"promotion is paused by {told}", "wait until `paused` is removed", True)
+    state = candidate.base.state
+    hold = state.hold if state is not None else None
+    if hold is not None and event in hold.blocks and (not hold.until or candidate.now < hold.until):
+        until = f" until {moment(hold.until)}" if hold.until else ""
+        yield Objection(
+            f"{name} is held{until} by {hold.by}: {hold.reason}",
+            f"`meshgate resume {name}`, when the reason is gone",
+            waits=True,
+        )
+    if event in FORWARD:
+        rejecting = {name: state.rejected if state else (), **candidate.rejecting}
+        for where, releases in rejecting.items():
+            if candidate.release in releases:
+                yield Objection(
+                    f"{candidate.release} was rejected in {where}",
+                    "promote a release that mends it",
+                )
+    yield from _kept(candidate)
+
+
+def _kept(candidate: Candidate) -> Iterator[Objection]:
+    """Only its own event starts or ends a hold, and no rejection is forgotten."""
+    after = known(candidate.head.state, f"the state of {candidate.name}")
+    before = candidate.base.state
+    held = before.hold if before else None
+    expired = held is not None and held.until is not None and held.until <= candidate.now
+    if after.hold != held:
+        allowed = SETS_HOLD if after.hold is not None else ENDS_HOLD
+        if candidate.event not in allowed and not (expired and after.hold is None):
+            yield Objection(f"a {candidate.event} changes the hold of {candidate.name}")
+    gone = set(before.rejected if before else ()) - set(after.rejected)
+    if gone and candidate.event is not Event.RESUME:
+        yield Objection(f"a {candidate.event} forgets that {', '.join(sorted(gone))} was rejected")
+
+
+STOPPED = Guard(
+    id="PR11",
+    name="held-or-rejected",
+    summary="the environment is held, promotion is paused, or the release was rejected",
+    why="A rollback without a hold is undone by the next promotion, within minutes.",
+    hint="`meshgate status` tells who holds what, and why",
+    status="order",
+    check=may_move,
+)

@@ -1,0 +1,70 @@
+"""PR18: what changes here to something that no environment before has is told, and limited."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.guards.effects import acknowledged, how_to_acknowledge
+from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
+from meshgate.promotion.pointers import leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.model import JSON, Resource
+    from meshgate.promotion.candidate import Candidate
+
+TOLD = 20
+
+
+def unseen(candidate: Candidate) -> list[str]:
+    """The fields that change here to what the environments before do not have, sorted.
+
+    Each as `Kind/namespace/name#/pointer`. Raises MissingError.
+    """
+    before = _fields(known(candidate.before, "the objects before"))
+    after = _fields(known(candidate.after, "the objects afterwards"))
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    there: list[dict[str, JSON]] = []
+    for standing in candidate.upstream:
+        objects = known(standing.objects, f"the render for {standing.environment}")
+        there.append(_fields(objects))
+    return sorted(
+        key for key in changed if all(fields.get(key) != after.get(key) for fields in there)
+    )
+
+
+def was_seen(candidate: Candidate) -> Iterator[Objection]:
+    """PR18."""
+    if not candidate.upstream or candidate.base.state is None:
+        return
+    found = unseen(candidate)
+    limit = candidate.policy.unseen_fields
+    digest = hashlib.sha256("\n".join(("PR18", *found)).encode()).hexdigest()
+    if len(found) > limit and not acknowledged(candidate, digest):
+        yield Objection(
+            f"{len(found)} fields change to what no environment before has, at most {limit}",
+            how_to_acknowledge(candidate, digest),
+            details=tuple(found[:TOLD]),
+        )
+
+
+def _fields(resources: Sequence[Resource]) -> dict[str, JSON]:
+    return {
+        f"{resource}#{pointer}": value
+        for resource in resources
+        for pointer, value in leaves(resource.value)
+    }
+
+
+UNSEEN = Guard(
+    id="PR18",
+    name="never-tried-below",
+    summary="more fields change to values that no environment before has than the limit allows",
+    why="What only exists in this environment's overlay was never tried anywhere.",
+    hint="bring the environments closer, promote in smaller parts, or accept exactly this set",
+    status="effects",
+    check=was_seen,
+    events=FORWARD,
+)

@@ -1,0 +1,224 @@
+"""Windows: when a promotion may be merged, by cron or by date, in a time zone; deny wins."""
+
+from __future__ import annotations
+
+import datetime
+import heapq
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from meshgate.errors import UsageError
+from meshgate.promotion.durations import duration, moment
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from meshgate.model import JSONObject
+
+# A rollback is the way out of an incident: only a window that names it stands in its way.
+DEFAULT_EVENTS = (Event.PROMOTE, Event.HOTFIX)
+# Clocks are put back by an hour, seldom by two or three: from this far back no start is missed.
+CLOCK_CHANGE = datetime.timedelta(hours=3)
+# How far ahead the next opening is looked for.
+HORIZON = datetime.timedelta(days=400)
+BOUNDARIES = 5000
+CRON_FIELDS = 5
+
+
+class Span(NamedTuple):
+    """From one moment until another, the end not included; in UTC, where time does not jump."""
+
+    start: datetime.datetime
+    end: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time in which promotions are allowed, or denied.
+
+    environments  empty: every environment
+    cron, length  the start as five cron fields, and how long it stays
+    dates         or once, from and to as local times
+    """
+
+    name: str
+    kind: str  # allow | deny
+    timezone: ZoneInfo
+    environments: tuple[str, ...] = ()
+    events: tuple[Event, ...] = DEFAULT_EVENTS
+    cron: str = ""
+    length: datetime.timedelta = datetime.timedelta()
+    dates: Span | None = None
+    description: str = ""
+
+    def applies(self, environment: str, event: Event) -> bool:
+        """Whether it has a say in this event of this environment."""
+        return event in self.events and (not self.environments or environment in self.environments)
+
+    def contains(self, now: datetime.datetime) -> bool:
+        """Whether it lasts at this moment."""
+        return any(self.spans(now, now))
+
+    def spans(self, first: datetime.datetime, last: datetime.datetime) -> Iterator[Span]:
+        """Its spans that end after `first` and start up to `last`, in the order of their starts.
+
+        A start that the clock skips in spring is the moment after the gap; one that comes twice
+        in autumn is the first of the two. A span's length is real time in both cases.
+        """
+        if self.dates is not None:
+            if self.dates.start <= last and self.dates.end > first:
+                yield self.dates
+            return
+        begin = (first - self.length - CLOCK_CHANGE).astimezone(self.timezone)
+        for local in CronSim(self.cron, begin):
+            start = local.astimezone(datetime.UTC)
+            if start > last:
+                return
+            if start + self.length > first:
+                yield Span(start, start + self.length)
+
+
+class Opening(NamedTuple):
+    """Whether an event may happen now, why, and when the answer changes (None: not foreseeable)."""
+
+    open: bool
+    reason: str
+    changes: datetime.datetime | None
+
+
+def window(entry: JSONObject) -> Window:
+    """A window of environments.yaml. Raises UsageError for what no clock or calendar knows."""
+    name, kind = entry["name"], entry["kind"]
+    zone = _zone(name, entry.get("timezone", "UTC"))
+    cron, length, dates = entry.get("cron", ""), datetime.timedelta(), None
+    if cron and "from" in entry:
+        raise UsageError(
+            f"window {name!r} has both `cron` and `from`", hint="make two windows of it"
+        )
+    if cron:
+        length = duration(entry["duration"])
+        _check_cron(name, cron, zone)
+        if not length:
+            raise UsageError(f"window {name!r} lasts no time", hint="give a `duration` as 8h")
+    elif "from" in entry:
+        dates = _dates(name, kind, entry, zone)
+    else:
+        raise UsageError(
+            f"window {name!r} has no time",
+            hint="add `cron` and `duration`, or `from` and `to`",
+        )
+    return Window(
+        name=name,
+        kind=kind,
+        timezone=zone,
+        environments=tuple(entry.get("environments", ())),
+        events=tuple(Event(event) for event in entry.get("events", DEFAULT_EVENTS)),
+        cron=cron,
+        length=length,
+        dates=dates,
+        description=entry.get("description", ""),
+    )
+
+
+def opening(windows: Sequence[Window], now: datetime.datetime) -> Opening:
+    """What these windows, all of which apply, say at a moment. Deny wins over allow.
+
+    Without an allowing window everything that is not denied is open.
+    """
+    is_open, reason = _answer(windows, now)
+    changes = _next_change(windows, now, is_open=is_open)
+    told = changes and changes.astimezone(windows[0].timezone)
+    return Opening(is_open, reason + _until(told, is_open=is_open), changes)
+
+
+def _answer(windows: Sequence[Window], now: datetime.datetime) -> tuple[bool, str]:
+    denying = [one for one in windows if one.kind == "deny" and one.contains(now)]
+    if denying:
+        return False, "closed by " + " and ".join(_named(one) for one in denying)
+    allowing = [one for one in windows if one.kind == "allow"]
+    if not allowing:
+        return True, "no window closes it now"
+    lasting = [one for one in allowing if one.contains(now)]
+    if lasting:
+        return True, "open by " + " and ".join(_named(one) for one in lasting)
+    return False, "closed: outside of " + " and ".join(_named(one) for one in allowing)
+
+
+def _named(one: Window) -> str:
+    return f"{one.name!r} ({one.description})" if one.description else f"{one.name!r}"
+
+
+def _until(changes: datetime.datetime | None, *, is_open: bool) -> str:
+    if changes is not None:
+        return f"; {'closes' if is_open else 'opens'} {moment(changes)}"
+    return "" if is_open else f"; does not open within {HORIZON.days} days"
+
+
+def _next_change(
+    windows: Sequence[Window], now: datetime.datetime, *, is_open: bool
+) -> datetime.datetime | None:
+    boundaries = heapq.merge(*(_boundaries(one, now) for one in windows))
+    for when in itertools.islice(boundaries, BOUNDARIES):
+        if _answer(windows, when)[0] is not is_open:
+            return when
+    return None
+
+
+def _boundaries(one: Window, now: datetime.datetime) -> Iterator[datetime.datetime]:
+    """The moments after `now` at which a window starts or ends, in order."""
+    starts = (span.start for span in one.spans(now, now + HORIZON))
+    ends = (span.end for span in one.spans(now, now + HORIZON))
+    return (when for when in heapq.merge(starts, ends) if when > now)
+
+
+def _zone(name: str, key: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(key)
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(
+            f"window {name!r}: there is no time zone {key!r}",
+            hint="use a name of the IANA database, such as Europe/Berlin",
+        ) from error
+
+
+def _check_cron(name: str, cron: str, zone: ZoneInfo) -> None:
+    hint = "write five fields: minute, hour, day of month, month, day of week"
+    if len(cron.split()) != CRON_FIELDS:
+        raise UsageError(f"window {name!r}: {cron!r} is no cron expression", hint=hint)
+    try:
+        next(CronSim(cron, datetime.datetime(2026, 1, 1, tzinfo=zone)))
+    except CronSimError as error:
+        raise UsageError(
+            f"window {name!r}: {cron!r} is no cron expression", why=str(error), hint=hint
+        ) from error
+    except StopIteration:
+        raise UsageError(f"window {name!r}: {cron!r} never comes", hint=hint) from None
+
+
+def _dates(name: str, kind: str, entry: JSONObject, zone: ZoneInfo) -> Span:
+    """Where a clock shows a time twice, a denying window takes the longer reading."""
+    late = int(kind == "deny")
+    try:
+        start = datetime.datetime.fromisoformat(entry["from"])
+        end = datetime.datetime.fromisoformat(entry["to"])
+    except ValueError as error:
+        raise UsageError(
+            f"window {name!r}: {error}", hint="write moments as YYYY-MM-DDTHH:MM"
+        ) from error
+    span = Span(
+        start.replace(tzinfo=zone, fold=1 - late).astimezone(datetime.UTC),
+        end.replace(tzinfo=zone, fold=late).astimezone(datetime.UTC),
+    )
+    if span.start >= span.end:
+        raise UsageError(f"window {name!r} ends before it starts")
+    return span
+
+
+def applying(windows: Iterable[Window], environment: str, event: Event) -> tuple[Window, ...]:
+    """The windows that have a say in this event of this environment."""
+    return tuple(one for one in windows if one.applies(environment, event))
