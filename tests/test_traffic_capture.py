@@ -13,7 +13,7 @@ import yaml
 
 from meshgate import config
 from meshgate.cli import main
-from meshgate.cli.traffic import seconds
+from meshgate.cli.traffic import refuse_unreadable, seconds
 from meshgate.cluster import traffic
 from meshgate.cluster.prometheus import Prometheus, Series, read_token
 from meshgate.errors import ServiceError, ToolError, UsageError
@@ -323,3 +323,9 @@ def test_a_file_that_is_no_capture_is_not_overwritten(
     assert code == 2
     assert "is no capture" in capsys.readouterr().err
     assert file.read_text() == "environments: []\n"
+
+
+def test_a_capture_that_nobody_could_read_is_not_written() -> None:
+    refuse_unreadable(" " * 2**24)
+    with pytest.raises(UsageError, match="larger than the 16 MiB"):
+        refuse_unreadable(" " * (2**24 + 1))

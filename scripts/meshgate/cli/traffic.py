@@ -95,12 +95,14 @@ def run(options: argparse.Namespace) -> int:
             hint="does it hold istio_requests_total with reporter=destination"
             + (" and these labels?" if asked.labels else "?"),
         )
+    text = traffic.text(told)
+    refuse_unreadable(text)
     if file is None:
-        sys.stdout.write(traffic.text(told))
+        sys.stdout.write(text)
     else:
         from meshgate.cli.output import write  # noqa: PLC0415 - brings every report with it
 
-        write(file, traffic.text(told))
+        write(file, text)
     print(summary(told, file), file=sys.stderr)
     return 0
 
@@ -145,6 +147,17 @@ def refuse_other(file: Path) -> None:
             why=error.what,
             hint="choose another name, or --force",
         ) from error
+
+
+def refuse_unreadable(text: str) -> None:
+    """Raise UsageError for a file that is larger than what is read again."""
+    from meshgate.config.document import SIZE_LIMIT  # noqa: PLC0415 - as in `run`
+
+    if len(text) > SIZE_LIMIT:
+        raise UsageError(
+            f"the capture is larger than the {SIZE_LIMIT // 2**20} MiB that are read again",
+            hint="narrow it with --query-label, such as one cluster, or with a shorter --window",
+        )
 
 
 def seconds(option: str, text: str) -> int:
