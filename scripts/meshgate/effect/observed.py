@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshgate.effect.ends import WIRE, End, Replayer
+from meshgate.effect.ends import WIRE, End
+from meshgate.effect.replayer import Replayer
 from meshgate.mesh import Verdict
 
 if TYPE_CHECKING:
