@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from meshgate.errors import RepositoryError, UsageError
+from meshgate.errors import RepositoryError, ToolError, UsageError
 from meshgate.promotion.forge import (
     CommitStatus,
     Degraded,
@@ -76,6 +77,14 @@ def test_a_token_is_in_no_representation() -> None:
     assert "t-own" not in repr(settings_from(OWN, HERE))
 
 
+@pytest.mark.parametrize("missing", ["URL", "PROJECT", "TOKEN"])
+def test_what_is_missing_is_named(missing: str) -> None:
+    environment = {**OWN, f"MESHGATE_FORGE_{missing}": ""}
+
+    with pytest.raises(UsageError, match=f"MESHGATE_FORGE_{missing}"):
+        open_forge(settings_from(environment, HERE))
+
+
 @pytest.mark.parametrize(
     ("url", "fine"),
     [
@@ -103,6 +112,20 @@ def test_an_unknown_forge_is_told_with_those_there_are() -> None:
         open_forge(ForgeSettings("sourceforge"))
 
     assert all(name in error.value.hint for name in forge_names())
+
+
+def test_a_missing_client_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [
+        name for name in sys.modules if name.startswith("meshgate.promotion.forge.known.")
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "httpx", None)
+
+    with pytest.raises(ToolError) as error:
+        open_forge(settings_from(OWN, HERE))
+
+    assert error.value.exit_code == 4
+    assert error.value.hint == "pip install 'meshgate[gitea]'"
 
 
 def test_without_a_forge_a_page_is_written_once(tmp_path: Path) -> None:

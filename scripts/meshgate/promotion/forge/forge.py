@@ -61,7 +61,7 @@ class PullRequest:
     """A pull request as the forge has it.
 
     state      open | merged | closed
-    mergeable  whether git can merge it; None: the forge has not worked it out yet
+    mergeable  whether git can merge it; None: the forge does not tell, or not yet
     fork       the branch lies in another repository: anybody could have pushed it
     degraded   what could not be done beside opening it (labels): tried again by the next run
     note       what a person has to do now, where no forge does it

@@ -70,7 +70,7 @@ def merge_pinned(
                 hint="run the command that opened it again: it is then made from the new state",
             )
         if last and refusal:
-            raise refusal
+            raise _given_up(found, refusal)
         try:
             attempt(found)
         except RefusedError as error:
@@ -84,6 +84,16 @@ def merge_pinned(
             return Merged(found.merge_commit or "")
     raise RepositoryError(
         f"the forge took the merge of pull request {number} and does not show it as merged"
+    )
+
+
+def _given_up(pull: PullRequest, refusal: RefusedError) -> RepositoryError:
+    if pull.mergeable:
+        return refusal
+    return RepositoryError(
+        f"pull request {pull.number} does not merge: most likely it conflicts with {pull.base}",
+        why=refusal.why,
+        hint="run the command that opened it again: it is then made from the new state",
     )
 
 

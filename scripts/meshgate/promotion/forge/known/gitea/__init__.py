@@ -1,0 +1,19 @@
+"""Gitea and Forgejo, which share one API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.forge.known.gitea.api import Api
+from meshgate.promotion.forge.known.gitea.forge import GiteaForge
+
+if TYPE_CHECKING:
+    from meshgate.promotion.forge.settings import ForgeSettings
+
+__all__ = ["GiteaForge", "connect"]
+
+
+def connect(settings: ForgeSettings) -> GiteaForge:
+    """The forge at MESHGATE_FORGE_URL."""
+    complete = settings.required()
+    return GiteaForge(Api(complete.url, complete.token), complete.project)
