@@ -130,7 +130,7 @@ def test_an_answer_becomes_a_call() -> None:
         ({"destination_service": "unknown"}, {"to": None, "server": "b/cart"}),
         ({"destination_service": "InboundPassthroughClusterIpv4"}, {"to": None}),
         ({"destination_service": "10.0.0.7"}, {"to": None, "port": None}),
-        ({"destination_service": "10.0.0.7:8080"}, {"to": None, "port": 8080}),
+        ({"destination_service": "10.0.0.7:8080"}, {"to": None, "serverPort": 8080}),
         ({"destination_service": "cart.b:80"}, {"to": "cart.b", "port": 80}),
         ({"destination_workload": "unknown"}, {"server": None, "to": "cart.b.svc.cluster.local"}),
         (
@@ -139,8 +139,8 @@ def test_an_answer_becomes_a_call() -> None:
         ),
         ({"connection_security_policy": "none"}, {"security": "none"}),
         ({"connection_security_policy": ""}, {"security": "unknown"}),
-        ({"destination_port": "9080"}, {"port": 9080}),
-        ({"destination_port": "unknown"}, {"port": None}),
+        ({"destination_port": "9080"}, {"port": None, "serverPort": 9080}),
+        ({"destination_port": "unknown"}, {"serverPort": None}),
     ],
 )
 def test_labels_that_istio_leaves_open(labels: dict[str, str], expected: dict[str, object]) -> None:

@@ -24,6 +24,7 @@ calls:
     to: boards.boards.svc.cluster.local
     port: 8080
     server: boards/boards
+    serverPort: 9080
     security: mutual_tls
     rate: 1.25
     lastSeen: 2026-08-01T11:00:00Z
@@ -52,6 +53,7 @@ def test_every_key_reaches_its_value(tmp_path: Path) -> None:
             "boards.boards.svc.cluster.local",
             8080,
             "boards/boards",
+            9080,
             SeenSecurity.MUTUAL_TLS,
             1.25,
             dt.datetime(2026, 8, 1, 11, tzinfo=dt.UTC),
@@ -61,6 +63,7 @@ def test_every_key_reaches_its_value(tmp_path: Path) -> None:
             "",
             None,
             "boards/boards",
+            None,
             SeenSecurity.NONE,
             0.0,
             dt.datetime(2026, 7, 31, tzinfo=dt.UTC),
@@ -68,7 +71,7 @@ def test_every_key_reaches_its_value(tmp_path: Path) -> None:
     )
     assert [call.source for call in loaded.calls] == [
         Position(str(file), 6, 5),
-        Position(str(file), 13, 5),
+        Position(str(file), 14, 5),
     ]
 
 
@@ -78,12 +81,12 @@ def test_every_key_reaches_its_value(tmp_path: Path) -> None:
         ("version: 1", "version: 2", 1, "version"),
         ("    port: 8080", "    ports: 8080", 8, "unknown key 'ports' in calls[0]"),
         ("port: 8080", "port: 65536", 8, "65536"),
-        ("rate: 1.25", "rate: -1.0", 11, "minimum of 0"),
-        ("security: mutual_tls", "security: mtls", 10, "wanted one of mutual_tls, none, unknown"),
+        ("rate: 1.25", "rate: -1.0", 12, "minimum of 0"),
+        ("security: mutual_tls", "security: mtls", 11, "wanted one of mutual_tls, none, unknown"),
         ("from: boards/app-ui", "from: app-ui", 6, "which does not match"),
-        ("08-01T11:00:00Z", "08-01 11:00", 12, "a time in utc"),
-        ("08-01T11:00:00Z", "13-01T11:00:00Z", 12, "is no time: month must be in 1..12"),
-        ("unknown, server: boards/boards,", "unknown,", 13, "this call has no destination"),
+        ("08-01T11:00:00Z", "08-01 11:00", 13, "a time in utc"),
+        ("08-01T11:00:00Z", "13-01T11:00:00Z", 13, "is no time: month must be in 1..12"),
+        ("unknown, server: boards/boards,", "unknown,", 14, "this call has no destination"),
         ("2026-08-01T12:00:00Z}", "2026-07-01T12:00:00Z}", 4, "ends before it begins"),
     ],
 )

@@ -44,10 +44,12 @@ def seen(
     security: str = "none",
     server: str = "",
     *,
+    server_port: int | None = None,
     rate: float = 1.0,
     last_seen: dt.datetime = NOON,
 ) -> SeenCall:
-    return SeenCall(client, host, port, server, SeenSecurity(security), rate, last_seen)
+    policy = SeenSecurity(security)
+    return SeenCall(client, host, port, server, server_port, policy, rate, last_seen)
 
 
 def one(call: SeenCall, before: Mesh, after: Mesh) -> Replayed:
@@ -153,6 +155,20 @@ def test_an_unknown_port_of_two_that_end_differently_is_undecided() -> None:
 
     assert answer is Fate.UNDECIDED
     assert why == "which port was called is not known: refused on 80; ok-plaintext on 9102"
+
+
+def test_the_port_of_the_server_tells_the_port_of_the_service() -> None:
+    """80 leads to 8080, which is STRICT afterwards; 9102 leads to itself, which is not."""
+    change = two_ports(), two_ports(BY_PORT)
+
+    assert fate(seen("", port=None, server_port=8080), *change) == (Fate.FAILS, "")
+    assert fate(seen("", port=None, server_port=9102), *change) == (Fate.HOLDS, "")
+    assert fate(seen("", port=None, server_port=80), *change) == (
+        Fate.UNDECIDED,
+        f"no port of {CART} leads to port 80",
+    )
+    direct = seen("", "", None, server="b/cart", server_port=8080)
+    assert fate(direct, *change) == (Fate.FAILS, "")
 
 
 def test_a_workload_that_is_called_directly_is_tried_on_its_ports() -> None:

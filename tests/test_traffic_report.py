@@ -14,9 +14,9 @@ from meshgate.report.style import Style
 
 NOON = dt.datetime(2026, 7, 31, 12, tzinfo=dt.UTC)
 CART = "cart.b.svc.cluster.local"
-FROM_OUTSIDE = SeenCall("", CART, 80, "b/cart", SeenSecurity.NONE, 12.5, NOON)
-RARE = SeenCall("a/old", CART, None, "b/cart", SeenSecurity.NONE, 0.0001, NOON)
-SAFE = SeenCall("a/ui", CART, 80, "b/cart", SeenSecurity.MUTUAL_TLS, 3.0, NOON)
+FROM_OUTSIDE = SeenCall("", CART, 80, "b/cart", 8080, SeenSecurity.NONE, 12.5, NOON)
+RARE = SeenCall("a/old", CART, None, "b/cart", None, SeenSecurity.NONE, 0.0001, NOON)
+SAFE = SeenCall("a/ui", CART, 80, "b/cart", None, SeenSecurity.MUTUAL_TLS, 3.0, NOON)
 STALE = dataclasses.replace(SAFE, security=SeenSecurity.NONE)
 GONE = [dataclasses.replace(SAFE, client=f"a/gone-{n}", host="gone.b") for n in range(30)]
 
@@ -80,6 +80,7 @@ def test_json_names_every_call_that_does_not_hold() -> None:
         "host": CART,
         "port": 80,
         "server": "b/cart",
+        "serverPort": 8080,
         "security": "none",
         "rate": 12.5,
         "lastSeen": "2026-07-31T12:00:00Z",

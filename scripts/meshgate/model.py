@@ -394,17 +394,19 @@ class SeenSecurity(enum.StrEnum):
 class SeenCall:
     """Calls of one client to one service port, seen in reality.
 
-    client   NS/WORKLOAD; empty: a client that the mesh does not know
-    host     host of the service; empty: the workload was called directly
-    port     port of the service, of the workload where there is no host; None: not known
-    server   NS/WORKLOAD that answered; empty: not known
-    rate     requests, or connections of TCP, per second
+    client       NS/WORKLOAD; empty: a client that the mesh does not know
+    host         host of the service; empty: the workload was called directly
+    port         port of the service; None: not known
+    server       NS/WORKLOAD that answered; empty: not known
+    server_port  port of that workload, which a Service may give another number; None: not known
+    rate         requests, or connections of TCP, per second
     """
 
     client: str
     host: str
     port: int | None
     server: str
+    server_port: int | None
     security: SeenSecurity
     rate: float
     last_seen: datetime.datetime

@@ -55,6 +55,7 @@ class Counter(NamedTuple):
             "destination_workload": "cart",
             "destination_workload_namespace": "b",
             "destination_service": self.service,
+            "destination_port": "8080",
             "connection_security_policy": self.security,
             "cluster": self.cluster,
         }
@@ -178,7 +179,7 @@ def test_a_capture_tells_what_was_called_how_often_and_when(
     prometheus: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "traffic.json"
-    assert capture(prometheus.url, file, "--env", "prod") == 0
+    assert capture(prometheus.url, file, "--env", "prod", "--port-label", "destination_port") == 0
     error = capsys.readouterr().err
     assert "4 seen calls" in error
     assert "2 with mutual TLS, 2 in plaintext (1 of clients that the mesh does not know)" in error
@@ -187,7 +188,7 @@ def test_a_capture_tells_what_was_called_how_often_and_when(
     calls = {(call.client, call.host): call for call in told.calls}
     assert list(calls) == [("", CART), ("a/old", CART), ("a/ui", ""), ("a/ui", CART)]
     assert {call.server for call in told.calls} == {"b/cart"}
-    assert {call.port for call in told.calls} == {None}
+    assert {(call.port, call.server_port) for call in told.calls} == {(None, 8080)}
     assert told.environment == "prod"
     assert told.end - told.start == dt.timedelta(seconds=WINDOW)
 

@@ -6,7 +6,8 @@ istio_tcp_connections_opened_total, as the server's side counts them. Only Prome
 nothing in the cluster is touched.
 
 Istio's metrics do not name the port of the service: such a call is tried on every port where it
-could have been seen. If your mesh adds a label for it, name the label with --port-label.
+could have been seen. If your mesh adds a label with the server's port, such as
+`destination_port: {value: "string(destination.port)"}` in a Telemetry, name it with --port-label.
 
 Exit code 5 when nothing was seen, 7 when Prometheus does not answer, refuses or answers in part.
 
@@ -62,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="only metrics with this label, such as cluster=prod; repeatable",
     )
     parser.add_argument(
-        "--port-label", metavar="NAME", default="", help="the label with the port of the service"
+        "--port-label", metavar="NAME", default="", help="the label with the port of the server"
     )
     parser.add_argument("--env", metavar="ENV", help="the environment that is looked at")
     parser.add_argument(

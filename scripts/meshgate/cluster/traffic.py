@@ -55,7 +55,7 @@ STEPS_AT_ONCE = 24
 class Inquiry:
     """What is asked: calls of `window` seconds up to `end`, told to `step` seconds.
 
-    `labels` narrow the metrics; `port_label` is the label that holds the port of the service,
+    `labels` narrow the metrics; `port_label` is the label that holds the port of the server,
     which Istio's own metrics do not have.
     """
 
@@ -169,16 +169,17 @@ def text(told: Traffic) -> str:
 def _call(series: Series, asked: Inquiry) -> SeenCall:
     labels = series.labels
     host, port = _service(labels.get("destination_service", ""))
-    if asked.port_label:
-        port = _port(labels.get(asked.port_label, "")) or port
+    # What a client wrote behind a workload's own address is the workload's own port.
+    own = _port(labels.get(asked.port_label, "")) or (None if host else port)
     server = _workload(labels, "destination")
     security = labels.get("connection_security_policy", "")
     return SeenCall(
         client=_workload(labels, "source"),
         # Neither: it is kept, and undecided for ever.
         host=host or ("" if server else UNKNOWN),
-        port=port,
+        port=port if host else None,
         server=server,
+        server_port=own if server else None,
         security=SeenSecurity(security) if security in set(SeenSecurity) else SeenSecurity.UNKNOWN,
         rate=sum(value for _, value in series.points) / asked.window,
         last_seen=datetime.datetime.fromtimestamp(
@@ -222,6 +223,7 @@ def _line(call: SeenCall) -> str:
         "to": call.host or None,
         "port": call.port,
         "server": call.server or None,
+        "serverPort": call.server_port,
         "security": call.security,
         "lastSeen": _written(call.last_seen),
     }

@@ -58,6 +58,7 @@ def _call(document: Document, entries: list[JSONObject], index: int) -> SeenCall
         host=host,
         port=entry.get("port"),
         server=server,
+        server_port=entry.get("serverPort"),
         security=SeenSecurity(entry["security"]),
         rate=float(entry["rate"]),
         last_seen=_time(document, entry, "lastSeen"),

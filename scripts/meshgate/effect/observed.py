@@ -87,9 +87,12 @@ def replay(calls: Iterable[SeenCall], before: Mesh, after: Mesh) -> Replay:
 
 def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
     """The calls with equal ones joined: rates added up, the last time kept; sorted."""
-    found: dict[tuple[str, str, int, str, str], SeenCall] = {}
+    found: dict[tuple[str | int, ...], SeenCall] = {}
     for call in calls:
-        key = call.client, call.host, call.port or 0, call.server, str(call.security)
+        key = (
+            *(call.client, call.host, call.port or 0),
+            *(call.server, call.server_port or 0, str(call.security)),
+        )
         known = found.get(key)
         found[key] = (
             call

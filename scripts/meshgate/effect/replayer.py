@@ -44,7 +44,7 @@ class Replayer:
             if not call.host:
                 return self._direct(call)
             service = self._service(client, call.host)
-            ports = _ports(service, call.port)
+            ports = _ports(service, call)
         except LookupError as error:
             return Ends(reason=error.args[0])
         return Ends(
@@ -140,7 +140,7 @@ class Replayer:
     def _direct(self, call: SeenCall) -> Ends:
         """A call of a workload's own address."""
         server = self._workload(call.server)
-        ports = self._mesh.ports(server) if call.port is None else [call.port]
+        ports = self._mesh.ports(server) if call.server_port is None else [call.server_port]
         if call.security is not SeenSecurity.NONE:
             return Ends(reason=DIRECT_TLS)
         wire = Transport.PLAINTEXT
@@ -151,13 +151,23 @@ class Replayer:
         return Ends(ends, reason=f"the inventory tells no port of {server}")
 
 
-def _ports(service: Service, number: int | None) -> Sequence[ServicePort]:
-    if number is None:
+def _ports(service: Service, call: SeenCall) -> Sequence[ServicePort]:
+    """The ports of the service that the call may have been made to. Raises LookupError."""
+    if call.port is not None:
+        port = service.port(call.port)
+        if port is None:
+            raise LookupError(f"{service.host} has no port {call.port}")
+        return [port]
+    if call.server_port is None:
         return service.ports
-    port = service.port(number)
-    if port is None:
-        raise LookupError(f"{service.host} has no port {number}")
-    return [port]
+    found = [
+        port
+        for port in service.ports
+        if any(end.port == call.server_port for end in service.endpoints.get(port.number, ()))
+    ]
+    if not found:
+        raise LookupError(f"no port of {service.host} leads to port {call.server_port}")
+    return found
 
 
 def _at_server(sent: Sequence[Delivery], call: SeenCall) -> Sequence[Delivery]:

@@ -111,8 +111,8 @@ def client(call: SeenCall) -> str:
 
 def target(call: SeenCall) -> str:
     """What was called: host or workload, and the port if it is known."""
-    name = call.host or call.server
-    return f"{name}:{call.port}" if call.port is not None else name
+    name, port = (call.host, call.port) if call.host else (call.server, call.server_port)
+    return f"{name}:{port}" if port is not None else name
 
 
 def _cells(each: Replayed) -> list[Cell]:
@@ -172,6 +172,7 @@ def _entry(each: Replayed) -> JSONObject:
         "host": call.host or None,
         "port": call.port,
         "server": call.server or None,
+        "serverPort": call.server_port,
         "security": str(call.security),
         "rate": call.rate,
         "lastSeen": _time(call.last_seen),
