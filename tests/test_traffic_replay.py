@@ -23,7 +23,8 @@ from meshes import (
     service,
     shop,
 )
-from meshgate.effect.observed import Fate, Replayed, replay
+from meshgate.effect import Edge, effect
+from meshgate.effect.observed import Fate, Replayed, edges, replay
 from meshgate.mesh import Mesh, Outcome, Verdict, verdict
 from meshgate.model import SeenCall, SeenSecurity
 
@@ -246,6 +247,18 @@ def test_equal_calls_are_one() -> None:
     assert (joined[80].rate, joined[80].last_seen) == (0.75, later)
     assert [each.call.rate for each in found.failing] == [1.0, 0.75]
     assert found.counts[Fate.FAILS] == 2
+
+
+def test_seen_calls_count_in_the_effect_of_a_change() -> None:
+    rogue = deployment("old", "a", {"app": "old", "sidecar.istio.io/inject": "false"})
+    before, after = two_ports(rogue, BY_PORT), two_ports(rogue, STRICT)
+    calls = [seen("a/old", port=None), seen(""), seen("a/gone"), seen("a/old", "gone.b")]
+    relied = set(edges(calls, before))
+
+    assert relied == {Edge("a", "old", CART, 9102)}
+    assert [str(each.change) for each in effect(before, after).calls] == ["shut-out"]
+    found = {str(each.change) for each in effect(before, after, seen=relied).calls}
+    assert "breaks" in found
 
 
 @pytest.mark.parametrize("name", ["hand", "dev"])

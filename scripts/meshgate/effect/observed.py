@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 from collections import Counter
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshgate.effect.ends import WIRE, End
+from meshgate.effect.parties import Edge
 from meshgate.effect.replayer import Replayer
 from meshgate.mesh import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from meshgate.effect.ends import Ends
     from meshgate.mesh import Mesh
     from meshgate.model import SeenCall
 
@@ -85,6 +88,18 @@ def replay(calls: Iterable[SeenCall], before: Mesh, after: Mesh) -> Replay:
     return Replay(tuple(_replayed(call, old, new) for call in merged(calls)))
 
 
+def edges(calls: Iterable[SeenCall], before: Mesh) -> Iterator[Edge]:
+    """The seen calls as `effect` takes them: of a workload to a service, both in the inventory."""
+    replayer = Replayer(before)
+    for call in calls:
+        if call.client and call.host:
+            with contextlib.suppress(LookupError):
+                namespace, _, name = call.client.partition("/")
+                host = replayer.host(call)
+                for port in _ports(call, replayer.ends(call)):
+                    yield Edge(namespace, name, host, port)
+
+
 def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
     """The calls with equal ones joined: rates added up, the last time kept; sorted."""
     found: dict[tuple[str | int, ...], SeenCall] = {}
@@ -108,10 +123,7 @@ def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
 
 def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:
     earlier, later = old.ends(call), new.ends(call)
-    # Metrics seldom name the port: it is one of those where the call could be seen as it was.
-    ports = [port for port, end in earlier.by_port.items() if end.fits(call.security)] or list(
-        earlier.by_port
-    )
+    ports = _ports(call, earlier)
     before, after = earlier.at(ports), later.at(ports or None)
     contradiction = _contradiction(call, before)
     fate, reason = _fate(before, after)
@@ -122,6 +134,12 @@ def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:
     elif fate is Fate.UNDECIDED and not reason:
         reason = contradiction
     return Replayed(call, before, after, fate, reason, contradiction)
+
+
+def _ports(call: SeenCall, ends: Ends) -> list[int]:
+    """The ports where the call could be seen as it was, all if there is none: few metrics tell."""
+    fitting = [port for port, end in ends.by_port.items() if end.fits(call.security)]
+    return fitting or list(ends.by_port)
 
 
 def _fate(before: End, after: End) -> tuple[Fate, str]:

@@ -52,6 +52,10 @@ class Replayer:
             reason=f"{service.host} has no port that is called over TCP",
         )
 
+    def host(self, call: SeenCall) -> str:
+        """The full host that the call was made to. Raises LookupError."""
+        return self._service(self._workload(call.client), call.host).host
+
     def taken(self, call: SeenCall, port: int) -> Verdict:
         """What becomes of bytes as they were seen, whatever the model says of the client."""
         wire = WIRE[call.security]
