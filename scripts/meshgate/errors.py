@@ -89,6 +89,12 @@ class IntegrityError(MeshgateError):
     exit_code = 11
 
 
+class ClusterError(MeshgateError):
+    """A cluster does not answer, or refuses."""
+
+    exit_code = 7
+
+
 class RuleError(MeshgateError):
     """A rule raised: a fault of meshgate, never a pass."""
 

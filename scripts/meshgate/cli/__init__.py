@@ -32,6 +32,7 @@ COMMANDS = {
     "calls": "tell what every client sends to every service port, and what happens",
     "explain": "tell one call step by step",
     "traffic": "write down the calls that Istio's metrics have seen",
+    "inventory": "write down what runs in a cluster",
     "sync": "write the objects that point clusters at this repository",
     "report": "write the page that people look at: posture, calls, findings",
     "rules": "list the rules, or explain one",

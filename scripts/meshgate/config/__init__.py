@@ -25,6 +25,7 @@ __all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traff
 ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"
 NOTHING = Document("", {})
+SYNC_NAME = "mesh-policies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ class Configuration:
     supersede: str = "close"
     # Where clusters find this repository, as written.
     sync: JSONObject | None = None
+
+    @property
+    def sync_name(self) -> str:
+        """What the names of all objects of a sync begin with."""
+        return str((self.sync or {}).get("name", SYNC_NAME))
+
     # Each environment's whole entry, by name.
     entries: Mapping[str, JSONObject] = field(default_factory=dict)
 

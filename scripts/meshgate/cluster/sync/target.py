@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from meshgate.model import Environment, JSONObject, Resource
 
 PINNED = "pinned"
-NAME = "mesh-policies"
 BRANCH = "main"
 VOWELS = "aeiou"
 
@@ -128,7 +127,7 @@ def _target(
     path = f"rendered/{name}" if pinned else environment.overlay
     return Target(
         environment=name,
-        name=f"{said.get('name', NAME)}-{name}",
+        name=f"{configuration.sync_name}-{name}",
         repository=said["repository"],
         branch=said.get("branch", BRANCH),
         tag=said.get("tag"),

@@ -1,0 +1,88 @@
+"""Write down what runs in a cluster: the inventory that policies are judged against.
+
+Reads the cluster and writes inventory/ENV/, one file for each namespace: Namespaces,
+Services, workloads with labels, ports and data plane, ServiceEntries, policies that are not
+of this repository, webhooks. Only what is looked at is kept; secrets, environment variables
+and images are not. The data plane of the pods that run decides over labels. MeshConfig is
+compared with environments.yaml; a difference ends with 1, since every judgement rests on it.
+
+Needs the extra: pip install 'meshgate[cluster]'. sync/rbac/reader.yaml grants the rights.
+
+examples:
+  meshgate inventory capture prod --context prod-eu
+  meshgate inventory capture prod --context prod-eu --kubeconfig ci.kubeconfig
+  meshgate inventory capture prod --context prod-eu --force    also if it has much less
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from meshgate import config
+from meshgate.cli.clusters import add_cluster, cluster_of, read_cluster, rendered
+from meshgate.cli.terminal import printable
+from meshgate.cli.validate import chosen
+from meshgate.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from meshgate.cluster.capture import Inventory
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("action", choices=("capture",))
+    parser.add_argument("environment", metavar="ENV")
+    add_cluster(parser)
+    parser.add_argument(
+        "--force", action="store_true", help="write also a capture that has much less"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the inventory of one environment."""
+    from meshgate.cluster import capture  # noqa: PLC0415 - needs only this command
+
+    root: Path = options.directory
+    configuration = config.load(root)
+    (environment,) = chosen(configuration.environments, [options.environment])
+    own = rendered(options, environment)
+    cluster = cluster_of(options)
+    live = read_cluster(cluster)
+    facts = environment.mesh
+    wrong = capture.differences(facts, capture.mesh_config(cluster, facts), live.of("Deployment"))
+    ownership = capture.Ownership(own, f"{configuration.sync_name}-{environment.name}")
+    found = capture.captured(live, facts, ownership)
+    new = capture.inventory(environment.name, found.objects)
+    old = capture.before(root, environment.name)
+    lost = capture.losses(old, new)
+    if lost and not options.force:
+        raise UsageError(
+            f"{environment.name}: the cluster has much less than the inventory; nothing is written",
+            why="\n".join(lost),
+            hint="check the context; if this is what runs there, add --force",
+        )
+    changed = capture.changes(old, new)
+    capture.write(root, environment.name, new, changed)
+    tell(environment.name, new, changed)
+    tell_notes([*found.notes, *(f"environments.yaml: {each}" for each in wrong)])
+    return int(bool(wrong))
+
+
+def tell(environment: str, new: Inventory, changed: dict[str, str]) -> None:
+    """Say what was written."""
+    for name, fate in changed.items():
+        print(f"inventory/{environment}/{name}: {fate}")
+    workloads, namespaces = sum(new.workloads.values()), len(new.files)
+    unchanged = "" if changed else "; nothing has changed"
+    print(f"{environment}: {workloads} workloads in {namespaces} files{unchanged}")
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """What a person should know."""
+    for note in notes:
+        print(f"meshgate: {printable(note)}", file=sys.stderr)

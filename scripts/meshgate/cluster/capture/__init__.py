@@ -1,0 +1,95 @@
+"""From a live cluster to an inventory.
+
+- `read(cluster)`: the live objects; `captured(live, facts, ownership)`: the inventory's objects,
+  with the few fields that are looked at.
+- `inventory(environment, objects)`, `before(root, environment)`: their files, and those there are;
+  `losses(old, new)`, `changes(old, new)`, `write(…)`.
+- `mesh_config(cluster, facts)`, `differences(…)`: what environments.yaml says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.cluster import kinds
+from meshgate.cluster.capture.facts import Difference, differences, mesh_config
+from meshgate.cluster.capture.files import Inventory, before, changes, inventory, losses, write
+from meshgate.cluster.capture.kept import SLICE_OF, kept
+from meshgate.cluster.capture.ownership import Identity, Ownership
+from meshgate.cluster.capture.reading import STEPS, Live, read
+from meshgate.cluster.capture.workloads import CONTROLLERS, workloads
+from meshgate.mesh.catalog import Namespace
+from meshgate.model import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.model import JSONObject, MeshFacts
+
+__all__ = [
+    "STEPS",
+    "Captured",
+    "Difference",
+    "Identity",
+    "Inventory",
+    "Live",
+    "Ownership",
+    "before",
+    "captured",
+    "changes",
+    "differences",
+    "inventory",
+    "losses",
+    "mesh_config",
+    "read",
+    "running",
+    "write",
+]
+
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+class Captured(NamedTuple):
+    """The objects of an inventory, and what a person should know of them."""
+
+    objects: list[JSONObject]
+    notes: list[str]
+
+
+def captured(live: Live, facts: MeshFacts, ownership: Ownership) -> Captured:
+    """What an inventory says of a cluster: what runs there, and what decides and is not ours."""
+    found = running(live, facts)
+    deciding = (kind.kind for kind in kinds.DECIDING)
+    found.objects.extend(kept(each) for each in live.of(*deciding) if ownership.is_foreign(each))
+    return found
+
+
+def running(live: Live, facts: MeshFacts) -> Captured:
+    """What runs in a cluster and how it is reached, without the objects that decide."""
+    namespaces = {value["metadata"]["name"]: _namespace(value) for value in live.of("Namespace")}
+    observed = workloads(live.of(*CONTROLLERS, "Pod"), namespaces, facts)
+    objects = [kept(value) for value in live.of("Namespace", "Service")]
+    objects.extend(_slices(live))
+    objects.extend(observed.objects)
+    objects.extend(
+        webhook for value in live.of(*WEBHOOKS) if "webhooks" in (webhook := kept(value))
+    )
+    return Captured(objects, observed.notes)
+
+
+def _slices(live: Live) -> Iterator[JSONObject]:
+    """The endpoints of Services that select no pods: of the others the workloads tell."""
+    unselected = {
+        (value["metadata"]["namespace"], value["metadata"]["name"])
+        for value in live.of("Service")
+        if not value["spec"].get("selector")
+    } - {("default", "kubernetes")}
+    for value in live.of("EndpointSlice"):
+        own = value["metadata"]
+        if (own["namespace"], (own.get("labels") or {}).get(SLICE_OF)) in unselected:
+            yield kept(value)
+
+
+def _namespace(value: JSONObject) -> Namespace:
+    own = value["metadata"]
+    return Namespace(own["name"], own.get("labels") or {}, {}, Resource.of(value))

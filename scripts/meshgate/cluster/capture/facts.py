@@ -1,0 +1,101 @@
+"""What a control plane says of its mesh, beside what environments.yaml says of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.config.document import parse
+from meshgate.errors import ClusterError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from meshgate.cluster.client import Cluster
+    from meshgate.model import JSON, JSONObject, MeshFacts
+
+MESH_CONFIG = "istio"
+KEY = "mesh"
+IMAGE_VERSION = re.compile(r":v?(\d+\.\d+)\.\d+")
+
+
+class Difference(NamedTuple):
+    """A fact that environments.yaml states otherwise than the cluster."""
+
+    key: str
+    stated: JSON
+    found: JSON
+
+    def __str__(self) -> str:
+        return f"mesh.{self.key} is {json.dumps(self.stated)}, the cluster has " + json.dumps(
+            self.found
+        )
+
+
+def mesh_config(cluster: Cluster, facts: MeshFacts) -> JSONObject:
+    """The MeshConfig of the control plane, from its ConfigMap.
+
+    Raises ClusterError where it is not there or cannot be read.
+    """
+    name = f"{MESH_CONFIG}-{facts.revision}" if facts.revision else MESH_CONFIG
+    where = f"{facts.root_namespace}/{name}"
+    data = cluster.config_map(facts.root_namespace, name)
+    if data is None or KEY not in data:
+        raise ClusterError(
+            f"{cluster.context}: there is no MeshConfig in the ConfigMap {where}",
+            why="mesh.rootNamespace and mesh.revision of environments.yaml say where it is.",
+            hint="correct them, or name the right context",
+        )
+    try:
+        value = parse(data[KEY], f"ConfigMap {where}").value
+    except UsageError as error:
+        raise ClusterError(f"{cluster.context}: {error.what}", why=error.why) from error
+    return value if isinstance(value, dict) else {}
+
+
+def differences(
+    facts: MeshFacts, config: JSONObject, objects: Iterable[JSONObject]
+) -> list[Difference]:
+    """Where environments.yaml is wrong about the cluster, sorted by key.
+
+    `objects` are live Deployments, among them perhaps istiod, whose image tells the version.
+    """
+    policy = config.get("outboundTrafficPolicy") or {}
+    found: dict[str, tuple[JSON, JSON]] = {
+        "rootNamespace": (facts.root_namespace, config.get("rootNamespace") or "istio-system"),
+        "enableAutoMtls": (facts.enable_auto_mtls, config.get("enableAutoMtls", True)),
+        "outboundTrafficPolicy": (
+            facts.outbound_traffic_policy,
+            policy.get("mode") or "ALLOW_ANY",
+        ),
+        "defaultDestinationRuleExportTo": (
+            list(facts.default_destination_rule_export_to),
+            config.get("defaultDestinationRuleExportTo") or ["*"],
+        ),
+        "discoverySelectors": (
+            list(facts.discovery_selectors),
+            config.get("discoverySelectors") or [],
+        ),
+    }
+    versions = sorted(set(_versions(facts, objects)))
+    if versions and facts.istio not in versions:
+        found["istio"] = (facts.istio, versions[-1])
+    return [
+        Difference(key, stated, actual)
+        for key, (stated, actual) in sorted(found.items())
+        if stated != actual
+    ]
+
+
+def _versions(facts: MeshFacts, objects: Iterable[JSONObject]) -> Iterator[str]:
+    """The minor versions of the control planes in the root namespace."""
+    for value in objects:
+        own = value["metadata"]
+        if own.get("namespace") != facts.root_namespace:
+            continue
+        if (own.get("labels") or {}).get("app") != "istiod":
+            continue
+        for container in value["spec"]["template"]["spec"].get("containers") or ():
+            if match := IMAGE_VERSION.search(str(container.get("image"))):
+                yield match[1]

@@ -1,0 +1,293 @@
+"""The fields of live objects that meshgate reads; nothing else ever leaves the cluster.
+
+No environment variables, no images, no volumes, no annotations but those that decide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from meshgate.model import JSON, JSONObject
+
+ENVOY_FILTER = "EnvoyFilter"
+PROXY = "istio-proxy"
+AUTOMATIC = "auto"
+ALWAYS = "Always"
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+# Arguments of a proxy that is no sidecar.
+ROLES = frozenset({"router", "waypoint"})
+
+# Annotations that decide, by name or by the beginning of it.
+ANNOTATIONS = (
+    "experimental.istio.io/disable-gateway-port-translation",
+    "inject.istio.io/templates",
+    "istio.io/dry-run",
+    "networking.istio.io/exportTo",
+    "sidecar.istio.io/inject",
+    "sidecar.istio.io/rewriteAppHTTPProbers",
+    "traffic.sidecar.istio.io/",
+)
+# Labels that a controller gives to one pod of many.
+OF_ONE_POD = frozenset(
+    {
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-completion-index",
+        "controller-revision-hash",
+        "controller-uid",
+        "pod-template-generation",
+        "pod-template-hash",
+        "statefulset.kubernetes.io/pod-name",
+    }
+)
+SERVICE_LABELS = "istio.io/"
+SLICE_OF = "kubernetes.io/service-name"
+
+
+def kept(value: JSONObject) -> JSONObject:
+    """A live object with the fields that are read, in the order people write them."""
+    head = {"apiVersion": value["apiVersion"], "kind": value["kind"]}
+    shape = SHAPES.get(value["kind"])
+    found: JSONObject = head | without_nothing(shape(value) if shape else _decides(value))
+    if shape is None:
+        # As it stands: an empty `tls` turns TLS off, an empty selector selects.
+        found["spec"] = _patched(value) if value["kind"] == ENVOY_FILTER else value.get("spec", {})
+    return found
+
+
+def metadata(value: JSONObject, labels: Mapping[str, JSON] | None = None) -> JSONObject:
+    """Name, namespace, these labels, and the annotations that decide."""
+    found = value.get("metadata") or {}
+    return {
+        "name": found.get("name"),
+        "namespace": found.get("namespace"),
+        "labels": dict(labels or {}),
+        "annotations": decisive(found),
+    }
+
+
+def decisive(found: JSONObject) -> JSONObject:
+    """The annotations that decide, of an object's metadata."""
+    return {
+        key: text
+        for key, text in sorted((found.get("annotations") or {}).items())
+        if key.startswith(ANNOTATIONS)
+    }
+
+
+def labels(value: JSONObject) -> JSONObject:
+    """The labels of an object's metadata, without those that tell one pod from another."""
+    found = (value.get("metadata") or {}).get("labels") or {}
+    return {key: found[key] for key in sorted(found.keys() - OF_ONE_POD)}
+
+
+def pod_spec(spec: JSONObject) -> JSONObject:
+    """What a pod listens on, how it is probed, and whether it has a proxy."""
+    account = spec.get("serviceAccountName")
+    return {
+        "hostNetwork": spec.get("hostNetwork") or None,
+        "serviceAccountName": account if account != "default" else None,
+        "initContainers": [
+            {**container(each), "restartPolicy": ALWAYS}
+            for each in spec.get("initContainers") or ()
+            if each.get("restartPolicy") == ALWAYS
+        ],
+        "containers": [container(each) for each in spec.get("containers") or ()],
+    }
+
+
+def container(found: JSONObject) -> JSONObject:
+    """A container; of the proxy only what kind of proxy it is."""
+    if found.get("name") == PROXY:
+        roles = [each for each in found.get("args") or () if each in ROLES]
+        automatic = found.get("image") == AUTOMATIC
+        return {"name": PROXY, "image": AUTOMATIC if automatic else None, "args": roles}
+    return {
+        "name": found.get("name"),
+        "ports": [
+            _port(each, ("name", "containerPort", "protocol")) for each in found.get("ports") or ()
+        ],
+        **{name: _probe(found[name]) for name in PROBES if found.get(name)},
+    }
+
+
+def template(found: JSONObject) -> JSONObject:
+    """A pod template."""
+    own = found.get("metadata") or {}
+    return {
+        "metadata": {"labels": labels(found), "annotations": decisive(own)},
+        "spec": pod_spec(found.get("spec") or {}),
+    }
+
+
+def without_nothing(value: JSON) -> JSON:
+    """The value without fields that say nothing: null, empty mappings and lists, at any depth."""
+    if isinstance(value, dict):
+        inner = {key: without_nothing(each) for key, each in value.items()}
+        return {key: each for key, each in inner.items() if each not in (None, {}, [])}
+    if isinstance(value, list):
+        return [without_nothing(each) for each in value]
+    return value
+
+
+def _port(found: JSONObject, fields: Iterable[str]) -> JSONObject:
+    return {
+        field: found[field]
+        for field in fields
+        if found.get(field) not in (None, "") and (field, found[field]) != ("protocol", "TCP")
+    }
+
+
+def _probe(found: JSONObject) -> JSONObject:
+    asks = {
+        "httpGet": ("path", "port", "scheme"),
+        "grpc": ("port", "service"),
+        "tcpSocket": ("port",),
+    }
+    return {
+        how: {field: found[how][field] for field in fields if field in found[how]}
+        for how, fields in asks.items()
+        if found.get(how)
+    }
+
+
+def _namespace(value: JSONObject) -> JSONObject:
+    return {"metadata": {"name": value["metadata"]["name"], "labels": labels(value)}}
+
+
+def _service(value: JSONObject) -> JSONObject:
+    spec = value.get("spec") or {}
+    own = {key: each for key, each in labels(value).items() if key.startswith(SERVICE_LABELS)}
+    external = spec.get("type") == "ExternalName"
+    return {
+        "metadata": metadata(value, own),
+        "spec": {
+            "type": "ExternalName" if external else None,
+            "externalName": spec.get("externalName") if external else None,
+            "clusterIP": "None" if spec.get("clusterIP") == "None" else None,
+            "selector": spec.get("selector"),
+            "ports": [
+                _port(each, ("name", "port", "targetPort", "protocol", "appProtocol"))
+                for each in spec.get("ports") or ()
+            ],
+        },
+    }
+
+
+def _slice(value: JSONObject) -> JSONObject:
+    own = (value["metadata"].get("labels") or {}).get(SLICE_OF)
+    endpoints = [
+        {
+            "addresses": each.get("addresses"),
+            "conditions": {"ready": (each.get("conditions") or {}).get("ready")},
+            "targetRef": {
+                key: (each.get("targetRef") or {}).get(key) for key in ("kind", "namespace", "name")
+            },
+        }
+        for each in value.get("endpoints") or ()
+    ]
+    return {
+        "metadata": metadata(value, {SLICE_OF: own}),
+        "addressType": value.get("addressType"),
+        "ports": [
+            _port(each, ("name", "port", "protocol", "appProtocol"))
+            for each in value.get("ports") or ()
+        ],
+        "endpoints": sorted(endpoints, key=lambda each: each["addresses"] or []),
+    }
+
+
+def _controller(value: JSONObject) -> JSONObject:
+    spec = value.get("spec") or {}
+    return {
+        "metadata": metadata(value),
+        "spec": {
+            "serviceName": spec.get("serviceName"),
+            "selector": spec.get("selector") if value["kind"] != "Job" else None,
+            "template": template(spec.get("template") or {}),
+        },
+    }
+
+
+def _cron_job(value: JSONObject) -> JSONObject:
+    spec = value.get("spec") or {}
+    job = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return {
+        "metadata": metadata(value),
+        "spec": {
+            "schedule": spec.get("schedule"),
+            "jobTemplate": {"spec": {"template": template(job.get("template") or {})}},
+        },
+    }
+
+
+def _pod(value: JSONObject) -> JSONObject:
+    return {
+        "metadata": metadata(value, labels(value)),
+        "spec": pod_spec(value.get("spec") or {}),
+    }
+
+
+def _webhooks(value: JSONObject) -> JSONObject:
+    """Where the API server calls into the mesh; one that it calls by URL does not."""
+    called = [each for each in value.get("webhooks") or () if _target(each)]
+    return {
+        "metadata": {"name": value["metadata"]["name"]},
+        "webhooks": [
+            {
+                "name": each.get("name"),
+                "admissionReviewVersions": each.get("admissionReviewVersions"),
+                "sideEffects": each.get("sideEffects"),
+                "failurePolicy": each.get("failurePolicy"),
+                "clientConfig": {"service": _service_of(_target(each))},
+            }
+            for each in called
+        ],
+    }
+
+
+def _target(webhook: JSONObject) -> JSONObject:
+    found: JSONObject = (webhook.get("clientConfig") or {}).get("service") or {}
+    return found
+
+
+def _service_of(service: JSONObject) -> JSONObject:
+    return {key: service[key] for key in ("namespace", "name", "port") if key in service}
+
+
+def _decides(value: JSONObject) -> JSONObject:
+    """The head of an object that decides, with its age, by which Istio settles conflicts."""
+    own = metadata(value, labels(value))
+    own["creationTimestamp"] = value["metadata"].get("creationTimestamp")
+    return {"metadata": own}
+
+
+def _patched(value: JSONObject) -> JSONObject:
+    """Where an EnvoyFilter applies. What it patches in is free text, and may hold credentials."""
+    spec = value.get("spec") or {}
+    return {
+        **{key: spec[key] for key in ("workloadSelector", "targetRefs") if key in spec},
+        "configPatches": [
+            {key: each[key] for key in ("applyTo", "match") if key in each}
+            for each in spec.get("configPatches") or ()
+        ],
+    }
+
+
+SHAPES: dict[str, Callable[[JSONObject], JSONObject]] = {
+    "Namespace": _namespace,
+    "Service": _service,
+    "EndpointSlice": _slice,
+    "Deployment": _controller,
+    "StatefulSet": _controller,
+    "DaemonSet": _controller,
+    "ReplicaSet": _controller,
+    "Job": _controller,
+    "CronJob": _cron_job,
+    "Pod": _pod,
+    "MutatingWebhookConfiguration": _webhooks,
+    "ValidatingWebhookConfiguration": _webhooks,
+}

@@ -1,0 +1,51 @@
+"""Read a whole cluster: every kind that meshgate looks at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.cluster import kinds
+from meshgate.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshgate.cluster.client import Cluster
+    from meshgate.model import JSONObject
+
+STEPS = len(kinds.ALL)
+
+
+class Live(NamedTuple):
+    """The live objects of a cluster by kind, whole."""
+
+    by_kind: dict[str, list[JSONObject]]
+    # Kinds that the API server does not serve.
+    unserved: list[str]
+
+    def of(self, *names: str) -> Iterator[JSONObject]:
+        """The objects of these kinds."""
+        for name in names:
+            yield from self.by_kind.get(name, ())
+
+
+def read(cluster: Cluster, progress: Callable[[], object] = lambda: None) -> Live:
+    """Everything that is looked at. `progress` is called after each of `STEPS` kinds.
+
+    Raises ClusterError where the API server refuses, does not answer, or serves no mesh.
+    """
+    live = Live({}, [])
+    for kind in kinds.ALL:
+        found = cluster.objects(kind)
+        if found is None:
+            live.unserved.append(kind.kind)
+        else:
+            live.by_kind[kind.kind] = found
+        progress()
+    if missing := sorted(kinds.EXPECTED.intersection(live.unserved)):
+        raise ClusterError(
+            f"{cluster.context}: the API server serves no {' and no '.join(missing)}",
+            why="Without Istio's CRDs there is no mesh to look at.",
+            hint="name the context of a cluster that runs Istio",
+        )
+    return live
