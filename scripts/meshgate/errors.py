@@ -60,7 +60,7 @@ class RepositoryError(MeshgateError):
 
 
 class ServiceError(MeshgateError):
-    """A server that was asked, such as Prometheus, did not answer, refused, or made no sense."""
+    """A server that was asked did not answer, refused, or made no sense: Prometheus, Kubernetes."""
 
     exit_code = 7
 
@@ -87,12 +87,6 @@ class IntegrityError(MeshgateError):
     """What promotion wrote is not what is there."""
 
     exit_code = 11
-
-
-class ClusterError(MeshgateError):
-    """A cluster does not answer, or refuses."""
-
-    exit_code = 7
 
 
 class RuleError(MeshgateError):

@@ -37,7 +37,7 @@ def cluster_of(options: argparse.Namespace) -> Cluster:
 
 
 def read_cluster(cluster: Cluster) -> Live:
-    """Everything in it that is looked at. Raises ClusterError."""
+    """Everything in it that is looked at. Raises ServiceError."""
     from meshgate.cluster import capture  # noqa: PLC0415 - as above
 
     with Progress(f"reading {cluster.context}", capture.STEPS) as progress:

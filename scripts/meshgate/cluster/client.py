@@ -7,7 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshgate.errors import ClusterError, ToolError, UsageError
+from meshgate.errors import ServiceError, ToolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Cluster:
     def objects(self, kind: Kind) -> list[JSONObject] | None:
         """All objects of a kind, of every namespace; None: the API server does not know the kind.
 
-        Raises ClusterError where it does not answer or refuses.
+        Raises ServiceError where it does not answer or refuses.
         """
         for version in kind.versions:
             with suppress(_UnknownError):
@@ -52,13 +52,13 @@ class Cluster:
         for _ in range(ATTEMPTS):
             with suppress(_ExpiredError):
                 return list(self._pages(kind))
-        raise ClusterError(
+        raise ServiceError(
             f"{self.context}: the list of {kind.resource} changed faster than it could be read",
             hint="try again when the API server is less busy",
         )
 
     def config_map(self, namespace: str, name: str) -> JSONObject | None:
-        """The data of a ConfigMap; None: there is none. Raises ClusterError."""
+        """The data of a ConfigMap; None: there is none. Raises ServiceError."""
         answer = self._get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
@@ -97,7 +97,7 @@ class Cluster:
             response = self._client.call_api(*call, _request_timeout=TIMEOUT)
             content = response.read()
         except HTTPError as error:
-            raise ClusterError(
+            raise ServiceError(
                 f"{self.context}: the API server does not answer",
                 why=str(error),
                 hint="check the context, the network, and that your login has not expired",
@@ -117,7 +117,7 @@ class Cluster:
             hint = f"{RIGHTS} grants what is needed, and no more: apply it and use its account"
         elif answer.status == HTTPStatus.UNAUTHORIZED:
             hint = "log in again: the API server does not know this account"
-        raise ClusterError(
+        raise ServiceError(
             f"{self.context}: not allowed to {what}"
             if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED}
             else f"{self.context}: cannot {what} (HTTP {answer.status})",

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.config.document import parse
-from meshgate.errors import ClusterError, UsageError
+from meshgate.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,13 +36,13 @@ class Difference(NamedTuple):
 def mesh_config(cluster: Cluster, facts: MeshFacts) -> JSONObject:
     """The MeshConfig of the control plane, from its ConfigMap.
 
-    Raises ClusterError where it is not there or cannot be read.
+    Raises ServiceError where it is not there or cannot be read.
     """
     name = f"{MESH_CONFIG}-{facts.revision}" if facts.revision else MESH_CONFIG
     where = f"{facts.root_namespace}/{name}"
     data = cluster.config_map(facts.root_namespace, name)
     if data is None or KEY not in data:
-        raise ClusterError(
+        raise ServiceError(
             f"{cluster.context}: there is no MeshConfig in the ConfigMap {where}",
             why="mesh.rootNamespace and mesh.revision of environments.yaml say where it is.",
             hint="correct them, or name the right context",
@@ -50,7 +50,7 @@ def mesh_config(cluster: Cluster, facts: MeshFacts) -> JSONObject:
     try:
         value = parse(data[KEY], f"ConfigMap {where}").value
     except UsageError as error:
-        raise ClusterError(f"{cluster.context}: {error.what}", why=error.why) from error
+        raise ServiceError(f"{cluster.context}: {error.what}", why=error.why) from error
     return value if isinstance(value, dict) else {}
 
 

@@ -148,7 +148,11 @@ def _probe(found: JSONObject) -> JSONObject:
         "tcpSocket": ("port",),
     }
     return {
-        how: {field: found[how][field] for field in fields if field in found[how]}
+        how: {
+            field: found[how][field]
+            for field in fields
+            if found[how].get(field) not in (None, "", "HTTP")
+        }
         for how, fields in asks.items()
         if found.get(how)
     }

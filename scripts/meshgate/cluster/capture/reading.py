@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.cluster import kinds
-from meshgate.errors import ClusterError
+from meshgate.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Live(NamedTuple):
 def read(cluster: Cluster, progress: Callable[[], object] = lambda: None) -> Live:
     """Everything that is looked at. `progress` is called after each of `STEPS` kinds.
 
-    Raises ClusterError where the API server refuses, does not answer, or serves no mesh.
+    Raises ServiceError where the API server refuses, does not answer, or serves no mesh.
     """
     live = Live({}, [])
     for kind in kinds.ALL:
@@ -43,7 +43,7 @@ def read(cluster: Cluster, progress: Callable[[], object] = lambda: None) -> Liv
             live.by_kind[kind.kind] = found
         progress()
     if missing := sorted(kinds.EXPECTED.intersection(live.unserved)):
-        raise ClusterError(
+        raise ServiceError(
             f"{cluster.context}: the API server serves no {' and no '.join(missing)}",
             why="Without Istio's CRDs there is no mesh to look at.",
             hint="name the context of a cluster that runs Istio",
