@@ -84,9 +84,14 @@ class WaitingError(MeshgateError):
 
 
 class IntegrityError(MeshgateError):
-    """What promotion wrote is not what is there."""
+    """What promotion wrote is not what is there; `fault` says it without the file's name."""
 
     exit_code = 11
+
+    def __init__(self, what: str, *, file: str = "", why: str = "", hint: str = "") -> None:
+        super().__init__(f"{file}: {what}" if file else what, why=why, hint=hint)
+        self.file = file
+        self.fault = what
 
 
 class RuleError(MeshgateError):

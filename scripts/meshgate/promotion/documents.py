@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# Where the way back is always the same.
-RESTORE = "see what changed it: git log -p -- {file}"
-
 
 def text_of(kind: str, value: object, **head: str) -> str:
     """The YAML text of a value; the same value gives the same text."""
@@ -32,22 +29,15 @@ def value_of(kind: type[T], schema: str, content: bytes, file: str) -> tuple[T, 
     try:
         document = parse(content.decode("utf-8"), file)
         check(document, schema)
+        return of_json(kind, document.value), document.value
     except UnicodeDecodeError as error:
         raise broken(file, "is not UTF-8 text") from error
     except UsageError as error:
-        raise IntegrityError(
-            f"{file} is not as it was written", why=str(error.what), hint=_restore(file)
-        ) from error
-    try:
-        return of_json(kind, document.value), document.value
+        raise broken(file, "is not as it was written", why=error.what) from error
     except IntegrityError as error:
         raise broken(file, error.what) from error
 
 
 def broken(file: str, what: str, *, why: str = "") -> IntegrityError:
     """The error of a file that is not what promotion wrote."""
-    return IntegrityError(f"{file}: {what}", why=why, hint=_restore(file))
-
-
-def _restore(file: str) -> str:
-    return RESTORE.format(file=file)
+    return IntegrityError(what, file=file, why=why, hint=f"git log -p -- {file}")

@@ -59,16 +59,30 @@ def check_chain(records: Sequence[Recorded]) -> None:
     """Raise IntegrityError unless each record follows the one before it."""
     before: Recorded | None = None
     for each in records:
-        record = each.record
-        expected = before.record.sequence + 1 if before else 1
-        if record.sequence != expected:
-            raise broken(record.path, f"follows no record: number {expected} is not there once")
-        if record.previous != (before.link if before else None):
-            raise broken(
-                record.path,
-                f"does not follow {before.record.path}" if before else "follows nothing",
-                why="Its `previous` tells another record, or another content of it.",
-            )
-        if record.previous_tree != (before.record.rendered.tree if before else None):
-            raise broken(record.path, "tells another rendered folder before it")
+        _check_link(each.record, before)
+        if before is not None and not each.record.event.changes_render:
+            _check_unmoved(each.record, before.record)
         before = each
+
+
+def _check_link(record: PromotionRecord, before: Recorded | None) -> None:
+    expected = before.record.sequence + 1 if before else 1
+    if record.sequence != expected:
+        raise broken(record.path, f"is number {record.sequence}, where {expected} should follow")
+    if record.previous != (before.link if before else None):
+        raise broken(
+            record.path,
+            f"does not follow {before.record.path}" if before else "is the first and follows one",
+            why="Its `previous` tells another record, or another content of it.",
+        )
+    if record.previous_tree != (before.record.rendered.tree if before else None):
+        raise broken(record.path, "tells another rendered folder before it")
+
+
+def _check_unmoved(record: PromotionRecord, before: PromotionRecord) -> None:
+    if (record.release, record.source, record.rendered) != (
+        before.release,
+        before.source,
+        before.rendered,
+    ):
+        raise broken(record.path, f"is a {record.event}, and yet changes what is rendered")

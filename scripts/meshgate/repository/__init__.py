@@ -2,7 +2,7 @@
 
 - `changed_files(root, reference)`: what differs from a reference, in the working tree.
 - `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`, `extract`.
-- `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `added_by`: history.
+- `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
 - `truth(repository, branch)`: the branch that counts.
 - `commit_files`, `set_branch`, `push_branch`, `remote_branch`, `fetch`, `tag`, `push_tag`: writing,
   never through the user's index or working tree, never by plain force.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from meshgate.repository.history import (
     Commit,
-    added_by,
+    additions,
     commits_between,
     is_ancestor,
     mainline,
@@ -44,7 +44,7 @@ __all__ = [
     "MovedError",
     "Repository",
     "Truth",
-    "added_by",
+    "additions",
     "changed_files",
     "commit_files",
     "commits_between",

@@ -87,10 +87,18 @@ def commits_between(repository: Repository, old: str | None, new: str, *paths: s
     ]
 
 
-def added_by(repository: Repository, head: str, path: str) -> Commit | None:
-    """The newest first-parent commit up to `head` that added a file."""
-    added = ("--first-parent", "--diff-merges=first-parent", "--diff-filter=A", "--no-renames")
-    return next(_log(repository, *added, "-1", head, "--", path), None)
+def additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
+    """The first-parent commit up to `head` that first added each file below a folder, by path."""
+    listed = repository.run(
+        *("log", "--first-parent", "--diff-merges=first-parent", "--diff-filter=A"),
+        *("--no-renames", "--name-only", "--format=%x01%H", head, "--", folder),
+        what="git cannot list the commits",
+    )
+    found: dict[str, str] = {}
+    for piece in filter(None, listed.split("\x01")):
+        commit, _, names = piece.partition("\n")
+        found.update(dict.fromkeys(filter(None, names.splitlines()), commit))
+    return found
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str | None:

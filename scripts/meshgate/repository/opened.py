@@ -108,6 +108,11 @@ class Repository:
         """Whether there is no working tree."""
         return self._repo.bare
 
+    @property
+    def shallow(self) -> bool:
+        """Whether old commits are missing."""
+        return (Path(self._repo.common_dir) / "shallow").exists()
+
     def run(
         self,
         *arguments: str,
