@@ -35,6 +35,7 @@ COMMANDS = {
     "inventory": "write down what runs in a cluster",
     "sync": "write the objects that point clusters at this repository",
     "report": "write the page that people look at: posture, calls, findings",
+    "audit": "prove that what clusters sync is what was reviewed",
     "rules": "list the rules, or explain one",
     "init": "make a new policy repository that validates at once",
     "schemas": "regenerate the schemas this version carries",

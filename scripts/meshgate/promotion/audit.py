@@ -43,6 +43,23 @@ class Fault(NamedTuple):
     why: str = ""
 
 
+class Audited(NamedTuple):
+    """One environment: its state where there is one, how many records, how many were rendered."""
+
+    environment: str
+    state: EnvironmentState | None
+    records: int
+    rendered: int
+
+
+class Audit(NamedTuple):
+    """What an audit found; `deep`: every record ever was rendered again."""
+
+    deep: bool
+    environments: tuple[Audited, ...]
+    faults: tuple[Fault, ...]
+
+
 class Kept(NamedTuple):
     """What of an environment's files parses, and what is wrong with the rest."""
 

@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from meshgate.repository.opened import Repository
 
 # Fields and commits end with NUL, which no message can hold.
-FORMAT = "%H%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%B"
-FIELDS = 7
+FORMAT = "%H%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%ct%x00%B"
+FIELDS = 6
 
-CO_AUTHOR = re.compile(
-    r"^co-authored-by:\s*([^<\n]+?)\s*(?:<[^>\n]*>)?\s*$", re.IGNORECASE | re.MULTILINE
-)
+CO_AUTHOR = re.compile(r"^co-authored-by:\s*(\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 # GitHub, Gitea and Forgejo; then GitLab's squash and merge commits.
 NUMBERS = (
     re.compile(r"^Merge pull request #(\d+)\b"),
@@ -33,12 +31,11 @@ TITLED_MERGE = re.compile(r"^Merge pull request '(.*)' \(#\d+\)")
 
 
 class Commit(NamedTuple):
-    """A commit: who wrote it, who put it there and when (UTC)."""
+    """A commit: who wrote it, who put it there (`Name <email>`) and when (UTC)."""
 
     sha: str
     parents: tuple[str, ...]
     author: str
-    author_email: str
     committer: str
     committed_at: datetime.datetime
     message: str
@@ -56,7 +53,7 @@ class Commit(NamedTuple):
 
     @property
     def co_authors(self) -> tuple[str, ...]:
-        """The names in its `Co-authored-by` trailers."""
+        """Who its `Co-authored-by` trailers name."""
         return tuple(dict.fromkeys(CO_AUTHOR.findall(self.message)))
 
     @property
@@ -135,6 +132,6 @@ def _log(repository: Repository, *arguments: str) -> Iterator[Commit]:
     )
     fields = iter(text.split("\0"))
     for sha, *told in zip(*[fields] * FIELDS, strict=False):
-        parents, author, email, committer, seconds, message = told
+        parents, author, committer, seconds, message = told
         at = datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
-        yield Commit(sha, tuple(parents.split()), author, email, committer, at, message)
+        yield Commit(sha, tuple(parents.split()), author, committer, at, message)

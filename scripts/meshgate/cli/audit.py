@@ -1,0 +1,122 @@
+"""Prove that what clusters sync is what was reviewed: from a clone, without a server.
+
+For each pinned environment: the state's digest, the chain of its ledger, no foreign file,
+and every file of rendered/ENV as its source commit renders to it, byte for byte. With
+--deep, every record there ever was: the commit that merged it, and its render made again.
+
+Judges the files of the working tree, and the history of HEAD. Ends with 11, and the name
+of each file, when one byte is not as promotion wrote it.
+
+examples:
+  meshgate audit                     every pinned environment
+  meshgate audit prod --deep         all of prod's history; needs a full clone
+  meshgate audit --format json
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate import config
+from meshgate.cli.judging import GRAVEST_FIRST
+from meshgate.cli.meshes import publish
+from meshgate.cli.options import cache_folder
+from meshgate.cli.output import tell_failures
+from meshgate.cli.progress import Progress
+from meshgate.cli.validate import chosen
+from meshgate.errors import IntegrityError, MeshgateError, NothingToCheckError
+from meshgate.promotion import audit, deep, snapshot
+from meshgate.promotion.release import Releases
+from meshgate.promotion.report.audit import FORMATS
+from meshgate.repository import Repository
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from meshgate.model import Environment
+    from meshgate.promotion.audit import Audited, Fault, Kept
+    from meshgate.promotion.files import File
+
+PINNED = "pinned"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "environments", nargs="*", metavar="ENV", help="default: all pinned environments"
+    )
+    parser.add_argument(
+        "--deep", action="store_true", help="render every record there ever was, not only the last"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Audit the chosen environments; 11 for the first fault of any."""
+    root: Path = options.directory
+    environments = config.load(root).environments
+    pinned = [each.name for each in environments if each.mode == PINNED]
+    wanted = [each for each in chosen(environments, options.environments) if each.mode == PINNED]
+    files = snapshot.in_folder(root)
+    # One environment alone is judged alone, foreign files with all of them.
+    faults = [] if options.environments else list(audit.foreign(files, pinned))
+    failures: dict[str, MeshgateError] = {}
+    audited: list[Audited] = []
+    with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
+        auditor = Auditor(repository, cache_folder(options), deep=options.deep)
+        for environment in wanted:
+            try:
+                found, own = auditor.audit(files, environment.name)
+                audited.append(found)
+                faults += own
+            except MeshgateError as error:
+                failures[environment.name] = error
+            progress.step()
+    if not faults and not failures and not any(each.state for each in audited):
+        raise nothing_adopted(wanted)
+    publish(FORMATS, [audit.Audit(options.deep, tuple(audited), tuple(faults))], options)
+    tell_failures(failures)
+    if faults:
+        return IntegrityError.exit_code
+    codes = {failure.exit_code for failure in failures.values()}
+    return next((code for code in GRAVEST_FIRST if code in codes), 0)
+
+
+class Auditor:
+    """Audits environments of one repository, each commit rendered once for each."""
+
+    def __init__(self, repository: Repository, cache: Path | None, *, deep: bool) -> None:
+        self.renders = audit.Renders(repository, cache)
+        self.releases = Releases(repository, "HEAD", cache=cache)
+        self.deep = deep
+
+    def audit(self, files: dict[str, File], environment: str) -> tuple[Audited, list[Fault]]:
+        """One environment, and all that is wrong with it."""
+        kept, faults = audit.faults(files, environment, self.renders)
+        faults += self._history(environment, kept)
+        changing = sum(each.record.event.changes_render for each in kept.records)
+        rendered = changing if self.deep else int(bool(kept.records))
+        return audit.Audited(environment, kept.state, len(kept.records), rendered), faults
+
+    def _history(self, environment: str, kept: Kept) -> Iterator[Fault]:
+        if kept.state is None and not kept.faults:
+            yield from deep.lost(environment, self.releases)
+        if self.deep:
+            yield from deep.deep_faults(environment, kept.records, self.renders, self.releases)
+
+
+def nothing_adopted(wanted: Sequence[Environment]) -> NothingToCheckError:
+    """The error of a run that had nothing to audit, which is never a pass."""
+    if not wanted:
+        return NothingToCheckError(
+            "no environment to audit is pinned",
+            why="A floating environment is synced from its overlay, and has no state.",
+            hint="set `mode: pinned` in environments.yaml, then `meshgate adopt ENV`",
+        )
+    names = ", ".join(environment.name for environment in wanted)
+    return NothingToCheckError(
+        f"nothing was ever promoted to {names}",
+        why="There is no state, and the history has none.",
+        hint=f"meshgate adopt {wanted[0].name}",
+    )

@@ -1,0 +1,1 @@
+"""What the commands of promotion print: tables for people, JSON for programs."""
