@@ -159,12 +159,18 @@ def current(files: Mapping[str, bytes], environment: str) -> EnvironmentState | 
 
 
 def promote(
-    folder: Path, environment: str, *, event: Event = Event.PROMOTE, day: int, **more: object
+    folder: Path,
+    environment: str,
+    *,
+    event: Event = Event.PROMOTE,
+    day: int,
+    source: str = "main",
+    **more: object,
 ) -> Advance:
-    """Bring main's newest release to an environment by a commit on main, without any guard."""
+    """Bring a release to an environment by a commit on main, without any guard."""
     with Repository(folder) as repository:
         head = repository.resolve("main")
-        release = Releases(repository, head).newest()
+        release = Releases(repository, head).at(repository.resolve(source))
         files = owned(repository, head)
         state = current(files, environment)
         overlay = f"overlays/{environment}"

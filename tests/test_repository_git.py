@@ -1,0 +1,363 @@
+"""Commits, branches and tags, read and made in real repositories without their working tree."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshgate.errors import RepositoryError
+from meshgate.repository import (
+    MovedError,
+    Repository,
+    additions,
+    commit_files,
+    commits_between,
+    delete_remote_branch,
+    fetch,
+    is_ancestor,
+    mainline,
+    merge_base,
+    push_branch,
+    push_tag,
+    remote_branch,
+    set_branch,
+    tag,
+    truth,
+)
+from promoted import START, commit, git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WHEN = START + dt.timedelta(days=9)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two commits on main; the second one changes `b` alone."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "-b", "main")
+    commit(folder, {"a/one": "1\n", "b": "2\n"}, "start")
+    commit(folder, {"b": "3\n"}, "change b (#7)", day=1)
+    return folder
+
+
+@pytest.fixture
+def repository(folder: Path) -> Iterator[Repository]:
+    with Repository(folder) as repository:
+        yield repository
+
+
+@pytest.fixture
+def remote(folder: Path, tmp_path: Path) -> Path:
+    """A bare repository that the clone calls origin, with main."""
+    bare = tmp_path / "remote.git"
+    git(folder, "init", "--quiet", "--bare", "-b", "main", str(bare))
+    git(folder, "remote", "add", "origin", str(bare))
+    git(folder, "push", "--quiet", "origin", "main")
+    return bare
+
+
+class TestReading:
+    def test_references(self, repository: Repository, folder: Path) -> None:
+        head = git(folder, "rev-parse", "HEAD")
+
+        assert repository.resolve("main") == repository.resolve(head[:9]) == head
+        assert repository.resolve("main~1") != head
+        assert repository.object_id("main", "a") == git(folder, "rev-parse", "main:a")
+        assert repository.object_id("main", "c") is None
+
+    @pytest.mark.parametrize("name", ["", "none", "--all", "main\nHEAD", "main x", "main:a"])
+    def test_what_names_no_commit_is_an_error(self, repository: Repository, name: str) -> None:
+        with pytest.raises(RepositoryError, match="git knows no commit"):
+            repository.resolve(name)
+        assert repository.resolve("main")
+
+    def test_files(self, repository: Repository) -> None:
+        assert repository.read("main", "b") == b"3\n"
+        assert repository.read("main~1", "b") == b"2\n"
+        assert repository.read("main", "a") is None
+        assert [(entry.path, entry.mode) for entry in repository.entries("main", "a")] == [
+            ("a/one", "100644")
+        ]
+
+    def test_a_hooks_variables_lead_nowhere(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        git(other, "init", "--quiet", "-b", "main")
+        commit(other, {"x": "x"}, "elsewhere")
+        before = (other / ".git/index").read_bytes()
+        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+            ends = {"GIT_WORK_TREE": "", "GIT_INDEX_FILE": ".git/index"}.get(name, ".git")
+            ends = ".git/objects" if name == "GIT_OBJECT_DIRECTORY" else ends
+            monkeypatch.setenv(name, str(other / ends))
+
+        with Repository(folder) as repository:
+            assert repository.read("main", "b") == b"3\n"
+            made = commit_files(repository, "main", {"n": b"n"}, "new", when=WHEN)
+            assert repository.read(made, "n") == b"n"
+
+        assert (other / ".git/index").read_bytes() == before
+        assert os.environ["GIT_DIR"] == str(other / ".git")
+
+    def test_a_linked_worktree(self, folder: Path, tmp_path: Path) -> None:
+        git(folder, "worktree", "add", "--quiet", "-b", "topic", str(tmp_path / "linked"))
+
+        with Repository(tmp_path / "linked") as repository:
+            made = commit_files(repository, "main", {"n": b"n"}, "new", when=WHEN)
+            assert repository.read(made, "n") == b"n"
+
+    def test_a_folder_below_the_top_is_refused(self, folder: Path) -> None:
+        with pytest.raises(RepositoryError, match="within the git repository"):
+            Repository(folder / "a")
+
+    def test_no_repository(self, tmp_path: Path) -> None:
+        with pytest.raises(RepositoryError, match="not in a git repository"):
+            Repository(tmp_path)
+
+
+class TestExtract:
+    def test_the_bytes_of_a_commit_whatever_its_attributes_say(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        text = {
+            ".gitattributes": "a/** export-ignore\nb export-subst eol=crlf\n",
+            "b": "$Format:%H$\n",
+            "a/run": "run\n",
+        }
+        commit(folder, text, "attributes")
+        (folder / "a/run").chmod(0o755)
+        (folder / "a/link").symlink_to("../b")
+        (folder / "a/away").symlink_to("/etc/hostname")
+        commit(folder, {}, "links")
+        out = tmp_path / "out"
+        with Repository(folder) as repository:
+            repository.extract("main", ["a", "b"], out)
+
+        assert (out / "b").read_bytes() == b"$Format:%H$\n"
+        assert (out / "a/one").read_bytes() == b"1\n"
+        assert os.access(out / "a/run", os.X_OK)
+        assert (out / "a/link").readlink().as_posix() == "../b"
+        assert (out / "a/away").is_symlink()
+        assert not (out / ".gitattributes").exists()
+
+    @pytest.mark.parametrize(
+        ("paths", "why"),
+        [
+            ([("120000", "a"), ("100644", "a/x")], "is no path of a working tree"),
+            ([("100644", "../x")], "is no path of a working tree"),
+            ([("100644", "a/.GIT/config")], "is no path of a working tree"),
+            ([("100644", "a\\b")], "is no path of a working tree"),
+            ([("160000", "a")], "is a submodule"),
+            ([("100644", "a"), ("100644", "a")], "has a path twice"),
+        ],
+        ids=["through-a-link", "upwards", "into-git", "backslash", "submodule", "twice"],
+    )
+    def test_a_crafted_tree_is_refused(
+        self,
+        repository: Repository,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        paths: list[tuple[str, str]],
+        why: str,
+    ) -> None:
+        """Git makes no such trees; whoever can push objects can."""
+        blob = repository.store(b"x")
+        listed = "\0".join(f"{mode} blob {blob}\t{path}" for mode, path in paths)
+        monkeypatch.setattr(repository, "run", lambda *_, **__: listed)
+        with pytest.raises(RepositoryError, match=why):
+            repository.extract("main", [], tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_a_large_file_is_refused(self, repository: Repository, tmp_path: Path) -> None:
+        made = commit_files(repository, "main", {"big": b"x" * (20 * 2**20 + 1)}, "big")
+        with pytest.raises(RepositoryError, match="larger than 20 MiB"):
+            repository.extract(made, ["big"], tmp_path / "out")
+        assert repository.read("main", "b") == b"3\n"
+
+
+class TestHistory:
+    def test_the_main_line(self, repository: Repository) -> None:
+        assert [each.subject for each in mainline(repository, "main")] == ["change b (#7)", "start"]
+        assert [each.subject for each in mainline(repository, "main", "a")] == ["start"]
+        newest = mainline(repository, "main")[0]
+        assert (newest.pull_request, newest.author) == (7, "A Test <test@example.com>")
+        assert newest.committed_at == START + dt.timedelta(days=1)
+
+    def test_a_merge_stands_for_what_it_brought(self, repository: Repository, folder: Path) -> None:
+        git(folder, "switch", "--quiet", "-c", "topic")
+        message = "one\n\nCo-authored-by: Cleo <cleo@example.com>"
+        commit(folder, {"a/one": "11\n"}, message, day=2)
+        git(folder, "commit", "--allow-empty", "-qm", "two", "--author", "Bo <bo@example.com>")
+        git(folder, "switch", "--quiet", "main")
+        said = "Merge pull request #9 from x/topic\n\nA better one"
+        git(folder, "merge", "--quiet", "--no-ff", "topic", "-m", said, day=3)
+
+        (merged,) = commits_between(repository, "main~1", "main", "a")
+
+        assert (merged.subject, merged.pull_request) == ("A better one", 9)
+        names = {merged.author, *merged.co_authors}
+        assert names == {
+            "A Test <test@example.com>",
+            "Cleo <cleo@example.com>",
+            "Bo <bo@example.com>",
+        }
+        assert commits_between(repository, "main~1", "main", "b") == []
+
+    @pytest.mark.parametrize(
+        ("message", "number", "subject"),
+        [
+            ("mesh: strict (#12)", 12, "mesh: strict (#12)"),
+            ("Merge pull request 'Be strict' (#3) from a/b into main", 3, "Be strict"),
+            ("mesh: strict (!4)", 4, "mesh: strict (!4)"),
+            ("Merge branch 'a' into 'main'\n\nT\n\nSee merge request g/p!5", 5, None),
+            ("mesh: strict, see #12", None, "mesh: strict, see #12"),
+        ],
+    )
+    def test_numbers_of_pull_requests(
+        self,
+        repository: Repository,
+        folder: Path,
+        message: str,
+        number: int | None,
+        subject: str | None,
+    ) -> None:
+        commit(folder, {}, message, day=2)
+        (newest, *_) = mainline(repository, "main~0")
+        found = newest._replace(message=message)
+
+        assert found.pull_request == number
+        assert subject is None or found.subject == subject
+
+    def test_ancestry(self, repository: Repository, folder: Path) -> None:
+        git(folder, "switch", "--quiet", "--orphan", "alone")
+        alone = commit(folder, {"z": "z"}, "alone")
+        old, new = repository.resolve("main~1"), repository.resolve("main")
+
+        assert merge_base(repository, old, new) == old
+        assert (is_ancestor(repository, old, new), is_ancestor(repository, new, old)) == (
+            True,
+            False,
+        )
+        assert merge_base(repository, alone, new) is None
+
+    def test_what_added_a_file(self, repository: Repository, folder: Path) -> None:
+        added = commit(folder, {"a/two": "2\n"}, "two", day=2)
+        commit(folder, {"a/two": "3\n"}, "three", day=3)
+
+        found = additions(repository, "main", "a/")
+
+        assert found == {"a/one": repository.resolve("main~3"), "a/two": added}
+
+
+class TestWriting:
+    def test_a_commit_of_values_leaves_the_working_tree_alone(
+        self, repository: Repository, folder: Path
+    ) -> None:
+        (folder / "b").write_text("mine\n")
+        (folder / "staged").write_text("mine\n")
+        git(folder, "add", "staged")
+        before = git(folder, "status", "--porcelain")
+        files = {"a/one": None, "a": b"now a file\n", "new/ünï": b"\x00\xff"}
+
+        made = commit_files(repository, "main", files, "subject\n\nbody\n", when=WHEN)
+
+        assert git(folder, "status", "--porcelain") == before
+        assert repository.read(made, "a") == b"now a file\n"
+        assert repository.read(made, "new/ünï") == b"\x00\xff"
+        assert repository.read(made, "b") == b"3\n"
+        assert git(folder, "log", "-1", "--format=%B%ct", made) == (
+            f"subject\n\nbody\n{int(WHEN.timestamp())}"
+        )
+        again = commit_files(repository, "main", files, "subject\n\nbody\n", when=WHEN)
+        assert again == made
+
+    def test_without_a_name_git_says_so(
+        self, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME"):
+            monkeypatch.delenv(name)
+        monkeypatch.delenv("GIT_COMMITTER_EMAIL")
+        monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+        monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.useConfigOnly")
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+        with pytest.raises(RepositoryError) as caught:
+            commit_files(repository, "main", {"n": b"n"}, "new")
+        assert "git config" in caught.value.hint
+
+    def test_a_branch_moves_only_from_where_it_is_known_to_be(self, repository: Repository) -> None:
+        old, new = repository.resolve("main~1"), repository.resolve("main")
+        set_branch(repository, "promote/x", old, expected=None)
+        with pytest.raises(MovedError):
+            set_branch(repository, "promote/x", new, expected=None)
+        with pytest.raises(MovedError):
+            set_branch(repository, "promote/x", new, expected=new)
+        set_branch(repository, "promote/x", new, expected=old)
+        assert repository.resolve("promote/x") == new
+
+    def test_tags_are_made_once(self, repository: Repository, folder: Path) -> None:
+        old, new = repository.resolve("main~1"), repository.resolve("main")
+        assert tag(repository, "env/prod/0001", new, '{"a": 1}\n# kept\n') is True
+        assert tag(repository, "env/prod/0001", new, "other") is False
+        assert git(folder, "cat-file", "-t", "env/prod/0001") == "tag"
+        assert "# kept" in git(folder, "cat-file", "-p", "env/prod/0001")
+        with pytest.raises(RepositoryError, match="is on"):
+            tag(repository, "env/prod/0001", old, "other")
+
+
+class TestRemote:
+    def test_pushes_are_compare_and_swap(self, repository: Repository, remote: Path) -> None:
+        base = repository.resolve("main")
+        one = commit_files(repository, base, {"n": b"1"}, "one", when=WHEN)
+        two = commit_files(repository, base, {"n": b"2"}, "two", when=WHEN)
+        push_branch(repository, "promote/x", one, expected=None)
+        assert remote_branch(repository, "promote/x") == one
+        for expected in (None, base):
+            with pytest.raises(MovedError):
+                push_branch(repository, "promote/x", two, expected=expected)
+        push_branch(repository, "promote/x", two, expected=one)
+        push_branch(repository, "promote/x", two, expected=two)
+        with pytest.raises(MovedError):
+            delete_remote_branch(repository, "promote/x", expected=one)
+        delete_remote_branch(repository, "promote/x", expected=two)
+        assert remote_branch(repository, "promote/x") is None
+        assert git(remote, "rev-parse", "main") == base
+
+    def test_tags_are_pushed_once(self, repository: Repository, folder: Path, remote: Path) -> None:
+        tag(repository, "t", "main", "first")
+        push_tag(repository, "t")
+        push_tag(repository, "t")
+        assert git(remote, "cat-file", "-t", "t") == "tag"
+        git(folder, "tag", "-f", "-a", "-m", "second", "t", "main~1")
+        with pytest.raises(MovedError, match="another tag"):
+            push_tag(repository, "t")
+
+    def test_the_branch_that_counts(self, repository: Repository, remote: Path) -> None:
+        fetch(repository)
+        ahead = commit(repository.root, {"b": "4\n"}, "not pushed", day=2)
+
+        found = truth(repository)
+
+        assert (found.branch, found.reference) == ("main", "refs/remotes/origin/main")
+        assert found.commit != ahead
+        git(repository.root, "branch", "other")
+        assert truth(repository, "other").commit == ahead
+        with pytest.raises(RepositoryError, match="no branch nope"):
+            truth(repository, "nope")
+        assert git(remote, "rev-parse", "main") == found.commit
+
+    def test_without_a_remote_the_clones_own_branch_counts(self, repository: Repository) -> None:
+        assert truth(repository).reference == "refs/heads/main"
+
+    def test_a_remote_that_is_gone(self, repository: Repository, tmp_path: Path) -> None:
+        git(repository.root, "remote", "add", "origin", str(tmp_path / "gone"))
+        with pytest.raises(RepositoryError, match="cannot fetch from origin") as caught:
+            fetch(repository)
+        assert "gone" in caught.value.why
