@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from meshgate.errors import NothingToCheckError
-from meshgate.mesh import Mesh
+from meshgate.judging import context_of, with_others
 from meshgate.model import BuildRecord, Failure, Report, ResourceIndex, Severity, Tally
 from meshgate.rules import RULES
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge, order
-from meshgate.schema import check
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from meshgate.errors import MeshgateError
-    from meshgate.model import Defect, Environment, Finding, Resource
-    from meshgate.source import Build, Locator
+    from meshgate.model import Defect, Environment, Finding
+    from meshgate.source import Locator
+
+# What promotion uses, too, offered where the commands look for it.
+__all__ = ["context_of", "with_others"]
 
 # Rules that judge sources, before anything is built.
 SOURCE_RULES = frozenset({"SH001", "SH005", "SH006", "RE003", "RE006"})
@@ -27,19 +28,6 @@ SOURCE_RULES = frozenset({"SH001", "SH005", "SH006", "RE003", "RE006"})
 # Which failure a run over several environments ends with: the first that applies.
 GRAVEST_FIRST = (70, 4, 2, 7, 3, 6, 5)
 
-# Any of these says what the policies are about; without one, calls cannot be judged.
-INVENTORY_KINDS = (
-    "Service",
-    "ServiceEntry",
-    "WorkloadEntry",
-    "Pod",
-    "Deployment",
-    "ReplicaSet",
-    "StatefulSet",
-    "DaemonSet",
-    "Job",
-    "CronJob",
-)
 NAMED_AT_MOST = 3
 CALLS_NOT_JUDGED = "calls are not judged: there is no Service and no workload among the objects"
 
@@ -61,39 +49,6 @@ def judge_sources(
     return judge(context, rules, locate)
 
 
-def context_of(
-    environment: Environment,
-    build: Build,
-    inventory: Iterable[Resource],
-    today: datetime.date,
-    *,
-    engine: str,
-    complete: bool = True,
-) -> Context:
-    """Everything the rules may look at, for one environment."""
-    own = tuple(build.resources)
-    foreign = tuple(inventory)
-    violations = check(
-        (*own, *foreign),
-        istio=environment.mesh.istio,
-        engine=engine,
-        allowed=environment.require.kinds,
-    )
-    refused = {id(violation.resource) for violation in violations}
-    resources = ResourceIndex(r for r in (*own, *foreign) if id(r) not in refused)
-    known = next(resources.of(*INVENTORY_KINDS), None) is not None
-    return Context(
-        environment=environment,
-        resources=resources,
-        mesh=Mesh(resources.all, environment.mesh) if known else None,
-        today=today,
-        record=build.record,
-        violations=tuple(violations),
-        rendered=own,
-        complete=complete,
-    )
-
-
 def judge_context(context: Context, locate: Locator) -> list[Finding]:
     """All findings of one environment."""
     return judge(context, RULES, locate)
@@ -102,22 +57,6 @@ def judge_context(context: Context, locate: Locator) -> list[Finding]:
 def blocks_build(finding: Finding) -> bool:
     """Whether a finding on the sources keeps an environment from being built."""
     return finding.severity is Severity.ERROR and finding.waiver is None
-
-
-def with_others(context: Context, contexts: Mapping[str, Context]) -> Context:
-    """The context, with the environments it is compared with."""
-    environment = context.environment
-    return dataclasses.replace(
-        context,
-        upstream={name: contexts[name] for name in environment.after if name in contexts},
-        siblings={
-            name: other
-            for name, other in contexts.items()
-            if name != environment.name
-            and environment.clusters
-            and other.environment.clusters == environment.clusters
-        },
-    )
 
 
 def notes_on(contexts: Iterable[Context]) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meshgate.promotion.policy import EnvironmentPolicy
     from meshgate.promotion.standing import Standing
     from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
+    from meshgate.repository import Signed
 
 REGULAR = "100644"
 
@@ -73,14 +74,6 @@ class Opinions:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """Whether the head commit is signed by somebody who may: `signer`, or why not."""
-
-    signer: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """One event as it is judged. A part that is None was not found out, which is never a pass.
 
@@ -125,7 +118,7 @@ class Candidate:
     history: Standing | None = None
     opinions: Opinions | None = None
     without_forge: str = ""
-    signature: Signature | None = None
+    signature: Signed | None = None
     reasons: tuple[str, ...] = ()
 
     @property

@@ -78,6 +78,11 @@ class Releases:
                 seen.add(found)
                 yield self._release(commit)
 
+    def history(self) -> list[tuple[Commit, str]]:
+        """The commits of main that changed inputs, newest first, each with its release's id."""
+        named = ((commit, self._id_or_none(commit.sha)) for commit in self.line)
+        return [(commit, found) for commit, found in named if found is not None]
+
     def find(self, text: str) -> Release:
         """The release of an id (`r-…`), alias (`2026-08-22.3`) or commit. Raises UsageError."""
         for release in self:

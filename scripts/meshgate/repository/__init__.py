@@ -4,6 +4,7 @@
 - `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`, `extract`.
 - `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
 - `truth(repository, branch)`: the branch that counts.
+- `signed(repository, commit, allowed_signers)`: who signed a commit.
 - `commit_files`, `set_branch`, `push_branch`, `remote_branch`, `fetch`, `tag`, `push_tag`: writing,
   never through the user's index or working tree, never by plain force.
 """
@@ -32,6 +33,7 @@ from meshgate.repository.refs import (
     tag,
     truth,
 )
+from meshgate.repository.signatures import Signed, signed
 from meshgate.repository.worktree import changed_files
 from meshgate.repository.writing import commit_files
 
@@ -43,6 +45,7 @@ __all__ = [
     "Entry",
     "MovedError",
     "Repository",
+    "Signed",
     "Truth",
     "additions",
     "changed_files",
@@ -58,6 +61,7 @@ __all__ = [
     "push_tag",
     "remote_branch",
     "set_branch",
+    "signed",
     "tag",
     "truth",
 ]

@@ -52,7 +52,7 @@ def is_signed(candidate: Candidate) -> Iterator[Objection]:
         return
     signature = known(candidate.signature, "the signature of the head commit")
     if signature.problem or not signature.signer:
-        yield Objection(signature.problem or "the head commit is not signed")
+        yield Objection(f"the head commit: {signature.problem or 'nobody signed it'}")
 
 
 BASE = Guard(
