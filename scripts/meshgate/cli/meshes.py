@@ -159,7 +159,8 @@ def publish(
     options: argparse.Namespace,
 ) -> None:
     """Write the values in each format that was asked for. Raises UsageError for another one."""
-    outputs = [output for output in options.outputs if output.format != ANNOTATIONS]
+    # Inside Actions annotations are asked for by default; most commands have none.
+    outputs = [o for o in options.outputs if o.format in formats or o.format != ANNOTATIONS]
     for output in outputs or options.outputs:
         if output.format not in formats:
             raise UsageError(

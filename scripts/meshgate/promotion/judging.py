@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from meshgate.effect import effect
 from meshgate.errors import BuildError, IntegrityError, RepositoryError
 from meshgate.judging import context_of, with_others
 from meshgate.model import BuildRecord
+from meshgate.promotion.base import configuration_at
 from meshgate.promotion.candidate import Ancestry, Candidate, Opinions
 from meshgate.promotion.files import LEDGER, STATE, below, ledger_folder, rendered_folder
-from meshgate.promotion.guards import Refusal, evaluate, refusals, stray_changes
+from meshgate.promotion.guards import GUARDS, Refusal, evaluate, refusals, stray_changes
 from meshgate.promotion.ledger import read_record
+from meshgate.promotion.policy import policy
 from meshgate.promotion.rendering import render
 from meshgate.promotion.sides import ADDED, changes, side_at
 from meshgate.promotion.standings import objects, standing, with_release
@@ -24,7 +27,7 @@ from meshgate.rules import RULES
 from meshgate.rules.judge import judge as judge_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from meshgate.effect import Effect
     from meshgate.model import Finding, Resource
@@ -38,19 +41,42 @@ if TYPE_CHECKING:
     from meshgate.rules.context import Context
 
 
+class Verdict(enum.StrEnum):
+    """Whether a pull request may be merged; `broken`: a guard failed, which is no answer."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    WAITING = "waiting"
+    REFUSED = "refused"
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What is said of a commit that may be merged to the base.
 
-    candidate  None: it is no promotion, or `refusals` says why it cannot be judged as one
-    ports      how many server ports the environment has afterwards
+    environment  None: it is no promotion
+    candidate    None: as above, or `refusals` says why it cannot be judged as a promotion
+    asked        the ids of the guards that were asked
+    ports        how many server ports the environment has afterwards
     """
 
+    head: str
     environment: str | None
     candidate: Candidate | None
     refusals: tuple[Refusal, ...]
     gates: tuple[GateResult, ...] = ()
+    asked: tuple[str, ...] = ()
+    pull: PullRequest | None = None
     ports: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of what the guards say."""
+        if any(refusal.broken for refusal in self.refusals):
+            return Verdict.BROKEN
+        if not all(refusal.waits for refusal in self.refusals):
+            return Verdict.REFUSED
+        return Verdict.WAITING if self.refusals else Verdict.PASS
 
 
 def judge(
@@ -58,29 +84,44 @@ def judge(
     head: str,
     *,
     pull: PullRequest | None = None,
-    only: Iterable[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> Judged:
     """Judge the commit `head` as data: whether it may be merged to the base as that is now.
 
     `only` are the ids of the guards to ask. Raises ToolError where the renderer is not there, and
     RepositoryError where git or the forge fails.
     """
+    if base.repository.find(head) is None:
+        raise RepositoryError(f"git has no commit {head}", hint="fetch the pull request's branch")
     changed = changed_files(base, head)
     name = promoted(base, changed)
     if name is None:
-        return Judged(None, None, tuple(stray_changes(changed)))
+        return Judged(head, None, None, tuple(stray_changes(changed)), asked=("PR02",), pull=pull)
     record = _record(base, head, name, changed)
     if isinstance(record, Refusal):
-        return Judged(name, None, (record,))
+        return Judged(head, name, None, (record,), asked=(record.guard,), pull=pull)
     found = _Collection(base, head, name, record, changed)
     candidate = found.candidate(pull)
-    return Judged(
-        name,
-        candidate,
-        tuple(refusals(candidate, only)),
-        tuple(evaluate(candidate)),
-        found.ports,
+    asked = tuple(
+        guard.id
+        for guard in GUARDS
+        if candidate.event in guard.events and (only is None or guard.id in only)
     )
+    return Judged(
+        head=head,
+        environment=name,
+        candidate=candidate,
+        refusals=tuple(refusals(candidate, asked)),
+        gates=tuple(evaluate(candidate)),
+        asked=asked,
+        pull=pull,
+        ports=found.ports,
+    )
+
+
+def check_rules(base: Base, head: str) -> None:
+    """Raise UsageError where the rules that a pull request brings could not be promoted by."""
+    policy(configuration_at(base.repository, head))
 
 
 def changed_files(base: Base, head: str) -> tuple[FileChange, ...]:

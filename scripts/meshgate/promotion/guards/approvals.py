@@ -27,6 +27,14 @@ def is_agreed(candidate: Candidate) -> Iterator[Objection]:
     if candidate.opinions is None and candidate.without_forge:
         return
     opinions = known(candidate.opinions, "what the forge says of the pull request")
+    if opinions.pull_request.auto_merge:
+        yield Objection(
+            "the forge's auto-merge is armed", "disarm it: it would merge a later push unseen"
+        )
+    if opinions.pull_request.fork:
+        yield Objection(
+            "its branch lies in another repository", "anybody could push there; promote from here"
+        )
     refusing = [review.login for review in opinions.reviews if review.state == CHANGES]
     if refusing:
         yield Objection(f"{', '.join(refusing)} asks for changes", "answer the review", waits=True)
@@ -72,7 +80,8 @@ def approving(candidate: Candidate, opinions: Opinions) -> list[Review]:
 APPROVALS = Guard(
     id="PR19",
     name="not-approved",
-    summary="not enough of the right people approved exactly this commit",
+    summary="not enough of the right people approved exactly this commit, or the forge would "
+    "merge another one by itself",
     why="An approval that outlives the commit it was given for approves whatever is pushed next.",
     hint="ask for a review of the head commit",
     status="gate",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshgate.mesh import Mode
 from meshgate.promotion.durations import told
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+from meshgate.promotion.guards.waiting import closed
 from meshgate.promotion.values import Event
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def how_to_acknowledge(candidate: Candidate, digest: str) -> str:
 
 
 def breaks_nothing(candidate: Candidate) -> Iterator[Objection]:
-    """PR13."""
+    """PR13, and the gates that limit an effect."""
+    yield from closed(candidate, ("effects",))
     effect = effect_of(candidate)
     if effect is None:
         return

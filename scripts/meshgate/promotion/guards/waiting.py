@@ -41,18 +41,20 @@ def evaluate(candidate: Candidate) -> list[GateResult]:
 
     A gate that raises is closed, and says that it did.
     """
+    return [result for _, result in _results(candidate)]
+
+
+def _results(candidate: Candidate) -> Iterator[tuple[Gate, GateResult]]:
     if candidate.event not in EVENTS:
-        return []
+        return
     bypassed = {bypass.gate: bypass for bypass in candidate.record.bypasses}
-    results = []
     for gate in gates(candidate):
         result = _judged(gate, candidate)
         bypass = bypassed.get(gate.name)
         if bypass is not None and result.verdict in BLOCKING:
             reason = f"{bypass.by}: {bypass.reason} ({result.reason})"
             result = GateResult(gate.name, GateVerdict.BYPASSED, reason, result.evidence)
-        results.append(result)
-    return results
+        yield gate, result
 
 
 def _judged(gate: Gate, candidate: Candidate) -> GateResult:
@@ -72,27 +74,27 @@ def verified(candidate: Candidate, standing: Standing) -> str:
     return "; ".join(result.reason for result in results if result.verdict in BLOCKING)
 
 
-def _closed(candidate: Candidate, types: Iterable[str]) -> Iterator[Objection]:
-    wanted = {gate.name: gate for gate in gates(candidate) if gate.type in types}
-    for result in evaluate(candidate):
-        if result.name in wanted and result.verdict in BLOCKING:
+def closed(candidate: Candidate, types: Iterable[str]) -> Iterator[Objection]:
+    """An objection for each gate of these types that is not open."""
+    for gate, result in _results(candidate):
+        if gate.type in types and result.verdict in BLOCKING:
             waits = result.verdict is GateVerdict.WAITING
             yield Objection(f"{result.name}: {result.reason}", waits=waits)
 
 
 def has_soaked(candidate: Candidate) -> Iterator[Objection]:
     """PR08."""
-    yield from _closed(candidate, ("soak",))
+    yield from closed(candidate, ("soak",))
 
 
 def has_evidence(candidate: Candidate) -> Iterator[Objection]:
     """PR09."""
-    yield from _closed(candidate, PROOF)
+    yield from closed(candidate, PROOF)
 
 
 def is_open(candidate: Candidate) -> Iterator[Objection]:
     """PR10."""
-    yield from _closed(candidate, ("window",))
+    yield from closed(candidate, ("window",))
 
 
 SOAKED = Guard(

@@ -1,0 +1,95 @@
+"""Judge a pull request from files alone: whether it may be merged to the base as that is now.
+
+Reads two commits, runs nothing of either, and needs no token: rules, waivers and inventory
+come from the base, the head is data. A promotion is rendered again byte by byte, and its
+whole result is judged by every rule; any other pull request must leave alone what only
+promotion may write. `meshgate gate` asks what also needs time or a forge.
+
+Ends with 8 when a guard refuses, 10 when it would pass later by itself, 11 when the base's
+own state or ledger is broken. docs/guards.md tells each guard.
+
+examples:
+  meshgate check --base origin/main               the commit that is checked out
+  meshgate check --base origin/main --head REF    another one
+  meshgate check --base origin/main --format markdown=check.md --format text
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshgate.cli.evidence import add_evidence_option, given
+from meshgate.cli.meshes import publish
+from meshgate.cli.options import cache_folder
+from meshgate.errors import IntegrityError, MeshgateError
+from meshgate.promotion.base import Clock, base_at
+from meshgate.promotion.guards import FILES_ONLY
+from meshgate.promotion.judging import Verdict, check_rules, judge
+from meshgate.promotion.report.judged import FORMATS
+from meshgate.repository import Repository
+
+if TYPE_CHECKING:
+    import argparse
+
+    from meshgate.promotion.judging import Judged
+
+WITHOUT_FORGE = "the check of files asks no forge; `meshgate gate` does"
+CODES = {
+    Verdict.PASS: 0,
+    Verdict.WAITING: 10,
+    Verdict.REFUSED: 8,
+    Verdict.BROKEN: MeshgateError.exit_code,
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "--base", required=True, metavar="REF", help="the base branch as it is now: origin/main"
+    )
+    parser.add_argument(
+        "--head", default="HEAD", metavar="REF", help="the pull request's commit (default: HEAD)"
+    )
+    add_engine_option(parser)
+    add_evidence_option(parser)
+
+
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """Which schema engine judges."""
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "kubeconform", "jsonschema"),
+        default="auto",
+        help="schema engine; auto: kubeconform where it is installed, else the embedded one",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge one head; what the guards say on standard output."""
+    with Repository(options.directory) as repository:
+        base = base_at(
+            repository,
+            repository.resolve(options.base),
+            Clock(today=options.today),
+            cache=cache_folder(options),
+            engine=options.engine,
+            given=given(options),
+            without_forge=WITHOUT_FORGE,
+        )
+        found = judge(base, repository.resolve(options.head), only=FILES_ONLY)
+        if found.environment is None:
+            check_rules(base, found.head)
+    publish(FORMATS, [dataclasses.replace(found, gates=())], options)
+    return exit_code([found])
+
+
+def exit_code(found: list[Judged]) -> int:
+    """The gravest of several judgements."""
+    if any(each.candidate is not None and each.candidate.base.problems for each in found):
+        return IntegrityError.exit_code
+    verdicts = {each.verdict for each in found}
+    for verdict in (Verdict.BROKEN, Verdict.REFUSED, Verdict.WAITING):
+        if verdict in verdicts:
+            return CODES[verdict]
+    return 0

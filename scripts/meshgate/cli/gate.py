@@ -1,0 +1,133 @@
+"""Judge the open promotions once more, and post what they wait for.
+
+For each pull request every guard and gate is asked anew, from the base branch as it is now:
+order, soak, windows, evidence, approvals of exactly the head commit. What is found is posted
+as the commit statuses promotion/scope, /reproducible, /order, /soak, /window, /effects,
+/evidence, and as promotion/gate, which is the one to require. Run it on a schedule: a window
+that closes turns a green status back to pending. Labels that got lost are set again, and a
+promotion whose release was rejected meanwhile is closed.
+
+Ends with 8 when a guard refuses one of them, with 10 when one only waits. docs/gates.md tells
+how gates are configured.
+
+examples:
+  meshgate gate --all --forge github
+  meshgate gate 42 --forge gitea
+  meshgate gate --all --evidence probe=artifacts/probe --expect promotion-check
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from meshgate.cli.check import add_engine_option, exit_code
+from meshgate.cli.evidence import add_evidence_option, given
+from meshgate.cli.forges import add_forge_option, forge_of
+from meshgate.cli.judging import GRAVEST_FIRST
+from meshgate.cli.meshes import publish
+from meshgate.cli.options import cache_folder
+from meshgate.cli.progress import Progress
+from meshgate.cli.terminal import printable
+from meshgate.errors import UsageError
+from meshgate.promotion.base import Clock, base_at
+from meshgate.promotion.durations import duration
+from meshgate.promotion.gating import Expected, Failed, Gated, gate, open_promotions
+from meshgate.promotion.report.judged import FORMATS
+from meshgate.repository import Repository, fetch, has_remote, truth
+
+if TYPE_CHECKING:
+    import argparse
+
+    from meshgate.promotion.base import Base
+    from meshgate.promotion.forge import Forge, PullRequest
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("numbers", nargs="*", type=int, metavar="PR", help="pull requests")
+    parser.add_argument("--all", action="store_true", help="every open promotion")
+    parser.add_argument("--branch", default="", help="the base branch (default: the remote's)")
+    add_forge_option(parser)
+    add_engine_option(parser)
+    add_evidence_option(parser)
+    parser.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="CONTEXT",
+        help="a check that other workflows run on every pull request; repeatable. Its absence is "
+        "told with the likely reason",
+    )
+    parser.add_argument(
+        "--expect-within",
+        default="15m",
+        metavar="TIME",
+        help="how long such a check may take to start (default: 15m)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge and post; what was found on standard output."""
+    if bool(options.numbers) is options.all:
+        raise UsageError("name pull requests, or ask for --all", hint="meshgate gate --all")
+    forge = forge_of(options)
+    if not forge.hosted:
+        raise UsageError(
+            f"the forge {forge.name} holds no pull requests",
+            why="There is nothing to post a status on; `meshgate merge` judges before it merges.",
+            hint="name another one with --forge or MESHGATE_FORGE",
+        )
+    expected = Expected(tuple(options.expect), duration(options.expect_within))
+    with Repository(options.directory) as repository:
+        if has_remote(repository):
+            fetch(repository)
+        branch = truth(repository, options.branch)
+        base = base_at(
+            repository,
+            branch.commit,
+            Clock(today=options.today),
+            cache=cache_folder(options),
+            engine=options.engine,
+            given=given(options),
+            forge=forge,
+        )
+        found = [gate(base, pull, expected) for pull in wanted(options, base, forge, branch.branch)]
+    tell(found)
+    publish(FORMATS, [each.judged for each in found if isinstance(each, Gated)], options)
+    failures = {each.error.exit_code for each in found if isinstance(each, Failed)}
+    for code in GRAVEST_FIRST:
+        if code in failures:
+            return code
+    return exit_code([each.judged for each in found if isinstance(each, Gated)])
+
+
+def wanted(options: argparse.Namespace, base: Base, forge: Forge, branch: str) -> list[PullRequest]:
+    """The pull requests that were asked for. Raises UsageError for one that is over."""
+    with Progress("reading pull requests", 1) as progress:
+        if options.all:
+            pulls = open_promotions(base, forge, branch)
+        else:
+            pulls = [forge.get(number) for number in options.numbers]
+        progress.step()
+    for pull in pulls:
+        if pull.state != "open" or pull.base != branch:
+            raise UsageError(f"{pull.url} is {pull.state}, to {pull.base}; it is not gated")
+    return pulls
+
+
+def tell(found: list[Gated | Failed]) -> None:
+    """What could not be told to the forge, and what could not be judged, on standard error."""
+    for each in found:
+        if isinstance(each, Failed):
+            print(
+                f"meshgate: {each.pull.url} was not judged: {printable(str(each.error))}",
+                file=sys.stderr,
+            )
+            continue
+        pull = each.judged.pull
+        url = pull.url if pull is not None else ""
+        for reason in each.degraded:
+            print(f"meshgate: {url}: degraded: {printable(reason)}", file=sys.stderr)
+        if each.closed:
+            print(f"meshgate: {url}: closed, its release was rejected", file=sys.stderr)

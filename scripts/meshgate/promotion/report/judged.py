@@ -1,0 +1,181 @@
+"""What guards and gates say of pull requests: for people, programs, comments and annotations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.judging import Verdict
+from meshgate.report.escape import markdown as md
+from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.terminal import page, plain
+from meshgate.report.escape.workflow import command
+from meshgate.report.json import VERSION
+from meshgate.report.style import Style
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.guards import Refusal
+    from meshgate.promotion.judging import Judged
+    from meshgate.promotion.values import GateResult
+    from meshgate.report import Options
+
+SHORT = 12
+COLOURS = {
+    Verdict.PASS: "green",
+    Verdict.WAITING: "yellow",
+    Verdict.REFUSED: "red",
+    Verdict.BROKEN: "red",
+}
+GATE_COLOURS = {"pass": "green", "fail": "red", "waiting": "yellow", "bypassed": "yellow"}
+# GitHub shows ten annotations of a sort for each step.
+ANNOTATED = 10
+
+
+def text(judged: Sequence[Judged], options: Options) -> str:
+    """For each pull request: the verdict, the gates, and each refusal with its way out."""
+    style = Style(color=options.color)
+    lines: list[str] = []
+    for each in judged:
+        lines += [*_told(each, style), ""]
+    if not judged:
+        lines = ["There is no open promotion.", ""]
+    return page(lines[:-1])
+
+
+def json(judged: Sequence[Judged], _options: Options) -> str:
+    """`{"version", "judged": […]}` (schemas/meshgate/check.schema.json)."""
+    return members([("version", dump(VERSION)), ("judged", rows(map(_json, judged), " "))]) + "\n"
+
+
+def markdown(judged: Sequence[Judged], _options: Options) -> str:
+    """For a comment or a step summary."""
+    lines: list[str] = []
+    for each in judged:
+        lines += [f"### {md.prose(_subject(each))}", "", md.prose(_sentence(each)), ""]
+        if each.gates:
+            lines += [md.row(("gate", "verdict", "why")), md.row(("---", "---", "---"))]
+            lines += [
+                md.row((md.prose(gate.name), gate.verdict.value, md.prose(gate.reason)))
+                for gate in each.gates
+            ]
+            lines.append("")
+        for refusal in each.refusals:
+            lines += _markdown(refusal)
+    return "\n".join(lines)
+
+
+def github(judged: Sequence[Judged], _options: Options) -> str:
+    """One annotation for each refusal; the last one counts what does not fit."""
+    found = [refusal for each in judged for refusal in each.refusals]
+    room = ANNOTATED if len(found) <= ANNOTATED else ANNOTATED - 1
+    lines = [
+        command(
+            "warning" if refusal.waits else "error",
+            {"title": f"{refusal.guard} {refusal.name}"},
+            "\n".join(map(plain, [refusal.message, *refusal.details, f"hint: {refusal.hint}"])),
+        )
+        for refusal in found[:room]
+    ]
+    if len(found) > room:
+        lines.append(command("error", {"title": f"{len(found) - room} more"}, "see the job's log"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+FORMATS: dict[str, Callable[[Sequence[Judged], Options], str]] = {
+    "text": text,
+    "json": json,
+    "markdown": markdown,
+    "github": github,
+}
+
+
+def _told(each: Judged, style: Style) -> Iterator[str]:
+    yield style("bold", plain(_subject(each)))
+    yield style(COLOURS[each.verdict], _sentence(each))
+    for gate in each.gates:
+        yield _gate(gate, style)
+    for refusal in each.refusals:
+        colour = "yellow" if refusal.waits else "red"
+        yield f"{style(colour, refusal.guard)} {refusal.name}: {plain(refusal.message)}"
+        for detail in refusal.details:
+            yield f"       {plain(detail)}"
+        yield f"       {style('dim', 'hint: ' + plain(refusal.hint))}"
+
+
+def _gate(gate: GateResult, style: Style) -> str:
+    verdict = style(GATE_COLOURS.get(gate.verdict, ""), f"{gate.verdict:<14}")
+    return f"  {verdict} {plain(gate.name)}: {plain(gate.reason)}"
+
+
+def _subject(each: Judged) -> str:
+    number = f"#{each.pull.number} " if each.pull is not None else ""
+    if each.candidate is None:
+        what = f"a promotion to {each.environment}" if each.environment else "no promotion"
+        return f"{number}{each.head[:SHORT]}: {what}"
+    record = each.candidate.record
+    return f"{number}{record.event}({record.environment}): {record.alias} ({record.release})"
+
+
+def _sentence(each: Judged) -> str:
+    guards = plural(len(each.asked), "guard")
+    refusing = len({refusal.guard for refusal in each.refusals if not refusal.waits})
+    match each.verdict:
+        case Verdict.PASS if each.environment is None:
+            return "It touches nothing that only promotion may write."
+        case Verdict.PASS:
+            return f"It may be merged: {guards} asked, none refuses."
+        case Verdict.WAITING:
+            return f"It waits: {guards} asked, none refuses for good."
+        case Verdict.REFUSED:
+            return f"It may not be merged: {refusing} of {guards} refuse it."
+        case _:
+            return "It could not be judged, so it may not be merged."
+
+
+def _markdown(refusal: Refusal) -> Iterator[str]:
+    mark = "waits" if refusal.waits else "refused"
+    yield f"- **{refusal.guard}** {refusal.name} ({mark}): {md.prose(refusal.message)}"
+    for detail in refusal.details:
+        yield f"  - {md.prose(detail)}"
+    yield f"  - hint: {md.prose(refusal.hint)}"
+    yield ""
+
+
+def _json(each: Judged) -> JSONObject:
+    record = each.candidate.record if each.candidate is not None else None
+    return {
+        "verdict": each.verdict.value,
+        "head": each.head,
+        "pullRequest": (
+            {"number": each.pull.number, "url": each.pull.url} if each.pull is not None else None
+        ),
+        "environment": each.environment,
+        "event": record.event.value if record else None,
+        "release": record.release if record else None,
+        "alias": record.alias if record else None,
+        "guards": list(each.asked),
+        "refusals": [
+            {
+                "guard": refusal.guard,
+                "name": refusal.name,
+                "message": refusal.message,
+                "hint": refusal.hint,
+                "waits": refusal.waits,
+                "broken": refusal.broken,
+                "details": list(refusal.details),
+            }
+            for refusal in each.refusals
+        ],
+        "gates": [
+            {
+                "name": gate.name,
+                "verdict": gate.verdict.value,
+                "reason": gate.reason,
+                "evidence": list(gate.evidence),
+            }
+            for gate in each.gates
+        ],
+    }

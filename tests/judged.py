@@ -1,0 +1,82 @@
+"""A promotion to prod as the guards see it: real, judged once, and varied as a value."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshgate.promotion.base import Clock, base_at
+from meshgate.promotion.candidate import Opinions
+from meshgate.promotion.forge import PullRequest, Review
+from meshgate.promotion.judging import judge
+from meshgate.repository import Repository
+from promoted import START, git, promote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meshgate.promotion.base import Base
+    from meshgate.promotion.candidate import Candidate
+    from meshgate.promotion.judging import Judged
+    from promoted import Promoted
+
+NOW = START + dt.timedelta(days=6)
+CLOCK = Clock(NOW, NOW.date())
+WITHOUT_FORGE = "the tests ask no forge"
+
+
+def base_of(repository: Repository, reference: str = "main", **more: object) -> Base:
+    """The base of a judgement, without a forge."""
+    settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE} | more
+    return base_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type]
+
+
+def judged(folder: Path, base: str, head: str, **more: object) -> Judged:
+    """What is said of a head."""
+    with Repository(folder) as repository:
+        return judge(base_of(repository, base, **more), repository.resolve(head))
+
+
+def proposed(folder: Path, environment: str = "prod", *, day: int = 5, **more: object) -> str:
+    """Main before a promotion; main is then the promotion's head."""
+    base = git(folder, "rev-parse", "HEAD")
+    promote(folder, environment, day=day, **more)  # type: ignore[arg-type] # fields of a proposal
+    return base
+
+
+@pytest.fixture(scope="session")
+def candidate(promoted_once: Promoted, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
+    """STRICT for prod, after a day in staging. Every guard lets it pass."""
+    folder = tmp_path_factory.mktemp("candidate") / "repository"
+    git(folder.parent, "clone", "--quiet", str(promoted_once.folder), str(folder))
+    found = judged(folder, proposed(folder), "HEAD").candidate
+    assert found is not None
+    return found
+
+
+def pull_request(head: str, **more: object) -> PullRequest:
+    """An open pull request of a candidate."""
+    settings: dict[str, object] = {
+        "number": 7,
+        "url": "https://forge.example/7",
+        "head": "promote/prod/r-0",
+        "head_sha": head,
+        "base": "main",
+        "title": "t",
+        "body": "b",
+        "author": "promoter",
+        "state": "open",
+        "labels": (),
+    }
+    return PullRequest(**settings | more)  # type: ignore[arg-type]
+
+
+def review(login: str, commit: str, state: str = "approved", teams: tuple[str, ...] = ()) -> Review:
+    return Review(login, state, commit, NOW, teams)
+
+
+def opinions(candidate: Candidate, *reviews: Review, **more: object) -> Opinions:
+    """What a forge says of a candidate."""
+    return Opinions(pull_request(candidate.head.commit, **more), reviews)
