@@ -30,9 +30,10 @@ from meshgate.promotion.values import Bypass, Debt, Effects, EnvironmentState, E
 from meshgate.repository import Signed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from meshgate.promotion.guards import Refusal
+    from meshgate.promotion.guards.guard import Objection
 
 TODAY = NOW.date()
 YESTERDAY = TODAY - dt.timedelta(days=1)
@@ -50,7 +51,7 @@ def on(candidate: Candidate, part: str, **changes: object) -> Candidate:
     value = getattr(candidate, first)
     if rest:
         changes = {rest: replace(getattr(value, rest), **changes)}
-    return replace(candidate, **{first: replace(value, **changes)})  # type: ignore[arg-type]
+    return replace(candidate, **{first: replace(value, **changes)})
 
 
 def changed(candidate: Candidate, *changes: FileChange) -> Candidate:
@@ -81,7 +82,8 @@ def first_record(candidate: Candidate) -> str:
 
 
 def upstream(candidate: Candidate, **changes: object) -> Candidate:
-    return replace(candidate, upstream=(replace(candidate.upstream[0], **changes),))
+    standing = replace(candidate.upstream[0], **changes)  # type: ignore[arg-type]
+    return replace(candidate, upstream=(standing,))
 
 
 def unseen(candidate: Candidate) -> Candidate:
@@ -157,7 +159,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR05", lambda c: without(c, first_record(c)), "was changed or removed"),
     ("PR05", lambda c: on(c, "head.state", alias="other"), "is not the one that"),
     ("PR05", lambda c: on(c, "record", sequence=9), "not known: the file"),
-    ("PR06", lambda c: unseen(c), "has never been in staging"),
+    ("PR06", unseen, "has never been in staging"),
     ("PR06", lambda c: replace(c, upstream=()), "nothing is known of staging"),
     (
         "PR06",
@@ -362,7 +364,7 @@ def test_every_part_that_may_be_missing_is_tried() -> None:
 
 
 def test_a_guard_that_raises_refuses(candidate: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Candidate) -> None:
+    def fail(_: Candidate) -> Iterator[Objection]:
         raise RuntimeError("out of cheese")
 
     guard = replace(BY_ID["PR12"], check=fail)
