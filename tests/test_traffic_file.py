@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshgate import config
+from meshgate.cli.seen import seen
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import Position, SeenCall, SeenSecurity
 
@@ -111,3 +112,21 @@ def test_a_file_without_calls_is_no_pass(tmp_path: Path) -> None:
         config.load_traffic(written(tmp_path, head))
     with pytest.raises(UsageError, match="cannot be read"):
         config.load_traffic(tmp_path / "none.yaml")
+
+
+def test_calls_belong_to_one_environment_that_is_compared(tmp_path: Path) -> None:
+    file = written(tmp_path, FULL)
+
+    assert seen(None, ["dev"]) is None
+    found = seen(str(file), ["dev", "prod"])
+    assert found is not None
+    assert (found.environment, len(found.traffic.calls)) == ("prod", 2)
+    with pytest.raises(UsageError, match="seen in prod, which is not compared"):
+        seen(str(file), ["dev", "staging"])
+
+    anywhere = written(tmp_path, FULL.replace("environment: prod\n", ""))
+    found = seen(str(anywhere), ["dev"])
+    assert found is not None
+    assert found.environment == "dev"
+    with pytest.raises(UsageError, match="does not say where the calls were seen"):
+        seen(str(anywhere), ["dev", "prod"])

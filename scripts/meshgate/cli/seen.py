@@ -1,0 +1,58 @@
+"""`--traffic FILE`: calls seen in reality, and the environment they were seen in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate import config
+from meshgate.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from meshgate.model import Traffic
+
+
+class Seen(NamedTuple):
+    """The calls of one environment."""
+
+    environment: str
+    traffic: Traffic
+
+
+def add_traffic(parser: argparse.ArgumentParser) -> None:
+    """Add the option."""
+    parser.add_argument(
+        "--traffic",
+        metavar="FILE",
+        help="try the change on calls that were seen, from `meshgate traffic capture`",
+    )
+
+
+def seen(file: str | None, environments: Sequence[str]) -> Seen | None:
+    """What a file tells, for one of the environments that are compared; None: no file is given.
+
+    Raises UsageError as `config.load_traffic` does, and where the calls belong to none of them,
+    or it is not told to which.
+    """
+    if file is None:
+        return None
+    traffic = config.load_traffic(Path(file))
+    name = traffic.environment
+    if name is None:
+        if len(environments) != 1:
+            raise UsageError(
+                f"--traffic {file}: the file does not say where the calls were seen",
+                why=f"Compared are {', '.join(environments)}.",
+                hint="narrow it with --env, or write `environment:` into the file",
+            )
+        name = environments[0]
+    if name not in environments:
+        raise UsageError(
+            f"--traffic {file}: the calls were seen in {name}, which is not compared",
+            why=f"Compared are {', '.join(environments)}.",
+            hint=f"add {name} with --env, or capture the calls of what is compared",
+        )
+    return Seen(name, traffic)
