@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshgate.promotion.body import Difference, Proposal, Refusal
+from meshgate.promotion.body import Difference, Contents, Refusal
 from meshgate.promotion.values import (
     Bypass,
     Effects,
@@ -145,7 +145,7 @@ STATE = replace(
     previous=RECORD.previous,
 )
 
-PROPOSAL = Proposal(
+CONTENTS = Contents(
     record=RECORD,
     state=STATE,
     before=BEFORE,
@@ -185,8 +185,8 @@ EVIL = (
 )
 
 
-def hostile(text: str, many: int = 1) -> Proposal:
-    """A proposal with one text wherever an author could put one, `many` times."""
+def hostile(text: str, many: int = 1) -> Contents:
+    """A contents with one text wherever an author could put one, `many` times."""
     strange = {"mode": text, "decidedBy": {"level": text, "resource": text}}
     ports = (
         {"namespace": text, "workload": text, "port": 1, "before": strange, "after": strange},
@@ -227,7 +227,7 @@ def hostile(text: str, many: int = 1) -> Proposal:
         rollback_command=text,
     )
     return replace(
-        PROPOSAL,
+        CONTENTS,
         record=record,
         before=replace(BEFORE, alias=text),
         calls=calls,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from meshgate.promotion.body.contents import Contents, Difference, Refusal
 from meshgate.promotion.body.page import render
-from meshgate.promotion.body.proposal import Difference, Proposal, Refusal
 
-__all__ = ["Difference", "Proposal", "Refusal", "render"]
+__all__ = ["Contents", "Difference", "Refusal", "render"]

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from meshgate.promotion import names
-from meshgate.promotion.body.proposal import digest_of
+from meshgate.promotion.body.contents import digest_of
 from meshgate.promotion.body.words import LONG, SHORT, cut
 from meshgate.promotion.values import Event
 from meshgate.report.budget import Section
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshgate.model import JSONObject
-    from meshgate.promotion.body.proposal import Difference, Proposal
+    from meshgate.promotion.body.contents import Contents, Difference
     from meshgate.promotion.values import InputChange
 
 # The longest diff of one file that is shown, in lines: the rest is in the commit.
@@ -26,20 +26,20 @@ COMMIT = 10  # hex digits of a commit that people need
 HINT = "meshgate-promotion"
 
 
-def details(proposal: Proposal) -> Iterator[Section]:
+def details(contents: Contents) -> Iterator[Section]:
     """Everything below the first sections, what is needed most first."""
-    yield changes(proposal)
-    yield resources(proposal)
-    yield untested(proposal)
-    yield differences(proposal)
-    yield diff(proposal)
-    yield commands(proposal)
-    yield trailers(proposal)
+    yield changes(contents)
+    yield resources(contents)
+    yield untested(contents)
+    yield differences(contents)
+    yield diff(contents)
+    yield commands(contents)
+    yield trailers(contents)
 
 
-def changes(proposal: Proposal) -> Section:
+def changes(contents: Contents) -> Section:
     """The commits to the inputs, with their authors."""
-    record = proposal.record
+    record = contents.record
     if not record.changes:
         return Section("")
     items = [_change(change) for change in record.changes]
@@ -52,9 +52,9 @@ def changes(proposal: Proposal) -> Section:
     )
 
 
-def resources(proposal: Proposal) -> Section:
+def resources(contents: Contents) -> Section:
     """The files that come, change and go; what a deletion uncovers is told."""
-    record = proposal.record
+    record = contents.record
     uncovered = {
         str(entry.get("resource")): entry
         for entry in (record.effects.deleted if record.effects else ())
@@ -72,9 +72,9 @@ def resources(proposal: Proposal) -> Section:
     return Section(head, items, len(items), "\n", "- {} more\n")
 
 
-def untested(proposal: Proposal) -> Section:
+def untested(contents: Contents) -> Section:
     """The effects that no environment before has seen."""
-    record = proposal.record
+    record = contents.record
     never, seen = record.untested_below, record.exercised_below
     if not never:
         return Section("")
@@ -86,39 +86,39 @@ def untested(proposal: Proposal) -> Section:
     return Section(head, items, len(items), "\n", "- {} more\n")
 
 
-def differences(proposal: Proposal) -> Section:
+def differences(contents: Contents) -> Section:
     """What stays weaker here than in the environment before."""
-    if not proposal.differences:
+    if not contents.differences:
         return Section("")
-    ordered = sorted(proposal.differences, key=lambda difference: bool(difference.declared))
+    ordered = sorted(contents.differences, key=lambda difference: bool(difference.declared))
     items = [_difference(difference) for difference in ordered]
     return Section(
         "#### Weaker than the environment before\n\n", items, len(items), "\n", "- {} more\n"
     )
 
 
-def diff(proposal: Proposal) -> Section:
+def diff(contents: Contents) -> Section:
     """What changes in the rendered files, folded, a file at a time."""
-    items = [_folded(path, text) for path, text in sorted(proposal.diffs.items())]
+    items = [_folded(path, text) for path, text in sorted(contents.diffs.items())]
     if not items:
         return Section("")
-    where = code(f"git diff {proposal.base}... -- rendered/{proposal.environment}")
+    where = code(f"git diff {contents.base}... -- rendered/{contents.environment}")
     return Section(
         "#### Rendered diff\n\n", items, len(items), "\n", f"{{}} more files: {where}\n\n"
     )
 
 
-def commands(proposal: Proposal) -> Section:
+def commands(contents: Contents) -> Section:
     """How anybody gets the same bytes, and the way back."""
-    record = proposal.record
-    if proposal.is_stop:
+    record = contents.record
+    if contents.is_stop:
         back = {Event.HOLD: f"meshgate resume {record.environment} --reason '...'"}
         if record.event not in back:
             return Section("")
         return Section("#### How to undo\n\n" + block([back[record.event]], "sh") + "\n\n")
     lines = [
         f"git fetch origin && git checkout {names.branch(record)}",
-        f"meshgate check --base origin/{proposal.base} --head HEAD",
+        f"meshgate check --base origin/{contents.base} --head HEAD",
     ]
     text = "#### How to reproduce\n\n" + block(lines, "sh") + "\n\n"
     if record.rollback_command:
@@ -126,15 +126,15 @@ def commands(proposal: Proposal) -> Section:
     return Section(text)
 
 
-def trailers(proposal: Proposal) -> Section:
+def trailers(contents: Contents) -> Section:
     """The trailers of the commit, for whoever writes the message of a squash merge."""
-    lines = names.trailers(proposal.record, proposal.state)
+    lines = names.trailers(contents.record, contents.state)
     return Section("<details><summary>Trailers</summary>\n\n" + block(lines) + "\n\n</details>\n\n")
 
 
-def hint(proposal: Proposal, page: str) -> str:
+def hint(contents: Contents, page: str) -> str:
     """A comment nobody sees, read back only as a hint: the files are the truth."""
-    record = proposal.record
+    record = contents.record
     value: JSONObject = {
         "version": 1,
         "environment": record.environment,
@@ -142,7 +142,7 @@ def hint(proposal: Proposal, page: str) -> str:
         "release": record.release,
         "sequence": record.sequence,
         "record": record.path,
-        "recordSha256": proposal.state.record_sha256,
+        "recordSha256": contents.state.record_sha256,
         "body": digest_of(page),
     }
     # A reader of HTML ends a comment at `--`, which JSON may write as an escape.

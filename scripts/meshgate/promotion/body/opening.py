@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from meshgate.model import JSONObject
-    from meshgate.promotion.body.proposal import Proposal
+    from meshgate.promotion.body.contents import Contents
 
 REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 GATE_MARKS = {
@@ -57,14 +57,14 @@ DOES = {
 }
 
 
-def verdict(proposal: Proposal) -> Section:
+def verdict(contents: Contents) -> Section:
     """One line that says how it stands, and what a merge will do."""
-    return Section(f"### {_heading(proposal)}\n\n{_what_happens(proposal)}\n\n")
+    return Section(f"### {_heading(contents)}\n\n{_what_happens(contents)}\n\n")
 
 
-def reason(proposal: Proposal) -> Section:
+def reason(contents: Contents) -> Section:
     """Why somebody asked for it."""
-    record = proposal.record
+    record = contents.record
     if not record.reason:
         return Section("")
     ticket = f" ({prose(cut(record.ticket, SHORT))})" if record.ticket else ""
@@ -72,13 +72,13 @@ def reason(proposal: Proposal) -> Section:
     return Section("", [item], 1, "", f"**Why:** see {code(record.path)}\n\n")
 
 
-def alarms(proposal: Proposal) -> Section:
+def alarms(contents: Contents) -> Section:
     """What a reviewer must not miss: refusals, accepted breaks, bypasses, weaker ports."""
     items = [
         f"- :x: **{prose(refusal.guard)}** {prose(cut(refusal.message, LONG // 2))}\n"
-        for refusal in proposal.refusals
+        for refusal in contents.refusals
     ]
-    record = proposal.record
+    record = contents.record
     items += [
         f"- :warning: {code(cut(str(accepted.get('finding', 'breaks')), SHORT))} is acknowledged "
         f"by {prose(cut(str(accepted.get('by', '')), SHORT))} until "
@@ -90,26 +90,26 @@ def alarms(proposal: Proposal) -> Section:
         f"{prose(cut(bypass.by, SHORT))}: {prose(cut(bypass.reason, SHORT))}\n"
         for bypass in record.bypasses
     ]
-    items += [f"- {prose(cut(note, LONG // 2))}\n" for note in proposal.notes]
-    if proposal.also_in:
-        names = ", ".join(map(code, proposal.also_in))
+    items += [f"- {prose(cut(note, LONG // 2))}\n" for note in contents.notes]
+    if contents.also_in:
+        names = ", ".join(map(code, contents.also_in))
         items.append(
-            f"- :warning: {names} {'has' if len(proposal.also_in) == 1 else 'have'} the rejected "
+            f"- :warning: {names} {'has' if len(contents.also_in) == 1 else 'have'} the rejected "
             "release too: run the same command there\n"
         )
     return Section("", items, len(items), "\n", "- {} more\n")
 
 
-def ports(proposal: Proposal) -> Section:
+def ports(contents: Contents) -> Section:
     """What ports accept, weaker ones first."""
-    found = proposal.record.effects
+    found = contents.record.effects
     if found is None:
         return Section("")
     rows = [_port_row(entry, ":unlock:") for entry in found.loosened]
     rows += [_port_row(entry, ":lock:") for entry in found.tightened]
     if rows:
         return _table("#### Effects", ("", "port", "before", "after", "decided by"), rows, "ports")
-    if proposal.calls:
+    if contents.calls:
         return Section("#### Effects\n\nNo port accepts anything else than before.\n\n")
     same = f": {plural(found.unchanged, 'port')} as before" if found.unchanged else ""
     return Section(
@@ -117,17 +117,17 @@ def ports(proposal: Proposal) -> Section:
     )
 
 
-def calls(proposal: Proposal) -> Section:
+def calls(contents: Contents) -> Section:
     """What becomes of calls, gravest first; those that break have a section of their own."""
-    rows = [_call_row(entry) for entry in _by_gravity(proposal.calls)]
-    if not rows or proposal.record.effects is None:
+    rows = [_call_row(entry) for entry in _by_gravity(contents.calls)]
+    if not rows or contents.record.effects is None:
         return Section("")
     return _table("", ("calls", "from", "to", "before", "after"), rows, "groups")
 
 
-def breaks(proposal: Proposal) -> Section:
+def breaks(contents: Contents) -> Section:
     """The clients that will fail, or that none is known to."""
-    found = proposal.record.effects
+    found = contents.record.effects
     if found is None:
         return Section("")
     seen = _inventory(found.inventory)
@@ -143,11 +143,11 @@ def breaks(proposal: Proposal) -> Section:
     return Section(head, rows, len(rows), end, "| {} more | | | |\n")
 
 
-def gates(proposal: Proposal) -> Section:
+def gates(contents: Contents) -> Section:
     """What it waits for, what passed, and why."""
-    results = sorted(proposal.record.gates, key=lambda gate: _GATE_ORDER.index(gate.verdict))
+    results = sorted(contents.record.gates, key=lambda gate: _GATE_ORDER.index(gate.verdict))
     if not results:
-        return Section("" if proposal.is_stop else "#### Gates\n\nThis environment has none.\n\n")
+        return Section("" if contents.is_stop else "#### Gates\n\nThis environment has none.\n\n")
     rows = [
         row(
             (
@@ -163,7 +163,7 @@ def gates(proposal: Proposal) -> Section:
     return Section(head, rows, len(rows), "\n", "| | {} more | |\n")
 
 
-def history(proposal: Proposal) -> Section:
+def history(contents: Contents) -> Section:
     """Where this release has been before."""
     rows = [
         row(
@@ -176,7 +176,7 @@ def history(proposal: Proposal) -> Section:
             )
         )
         + "\n"
-        for stay in proposal.record.upstream
+        for stay in contents.record.upstream
     ]
     if not rows:
         return Section("")
@@ -194,24 +194,24 @@ _GATE_ORDER = (
 )
 
 
-def _heading(proposal: Proposal) -> str:
-    mark, stand = _standing(proposal)
-    return f"{mark} {code(cut(proposal.environment, SHORT))}: {stand}{_summary(proposal)}"
+def _heading(contents: Contents) -> str:
+    mark, stand = _standing(contents)
+    return f"{mark} {code(cut(contents.environment, SHORT))}: {stand}{_summary(contents)}"
 
 
-def _standing(proposal: Proposal) -> tuple[str, str]:
-    if proposal.refusals:
-        guards = ", ".join(dict.fromkeys(refusal.guard for refusal in proposal.refusals))
+def _standing(contents: Contents) -> tuple[str, str]:
+    if contents.refusals:
+        guards = ", ".join(dict.fromkeys(refusal.guard for refusal in contents.refusals))
         return REFUSED, f"refused by {prose(cut(guards, SHORT))}"
-    if waiting := proposal.waiting:
+    if waiting := contents.waiting:
         names = ", ".join(code(cut(gate.name, SHORT)) for gate in waiting[:3])
         more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""  # noqa: PLR2004 - as above
         return WAITS, f"waits for {names}{more}"
-    return (WEAKER if proposal.weakens else READY), "ready to merge"
+    return (WEAKER if contents.weakens else READY), "ready to merge"
 
 
-def _summary(proposal: Proposal) -> str:
-    found = proposal.record.effects
+def _summary(contents: Contents) -> str:
+    found = contents.record.effects
     if found is None:
         return ""
     parts = [
@@ -220,7 +220,7 @@ def _summary(proposal: Proposal) -> str:
         if ports
     ]
     totals: dict[str, int] = {}
-    for entry in proposal.calls:
+    for entry in contents.calls:
         change = str(entry.get("change"))
         totals[change] = totals.get(change, 0) + count(entry)
     totals["breaks"] = sum(count(entry) for entry in found.breaks)
@@ -234,11 +234,11 @@ def _summary(proposal: Proposal) -> str:
     return " \u2014 " + (", ".join(parts) or "no effect on any port or call")
 
 
-def _what_happens(proposal: Proposal) -> str:
-    record = proposal.record
+def _what_happens(contents: Contents) -> str:
+    record = contents.record
     release = f"**{code(record.alias)}** ({code(record.release)})"
     text = "Merging this " + DOES[record.event].format(release, f"**{code(record.environment)}**")
-    before = proposal.before
+    before = contents.before
     if before is not None and record.event.changes_render:
         text += f", in place of {code(before.alias)} (sequence {before.sequence})"
     if record.event.changes_render:

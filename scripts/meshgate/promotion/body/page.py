@@ -11,12 +11,12 @@ from meshgate.report.budget import LIMITS, fit, size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshgate.promotion.body.proposal import Proposal
+    from meshgate.promotion.body.contents import Contents
     from meshgate.report.budget import Section
 
 # The first sections, and the room of each where all are long: what one leaves over goes to the
 # next. Together 3,500 bytes.
-FIRST_SECTIONS: tuple[tuple[Callable[[Proposal], Section], int], ...] = (
+FIRST_SECTIONS: tuple[tuple[Callable[[Contents], Section], int], ...] = (
     (opening.verdict, 850),
     (opening.reason, 250),
     (opening.alarms, 450),
@@ -28,25 +28,24 @@ FIRST_SECTIONS: tuple[tuple[Callable[[Proposal], Section], int], ...] = (
 )
 
 
-def render(proposal: Proposal, forge: str = "github") -> str:
-    """The Markdown of a pull request, within the forge's limit.
+def render(contents: Contents, limit: int = LIMITS["github"]) -> str:
+    """The Markdown of a pull request, within `limit` bytes of UTF-8.
 
     The first sections are within 3,500 bytes: whole, or with the rows left out counted.
     """
-    limit = LIMITS.get(forge, min(LIMITS.values()))
-    first = opened(proposal)
-    room = limit - size(first) - size(hint(proposal, first))
-    page = first + fit(details(proposal), room)
-    return page + hint(proposal, page)
+    first = opened(contents)
+    room = limit - size(first) - size(hint(contents, first))
+    page = first + fit(details(contents), room)
+    return page + hint(contents, page)
 
 
-def opened(proposal: Proposal) -> str:
+def opened(contents: Contents) -> str:
     """The first sections, each within its own room and what those before it left over."""
     text = ""
     room = 0
     for build, share in FIRST_SECTIONS:
         room += share
-        section = build(proposal)
+        section = build(contents)
         shown = section.within(room)
         if shown is None:
             shown = section.head + section.rest.format(section.number) + section.tail

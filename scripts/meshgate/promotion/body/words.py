@@ -37,8 +37,11 @@ CHANGES = {
     "shut-out": ("is shut out", "are shut out"),
     "exposed": ("turns to plaintext", "turn to plaintext"),
     "encrypted": ("turns to mTLS", "turn to mTLS"),
+    "unknown": ("cannot be told", "cannot be told"),
     "mends": ("works again", "work again"),
     "moved": ("takes another way", "take another way"),
+    "appears": ("is new", "are new"),
+    "vanishes": ("is made no more", "are made no more"),
 }
 GRAVEST = tuple(CHANGES)
 

@@ -36,7 +36,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class Contents:
     """One promotion as it is proposed: what will be committed, and what reviewers ask of it.
 
     calls     groups of calls that change, as in the JSON of an effect
