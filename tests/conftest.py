@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TODAY = "2026-08-01"
 
 # Fixtures of other files.
-pytest_plugins = ("tools", "promoted", "judged")
+pytest_plugins = ("tools", "promoted", "judged", "pipeline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshgate.promotion.body import Difference, Contents, Refusal
+from meshgate.promotion.body import Contents, Difference
+from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import (
     Bypass,
     Effects,
@@ -232,7 +233,7 @@ def hostile(text: str, many: int = 1) -> Contents:
         before=replace(BEFORE, alias=text),
         calls=calls,
         diffs={f"{index}{text}": text * 5 for index in range(many)},
-        refusals=(Refusal("PR01", text, text),) * many,
+        refusals=(Refusal("PR01", text, text, text),) * many,
         differences=(Difference(text, text),) * many,
         notes=(text,) * many,
     )

@@ -15,8 +15,9 @@ from markdown_it import MarkdownIt
 import promotion_samples as samples
 from conftest import expect
 from meshgate.promotion import names
-from meshgate.promotion.body import Refusal, render
+from meshgate.promotion.body import render
 from meshgate.promotion.body.page import FIRST_SECTIONS, opened
+from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import Event, GateVerdict
 from meshgate.report.budget import FIRST, LIMITS, size
 
@@ -57,7 +58,9 @@ def test_first_line_says_what_becomes_of_calls() -> None:
 
 
 def test_first_line_names_the_guards_that_refuse() -> None:
-    refused = replace(samples.CONTENTS, refusals=(Refusal("PR13", "one call breaks"),))
+    refused = replace(
+        samples.CONTENTS, refusals=(Refusal("PR13", "breaks-calls", "one call breaks", ""),)
+    )
     first = render(refused).splitlines()[0]
     assert first.startswith("### :x: `prod`: refused by PR13")
 

@@ -9,11 +9,9 @@ from meshgate.report.escape.visible import visible
 from meshgate.report.summary import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from meshgate.promotion.values import EnvironmentState, PromotionRecord
 
-# A branch or tag as git and every forge take it, whatever a name in a file says.
+# The longest reason in a title, in characters.
 LONG_SUBJECT = 72
 # How many subjects of input commits a message repeats.
 SUBJECTS = 20
@@ -22,16 +20,6 @@ PROMOTION = "promotion"
 SUPERSEDED = "superseded"
 LOOSENS = "risk/loosens"
 BREAKS = "risk/breaks"
-
-EVENT_TITLES = {
-    Event.PROMOTE: "promote",
-    Event.HOTFIX: "hotfix",
-    Event.ROLLBACK: "rollback",
-    Event.HOLD: "hold",
-    Event.RESUME: "resume",
-    Event.REJECT: "reject",
-    Event.ADOPT: "adopt",
-}
 
 
 def branch(record: PromotionRecord) -> str:
@@ -121,13 +109,10 @@ def trailers(record: PromotionRecord, state: EnvironmentState) -> list[str]:
     return [f"{key}: {visible(value)}" for key, value in found if value]
 
 
-def _authors(record: PromotionRecord) -> Sequence[str]:
-    def named() -> Iterator[str]:
-        for change in record.changes:
-            yield change.author
-            yield from change.co_authors
-
-    return list(dict.fromkeys(name for name in named() if "<" in name))
+def _authors(record: PromotionRecord) -> list[str]:
+    """Those of the inputs that change whose address is known, each once."""
+    named = (name for change in record.changes for name in (change.author, *change.co_authors))
+    return [name for name in dict.fromkeys(named) if "<" in name]
 
 
 def _shortened(text: str) -> str:

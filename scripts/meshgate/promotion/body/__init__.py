@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshgate.promotion.body.contents import Contents, Difference, Refusal
+from meshgate.promotion.body.contents import Contents, Difference
 from meshgate.promotion.body.page import render
 
-__all__ = ["Contents", "Difference", "Refusal", "render"]
+__all__ = ["Contents", "Difference", "render"]

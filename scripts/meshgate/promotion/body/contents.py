@@ -12,16 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meshgate.model import JSONObject
+    from meshgate.promotion.guards import Refusal
     from meshgate.promotion.values import EnvironmentState, GateResult, PromotionRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A guard that refuses: its id, what it found, the way out."""
-
-    guard: str
-    message: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from meshgate.promotion.body.words import (
     moment,
     outcome,
     port,
-    span,
     target,
 )
+from meshgate.promotion.durations import told
 from meshgate.promotion.values import Event, GateVerdict
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, code, prose, row
@@ -139,7 +139,7 @@ def breaks(contents: Contents) -> Section:
         f"#### Breaks: {plural(total, 'call')} will fail\n\n"
         f"{row(('from', 'to', 'before', 'after'))}\n{row(['---'] * 4)}\n"
     )
-    end = f"\n{seen} The set is named {code(found.digest[:12])}.\n\n"
+    end = f"\n{seen}\n\n"
     return Section(head, rows, len(rows), end, "| {} more | | | |\n")
 
 
@@ -170,8 +170,8 @@ def history(contents: Contents) -> Section:
             (
                 cell_code(cut(stay.environment, SHORT)),
                 moment(stay.since) if stay.since else "not yet",
-                span(stay.soak) if stay.soak is not None else "-",
-                moment(stay.synced_at) if stay.synced_at else "not known",
+                told(stay.soak) if stay.soak is not None else "-",
+                moment(stay.synced_at) if stay.synced_at else "-",
                 prose(cut(stay.verification, SHORT)) or "-",
             )
         )
@@ -282,10 +282,10 @@ def _port_row(entry: JSONObject, mark: str) -> str:
 def _call_row(entry: JSONObject) -> str:
     number = count(entry)
     change = str(entry.get("change"))
-    told = CHANGES[change][number != 1] if change in CHANGES else prose(change)
+    becomes = CHANGES[change][number != 1] if change in CHANGES else prose(change)
     return row(
         (
-            f"{number} {told}",
+            f"{number} {becomes}",
             client(entry),
             target(entry),
             outcome(entry.get("before")),

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 # The longest text out of a file, in characters: a long one must not push others out.
 LONG = 400
 SHORT = 90
-DAY = 86_400
-HOUR = 3_600
-MINUTE = 60
 
 OUTCOMES = {
     "ok-mtls": "mTLS",
@@ -53,10 +50,15 @@ def cut(text: str, length: int = LONG) -> str:
 
 
 def port(entry: JSONObject) -> str:
-    """The server port of an effect: `namespace/workload:port`."""
+    """The server port of an effect."""
+    return cell_code(cut(port_name(entry), SHORT))
+
+
+def port_name(entry: JSONObject) -> str:
+    """`namespace/workload:port`; `*` for the ports that no port table names."""
     number = entry.get("port")
-    end = f":{number}" if number is not None else ""
-    return cell_code(cut(f"{entry.get('namespace', '')}/{entry.get('workload', '')}{end}", SHORT))
+    end = "*" if number is None else number
+    return f"{entry.get('namespace', '')}/{entry.get('workload', '')}:{end}"
 
 
 def mode(side: JSON) -> str:
@@ -98,16 +100,6 @@ def count(entry: JSONObject) -> int:
     """How many calls a line stands for."""
     number = entry.get("count", 1)
     return number if isinstance(number, int) else 1
-
-
-def span(length: datetime.timedelta) -> str:
-    """A duration in its two greatest units: `3d 4h`."""
-    seconds = int(length.total_seconds())
-    days, seconds = divmod(seconds, DAY)
-    hours, seconds = divmod(seconds, HOUR)
-    parts = [(days, "d"), (hours, "h"), (seconds // MINUTE, "m")]
-    shown = [f"{number}{unit}" for number, unit in parts if number]
-    return " ".join(shown[:2]) or "0m"
 
 
 def moment(at: datetime.datetime) -> str:

@@ -1,0 +1,70 @@
+"""Stop the line: nothing enters an environment until it is resumed.
+
+A small pull request that writes ENV's state. Since its first line changes with every write,
+each open promotion to ENV conflicts as soon as the hold is merged. --direct pushes to the
+base branch at once, where the forge's rules let this account: the break-glass way.
+
+examples:
+  meshgate hold prod --reason "incident 12"
+  meshgate hold prod --reason "audit week" --until 2026-09-07
+  meshgate hold prod --reason "incident 12" --direct
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from meshgate.cli.promotions import (
+    add_direct,
+    add_promotion_options,
+    add_reason,
+    standing,
+    tell_opened,
+)
+from meshgate.errors import UsageError
+from meshgate.promotion.flows.stopping import STOPS, hold, stop
+from meshgate.promotion.values import Event
+
+if TYPE_CHECKING:
+    import argparse
+
+STOPPABLE = (Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("environment", metavar="ENV")
+    add_reason(parser, "the line is stopped")
+    parser.add_argument(
+        "--until", metavar="TIME", help="a date, or a time such as 2026-09-07T08:00+02:00"
+    )
+    parser.add_argument(
+        "--blocks",
+        action="append",
+        choices=[str(event) for event in STOPPABLE],
+        help="repeatable; default: promote and hotfix",
+    )
+    add_direct(parser)
+    add_promotion_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the pull request, or find it."""
+    until = moment(options.until) if options.until else None
+    blocks = tuple(Event(name) for name in options.blocks or STOPS)
+    with standing(options) as ground:
+        made = hold(ground, options.environment, reason=options.reason, until=until, blocks=blocks)
+        tell_opened(ground, stop(ground, made, direct=options.direct), options)
+    return 0
+
+
+def moment(text: str) -> datetime.datetime:
+    """A time; a date is its start, and without a zone it is UTC. Raises UsageError."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is no time", hint="write it as 2026-09-07 or 2026-09-07T08:00+02:00"
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

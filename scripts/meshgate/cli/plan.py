@@ -1,0 +1,42 @@
+"""Tell what a promotion would do, and write nothing.
+
+What `promote` would propose now: the release, what it does to ports and calls, the files
+that change, each gate with its verdict, and every guard that refuses, with the way out.
+A call that would break is accepted in waivers/ENV.yaml: the plan prints the entry.
+
+Ends with 0 where `promote` would open a pull request (it may still wait for a gate), 8 where
+a guard refuses, 9 where there is nothing to promote.
+
+examples:
+  meshgate plan prod                                the newest release that may come
+  meshgate plan prod --release 2026-08-22.3         another one
+  meshgate plan prod --format markdown              the page of the pull request
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cli.promote import add_wish, wish
+from meshgate.cli.promotions import add_promotion_options, standing, tell_plan
+from meshgate.errors import RefusedError
+from meshgate.promotion.flows.making import refusing
+from meshgate.promotion.flows.promoting import planned
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("environment", metavar="ENV")
+    add_wish(parser)
+    add_promotion_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan."""
+    with standing(options) as ground:
+        made = planned(ground, options.environment, wish(options))
+        tell_plan(ground, made, options)
+    return RefusedError.exit_code if refusing(made) else 0

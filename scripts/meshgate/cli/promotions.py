@@ -1,0 +1,113 @@
+"""What the commands of promotion share: how they are called, and what they print."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from meshgate.cli.forges import add_forge_option, forge_of
+from meshgate.cli.meshes import publish
+from meshgate.cli.options import cache_folder
+from meshgate.promotion.base import Clock
+from meshgate.promotion.flows.ground import Setting, ground
+from meshgate.promotion.flows.telling import contents
+from meshgate.promotion.report.proposal import FORMATS, Proposed
+from meshgate.repository import Repository
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from meshgate.promotion.flows.ground import Ground
+    from meshgate.promotion.flows.making import Made
+    from meshgate.promotion.flows.proposing import Opened
+    from meshgate.promotion.forge import Forge
+
+# Who started the job, and where it can be seen, by the runner.
+ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
+
+
+def add_promotion_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads the base branch and asks a forge."""
+    parser.add_argument(
+        "--branch",
+        metavar="NAME",
+        default="",
+        help="the branch that pull requests are merged to; default: the remote's own, or main",
+    )
+    add_forge_option(parser)
+
+
+def add_reason(parser: argparse.ArgumentParser, of: str) -> None:
+    """The reason, without which nothing of this sort is done."""
+    parser.add_argument("--reason", required=True, metavar="TEXT", help=f"why {of}; is recorded")
+
+
+def add_direct(parser: argparse.ArgumentParser) -> None:
+    """The break-glass way."""
+    parser.add_argument(
+        "--direct",
+        action="store_true",
+        help="push to the base branch at once, without a pull request",
+    )
+
+
+@contextlib.contextmanager
+def standing(options: argparse.Namespace) -> Iterator[Ground]:
+    """The base branch as it is now."""
+    forge = forge_of(options)
+    with ground(setting(options, forge)) as found:
+        yield found
+
+
+def setting(options: argparse.Namespace, forge: Forge) -> Setting:
+    """How the command was called."""
+    inside = os.environ.get("CI") == "true"
+    return Setting(
+        root=options.directory,
+        forge=forge,
+        clock=Clock(today=options.today),
+        cache=cache_folder(options),
+        branch=options.branch,
+        login=login(options, forge),
+        via="ci" if inside else "cli",
+        run=run_address() if inside else None,
+    )
+
+
+def login(options: argparse.Namespace, forge: Forge) -> str:
+    """Who asks: who started the job, the account of the token, or git's own user."""
+    for name in ACTORS:
+        if actor := os.environ.get(name):
+            return actor
+    if forge.hosted:
+        return forge.login()
+    with Repository(options.directory) as repository:
+        return repository.config("user.name") or os.environ.get("GIT_AUTHOR_NAME", "unknown")
+
+
+def run_address() -> str | None:
+    """Where this job's log is."""
+    if job := os.environ.get("CI_JOB_URL"):
+        return job
+    parts = [os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    if all(parts):
+        return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}"
+    return None
+
+
+def tell_plan(found: Ground, made: Made, options: argparse.Namespace) -> None:
+    """Print what would be proposed."""
+    page = contents(found, made, made.advance.record, made.advance.state)
+    proposed = Proposed(page, made.judged.refusals, limit=found.forge.body_limit)
+    publish(FORMATS, [proposed], options)
+
+
+def tell_opened(found: Ground, opened: Opened, options: argparse.Namespace) -> None:
+    """Print what was proposed."""
+    page = contents(found, opened.made, opened.record, opened.state, opened.notes)
+    proposed = Proposed(
+        page, opened.made.judged.refusals, opened=opened, limit=found.forge.body_limit
+    )
+    publish(FORMATS, [proposed], options)

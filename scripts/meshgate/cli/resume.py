@@ -1,0 +1,39 @@
+"""Let promotions enter an environment again.
+
+A small pull request that ends the hold of ENV. What a rollback rejected stays rejected.
+
+examples:
+  meshgate resume prod --reason "repaired by 2026-08-24.1"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cli.promotions import (
+    add_direct,
+    add_promotion_options,
+    add_reason,
+    standing,
+    tell_opened,
+)
+from meshgate.promotion.flows.stopping import resume, stop
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("environment", metavar="ENV")
+    add_reason(parser, "the line moves again")
+    add_direct(parser)
+    add_promotion_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the pull request, or find it."""
+    with standing(options) as ground:
+        made = resume(ground, options.environment, reason=options.reason)
+        tell_opened(ground, stop(ground, made, direct=options.direct), options)
+    return 0

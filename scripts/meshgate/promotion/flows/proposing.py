@@ -1,0 +1,242 @@
+"""Push a commit and open its pull request, or find both: the same command twice changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError
+from meshgate.promotion import names
+from meshgate.promotion.body import render
+from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
+from meshgate.promotion.flows.telling import contents
+from meshgate.promotion.forge import Draft
+from meshgate.promotion.forge.degraded import Degraded
+from meshgate.promotion.ledger import read_record
+from meshgate.promotion.sides import ADDED, changes
+from meshgate.promotion.snapshot import at_commit
+from meshgate.promotion.snapshot import contents as bytes_of
+from meshgate.promotion.state import read_state, state_of
+from meshgate.promotion.values import Previous
+from meshgate.repository import is_ancestor, push_branch, set_branch
+
+if TYPE_CHECKING:
+    from meshgate.promotion.flows.ground import Ground
+    from meshgate.promotion.flows.making import Made
+    from meshgate.promotion.forge import PullRequest
+    from meshgate.promotion.values import EnvironmentState, PromotionRecord
+
+EDITED = "<!-- meshgate-edited -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A pull request as the run left it.
+
+    made      what this run would write; the rest is what is there
+    pushed    whether the branch moved
+    degraded  what could not be done beside: labels, comments; the next run tries again
+    closed    numbers of the pull requests that it stands in for
+    """
+
+    made: Made
+    record: PromotionRecord
+    state: EnvironmentState
+    commit: str
+    pull: PullRequest
+    pushed: bool
+    degraded: tuple[str, ...] = ()
+    closed: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What a branch of this name holds already.
+
+    stale   it does not follow the state that the base has now
+    """
+
+    commit: str
+    record: PromotionRecord
+    state: EnvironmentState
+    stale: bool
+
+
+def propose(
+    ground: Ground,
+    made: Made,
+    *,
+    refresh: bool = False,
+    again: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Opened:
+    """The pull request of a commit: found, or opened.
+
+    Raises RefusedError where somebody edited the branch, or where it is stale without `refresh`;
+    NothingToPromoteError where a person closed it without `again`.
+    """
+    branch = names.branch(made.advance.record)
+    found = there(ground, branch, made)
+    forge = ground.forge
+    if not again:
+        _refuse_closed(ground, branch)
+    if found is not None and found.stale and not refresh:
+        raise RefusedError(
+            f"{branch} was made from a state of {found.record.environment} that is no more",
+            why=f"It follows sequence {found.record.sequence - 1}; something was merged since.",
+            hint="run it again with --refresh: it is then made from the state as it is now",
+        )
+    keep = found is not None and not found.stale and not (refresh and _differs(found, made))
+    if found is not None and keep:
+        commit, record, state = found.commit, found.record, found.state
+    else:
+        commit, record, state = made.commit, made.advance.record, made.advance.state
+        _push(ground, branch, commit, found.commit if found else None)
+    page = contents(ground, made, record, state, notes)
+    pull = forge.create(
+        Draft(
+            head=branch,
+            base=ground.main,
+            title=names.title(record),
+            body=render(page, forge.body_limit),
+            labels=names.labels(record),
+        )
+    )
+    return Opened(made, record, state, commit, pull, not keep, pull.degraded, notes=notes)
+
+
+def there(ground: Ground, branch: str, made: Made) -> Proposed | None:
+    """What the branch holds, if it is there. Raises RefusedError for one that was edited."""
+    commit = ground.tip(branch)
+    if commit is None:
+        return None
+    found = read(ground, commit, made)
+    if found is not None:
+        return found
+    pull = ground.forge.find_open(branch, ground.main)
+    if pull is not None:
+        ground.forge.comment_sticky(
+            pull.number,
+            EDITED,
+            f"{EDITED}\nThis branch was edited by hand, so meshgate leaves it as it is. "
+            "Close the pull request and delete the branch to have it made anew.",
+        )
+    raise RefusedError(
+        f"{branch} was edited by hand",
+        why=f"Its commit {commit[:12]} is not what meshgate would write there.",
+        hint=f"close its pull request and delete it (git push origin --delete {branch}), "
+        "then run the command again",
+    )
+
+
+def read(ground: Ground, commit: str, made: Made) -> Proposed | None:
+    """A commit as meshgate made it; None where it holds anything else."""
+    wanted = made.advance.record
+    environment = wanted.environment
+    ground.know(commit)
+    files = bytes_of(at_commit(ground.repository, commit))
+    path = _new_record(ground, commit, environment)
+    try:
+        record = read_record(files[path or ""], path or "").record
+        state = read_state(files[state_path(environment)], environment)
+    except (IntegrityError, KeyError):
+        return None
+    is_same = (
+        (record.event, record.release) == (wanted.event, wanted.release)
+        and (record.event.changes_render or record.reason == wanted.reason)
+        and state == state_of(record, sha256(files[record.path]))
+        and below(files, rendered_folder(environment)) == _rendered_after(ground, made)
+    )
+    if not is_same:
+        return None
+    return Proposed(commit, record, state, stale=record.previous != _link(made.before))
+
+
+def _new_record(ground: Ground, commit: str, environment: str) -> str | None:
+    """The one record that a commit adds, on top of some commit of the base, within its scope."""
+    repository = ground.repository
+    parents = repository.run("rev-list", "--parents", "--max-count=1", commit).split()[1:]
+    if len(parents) != 1 or not is_ancestor(repository, parents[0], ground.base.commit):
+        return None
+    found = changes(repository.entries(parents[0]), repository.entries(commit))
+    folder = ledger_folder(environment)
+    own = (rendered_folder(environment), folder, state_path(environment))
+    added = [one.path for one in found if one.path.startswith(folder) and one.kind == ADDED]
+    within = all(one.path.startswith(own) for one in found)
+    return added[0] if within and len(added) == 1 else None
+
+
+def supersede(ground: Ground, opened: Opened, *, by: str = "") -> Opened:
+    """Close the open promotions of older releases, saying which one stands in for them."""
+    closed, degraded = [], Degraded()
+    for pull in others(ground, opened.record.environment, opened.pull.head):
+        release = pull.head.rpartition("/")[2]
+        if not _older(ground, release, opened.record):
+            continue
+        with degraded.allowed(f"closing {pull.number}"):
+            close(ground, pull, f"Superseded by {by or opened.pull.url}.")
+            closed.append(pull.number)
+    return replace(
+        opened,
+        closed=(*opened.closed, *closed),
+        degraded=(*opened.degraded, *degraded.reasons),
+    )
+
+
+def close(ground: Ground, pull: PullRequest, comment: str) -> None:
+    """Close a pull request as meshgate does: its label tells that no person did."""
+    ground.forge.set_labels(pull.number, (*pull.labels, names.SUPERSEDED))
+    ground.forge.close(pull.number, comment)
+
+
+def others(ground: Ground, environment: str, head: str = "") -> list[PullRequest]:
+    """The other open promotions of an environment."""
+    prefix = f"promote/{environment}/"
+    return [pull for pull in ground.forge.list_open(ground.main, prefix) if pull.head != head]
+
+
+def _older(ground: Ground, release: str, record: PromotionRecord) -> bool:
+    """Whether a release came before that of a record on main; what main never had is older."""
+    order = [one.id for one in ground.releases]
+    if release not in order or record.release not in order:
+        return True
+    return order.index(release) > order.index(record.release)
+
+
+def _refuse_closed(ground: Ground, branch: str) -> None:
+    closed = ground.forge.closed(branch, ground.main)
+    if closed and closed[0].state == "closed" and names.SUPERSEDED not in closed[0].labels:
+        raise NothingToPromoteError(
+            f"{closed[0].url} was closed by a person, and is not opened again by itself",
+            hint="--again opens it",
+        )
+
+
+def _push(ground: Ground, branch: str, commit: str, expected: str | None) -> None:
+    if ground.remote:
+        push_branch(ground.repository, branch, commit, expected=expected)
+    else:
+        set_branch(ground.repository, branch, commit, expected=expected)
+
+
+def _differs(found: Proposed, made: Made) -> bool:
+    """Whether the record tells other effects than those of today."""
+    return found.record.effects != made.advance.record.effects
+
+
+def _rendered_after(ground: Ground, made: Made) -> dict[str, bytes]:
+    """rendered/<environment> as this run would leave it."""
+    folder = rendered_folder(made.advance.record.environment)
+    found = dict(below(ground.files, folder))
+    for path, content in made.advance.files.items():
+        if path.startswith(folder):
+            if content is None:
+                found.pop(path, None)
+            else:
+                found[path] = content
+    return found
+
+
+def _link(state: EnvironmentState | None) -> Previous | None:
+    return Previous(state.sequence, state.release, state.record_sha256) if state else None

@@ -1,0 +1,132 @@
+"""Hold, resume, reject: move the line, and nothing in a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
+from meshgate.promotion import names
+from meshgate.promotion.advance import Proposal
+from meshgate.promotion.flows.making import make, refuse
+from meshgate.promotion.flows.proposing import Opened, propose
+from meshgate.promotion.forge import PullRequest
+from meshgate.promotion.rendering import tool
+from meshgate.promotion.values import Event, Hold
+from meshgate.repository import MovedError, push_branch, set_branch
+
+if TYPE_CHECKING:
+    import datetime
+
+    from meshgate.promotion.flows.ground import Ground
+    from meshgate.promotion.flows.making import Made
+
+STOPS = (Event.PROMOTE, Event.HOTFIX)
+
+
+def hold(
+    ground: Ground,
+    name: str,
+    *,
+    reason: str,
+    until: datetime.datetime | None = None,
+    blocks: tuple[Event, ...] = STOPS,
+) -> Made:
+    """The commit that holds an environment. Raises NothingToPromoteError where it is held so."""
+    _, state = ground.adopted(name)
+    there = state.hold
+    if there and (there.reason, there.until, there.blocks) == (reason, until, blocks):
+        raise NothingToPromoteError(f"{name} is held already, for that reason")
+    if until is not None and until <= ground.now:
+        raise UsageError(f"a hold until {until.isoformat()} would be over already")
+    proposal = Proposal(
+        environment=name,
+        event=Event.HOLD,
+        created_at=ground.now,
+        hold=Hold(
+            since=ground.now.replace(microsecond=0),
+            by=ground.setting.login,
+            reason=reason,
+            until=until,
+            blocks=blocks,
+        ),
+        requested_by=ground.setting.requested_by,
+        tool=tool(ground.repository, ground.base.commit),
+        reason=reason,
+    )
+    return make(ground, state, proposal)
+
+
+def resume(ground: Ground, name: str, *, reason: str) -> Made:
+    """The commit that ends a hold. Raises NothingToPromoteError where there is none."""
+    _, state = ground.adopted(name)
+    if state.hold is None:
+        raise NothingToPromoteError(f"{name} is not held")
+    proposal = Proposal(
+        environment=name,
+        event=Event.RESUME,
+        created_at=ground.now,
+        lifts_hold=True,
+        requested_by=ground.setting.requested_by,
+        tool=tool(ground.repository, ground.base.commit),
+        reason=reason,
+    )
+    return make(ground, state, proposal)
+
+
+def reject(ground: Ground, release: str, *, reason: str, name: str = "") -> Made:
+    """The commit that refuses a release in an environment and in all that come after it.
+
+    By default in the first pinned environment: nothing then passes it.
+    """
+    pinned = [one.name for one in ground.policy.environments if one.pinned]
+    if not pinned:
+        raise UsageError("no environment is pinned, so there is none that could reject a release")
+    _, state = ground.adopted(name or pinned[0])
+    found = ground.releases.find(release)
+    if found.id in state.rejected:
+        raise NothingToPromoteError(f"{state.environment} has rejected {found.id} already")
+    proposal = Proposal(
+        environment=state.environment,
+        event=Event.REJECT,
+        created_at=ground.now,
+        rejects=(found.id,),
+        requested_by=ground.setting.requested_by,
+        tool=tool(ground.repository, ground.base.commit),
+        reason=f"{found.alias} ({found.id}): {reason}",
+    )
+    return make(ground, state, proposal)
+
+
+def stop(ground: Ground, made: Made, *, direct: bool = False) -> Opened:
+    """The pull request of a commit that moves the line; or, `direct`, the commit on the base.
+
+    Direct is the break-glass way: the forge's rules decide whether this account may.
+    """
+    refuse(made)
+    if not direct:
+        return propose(ground, made, again=True)
+    main, record = ground.main, made.advance.record
+    try:
+        if ground.remote:
+            push_branch(ground.repository, main, made.commit, expected=ground.base.commit)
+        else:
+            set_branch(ground.repository, main, made.commit, expected=ground.base.commit)
+    except MovedError as error:
+        raise RefusedError(
+            f"{main} moved meanwhile; nothing was written",
+            why=str(error.what),
+            hint="run the command again",
+        ) from error
+    pull = PullRequest(
+        number=0,
+        url="",
+        head=main,
+        head_sha=made.commit,
+        base=main,
+        title=names.title(record),
+        body="",
+        author=ground.setting.login,
+        state="merged",
+        merge_commit=made.commit,
+    )
+    return Opened(made, record, made.advance.state, made.commit, pull, pushed=True)

@@ -1,0 +1,224 @@
+"""A promotion before and after it is proposed: for a terminal, for programs, as its own page."""
+
+from __future__ import annotations
+
+import itertools
+import json as standard
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshgate.promotion import names
+from meshgate.promotion.body import render
+from meshgate.promotion.body.words import port_name
+from meshgate.promotion.codec import as_json
+from meshgate.promotion.values import GateVerdict
+from meshgate.report.escape.terminal import page, plain
+from meshgate.report.style import Style
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.body import Contents
+    from meshgate.promotion.flows.proposing import Opened
+    from meshgate.promotion.guards import Refusal
+    from meshgate.report import Options
+
+VERSION = 1
+# How many ports, calls, files or commits of one sort a terminal is shown.
+SHOWN = 12
+GATE_STYLES = {
+    GateVerdict.PASS: "green",
+    GateVerdict.FAIL: "red",
+    GateVerdict.WAITING: "yellow",
+    GateVerdict.BYPASSED: "yellow",
+    GateVerdict.NOT_APPLICABLE: "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A promotion, all that guards say of it, and its pull request; `opened` None: only planned."""
+
+    contents: Contents
+    refusals: tuple[Refusal, ...]
+    opened: Opened | None = None
+    # Of the pull request's page.
+    limit: int = 65_536
+
+
+def text(found: Sequence[Proposed], options: Options) -> str:
+    """What would be proposed, or was: effects, files, gates, refusals, and what comes next."""
+    style = Style(color=options.color)
+    return page(line for one in found for line in _lines(one, style))
+
+
+def markdown(found: Sequence[Proposed], _options: Options) -> str:
+    """The pull request's page."""
+    return "".join(render(one.contents, one.limit) for one in found)
+
+
+def json(found: Sequence[Proposed], _options: Options) -> str:
+    """One promotion (schemas/meshgate/proposal.schema.json)."""
+    return standard.dumps(as_object(found[0]), indent=1, sort_keys=True) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Proposed], Options], str]] = {
+    "text": text,
+    "json": json,
+    "markdown": markdown,
+}
+
+
+def as_object(found: Proposed) -> JSONObject:
+    """A promotion as programs read it."""
+    contents, opened = found.contents, found.opened
+    record = contents.record
+    return {
+        "version": VERSION,
+        "environment": record.environment,
+        "event": str(record.event),
+        "release": record.release,
+        "alias": record.alias,
+        "sequence": record.sequence,
+        "from": contents.before.release if contents.before else None,
+        "title": names.title(record),
+        "branch": names.branch(record),
+        "effects": as_json(record.effects),
+        "calls": list(contents.calls),
+        "gates": [as_json(gate) for gate in record.gates],
+        "refusals": [
+            {
+                "guard": refusal.guard,
+                "message": refusal.message,
+                "hint": refusal.hint,
+                "waits": refusal.waits,
+                "details": list(refusal.details),
+            }
+            for refusal in found.refusals
+        ],
+        "commit": opened.commit if opened else None,
+        "pushed": opened.pushed if opened else False,
+        "pullRequest": {
+            "number": opened.pull.number,
+            "url": opened.pull.url,
+            "state": opened.pull.state,
+        }
+        if opened
+        else None,
+        "superseded": list(opened.closed) if opened else [],
+        "degraded": list(opened.degraded) if opened else [],
+    }
+
+
+def _lines(found: Proposed, style: Style) -> Iterator[str]:
+    contents = found.contents
+    record, before = contents.record, contents.before
+    yield style("bold", plain(names.title(record)))
+    if before is not None and record.event.changes_render:
+        yield (
+            f"  {plain(before.alias)} ({before.release}) -> {plain(record.alias)} "
+            f"({record.release}), sequence {record.sequence}"
+        )
+    for title, lines in (
+        ("effects", list(_effects(contents, style))),
+        ("resources", list(_resources(contents))),
+        (
+            "commits",
+            [f"{one.sha[:10]} {plain(one.subject)}, {plain(one.author)}" for one in record.changes],
+        ),
+        ("gates", list(_gates(contents, style))),
+        (
+            "passed over",
+            [f"{plain(b.gate)}: {plain(b.reason)} ({plain(b.by)})" for b in record.bypasses],
+        ),
+        ("refused", list(_refusals((r for r in found.refusals if not r.waits), style, "red"))),
+        ("waits for", list(_refusals((r for r in found.refusals if r.waits), style, "yellow"))),
+        ("note", list(map(plain, contents.notes))),
+    ):
+        yield from _section(title, lines, style)
+    if found.opened is not None:
+        yield from _opened(found.opened, style)
+    elif not any(not refusal.waits for refusal in found.refusals):
+        yield ""
+        yield f"Nothing was written. `meshgate {record.event}` would open {names.branch(record)}."
+
+
+def _section(title: str, lines: list[str], style: Style) -> Iterator[str]:
+    if not lines:
+        return
+    yield ""
+    yield style("dim", title)
+    whole = title in {"refused", "waits for", "gates"}
+    for line in lines if whole else lines[:SHOWN]:
+        yield f"  {line}"
+    if not whole and len(lines) > SHOWN:
+        yield f"  and {len(lines) - SHOWN} more"
+
+
+def _effects(contents: Contents, style: Style) -> Iterator[str]:
+    effects = contents.record.effects
+    if effects is None:
+        return
+    for name, ports, colour in (
+        ("loosened", effects.loosened, "red"),
+        ("tightened", effects.tightened, "green"),
+    ):
+        for port in ports:
+            modes = f"{_mode(port, 'before')} -> {_mode(port, 'after')}"
+            yield f"{style(colour, name)} {plain(port_name(port))}: {plain(modes)}"
+    for call in contents.calls:
+        colour = "red" if call["change"] == "breaks" else ""
+        number = plural(int(call["count"]), "call")
+        yield (
+            f"{style(colour, plain(str(call['change'])))} {number} "
+            f"from {plain(str(call['client']))} to {plain(str(call['host']))}:{call['port']}: "
+            f"{call['before']} -> {call['after']}"
+        )
+    for gone in effects.deleted:
+        yield f"deleted {plain(str(gone['resource']))}: {plain(str(gone['uncovers']))}"
+    if not (effects.loosened or effects.tightened or contents.calls or effects.deleted):
+        yield "none: no port and no call changes"
+
+
+def _mode(port: JSONObject, side: str) -> str:
+    return str(port[side]["mode"] or "nothing")
+
+
+def _resources(contents: Contents) -> Iterator[str]:
+    record = contents.record
+    for mark, paths in (("+", record.added), ("~", record.changed), ("-", record.removed)):
+        for path in paths:
+            yield f"{mark} {plain(path)}"
+
+
+def _gates(contents: Contents, style: Style) -> Iterator[str]:
+    for gate in contents.record.gates:
+        verdict = style(GATE_STYLES[gate.verdict], f"{gate.verdict:14}")
+        yield f"{verdict} {plain(gate.name)}: {plain(gate.reason)}"
+
+
+def _refusals(refusals: Iterator[Refusal], style: Style, colour: str) -> Iterator[str]:
+    for (_, hint), group in itertools.groupby(refusals, key=lambda each: (each.guard, each.hint)):
+        for refusal in group:
+            yield f"{style(colour, refusal.guard)} {plain(refusal.message)}"
+            yield from (f"  {plain(detail)}" for detail in refusal.details)
+        if hint:
+            yield f"  hint: {plain(hint)}"
+
+
+def _opened(opened: Opened, style: Style) -> Iterator[str]:
+    pull = opened.pull
+    yield ""
+    if pull.state == "merged":
+        yield f"{opened.commit[:12]} is on {plain(pull.base)}."
+        return
+    what = "pushed" if opened.pushed else "already there, nothing was pushed"
+    yield f"{style('bold', plain(pull.url))}: {plain(pull.head)} at {opened.commit[:12]}, {what}"
+    if opened.closed:
+        yield "closed, superseded: " + ", ".join(f"{number}" for number in opened.closed)
+    for reason in opened.degraded:
+        yield f"{style('yellow', 'degraded')} {plain(reason)}; the next run tries it again"
+    if pull.note:
+        yield plain(pull.note)

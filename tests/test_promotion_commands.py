@@ -1,0 +1,179 @@
+"""The commands of promotion as people and programs call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from meshgate.cli import main
+from meshgate.repository import Repository
+from pipeline import ENVIRONMENTS
+from promoted import RULE, git
+
+if TYPE_CHECKING:
+    from meshgate.model import JSON
+    from pipeline import Pipeline
+
+SCHEMAS = Path(__file__).parent.parent / "schemas/meshgate"
+
+
+class Call:
+    """Runs a command in the clone: its exit code, what it printed, and its errors."""
+
+    def __init__(self, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+        self.pipeline = pipeline
+        self.capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        code = main(["-C", str(self.pipeline.work), *arguments])
+        printed = self.capsys.readouterr()
+        return code, printed.out, printed.err
+
+    def json(self, schema: str, *arguments: str) -> JSON:
+        """The JSON of a command, held against its schema."""
+        code, out, err = self(*arguments, "--format", "json")
+        assert code == 0, err
+        value = json.loads(out)
+        jsonschema.validate(value, json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
+        return value
+
+
+@pytest.fixture
+def call(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
+    monkeypatch.setenv("MESHGATE_FORGE", "local")
+    monkeypatch.setenv("MESHGATE_FORGE_URL", str(pipeline.hub))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pipeline.cache))
+    for name in ("CI", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        monkeypatch.delenv(name, raising=False)
+    return Call(pipeline, capsys)
+
+
+def refs(pipeline: Pipeline) -> tuple[str, str]:
+    return git(pipeline.hub, "for-each-ref"), git(pipeline.work, "for-each-ref")
+
+
+def test_plan_tells_and_writes_nothing(pipeline: Pipeline, call: Call) -> None:
+    before = refs(pipeline)
+    code, out, _ = call("plan", "staging")
+    assert code == 0
+    assert "tightened shop/cart:8080: PERMISSIVE -> STRICT" in out
+    assert "Nothing was written" in out
+    assert refs(pipeline) == before
+    value = call.json("proposal", "plan", "staging")
+    assert value["pullRequest"] is None
+    assert value["commit"] is None
+    _, page, _ = call("plan", "staging", "--format", "markdown")
+    assert page.startswith("### :white_check_mark: `staging`: ready to merge")
+
+
+def test_plan_tells_how_to_accept_a_break(pipeline: Pipeline, call: Call) -> None:
+    """A client in the mesh that is told to send plaintext to a port that turns STRICT."""
+    client = """\
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: till, namespace: shop}
+spec:
+  selector: {matchLabels: {app: till}}
+  template:
+    metadata: {labels: {app: till}}
+    spec: {containers: [{name: app, image: till, ports: [{containerPort: 8080}]}]}
+"""
+    pipeline.commit(
+        {
+            "policies/shop/destinationrule-cart.yaml": RULE.replace("ISTIO_MUTUAL", "DISABLE"),
+            "inventory/staging/till.yaml": client,
+        },
+        "shop: plaintext",
+    )
+    code, out, _ = call("plan", "staging")
+    assert code == 8
+    assert "PR13" in out
+    assert "acknowledgements" in out
+    assert "breaks: " in out
+    code, _, err = call("promote", "staging")
+    assert code == 8
+    assert "nothing was pushed" in err
+    assert not git(pipeline.hub, "branch", "--list", "promote/*")
+
+
+def test_the_whole_way(call: Call) -> None:
+    opened = call.json("proposal", "promote", "staging")
+    assert opened["pushed"] is True
+    number = str(opened["pullRequest"]["number"])
+    code, out, _ = call("promote", "staging")
+    assert code == 0
+    assert "already there, nothing was pushed" in out
+    assert call.json("merged", "merge", number)["merged"][0]["already"] is False
+    code, out, _ = call("merge", number)
+    assert (code, "was merged already" in out) == (0, True)
+    tags = call.json("tags", "record")["tags"]
+    assert {tag["name"] for tag in tags} >= {"env/staging/0002", "env/prod/0001"}
+    code, out, _ = call("record", "staging")
+    assert "every record has its tag already" in out
+    assert call("promote", "staging")[0] == 9
+
+    held = call.json("proposal", "hold", "prod", "--reason", "incident", "--until", "2099-01-01")
+    assert held["event"] == "hold"
+    assert call("merge", str(held["pullRequest"]["number"]))[0] == 0
+    assert call("promote", "prod")[0] == 8
+    resumed = call.json("proposal", "resume", "prod", "--reason", "over")
+    assert call("merge", str(resumed["pullRequest"]["number"]))[0] == 0
+    back = call.json(
+        "proposal", "rollback", "staging", "--to", "1", "--reason", "503", "--ticket", "INC-1"
+    )
+    assert call("merge", str(back["pullRequest"]["number"]))[0] == 10
+    rejected = call.json(
+        "proposal", "reject", opened["release"], "--reason", "bad", "--env", "prod"
+    )
+    assert rejected["title"].startswith("reject(prod): ")
+
+
+def test_merge_ready_merges_what_the_tool_may(pipeline: Pipeline, call: Call) -> None:
+    text = ENVIRONMENTS.replace("mode: pinned\n", "mode: pinned\n    merge: tool\n", 1)
+    pipeline.commit({"environments.yaml": text}, "staging: by the tool")
+    call("promote", "staging")
+    assert call.json("merged", "merge", "--ready")["merged"][0]["number"] == 1
+    call("promote", "prod")
+    assert call.json("merged", "merge", "--ready")["merged"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("merge",), "name one pull request"),
+        (("promote", "nowhere"), "no environment 'nowhere'"),
+        (("promote", "dev"), "floating"),
+        (("promote", "staging", "--release", "r-nothing"), "no release"),
+        (("hold", "prod", "--reason", "x", "--until", "soon"), "no time"),
+        (("hold", "prod", "--reason", "x", "--until", "2020-01-01"), "over already"),
+    ],
+)
+def test_what_is_wrong_is_said(call: Call, arguments: tuple[str, ...], says: str) -> None:
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert says in err
+
+
+def test_who_asked_is_in_the_record(
+    pipeline: Pipeline, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("GITHUB_ACTOR", "ada")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://forge.example")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/mesh")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    opened = call.json("proposal", "promote", "staging")
+    with Repository(pipeline.hub) as repository:
+        content = repository.read(
+            opened["commit"], pipeline.state("staging", opened["branch"]).record
+        )
+    assert content is not None
+    assert b"login: ada" in content
+    assert b"https://forge.example/acme/mesh/actions/runs/7" in content
