@@ -27,6 +27,8 @@ from meshgate.promotion.values import Event
 from pipeline import Pipeline, mode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshgate.promotion.forge import Merged
 
 RULE = "policies/shop/destinationrule-cart.yaml"
@@ -296,7 +298,7 @@ def test_25_bytes_that_the_cluster_would_refuse_are_not_brought_back(pipeline: P
 def test_26_a_label_that_fails_is_told_and_tried_again(pipeline: Pipeline) -> None:
     forge = pipeline.local()
 
-    def fail(_number: int, _labels: object) -> None:
+    def fail(number: int, labels: Sequence[str]) -> None:  # noqa: ARG001
         raise RepositoryError("the forge has no labels today")
 
     forge.set_labels = fail  # type: ignore[method-assign]

@@ -6,6 +6,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from meshgate.cli.check import add_engine_option
+from meshgate.cli.evidence import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.meshes import publish
 from meshgate.cli.options import cache_folder
@@ -37,6 +39,8 @@ def add_promotion_options(parser: argparse.ArgumentParser) -> None:
         help="the branch that pull requests are merged to; default: the remote's own, or main",
     )
     add_forge_option(parser)
+    add_engine_option(parser)
+    add_evidence_option(parser)
 
 
 def add_reason(parser: argparse.ArgumentParser, of: str) -> None:
@@ -73,6 +77,8 @@ def setting(options: argparse.Namespace, forge: Forge) -> Setting:
         login=login(options, forge),
         via="ci" if inside else "cli",
         run=run_address() if inside else None,
+        engine=options.engine,
+        given=given(options),
     )
 
 

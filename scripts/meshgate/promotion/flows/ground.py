@@ -45,6 +45,7 @@ class Setting:
     login: str = ""
     via: str = "cli"
     run: str | None = None
+    engine: str = "auto"
     given: tuple[Evidence, ...] = ()
 
     @property
@@ -118,6 +119,7 @@ def ground(setting: Setting) -> Iterator[Ground]:
             found.commit,
             setting.clock,
             cache=setting.cache,
+            engine=setting.engine,
             given=setting.given,
             forge=forge if forge.hosted else None,
             without_forge="" if forge.hosted else NO_FORGE,

@@ -34,9 +34,9 @@ class Merge(NamedTuple):
 def merge(ground: Ground, number: int, *, method: str = METHODS[0]) -> Merge:
     """Merge a promotion's pull request.
 
-    Raises RefusedError (8) where a guard refuses, HeadMovedError (8) where somebody pushed meanwhile,
-    WaitingError (10) where a gate, a window or an approval is waited for, RepositoryError (7) where
-    it conflicts or the forge fails.
+    Raises RefusedError (8) where a guard refuses, HeadMovedError (8) where somebody pushed
+    meanwhile, WaitingError (10) where a gate, a window or an approval is waited for,
+    RepositoryError (7) where it conflicts or the forge fails.
     """
     pull = ground.forge.get(number)
     if pull.state == "merged":
