@@ -7,6 +7,7 @@ must not starve the environments behind it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import fnmatch
@@ -118,7 +119,7 @@ class Soak:
     length  None: no stay's clock has started
     stay    the one that was measured
     future  a moment that lies ahead of the clock and so counts for nothing; None: there is none
-    ends    when `required` will be reached if nothing changes; None: reached, or not foreseeable
+    ends    when the current stay will reach `required`; None: reached, or there is none
     """
 
     length: datetime.timedelta | None
@@ -141,7 +142,7 @@ def soak(
     `synced` is the type of the evidence that starts the clock (empty: the merge does), from one of
     `reporters`; with several clusters the last of them decides.
     """
-    best = Soak(None)
+    best, ends = Soak(None), None
     for stay in standing.stays_for(release):
         started = stay.since
         if synced:
@@ -152,9 +153,12 @@ def soak(
         if started > now + SKEW:
             return Soak(None, stay, future=started)
         length = max(datetime.timedelta(), (stay.until or now) - started)
-        ends = started + required if stay.until is None and length < required else None
         if best.length is None or length > best.length:
-            best = Soak(length, stay, ends=ends)
+            best = Soak(length, stay)
+        if stay.until is None:
+            ends = started + required
+    if best.length is None or best.length < required:
+        return dataclasses.replace(best, ends=ends)
     return best
 
 
