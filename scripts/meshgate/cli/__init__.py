@@ -38,7 +38,7 @@ COMMANDS = {
     "plan": "tell what a promotion would do, and write nothing",
     "promote": "propose the next release of an environment as a pull request",
     "check": "judge a pull request from files alone",
-    "gate": "judge the open promotions, and post what they wait for",
+    "gate": "judge open pull requests, and post what they wait for",
     "merge": "judge a promotion once more, and merge exactly that commit",
     "rollback": "propose to put an environment back to what it had",
     "hotfix": "propose a repair that skips environments",

@@ -1,11 +1,12 @@
-"""Judge the open promotions once more, and post what they wait for.
+"""Judge open pull requests once more, and post what they wait for.
 
 For each pull request every guard and gate is asked anew, from the base branch as it is now:
 order, soak, windows, evidence, approvals of exactly the head commit. What is found is posted
 as the commit statuses promotion/scope, /reproducible, /order, /soak, /window, /effects,
 /evidence, and as promotion/gate, which is the one to require. Run it on a schedule: a window
 that closes turns a green status back to pending. Labels that got lost are set again, and a
-promotion whose release was rejected meanwhile is closed.
+promotion whose release was rejected meanwhile is closed. A pull request that is no promotion
+gets promotion/gate alone: it must leave alone what only promotion may write.
 
 Ends with 8 when a guard refuses one of them, with 10 when one only waits. docs/gates.md tells
 how gates are configured.
@@ -32,21 +33,20 @@ from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.durations import duration
-from meshgate.promotion.gating import Expected, Failed, Gated, gate, open_promotions
+from meshgate.promotion.gating import Expected, Failed, Gated, gate
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.repository import Repository, fetch, has_remote, truth
 
 if TYPE_CHECKING:
     import argparse
 
-    from meshgate.promotion.base import Base
     from meshgate.promotion.forge import Forge, PullRequest
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("numbers", nargs="*", type=int, metavar="PR", help="pull requests")
-    parser.add_argument("--all", action="store_true", help="every open promotion")
+    parser.add_argument("--all", action="store_true", help="every open one, forks' left out")
     parser.add_argument("--branch", default="", help="the base branch (default: the remote's)")
     add_forge_option(parser)
     add_engine_option(parser)
@@ -92,21 +92,22 @@ def run(options: argparse.Namespace) -> int:
             given=given(options),
             forge=forge,
         )
-        found = [gate(base, pull, expected) for pull in wanted(options, base, forge, branch.branch)]
+        found = [gate(base, pull, expected) for pull in wanted(options, forge, branch.branch)]
     tell(found)
-    publish(FORMATS, [each.judged for each in found if isinstance(each, Gated)], options)
+    judged = [each.judged for each in found if isinstance(each, Gated)]
+    publish(FORMATS, [each for each in judged if each.environment or each.refusals], options)
     failures = {each.error.exit_code for each in found if isinstance(each, Failed)}
     for code in GRAVEST_FIRST:
         if code in failures:
             return code
-    return exit_code([each.judged for each in found if isinstance(each, Gated)])
+    return exit_code(judged)
 
 
-def wanted(options: argparse.Namespace, base: Base, forge: Forge, branch: str) -> list[PullRequest]:
+def wanted(options: argparse.Namespace, forge: Forge, branch: str) -> list[PullRequest]:
     """The pull requests that were asked for. Raises UsageError for one that is over."""
     with Progress("reading pull requests", 1) as progress:
         if options.all:
-            pulls = open_promotions(base, forge, branch)
+            pulls = list(forge.list_open(branch))
         else:
             pulls = [forge.get(number) for number in options.numbers]
         progress.step()

@@ -1,4 +1,4 @@
-"""Judge open promotions again, and tell the forge: statuses, labels, and what is over.
+"""Judge open pull requests again, and tell the forge: statuses, labels, and what is over.
 
 What was green may not stay so: a window closes, an environment before is rolled back, an approval
 is for an earlier commit. Every run judges anew and posts what it finds; nothing is remembered.
@@ -66,16 +66,6 @@ class Failed(NamedTuple):
     error: MeshgateError
 
 
-def open_promotions(base: Base, forge: Forge, branch: str) -> list[PullRequest]:
-    """The open pull requests whose branches have the form of promotions, by number."""
-    found: dict[int, PullRequest] = {}
-    for environment in base.policy.environments:
-        if environment.pinned:
-            for prefix in names.prefixes(environment.name):
-                found |= {pull.number: pull for pull in forge.list_open(branch, prefix)}
-    return [found[number] for number in sorted(found)]
-
-
 def gate(base: Base, pull: PullRequest, expected: Expected) -> Gated | Failed:
     """Judge one pull request and post what is found; `base` has the forge."""
     forge = base.forge
@@ -95,11 +85,14 @@ def gate(base: Base, pull: PullRequest, expected: Expected) -> Gated | Failed:
 
 
 def statuses(judged: Judged) -> Iterator[CommitStatus]:
-    """What is posted on the head commit: one status for each concern, and the one that counts."""
-    for name in STATUSES:
+    """What is posted on the head commit: one status for each concern, and the one that counts.
+
+    What is no promotion gets the latter only, so that it can be required of every pull request.
+    """
+    for name in STATUSES if judged.environment is not None else ():
         found = [one for one in judged.refusals if STATUS_OF.get(one.guard) == name]
         yield _status(name, found, _why_open(name, judged))
-    ok = "no guard refuses, and every gate is open"
+    ok = "no guard refuses" + (", every gate is open" if judged.environment is not None else "")
     yield _status(AGGREGATE, judged.refusals, ok)
 
 
