@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
+from fakes import github, gitlab
 from meshgate.promotion.forge import Draft, ForgeSettings, open_forge
 from meshgate.promotion.forge.known.local import LocalForge
 
@@ -51,6 +52,9 @@ def draft(branch: str = BRANCH, **changes: str) -> Draft:
 
 class World(ABC):
     """A clone to push from, the forge as the promoter sees it, and what other people do."""
+
+    # How this forge can merge at a pinned commit.
+    methods: tuple[str, ...] = ("merge", "squash", "rebase")
 
     def __init__(self, clone: Path, forge: Forge) -> None:
         self.clone = clone
@@ -108,13 +112,11 @@ class LocalWorld(World):
         self.seen_by(REVIEWER).review(number, state)
 
     def label(self, number: int, label: str) -> None:
-        self.seen_by(REVIEWER).label(number, label)
+        labels = self.seen_by(REVIEWER).get(number).labels
+        self.seen_by(REVIEWER).put_labels(number, [*labels, label])
 
     def comments(self, number: int) -> list[tuple[str, str]]:
-        (entry,) = (
-            pull for pull in self.seen_by(PROMOTER).book.read()["pulls"] if pull["number"] == number
-        )
-        return [(comment["author"], comment["body"]) for comment in entry["comments"]]
+        return self.seen_by(REVIEWER).comments(number)
 
 
 def repository(folder: Path, template: Path) -> tuple[Path, Path]:
@@ -138,6 +140,30 @@ def repository(folder: Path, template: Path) -> tuple[Path, Path]:
 def local_world(folder: Path, template: Path) -> Iterator[World]:
     """The forge `local` itself."""
     yield LocalWorld(*repository(folder, template))
+
+
+@contextlib.contextmanager
+def github_world(folder: Path, template: Path) -> Iterator[World]:
+    """GitHub's client before a fake of its API."""
+    world = LocalWorld(*repository(folder, template))
+    fake = github.GitHub(world.seen_by)
+    with fake.running():
+        token = f"token-of-{PROMOTER}"
+        project = f"{github.OWNER}/{github.NAME}"
+        world.forge = open_forge(ForgeSettings("github", fake.url, project, token))
+        yield world
+
+
+@contextlib.contextmanager
+def gitlab_world(folder: Path, template: Path) -> Iterator[World]:
+    """GitLab's client before a fake of its API."""
+    world = LocalWorld(*repository(folder, template))
+    world.methods = ("merge", "squash")
+    fake = gitlab.GitLab(world.seen_by)
+    with fake.running():
+        token = f"token-of-{PROMOTER}"
+        world.forge = open_forge(ForgeSettings("gitlab", fake.url, gitlab.PROJECT, token))
+        yield world
 
 
 class GiteaWorld(World):
@@ -206,6 +232,8 @@ def gitea_world(folder: Path, template: Path) -> Iterator[World]:
 
 WORLDS: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[World]]] = {
     "local": local_world,
+    "github": github_world,
+    "gitlab": gitlab_world,
 }
 if GITEA_VARIABLE in os.environ:
     WORLDS["gitea"] = gitea_world

@@ -227,6 +227,12 @@ def test_a_merge_is_made_as_asked(world: World, method: str, parents: int) -> No
     number = world.forge.create(draft()).number
     world.push("main", other="unrelated\n")
 
+    if method not in world.methods:
+        before = world.tip()
+        with pytest.raises(RepositoryError, match=method):
+            world.forge.merge(number, head_sha=sha, method=method, message=MESSAGE)
+        assert world.tip() == before
+        return
     merged = world.forge.merge(number, head_sha=sha, method=method, message=MESSAGE)
     again = world.forge.merge(number, head_sha=sha, method=method, message=MESSAGE)
 

@@ -45,9 +45,7 @@ def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> Pul
     raise AssertionError("the last turn returns or raises")
 
 
-def merge_pinned(
-    forge: Forge, number: int, head_sha: str, attempt: Callable[[PullRequest], None]
-) -> Merged:
+def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[], None]) -> Merged:
     """Merge by `attempt`, which itself pins the head, and believe only what is read afterwards."""
     done = False
     refusal: RefusedError | None = None
@@ -72,7 +70,7 @@ def merge_pinned(
         if last and refusal:
             raise _given_up(found, refusal)
         try:
-            attempt(found)
+            attempt()
         except RefusedError as error:
             if error.status in FINAL:
                 raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import httpx
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 PAGE = 50  # what a server gives at most, if it was not told otherwise
-NOT_FOUND = 404
 
 
 class Api:
@@ -70,8 +68,3 @@ class Api:
         except ValueError as error:
             words = "it is not JSON"
             raise refused("Gitea", what, answer.status_code, words, self._token) from error
-
-
-def part(name: str) -> str:
-    """A name as one part of a path."""
-    return quote(name, safe="")

@@ -92,17 +92,14 @@ class LocalForge:
                 entry["comments"].append({"author": self.login(), "body": comment})
 
     def comment_sticky(self, number: int, marker: str, body: str) -> None:
-        with self.book.opened() as book:
-            comments = self._entry(book, number)["comments"]
-            for comment in comments:
-                if comment["author"] == self.login() and marker in comment["body"]:
-                    comment["body"] = body
-                    return
-            comments.append({"author": self.login(), "body": body})
+        for place, (author, said) in enumerate(self.comments(number)):
+            if author == self.login() and marker in said:
+                self.edit_comment(number, place, body)
+                return
+        self.comment(number, body)
 
     def set_labels(self, number: int, labels: Sequence[str]) -> None:
-        present = self.get(number).labels
-        self._change(number, labels=list(labels_wanted(present, labels)))
+        self.put_labels(number, labels_wanted(self.get(number).labels, labels))
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
         with self.book.opened() as book:
@@ -144,7 +141,7 @@ class LocalForge:
 
     def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:
         return merge_pinned(
-            self, number, head_sha, lambda pull: self._merge(pull, head_sha, method, message)
+            self, number, head_sha, lambda: self._merge(number, head_sha, method, message)
         )
 
     def review(self, number: int, state: str = "approved") -> None:
@@ -159,10 +156,24 @@ class LocalForge:
                 "at": self.now().isoformat(),
             }
 
-    def label(self, number: int, label: str) -> None:
-        """What a person does: add a label of their own."""
+    def put_labels(self, number: int, labels: Sequence[str]) -> None:
+        """Make these all the labels there are, also those of people."""
+        self._change(number, labels=list(labels))
+
+    def comments(self, number: int) -> list[tuple[str, str]]:
+        """Author and text of every comment, oldest first."""
+        comments = self._entry(self.book.read(), number)["comments"]
+        return [(comment["author"], comment["body"]) for comment in comments]
+
+    def comment(self, number: int, body: str) -> None:
         with self.book.opened() as book:
-            self._entry(book, number)["labels"].append(label)
+            comment = {"author": self.login(), "body": body}
+            self._entry(book, number)["comments"].append(comment)
+
+    def edit_comment(self, number: int, place: int, body: str) -> None:
+        """Replace the text of a comment, counted from 0."""
+        with self.book.opened() as book:
+            self._entry(book, number)["comments"][place]["body"] = body
 
     def _open(self, draft: Draft) -> int:
         branches = self.repository.branches()
@@ -196,17 +207,17 @@ class LocalForge:
             )
             return len(pulls)
 
-    def _merge(self, pull: PullRequest, head_sha: str, method: str, message: str) -> None:
+    def _merge(self, number: int, head_sha: str, method: str, message: str) -> None:
         with self.book.opened() as book:
-            entry = self._entry(book, pull.number)
+            entry = self._entry(book, number)
             branches = self.repository.branches()
-            if entry["state"] != "open" or branches.get(pull.head) != head_sha:
-                raise RefusedError(f"pull request {pull.number} has changed")
-            base, now = branches[pull.base], self.now()
+            if entry["state"] != "open" or branches.get(entry["head"]) != head_sha:
+                raise RefusedError(f"pull request {number} has changed")
+            base, now = branches[entry["base"]], self.now()
             commit = self.repository.merge(base, head_sha, method, message, now)
             if isinstance(commit, Conflict):
-                raise RefusedError(f"pull request {pull.number} conflicts", why=commit.text)
-            self.repository.move(pull.base, commit, base)
+                raise RefusedError(f"pull request {number} conflicts", why=commit.text)
+            self.repository.move(entry["base"], commit, base)
             entry["state"] = "merged"
             entry["head_sha"] = head_sha
             entry["merged"] = {"commit": commit, "by": self.login(), "at": now.isoformat()}

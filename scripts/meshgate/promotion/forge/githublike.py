@@ -1,0 +1,219 @@
+"""The verbs of a forge whose API has GitHub's shapes: GitHub itself, Gitea, Forgejo."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Protocol
+from urllib.parse import quote
+
+from meshgate.promotion.forge.answers import (
+    NOT_YET,
+    last_words,
+    moment,
+    pull_request,
+    shortened,
+    text,
+)
+from meshgate.promotion.forge.forge import CommitStatus, RefusedError, Review, StatusState
+from meshgate.promotion.forge.labels import labels_wanted
+from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from meshgate.model import JSON, JSONObject
+    from meshgate.promotion.forge.forge import Draft, Merged, PullRequest
+
+NOT_FOUND = 404
+
+
+class Api(Protocol):
+    """Requests with a token, which no error repeats."""
+
+    def ask(self, method: str, path: str, body: JSON = None, **query: str | int) -> JSON:
+        """The answer's JSON, None for an empty one. Raises RefusedError for anything but 2xx."""
+
+    def pages(self, path: str, **query: str | int) -> Iterator[JSONObject]:
+        """Every entry of a list, page by page."""
+
+
+def part(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
+class GitHubLike(ABC):
+    """A repository `owner/name`. What differs from forge to forge is abstract."""
+
+    name: str
+    hosted = True
+    body_limit: int
+    # How long a status' description may be.
+    description_limit: ClassVar[int]
+    # The API's words for a review's state -> ours. Others are nobody's word.
+    review_states: ClassVar[Mapping[str, str]]
+
+    def __init__(self, api: Api, project: str) -> None:
+        self.api = api
+        self.owner = project.partition("/")[0]
+        self.repository = "repos/" + "/".join(part(name) for name in project.split("/"))
+
+    @abstractmethod
+    def login(self) -> str: ...
+
+    @abstractmethod
+    def _listed(self, state: str, base: str, head: str) -> Iterable[JSONObject]:
+        """Pull requests, at least those of this state, base and (if given) branch."""
+
+    @abstractmethod
+    def _open(self, draft: Draft) -> int: ...
+
+    @abstractmethod
+    def _put_labels(self, number: int, labels: Sequence[str]) -> None: ...
+
+    @abstractmethod
+    def _merge(self, number: int, head_sha: str, method: str, message: tuple[str, str]) -> None: ...
+
+    @abstractmethod
+    def _may_approve(self, review: JSONObject) -> bool:
+        """Whether the reviewer may push."""
+
+    @abstractmethod
+    def _in_team(self, team: str, login: str) -> bool: ...
+
+    @abstractmethod
+    def get_statuses(self, sha: str) -> Sequence[CommitStatus]: ...
+
+    def find_open(self, head: str, base: str) -> PullRequest | None:
+        found = next(iter(self._pulls("open", base, head)), None)
+        # A list's entries lack what only the pull request itself tells.
+        return self.get(found.number) if found else None
+
+    def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:
+        return [pull for pull in self._pulls("open", base) if pull.head.startswith(prefix)]
+
+    def closed(self, head: str, base: str) -> Sequence[PullRequest]:
+        return sorted(self._pulls("closed", base, head), key=lambda pull: -pull.number)
+
+    def get(self, number: int) -> PullRequest:
+        return self._read(self.api.ask("GET", self._path(number)))
+
+    def create(self, draft: Draft) -> PullRequest:
+        return open_or_adopt(self, draft, lambda: self._open(draft))
+
+    def update(self, number: int, *, title: str, body: str) -> None:
+        pull = self.get(number)
+        if (pull.title, pull.body) != (title, body):
+            self.api.ask("PATCH", self._path(number), {"title": title, "body": body})
+
+    def close(self, number: int, comment: str = "") -> None:
+        if self.get(number).state != "open":
+            return
+        if comment:
+            self.api.ask("POST", self._comments(number), {"body": comment})
+        self.api.ask("PATCH", self._path(number), {"state": "closed"})
+
+    def comment_sticky(self, number: int, marker: str, body: str) -> None:
+        for comment in self.api.pages(self._comments(number)):
+            said = text(comment, "body")
+            if marker in said and text(comment, "user", "login") == self.login():
+                if said != body:
+                    path = f"{self.repository}/issues/comments/{comment['id']}"
+                    self.api.ask("PATCH", path, {"body": body})
+                return
+        self.api.ask("POST", self._comments(number), {"body": body})
+
+    def set_labels(self, number: int, labels: Sequence[str]) -> None:
+        present = self.get(number).labels
+        wanted = labels_wanted(present, labels)
+        if set(wanted) != set(present):
+            self._put_labels(number, wanted)
+
+    def set_status(self, sha: str, status: CommitStatus) -> None:
+        description = shortened(status.description, self.description_limit)
+        said = (status.state, description, status.url)
+        for before in self.get_statuses(sha):
+            if before.context == status.context:
+                if (before.state, before.description, before.url) == said:
+                    return
+                break
+        self.api.ask(
+            "POST",
+            f"{self.repository}/statuses/{part(sha)}",
+            {
+                "context": status.context,
+                "state": str(status.state),
+                "description": description,
+                "target_url": status.url,
+            },
+        )
+
+    def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
+        listed = self.api.pages(f"{self._path(number)}/reviews")
+        said = [
+            self._review(entry) for entry in listed if text(entry, "state") in self.review_states
+        ]
+        words = last_words(sorted(said, key=lambda review: review.at))
+        return [
+            replace(word, teams=tuple(team for team in teams if self._in_team(team, word.login)))
+            for word in words
+        ]
+
+    def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:
+        subject, _, rest = message.partition("\n")
+        return merge_pinned(
+            self,
+            number,
+            head_sha,
+            lambda: self._merge(number, head_sha, method, (subject, rest.strip())),
+        )
+
+    def _pulls(self, state: str, base: str, head: str = "") -> Iterator[PullRequest]:
+        for entry in self._listed(state, base, head):
+            pull = self._read(entry)
+            # A fork may have a branch of the same name: it is not ours.
+            if pull.base == base and head in ("", pull.head) and not pull.fork:
+                yield pull
+
+    def _read(self, answer: JSONObject) -> PullRequest:
+        return pull_request(answer)
+
+    def _review(self, entry: JSONObject) -> Review:
+        state = self.review_states[text(entry, "state")]
+        if entry.get("dismissed"):
+            state = "dismissed"
+        elif state == "approved" and not self._may_approve(entry):
+            state = "powerless"
+        return Review(
+            text(entry, "user", "login"),
+            state,
+            text(entry, "commit_id"),
+            moment(text(entry, "submitted_at")) or NOT_YET,
+        )
+
+    def _status(self, entry: JSONObject, state: str) -> CommitStatus:
+        return CommitStatus(
+            text(entry, "context"),
+            # error, warning and whatever comes: not a success.
+            StatusState(state) if state in set(StatusState) else StatusState.FAILURE,
+            text(entry, "description"),
+            text(entry, "target_url"),
+            moment(text(entry, "created_at")),
+            text(entry, "creator", "login"),
+        )
+
+    def _found(self, path: str) -> JSON:
+        """What is at a path; None where nothing is."""
+        try:
+            return self.api.ask("GET", path) or {}
+        except RefusedError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def _path(self, number: int) -> str:
+        return f"{self.repository}/pulls/{number}"
+
+    def _comments(self, number: int) -> str:
+        return f"{self.repository}/issues/{number}/comments"

@@ -1,0 +1,127 @@
+"""What is GitHub's own."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.forge.answers import moment, text
+from meshgate.promotion.forge.answers import number as number_at
+from meshgate.promotion.forge.forge import (
+    CommitStatus,
+    NoDifferenceError,
+    RefusedError,
+    StatusState,
+)
+from meshgate.promotion.forge.githublike import GitHubLike, part
+from meshgate.promotion.forge.labels import color
+from meshgate.report.budget import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meshgate.model import JSONObject
+    from meshgate.promotion.forge.forge import Draft
+    from meshgate.promotion.forge.known.github.api import Api
+
+FORBIDDEN = 403
+# What a role is called where it may push; the old API knows no other roles that may.
+MAY_PUSH = frozenset({"admin", "write", "maintain"})
+NO_COMMITS = "no commits between"
+
+
+class GitHubForge(GitHubLike):
+    """A repository `owner/name` of GitHub."""
+
+    name = "github"
+    body_limit = LIMITS["github"]
+    description_limit = 140
+    review_states = {  # noqa: RUF012 - as its base class declares it
+        "APPROVED": "approved",
+        "CHANGES_REQUESTED": "changes-requested",
+        "COMMENTED": "commented",
+        "DISMISSED": "dismissed",
+    }
+    api: Api
+
+    @cached_property
+    def _login(self) -> str:
+        try:
+            return text(self.api.ask("GET", "user"), "login")
+        except RefusedError as error:
+            # The token of an App, such as GITHUB_TOKEN, is nobody's.
+            if error.status == FORBIDDEN:
+                return self.api.viewer()
+            raise
+
+    def login(self) -> str:
+        return self._login
+
+    def get_statuses(self, sha: str) -> Sequence[CommitStatus]:
+        """Commit statuses, and check runs where no status has their name."""
+        path = f"{self.repository}/commits/{part(sha)}"
+        newest: dict[str, CommitStatus] = {}
+        # Newest first. The combined status, which has one of each, does not tell who posted it.
+        for entry in self.api.pages(f"{path}/statuses"):
+            newest.setdefault(text(entry, "context"), self._status(entry, text(entry, "state")))
+        for entry in self.api.pages(f"{path}/check-runs", filter="latest"):
+            newest.setdefault(text(entry, "name"), _check_run(entry))
+        return list(newest.values())
+
+    def _listed(self, state: str, base: str, head: str) -> Iterable[JSONObject]:
+        narrowed = {"head": f"{self.owner}:{head}"} if head else {}
+        return self.api.pages(f"{self.repository}/pulls", state=state, base=base, **narrowed)
+
+    def _open(self, draft: Draft) -> int:
+        body = {"head": draft.head, "base": draft.base, "title": draft.title, "body": draft.body}
+        try:
+            return number_at(self.api.ask("POST", f"{self.repository}/pulls", body), "number")
+        except RefusedError as error:
+            if NO_COMMITS in error.why.lower():
+                raise NoDifferenceError(
+                    f"{draft.head} has nothing that {draft.base} has not"
+                ) from error
+            raise
+
+    def _put_labels(self, number: int, labels: Sequence[str]) -> None:
+        there = {text(entry, "name") for entry in self.api.pages(f"{self.repository}/labels")}
+        for name in labels:
+            if name not in there:
+                body = {"name": name, "color": color(name)}
+                self.api.ask("POST", f"{self.repository}/labels", body)
+        path = f"{self.repository}/issues/{number}/labels"
+        self.api.ask("PUT", path, {"labels": list(labels)})
+
+    def _merge(self, number: int, head_sha: str, method: str, message: tuple[str, str]) -> None:
+        body = {"sha": head_sha, "merge_method": method}
+        body["commit_title"], body["commit_message"] = message
+        self.api.ask("PUT", f"{self._path(number)}/merge", body)
+
+    def _may_approve(self, review: JSONObject) -> bool:
+        # Anybody may approve in a public repository.
+        login = part(text(review, "user", "login"))
+        found = self._found(f"{self.repository}/collaborators/{login}/permission")
+        return text(found, "permission") in MAY_PUSH
+
+    def _in_team(self, team: str, login: str) -> bool:
+        """`team` is a slug of the owner's, or `organisation/slug`, with or without `@`."""
+        organisation, _, slug = team.removeprefix("@").rpartition("/")
+        path = f"orgs/{part(organisation or self.owner)}/teams/{part(slug)}"
+        found = self._found(f"{path}/memberships/{part(login)}")
+        return text(found, "state") == "active"
+
+
+def _check_run(entry: JSONObject) -> CommitStatus:
+    """A check run as a status: only `success` is one, also not `neutral` or `skipped`."""
+    state = StatusState.PENDING
+    if text(entry, "status") == "completed":
+        succeeded = text(entry, "conclusion") == "success"
+        state = StatusState.SUCCESS if succeeded else StatusState.FAILURE
+    return CommitStatus(
+        text(entry, "name"),
+        state,
+        text(entry, "output", "title"),
+        text(entry, "html_url"),
+        moment(text(entry, "completed_at") or text(entry, "started_at")),
+        text(entry, "app", "slug"),
+    )

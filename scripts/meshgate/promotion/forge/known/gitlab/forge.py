@@ -1,0 +1,212 @@
+"""The verbs of a forge over GitLab's API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from meshgate.errors import RepositoryError
+from meshgate.promotion.forge.answers import number as number_at
+from meshgate.promotion.forge.answers import shortened, text
+from meshgate.promotion.forge.forge import NoDifferenceError, RefusedError, StatusState
+from meshgate.promotion.forge.known.gitlab.shapes import (
+    approval,
+    commit_status,
+    merge_request,
+    refusal,
+)
+from meshgate.promotion.forge.labels import labels_wanted
+from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
+from meshgate.report.budget import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.model import JSON, JSONObject
+    from meshgate.promotion.forge.forge import CommitStatus, Draft, Merged, PullRequest, Review
+    from meshgate.promotion.forge.known.gitlab.api import Api
+
+NOT_FOUND = 404
+DESCRIPTION_LIMIT = 255
+POSTED = {
+    StatusState.PENDING: "pending",
+    StatusState.SUCCESS: "success",
+    StatusState.FAILURE: "failed",
+}
+
+
+class GitLabForge:
+    """A project `group/name`; its pull requests are called merge requests."""
+
+    name = "gitlab"
+    hosted = True
+    body_limit = LIMITS["gitlab"]
+
+    def __init__(self, api: Api, project: str) -> None:
+        self.api = api
+        self.project = f"projects/{quote(project, safe='')}"
+
+    @cached_property
+    def _login(self) -> str:
+        return text(self.api.ask("GET", "user"), "username")
+
+    def login(self) -> str:
+        return self._login
+
+    def find_open(self, head: str, base: str) -> PullRequest | None:
+        return next(self._listed(state="opened", target_branch=base, source_branch=head), None)
+
+    def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:
+        listed = self._listed(state="opened", target_branch=base)
+        return [pull for pull in listed if pull.head.startswith(prefix)]
+
+    def closed(self, head: str, base: str) -> Sequence[PullRequest]:
+        listed = self._listed(state="all", target_branch=base, source_branch=head)
+        return sorted(
+            (pull for pull in listed if pull.state != "open"), key=lambda pull: -pull.number
+        )
+
+    def get(self, number: int) -> PullRequest:
+        return merge_request(self.api.ask("GET", self._path(number)))
+
+    def create(self, draft: Draft) -> PullRequest:
+        return open_or_adopt(self, draft, lambda: self._open(draft))
+
+    def update(self, number: int, *, title: str, body: str) -> None:
+        pull = self.get(number)
+        if (pull.title, pull.body) != (title, body):
+            self.api.ask("PUT", self._path(number), {"title": title, "description": body})
+
+    def close(self, number: int, comment: str = "") -> None:
+        if self.get(number).state != "open":
+            return
+        if comment:
+            self.api.ask("POST", f"{self._path(number)}/notes", {"body": comment})
+        self.api.ask("PUT", self._path(number), {"state_event": "close"})
+
+    def comment_sticky(self, number: int, marker: str, body: str) -> None:
+        notes = f"{self._path(number)}/notes"
+        for note in self.api.pages(notes, sort="asc"):
+            said = text(note, "body")
+            if marker in said and text(note, "author", "username") == self.login():
+                if said != body:
+                    self.api.ask("PUT", f"{notes}/{number_at(note, 'id')}", {"body": body})
+                return
+        self.api.ask("POST", notes, {"body": body})
+
+    def set_labels(self, number: int, labels: Sequence[str]) -> None:
+        present = self.get(number).labels
+        wanted = labels_wanted(present, labels)
+        if set(wanted) != set(present):
+            # What the project lacks, GitLab makes.
+            self.api.ask("PUT", self._path(number), {"labels": ",".join(wanted)})
+
+    def set_status(self, sha: str, status: CommitStatus) -> None:
+        description = shortened(status.description, DESCRIPTION_LIMIT)
+        said = (status.state, description, status.url)
+        for before in self.get_statuses(sha):
+            if before.context == status.context:
+                if (before.state, before.description, before.url) == said:
+                    return
+                if before.state == status.state == StatusState.PENDING:
+                    # It refuses `pending` over what is pending: that one is ended first. A run
+                    # that dies between leaves it canceled, which is no success either.
+                    self._post(sha, status.context, "canceled", "", "")
+                break
+        self._post(sha, status.context, POSTED[status.state], description, status.url)
+
+    def get_statuses(self, sha: str) -> Sequence[CommitStatus]:
+        listed = self.api.pages(f"{self.project}/repository/commits/{quote(sha, safe='')}/statuses")
+        entries = sorted(listed, key=lambda entry: number_at(entry, "id"))
+        return list({text(entry, "name"): commit_status(entry) for entry in entries}.values())
+
+    def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
+        approved = self.api.ask("GET", f"{self._path(number)}/approvals")["approved_by"]
+        versions = list(self.api.pages(f"{self._path(number)}/versions")) if approved else []
+        reviews = {}
+        ids = {}
+        for entry in approved:
+            review = approval(entry, versions)
+            reviews[review.login] = review
+            ids[review.login] = number_at(entry["user"], "id")
+        for entry in self.api.pages(f"{self._path(number)}/reviewers"):
+            if text(entry, "state") == "requested_changes":
+                review = refusal(entry)
+                reviews[review.login] = review
+                ids[review.login] = number_at(entry["user"], "id")
+        return [
+            replace(review, teams=tuple(team for team in teams if self._in_team(team, ids[login])))
+            for login, review in reviews.items()
+        ]
+
+    def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:
+        """As in the protocol. How a merge is made is the project's setting; `rebase` needs `ff`.
+
+        A rebase by GitLab makes other commits than those that were judged.
+        """
+        if method == "rebase":
+            setting = text(self.api.ask("GET", self.project), "merge_method")
+            if setting != "ff":
+                raise RepositoryError(
+                    f"GitLab cannot merge {number} by rebase at a pinned commit",
+                    why=f"the project's merge method is {setting!r}",
+                    hint="merge with `merge` or `squash`, or set it to fast-forward merge",
+                )
+        body: JSONObject = {"sha": head_sha, "should_remove_source_branch": False}
+        if method == "squash":
+            body |= {"squash": True, "squash_commit_message": message}
+        else:
+            body |= {"squash": False, "merge_commit_message": message}
+        return merge_pinned(self, number, head_sha, lambda: self._merge(number, body))
+
+    def _merge(self, number: int, body: JSONObject) -> None:
+        self.api.ask("PUT", f"{self._path(number)}/merge", body)
+
+    def _open(self, draft: Draft) -> int:
+        compared = self.api.ask(
+            "GET",
+            f"{self.project}/repository/compare",
+            **{"from": draft.base, "to": draft.head},
+        )
+        # GitLab opens a merge request without any change, too.
+        if not compared["commits"]:
+            raise NoDifferenceError(f"{draft.head} has nothing that {draft.base} has not")
+        body = {
+            "source_branch": draft.head,
+            "target_branch": draft.base,
+            "title": draft.title,
+            "description": draft.body,
+            "remove_source_branch": False,
+        }
+        return number_at(self.api.ask("POST", f"{self.project}/merge_requests", body), "iid")
+
+    def _listed(self, **query: str) -> Iterator[PullRequest]:
+        for entry in self.api.pages(f"{self.project}/merge_requests", **query):
+            pull = merge_request(entry)
+            # A fork may have a branch of the same name: it is not ours.
+            if not pull.fork:
+                yield pull
+
+    def _post(self, sha: str, context: str, state: str, description: str, url: str) -> None:
+        body = {"name": context, "state": state, "description": description}
+        if url:  # an empty one is no address to GitLab
+            body["target_url"] = url
+        self.api.ask("POST", f"{self.project}/statuses/{quote(sha, safe='')}", body)
+
+    def _in_team(self, team: str, user: int) -> bool:
+        """`team` is a group's full path, with or without `@`; its parents' members count."""
+        group = quote(team.removeprefix("@"), safe="")
+        return self._found(f"groups/{group}/members/all/{user}") is not None
+
+    def _found(self, path: str) -> JSON:
+        try:
+            return self.api.ask("GET", path) or {}
+        except RefusedError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def _path(self, number: int) -> str:
+        return f"{self.project}/merge_requests/{number}"
