@@ -13,6 +13,7 @@ from markupsafe import Markup
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.calls import calls
+from meshgate.report.html.effect import effect
 from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
 from meshgate.report.summary import counts, verdict
@@ -20,6 +21,7 @@ from meshgate.report.summary import counts, verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meshgate.effect import Effect
     from meshgate.model import JSONObject, Report
     from meshgate.report.view import View
 
@@ -37,7 +39,7 @@ class Page(NamedTuple):
     views: Sequence[View]
     # The day by which expiry dates were judged.
     today: str
-    effects: Sequence[JSONObject] = ()
+    effects: Sequence[tuple[str, Effect]] = ()
     # What the change is compared with; empty: there is no change to show.
     base: str = ""
 
@@ -90,7 +92,7 @@ def _data(page: Page, version: str) -> JSONObject:
         ],
         "notes": list(map(visible, page.report.notes)),
         "findings": [finding(each, page.report) for each in page.report.findings],
-        "effects": list(page.effects),
+        "effects": [effect(name, found) for name, found in page.effects],
     }
 
 
