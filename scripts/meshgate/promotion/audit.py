@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshgate.errors import IntegrityError
+from meshgate.errors import IntegrityError, MeshgateError, ToolError
 from meshgate.promotion.files import (
     OWNED,
     below,
@@ -186,6 +186,12 @@ def rendered_faults(
             yield fault_of(environment, error)
         if not same:
             yield Fault(environment, folder, f"is not what {record.path} wrote")
+        return
+    except ToolError:
+        raise
+    except MeshgateError as error:
+        # What a record names must render, whether the record was changed or its source.
+        yield Fault(environment, record.path, "tells a source that does not render", str(error))
         return
     differing = [path for path in sorted(own.keys() | wanted) if own.get(path) != wanted.get(path)]
     for path in differing:
