@@ -151,6 +151,16 @@ def mutate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def stateful(session: nox.Session) -> None:
+    """Try 500 random orders of promotions, merges, holds, rollbacks and hotfixes by two writers."""
+    install(session)
+    session.run(
+        *("pytest", "-n", "auto", "tests/test_promotion_stateful.py", *session.posargs),
+        env={"STATEFUL_EXAMPLES": "500"},
+    )
+
+
+@nox.session(default=False)
 def new_rule(session: nox.Session) -> None:
     """Start a rule: `-- DR020 bad-pattern` writes its module, two cases and the registry line."""
     install(session)
