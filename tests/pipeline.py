@@ -209,4 +209,4 @@ def copy(once: Pipeline, folder: Path) -> Pipeline:
     for name in ("work", "hub.git"):
         shutil.copytree(once.work.parent / name, folder / name, symlinks=True)
     # The cache is shared: the same commits render to the same bytes.
-    return Pipeline(folder / "work", folder / "hub.git", once.cache)
+    return Pipeline(folder / "work", folder / "hub.git", once.cache, now=once.now)

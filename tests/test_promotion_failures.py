@@ -336,6 +336,12 @@ def test_27_what_somebody_else_merged_is_a_success(pipeline: Pipeline) -> None:
     assert pipeline.merge(opened.pull.number).merged.already
 
 
+def test_27_what_git_merged_by_itself_is_a_success(pipeline: Pipeline) -> None:
+    opened = pipeline.promote("staging")
+    promoted.git(pipeline.hub, "update-ref", "refs/heads/main", opened.commit)
+    assert pipeline.merge(opened.pull.number).merged.already
+
+
 def test_30_a_tag_that_fails_is_made_by_the_next_run(pipeline: Pipeline) -> None:
     opened = pipeline.promoted("staging")
     hook = pipeline.hub / "hooks/pre-receive"

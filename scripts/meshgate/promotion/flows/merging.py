@@ -12,6 +12,7 @@ from meshgate.promotion.forge import Merged
 from meshgate.promotion.judging import judge
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.state import read_state
+from meshgate.repository import is_ancestor
 
 if TYPE_CHECKING:
     from meshgate.promotion.flows.ground import Ground
@@ -43,6 +44,9 @@ def merge(ground: Ground, number: int, *, method: str = METHODS[0]) -> Merge:
         return Merge(pull, Merged(pull.merge_commit or "", already=True))
     _refuse_what_is_no_promotion(ground, pull)
     ground.know(pull.head_sha)
+    if is_ancestor(ground.repository, pull.head_sha, ground.base.commit):
+        # Merged by git itself, and the forge has not noticed.
+        return Merge(pull, Merged(ground.base.commit, already=True))
     judged = judge(ground.base, pull.head_sha, pull=pull)
     refused = [refusal for refusal in judged.refusals if not refusal.waits]
     if refused:
@@ -53,7 +57,8 @@ def merge(ground: Ground, number: int, *, method: str = METHODS[0]) -> Merge:
         )
     if judged.refusals:
         raise WaitingError(f"{pull.url} waits; nothing was merged", why=told(judged.refusals))
-    assert judged.candidate is not None
+    if judged.candidate is None:
+        raise RefusedError(f"{pull.url} holds no promotion; nothing was merged")
     record = judged.candidate.record
     files = contents(at_commit(ground.repository, pull.head_sha))
     state = read_state(files[state_path(record.environment)], record.environment)
