@@ -34,6 +34,28 @@ def validate(session: nox.Session) -> None:
     session.run("meshgate", "validate", *session.posargs)
 
 
+@nox.session(default=False)
+def check(session: nox.Session) -> None:
+    """Judge a pull request by what is checked out here: `-- -C HEAD_FOLDER --base REF`."""
+    install(session)
+    session.run("meshgate", "check", *session.posargs)
+
+
+@nox.session(default=False)
+def gate(session: nox.Session) -> None:
+    """Judge the open pull requests and post what they wait for: `-- --all --forge github`."""
+    install(session)
+    # What is refused (8) or waits (10) is told by the statuses, and no failure of the job.
+    session.run("meshgate", "gate", *session.posargs, success_codes=[0, 8, 10])
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Prove that what clusters sync is what was reviewed; `-- --deep` for all of history."""
+    install(session)
+    session.run("meshgate", "audit", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- tests/test_cases.py -k DR003` narrows them."""

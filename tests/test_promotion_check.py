@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from judged import base_of, judged, proposed
+from judged import NOW, base_of, judged, proposed
 from meshgate.cli import main
+from meshgate.promotion.advance import Proposal, advance
 from meshgate.promotion.judging import Verdict
+from meshgate.promotion.release import Releases
 from meshgate.promotion.values import Event
-from meshgate.repository import Repository
-from promoted import RULE, commit, git, peer_authentication, promote
+from meshgate.repository import Repository, commit_files
+from promoted import (
+    FILES,
+    RULE,
+    TOOLCHAIN,
+    commit,
+    current,
+    git,
+    owned,
+    peer_authentication,
+    promote,
+)
 from test_repository import ROOT
 
 if TYPE_CHECKING:
@@ -199,6 +211,61 @@ def test_a_source_that_is_gone_is_refused(promoted: Promoted) -> None:
     assert {"PR03", "PR07"} <= guards(found)
     assert found.candidate is not None
     assert any(lost in reason for reason in found.candidate.reasons)
+
+
+def test_another_renderer_is_refused(promoted: Promoted) -> None:
+    """#18 of the failure cases: the toolchain is part of the release."""
+    folder = promoted.folder
+    upgraded = TOOLCHAIN.replace("5.8.1", "5.0.0")
+    base = commit(folder, {"promotion/toolchain.yaml": upgraded}, "another kustomize", day=5)
+    with Repository(folder) as repository:
+        files = owned(repository, base)
+        state = current(files, "prod")
+        release = Releases(repository, base).newest()
+        own = {path: data for path, data in files.items() if path.startswith("rendered/prod/")}
+        bytes_ = {**own, PA: peer_authentication("STRICT").encode()}
+        proposal = Proposal("prod", Event.PROMOTE, NOW, release, bytes_, "overlays/prod")
+        head = commit_files(repository, base, advance(state, files, proposal).files, "p\n")
+
+    assert main(["check", "--base", base, "--head", head, "-C", str(folder)]) == 4
+
+
+def test_an_environment_that_is_inserted_or_removed(promoted: Promoted) -> None:
+    """#21 of the failure cases: the order is computed from files, so that nothing is stuck."""
+    folder = promoted.folder
+    text = (folder / "environments.yaml").read_text()
+    extra = text.partition("  - name: prod\n")[0].replace("staging", "qa").partition("  - name: qa")
+    inserted = text.replace("after: [staging]", "after: [qa]") + extra[1] + extra[2]
+    overlay = {"overlays/qa/kustomization.yaml": FILES["overlays/prod/kustomization.yaml"]}
+    commit(folder, {"environments.yaml": inserted, **overlay}, "insert qa", day=5)
+    base = proposed(folder, source=promoted.second, day=6)
+    (refusal,) = [r for r in judged(folder, base, "HEAD").refusals if r.guard == "PR06"]
+    assert refusal.message.endswith("has never been in qa")
+
+    git(folder, "reset", "--quiet", "--hard", base)
+    removed = text.replace("    after: [staging]\n", "")
+    commit(folder, {"environments.yaml": removed}, "remove the order", day=6)
+    base = proposed(folder, source=promoted.second, day=6)
+    assert judged(folder, base, "HEAD").verdict is Verdict.PASS
+
+
+def test_a_namespace_that_is_not_in_the_target_is_told(promoted: Promoted) -> None:
+    """#23 of the failure cases: judged against inventory/<env>."""
+    folder = promoted.folder
+    elsewhere = peer_authentication("STRICT").replace("istio-system", "ghost")
+    files = {
+        "policies/mesh/peerauthentication-ghost.yaml": elsewhere,
+        "policies/mesh/kustomization.yaml": "resources: [peerauthentication-default.yaml, "
+        "peerauthentication-ghost.yaml]\n",
+    }
+    commit(folder, files, "ghost", day=4)
+    promote(folder, "staging", day=5)
+    base = proposed(folder, day=6)
+
+    found = judged(folder, base, "HEAD")
+
+    assert found.verdict is Verdict.REFUSED
+    assert guards(found) & {"PR12", "PR13"}
 
 
 def strays(folder: Path, files: dict[str, str]) -> Judged:

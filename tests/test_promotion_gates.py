@@ -229,6 +229,18 @@ def test_evidence_gets_old(candidate: Candidate) -> None:
     assert judge(2 * HOUR + dt.timedelta(seconds=1)) is WAITING
 
 
+def test_evidence_that_does_not_come_fails_in_the_end(candidate: Candidate) -> None:
+    """#13 of the failure cases: a provider that is down never lets anything pass."""
+    made = candidate.record.created_at
+    assert made is not None
+    waits = Gate("t", "evidence", {**TRAFFIC.settings, "timeout": "2h"})
+    asking = asked(candidate, waits, upstream=(standing(stay(DAY)),))
+
+    assert verdict(replace(asking, now=made + 2 * HOUR))[0] is WAITING
+    late = verdict(replace(asking, now=made + 2 * HOUR + dt.timedelta(seconds=1)))
+    assert late == (FAIL, "nothing came within 2h: staging: no traffic evidence from probe yet")
+
+
 def test_evidence_on_a_floating_environment_names_the_release(candidate: Candidate) -> None:
     on_main = Stay(R, "", NOW - DAY)
     word = Evidence("traffic", "dev", "dev", NOW - HOUR, "pass", release=R, reporter="probe")

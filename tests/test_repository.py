@@ -79,8 +79,10 @@ def actions_are_pinned(root: Path) -> Iterator[str]:
     files = [*(root / ".github").rglob("*.yml"), root / "action.yml"]
     for file in files:
         for line in file.read_text().splitlines():
-            _, found, action = line.partition("uses: ")
-            if found and not action.startswith("./") and not PINNED.fullmatch(action.strip()):
+            # `permission-statuses:` is no `uses:`.
+            found = re.search(r"(?<![\w-])uses: (.*)", line)
+            action = found[1].strip() if found else "./"
+            if not action.startswith("./") and not PINNED.fullmatch(action):
                 yield f"{file.name}: {action}"
 
 

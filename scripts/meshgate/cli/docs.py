@@ -1,4 +1,4 @@
-"""Write the pages that are generated: the rules and the command line (`nox -s docs`)."""
+"""Write the pages that are generated: rules, guards and the command line (`nox -s docs`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgate.cli import COMMANDS, parser_for
+from meshgate.promotion.guards import GUARDS
+from meshgate.promotion.guards.pages import guards_page
 from meshgate.rules import RULES
 from meshgate.rules.pages import rule_pages
 
@@ -22,6 +24,7 @@ def pages() -> dict[str, str]:
     """Every generated page: its path below `docs/`, and its text."""
     return {
         "cli.md": command_line(),
+        "guards.md": guards_page(GUARDS),
         **{f"rules/{name}": text for name, text in rule_pages(RULES).items()},
     }
 

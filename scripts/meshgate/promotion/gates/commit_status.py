@@ -108,7 +108,7 @@ def _summary(status: CommitStatus, standing: Standing) -> JSONObject:
 
 COMMIT_STATUS = GateType(
     name="commit-status",
-    keys=frozenset({"context", "reporters", "maxAge"}),
+    keys=frozenset({"context", "reporters", "maxAge", "timeout"}),
     needed=frozenset({"context", "reporters"}),
     judge=judge,
     problems=nothing_wrong,

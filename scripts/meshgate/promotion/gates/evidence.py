@@ -72,7 +72,7 @@ def _of_cluster(
 
 EVIDENCE = GateType(
     name="evidence",
-    keys=frozenset({"evidence", "reporters", "maxAge"}),
+    keys=frozenset({"evidence", "reporters", "maxAge", "timeout"}),
     needed=frozenset({"evidence", "reporters"}),
     judge=judge,
     problems=nothing_wrong,

@@ -102,7 +102,7 @@ def _moved_nothing(candidate: Candidate) -> Iterator[Objection]:
 REPRODUCIBLE = Guard(
     id="PR03",
     name="not-reproducible",
-    summary="rendered/<env> is not byte for byte what the recorded source renders to",
+    summary="the rendered files are not byte for byte what the recorded source renders to",
     why="Two changes that merge cleanly can leave a render that no source gives; an edited file "
     "says what nobody reviewed.",
     hint="close the pull request and run `meshgate promote` again; do not edit rendered files",

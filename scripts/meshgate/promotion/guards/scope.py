@@ -66,7 +66,7 @@ def is_recorded(candidate: Candidate) -> Iterator[Objection]:
 SCOPE = Guard(
     id="PR01",
     name="outside-its-scope",
-    summary="changes more than rendered/<env>, its state and one new record",
+    summary="changes more than its rendered files, its state and one new record",
     why="Whatever rides along in a promotion was not judged as what it is.",
     hint="run `meshgate promote` again; it writes exactly these files",
     status="scope",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from meshgate.promotion.durations import duration
 from meshgate.promotion.gates import GATE_TYPES, Gate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection
 from meshgate.promotion.values import Event, GateResult, GateVerdict
@@ -59,9 +60,16 @@ def _results(candidate: Candidate) -> Iterator[tuple[Gate, GateResult]]:
 
 def _judged(gate: Gate, candidate: Candidate) -> GateResult:
     try:
-        return GATE_TYPES[gate.type].judge(gate, candidate)
+        result = GATE_TYPES[gate.type].judge(gate, candidate)
     except Exception as error:  # noqa: BLE001 - a gate that fails is closed
         return GateResult(gate.name, GateVerdict.FAIL, f"it could not be judged: {error!r}")
+    timeout, since = gate.settings.get("timeout"), candidate.record.created_at
+    if result.verdict is GateVerdict.WAITING and timeout and since is not None:
+        waited = candidate.now - since
+        if waited > duration(timeout):
+            reason = f"nothing came within {timeout}: {result.reason}"
+            return GateResult(gate.name, GateVerdict.FAIL, reason, result.evidence)
+    return result
 
 
 def verified(candidate: Candidate, standing: Standing) -> str:
