@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshgate.effect.terms import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from meshgate.effect.parties import Clients
-    from meshgate.mesh import DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
+    from meshgate.mesh import DataPlane, DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
     from meshgate.model import Resource
 
 
@@ -59,6 +59,15 @@ class PortChange:
 
     def __str__(self) -> str:
         return f"{self.workload}:{self.port if self.port is not None else '*'}"
+
+
+class Reassigned(NamedTuple):
+    """A port that another policy decides than before, in the same mode."""
+
+    workload: Workload
+    port: int | None
+    before: PortState
+    after: PortState
 
 
 class Place(NamedTuple):
@@ -170,6 +179,11 @@ class Unsafe:
         """How many calls these are."""
         return self.clients.count
 
+    @property
+    def endpoint(self) -> Place | None:
+        """Where the calls end before the change."""
+        return self.before.endpoint
+
 
 OLD_CLIENT = "old client, new server"
 NEW_CLIENT = "new client, old server"
@@ -229,7 +243,9 @@ class Effect:
     added: tuple[Workload, ...] = ()
     removed: tuple[Workload, ...] = ()
     # Ports that another policy decides, in the same mode.
-    reassigned: tuple[tuple[Workload, int | None, PortState, PortState], ...] = field(default=())
+    reassigned: tuple[Reassigned, ...] = ()
+    # How many clients there are, by what stands between them and the wire.
+    clients: Mapping[DataPlane, int] = field(default_factory=dict)
 
     def of(self, *changes: Change) -> tuple[CallChange, ...]:
         """The certain changes of calls of these kinds."""

@@ -6,10 +6,10 @@ import itertools
 from typing import TYPE_CHECKING
 
 from meshgate.effect.calls import Comparison, fingerprint
-from meshgate.effect.changes import CallChange, Effect, PortChange, Unsafe
+from meshgate.effect.changes import CallChange, Effect, PortChange, Reassigned, Unsafe
 from meshgate.effect.parties import Edge, Parties
 from meshgate.effect.policies import open_policies
-from meshgate.effect.ports import Reassigned, port_changes
+from meshgate.effect.ports import port_changes
 from meshgate.effect.uncovered import uncovered
 from meshgate.effect.unexercised import unexercised
 from meshgate.mesh import Outcome, Verdict, verdict
@@ -37,7 +37,8 @@ def effect(
     """
     edges = {*seen, *_edges(after, expected)}
     ports = list(port_changes(before, after))
-    calls = list(call_changes(before, after, edges))
+    parties = Parties(before, after, edges)
+    calls = list(call_changes(before, after, parties))
     changed = [each for each in ports if isinstance(each, PortChange)]
     told = [each for each in calls if isinstance(each, CallChange)]
     certain_ports = tuple(each for each in changed if each.decided)
@@ -59,12 +60,12 @@ def effect(
         added=tuple(_only(after, before)),
         removed=tuple(_only(before, after)),
         reassigned=tuple(each for each in ports if isinstance(each, Reassigned)),
+        clients=parties.totals(),
     )
 
 
-def call_changes(before: Mesh, after: Mesh, edges: Iterable[Edge]) -> Iterator[CallChange | Unsafe]:
+def call_changes(before: Mesh, after: Mesh, parties: Parties) -> Iterator[CallChange | Unsafe]:
     """The calls that change, service port by service port, in groups of clients."""
-    parties = Parties(before, after, edges)
     old, new = _by_host(before), _by_host(after)
     for host in dict.fromkeys((*old, *new)):
         then = _by_port(before, old.get(host, ()))

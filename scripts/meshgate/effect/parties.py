@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.mesh import DataPlane
@@ -68,13 +69,14 @@ class Block:
 class Clients:
     """Some of the common classes of clients. Members are listed only when they are asked for."""
 
-    __slots__ = ("_pairs", "_without", "count", "first")
+    __slots__ = ("count", "first", "whole", "without")
 
     def __init__(
-        self, pairs: Sequence[Pair], count: int, first: Pair, without: Iterable[int] = ()
+        self, whole: Sequence[Pair], count: int, first: Pair, without: Iterable[int] = ()
     ) -> None:
-        self._pairs = pairs
-        self._without = frozenset(without)
+        # All classes among which these are, and those (by `id`) that are not.
+        self.whole = whole
+        self.without = frozenset(without)
         # How many clients these are.
         self.count = count
         # One of the classes.
@@ -83,8 +85,8 @@ class Clients:
     @property
     def pairs(self) -> Iterator[Pair]:
         """The classes."""
-        for pair in self._pairs:
-            if id(pair) not in self._without:
+        for pair in self.whole:
+            if id(pair) not in self.without:
                 yield pair
 
     @property
@@ -158,6 +160,14 @@ class Parties:
         block.pairs.append(pair)
         block.count += len(pair.members)
         self._block_of[id(pair)] = block
+
+    def totals(self) -> Counter[DataPlane]:
+        """How many clients there are, by what stands between them and the wire."""
+        found: Counter[DataPlane] = Counter()
+        for block in self._blocks.values():
+            for pair in block.pairs:
+                found[pair.plane] += len(pair.members)
+        return found
 
     def relies(self, clients: Clients, host: str, port: int) -> bool:
         """Whether calls of these clients to a service port count."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from meshgate.effect.changes import PortChange, PortState, Strength
+from meshgate.effect.changes import PortChange, PortState, Reassigned, Strength
 from meshgate.mesh import DataPlane, Mode
 
 if TYPE_CHECKING:
@@ -14,15 +14,6 @@ if TYPE_CHECKING:
 
 # How much a port refuses. Without a mode it takes what the application takes.
 _STRENGTH = {Mode.STRICT: 2, Mode.PERMISSIVE: 1, Mode.DISABLE: 0, None: 0}
-
-
-class Reassigned(NamedTuple):
-    """A port that another policy decides than before, in the same mode."""
-
-    workload: Workload
-    port: int | None
-    before: PortState
-    after: PortState
 
 
 def port_changes(before: Mesh, after: Mesh) -> Iterator[PortChange | Reassigned]:

@@ -1,0 +1,179 @@
+"""Changes that a person would tell in one breath, in one line: ten thousand calls in a few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshgate.effect.terms import GRAVEST_FIRST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from meshgate.effect.changes import CallChange, CallState, Place, PortChange, PortState, Unsafe
+    from meshgate.effect.parties import Clients, Pair
+    from meshgate.mesh import DataPlane, Outcome, Workload
+    from meshgate.model import ResourceRef
+
+# Over so many namespaces calls are told in one line for each, over more in one line for all.
+MOST_NAMESPACES = 8
+
+
+class Crowd:
+    """The clients of several groups of calls, each of them once."""
+
+    def __init__(self) -> None:
+        self._wholes: dict[int, tuple[list[Pair], frozenset[int]]] = {}
+
+    def add(self, clients: Clients) -> None:
+        """Take some clients in."""
+        key = id(clients.whole)
+        known = self._wholes.get(key)
+        left = clients.without if known is None else known[1] & clients.without
+        self._wholes[key] = list(clients.whole) if known is None else known[0], left
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Their classes."""
+        found = {
+            id(pair): pair
+            for whole, left in self._wholes.values()
+            for pair in whole
+            if id(pair) not in left
+        }
+        return list(found.values())
+
+    @property
+    def count(self) -> int:
+        """How many clients there are."""
+        return sum(len(pair.members) for pair in self.pairs)
+
+    @property
+    def members(self) -> Iterator[Workload]:
+        """The clients."""
+        for pair in self.pairs:
+            yield from pair.members
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces they live in, sorted."""
+        return sorted({pair.namespace for pair in self.pairs})
+
+
+@dataclass(slots=True)
+class CallLine:
+    """Calls that change alike, of clients of one sort, to ports of one namespace or of many.
+
+    `before` or `after` None: the calls are not made on that side. `count` is exact; `ends` are the
+    places where they end, `hosts` the service ports where there is none.
+    """
+
+    change: str
+    before: Outcome | None
+    after: Outcome | None
+    plane: DataPlane
+    counts: bool
+    decided: bool
+    reason: str
+    clients: Crowd = field(default_factory=Crowd)
+    ends: dict[Place, None] = field(default_factory=dict)
+    hosts: dict[tuple[str, int], None] = field(default_factory=dict)
+    subsets: dict[str, None] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, each: CallChange | Unsafe) -> None:
+        """Take a group of calls in."""
+        self.clients.add(each.clients)
+        self.count += each.count
+        self.hosts[each.host, each.port] = None
+        state = each.before or each.after
+        if each.endpoint is not None:
+            self.ends[each.endpoint] = None
+        if state is not None and state.subset is not None:
+            self.subsets[state.subset] = None
+
+
+def call_lines(changes: Iterable[CallChange]) -> list[CallLine]:
+    """The calls in as few lines as tell them apart, the gravest first."""
+    return _lines(
+        (
+            (each.change.value, _outcome(each.before), _outcome(each.after), each)
+            for each in changes
+        ),
+    )
+
+
+def unsafe_lines(found: Iterable[Unsafe]) -> list[CallLine]:
+    """The calls that may fail on the way; `change` is the combination, `after` how they fail."""
+    return _lines((each.combination, each.before.outcome, each.outcome, each) for each in found)
+
+
+def _lines(
+    told: Iterable[tuple[str, Outcome | None, Outcome | None, CallChange | Unsafe]],
+) -> list[CallLine]:
+    groups: dict[tuple[object, ...], list[CallChange | Unsafe]] = {}
+    for change, before, after, each in told:
+        key = (
+            change,
+            before,
+            after,
+            each.clients.plane,
+            each.counts,
+            each.decided,
+            each.reason,
+        )
+        groups.setdefault(key, []).append(each)
+    lines = [line for key, members in groups.items() for line in _by_namespace(key, members)]
+    order = {change.value: rank for rank, change in enumerate(GRAVEST_FIRST)}
+    return sorted(lines, key=lambda line: (order.get(line.change, 0), not line.counts, -line.count))
+
+
+def _by_namespace(
+    key: tuple[object, ...], members: list[CallChange | Unsafe]
+) -> Iterable[CallLine]:
+    namespaces = {_namespace(each) for each in members}
+    apart = len(namespaces) <= MOST_NAMESPACES
+    found: dict[str, CallLine] = {}
+    for each in members:
+        own = _namespace(each) if apart else ""
+        if own not in found:
+            found[own] = CallLine(*key)  # type: ignore[arg-type]
+        found[own].add(each)
+    return found.values()
+
+
+def _namespace(each: CallChange | Unsafe) -> str:
+    return each.endpoint.namespace if each.endpoint is not None else each.host
+
+
+def _outcome(state: CallState | None) -> Outcome | None:
+    return state.outcome if state is not None else None
+
+
+@dataclass(slots=True)
+class PortLine:
+    """Ports that change alike, decided by the same policies."""
+
+    first: PortChange
+    ports: list[PortChange]
+
+
+def port_lines(changes: Iterable[PortChange]) -> list[PortLine]:
+    """The ports in as few lines as tell them apart, loosened ones first."""
+    groups: dict[tuple[object, ...], list[PortChange]] = {}
+    for each in changes:
+        key = each.change, each.decided, each.reason, _side(each.before), _side(each.after)
+        groups.setdefault(key, []).append(each)
+    lines = [PortLine(found[0], found) for found in groups.values()]
+    return sorted(lines, key=lambda line: (line.first.change != "loosened", -len(line.ports)))
+
+
+def _side(state: PortState) -> tuple[object, ...]:
+    level, policy = state.decided_by
+    ref: ResourceRef | None = policy.ref if policy is not None else None
+    return state.mode, level, ref
+
+
+def everybody(line: CallLine, totals: Mapping[DataPlane, int]) -> bool:
+    """Whether these are all clients of their sort."""
+    return line.clients.count == totals.get(line.plane, 0)

@@ -1,0 +1,36 @@
+"""One change, as the reports on it get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from meshgate.effect import Effect
+    from meshgate.model import Position, Report, Resource
+
+
+class Compared(NamedTuple):
+    """One environment, and what a change does to it; where its objects are written on each side."""
+
+    environment: str
+    effect: Effect
+    before: Callable[[Resource, str], Position | None]
+    after: Callable[[Resource, str], Position | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What lies between two revisions, or between two environments.
+
+    `report` has the findings on it, and what could not be judged. `is_drift`: two environments are
+    compared, of which nobody comes from the other.
+    """
+
+    base: str
+    head: str
+    environments: Sequence[Compared]
+    report: Report
+    is_drift: bool = False

@@ -1,0 +1,213 @@
+"""The effect of a change as people read it in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.effect import Change, Strength
+from meshgate.effect.lines import call_lines, port_lines, unsafe_lines
+from meshgate.report import text as findings
+from meshgate.report.effect import words
+from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.style import Style
+from meshgate.report.summary import plural
+from meshgate.report.table import Cell, Column, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.effect import Effect, Uncovered
+    from meshgate.report import Options
+    from meshgate.report.effect.compared import Compared, Diff
+
+# How many lines of a sort are shown before the rest is only counted.
+SHOWN = 20
+WIDEST = 100
+STYLES = {
+    Change.BREAKS: "red",
+    Change.SHUT_OUT: "yellow",
+    Change.EXPOSED: "red",
+    Change.UNKNOWN: "yellow",
+    Change.MENDS: "green",
+    Change.ENCRYPTED: "green",
+}
+PORTS = (Column("ports"), Column("before"), Column("after"), Column("decided by", soft=True))
+CALLS = (
+    Column("calls", right=True),
+    Column("of", soft=True),
+    Column("to", soft=True),
+    Column("before"),
+    Column("after"),
+    Column(""),
+)
+
+
+def render(diff: Diff, options: Options) -> str:
+    """Each environment's effect, the findings on it, and one sentence for each environment."""
+    return page(Lines(diff, options).all())
+
+
+class Lines:
+    """One diff on its way to a terminal."""
+
+    def __init__(self, diff: Diff, options: Options) -> None:
+        self.diff = diff
+        self.options = options
+        self.style = Style(color=options.color)
+        self.width = max(options.width, findings.NARROWEST)
+
+    def all(self) -> Iterator[str]:
+        """Everything, line by line."""
+        told = [each for each in self.diff.environments if not each.effect.is_empty]
+        for each in told:
+            yield from self.environment(each)
+        report = findings.Lines(self.diff.report, self.options)
+        for finding in self.diff.report.findings:
+            if finding.waiver is None or self.options.verbose:
+                yield from report.finding(finding)
+                yield ""
+        yield from self.closing()
+
+    def environment(self, each: Compared) -> Iterator[str]:
+        """The effect on one environment."""
+        title = plain(each.environment)
+        rule = "-" * max(3, min(self.width, WIDEST) - len(title) - 1)
+        yield f"{self.style('bold', title)} {self.style('dim', rule)}"
+        yield ""
+        yield from self.ports(each.effect)
+        yield from self.calls(each.effect)
+        yield from self.way(each.effect)
+        yield from self.uncovered(each.effect.uncovered)
+        yield from self.listed(
+            "not decidable", [words.open_end(x) for x in each.effect.undecided], "yellow"
+        )
+        yield from self.listed(
+            "not exercised before",
+            [words.unexercised(x) for x in each.effect.unexercised],
+            "dim",
+        )
+
+    def ports(self, effect: Effect) -> Iterator[str]:
+        """What ports enforce, looser ones first."""
+        lines = port_lines(effect.ports)
+        rows = [
+            [
+                Cell(plain(words.ports_of(line))),
+                Cell(words.mode(line.first.before)),
+                Cell(
+                    words.mode(line.first.after),
+                    "green" if line.first.change is Strength.TIGHTENED else "red",
+                ),
+                Cell(plain(_deciders(line.first))),
+            ]
+            for line in lines[:SHOWN]
+        ]
+        if rows:
+            yield from table(PORTS, rows, self.style, self.width)
+            yield from self.more(lines)
+            yield ""
+
+    def calls(self, effect: Effect) -> Iterator[str]:
+        """What becomes of calls, the gravest first."""
+        lines = call_lines(effect.calls)
+        rows = []
+        for line in lines[:SHOWN]:
+            before, after = words.outcomes(line)
+            colour = STYLES.get(Change(line.change), "")
+            rows.append(
+                [
+                    Cell(f"{line.count:,}"),
+                    Cell(plain(words.who(line, effect.clients))),
+                    Cell(plain(words.where(line))),
+                    Cell(before),
+                    Cell(after, colour),
+                    Cell(words.change(line), colour),
+                ]
+            )
+        if rows:
+            yield from table(CALLS, rows, self.style, self.width)
+            yield from self.more(lines)
+            yield ""
+
+    def way(self, effect: Effect) -> Iterator[str]:
+        """Whether the way there is safe."""
+        if self.diff.is_drift:
+            return
+        if effect.is_safe:
+            yield self.style("green", "safe: ") + words.SAFE
+            yield ""
+            return
+        lines = unsafe_lines(effect.unsafe)
+        yield self.style("red", "unsafe:") + " proxies get a change one by one, and on the way"
+        for line in lines[:SHOWN]:
+            told = (
+                f"{line.count:,} of {words.who(line, effect.clients)} to {words.where(line)}"
+                f" {words.unsafe(line)}"
+            )
+            yield from self.indented(told)
+        yield from self.more(lines)
+        yield ""
+
+    def uncovered(self, found: Sequence[Uncovered]) -> Iterator[str]:
+        """What deleted policies leave to others."""
+        yield from self.listed("uncovered", [words_of(each) for each in found], "yellow")
+
+    def listed(self, title: str, texts: Sequence[str], style: str) -> Iterator[str]:
+        """A title and some sentences."""
+        if texts:
+            yield self.style(style, f"{title}:")
+            for text in texts[:SHOWN]:
+                yield from self.indented(text)
+            yield from self.more(texts)
+            yield ""
+
+    def indented(self, text: str) -> Iterator[str]:
+        """Untrusted text, wrapped."""
+        first = "  "
+        for line in wrap(plain(text), min(self.width, WIDEST) - 4):
+            yield first + line
+            first = "    "
+
+    def more(self, told: Sequence[object]) -> Iterator[str]:
+        """How many are not shown."""
+        if len(told) > SHOWN:
+            yield self.style("dim", f"  and {len(told) - SHOWN} more; --format json has them all")
+
+    def closing(self) -> Iterator[str]:
+        """What was compared, and the verdict on each environment."""
+        report = self.diff.report
+        for failure in report.failures:
+            yield self.style("red", f"not judged: {plain(failure.environment)}")
+            for line in failure.message.splitlines():
+                yield from self.indented(line)
+        for note in report.notes:
+            yield from wrap(f"note: {plain(note)}", min(self.width, WIDEST))
+        if report.failures or report.notes:
+            yield ""
+        yield self.style("dim", plain(f"{self.diff.base} -> {self.diff.head}"))
+        for each in self.diff.environments:
+            sentence = f"{each.environment}: {words.verdict(each.effect)}."
+            yield self.style("bold", self.style(colour(each.effect), plain(sentence)))
+
+
+def colour(effect: Effect) -> str:
+    """How a verdict is coloured."""
+    if effect.breaks or effect.loosened or not effect.is_safe:
+        return "red"
+    return "yellow" if effect.undecided or effect.shut_out or effect.exposed else "green"
+
+
+def words_of(each: Uncovered) -> str:
+    """What one policy uncovers."""
+    gone = "is deleted" if each.is_deleted else "decides less"
+    heir = f"{each.now} decides" if each.now is not None else "a default decides"
+    what = [plural(len(each.ports), "port")] if each.ports else []
+    if each.calls:
+        count = sum(call.count for call in each.calls)
+        what.append(f"{count:,} {'call' if count == 1 else 'calls'}")
+    return f"{each.policy} {gone}: {heir} now on {' and '.join(what)}"
+
+
+def _deciders(first: object) -> str:
+    before, after = words.decider(first.before), words.decider(first.after)  # type: ignore[attr-defined]
+    return after if before == after else f"{before} -> {after}"
