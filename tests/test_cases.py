@@ -12,6 +12,7 @@ import pytest
 from conftest import TODAY, expect
 from meshgate import config, source
 from meshgate.cli import judging
+from meshgate.effect import effect
 from meshgate.model import BuildRecord, Environment
 from meshgate.rules import RULES
 from meshgate.rules.judge import WAIVER_FAMILY, judge
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from meshgate.rules.rule import Rule
 
 CASES = Path(__file__).parent / "cases"
-# Files beside the manifests that say how to judge them.
+# Files beside the manifests that say how to judge them. A case of two revisions has its manifests
+# in `before/` and `after/`.
 RESERVED = frozenset(
     {"environment.yaml", "waivers.yaml", "expectations.yaml", "inventory.yaml", "other.yaml"}
 )
@@ -73,6 +75,11 @@ def context_of(folder: Path) -> Context:
             engine="jsonschema",
         )
 
+    if (folder / "after").is_dir():
+        return changed(
+            judged(environment_of(folder), built(folder / "before", folder)),
+            judged(environment_of(folder), built(folder / "after", folder)),
+        )
     context = judged(environment_of(folder), built(folder))
     other = folder / "other.yaml"
     if not other.exists():
@@ -85,7 +92,15 @@ def context_of(folder: Path) -> Context:
     )
 
 
-def built(folder: Path) -> source.Build:
+def changed(before: Context, after: Context) -> Context:
+    """The state after a change, with what the change does."""
+    assert before.mesh is not None
+    assert after.mesh is not None
+    told = effect(before.mesh, after.mesh, expected=after.environment.expectations)
+    return dataclasses.replace(after, effect=told)
+
+
+def built(folder: Path, root: Path | None = None) -> source.Build:
     if (folder / "overlay").is_dir():
         defects = source.survey(folder, "overlay")
         if any(
@@ -96,7 +111,7 @@ def built(folder: Path) -> source.Build:
         rendered = source.render(folder, "overlay", cache=None)
         return source.Build(resources=rendered.resources, record=rendered.record)
     parts = [
-        source.read_path(folder, file)
+        source.read_path(root or folder, file)
         for file in sorted(folder.glob("*.yaml"))
         if file.name not in RESERVED
     ]

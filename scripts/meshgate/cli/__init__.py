@@ -30,6 +30,7 @@ COMMANDS = {
     "render": "print what is judged",
     "posture": "tell what every server port accepts, and which policy decides it",
     "calls": "tell what every client sends to every service port, and what happens",
+    "diff": "tell what a change does to calls and ports, and whether the way there is safe",
     "explain": "tell one call step by step",
     "traffic": "write down the calls that Istio's metrics have seen",
     "inventory": "write down what runs in a cluster",

@@ -139,16 +139,20 @@ class Validation:
 
     def judge(self, wanted: Sequence[Environment]) -> None:
         """Judge these environments; those before them are built too, to compare with."""
-        needed = self._with_upstream(wanted)
-        buildable = [
-            environment for environment in needed if self._sources_hold(environment, wanted)
-        ]
-        self._build(buildable)
+        self.build(wanted)
         for environment in wanted:
             if environment.name in self.contexts:
                 context = judging.with_others(self.contexts[environment.name], self.contexts)
                 self.findings += judging.judge_context(context, self.locate)
                 self.judged.append(context)
+
+    def build(self, wanted: Sequence[Environment]) -> None:
+        """Render these environments and those before them; findings on their sources are kept."""
+        needed = self._with_upstream(wanted)
+        buildable = [
+            environment for environment in needed if self._sources_hold(environment, wanted)
+        ]
+        self._build(buildable)
 
     def judge_orphans(self) -> None:
         """Judge the manifests that no environment reaches at all."""

@@ -78,7 +78,7 @@ class CallLine:
     clients: Crowd = field(default_factory=Crowd)
     ends: dict[Place, None] = field(default_factory=dict)
     hosts: dict[tuple[str, int], None] = field(default_factory=dict)
-    subsets: dict[str, None] = field(default_factory=dict)
+    subsets: dict[str | None, None] = field(default_factory=dict)
     count: int = 0
 
     def add(self, each: CallChange | Unsafe) -> None:
@@ -89,7 +89,7 @@ class CallLine:
         state = each.before or each.after
         if each.endpoint is not None:
             self.ends[each.endpoint] = None
-        if state is not None and state.subset is not None:
+        if state is not None:
             self.subsets[state.subset] = None
 
 

@@ -34,7 +34,7 @@ from meshgate.repository.refs import (
     truth,
 )
 from meshgate.repository.signatures import Signed, signed
-from meshgate.repository.worktree import changed_files
+from meshgate.repository.worktree import changed_files, top
 from meshgate.repository.writing import commit_files
 
 __all__ = [
@@ -63,5 +63,6 @@ __all__ = [
     "set_branch",
     "signed",
     "tag",
+    "top",
     "truth",
 ]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
+    from meshgate.effect import Effect
     from meshgate.mesh import Mesh
     from meshgate.model import Resource, SchemaViolation, Waiver
 
@@ -38,5 +39,7 @@ class Context:
     # The environments before this one and those that share its clusters, by name.
     upstream: Mapping[str, Context] = field(default_factory=dict)
     siblings: Mapping[str, Context] = field(default_factory=dict)
+    # What the change to this environment does; None: no change is judged.
+    effect: Effect | None = None
     # Waivers that covered a finding; known only to the rules that run last (WA).
     used_waivers: frozenset[Waiver] = frozenset()

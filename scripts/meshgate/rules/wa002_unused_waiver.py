@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 
     from meshgate.rules.context import Context
 
+# Rules that have nothing to say where no change is judged, so that a waiver of one covers nothing.
+CHANGE_FAMILY = "TR"
+
 
 def check(context: Context) -> Iterator[Violation]:
     for waiver in context.environment.waivers:
-        if waiver.expires >= context.today and waiver not in context.used_waivers:
+        is_asked = context.effect is not None or not waiver.rule.startswith(CHANGE_FAMILY)
+        if is_asked and waiver.expires >= context.today and waiver not in context.used_waivers:
             place = f"{waiver.resource} {waiver.path}" if waiver.path else waiver.resource
             yield Violation(
                 None,

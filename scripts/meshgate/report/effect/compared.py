@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from meshgate.effect import Effect
-    from meshgate.model import Position, Report, Resource
+    from meshgate.effect.observed import Replay
+    from meshgate.model import Position, Report, Resource, Traffic
 
 
 class Compared(NamedTuple):
@@ -19,6 +20,8 @@ class Compared(NamedTuple):
     effect: Effect
     before: Callable[[Resource, str], Position | None]
     after: Callable[[Resource, str], Position | None]
+    # The calls that were seen there, and what the change does to them.
+    seen: tuple[Traffic, Replay] | None = None
 
 
 @dataclass(frozen=True, slots=True)

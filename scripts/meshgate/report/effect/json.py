@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from meshgate.effect import CallChange, Open, PortChange
 from meshgate.mesh import Level
 from meshgate.model import join_path
+from meshgate.report import observed
 from meshgate.report.calls import CROWDS
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.json import VERSION, as_json, place, reference
@@ -76,9 +77,10 @@ def environment(compared: Compared) -> str:
             ("uncovered", rows((_uncovered(each, compared) for each in effect.uncovered), "   ")),
             ("unexercised", exercised),
             ("undecided", undecided),
-            ("added", rows(map(_workload, effect.added), "   ")),
-            ("removed", rows(map(_workload, effect.removed), "   ")),
+            ("added", rows(map(str, effect.added), "   ")),
+            ("removed", rows(map(str, effect.removed), "   ")),
             ("clients", crowds.listed()),
+            ("traffic", dump(observed.as_json(*compared.seen) if compared.seen else None)),
         ],
         "  ",
     ).lstrip()
@@ -277,7 +279,3 @@ def _undecided(
     if isinstance(each, CallChange):
         return {"kind": "call", "call": crowds.call(each), "reason": each.reason}
     return {"kind": "transition", "transition": crowds.unsafe(each), "reason": each.reason}
-
-
-def _workload(each: object) -> str:
-    return str(each)

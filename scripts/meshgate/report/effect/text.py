@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from meshgate.effect import Change, Strength
 from meshgate.effect.lines import call_lines, port_lines, unsafe_lines
+from meshgate.report import observed
 from meshgate.report import text as findings
 from meshgate.report.effect import words
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from meshgate.effect import Effect, Uncovered
+    from meshgate.effect import Effect, PortChange, Uncovered
     from meshgate.report import Options
     from meshgate.report.effect.compared import Compared, Diff
 
@@ -58,7 +58,7 @@ class Lines:
 
     def all(self) -> Iterator[str]:
         """Everything, line by line."""
-        told = [each for each in self.diff.environments if not each.effect.is_empty]
+        told = [each for each in self.diff.environments if each.seen or not each.effect.is_empty]
         for each in told:
             yield from self.environment(each)
         report = findings.Lines(self.diff.report, self.options)
@@ -77,6 +77,9 @@ class Lines:
         yield from self.ports(each.effect)
         yield from self.calls(each.effect)
         yield from self.way(each.effect)
+        if each.seen is not None:
+            yield from observed.text(*each.seen, self.style, self.width)
+            yield ""
         yield from self.uncovered(each.effect.uncovered)
         yield from self.listed(
             "not decidable", [words.open_end(x) for x in each.effect.undecided], "yellow"
@@ -150,7 +153,7 @@ class Lines:
 
     def uncovered(self, found: Sequence[Uncovered]) -> Iterator[str]:
         """What deleted policies leave to others."""
-        yield from self.listed("uncovered", [words_of(each) for each in found], "yellow")
+        yield from self.listed("uncovered", [words.uncovered(each) for each in found], "yellow")
 
     def listed(self, title: str, texts: Sequence[str], style: str) -> Iterator[str]:
         """A title and some sentences."""
@@ -197,17 +200,6 @@ def colour(effect: Effect) -> str:
     return "yellow" if effect.undecided or effect.shut_out or effect.exposed else "green"
 
 
-def words_of(each: Uncovered) -> str:
-    """What one policy uncovers."""
-    gone = "is deleted" if each.is_deleted else "decides less"
-    heir = f"{each.now} decides" if each.now is not None else "a default decides"
-    what = [plural(len(each.ports), "port")] if each.ports else []
-    if each.calls:
-        count = sum(call.count for call in each.calls)
-        what.append(f"{count:,} {'call' if count == 1 else 'calls'}")
-    return f"{each.policy} {gone}: {heir} now on {' and '.join(what)}"
-
-
-def _deciders(first: object) -> str:
-    before, after = words.decider(first.before), words.decider(first.after)  # type: ignore[attr-defined]
+def _deciders(first: PortChange) -> str:
+    before, after = words.decider(first.before), words.decider(first.after)
     return after if before == after else f"{before} -> {after}"

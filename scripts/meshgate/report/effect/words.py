@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from meshgate.effect import CallChange, Change, Open, PortChange, Strength
-from meshgate.effect.lines import Crowd, everybody
+from meshgate.effect.lines import everybody
 from meshgate.mesh import DataPlane, Level
 from meshgate.report.calls import CROWDS
 from meshgate.report.summary import plural
@@ -15,7 +15,7 @@ from meshgate.report.view import named
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from meshgate.effect import Effect, Place, PortState, Unexercised, Unsafe
+    from meshgate.effect import Effect, Place, PortState, Uncovered, Unexercised, Unsafe
     from meshgate.effect.lines import CallLine, PortLine
 
 # How many clients, workloads or ports a line names before it only counts them.
@@ -59,8 +59,8 @@ def where(line: CallLine) -> str:
     else:
         hosts = [f"{host}:{port}" for host, port in line.hosts]
         told = ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} service ports"
-    subsets = list(line.subsets)
-    if not subsets:
+    subsets = [each for each in line.subsets if each is not None]
+    if len(subsets) < len(line.subsets):
         return told
     return f"{told} ({'subset' if len(subsets) == 1 else 'subsets'} {', '.join(subsets[:PORTS])})"
 
@@ -168,6 +168,17 @@ def unsafe(line: CallLine) -> str:
     return f"{may}{'fails' if line.decided else 'fail'}: {line.after} with {line.change}"
 
 
+def uncovered(each: Uncovered) -> str:
+    """What one policy uncovers."""
+    gone = "is deleted" if each.is_deleted else "decides less"
+    heir = f"{each.now} decides" if each.now is not None else "a default decides"
+    what = [plural(len(each.ports), "port")] if each.ports else []
+    if each.calls:
+        count = sum(call.count for call in each.calls)
+        what.append(f"{count:,} {'call' if count == 1 else 'calls'}")
+    return f"{each.policy} {gone}: {heir} now on {' and '.join(what)}"
+
+
 def unexercised(each: Unexercised) -> str:
     """A change that the environment before has not been through."""
     change_ = each.change
@@ -186,8 +197,6 @@ def open_end(each: PortChange | CallChange | Unsafe | Open) -> str:
     if isinstance(each, PortChange):
         change_ = "loosen" if each.change is Strength.LOOSENED else "tighten"
         return f"{each} may {change_} ({mode(each.before)} to {mode(each.after)}): {each.reason}"
-    crowd = Crowd()
-    crowd.add(each.clients)
     first = next(iter(each.clients.members))
     clients = named(first) if each.count == 1 else f"{each.count} clients such as {named(first)}"
     return f"{clients} to {each.host}:{each.port}: {each.reason}"

@@ -1,0 +1,69 @@
+"""Two revisions of a repository as folders, without a checkout."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.errors import RepositoryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meshgate.repository import Repository
+
+WORKING_TREE = "working tree"
+# The branch a pull request is for, inside GitHub Actions.
+TARGET_VARIABLE = "GITHUB_BASE_REF"
+SHORT = 12
+
+
+class Revisions(NamedTuple):
+    """The folders of both revisions, and what people call these."""
+
+    before: Path
+    after: Path
+    base: str
+    head: str
+
+    @classmethod
+    def of(cls, root: Path, base: str | None, head: str | None, folder: Path) -> Revisions:
+        """Write the revisions into an empty folder, the working tree aside, which is `root`.
+
+        `base` None: the default branch; its merge base with `head` is what counts. Raises
+        RepositoryError.
+        """
+        from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
+
+        top = repository.top(root)
+        below = os.path.relpath(os.path.realpath(root), top)
+        with repository.Repository(top) as opened:
+            after = opened.resolve(head or "HEAD")
+            reference = base or os.environ.get(TARGET_VARIABLE) or ""
+            before = _branched(opened, reference, after, is_branch=base is None)
+            old = _written(opened, before, folder / "before", below)
+            new = root if head is None else _written(opened, after, folder / "after", below)
+        return cls(old, new, before[:SHORT], WORKING_TREE if head is None else after[:SHORT])
+
+
+def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool) -> str:
+    """The commit where the head left a reference."""
+    from meshgate import repository  # noqa: PLC0415 - as above
+
+    # A branch as it was fetched counts before the one of this clone.
+    truth = repository.truth(opened, reference).commit if is_branch else ""
+    other = truth or opened.resolve(reference)
+    found = repository.merge_base(opened, other, head)
+    if found is None:
+        raise RepositoryError(
+            f"{other[:SHORT]} and {head[:SHORT]} have no commit in common",
+            why="What a change does is told from where it left the other branch.",
+            hint="a shallow clone needs `git fetch --unshallow`; --base names another reference",
+        )
+    return found
+
+
+def _written(opened: Repository, commit: str, folder: Path, below: str) -> Path:
+    folder.mkdir()
+    opened.extract(commit, [] if below == "." else [below], folder)
+    return folder / below

@@ -1,0 +1,167 @@
+"""The effect of a change as a comment on a pull request: what reviewers must see comes first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.effect import Change, Strength
+from meshgate.effect.lines import call_lines, port_lines, unsafe_lines
+from meshgate.model import Severity
+from meshgate.report import markdown as findings
+from meshgate.report import observed
+from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
+from meshgate.report.effect import words
+from meshgate.report.escape.markdown import cell_code, code, prose, row
+from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.effect.lines import CallLine, PortLine
+    from meshgate.report import Options
+    from meshgate.report.effect.compared import Compared, Diff
+
+PORTS = ("", "ports", "before", "after", "decided by")
+CALLS = ("", "calls", "of", "to", "before", "after")
+GRAVE = frozenset({Change.BREAKS, Change.EXPOSED})
+MARK = {Change.BREAKS: ":x:", Change.EXPOSED: ":unlock:", Change.ENCRYPTED: ":lock:"}
+
+
+def render(diff: Diff, _options: Options, *, limit: int = LIMITS["github"]) -> str:
+    """The page, within `limit` characters; verdicts, breaks and first effects within 3,500."""
+    first = fit(_opening(diff), min(limit, FIRST))
+    return first + fit(_details(diff), limit - size(first))
+
+
+def _opening(diff: Diff) -> Iterator[Section]:
+    """What is seen without a click."""
+    yield Section(f"### {_mark(diff)} meshgate: {prose(cut(_heading(diff), SHORT))}\n\n")
+    for failure in diff.report.failures:
+        message = "<br>".join(prose(cut(line, SHORT)) for line in failure.message.splitlines())
+        yield Section(f"**{code(cut(failure.environment))} was not judged.** {message}\n\n")
+    told = [
+        f"- {_sign(each)} **{code(cut(each.environment, SHORT))}** "
+        f"{prose(words.verdict(each.effect))}\n"
+        for each in diff.environments
+    ]
+    if told:
+        yield Section("", told, len(told), "\n", "- {} more environments\n")
+    for note in diff.report.notes:
+        yield Section(f"Note: {prose(cut(note))}\n\n")
+    for each in diff.environments:
+        if breaks := call_lines(each.effect.breaks):
+            yield _calls(f"#### Breaks in {_name(each)}", each, breaks)
+        if lines := unsafe_lines(each.effect.unsafe):
+            yield _unsafe(each, lines)
+    for each in diff.environments:
+        if ports := port_lines(each.effect.ports):
+            yield _ports(f"#### Ports in {_name(each)}", ports)
+        others = call_lines(x for x in each.effect.calls if x.change is not Change.BREAKS)
+        if others:
+            yield _calls(f"#### Calls in {_name(each)}", each, others)
+
+
+def _details(diff: Diff) -> Iterator[Section]:
+    """What opens with a click: what is not known, what is new, the findings in full."""
+    for each in diff.environments:
+        effect = each.effect
+        if each.seen is not None:
+            yield Section(observed.markdown(*each.seen) + "\n")
+        for title, texts in (
+            ("not decidable", [words.open_end(x) for x in effect.undecided]),
+            ("uncovered by what is deleted", [words.uncovered(x) for x in effect.uncovered]),
+            ("not exercised before", [words.unexercised(x) for x in effect.unexercised]),
+        ):
+            if texts:
+                items = (f"- {prose(cut(text))}\n" for text in texts)
+                yield folded(f"{each.environment}: {len(texts)} {title}", items, len(texts))
+    shown = findings.gravest(diff.report.open)
+    if shown:
+        items = (item(diff.report, finding) for finding in shown)
+        yield folded(plural(len(shown), "finding"), items, len(shown))
+    yield Section(f"Compared: {code(diff.base)} with {code(diff.head)}\n")
+
+
+def _ports(title: str, lines: Sequence[PortLine]) -> Section:
+    rows = (
+        row(
+            [
+                ":unlock:" if line.first.change is Strength.LOOSENED else ":lock:",
+                cell_code(cut(words.ports_of(line), SHORT)),
+                prose(words.mode(line.first.before)),
+                prose(words.mode(line.first.after)),
+                prose(cut(words.decider(line.first.after), SHORT)),
+            ]
+        )
+        + "\n"
+        for line in lines
+    )
+    return _table(title, PORTS, rows, len(lines))
+
+
+def _calls(title: str, each: Compared, lines: Sequence[CallLine]) -> Section:
+    rows = (
+        row(
+            [
+                MARK.get(Change(line.change), ""),
+                f"{line.count:,} {words.change(line)}",
+                prose(cut(words.who(line, each.effect.clients), SHORT)),
+                cell_code(cut(words.where(line), SHORT)),
+                *map(prose, words.outcomes(line)),
+            ]
+        )
+        + "\n"
+        for line in lines
+    )
+    return _table(title, CALLS, rows, len(lines))
+
+
+def _unsafe(each: Compared, lines: Sequence[CallLine]) -> Section:
+    items = (
+        f"- {line.count:,} of {prose(cut(words.who(line, each.effect.clients), SHORT))} to "
+        f"{code(cut(words.where(line), SHORT))} {prose(words.unsafe(line))}\n"
+        for line in lines
+    )
+    head = f"#### The way there is unsafe in {_name(each)}\n\n"
+    return Section(head, items, len(lines), "\n", "- {} more\n")
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterator[str], number: int) -> Section:
+    head = f"{title}\n\n{row(columns)}\n{row(['---'] * len(columns))}\n"
+    rest = "| | {} more |" + " |" * (len(columns) - 2) + "\n"
+    return Section(head, rows, number, "\n", rest)
+
+
+def _name(each: Compared) -> str:
+    return code(cut(each.environment, SHORT))
+
+
+def _mark(diff: Diff) -> str:
+    signs = {_sign(each) for each in diff.environments}
+    if diff.report.failures or MARKS[Severity.ERROR] in signs or not diff.environments:
+        return MARKS[Severity.ERROR]
+    return MARKS[Severity.WARNING] if MARKS[Severity.WARNING] in signs else CLEAN
+
+
+def _sign(each: Compared) -> str:
+    effect = each.effect
+    if effect.breaks or effect.loosened or any(x.decided for x in effect.unsafe):
+        return MARKS[Severity.ERROR]
+    grave = effect.undecided or effect.exposed or effect.shut_out
+    return MARKS[Severity.WARNING] if grave else CLEAN
+
+
+def _heading(diff: Diff) -> str:
+    changed = [each for each in diff.environments if not each.effect.is_empty]
+    if not diff.environments:
+        return "nothing was compared"
+    if not changed:
+        return "no effect on any port or call"
+    breaks = sum(x.count for each in changed for x in each.effect.breaks)
+    safe = "the way there is safe"
+    if not all(each.effect.is_safe for each in changed):
+        safe = "the way there is unsafe"
+    broken = f"{plural(breaks, 'call')} would break" if breaks else "no call that counts breaks"
+    named = ", ".join(each.environment for each in changed)
+    return f"changes {named}: {broken}" + ("" if diff.is_drift else f", {safe}")

@@ -1,0 +1,105 @@
+"""The object behind what a change does to ports and calls, so that one cause is one finding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.rules import peer_authentication as pa
+from meshgate.rules.rule import RelatedResource
+from meshgate.rules.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshgate.effect import CallChange, CallState, Effect, Place, PortState, Unsafe
+    from meshgate.model import Resource
+
+SHOWN = 3
+
+
+class Cause(NamedTuple):
+    """The object that a person edits; None: nothing that is managed here is to blame."""
+
+    resource: Resource | None
+    path: str
+    related: tuple[RelatedResource, ...] = ()
+
+    @property
+    def key(self) -> object:
+        """Equal for what is one finding."""
+        return (self.resource.ref if self.resource is not None else None), self.path
+
+
+class Causes:
+    """The causes in one effect."""
+
+    def __init__(self, effect: Effect) -> None:
+        self._ports: dict[tuple[str, str, int | None], tuple[PortState, PortState]] = {}
+        for each in (*effect.ports, *effect.open_ports):
+            key = each.namespace, each.workload.name, each.port
+            self._ports[key] = each.before, each.after
+
+    def of(self, each: CallChange | Unsafe) -> Cause:
+        """What makes calls change: the server's policy, else the clients' rules."""
+        if each.endpoint is not None:
+            found = self._at_server(each.endpoint)
+            if found is not None:
+                return found
+        after = each.after.rules if each.after is not None else ()
+        before = each.before.rules if each.before is not None else ()
+        gone = [rule for rule in before if rule.ref not in {other.ref for other in after}]
+        for rule in sorted((*gone, *after, *before), key=lambda rule: rule.foreign):
+            related = tuple(
+                RelatedResource(other, "decides what is sent now")
+                for other in after
+                if other is not rule
+            )
+            return Cause(rule, "spec", related)
+        service = each.service
+        if service is not None and not service.foreign:
+            return Cause(service, "spec")
+        # An object of the inventory would turn an error into a warning.
+        told = (RelatedResource(service, "is called"),) if service is not None else ()
+        return Cause(None, "", told)
+
+    def _at_server(self, end: Place) -> Cause | None:
+        found = self._ports.get((end.namespace, end.workload or "", end.port))
+        if found is None:
+            return None
+        before, after = found
+        policy, was = after.decided_by.policy, before.decided_by.policy
+        if policy is not None and (was is None or was.foreign or not policy.foreign):
+            told = RelatedResource(was, "decided before") if was and was.ref != policy.ref else None
+            return Cause(policy, pa.port_path(policy, end.port), (told,) if told else ())
+        return Cause(was, pa.port_path(was, end.port)) if was is not None else None
+
+
+def callers(found: Iterable[CallChange | Unsafe]) -> str:
+    """Some of the clients by name."""
+    names: dict[str, None] = {}
+    total = 0
+    for each in found:
+        total += each.count
+        for client in each.clients.members:
+            if len(names) > SHOWN:
+                break
+            names[str(client)] = None
+    first = list(names)[:SHOWN]
+    return ", ".join(first) + (" and others" if len(names) > SHOWN else "")
+
+
+def called(found: Iterable[CallChange | Unsafe]) -> str:
+    """The service ports that are called."""
+    return listed(dict.fromkeys(f"{each.host}:{each.port}" for each in found))
+
+
+def ends(found: Iterable[CallChange]) -> str:
+    """How calls end: `ok-plaintext to refused`."""
+    told = (
+        f"{_end(each.before)} to {_end(each.after)}" for each in found if each.before and each.after
+    )
+    return listed(dict.fromkeys(told))
+
+
+def _end(state: CallState) -> str:
+    return " or ".join(state.outcomes or (state.outcome,))

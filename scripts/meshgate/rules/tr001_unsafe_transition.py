@@ -1,0 +1,88 @@
+"""A change that breaks calls on the way, though they work before and after it.
+
+What it checks
+    Every call that works under the old and under the new configuration is tried in both mixed
+    states: a client that still sends what it sent against a server that has the change, and a
+    client that has the change against a server that has not. Both must work. A change of what a
+    sidecar does not see, such as the labels of a pod, is not taken apart.
+
+    ```yaml
+    # before: DISABLE, after:
+    apiVersion: security.istio.io/v1
+    kind: PeerAuthentication
+    metadata:
+      name: default
+      namespace: boards
+    spec:
+      mtls:
+        mode: STRICT
+    ```
+
+Why it matters
+    istiod hands a change to each proxy by itself, and no order is promised. From DISABLE to STRICT
+    a server refuses plaintext while clients still send it: for seconds or, where a proxy lags, for
+    minutes, every call may fail. Before and after look fine, so no review of either finds it.
+
+How to fix
+    Take steps that fit, each its own change, and wait after each until every proxy has it. A
+    PERMISSIVE server takes plaintext and mTLS: go through it. Where auto mTLS would make clients
+    send mTLS at once, hold them to plaintext by a DestinationRule with DISABLE until every server
+    is PERMISSIVE. `meshgate steps` writes the steps down.
+
+Known gaps
+    A proxy has all of a change or nothing of it. Within one proxy, clusters may arrive before
+    routes: add a subset before a VirtualService names it, and remove it after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.model import Severity
+from meshgate.rules.causes import Cause, Causes, called, callers
+from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.effect import Unsafe
+    from meshgate.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Violation]:
+    effect = context.effect
+    if effect is None or effect.is_safe:
+        return
+    causes = Causes(effect)
+    groups: dict[object, tuple[Cause, list[Unsafe]]] = {}
+    for each in effect.unsafe:
+        cause = causes.of(each)
+        key = cause.key, each.decided, each.reason
+        groups.setdefault(key, (cause, []))[1].append(each)
+    for cause, found in groups.values():
+        first = found[0]
+        certain = first.decided
+        how = listed(dict.fromkeys(f"{each.outcome} ({each.combination})" for each in found))
+        yield Violation(
+            cause.resource,
+            cause.path,
+            f"calls of {callers(found)} to {called(found)} work before and after this change and "
+            f"{'fail' if certain else 'may fail'} on the way: {how}"
+            + ("" if certain else f"; {first.reason}"),
+            related=cause.related,
+            decided=certain,
+            key="" if certain else first.reason,
+        )
+
+
+RULE = Rule(
+    id="TR001",
+    name="unsafe-transition",
+    severity=Severity.ERROR,
+    summary="Calls that work before and after the change fail on the way.",
+    fix="take it in steps that fit, each its own change; `meshgate steps` writes them down",
+    needs="D",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,103 @@
+"""A call that works before the change and fails after it.
+
+What it checks
+    Every call that counts: of a client with a sidecar, in ambient mode or of a gateway; and of a
+    client without a proxy where `expectations/<environment>.yaml` wants it to work, or it was seen.
+    It must not work before and fail afterwards. A call that may fail, and of which files do not
+    tell, is a warning, never silence.
+
+    ```yaml
+    # DestinationRule deleted, while a VirtualService still routes to its subset:
+    http:
+      - route:
+          - destination:
+              host: userprofile
+              subset: v1
+    ```
+
+Why it matters
+    This is the outage. Each object of the change may be valid, and each rule on it silent: a call
+    fails where what a client sends and what a server takes no longer fit, and these are decided by
+    objects in different files.
+
+How to fix
+    `meshgate explain` tells who decides the call. Change the other side first, or together with
+    this one in steps that fit.
+
+Known gaps
+    Clients without a sidecar that nobody expects are listed as shut out, and are no break: to
+    refuse them is what STRICT is for. Write an expectation for each that must go on working.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.effect import Change
+from meshgate.model import Severity
+from meshgate.rules.causes import Cause, Causes, called, callers, ends
+from meshgate.rules.rule import Rule, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.effect import CallChange
+    from meshgate.rules.context import Context
+
+# What may be a break where it is not certain.
+_FEARED = frozenset({Change.BREAKS, Change.UNKNOWN})
+
+
+def check(context: Context) -> Iterator[Violation]:
+    effect = context.effect
+    if effect is None:
+        return
+    causes = Causes(effect)
+    groups: dict[object, tuple[Cause, list[CallChange]]] = {}
+    feared = [each for each in effect.open_calls if each.counts and each.change in _FEARED]
+    for each in (*effect.breaks, *feared):
+        cause = causes.of(each)
+        groups.setdefault((cause.key, each.decided, each.reason), (cause, []))[1].append(each)
+    for cause, found in groups.values():
+        yield _violation(cause, found)
+    for policy in effect.open_policies:
+        yield Violation(
+            policy.policy,
+            "spec",
+            f"what this change does cannot be judged: {policy.reason}",
+            fix="add the namespace to the inventory; `meshgate inventory capture` writes it",
+            decided=False,
+        )
+
+
+def _violation(cause: Cause, found: list[CallChange]) -> Violation:
+    first = found[0]
+    total = sum(each.count for each in found)
+    how = ends(found)
+    calls = f"{total:,} {'call' if total == 1 else 'calls'}"
+    told = f"{calls} of {callers(found)} to {called(found)}"
+    if first.decided:
+        verb = "fails" if total == 1 else "fail"
+        message = f"{told} {verb} after this change: {how}"
+    else:
+        message = f"{told} may fail after this change: {how}; {first.reason}"
+    return Violation(
+        cause.resource,
+        cause.path,
+        message,
+        related=cause.related,
+        decided=first.decided,
+        key="" if first.decided else first.reason,
+    )
+
+
+RULE = Rule(
+    id="TR004",
+    name="breaks-call",
+    severity=Severity.ERROR,
+    summary="A call that counts works before the change and fails after it.",
+    fix="`meshgate explain` tells who decides; change the other side first",
+    needs="D",
+    kinds=frozenset(),
+    check=check,
+)

@@ -1,0 +1,305 @@
+"""`meshgate diff` on this repository: what a change does, between revisions and environments."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import git
+import jsonschema_rs
+import pytest
+
+from meshes import ROOT, destination_rule, peer_authentication, service, shop
+from meshgate.cli import main
+from meshgate.effect import Change, effect
+from meshgate.model import Report
+from meshgate.report import Options
+from meshgate.report.budget import FIRST, LIMITS
+from meshgate.report.effect import FORMATS, Compared, Diff
+from test_report_escapes import Page, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = Path(__file__).parents[1]
+PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
+MODE = "overlays/dev/boards-permissive.yaml"
+Told = dict[str, Any]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """This repository's policies, committed on branch main."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (HERE / part).is_dir() else shutil.copy
+        copy(HERE / part, root / part)
+    with git.Repo.init(root, initial_branch="main") as made:
+        made.git.add("--all")
+        made.git.commit("-m", "base")
+    return root
+
+
+@pytest.fixture
+def told(repository: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Told]]:
+    """Run `meshgate diff`; its exit code, and its JSON, which fits the schema."""
+    schema = json.loads((HERE / "schemas/meshgate/effect.schema.json").read_text("utf-8"))
+    valid = jsonschema_rs.validator_for(schema)
+
+    def run(*arguments: str) -> tuple[int, Told]:
+        code = main(["-C", str(repository), "diff", "--format", "json", *arguments])
+        document = json.loads(capsys.readouterr().out)
+        valid.validate(document)
+        return code, document
+
+    return run
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def members(environment: Told, change: str) -> set[str]:
+    """The clients whose calls change so."""
+    return {
+        name
+        for call in environment["calls"]
+        if call["change"] == change
+        for name in environment["clients"][call["clients"]]["members"]
+    }
+
+
+def test_strict_shuts_out_clients_without_a_sidecar_and_changes_no_other_call(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    # The one call of the pod without an owner that somebody still expects.
+    rewrite(
+        repository / "expectations/dev.yaml",
+        "  - from: boards/rogue\n    to: boards.boards.svc.cluster.local:8080\n"
+        "    outcome: ok-plaintext\n",
+        "",
+    )
+
+    code, document = told()
+
+    dev, *others = document["environments"]
+    assert code == 0
+    assert document["findings"] == []
+    assert {call["change"] for call in dev["calls"]} == {"shut-out"}
+    assert {call["before"] for call in dev["calls"]} == {"ok-plaintext"}
+    assert {call["after"] for call in dev["calls"]} == {"refused"}
+    assert "boards/rogue" in members(dev, "shut-out")
+    assert {clients["dataPlane"] for clients in dev["clients"].values()} == {"none"}
+    assert {port["change"] for port in dev["ports"]} == {"tightened"}
+    assert dev["transition"]["safe"]
+    assert all(environment["empty"] for environment in others)
+
+
+def test_a_client_that_is_expected_is_no_longer_shut_out_but_breaks(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+
+    code, document = told("--env", "dev")
+
+    (dev,) = document["environments"]
+    assert code == 1
+    assert members(dev, "breaks") == {"boards/rogue"}
+    assert [finding["rule"] for finding in document["findings"]] == ["TR004"]
+    assert dev["breaksDigest"]
+
+
+def test_deleting_every_destination_rule_breaks_only_routes_to_subsets(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    drop_rules(repository)
+
+    code, document = told("--env", "dev")
+
+    (dev,) = document["environments"]
+    assert code == 1
+    assert [(call["change"], call["subset"], call["after"]) for call in dev["calls"]] == [
+        ("breaks", "v1", "no-cluster")
+    ]
+    assert {finding["rule"] for finding in document["findings"]} == {"TR003", "TR004"}
+
+
+def test_deleting_every_destination_rule_without_auto_mtls_turns_calls_to_plaintext(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / "environments.yaml", '      istio: "1.31"\n',
+            '      istio: "1.31"\n      enableAutoMtls: false\n')  # fmt: skip
+    with git.Repo(repository) as opened:
+        opened.git.commit("--all", "-m", "without auto mTLS")
+    drop_rules(repository)
+
+    code, document = told("--base", "HEAD")
+
+    assert code == 1
+    dev, _, prod = document["environments"]
+    # dev is PERMISSIVE and takes plaintext, prod is STRICT and refuses it.
+    assert members(dev, "exposed") >= {"boards/app-ui", "boards/boards"}
+    assert members(prod, "breaks") >= {"boards/app-ui", "boards/boards"}
+    assert {call["after"] for call in prod["calls"] if call["change"] == "breaks"} == {
+        "refused",
+        "no-cluster",
+    }
+
+
+def drop_rules(repository: Path) -> None:
+    for file in repository.glob("policies/*/kustomization.yaml"):
+        lines = file.read_text("utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if "destinationrule-" not in line]
+        file.write_text("".join(kept), encoding="utf-8")
+    for file in repository.glob("policies/*/destinationrule-*.yaml"):
+        file.unlink()
+
+
+def test_between_two_commits_the_working_tree_does_not_count(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    with git.Repo(repository) as opened:
+        opened.git.commit("--all", "-m", "strict")
+    rewrite(repository / MODE, "STRICT", "DISABLE")
+
+    _, document = told("--base", "HEAD~1", "--head", "HEAD", "--env", "dev")
+
+    (dev,) = document["environments"]
+    assert {(port["before"]["mode"], port["after"]["mode"]) for port in dev["ports"]} == {
+        ("PERMISSIVE", "STRICT")
+    }
+
+
+def test_a_base_without_its_attributes_is_read_whole(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    (repository / ".gitattributes").write_text("overlays export-ignore\n", encoding="utf-8")
+    with git.Repo(repository) as opened:
+        opened.git.add("--all")
+        opened.git.commit("-m", "hide")
+
+    code, document = told("--base", "HEAD~1", "--head", "HEAD")
+
+    assert code == 0
+    assert [each["name"] for each in document["environments"]] == ["dev", "staging", "prod"]
+
+
+def test_two_environments_are_compared_by_effect(
+    told: Callable[..., tuple[int, Told]],
+) -> None:
+    code, document = told("dev", "prod")
+
+    (drift,) = document["environments"]
+    assert code == 0
+    assert document["drift"]
+    assert members(drift, "shut-out") >= {"boards/rogue"}
+
+
+def test_a_base_that_cannot_be_built_is_not_passed_over(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = repository / "overlays/dev/kustomization.yaml"
+    text = overlay.read_text("utf-8")
+    overlay.write_text(text + "resources: [twice]\n", encoding="utf-8")
+    with git.Repo(repository) as opened:
+        opened.git.commit("--all", "-m", "broken")
+    overlay.write_text(text, encoding="utf-8")
+
+    code = main(["-C", str(repository), "diff", "--env", "dev"])
+
+    assert code != 0
+    assert "dev was not judged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["dev"], ["dev", "prod", "--base", "HEAD"], ["--base", "nowhere"]]
+)
+def test_what_cannot_be_compared_is_refused(
+    repository: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-C", str(repository), "diff", *arguments]) in {2, 7}
+    assert capsys.readouterr().err
+
+
+def test_disable_to_strict_is_unsafe_and_through_permissive_is_not() -> None:
+    def mode(text: str) -> Any:
+        # The clients are held to plaintext until the server takes mTLS too.
+        return shop(peer_authentication("default", ROOT, text))
+
+    pinned = [
+        shop(peer_authentication("default", ROOT, text), destination_rule("c", "b", "cart", tls))
+        for text, tls in (("DISABLE", "DISABLE"), ("PERMISSIVE", "DISABLE"),
+                          ("PERMISSIVE", "ISTIO_MUTUAL"), ("STRICT", "ISTIO_MUTUAL"))
+    ]  # fmt: skip
+
+    jump = effect(mode("DISABLE"), mode("STRICT"))
+
+    assert not jump.is_safe
+    assert {each.outcome for each in jump.unsafe} == {"refused", "protocol-error"}
+    assert all(effect(a, b).is_safe for a, b in itertools.pairwise(pinned))
+
+
+def test_a_sidecar_resource_that_hides_a_service_breaks_calls() -> None:
+    sidecar = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": {"name": "default", "namespace": "a"},
+        "spec": {
+            "egress": [{"hosts": ["./*"]}],
+            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+        },
+    }
+
+    found = effect(shop(), shop(sidecar))
+
+    (broken,) = found.breaks
+    assert [str(client) for client in broken.clients.members] == ["a/ui"]
+    assert broken.after is not None
+    assert broken.after.outcome == "no-cluster"
+
+
+def test_workloads_and_services_of_one_inventory_only_are_no_breaks() -> None:
+    found = effect(shop(service("gone", "b")), shop())
+
+    assert not found.breaks
+    assert {each.change for each in found.calls} <= {Change.VANISHES}
+
+
+def test_what_the_environment_before_has_not_been_through_is_told() -> None:
+    before, after = shop(), shop(peer_authentication("default", ROOT, "STRICT"))
+
+    assert not effect(before, after, upstream={"dev": after}).unexercised
+    assert effect(before, after, upstream={"dev": before}).unexercised
+
+
+HOSTILE = "x\x1b[31m|`<script>"
+
+
+def test_reports_escape_what_manifests_say_and_keep_within_their_budget() -> None:
+    many = [
+        peer_authentication(f"p{number}", "b", "STRICT", selector={"app": f"x{number}"})
+        for number in range(3)
+    ]
+    found = effect(
+        shop(peer_authentication("default", ROOT, "STRICT")),
+        shop(*many, destination_rule(HOSTILE, "b", "cart", "DISABLE")),
+    )
+    compared = Compared(HOSTILE, found, lambda *_: None, lambda *_: None)
+    diff = Diff(HOSTILE, "head", [compared] * 40, Report(findings=()))
+
+    text = FORMATS["text"]([diff], Options(color=False))
+    page = FORMATS["markdown"]([diff], Options())
+
+    assert "\x1b" not in text
+    assert "\x1b" not in page
+    assert "script" not in Page(rendered(page)).tags
+    assert len(page.encode()) <= LIMITS["github"]
+    assert page.index("#### The way there is unsafe") < FIRST
