@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 PORTS = ("", "ports", "before", "after", "decided by")
 CALLS = ("", "calls", "of", "to", "before", "after")
-GRAVE = frozenset({Change.BREAKS, Change.EXPOSED})
+# How many environments have a sentence of their own.
+FEW = 8
 MARK = {Change.BREAKS: ":x:", Change.EXPOSED: ":unlock:", Change.ENCRYPTED: ":lock:"}
 
 
@@ -40,13 +41,7 @@ def _opening(diff: Diff) -> Iterator[Section]:
     for failure in diff.report.failures:
         message = "<br>".join(prose(cut(line, SHORT)) for line in failure.message.splitlines())
         yield Section(f"**{code(cut(failure.environment))} was not judged.** {message}\n\n")
-    told = [
-        f"- {_sign(each)} **{code(cut(each.environment, SHORT))}** "
-        f"{prose(words.verdict(each.effect))}\n"
-        for each in diff.environments
-    ]
-    if told:
-        yield Section("", told, len(told), "\n", "- {} more environments\n")
+    yield _verdicts(diff.environments)
     for note in diff.report.notes:
         yield Section(f"Note: {prose(cut(note))}\n\n")
     for each in diff.environments:
@@ -60,6 +55,17 @@ def _opening(diff: Diff) -> Iterator[Section]:
         others = call_lines(x for x in each.effect.calls if x.change is not Change.BREAKS)
         if others:
             yield _calls(f"#### Calls in {_name(each)}", each, others)
+
+
+def _verdicts(environments: Sequence[Compared]) -> Section:
+    """A sentence for each environment, or for the first that change where they are many."""
+    shown = sorted(environments, key=lambda each: each.effect.is_empty)[:FEW]
+    items = [
+        f"- {_sign(each)} **{_name(each)}** {prose(words.verdict(each.effect))}\n"
+        for each in (environments if len(environments) <= FEW else shown)
+    ]
+    rest = len(environments) - len(shown)
+    return Section("".join(items) + (f"- {rest} more environments\n" if rest else "") + "\n")
 
 
 def _details(diff: Diff) -> Iterator[Section]:
