@@ -33,6 +33,7 @@ COMMANDS = {
     "diff": "tell what a change does to calls and ports, and whether the way there is safe",
     "explain": "tell one call step by step",
     "traffic": "write down the calls that Istio's metrics have seen",
+    "verify": "tell whether a cluster is what was reviewed",
     "inventory": "write down what runs in a cluster",
     "sync": "write the objects that point clusters at this repository",
     "report": "write the page that people look at: posture, calls, findings",

@@ -89,6 +89,16 @@ DECIDING = (
     Kind("maistra.io/v1", "ServiceMeshMemberRoll", "servicemeshmemberrolls"),
 )
 
-ALL = (*RUNNING, *DECIDING)
+# What the model does not read: only compared with what was rendered.
+OTHERS = (
+    Kind("security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications"),
+    Kind("networking.istio.io/v1beta1", "ProxyConfig", "proxyconfigs"),
+    Kind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups"),
+    Kind("telemetry.istio.io/v1", "Telemetry", "telemetries", ("v1alpha1",)),
+    Kind("extensions.istio.io/v1alpha1", "WasmPlugin", "wasmplugins"),
+    Kind("extensions.istio.io/v1alpha1", "TrafficExtension", "trafficextensions"),
+)
+
+ALL = (*RUNNING, *DECIDING, *OTHERS)
 # Without these there is no mesh to speak of.
 EXPECTED = frozenset({"PeerAuthentication", "DestinationRule"})

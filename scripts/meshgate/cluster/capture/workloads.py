@@ -57,6 +57,16 @@ def workloads(
     return Observed(found, look.notes)
 
 
+def workload_of_pods(objects: Iterable[JSONObject]) -> dict[str, tuple[str, str]]:
+    """The workload of each pod, as namespace and name, by the id of its proxy: `POD.NAMESPACE`."""
+    known = {_key(value): value for value in objects}
+    return {
+        f"{name}.{namespace}": _top((kind, namespace, name), known)[1:]
+        for kind, namespace, name in known
+        if kind == "Pod"
+    }
+
+
 class _Look:
     """Compares what labels promise with what runs, and says what runs."""
 

@@ -1,0 +1,178 @@
+"""Tell whether a cluster is what was reviewed.
+
+Compares what the cluster has with rendered/ENV (floating: with what the overlay renders to):
+missing and changed objects, objects that are not of this repository and not in its inventory,
+and what all of that does to ports and calls. With --istiod also what istiod has pushed to
+proxies, against the model. Ends with 1 if anything is otherwise, or cannot be told.
+
+--evidence writes the result as evidence of type `verified` for the gates of promotion.
+--probes writes Jobs that make the calls of expectations/ENV.yaml for real; apply them
+yourself, or have Argo CD or Flux do it. Needs the extra: pip install 'meshgate[cluster]'.
+
+examples:
+  meshgate verify prod --context prod-eu
+  meshgate verify prod --context prod-eu --istiod http://localhost:15014
+  meshgate verify prod --context prod-eu --evidence out/
+  meshgate verify prod --context prod-eu --probes probes.yaml
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate import config, source
+from meshgate.cli.clusters import PINNED, add_cluster, cluster_of, read_cluster, rendered
+from meshgate.cli.inventory import tell_notes
+from meshgate.cli.judging import nothing_rendered
+from meshgate.cli.output import write
+from meshgate.cli.terminal import printable
+from meshgate.cli.validate import chosen
+from meshgate.errors import UsageError
+from meshgate.model import Resource
+
+if TYPE_CHECKING:
+    import argparse
+
+    from meshgate.cluster.verify import Verification
+    from meshgate.mesh import Mesh
+    from meshgate.model import Environment
+
+FORMATS = ("text", "json")
+# Added inside GitHub Actions to every command; it has no meaning here.
+ANNOTATIONS = "github"
+EVIDENCE = "verified"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("environment", metavar="ENV")
+    add_cluster(parser)
+    parser.add_argument("--istiod", metavar="URL", help="istiod's debug interface, port-forwarded")
+    parser.add_argument(
+        "--evidence", type=Path, metavar="DIR", help="write the result there as evidence"
+    )
+    parser.add_argument(
+        "--cluster", metavar="NAME", help="how evidence calls the cluster; default: the context"
+    )
+    parser.add_argument(
+        "--probes", type=Path, metavar="FILE", help="write Jobs that try the expectations"
+    )
+    parser.add_argument("--probe-image", metavar="IMAGE", help="an image with sh and curl")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify one environment in one cluster."""
+    from meshgate.cluster import capture, verify  # noqa: PLC0415 - needs only this command
+
+    root: Path = options.directory
+    if any(output.format not in (*FORMATS, ANNOTATIONS) for output in options.outputs):
+        raise UsageError(
+            "`meshgate verify` does not write this format", hint=f"use one of {', '.join(FORMATS)}"
+        )
+    configuration = config.load(root)
+    (environment,) = chosen(configuration.environments, [options.environment])
+    own = rendered(options, environment)
+    if not own:
+        raise nothing_rendered(environment)
+    istiod = verify.Istiod(options.istiod) if options.istiod else None
+    cluster = cluster_of(options)
+    live = read_cluster(cluster)
+    facts = environment.mesh
+    found = verify.verify(
+        live,
+        environment,
+        own,
+        source.read_folder(root, f"inventory/{environment.name}"),
+        cluster=options.cluster or options.context,
+        facts=capture.differences(
+            facts, capture.mesh_config(cluster, facts), live.of("Deployment")
+        ),
+        istiod=istiod,
+    )
+    tell(options, found)
+    if options.probes:
+        write_probes(options, environment, found.outcome.intended)
+    if options.evidence:
+        write_evidence(options, environment, found)
+    return int(not found.passed)
+
+
+def tell(options: argparse.Namespace, found: Verification) -> None:
+    """Write the result in each format that was asked for."""
+    from meshgate.cluster import verify  # noqa: PLC0415 - as above
+
+    locate = source.Locator(options.directory)
+    for output in options.outputs:
+        if output.format == ANNOTATIONS:
+            continue
+        color = options.color and output.file is None
+        told = (
+            verify.as_json(found, locate)
+            if output.format == "json"
+            else verify.text(found, locate, color=color)
+        )
+        if output.file is None:
+            sys.stdout.write(told)
+        else:
+            write(output.file, told)
+
+
+def write_probes(options: argparse.Namespace, environment: Environment, mesh: Mesh) -> None:
+    """Write the Jobs, and say which expectations they do not try."""
+    from meshgate.cluster.verify.probes import IMAGE, probes  # noqa: PLC0415 - as above
+
+    found = probes(mesh, environment.expectations, options.probe_image or IMAGE)
+    tell_notes(f"no probe of {each}" for each in found.untried)
+    if not found.jobs:
+        raise UsageError(
+            f"{environment.name}: no expectation can be tried by a probe",
+            hint=f"add calls to HTTP ports to expectations/{environment.name}.yaml",
+        )
+    jobs = [Resource.of(job) for job in found.jobs]
+    head = f"Written by `meshgate verify {environment.name} --probes`: each Job tries one call."
+    write(options.probes, source.dump(jobs, comment=head))
+    print(f"{printable(str(options.probes))}: {len(jobs)} probes", file=sys.stderr)
+
+
+def write_evidence(
+    options: argparse.Namespace, environment: Environment, found: Verification
+) -> None:
+    """Write the result as evidence about exactly what was compared."""
+    from meshgate.promotion import evidence  # noqa: PLC0415 - as above
+    from meshgate.promotion.base import Clock  # noqa: PLC0415
+
+    tree, release = subject(options.directory, environment)
+    one = evidence.Evidence(
+        type=EVIDENCE,
+        environment=environment.name,
+        cluster=found.cluster,
+        observed_at=Clock().now,
+        result=evidence.PASS if found.passed else evidence.FAIL,
+        tree=tree,
+        release=release,
+        numbers=tuple(found.numbers.items()),
+    )
+    content = evidence.written(one)
+    # What is written here must be readable there.
+    evidence.read(content.encode(), reporter="", file="the evidence")
+    options.evidence.mkdir(parents=True, exist_ok=True)
+    file = options.evidence / evidence.file_name(one)
+    write(file, content)
+    print(f"{printable(str(file))}: {one.type} {one.result}", file=sys.stderr)
+
+
+def subject(root: Path, environment: Environment) -> tuple[str, str]:
+    """The tree of the rendered files that were compared, or the release that was rendered."""
+    from meshgate.promotion.files import git_tree, rendered_folder  # noqa: PLC0415 - as above
+    from meshgate.promotion.release import Releases  # noqa: PLC0415
+    from meshgate.repository import Repository  # noqa: PLC0415
+
+    folder = rendered_folder(environment.name)
+    if environment.mode == PINNED and (root / folder).is_dir():
+        files = sorted(path for path in (root / folder).rglob("*") if path.is_file())
+        read = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+        return git_tree(environment.name, read), ""
+    with Repository(root) as repository:
+        return "", Releases(repository, "HEAD").newest().id

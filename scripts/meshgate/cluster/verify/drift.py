@@ -1,0 +1,113 @@
+"""What a cluster has against what was rendered for it, field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.cluster.capture.kept import ANNOTATIONS
+from meshgate.cluster.capture.ownership import Identity
+from meshgate.mesh.catalog import REVISION_LABEL
+from meshgate.model import Resource, join_path
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from meshgate.model import JSON, JSONObject
+
+MISSING = "missing"
+CHANGED = "changed"
+UNREAD = "unread"
+
+# What the API server writes, or what every version of a kind has in its own way.
+SERVED = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+
+class Absent:
+    """A field that is not there; null is something else."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = Absent()
+
+
+class Change(NamedTuple):
+    """One field that is not as rendered."""
+
+    path: str
+    wanted: JSON | Absent
+    found: JSON | Absent
+
+
+class Drift(NamedTuple):
+    """One rendered object that the cluster has not, or has otherwise.
+
+    kind: `missing`, `changed`, or `unread`: meshgate does not look at objects of this kind.
+    """
+
+    resource: Resource
+    kind: str
+    changes: tuple[Change, ...] = ()
+
+
+def drift(
+    rendered: Iterable[Resource], live: Iterable[JSONObject], looked_at: Collection[str]
+) -> list[Drift]:
+    """Every rendered object that is not in the cluster as it is, in the order rendered.
+
+    `looked_at` are the kinds that `live` has all objects of.
+    """
+    there = {Identity.of(resource): resource for resource in map(Resource.of, live)}
+    found = []
+    for resource in rendered:
+        own = there.get(Identity.of(resource))
+        if resource.kind not in looked_at:
+            found.append(Drift(resource, UNREAD))
+        elif own is None:
+            found.append(Drift(resource, MISSING))
+        elif changes := tuple(_changes(resource.value, own.value)):
+            found.append(Drift(resource, CHANGED, changes))
+    return found
+
+
+def _changes(wanted: JSONObject, found: JSONObject) -> Iterator[Change]:
+    """The fields that differ.
+
+    Whoever else adds a field to a `spec` keeps it through every server-side apply, so one that was
+    not rendered is drift too. Of labels and annotations only those that were rendered, and those
+    that Istio reads: agents add their own.
+    """
+    for field in sorted((wanted.keys() | found.keys()) - SERVED):
+        yield from _differences((field,), wanted.get(field, ABSENT), found.get(field, ABSENT))
+    for field in ("labels", "annotations"):
+        want = (wanted.get("metadata") or {}).get(field) or {}
+        have = (found.get("metadata") or {}).get(field) or {}
+        for key in sorted(want.keys() | {key for key in have if _decides(key)}):
+            yield from _differences(
+                ("metadata", field, key), want.get(key, ABSENT), have.get(key, ABSENT)
+            )
+
+
+def _decides(key: str) -> bool:
+    return key == REVISION_LABEL or key.startswith(ANNOTATIONS)
+
+
+def _differences(
+    path: tuple[str | int, ...], wanted: JSON | Absent, found: JSON | Absent
+) -> Iterator[Change]:
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key in sorted(wanted.keys() | found.keys()):
+            yield from _differences((*path, key), wanted.get(key, ABSENT), found.get(key, ABSENT))
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from _differences((*path, index), one, other)
+    elif not _same(wanted, found):
+        yield Change(join_path(*path), wanted, found)
+
+
+def _same(wanted: JSON | Absent, found: JSON | Absent) -> bool:
+    """Equal, and of one type: `true` is not 1. The API server drops null."""
+    if {wanted is None or wanted is ABSENT, found is None or found is ABSENT} == {True}:
+        return True
+    return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)

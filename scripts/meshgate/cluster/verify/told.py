@@ -1,0 +1,232 @@
+"""A verification as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING
+from meshgate.report.escape.terminal import page, plain
+from meshgate.report.json import place
+from meshgate.report.style import Style
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.cluster.verify.drift import Absent, Change, Drift
+    from meshgate.cluster.verify.foreign import Foreign
+    from meshgate.cluster.verify.verification import Pushed, Verification
+    from meshgate.effect import CallChange, Effect, PortChange
+    from meshgate.model import JSON, JSONObject, Resource
+    from meshgate.source import Locator
+
+VERSION = 1
+# How many ports or calls of one change are told one by one.
+NAMED = 10
+
+
+def text(found: Verification, locate: Locator, *, color: bool) -> str:
+    """What a person reads."""
+    style = Style(color=color)
+    verdict = "as reviewed" if found.passed else "not as reviewed"
+    lines = [
+        style("bold", f"{plain(found.environment)} on {plain(found.cluster)}: ")
+        + style("green" if found.passed else "red", verdict),
+        "",
+        f"{plural(found.rendered, 'object')} rendered, {len(found.drift)} not as rendered",
+    ]
+    for each in found.drift:
+        lines += _drift(each, locate, style)
+    if found.stale:
+        lines += ["", f"{plural(len(found.stale), 'object')} not as the inventory has it"]
+        for each in found.stale:
+            lines += _drift(each, locate, style)
+    foreign = found.outcome.foreign
+    if foreign:
+        lines += ["", f"{plural(len(foreign), 'object')} neither rendered nor in the inventory"]
+        lines += [_foreign(each, style) for each in foreign]
+    lines += ["", *_effect(found.outcome.effect, style)]
+    for fact in found.facts:
+        lines += ["", style("red", plain(f"environments.yaml: {fact}"))]
+    if found.pushed is not None:
+        lines += ["", *_pushed(found.pushed, style)]
+    for note in found.notes:
+        lines += ["", plain(note)]
+    return page(lines)
+
+
+def as_json(found: Verification, locate: Locator) -> str:
+    """One object, of the shape of schemas/meshgate/verification.schema.json."""
+    effect = found.outcome.effect
+    value: JSONObject = {
+        "version": VERSION,
+        "environment": found.environment,
+        "cluster": found.cluster,
+        "result": "pass" if found.passed else "fail",
+        "numbers": found.numbers,
+        "drift": [_drift_entry(each, locate) for each in found.drift],
+        "stale": [_drift_entry(each, locate) for each in found.stale],
+        "foreign": [
+            {"resource": _reference(each.resource), "decides": each.decides}
+            for each in found.outcome.foreign
+        ],
+        "ports": [_port_entry(each) for each in effect.ports],
+        "calls": [_call_entry(each) for each in effect.calls],
+        "undecided": len(effect.undecided),
+        "facts": [each._asdict() for each in found.facts],
+        "pushed": _pushed_entry(found.pushed) if found.pushed else None,
+        "notes": list(found.notes),
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _drift(each: Drift, locate: Locator, style: Style) -> Iterator[str]:
+    at = locate(each.resource, "")
+    where = f" ({at.file}:{at.line})" if at else ""
+    what = {
+        MISSING: "is missing",
+        CHANGED: "is changed",
+    }.get(each.kind, "is of a kind that is not looked at")
+    yield "  " + style("red", f"{plain(str(each.resource))} {what}") + plain(where)
+    for change in each.changes[:NAMED]:
+        yield plain(
+            f"    {change.path}: rendered {_shown(change.wanted)}, there {_shown(change.found)}"
+        )
+    if len(each.changes) > NAMED:
+        yield f"    and {len(each.changes) - NAMED} more"
+
+
+def _foreign(each: Foreign, style: Style) -> str:
+    name = plain(str(each.resource))
+    if not each.decides:
+        return f"  {name}: changes nothing"
+    ports, calls = len(each.effect.ports), sum(call.count for call in each.effect.calls)
+    open_ = len(each.effect.undecided)
+    parts = [
+        plural(ports, "port") if ports else "",
+        plural(calls, "call") if calls else "",
+        f"{open_} undecided" if open_ else "",
+    ]
+    return "  " + style("red", f"{name}: changes {', '.join(filter(None, parts))}")
+
+
+def _effect(effect: Effect, style: Style) -> Iterator[str]:
+    if effect.is_empty:
+        yield "Every port and every call is as reviewed."
+        return
+    yield "What that does, against what was reviewed:"
+    lines = [
+        *(_port_line(each) for each in effect.ports),
+        *(_call_line(each) for each in effect.calls),
+        *(f"may change: {each}" for each in effect.open_ports),
+        *(f"may change: {each.host}:{each.port}: {each.reason}" for each in effect.open_calls),
+        *(f"not decidable: {each.policy}: {each.reason}" for each in effect.open_policies),
+    ]
+    for line in lines[:NAMED]:
+        yield "  " + style("red", plain(line))
+    if len(lines) > NAMED:
+        yield f"  and {len(lines) - NAMED} more; --format json has all"
+
+
+def _port_line(each: PortChange) -> str:
+    return f"{each}: {each.before.mode or 'none'} → {each.after.mode or 'none'}, {each.change}"
+
+
+def _call_line(each: CallChange) -> str:
+    first = next(iter(each.clients.members))
+    others = f" and {each.count - 1} more" if each.count > 1 else ""
+    before = each.before.outcome if each.before else "not made"
+    after = each.after.outcome if each.after else "not made"
+    return f"{first}{others} to {each.host}:{each.port}: {before} → {after}, {each.change}"
+
+
+def _pushed(found: Pushed, style: Style) -> Iterator[str]:
+    if not found.proxies:
+        yield style("red", "istiod: no sidecar of a known workload is connected")
+    else:
+        yield (
+            f"istiod: {plural(found.proxies, 'workload')} compared, "
+            f"{plural(found.ports, 'port')} and {plural(found.clusters, 'cluster')}; "
+            f"{len(found.disagreements)} other than the model, {len(found.late)} late, "
+            f"{found.open} left open"
+        )
+    for each in found.disagreements:
+        told = f"{each.workload} {each.what}: model {each.model}, pushed {each.pushed}"
+        yield "  " + style("red", plain(told))
+    for late in found.late:
+        error = f": {late.error}" if late.error else ""
+        yield "  " + style("red", plain(f"{late.proxy} has not taken its {late.what}{error}"))
+
+
+def _drift_entry(each: Drift, locate: Locator) -> JSONObject:
+    return {
+        "resource": _reference(each.resource),
+        "kind": each.kind,
+        "source": place(locate(each.resource, "")),
+        "changes": [_change_entry(change) for change in each.changes],
+    }
+
+
+def _change_entry(change: Change) -> JSONObject:
+    """A field that is not there is left out; null is a value."""
+    entry: JSONObject = {"path": change.path}
+    if change.wanted is not ABSENT:
+        entry["rendered"] = change.wanted
+    if change.found is not ABSENT:
+        entry["found"] = change.found
+    return entry
+
+
+def _port_entry(each: PortChange) -> JSONObject:
+    return {
+        "namespace": each.namespace,
+        "workload": each.workload.name,
+        "port": each.port,
+        "before": each.before.mode,
+        "after": each.after.mode,
+        "change": each.change,
+    }
+
+
+def _call_entry(each: CallChange) -> JSONObject:
+    return {
+        "clients": [str(client) for client in each.clients.members],
+        "host": each.host,
+        "port": each.port,
+        "before": each.before.outcome if each.before else None,
+        "after": each.after.outcome if each.after else None,
+        "change": each.change,
+    }
+
+
+def _pushed_entry(found: Pushed) -> JSONObject:
+    return {
+        "proxies": found.proxies,
+        "ports": found.ports,
+        "clusters": found.clusters,
+        "open": found.open,
+        "disagreements": [
+            {
+                "workload": str(each.workload),
+                "what": each.what,
+                "model": each.model,
+                "pushed": each.pushed,
+            }
+            for each in found.disagreements
+        ],
+        "late": [each._asdict() for each in found.late],
+    }
+
+
+def _reference(resource: Resource) -> JSONObject:
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "namespace": resource.namespace,
+        "name": resource.name,
+    }
+
+
+def _shown(value: JSON | Absent) -> str:
+    return "nothing" if value is ABSENT else json.dumps(value, ensure_ascii=False)
