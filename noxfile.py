@@ -173,6 +173,28 @@ def mutate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def promote(session: nox.Session) -> None:
+    """Propose what may come next: `-- --all --refresh --forge github`."""
+    install(session)
+    # Nothing to promote (9) and a line that is held (10) are no failure of the job.
+    session.run("meshgate", "promote", *session.posargs, success_codes=[0, 9, 10])
+
+
+@nox.session(default=False)
+def merge(session: nox.Session) -> None:
+    """Merge what the tool may merge: `-- --ready --forge github`."""
+    install(session)
+    session.run("meshgate", "merge", *session.posargs)
+
+
+@nox.session(default=False)
+def record(session: nox.Session) -> None:
+    """Tag what was merged, with who approved it: `-- --forge github`."""
+    install(session)
+    session.run("meshgate", "record", *session.posargs)
+
+
+@nox.session(default=False)
 def stateful(session: nox.Session) -> None:
     """Try 500 random orders of promotions, merges, holds, rollbacks and hotfixes by two writers."""
     install(session)

@@ -41,6 +41,11 @@ class Call:
         jsonschema.validate(value, json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
         return value
 
+    def proposal(self, *arguments: str) -> JSON:
+        """The one promotion that a command proposes."""
+        (found,) = self.json("proposals", *arguments)["proposals"]
+        return found
+
 
 @pytest.fixture
 def call(
@@ -65,7 +70,7 @@ def test_plan_tells_and_writes_nothing(pipeline: Pipeline, call: Call) -> None:
     assert "tightened shop/cart:8080: PERMISSIVE -> STRICT" in out
     assert "Nothing was written" in out
     assert refs(pipeline) == before
-    value = call.json("proposal", "plan", "staging")
+    value = call.proposal("plan", "staging")
     assert value["pullRequest"] is None
     assert value["commit"] is None
     _, page, _ = call("plan", "staging", "--format", "markdown")
@@ -104,7 +109,7 @@ spec:
 
 
 def test_the_whole_way(call: Call) -> None:
-    opened = call.json("proposal", "promote", "staging")
+    opened = call.proposal("promote", "staging")
     assert opened["pushed"] is True
     number = str(opened["pullRequest"]["number"])
     code, out, _ = call("promote", "staging")
@@ -119,19 +124,16 @@ def test_the_whole_way(call: Call) -> None:
     assert "every record has its tag already" in out
     assert call("promote", "staging")[0] == 9
 
-    held = call.json("proposal", "hold", "prod", "--reason", "incident", "--until", "2099-01-01")
+    held = call.proposal("hold", "prod", "--reason", "incident", "--until", "2099-01-01")
     assert held["event"] == "hold"
     assert call("merge", str(held["pullRequest"]["number"]))[0] == 0
-    assert call("promote", "prod")[0] == 8
-    resumed = call.json("proposal", "resume", "prod", "--reason", "over")
+    assert call("promote", "prod")[0] == 10
+    assert call("plan", "prod")[0] == 10
+    resumed = call.proposal("resume", "prod", "--reason", "over")
     assert call("merge", str(resumed["pullRequest"]["number"]))[0] == 0
-    back = call.json(
-        "proposal", "rollback", "staging", "--to", "1", "--reason", "503", "--ticket", "INC-1"
-    )
+    back = call.proposal("rollback", "staging", "--to", "1", "--reason", "503", "--ticket", "INC-1")
     assert call("merge", str(back["pullRequest"]["number"]))[0] == 10
-    rejected = call.json(
-        "proposal", "reject", opened["release"], "--reason", "bad", "--env", "prod"
-    )
+    rejected = call.proposal("reject", opened["release"], "--reason", "bad", "--env", "prod")
     assert rejected["title"].startswith("reject(prod): ")
 
 
@@ -148,6 +150,7 @@ def test_merge_ready_merges_what_the_tool_may(pipeline: Pipeline, call: Call) ->
     ("arguments", "says"),
     [
         (("merge",), "name one pull request"),
+        (("promote",), "name one environment"),
         (("promote", "nowhere"), "no environment 'nowhere'"),
         (("promote", "dev"), "floating"),
         (("promote", "staging", "--release", "r-nothing"), "no release"),
@@ -169,7 +172,7 @@ def test_who_asked_is_in_the_record(
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://forge.example")
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/mesh")
     monkeypatch.setenv("GITHUB_RUN_ID", "7")
-    opened = call.json("proposal", "promote", "staging")
+    opened = call.proposal("promote", "staging")
     with Repository(pipeline.hub) as repository:
         content = repository.read(
             opened["commit"], pipeline.state("staging", opened["branch"]).record
@@ -177,3 +180,14 @@ def test_who_asked_is_in_the_record(
     assert content is not None
     assert b"login: ada" in content
     assert b"https://forge.example/acme/mesh/actions/runs/7" in content
+
+
+def test_promote_all_goes_on_after_one_that_has_nothing(call: Call) -> None:
+    code, out, err = call("promote", "--all")
+    assert code == 0
+    assert "promote(staging): " in out
+    assert "meshgate: prod: prod has " in err
+    assert call("merge", "1")[0] == 0
+    assert call("promote", "--all")[0] == 0
+    assert call("merge", "2")[0] == 0
+    assert call("promote", "--all")[0] == 9

@@ -391,7 +391,7 @@ def test_a_held_environment_takes_nothing(pipeline: Pipeline) -> None:
     pipeline.hold("staging", direct=True)
     assert pipeline.state("staging").hold is not None
     before = promoted.git(pipeline.hub, "for-each-ref")
-    with pytest.raises(RefusedError, match="PR11"):
+    with pytest.raises(WaitingError, match="PR11"):
         pipeline.promote("staging")
     assert promoted.git(pipeline.hub, "for-each-ref") == before
 

@@ -29,6 +29,8 @@ COPIED = (
 ARGO = "sync/argocd"
 FLUX = "sync/flux"
 KUSTOMIZATION = "kustomization.yaml"
+# Promotion writes there, from the day that an environment is pinned.
+PROMOTED = ("/rendered/", "/promotion/state/", "/promotion/ledger/")
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*")
 
 
@@ -71,6 +73,7 @@ def codeowners_match_files(root: Path) -> Iterator[str]:
         place = (root if (root / ".git").exists() else ROOT) / pattern[0].strip("/")
         is_folder = pattern[0].endswith("/")
         found = any(place.rglob("*")) if is_folder else place.is_file()
+        found = found or pattern[0].startswith(PROMOTED)
         if not pattern[0].startswith("/") or len(pattern) == 1 or not found:
             yield line
 

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     blocks = tuple(Event(name) for name in options.blocks or STOPS)
     with standing(options) as ground:
         made = hold(ground, options.environment, reason=options.reason, until=until, blocks=blocks)
-        tell_opened(ground, stop(ground, made, direct=options.direct), options)
+        tell_opened(ground, [stop(ground, made, direct=options.direct)], options)
     return 0
 
 

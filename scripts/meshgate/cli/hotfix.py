@@ -63,5 +63,5 @@ def run(options: argparse.Namespace) -> int:
     )
     with standing(options) as ground:
         opened = hotfix(ground, options.environment, repair, refresh=options.refresh)
-        tell_opened(ground, opened, options)
+        tell_opened(ground, [opened], options)
     return 0

@@ -5,7 +5,7 @@ that change, each gate with its verdict, and every guard that refuses, with the 
 A call that would break is accepted in waivers/ENV.yaml: the plan prints the entry.
 
 Ends with 0 where `promote` would open a pull request (it may still wait for a gate), 8 where
-a guard refuses, 9 where there is nothing to promote.
+a guard refuses, 9 where there is nothing to promote, 10 where the line is held.
 
 examples:
   meshgate plan prod                                the newest release that may come
@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 
 from meshgate.cli.promote import add_wish, wish
 from meshgate.cli.promotions import add_promotion_options, standing, tell_plan
-from meshgate.errors import RefusedError
-from meshgate.promotion.flows.making import refusing
+from meshgate.errors import MeshgateError
+from meshgate.promotion.flows.making import refuse
 from meshgate.promotion.flows.promoting import planned
 
 if TYPE_CHECKING:
     import argparse
+
+    from meshgate.promotion.flows.making import Made
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,4 +41,13 @@ def run(options: argparse.Namespace) -> int:
     with standing(options) as ground:
         made = planned(ground, options.environment, wish(options))
         tell_plan(ground, made, options)
-    return RefusedError.exit_code if refusing(made) else 0
+    return end_of(made)
+
+
+def end_of(made: Made) -> int:
+    """The exit code that `promote` would have."""
+    try:
+        refuse(made)
+    except MeshgateError as error:
+        return error.exit_code
+    return 0

@@ -5,31 +5,45 @@ source commit, and pushes one commit: rendered/ENV, its state, one record of its
 The pull request says what ports and calls become. Older open promotions of ENV are closed.
 
 The same command twice changes nothing. A gate that still waits keeps nothing from being
-opened; a guard that refuses does (8), and then nothing is pushed. Where there is nothing to
-promote the end is 9. Without a forge the page is written to pr.md, and the branch is pushed
-where there is a remote.
+opened; a guard that refuses does (8), and a hold (10): then nothing is pushed. Where there
+is nothing to promote the end is 9. Without a forge the page is written to pr.md, and the
+branch is pushed where there is a remote.
 
 examples:
   meshgate promote staging
   meshgate promote prod --release 2026-08-22.3
   meshgate promote prod --refresh         make it anew from the state as it is now
   meshgate promote prod --again           although a person closed it
+  meshgate promote --all --refresh        for a job that runs when main moves
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from meshgate.cli.promotions import add_promotion_options, standing, tell_opened
+from meshgate.cli.terminal import printable
+from meshgate.errors import MeshgateError, UsageError
+from meshgate.promotion.flows.choosing import MANUAL
 from meshgate.promotion.flows.promoting import Wish, promote
 
 if TYPE_CHECKING:
     import argparse
 
+    from meshgate.promotion.flows.ground import Ground
+    from meshgate.promotion.flows.proposing import Opened
+
+# Which code a run over several environments ends with; what is refused before what only waits.
+GRAVEST_FIRST = (70, 11, 4, 2, 7, 3, 6, 5, 8, 10)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("environment", metavar="ENV")
+    parser.add_argument("environment", metavar="ENV", nargs="?")
+    parser.add_argument(
+        "--all", action="store_true", help="every environment that takes the newest release itself"
+    )
     add_wish(parser)
     parser.add_argument(
         "--refresh",
@@ -77,14 +91,33 @@ def wish(options: argparse.Namespace) -> Wish:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Open the pull request, or find it."""
+    """Open the pull request, or find it; those of all environments with --all."""
+    if (options.environment is None) != options.all:
+        raise UsageError("name one environment, or give --all")
     with standing(options) as ground:
-        opened = promote(
-            ground,
-            options.environment,
-            wish(options),
-            refresh=options.refresh,
-            again=options.again,
-        )
+        if not options.all:
+            tell_opened(ground, [one(ground, options.environment, options)], options)
+            return 0
+        opened, codes = [], set()
+        for name in automatic(ground):
+            try:
+                opened.append(one(ground, name, options))
+            except MeshgateError as error:
+                codes.add(error.exit_code)
+                print(f"meshgate: {name}: {printable(str(error))}", file=sys.stderr)
         tell_opened(ground, opened, options)
-    return 0
+    return next((code for code in GRAVEST_FIRST if code in codes), 0 if opened else 9)
+
+
+def one(ground: Ground, name: str, options: argparse.Namespace) -> Opened:
+    """The pull request of one environment."""
+    return promote(ground, name, wish(options), refresh=options.refresh, again=options.again)
+
+
+def automatic(ground: Ground) -> list[str]:
+    """The environments that were adopted and take releases without being told which."""
+    return [
+        policy.name
+        for policy in ground.policy.environments
+        if policy.pinned and policy.select != MANUAL and ground.state(policy.name) is not None
+    ]

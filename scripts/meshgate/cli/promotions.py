@@ -19,7 +19,7 @@ from meshgate.repository import Repository
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from meshgate.promotion.flows.ground import Ground
     from meshgate.promotion.flows.making import Made
@@ -110,10 +110,16 @@ def tell_plan(found: Ground, made: Made, options: argparse.Namespace) -> None:
     publish(FORMATS, [proposed], options)
 
 
-def tell_opened(found: Ground, opened: Opened, options: argparse.Namespace) -> None:
+def tell_opened(found: Ground, opened: Sequence[Opened], options: argparse.Namespace) -> None:
     """Print what was proposed."""
-    page = contents(found, opened.made, opened.record, opened.state, opened.notes)
-    proposed = Proposed(
-        page, opened.made.judged.refusals, opened=opened, limit=found.forge.body_limit
-    )
-    publish(FORMATS, [proposed], options)
+    limit = found.forge.body_limit
+    told = [
+        Proposed(
+            contents(found, one.made, one.record, one.state, one.notes),
+            one.made.judged.refusals,
+            opened=one,
+            limit=limit,
+        )
+        for one in opened
+    ]
+    publish(FORMATS, told, options)

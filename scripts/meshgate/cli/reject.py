@@ -41,5 +41,5 @@ def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
     with standing(options) as ground:
         made = reject(ground, options.release, reason=options.reason, name=options.env)
-        tell_opened(ground, stop(ground, made, direct=options.direct), options)
+        tell_opened(ground, [stop(ground, made, direct=options.direct)], options)
     return 0

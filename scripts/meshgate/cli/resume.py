@@ -35,5 +35,5 @@ def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
     with standing(options) as ground:
         made = resume(ground, options.environment, reason=options.reason)
-        tell_opened(ground, stop(ground, made, direct=options.direct), options)
+        tell_opened(ground, [stop(ground, made, direct=options.direct)], options)
     return 0

@@ -48,5 +48,5 @@ def run(options: argparse.Namespace) -> int:
             ticket=options.ticket,
             refresh=options.refresh,
         )
-        tell_opened(ground, opened, options)
+        tell_opened(ground, [opened], options)
     return 0

@@ -7,7 +7,7 @@ import datetime
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshgate.errors import RefusedError
+from meshgate.errors import RefusedError, WaitingError
 from meshgate.promotion import names
 from meshgate.promotion.advance import advance
 from meshgate.promotion.effects import recorded
@@ -55,12 +55,13 @@ def make(ground: Ground, state: EnvironmentState | None, proposal: Proposal) -> 
 
 
 def refuse(made: Made) -> None:
-    """Raise RefusedError where a guard refuses what no waiting will cure."""
+    """Raise RefusedError where a guard refuses, WaitingError where it only holds the line."""
     found = refusing(made)
+    title = names.title(made.advance.record)
+    if any(not refusal.waits for refusal in found):
+        raise RefusedError(f"{title}: refused; nothing was pushed", why=told(found))
     if found:
-        raise RefusedError(
-            f"{names.title(made.advance.record)}: refused; nothing was pushed", why=told(found)
-        )
+        raise WaitingError(f"{title}: not now; nothing was pushed", why=told(found))
 
 
 def refusing(made: Made) -> list[Refusal]:

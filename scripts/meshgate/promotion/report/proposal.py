@@ -60,8 +60,9 @@ def markdown(found: Sequence[Proposed], _options: Options) -> str:
 
 
 def json(found: Sequence[Proposed], _options: Options) -> str:
-    """One promotion (schemas/meshgate/proposal.schema.json)."""
-    return standard.dumps(as_object(found[0]), indent=1, sort_keys=True) + "\n"
+    """`{"version", "proposals": [...]}` (schemas/meshgate/proposals.schema.json)."""
+    told = {"version": VERSION, "proposals": list(map(as_object, found))}
+    return standard.dumps(told, indent=1, sort_keys=True) + "\n"
 
 
 FORMATS: dict[str, Callable[[Sequence[Proposed], Options], str]] = {
@@ -76,7 +77,6 @@ def as_object(found: Proposed) -> JSONObject:
     contents, opened = found.contents, found.opened
     record = contents.record
     return {
-        "version": VERSION,
         "environment": record.environment,
         "event": str(record.event),
         "release": record.release,
