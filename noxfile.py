@@ -114,6 +114,14 @@ def parts(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def cluster(session: nox.Session) -> None:
+    """Try sync, capture and verify on a real API server with the CRDs of Argo CD and Flux."""
+    install(session)
+    session.run("python", "tests/e2e/build.py", "etcd", "kube-apiserver", "istio-api")
+    session.run("pytest", "tests/e2e/check_cluster.py", *session.posargs)
+
+
+@nox.session(default=False)
 def schemas(session: nox.Session) -> None:
     """Regenerate schemas/ from the pinned Go modules."""
     install(session)
