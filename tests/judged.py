@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 
+from meshgate.cli.options import cache_folder
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.candidate import Opinions
 from meshgate.promotion.forge import PullRequest, Review
@@ -28,8 +30,9 @@ WITHOUT_FORGE = "the tests ask no forge"
 
 
 def base_of(repository: Repository, reference: str = "main", **more: object) -> Base:
-    """The base of a judgement, without a forge."""
-    settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE} | more
+    """The base of a judgement, without a forge; renders are kept as the command keeps them."""
+    kept = cache_folder(argparse.Namespace(no_cache=False))
+    settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE, "cache": kept} | more
     return base_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type]
 
 

@@ -51,7 +51,7 @@ def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
         origin = "the recorded bytes" if candidate.event is Event.ROLLBACK else "a fresh render"
         yield Objection(
             f"{len(differing)} files of rendered/{candidate.name} differ from {origin}",
-            details=tuple(sorted(differing, key=lambda line: line[2:])),
+            details=tuple(sorted(differing, key=lambda line: line[2:])[:TOLD]),
         )
 
 
@@ -69,9 +69,13 @@ def _said(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objecti
         "resources": len(actual),
     }
     for whose, told in (("state", candidate.head.state), ("record", candidate.record)):
-        for key, value in facts.items():
-            if told is not None and getattr(told.rendered, key) != value:
-                yield Objection(f"the {whose}'s rendered.{key} is not that of the files")
+        wrong = [
+            key
+            for key, value in facts.items()
+            if told is not None and getattr(told.rendered, key) != value
+        ]
+        if wrong:
+            yield Objection(f"the {whose} tells another {' and '.join(wrong)} than the files have")
 
 
 def _base_holds(candidate: Candidate) -> Iterator[Objection]:

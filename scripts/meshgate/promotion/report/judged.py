@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from meshgate.promotion.judging import Verdict
@@ -62,8 +63,9 @@ def markdown(judged: Sequence[Judged], _options: Options) -> str:
                 for gate in each.gates
             ]
             lines.append("")
-        for refusal in each.refusals:
-            lines += _markdown(refusal)
+        for refusal, is_last in _grouped(each.refusals):
+            lines += _markdown(refusal, with_hint=is_last)
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -97,12 +99,19 @@ def _told(each: Judged, style: Style) -> Iterator[str]:
     yield style(COLOURS[each.verdict], _sentence(each))
     for gate in each.gates:
         yield _gate(gate, style)
-    for refusal in each.refusals:
+    for refusal, is_last in _grouped(each.refusals):
         colour = "yellow" if refusal.waits else "red"
         yield f"{style(colour, refusal.guard)} {refusal.name}: {plain(refusal.message)}"
         for detail in refusal.details:
             yield f"       {plain(detail)}"
-        yield f"       {style('dim', 'hint: ' + plain(refusal.hint))}"
+        if is_last:
+            yield f"       {style('dim', 'hint: ' + plain(refusal.hint))}"
+
+
+def _grouped(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, bool]]:
+    """Each refusal, and whether the next one has another hint: one that is shared is told once."""
+    for refusal, after in itertools.zip_longest(refusals, refusals[1:]):
+        yield refusal, after is None or (after.guard, after.hint) != (refusal.guard, refusal.hint)
 
 
 def _gate(gate: GateResult, style: Style) -> str:
@@ -135,13 +144,13 @@ def _sentence(each: Judged) -> str:
             return "It could not be judged, so it may not be merged."
 
 
-def _markdown(refusal: Refusal) -> Iterator[str]:
+def _markdown(refusal: Refusal, *, with_hint: bool) -> Iterator[str]:
     mark = "waits" if refusal.waits else "refused"
     yield f"- **{refusal.guard}** {refusal.name} ({mark}): {md.prose(refusal.message)}"
     for detail in refusal.details:
         yield f"  - {md.prose(detail)}"
-    yield f"  - hint: {md.prose(refusal.hint)}"
-    yield ""
+    if with_hint:
+        yield f"  - hint: {md.prose(refusal.hint)}"
 
 
 def _json(each: Judged) -> JSONObject:
