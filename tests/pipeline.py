@@ -17,7 +17,8 @@ from meshgate.promotion.flows.hotfixing import Repair, hotfix
 from meshgate.promotion.flows.merging import merge
 from meshgate.promotion.flows.promoting import Wish, promote
 from meshgate.promotion.flows.reverting import roll_back
-from meshgate.promotion.flows.stopping import hold, reject, resume, stop
+from meshgate.promotion.flows.stopping import hold, reject, resume
+from meshgate.promotion.flows.writing import write
 from meshgate.promotion.forge.known.local import LocalForge
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.values import Event
@@ -134,15 +135,15 @@ class Pipeline:
 
     def hold(self, environment: str, reason: str = "incident", *, direct: bool = False) -> Opened:
         with self.ground() as found:
-            return stop(found, hold(found, environment, reason=reason), direct=direct)
+            return write(found, hold(found, environment, reason=reason), direct=direct)
 
     def resume(self, environment: str) -> Opened:
         with self.ground() as found:
-            return stop(found, resume(found, environment, reason="over"))
+            return write(found, resume(found, environment, reason="over"))
 
     def reject(self, release: str, environment: str = "") -> Opened:
         with self.ground() as found:
-            return stop(found, reject(found, release, reason="bad", name=environment))
+            return write(found, reject(found, release, reason="bad", name=environment))
 
     def commit(self, files: Mapping[str, str], message: str = "a change") -> str:
         """Commit inputs to main and push."""

@@ -19,7 +19,8 @@ from meshgate.errors import (
 from meshgate.promotion import names
 from meshgate.promotion.flows.recording import record
 from meshgate.promotion.flows.reverting import recorded_bytes
-from meshgate.promotion.flows.stopping import hold, stop
+from meshgate.promotion.flows.stopping import hold
+from meshgate.promotion.flows.writing import write
 from meshgate.promotion.forge import Draft, HeadMovedError
 from meshgate.promotion.forge.known.none import NoForge
 from meshgate.promotion.ledger import read_ledger
@@ -402,7 +403,7 @@ def test_a_direct_hold_loses_a_race_without_harm(pipeline: Pipeline) -> None:
         held = hold(ground, "staging", reason="incident")
         pipeline.another("faster").merge(opened.pull.number)
         with pytest.raises(RefusedError, match="moved meanwhile"):
-            stop(ground, held, direct=True)
+            write(ground, held, direct=True)
     assert pipeline.state("staging").hold is None
 
 

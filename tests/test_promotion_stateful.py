@@ -31,7 +31,8 @@ from meshgate.promotion.flows.ground import ground
 from meshgate.promotion.flows.making import refuse
 from meshgate.promotion.flows.promoting import Wish, planned
 from meshgate.promotion.flows.proposing import propose, supersede
-from meshgate.promotion.flows.stopping import hold, stop
+from meshgate.promotion.flows.stopping import hold
+from meshgate.promotion.flows.writing import write
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.release import Releases
 from meshgate.promotion.snapshot import at_commit, contents
@@ -124,7 +125,7 @@ class Promotions(RuleBasedStateMachine):
         with allowed():
             found = self.opened[writer].enter_context(ground(self.writers[writer].setting()))
             made = hold(found, name, reason="incident")
-            self.pending[writer] = lambda: stop(found, made, direct=True)
+            self.pending[writer] = lambda: write(found, made, direct=True)
 
     @rule(writer=WRITERS)
     def push(self, writer: int) -> None:

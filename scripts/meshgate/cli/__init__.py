@@ -37,6 +37,7 @@ COMMANDS = {
     "inventory": "write down what runs in a cluster",
     "sync": "write the objects that point clusters at this repository",
     "report": "write the page that people look at: posture, calls, findings",
+    "adopt": "give a pinned environment its first state",
     "plan": "tell what a promotion would do, and write nothing",
     "promote": "propose the next release of an environment as a pull request",
     "check": "judge a pull request from files alone",

@@ -23,7 +23,8 @@ from meshgate.cli.promotions import (
     tell_opened,
 )
 from meshgate.errors import UsageError
-from meshgate.promotion.flows.stopping import STOPS, hold, stop
+from meshgate.promotion.flows.stopping import STOPS, hold
+from meshgate.promotion.flows.writing import write
 from meshgate.promotion.values import Event
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     blocks = tuple(Event(name) for name in options.blocks or STOPS)
     with standing(options) as ground:
         made = hold(ground, options.environment, reason=options.reason, until=until, blocks=blocks)
-        tell_opened(ground, [stop(ground, made, direct=options.direct)], options)
+        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
     return 0
 
 

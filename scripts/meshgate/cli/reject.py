@@ -20,7 +20,8 @@ from meshgate.cli.promotions import (
     standing,
     tell_opened,
 )
-from meshgate.promotion.flows.stopping import reject, stop
+from meshgate.promotion.flows.stopping import reject
+from meshgate.promotion.flows.writing import write
 
 if TYPE_CHECKING:
     import argparse
@@ -41,5 +42,5 @@ def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
     with standing(options) as ground:
         made = reject(ground, options.release, reason=options.reason, name=options.env)
-        tell_opened(ground, [stop(ground, made, direct=options.direct)], options)
+        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
     return 0

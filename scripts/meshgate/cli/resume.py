@@ -17,7 +17,8 @@ from meshgate.cli.promotions import (
     standing,
     tell_opened,
 )
-from meshgate.promotion.flows.stopping import resume, stop
+from meshgate.promotion.flows.stopping import resume
+from meshgate.promotion.flows.writing import write
 
 if TYPE_CHECKING:
     import argparse
@@ -35,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
     with standing(options) as ground:
         made = resume(ground, options.environment, reason=options.reason)
-        tell_opened(ground, [stop(ground, made, direct=options.direct)], options)
+        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
     return 0

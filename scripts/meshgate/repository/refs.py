@@ -75,10 +75,17 @@ def fetch(repository: Repository, *refspecs: str, remote: str = REMOTE) -> None:
 def set_branch(repository: Repository, name: str, commit: str, *, expected: str | None) -> None:
     """Move a branch of this clone from `expected` (None: it must not be there).
 
+    Where it is checked out, the working tree goes along, and changes in it are left as they are.
     Raises MovedError.
     """
+    branch = f"{HEADS}{name}"
+    if expected and repository.run("rev-parse", "--symbolic-full-name", "HEAD") == branch:
+        if repository.resolve(branch) != expected:
+            raise MovedError(f"the branch {name} is not at {expected}")
+        repository.run("merge", "--ff-only", "--quiet", commit)
+        return
     try:
-        repository.run("update-ref", f"{HEADS}{name}", commit, expected or NO_OBJECT)
+        repository.run("update-ref", branch, commit, expected or NO_OBJECT)
     except RepositoryError as error:
         raise MovedError(
             f"the branch {name} is not at {expected or 'no commit'}", why=error.why

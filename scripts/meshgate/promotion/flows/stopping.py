@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
-from meshgate.promotion import names
+from meshgate.errors import NothingToPromoteError, UsageError
 from meshgate.promotion.advance import Proposal
-from meshgate.promotion.flows.making import make, refuse
-from meshgate.promotion.flows.proposing import Opened, propose
-from meshgate.promotion.forge import PullRequest
+from meshgate.promotion.flows.making import make
 from meshgate.promotion.rendering import tool
 from meshgate.promotion.values import Event, Hold
-from meshgate.repository import MovedError, push_branch, set_branch
 
 if TYPE_CHECKING:
     import datetime
@@ -95,38 +91,3 @@ def reject(ground: Ground, release: str, *, reason: str, name: str = "") -> Made
         reason=f"{found.alias} ({found.id}): {reason}",
     )
     return make(ground, state, proposal)
-
-
-def stop(ground: Ground, made: Made, *, direct: bool = False) -> Opened:
-    """The pull request of a commit that moves the line; or, `direct`, the commit on the base.
-
-    Direct is the break-glass way: the forge's rules decide whether this account may.
-    """
-    refuse(made)
-    if not direct:
-        return propose(ground, made, again=True)
-    main, record = ground.main, made.advance.record
-    try:
-        if ground.remote:
-            push_branch(ground.repository, main, made.commit, expected=ground.base.commit)
-        else:
-            set_branch(ground.repository, main, made.commit, expected=ground.base.commit)
-    except MovedError as error:
-        raise RefusedError(
-            f"{main} moved meanwhile; nothing was written",
-            why=str(error.what),
-            hint="run the command again",
-        ) from error
-    pull = PullRequest(
-        number=0,
-        url="",
-        head=main,
-        head_sha=made.commit,
-        base=main,
-        title=names.title(record),
-        body="",
-        author=ground.setting.login,
-        state="merged",
-        merge_commit=made.commit,
-    )
-    return Opened(made, record, made.advance.state, made.commit, pull, pushed=True)
