@@ -89,9 +89,9 @@ RECORD = PromotionRecord(
     rendered=RENDERED,
     previous=Previous(sequence=6, release="r-000000000006", record_sha256="6" * 64),
     previous_tree="0" * 40,
-    added=("boards/peerauthentication-default.yaml",),
-    changed=("boards/destinationrule-boards-api.yaml",),
-    removed=("default/peerauthentication-legacy.yaml",),
+    added=("rendered/prod/boards/peerauthentication-default.yaml",),
+    changed=("rendered/prod/boards/destinationrule-boards-api.yaml",),
+    removed=("rendered/prod/default/peerauthentication-legacy.yaml",),
     changes=(
         InputChange("1" * 40, "boards: require mTLS", "Ada L <ada@example.com>", (), 41),
         InputChange(
@@ -234,6 +234,7 @@ def hostile(text: str, many: int = 1) -> Contents:
         calls=calls,
         diffs={f"{index}{text}": text * 5 for index in range(many)},
         refusals=(Refusal("PR01", text, text, text),) * many,
+        waits=(Refusal("PR19", text, text, text, waits=True),) * many,
         differences=(Difference(text, text),) * many,
         notes=(text,) * many,
     )

@@ -53,7 +53,7 @@ def test_sections_are_in_order() -> None:
 
 def test_first_line_says_what_becomes_of_calls() -> None:
     first = render(samples.CONTENTS).splitlines()[0]
-    assert "waits for `soak`" in first
+    assert "waits: `soak`" in first
     assert "1 port loosens, 2 ports tighten, 1 call breaks, 12 calls are shut out" in first
 
 

@@ -33,6 +33,7 @@ class Contents:
 
     calls     groups of calls that change, as in the JSON of an effect
     diffs     unified diff of each changed file of rendered/<environment>, by its path in there
+    waits     guards that wait for somebody's word; gates tell of themselves
     also_in   the environments above that hold the release a rollback rejects
     notes     sentences that a reviewer must read first
     """
@@ -44,6 +45,7 @@ class Contents:
     calls: tuple[JSONObject, ...] = ()
     diffs: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
+    waits: tuple[Refusal, ...] = ()
     differences: tuple[Difference, ...] = ()
     also_in: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

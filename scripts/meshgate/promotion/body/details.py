@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshgate.promotion import names
 from meshgate.promotion.body.contents import digest_of
 from meshgate.promotion.body.words import LONG, SHORT, cut
+from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.values import Event
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html
@@ -59,10 +60,17 @@ def resources(contents: Contents) -> Section:
         str(entry.get("resource")): entry
         for entry in (record.effects.deleted if record.effects else ())
     }
-    items = [f"- :heavy_minus_sign: {code(cut(path, LONG // 2))}\n" for path in record.removed]
-    items = [_deleted(entry) for entry in uncovered.values()] + items
-    items += [f"- ~ {code(cut(path, LONG // 2))}\n" for path in record.changed]
-    items += [f"- :heavy_plus_sign: {code(cut(path, LONG // 2))}\n" for path in record.added]
+    items = [_deleted(entry) for entry in uncovered.values()]
+    folder = rendered_folder(record.environment)
+    items += [
+        f"- {mark} {code(cut(path.removeprefix(folder), LONG // 2))}\n"
+        for mark, paths in (
+            (":heavy_minus_sign:", record.removed),
+            ("~", record.changed),
+            (":heavy_plus_sign:", record.added),
+        )
+        for path in paths
+    ]
     if not items:
         return Section("")
     head = (
@@ -152,10 +160,12 @@ def hint(contents: Contents, page: str) -> str:
 
 def _change(change: InputChange) -> str:
     number = f" (#{change.pull_request})" if change.pull_request else ""
+    # A squash merge has the number in its subject; here it is a link.
+    told = change.subject.removesuffix(number)
     people = ", ".join(
         prose(cut(name.partition(" <")[0], SHORT)) for name in (change.author, *change.co_authors)
     )
-    subject = prose(cut(change.subject, LONG // 2))
+    subject = prose(cut(told, LONG // 2))
     return f"- {code(change.sha[:COMMIT])} {subject}{number}, {people}\n"
 
 

@@ -46,6 +46,8 @@ VERDICTS = {
     GateVerdict.BYPASSED: "bypassed",
     GateVerdict.NOT_APPLICABLE: "not applicable",
 }
+# How many of what it waits for the first line names.
+NAMED = 3
 DOES = {
     Event.PROMOTE: "puts {0} on {1}",
     Event.HOTFIX: "puts the hotfix {0} on {1}",
@@ -78,6 +80,10 @@ def alarms(contents: Contents) -> Section:
         f"- :x: **{prose(refusal.guard)}** {prose(cut(refusal.message, LONG // 2))}\n"
         for refusal in contents.refusals
     ]
+    items += [
+        f"- :hourglass: **{prose(refusal.guard)}** {prose(cut(refusal.message, LONG // 2))}\n"
+        for refusal in contents.waits
+    ]
     record = contents.record
     items += [
         f"- :warning: {code(cut(str(accepted.get('finding', 'breaks')), SHORT))} is acknowledged "
@@ -97,7 +103,7 @@ def alarms(contents: Contents) -> Section:
             f"- :warning: {names} {'has' if len(contents.also_in) == 1 else 'have'} the rejected "
             "release too: run the same command there\n"
         )
-    return Section("", items, len(items), "\n", "- {} more\n")
+    return Section("", items, len(items), "\n", "- {} more\n") if items else Section("")
 
 
 def ports(contents: Contents) -> Section:
@@ -203,10 +209,11 @@ def _standing(contents: Contents) -> tuple[str, str]:
     if contents.refusals:
         guards = ", ".join(dict.fromkeys(refusal.guard for refusal in contents.refusals))
         return REFUSED, f"refused by {prose(cut(guards, SHORT))}"
-    if waiting := contents.waiting:
-        names = ", ".join(code(cut(gate.name, SHORT)) for gate in waiting[:3])
-        more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""  # noqa: PLR2004 - as above
-        return WAITS, f"waits for {names}{more}"
+    names = [code(cut(gate.name, SHORT)) for gate in contents.waiting]
+    names += [prose(refusal.name) for refusal in contents.waits]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return WAITS, f"waits: {', '.join(names[:NAMED])}{more}"
     return (WEAKER if contents.weakens else READY), "ready to merge"
 
 

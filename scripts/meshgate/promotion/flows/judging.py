@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshgate.promotion.guards import GUARDS
 from meshgate.promotion.guards.approvals import needed
 from meshgate.promotion.judging import judge
+from meshgate.report.summary import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,8 @@ def _to_come(refusals: tuple[Refusal, ...], candidate: Candidate) -> Iterator[Re
         if refusal.guard == "PR15":
             message = f"a port gets weaker: somebody of {' or '.join(weakening)} must agree"
         elif needed(candidate):
-            message = f"{needed(candidate)} approvals of the head commit"
+            message = f"{plural(needed(candidate), 'approval')} of the head commit"
         else:
             continue
-        yield dataclasses.replace(refusal, message=message, waits=True)
+        hint = "ask for a review when the pull request is open"
+        yield dataclasses.replace(refusal, message=message, hint=hint, waits=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A port that is weaker here than in the environment before.
 WEAKER = "RE001"
+# Soak, evidence and window: the table of gates has them.
+TOLD_BY_GATES = frozenset({"PR08", "PR09", "PR10"})
 
 
 def contents(
@@ -43,6 +45,11 @@ def contents(
         calls=call_groups(effect) if effect is not None else (),
         diffs=diffs(ground, made),
         refusals=tuple(refusal for refusal in judged.refusals if not refusal.waits),
+        waits=tuple(
+            refusal
+            for refusal in judged.refusals
+            if refusal.waits and refusal.guard not in TOLD_BY_GATES
+        ),
         differences=differences(candidate) if candidate is not None else (),
         also_in=also_in(ground, made),
         notes=notes,

@@ -134,7 +134,7 @@ def _lines(found: Proposed, style: Style) -> Iterator[str]:
             [f"{plain(b.gate)}: {plain(b.reason)} ({plain(b.by)})" for b in record.bypasses],
         ),
         ("refused", list(_refusals((r for r in found.refusals if not r.waits), style, "red"))),
-        ("waits for", list(_refusals((r for r in found.refusals if r.waits), style, "yellow"))),
+        ("waits for", list(_refusals(iter(contents.waits), style, "yellow"))),
         ("note", list(map(plain, contents.notes))),
     ):
         yield from _section(title, lines, style)
