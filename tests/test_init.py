@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from meshgate import __version__, config
 from meshgate.cli import main
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -36,9 +35,14 @@ def test_it_shows_every_part_of_a_repository(repository: Path) -> None:
     assert [environment.name for environment in environments] == ["dev", "prod"]
     assert all(environment.expectations for environment in environments)
     assert {path.name for path in repository.iterdir()} == {
-        *("policies", "overlays", "inventory", "waivers", "expectations"),
+        *("policies", "overlays", "inventory", "waivers", "expectations", "promotion"),
         *("environments.yaml", "README.md", ".github"),
     }
+
+
+def test_its_releases_are_rendered_as_ours(repository: Path) -> None:
+    toolchain = "promotion/toolchain.yaml"
+    assert (repository / toolchain).read_bytes() == (ROOT / toolchain).read_bytes()
 
 
 def test_its_workflow_pins_what_it_runs(repository: Path) -> None:
