@@ -21,7 +21,7 @@ from meshgate.model import (
     Severity,
     Waiver,
 )
-from meshgate.promotion.candidate import Ancestry, Candidate, FileChange
+from meshgate.promotion.candidate import Ancestry, Candidate, FileChange, Held
 from meshgate.promotion.gates import Gate
 from meshgate.promotion.guards import FILES_ONLY, GUARDS, Guard, refusals
 from meshgate.promotion.policy import Approvals
@@ -148,7 +148,34 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         lambda c: without(c, PA),
         "the record tells another tree and sha256 and resources than the files have",
     ),
-    ("PR03", lambda c: replace(c, source_release="r-000000000000"), "holds r-000000000000"),
+    ("PR03", lambda c: replace(c, held=held(c)._replace(release="r-0")), "holds r-0, not"),
+    (
+        "PR03",
+        lambda c: replace(
+            c, held=held(c)._replace(source=replace(held(c).source, policies_tree="0" * 40))
+        ),
+        "the record tells other trees",
+    ),
+    (
+        "PR06",
+        lambda c: on(c, "record", event=Event.ADOPT, release="r-0"),
+        "and this adopts r-0",
+    ),
+    (
+        "PR11",
+        lambda c: on(c, "record", event=Event.ROLLBACK),
+        "a rollback without a hold is undone",
+    ),
+    (
+        "PR11",
+        lambda c: on(c, "record", event=Event.ROLLBACK),
+        "does not reject it",
+    ),
+    (
+        "PR17",
+        lambda c: on(on(c, "record", event=Event.HOLD), "base.state", debt=DEBT),
+        "a hold changes what prod owes",
+    ),
     ("PR03", lambda c: on(c, "policy", overlay="overlays/other"), "it was rendered from"),
     (
         "PR03",
@@ -246,7 +273,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     (
         "PR17",
         lambda c: on(on(c, "base.state", debt=DEBT), "head.state", debt=DEBT),
-        "1 values of the hotfix",
+        "1 value of the hotfix",
     ),
     ("PR18", lambda c: on(upstream(c, objects=()), "policy", unseen_fields=0), "1 fields change"),
     (
@@ -289,6 +316,11 @@ def state_of(candidate: Candidate) -> EnvironmentState:
     state = candidate.upstream[0].state
     assert state is not None
     return state
+
+
+def held(candidate: Candidate) -> Held:
+    assert candidate.held is not None
+    return candidate.held
 
 
 def objects(candidate: Candidate) -> tuple[Resource, ...]:
@@ -340,7 +372,7 @@ def test_every_guard_has_a_case() -> None:
 
 
 PARTS = {
-    "source_release": ["PR03"],
+    "held": ["PR03"],
     "expected": ["PR03"],
     "ancestry": ["PR07"],
     "before": ["PR16", "PR18"],
@@ -390,7 +422,9 @@ def test_a_state_that_cannot_be_read_is_never_passed(candidate: Candidate, state
 def test_a_hold_ends_and_a_rollback_passes_it(candidate: Candidate) -> None:
     over = hold(candidate, until=NOW)
     lasting = hold(candidate, until=NOW + dt.timedelta(seconds=1))
-    back = on(lasting, "record", event=Event.ROLLBACK)
+    assert lasting.base.state is not None
+    left = on(lasting, "head.state", rejected=(lasting.base.state.release,))
+    back = on(left, "record", event=Event.ROLLBACK)
 
     assert ask("PR11", over) == []
     assert [refusal.waits for refusal in ask("PR11", lasting)] == [True]
@@ -518,7 +552,11 @@ def test_a_loosening_passes_with_the_word_of_the_team(candidate: Candidate) -> N
 def test_debt_is_paid_by_the_value_or_by_name(candidate: Candidate) -> None:
     paid = replace(DEBT, facts=(PAID,))
     owing = on(candidate, "base.state", debt=DEBT)
-    named = on(owing, "record", acknowledges=({"finding": f"PR17:{FACT.resource}#{FACT.pointer}"},))
+    named = on(
+        owing,
+        "record",
+        acknowledges=({"finding": f"PR17:{FACT.resource}#{FACT.pointer}", "by": "ops"},),
+    )
 
     assert ask("PR17", on(candidate, "base.state", debt=paid)) == []
     assert ask("PR17", owing)
@@ -529,7 +567,7 @@ def test_a_rollback_keeps_the_debt(candidate: Candidate) -> None:
     back = on(on(candidate, "base.state", debt=DEBT), "record", event=Event.ROLLBACK)
 
     assert [r.message for r in ask("PR17", back)] == [
-        f"1 values of the hotfix {DEBT.record} are no longer owed"
+        f"1 value of the hotfix {DEBT.record} would be forgotten"
     ]
     assert ask("PR17", on(back, "head.state", debt=DEBT)) == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from meshgate.promotion.gates import Gate
     from meshgate.promotion.policy import EnvironmentPolicy
     from meshgate.promotion.standing import Standing
-    from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
+    from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord, Source
     from meshgate.repository import Signed
 
 REGULAR = "100644"
@@ -51,6 +51,13 @@ class Side:
     problems: tuple[str, ...] = ()
 
 
+class Held(NamedTuple):
+    """What a commit holds: the content id of its inputs, and git's ids of them."""
+
+    release: str
+    source: Source
+
+
 @dataclass(frozen=True, slots=True)
 class Ancestry:
     """Where the release's source commit lies.
@@ -83,7 +90,7 @@ class Candidate:
     today            what expiry dates are judged by
     base, head       the environment's files before and after
     changed          every file that differs between base and head, of any folder
-    source_release   the content id of what the record's source commit holds
+    held             what the record's source commit holds
     expected         the files of rendered/<environment> that head must have, by whole path
     before, after    the objects of these files
     effect           of the change, with this environment's inventory
@@ -106,7 +113,7 @@ class Candidate:
     head: Side
     changed: tuple[FileChange, ...]
     paused: JSONObject | None = None
-    source_release: str | None = None
+    held: Held | None = None
     expected: Mapping[str, bytes] | None = None
     ancestry: Ancestry | None = None
     before: tuple[Resource, ...] | None = None

@@ -13,7 +13,7 @@ from meshgate.errors import BuildError, IntegrityError, RepositoryError
 from meshgate.judging import context_of, with_others
 from meshgate.model import BuildRecord
 from meshgate.promotion.base import configuration_at
-from meshgate.promotion.candidate import Ancestry, Candidate, Opinions
+from meshgate.promotion.candidate import Ancestry, Candidate, Held, Opinions
 from meshgate.promotion.files import LEDGER, STATE, below, ledger_folder, rendered_folder
 from meshgate.promotion.guards import GUARDS, Refusal, evaluate, refusals, stray_changes
 from meshgate.promotion.ledger import read_record
@@ -221,7 +221,7 @@ class _Collection:
         now = contexts.get("after")
         whole = dataclasses.replace(
             bare,
-            source_release=self._source_release(),
+            held=self._held(),
             expected=self._expected(),
             ancestry=self._ancestry(),
             before=before,
@@ -260,10 +260,11 @@ class _Collection:
             self.reasons.append(reason)
         return found
 
-    def _source_release(self) -> str | None:
+    def _held(self) -> Held | None:
         releases = self.base.releases
         try:
-            return releases.id(releases.source(self.record.source.commit))
+            found = releases.source(self.record.source.commit)
+            return Held(releases.id(found), found)
         except RepositoryError as error:
             self.reasons.append(f"its source: {error.what}")
             return None
@@ -288,10 +289,8 @@ class _Collection:
         """The rendered files as an earlier record of this release left them on the base."""
         wanted = self.record.rendered
         name, repository = self.policy.name, self.base.repository
-        if not any(
-            (one.release, one.rendered) == (self.record.release, wanted)
-            for one in self.before.records
-        ):
+        same = (self.record.release, self.record.source, wanted)
+        if not any((one.release, one.source, one.rendered) == same for one in self.before.records):
             self.reasons.append(f"no record of {name} left {wanted.tree}")
             return None
         folder = rendered_folder(name)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshgate.promotion.facts import facts_between
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
 from meshgate.promotion.values import Event
+from meshgate.report.summary import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,52 +21,46 @@ GONE = object()
 
 def owes_nothing(candidate: Candidate) -> Iterator[Objection]:
     """PR17."""
-    before = candidate.base.state
-    after = known(candidate.head.state, f"the state of {candidate.name}")
-    if candidate.event is Event.HOTFIX:
-        yield from _is_noted(candidate)
-    if before is None or before.debt is None:
+    before = candidate.base.state.debt if candidate.base.state is not None else None
+    after = known(candidate.head.state, f"the state of {candidate.name}").debt
+    if candidate.event not in RENDERING:
+        if after != before:
+            yield Objection(f"a {candidate.event} changes what {candidate.name} owes")
         return
-    objects = known(candidate.after, "the objects afterwards")
+    noted = after.facts if after is not None else ()
     if candidate.event is Event.HOTFIX:
-        noted = after.debt.facts if after.debt else ()
-        dropped = [
-            fact
-            for fact in lacking(before.debt.facts, objects)
-            if fact not in noted and not superseded(fact, candidate.record)
-        ]
-    else:
-        dropped = [
-            fact
-            for fact in lacking(before.debt.facts, objects)
-            if not superseded(fact, candidate.record)
-        ]
-    if dropped and candidate.event is not Event.ROLLBACK:
+        yield from _is_noted(candidate, noted)
+    if before is None:
+        return
+    lost = [
+        fact
+        for fact in lacking(before.facts, known(candidate.after, "the objects afterwards"))
+        if not superseded(fact, candidate.record)
+    ]
+    forgotten = [fact for fact in lost if fact not in noted]
+    if lost and candidate.event is Event.PROMOTE:
         yield Objection(
-            f"{len(dropped)} values of the hotfix {before.debt.record} would be lost",
-            details=tuple(map(finding, dropped)),
+            f"{plural(len(lost), 'value')} of the hotfix {before.record} would be lost",
+            details=tuple(map(finding, lost)),
         )
-    kept = after.debt.facts if after.debt else ()
-    forgotten = [fact for fact in dropped if fact not in kept]
-    if forgotten and candidate.event is Event.ROLLBACK:
+    elif forgotten:
         yield Objection(
-            f"{len(forgotten)} values of the hotfix {before.debt.record} are no longer owed",
-            "a rollback keeps the debt, so that the next promotion pays it",
+            f"{plural(len(forgotten), 'value')} of the hotfix {before.record} would be forgotten",
+            "it stays owed, so that the next promotion pays it; run the command again",
             details=tuple(map(finding, forgotten)),
         )
 
 
-def _is_noted(candidate: Candidate) -> Iterator[Objection]:
-    after = known(candidate.head.state, f"the state of {candidate.name}")
-    if after.debt is None or not after.debt.facts:
-        yield Objection("a hotfix must note what it owes to main", "run `meshgate hotfix` again")
-        return
-    objects = known(candidate.after, "the objects afterwards")
-    wrong = lacking(after.debt.facts, objects)
-    if wrong:
+def _is_noted(candidate: Candidate, noted: Sequence[Fact]) -> Iterator[Objection]:
+    """Everything that a hotfix changes here is owed to main."""
+    before = known(candidate.before, "the objects before")
+    after = known(candidate.after, "the objects afterwards")
+    missing = [fact for fact in facts_between(before, after) if fact not in noted]
+    if missing:
         yield Objection(
-            "the hotfix notes values that its own render does not have",
-            details=tuple(map(finding, wrong)),
+            f"{plural(len(missing), 'value')} that the hotfix sets would not be owed to main",
+            "run `meshgate hotfix` again",
+            details=tuple(map(finding, missing)),
         )
 
 
@@ -75,7 +71,7 @@ def finding(fact: Fact) -> str:
 
 def superseded(fact: Fact, record: PromotionRecord) -> bool:
     """Whether a record says that the fact no longer matters."""
-    return any(ack.get("finding") == finding(fact) for ack in record.acknowledges)
+    return any(ack.get("finding") == finding(fact) and ack.get("by") for ack in record.acknowledges)
 
 
 def lacking(facts: Sequence[Fact], resources: Sequence[Resource]) -> list[Fact]:
@@ -109,5 +105,4 @@ DEBT = Guard(
     hint="merge the hotfix to main and promote a release that has it, or name what is over",
     status="order",
     check=owes_nothing,
-    events=RENDERING - {Event.ADOPT},
 )

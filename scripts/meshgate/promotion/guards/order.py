@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.promotion.guards.guard import Guard, Objection, known
+from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
 from meshgate.promotion.guards.waiting import verified
 from meshgate.promotion.standing import Presence
 from meshgate.promotion.values import Event
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 def passed_upstream(candidate: Candidate) -> Iterator[Objection]:
     """PR06."""
+    if candidate.event is Event.ADOPT:
+        yield from _adopts_what_is_there(candidate)
+        return
     missing = set(candidate.policy.after) - {one.environment for one in candidate.upstream}
     if missing:
         yield Objection(f"nothing is known of {', '.join(sorted(missing))}")
@@ -29,6 +32,19 @@ def passed_upstream(candidate: Candidate) -> Iterator[Objection]:
         if candidate.event is Event.HOTFIX and standing.environment in skipped:
             continue
         yield from objections
+
+
+def _adopts_what_is_there(candidate: Candidate) -> Iterator[Objection]:
+    """An adoption begins a ledger, or renders anew what is there; it brings no other release."""
+    state = candidate.base.state
+    if state is not None and (state.release, state.source) != (
+        candidate.release,
+        candidate.record.source,
+    ):
+        yield Objection(
+            f"{candidate.name} has {state.release}, and this adopts {candidate.release}",
+            f"`meshgate promote {candidate.name}` brings another release",
+        )
 
 
 def _not_passed(candidate: Candidate, standing: Standing) -> Iterator[Objection]:
@@ -69,7 +85,7 @@ PASSED = Guard(
     hint="promote through the environments in order",
     status="order",
     check=passed_upstream,
-    events=frozenset({Event.PROMOTE, Event.HOTFIX}),
+    events=FORWARD | {Event.ADOPT},
 )
 FORWARD_ONLY = Guard(
     id="PR07",

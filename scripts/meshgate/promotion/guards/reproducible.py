@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from meshgate.promotion.candidate import Candidate, Side
 
 TOLD = 10
-RESTORE = "restore it from the recorded source, or `meshgate adopt` what is there"
 
 
 def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
@@ -38,9 +37,13 @@ def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
                 f"it was rendered from {state.rendered.overlay!r}, and not from "
                 f"{candidate.policy.overlay!r}"
             )
-        found = known(candidate.source_release, f"the inputs of {state.source.commit}")
-        if found != candidate.release:
-            yield Objection(f"{state.source.commit[:12]} holds {found}, not {candidate.release}")
+        found = known(candidate.held, f"the inputs of {state.source.commit}")
+        if found.release != candidate.release:
+            yield Objection(
+                f"{state.source.commit[:12]} holds {found.release}, not {candidate.release}"
+            )
+        if found.source != candidate.record.source:
+            yield Objection(f"the record tells other trees than {state.source.commit[:12]} has")
     expected = known(candidate.expected, f"the render of {state.source.commit}")
     differing = [
         *(f"- {path}" for path in expected.keys() - actual.keys()),
@@ -88,7 +91,8 @@ def _base_holds(candidate: Candidate) -> Iterator[Objection]:
     actual = rendered(candidate.base, candidate.name)
     if rendered_sum(candidate.name, actual) != state.rendered.sha256:
         yield Objection(
-            f"rendered/{candidate.name} was edited since record {state.record}", RESTORE
+            f"rendered/{candidate.name} was edited since record {state.record}",
+            f"`meshgate adopt {candidate.name} --again` renders it anew",
         )
 
 

@@ -53,8 +53,13 @@ def _kept(candidate: Candidate) -> Iterator[Objection]:
         allowed = SETS_HOLD if after.hold is not None else ENDS_HOLD
         if candidate.event not in allowed and not (expired and after.hold is None):
             yield Objection(f"a {candidate.event} changes the hold of {candidate.name}")
+    if candidate.event is Event.ROLLBACK and before is not None:
+        if after.hold is None:
+            yield Objection("a rollback without a hold is undone by the next promotion")
+        if before.release not in {*after.rejected, after.release}:
+            yield Objection(f"a rollback from {before.release} does not reject it")
     gone = set(before.rejected if before else ()) - set(after.rejected)
-    if gone and candidate.event is not Event.RESUME:
+    if gone:
         yield Objection(f"a {candidate.event} forgets that {', '.join(sorted(gone))} was rejected")
 
 
