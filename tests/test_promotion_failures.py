@@ -24,8 +24,8 @@ from meshgate.promotion.flows.writing import write
 from meshgate.promotion.forge import Draft, HeadMovedError
 from meshgate.promotion.forge.known.none import NoForge
 from meshgate.promotion.ledger import read_ledger
-from meshgate.promotion.values import Event
-from pipeline import Pipeline, mode
+from meshgate.promotion.values import Event, GateVerdict
+from pipeline import ENVIRONMENTS, Pipeline, mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +157,21 @@ def test_06_a_request_that_lost_the_race_is_made_anew_on_demand(pipeline: Pipeli
     assert pipeline.state("staging").release == second.record.release
 
 
+def test_06_a_hotfix_and_a_promotion_leave_each_other_open(pipeline: Pipeline) -> None:
+    pipeline.promoted("staging")
+    waiting = pipeline.promote("prod")
+    start = repair(pipeline, "hotfix/prod/cart")
+    fixed = pipeline.hotfix("prod", start, linked="https://forge.example/pr/77")
+    again = pipeline.promote("prod")
+
+    assert again.closed == ()
+    for opened in (waiting, fixed):
+        assert pipeline.local().get(opened.pull.number).state == "open"
+    pipeline.merge(fixed.pull.number)
+    with pytest.raises(RefusedError, match="PR17"):
+        pipeline.promote("prod", refresh=True)
+
+
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
 def test_07_every_way_to_merge_gives_the_same_state(pipeline: Pipeline, method: str) -> None:
     opened = pipeline.promoted("staging", method)
@@ -167,6 +182,52 @@ def test_07_every_way_to_merge_gives_the_same_state(pipeline: Pipeline, method: 
     assert not degraded
     assert names.tag("staging", 2) in {tag.name for tag in tags}
     assert pipeline.promote("prod").record.release == opened.record.release
+
+
+def configured(pipeline: Pipeline, **staging: str) -> None:
+    """Staging with more settings of its own."""
+    told = "".join(f"    {key}: {value}\n" for key, value in staging.items())
+    text = ENVIRONMENTS.replace("    gates: []\n    gatesWaived: a sample\n", told, 1)
+    pipeline.commit({"environments.yaml": text + WINDOWS}, "settings")
+
+
+WINDOWS = """\
+gates:
+  - {name: hours, type: window, windows: [office]}
+windows:
+  - {name: office, kind: allow, cron: "0 8 * * *", duration: 4h}
+"""
+
+
+def test_08_a_window_that_closed_meanwhile_is_noticed_by_the_merge(pipeline: Pipeline) -> None:
+    configured(pipeline, gates="[hours]")
+    opened = pipeline.promote("staging")
+    assert opened.record.gates[0].verdict is GateVerdict.PASS
+    pipeline.later(hours=5)
+    with pytest.raises(WaitingError, match="PR10"):
+        pipeline.merge(opened.pull.number)
+    pipeline.later(hours=19)
+    pipeline.merge(opened.pull.number)
+
+
+def test_09_an_approval_dies_with_its_commit(pipeline: Pipeline) -> None:
+    approvals = "{count: 1, weakening: {teams: [security]}}"
+    text = ENVIRONMENTS.replace(
+        "approvals: {weakening: {teams: [security]}}", f"approvals: {approvals}"
+    )
+    pipeline.commit({"environments.yaml": text}, "one approval")
+    opened = pipeline.promote("staging")
+    pipeline.approve(opened.pull.number, "sam")
+    held = pipeline.hold("staging", direct=True)
+    assert held.pull.state == "merged"
+    resumed = pipeline.resume("staging")
+    pipeline.approve(resumed.pull.number, "sam")
+    pipeline.merge(resumed.pull.number)
+    pipeline.promote("staging", refresh=True)
+    with pytest.raises(WaitingError, match="sam approved an earlier commit"):
+        pipeline.merge(opened.pull.number)
+    pipeline.approve(opened.pull.number, "sam")
+    pipeline.merge(opened.pull.number)
 
 
 def test_16_a_release_that_was_rejected_below_is_closed(pipeline: Pipeline) -> None:
@@ -455,7 +516,7 @@ def test_a_rollback_to_nowhere_lists_where_it_may_go(pipeline: Pipeline) -> None
     with pytest.raises(UsageError, match="no sequence 9") as raised:
         pipeline.roll_back("staging", 9)
     assert "1 (2026-07-01.1)" in raised.value.hint
-    with pytest.raises(UsageError, match="nothing to roll back"):
+    with pytest.raises(NothingToPromoteError, match="has what sequence 2 had"):
         pipeline.roll_back("staging", 2)
 
 

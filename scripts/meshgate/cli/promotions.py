@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgate.cli.check import add_engine_option
@@ -11,16 +12,20 @@ from meshgate.cli.evidence import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.meshes import publish
 from meshgate.cli.options import cache_folder
+from meshgate.cli.output import STEP_SUMMARY, append
 from meshgate.promotion.base import Clock
+from meshgate.promotion.body import render
 from meshgate.promotion.flows.ground import Setting, ground
 from meshgate.promotion.flows.telling import contents
 from meshgate.promotion.report.proposal import FORMATS, Proposed
+from meshgate.report import budget
 from meshgate.repository import Repository
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from meshgate.promotion.body import Contents
     from meshgate.promotion.flows.ground import Ground
     from meshgate.promotion.flows.making import Made
     from meshgate.promotion.flows.proposing import Opened
@@ -108,6 +113,7 @@ def tell_plan(found: Ground, made: Made, options: argparse.Namespace) -> None:
     page = contents(found, made, made.advance.record, made.advance.state)
     proposed = Proposed(page, made.judged.refusals, limit=found.forge.body_limit)
     publish(FORMATS, [proposed], options)
+    summarize([page])
 
 
 def tell_opened(found: Ground, opened: Sequence[Opened], options: argparse.Namespace) -> None:
@@ -123,3 +129,11 @@ def tell_opened(found: Ground, opened: Sequence[Opened], options: argparse.Names
         for one in opened
     ]
     publish(FORMATS, told, options)
+    summarize([one.contents for one in told])
+
+
+def summarize(pages: Sequence[Contents]) -> None:
+    """Inside Actions, the whole pages in the job's summary: a forge may take only a part of one."""
+    if summary := os.environ.get(STEP_SUMMARY):
+        for page in pages:
+            append(Path(summary), render(page, budget.STEP_SUMMARY))

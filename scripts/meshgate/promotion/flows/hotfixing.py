@@ -10,7 +10,7 @@ from meshgate.promotion.advance import Proposal
 from meshgate.promotion.facts import facts_between
 from meshgate.promotion.flows.choosing import passed_in
 from meshgate.promotion.flows.making import make, refuse
-from meshgate.promotion.flows.proposing import Opened, propose, supersede
+from meshgate.promotion.flows.proposing import Opened, propose
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import render, tool
 from meshgate.promotion.values import Bypass, Debt, Event
@@ -91,7 +91,7 @@ def hotfix(ground: Ground, name: str, repair: Repair, *, refresh: bool = False) 
     tag(ground.repository, mark, record.source.commit, f"{record.release}: hotfix of {name}\n")
     if ground.remote:
         push_tag(ground.repository, mark)
-    return supersede(ground, propose(ground, made, refresh=refresh, again=True, notes=notes))
+    return propose(ground, made, refresh=refresh, again=True, notes=notes)
 
 
 def _release(ground: Ground, state: EnvironmentState, repair: Repair) -> Release:

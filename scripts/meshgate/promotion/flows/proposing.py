@@ -197,10 +197,10 @@ def others(ground: Ground, environment: str, head: str = "") -> list[PullRequest
 
 
 def _older(ground: Ground, release: str, record: PromotionRecord) -> bool:
-    """Whether a release came before that of a record on main; what main never had is older."""
+    """Whether a release came before that of a record on main; a hotfix, not on main, did not."""
     order = [one.id for one in ground.releases]
     if release not in order or record.release not in order:
-        return True
+        return False
     return order.index(release) > order.index(record.release)
 
 

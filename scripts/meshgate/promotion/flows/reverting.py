@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.errors import IntegrityError, RefusedError, UsageError
+from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion.advance import Proposal
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, rendered_sum
 from meshgate.promotion.flows.making import make, refuse
@@ -31,8 +31,9 @@ SHOWN = 5
 def reverted(ground: Ground, name: str, to: int, *, reason: str, ticket: str = "") -> Made:
     """The commit that puts an environment back to a record of its ledger.
 
-    Raises UsageError for a sequence that is not there or changes nothing, IntegrityError where the
-    recorded bytes are not to be found, RefusedError for bytes that the cluster would not take.
+    Raises UsageError for a sequence that is not there, NothingToPromoteError for one that changes
+    nothing, IntegrityError where the recorded bytes are not to be found, RefusedError for bytes
+    that the cluster would not take.
     """
     policy, state = ground.adopted(name)
     target = _target(ground, state, to)
@@ -85,7 +86,7 @@ def _target(ground: Ground, state: EnvironmentState, to: int) -> PromotionRecord
             hint=f"it has {', '.join(known)}" if known else f"see `meshgate history {name}`",
         )
     if target.rendered.sha256 == state.rendered.sha256:
-        raise UsageError(f"{name} has what sequence {to} had: there is nothing to roll back")
+        raise NothingToPromoteError(f"{name} has what sequence {to} had already")
     return target
 
 
