@@ -12,7 +12,7 @@ import pytest
 from judged import NOW, base_of, judged, proposed
 from meshgate.cli import main
 from meshgate.promotion.advance import Proposal, advance
-from meshgate.promotion.judging import Verdict
+from meshgate.promotion.judging import Verdict, changed_files
 from meshgate.promotion.release import Releases
 from meshgate.promotion.values import Event
 from meshgate.repository import Repository, commit_files
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from meshgate.promotion.candidate import FileChange
     from meshgate.promotion.judging import Judged
     from promoted import Promoted
 
@@ -294,6 +295,34 @@ def test_another_pull_request_leaves_alone_what_promotion_writes(
 )
 def test_another_pull_request_passes(promoted: Promoted, files: dict[str, str]) -> None:
     assert strays(promoted.folder, files).verdict is Verdict.PASS
+
+
+def test_branches_that_were_merged_into_each_other_hide_nothing(promoted: Promoted) -> None:
+    """With two merge bases, a merge may bring back what one of them had."""
+    folder = promoted.folder
+    old = git(folder, "rev-parse", "HEAD")
+    git(folder, "branch", "--quiet", "feature")
+    proposed(folder)
+    moved = git(folder, "rev-parse", "HEAD")
+    git(folder, "switch", "--quiet", "feature")
+    side = commit(folder, {"README.md": "a feature\n"}, "feature", day=5)
+    # Each takes the other in; the feature keeps prod as it was before its promotion.
+    git(folder, "merge", "--quiet", "--no-ff", "-s", "ours", "-m", "take main", moved, day=6)
+    git(folder, "switch", "--quiet", "main")
+    git(folder, "merge", "--quiet", "--no-ff", "-m", "take the feature", side, day=6)
+    assert git(folder, "diff", "--name-only", old, "feature") == "README.md"
+
+    assert len(git(folder, "merge-base", "--all", "main", "feature").split()) == 2
+
+    found = judged(folder, "main", "feature")
+
+    assert "promotion/state/prod.yaml" in {change.path for change in found_changes(folder)}
+    assert found.verdict is Verdict.REFUSED
+
+
+def found_changes(folder: Path) -> tuple[FileChange, ...]:
+    with Repository(folder) as repository:
+        return changed_files(base_of(repository), repository.resolve("feature"))
 
 
 def test_rules_that_nothing_could_be_promoted_by_are_told(

@@ -22,7 +22,7 @@ from meshgate.promotion.rendering import render
 from meshgate.promotion.sides import ADDED, changes, side_at
 from meshgate.promotion.standings import objects, standing, with_release
 from meshgate.promotion.values import Event
-from meshgate.repository import is_ancestor, merge_base, signed
+from meshgate.repository import is_ancestor, merge_bases, signed
 from meshgate.rules import RULES
 from meshgate.rules.judge import judge as judge_rules
 
@@ -125,11 +125,17 @@ def check_rules(base: Base, head: str) -> None:
 
 
 def changed_files(base: Base, head: str) -> tuple[FileChange, ...]:
-    """What a pull request changes: the difference from where it left the base branch."""
+    """What a pull request changes: the difference from where it left the base branch.
+
+    Where there are several such places, what differs from any of them: a merge may bring it.
+    """
     repository = base.repository
-    left = merge_base(repository, base.commit, head)
-    old = repository.entries(left) if left is not None else []
-    return changes(old, repository.entries(head))
+    new = repository.entries(head)
+    found: dict[str, FileChange] = {}
+    lefts = merge_bases(repository, base.commit, head)
+    for old in [repository.entries(left) for left in lefts] or [[]]:
+        found |= {change.path: change for change in changes(old, new)}
+    return tuple(found[path] for path in sorted(found))
 
 
 def promoted(base: Base, changed: Iterable[FileChange]) -> str | None:

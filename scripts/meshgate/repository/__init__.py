@@ -18,6 +18,7 @@ from meshgate.repository.history import (
     is_ancestor,
     mainline,
     merge_base,
+    merge_bases,
 )
 from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Entry, Repository
 from meshgate.repository.refs import (
@@ -57,6 +58,7 @@ __all__ = [
     "is_ancestor",
     "mainline",
     "merge_base",
+    "merge_bases",
     "push_branch",
     "push_tag",
     "remote_branch",

@@ -108,6 +108,12 @@ def merge_base(repository: Repository, one: str, other: str) -> str | None:
         return None
 
 
+def merge_bases(repository: Repository, one: str, other: str) -> list[str]:
+    """Every best common ancestor: several where two branches were merged into each other."""
+    first = merge_base(repository, one, other)
+    return [] if first is None else repository.run("merge-base", "--all", one, other).split()
+
+
 def is_ancestor(repository: Repository, old: str, new: str) -> bool:
     """Whether `new` holds `old`, or is it."""
     return merge_base(repository, old, new) == old
