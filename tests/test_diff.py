@@ -116,6 +116,28 @@ def test_a_client_that_is_expected_is_no_longer_shut_out_but_breaks(
     assert dev["breaksDigest"]
 
 
+def test_calls_that_were_seen_are_tried_on_the_change(
+    repository: Path, told: Callable[..., tuple[int, Told]], tmp_path: Path
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    traffic = tmp_path / "traffic.yaml"
+    seen = "security: {}, rate: 1.5, lastSeen: 2026-08-01T11:00:00Z"
+    host = "boards.boards.svc.cluster.local"
+    traffic.write_text(
+        "version: 1\nenvironment: dev\nsource: a test\n"
+        "window: {from: 2026-07-25T12:00:00Z, to: 2026-08-01T12:00:00Z}\ncalls:\n"
+        f"- {{from: boards/app-ui, to: {host}, port: 8080, {seen.format('mutual_tls')}}}\n"
+        f"- {{from: unknown, to: {host}, port: 8080, {seen.format('none')}}}\n"
+    )
+
+    code, document = told("--env", "dev", "--traffic", str(traffic))
+
+    (dev,) = document["environments"]
+    assert code == 1
+    assert dev["traffic"]["counts"] == {"fails": 1, "undecided": 0, "holds": 1}
+    assert [call["client"] for call in dev["traffic"]["fails"]] == [None]
+
+
 def test_deleting_every_destination_rule_breaks_only_routes_to_subsets(
     repository: Path, told: Callable[..., tuple[int, Told]]
 ) -> None:

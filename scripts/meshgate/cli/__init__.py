@@ -37,6 +37,8 @@ COMMANDS = {
     "inventory": "write down what runs in a cluster",
     "sync": "write the objects that point clusters at this repository",
     "report": "write the page that people look at: posture, calls, findings",
+    "status": "show how every environment stands, and what waits for what",
+    "history": "tell what was enforced when, and by whose word",
     "adopt": "give a pinned environment its first state",
     "plan": "tell what a promotion would do, and write nothing",
     "promote": "propose the next release of an environment as a pull request",

@@ -1,0 +1,40 @@
+"""Show how every environment stands: what it has, for how long, and what comes next.
+
+One line for each environment, in the order in which a change passes through them: its
+release and how long it has had it, the share of ports that take mutual TLS only, how many
+releases of main it is behind, holds and what a hotfix owes, open pull requests, and what
+`meshgate promote` would do now. Below stands what waits for what. Nothing is written.
+
+Ends with 11 where the files of an environment are not what promotion wrote.
+
+examples:
+  meshgate status
+  meshgate status --format json
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.cli.meshes import publish
+from meshgate.cli.promotions import add_promotion_options, standing
+from meshgate.errors import IntegrityError
+from meshgate.promotion.overview import overview
+from meshgate.promotion.report.status import FORMATS
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add_promotion_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table."""
+    with standing(options) as ground:
+        line = overview(ground)
+    publish(FORMATS, [line], options)
+    broken = any(one.broken and one.pinned for one in line.environments)
+    return IntegrityError.exit_code if broken else 0

@@ -1,0 +1,203 @@
+"""The events of environments, and what a workload enforced, for people and programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.promotion.codec import moment as rfc3339
+from meshgate.promotion.durations import moment
+from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.terminal import page, plain
+from meshgate.report.json import VERSION
+from meshgate.report.style import Style
+from meshgate.report.table import Cell, Column, table
+from meshgate.report.view import MODE_STYLES, named, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from meshgate.mesh import ServerMode
+    from meshgate.model import JSONObject
+    from meshgate.promotion.history import Enforced, Entry
+    from meshgate.promotion.values import Effects
+    from meshgate.report import Options
+
+EVENTS = (
+    Column("", right=True),
+    Column("merged"),
+    Column("event"),
+    Column("release"),
+    Column("effect", soft=True),
+    Column("by", soft=True),
+    Column("why", soft=True),
+)
+PORTS = (Column("port", right=True), Column("enforced"), Column("decided by"))
+SHORT = 12
+
+
+class Told(NamedTuple):
+    """What was asked for: the events of environments, or what a workload enforced in each."""
+
+    events: tuple[tuple[str, Sequence[Entry]], ...] = ()
+    enforced: tuple[Enforced, ...] = ()
+
+
+def text(answers: Sequence[Told], options: Options) -> str:
+    """A table for each environment, or for each answer."""
+    style = Style(color=options.color)
+    lines: list[str] = []
+    for told in answers:
+        for name, entries in told.events:
+            lines += [style("bold", plain(name)), ""]
+            cells = [list(_event(entry)) for entry in entries]
+            lines += [*table(EVENTS, cells, style, options.width), ""]
+        for each in told.enforced:
+            lines += [*_enforced(each, style, options.width), ""]
+    return page(lines[:-1])
+
+
+def json(answers: Sequence[Told], _options: Options) -> str:
+    """`{"version", "environments", "enforced"}` (schemas/meshgate/history.schema.json)."""
+    told = answers[0]
+    events = (
+        {"environment": name, "events": list(map(_event_json, entries))}
+        for name, entries in told.events
+    )
+    parts = [
+        ("version", dump(VERSION)),
+        ("environments", rows(events, " ")),
+        ("enforced", rows(map(_enforced_json, told.enforced), " ")),
+    ]
+    return members(parts) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Told], Options], str]] = {"text": text, "json": json}
+
+
+def _event(entry: Entry) -> Iterator[Cell]:
+    record = entry.record
+    yield Cell(str(record.sequence), "dim")
+    yield Cell(moment(entry.merged.committed_at))
+    yield Cell(str(record.event), "bold")
+    yield Cell(plain(record.alias))
+    yield Cell(_effect(record.effects))
+    yield Cell(plain(", ".join(_people(entry))))
+    yield Cell(plain(record.reason) or "-", "" if record.reason else "dim")
+
+
+def _people(entry: Entry) -> Iterator[str]:
+    """Who asked, who merged, who agreed."""
+    asked = entry.record.requested_by.get("login")
+    if asked:
+        yield str(asked)
+    merger = (entry.pull or {}).get("mergedBy") or entry.merged.committer.partition(" <")[0]
+    if merger and merger != asked:
+        yield f"merged by {merger}"
+    if entry.approvals:
+        yield "approved by " + ", ".join(str(each["login"]) for each in entry.approvals)
+
+
+def _effect(effects: Effects | None) -> str:
+    if effects is None:
+        return "-"
+    counts = (
+        (len(effects.tightened), "tightened"),
+        (len(effects.loosened), "loosened"),
+        (len(effects.breaks), "broken"),
+    )
+    return ", ".join(f"{number} {word}" for number, word in counts if number) or "no port changed"
+
+
+def _enforced(each: Enforced, style: Style, width: int) -> Iterator[str]:
+    title = f"{named(each.workload)} in {each.environment}, {moment(each.at)}"
+    yield style("bold", plain(title))
+    yield ""
+    yield from table(
+        PORTS, [list(_port(port, answer)) for port, answer in each.ports], style, width
+    )
+    yield ""
+    if each.entry is None:
+        yield f"By {each.commit.sha[:SHORT]} on the base branch: the environment was floating."
+        return
+    record, merged = each.entry.record, each.entry.merged
+    when, commit = moment(merged.committed_at), merged.sha[:SHORT]
+    yield f"By {record.path}, {record.event} of {plain(record.alias)}, merged {when} ({commit})."
+    yield plain(f"People: {', '.join(_people(each.entry)) or 'not known'}.")
+    if not each.entry.known_by:
+        yield "Who approved it is not known here: there is no tag of it, and no forge to ask."
+    elif not each.entry.approvals:
+        yield f"Its {each.entry.known_by} has no approval of it."
+    for approval in each.entry.approvals:
+        login, head = plain(str(approval["login"])), plain(str(approval["commit"]))[:SHORT]
+        yield f"Approved by {login} at {head}, {plain(str(approval['at']))}."
+
+
+def _port(port: int | None, answer: ServerMode) -> Iterator[Cell]:
+    yield Cell(str(port) if port is not None else "others")
+    if answer.mode is None:
+        yield Cell("nothing: no sidecar", "yellow")
+        yield Cell("-", "dim")
+        return
+    doubt = "" if answer.decided else f"? ({answer.reason})"
+    captured = "" if answer.captured else " (not captured)"
+    yield Cell(plain(f"{answer.mode}{captured}{doubt}"), MODE_STYLES[answer.mode])
+    level, policy = answer.decided_by
+    yield Cell(plain(f"{level} {owner(policy)}") if policy is not None else "Istio's default")
+
+
+def _event_json(entry: Entry) -> JSONObject:
+    record, effects = entry.record, entry.record.effects
+    return {
+        "sequence": record.sequence,
+        "event": str(record.event),
+        "release": record.release,
+        "alias": record.alias,
+        "record": record.path,
+        "reason": record.reason,
+        "ticket": record.ticket,
+        "requestedBy": record.requested_by.get("login"),
+        "effects": effects
+        and {
+            "tightened": len(effects.tightened),
+            "loosened": len(effects.loosened),
+            "breaks": len(effects.breaks),
+        },
+        "bypasses": [bypass.gate for bypass in record.bypasses],
+        "merged": {
+            "commit": entry.merged.sha,
+            "by": (entry.pull or {}).get("mergedBy") or entry.merged.committer,
+            "at": rfc3339(entry.merged.committed_at),
+        },
+        "pullRequest": (entry.pull or {}).get("url"),
+        "approvals": [
+            {key: str(approval[key]) for key in ("login", "commit", "at")}
+            for approval in entry.approvals
+        ],
+        "knownBy": entry.known_by or None,
+    }
+
+
+def _enforced_json(each: Enforced) -> JSONObject:
+    return {
+        "environment": each.environment,
+        "at": rfc3339(each.at),
+        "commit": each.commit.sha,
+        "namespace": each.workload.namespace,
+        "workload": each.workload.name,
+        "ports": [
+            {
+                "port": port,
+                "mode": answer.mode,
+                "captured": answer.captured,
+                "decided": answer.decided,
+                "decidedBy": {
+                    "level": str(answer.decided_by.level),
+                    "resource": owner(answer.decided_by.policy)
+                    if answer.decided_by.policy is not None
+                    else None,
+                },
+            }
+            for port, answer in each.ports
+        ],
+        "event": _event_json(each.entry) if each.entry is not None else None,
+    }
