@@ -23,8 +23,8 @@ ENVIRONMENT_LABEL = "meshgate/environment"
 INTERVAL = "1m"
 RETRY_INTERVAL = "30s"
 TIMEOUT = "2m"
-# Server-side apply, drift, health, and pruning.
-VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
+# Server-side apply, pruning, and `list` where the controller is told to cache for health checks.
+VERBS = ["create", "delete", "get", "list", "patch"]
 
 
 def objects(target: Target) -> list[JSONObject]:
