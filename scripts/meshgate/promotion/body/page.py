@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.promotion.body import opening
+from meshgate.promotion.body import opening, verdict
 from meshgate.promotion.body.details import details, hint
 from meshgate.report.budget import LIMITS, fit, size
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 # The first sections, and the room of each where all are long: what one leaves over goes to the
 # next. Together 3,500 bytes.
 FIRST_SECTIONS: tuple[tuple[Callable[[Contents], Section], int], ...] = (
-    (opening.verdict, 850),
-    (opening.reason, 250),
-    (opening.alarms, 450),
+    (verdict.verdict, 850),
+    (verdict.reason, 250),
+    (verdict.alarms, 450),
     (opening.ports, 450),
     (opening.calls, 350),
     (opening.breaks, 450),

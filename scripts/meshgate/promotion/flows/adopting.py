@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from meshgate.errors import NothingToPromoteError, UsageError
 from meshgate.promotion.advance import Proposal
 from meshgate.promotion.flows.making import make
-from meshgate.promotion.rendering import render, tool
+from meshgate.promotion.rendering import tool
 from meshgate.promotion.values import Event
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def adopt(
         event=Event.ADOPT,
         created_at=ground.now,
         release=found,
-        files=render(
-            ground.repository, found.source.commit, name, policy.overlay, cache=ground.cache
-        ),
+        files=ground.render(policy, found),
         overlay=policy.overlay,
         requested_by=ground.setting.requested_by,
         reason=reason,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from meshgate.errors import NothingToPromoteError, UsageError
 from meshgate.promotion.files import rendered_sum
 from meshgate.promotion.ledger import read_ledger
-from meshgate.promotion.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,11 +91,5 @@ def passed_in(ground: Ground, below: EnvironmentPolicy, release: Release) -> boo
     records = read_ledger(ground.files, below.name)
     if any(one.record.release == release.id and one.record.event.changes_render for one in records):
         return True
-    files = render(
-        ground.repository,
-        release.source.commit,
-        below.name,
-        below.overlay,
-        cache=ground.cache,
-    )
+    files = ground.render(below, release)
     return rendered_sum(below.name, files) == state.rendered.sha256

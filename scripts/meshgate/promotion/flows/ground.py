@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshgate.errors import UsageError
 from meshgate.promotion.base import Base, Clock, base_at
 from meshgate.promotion.files import below, rendered_folder, state_path
+from meshgate.promotion.rendering import render
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.standings import objects
 from meshgate.promotion.state import read_state
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from meshgate.promotion.forge import Forge
     from meshgate.promotion.policy import EnvironmentPolicy, Policy
     from meshgate.promotion.release import Releases
-    from meshgate.promotion.values import EnvironmentState
+    from meshgate.promotion.values import EnvironmentState, Release
 
 NO_FORGE = "no forge is configured that could tell"
 
@@ -89,6 +90,12 @@ class Ground:
     def rendered(self, environment: str) -> dict[str, bytes]:
         """The files of rendered/<environment> on the base, by whole path."""
         return below(self.files, rendered_folder(environment))
+
+    def render(self, policy: EnvironmentPolicy, release: Release) -> dict[str, bytes]:
+        """What a release renders to in an environment. Raises as `rendering.render`."""
+        return render(
+            self.repository, release.source.commit, policy.name, policy.overlay, cache=self.cache
+        )
 
     def objects(self, files: Mapping[str, bytes]) -> tuple[Resource, ...]:
         """The objects of rendered files. Raises BuildError."""

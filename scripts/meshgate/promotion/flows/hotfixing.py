@@ -12,7 +12,7 @@ from meshgate.promotion.flows.choosing import passed_in
 from meshgate.promotion.flows.making import make, refuse
 from meshgate.promotion.flows.proposing import Opened, propose
 from meshgate.promotion.release import changes
-from meshgate.promotion.rendering import render, tool
+from meshgate.promotion.rendering import tool
 from meshgate.promotion.values import Bypass, Debt, Event
 from meshgate.repository import merge_base, push_tag, tag
 
@@ -48,13 +48,7 @@ def repaired(ground: Ground, name: str, repair: Repair) -> tuple[Made, tuple[str
     policy, state = ground.adopted(name)
     release = _release(ground, state, repair)
     linked, notes = _linked(ground, repair)
-    files = render(
-        ground.repository,
-        release.source.commit,
-        name,
-        policy.overlay,
-        cache=ground.cache,
-    )
+    files = ground.render(policy, release)
     before = ground.rendered(name)
     if files == before:
         raise NothingToPromoteError(f"{repair.start} changes nothing in {name}")

@@ -13,7 +13,7 @@ from meshgate.promotion.flows.making import make, refuse, shrinks
 from meshgate.promotion.flows.proposing import Opened, close, others, propose, supersede
 from meshgate.promotion.guards.debt import finding, lacking
 from meshgate.promotion.release import changes
-from meshgate.promotion.rendering import render, tool
+from meshgate.promotion.rendering import tool
 from meshgate.promotion.values import Bypass, Event
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ def planned(ground: Ground, name: str, wish: Wish) -> Made:
     """
     policy, state = ground.adopted(name)
     release = chosen(ground, policy, state, wish.release)
-    files = render(
-        ground.repository,
-        release.source.commit,
-        name,
-        policy.overlay,
-        cache=ground.cache,
-    )
+    files = ground.render(policy, release)
     before = ground.rendered(name)
     if files == before:
         raise NothingToPromoteError(

@@ -1,0 +1,138 @@
+"""The verdict line, what a merge will do, and what a reviewer must not miss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.promotion.body.words import CHANGES, GRAVEST, LONG, SHORT, count, cut
+from meshgate.promotion.values import Event
+from meshgate.report.budget import Section
+from meshgate.report.escape.markdown import code, prose
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from meshgate.promotion.body.contents import Contents
+
+REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
+# How many of what it waits for the first line names.
+NAMED = 3
+DOES = {
+    Event.PROMOTE: "puts {0} on {1}",
+    Event.HOTFIX: "puts the hotfix {0} on {1}",
+    Event.ROLLBACK: "puts {1} back to {0}",
+    Event.ADOPT: "takes {1} over as it is, at {0}",
+    Event.HOLD: "holds {1}: no promotion enters it until it is resumed",
+    Event.RESUME: "resumes {1}: promotions may enter it again",
+    Event.REJECT: "rejects {0} for {1} and everything behind it",
+}
+
+
+def verdict(contents: Contents) -> Section:
+    """One line that says how it stands, and what a merge will do."""
+    return Section(f"### {_heading(contents)}\n\n{_what_happens(contents)}\n\n")
+
+
+def reason(contents: Contents) -> Section:
+    """Why somebody asked for it."""
+    record = contents.record
+    if not record.reason:
+        return Section("")
+    ticket = f" ({prose(cut(record.ticket, SHORT))})" if record.ticket else ""
+    item = f"**Why:** {prose(cut(record.reason, LONG // 2))}{ticket}\n\n"
+    return Section("", [item], 1, "", f"**Why:** see {code(record.path)}\n\n")
+
+
+def alarms(contents: Contents) -> Section:
+    """What a reviewer must not miss: refusals, accepted breaks, bypasses, weaker ports."""
+    items = [
+        f"- :x: **{prose(refusal.guard)}** {prose(cut(refusal.message, LONG // 2))}\n"
+        for refusal in contents.refusals
+    ]
+    items += [
+        f"- :hourglass: **{prose(refusal.guard)}** {prose(cut(refusal.message, LONG // 2))}\n"
+        for refusal in contents.waits
+    ]
+    record = contents.record
+    items += [
+        f"- :warning: {code(cut(str(accepted.get('finding', 'breaks')), SHORT))} is acknowledged "
+        f"by {prose(cut(str(accepted.get('by', '')), SHORT))} until "
+        f"{prose(str(accepted.get('until', '')))}\n"
+        for accepted in record.acknowledges
+    ]
+    items += [
+        f"- :warning: {code(cut(bypass.gate, SHORT))} is passed over by "
+        f"{prose(cut(bypass.by, SHORT))}: {prose(cut(bypass.reason, SHORT))}\n"
+        for bypass in record.bypasses
+    ]
+    items += [f"- {prose(cut(note, LONG // 2))}\n" for note in contents.notes]
+    if contents.also_in:
+        names = ", ".join(map(code, contents.also_in))
+        items.append(
+            f"- :warning: {names} {'has' if len(contents.also_in) == 1 else 'have'} the rejected "
+            "release too: run the same command there\n"
+        )
+    return Section("", items, len(items), "\n", "- {} more\n") if items else Section("")
+
+
+def _heading(contents: Contents) -> str:
+    mark, stand = _standing(contents)
+    return f"{mark} {code(cut(contents.environment, SHORT))}: {stand}{_summary(contents)}"
+
+
+def _standing(contents: Contents) -> tuple[str, str]:
+    if contents.refusals:
+        guards = ", ".join(dict.fromkeys(refusal.guard for refusal in contents.refusals))
+        return REFUSED, f"refused by {prose(cut(guards, SHORT))}"
+    names = [code(cut(gate.name, SHORT)) for gate in contents.waiting]
+    names += [prose(refusal.name) for refusal in contents.waits]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return WAITS, f"waits: {', '.join(names[:NAMED])}{more}"
+    return (WEAKER if contents.weakens else READY), "ready to merge"
+
+
+def _summary(contents: Contents) -> str:
+    found = contents.record.effects
+    if found is None:
+        return ""
+    parts = [
+        f"{plural(len(ports), 'port')} {verb}{'s' if len(ports) == 1 else ''}"
+        for ports, verb in ((found.loosened, "loosen"), (found.tightened, "tighten"))
+        if ports
+    ]
+    totals: dict[str, int] = {}
+    for entry in contents.calls:
+        change = str(entry.get("change"))
+        totals[change] = totals.get(change, 0) + count(entry)
+    totals["breaks"] = sum(count(entry) for entry in found.breaks)
+    parts += [
+        f"{plural(number, 'call')} {CHANGES[change][number != 1]}"
+        for change in GRAVEST
+        if (number := totals.get(change))
+    ]
+    if not totals["breaks"] and parts:
+        parts.append("no known call breaks")
+    return " \u2014 " + (", ".join(parts) or "no effect on any port or call")
+
+
+def _what_happens(contents: Contents) -> str:
+    record = contents.record
+    release = f"**{code(record.alias)}** ({code(record.release)})"
+    text = "Merging this " + DOES[record.event].format(release, f"**{code(record.environment)}**")
+    before = contents.before
+    if before is not None and record.event.changes_render:
+        text += f", in place of {code(before.alias)} (sequence {before.sequence})"
+    if record.event.changes_render:
+        numbers = (
+            f"{len(files)} {word}"
+            for files, word in (
+                (record.added, "added"),
+                (record.changed, "changed"),
+                (record.removed, "removed"),
+            )
+            if files
+        )
+        changed = ", ".join(numbers) or "no file changes"
+        folder = code(f"rendered/{record.environment}")
+        text += f". Its clusters sync {folder}: {changed}, {record.rendered.resources} in all"
+    return text + "."
