@@ -37,10 +37,7 @@ def passed_upstream(candidate: Candidate) -> Iterator[Objection]:
 def _adopts_what_is_there(candidate: Candidate) -> Iterator[Objection]:
     """An adoption begins a ledger, or renders anew what is there; it brings no other release."""
     state = candidate.base.state
-    if state is not None and (state.release, state.source) != (
-        candidate.release,
-        candidate.record.source,
-    ):
+    if state is not None and state.release != candidate.release:
         yield Objection(
             f"{candidate.name} has {state.release}, and this adopts {candidate.release}",
             f"`meshgate promote {candidate.name}` brings another release",
