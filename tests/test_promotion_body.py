@@ -18,7 +18,7 @@ from meshgate.promotion import names
 from meshgate.promotion.body import render
 from meshgate.promotion.body.page import FIRST_SECTIONS, opened
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.values import Event, GateVerdict
+from meshgate.promotion.values import Event, GateVerdict, Hold
 from meshgate.report.budget import FIRST, LIMITS, size
 
 GOLDEN = Path(__file__).parent / "golden/promotion"
@@ -183,12 +183,39 @@ def test_no_text_of_an_author_adds_a_trailer() -> None:
 
 def test_a_held_line_page_has_no_effects() -> None:
     record = replace(
-        samples.RECORD, event=Event.HOLD, effects=None, gates=(), upstream=(), reason="incident 12"
+        samples.RECORD,
+        event=Event.HOLD,
+        effects=None,
+        gates=(),
+        upstream=(),
+        reason="incident 12",
+        hold=Hold(samples.NOW, "ada", "incident 12", samples.NOW, (Event.PROMOTE,)),
     )
     page = render(replace(samples.CONTENTS, record=record, calls=(), diffs={}))
-    assert "holds **`prod`**" in page
+    assert "holds **`prod`**: no promote enters it until 2026-08-22 09:30 UTC." in page
     assert "incident 12" in page
     assert "#### Effects" not in page
+
+
+def test_a_rollback_says_what_is_held_and_rejected() -> None:
+    hold = Hold(samples.NOW, "ada", "incident 12")
+    record = replace(
+        samples.RECORD, event=Event.ROLLBACK, hold=hold, rejected=("r-1", "r-000000000006")
+    )
+    before = replace(samples.BEFORE, rejected=("r-1",))
+    page = render(replace(samples.CONTENTS, record=record, before=before))
+    assert "puts **`prod`** back to" in page
+    assert "held afterwards: no promote and no hotfix enters it until it is resumed" in page
+    assert "`r-000000000006` is rejected" in page
+    assert "`r-1`" not in page
+
+
+def test_a_rejection_names_what_it_rejects() -> None:
+    record = replace(
+        samples.RECORD, event=Event.REJECT, effects=None, gates=(), rejected=("r-00000000000f",)
+    )
+    page = render(replace(samples.CONTENTS, record=record, calls=(), diffs={}))
+    assert "rejects `r-00000000000f` for **`prod`**" in page
 
 
 def test_gates_that_do_not_let_pass_come_first() -> None:

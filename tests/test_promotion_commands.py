@@ -129,6 +129,8 @@ def test_the_whole_way(call: Call) -> None:
     assert call("merge", str(held["pullRequest"]["number"]))[0] == 0
     assert call("promote", "prod")[0] == 10
     assert call("plan", "prod")[0] == 10
+    code, out, _ = call("hold", "staging", "--reason", "incident", "--until", "2099-01-01")
+    assert (code, "keeps out promote and hotfix until 2099-01-01 00:00 UTC" in out) == (0, True)
     resumed = call.proposal("resume", "prod", "--reason", "over")
     assert call("merge", str(resumed["pullRequest"]["number"]))[0] == 0
     back = call.proposal("rollback", "staging", "--to", "1", "--reason", "503", "--ticket", "INC-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.promotion.body.words import CHANGES, GRAVEST, LONG, SHORT, count, cut
+from meshgate.promotion.body.words import CHANGES, GRAVEST, LONG, SHORT, count, cut, moment
 from meshgate.promotion.values import Event
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import code, prose
@@ -12,6 +12,7 @@ from meshgate.report.summary import plural
 
 if TYPE_CHECKING:
     from meshgate.promotion.body.contents import Contents
+    from meshgate.promotion.values import PromotionRecord
 
 REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 # How many of what it waits for the first line names.
@@ -21,9 +22,9 @@ DOES = {
     Event.HOTFIX: "puts the hotfix {0} on {1}",
     Event.ROLLBACK: "puts {1} back to {0}",
     Event.ADOPT: "takes {1} over as it is, at {0}",
-    Event.HOLD: "holds {1}: no promotion enters it until it is resumed",
+    Event.HOLD: "holds {1}: {2}",
     Event.RESUME: "resumes {1}: promotions may enter it again",
-    Event.REJECT: "rejects {0} for {1} and everything behind it",
+    Event.REJECT: "rejects {3} for {1} and everything after it",
 }
 
 
@@ -118,7 +119,9 @@ def _summary(contents: Contents) -> str:
 def _what_happens(contents: Contents) -> str:
     record = contents.record
     release = f"**{code(record.alias)}** ({code(record.release)})"
-    text = "Merging this " + DOES[record.event].format(release, f"**{code(record.environment)}**")
+    name = f"**{code(record.environment)}**"
+    gone = ", ".join(map(code, _rejected(contents)))
+    text = "Merging this " + DOES[record.event].format(release, name, _held(record), gone)
     before = contents.before
     if before is not None and record.event.changes_render:
         text += f", in place of {code(before.alias)} (sequence {before.sequence})"
@@ -135,4 +138,21 @@ def _what_happens(contents: Contents) -> str:
         changed = ", ".join(numbers) or "no file changes"
         folder = code(f"rendered/{record.environment}")
         text += f". Its clusters sync {folder}: {changed}, {record.rendered.resources} in all"
+    if record.event is Event.ROLLBACK:
+        text += f". {name} is held afterwards: {_held(record)}"
+        text += f"; {gone} is rejected, here and in everything after it" if gone else ""
     return text + "."
+
+
+def _held(record: PromotionRecord) -> str:
+    """What a hold keeps out, and until when."""
+    if record.hold is None:
+        return ""
+    until = moment(record.hold.until) if record.hold.until else "it is resumed"
+    return f"no {' and no '.join(map(str, record.hold.blocks))} enters it until {until}"
+
+
+def _rejected(contents: Contents) -> list[str]:
+    """The releases that are rejected by this event."""
+    before = contents.before.rejected if contents.before else ()
+    return [release for release in contents.record.rejected if release not in before]

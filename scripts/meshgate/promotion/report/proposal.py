@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from meshgate.promotion import names
 from meshgate.promotion.body import render
-from meshgate.promotion.body.words import port_name
+from meshgate.promotion.body.words import moment, port_name
 from meshgate.promotion.codec import as_json
-from meshgate.promotion.values import GateVerdict
+from meshgate.promotion.values import Event, GateVerdict
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
@@ -121,6 +121,9 @@ def _lines(found: Proposed, style: Style) -> Iterator[str]:
             f"  {plain(before.alias)} ({before.release}) -> {plain(record.alias)} "
             f"({record.release}), sequence {record.sequence}"
         )
+    if record.hold is not None and record.event in {Event.HOLD, Event.ROLLBACK}:
+        until = moment(record.hold.until) if record.hold.until else "it is resumed"
+        yield f"  keeps out {' and '.join(map(str, record.hold.blocks))} until {until}"
     for title, lines in (
         ("effects", list(_effects(contents, style))),
         ("resources", list(_resources(contents))),
