@@ -1,44 +1,29 @@
-"""Find out all that the guards ask of a pull request, in git and at the forge; then ask them."""
+"""Judge a commit that may be merged: what it changes, whether it promotes, what the guards say."""
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshgate import source
-from meshgate.effect import effect
-from meshgate.errors import BuildError, IntegrityError, RepositoryError
-from meshgate.judging import context_of, with_others
-from meshgate.model import BuildRecord
+from meshgate.errors import IntegrityError, RepositoryError
 from meshgate.promotion.base import configuration_at
-from meshgate.promotion.candidate import Ancestry, Candidate, Held, Opinions
-from meshgate.promotion.files import LEDGER, STATE, below, ledger_folder, rendered_folder
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.files import LEDGER, STATE, ledger_folder
 from meshgate.promotion.guards import GUARDS, Refusal, evaluate, refusals, stray_changes
+from meshgate.promotion.inquiry import Inquiry
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.policy import policy
-from meshgate.promotion.rendering import render
-from meshgate.promotion.sides import ADDED, changes, side_at
-from meshgate.promotion.standings import objects, standing, with_release
-from meshgate.promotion.values import Event
-from meshgate.repository import is_ancestor, merge_bases, signed
-from meshgate.rules import RULES
-from meshgate.rules.judge import judge as judge_rules
+from meshgate.promotion.sides import ADDED, changes
+from meshgate.repository import merge_bases
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
-    from meshgate.effect import Effect
-    from meshgate.model import Finding, Resource
     from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import FileChange, Side
+    from meshgate.promotion.candidate import Candidate, FileChange
     from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.standing import Standing
     from meshgate.promotion.values import GateResult, PromotionRecord
-    from meshgate.repository import Signed
-    from meshgate.rules.context import Context
 
 
 class Verdict(enum.StrEnum):
@@ -100,7 +85,7 @@ def judge(
     record = _record(base, head, name, changed)
     if isinstance(record, Refusal):
         return Judged(head, name, None, (record,), asked=(record.guard,), pull=pull)
-    found = _Collection(base, head, name, record, changed)
+    found = Inquiry(base, head, name, record, changed)
     candidate = found.candidate(pull)
     asked = tuple(
         guard.id
@@ -170,225 +155,3 @@ def _record(
         return read_record(content or b"", new[0]).record
     except IntegrityError as error:
         return Refusal("PR05", "broken-ledger", error.what, hint, details=(error.why,))
-
-
-class _Collection:
-    """Everything that is asked of one candidate."""
-
-    def __init__(
-        self,
-        base: Base,
-        head: str,
-        name: str,
-        record: PromotionRecord,
-        changed: tuple[FileChange, ...],
-    ) -> None:
-        self.base = base
-        self.policy: EnvironmentPolicy = base.policy.of(name)
-        self.record = record
-        self.changed = changed
-        self.before = side_at(base.repository, base.commit, name)
-        self.after = side_at(base.repository, head, name)
-        self.reasons: list[str] = []
-        self.ports = 0
-
-    def candidate(self, pull: PullRequest | None) -> Candidate:
-        """The candidate, with whatever could be found out."""
-        base, name = self.base, self.policy.name
-        proves = any(gate.type == "commit-status" for gate in self.policy.gates)
-        upstream = [standing(base, one, statuses=proves) for one in self.policy.after]
-        bare = Candidate(
-            record=self.record,
-            policy=self.policy,
-            environment=base.environment(name),
-            configured_from=base.commit,
-            now=base.now,
-            today=base.today,
-            base=self.before,
-            head=self.after,
-            changed=self.changed,
-            paused=base.policy.paused,
-            rejecting=self._rejecting(),
-            history=standing(base, name),
-            opinions=self._opinions(pull),
-            without_forge=base.without_forge,
-            signature=self._signature(),
-        )
-        if not self.record.event.changes_render:
-            return dataclasses.replace(bare, upstream=tuple(upstream))
-        upstream = [self._rendered_at(one) for one in upstream]
-        return self._judged(dataclasses.replace(bare, upstream=tuple(upstream)))
-
-    def _judged(self, bare: Candidate) -> Candidate:
-        """With render, findings and effect."""
-        before = self._objects(self.before)
-        after = self._objects(self.after)
-        contexts = self._contexts(bare.upstream, before, after)
-        now = contexts.get("after")
-        whole = dataclasses.replace(
-            bare,
-            held=self._held(),
-            expected=self._expected(),
-            ancestry=self._ancestry(),
-            before=before,
-            after=after,
-            findings=self._findings(now) if now is not None else None,
-            effect=self._effect(contexts),
-        )
-        return dataclasses.replace(whole, reasons=tuple(self.reasons))
-
-    def _opinions(self, pull: PullRequest | None) -> Opinions | None:
-        forge = self.base.forge
-        if pull is None or forge is None:
-            return None
-        approvals = self.policy.approvals
-        teams = tuple(dict.fromkeys((*approvals.teams, *approvals.weakening)))
-        return Opinions(pull, tuple(forge.get_reviews(pull.number, teams)))
-
-    def _rejecting(self) -> Mapping[str, tuple[str, ...]]:
-        found = {}
-        for one in self.base.policy.before(self.policy.name):
-            if one.pinned:
-                state = side_at(self.base.repository, self.base.commit, one.name).state
-                found[one.name] = state.rejected if state is not None else ()
-        return found
-
-    def _signature(self) -> Signed | None:
-        path = self.policy.allowed_signers
-        content = self.base.repository.read(self.base.commit, path) if path else None
-        if content is None:
-            return None
-        return signed(self.base.repository, self.after.commit, content)
-
-    def _rendered_at(self, upstream: Standing) -> Standing:
-        found, reason = with_release(self.base, upstream, self.record.source.commit)
-        if reason:
-            self.reasons.append(reason)
-        return found
-
-    def _held(self) -> Held | None:
-        releases = self.base.releases
-        try:
-            found = releases.source(self.record.source.commit)
-            return Held(releases.id(found), found)
-        except RepositoryError as error:
-            self.reasons.append(f"its source: {error.what}")
-            return None
-
-    def _expected(self) -> Mapping[str, bytes] | None:
-        """A fresh render; for a rollback the bytes that the record of that release left."""
-        if self.record.event is Event.ROLLBACK:
-            return self._replayed()
-        try:
-            return render(
-                self.base.repository,
-                self.record.source.commit,
-                self.policy.name,
-                self.policy.overlay,
-                cache=self.base.cache,
-            )
-        except (BuildError, RepositoryError) as error:
-            self.reasons.append(f"the render: {error}")
-            return None
-
-    def _replayed(self) -> Mapping[str, bytes] | None:
-        """The rendered files as an earlier record of this release left them on the base."""
-        wanted = self.record.rendered
-        name, repository = self.policy.name, self.base.repository
-        same = (self.record.release, self.record.source, wanted)
-        if not any((one.release, one.source, one.rendered) == same for one in self.before.records):
-            self.reasons.append(f"no record of {name} left {wanted.tree}")
-            return None
-        folder = rendered_folder(name)
-        try:
-            entries = repository.entries(wanted.tree)
-        except RepositoryError as error:
-            self.reasons.append(f"the recorded bytes: {error.what}")
-            return None
-        return {folder + entry.path: repository.blob(entry.blob) for entry in entries}
-
-    def _ancestry(self) -> Ancestry | None:
-        line = [commit.sha for commit in self.base.releases.line]
-        sources = [
-            record.source.commit
-            for record in self.before.records
-            if record.event is not Event.HOTFIX and record.source.commit in line
-        ]
-        newest = min(sources, key=line.index, default=None)
-        commit = self.record.source.commit
-        try:
-            is_newer = newest is None or is_ancestor(self.base.repository, newest, commit)
-        except RepositoryError as error:
-            self.reasons.append(f"its source: {error.what}")
-            return None
-        return Ancestry(commit in line, newest, is_newer)
-
-    def _objects(self, side: Side) -> tuple[Resource, ...] | None:
-        try:
-            return objects(below(side.files, rendered_folder(self.policy.name)))
-        except BuildError as error:
-            self.reasons.append(f"rendered/{self.policy.name}: {error.what}")
-            return None
-
-    def _contexts(
-        self,
-        upstream: tuple[Standing, ...],
-        before: tuple[Resource, ...] | None,
-        after: tuple[Resource, ...] | None,
-    ) -> dict[str, Context]:
-        """What rules and effect look at: `before`, `after`, and each environment before."""
-        name = self.policy.name
-        found: dict[str, Context] = {}
-        others: dict[str, Context] = {}
-        try:
-            for one in upstream:
-                if one.objects is not None:
-                    others[one.environment] = self._context(one.environment, one.objects)
-            if before:
-                found["before"] = self._context(name, before)
-            if after:
-                context = self._context(name, after)
-                found["after"] = with_others(context, {**others, name: context})
-                self.ports = _ports(context)
-        except BuildError as error:
-            self.reasons.append(f"the inventory: {error.what}")
-        return found
-
-    def _context(self, name: str, resources: tuple[Resource, ...]) -> Context:
-        build = source.Build(list(resources), BuildRecord())
-        return context_of(
-            self.base.environment(name),
-            build,
-            self.base.inventory(name),
-            self.base.today,
-            engine=self.base.engine,
-        )
-
-    def _findings(self, context: Context) -> tuple[Finding, ...]:
-        folder = rendered_folder(self.policy.name)
-        locate = source.Locator(self.base.repository.root, below(self.after.files, folder))
-        return tuple(judge_rules(context, RULES, locate))
-
-    def _effect(self, contexts: Mapping[str, Context]) -> Effect | None:
-        before, after = contexts.get("before"), contexts.get("after")
-        if before is None or after is None:
-            return None
-        if before.mesh is None or after.mesh is None:
-            self.reasons.append(f"inventory/{self.policy.name} has no workload and no Service")
-            return None
-        return effect(
-            before.mesh,
-            after.mesh,
-            expected=after.environment.expectations,
-            upstream={
-                name: context.mesh
-                for name, context in after.upstream.items()
-                if context.mesh is not None
-            },
-        )
-
-
-def _ports(context: Context) -> int:
-    if context.mesh is None:
-        return 0
-    return sum(len(context.mesh.ports(workload)) for workload in context.mesh.workloads)
