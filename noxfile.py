@@ -143,6 +143,13 @@ def oracle(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def forge(session: nox.Session) -> None:
+    """Play the whole way of promotion on a real Gitea; `-- story` leaves out the client's tests."""
+    install(session)
+    session.run("python", "tests/forge/run.py", *session.posargs)
+
+
+@nox.session(default=False)
 def corpus(session: nox.Session) -> None:
     """Lint every YAML file of Istio's own source tree; `-- --update` rewrites the golden counts."""
     install(session)

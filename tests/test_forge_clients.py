@@ -264,6 +264,19 @@ def test_a_check_run_counts_as_a_status(
     assert (found.context, found.state, found.reporter) == ("validate", expected, "github-actions")
 
 
+def test_check_runs_that_may_not_be_read_are_left_out(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    forbidden = Answer(403, {"message": "Resource not accessible by integration"})
+    monkeypatch.setattr(hub.fake, "runs", lambda _: forbidden)
+    forge = hub.seen_by(PROMOTER)
+
+    forge.set_status(hub.world.tip(), CommitStatus(GATE, StatusState.SUCCESS))
+
+    assert [found.context for found in forge.get_statuses(hub.world.tip())] == [GATE]
+    assert "checks: read" in caplog.text
+
+
 def test_a_long_description_fits(either: Hub | Lab) -> None:
     sha = either.world.push(BRANCH, state="digest: 1\n")
     forge = either.seen_by(PROMOTER)

@@ -1,47 +1,51 @@
-"""Run the tests that every forge must pass against a real Gitea, which is started for them."""
+"""The tests that every forge must pass, against a real Gitea, beside what else is done on it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from forge_worlds import GITEA_VARIABLE
 
-from e2e.gitea import Gitea, gitea
-from forge_worlds import ADMIN, GITEA_VARIABLE, ORGANISATION, PROMOTER, REVIEWER
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from e2e.gitea import Gitea
 
 TESTS = Path(__file__).parents[1] / "test_forge_contract.py"
 
 
-def people(server: Gitea) -> None:
-    """The users, and an organisation whose members may push."""
-    server.add_user(ADMIN, administrator=True)
-    for login in (PROMOTER, REVIEWER):
-        server.add_user(login)
-    server.call(ADMIN, "POST", "orgs", {"username": ORGANISATION})
-    for team, members in (("writers", (PROMOTER, REVIEWER)), ("sre", (PROMOTER, REVIEWER))):
-        rights = {"name": team, "includes_all_repositories": True, "permission": "write"}
-        units = ["repo.code", "repo.issues", "repo.pulls"]
-        made = server.call(ADMIN, "POST", f"orgs/{ORGANISATION}/teams", {**rights, "units": units})
-        for login in members:
-            server.call(ADMIN, "PUT", f"teams/{made['id']}/members/{login}")
+class Contract:
+    """pytest at work, its output in a file."""
+
+    def __init__(self, running: subprocess.Popen[bytes], log: Path) -> None:
+        self._running = running
+        self._log = log
+
+    def wait(self) -> int:
+        """Print what it says, and give its exit code."""
+        code = self._running.wait()
+        sys.stdout.write(f"\nThe tests of every forge, on this Gitea\n{self._log.read_text()}")
+        return code
 
 
-def main(arguments: list[str]) -> int:
-    """Pytest's exit code; `arguments` go to pytest."""
-    with tempfile.TemporaryDirectory(prefix="meshgate-forge-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with gitea(folder) as server:
-            people(server)
-            access = {GITEA_VARIABLE: json.dumps([server.url, server.tokens])}
-            argv = [sys.executable, "-m", "pytest", str(TESTS), "-q", "-k", "gitea", *arguments]
-            return subprocess.run(argv, env={**os.environ, **access}, check=False).returncode
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+@contextlib.contextmanager
+def contract(server: Gitea, log: Path) -> Iterator[Contract]:
+    """Start the tests; they end with the block at the latest."""
+    access = {GITEA_VARIABLE: json.dumps([server.url, server.tokens])}
+    argv = [sys.executable, "-m", "pytest", str(TESTS), "-q", "-k", "gitea"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            argv, env={**os.environ, **access}, stdout=output, stderr=subprocess.STDOUT
+        ) as running,
+    ):
+        try:
+            yield Contract(running, log)
+        finally:
+            running.terminate()

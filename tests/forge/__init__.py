@@ -1,0 +1,1 @@
+"""A real Gitea, and the story of promotion on it."""
