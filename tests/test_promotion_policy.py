@@ -9,6 +9,7 @@ import pytest
 
 from meshgate import config
 from meshgate.errors import UsageError
+from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.policy import Policy, policy
 from meshgate.promotion.values import Event
 
@@ -168,3 +169,14 @@ def test_what_would_leave_a_gate_open_is_an_error(tmp_path: Path, name: str) -> 
 
 def test_this_repository_can_be_promoted_by_its_own_rules(request: pytest.FixtureRequest) -> None:
     assert policy(config.load(request.config.rootpath)).environments
+
+
+def test_the_example_of_the_page_is_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    page = (request.config.rootpath / "docs/gates.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    before = "environments:\n  - {name: staging, overlay: overlays/staging}\n"
+    (tmp_path / "overlays/staging").mkdir(parents=True)
+
+    found = prod(tmp_path, example.replace("environments:\n", before, 1))
+
+    assert {gate.type for gate in found.gates} == set(GATE_TYPES)
