@@ -181,7 +181,9 @@ def start(processes: Processes, folder: Path, address: str) -> Gitea:
     prefix: tuple[str, ...] = ()
     if is_root:
         _give(home, user)
-        prefix = ("setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups")
+        # Again: the wish to end with the harness is lost with the user.
+        ending = ("--pdeathsig", "KILL")
+        prefix = ("setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups", *ending)
     command = (*prefix, str(own), "--config", str(settings))
     environment = {"HOME": str(home), "USER": user}
     process = processes.start("gitea", [*command, "web"], environment=environment, cwd=home)
