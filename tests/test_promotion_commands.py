@@ -193,3 +193,12 @@ def test_promote_all_goes_on_after_one_that_has_nothing(call: Call) -> None:
     assert call("promote", "--all")[0] == 0
     assert call("merge", "2")[0] == 0
     assert call("promote", "--all")[0] == 9
+
+
+def test_inside_actions_the_page_is_in_the_summary(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert call("promote", "staging")[0] == 0
+    assert "Merging this puts" in summary.read_text()

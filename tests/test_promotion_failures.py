@@ -268,6 +268,13 @@ def test_17_tags_keep_every_source(pipeline: Pipeline) -> None:
     assert source == state.source.commit
 
 
+def test_20_nothing_is_promoted_onto_a_hand_edit(pipeline: Pipeline) -> None:
+    file = "rendered/staging/istio-system/peerauthentication-default.yaml"
+    pipeline.commit({file: promoted.peer_authentication("DISABLE")}, "by an administrator")
+    with pytest.raises(RefusedError, match="rendered/staging was edited"):
+        pipeline.promote("staging")
+
+
 def test_22_a_render_that_lost_much_is_refused(pipeline: Pipeline) -> None:
     pipeline.commit({"policies/shop/kustomization.yaml": "resources: []\n"}, "shop: none")
     with pytest.raises(RefusedError, match="1 resources, and had 2"):
@@ -491,6 +498,17 @@ def test_a_rollback_holds_rejects_and_is_kept(pipeline: Pipeline) -> None:
         pipeline.promote("staging")
     mended = pipeline.commit({RULE: promoted.RULE + "  exportTo: [.]\n"}, "mended")
     assert pipeline.promote("staging").record.source.commit == mended
+
+
+def test_a_rollback_that_lost_the_race_is_replaced(pipeline: Pipeline) -> None:
+    pipeline.promoted("staging")
+    first = pipeline.roll_back("staging", 1)
+    held = pipeline.hold("staging")
+    pipeline.merge(held.pull.number)
+    second = pipeline.roll_back("staging", 1)
+    assert second.pull.number != first.pull.number
+    assert second.closed == (first.pull.number,)
+    assert pipeline.roll_back("staging", 1).closed == ()
 
 
 def test_a_rollback_says_what_else_has_the_release(pipeline: Pipeline) -> None:

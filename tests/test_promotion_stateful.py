@@ -30,8 +30,9 @@ from meshgate.promotion.audit import Renders, faults, foreign
 from meshgate.promotion.flows.ground import ground
 from meshgate.promotion.flows.making import refuse
 from meshgate.promotion.flows.promoting import Wish, planned
-from meshgate.promotion.flows.proposing import propose, supersede
+from meshgate.promotion.flows.proposing import propose
 from meshgate.promotion.flows.stopping import hold
+from meshgate.promotion.flows.superseding import supersede
 from meshgate.promotion.flows.writing import write
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.release import Releases

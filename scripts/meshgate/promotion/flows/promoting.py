@@ -10,7 +10,8 @@ from meshgate.errors import NothingToPromoteError, RefusedError
 from meshgate.promotion.advance import Proposal
 from meshgate.promotion.flows.choosing import chosen, rejected
 from meshgate.promotion.flows.making import make, refuse, shrinks
-from meshgate.promotion.flows.proposing import Opened, close, others, propose, supersede
+from meshgate.promotion.flows.proposing import Opened, propose
+from meshgate.promotion.flows.superseding import close, others, supersede
 from meshgate.promotion.guards.debt import finding, lacking
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import tool

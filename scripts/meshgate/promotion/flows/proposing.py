@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError
+from meshgate.errors import IntegrityError, RefusedError
 from meshgate.promotion import names
 from meshgate.promotion.body import render
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
+from meshgate.promotion.flows.superseding import close_stale, refuse_closed
 from meshgate.promotion.flows.telling import contents
 from meshgate.promotion.forge import Draft
-from meshgate.promotion.forge.degraded import Degraded
+from meshgate.promotion.guards.guard import FORWARD
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.sides import ADDED, changes
 from meshgate.promotion.snapshot import at_commit
@@ -80,7 +81,7 @@ def propose(
     found = there(ground, branch, made)
     forge = ground.forge
     if not again:
-        _refuse_closed(ground, branch)
+        refuse_closed(ground, branch)
     if found is not None and found.stale and not refresh:
         raise RefusedError(
             f"{branch} was made from a state of {found.record.environment} that is no more",
@@ -103,7 +104,8 @@ def propose(
             labels=names.labels(record),
         )
     )
-    return Opened(made, record, state, commit, pull, not keep, pull.degraded, notes=notes)
+    opened = Opened(made, record, state, commit, pull, not keep, pull.degraded, notes=notes)
+    return opened if record.event in FORWARD else close_stale(ground, opened)
 
 
 def there(ground: Ground, branch: str, made: Made) -> Proposed | None:
@@ -165,52 +167,6 @@ def _new_record(ground: Ground, commit: str, environment: str) -> str | None:
     added = [one.path for one in found if one.path.startswith(folder) and one.kind == ADDED]
     within = all(one.path.startswith(own) for one in found)
     return added[0] if within and len(added) == 1 else None
-
-
-def supersede(ground: Ground, opened: Opened, *, by: str = "") -> Opened:
-    """Close the open promotions of older releases, saying which one stands in for them."""
-    closed, degraded = [], Degraded()
-    for pull in others(ground, opened.record.environment, opened.pull.head):
-        release = pull.head.rpartition("/")[2]
-        if not _older(ground, release, opened.record):
-            continue
-        with degraded.allowed(f"closing {pull.number}"):
-            close(ground, pull, f"Superseded by {by or opened.pull.url}.")
-            closed.append(pull.number)
-    return replace(
-        opened,
-        closed=(*opened.closed, *closed),
-        degraded=(*opened.degraded, *degraded.reasons),
-    )
-
-
-def close(ground: Ground, pull: PullRequest, comment: str) -> None:
-    """Close a pull request as meshgate does: its label tells that no person did."""
-    ground.forge.set_labels(pull.number, (*pull.labels, names.SUPERSEDED))
-    ground.forge.close(pull.number, comment)
-
-
-def others(ground: Ground, environment: str, head: str = "") -> list[PullRequest]:
-    """The other open promotions of an environment."""
-    prefix = f"promote/{environment}/"
-    return [pull for pull in ground.forge.list_open(ground.main, prefix) if pull.head != head]
-
-
-def _older(ground: Ground, release: str, record: PromotionRecord) -> bool:
-    """Whether a release came before that of a record on main; a hotfix, not on main, did not."""
-    order = [one.id for one in ground.releases]
-    if release not in order or record.release not in order:
-        return False
-    return order.index(release) > order.index(record.release)
-
-
-def _refuse_closed(ground: Ground, branch: str) -> None:
-    closed = ground.forge.closed(branch, ground.main)
-    if closed and closed[0].state == "closed" and names.SUPERSEDED not in closed[0].labels:
-        raise NothingToPromoteError(
-            f"{closed[0].url} was closed by a person, and is not opened again by itself",
-            hint="--again opens it",
-        )
 
 
 def _push(ground: Ground, branch: str, commit: str, expected: str | None) -> None:
