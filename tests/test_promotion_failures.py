@@ -17,6 +17,8 @@ from meshgate.errors import (
     WaitingError,
 )
 from meshgate.promotion import names
+from meshgate.promotion.flows.promoting import Wish, planned
+from meshgate.promotion.flows.proposing import propose
 from meshgate.promotion.flows.recording import record
 from meshgate.promotion.flows.reverting import recorded_bytes
 from meshgate.promotion.flows.stopping import hold
@@ -155,6 +157,23 @@ def test_06_a_request_that_lost_the_race_is_made_anew_on_demand(pipeline: Pipeli
     assert second.record.sequence == 4
     pipeline.merge(second.pull.number)
     assert pipeline.state("staging").release == second.record.release
+
+
+def test_06_of_two_that_push_at_once_one_finds_the_other(pipeline: Pipeline) -> None:
+    other = pipeline.another("other")
+    other.later(seconds=30)
+    with pipeline.ground() as ours, other.ground() as theirs:
+        slow, fast = planned(ours, "staging", Wish()), planned(theirs, "staging", Wish())
+        assert slow.commit != fast.commit
+        first = propose(theirs, fast)
+        # What the slower one read before the faster one pushed.
+        read = iter([None])
+        tip = ours.tip
+        ours.tip = lambda branch: next(read, tip(branch))  # type: ignore[method-assign]
+        second = propose(ours, slow)
+    assert first.pushed
+    assert not second.pushed
+    assert (second.commit, second.pull.number) == (fast.commit, first.pull.number)
 
 
 def test_06_a_hotfix_and_a_promotion_leave_each_other_open(pipeline: Pipeline) -> None:

@@ -19,7 +19,7 @@ from meshgate.promotion.snapshot import at_commit
 from meshgate.promotion.snapshot import contents as bytes_of
 from meshgate.promotion.state import read_state, state_of
 from meshgate.promotion.values import Previous
-from meshgate.repository import is_ancestor, push_branch, set_branch
+from meshgate.repository import MovedError, is_ancestor, push_branch, set_branch
 
 if TYPE_CHECKING:
     from meshgate.promotion.flows.ground import Ground
@@ -88,12 +88,13 @@ def propose(
             why=f"It follows sequence {found.record.sequence - 1}; something was merged since.",
             hint="run it again with --refresh: it is then made from the state as it is now",
         )
-    keep = found is not None and not found.stale and not (refresh and _differs(found, made))
-    if found is not None and keep:
-        commit, record, state = found.commit, found.record, found.state
+    kept = found
+    if found is None or found.stale or (refresh and _differs(found, made)):
+        kept = _push(ground, branch, made, found)
+    if kept is not None:
+        commit, record, state = kept.commit, kept.record, kept.state
     else:
         commit, record, state = made.commit, made.advance.record, made.advance.state
-        _push(ground, branch, commit, found.commit if found else None)
     page = contents(ground, made, record, state, notes)
     pull = forge.create(
         Draft(
@@ -104,7 +105,7 @@ def propose(
             labels=names.labels(record),
         )
     )
-    opened = Opened(made, record, state, commit, pull, not keep, pull.degraded, notes=notes)
+    opened = Opened(made, record, state, commit, pull, kept is None, pull.degraded, notes=notes)
     return opened if record.event in FORWARD else close_stale(ground, opened)
 
 
@@ -169,11 +170,20 @@ def _new_record(ground: Ground, commit: str, environment: str) -> str | None:
     return added[0] if within and len(added) == 1 else None
 
 
-def _push(ground: Ground, branch: str, commit: str, expected: str | None) -> None:
-    if ground.remote:
-        push_branch(ground.repository, branch, commit, expected=expected)
-    else:
-        set_branch(ground.repository, branch, commit, expected=expected)
+def _push(ground: Ground, branch: str, made: Made, found: Proposed | None) -> Proposed | None:
+    """Move the branch to the commit; what is there instead where somebody was faster with it."""
+    expected = found.commit if found else None
+    try:
+        if ground.remote:
+            push_branch(ground.repository, branch, made.commit, expected=expected)
+        else:
+            set_branch(ground.repository, branch, made.commit, expected=expected)
+    except MovedError:
+        faster = there(ground, branch, made)
+        if faster is None or faster.stale:
+            raise
+        return faster
+    return None
 
 
 def _differs(found: Proposed, made: Made) -> bool:
