@@ -53,7 +53,7 @@ def test_sections_are_in_order() -> None:
 
 def test_first_line_says_what_becomes_of_calls() -> None:
     first = render(samples.CONTENTS).splitlines()[0]
-    assert "waits: `soak`" in first
+    assert "waits for `soak`" in first
     assert "1 port loosens, 2 ports tighten, 1 call breaks, 12 calls are shut out" in first
 
 
@@ -63,6 +63,13 @@ def test_first_line_names_the_guards_that_refuse() -> None:
     )
     first = render(refused).splitlines()[0]
     assert first.startswith("### :x: `prod`: refused by PR13")
+
+
+def test_first_line_names_the_people_who_are_waited_for() -> None:
+    waits = (Refusal("PR15", "weakens", "x", ""), Refusal("PR19", "not-approved", "y", ""))
+    page = render(replace(samples.CONTENTS, waits=waits))
+    assert "waits for `soak`, agreement to weaker ports, approval \u2014" in page.splitlines()[0]
+    assert "- :hourglass: **PR19** y" in page
 
 
 def test_weaker_port_is_marked_when_nothing_waits() -> None:

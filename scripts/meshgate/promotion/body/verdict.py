@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 # How many of what it waits for the first line names.
 NAMED = 3
+# What a guard waits for, in the words of the first line.
+AWAITED = {
+    "PR11": "the end of a hold",
+    "PR14": "PERMISSIVE to soak",
+    "PR15": "agreement to weaker ports",
+    "PR19": "approval",
+}
 DOES = {
     Event.PROMOTE: "puts {0} on {1}",
     Event.HOTFIX: "puts the hotfix {0} on {1}",
@@ -85,10 +92,10 @@ def _standing(contents: Contents) -> tuple[str, str]:
         guards = ", ".join(dict.fromkeys(refusal.guard for refusal in contents.refusals))
         return REFUSED, f"refused by {prose(cut(guards, SHORT))}"
     names = [code(cut(gate.name, SHORT)) for gate in contents.waiting]
-    names += [prose(refusal.name) for refusal in contents.waits]
-    if names:
+    names += [AWAITED.get(refusal.guard, prose(refusal.name)) for refusal in contents.waits]
+    if names := list(dict.fromkeys(names)):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return WAITS, f"waits: {', '.join(names[:NAMED])}{more}"
+        return WAITS, f"waits for {', '.join(names[:NAMED])}{more}"
     return (WEAKER if contents.weakens else READY), "ready to merge"
 
 
