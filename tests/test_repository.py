@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 
 from conftest import TODAY
 from meshgate import config, schema, source
+from meshgate.cli import main
 from meshgate.cluster import sync
 from meshgate.errors import MeshgateError
 
@@ -287,3 +289,14 @@ def test_can_fail(control: str, copy: Path) -> None:
     break_it(copy)
 
     assert list(check(copy)) != []
+
+
+def test_what_clusters_sync_is_what_was_reviewed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every record of this repository's own ledgers is rendered again; `test_audit` can fail."""
+    code = main(["-C", str(ROOT), "audit", "--deep", "--format", "json"])
+
+    told = capsys.readouterr()
+    assert code == 0, told
+    audited = json.loads(told.out)["environments"]
+    assert [each["environment"] for each in audited] == ["staging"]
+    assert all(each["release"] for each in audited)
