@@ -54,9 +54,12 @@ class Process:
         """The end of its log."""
         return self.log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").strip()
 
-    def end(self) -> None:
-        """Ask it to end, and end it when it does not."""
+    def ask_to_end(self) -> None:
+        """Tell it to end, without waiting."""
         self._running.terminate()
+
+    def end(self) -> None:
+        """Wait for its end, and end it when that takes long."""
         try:
             self._running.wait(ENDED)
         except subprocess.TimeoutExpired:
@@ -109,8 +112,11 @@ class Processes:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        while self._started:
-            self._started.pop().end()
+        # What was started first is what the others need: it is told last.
+        for process in reversed(self._started):
+            process.ask_to_end()
+        for process in self._started:
+            process.end()
 
 
 def every(pause: float, timeout: float) -> Iterator[float]:

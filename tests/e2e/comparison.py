@@ -1,0 +1,185 @@
+"""Every call of the mesh model against what the client saw: one table, and what disagrees."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from e2e import probes
+from e2e.lab import MARKER
+from e2e.outcomes import Observation, admits, judged, told
+from e2e.processes import every
+from meshgate.mesh import Mesh, Outcome, protocols
+from meshgate.model import MeshFacts, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from e2e.apiserver import Cluster
+    from e2e.lab import Lab
+    from e2e.network import Pod
+    from e2e.objects import Port, Service
+    from meshgate.mesh import Call
+    from meshgate.model import JSONObject
+
+# What decides a call; a kind as `kubectl get` takes it.
+KINDS = (
+    "namespaces",
+    "services",
+    "pods",
+    "peerauthentications.security.istio.io",
+    "authorizationpolicies.security.istio.io",
+    "destinationrules.networking.istio.io",
+    "virtualservices.networking.istio.io",
+    "serviceentries.networking.istio.io",
+    "sidecars.networking.istio.io",
+    "gateways.networking.istio.io",
+)
+
+# Seconds in which a call must be seen as the model says: connections of before a change live on
+# for some requests.
+PATIENCE = 6.0
+PAUSE = 0.25
+# How often a call is made whose Service has several endpoints, which the client picks from.
+SEVERAL = 8
+
+
+class Row(NamedTuple):
+    """One client and one service port; several outcomes where it has several endpoints."""
+
+    client: Pod
+    host: str
+    port: int
+    protocol: str
+    expected: frozenset[Outcome]
+    seen: tuple[Observation, ...]
+
+    @property
+    def outcomes(self) -> frozenset[Outcome]:
+        """What was seen, in the model's words."""
+        return frozenset(map(judged, self.seen))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether each outcome seen is one expected, and the other way round."""
+        return all(
+            any(admits(expected, outcome) for expected in self.expected)
+            for outcome in self.outcomes
+        ) and all(
+            any(admits(expected, outcome) for outcome in self.outcomes)
+            for expected in self.expected
+        )
+
+    @property
+    def told(self) -> str:
+        """What was seen, in a few words."""
+        return "; ".join(sorted(set(map(told, self.seen))))
+
+
+class Target(NamedTuple):
+    """A call to make, and how the model says it ends."""
+
+    client: Pod
+    service: Service
+    port: Port
+    protocol: str
+    expected: frozenset[Outcome]
+
+
+def objects(cluster: Cluster) -> list[JSONObject]:
+    """What is in the cluster and decides calls, but for the lab's own marker."""
+    return [each for each in cluster.objects(*KINDS) if each["metadata"]["name"] != MARKER]
+
+
+def model(found: Iterable[JSONObject], facts: MeshFacts) -> Mesh:
+    """The mesh model of objects."""
+    return Mesh([Resource.of(each) for each in found], facts)
+
+
+def targets(mesh: Mesh, lab: Lab) -> list[Target]:
+    """The calls between the lab's pods, but for those of a pod to itself: no wire carries them."""
+    calls: dict[tuple[str, str, str, int, str | None], list[Call]] = {}
+    for call in mesh.calls():
+        key = (call.client.namespace, call.client.name, call.service.host, call.port.number)
+        calls.setdefault((*key, call.subset), []).append(call)
+    found = []
+    for pod, service in itertools.product(lab.pods, lab.services):
+        for port in service.ports if pod not in service.pods else ():
+            ends = [
+                call
+                for each in _destinations(mesh, pod, service, port)
+                for call in calls.get((pod.namespace, pod.name, *each), ())
+            ]
+            if ends:
+                protocol = ends[0].port.protocol
+                expected = frozenset(call.outcome for call in ends)
+                found.append(Target(pod, service, port, protocol, expected))
+    return found
+
+
+def _destinations(
+    mesh: Mesh, pod: Pod, service: Service, port: Port
+) -> Iterable[tuple[str, int, str | None]]:
+    """Where a call may go by VirtualServices, which only sidecars know."""
+    if not pod.sidecar:
+        return [(service.host, port.number, None)]
+    client = mesh.workload(pod.namespace, pod.name)
+    try:
+        return mesh.routes(client, service.host, port.number)
+    except LookupError:
+        return []
+
+
+def compare(lab: Lab, facts: MeshFacts | None = None) -> list[Row]:
+    """Settle the lab, then make every call of the model. Rows that disagree are tried again."""
+    lab.settle()
+    mesh = model(objects(lab.cluster), facts or MeshFacts())
+    listed = targets(mesh, lab)
+    for target in listed:
+        # A connection of before may serve one request more.
+        _make(lab, target)
+    rows = [_row(lab, target) for target in listed]
+    for _ in every(PAUSE, PATIENCE):
+        wrong = [number for number, row in enumerate(rows) if not row.agrees]
+        if not wrong:
+            break
+        for number in wrong:
+            rows[number] = _row(lab, listed[number])
+    return rows
+
+
+def _row(lab: Lab, target: Target) -> Row:
+    times = SEVERAL if len(target.service.pods) > 1 else 1
+    seen = tuple(_make(lab, target) for _ in range(times))
+    return Row(
+        target.client,
+        target.service.host,
+        target.port.number,
+        target.protocol,
+        target.expected,
+        seen,
+    )
+
+
+def _make(lab: Lab, target: Target) -> Observation:
+    host, port = target.service.host, target.port
+    if target.protocol == protocols.HTTP:
+        return probes.over_http(target.client, host, port.number, lab.apps)
+    ports = (port.number, port.target)
+    return probes.over_tcp(target.client, host, ports, lab.apps, lab.wire)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Rows as columns of text, for people."""
+    lines = [("from", "to", "model", "seen", "")]
+    for row in rows:
+        expected = " or ".join(sorted(row.expected))
+        agrees = "" if row.agrees else "DISAGREES: " + ", ".join(sorted(row.outcomes))
+        lines.append((str(row.client), f"{row.host}:{row.port}", expected, row.told, agrees))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    return "\n".join(
+        "  ".join(
+            [*(text.ljust(w) for text, w in zip(line, widths, strict=False)), line[4]]
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,79 @@
+"""What a client saw, in the words of the mesh model. Pure: values in, values out."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from meshgate.mesh import Outcome
+
+SPIFFE = re.compile(r"(?:^|[;,])uri=(spiffe://[^;,]+)", re.IGNORECASE)
+# How Envoy tells that its handshake was answered by something that is no TLS.
+NOT_TLS = "WRONG_VERSION_NUMBER"
+NO_ENDPOINT = "no healthy upstream"
+
+OK = 200
+UNAVAILABLE = 503
+
+
+class Observation(NamedTuple):
+    """One call as it went, from the client's place.
+
+    `status` None: it was no HTTP, or there was no answer. `wire` is what was seen on the network.
+    """
+
+    status: int | None = None
+    curl: int = 0  # curl's exit code
+    pod: str = ""  # who answered
+    identity: str = ""  # the client's SPIFFE id, as the server was told
+    text: str = ""  # what an error said
+    wire_tls: bool = False
+    app_got_tls: bool = False
+
+
+def of_http(status: int, curl: int, body: str, message: str) -> Observation:
+    """What curl reports of a request to the lab's application."""
+    if status == OK:
+        answer = json.loads(body)
+        found = SPIFFE.search(answer["identity"])
+        return Observation(status, curl, answer["pod"], found[1] if found else "")
+    return Observation(status or None, curl, text=body.strip() or message)
+
+
+def judged(seen: Observation) -> Outcome:
+    """What became of the call."""
+    if seen.pod:
+        return Outcome.OK_MTLS if seen.identity or seen.wire_tls else Outcome.OK_PLAINTEXT
+    if seen.app_got_tls:
+        return Outcome.TLS_TO_APP
+    if NOT_TLS in seen.text:
+        return Outcome.PROTOCOL_ERROR
+    if NO_ENDPOINT in seen.text:
+        return Outcome.NO_ENDPOINT
+    if seen.status == UNAVAILABLE and not seen.text:
+        return Outcome.NO_CLUSTER
+    return Outcome.REFUSED
+
+
+def admits(expected: Outcome, seen: Outcome) -> bool:
+    """Whether a call that the model expects may be seen to end like this.
+
+    With certificates of a user's own, the server decides: the model does not know them.
+    """
+    if expected is Outcome.MTLS_USER_TERMINATED:
+        return seen in {Outcome.OK_MTLS, Outcome.REFUSED}
+    return expected is seen
+
+
+def told(seen: Observation) -> str:
+    """The observation in a few words, as a table shows it."""
+    if seen.pod:
+        start = f"{seen.status}" if seen.status is not None else "answered"
+        if seen.identity:
+            return f"{start}, {seen.identity}"
+        return f"{start}, TLS on the wire" if seen.wire_tls else f"{start}, plaintext"
+    if seen.status is not None:
+        return f"{seen.status}{', TLS reached the application' if seen.app_got_tls else ''}"
+    ended = f"curl {seen.curl}" if seen.curl else "closed"
+    return f"{ended}{', TLS reached the application' if seen.app_got_tls else ''}"

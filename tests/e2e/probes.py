@@ -1,0 +1,70 @@
+"""One call as a client makes it: by curl where it is HTTP, by a line of text where it is not."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import TYPE_CHECKING
+
+from e2e.apps import GREETING
+from e2e.network import inside
+from e2e.outcomes import Observation, of_http
+from meshgate.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from e2e.apps import App
+    from e2e.network import Pod
+    from e2e.wire import Wire
+
+# Seconds.
+PATIENCE = 4.0
+PROGRAM_TIMEOUT = 20.0
+
+PATH = "/shareditems"
+REPORT = re.compile(r"\n@@ (\d+) (\d+) ([^\n]*)\n$")
+
+
+def over_http(client: Pod, host: str, port: int, apps: Iterable[App]) -> Observation:
+    """A GET on a connection of its own, by curl inside the client's pod."""
+    before = _handshakes(apps)
+    argv = [
+        *("curl", "--silent", "--max-time", str(PATIENCE), "--header", "Connection: close"),
+        *("--write-out", r"\n@@ %{http_code} %{exitcode} %{errormsg}\n"),
+        f"http://{host}:{port}{PATH}",
+    ]
+    answer = inside(client, lambda: run(argv, timeout=PROGRAM_TIMEOUT))
+    text = answer.stdout.decode("utf-8", "replace")
+    found = REPORT.search(text)
+    if found is None:
+        raise ValueError(f"curl reported nothing: {text!r} {answer.stderr}")
+    seen = of_http(int(found[1]), int(found[2]), text[: found.start()], found[3])
+    return seen._replace(app_got_tls=_handshakes(apps) > before)
+
+
+def over_tcp(
+    client: Pod, host: str, ports: tuple[int, int], apps: Iterable[App], wire: Wire
+) -> Observation:
+    """A line of text and its answer; `ports` are the Service's and the pod's."""
+    before = _handshakes(apps)
+    wire.forget()
+
+    def call() -> bytes:
+        try:
+            with socket.create_connection((host, ports[0]), timeout=PATIENCE) as connection:
+                connection.sendall(GREETING)
+                return connection.recv(256)
+        except OSError:
+            return b""
+
+    answer = inside(client, call).decode("latin-1").strip()
+    return Observation(
+        pod=answer,
+        wire_tls=any(opened.tls for opened in wire.opened(client.address, ports[1])),
+        app_got_tls=_handshakes(apps) > before,
+    )
+
+
+def _handshakes(apps: Iterable[App]) -> int:
+    return sum(app.handshakes for app in apps)
