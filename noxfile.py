@@ -107,6 +107,22 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def e2e(session: nox.Session) -> None:
+    """Tell the lab as a story on real parts, forge to Envoy; `-- argocd` syncs with Argo CD."""
+    install(session)
+    session.run("python", "tests/e2e/story.py", *session.posargs)
+    if not session.posargs:
+        session.run("python", "tests/e2e/interrupted.py")
+
+
+@nox.session(default=False)
+def proof(session: nox.Session) -> None:
+    """Compare the mesh model with real Envoys, policy by policy; writes docs/proof.md."""
+    install(session)
+    session.run("python", "tests/e2e/proof.py", *session.posargs)
+
+
+@nox.session(default=False)
 def parts(session: nox.Session) -> None:
     """Build what the lab is made of into the user's cache; `-- gitea` narrows it."""
     install(session)

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from e2e.build import ensure
 from e2e.parts import parts, program
-from e2e.processes import Process, Processes
+from e2e.processes import Process, Processes, every
 from meshgate.errors import ToolError
 from meshgate.process import run
 
@@ -105,7 +105,14 @@ class Cluster:
             files = sorted(path.glob("*_*.yaml")) or sorted(path.glob("*-crd.yaml"))
             for file in files if path.is_dir() else [path]:
                 self.kubectl("apply", "--server-side", "-f", str(file))
-        self.kubectl("wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
+        established = ("wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
+        answer: bytes | str = b""
+        # Of one that is only just there it says that it has no conditions, and gives up.
+        for _ in every(0.2, COMMAND_TIMEOUT):
+            answer = self.try_kubectl(*established)
+            if isinstance(answer, bytes):
+                return
+        raise ToolError("the CustomResourceDefinitions are not served", why=str(answer))
 
 
 def _listed(objects: Iterable[JSONObject]) -> bytes:
@@ -148,6 +155,8 @@ def start(processes: Processes, folder: Path, address: str) -> Cluster:
             f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         ],
+        # Its orderly end takes seconds, and its state goes with the folder.
+        disposable=True,
     )
     port, token = free_port(address), secrets.token_hex(16)
     keys, certificates = folder / "service-accounts.pem", folder / "certificates"
@@ -174,6 +183,7 @@ def start(processes: Processes, folder: Path, address: str) -> Cluster:
             # A loopback address is no endpoint.
             "--endpoint-reconciler-type=none",
         ],
+        disposable=True,
     )
     authority = certificates / "apiserver.crt"
     _wait(process, url, authority, token)

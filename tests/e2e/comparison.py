@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from e2e import probes
 from e2e.lab import MARKER
-from e2e.outcomes import Observation, admits, judged, told
+from e2e.outcomes import Expected, Observation, judged, told
 from e2e.processes import every
 from meshgate.mesh import Mesh, Outcome, protocols
 from meshgate.model import MeshFacts, Resource
@@ -40,7 +40,7 @@ KINDS = (
 # for some requests.
 PATIENCE = 6.0
 PAUSE = 0.25
-# How often a call is made whose Service has several endpoints, which the client picks from.
+# How often a call is made that may end in several places, of which the proxy picks one.
 SEVERAL = 8
 
 
@@ -51,7 +51,7 @@ class Row(NamedTuple):
     host: str
     port: int
     protocol: str
-    expected: frozenset[Outcome]
+    expected: frozenset[Expected]
     seen: tuple[Observation, ...]
 
     @property
@@ -63,12 +63,8 @@ class Row(NamedTuple):
     def agrees(self) -> bool:
         """Whether each outcome seen is one expected, and the other way round."""
         return all(
-            any(admits(expected, outcome) for expected in self.expected)
-            for outcome in self.outcomes
-        ) and all(
-            any(admits(expected, outcome) for outcome in self.outcomes)
-            for expected in self.expected
-        )
+            any(expected.admits(seen) for expected in self.expected) for seen in self.seen
+        ) and all(any(expected.admits(seen) for seen in self.seen) for expected in self.expected)
 
     @property
     def told(self) -> str:
@@ -83,7 +79,7 @@ class Target(NamedTuple):
     service: Service
     port: Port
     protocol: str
-    expected: frozenset[Outcome]
+    expected: frozenset[Expected]
 
 
 def objects(cluster: Cluster) -> list[JSONObject]:
@@ -110,11 +106,17 @@ def targets(mesh: Mesh, lab: Lab) -> list[Target]:
                 for each in _destinations(mesh, pod, service, port)
                 for call in calls.get((pod.namespace, pod.name, *each), ())
             ]
-            if ends:
-                protocol = ends[0].port.protocol
-                expected = frozenset(call.outcome for call in ends)
+            if ends and not any(_is_own(call, pod) for call in ends):
+                called = mesh.service(service.host, pod.namespace).port(port.number)
+                protocol = called.protocol if called is not None else ends[0].port.protocol
+                expected = frozenset(Expected(call.outcome, call.transport) for call in ends)
                 found.append(Target(pod, service, port, protocol, expected))
     return found
+
+
+def _is_own(call: Call, pod: Pod) -> bool:
+    """Whether a call ends where it began, which no wire carries."""
+    return call.endpoint is not None and call.endpoint.address == pod.address
 
 
 def _destinations(
@@ -137,7 +139,7 @@ def compare(lab: Lab, facts: MeshFacts | None = None) -> list[Row]:
     listed = targets(mesh, lab)
     for target in listed:
         # A connection of before may serve one request more.
-        _make(lab, target)
+        _make(lab, target, target.protocol)
     rows = [_row(lab, target) for target in listed]
     for _ in every(PAUSE, PATIENCE):
         wrong = [number for number, row in enumerate(rows) if not row.agrees]
@@ -149,8 +151,17 @@ def compare(lab: Lab, facts: MeshFacts | None = None) -> list[Row]:
 
 
 def _row(lab: Lab, target: Target) -> Row:
-    times = SEVERAL if len(target.service.pods) > 1 else 1
-    seen = tuple(_make(lab, target) for _ in range(times))
+    pods = target.service.pods
+    if len(pods) > 1 and not target.service.address:
+        # The client of a headless Service picks the pod by its address.
+        addresses = [pod.address for pod in pods]
+    else:
+        addresses = [""] * (SEVERAL if len(pods) > 1 or len(target.expected) > 1 else 1)
+    kinds = [target.protocol]
+    if target.protocol == protocols.AUTO and len(target.expected) > 1:
+        # Routes of HTTP bind requests alone: the proxy looks at what the client sends.
+        kinds = [protocols.HTTP, protocols.TCP]
+    seen = tuple(_make(lab, target, kind, address) for kind in kinds for address in addresses)
     return Row(
         target.client,
         target.service.host,
@@ -161,19 +172,26 @@ def _row(lab: Lab, target: Target) -> Row:
     )
 
 
-def _make(lab: Lab, target: Target) -> Observation:
+def _make(lab: Lab, target: Target, protocol: str, address: str = "") -> Observation:
     host, port = target.service.host, target.port
-    if target.protocol == protocols.HTTP:
-        return probes.over_http(target.client, host, port.number, lab.apps)
+    if protocol == protocols.HTTP:
+        lab.wire.forget()
+        seen = probes.over_http(target.client, host, port.number, lab.apps, address)
+        not_http = not seen.pod and lab.wire.bad_request
+        # On a port of no declared protocol a server's sidecar may pass requests on as bytes, and
+        # then tells the application of no client.
+        sent_tls = any(one.tls for one in lab.wire.opened(target.client.address))
+        wire_tls = sent_tls and target.protocol != protocols.HTTP
+        return seen._replace(not_http=not_http, wire_tls=wire_tls, sent_tls=sent_tls)
     ports = (port.number, port.target)
-    return probes.over_tcp(target.client, host, ports, lab.apps, lab.wire)
+    return probes.over_tcp(target.client, address or host, ports, lab.apps, lab.wire)
 
 
 def table(rows: Sequence[Row]) -> str:
     """Rows as columns of text, for people."""
     lines = [("from", "to", "model", "seen", "")]
     for row in rows:
-        expected = " or ".join(sorted(row.expected))
+        expected = " or ".join(sorted(map(str, row.expected)))
         agrees = "" if row.agrees else "DISAGREES: " + ", ".join(sorted(row.outcomes))
         lines.append((str(row.client), f"{row.host}:{row.port}", expected, row.told, agrees))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]

@@ -41,7 +41,7 @@ class Istiod(NamedTuple):
     """Where a running istiod is asked for what."""
 
     address: str
-    http: int  # readiness and the debug interface
+    http: int  # readiness and the debug interface, on loopback: it asks others for a token
     xds: int  # to proxies, with TLS
     webhook: int
     monitoring: int
@@ -49,7 +49,7 @@ class Istiod(NamedTuple):
 
     def get(self, path: str) -> JSON:
         """What the debug interface answers, such as `debug/syncz`."""
-        url = f"http://{self.address}:{self.http}/{path}"
+        url = f"http://{LOOPBACK}:{self.http}/{path}"
         with urllib.request.urlopen(url, timeout=REQUEST_TIMEOUT) as response:
             return json.load(response)
 
@@ -90,7 +90,8 @@ def start(processes: Processes, folder: Path, cluster: Cluster, address: str) ->
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ROOT}})
     home = folder / "istiod"
     home.mkdir(parents=True, exist_ok=True)
-    http, grpc, xds, webhook, monitoring = (free_port(address) for _ in range(5))
+    http = free_port(LOOPBACK)
+    grpc, xds, webhook, monitoring = (free_port(address) for _ in range(4))
     running = Istiod(address, http, xds, webhook, monitoring, home / "mesh.json")
     running.configure()
     (home / "networks.json").write_text('{"networks": {}}')
@@ -101,7 +102,7 @@ def start(processes: Processes, folder: Path, cluster: Cluster, address: str) ->
             "discovery",
             f"--kubeconfig={cluster.kubeconfig}",
             "--domain=cluster.local",
-            f"--httpAddr={address}:{http}",
+            f"--httpAddr={LOOPBACK}:{http}",
             f"--grpcAddr={address}:{grpc}",
             f"--secureGRPCAddr={address}:{xds}",
             f"--httpsAddr={address}:{webhook}",
@@ -127,7 +128,7 @@ def start(processes: Processes, folder: Path, cluster: Cluster, address: str) ->
         },
         cwd=home,
     )
-    process.wait_for(lambda: answers(f"http://{address}:{http}/ready"), "it was ready")
+    process.wait_for(lambda: answers(f"http://{LOOPBACK}:{http}/ready"), "it was ready")
     return running
 
 

@@ -29,6 +29,7 @@ PARTS = (*apiserver.PARTS, "istio", "envoy", "iproute2", "iptables")
 SETTLED = 30.0
 # What tells one configuration from the next; no client means its host.
 MARKER = "lab-marker"
+MARKER_HOST = "marker.lab.internal"
 MARKER_NETWORK = "240.1"
 
 
@@ -79,7 +80,7 @@ def _marker(address: str) -> JSONObject:
         "kind": "ServiceEntry",
         "metadata": {"name": MARKER, "namespace": istiod.ROOT},
         "spec": {
-            "hosts": ["marker.lab.internal"],
+            "hosts": [MARKER_HOST],
             "addresses": [address],
             "ports": [{"number": 1, "name": "tcp", "protocol": "TCP"}],
             "resolution": "STATIC",

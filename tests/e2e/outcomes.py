@@ -6,7 +6,7 @@ import json
 import re
 from typing import NamedTuple
 
-from meshgate.mesh import Outcome
+from meshgate.mesh import Outcome, Transport
 
 SPIFFE = re.compile(r"(?:^|[;,])uri=(spiffe://[^;,]+)", re.IGNORECASE)
 # How Envoy tells that its handshake was answered by something that is no TLS.
@@ -30,6 +30,8 @@ class Observation(NamedTuple):
     text: str = ""  # what an error said
     wire_tls: bool = False
     app_got_tls: bool = False
+    not_http: bool = False  # a server answered that it got no HTTP
+    sent_tls: bool = False  # the client's side of the wire carried TLS
 
 
 def of_http(status: int, curl: int, body: str, message: str) -> Observation:
@@ -47,7 +49,7 @@ def judged(seen: Observation) -> Outcome:
         return Outcome.OK_MTLS if seen.identity or seen.wire_tls else Outcome.OK_PLAINTEXT
     if seen.app_got_tls:
         return Outcome.TLS_TO_APP
-    if NOT_TLS in seen.text:
+    if seen.not_http or NOT_TLS in seen.text:
         return Outcome.PROTOCOL_ERROR
     if NO_ENDPOINT in seen.text:
         return Outcome.NO_ENDPOINT
@@ -56,14 +58,29 @@ def judged(seen: Observation) -> Outcome:
     return Outcome.REFUSED
 
 
-def admits(expected: Outcome, seen: Outcome) -> bool:
-    """Whether a call that the model expects may be seen to end like this.
+class Expected(NamedTuple):
+    """How the model says that a call ends, and what its client sends."""
 
-    With certificates of a user's own, the server decides: the model does not know them.
-    """
-    if expected is Outcome.MTLS_USER_TERMINATED:
-        return seen in {Outcome.OK_MTLS, Outcome.REFUSED}
-    return expected is seen
+    outcome: Outcome
+    transport: Transport | None
+
+    def admits(self, seen: Observation) -> bool:
+        """Whether a call may be seen to end like this.
+
+        Where a call leaves the mesh, the model says what is sent and leaves the end open. With
+        certificates of a user's own the server decides: the model does not know them.
+        """
+        outcome = judged(seen)
+        if self.outcome is Outcome.EXTERNAL:
+            return seen.sent_tls is (self.transport is not Transport.PLAINTEXT)
+        if self.outcome is Outcome.MTLS_USER_TERMINATED:
+            return outcome in {Outcome.OK_MTLS, Outcome.REFUSED}
+        return self.outcome is outcome
+
+    def __str__(self) -> str:
+        if self.outcome is Outcome.EXTERNAL:
+            return f"{self.outcome} ({self.transport})"
+        return str(self.outcome)
 
 
 def told(seen: Observation) -> str:
@@ -73,6 +90,8 @@ def told(seen: Observation) -> str:
         if seen.identity:
             return f"{start}, {seen.identity}"
         return f"{start}, TLS on the wire" if seen.wire_tls else f"{start}, plaintext"
+    if seen.not_http:
+        return f"{seen.status or 'closed'}, 400 on the wire"
     if seen.status is not None:
         return f"{seen.status}{', TLS reached the application' if seen.app_got_tls else ''}"
     ended = f"curl {seen.curl}" if seen.curl else "closed"

@@ -26,11 +26,17 @@ PATH = "/shareditems"
 REPORT = re.compile(r"\n@@ (\d+) (\d+) ([^\n]*)\n$")
 
 
-def over_http(client: Pod, host: str, port: int, apps: Iterable[App]) -> Observation:
-    """A GET on a connection of its own, by curl inside the client's pod."""
+def over_http(
+    client: Pod, host: str, port: int, apps: Iterable[App], address: str = ""
+) -> Observation:
+    """A GET on a connection of its own, by curl inside the client's pod.
+
+    `address`: what the client takes the host for; empty: what the lab's names say.
+    """
     before = _handshakes(apps)
     argv = [
         *("curl", "--silent", "--max-time", str(PATIENCE), "--header", "Connection: close"),
+        *(("--resolve", f"{host}:{port}:{address}") if address else ()),
         *("--write-out", r"\n@@ %{http_code} %{exitcode} %{errormsg}\n"),
         f"http://{host}:{port}{PATH}",
     ]
@@ -44,9 +50,16 @@ def over_http(client: Pod, host: str, port: int, apps: Iterable[App]) -> Observa
 
 
 def over_tcp(
-    client: Pod, host: str, ports: tuple[int, int], apps: Iterable[App], wire: Wire
+    client: Pod,
+    host: str,
+    ports: tuple[int, int],
+    apps: Iterable[App],
+    wire: Wire,
 ) -> Observation:
-    """A line of text and its answer; `ports` are the Service's and the pod's."""
+    """A line of text and its answer.
+
+    `ports` are the Service's and the pod's; `host` is a name or an address.
+    """
     before = _handshakes(apps)
     wire.forget()
 
@@ -61,7 +74,8 @@ def over_tcp(
     answer = inside(client, call).decode("latin-1").strip()
     return Observation(
         pod=answer,
-        wire_tls=any(opened.tls for opened in wire.opened(client.address, ports[1])),
+        wire_tls=(sent := any(one.tls for one in wire.opened(client.address, ports[1]))),
+        sent_tls=sent,
         app_got_tls=_handshakes(apps) > before,
     )
 

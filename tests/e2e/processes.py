@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -26,12 +27,15 @@ LOG_TAIL = 2000
 
 
 class Process:
-    """One running program and its log."""
+    """One running program and its log. `disposable`: it needs no orderly end."""
 
-    def __init__(self, name: str, running: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, name: str, running: subprocess.Popen[bytes], log: Path, *, disposable: bool
+    ) -> None:
         self.name = name
         self.log = log
         self._running = running
+        self._disposable = disposable
 
     @property
     def pid(self) -> int:
@@ -54,17 +58,14 @@ class Process:
         """The end of its log."""
         return self.log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").strip()
 
-    def ask_to_end(self) -> None:
-        """Tell it to end, without waiting."""
-        self._running.terminate()
-
     def end(self) -> None:
-        """Wait for its end, and end it when that takes long."""
-        try:
-            self._running.wait(ENDED)
-        except subprocess.TimeoutExpired:
-            self._running.kill()
-            self._running.wait()
+        """Ask it to end, and end it when it does not."""
+        if not self._disposable:
+            self._running.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._running.wait(ENDED)
+        self._running.kill()
+        self._running.wait()
 
 
 class Processes:
@@ -81,6 +82,7 @@ class Processes:
         *,
         environment: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        disposable: bool = False,
     ) -> Process:
         """Start a program, its output in `NAME.log`. Raises ToolError when it cannot start."""
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -99,7 +101,7 @@ class Processes:
                 )
             except OSError as error:
                 raise ToolError(f"cannot start {name}: {error}") from error
-        process = Process(name, running, log)
+        process = Process(name, running, log, disposable=disposable)
         self._started.append(process)
         return process
 
@@ -112,11 +114,8 @@ class Processes:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        # What was started first is what the others need: it is told last.
-        for process in reversed(self._started):
-            process.ask_to_end()
-        for process in self._started:
-            process.end()
+        while self._started:
+            self._started.pop().end()
 
 
 def every(pause: float, timeout: float) -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""What goes over the lab's bridge: of each connection, whether it begins with a TLS handshake."""
+"""What goes over the lab's bridge: of each connection, whether it carries TLS."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ import socket
 import threading
 from typing import NamedTuple
 
-from e2e.apps import TLS_HANDSHAKE
-
 ALL_PROTOCOLS = 0x0003
 ETHERNET = 14
 TCP = 6
-SYN = 0x02
+# Handshake and application data (RFC 8446, 5.1).
+TLS_RECORDS = (0x16, 0x17)
+TLS_MAJOR = b"\x03"
+# How many bytes of each side are kept.
+START = 16
+BAD_REQUEST = b"HTTP/1.1 400"
 
 
 class Opened(NamedTuple):
-    """The first bytes of a connection, as they were sent."""
+    """The first bytes that one side of a connection sent, since somebody began to look."""
 
     source: str
     target: str
     port: int
-    tls: bool
+    start: bytes
+
+    @property
+    def tls(self) -> bool:
+        """Whether they are a TLS record: of a handshake, or of a connection that was kept."""
+        return self.start[0] in TLS_RECORDS and self.start[1:2] == TLS_MAJOR
 
 
 class Wire:
@@ -28,7 +36,7 @@ class Wire:
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS))
-        self._new: set[tuple[str, int, str, int]] = set()
+        self._known: set[tuple[str, int, str, int]] = set()
         self._opened: list[Opened] = []
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -38,11 +46,24 @@ class Wire:
 
     def forget(self) -> None:
         """Start over: only what comes now counts."""
+        self._known = set()
         self._opened = []
 
-    def opened(self, source: str, port: int) -> list[Opened]:
-        """The connections from an address to a port, since the last `forget`."""
-        return [each for each in self._opened if each.source == source and each.port == port]
+    def opened(self, source: str, port: int | None = None) -> list[Opened]:
+        """The connections from an address to a port (None: any), since the last `forget`."""
+        return [
+            each
+            for each in self._opened
+            if each.source == source and (port is None or each.port == port)
+        ]
+
+    @property
+    def bad_request(self) -> bool:
+        """Whether a server answered, since then, that what it got is no HTTP.
+
+        It answers in plaintext; a proxy that sent TLS tells its client only that it failed.
+        """
+        return any(each.start.startswith(BAD_REQUEST) for each in self._opened)
 
     def _listen(self) -> None:
         while True:
@@ -56,17 +77,15 @@ class Wire:
         segment = parse(frame)
         if segment is None:
             return
-        flow, is_new, payload = segment
-        if is_new:
-            self._new.add(flow)
-        elif payload and flow in self._new:
-            self._new.discard(flow)
+        flow, payload = segment
+        if payload and flow not in self._known:
+            self._known.add(flow)
             source, _, target, port = flow
-            self._opened.append(Opened(source, target, port, payload[0] == TLS_HANDSHAKE))
+            self._opened.append(Opened(source, target, port, payload[:START]))
 
 
-def parse(frame: bytes) -> tuple[tuple[str, int, str, int], bool, bytes] | None:
-    """An Ethernet frame's TCP segment: its flow, whether it opens one, and its first bytes."""
+def parse(frame: bytes) -> tuple[tuple[str, int, str, int], bytes] | None:
+    """An Ethernet frame's TCP segment: its flow and its first bytes."""
     if frame[12:14] != b"\x08\x00" or len(frame) < ETHERNET + 20 or frame[ETHERNET + 9] != TCP:
         return None
     length = (frame[ETHERNET] & 0x0F) * 4
@@ -78,4 +97,4 @@ def parse(frame: bytes) -> tuple[tuple[str, int, str, int], bool, bytes] | None:
         socket.inet_ntoa(packet[16:20]),
         int.from_bytes(segment[2:4], "big"),
     )
-    return flow, bool(segment[13] & SYN), segment[(segment[12] >> 4) * 4 :]
+    return flow, segment[(segment[12] >> 4) * 4 :]

@@ -117,9 +117,11 @@ class Stage:
         status = found["promotion/gate"]
         return str(status.state), status.description
 
-    def change(self, files: Mapping[str, str], message: str) -> str:
+    def change(self, files: Mapping[str, str], message: str, *, removed: str = "") -> str:
         """New inputs on main, by the administrator; the commit's id."""
         self.update()
+        if removed:
+            (self.clone / removed).unlink()
         made = commit(self.clone, files, message, day=self.days())
         git(self.clone, "push", "--quiet", self.server.remote(ADMIN, PROJECT), "HEAD:main")
         git(self.clone, "fetch", "--quiet", "origin")

@@ -1,0 +1,165 @@
+"""Drive many combinations of policies through the lab, and write what was seen to docs/proof.md.
+
+`python tests/e2e/proof.py [WORD...]`: with words, only combinations whose title has one of them,
+and the page is left alone. 0 where model and Envoys agree on every call, 1 where not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from e2e import certificates, proof_page, sandbox
+from e2e.build import ensure
+from e2e.combinations import ENTRY_ADDRESS, ENTRY_HOST, Combination, combinations
+from e2e.comparison import Row, compare, table
+from e2e.lab import PARTS, Lab, lab
+from e2e.network import Pod
+from e2e.objects import Port, Service
+from e2e.processes import every
+from meshgate.errors import MeshgateError, ToolError
+from meshgate.model import MeshFacts
+
+if TYPE_CHECKING:
+    from meshgate.model import JSONObject
+
+APP_UI = Pod("app-ui", "web", "10.77.0.11", sidecar=True)
+BOARDS = Pod("boards", "boards", "10.77.0.12", sidecar=True, group="mixed")
+DATABASE = Pod("boards-db", "boards", "10.77.0.13", sidecar=False, group="mixed")
+ROGUE = Pod("rogue", "lobby", "10.77.0.14", sidecar=False)
+PODS = (APP_UI, BOARDS, DATABASE, ROGUE)
+
+HTTP, TCP = Port("http", 8080, 8080), Port("tcp-echo", 9000, 9000)
+# Another number than the pod's, and one whose protocol no name tells.
+PORTS = (HTTP, Port("http-web", 80, 8080), TCP, Port("data", 7000, 7000))
+SERVICES = (
+    *(
+        Service(pod.name, (pod,), PORTS, f"10.96.1.{number}")
+        for number, pod in enumerate(PODS, start=1)
+    ),
+    Service("boards-headless", (BOARDS,), (HTTP, TCP)),
+    Service("mixed", (BOARDS, DATABASE), (HTTP, TCP), "10.96.1.9"),
+    # On a TCP port of its own: a connection to a pod's address tells no host.
+    Service("mixed-headless", (BOARDS, DATABASE), (HTTP, Port("tcp-mixed", 7000, 7000))),
+    # To whichever pod the combination's ServiceEntry says.
+    Service("entry", (ROGUE,), (HTTP, TCP), ENTRY_ADDRESS, external=ENTRY_HOST),
+)
+
+# Seconds: creation times are compared by the second.
+APART = 1.1
+RELOADED = 20.0
+
+FACTS = {
+    "enableAutoMtls": "enable_auto_mtls",
+    "defaultDestinationRuleExportTo": "default_destination_rule_export_to",
+}
+
+
+class Shown(NamedTuple):
+    """One combination and every call under it."""
+
+    combination: Combination
+    rows: list[Row]
+
+
+def show(running: Lab, combination: Combination) -> list[Row]:
+    """Every call of one combination, which is taken back afterwards."""
+    applied: list[JSONObject] = []
+    if combination.mesh:
+        configure(running, combination.mesh)
+    try:
+        for number, step in enumerate(combination.steps):
+            if number:
+                time.sleep(APART)
+            placed = json.loads(json.dumps(step).replace("{folder}", str(running.folder)))
+            running.cluster.apply(*placed)
+            applied += placed
+        return compare(running, facts(combination.mesh))
+    finally:
+        running.cluster.delete(*applied)
+        if combination.mesh:
+            configure(running, {})
+
+
+def facts(mesh: JSONObject) -> MeshFacts:
+    """The mesh facts that MeshConfig fields mean."""
+    known = {FACTS[key]: value for key, value in mesh.items()}
+    if "default_destination_rule_export_to" in known:
+        known["default_destination_rule_export_to"] = tuple(mesh["defaultDestinationRuleExportTo"])
+    return MeshFacts(**known)
+
+
+def configure(running: Lab, mesh: JSONObject) -> None:
+    """Change MeshConfig, and wait until istiod has read it. Raises ToolError."""
+    defaults = {"enableAutoMtls": True, "defaultDestinationRuleExportTo": ["*"]}
+    wanted = {**defaults, **mesh}
+    running.control.configure(**wanted)
+    for _ in every(0.1, RELOADED):
+        read = running.control.get("debug/mesh")
+        if all(read.get(key) == value for key, value in wanted.items()):
+            return
+    raise ToolError("istiod did not read its changed MeshConfig")
+
+
+def inside(folder: Path, words: list[str]) -> int:
+    """In the sandbox: bring the lab up, and show every combination."""
+    wanted = [
+        each
+        for each in combinations()
+        if not words or any(word.lower() in each.title.lower() for word in words)
+    ]
+    began = time.monotonic()
+    shown: list[Shown] = []
+    with lab(folder, PODS, SERVICES) as running:
+        certificates.of_mesh(running.sidecars[0].certificates, folder / "user")
+        certificates.of_stranger(folder / "stranger")
+        say(f"the lab is up after {time.monotonic() - began:.0f} s")
+        for number, combination in enumerate(wanted, start=1):
+            rows = show(running, combination)
+            shown.append(Shown(combination, rows))
+            wrong = [row for row in rows if not row.agrees]
+            say(
+                f"{number}/{len(wanted)} {combination.title}: {len(rows)} calls, {len(wrong)} wrong"
+            )
+            if wrong or words:
+                sys.stdout.write(table(rows if words else wrong) + "\n")
+    calls = sum(len(each.rows) for each in shown)
+    wrong = [row for each in shown for row in each.rows if not row.agrees]
+    sys.stdout.write(
+        f"{len(shown)} combinations, {calls} calls, {len(wrong)} disagreements, "
+        f"{time.monotonic() - began:.0f} s\n"
+    )
+    if not words:
+        proof_page.write([(each.combination, each.rows) for each in shown])
+    return 1 if wrong or not calls else 0
+
+
+def say(line: str) -> None:
+    """Progress, for the person who waits."""
+    sys.stderr.write(f"proof: {line}\n")
+    sys.stderr.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0, 1, or that of the error that kept the lab from running."""
+    try:
+        folder = sandbox.inside()
+        if folder is not None:
+            return inside(folder, arguments)
+        sandbox.require()
+        ensure(PARTS)
+        return sandbox.enter(sandbox.again(arguments))
+    except MeshgateError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

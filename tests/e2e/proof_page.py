@@ -1,0 +1,75 @@
+"""docs/proof.md: every combination of policies, what the model says of its calls, what was seen."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2e.parts import parts
+from meshgate.report.escape.markdown import prose, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from e2e.combinations import Combination
+    from e2e.comparison import Row
+
+PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
+PARTS = ("istio", "envoy", "kube-apiserver")
+
+OPENING = """\
+# Proof on real Envoys
+
+Written by `nox -s proof`. Each row is a combination of policies, applied to a lab of real parts:
+API server, istiod with its validating webhook, pilot-agent and Envoy beside two of four pods. Then
+every call between the pods that the mesh model knows is made, by curl or as a line over TCP, and
+what the client, the server and the wire saw is compared with what the model said before.
+
+| Part | Version |
+|---|---|
+{versions}
+
+`web/app-ui` and `boards/boards` have sidecars, `boards/boards-db` and `lobby/rogue` have none.
+Services with and without cluster addresses lie over them, two of them over a pod with and one
+without a sidecar; each has HTTP ports, a TCP port, and a port whose protocol no name tells.
+
+| Model | Seen as |
+|---|---|
+| `ok-mtls` | an answer; over HTTP with the client's SPIFFE id, over TCP with TLS on the wire |
+| `ok-plaintext` | an answer without either |
+| `refused` | 503 for a client with a sidecar, a closed connection for one without |
+| `protocol-error` | 503, and the server's 400 in plaintext on the wire |
+| `tls-to-app` | no answer, and the application got a TLS handshake |
+| `no-cluster` | an empty 503 |
+| `external` | TLS on the wire or none, as the model says is sent: the end is the server's own |
+| `mtls-user-terminated` | mTLS or a refusal: the server decides on certificates of a user's own |
+
+**{combinations} combinations, {calls} calls, {wrong} disagreements.**
+
+The columns count the calls of a combination by what the model says; where it names several
+outcomes for one call, each of them was seen.
+
+"""
+
+
+def write(shown: Sequence[tuple[Combination, Sequence[Row]]]) -> None:
+    """Write the page."""
+    calls = sum(len(rows) for _, rows in shown)
+    wrong = sum(not each.agrees for _, rows in shown for each in rows)
+    versions = "\n".join(row((part, parts()[part].version)) for part in PARTS)
+    text = OPENING.format(versions=versions, combinations=len(shown), calls=calls, wrong=wrong)
+    for group, found in itertools.groupby(shown, key=lambda pair: pair[0].group):
+        text += f"## {group}\n\n" + "\n".join(_table(list(found))) + "\n\n"
+    PAGE.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def _table(found: Sequence[tuple[Combination, Sequence[Row]]]) -> Iterator[str]:
+    yield row(("policies", "calls, as the model has them", "seen otherwise"))
+    yield row(("---", "---", "---:"))
+    for combination, rows in found:
+        outcomes = Counter(" or ".join(sorted(map(str, each.expected))) for each in rows)
+        told = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+        wrong = sum(not each.agrees for each in rows)
+        yield row((prose(combination.title), prose(told), str(wrong)))
