@@ -31,6 +31,7 @@ sync:
 environments:
   - name: dev
     overlay: overlays/dev
+    clusters: {{selector: {{mesh-env: dev}}}}
     require: {{mtls: PERMISSIVE, wildcardHosts: &wide [{{host: "*.svc.cluster.local", \
 namespace: istio-system, mode: ISTIO_MUTUAL}}]}}
     mesh: &mesh {{outside: [{{host: boards-db.boards.svc.cluster.local, reason: managed}}]}}

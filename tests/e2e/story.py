@@ -120,6 +120,9 @@ def play(story: Story) -> None:
     wildcard(story)
     drifting(story)
     reverting(story)
+    if sentence := story.syncer.guard():
+        story.chapter(f"6. What {story.syncer.title} alone refuses")
+        story.tell(sentence)
     story.update()
     story.meshgate("audit", "--deep")
     story.tell("audit --deep: everything is as promotion wrote it")

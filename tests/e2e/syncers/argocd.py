@@ -15,8 +15,10 @@ import yaml
 
 from e2e.apiserver import LOOPBACK, free_port
 from e2e.parts import parts, program
+from e2e.processes import every
 from e2e.syncers.syncer import Syncer
 from forge_worlds import PROMOTER
+from meshgate.errors import ToolError
 
 if TYPE_CHECKING:
     from e2e.processes import Processes
@@ -33,6 +35,11 @@ SETTINGS = (
     "argocd-tls-certs-cm",
     "argocd-gpg-keys-cm",
 )
+SECOND = "mesh-policies-second"
+# How Argo CD tells of an object that two Applications own.
+SHARED = b"shared resource found"
+# Seconds.
+REFUSED = 60.0
 REFRESH = "argocd.argoproj.io/refresh"
 
 
@@ -143,20 +150,34 @@ class ArgoCD(Syncer):
                 },
             },
             project,
-            {
-                "apiVersion": of_clusters["apiVersion"],
-                "kind": "Application",
-                "metadata": {**application["metadata"], "namespace": NAMESPACE},
-                "spec": application["spec"],
-            },
         )
-        self.application = application["metadata"]["name"]
+        self.application: JSONObject = {
+            "apiVersion": of_clusters["apiVersion"],
+            "kind": "Application",
+            "metadata": {**application["metadata"], "namespace": NAMESPACE},
+            "spec": application["spec"],
+        }
+        self.cluster.apply(self.application)
 
     def refresh(self) -> None:
         """As `argocd app get --refresh` does it."""
         patch = json.dumps({"metadata": {"annotations": {REFRESH: "normal"}}})
-        told = ("patch", "application", self.application, "--type=merge", "-p", patch)
+        name = self.application["metadata"]["name"]
+        told = ("patch", "application", name, "--type=merge", "-p", patch)
         self.cluster.kubectl("-n", NAMESPACE, *told)
+
+    def guard(self) -> str:
+        """A second Application of the same objects: they must not go to and fro between two."""
+        metadata = {**self.application["metadata"], "name": SECOND}
+        self.cluster.apply({**self.application, "metadata": metadata})
+        query = ("-n", NAMESPACE, "get", "application", SECOND, "--output=jsonpath={.status}")
+        status = b""
+        for _ in every(0.5, REFUSED):
+            status = self.cluster.kubectl(*query)
+            if SHARED in status.lower():
+                self.cluster.delete({**self.application, "metadata": metadata})
+                return "a second Application of the same objects is not synced: they are shared"
+        raise ToolError("Argo CD lets two Applications own one object", why=status.decode())
 
 
 def _filled(template: JSON) -> JSON:

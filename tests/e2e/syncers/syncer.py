@@ -36,6 +36,13 @@ class Syncer(ABC):
     def refresh(self) -> None:
         """Have it look at git and at the cluster now."""
 
+    def guard(self) -> str:
+        """Try what only this tool refuses; how that went, in a sentence. Empty: there is nothing.
+
+        Raises ToolError where it is not refused.
+        """
+        return ""
+
     def tail(self) -> str:
         """The ends of its logs."""
         return "\n".join(f"{each.name}: {each.tail()}" for each in self.running)
