@@ -173,6 +173,13 @@ def corpus(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def steps(session: nox.Session) -> None:
+    """Plan 200 random unsafe changes and judge every step by brute force; `-- --cases 1000`."""
+    install(session)
+    session.run("python", "tests/safe_steps.py", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure against the bare parse and against other tools; writes docs/benchmarks.md."""
     install(session)

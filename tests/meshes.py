@@ -121,7 +121,12 @@ def mesh(*objects: Object, foreign: bool = False, **facts: Any) -> Mesh:
 
 def shop(*objects: Object, **facts: Any) -> Mesh:
     """Client `a/ui` and server `b/cart:80` (on 8080) with a sidecar, `a/old` without, and these."""
-    return mesh(
+    return mesh(*shop_inventory(), *objects, **facts)
+
+
+def shop_inventory() -> list[Object]:
+    """What runs in the shop."""
+    return [
         namespace(ROOT, None),
         namespace("a"),
         namespace("b"),
@@ -129,9 +134,7 @@ def shop(*objects: Object, **facts: Any) -> Mesh:
         deployment("old", "a", {"app": "old", "sidecar.istio.io/inject": "false"}),
         deployment("cart", "b"),
         service("cart", "b"),
-        *objects,
-        **facts,
-    )
+    ]
 
 
 def outcomes(

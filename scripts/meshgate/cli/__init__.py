@@ -31,6 +31,7 @@ COMMANDS = {
     "posture": "tell what every server port accepts, and which policy decides it",
     "calls": "tell what every client sends to every service port, and what happens",
     "diff": "tell what a change does to calls and ports, and whether the way there is safe",
+    "steps": "find the safe steps to an unsafe change",
     "explain": "tell one call step by step",
     "traffic": "write down the calls that Istio's metrics have seen",
     "verify": "tell whether a cluster is what was reviewed",

@@ -127,13 +127,7 @@ class Change:
 
     def run(self) -> int:
         """Judge each environment on both sides."""
-        self.after.build(self.wanted)
-        self.before.build([self.known[e.name] for e in self.wanted if e.name in self.known])
-        found = [
-            self.compared(environment)
-            for environment in self.wanted
-            if environment.name in self.before.contexts and environment.name in self.after.contexts
-        ]
+        found = [self.compared(environment) for environment in self.build()]
         failures = {**self.before_failures(), **self.after.failures}
         report = judging.report_of(
             [*self.findings, *self.after.findings],
@@ -146,6 +140,16 @@ class Change:
         publish(FORMATS, [diff], self.options)
         tell_failures(failures)
         return judging.exit_code(report, failures.values(), self.options.fail_on)
+
+    def build(self) -> list[Environment]:
+        """Render both sides; the environments that there are on both."""
+        self.after.build(self.wanted)
+        self.before.build([self.known[e.name] for e in self.wanted if e.name in self.known])
+        return [
+            environment
+            for environment in self.wanted
+            if environment.name in self.before.contexts and environment.name in self.after.contexts
+        ]
 
     def compared(self, environment: Environment) -> Compared:
         """The effect on one environment, with the findings on it."""

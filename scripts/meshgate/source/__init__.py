@@ -7,6 +7,7 @@
 - `render(root, overlay, cache=)`, `render_all(…)`: resources with origins, and the record of how
   they came to be. `inputs(root, overlay)`: every file that a build depends on.
 - `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
+- `patched(root, overlay, wanted)`: an overlay's files that make it render to other objects.
 - `dump(resources)`, `dump_value(value)`: YAML that every reader takes alike.
 
 Nothing of what is judged is executed or fetched, and nothing is written to it. Everything is
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meshgate.source.build import Build, render, render_all
+    from meshgate.source.holdback import Overlay, patched
     from meshgate.source.load import (
         CLUSTER_WIDE,
         Loaded,
@@ -39,11 +41,13 @@ __all__ = [
     "Build",
     "Loaded",
     "Locator",
+    "Overlay",
     "Renderer",
     "as_foreign",
     "dump",
     "dump_value",
     "inputs",
+    "patched",
     "read",
     "read_folder",
     "read_path",
@@ -58,6 +62,7 @@ __all__ = [
 # No module has the name of something that is exported: once imported, it would hide that.
 HOMES = {
     "build": ("Build", "render", "render_all"),
+    "holdback": ("Overlay", "patched"),
     "load": ("CLUSTER_WIDE", "Loaded", "as_foreign", "read", "read_folder", "read_path"),
     "locate": ("Locator",),
     "program": ("Renderer", "renderer", "renderer_argv"),

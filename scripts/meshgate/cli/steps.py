@@ -1,0 +1,179 @@
+"""Find the safe steps to an unsafe change, and write each of them as overlay patches.
+
+A change is unsafe when calls that work before and after it fail on the way, since proxies get it
+one by one (TR001). The steps lead to the same end: clients first, servers through PERMISSIVE,
+clients held to plaintext where auto mTLS would be too early. Each is judged as `meshgate diff`
+judges it, loses no call that works at both ends, and opens nothing that is closed at both.
+
+Take each step as a change of its own, and wait for what is said before the next one.
+With --write each step is a folder of files: your change, with patches in the overlay that hold
+back what is to come later. The last step is your change itself.
+
+Exit code 0 if the change is safe as it is or steps were found, 1 if there are none.
+
+examples:
+  meshgate steps                        to what this branch changes
+  meshgate steps --env prod             in one environment
+  meshgate steps --write /tmp/steps     one folder for each step, to copy over the repository
+  meshgate steps --base HEAD~1 --head HEAD --format json
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgate import source
+from meshgate.cli import judging
+from meshgate.cli.diff import Change, mesh_of
+from meshgate.cli.meshes import publish
+from meshgate.cli.options import cache_folder
+from meshgate.cli.output import tell_failures, write
+from meshgate.cli.progress import Progress
+from meshgate.cli.revisions import Revisions
+from meshgate.effect import effect
+from meshgate.effect.steps import NoPlan, plan
+from meshgate.errors import MeshgateError, UsageError
+from meshgate.model import Failure
+from meshgate.report.steps import FORMATS, Steps, Told, Written
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from meshgate.model import Environment, Resource
+    from meshgate.rules.context import Context
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="from the merge base with this reference (default: the default branch)",
+    )
+    parser.add_argument(
+        "--head", metavar="REF", help="to a commit instead of what the working tree holds"
+    )
+    parser.add_argument(
+        "--env", metavar="ENV", action="append", default=[], help="only this one; repeatable"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="DIR", help="a folder that is new or empty, for the files"
+    )
+    parser.set_defaults(traffic=None, engine="auto")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan, write and print."""
+    if options.write is not None and options.write.exists() and any(options.write.iterdir()):
+        raise UsageError(f"{options.write} is not empty", hint="name a new folder")
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        revisions = Revisions.of(options.directory, options.base, options.head, Path(folder))
+        return Planning(options, Change(options, revisions)).run()
+
+
+class Planning:
+    """The plans for the environments that a change reaches."""
+
+    def __init__(self, options: argparse.Namespace, change: Change) -> None:
+        self.options = options
+        self.change = change
+        self.failures: dict[str, MeshgateError] = {}
+
+    def run(self) -> int:
+        """Plan for each environment on both sides."""
+        both = self.change.build()
+        found: list[Told] = []
+        with Progress("planning", len(both)) as progress:
+            for environment in both:
+                try:
+                    found.append(self.told(environment))
+                except MeshgateError as error:
+                    self.failures[environment.name] = error
+                progress.step()
+        failures = {**self.change.before_failures(), **self.change.after.failures, **self.failures}
+        for name in self.unbuilt(both, failures):
+            failures[name] = UsageError(
+                f"the sources of {name} have errors", hint=f"run `meshgate validate {name}`"
+            )
+        revisions = self.change.revisions
+        told = tuple(Failure(name, str(error)) for name, error in failures.items())
+        folder = str(self.options.write or "")
+        steps = Steps(revisions.base, revisions.head, found, self.change.notes(), told, folder)
+        publish(FORMATS, [steps], self.options)
+        tell_failures(failures)
+        codes = {failure.exit_code for failure in failures.values()}
+        worst = next((code for code in judging.GRAVEST_FIRST if code in codes), 0)
+        return (
+            worst
+            or max((error.exit_code for error in failures.values()), default=0)
+            or int(any(isinstance(each.found, NoPlan) for each in found))
+        )
+
+    def unbuilt(self, both: list[Environment], failures: Mapping[str, MeshgateError]) -> list[str]:
+        """Environments of both sides that errors in their sources keep from being built."""
+        built = {each.name for each in both}
+        return [
+            each.name
+            for each in self.change.wanted
+            if each.name in self.change.known and each.name not in {*built, *failures}
+        ]
+
+    def told(self, environment: Environment) -> Told:
+        """The plan for one environment, written where that was asked for."""
+        old = self.change.before.contexts[environment.name]
+        new = self.change.after.contexts[environment.name]
+        for context in (old, new):
+            refuse_invalid(context)
+        whole = effect(mesh_of(old), mesh_of(new), expected=environment.expectations)
+        found = plan(
+            managed(old),
+            managed(new),
+            [each for each in new.resources.all if each.foreign],
+            environment.mesh,
+            whole=whole,
+            expected=environment.expectations,
+        )
+        told = Told(environment.name, found)
+        if self.options.write is not None and len(told.steps) > 1:
+            return told._replace(written=self.written(environment, told, managed(new)))
+        return told
+
+    def written(self, environment: Environment, told: Told, head: list[Resource]) -> list[Written]:
+        """Write the files of each step."""
+        found = []
+        before: frozenset[str] = frozenset()
+        for number, step in enumerate(told.steps, 1):
+            overlay = source.patched(
+                self.change.revisions.after,
+                environment.overlay.rstrip("/"),
+                head,
+                step.policies,
+                comment=f"Step {number} of {len(told.steps)} to a change that is unsafe at once.",
+                cache=cache_folder(self.options),
+            )
+            for name, text in overlay.files.items():
+                target: Path = self.options.write / f"step-{number}" / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write(target, text)
+            removed = tuple(sorted(before - overlay.temporary))
+            found.append(Written(tuple(sorted(overlay.files)), removed))
+            before = overlay.temporary
+        return found
+
+
+def managed(context: Context) -> list[Resource]:
+    """The objects that are written here, and not merely known to run there."""
+    return [each for each in context.resources.all if not each.foreign]
+
+
+def refuse_invalid(context: Context) -> None:
+    """Raise UsageError for objects that would never reach a cluster: steps are not told of them."""
+    if context.violations:
+        first = context.violations[0]
+        raise UsageError(
+            f"{first.resource} would be refused: {first.message}",
+            hint=f"run `meshgate validate {context.environment.name}`, and repair that first",
+        )

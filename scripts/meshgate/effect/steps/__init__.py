@@ -1,0 +1,8 @@
+"""Safe steps to an unsafe change: searched for, and each of them judged as a change of its own."""
+
+from __future__ import annotations
+
+from meshgate.effect.steps.planning import plan
+from meshgate.effect.steps.values import Edit, NoPlan, Plan, Purpose, SafeStep, Why
+
+__all__ = ["Edit", "NoPlan", "Plan", "Purpose", "SafeStep", "Why", "plan"]

@@ -1,0 +1,181 @@
+"""Find the safe steps to a change of policies, or say why there are none."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from meshgate.effect.steps.holding import NAME, targets
+from meshgate.effect.steps.middle import RULE, SERVER, Changed, Level
+from meshgate.effect.steps.oracle import Oracle, SpentError
+from meshgate.effect.steps.search import Ground, one_by_one, shortest
+from meshgate.effect.steps.values import (
+    NoPlan,
+    Plan,
+    Purpose,
+    SafeStep,
+    Why,
+    by_key,
+    edits_between,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from meshgate.effect.changes import Effect, Unsafe
+    from meshgate.effect.parties import Edge
+    from meshgate.effect.steps.oracle import State
+    from meshgate.effect.steps.values import Edit
+    from meshgate.model import Expectation, MeshFacts, Resource
+
+# How many changes each of the strategies may judge before it gives up.
+LIMIT = 300
+
+
+def plan(
+    before: Sequence[Resource],
+    after: Sequence[Resource],
+    inventory: Sequence[Resource],
+    facts: MeshFacts,
+    *,
+    whole: Effect | None = None,
+    expected: Iterable[Expectation] = (),
+    seen: Iterable[Edge] = (),
+    limit: int = LIMIT,
+) -> Plan | NoPlan:
+    """Safe steps from the policies `before` to those `after`, as few as were found.
+
+    `inventory` and `facts` are those of the side after and stay as they are. `whole` is the effect
+    of the change with all that it changes, the inventory too; None: of the policies alone. Every
+    step is safe by the judgement of `effect`, loses no call that works at both ends, and opens
+    nothing that is closed at both. `limit` bounds how many changes each strategy judges.
+    """
+    oracle = Oracle((before, after), inventory, facts, expected=expected, seen=seen)
+    total = whole or oracle.total
+    if total.is_safe:
+        steps = (_step(oracle, oracle.old, oracle.new, ()),) if oracle.old != oracle.new else ()
+        return Plan(steps, total, oracle.judged)
+    if oracle.total.is_safe:
+        return NoPlan(Why.NOT_POLICY, NOT_POLICY, total, oracle.judged)
+    ground = _ground(oracle)
+    spent = False
+    for strategy in _strategies(ground):
+        oracle.limit = oracle.judged + limit
+        try:
+            way = strategy()
+        except SpentError:
+            spent = True
+            continue
+        finally:
+            oracle.limit = None
+        if way is not None:
+            return Plan(_steps(oracle, ground, way), total, oracle.judged)
+    return _none(ground, total, limit, spent=spent)
+
+
+def _ground(oracle: Oracle) -> Ground:
+    old, new = by_key(oracle.old), by_key(oracle.new)
+    order = list(dict.fromkeys((*new, *old)))
+    changed = [
+        Changed.of(key, old.get(key), new.get(key))
+        for key in order
+        if old.get(key) is not new.get(key)
+    ]
+    # Clients before servers, in the order in which they are tried one by one.
+    changed.sort(key=lambda each: each.is_server)
+    same = {key: old[key] for key in order if key in old and old[key] is new.get(key)}
+    return Ground(oracle, same, changed, order)
+
+
+def _strategies(ground: Ground) -> Iterable[Callable[[], list[State] | None]]:
+    """The ways to look for a plan, the simplest first."""
+    oracle = ground.oracle
+    yield lambda: shortest(oracle, ground.grouped(holding=False))
+    unsafe = _unsafe(ground)
+    for exposes in (False, True):
+        oracle.exposes = exposes
+        for by_client in (False, True):
+            ground.hold(targets(unsafe, oracle.mesh(oracle.new), by_client=by_client))
+            yield lambda: shortest(oracle, ground.grouped(holding=True))
+        if len(ground.changed) > 1:
+            if not exposes:
+                yield lambda: one_by_one(ground, holding=False)
+            ground.hold(targets(unsafe, oracle.mesh(oracle.new), by_client=False))
+            yield lambda: one_by_one(ground, holding=True)
+
+
+def _unsafe(ground: Ground) -> list[Unsafe]:
+    """The calls at risk: on the way itself, and on the way through PERMISSIVE."""
+    oracle = ground.oracle
+    found = list(oracle.total.unsafe)
+    for clients in (Level.OLD, Level.NEW):
+        soft = ground.state(ground.at(Level.SOFT, clients, clients))
+        found += oracle.effect(oracle.old, soft).unsafe
+        found += oracle.effect(soft, oracle.new).unsafe
+    return found
+
+
+def _steps(oracle: Oracle, ground: Ground, way: Sequence[State]) -> tuple[SafeStep, ...]:
+    soft = {
+        id(oracle.state([value])[0])
+        for each in ground.changed
+        if each.is_server
+        for level, value in each.levels.items()
+        if value is not None and level not in {Level.OLD, Level.NEW}
+    }
+    ends = {id(each) for each in (*oracle.old, *oracle.new)}
+    return tuple(_step(oracle, here, there, soft - ends) for here, there in itertools.pairwise(way))
+
+
+def _step(oracle: Oracle, here: State, there: State, soft: Iterable[int]) -> SafeStep:
+    edits = edits_between(here, there)
+    ends = {id(each) for each in (*oracle.old, *oracle.new)}
+    found = {_purpose(edit, ends, set(soft)) for edit in edits}
+    purposes = tuple(each for each in Purpose if each in found)
+    exposed = 0 if there == oracle.new else len(oracle.exposed(there))
+    return SafeStep(edits, there, purposes, oracle.effect(here, there), exposed)
+
+
+def _purpose(edit: Edit, ends: set[int], soft: set[int]) -> Purpose:
+    """What one edit is for."""
+    if edit.resource.kind == SERVER:
+        return Purpose.SOFTEN if id(edit.after) in soft else Purpose.SERVERS
+    if edit.resource.kind == RULE:
+        if edit.after is not None and id(edit.after) not in ends and _holds(edit.after):
+            return Purpose.HOLD
+        if edit.before is not None and id(edit.before) not in ends and _holds(edit.before):
+            return Purpose.RELEASE
+    return Purpose.CLIENTS
+
+
+def _holds(rule: Resource) -> bool:
+    policy = rule.spec.get("trafficPolicy")
+    return rule.name.startswith(NAME) or "DISABLE" in str(policy)
+
+
+NOT_POLICY = (
+    "the calls fail on the way because of what changes beside the policies: the inventory or the "
+    "mesh of the environment. Change that first, in a change of its own"
+)
+
+
+def _none(ground: Ground, total: Effect, limit: int, *, spent: bool) -> NoPlan:
+    judged = ground.oracle.judged
+    if all(not each.decided for each in total.unsafe):
+        why, first = Why.UNDECIDED, total.unsafe[0].reason
+        return NoPlan(
+            why, f"whether calls fail on the way cannot be decided: {first}", total, judged
+        )
+    count = len(ground.changed)
+    objects = "one object" if count == 1 else f"{count} objects"
+    if spent:
+        reason = (
+            f"no safe steps were found among {judged:,} changes that were judged, {limit:,} at "
+            f"most for each strategy; {objects} differ: split the change yourself, and ask again"
+        )
+        return NoPlan(Why.GAVE_UP, reason, total, judged)
+    reason = (
+        f"{objects} differ, and in whatever order they change, through PERMISSIVE and with clients "
+        "held to plaintext, a call that works before and after fails on the way"
+    )
+    return NoPlan(Why.NO_WAY, reason, total, judged)

@@ -1,0 +1,61 @@
+"""Steps as Markdown, for a pull request or an issue that plans them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.report.escape.json_text import dump
+from meshgate.report.escape.markdown import block, code, prose
+from meshgate.report.steps import told as words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.report import Options
+    from meshgate.report.steps.told import Steps, Told
+
+
+def render(found: Steps, _options: Options) -> str:
+    """A heading for each environment, and a list of what to do below it."""
+    return "\n".join(_lines(found)) + "\n"
+
+
+def _lines(found: Steps) -> Iterator[str]:
+    yield "### Safe steps"
+    yield ""
+    yield f"From {code(found.base)} to {code(found.head)}."
+    for failure in found.failures:
+        yield ""
+        yield f"- {code(failure.environment)} was not judged: {prose(failure.message)}"
+    for note in found.notes:
+        yield ""
+        yield f"- {prose(note)}"
+    for told in found.environments:
+        yield ""
+        yield f"#### {prose(told.environment)}: {prose(words.verdict(told))}"
+        yield from _steps(told)
+
+
+def _steps(told: Told) -> Iterator[str]:
+    lasting = words.lasting(told)
+    if lasting:
+        yield ""
+        yield f"{prose(lasting)}."
+    for number, step in enumerate(told.steps if len(told.steps) > 1 else ()):
+        yield ""
+        yield f"**Step {number + 1} of {len(told.steps)}**: {prose(words.why(step))}"
+        yield ""
+        lines = []
+        for edit in step.edits:
+            lines.append(f"{edit.action} {edit.resource.ref}")
+            if edit.after is not None:
+                lines += [
+                    f"  {line.path}: {dump(line.before)} -> {dump(line.after)}"
+                    for line in words.changes(edit)
+                ]
+        yield block(lines)
+        yield ""
+        for warning in words.warnings(step):
+            yield f"- Note: {prose(warning)}"
+        for wait in words.waits(told, number):
+            yield f"- [ ] Wait until {wait}"

@@ -1,0 +1,110 @@
+"""Steps as people read them in a terminal: a story in the order in which they are taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.report import text as findings
+from meshgate.report.escape.json_text import dump
+from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.steps import told as words
+from meshgate.report.style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshgate.effect.steps import Edit
+    from meshgate.report import Options
+    from meshgate.report.steps.told import Steps, Told
+
+WIDEST = 100
+SIGNS = {"create": ("+", "green"), "replace": ("~", "yellow"), "delete": ("-", "red")}
+
+
+def render(found: Steps, options: Options) -> str:
+    """Each environment's steps, and one sentence for each environment."""
+    return page(Lines(found, options).all())
+
+
+class Lines:
+    """Steps on their way to a terminal."""
+
+    def __init__(self, found: Steps, options: Options) -> None:
+        self.found = found
+        self.style = Style(color=options.color)
+        self.width = min(max(options.width, findings.NARROWEST), WIDEST)
+
+    def all(self) -> Iterator[str]:
+        """Everything, line by line."""
+        for told in self.found.environments:
+            if len(told.steps) > 1:
+                yield from self.environment(told)
+        for failure in self.found.failures:
+            yield self.style("red", f"not judged: {plain(failure.environment)}")
+            for line in failure.message.splitlines():
+                yield from self.indented(line, 2)
+        for note in self.found.notes:
+            yield from wrap(f"note: {plain(note)}", self.width)
+        yield self.style("dim", plain(f"{self.found.base} -> {self.found.head}"))
+        for told in self.found.environments:
+            sentence = f"{told.environment}: {words.verdict(told)}."
+            for line in wrap(plain(sentence), self.width):
+                yield self.style("bold", self.style("green" if _is_found(told) else "red", line))
+
+    def environment(self, told: Told) -> Iterator[str]:
+        """The steps of one environment."""
+        title = plain(told.environment)
+        rule = "-" * max(3, self.width - len(title) - 1)
+        yield f"{self.style('bold', title)} {self.style('dim', rule)}"
+        yield ""
+        lasting = words.lasting(told)
+        if lasting:
+            yield from self.indented(f"{lasting}.", 0)
+            yield ""
+        for number, step in enumerate(told.steps):
+            heading = f"step {number + 1} of {len(told.steps)}"
+            yield from self.indented(f"{heading}: {words.why(step)}", 0, bold=heading)
+            for edit in step.edits:
+                yield from self.edit(edit)
+            for warning in words.warnings(step):
+                yield from self.indented(f"note: {warning}", 2, "yellow")
+            for wait in words.waits(told, number):
+                yield from self.indented(f"wait until {wait}", 2, "cyan")
+            if told.written:
+                yield from self.written(told, number)
+            yield ""
+
+    def written(self, told: Told, number: int) -> Iterator[str]:
+        """How to take a step that was written."""
+        source = f"{self.found.folder}/step-{number + 1}"
+        yield "  " + self.style("dim", plain(f"cp -r {source}/. ."))
+        removed = told.written[number].removed
+        if removed:
+            yield "  " + self.style("dim", plain(f"git rm {' '.join(removed)}"))
+
+    def edit(self, edit: Edit) -> Iterator[str]:
+        """One object, and what changes of it."""
+        sign, colour = SIGNS[edit.action]
+        yield f"  {self.style(colour, sign)} {plain(str(edit.resource.ref))}"
+        if edit.after is None:
+            return
+        for line in words.changes(edit):
+            was = "" if line.before is None else f"{_short(line.before)} -> "
+            value = "(gone)" if line.after is None else _short(line.after)
+            yield from self.indented(f"{line.path}: {was}{value}", 6)
+
+    def indented(self, text: str, by: int, style: str = "", *, bold: str = "") -> Iterator[str]:
+        """Untrusted text, wrapped; its start may be bold."""
+        for index, line in enumerate(wrap(plain(text), self.width - by - 2)):
+            shown = self.style(style, line)
+            if bold and line.startswith(bold):
+                shown = self.style("bold", bold) + line[len(bold) :]
+            yield " " * (by + 2 * bool(index)) + shown
+
+
+def _is_found(told: Told) -> bool:
+    return bool(told.steps) or told.found.total.is_safe
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else dump(value)

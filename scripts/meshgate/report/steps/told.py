@@ -1,0 +1,137 @@
+"""What the reports of steps are made of, and the words in which they tell them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshgate.effect.steps import NoPlan, Purpose
+from meshgate.mesh import Mode
+from meshgate.model import join_path
+from meshgate.report.summary import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meshgate.effect import Effect
+    from meshgate.effect.steps import Edit, Plan, SafeStep
+    from meshgate.model import JSON, Failure
+
+WHY = {
+    Purpose.HOLD: "hold the clients to plaintext, so that none sends mTLS to a server that is late",
+    Purpose.SOFTEN: "let the servers take plaintext and mTLS, so that either client is served",
+    Purpose.CLIENTS: "let the clients send what the new servers take",
+    Purpose.SERVERS: "let the servers take what they shall take in the end",
+    Purpose.RELEASE: "release the clients: they send what the servers ask for from now on",
+}
+SYNCED = "every proxy has it: `istioctl proxy-status` shows no STALE"
+QUIET = (
+    "no client sends plaintext any more: `meshgate traffic capture` writes down what was seen, "
+    "and `meshgate diff --traffic FILE` tries the next step on it"
+)
+
+
+class Written(NamedTuple):
+    """The files of one step: those to take over, and those that go."""
+
+    files: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class Told(NamedTuple):
+    """One environment; `written` has an entry for each step that was written."""
+
+    environment: str
+    found: Plan | NoPlan
+    written: Sequence[Written] = ()
+
+    @property
+    def steps(self) -> tuple[SafeStep, ...]:
+        """The steps; none where there is no plan."""
+        return () if isinstance(self.found, NoPlan) else self.found.steps
+
+
+class Steps(NamedTuple):
+    """Everything `meshgate steps` has to say; `folder`: where it was written."""
+
+    base: str
+    head: str
+    environments: Sequence[Told]
+    notes: Sequence[str] = ()
+    failures: Sequence[Failure] = ()
+    folder: str = ""
+
+
+class Line(NamedTuple):
+    """One value that an edit changes, None where there is none."""
+
+    path: str
+    before: JSON
+    after: JSON
+
+
+def verdict(told: Told) -> str:
+    """One sentence."""
+    found = told.found
+    if isinstance(found, NoPlan):
+        return f"no safe steps: {found.reason}"
+    if found.total.is_safe:
+        return "safe as it is, in one step" if found.steps else "nothing changes"
+    return f"safe in {plural(len(found.steps), 'step')}, each of them a change of its own"
+
+
+def why(step: SafeStep) -> str:
+    """What a step is for."""
+    return "; ".join(WHY[each] for each in step.purposes)
+
+
+def waits(told: Told, number: int) -> list[str]:
+    """What to wait for after a step, counted from 0, before the next one is taken."""
+    if number + 1 >= len(told.steps):
+        return []
+    tightens = any(each.after.mode is Mode.STRICT for each in told.steps[number + 1].effect.ports)
+    return [SYNCED, QUIET] if tightens else [SYNCED]
+
+
+def warnings(step: SafeStep) -> Iterator[str]:
+    """What a step costs meanwhile."""
+    if step.exposed:
+        yield (
+            f"{plural(step.exposed, 'call')} in plaintext, though not before and not in the end: "
+            "no way without that was found"
+        )
+    broken = count(step.effect)
+    if broken:
+        yield f"{plural(broken, 'call')} cannot be kept from here on, nor in the end (TR004)"
+
+
+def lasting(told: Told) -> str:
+    """What the end state breaks, whatever the way there; empty: nothing."""
+    broken = count(told.found.total)
+    if not broken or isinstance(told.found, NoPlan):
+        return ""
+    return (
+        f"In the end {plural(broken, 'call')} cannot be kept that can be made now (TR004), "
+        "whatever the steps. They are for all the others"
+    )
+
+
+def count(effect: Effect) -> int:
+    """How many calls that count are broken."""
+    return sum(each.count for each in effect.breaks)
+
+
+def changes(edit: Edit) -> list[Line]:
+    """The values that differ, by path; of an object that is new or gone its whole spec."""
+    old = edit.before.value if edit.before is not None else {}
+    new = edit.after.value if edit.after is not None else {}
+    if edit.before is None or edit.after is None:
+        return list(_differing(old.get("spec"), new.get("spec"), ("spec",)))
+    return list(_differing(old, new, ()))
+
+
+def _differing(old: JSON, new: JSON, at: tuple[str | int, ...]) -> Iterator[Line]:
+    if isinstance(old or {}, dict) and isinstance(new or {}, dict) and (old or new):
+        for key in dict.fromkeys((*(old or {}), *(new or {}))):
+            yield from _differing((old or {}).get(key), (new or {}).get(key), (*at, str(key)))
+    elif old != new:
+        yield Line(join_path(*at), old, new)
