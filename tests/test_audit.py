@@ -181,6 +181,8 @@ class TestCommand:
 
     def test_json(self, promoted: Promoted, capsys: pytest.CaptureFixture[str]) -> None:
         (promoted.folder / state_path("prod")).write_text("broken: [")
+        assert cli(promoted.folder) == 11
+        assert "adopt" not in capsys.readouterr().out
         assert cli(promoted.folder, "--format", "json") == 11
         found = json.loads(capsys.readouterr().out)
         jsonschema.validate(found, schema("audit"))

@@ -57,7 +57,7 @@ class TestText:
         state = state_of(record, found.sha256)
         assert read_state(state_bytes(state), record.environment) == state
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(
         text=st.text(min_size=1),
         value=st.recursive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshgate.promotion.files import rendered_folder
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
@@ -92,6 +93,10 @@ def _environment(each: Audited) -> dict[str, object]:
 
 def _ways_out(audit: Audit) -> Iterator[str]:
     yield "See what changed a file: git log -p -- FILE. Bring it back: git checkout COMMIT -- FILE."
-    for name in sorted({fault.environment for fault in audit.faults if fault.environment}):
-        command = f"meshgate adopt {plain(name)} --again --reason REASON"
-        yield f"Or, to have {plain(name)} rendered anew: {command}."
+    for each in audit.environments:
+        name = each.environment
+        own = [fault.file for fault in audit.faults if fault.environment == name]
+        # An adoption follows the state and its ledger: these must be brought back.
+        if own and all(file.startswith(rendered_folder(name)) for file in own):
+            command = f"meshgate adopt {plain(name)} --again --reason REASON"
+            yield f"Or, to have {plain(name)} rendered anew: {command}."
