@@ -35,6 +35,14 @@ def validate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def diff(session: nox.Session) -> None:
+    """Tell what a change does: `-- --base REF`; in a pull request, `-- --comment NUMBER`."""
+    install(session)
+    # What it finds (1) is for `validate` and `check` to refuse.
+    session.run("meshgate", "diff", *session.posargs, success_codes=[0, 1])
+
+
+@nox.session(default=False)
 def check(session: nox.Session) -> None:
     """Judge a pull request by what is checked out here: `-- -C HEAD_FOLDER --base REF`."""
     install(session)

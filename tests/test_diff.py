@@ -16,6 +16,8 @@ from meshes import ROOT, destination_rule, peer_authentication, service, shop
 from meshgate.cli import main
 from meshgate.effect import Change, effect
 from meshgate.model import Report
+from meshgate.promotion.forge import Draft
+from meshgate.promotion.forge.known.local import LocalForge
 from meshgate.report import Options
 from meshgate.report.budget import FIRST, LIMITS
 from meshgate.report.effect import FORMATS, Compared, Diff
@@ -136,6 +138,52 @@ def test_calls_that_were_seen_are_tried_on_the_change(
     assert code == 1
     assert dev["traffic"]["counts"] == {"fails": 1, "undecided": 0, "holds": 1}
     assert [call["client"] for call in dev["traffic"]["fails"]] == [None]
+
+
+def test_one_comment_tells_the_change_and_is_kept_up_to_date(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = tmp_path / "hub.git"
+    with git.Repo(repository) as made:
+        made.git.clone("--bare", str(repository), str(hub))
+        made.git.commit("--allow-empty", "-m", "a change")
+        made.git.push(str(hub), "HEAD:change")
+        made.git.reset("--hard", "HEAD~1")
+    forge = LocalForge(hub, "bot")
+    number = forge.create(Draft("change", "main", "a change", "")).number
+    for name, value in (("", "local"), ("_URL", str(hub)), ("_TOKEN", "bot")):
+        monkeypatch.setenv(f"MESHGATE_FORGE{name}", value)
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    asked = [
+        "-C",
+        str(repository),
+        "diff",
+        "--comment",
+        str(number),
+        "--format",
+        "markdown=/dev/null",
+    ]
+
+    assert main(asked) == 1
+    assert main(asked) == 1
+
+    ((_, first),) = forge.comments(number)
+    assert "boards/rogue" in first
+
+    rewrite(repository / MODE, "STRICT", "PERMISSIVE")
+    assert main(asked) == 0
+    ((_, second),) = forge.comments(number)
+    assert "boards/rogue" not in second
+
+
+def test_a_comment_needs_a_forge(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MESHGATE_FORGE", raising=False)
+
+    assert main(["-C", str(repository), "diff", "--comment", "1"]) == 2
+
+    assert "--forge" in capsys.readouterr().err
 
 
 def test_deleting_every_destination_rule_breaks_only_routes_to_subsets(

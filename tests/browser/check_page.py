@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Request
 
 ROOT = Path(__file__).parents[2]
+PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
 SCREENSHOTS = ROOT / "docs" / "images"
 # Nothing but the page: no update, no sync, no look-up of a host.
 FLAGS = (
@@ -81,6 +84,24 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fleet")
     file = folder / "report.html"
     file.write_text(of_fleet(folder / "manifests"), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of this repository with dev's boards turned to STRICT."""
+    folder = tmp_path_factory.mktemp("changed")
+    root = folder / "repository"
+    root.mkdir()
+    for part in PARTS:
+        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, root / part)
+    for command in (["init", "-b", "main"], ["add", "--all"], ["commit", "-m", "base"]):
+        subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
+    mode = root / "overlays/dev/boards-permissive.yaml"
+    mode.write_text(mode.read_text("utf-8").replace("PERMISSIVE", "STRICT"), encoding="utf-8")
+    file = folder / "report.html"
+    asked = ["report", "--base", "HEAD", "--title", "Boards", "--format", f"html={file}"]
+    assert main(["-C", str(root), *asked]) == 0
     return file
 
 
@@ -173,6 +194,27 @@ def test_findings_are_searched_and_filtered(page: Page, own: Path) -> None:
     expect(page.locator(".finding.waived").first).to_contain_text("Waived until")
 
 
+def test_the_effect_of_a_change_is_told_the_gravest_first(page: Page, changed: Path) -> None:
+    opened(page, changed)
+
+    section = page.locator("#effect")
+
+    expect(section.locator("section").first).to_contain_text("1 call breaks; 24 calls are shut out")
+    first = section.locator("tbody tr").first
+    expect(first).to_contain_text("boards/rogue")
+    expect(first).to_contain_text("breaks")
+    expect(section).to_contain_text("nothing changes")
+    page.locator("#findings-search").fill("TR004")
+    expect(page.locator(".finding")).to_have_count(1)
+
+
+def test_without_a_change_there_is_no_effect(page: Page, own: Path) -> None:
+    opened(page, own)
+
+    expect(page.locator("#effect")).to_be_hidden()
+    expect(page.locator("#effect-link")).to_be_hidden()
+
+
 def test_the_page_is_used_by_keyboard(page: Page, own: Path) -> None:
     opened(page, own)
 
@@ -235,7 +277,9 @@ def test_five_thousand_workloads_are_interactive_at_once(page: Page, fleet: Path
     expect(page.locator("#graph-left")).to_have_text("")
 
 
-def test_screenshots_for_the_guide(page: Page, own: Path, fleet: Path, update: bool) -> None:
+def test_screenshots_for_the_guide(
+    page: Page, own: Path, changed: Path, fleet: Path, *, update: bool
+) -> None:
     """`nox -s browser -- --update` writes them anew."""
     shots = {}
     opened(page, own)
@@ -246,6 +290,8 @@ def test_screenshots_for_the_guide(page: Page, own: Path, fleet: Path, update: b
     page.get_by_role("button", name="Dark").click()
     shots["report-dark.png"] = page.locator("#findings").screenshot()
     page.emulate_media(color_scheme="light")
+    opened(page, changed)
+    shots["report-effect.png"] = page.locator("#effect section").first.screenshot()
     opened(page, fleet)
     shots["report-fleet.png"] = page.locator("#calls").screenshot()
     for name, image in shots.items():

@@ -17,6 +17,7 @@ examples:
   meshgate diff --base HEAD~1 --head HEAD    what the last commit did
   meshgate diff staging prod                 what is different in prod
   meshgate diff --format markdown            the comment for a pull request
+  meshgate diff --comment 12                 the same, kept up to date on pull request 12
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from typing import TYPE_CHECKING
 
 from meshgate import config
 from meshgate.cli import judging
+from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.meshes import publish
-from meshgate.cli.output import tell_failures
+from meshgate.cli.output import style, tell_failures
 from meshgate.cli.revisions import Revisions
 from meshgate.cli.seen import add_traffic, seen
 from meshgate.cli.validate import Validation, add_judging_options, chosen
@@ -38,6 +40,7 @@ from meshgate.effect.observed import edges, replay
 from meshgate.errors import UsageError
 from meshgate.mesh import Mesh
 from meshgate.report.effect import FORMATS, Compared, Diff
+from meshgate.report.effect.markdown import render
 from meshgate.rules import RULES
 from meshgate.rules.judge import judge
 
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
 # What a change must not do. The other rules judge a state, which `validate` does.
 CHANGE_RULES = tuple(rule for rule in RULES if rule.needs == "D")
 PAIR = 2
+# By which a run finds its own comment again.
+MARKER = "<!-- meshgate-diff -->"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +77,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--env", metavar="ENV", action="append", default=[], help="only this one; repeatable"
     )
     add_traffic(parser)
+    parser.add_argument(
+        "--comment",
+        metavar="NUMBER",
+        type=int,
+        help="keep one comment on this pull request up to date with what its change does",
+    )
+    add_forge_option(parser)
     add_judging_options(parser)
 
 
@@ -87,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
 def drift(options: argparse.Namespace) -> int:
     """What is different in the second of two environments."""
     names: Sequence[str] = options.environments
-    if len(names) != PAIR or options.base or options.head or options.env or options.traffic:
+    asked = (options.base, options.head, options.env, options.traffic, options.comment)
+    if len(names) != PAIR or any(asked):
         raise UsageError(
             "`meshgate diff ENV_A ENV_B` takes two environments and no revision",
             hint="name a revision with --base, and one environment of it with --env",
@@ -125,9 +138,13 @@ class Change:
         self.findings: list[Finding] = []
         self.tallies: list[Tally] = []
 
+    def judge(self) -> list[Compared]:
+        """Judge each environment that both sides have."""
+        return [self.compared(environment) for environment in self.build()]
+
     def run(self) -> int:
-        """Judge each environment on both sides."""
-        found = [self.compared(environment) for environment in self.build()]
+        """Tell what was found; the exit code."""
+        found = self.judge()
         failures = {**self.before_failures(), **self.after.failures}
         report = judging.report_of(
             [*self.findings, *self.after.findings],
@@ -138,6 +155,8 @@ class Change:
         )
         diff = Diff(self.revisions.base, self.revisions.head, found, report)
         publish(FORMATS, [diff], self.options)
+        if self.options.comment:
+            comment(diff, self.options)
         tell_failures(failures)
         return judging.exit_code(report, failures.values(), self.options.fail_on)
 
@@ -203,6 +222,22 @@ class Change:
             *(f"{name} is new: there is nothing to compare it with" for name in new),
             *(f"{name} is gone, with all that it guarded" for name in self.gone),
         ]
+
+
+def comment(diff: Diff, options: argparse.Namespace) -> None:
+    """Keep the pull request's one comment up to date, as long as its forge takes.
+
+    Raises RepositoryError where the forge does not take it.
+    """
+    forge = forge_of(options)
+    if not forge.hosted:
+        raise UsageError(
+            "--comment: there is no forge whose pull request could be commented on",
+            hint="name it with --forge or MESHGATE_FORGE; `meshgate diff --help` tells more",
+        )
+    room = forge.body_limit - len(MARKER) - 1
+    text = render(diff, style(options, to_file=True), limit=room)
+    forge.comment_sticky(options.comment, MARKER, f"{MARKER}\n{text}")
 
 
 def names(environments: Sequence[Environment]) -> set[str]:

@@ -1,14 +1,14 @@
 // What may happen to a call, the gravest first.
 const CHANGES = {
-  breaks: ["breaks", "c-broken"],
-  exposed: ["turns to plaintext", "c-plaintext"],
-  unknown: ["cannot be told any more", "c-depends"],
-  "shut-out": ["shut out: no sidecar", "c-shut"],
-  mends: ["works again", "c-mtls"],
-  encrypted: ["turns to mutual TLS", "c-mtls"],
-  moved: ["goes another way", "c-nothing"],
-  appears: ["is new", "c-nothing"],
-  vanishes: ["is made no more", "c-nothing"],
+  breaks: ["breaks", "c-broken", "breaks", "break"],
+  exposed: ["turns to plaintext", "c-plaintext", "turns to plaintext", "turn to plaintext"],
+  unknown: ["cannot be told any more", "c-depends", "cannot be told any more", "cannot be told any more"],
+  "shut-out": ["shut out: no sidecar", "c-shut", "is shut out", "are shut out"],
+  mends: ["works again", "c-mtls", "works again", "work again"],
+  encrypted: ["turns to mutual TLS", "c-mtls", "turns to mutual TLS", "turn to mutual TLS"],
+  moved: ["goes another way", "c-nothing", "goes another way", "go another way"],
+  appears: ["is new", "c-nothing", "is new", "are new"],
+  vanishes: ["is made no more", "c-nothing", "is made no more", "are made no more"],
 };
 const LISTED = 100;
 
@@ -24,11 +24,12 @@ function changed(effect) {
   const ports = (change) => effect.ports.filter((row) => row[4] === change).length;
   const bad = count("breaks") || ports("loosened") || !effect.safe;
   const words = [
-    ports("tightened") && `${plural(ports("tightened"), "port")} tightened`,
+    ...Object.entries(CHANGES).map(([change, [, , one, many]]) =>
+      count(change) && `${plural(count(change), "call")} ${count(change) === 1 ? one : many}`),
     ports("loosened") && `${plural(ports("loosened"), "port")} loosened`,
-    ...Object.entries(CHANGES).map(([change, [text]]) => count(change) && `${plural(count(change), "call")}: ${text}`),
-    effect.safe ? "" : "the way there is not safe",
+    ports("tightened") && `${plural(ports("tightened"), "port")} tightened`,
     effect.open.length && `${plural(effect.open.length, "change")} undecided`,
+    effect.safe ? effect.ports.length + effect.calls.length && "no call fails on the way there" : "calls fail on the way there",
   ].filter(Boolean);
   const verdict = words.length ? words.join("; ") : "nothing changes";
   return h("section", {}, h("h3", {}, effect.environment),
