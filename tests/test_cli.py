@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -305,16 +304,17 @@ def test_rules_are_listed_and_explained(capsys: Capture) -> None:
     assert len(json.loads(capsys.readouterr().out)["rules"]) == len(RULES)
 
 
-def test_ctrl_c_ends_at_once_and_says_so(tmp_path: Path) -> None:
-    fifo = tmp_path / "manifests.yaml"
-    os.mkfifo(fifo)
-    # A fifo nobody writes to: the run waits in its read until it is interrupted.
+def test_ctrl_c_ends_at_once_and_says_so() -> None:
+    # Nobody closes its input: the run waits in its read until it is interrupted.
     child = subprocess.Popen(
         [sys.executable, "-m", "meshgate", "lint", "-"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    time.sleep(1)
+    assert child.stdin is not None
+    # More than a pipe holds: when it is written, the run has begun to read.
+    child.stdin.write(b"#" * 1_000_000)
+    child.stdin.flush()
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=20)
 
