@@ -16,7 +16,7 @@ from meshgate.source.tree import inputs
 from meshgate.source.writing import dump_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from meshgate.model import JSON, JSONObject, Resource, ResourceRef
 
@@ -52,13 +52,14 @@ def patched(
     )
     old = {each.ref: each for each in rendered}
     new = {each.ref: each for each in wanted}
+    taken = {each.name for each in (root / overlay).iterdir()}
     added: dict[str, str] = {}
     lists: dict[str, list[str]] = {"resources": [], "patches": []}
     for ref in sorted({*old, *new}, key=str):
         value = _written(old.get(ref), new.get(ref))
         if value is None:
             continue
-        name = _name(ref, added)
+        name = _name(ref, {*taken, *added})
         field = "resources" if ref not in old else "patches"
         lists[field].append(name)
         added[name] = f"# {comment}\n{dump_value(value)}"
@@ -113,7 +114,7 @@ def _with_metadata(identity: JSONObject, difference: JSONObject) -> JSONObject:
     return {**identity, **difference, "metadata": metadata}
 
 
-def _name(ref: ResourceRef, taken: Mapping[str, str]) -> str:
+def _name(ref: ResourceRef, taken: Collection[str]) -> str:
     """A file name that says what it changes, and nothing that a shell or YAML would read."""
     parts = (part for part in (ref.kind, ref.namespace, ref.name) if part)
     stem = PREFIX + UNFIT.sub("-", "-".join(parts).lower())

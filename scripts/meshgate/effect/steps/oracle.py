@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 from meshgate.effect.compare import effect
 from meshgate.effect.steps.middle import SERVER, named_subsets, subsets_of
-from meshgate.effect.steps.values import sorted_by
+from meshgate.effect.steps.values import by_key, edits_between, key_of, sorted_by
 from meshgate.effect.terms import Change
 from meshgate.mesh import Mesh
 from meshgate.mesh.hosts import expand
 from meshgate.model import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from meshgate.effect.changes import Effect
-    from meshgate.effect.parties import Edge
+    from meshgate.effect.steps.values import Edit, Key
     from meshgate.model import Expectation, MeshFacts
 
 State = tuple[Resource, ...]
 
 LOSSES = frozenset({Change.BREAKS, Change.SHUT_OUT, Change.VANISHES, Change.UNKNOWN})
 
-# A step with objects of servers and of clients.
-BOTH = 2
+# A step of so many objects has an order.
+SEVERAL = 2
 
 
 class SpentError(Exception):
@@ -36,8 +36,8 @@ class Oracle:
     """Judges states and steps between two ends, each once.
 
     A state holds if it loses no call and leaves open no port and no call that both ends have. A
-    step is safe as `meshgate diff` says, whichever of its objects come first, and if it breaks
-    nothing that the whole does not break.
+    step is safe as `meshgate diff` says, also while its objects are applied one by one, and if it
+    breaks nothing that the whole does not break.
     """
 
     def __init__(
@@ -47,12 +47,10 @@ class Oracle:
         facts: MeshFacts,
         *,
         expected: Iterable[Expectation] = (),
-        seen: Iterable[Edge] = (),
     ) -> None:
         self.inventory = tuple(inventory)
         self.facts = facts
         self.expected = tuple(expected)
-        self.seen = tuple(seen)
         self.judged = 0
         self.limit: int | None = None
         # Whether calls may go in plaintext for a while that do not at either end.
@@ -87,7 +85,7 @@ class Oracle:
                 raise SpentError
             self.judged += 1
             self._effects[pair] = effect(
-                self.mesh(before), self.mesh(after), expected=self.expected, seen=self.seen
+                self.mesh(before), self.mesh(after), expected=self.expected
             )
         return self._effects[pair]
 
@@ -117,29 +115,34 @@ class Oracle:
         """Whether this step may be taken. Raises SpentError."""
         if self._races(before, after) or not (self.holds(before) and self.holds(after)):
             return False
-        halves = self._halves(before, after)
-        return all(
-            self._is_step(here, there)
-            for here, there in ((before, after), *((before, half) for half in halves),
-                                *((half, after) for half in halves))
-        )  # fmt: skip
-
-    def _halves(self, before: State, after: State) -> tuple[State, ...]:
-        """What is there if servers' objects are applied first, or last: an apply has no order."""
-        old, new = set(map(id, before)), set(map(id, after))
-        apart = {each.kind == SERVER for each in (*before, *after) if (id(each) in old) is not (
-            id(each) in new)}  # fmt: skip
-        if len(apart) < BOTH:
-            return ()
-        return tuple(
-            self.state(
-                (
-                    *(each for each in before if (each.kind == SERVER) is first),
-                    *(each for each in after if (each.kind == SERVER) is not first),
-                )
-            )
-            for first in (True, False)
+        return self._is_step(before, after) and all(
+            self._is_step(before, partial) and self._is_step(partial, after)
+            for partial in self._partial(before, after)
         )
+
+    def _partial(self, before: State, after: State) -> Iterator[State]:
+        """What is there while objects are applied: all of servers, or of clients; one; all but one.
+
+        An apply has no order. Not every order is tried, since there are too many.
+        """
+        edits = edits_between(before, after)
+        if len(edits) < SEVERAL:
+            return
+        servers = [edit for edit in edits if edit.resource.kind == SERVER]
+        clients = [edit for edit in edits if edit.resource.kind != SERVER]
+        some = [part for part in (servers, clients) if servers and clients]
+        some += [[edit] for edit in edits]
+        some += [[other for other in edits if other is not edit] for edit in edits]
+        there = by_key(before)
+        yield from dict.fromkeys(self._applied(there, part) for part in some)
+
+    def _applied(self, there: Mapping[Key, Resource], edits: Iterable[Edit]) -> State:
+        found = dict(there)
+        for edit in edits:
+            found.pop(key_of(edit.resource), None)
+            if edit.after is not None:
+                found[key_of(edit.resource)] = edit.after
+        return self.state(found.values())
 
     def _is_step(self, before: State, after: State) -> bool:
         if not (self.holds(before) and self.holds(after)):

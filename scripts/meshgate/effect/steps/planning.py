@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from meshgate.effect.changes import Effect, Unsafe
-    from meshgate.effect.parties import Edge
     from meshgate.effect.steps.oracle import State
     from meshgate.effect.steps.values import Edit
     from meshgate.model import Expectation, MeshFacts, Resource
@@ -40,7 +39,6 @@ def plan(
     *,
     whole: Effect | None = None,
     expected: Iterable[Expectation] = (),
-    seen: Iterable[Edge] = (),
     limit: int = LIMIT,
 ) -> Plan | NoPlan:
     """Safe steps from the policies `before` to those `after`, as few as were found.
@@ -50,7 +48,7 @@ def plan(
     step is safe by the judgement of `effect`, loses no call that works at both ends, and opens
     nothing that is closed at both. `limit` bounds how many changes each strategy judges.
     """
-    oracle = Oracle((before, after), inventory, facts, expected=expected, seen=seen)
+    oracle = Oracle((before, after), inventory, facts, expected=expected)
     total = whole or oracle.total
     if total.is_safe:
         steps = (_step(oracle, oracle.old, oracle.new, ()),) if oracle.old != oracle.new else ()
