@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from meshgate.cli import main
 from meshgate.config.shape import schema
-from meshgate.promotion.audit import Renders, faults, foreign
+from meshgate.errors import ToolError
+from meshgate.promotion.audit import Renders, faults, foreign, kept
 from meshgate.promotion.files import File, ledger_folder, sha256, state_path
 from meshgate.promotion.ledger import read_ledger, record_bytes
 from meshgate.promotion.snapshot import at_commit, contents, in_folder
@@ -39,7 +40,8 @@ class Prepared(NamedTuple):
     def faults(self, files: Mapping[str, File]) -> list[Fault]:
         found = list(foreign(files, PINNED))
         for environment in PINNED:
-            found += faults(files, environment, self.renders)[1]
+            own = contents(files)
+            found += faults(own, kept(own, environment), self.renders)
         return found
 
 
@@ -210,8 +212,40 @@ class TestCommand:
         write(promoted.folder, {"environments.yaml": f"{start}- name: prod{floating}"})
         assert cli(promoted.folder) == 11
 
+    def test_one_environment_alone(self, promoted: Promoted) -> None:
+        """What lies with another one, or with none, is the others' matter."""
+        write(promoted.folder, {"rendered/README": "x", "promotion/ledger/staging/x": "x"})
+        assert cli(promoted.folder, "prod") == 0
+        assert cli(promoted.folder, "staging") == cli(promoted.folder) == 11
+
 
 class TestDeep:
+    @pytest.mark.parametrize("field", ["commit: ", "overlay: ", "toolchain: "])
+    def test_a_record_whose_source_cannot_be_read_is_a_fault_and_no_failure(
+        self, promoted: Promoted, field: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for file in (promoted.folder / "promotion/ledger").rglob("*.yaml"):
+            text = file.read_text()
+            start = text.index(field) + len(field)
+            other = "1" if text[start] != "1" else "2"
+            file.write_text(text[:start] + other + text[start + 1 :])
+            assert cli(promoted.folder, "--deep") == 11
+            assert f"{file.name}: is not what" in capsys.readouterr().out
+            file.write_text(text)
+        assert cli(promoted.folder, "--deep") == 0
+
+    def test_a_renderer_that_is_not_there_hides_no_fault(
+        self, promoted: Promoted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise ToolError("kustomize 5.8.1 is wanted")
+
+        monkeypatch.setattr("meshgate.source.program._renderer", refuse)
+        assert cli(promoted.folder, "--no-cache") == 4
+        state = promoted.folder / state_path("prod")
+        state.write_bytes(state.read_bytes() + b"#")
+        assert cli(promoted.folder, "--no-cache") == 11
+
     def test_an_old_record_is_rendered_again(
         self, promoted: Promoted, capsys: pytest.CaptureFixture[str]
     ) -> None:

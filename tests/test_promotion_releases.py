@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from meshgate import source
 from meshgate.errors import BuildError, RepositoryError, ToolError, UsageError
 from meshgate.model import Resource
-from meshgate.promotion.release import Releases, changes, id_of_folder
+from meshgate.promotion.release import INPUTS, Releases, changes
 from meshgate.promotion.rendering import files_of, render, tool
 from meshgate.repository import Repository
 from promoted import FILES, STRICT, commit, git, start, write
@@ -35,13 +37,24 @@ def newest(folder: Path) -> Release:
 
 
 class TestIdentity:
-    def test_it_is_that_of_the_folder(self, folder: Path) -> None:
+    def test_it_is_that_of_the_files(self, folder: Path) -> None:
         write(folder, {"policies/run.sh": "#!/bin/sh\n", "policies/x/y": "y"})
         (folder / "policies/run.sh").chmod(0o755)
         (folder / "policies/link").symlink_to("../environments.yaml")
         (folder / "policies/away").symlink_to("/nowhere")
         commit(folder, {}, "more", day=1)
-        assert newest(folder).id == id_of_folder(folder)
+        lines = []
+        for line in git(folder, "ls-files", "-s", "--", *INPUTS).splitlines():
+            told, _, name = line.partition("\t")
+            path = folder / name
+            content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+            lines.append(f"{told.split()[0]} {hashlib.sha256(content).hexdigest()}  {name}\n")
+        lines.sort(key=lambda line: line.partition("  ")[2])
+        assert newest(folder).id == "r-" + hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+        assert [line[:6] for line in lines if "/away" in line or "/run" in line] == [
+            "120000",
+            "100755",
+        ]
 
     @pytest.mark.parametrize(
         "change", ["content", "name", "mode", "link", "toolchain", "overlay", "removed"]

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 import promoted
 from meshgate.errors import IntegrityError, MeshgateError
-from meshgate.promotion.audit import Renders, faults, foreign
+from meshgate.promotion.audit import Renders, faults, foreign, kept
 from meshgate.promotion.flows.ground import ground
 from meshgate.promotion.flows.making import refuse
 from meshgate.promotion.flows.promoting import Wish, planned
@@ -198,14 +198,14 @@ class Promotions(RuleBasedStateMachine):
         if now == self.main:
             return
         self.main = now
-        files = at_commit(self.hub, now)
+        whole = at_commit(self.hub, now)
+        files = contents(whole)
         line = [commit.sha for commit in Releases(self.hub, now).line]
-        assert not list(foreign(files, promoted.PINNED))
+        assert not list(foreign(whole, promoted.PINNED))
         for name in promoted.PINNED:
-            _, found = faults(files, name, self.renders)
-            assert not list(found)
-            records = read_ledger(contents(files), name)
-            self._append_only(contents(files), name)
+            assert not list(faults(files, kept(files, name), self.renders))
+            records = read_ledger(files, name)
+            self._append_only(files, name)
             for before, after in itertools.pairwise(records):
                 never_moves_while_held(before, after)
             never_backwards(records, line)

@@ -25,19 +25,20 @@ from meshgate.cli.output import tell_failures
 from meshgate.cli.progress import Progress
 from meshgate.cli.validate import chosen
 from meshgate.errors import IntegrityError, MeshgateError, NothingToCheckError
-from meshgate.promotion import audit, deep, snapshot
+from meshgate.promotion import audit, snapshot
+from meshgate.promotion.audit import Audit, Audited
+from meshgate.promotion.deep import deep_faults, lost, need_history
 from meshgate.promotion.release import Releases
 from meshgate.promotion.report.audit import FORMATS
 from meshgate.repository import Repository
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from meshgate.model import Environment
-    from meshgate.promotion.audit import Audited, Fault, Kept
-    from meshgate.promotion.files import File
+    from meshgate.promotion.audit import Fault, Kept
 
 PINNED = "pinned"
 
@@ -59,51 +60,70 @@ def run(options: argparse.Namespace) -> int:
     pinned = [each.name for each in environments if each.mode == PINNED]
     wanted = [each for each in chosen(environments, options.environments) if each.mode == PINNED]
     files = snapshot.in_folder(root)
-    # One environment alone is judged alone, foreign files with all of them.
-    faults = [] if options.environments else list(audit.foreign(files, pinned))
-    failures: dict[str, MeshgateError] = {}
-    audited: list[Audited] = []
+    named = options.environments
     with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
         auditor = Auditor(repository, cache_folder(options), deep=options.deep)
+        auditor.faults += [
+            fault
+            for fault in audit.foreign(files, pinned)
+            if not named or any(audit.owned_by(name, fault.file) for name in named)
+        ]
         for environment in wanted:
-            try:
-                found, own = auditor.audit(files, environment.name)
-                audited.append(found)
-                faults += own
-            except MeshgateError as error:
-                failures[environment.name] = error
+            auditor.audit(snapshot.contents(files), environment.name)
             progress.step()
-    if not faults and not failures and not any(each.state for each in audited):
+    found = auditor.found()
+    if (
+        not found.faults
+        and not auditor.failures
+        and not any(each.state for each in auditor.audited)
+    ):
         raise nothing_adopted(wanted)
-    publish(FORMATS, [audit.Audit(options.deep, tuple(audited), tuple(faults))], options)
-    tell_failures(failures)
-    if faults:
+    publish(FORMATS, [found], options)
+    tell_failures(auditor.failures)
+    if found.faults:
         return IntegrityError.exit_code
-    codes = {failure.exit_code for failure in failures.values()}
+    codes = {failure.exit_code for failure in auditor.failures.values()}
     return next((code for code in GRAVEST_FIRST if code in codes), 0)
 
 
 class Auditor:
-    """Audits environments of one repository, each commit rendered once for each."""
+    """Audits environments of one repository, each commit rendered once for each.
+
+    What was found stays found, whatever fails after it.
+    """
 
     def __init__(self, repository: Repository, cache: Path | None, *, deep: bool) -> None:
+        if deep:
+            need_history(repository)
         self.renders = audit.Renders(repository, cache)
         self.releases = Releases(repository, "HEAD", cache=cache)
         self.deep = deep
+        self.audited: list[Audited] = []
+        self.faults: list[Fault] = []
+        self.failures: dict[str, MeshgateError] = {}
 
-    def audit(self, files: dict[str, File], environment: str) -> tuple[Audited, list[Fault]]:
-        """One environment, and all that is wrong with it."""
-        kept, faults = audit.faults(files, environment, self.renders)
-        faults += self._history(environment, kept)
+    def audit(self, files: Mapping[str, bytes], environment: str) -> None:
+        """Find all that is wrong with one environment."""
+        kept = audit.kept(files, environment)
         changing = sum(each.record.event.changes_render for each in kept.records)
         rendered = changing if self.deep else int(bool(kept.records))
-        return audit.Audited(environment, kept.state, len(kept.records), rendered), faults
+        self.audited.append(Audited(environment, kept.state, len(kept.records), rendered))
+        try:
+            for fault in self._faults(files, environment, kept):
+                self.faults.append(fault)
+        except MeshgateError as error:
+            self.failures[environment] = error
 
-    def _history(self, environment: str, kept: Kept) -> Iterator[Fault]:
+    def found(self) -> Audit:
+        """What was found so far."""
+        return Audit(self.deep, tuple(self.audited), tuple(dict.fromkeys(self.faults)))
+
+    def _faults(self, files: Mapping[str, bytes], environment: str, kept: Kept) -> Iterator[Fault]:
+        yield from audit.faults(files, kept, self.renders)
         if kept.state is None and not kept.faults:
-            yield from deep.lost(environment, self.releases)
+            yield from lost(environment, self.releases)
         if self.deep:
-            yield from deep.deep_faults(environment, kept.records, self.renders, self.releases)
+            yield from deep_faults(environment, kept.records, self.renders, self.releases)
 
 
 def nothing_adopted(wanted: Sequence[Environment]) -> NothingToCheckError:

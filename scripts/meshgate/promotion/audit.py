@@ -15,7 +15,6 @@ from meshgate.promotion.files import (
 )
 from meshgate.promotion.ledger import check_chain, read_record
 from meshgate.promotion.rendering import render, rendered_of
-from meshgate.promotion.snapshot import contents
 from meshgate.promotion.state import read_state, state_of
 from meshgate.promotion.values import Event
 from meshgate.repository import REGULAR
@@ -100,6 +99,12 @@ class Renders:
                 self.repository, commit, record.environment, overlay, cache=self._cache
             )
         return self._made[key]
+
+
+def owned_by(environment: str, path: str) -> bool:
+    """Whether a path is one of an environment's, whatever lies there."""
+    folders = (rendered_folder(environment), ledger_folder(environment))
+    return path == state_path(environment) or path.startswith(folders)
 
 
 def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[Fault]:
@@ -226,16 +231,11 @@ def fault_of(environment: str | None, error: IntegrityError) -> Fault:
     return Fault(environment, error.file, error.fault, error.why)
 
 
-def faults(
-    files: Mapping[str, File], environment: str, renders: Renders
-) -> tuple[Kept, list[Fault]]:
-    """All that is wrong with one environment, and what its files say.
+def faults(files: Mapping[str, bytes], found: Kept, renders: Renders) -> Iterator[Fault]:
+    """All that is wrong with one environment, `found` being what its files say.
 
-    Raises as `render` does where its newest release cannot be rendered at all.
+    Raises ToolError where its newest release cannot be rendered here.
     """
-    own = contents(files)
-    found = kept(own, environment)
-    told = list(found.faults)
+    yield from found.faults
     if found.last is not None:
-        told += rendered_faults(own, found.last.record, renders)
-    return found, told
+        yield from rendered_faults(files, found.last.record, renders)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgate.errors import IntegrityError, RepositoryError
+from meshgate.errors import BuildError, IntegrityError, RepositoryError
 from meshgate.promotion.audit import Fault, fault_of
 from meshgate.promotion.files import ledger_folder, rendered_folder, sha256, state_path
 from meshgate.promotion.rendering import rendered_of
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from meshgate.promotion.ledger import Recorded
     from meshgate.promotion.release import Releases
     from meshgate.promotion.values import PromotionRecord
+    from meshgate.repository import Repository
+
+
+def need_history(repository: Repository) -> None:
+    """Raise RepositoryError in a shallow clone."""
+    if repository.shallow:
+        raise RepositoryError(
+            "this clone is shallow, and the commits of old records are not in it",
+            hint="git fetch --unshallow",
+        )
 
 
 def deep_faults(
@@ -26,14 +36,9 @@ def deep_faults(
     """What is wrong with the records of an environment, up to the main line of `releases`.
 
     Each must be what a commit added; each that changed what is rendered must have changed it to
-    what its source renders to. Raises RepositoryError in a shallow clone.
+    what its source renders to. Raises ToolError where one cannot be rendered here.
     """
     repository = renders.repository
-    if repository.shallow:
-        raise RepositoryError(
-            "this clone is shallow, and the commits of old records are not in it",
-            hint="git fetch --unshallow",
-        )
     added = additions(repository, releases.main, ledger_folder(environment))
     replayable: set[tuple[str, str]] = set()
     for each in records:
@@ -76,8 +81,13 @@ def _tree_faults(record: PromotionRecord, commit: str, renders: Renders) -> Iter
 
 def _check_source(record: PromotionRecord, renders: Renders, releases: Releases) -> None:
     """Raise IntegrityError unless the record's source gives its release and what it rendered."""
-    files = renders.of(record)
-    source = releases.source(record.source.commit)
+    try:
+        files = renders.of(record)
+        source = releases.source(record.source.commit)
+    except (BuildError, RepositoryError) as error:
+        raise IntegrityError(
+            "tells a source that does not render", file=record.path, why=str(error)
+        ) from error
     if source != record.source or releases.id(source) != record.release:
         raise IntegrityError(
             f"its source {record.source.commit[:10]} is the release {releases.id(source)}",

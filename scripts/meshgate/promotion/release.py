@@ -6,14 +6,12 @@ the main line that brought exactly these inputs; it does not change when main mo
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.values import InputChange, Release, Source
-from meshgate.repository import EXECUTABLE, LINK, REGULAR, commits_between, mainline
+from meshgate.repository import commits_between, mainline
 from meshgate.source.cache import Cache, digest
 
 if TYPE_CHECKING:
@@ -147,36 +145,6 @@ class Releases:
 def content_id(files: Iterator[tuple[str, str, str]]) -> str:
     """`r-` and 12 hex digits of the SHA-256 over (path, mode, SHA-256 of bytes), sorted by path."""
     return PREFIX + sum_of((path, f"{mode} {told}") for path, mode, told in files)[:DIGITS]
-
-
-def id_of_folder(root: Path) -> str:
-    """The content id of what is in a working tree now. Raises RepositoryError."""
-    return content_id(_inputs(root))
-
-
-def _inputs(root: Path) -> Iterator[tuple[str, str, str]]:
-    for path in INPUTS:
-        if not (root / path).exists():
-            raise RepositoryError(f"{root} has no {path}", hint="name the repository with -C DIR")
-    yield _file(root, root / TOOLCHAIN)
-    for top in (POLICIES, OVERLAYS):
-        yield from (_file(root, path) for path in _below(root / top))
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
-        else:
-            yield path
-
-
-def _file(root: Path, path: Path) -> tuple[str, str, str]:
-    name, state = path.relative_to(root).as_posix(), path.lstat()
-    if stat.S_ISLNK(state.st_mode):
-        return name, LINK, sha256(os.fsencode(path.readlink()))
-    mode = EXECUTABLE if state.st_mode & stat.S_IXUSR else REGULAR
-    return name, mode, sha256(path.read_bytes())
 
 
 def changes(repository: Repository, old: str | None, new: str) -> tuple[InputChange, ...]:
