@@ -16,6 +16,7 @@ from meshgate.repository import (
     commit_files,
     commits_between,
     delete_remote_branch,
+    extract,
     fetch,
     is_ancestor,
     mainline,
@@ -139,7 +140,7 @@ class TestExtract:
         commit(folder, {}, "links")
         out = tmp_path / "out"
         with Repository(folder) as repository:
-            repository.extract("main", ["a", "b"], out)
+            extract(repository, "main", ["a", "b"], out)
 
         assert (out / "b").read_bytes() == b"$Format:%H$\n"
         assert (out / "a/one").read_bytes() == b"1\n"
@@ -173,13 +174,13 @@ class TestExtract:
         listed = "\0".join(f"{mode} blob {blob}\t{path}" for mode, path in paths)
         monkeypatch.setattr(repository, "run", lambda *_, **__: listed)
         with pytest.raises(RepositoryError, match=why):
-            repository.extract("main", [], tmp_path / "out")
+            extract(repository, "main", [], tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
     def test_a_large_file_is_refused(self, repository: Repository, tmp_path: Path) -> None:
         made = commit_files(repository, "main", {"big": b"x" * (20 * 2**20 + 1)}, "big")
         with pytest.raises(RepositoryError, match="larger than 20 MiB"):
-            repository.extract(made, ["big"], tmp_path / "out")
+            extract(repository, made, ["big"], tmp_path / "out")
         assert repository.read("main", "b") == b"3\n"
 
 

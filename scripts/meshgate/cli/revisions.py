@@ -64,6 +64,8 @@ def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool)
 
 
 def _written(opened: Repository, commit: str, folder: Path, below: str) -> Path:
+    from meshgate.repository import extract  # noqa: PLC0415 - as above
+
     folder.mkdir()
-    opened.extract(commit, [] if below == "." else [below], folder)
+    extract(opened, commit, [] if below == "." else [below], folder)
     return folder / below

@@ -13,6 +13,7 @@ from meshgate.errors import UsageError
 from meshgate.promotion import evidence
 from meshgate.promotion.policy import policy
 from meshgate.promotion.release import OVERLAYS, Releases
+from meshgate.repository import extract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ class Base:
         """What is known to run in an environment. Raises BuildError."""
         path = f"{INVENTORY}/{name}"
         with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-            self.repository.extract(self.commit, (path,), Path(folder))
+            extract(self.repository, self.commit, (path,), Path(folder))
             return source.read_folder(Path(folder), path)
 
     def evidence(self, name: str) -> tuple[Evidence, ...]:
@@ -131,7 +132,7 @@ def base_at(
 def configuration_at(repository: Repository, commit: str) -> Configuration:
     """What a commit says of itself. Raises UsageError as `config.load` does."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        repository.extract(commit, RULES, Path(folder))
+        extract(repository, commit, RULES, Path(folder))
         return config.load(Path(folder))
 
 

@@ -23,6 +23,7 @@ from meshgate.promotion.files import (
 )
 from meshgate.promotion.release import INPUTS, TOOLCHAIN
 from meshgate.promotion.values import Rendered
+from meshgate.repository import extract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ def render(
     """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         root = Path(folder)
-        repository.extract(commit, INPUTS, root)
+        extract(repository, commit, INPUTS, root)
         if not (root / TOOLCHAIN).is_file():
             raise BuildError(
                 f"the commit {commit} has no {TOOLCHAIN}",
@@ -99,7 +100,7 @@ def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> R
 def tool(repository: Repository, commit: str) -> JSONObject:
     """What a record says of the programs that render a commit. Raises ToolError."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        repository.extract(commit, [TOOLCHAIN], Path(folder))
+        extract(repository, commit, [TOOLCHAIN], Path(folder))
         program = source.renderer(Path(folder), exact=True)
     return {
         "name": "meshgate",

@@ -1,7 +1,8 @@
 """What git knows of the judged repository; the only package that imports GitPython.
 
 - `changed_files(root, reference)`: what differs from a reference, in the working tree.
-- `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`, `extract`.
+- `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`.
+- `extract`: the files of a commit, into a folder.
 - `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
 - `truth(repository, branch)`: the branch that counts.
 - `signed(repository, commit, allowed_signers)`: who signed a commit.
@@ -11,6 +12,7 @@
 
 from __future__ import annotations
 
+from meshgate.repository.extracting import extract
 from meshgate.repository.history import (
     Commit,
     additions,
@@ -53,6 +55,7 @@ __all__ = [
     "commit_files",
     "commits_between",
     "delete_remote_branch",
+    "extract",
     "fetch",
     "has_remote",
     "is_ancestor",

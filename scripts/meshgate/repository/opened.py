@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import git
@@ -13,15 +13,13 @@ import git
 from meshgate.errors import RepositoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
 MEBIBYTE = 2**20
-# No manifest or patch that people write comes near these.
+# No manifest or patch that people write comes near it.
 LARGEST_FILE = 20 * MEBIBYTE
-LARGEST_EXTRACT = 256 * MEBIBYTE
-MOST_FILES = 100_000
 
 # Over the network; everything else is local and fast.
 NETWORK_TIMEOUT = 300.0
@@ -203,35 +201,6 @@ class Repository:
         found = self.entries(commit, path)
         return self.blob(found[0].blob) if len(found) == 1 and found[0].path == path else None
 
-    def extract(self, commit: str, paths: Sequence[str], folder: Path) -> list[Entry]:
-        """Write the files at or below `paths` of a commit into an empty folder; what was written.
-
-        As `git archive` does it, except that no attribute of the commit changes a byte. A symbolic
-        link is kept as one, and never followed. Raises RepositoryError for a submodule, for a path
-        that leads out of the folder, and above 100,000 files or 256 MiB.
-        """
-        entries = self.entries(commit, *paths)
-        _refuse(commit, entries)
-        links = [entry for entry in entries if entry.mode == LINK]
-        room = LARGEST_EXTRACT
-        # Links come last: nothing is ever written through one.
-        for entry in [*(entry for entry in entries if entry.mode != LINK), *links]:
-            content = self.blob(entry.blob)
-            room -= len(content)
-            if room < 0:
-                raise RepositoryError(
-                    f"the inputs of {commit} are larger than {LARGEST_EXTRACT // MEBIBYTE} MiB"
-                )
-            path = folder / entry.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if entry.mode == LINK:
-                path.symlink_to(os.fsdecode(content))
-                continue
-            with path.open("xb") as file:
-                file.write(content)
-            path.chmod(0o755 if entry.mode == EXECUTABLE else 0o644)
-        return entries
-
     def store(self, content: bytes) -> str:
         """Add a blob to the repository; its id."""
         return self.run("hash-object", "-w", "--stdin", stdin=content)
@@ -274,24 +243,3 @@ def _words(error: git.GitCommandError) -> str:
 
 def _unreadable(commit: str) -> str:
     return f"git cannot read the commit {commit}"
-
-
-def _refuse(commit: str, entries: Sequence[Entry]) -> None:
-    """Raise for what must not be written: git itself would not make it, a crafted tree can."""
-    if len(entries) > MOST_FILES:
-        raise RepositoryError(f"the inputs of {commit} are more than {MOST_FILES:,} files")
-    names = {entry.path for entry in entries}
-    for entry in entries:
-        parts = entry.path.split("/")
-        odd = any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts)
-        below = any(str(parent) in names for parent in PurePosixPath(entry.path).parents)
-        if odd or below or "\\" in entry.path:
-            raise RepositoryError(f"{entry.path!r} of {commit} is no path of a working tree")
-        if entry.mode == SUBMODULE:
-            raise RepositoryError(
-                f"{entry.path} of {commit} is a submodule",
-                why="Its content is not part of this repository's commits.",
-                hint="put the files themselves there",
-            )
-    if len(names) != len(entries):
-        raise RepositoryError(f"{commit} has a path twice")
