@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from e2e import certificates, proof_page, sandbox
-from e2e.build import ensure
 from e2e.combinations import ENTRY_ADDRESS, ENTRY_HOST, Combination, combinations
 from e2e.comparison import Row, compare, table
 from e2e.lab import PARTS, Lab, lab
 from e2e.network import Pod
 from e2e.objects import Port, Service
 from e2e.processes import every
-from meshgate.errors import MeshgateError, ToolError
+from meshgate.errors import ToolError
 from meshgate.model import MeshFacts
 
 if TYPE_CHECKING:
@@ -145,21 +144,5 @@ def say(line: str) -> None:
     sys.stderr.flush()
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code: 0, 1, or that of the error that kept the lab from running."""
-    try:
-        folder = sandbox.inside()
-        if folder is not None:
-            return inside(folder, arguments)
-        sandbox.require()
-        ensure(PARTS)
-        return sandbox.enter(sandbox.again(arguments))
-    except MeshgateError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(sandbox.lead(sys.argv[1:], PARTS, inside))

@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshgate.errors import ToolError
+from e2e.build import ensure
+from meshgate.errors import MeshgateError, ToolError
 from meshgate.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
 # Tells the harness that it is inside, and where it may write.
@@ -132,3 +133,24 @@ def _run(*argv: str) -> None:
 def again(arguments: Sequence[str]) -> list[str]:
     """The command that is this one."""
     return [sys.executable, str(Path(sys.argv[0]).resolve()), *arguments]
+
+
+def lead(
+    arguments: Sequence[str], parts: Sequence[str], play: Callable[[Path, list[str]], int]
+) -> int:
+    """Run `play` in a sandbox, with these parts built: the exit code of a harness.
+
+    That of the error where one keeps the lab from running; 130 after Ctrl-C.
+    """
+    try:
+        folder = inside()
+        if folder is not None:
+            return play(folder, list(arguments))
+        require()
+        ensure(parts)
+        return enter(again(arguments))
+    except MeshgateError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from e2e import gitea, policies, sandbox
-from e2e.build import ensure
 from e2e.comparison import compare, table
 from e2e.istiod import ROOT, mesh_config
 from e2e.lab import PARTS, Lab, lab
@@ -28,7 +27,6 @@ from forge.people import protect, settle
 from forge.run import GIT
 from forge.stage import PROJECT, Stage, StoryError
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER
-from meshgate.errors import MeshgateError
 from meshgate.mesh import Outcome
 from promoted import commit, git, write
 
@@ -319,18 +317,8 @@ def main(arguments: list[str]) -> int:
     if name not in SYNCERS:
         sys.stderr.write(f"no such syncer: {name}; known: {', '.join(SYNCERS)}\n")
         return 2
-    try:
-        folder = sandbox.inside()
-        if folder is not None:
-            return inside(folder, name)
-        sandbox.require()
-        ensure([*PARTS, "gitea", *SYNCERS[name].parts])
-        return sandbox.enter(sandbox.again(arguments))
-    except MeshgateError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
+    needed = [*PARTS, "gitea", *SYNCERS[name].parts]
+    return sandbox.lead(arguments, needed, lambda folder, _: inside(folder, name))
 
 
 if __name__ == "__main__":
