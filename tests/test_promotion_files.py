@@ -87,6 +87,11 @@ class TestText:
             ({"createdAt": "2026-02-30T00:00:00Z"}, "no time"),
             ({"createdAt": "2026-02-03"}, "createdAt"),
             ({"gates": ...}, "'gates'"),
+            (
+                {"hold": {"since": "2026-01-01T00:00:00Z", "unti": None}},
+                "unknown key 'unti' in hold",
+            ),
+            ({"debt": 1}, "debt"),
             ({"id": "0007-promote-r-000000000000"}, "holds the record"),
             ({"environment": "staging"}, "ledger/staging/"),
         ],

@@ -85,7 +85,32 @@ def check(document: Document, name: str, part: str | None = None) -> None:
 def told(
     document: Document, whole: JSONObject, error: ValidationError
 ) -> list[tuple[int, str, str]]:
-    """What one schema error says: its line, the message with its place, the hint."""
+    """What one schema error says, line by line: its line, the message with its place, the hint."""
+    return [line for each in _meant(error) for line in _told(document, whole, each)]
+
+
+def _meant(error: ValidationError) -> Sequence[ValidationError]:
+    """The errors of the one alternative that the value has the type of; else the error itself."""
+    from jsonschema_rs import ValidationErrorKind as Kind  # noqa: PLC0415 - see _validator
+
+    match error.kind:
+        case Kind.AnyOf(alternatives):
+            fitting = [each for each in alternatives if not _of_another_type(each, error)]
+            return fitting[0] if len(fitting) == 1 else [error]
+        case _:
+            return [error]
+
+
+def _of_another_type(alternative: Sequence[ValidationError], error: ValidationError) -> bool:
+    return any(
+        each.kind.name == "type" and each.instance_path == error.instance_path
+        for each in alternative
+    )
+
+
+def _told(
+    document: Document, whole: JSONObject, error: ValidationError
+) -> list[tuple[int, str, str]]:
     from jsonschema_rs import ValidationErrorKind as Kind  # noqa: PLC0415 - see _validator
 
     path: list[str | int] = list(error.instance_path)
