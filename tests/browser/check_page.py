@@ -259,6 +259,8 @@ def test_no_text_of_a_manifest_becomes_markup(page: Page, tmp_path: Path) -> Non
     expect(page.locator("h1")).to_have_text("<script>alert(1)</script>")
     expect(page.get_by_role("rowheader", name="<script>alert(1)</script>")).to_be_visible()
     assert page.locator("main img, main script, main a[href^=http]").count() == 0
+    expect(page.locator("#effect h3").first).to_have_text("<script>alert(1)</script>")
+    expect(page.locator("#effect table").first).to_contain_text("<script>alert(1)</script>")
     page.locator(".cell").first.click()
     page.get_by_text("The same as a table").click()
     expect(page.locator("#calls-table table")).to_be_visible()

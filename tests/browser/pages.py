@@ -10,6 +10,7 @@ from meshes import deployment, namespace, peer_authentication, service
 from meshgate import source
 from meshgate.cli import judging
 from meshgate.cli.lint import read_all
+from meshgate.effect import effect
 from meshgate.mesh import Mesh
 from meshgate.model import BuildRecord, Environment, MeshFacts, Report, Resource
 from meshgate.report.html import Page, render
@@ -42,8 +43,8 @@ def of_fleet(folder: Path) -> str:
     )
 
 
-def of_attacker() -> str:
-    """A page in which every name and every text is one that wants to be markup."""
+def hostile_mesh(mode: str) -> Mesh:
+    """A mesh in which every name is one that wants to be markup."""
     objects = [
         each
         for number, text in enumerate(HOSTILE)
@@ -51,10 +52,16 @@ def of_attacker() -> str:
             namespace(text),
             deployment(text, text, labels={"app": f"a{number}"}),
             service(text, text, selector={"app": f"a{number}"}),
-            peer_authentication(text, text, "STRICT"),
+            peer_authentication(text, text, mode),
         )
     ]
-    mesh = Mesh([Resource.of(each) for each in objects], MeshFacts())
+    return Mesh([Resource.of(each) for each in objects], MeshFacts())
+
+
+def of_attacker() -> str:
+    """A page in which every name and every text is one that wants to be markup."""
+    mesh = hostile_mesh("STRICT")
+    changed = effect(hostile_mesh("DISABLE"), mesh)
     reports = [hostile(text) for text in HOSTILE]
     everything = Report(
         findings=tuple(each for report in reports for each in report.findings),
@@ -64,4 +71,12 @@ def of_attacker() -> str:
         failures=tuple(each for report in reports for each in report.failures),
     )
     view = View(HOSTILE[0], mesh, lambda _resource, _path: None)
-    return render(Page(HOSTILE[0], everything, [view], HOSTILE[0]), "0")
+    page = Page(
+        HOSTILE[0],
+        everything,
+        [view],
+        HOSTILE[0],
+        effects=[(text, changed) for text in HOSTILE],
+        base=HOSTILE[0],
+    )
+    return render(page, "0")
