@@ -223,7 +223,7 @@ CHECKS: dict[str, tuple[Callable[[Path], Iterator[str]], Callable[[Path], object
     "file-named-otherwise": (one_object_per_file, tamper(WILDCARD_RULE, ": prometheus", ": prom")),
     "application-of-another-path": (
         sync_objects_are_fresh,
-        tamper(f"{ARGO}/prod.yaml", "path: overlays/prod", "path: overlays/dev"),
+        tamper(f"{ARGO}/prod.yaml", "path: rendered/prod", "path: overlays/prod"),
     ),
     "sync-of-another-repository": (
         sync_objects_are_fresh,
@@ -298,5 +298,5 @@ def test_what_clusters_sync_is_what_was_reviewed(capsys: pytest.CaptureFixture[s
     told = capsys.readouterr()
     assert code == 0, told
     audited = json.loads(told.out)["environments"]
-    assert [each["environment"] for each in audited] == ["staging"]
+    assert [each["environment"] for each in audited] == ["staging", "prod"]
     assert all(each["release"] for each in audited)
