@@ -34,6 +34,7 @@ def body(identity: str) -> str:
         (Observation(pod="boards", wire_tls=True), Outcome.OK_MTLS),
         (Observation(pod="boards"), Outcome.OK_PLAINTEXT),
         (Observation(), Outcome.REFUSED),
+        (Observation(502, text="blocked", sent=False), Outcome.NO_CLUSTER),
     ],
 )
 def test_what_is_seen_is_judged(seen: Observation, outcome: Outcome) -> None:

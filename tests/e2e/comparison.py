@@ -40,6 +40,8 @@ KINDS = (
 # for some requests.
 PATIENCE = 6.0
 PAUSE = 0.25
+# Seconds for which a call that failed is looked for on the wire.
+LATE = 0.3
 # How often a call is made that may end in several places, of which the proxy picks one.
 SEVERAL = 8
 
@@ -53,6 +55,8 @@ class Row(NamedTuple):
     protocol: str
     expected: frozenset[Expected]
     seen: tuple[Observation, ...]
+    # Its proxy keeps one connection to the Service's address, and with that one endpoint.
+    kept: bool = False
 
     @property
     def outcomes(self) -> frozenset[Outcome]:
@@ -62,9 +66,10 @@ class Row(NamedTuple):
     @property
     def agrees(self) -> bool:
         """Whether each outcome seen is one expected, and the other way round."""
-        return all(
-            any(expected.admits(seen) for expected in self.expected) for seen in self.seen
-        ) and all(any(expected.admits(seen) for seen in self.seen) for expected in self.expected)
+        right = all(any(each.admits(seen) for each in self.expected) for seen in self.seen)
+        return right and (
+            self.kept or all(any(each.admits(seen) for seen in self.seen) for each in self.expected)
+        )
 
     @property
     def told(self) -> str:
@@ -80,6 +85,7 @@ class Target(NamedTuple):
     port: Port
     protocol: str
     expected: frozenset[Expected]
+    kept: bool = False
 
 
 def objects(cluster: Cluster) -> list[JSONObject]:
@@ -106,12 +112,28 @@ def targets(mesh: Mesh, lab: Lab) -> list[Target]:
                 for each in _destinations(mesh, pod, service, port)
                 for call in calls.get((pod.namespace, pod.name, *each), ())
             ]
-            if ends and not any(_is_own(call, pod) for call in ends):
+            if any(_is_own(call, pod) for call in ends):
+                continue
+            expected = frozenset(Expected(call.outcome, call.transport) for call in ends)
+            passed = not expected and pod.sidecar
+            if passed:
+                expected = _passed(mesh, pod, service, port)
+            if expected:
                 called = mesh.service(service.host, pod.namespace).port(port.number)
-                protocol = called.protocol if called is not None else ends[0].port.protocol
-                expected = frozenset(Expected(call.outcome, call.transport) for call in ends)
-                found.append(Target(pod, service, port, protocol, expected))
+                protocol = called.protocol if called is not None else protocols.AUTO
+                kept = passed and protocol == protocols.HTTP
+                found.append(Target(pod, service, port, protocol, expected, kept))
     return found
+
+
+def _passed(mesh: Mesh, pod: Pod, service: Service, port: Port) -> frozenset[Expected]:
+    """How a call ends to a service that the client's Sidecar resource leaves out."""
+    try:
+        client = mesh.workload(pod.namespace, pod.name)
+        policy = mesh.client_policy(client, service.host, port.number)
+    except LookupError:
+        return frozenset()
+    return frozenset(Expected(each.outcome, each.transport) for each in policy.deliveries)
 
 
 def _is_own(call: Call, pod: Pod) -> bool:
@@ -169,22 +191,28 @@ def _row(lab: Lab, target: Target) -> Row:
         target.protocol,
         target.expected,
         seen,
+        target.kept,
     )
 
 
 def _make(lab: Lab, target: Target, protocol: str, address: str = "") -> Observation:
-    host, port = target.service.host, target.port
+    client, host, number = target.client, target.service.host, target.port.number
+    lab.wire.forget()
     if protocol == protocols.HTTP:
-        lab.wire.forget()
-        seen = probes.over_http(target.client, host, port.number, lab.apps, address)
-        not_http = not seen.pod and lab.wire.bad_request
-        # On a port of no declared protocol a server's sidecar may pass requests on as bytes, and
-        # then tells the application of no client.
-        sent_tls = any(one.tls for one in lab.wire.opened(target.client.address))
-        wire_tls = sent_tls and target.protocol != protocols.HTTP
-        return seen._replace(not_http=not_http, wire_tls=wire_tls, sent_tls=sent_tls)
-    ports = (port.number, port.target)
-    return probes.over_tcp(target.client, address or host, ports, lab.apps, lab.wire)
+        seen = probes.over_http(client, host, number, lab.apps, address)
+    else:
+        seen = probes.over_tcp(client, address or host, number, lab.apps)
+    # What nobody answered may still be on its way to whoever listens to the wire.
+    sent = lab.wire.sent(client.address, LATE if not seen.pod else 0.0)
+    tls = any(each.tls for each in sent)
+    return seen._replace(
+        not_http=protocol == protocols.HTTP and not seen.pod and lab.wire.bad_request,
+        sent=bool(sent) or bool(seen.pod),
+        sent_tls=tls,
+        # Where a server's sidecar passes requests on as bytes, it tells the application of no
+        # client: on every port that is not declared to be HTTP.
+        wire_tls=tls and target.protocol != protocols.HTTP,
+    )
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -31,6 +31,7 @@ class Observation(NamedTuple):
     wire_tls: bool = False
     app_got_tls: bool = False
     not_http: bool = False  # a server answered that it got no HTTP
+    sent: bool = True  # anything left the client's pod
     sent_tls: bool = False  # the client's side of the wire carried TLS
 
 
@@ -53,7 +54,7 @@ def judged(seen: Observation) -> Outcome:
         return Outcome.PROTOCOL_ERROR
     if NO_ENDPOINT in seen.text:
         return Outcome.NO_ENDPOINT
-    if seen.status == UNAVAILABLE and not seen.text:
+    if not seen.sent or (seen.status == UNAVAILABLE and not seen.text):
         return Outcome.NO_CLUSTER
     return Outcome.REFUSED
 
@@ -92,7 +93,9 @@ def told(seen: Observation) -> str:
         return f"{start}, TLS on the wire" if seen.wire_tls else f"{start}, plaintext"
     if seen.not_http:
         return f"{seen.status or 'closed'}, 400 on the wire"
-    if seen.status is not None:
+    if seen.status is not None and seen.sent:
         return f"{seen.status}{', TLS reached the application' if seen.app_got_tls else ''}"
+    if not seen.sent:
+        return "nothing left the pod"
     ended = f"curl {seen.curl}" if seen.curl else "closed"
     return f"{ended}{', TLS reached the application' if seen.app_got_tls else ''}"

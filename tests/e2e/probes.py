@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from e2e.apps import App
     from e2e.network import Pod
-    from e2e.wire import Wire
 
 # Seconds.
 PATIENCE = 4.0
@@ -49,35 +48,20 @@ def over_http(
     return seen._replace(app_got_tls=_handshakes(apps) > before)
 
 
-def over_tcp(
-    client: Pod,
-    host: str,
-    ports: tuple[int, int],
-    apps: Iterable[App],
-    wire: Wire,
-) -> Observation:
-    """A line of text and its answer.
-
-    `ports` are the Service's and the pod's; `host` is a name or an address.
-    """
+def over_tcp(client: Pod, host: str, port: int, apps: Iterable[App]) -> Observation:
+    """A line of text and its answer; `host` is a name or an address."""
     before = _handshakes(apps)
-    wire.forget()
 
     def call() -> bytes:
         try:
-            with socket.create_connection((host, ports[0]), timeout=PATIENCE) as connection:
+            with socket.create_connection((host, port), timeout=PATIENCE) as connection:
                 connection.sendall(GREETING)
                 return connection.recv(256)
         except OSError:
             return b""
 
     answer = inside(client, call).decode("latin-1").strip()
-    return Observation(
-        pod=answer,
-        wire_tls=(sent := any(one.tls for one in wire.opened(client.address, ports[1]))),
-        sent_tls=sent,
-        app_got_tls=_handshakes(apps) > before,
-    )
+    return Observation(pod=answer, app_got_tls=_handshakes(apps) > before)
 
 
 def _handshakes(apps: Iterable[App]) -> int:

@@ -42,11 +42,16 @@ without a sidecar; each has HTTP ports, a TCP port, and a port whose protocol no
 | `refused` | 503 for a client with a sidecar, a closed connection for one without |
 | `protocol-error` | 503, and the server's 400 in plaintext on the wire |
 | `tls-to-app` | no answer, and the application got a TLS handshake |
-| `no-cluster` | an empty 503 |
+| `no-cluster` | an empty 503, or nothing leaves the client's pod |
 | `external` | TLS on the wire or none, as the model says is sent: the end is the server's own |
 | `mtls-user-terminated` | mTLS or a refusal: the server decides on certificates of a user's own |
 
 **{combinations} combinations, {calls} calls, {wrong} disagreements.**
+
+The model trusts what it is told. It knows no certificates: an endpoint of a ServiceEntry with the
+service account of another namespace is refused by its name, where the modes fit. And an endpoint
+that is labelled as taking mTLS and has no sidecar gets a handshake that nobody answers. Neither is
+among the rows.
 
 The columns count the calls of a combination by what the model says; where it names several
 outcomes for one call, each of them was seen.

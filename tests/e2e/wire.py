@@ -6,12 +6,17 @@ import socket
 import threading
 from typing import NamedTuple
 
+from e2e.network import GATEWAY
+from e2e.processes import every
+
 ALL_PROTOCOLS = 0x0003
 ETHERNET = 14
 TCP = 6
 # Handshake and application data (RFC 8446, 5.1).
 TLS_RECORDS = (0x16, 0x17)
 TLS_MAJOR = b"\x03"
+# Seconds.
+PAUSE = 0.02
 # How many bytes of each side are kept.
 START = 16
 BAD_REQUEST = b"HTTP/1.1 400"
@@ -49,13 +54,19 @@ class Wire:
         self._known = set()
         self._opened = []
 
-    def opened(self, source: str, port: int | None = None) -> list[Opened]:
-        """The connections from an address to a port (None: any), since the last `forget`."""
-        return [
-            each
-            for each in self._opened
-            if each.source == source and (port is None or each.port == port)
-        ]
+    def sent(self, source: str, patience: float) -> list[Opened]:
+        """What an address sent to other pods since the last `forget`.
+
+        Where there is nothing, it is waited for so many seconds.
+        """
+        found: list[Opened] = []
+        for _ in every(PAUSE, max(patience, PAUSE)):
+            found = [
+                each for each in self._opened if each.source == source and each.target != GATEWAY
+            ]
+            if found or not patience:
+                break
+        return found
 
     @property
     def bad_request(self) -> bool:
