@@ -54,7 +54,8 @@ that is labelled as taking mTLS and has no sidecar gets a handshake that nobody 
 among the rows.
 
 The columns count the calls of a combination by what the model says; where it names several
-outcomes for one call, each of them was seen.
+outcomes for one call, each of them was seen. (A proxy that passes requests on unknown keeps one
+connection, and with it one endpoint: there one of them was.)
 
 """
 
