@@ -176,6 +176,25 @@ def test_one_comment_tells_the_change_and_is_kept_up_to_date(
     assert "boards/rogue" not in second
 
 
+def test_the_page_says_what_of_the_base_cannot_be_compared(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = repository / "overlays/prod/kustomization.yaml"
+    whole = overlay.read_text("utf-8")
+    overlay.write_text(whole + "patches: [{path: gone.yaml}]\n", encoding="utf-8")
+    with git.Repo(repository) as made:
+        made.git.commit("--all", "-m", "a base that does not build")
+    overlay.write_text(whole, encoding="utf-8")
+    page = tmp_path / "page.html"
+    asked = ["report", "--base", "HEAD", "--format", f"html={page}"]
+
+    code = main(["-C", str(repository), *asked])
+
+    assert code in {2, 3}
+    assert "prod was not judged" in capsys.readouterr().err
+    assert '"environment": "prod", "message"' in page.read_text("utf-8")
+
+
 def test_a_comment_needs_a_forge(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,18 +20,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate import __version__, config
 from meshgate.cli import judging
-from meshgate.cli.diff import Change
+from meshgate.cli.diff import Change, mesh_of
 from meshgate.cli.output import tell_failures, write
 from meshgate.cli.revisions import Revisions
 from meshgate.cli.seen import add_traffic
 from meshgate.cli.validate import Validation, chosen
 from meshgate.errors import UsageError
-from meshgate.mesh import Mesh
 from meshgate.report.html import Page, render
 from meshgate.report.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meshgate.effect import Effect
+    from meshgate.errors import MeshgateError
     from meshgate.model import Finding
 
 HTML = "html"
@@ -53,29 +55,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(engine="auto")
 
 
-class Since(NamedTuple):
-    """What changed since a base, and what the rules on changes say of it; empty: no base."""
+class Judged(NamedTuple):
+    """The working tree, judged; with a base, what changed since and what cannot be told of it."""
 
+    validation: Validation
     base: str = ""
     effects: tuple[tuple[str, Effect], ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    # Environments that could not be judged, on either side.
+    failures: Mapping[str, MeshgateError] = {}
 
 
-def since(options: argparse.Namespace, names: list[str]) -> Since:
-    """The effect on each of these environments. Raises UsageError, RepositoryError as `diff`."""
-    if not options.base:
-        if options.traffic:
-            raise UsageError(
-                "--traffic is tried on a change, and no base is given", hint="add --base REF"
-            )
-        return Since()
-    asked = argparse.Namespace(**{**vars(options), "env": names})
+def judge(options: argparse.Namespace) -> Judged:
+    """Judge the chosen environments. Raises UsageError, and RepositoryError as `diff` does."""
+    root: Path = options.directory
+    if options.base:
+        return judge_since(options)
+    if options.traffic:
+        raise UsageError(
+            "--traffic is tried on a change, and no base is given", hint="add --base REF"
+        )
+    environments = config.load(root).environments
+    validation = Validation(root, environments, options)
+    validation.judge(chosen(environments, options.environments))
+    return Judged(validation, failures=validation.failures)
+
+
+def judge_since(options: argparse.Namespace) -> Judged:
+    """The same, compared with the base; each side is built once."""
+    asked = argparse.Namespace(**{**vars(options), "env": options.environments})
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         revisions = Revisions.of(options.directory, options.base, None, Path(folder))
         change = Change(asked, revisions)
-        found = change.judge()
-    told = tuple((each.environment, each.effect) for each in found)
-    return Since(f"{options.base} ({revisions.base})", told, tuple(change.findings))
+        effects = tuple((each.environment, each.effect) for each in change.judge())
+    change.after.judge_built(change.wanted)
+    return Judged(
+        change.after,
+        f"{options.base} ({revisions.base})",
+        effects,
+        tuple(change.findings),
+        tuple(change.notes()),
+        {**change.before_failures(), **change.after.failures},
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,31 +109,24 @@ def run(options: argparse.Namespace) -> int:
             "`meshgate report` writes one page",
             hint="say where: meshgate report --format html=report.html",
         )
-    configuration = config.load(root)
-    wanted = chosen(configuration.environments, options.environments)
-    judged = Validation(root, configuration.environments, options)
-    judged.judge(wanted)
-    change = since(options, [environment.name for environment in wanted])
+    found = judge(options)
+    judged = found.validation
     page = Page(
         title=options.title or f"Mesh policy of {root.resolve().name}",
         report=judging.report_of(
-            [*judged.findings, *change.findings],
+            [*judged.findings, *found.findings],
             [judging.tally(context) for context in judged.judged],
             judged.locate,
-            judging.notes_on(judged.judged),
-            judged.failures,
+            [*found.notes, *judging.notes_on(judged.judged)],
+            found.failures,
         ),
         views=[
-            View(
-                context.environment.name,
-                context.mesh or Mesh(context.resources.all, context.environment.mesh),
-                judged.locate,
-            )
+            View(context.environment.name, mesh_of(context), judged.locate)
             for context in judged.judged
         ],
         today=options.today.isoformat(),
-        effects=change.effects,
-        base=change.base,
+        effects=found.effects,
+        base=found.base,
     )
     text = render(page, __version__)
     file = outputs[0].file
@@ -120,6 +135,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         write(file, text)
         print(f"meshgate: {file}: {len(text) / 1e6:.1f} MB, open it in a browser", file=sys.stderr)
-    tell_failures(judged.failures)
-    codes = {failure.exit_code for failure in judged.failures.values()}
+    tell_failures(found.failures)
+    codes = {failure.exit_code for failure in found.failures.values()}
     return next((code for code in judging.GRAVEST_FIRST if code in codes), 0)

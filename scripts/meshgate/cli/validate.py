@@ -140,6 +140,10 @@ class Validation:
     def judge(self, wanted: Sequence[Environment]) -> None:
         """Judge these environments; those before them are built too, to compare with."""
         self.build(wanted)
+        self.judge_built(wanted)
+
+    def judge_built(self, wanted: Sequence[Environment]) -> None:
+        """Judge those of these environments that are built."""
         for environment in wanted:
             if environment.name in self.contexts:
                 context = judging.with_others(self.contexts[environment.name], self.contexts)
