@@ -13,19 +13,15 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import promoted
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.flows.recording import record
 from meshgate.promotion.forge.known.local.book import Book
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSON, JSONObject
 
 RULE = "policies/shop/destinationrule-cart.yaml"
 # What git changes: objects, and then what people see of them.

@@ -10,20 +10,16 @@ import shutil
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 from fakes import github, gitlab
-from meshgate.promotion.forge import Draft, ForgeSettings, open_forge
+from meshgate.model import JSON
+from meshgate.promotion.forge import Draft, Forge, ForgeSettings, open_forge
 from meshgate.promotion.forge.known.local import LocalForge
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from meshgate.model import JSON
-    from meshgate.promotion.forge import Forge
 
 PROMOTER = "promoter"
 REVIEWER = "ruth"

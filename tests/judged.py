@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from meshgate.cli.options import cache_folder
-from meshgate.promotion.base import Clock, base_at
-from meshgate.promotion.candidate import Opinions
+from meshgate.promotion.base import Base, Clock, base_at
+from meshgate.promotion.candidate import Candidate, Opinions
 from meshgate.promotion.forge import PullRequest, Review
-from meshgate.promotion.judging import judge
+from meshgate.promotion.judging import Judged, judge
 from meshgate.repository import Repository
-from promoted import START, git, promote
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.judging import Judged
-    from promoted import Promoted
+from promoted import START, Promoted, git, promote
 
 NOW = START + dt.timedelta(days=6)
 CLOCK = Clock(NOW, NOW.date())

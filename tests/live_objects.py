@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 SECRET = "hunter2"
 AGE = "2026-01-01T00:00:00Z"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from meshgate.mesh import Mesh
+from meshgate.mesh import Mesh, Outcome
 from meshgate.model import MeshFacts, Resource
-
-if TYPE_CHECKING:
-    from meshgate.mesh import Outcome
 
 Object = dict[str, Any]
 ROOT = "istio-system"

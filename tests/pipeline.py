@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 import promoted
 from meshgate.promotion.base import Clock
-from meshgate.promotion.flows.ground import Setting, ground
+from meshgate.promotion.flows.ground import Ground, Setting, ground
 from meshgate.promotion.flows.hotfixing import Repair, hotfix
-from meshgate.promotion.flows.merging import merge
+from meshgate.promotion.flows.merging import Merge, merge
 from meshgate.promotion.flows.promoting import Wish, promote
+from meshgate.promotion.flows.proposing import Opened
 from meshgate.promotion.flows.reverting import roll_back
 from meshgate.promotion.flows.stopping import hold, reject, resume
 from meshgate.promotion.flows.writing import write
+from meshgate.promotion.forge import Forge
 from meshgate.promotion.forge.known.local import LocalForge
 from meshgate.promotion.snapshot import at_commit, contents
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import EnvironmentState, Event
 from meshgate.repository import Repository
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.merging import Merge
-    from meshgate.promotion.flows.proposing import Opened
-    from meshgate.promotion.forge import Forge
-    from meshgate.promotion.values import EnvironmentState
 
 PERMISSIVE_FLOOR = "    require: {mtls: PERMISSIVE}\n"
 # The sample's environments, with a floor that lets both modes stand, and a team that may weaken.

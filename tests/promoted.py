@@ -6,24 +6,19 @@ import datetime as dt
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from meshgate.promotion.advance import Proposal, advance
+from meshgate.promotion.advance import Advance, Proposal, advance
 from meshgate.promotion.files import OWNED, state_path
 from meshgate.promotion.release import Releases, changes
 from meshgate.promotion.rendering import render, tool
 from meshgate.promotion.state import read_state
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import EnvironmentState, Event
 from meshgate.repository import Repository, commit_files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from meshgate.promotion.advance import Advance
-    from meshgate.promotion.values import EnvironmentState
 
 START = dt.datetime(2026, 7, 1, 8, tzinfo=dt.UTC)
 PINNED = ("staging", "prod")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from meshgate.model import JSONObject
 from meshgate.promotion.body import Contents, Difference
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import (
@@ -22,9 +22,6 @@ from meshgate.promotion.values import (
     Source,
     Upstream,
 )
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
 
 NOW = dt.datetime(2026, 8, 22, 9, 30, tzinfo=dt.UTC)
 RELEASE = "r-0a1b2c3d4e5f"

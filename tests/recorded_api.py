@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from meshgate.cluster.kinds import ALL
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 CONTEXT = "recorded"
 PAGE = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from meshgate.model import (
     Failure,
@@ -19,9 +19,7 @@ from meshgate.model import (
     fingerprint,
 )
 from meshgate.report import Options
-
-if TYPE_CHECKING:
-    from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Rule
 
 PEER = "security.istio.io/v1"
 DESTINATION = "networking.istio.io/v1"

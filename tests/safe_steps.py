@@ -10,15 +10,16 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.compare import cases, mesh_of
 from meshgate.effect import effect
 from meshgate.effect.steps import NoPlan, Plan, plan
 from meshgate.effect.steps.planning import LIMIT
 from meshgate.mesh import Mesh
-from meshgate.model import Resource
+from meshgate.model import MeshFacts, Resource
 from test_effect_properties import (
     called,
     calls,
@@ -26,11 +27,6 @@ from test_effect_properties import (
     mixed_by_brute_force,
     works,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import MeshFacts
 
 Row = dict[str, Any]
 FOLDER = Path(__file__).parent / "conformance"

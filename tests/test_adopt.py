@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from meshgate.promotion.files import rendered_folder, state_path
 from meshgate.promotion.state import read_state
 from meshgate.promotion.values import Event
 from pipeline import ENVIRONMENTS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

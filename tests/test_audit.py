@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import jsonschema
 import pytest
@@ -14,21 +16,14 @@ from hypothesis import strategies as st
 from meshgate.cli import main
 from meshgate.config.shape import schema
 from meshgate.errors import ToolError
-from meshgate.promotion.audit import Renders, faults, foreign, kept
+from meshgate.promotion.audit import Fault, Renders, faults, foreign, kept
 from meshgate.promotion.files import File, ledger_folder, sha256, state_path
 from meshgate.promotion.ledger import read_ledger, record_bytes
 from meshgate.promotion.snapshot import at_commit, contents, in_folder
 from meshgate.promotion.state import state_bytes, state_of
 from meshgate.promotion.values import Event, Hold
 from meshgate.repository import Repository
-from promoted import PINNED, START, STRICT, commit, git, promote, write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from meshgate.promotion.audit import Fault
-    from promoted import Promoted
+from promoted import PINNED, START, STRICT, Promoted, commit, git, promote, write
 
 
 class Prepared(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -27,13 +27,8 @@ from meshgate.cli import main
 from meshgate.cluster.capture.facts import differences
 from meshgate.cluster.kinds import ALL
 from meshgate.mesh import DataPlane, Mesh
-from meshgate.model import MeshFacts
+from meshgate.model import JSONObject, MeshFacts, Resource
 from recorded_api import CONTEXT, RecordedApi, recorded_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, Resource
 
 Capture = pytest.CaptureFixture[str]
 RIGHTS = Path(__file__).parent.parent / "sync/rbac/reader.yaml"

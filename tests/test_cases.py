@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,16 +13,11 @@ from conftest import TODAY, expect
 from meshgate import config, source
 from meshgate.cli import judging
 from meshgate.effect import effect
-from meshgate.model import BuildRecord, Environment
+from meshgate.model import BuildRecord, Environment, Finding, Position
 from meshgate.rules import RULES
+from meshgate.rules.context import Context
 from meshgate.rules.judge import WAIVER_FAMILY, judge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.model import Finding, Position
-    from meshgate.rules.context import Context
-    from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Rule
 
 CASES = Path(__file__).parent / "cases"
 # Files beside the manifests that say how to judge them. A case of two revisions has its manifests

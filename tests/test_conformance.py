@@ -7,15 +7,12 @@ import gzip
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from conformance import run
-from conformance.compare import cases, compare
-
-if TYPE_CHECKING:
-    from conformance.compare import Mismatch, Row
+from conformance.compare import Mismatch, Row, cases, compare
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 FILES = {path.name.removesuffix(".jsonl.gz"): path for path in CONFORMANCE.glob("*.jsonl.gz")}

@@ -6,27 +6,22 @@ import copy
 import datetime
 import itertools
 import random
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from conformance.compare import Row, cases, mesh_of
 from conftest import TODAY
-from meshgate.mesh import DataPlane, Mesh, Standing, Tls
+from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Service, Standing, Tls, Workload
 from meshgate.mesh.explain import Fate
 from meshgate.mesh.hosts import is_subset
-from meshgate.model import Environment, ResourceIndex
+from meshgate.model import Environment, Finding, Resource, ResourceIndex
 from meshgate.rules import RULES, inventory, shadows
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import ClientPolicy, Service, Workload
-    from meshgate.model import Finding, Resource
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 # Random meshes enough to hold every shape; the named ones are all taken.

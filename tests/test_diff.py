@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import git
 import jsonschema_rs
@@ -22,9 +23,6 @@ from meshgate.report import Options
 from meshgate.report.budget import FIRST, LIMITS
 from meshgate.report.effect import FORMATS, Compared, Diff
 from test_report_escapes import Page, rendered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HERE = Path(__file__).parents[1]
 PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from e2e import build, recipes
 from e2e.parts import RECORD, Part, parts, program
 from meshgate.errors import ToolError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GO_MOD = """\
 module k8s.io/kubernetes

@@ -5,21 +5,16 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.compare import cases, mesh_of
-from meshgate.effect import NEW_CLIENT, OLD_CLIENT, Change, effect
+from meshgate.effect import NEW_CLIENT, OLD_CLIENT, CallChange, Change, Effect, effect
 from meshgate.effect.terms import judged, standing
-from meshgate.mesh import DataPlane, Outcome, Verdict, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.effect import CallChange, Effect
-    from meshgate.mesh import Call, Delivery, Mesh, Workload
+from meshgate.mesh import Call, DataPlane, Delivery, Mesh, Outcome, Verdict, Workload, verdict
 
 Row = dict[str, Any]
 FOLDER = Path(__file__).parent / "conformance"

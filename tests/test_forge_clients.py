@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from fakes import github, gitlab
-from fakes.server import Answer
+from fakes.server import Answer, Asked
 from forge_worlds import BRANCH, PROMOTER, REVIEWER, LocalWorld, draft, repository
 from meshgate.errors import RepositoryError
+from meshgate.model import JSONObject
 from meshgate.promotion.forge import (
     CommitStatus,
+    Forge,
     ForgeSettings,
     RefusedError,
     StatusState,
     open_forge,
     patience,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from fakes.server import Asked
-    from meshgate.model import JSONObject
-    from meshgate.promotion.forge import Forge
 
 GATE = "promotion/gate"
 PROJECT = "acme/mesh"

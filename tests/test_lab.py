@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from meshgate.cli import main
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 LAB = Path(__file__).parent / "repositories" / "lab"
 PEER_AUTHENTICATION = "policies/mtls/peer-authentication-mtls.yaml"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 
 from meshes import (
     ROOT,
+    Object,
     deployment,
     destination_rule,
     istio,
@@ -32,9 +32,6 @@ from meshgate.mesh import (
     Verdict,
     verdict,
 )
-
-if TYPE_CHECKING:
-    from meshes import Object
 
 STRICT = peer_authentication("m", ROOT, "STRICT")
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from meshes import deployment, istio, mesh, namespace, outcomes, pod_template, service, shop, thing
+from meshes import (
+    Object,
+    deployment,
+    istio,
+    mesh,
+    namespace,
+    outcomes,
+    pod_template,
+    service,
+    shop,
+    thing,
+)
 from meshgate.mesh import DataPlane, Outcome
-
-if TYPE_CHECKING:
-    from meshes import Object
 
 INJECT = "sidecar.istio.io/inject"
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import pytest
 
-from meshes import destination_rule, outcomes, peer_authentication, service, shop
+from meshes import Object, destination_rule, outcomes, peer_authentication, service, shop
 from meshgate.mesh import Mode, Outcome, Tls
 from meshgate.mesh.order import created, possible_oldest, possible_orders
-
-if TYPE_CHECKING:
-    from meshes import Object
 
 
 class Item:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshes import (
     ROOT,
+    Object,
     deployment,
     destination_rule,
     istio,
@@ -19,13 +21,7 @@ from meshes import (
     service,
     thing,
 )
-from meshgate.mesh import DataPlane, Mesh, Mode, Outcome, Tls
-
-if TYPE_CHECKING:
-    import random
-
-    from meshes import Object
-    from meshgate.mesh import Workload
+from meshgate.mesh import DataPlane, Mesh, Mode, Outcome, Tls, Workload
 
 NAMESPACES = ("alpha", "beta", "gamma")
 NAMES = ("web", "api", "db")

@@ -7,17 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.oracle import program, run
 from conformance.oracle.generate import COMMON, cases
 from conformance.oracle.profiles import PROFILES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 Case = dict[str, Any]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from meshgate.errors import ToolError
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PYTHON = sys.executable
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from judged import NOW, base_of, judged, proposed
 from meshgate.cli import main
 from meshgate.promotion.advance import Proposal, advance
-from meshgate.promotion.judging import Verdict, changed_files
+from meshgate.promotion.candidate import FileChange
+from meshgate.promotion.judging import Judged, Verdict, changed_files
 from meshgate.promotion.release import Releases
 from meshgate.promotion.values import Event
 from meshgate.repository import Repository, commit_files
@@ -20,6 +22,7 @@ from promoted import (
     FILES,
     RULE,
     TOOLCHAIN,
+    Promoted,
     commit,
     current,
     git,
@@ -28,14 +31,6 @@ from promoted import (
     promote,
 )
 from test_repository import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from meshgate.promotion.candidate import FileChange
-    from meshgate.promotion.judging import Judged
-    from promoted import Promoted
 
 PA = "rendered/prod/istio-system/peerauthentication-default.yaml"
 STATE = "promotion/state/prod.yaml"

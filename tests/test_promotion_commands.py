@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
 
 from meshgate.cli import main
+from meshgate.model import JSON
 from meshgate.repository import Repository
-from pipeline import ENVIRONMENTS
+from pipeline import ENVIRONMENTS, Pipeline
 from promoted import RULE, git
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON
-    from pipeline import Pipeline
 
 SCHEMAS = Path(__file__).parent.parent / "schemas/meshgate"
 

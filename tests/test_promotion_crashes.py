@@ -6,12 +6,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from pipeline import Pipeline
+from pipeline import Pipeline
 
 CRASHING = Path(__file__).parent / "crashing.py"
 # How many steps each flow has at least: fewer would mean that nothing was killed.

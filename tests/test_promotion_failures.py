@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 
@@ -23,16 +23,11 @@ from meshgate.promotion.flows.recording import record
 from meshgate.promotion.flows.reverting import recorded_bytes
 from meshgate.promotion.flows.stopping import hold
 from meshgate.promotion.flows.writing import write
-from meshgate.promotion.forge import Draft, HeadMovedError
+from meshgate.promotion.forge import Draft, HeadMovedError, Merged
 from meshgate.promotion.forge.known.none import NoForge
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.values import Event, GateVerdict
 from pipeline import ENVIRONMENTS, Pipeline, mode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.promotion.forge import Merged
 
 RULE = "policies/shop/destinationrule-cart.yaml"
 

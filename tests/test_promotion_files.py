@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 import yaml
@@ -17,17 +17,20 @@ from meshgate.promotion.advance import Advance, Proposal, advance
 from meshgate.promotion.files import git_tree, rendered_sum, sha256, state_path
 from meshgate.promotion.ledger import check_chain, read_ledger, read_record, record_bytes
 from meshgate.promotion.state import read_state, state_bytes, state_of
-from meshgate.promotion.values import Debt, Event, Fact, Hold, Previous, PromotionRecord, Release
+from meshgate.promotion.values import (
+    Debt,
+    EnvironmentState,
+    Event,
+    Fact,
+    Hold,
+    Previous,
+    PromotionRecord,
+    Release,
+)
 from meshgate.repository import Repository, commit_files
-from promoted import START, current, git, owned
+from promoted import START, Promoted, current, git, owned
 from promotion_samples import EFFECTS, NOW
 from promotion_samples import RECORD as SAMPLE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.promotion.values import EnvironmentState
-    from promoted import Promoted
 
 BREAK = {"client": "a/b", "count": 1, "host": "c.d", "port": 80, "before": "ok-plaintext"}
 RECORD = dataclasses.replace(SAMPLE, effects=dataclasses.replace(EFFECTS, breaks=(BREAK,)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from judged import NOW, opinions
 from meshgate.effect import Strength
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence as ev
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.forge import CommitStatus, StatusState
 from meshgate.promotion.gates import GATE_TYPES, Gate, GateType
@@ -22,9 +22,6 @@ from meshgate.promotion.guards import evaluate, refusals
 from meshgate.promotion.standing import Presence, Standing, Stay, soak
 from meshgate.promotion.values import Bypass, Event, GateVerdict
 from meshgate.promotion.windows import window
-
-if TYPE_CHECKING:
-    from meshgate.promotion.candidate import Candidate
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 R, OTHER = "r-111111111111", "r-222222222222"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -22,13 +22,8 @@ from meshgate.promotion.gating import Expected, Failed, Gated, gate
 from meshgate.promotion.judging import Verdict
 from meshgate.promotion.values import Event, Hold
 from meshgate.repository import Repository, commit_files
-from promoted import commit, current, git, owned, promote
+from promoted import Promoted, commit, current, git, owned, promote
 from test_repository import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from promoted import Promoted
 
 GATES = """\
     gates: [soaked, office, traffic, flux]

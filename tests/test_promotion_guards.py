@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,17 +23,12 @@ from meshgate.model import (
 )
 from meshgate.promotion.candidate import Ancestry, Candidate, FileChange, Held
 from meshgate.promotion.gates import Gate
-from meshgate.promotion.guards import FILES_ONLY, GUARDS, Guard, refusals
+from meshgate.promotion.guards import FILES_ONLY, GUARDS, Guard, Refusal, refusals
+from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.policy import Approvals
 from meshgate.promotion.standing import Standing, Stay
 from meshgate.promotion.values import Bypass, Debt, Effects, EnvironmentState, Event, Fact, Hold
 from meshgate.repository import Signed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.promotion.guards import Refusal
-    from meshgate.promotion.guards.guard import Objection
 
 TODAY = NOW.date()
 YESTERDAY = TODAY - dt.timedelta(days=1)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from meshgate import config
 from meshgate.errors import UsageError
 from meshgate.promotion.gates import GATE_TYPES
-from meshgate.promotion.policy import Policy, policy
+from meshgate.promotion.policy import EnvironmentPolicy, Policy, policy
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meshgate.promotion.policy import EnvironmentPolicy
 
 TEXT = """\
 environments:

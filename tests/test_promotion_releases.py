@@ -6,7 +6,6 @@ import hashlib
 import os
 import posixpath
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -17,12 +16,9 @@ from meshgate.errors import BuildError, RepositoryError, ToolError, UsageError
 from meshgate.model import Resource
 from meshgate.promotion.release import INPUTS, Releases, changes
 from meshgate.promotion.rendering import files_of, render, tool
+from meshgate.promotion.values import Release
 from meshgate.repository import Repository
-from promoted import FILES, STRICT, commit, git, start, write
-
-if TYPE_CHECKING:
-    from meshgate.promotion.values import Release
-    from promoted import Promoted
+from promoted import FILES, STRICT, Promoted, commit, git, start, write
 
 
 @pytest.fixture

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from judged import judged, proposed
 from meshgate.repository import Repository, Signed, signed
-from promoted import commit, git
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from promoted import Promoted
+from promoted import Promoted, commit, git
 
 WHO = "promoter@example.com"
 

@@ -10,8 +10,8 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,17 +34,12 @@ from meshgate.promotion.flows.proposing import propose
 from meshgate.promotion.flows.stopping import hold
 from meshgate.promotion.flows.superseding import supersede
 from meshgate.promotion.flows.writing import write
-from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.ledger import Recorded, read_ledger
 from meshgate.promotion.release import Releases
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.values import Event
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.promotion.ledger import Recorded
 
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "30"))
 STEPS = 15

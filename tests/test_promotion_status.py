@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema_rs
 import pytest
@@ -20,10 +20,8 @@ from meshgate.promotion.flows.writing import write
 from meshgate.promotion.history import enforced, history
 from meshgate.promotion.overview import Outlook, overview
 from meshgate.promotion.values import Debt, Event, Fact
-
-if TYPE_CHECKING:
-    from pipeline import Pipeline
-    from promoted import Promoted
+from pipeline import Pipeline
+from promoted import Promoted
 
 SCHEMAS = Path(__file__).parents[1] / "schemas" / "meshgate"
 

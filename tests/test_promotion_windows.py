@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.errors import UsageError
+from meshgate.model import JSONObject
 from meshgate.promotion.durations import duration, told
 from meshgate.promotion.values import Event
 from meshgate.promotion.windows import Window, applying, opening, window
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
 
 BERLIN = "Europe/Berlin"
 # Clocks go from 02:00 to 03:00 on 29 March 2026, and back from 03:00 to 02:00 on 25 October.

@@ -8,8 +8,8 @@ import itertools
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,16 +17,11 @@ import scaffold_rule
 import test_cases
 from meshgate import source
 from meshgate.cli import docs
-from meshgate.model import ResourceIndex
+from meshgate.model import Resource, ResourceIndex
 from meshgate.rules import RULES
 from meshgate.rules.judge import judge
 from meshgate.rules.pages import FAMILIES, HEADINGS, rule_pages
 from meshgate.rules.rule import Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import Resource
 
 ROOT = Path(__file__).parent.parent
 MODULES = ROOT / "scripts" / "meshgate" / "rules"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from meshgate.model import Position
+from meshgate.model import Position, Report
 from meshgate.report import FORMATS, Options
 from meshgate.report.budget import Section, fit
 from meshgate.report.escape import markdown, terminal, uri, workflow
@@ -23,9 +22,6 @@ from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from report_samples import HOSTILE, OPTIONS, hostile
 from test_report_formats import SARIF_SCHEMA
-
-if TYPE_CHECKING:
-    from meshgate.model import Report
 
 # Everything, lone surrogates included; and what is dangerous, joined in any order.
 ANY = st.text(st.characters(exclude_categories=()), max_size=40)

@@ -9,7 +9,9 @@ import re
 import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from browser.pages import of_attacker
 from meshes import shop
@@ -19,9 +21,6 @@ from meshgate.report.html.calls import calls
 from meshgate.report.html.posture import posture
 from meshgate.report.view import View
 from report_samples import rich
-
-if TYPE_CHECKING:
-    import pytest
 
 ROOT = Path(__file__).parents[1]
 VENDOR = ROOT / "scripts" / "meshgate" / "report" / "html" / "vendor"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema_rs
 import pytest
@@ -19,14 +19,12 @@ from meshgate.model import MeshFacts, Resource
 from meshgate.report import Options, calls, explain, posture
 from meshgate.report.calls import Question
 from meshgate.report.story import manifests
+from meshgate.report.story.told import Story
 from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
 from meshgate.report.view import View
 from report_samples import HOSTILE
 from test_report_escapes import TEXT, Page, rendered
-
-if TYPE_CHECKING:
-    from meshgate.report.story.told import Story
 
 TESTS = Path(__file__).parent
 GOLDEN = TESTS / "golden" / "report"

@@ -6,8 +6,9 @@ import datetime as dt
 import json
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -17,11 +18,7 @@ from meshgate import config, schema, source
 from meshgate.cli import main
 from meshgate.cluster import sync
 from meshgate.errors import MeshgateError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 ROOT = Path(__file__).parent.parent
 COPIED = (

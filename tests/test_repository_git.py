@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,10 +30,6 @@ from meshgate.repository import (
     truth,
 )
 from promoted import START, commit, git
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 WHEN = START + dt.timedelta(days=9)
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import TODAY
-from meshgate.model import Environment, Floor, MeshFacts, Resource, ResourceIndex
+from meshgate.model import Environment, Finding, Floor, MeshFacts, Resource, ResourceIndex
 from meshgate.rules import RULES
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.model import Finding
 
 ROOT = "istio-system"
 # Nobody writes a policy for it: what holds there is the mesh-wide mode.

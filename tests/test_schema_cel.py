@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from meshgate.errors import RuleError
-from meshgate.model import Resource
+from meshgate.model import JSON, JSONObject, Resource
 from meshgate.schema import catalog, check, golang, urls
 from meshgate.schema.cel_rules import FUNCTIONS, CelRule, cel_library
 from meshgate.schema.crd_rules import demands_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject
 
 MINORS = ("1.28", "1.29", "1.30", "1.31")
 # What the library itself brings; everything else must be registered.

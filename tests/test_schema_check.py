@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
 import pytest
 
 from meshgate.errors import SchemaMissingError
-from meshgate.model import JSONObject, Origin, Resource
+from meshgate.model import JSON, JSONObject, Origin, Resource, SchemaViolation
 from meshgate.schema import catalog, check, wording
 from meshgate.schema.phrases import listed, shown
 from meshgate.schema.refusal import Refusal
 from meshgate.schema.webhook import MODULES
 from meshgate.schema.wording import WORDINGS
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from meshgate.model import JSON, SchemaViolation
 
 MINORS = ("1.28", "1.29", "1.30", "1.31")
 

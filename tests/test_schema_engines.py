@@ -6,8 +6,8 @@ import copy
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jsonschema
 import jsonschema_rs
@@ -16,17 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meshgate.errors import ToolError, UsageError
-from meshgate.model import Resource
+from meshgate.model import JSON, JSONObject, Resource
 from meshgate.schema import catalog, check
 from meshgate.schema import kubeconform as wrapper
+from meshgate.schema.catalog import Kind
 from meshgate.schema.embedded import Embedded
 from meshgate.schema.kubeconform import Kubeconform, batches, document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.model import JSON, JSONObject
-    from meshgate.schema.catalog import Kind
 
 VERDICTS = Path(__file__).parent / "schema" / "verdicts.jsonl.gz"
 MINORS = ("1.28", "1.29", "1.30", "1.31")

@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from meshgate.errors import SchemaMissingError, ToolError
+from meshgate.model import JSONObject
 from meshgate.schema import catalog
 from meshgate.schema.update import STEPS, crds, openapi, rendered, sources, update
 from meshgate.schema.update.structural import strict
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 FOLDERS = ("argocd", "istio", "kubernetes", "flux")

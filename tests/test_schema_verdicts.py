@@ -12,15 +12,12 @@ import gzip
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from meshgate.model import JSONObject, Resource, split_path
+from meshgate.model import JSONObject, Resource, SchemaViolation, split_path
 from meshgate.schema import check
-
-if TYPE_CHECKING:
-    from meshgate.model import SchemaViolation
 
 VERDICTS = Path(__file__).parent / "schema" / "verdicts.jsonl.gz"
 CRD_RULES = {"SH002", "SH003"}

@@ -7,7 +7,8 @@ import logging
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,10 +18,6 @@ from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.source import program
 from meshgate.source.cache import Cache, default_folder, digest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 PA = """\
 apiVersion: security.istio.io/v1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -14,12 +15,7 @@ from hypothesis import strategies as st
 
 from meshgate import source
 from meshgate.errors import BuildError
-from meshgate.model import Position, join_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
+from meshgate.model import Position, Resource, join_path
 
 API = "networking.istio.io/v1"
 

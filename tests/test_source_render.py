@@ -10,8 +10,9 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -20,9 +21,6 @@ from meshgate import source
 from meshgate.errors import BuildError, MeshgateError, ToolError, UsageError
 from meshgate.source import program
 from meshgate.source.build import Build
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PA = """\
 apiVersion: security.istio.io/v1

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from meshgate import source
 from meshgate.errors import BuildError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 POLICY = """\
 apiVersion: security.istio.io/v1

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from meshgate import source
 from meshgate.errors import BuildError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meshgate.model import Defect
+from meshgate.model import Defect
 
 PA = """\
 apiVersion: security.istio.io/v1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import git
 import jsonschema_rs
@@ -33,9 +34,6 @@ from meshgate.report.steps import FORMATS, Steps, Told
 from safe_steps import judged_by_brute_force, unsafe_changes
 from test_diff import HERE, HOSTILE, PARTS, rewrite
 from test_report_escapes import Page, rendered
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SAMPLE = 20
 # How many changes each strategy judges here, so that the sample takes seconds.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -14,11 +14,7 @@ from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.sync import flux, windows
 from meshgate.cluster.sync.target import AllowedKind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parent.parent

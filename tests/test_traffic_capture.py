@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,10 +19,6 @@ from meshgate.cli.traffic import refuse_unreadable, seconds
 from meshgate.cluster import traffic
 from meshgate.cluster.prometheus import Prometheus, Series, read_token
 from meshgate.errors import ServiceError, ToolError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 NOON = dt.datetime(2026, 8, 1, 12, tzinfo=dt.UTC)
 EPOCH = NOON.timestamp()

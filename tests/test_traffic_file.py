@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from meshgate import config
 from meshgate.cli.seen import seen
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import Position, SeenCall, SeenSecurity
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FULL = """\
 version: 1

@@ -6,13 +6,13 @@ import datetime as dt
 import itertools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.compare import cases, mesh_of
 from meshes import (
     ROOT,
+    Object,
     deployment,
     destination_rule,
     istio,
@@ -27,9 +27,6 @@ from meshgate.effect import Edge, effect
 from meshgate.effect.observed import Fate, Replayed, edges, replay
 from meshgate.mesh import Mesh, Outcome, Verdict, verdict
 from meshgate.model import SeenCall, SeenSecurity
-
-if TYPE_CHECKING:
-    from meshes import Object
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 NOON = dt.datetime(2026, 7, 31, 12, tzinfo=dt.UTC)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
@@ -33,14 +33,9 @@ from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import ABSENT, drift
 from meshgate.config import load
 from meshgate.mesh import Mesh, Mode
-from meshgate.model import MeshFacts, Resource
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 from meshgate.promotion import evidence
 from recorded_api import RecordedApi, recorded_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parent.parent

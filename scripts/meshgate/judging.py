@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterable, Mapping
 
 from meshgate.mesh import Mesh
-from meshgate.model import ResourceIndex
+from meshgate.model import Environment, Resource, ResourceIndex
 from meshgate.rules.context import Context
 from meshgate.schema import check
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Mapping
-
-    from meshgate.model import Environment, Resource
-    from meshgate.source import Build
+from meshgate.source import Build
 
 # Any of these says what the policies are about; without one, calls cannot be judged.
 INVENTORY_KINDS = (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 # Manifests are untyped until a schema has judged them; this is the one home of `Any`.
 JSON: TypeAlias = Any

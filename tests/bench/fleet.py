@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SERVICES = 5
 WORKLOADS_PER_SERVICE = 2

@@ -5,20 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_playwright
 
 from browser.pages import of_attacker, of_fleet
 from e2e.parts import program
 from meshgate.cli import main
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, Dialog, Request
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from meshgate.mesh import DataPlane, Mesh, Transport
+from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Transport, Workload
 from meshgate.model import MeshFacts, Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from meshgate.mesh import ClientPolicy, Workload
 
 Row = dict[str, Any]
 

@@ -14,17 +14,15 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from meshgate import source
 from meshgate.cli import main as meshgate
 from meshgate.errors import SchemaMissingError
 from meshgate.model import Resource
 from meshgate.schema import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MODULE = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 ISTIO = "1.31"

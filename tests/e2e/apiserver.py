@@ -14,9 +14,9 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -25,12 +25,8 @@ from e2e.build import ensure
 from e2e.parts import parts, program
 from e2e.processes import Process, Processes, every
 from meshgate.errors import ToolError
+from meshgate.model import JSONObject
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSONObject
 
 PARTS = ("etcd", "kube-apiserver", "istio-api")
 LOOPBACK = "127.0.0.1"

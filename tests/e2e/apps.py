@@ -8,14 +8,9 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from e2e.network import inside
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from e2e.network import Pod
+from e2e.network import Pod, inside
 
 PORTS = (7000, 8080, 9000, 9102, 27017)
 TLS_HANDSHAKE = 0x16

@@ -16,17 +16,15 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from collections.abc import Iterable, Iterator
 
 from e2e.parts import RECORD, Part, parts
 from e2e.recipes import RECIPES
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.schema.tools import tools_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 @contextmanager

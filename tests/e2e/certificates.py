@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,9 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from e2e.sidecars import USER
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHAIN, KEY = "cert-chain.pem", "key.pem"
 DAY = datetime.timedelta(days=1)

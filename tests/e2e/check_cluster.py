@@ -9,17 +9,18 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from e2e.apiserver import api_server
+from e2e.apiserver import Cluster, api_server
 from meshgate import config, source
 from meshgate.cli import main
 from meshgate.cluster.kinds import ALL
 from meshgate.cluster.sync.target import AllowedKind
+from meshgate.model import JSONObject
 from meshgate.schema.update.sources import (
     ARGOCD_FILES,
     ARGOCD_MODULE,
@@ -28,12 +29,6 @@ from meshgate.schema.update.sources import (
     FLUX_VERSION,
     download,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from e2e.apiserver import Cluster
-    from meshgate.model import JSONObject
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from e2e import probes
-from e2e.lab import MARKER
+from e2e.apiserver import Cluster
+from e2e.lab import MARKER, Lab
+from e2e.network import Pod
+from e2e.objects import Port, Service
 from e2e.outcomes import Expected, Observation, judged, told
 from e2e.processes import every
-from meshgate.mesh import Mesh, Outcome, protocols
-from meshgate.model import MeshFacts, Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from e2e.apiserver import Cluster
-    from e2e.lab import Lab
-    from e2e.network import Pod
-    from e2e.objects import Port, Service
-    from meshgate.mesh import Call
-    from meshgate.model import JSONObject
+from meshgate.mesh import Call, Mesh, Outcome, protocols
+from meshgate.model import JSONObject, MeshFacts, Resource
 
 # What decides a call; a kind as `kubectl get` takes it.
 KINDS = (

@@ -7,9 +7,10 @@ import os
 import pwd
 import secrets
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 
@@ -18,13 +19,8 @@ from e2e.build import ensure
 from e2e.parts import parts, program
 from e2e.processes import Processes, answers
 from meshgate.errors import ToolError
+from meshgate.model import JSON
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from meshgate.model import JSON
 
 # It refuses to run as root.
 UNPRIVILEGED = "nobody"

@@ -5,21 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-from e2e.apiserver import LOOPBACK, free_port
+from e2e.apiserver import LOOPBACK, Cluster, free_port
 from e2e.build import ensure
 from e2e.parts import program
 from e2e.processes import Processes, answers, every
 from meshgate.errors import ToolError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from e2e.apiserver import Cluster
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 ROOT = "istio-system"
 # What its certificate is for.

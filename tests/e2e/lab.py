@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from e2e import apiserver, istiod, network, objects, sandbox, sidecars
+from e2e.apiserver import Cluster
 from e2e.apps import App
+from e2e.istiod import Istiod
 from e2e.network import GATEWAY, Pod, entering, run_or_raise
+from e2e.objects import Service
 from e2e.processes import Processes, every
+from e2e.sidecars import Sidecar
 from e2e.wire import Wire
 from meshgate.errors import ToolError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from e2e.apiserver import Cluster
-    from e2e.istiod import Istiod
-    from e2e.objects import Service
-    from e2e.sidecars import Sidecar
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 PARTS = (*apiserver.PARTS, "istio", "envoy", "iproute2", "iptables")
 # Seconds within which istiod's answer to an applied object is in every Envoy.

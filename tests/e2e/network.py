@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from meshgate.errors import ToolError
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 BRIDGE = "br0"
 GATEWAY = "10.77.0.1"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from e2e.network import Pod
-    from meshgate.model import JSONObject
+from e2e.network import Pod
+from meshgate.model import JSONObject
 
 NODE = "node"
 DOMAIN = "svc.cluster.local"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from e2e.network import Pod
 from e2e.objects import Port, Service
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 APP_UI = Pod("app-ui", "boards", "10.77.0.11", sidecar=True)
 BOARDS = Pod("boards", "boards", "10.77.0.12", sidecar=True)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from e2e.apps import GREETING
-from e2e.network import inside
+from e2e.apps import GREETING, App
+from e2e.network import Pod, inside
 from e2e.outcomes import Observation, of_http
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from e2e.apps import App
-    from e2e.network import Pod
 
 # Seconds.
 PATIENCE = 4.0

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -22,10 +22,7 @@ from e2e.network import Pod
 from e2e.objects import Port, Service
 from e2e.processes import every
 from meshgate.errors import ToolError
-from meshgate.model import MeshFacts
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject, MeshFacts
 
 APP_UI = Pod("app-ui", "web", "10.77.0.11", sidecar=True)
 BOARDS = Pod("boards", "boards", "10.77.0.12", sidecar=True, group="mixed")

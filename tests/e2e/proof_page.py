@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from e2e.combinations import Combination
+from e2e.comparison import Row
 from e2e.parts import parts
 from meshgate.report.escape.markdown import prose, row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from e2e.combinations import Combination
-    from e2e.comparison import Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 PARTS = ("istio", "envoy", "kube-apiserver")

@@ -7,18 +7,14 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from e2e.parts import Part
 from meshgate.errors import ToolError
 from meshgate.process import run
 from meshgate.schema.tools import go
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from e2e.parts import Part
 
 # Seconds. The largest compiles for nine minutes on two idle cores.
 BUILD_TIMEOUT = 5400.0

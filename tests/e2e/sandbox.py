@@ -13,17 +13,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
 
 from e2e.build import ensure
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
 
 # Tells the harness that it is inside, and where it may write.
 FOLDER = "MESHGATE_LAB"

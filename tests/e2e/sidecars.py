@@ -6,20 +6,15 @@ import http.client
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from e2e import istiod
-from e2e.network import GATEWAY, entering, inside, run_or_raise
+from e2e.apiserver import Cluster
+from e2e.istiod import Istiod
+from e2e.network import GATEWAY, Pod, entering, inside, run_or_raise
 from e2e.objects import NODE, labels
 from e2e.parts import parts, program
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from e2e.apiserver import Cluster
-    from e2e.istiod import Istiod
-    from e2e.network import Pod
-    from e2e.processes import Process, Processes
+from e2e.processes import Process, Processes
 
 # The user whose traffic is not redirected.
 USER = 1337

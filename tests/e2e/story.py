@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -20,20 +19,17 @@ from e2e import gitea, policies, sandbox
 from e2e.comparison import compare, table
 from e2e.istiod import ROOT, mesh_config
 from e2e.lab import PARTS, Lab, lab
+from e2e.network import Pod
 from e2e.policies import APP_UI, BOARDS, DATABASE, PODS, ROGUE, SERVICES
 from e2e.processes import Processes, every
-from e2e.syncers import SYNCERS
+from e2e.syncers import SYNCERS, Syncer
 from forge.people import protect, settle
 from forge.run import GIT
 from forge.stage import PROJECT, Stage, StoryError
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER
 from meshgate.mesh import Outcome
+from meshgate.model import JSONObject
 from promoted import commit, git, write
-
-if TYPE_CHECKING:
-    from e2e.network import Pod
-    from e2e.syncers import Syncer
-    from meshgate.model import JSONObject
 
 # Seconds within which a change that was merged is in the cluster.
 SYNCED = 60.0

@@ -9,25 +9,21 @@ https://docs.github.com/en/rest/checks/runs
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from fakes.server import Answer, Asked, FakeServer, Route
 from meshgate.errors import RepositoryError
+from meshgate.model import JSONObject
 from meshgate.promotion.forge import (
     CommitStatus,
     Draft,
     HeadMovedError,
     NoDifferenceError,
+    PullRequest,
     RefusedError,
     StatusState,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forge.known.local import LocalForge
 
 OWNER, NAME = "acme", "mesh"
 REPOSITORY = f"/repos/{OWNER}/{NAME}"

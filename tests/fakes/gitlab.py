@@ -8,18 +8,13 @@ https://docs.gitlab.com/api/commits/#commit-status
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from fakes.server import Answer, Asked, FakeServer, Route
 from meshgate.errors import RepositoryError
-from meshgate.promotion.forge import Draft, HeadMovedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.model import JSONObject
+from meshgate.promotion.forge import Draft, HeadMovedError, PullRequest
+from meshgate.promotion.forge.known.local import LocalForge
 
 PROJECT = "acme/mesh"
 BASE = "/api/v4/projects/acme%2Fmesh"

@@ -6,14 +6,12 @@ import contextlib
 import json
 import re
 import threading
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 
 class Asked(NamedTuple):

@@ -7,15 +7,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from e2e.gitea import Gitea
 from forge_worlds import GITEA_VARIABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from e2e.gitea import Gitea
 
 TESTS = Path(__file__).parents[1] / "test_forge_contract.py"
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from e2e.gitea import Gitea
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER, REVIEWER
-
-if TYPE_CHECKING:
-    from e2e.gitea import Gitea
 
 # Gitea shows a team's members only to its members and to owners, so the promoter is in each team
 # that approvals name. It approves nothing: nobody approves their own pull request.

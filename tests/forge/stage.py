@@ -7,21 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
+from e2e.gitea import Gitea
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER, REVIEWER
-from meshgate.promotion.forge import ForgeSettings, open_forge
+from meshgate.model import JSON
+from meshgate.promotion.forge import Forge, ForgeSettings, open_forge
 from promoted import START, commit, git
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from e2e.gitea import Gitea
-    from meshgate.model import JSON
-    from meshgate.promotion.forge import Forge
 
 PROJECT = f"{ORGANISATION}/mesh-policies"
 # Gitea does some of its work in the background.

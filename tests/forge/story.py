@@ -5,21 +5,17 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pipeline
 import promoted
+from e2e.gitea import Gitea
 from forge.people import REQUIRED, protect
 from forge.stage import PROJECT, Stage, StoryError
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER
 from meshgate.errors import ToolError
 from meshgate.promotion.forge import HeadMovedError
 from promoted import RULE, git
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from e2e.gitea import Gitea
 
 # The samples', and one approval for prod.
 ENVIRONMENTS = "{count: 1, notRequester: true, weakening".join(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
 
 from conformance.compare import cases, compare  # noqa: E402 - a script's own place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAMED, GENERAL = "hand.jsonl.gz", "dev.jsonl.gz"
 # So many random meshes of the general kind, and of each feature that those lack.

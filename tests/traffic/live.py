@@ -11,7 +11,9 @@ import subprocess
 import threading
 import time
 import urllib.request
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -20,10 +22,6 @@ from meshgate import config
 from meshgate.cli import main
 from meshgate.effect.observed import Fate, replay
 from traffic.program import program
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CART = "cart.b.svc.cluster.local"
 WINDOW, STEP = 12, 2  # seconds

@@ -9,15 +9,12 @@ import logging
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from meshgate import __version__
 from meshgate.cli.options import add_common_options, settle
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141

@@ -15,14 +15,11 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.promotions import add_direct, add_promotion_options, standing, tell_opened
 from meshgate.promotion.flows.adopting import adopt
 from meshgate.promotion.flows.writing import write
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

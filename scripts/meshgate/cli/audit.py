@@ -15,7 +15,9 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from meshgate import config
 from meshgate.cli.judging import GRAVEST_FIRST
@@ -25,20 +27,13 @@ from meshgate.cli.output import tell_failures
 from meshgate.cli.progress import Progress
 from meshgate.cli.validate import chosen
 from meshgate.errors import IntegrityError, MeshgateError, NothingToCheckError
+from meshgate.model import Environment
 from meshgate.promotion import audit, snapshot
-from meshgate.promotion.audit import Audit, Audited
+from meshgate.promotion.audit import Audit, Audited, Fault, Kept
 from meshgate.promotion.deep import deep_faults, lost, need_history
 from meshgate.promotion.release import Releases
 from meshgate.promotion.report.audit import FORMATS
 from meshgate.repository import Repository
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from meshgate.model import Environment
-    from meshgate.promotion.audit import Fault, Kept
 
 PINNED = "pinned"
 

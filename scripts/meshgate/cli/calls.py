@@ -10,16 +10,12 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.meshes import add_targets, meshes, publish
 from meshgate.cli.parties import client_of, host_and_port, services_of
 from meshgate.report import calls
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.report.view import View
+from meshgate.report.view import View
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

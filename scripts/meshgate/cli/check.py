@@ -16,8 +16,8 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-from typing import TYPE_CHECKING
 
 from meshgate.cli.evidence import add_evidence_option, given
 from meshgate.cli.meshes import publish
@@ -25,14 +25,9 @@ from meshgate.cli.options import cache_folder
 from meshgate.errors import IntegrityError, MeshgateError
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.guards import FILES_ONLY
-from meshgate.promotion.judging import Verdict, check_rules, judge
+from meshgate.promotion.judging import Judged, Verdict, check_rules, judge
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.repository import Repository
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.judging import Judged
 
 WITHOUT_FORGE = "the check of files asks no forge; `meshgate gate` does"
 CODES = {

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import source
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.cluster.capture import Live
-    from meshgate.cluster.client import Cluster
-    from meshgate.model import Environment, Resource
+from meshgate.cluster.capture import Live
+from meshgate.cluster.client import Cluster
+from meshgate.model import Environment, Resource
 
 PINNED = "pinned"
 

@@ -22,10 +22,11 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import config
 from meshgate.cli import judging
@@ -33,25 +34,18 @@ from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.meshes import publish
 from meshgate.cli.output import style, tell_failures
 from meshgate.cli.revisions import Revisions
-from meshgate.cli.seen import add_traffic, seen
+from meshgate.cli.seen import Seen, add_traffic, seen
 from meshgate.cli.validate import Validation, add_judging_options, chosen
 from meshgate.effect import effect
 from meshgate.effect.observed import edges, replay
-from meshgate.errors import UsageError
+from meshgate.errors import MeshgateError, UsageError
 from meshgate.mesh import Mesh
+from meshgate.model import Environment, Finding, Position, Resource, Tally
 from meshgate.report.effect import FORMATS, Compared, Diff
 from meshgate.report.effect.markdown import render
 from meshgate.rules import RULES
+from meshgate.rules.context import Context
 from meshgate.rules.judge import judge
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Sequence
-
-    from meshgate.cli.seen import Seen
-    from meshgate.errors import MeshgateError
-    from meshgate.model import Environment, Finding, Position, Resource, Tally
-    from meshgate.rules.context import Context
 
 # What a change must not do. The other rules judge a state, which `validate` does.
 CHANGE_RULES = tuple(rule for rule in RULES if rule.needs == "D")

@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.cli import COMMANDS, parser_for
 from meshgate.promotion.guards import GUARDS
 from meshgate.promotion.guards.pages import guards_page
 from meshgate.rules import RULES
 from meshgate.rules.pages import rule_pages
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HELP_COLUMNS = "88"
 

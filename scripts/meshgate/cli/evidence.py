@@ -16,22 +16,18 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.cli.output import write
 from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence
 from meshgate.promotion.base import Clock, base_at, given_evidence
+from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.standings import standing
 from meshgate.repository import Repository, truth
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.evidence import Evidence
 
 OPTION = "--evidence"
 

@@ -10,19 +10,15 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from collections.abc import Iterator
 
 from meshgate.cli.meshes import add_mesh, meshes, publish
 from meshgate.cli.parties import client_of, host_and_port, ports_of, service_of
 from meshgate.errors import UsageError
 from meshgate.report import explain
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from meshgate.report.story.told import Story
-    from meshgate.report.view import View
+from meshgate.report.story.told import Story
+from meshgate.report.view import View
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from typing import TYPE_CHECKING
 
-from meshgate.promotion.forge import forge_names, open_forge, settings_from
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.forge import Forge
+from meshgate.promotion.forge import Forge, forge_names, open_forge, settings_from
 
 
 def add_forge_option(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,8 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from meshgate.cli.check import add_engine_option, exit_code
 from meshgate.cli.evidence import add_evidence_option, given
@@ -33,14 +33,10 @@ from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.durations import duration
+from meshgate.promotion.forge import Forge, PullRequest
 from meshgate.promotion.gating import Expected, Failed, Gated, gate
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.repository import Repository, fetch, has_remote, truth
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.forge import Forge, PullRequest
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -15,21 +15,17 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import datetime
-from typing import TYPE_CHECKING
 
 from meshgate.cli.hold import moment
 from meshgate.cli.meshes import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.history import enforced, history
 from meshgate.promotion.report.history import FORMATS, Told
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.flows.ground import Ground
 
 DATE_ONLY = len("2026-08-01")
 END_OF_DAY = datetime.timedelta(days=1, seconds=-1)

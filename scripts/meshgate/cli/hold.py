@@ -12,8 +12,8 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import datetime
-from typing import TYPE_CHECKING
 
 from meshgate.cli.promotions import (
     add_direct,
@@ -26,9 +26,6 @@ from meshgate.errors import UsageError
 from meshgate.promotion.flows.stopping import STOPS, hold
 from meshgate.promotion.flows.writing import write
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    import argparse
 
 STOPPABLE = (Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK)
 

@@ -13,15 +13,12 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import datetime
-from typing import TYPE_CHECKING
 
 from meshgate.cli.options import today
 from meshgate.cli.promotions import add_promotion_options, add_reason, standing, tell_opened
 from meshgate.promotion.flows.hotfixing import Repair, hotfix
-
-if TYPE_CHECKING:
-    import argparse
 
 # How long main may take to get what a hotfix repaired.
 DAYS = 14

@@ -10,16 +10,13 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import __version__
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    import argparse
-    from importlib.resources.abc import Traversable
 
 TEMPLATE = "template"
 VERSION_MARK = "@VERSION@"

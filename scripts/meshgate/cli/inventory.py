@@ -16,21 +16,17 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
 
 from meshgate import config
 from meshgate.cli.clusters import add_cluster, cluster_of, read_cluster, rendered
 from meshgate.cli.terminal import printable
 from meshgate.cli.validate import chosen
+from meshgate.cluster.capture import Inventory
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from meshgate.cluster.capture import Inventory
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

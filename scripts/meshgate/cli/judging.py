@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from meshgate.errors import NothingToCheckError
+from meshgate.errors import MeshgateError, NothingToCheckError
 from meshgate.judging import context_of, with_others
-from meshgate.model import BuildRecord, Failure, Report, ResourceIndex, Severity, Tally
+from meshgate.model import (
+    BuildRecord,
+    Defect,
+    Environment,
+    Failure,
+    Finding,
+    Report,
+    ResourceIndex,
+    Severity,
+    Tally,
+)
 from meshgate.rules import RULES
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge, order
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from meshgate.errors import MeshgateError
-    from meshgate.model import Defect, Environment, Finding
-    from meshgate.source import Locator
+from meshgate.source import Locator
 
 # What promotion uses, too, offered where the commands look for it.
 __all__ = ["context_of", "with_others"]

@@ -12,9 +12,10 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import config, source
 from meshgate.cli import judging
@@ -22,10 +23,6 @@ from meshgate.cli.output import publish
 from meshgate.cli.validate import add_judging_options
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import BuildRecord, Environment, Resource
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml", ".json")

@@ -15,8 +15,8 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from meshgate.cli.meshes import publish
 from meshgate.cli.promotions import add_promotion_options, standing
@@ -24,9 +24,6 @@ from meshgate.errors import UsageError
 from meshgate.promotion.flows.merging import METHODS, merge, ready
 from meshgate.promotion.report.merged import FORMATS
 from meshgate.report.escape.terminal import plain
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

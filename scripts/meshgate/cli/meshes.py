@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from meshgate import config, report, source
 from meshgate.cli import judging
@@ -15,15 +17,9 @@ from meshgate.cli.progress import Progress
 from meshgate.cli.validate import chosen
 from meshgate.errors import MeshgateError, NothingToCheckError, UsageError
 from meshgate.mesh import Mesh
-from meshgate.model import BuildRecord, Environment
+from meshgate.model import BuildRecord, Environment, Resource
 from meshgate.report.summary import plural
 from meshgate.report.view import View
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from meshgate.model import Resource
 
 T = TypeVar("T")
 

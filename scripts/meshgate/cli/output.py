@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import __version__, report
 from meshgate.cli.terminal import printable
-from meshgate.errors import UsageError
+from meshgate.errors import MeshgateError, UsageError
+from meshgate.model import Report
 from meshgate.rules import RULES
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping
-
-    from meshgate.errors import MeshgateError
-    from meshgate.model import Report
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.mesh import Service, ServicePort, Workload
-    from meshgate.report.view import View
+from meshgate.mesh import Service, ServicePort, Workload
+from meshgate.report.view import View
 
 
 def client_of(view: View, text: str) -> Workload:

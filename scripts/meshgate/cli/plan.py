@@ -15,18 +15,13 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.promote import add_wish, wish
 from meshgate.cli.promotions import add_promotion_options, standing, tell_plan
 from meshgate.errors import MeshgateError
-from meshgate.promotion.flows.making import refuse
+from meshgate.promotion.flows.making import Made, refuse
 from meshgate.promotion.flows.promoting import planned
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.flows.making import Made
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

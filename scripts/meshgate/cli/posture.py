@@ -11,13 +11,10 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.meshes import add_targets, meshes, publish
 from meshgate.report import posture
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

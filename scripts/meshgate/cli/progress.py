@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Self, TextIO
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from types import TracebackType
+from typing import Self, TextIO
 
 PATIENCE = 1.0  # seconds before anything is shown
 WIDTH = 28

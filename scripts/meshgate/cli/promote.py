@@ -19,20 +19,16 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from meshgate.cli.promotions import add_promotion_options, standing, tell_opened
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.promotion.flows.choosing import MANUAL
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.promoting import Wish, promote
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.proposing import Opened
+from meshgate.promotion.flows.proposing import Opened
 
 # Which code a run over several environments ends with; what is refused before what only waits.
 GRAVEST_FIRST = (70, 11, 4, 2, 7, 3, 6, 5, 8, 10)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.cli.check import add_engine_option
 from meshgate.cli.evidence import add_evidence_option, given
@@ -14,22 +15,15 @@ from meshgate.cli.meshes import publish
 from meshgate.cli.options import cache_folder
 from meshgate.cli.output import STEP_SUMMARY, append
 from meshgate.promotion.base import Clock
-from meshgate.promotion.body import render
-from meshgate.promotion.flows.ground import Setting, ground
+from meshgate.promotion.body import Contents, render
+from meshgate.promotion.flows.ground import Ground, Setting, ground
+from meshgate.promotion.flows.making import Made
+from meshgate.promotion.flows.proposing import Opened
 from meshgate.promotion.flows.telling import contents
+from meshgate.promotion.forge import Forge
 from meshgate.promotion.report.proposal import FORMATS, Proposed
 from meshgate.report import budget
 from meshgate.repository import Repository
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.promotion.body import Contents
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
-    from meshgate.promotion.flows.proposing import Opened
-    from meshgate.promotion.forge import Forge
 
 # Who started the job, and where it can be seen, by the runner.
 ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")

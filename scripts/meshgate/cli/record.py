@@ -14,17 +14,14 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from meshgate.cli.meshes import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.promotion.flows.recording import record
 from meshgate.promotion.report.tagged import FORMATS
 from meshgate.report.escape.terminal import plain
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

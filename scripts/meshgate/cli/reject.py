@@ -11,7 +11,7 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.promotions import (
     add_direct,
@@ -22,9 +22,6 @@ from meshgate.cli.promotions import (
 )
 from meshgate.promotion.flows.stopping import reject
 from meshgate.promotion.flows.writing import write
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,8 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from meshgate import config, source
 from meshgate.cli.judging import GRAVEST_FIRST, nothing_rendered
@@ -17,9 +17,6 @@ from meshgate.cli.output import tell_failures
 from meshgate.cli.progress import Progress
 from meshgate.cli.validate import chosen
 from meshgate.errors import MeshgateError
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate import __version__, config
 from meshgate.cli import judging
@@ -25,16 +26,11 @@ from meshgate.cli.output import tell_failures, write
 from meshgate.cli.revisions import Revisions
 from meshgate.cli.seen import add_traffic
 from meshgate.cli.validate import Validation, chosen
-from meshgate.errors import UsageError
+from meshgate.effect import Effect
+from meshgate.errors import MeshgateError, UsageError
+from meshgate.model import Finding
 from meshgate.report.html import Page, render
 from meshgate.report.view import View
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.effect import Effect
-    from meshgate.errors import MeshgateError
-    from meshgate.model import Finding
 
 HTML = "html"
 

@@ -8,7 +8,7 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.promotions import (
     add_direct,
@@ -19,9 +19,6 @@ from meshgate.cli.promotions import (
 )
 from meshgate.promotion.flows.stopping import resume
 from meshgate.promotion.flows.writing import write
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meshgate.repository import Repository
+from meshgate.repository import Repository
 
 WORKING_TREE = "working tree"
 # The branch a pull request is for, inside GitHub Actions.

@@ -14,13 +14,10 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.promotions import add_promotion_options, add_reason, standing, tell_opened
 from meshgate.promotion.flows.reverting import roll_back
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,18 +7,14 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from meshgate.errors import UsageError
 from meshgate.rules import RULES
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Rule
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,7 @@ example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import argparse
+import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

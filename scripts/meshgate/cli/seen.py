@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate import config
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
-    from meshgate.model import Traffic
+from meshgate.model import Traffic
 
 
 class Seen(NamedTuple):

@@ -14,16 +14,13 @@ examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from meshgate.cli.meshes import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.errors import IntegrityError
 from meshgate.promotion.overview import overview
 from meshgate.promotion.report.status import FORMATS
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -20,9 +20,10 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import source
 from meshgate.cli import judging
@@ -35,15 +36,9 @@ from meshgate.cli.revisions import Revisions
 from meshgate.effect import effect
 from meshgate.effect.steps import NoPlan, plan
 from meshgate.errors import MeshgateError, UsageError
-from meshgate.model import Failure
+from meshgate.model import Environment, Failure, Resource
 from meshgate.report.steps import FORMATS, Steps, Told, Written
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping
-
-    from meshgate.model import Environment, Resource
-    from meshgate.rules.context import Context
+from meshgate.rules.context import Context
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

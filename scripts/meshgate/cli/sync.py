@@ -13,20 +13,16 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
 from meshgate.cli.terminal import printable
 from meshgate.cli.validate import chosen
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable
-
-    from meshgate.cluster.sync import Target
+from meshgate.cluster.sync import Target
 
 AGENTS = ("argocd", "flux")
 

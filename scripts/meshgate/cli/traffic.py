@@ -20,21 +20,16 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from meshgate.cluster.traffic import Inquiry
 from meshgate.errors import NothingToCheckError, UsageError
-from meshgate.model import SeenSecurity
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.cluster.traffic import Inquiry
-    from meshgate.model import Traffic
+from meshgate.model import SeenSecurity, Traffic
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])")

@@ -13,8 +13,10 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from meshgate import config, source
 from meshgate.cli import judging
@@ -22,16 +24,9 @@ from meshgate.cli.options import cache_folder
 from meshgate.cli.output import publish, tell_failures
 from meshgate.cli.progress import Progress
 from meshgate.errors import MeshgateError, UsageError
-from meshgate.model import Environment
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from meshgate.model import Finding
-    from meshgate.rules.context import Context
-    from meshgate.source import Locator
+from meshgate.model import Environment, Finding
+from meshgate.rules.context import Context
+from meshgate.source import Locator
 
 # What changes the judgement of every environment.
 SHARED_INPUTS = ("environments.yaml", "promotion/toolchain.yaml")

@@ -18,9 +18,9 @@ examples:
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import config, source
 from meshgate.cli.clusters import PINNED, add_cluster, cluster_of, read_cluster, rendered
@@ -29,15 +29,10 @@ from meshgate.cli.judging import nothing_rendered
 from meshgate.cli.output import write
 from meshgate.cli.terminal import printable
 from meshgate.cli.validate import chosen
+from meshgate.cluster.verify import Verification
 from meshgate.errors import UsageError
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    import argparse
-
-    from meshgate.cluster.verify import Verification
-    from meshgate.mesh import Mesh
-    from meshgate.model import Environment
+from meshgate.mesh import Mesh
+from meshgate.model import Environment, Resource
 
 FORMATS = ("text", "json")
 # Added inside GitHub Actions to every command; it has no meaning here.

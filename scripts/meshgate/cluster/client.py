@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
+from meshgate.cluster.kinds import Kind
 from meshgate.errors import ServiceError, ToolError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from meshgate.cluster.kinds import Kind
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 PAGE = 500
 TIMEOUT = 60.0  # seconds, for one page

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from meshgate.errors import ServiceError, ToolError, UsageError
+from meshgate.model import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-    from types import ModuleType, TracebackType
-
     import httpx
-
-    from meshgate.model import JSON
 
 CONNECT_TIMEOUT = 10.0  # seconds
 # Prometheus gives a query up after two minutes (--query.timeout).

@@ -7,20 +7,17 @@ import ipaddress
 import json
 import math
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from meshgate.cluster.prometheus import Series
 from meshgate.effect.observed import merged
 from meshgate.errors import UsageError
 from meshgate.model import SeenCall, SeenSecurity, Traffic
 from meshgate.report.escape.json_text import dump, members
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from meshgate.cluster.prometheus import Series
-
-    Answers: TypeAlias = Iterator[list[Series]]
+Answers: TypeAlias = Iterator[list[Series]]
 
 # Both count what a server's proxy saw (https://istio.io/docs/reference/config/metrics/).
 METRICS = ("istio_requests_total", "istio_tcp_connections_opened_total")

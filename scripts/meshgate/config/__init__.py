@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from meshgate.config.accepted import accepted, expectations
 from meshgate.config.document import Document, read
@@ -13,12 +14,7 @@ from meshgate.config.nearest import nearest
 from meshgate.config.shape import check
 from meshgate.config.traffic import traffic
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
-
-    from meshgate.model import Environment, JSONObject, Traffic
+from meshgate.model import Environment, JSONObject, Traffic
 
 __all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic"]
 

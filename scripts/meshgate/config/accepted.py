@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-from meshgate.config.document import shown
+from meshgate.config.document import Document, shown
 from meshgate.errors import UsageError
-from meshgate.model import Acknowledgement, Difference, Expectation, Waiver
-
-if TYPE_CHECKING:
-    from meshgate.config.document import Document
-    from meshgate.model import JSONObject
+from meshgate.model import Acknowledgement, Difference, Expectation, JSONObject, Waiver
 
 LAST_PORT = 65535
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from meshgate.errors import UsageError
 from meshgate.model import JSON, Position
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 # Both far above any real file: 1,000 environments take 1.1 MB and 30,000 values.
 SIZE_LIMIT = 16 * 1024 * 1024

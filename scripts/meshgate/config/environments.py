@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from meshgate.config.document import shown
+from meshgate.config.document import Document, shown
 from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
 from meshgate.model import (
@@ -16,15 +16,10 @@ from meshgate.model import (
     JSONObject,
     MeshFacts,
     OutsideHost,
+    Position,
     Severity,
     WildcardHost,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from meshgate.config.document import Document
-    from meshgate.model import Position
 
 # Key of `mesh` to field of MeshFacts, where the value is taken as it is.
 FACTS = {

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from jsonschema_rs import ValidationError, Validator
 
 import meshgate
-from meshgate.config.document import shown
+from meshgate.config.document import Document, shown
 from meshgate.config.nearest import MEANT, nearest
 from meshgate.config.nearest import hint as hint_at
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject, join_path
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from jsonschema_rs import ValidationError, Validator
-
-    from meshgate.config.document import Document
 
 PACKAGE = Path(meshgate.__file__).parent
 # A wheel carries a copy; a checkout has the folder itself.

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
-from meshgate.config.document import shown
+from meshgate.config.document import Document, shown
 from meshgate.errors import NothingToCheckError, UsageError
-from meshgate.model import SeenCall, SeenSecurity, Traffic
-
-if TYPE_CHECKING:
-    from meshgate.config.document import Document
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject, SeenCall, SeenSecurity, Traffic
 
 UNKNOWN = "unknown"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.effect.changes import NEW_CLIENT, OLD_CLIENT, CallChange, CallState, Place, Unsafe
+from meshgate.effect.parties import Calls, Clients
 from meshgate.effect.terms import (
     APPLICATION,
     Change,
@@ -14,14 +16,8 @@ from meshgate.effect.terms import (
     mixes,
     standing,
 )
-from meshgate.mesh import Outcome, Tls, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.effect.parties import Calls, Clients
-    from meshgate.mesh import CallClass, Delivery, Endpoint, Mesh
-    from meshgate.model import Resource
+from meshgate.mesh import CallClass, Delivery, Endpoint, Mesh, Outcome, Tls, Verdict
+from meshgate.model import Resource
 
 # The subset, and the endpoint; None: there is none.
 Route = tuple[str | None, Place | None]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from meshgate.effect.parties import Clients
 from meshgate.effect.terms import Change
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from meshgate.effect.parties import Clients
-    from meshgate.mesh import DataPlane, DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
-    from meshgate.model import Resource
+from meshgate.mesh import DataPlane, DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
+from meshgate.model import Resource
 
 
 class PortState(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 from meshgate.effect.calls import Comparison, fingerprint
 from meshgate.effect.changes import CallChange, Effect, PortChange, Reassigned, Unsafe
@@ -12,13 +12,8 @@ from meshgate.effect.policies import open_policies
 from meshgate.effect.ports import port_changes
 from meshgate.effect.uncovered import uncovered
 from meshgate.effect.unexercised import unexercised
-from meshgate.mesh import Outcome, Verdict, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from meshgate.mesh import CallClass, Mesh, Service, Workload
-    from meshgate.model import Expectation
+from meshgate.mesh import CallClass, Mesh, Outcome, Service, Verdict, Workload, verdict
+from meshgate.model import Expectation
 
 
 def effect(

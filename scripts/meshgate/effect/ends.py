@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from meshgate.mesh import Outcome, Transport, Verdict
 from meshgate.model import SeenSecurity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 
 WIRE = {SeenSecurity.NONE: Transport.PLAINTEXT, SeenSecurity.MUTUAL_TLS: Transport.MTLS}
 

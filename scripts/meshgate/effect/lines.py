@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from meshgate.effect.changes import CallChange, CallState, Place, PortChange, PortState, Unsafe
+from meshgate.effect.parties import Clients, Pair
 from meshgate.effect.terms import GRAVEST_FIRST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from meshgate.effect.changes import CallChange, CallState, Place, PortChange, PortState, Unsafe
-    from meshgate.effect.parties import Clients, Pair
-    from meshgate.mesh import DataPlane, Outcome, Workload
-    from meshgate.model import ResourceRef
+from meshgate.mesh import DataPlane, Outcome, Workload
+from meshgate.model import ResourceRef
 
 # Over so many namespaces calls are told in one line for each, over more in one line for all.
 MOST_NAMESPACES = 8

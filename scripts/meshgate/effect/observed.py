@@ -6,20 +6,14 @@ import contextlib
 import dataclasses
 import enum
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from meshgate.effect.ends import WIRE, End
+from meshgate.effect.ends import WIRE, End, Ends
 from meshgate.effect.parties import Edge
 from meshgate.effect.replayer import Replayer
-from meshgate.mesh import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.effect.ends import Ends
-    from meshgate.mesh import Mesh
-    from meshgate.model import SeenCall
+from meshgate.mesh import Mesh, Verdict
+from meshgate.model import SeenCall
 
 
 class Fate(enum.StrEnum):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from meshgate.mesh import DataPlane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from meshgate.mesh import CallClass, ClientClass, Delivery, Mesh, Workload
+from meshgate.mesh import CallClass, ClientClass, DataPlane, Delivery, Mesh, Workload
 
 # Clients whose calls always count; one without a proxy counts where somebody relies on it.
 COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.effect.changes import Open
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh
-    from meshgate.model import Resource, ResourceRef
+from meshgate.mesh import Mesh
+from meshgate.model import Resource, ResourceRef
 
 
 def open_policies(before: Mesh, after: Mesh) -> Iterator[Open]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.effect.changes import PortChange, PortState, Reassigned, Strength
-from meshgate.mesh import DataPlane, Mode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import DecidedBy, Mesh, ServerMode, Workload
+from meshgate.mesh import DataPlane, DecidedBy, Mesh, Mode, ServerMode, Workload
 
 # How much a port refuses. Without a mode it takes what the application takes.
 _STRENGTH = {Mode.STRICT: 2, Mode.PERMISSIVE: 1, Mode.DISABLE: 0, None: 0}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from meshgate.effect.ends import WIRE, End, Ends, unknown
-from meshgate.mesh import Delivery, Outcome, Transport, Verdict, verdict
-from meshgate.model import SeenSecurity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.mesh import CallClass, Mesh, Service, ServicePort, Workload
-    from meshgate.model import SeenCall
+from meshgate.mesh import (
+    CallClass,
+    Delivery,
+    Mesh,
+    Outcome,
+    Service,
+    ServicePort,
+    Transport,
+    Verdict,
+    Workload,
+    verdict,
+)
+from meshgate.model import SeenCall, SeenSecurity
 
 # The gravest first: a call that fails at one endpoint of several fails.
 GRAVITY = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.DEPENDS, Verdict.WORKS)

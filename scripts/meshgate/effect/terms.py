@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import enum
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from meshgate.mesh import Outcome, Transport, Verdict, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Delivery
+from meshgate.mesh import Delivery, Outcome, Transport, Verdict, verdict
 
 
 class Change(enum.StrEnum):

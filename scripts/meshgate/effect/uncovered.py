@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.effect.changes import Strength, Uncovered
+from meshgate.effect.changes import CallChange, PortChange, Strength, Uncovered
 from meshgate.effect.terms import Change
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.effect.changes import CallChange, PortChange
-    from meshgate.mesh import Mesh
-    from meshgate.model import Resource, ResourceRef
+from meshgate.mesh import Mesh
+from meshgate.model import Resource, ResourceRef
 
 _WORSE = frozenset({Change.BREAKS, Change.SHUT_OUT, Change.EXPOSED})
 

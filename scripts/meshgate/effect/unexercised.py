@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.effect.changes import Unexercised
+from meshgate.effect.changes import CallChange, PortChange, Unexercised
 from meshgate.effect.ports import port_state
 from meshgate.effect.terms import Change
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.effect.changes import CallChange, PortChange
-    from meshgate.mesh import Mesh
+from meshgate.mesh import Mesh
 
 # What needs no rehearsal: calls that are no longer made.
 _GONE = frozenset({Change.VANISHES})

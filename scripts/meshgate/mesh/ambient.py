@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh.order import ORDER, age, possible_oldest
+from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.servers import DecidedBy, ServerMode, Slots
 from meshgate.mesh.terms import Level, Mode, Outcome, Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
-    from meshgate.mesh.selectors import Labels
 
 _OPEN = frozenset({Mode.PERMISSIVE, Mode.DISABLE})
 

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from meshgate.mesh.calls import CallClass
-from meshgate.mesh.clients import ClientGroup
-from meshgate.mesh.cluster import NO_CLUSTER, PASSED_THROUGH, PortClusters
-from meshgate.mesh.lookup import HostRules
+from meshgate.mesh.clients import ClientClass, ClientGroup, Clients, Profile
+from meshgate.mesh.cluster import NO_CLUSTER, PASSED_THROUGH, Delivery, PortClusters
+from meshgate.mesh.destination_rules import DestinationRules
+from meshgate.mesh.lookup import Choice, HostRules
 from meshgate.mesh.order import ORDER
-from meshgate.mesh.policy import deliveries, policy, without_rules
+from meshgate.mesh.policy import ClientPolicy, deliveries, policy, without_rules
+from meshgate.mesh.receivers import Receivers
+from meshgate.mesh.registry import Registry
+from meshgate.mesh.routing import Reached, Routing
+from meshgate.mesh.scopes import Scope
+from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane
-from meshgate.mesh.virtual_services import Caller
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh.clients import ClientClass, Clients, Profile
-    from meshgate.mesh.cluster import Delivery
-    from meshgate.mesh.destination_rules import DestinationRules
-    from meshgate.mesh.lookup import Choice
-    from meshgate.mesh.policy import ClientPolicy
-    from meshgate.mesh.receivers import Receivers
-    from meshgate.mesh.registry import Registry
-    from meshgate.mesh.routing import Reached, Routing
-    from meshgate.mesh.scopes import Scope
-    from meshgate.mesh.services import Endpoint, Service, ServicePort
-    from meshgate.mesh.virtual_services import VirtualServicePolicy
-    from meshgate.mesh.workloads import Workload
+from meshgate.mesh.virtual_services import Caller, VirtualServicePolicy
+from meshgate.mesh.workloads import Workload
 
 
 class Callers:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from meshgate.mesh.policy import policy
+from meshgate.mesh.clients import ClientGroup
+from meshgate.mesh.cluster import Delivery, PortClusters
+from meshgate.mesh.lookup import Choice
+from meshgate.mesh.policy import ClientPolicy, policy
+from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import Mode, Outcome, Tls, Transport, Verdict, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh.clients import ClientGroup
-    from meshgate.mesh.cluster import Delivery, PortClusters
-    from meshgate.mesh.lookup import Choice
-    from meshgate.mesh.policy import ClientPolicy
-    from meshgate.mesh.services import Endpoint, Service, ServicePort
-    from meshgate.mesh.workloads import Workload
+from meshgate.mesh.workloads import Workload
 
 
 class Call(NamedTuple):

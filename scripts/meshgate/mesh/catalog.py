@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh import selectors
 from meshgate.mesh.order import created
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import MeshFacts, Resource
+from meshgate.mesh.selectors import Labels
+from meshgate.model import MeshFacts, Resource
 
 # Where an object without namespace lands when nobody says otherwise.
 DEFAULT_NAMESPACE = "default"

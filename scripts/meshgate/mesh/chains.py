@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh import protocols
-from meshgate.mesh.gateways import AUTO_PASSTHROUGH, PASSTHROUGH, PLAINTEXT
+from meshgate.mesh.gateways import AUTO_PASSTHROUGH, PASSTHROUGH, PLAINTEXT, GatewayServer
 from meshgate.mesh.hosts import is_subset
 from meshgate.mesh.routes import tcp_route, tls_routes
 from meshgate.mesh.terms import Outcome, Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.mesh.gateways import GatewayServer
-    from meshgate.mesh.virtual_services import VirtualServicePolicy
+from meshgate.mesh.virtual_services import VirtualServicePolicy
 
 _EVERYWHERE = frozenset({"", "0.0.0.0"})  # noqa: S104 - an address that manifests name
 _ANY = "*"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from meshgate.mesh import selectors
+from meshgate.mesh.destination_rules import DestinationRules
+from meshgate.mesh.scopes import Scope, Scopes
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from meshgate.mesh.destination_rules import DestinationRules
-    from meshgate.mesh.scopes import Scope, Scopes
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.workloads import Workload
+from meshgate.mesh.workloads import Workload
 
 
 @dataclass(slots=True, eq=False)

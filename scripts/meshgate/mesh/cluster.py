@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh.order import ORDER
-from meshgate.mesh.receivers import Arrival
+from meshgate.mesh.receivers import Arrival, Receivers, World
+from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Discovery, Mode, Outcome, Transport
+from meshgate.mesh.traffic_policy import Resolved, Subset
 from meshgate.mesh.transport import discovery, explicit, is_auto, of_subset, transport
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.mesh.receivers import Receivers, World
-    from meshgate.mesh.services import Endpoint, Service, ServicePort
-    from meshgate.mesh.traffic_policy import Resolved, Subset
 
 # Clusters whose endpoints need not be known.
 _ADDRESS_KEPT = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS})

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from meshgate.mesh.catalog import namespace_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.model import JSON, JSONObject, Resource
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.model import JSON, JSONObject, Resource
 
 KINDS = (
     "Deployment",

@@ -4,59 +4,15 @@ from __future__ import annotations
 
 import enum
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import hosts, selectors, traffic_policy
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.destination_rule import PRIVATE, Rule
 from meshgate.mesh.hosts import HostIndex
-from meshgate.mesh.merge import merge
+from meshgate.mesh.merge import Entry, merge
 from meshgate.mesh.order import MOST_PERMUTED, possible_orders
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.merge import Entry
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.traffic_policy import Subset, TrafficPolicy
-    from meshgate.model import MeshFacts, Resource
-
-PUBLIC = "*"
-PRIVATE = "."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
-    """A DestinationRule, read as Istio reads it."""
-
-    resource: Resource
-    namespace: str
-    name: str
-    created: str
-    host: str
-    # None: for every client; `{}`: for every pod of its namespace.
-    selector: Labels | None
-    # As written; a rule with a selector is private whatever it says.
-    export_to: frozenset[str]
-    policy: TrafficPolicy | None
-    subsets: tuple[Subset, ...]
-
-    @property
-    def is_local(self) -> bool:
-        """Whether clients of its own namespace use it."""
-        return not self.export_to or not self.export_to.isdisjoint(
-            (PUBLIC, PRIVATE, self.namespace)
-        )
-
-    def is_private(self, default: Iterable[str]) -> bool:
-        """Whether no other namespace can see it; `default` is the mesh's own exportTo."""
-        if not self.export_to:
-            return PRIVATE in default
-        return self.export_to in ({PRIVATE}, {self.namespace})
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+from meshgate.model import MeshFacts, Resource
 
 
 class PoolKind(enum.StrEnum):

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from meshgate.mesh import hosts, selectors
-from meshgate.mesh.catalog import namespace_of
-from meshgate.mesh.services import Endpoint, Resolution
-from meshgate.mesh.workloads import TLS_MODE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import LabelIndex
-    from meshgate.mesh.services import Service, ServicePort
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import JSON, MeshFacts
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.selectors import LabelIndex
+from meshgate.mesh.services import Endpoint, Resolution, Service, ServicePort
+from meshgate.mesh.workloads import TLS_MODE, Workload
+from meshgate.model import JSON, MeshFacts
 
 Slices = dict[tuple[str, str], list["Slice"]]
 _SERVICE_NAME = "kubernetes.io/service-name"

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh import selectors
+from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh.destination_rules import DestinationRules, Group
+from meshgate.mesh.lookup import Choice, HostRules
+from meshgate.mesh.merge import Entry
+from meshgate.mesh.policy import ClientPolicy
+from meshgate.mesh.servers import ServerMode
+from meshgate.mesh.services import Service
 from meshgate.mesh.terms import Place
-from meshgate.model import join_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh.cluster import Delivery
-    from meshgate.mesh.destination_rules import DestinationRules, Group, Rule
-    from meshgate.mesh.lookup import Choice, HostRules
-    from meshgate.mesh.merge import Entry
-    from meshgate.mesh.policy import ClientPolicy
-    from meshgate.mesh.servers import ServerMode
-    from meshgate.mesh.services import Service
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import JSON, Resource
+from meshgate.mesh.workloads import Workload
+from meshgate.model import JSON, Resource, join_path
 
 
 class Fate(enum.StrEnum):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from meshgate.mesh import protocols, selectors
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.order import age
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.registry import Registry
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.virtual_services import VirtualServicePolicy
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import JSON, JSONObject, Resource
+from meshgate.mesh.registry import Registry
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.virtual_services import VirtualServicePolicy
+from meshgate.mesh.workloads import Workload
+from meshgate.model import JSON, JSONObject, Resource
 
 PLAINTEXT = "plaintext"
 PASSTHROUGH = "PASSTHROUGH"

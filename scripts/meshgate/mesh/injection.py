@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from meshgate.mesh.catalog import Namespace
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh.catalog import Namespace
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSON, JSONObject, MeshFacts
+from meshgate.model import JSON, JSONObject, MeshFacts
 
 INJECT = "sidecar.istio.io/inject"
 _REVISION = "istio.io/rev"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh import selectors
+from meshgate.mesh.destination_rules import DestinationRules, Group
+from meshgate.mesh.merge import Entry
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.services import Service
 from meshgate.mesh.terms import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh.destination_rules import DestinationRules, Group
-    from meshgate.mesh.merge import Entry
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.services import Service
 
 
 class Choice(NamedTuple):

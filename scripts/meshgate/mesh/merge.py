@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.mesh.destination_rules import Rule
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.traffic_policy import Resolved, Subset, TrafficPolicy
+from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.traffic_policy import Resolved, Subset, TrafficPolicy
 
 
 class Entry:

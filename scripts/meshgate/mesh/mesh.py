@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from meshgate.mesh.callers import Callers
-from meshgate.mesh.catalog import Catalog
-from meshgate.mesh.clients import Clients
+from meshgate.mesh.calls import Call, CallClass
+from meshgate.mesh.catalog import Catalog, Hidden
+from meshgate.mesh.chains import GatewayChain
+from meshgate.mesh.clients import ClientClass, Clients
+from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
 from meshgate.mesh.gateways import Gateways
 from meshgate.mesh.peer_authentication import PeerPolicies
+from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
+from meshgate.mesh.servers import ServerClass, ServerMode
+from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.standing import Standing, is_outside, standing
+from meshgate.mesh.terms import Outcome, Transport
 from meshgate.mesh.undecided import Undecided
-from meshgate.mesh.virtual_services import Caller, virtual_services
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh.calls import Call, CallClass
-    from meshgate.mesh.catalog import Hidden
-    from meshgate.mesh.chains import GatewayChain
-    from meshgate.mesh.clients import ClientClass
-    from meshgate.mesh.cluster import Delivery
-    from meshgate.mesh.policy import ClientPolicy
-    from meshgate.mesh.servers import ServerClass, ServerMode
-    from meshgate.mesh.services import Endpoint, Service
-    from meshgate.mesh.terms import Outcome, Transport
-    from meshgate.mesh.virtual_services import Destination
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import MeshFacts, Resource
+from meshgate.mesh.virtual_services import Caller, Destination, virtual_services
+from meshgate.mesh.workloads import Workload
+from meshgate.model import MeshFacts, Resource
 
 
 class Mesh:

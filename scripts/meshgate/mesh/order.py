@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import JSON
+from meshgate.model import JSON
 
 # The reason of an answer that two orders of creation give differently.
 ORDER = "the order of objects without creationTimestamp decides"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from meshgate.mesh import selectors
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import Mode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSON, Resource
+from meshgate.model import JSON, Resource
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from meshgate.mesh.cluster import MISSING, combined
+from meshgate.mesh.cluster import MISSING, Cluster, Delivery, PortClusters, combined
+from meshgate.mesh.lookup import Choice
+from meshgate.mesh.merge import Entry
 from meshgate.mesh.order import ORDER
-from meshgate.mesh.services import Resolution
-from meshgate.mesh.terms import DataPlane, Outcome, Place, Tls
-from meshgate.mesh.traffic_policy import UNSET, resolve
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.mesh.cluster import Cluster, Delivery, PortClusters
-    from meshgate.mesh.lookup import Choice
-    from meshgate.mesh.merge import Entry
-    from meshgate.mesh.services import Service, ServicePort
-    from meshgate.mesh.terms import Discovery
-    from meshgate.mesh.traffic_policy import Resolved, Subset
-    from meshgate.model import Resource
+from meshgate.mesh.services import Resolution, Service, ServicePort
+from meshgate.mesh.terms import DataPlane, Discovery, Outcome, Place, Tls
+from meshgate.mesh.traffic_policy import UNSET, Resolved, Subset, resolve
+from meshgate.model import Resource
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh import outcome, protocols
 from meshgate.mesh.ambient import Ambient, at_ztunnel
 from meshgate.mesh.chains import received
 from meshgate.mesh.order import ORDER
-from meshgate.mesh.servers import DecidedBy, ServerMode, Servers
-from meshgate.mesh.services import Endpoint
+from meshgate.mesh.peer_authentication import PeerPolicies
+from meshgate.mesh.registry import Registry
+from meshgate.mesh.routing import Routing
+from meshgate.mesh.scopes import Scopes
+from meshgate.mesh.servers import DecidedBy, ServerClass, ServerMode, Servers
+from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Level, Mode, Outcome, Transport
-from meshgate.mesh.workloads import AGENT_PORTS, GATEWAY_API, TLS_MODE
-
-if TYPE_CHECKING:
-    from meshgate.mesh.peer_authentication import PeerPolicies
-    from meshgate.mesh.registry import Registry
-    from meshgate.mesh.routing import Routing
-    from meshgate.mesh.scopes import Scopes
-    from meshgate.mesh.servers import ServerClass
-    from meshgate.mesh.services import Service, ServicePort
-    from meshgate.mesh.undecided import Undecided
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import MeshFacts, Resource
+from meshgate.mesh.undecided import Undecided
+from meshgate.mesh.workloads import AGENT_PORTS, GATEWAY_API, TLS_MODE, Workload
+from meshgate.model import MeshFacts, Resource
 
 
 class World(NamedTuple):

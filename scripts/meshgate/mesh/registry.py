@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh import endpoints, protocols
+from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.hosts import is_wildcard
+from meshgate.mesh.scopes import Scope
 from meshgate.mesh.selectors import LabelIndex
 from meshgate.mesh.service_entries import entry_services, share, workload_entries
-from meshgate.mesh.services import Service, aliases, kubernetes_services
-from meshgate.mesh.workloads import workloads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.scopes import Scope
-    from meshgate.mesh.services import ServicePort
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import MeshFacts
+from meshgate.mesh.services import Service, ServicePort, aliases, kubernetes_services
+from meshgate.mesh.workloads import Workload, workloads
+from meshgate.model import MeshFacts
 
 
 class Registry:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 from meshgate.mesh import hosts, protocols, selectors
-from meshgate.mesh.virtual_services import Destination
+from meshgate.mesh.gateways import GatewayServer
+from meshgate.mesh.services import Service, ServicePort
+from meshgate.mesh.virtual_services import (
+    Caller,
+    Destination,
+    Match,
+    Route,
+    VirtualServicePolicy,
+)
 
 _HTTP_PORT = 80
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.mesh.gateways import GatewayServer
-    from meshgate.mesh.services import Service, ServicePort
-    from meshgate.mesh.virtual_services import Caller, Match, Route, VirtualServicePolicy
-
-    # The service a client gets for a host; None: it sees none.
-    Find = Callable[[str], Service | None]
-    Policies = Sequence[VirtualServicePolicy]
+Find = Callable[[str], Service | None]
+Policies = Sequence[VirtualServicePolicy]
 
 
 def destinations(

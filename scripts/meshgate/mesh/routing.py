@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
-from meshgate.mesh.chains import chains
+from meshgate.mesh.chains import GatewayChain, chains
+from meshgate.mesh.gateways import Gateways
 from meshgate.mesh.hosts import HostIndex, is_wildcard
+from meshgate.mesh.registry import Registry
 from meshgate.mesh.routes import by_name, destinations, through_gateway
-from meshgate.mesh.virtual_services import MESH, Caller, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.mesh.chains import GatewayChain
-    from meshgate.mesh.gateways import Gateways
-    from meshgate.mesh.registry import Registry
-    from meshgate.mesh.scopes import Scope
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.services import Service, ServicePort
-    from meshgate.mesh.virtual_services import Destination, VirtualServicePolicy
-    from meshgate.mesh.workloads import Workload
+from meshgate.mesh.scopes import Scope
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.services import Service, ServicePort
+from meshgate.mesh.virtual_services import MESH, Caller, Destination, VirtualServicePolicy, visible
+from meshgate.mesh.workloads import Workload
 
 # Ports of a service with a subset each; None: all of its endpoints.
 Reached = frozenset[tuple[int, str | None]]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh import hosts, protocols, selectors
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.order import age, possible_oldest
-from meshgate.mesh.virtual_services import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.services import Service
-    from meshgate.mesh.virtual_services import VirtualServicePolicy
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import JSON, Resource
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.services import Service
+from meshgate.mesh.virtual_services import VirtualServicePolicy, visible
+from meshgate.mesh.workloads import Workload
+from meshgate.model import JSON, Resource
 
 _ANY = "*"
 

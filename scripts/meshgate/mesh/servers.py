@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh.order import age, possible_oldest
+from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import Level, Mode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import Resource
+from meshgate.model import Resource
 
 
 class DecidedBy(NamedTuple):

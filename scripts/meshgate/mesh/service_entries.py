@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from meshgate.mesh import hosts, protocols, selectors
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.selectors import LabelIndex
 from meshgate.mesh.services import Endpoint, Resolution, Service, ServicePort
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import TLS_MODE, ContainerPort, Workload
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import LabelIndex
-    from meshgate.model import JSON, JSONObject, Resource
+from meshgate.model import JSON, JSONObject, Resource
 
 _RESOLUTIONS = {
     "NONE": Resolution.PASSTHROUGH,

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh import protocols, selectors
-from meshgate.mesh.catalog import namespace_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import JSON, MeshFacts, Resource
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.workloads import Workload
+from meshgate.model import JSON, MeshFacts, Resource
 
 _EXPORT_TO = "networking.istio.io/exportTo"
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
 
 from meshgate.mesh.endpoints import is_declared_outside
+from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane
-
-if TYPE_CHECKING:
-    from meshgate.mesh.services import Endpoint, Service
-    from meshgate.model import MeshFacts
+from meshgate.model import MeshFacts
 
 
 class Standing(enum.StrEnum):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.mesh import selectors
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import Tls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSON
+from meshgate.model import JSON
 
 _PASSTHROUGH = "PASSTHROUGH"
 # Readable by every proxy, so not dropped on sidecars (credentials.KubernetesConfigMapTypeURI).

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from meshgate.mesh import selectors
-from meshgate.mesh.services import Resolution
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.services import Endpoint, Resolution, Service
 from meshgate.mesh.terms import DataPlane, Discovery, Mode, Tls, Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.services import Endpoint, Service
-    from meshgate.mesh.traffic_policy import Resolved
+from meshgate.mesh.traffic_policy import Resolved
 
 _TYPES = {
     Resolution.STATIC: Discovery.EDS,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.mesh import selectors
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import Labels
-    from meshgate.mesh.workloads import Workload
-    from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+from meshgate.mesh.workloads import Workload
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
 # What decides on who may connect and what is sent; other patches leave mutual TLS alone.
 _DECISIVE = frozenset({"LISTENER", "LISTENER_FILTER", "FILTER_CHAIN", "CLUSTER"})

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh import delegates, hosts, selectors
-from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.order import age
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh.catalog import Catalog
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSON, JSONObject, Resource
+from meshgate.mesh.selectors import Labels
+from meshgate.model import JSON, JSONObject, Resource
 
 # The gateway name that stands for all sidecars.
 MESH = "mesh"

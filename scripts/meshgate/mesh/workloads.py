@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh import injection, selectors
-from meshgate.mesh.controllers import controllers, is_ready
+from meshgate.mesh.catalog import Catalog, Namespace
+from meshgate.mesh.controllers import Controller, controllers, is_ready
 from meshgate.mesh.injection import Membership, PodMeta
+from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh.catalog import Catalog, Namespace
-    from meshgate.mesh.controllers import Controller
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
 TLS_MODE = "security.istio.io/tlsMode"
 # The agent's own ports, which are never redirected to the sidecar.

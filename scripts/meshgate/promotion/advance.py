@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import UsageError
+from meshgate.model import JSONObject
 from meshgate.promotion.files import below, rendered_folder, sha256, state_path
 from meshgate.promotion.ledger import record_bytes
 from meshgate.promotion.rendering import rendered_of
@@ -25,12 +28,6 @@ from meshgate.promotion.values import (
     Release,
     Upstream,
 )
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from meshgate.model import JSONObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from meshgate.errors import IntegrityError, MeshgateError, ToolError
 from meshgate.promotion.files import (
     OWNED,
+    File,
     below,
     ledger_folder,
     rendered_folder,
     state_path,
 )
-from meshgate.promotion.ledger import check_chain, read_record
+from meshgate.promotion.ledger import Recorded, check_chain, read_record
 from meshgate.promotion.rendering import render, rendered_of
 from meshgate.promotion.state import read_state, state_of
-from meshgate.promotion.values import Event
-from meshgate.repository import REGULAR
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-    from pathlib import Path
-
-    from meshgate.promotion.files import File
-    from meshgate.promotion.ledger import Recorded
-    from meshgate.promotion.values import EnvironmentState, PromotionRecord
-    from meshgate.repository import Repository
+from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
+from meshgate.repository import REGULAR, Repository
 
 RECORD_NAME = re.compile(r"[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}\.yaml")
 # How much of a differing line is told.

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import datetime
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import config, source
+from meshgate.config import Configuration
 from meshgate.errors import UsageError
+from meshgate.model import Environment, Resource
 from meshgate.promotion import evidence
-from meshgate.promotion.policy import policy
+from meshgate.promotion.evidence import Evidence
+from meshgate.promotion.forge import Forge
+from meshgate.promotion.policy import Policy, policy
 from meshgate.promotion.release import OVERLAYS, Releases
-from meshgate.repository import extract
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.config import Configuration
-    from meshgate.model import Environment, Resource
-    from meshgate.promotion.evidence import Evidence
-    from meshgate.promotion.forge import Forge
-    from meshgate.promotion.policy import Policy
-    from meshgate.repository import Repository
+from meshgate.repository import Repository, extract
 
 INVENTORY = "inventory"
 # What a run is judged by; always of the base commit, never of the head or the working tree.

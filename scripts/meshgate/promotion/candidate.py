@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from meshgate.effect import Effect
-    from meshgate.model import Environment, Finding, JSONObject, Resource
-    from meshgate.promotion.forge import PullRequest, Review
-    from meshgate.promotion.gates import Gate
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.standing import Standing
-    from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord, Source
-    from meshgate.repository import Signed
+from meshgate.effect import Effect
+from meshgate.model import Environment, Finding, JSONObject, Resource
+from meshgate.promotion.forge import PullRequest, Review
+from meshgate.promotion.gates import Gate
+from meshgate.promotion.policy import EnvironmentPolicy
+from meshgate.promotion.standing import Standing
+from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord, Source
+from meshgate.repository import Signed
 
 REGULAR = "100644"
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from meshgate.errors import BuildError, IntegrityError, RepositoryError
-from meshgate.promotion.audit import Fault, fault_of
+from meshgate.promotion.audit import Fault, Renders, fault_of
 from meshgate.promotion.files import ledger_folder, rendered_folder, sha256, state_path
+from meshgate.promotion.ledger import Recorded
+from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import rendered_of
-from meshgate.promotion.values import Event
-from meshgate.repository import additions, mainline
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.promotion.audit import Renders
-    from meshgate.promotion.ledger import Recorded
-    from meshgate.promotion.release import Releases
-    from meshgate.promotion.values import PromotionRecord
-    from meshgate.repository import Repository
+from meshgate.promotion.values import Event, PromotionRecord
+from meshgate.repository import Repository, additions, mainline
 
 
 def need_history(repository: Repository) -> None:

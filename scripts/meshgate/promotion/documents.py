@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from meshgate import source
 from meshgate.config.document import parse
 from meshgate.config.shape import check
 from meshgate.errors import IntegrityError, UsageError
+from meshgate.model import JSONObject
 from meshgate.promotion.codec import as_json, of_json
 from meshgate.promotion.values import API_VERSION
 
-if TYPE_CHECKING:
-    from typing import TypeVar
-
-    from meshgate.model import JSONObject
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 
 def text_of(kind: str, value: object, **head: str) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
+from meshgate.effect import CallChange, Clients, Effect, PortChange, PortState, Uncovered
 from meshgate.mesh import DataPlane
+from meshgate.model import JSONObject
 from meshgate.promotion.values import Effects
-
-if TYPE_CHECKING:
-    from meshgate.effect import CallChange, Clients, Effect, PortChange, PortState, Uncovered
-    from meshgate.model import JSONObject
 
 # How many namespaces a group of clients names.
 NAMED = 3

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from meshgate.model import JSON, Resource
 from meshgate.promotion.pointers import leaves
 from meshgate.promotion.values import Fact
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSON, Resource
 
 
 def facts_between(before: Iterable[Resource], after: Iterable[Resource]) -> tuple[Fact, ...]:

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.errors import MeshgateError
 from meshgate.promotion import names
+from meshgate.promotion.base import Base
 from meshgate.promotion.durations import told
-from meshgate.promotion.forge import CommitStatus, StatusState
+from meshgate.promotion.forge import CommitStatus, Forge, PullRequest, StatusState
 from meshgate.promotion.forge.degraded import Degraded
 from meshgate.promotion.guards import GUARDS, Refusal
-from meshgate.promotion.judging import judge
-from meshgate.promotion.values import Event
+from meshgate.promotion.judging import Judged, judge
+from meshgate.promotion.values import Event, GateResult
 from meshgate.report.escape.terminal import clip, plain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.forge import Forge, PullRequest
-    from meshgate.promotion.judging import Judged
-    from meshgate.promotion.values import GateResult
 
 AGGREGATE = "gate"
 PREFIX = "promotion/"

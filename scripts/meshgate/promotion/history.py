@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from meshgate import source
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.judging import context_of
-from meshgate.model import BuildRecord
+from meshgate.mesh import ServerMode, Workload
+from meshgate.model import BuildRecord, JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.base import Clock, base_at
+from meshgate.promotion.base import Base, Clock, base_at
 from meshgate.promotion.files import below, ledger_folder, rendered_folder
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.recording import approvals
-from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.ledger import Recorded, read_ledger
 from meshgate.promotion.rendering import render
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.standings import objects
-from meshgate.repository import additions, mainline
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping
-
-    from meshgate.mesh import ServerMode, Workload
-    from meshgate.model import JSONObject
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.ledger import Recorded
-    from meshgate.promotion.values import PromotionRecord
-    from meshgate.repository import Commit
+from meshgate.promotion.values import PromotionRecord
+from meshgate.repository import Commit, additions, mainline
 
 MESSAGE = "%(contents)"
 

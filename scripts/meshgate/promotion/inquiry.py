@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from meshgate import source
-from meshgate.effect import effect
+from meshgate.effect import Effect, effect
 from meshgate.errors import BuildError
 from meshgate.judging import context_of, with_others
-from meshgate.model import BuildRecord
-from meshgate.promotion.candidate import Candidate, Opinions
+from meshgate.model import BuildRecord, Finding, Resource
+from meshgate.promotion.base import Base
+from meshgate.promotion.candidate import Candidate, FileChange, Opinions, Side
 from meshgate.promotion.files import below, rendered_folder
+from meshgate.promotion.forge import PullRequest
 from meshgate.promotion.origin import Origin
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.sides import side_at
+from meshgate.promotion.standing import Standing
 from meshgate.promotion.standings import objects, standing, with_release
-from meshgate.repository import signed
+from meshgate.promotion.values import PromotionRecord
+from meshgate.repository import Signed, signed
 from meshgate.rules import RULES
+from meshgate.rules.context import Context
 from meshgate.rules.judge import judge as judge_rules
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.effect import Effect
-    from meshgate.model import Finding, Resource
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import FileChange, Side
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.standing import Standing
-    from meshgate.promotion.values import PromotionRecord
-    from meshgate.repository import Signed
-    from meshgate.rules.context import Context
 
 
 class Inquiry:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from meshgate.errors import IntegrityError, RepositoryError
-from meshgate.promotion.base import configuration_at
-from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.base import Base, configuration_at
+from meshgate.promotion.candidate import Candidate, FileChange
 from meshgate.promotion.files import LEDGER, STATE, ledger_folder
+from meshgate.promotion.forge import PullRequest
 from meshgate.promotion.guards import GUARDS, Refusal, evaluate, refusals, stray_changes
 from meshgate.promotion.inquiry import Inquiry
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.policy import policy
 from meshgate.promotion.sides import ADDED, changes
+from meshgate.promotion.values import GateResult, PromotionRecord
 from meshgate.repository import merge_bases
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import Candidate, FileChange
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.values import GateResult, PromotionRecord
 
 
 class Verdict(enum.StrEnum):

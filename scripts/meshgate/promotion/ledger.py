@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from meshgate.promotion.documents import broken, text_of, value_of
 from meshgate.promotion.files import ledger_folder, sha256
 from meshgate.promotion.values import Previous, PromotionRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 KIND = "PromotionRecord"
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
 from meshgate.report.escape.visible import visible
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from meshgate.promotion.values import EnvironmentState, PromotionRecord
 
 # The longest reason in a title, in characters.
 LONG_SUBJECT = 72

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from meshgate.errors import BuildError, RepositoryError
-from meshgate.promotion.candidate import Ancestry, Held
+from meshgate.promotion.base import Base
+from meshgate.promotion.candidate import Ancestry, Held, Side
 from meshgate.promotion.files import rendered_folder
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.rendering import render
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import Event, PromotionRecord
 from meshgate.repository import is_ancestor
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import Side
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.values import PromotionRecord
 
 
 class Origin:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate import source
 from meshgate.errors import (
@@ -16,23 +18,17 @@ from meshgate.errors import (
 )
 from meshgate.judging import context_of
 from meshgate.mesh import Mode
-from meshgate.model import BuildRecord
+from meshgate.model import BuildRecord, JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.flows.choosing import newer
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.promoting import Wish, planned
+from meshgate.promotion.forge import PullRequest
 from meshgate.promotion.judging import Verdict
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.rendering import render
 from meshgate.promotion.standings import standing
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.values import EnvironmentState, GateResult, Release
+from meshgate.promotion.values import EnvironmentState, GateResult, Release
 
 
 class Outlook(enum.StrEnum):

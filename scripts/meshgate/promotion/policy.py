@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from meshgate.config import Configuration
 from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
+from meshgate.model import JSONObject
 from meshgate.promotion.durations import duration
 from meshgate.promotion.gates import GATE_TYPES, Gate
 from meshgate.promotion.values import Event
-from meshgate.promotion.windows import window
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping
-
-    from meshgate.config import Configuration
-    from meshgate.model import JSONObject
-    from meshgate.promotion.windows import Window
+from meshgate.promotion.windows import Window, window
 
 FILE = "environments.yaml"
 PINNED = "pinned"

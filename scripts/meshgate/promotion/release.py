@@ -6,19 +6,14 @@ the main line that brought exactly these inputs; it does not change when main mo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.values import InputChange, Release, Source
-from meshgate.repository import commits_between, mainline
+from meshgate.repository import Commit, Entry, Repository, commits_between, mainline
 from meshgate.source.cache import Cache, digest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from meshgate.repository import Commit, Entry, Repository
 
 POLICIES, OVERLAYS, TOOLCHAIN = "policies", "overlays", "promotion/toolchain.yaml"
 INPUTS = (POLICIES, OVERLAYS, TOOLCHAIN)

@@ -9,11 +9,12 @@ import functools
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate import __version__, source
 from meshgate.errors import BuildError
+from meshgate.model import JSONObject, Resource
 from meshgate.promotion.files import (
     SUFFIX,
     git_tree,
@@ -23,13 +24,7 @@ from meshgate.promotion.files import (
 )
 from meshgate.promotion.release import INPUTS, TOOLCHAIN
 from meshgate.promotion.values import Rendered
-from meshgate.repository import extract
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.repository import Repository
+from meshgate.repository import Repository, extract
 
 CLUSTER = "_cluster"
 CORE = "core"

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from meshgate.errors import IntegrityError
 from meshgate.promotion.candidate import FileChange, Side
 from meshgate.promotion.files import ledger_folder, rendered_folder, state_path
-from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.ledger import Recorded, read_ledger
 from meshgate.promotion.state import read_state, state_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from meshgate.promotion.ledger import Recorded
-    from meshgate.promotion.values import EnvironmentState
-    from meshgate.repository import Entry, Repository
+from meshgate.promotion.values import EnvironmentState
+from meshgate.repository import Entry, Repository
 
 ADDED, MODIFIED, DELETED = "added", "modified", "deleted"
 

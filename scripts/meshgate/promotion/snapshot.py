@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from meshgate.errors import IntegrityError
 from meshgate.promotion.files import OWNED, File
-from meshgate.repository import EXECUTABLE, LINK, REGULAR
+from meshgate.repository import EXECUTABLE, LINK, REGULAR, Repository
 from meshgate.repository.opened import LARGEST_FILE, SUBMODULE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from meshgate.repository import Repository
 
 
 def at_commit(repository: Repository, commit: str) -> dict[str, File]:

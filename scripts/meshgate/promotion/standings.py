@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterable, Mapping
 
 from meshgate import source
 from meshgate.errors import BuildError, RepositoryError
+from meshgate.model import Resource
+from meshgate.promotion.base import Base
+from meshgate.promotion.candidate import Side
 from meshgate.promotion.files import ledger_folder, rendered_folder, rendered_sum
+from meshgate.promotion.forge import CommitStatus
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.release import INPUTS
 from meshgate.promotion.rendering import render
 from meshgate.promotion.sides import side_at
 from meshgate.promotion.standing import Standing, Stay
 from meshgate.repository import additions, mainline
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Mapping
-
-    from meshgate.model import Resource
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import Side
-    from meshgate.promotion.forge import CommitStatus
-    from meshgate.promotion.policy import EnvironmentPolicy
 
 # A commit's statuses cost a request each; what synced posts on one of the newest commits.
 STATUS_COMMITS = 30

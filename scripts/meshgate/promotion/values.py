@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import datetime
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 API_VERSION = "meshgate/v1"
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import datetime
 import heapq
 import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from meshgate.errors import UsageError
+from meshgate.model import JSONObject
 from meshgate.promotion.durations import duration, moment
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.model import JSONObject
 
 # A rollback is the way out of an incident: only a window that names it stands in its way.
 DEFAULT_EVENTS = (Event.PROMOTE, Event.HOTFIX)

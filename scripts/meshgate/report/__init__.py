@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.model import Report
-    from meshgate.rules.rule import Rule
-
-    Format: TypeAlias = Callable[["Report", "Options"], str]
+from meshgate.model import Report
+from meshgate.rules.rule import Rule
 
 DEFAULT_WIDTH = 100
 
@@ -28,6 +24,9 @@ class Options:
     rules: tuple[Rule, ...] = ()
     # Whether waived findings are shown, not only counted.
     verbose: bool = False
+
+
+Format: TypeAlias = Callable[[Report, Options], str]
 
 
 def _format(name: str) -> Format:

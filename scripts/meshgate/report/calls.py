@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Outcome, Verdict
+from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
 from meshgate.mesh.terms import verdict
+from meshgate.model import JSONObject
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
@@ -15,15 +18,7 @@ from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
-from meshgate.report.view import MODE_STYLES, named, owner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from meshgate.mesh import Call, CallClass, Delivery, Service, Workload
-    from meshgate.model import JSONObject
-    from meshgate.report import Options
-    from meshgate.report.view import View
+from meshgate.report.view import MODE_STYLES, View, named, owner
 
 COLUMNS = ("clients", "rule", "sends", "to", "accepts", "outcome")
 VERDICT_STYLES = {

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Position
 from meshgate.report.escape.terminal import ELLIPSIS, columns, end, plain, start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Position
-    from meshgate.report.style import Style
+from meshgate.report.style import Style
 
 # The least that is shown before the mark when a line is longer than the terminal.
 BEFORE = 20

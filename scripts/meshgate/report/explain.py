@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
-from meshgate.mesh import Call, DataPlane, Verdict
+from meshgate.mesh import Call, DataPlane, Service, ServicePort, Verdict, Workload
 from meshgate.mesh.terms import verdict
-from meshgate.report import calls
+from meshgate.model import JSONObject
+from meshgate.report import Options, calls
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.escape.terminal import page, plain, wrap
@@ -17,17 +18,9 @@ from meshgate.report.story.lookup import which_rule
 from meshgate.report.story.parties import what_is_called, who_calls
 from meshgate.report.story.repair import repairs
 from meshgate.report.story.sent import what_is_sent
-from meshgate.report.story.told import Case, Story
+from meshgate.report.story.told import Case, Line, Story
 from meshgate.report.style import Style
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.mesh import Service, ServicePort, Workload
-    from meshgate.model import JSONObject
-    from meshgate.report import Options
-    from meshgate.report.story.told import Line
-    from meshgate.report.view import View
+from meshgate.report.view import View
 
 STYLES = {"decides": "bold", "hidden": "dim", "works": "green", "broken": "red"}
 WIDEST = 100

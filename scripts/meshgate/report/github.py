@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity
+from meshgate.model import Failure, Finding, Report, Severity
+from meshgate.report import Options
 from meshgate.report.escape.terminal import plain, plain_lines
 from meshgate.report.escape.workflow import command
 from meshgate.report.place import about
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Failure, Finding, Report
-    from meshgate.report import Options
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 # What GitHub shows of each command for one step; it drops the rest without a word.

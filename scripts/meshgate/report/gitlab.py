@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity, fingerprint
+from meshgate.model import Finding, JSONObject, Report, Severity, fingerprint
+from meshgate.report import Options
 from meshgate.report.escape.json_text import rows
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.place import ENVIRONMENTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Finding, JSONObject, Report
-    from meshgate.report import Options
 
 SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.INFO: "info"}
 NOT_JUDGED = "blocker"

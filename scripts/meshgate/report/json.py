@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Waiver
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
-from meshgate.report.summary import counts, total
-
-if TYPE_CHECKING:
-    from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Waiver
-    from meshgate.report import Options
-    from meshgate.report.summary import Count
+from meshgate.report.summary import Count, counts, total
 
 VERSION = 1
 

@@ -6,18 +6,13 @@ An error fails; what is waived or cannot be decided is skipped; other warnings p
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from meshgate.model import Severity
+from meshgate.model import Finding, Report, Severity
+from meshgate.report import Options
 from meshgate.report.escape.terminal import plain, plain_lines
 from meshgate.report.place import about, told
-from meshgate.report.summary import by_environment
-
-if TYPE_CHECKING:
-    from meshgate.model import Finding, Report
-    from meshgate.report import Options
-    from meshgate.report.summary import Count
+from meshgate.report.summary import Count, by_environment
 
 
 def render(report: Report, options: Options) -> str:

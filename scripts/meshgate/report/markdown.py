@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.model import Severity
+from meshgate.model import Finding, Position, Report, Severity
+from meshgate.report import Options
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from meshgate.report.place import about, told
-from meshgate.report.summary import by_environment, plural, tell, total, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import Finding, Position, Report
-    from meshgate.report import Options
-    from meshgate.report.summary import Count
+from meshgate.report.summary import Count, by_environment, plural, tell, total, verdict
 
 MARKS = {
     Severity.ERROR: ":x:",

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
-from meshgate.effect.ends import WIRE
-from meshgate.effect.observed import Fate
+from meshgate.effect.ends import WIRE, End
+from meshgate.effect.observed import Fate, Replay, Replayed
+from meshgate.model import JSONObject, SeenCall, Traffic
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import plain, wrap
+from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
-
-    from meshgate.effect.ends import End
-    from meshgate.effect.observed import Replay, Replayed
-    from meshgate.model import JSONObject, SeenCall, Traffic
-    from meshgate.report.style import Style
 
 HEADINGS = ("client", "to", "per second", "last seen", "before", "after")
 COLUMNS = tuple(Column(name, right=name == "per second") for name in HEADINGS)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from meshgate.model import Finding, Position
+from meshgate.model import Finding, Position
 
 # Declares every environment and what it requires.
 ENVIRONMENTS = "environments.yaml"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from meshgate.mesh import Level, Mode
-from meshgate.model import join_path
+from meshgate.mesh import Level, Mode, Overridden, ServerMode, Workload
+from meshgate.model import JSONObject, join_path
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain
@@ -15,15 +17,7 @@ from meshgate.report.json import VERSION, place
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
-from meshgate.report.view import MODE_STYLES, PLANES, owner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from meshgate.mesh import Overridden, ServerMode, Workload
-    from meshgate.model import JSONObject
-    from meshgate.report import Options
-    from meshgate.report.view import View
+from meshgate.report.view import MODE_STYLES, PLANES, View, owner
 
 HEADINGS = (
     Column("workload"),

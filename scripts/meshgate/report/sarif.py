@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity
+from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Severity
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.uri import relative
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.place import ENVIRONMENTS, about
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef
-    from meshgate.report import Options
-    from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Rule
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

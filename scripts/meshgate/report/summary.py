@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from meshgate.model import Severity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import Finding, Report
+from meshgate.model import Finding, Report, Severity
 
 # How many environments a sentence names before it only counts them.
 NAMED = 3

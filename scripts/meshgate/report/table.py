@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.report.escape.terminal import columns, start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.report.style import Style
+from meshgate.report.style import Style
 
 GAP = "  "
 # A column that gives way to others keeps this much.

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity
+from meshgate.model import Finding, Report, Severity, Waiver
+from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
 from meshgate.report.place import about, told
 from meshgate.report.style import Style
-from meshgate.report.summary import counts, tell, total, verdict
+from meshgate.report.summary import Count, counts, tell, total, verdict
 from meshgate.report.table import Cell, Column, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Finding, Report, Waiver
-    from meshgate.report import Options
-    from meshgate.report.summary import Count
 
 INDENT = "  "
 # Prose on longer lines is hard to read, however wide the terminal.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Mode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.model import Position, Resource
+from meshgate.mesh import DataPlane, Mesh, Mode, Workload
+from meshgate.model import Position, Resource
 
 # How a mode is coloured: what a port lets in beside mesh mTLS.
 MODE_STYLES = {Mode.STRICT: "green", Mode.PERMISSIVE: "yellow", Mode.DISABLE: "red"}

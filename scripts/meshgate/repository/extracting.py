@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import EXECUTABLE, LINK, MEBIBYTE, SUBMODULE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from meshgate.repository.opened import Entry, Repository
+from meshgate.repository.opened import EXECUTABLE, LINK, MEBIBYTE, SUBMODULE, Entry, Repository
 
 LARGEST_EXTRACT = 256 * MEBIBYTE
 MOST_FILES = 100_000

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.repository.opened import Repository
+from meshgate.repository.opened import Repository
 
 # Fields and commits end with NUL, which no message can hold.
 FORMAT = "%H%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%ct%x00%B"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import NETWORK_TIMEOUT
+from meshgate.repository.opened import NETWORK_TIMEOUT, Repository
 from meshgate.repository.writing import NO_OBJECT
-
-if TYPE_CHECKING:
-    from meshgate.repository.opened import Repository
 
 REMOTE = "origin"
 DEFAULT_BRANCHES = ("main", "master")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from meshgate.repository.opened import Repository
+from meshgate.repository.opened import Repository
 
 GOOD = "G"
 # The fingerprint of an SSH key, as `ssh-keygen -l` prints it; that of OpenPGP is hex digits.

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import REGULAR
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from meshgate.repository.opened import Repository
+from meshgate.repository.opened import REGULAR, Repository
 
 NO_OBJECT = "0" * 40
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.rules import (
     ca001_plaintext_into_strict,
     ca002_mtls_into_plaintext,
@@ -74,9 +72,7 @@ from meshgate.rules import (
     wa002_unused_waiver,
     wa003_expiring_waiver,
 )
-
-if TYPE_CHECKING:
-    from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     ca001_plaintext_into_strict.RULE,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from meshgate.mesh.order import created
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import Resource
+from meshgate.model import Resource
 
 
 class Ages:

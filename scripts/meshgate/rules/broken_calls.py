@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from meshgate.mesh import DataPlane, Outcome, Tls, Verdict, verdict
+from meshgate.mesh import (
+    CallClass,
+    ClientGroup,
+    DataPlane,
+    Delivery,
+    Mesh,
+    Outcome,
+    ServerMode,
+    Tls,
+    Verdict,
+    Workload,
+    verdict,
+)
+from meshgate.model import Expectation, Resource
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Violation
 from meshgate.rules.wording import SHOWN, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from meshgate.mesh import CallClass, ClientGroup, Delivery, Mesh, ServerMode, Workload
-    from meshgate.model import Expectation, Resource
-    from meshgate.rules.context import Context
 
 # Clients whose broken calls always count; one without a proxy counts where somebody expects it.
 COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})

@@ -26,18 +26,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.mesh import Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, violation
-from meshgate.rules.rule import Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
-    from meshgate.rules.rule import Violation
+from meshgate.rules.context import Context
+from meshgate.rules.rule import Rule, Violation
 
 OWN_TLS = {Transport.TLS: "TLS without a client certificate", Transport.MTLS_USER: "MUTUAL"}
 

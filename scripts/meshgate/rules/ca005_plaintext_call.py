@@ -27,19 +27,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane, Outcome
-from meshgate.model import Severity
+from meshgate.mesh import DataPlane, Mesh, Outcome
+from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
 
 STRICT = "STRICT"
 # The rules that tell of the policy itself.

@@ -27,18 +27,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity
+from meshgate.mesh import Mesh, Workload
+from meshgate.model import JSONObject, Resource, Severity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.model import JSONObject, Resource
-    from meshgate.rules.context import Context
 
 IDENTITIES = (
     "principals",

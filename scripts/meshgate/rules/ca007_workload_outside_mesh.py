@@ -25,19 +25,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane
-from meshgate.model import Severity
+from meshgate.mesh import DataPlane, Mesh
+from meshgate.model import Resource, Severity
+from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
 
 REVISION = "istio.io/rev"
 

@@ -26,19 +26,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import Outcome
-from meshgate.model import Severity
+from meshgate.mesh import ClientPolicy, Mesh, Outcome
+from meshgate.model import Expectation, Severity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import ClientPolicy, Mesh
-    from meshgate.model import Expectation
-    from meshgate.rules.context import Context
 
 TRACE = "`meshgate explain {0} {1}:{2} --env {3}` tells which policies decide"
 

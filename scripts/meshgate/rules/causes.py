@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
+from meshgate.effect import CallChange, CallState, Effect, Place, PortState, Unsafe
+from meshgate.model import Resource
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.effect import CallChange, CallState, Effect, Place, PortState, Unsafe
-    from meshgate.model import Resource
 
 SHOWN = 3
 

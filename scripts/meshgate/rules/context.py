@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from meshgate.model import BuildRecord, Environment, ResourceIndex
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from meshgate.effect import Effect
-    from meshgate.mesh import Mesh
-    from meshgate.model import Resource, SchemaViolation, Waiver
+from meshgate.effect import Effect
+from meshgate.mesh import Mesh
+from meshgate.model import (
+    BuildRecord,
+    Environment,
+    Resource,
+    ResourceIndex,
+    SchemaViolation,
+    Waiver,
+)
 
 
 @dataclass(frozen=True, slots=True)

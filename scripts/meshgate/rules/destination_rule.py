@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.mesh import hosts, selectors
-from meshgate.model import join_path
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource, ResourceIndex, join_path
 from meshgate.rules import revisions
 from meshgate.rules.age import Ages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from meshgate.model import JSON, JSONObject, MeshFacts, Resource, ResourceIndex
-    from meshgate.rules.context import Context
+from meshgate.rules.context import Context
 
 KIND = "DestinationRule"
 

@@ -33,21 +33,16 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
-from meshgate.rules.orders_of_age import age, differing, told, why
+from meshgate.rules.context import Context
+from meshgate.rules.orders_of_age import Order, Result, age, differing, told, why
 from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.same_host import Group
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.rules.context import Context
-    from meshgate.rules.orders_of_age import Order, Result
-    from meshgate.rules.same_host import Group
 
 # So many results are told, beginning with that of today or of a fresh cluster.
 SHOWN = 3

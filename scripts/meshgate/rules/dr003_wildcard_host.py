@@ -32,20 +32,15 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.mesh import hosts
-from meshgate.model import Severity
+from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules.context import Context
 from meshgate.rules.hosts_at_hand import HostsAtHand
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wildcards import is_allowed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import MeshFacts
-    from meshgate.rules.context import Context
 
 EFFECT = {
     "ISTIO_MUTUAL": "clients send all of them the mesh's mutual TLS, which only a sidecar answers",

@@ -27,21 +27,16 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.mesh import hosts
-from meshgate.model import Severity
+from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
+from meshgate.rules.inventory import Inventory
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.spelling import Spelling
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import MeshFacts
-    from meshgate.rules.context import Context
-    from meshgate.rules.inventory import Inventory
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -29,21 +29,17 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.mesh import hosts
+from meshgate.mesh.destination_rule import Rule as MeshRule
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.shadows import Shadow, shadows
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh.destination_rules import Rule as MeshRule
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

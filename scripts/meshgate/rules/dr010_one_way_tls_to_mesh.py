@@ -27,20 +27,15 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import Mode, Outcome, Transport
+from meshgate.mesh import Endpoint, Mesh, Mode, Outcome, Service, Transport, Workload
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Endpoint, Mesh, Service, Workload
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

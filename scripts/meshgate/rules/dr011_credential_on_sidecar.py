@@ -30,19 +30,15 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
+from meshgate.rules.inventory import Inventory
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.winners import names, winners
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
-    from meshgate.rules.inventory import Inventory
 
 # Every proxy may read a ConfigMap (credentials.KubernetesConfigMapTypeURI).
 CONFIG_MAP = "configmap://"

@@ -29,22 +29,17 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from meshgate.mesh import Standing, Tls, hosts
-from meshgate.model import Severity
+from meshgate.model import Resource, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
+from meshgate.rules.inventory import Inventory
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.winners import Winner, names, winners, winners_unlisted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
-    from meshgate.rules.inventory import Inventory
 
 
 def check(context: Context) -> Iterator[Violation]:

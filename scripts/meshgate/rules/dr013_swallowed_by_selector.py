@@ -27,20 +27,16 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh.destination_rules import PRIVATE
+from meshgate.mesh.destination_rule import PRIVATE
+from meshgate.mesh.destination_rule import Rule as MeshRule
 from meshgate.mesh.merge import merge
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh.destination_rules import Rule as MeshRule
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -25,17 +25,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity, join_path
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 # Every namespace, the rule's own, none.
 WORDS = frozenset({"*", ".", "~"})

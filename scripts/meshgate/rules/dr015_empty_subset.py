@@ -30,20 +30,14 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from meshgate.mesh import selectors
+from meshgate.mesh import Service, selectors
 from meshgate.model import JSONObject, Severity, join_path
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh import Service
-    from meshgate.rules.context import Context
-
 
 # Istio adds these to an endpoint, from its node and cluster.
 LOCALITY = ("topology.kubernetes.io/", "topology.istio.io/")

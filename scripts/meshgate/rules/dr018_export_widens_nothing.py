@@ -26,21 +26,17 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
+from meshgate.mesh import Service, Workload
 from meshgate.mesh.lookup import HostRules
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
+from meshgate.rules.inventory import Inventory
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh import Service, Workload
-    from meshgate.rules.context import Context
-    from meshgate.rules.inventory import Inventory
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 # Sorts behind every host.
 _LAST = "\U0010ffff"

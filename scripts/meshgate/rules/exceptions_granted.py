@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Iterator
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from meshgate.model import Environment, Position
+from meshgate.model import Environment, Position
 
 
 class Granted(NamedTuple):

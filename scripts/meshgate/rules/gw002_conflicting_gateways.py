@@ -18,18 +18,14 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
-from meshgate.model import Severity, join_path
+from meshgate.model import Resource, Severity, join_path
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
 
 KIND = "Gateway"
 

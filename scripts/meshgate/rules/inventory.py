@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
-from meshgate.mesh import DataPlane, Standing, hosts
+from meshgate.mesh import DataPlane, Endpoint, Mesh, Service, Standing, Workload, hosts
 from meshgate.mesh.hosts import HostIndex
+from meshgate.rules.context import Context
 from meshgate.rules.endings import Endings
-
-if TYPE_CHECKING:
-    from meshgate.mesh import Endpoint, Mesh, Service, Workload
-    from meshgate.rules.context import Context
-
 
 # Proxies that read DestinationRules.
 _CLIENTS = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})

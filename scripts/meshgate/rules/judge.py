@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from meshgate.errors import MeshgateError, RuleError
-from meshgate.model import Finding, Related, Severity, fingerprint
+from meshgate.model import Finding, Position, Related, Resource, Severity, Waiver, fingerprint
+from meshgate.rules.context import Context
+from meshgate.rules.rule import Rule, Violation
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from meshgate.model import Position, Resource, Waiver
-    from meshgate.rules.context import Context
-    from meshgate.rules.rule import Rule, Violation
-
-    Locate = Callable[[Resource, str], Position | None]
+Locate = Callable[[Resource, str], Position | None]
 
 # Asked last: they judge what the waivers did.
 WAIVER_FAMILY = "WA"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
+from meshgate.model import MeshFacts
 from meshgate.rules import destination_rule as dr
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import MeshFacts
 
 
 def mutual_wildcards(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
+from meshgate.mesh import destination_rule
 from meshgate.rules import same_host
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from meshgate.mesh import destination_rules
-    from meshgate.rules.same_host import Group, Loss, View
+from meshgate.rules.same_host import Group, Loss, View
 
 # Longer orders are told by their ends.
 LONGEST = 4
 
-Order: TypeAlias = "Sequence[destination_rules.Rule]"
+Order: TypeAlias = "Sequence[destination_rule.Rule]"
 Result: TypeAlias = "Mapping[View, Sequence[Loss]]"
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
+from meshgate.model import MeshFacts, Resource
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
-
-if TYPE_CHECKING:
-    from meshgate.model import MeshFacts, Resource
-    from meshgate.rules.context import Context
+from meshgate.rules.context import Context
 
 API_SERVER = "the API server"
 

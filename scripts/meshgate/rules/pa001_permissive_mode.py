@@ -32,19 +32,14 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from meshgate.model import Severity
+from meshgate.mesh import Mesh, Workload
+from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

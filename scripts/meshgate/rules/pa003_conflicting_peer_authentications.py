@@ -31,20 +31,15 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-from meshgate.model import Severity
+from meshgate.mesh import Workload
+from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.age import identity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import SHOWN, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from meshgate.mesh import Workload
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -26,17 +26,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.mesh import Mesh, Service, Workload
 from meshgate.model import Severity, join_path
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh, Service, Workload
-    from meshgate.rules.context import Context
 
 KIND = "PeerAuthentication"
 

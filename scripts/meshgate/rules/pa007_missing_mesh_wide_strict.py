@@ -32,16 +32,12 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Position, Resource, Severity
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPlane"
 

@@ -28,16 +28,12 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -18,17 +18,12 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity
+from meshgate.mesh import Mesh, Workload
+from meshgate.model import Resource, Severity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
 
 KIND = "PeerAuthentication"
 

@@ -26,20 +26,14 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import Mode
+from meshgate.mesh import Mesh, Mode, Workload
 from meshgate.mesh.controllers import template_of
-from meshgate.model import Severity
+from meshgate.model import JSONObject, Resource, Severity
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.model import JSONObject, Resource
-    from meshgate.rules.context import Context
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"

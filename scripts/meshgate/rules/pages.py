@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Rule
 
 HEADINGS = ("What it checks", "Why it matters", "How to fix", "Known gaps")
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from meshgate.model import JSON, MeshFacts, Resource, ResourceIndex
 from meshgate.rules import revisions
 from meshgate.rules.age import Ages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSON, MeshFacts, Resource, ResourceIndex
-    from meshgate.rules.context import Context
+from meshgate.rules.context import Context
 
 KIND = "PeerAuthentication"
 WEAKEST_FIRST = ("DISABLE", "PERMISSIVE", "STRICT")

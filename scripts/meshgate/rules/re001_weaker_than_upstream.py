@@ -27,17 +27,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.mesh import Mesh, Workload
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -31,19 +31,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Severity, split_path
+from meshgate.model import Resource, Severity, Step, split_path
+from meshgate.rules.context import Context
 from meshgate.rules.replaced_lists import Entries, lists
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource, Step
-    from meshgate.rules.context import Context
-
 
 # Operations of a JSON patch that put a value in the place of another.
 REPLACING = frozenset({"add", "replace", "copy", "move"})

@@ -27,19 +27,14 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.mesh.hosts import expand
-from meshgate.model import Severity
+from meshgate.model import Resource, Severity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.transformed import earlier, hosts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
-    from meshgate.rules.context import Context
-
 
 KINDS = ("DestinationRule", "VirtualService")
 

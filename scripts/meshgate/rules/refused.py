@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 
 def refused(context: Context, rule: str) -> Iterator[Violation]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from meshgate.model import value_at
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject, value_at
 
 PORTS = "trafficPolicy.portLevelSettings"
 

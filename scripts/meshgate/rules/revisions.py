@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import MeshFacts, Resource
+from meshgate.model import MeshFacts, Resource
 
 REVISION_LABEL = "istio.io/rev"
 

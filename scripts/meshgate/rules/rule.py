@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import Position, Resource, Severity
-    from meshgate.rules.context import Context
+from meshgate.model import Position, Resource, Severity
+from meshgate.rules.context import Context
 
 
 class RelatedResource(NamedTuple):

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from meshgate.mesh import destination_rules, selectors
-from meshgate.mesh.merge import merge
+from meshgate.mesh import Mesh, destination_rule, destination_rules, selectors
+from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh.merge import Entry, merge
+from meshgate.mesh.selectors import Labels
+from meshgate.model import JSONObject
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.age import identity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from meshgate.mesh import Mesh
-    from meshgate.mesh.destination_rules import Rule
-    from meshgate.mesh.merge import Entry
-    from meshgate.mesh.selectors import Labels
-    from meshgate.model import JSONObject
-    from meshgate.rules.context import Context
+from meshgate.rules.context import Context
 
 # Up to so many rules every order is tried; of more, each one first and each one last.
 MOST_PERMUTED = 4
@@ -46,7 +41,7 @@ class View:
         if self.namespace is None:
             return rule.selector is None or selectors.matches(rule.selector, self.labels or {})
         return not rule.export_to or bool(
-            rule.export_to & {destination_rules.PUBLIC, self.namespace}
+            rule.export_to & {destination_rule.PUBLIC, self.namespace}
         )
 
     def chosen(self, order: Iterable[Rule]) -> Entry | None:
@@ -179,7 +174,7 @@ def _views(host: str, rules: tuple[Rule, ...], context: Context) -> Iterator[Vie
         exported = ()  # nobody else looks here for this host
     yield from _own_views(rules[0].resource.namespace, own, context.mesh)
     named = {name for rule in exported for name in rule.export_to}
-    named -= {destination_rules.PUBLIC, destination_rules.PRIVATE, namespace}
+    named -= {destination_rule.PUBLIC, destination_rule.PRIVATE, namespace}
     for name in sorted(named):
         yield View(f"clients of {name}", exported, name)
     yield View("clients of other namespaces", exported, ANY_OTHER)

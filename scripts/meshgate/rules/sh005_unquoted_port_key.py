@@ -22,15 +22,11 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -25,15 +25,11 @@ Known gaps
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 TRUE = frozenset({"y", "yes", "on", "true"})
 FALSE = frozenset({"n", "no", "off", "false"})

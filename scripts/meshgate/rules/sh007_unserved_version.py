@@ -24,17 +24,12 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.rules.context import Context
 from meshgate.rules.refused import refused
-from meshgate.rules.rule import Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
-    from meshgate.rules.rule import Violation
+from meshgate.rules.rule import Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from meshgate.mesh import hosts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh import Service
-    from meshgate.mesh.destination_rules import Rule
-    from meshgate.rules.inventory import Inventory
+from meshgate.mesh import Service, hosts
+from meshgate.mesh.destination_rule import Rule
+from meshgate.rules.inventory import Inventory
 
 OTHERS = "other namespaces"
 # No namespace is called so: it stands for all that no exportTo names.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.context import Context
 from meshgate.rules.outside import ServiceEntryHosts
-
-if TYPE_CHECKING:
-    from meshgate.rules.context import Context
 
 
 class Flaw(NamedTuple):

@@ -32,18 +32,14 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.effect import Uncovered
 from meshgate.model import Severity
 from meshgate.rules.causes import called, callers
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.effect import Uncovered
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

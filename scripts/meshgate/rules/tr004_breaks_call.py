@@ -31,18 +31,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.effect import Change
+from meshgate.effect import CallChange, Change
 from meshgate.model import Severity
 from meshgate.rules.causes import Cause, Causes, called, callers, ends
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.effect import CallChange
-    from meshgate.rules.context import Context
 
 # What may be a break where it is not certain.
 _FEARED = frozenset({Change.BREAKS, Change.UNKNOWN})

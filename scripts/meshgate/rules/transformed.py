@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.model import join_path, value_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import Resource, Step
+from meshgate.model import Resource, Step, join_path, value_at
 
 
 def earlier(steps: Iterable[Step], path: str, final: str | None) -> list[str]:

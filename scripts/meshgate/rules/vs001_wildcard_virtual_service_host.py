@@ -26,17 +26,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.mesh.hosts import is_wildcard
 from meshgate.model import Severity, join_path
+from meshgate.rules.context import Context
 from meshgate.rules.rule import Rule, Violation
 from meshgate.rules.wildcards import is_allowed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Violation]:

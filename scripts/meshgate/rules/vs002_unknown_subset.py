@@ -27,19 +27,13 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import hosts
-from meshgate.model import Severity, join_path
+from meshgate.mesh import Mesh, hosts
+from meshgate.model import JSONObject, Resource, Severity, join_path
+from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh
-    from meshgate.model import JSONObject, Resource
-    from meshgate.rules.context import Context
 
 KIND = "VirtualService"
 PROTOCOLS = ("http", "tls", "tcp")

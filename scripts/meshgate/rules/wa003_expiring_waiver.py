@@ -25,16 +25,12 @@ Known gaps
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.rules.context import Context
 from meshgate.rules.exceptions_granted import granted
 from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
 
 SOON = datetime.timedelta(days=14)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from meshgate.model import Floor
+from meshgate.model import Floor
 
 
 def is_allowed(floor: Floor, host: str, namespace: str | None, mode: str | None = None) -> bool:

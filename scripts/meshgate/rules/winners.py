@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from meshgate.mesh import ClientGroup, DataPlane, Service
-from meshgate.mesh.lookup import HostRules
+from meshgate.mesh import ClientGroup, DataPlane, Mesh, Service, Tls
+from meshgate.mesh.lookup import Choice, HostRules
+from meshgate.mesh.merge import Entry
 from meshgate.mesh.policy import meaning
 from meshgate.mesh.services import Resolution
 from meshgate.model import Resource
 from meshgate.rules.wording import SHOWN, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh import Mesh, Tls
-    from meshgate.mesh.lookup import Choice
-    from meshgate.mesh.merge import Entry
 
 # The port of the API server's Service, for hosts that no Service lists.
 USUAL_PORT = 443

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
-from meshgate.model import SchemaViolation
+from meshgate.model import Resource, SchemaViolation
 from meshgate.schema import crd_rules, webhook
-from meshgate.schema.catalog import catalog_of
+from meshgate.schema.catalog import Kind, catalog_of
 from meshgate.schema.engines import engine as engine_named
+from meshgate.schema.refusal import Refusal
 from meshgate.schema.serving import judged_by
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from meshgate.model import Resource
-    from meshgate.schema.catalog import Kind
-    from meshgate.schema.refusal import Refusal
 
 __all__ = ["check"]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import SchemaMissingError
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 PACKAGE = Path(__file__).parents[1]
 # A wheel carries the schemas; a checkout has them at its root. Never those of a judged repository.

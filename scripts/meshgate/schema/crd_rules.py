@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from meshgate.model import SchemaViolation, join_path
+from meshgate.model import JSON, JSONObject, Resource, SchemaViolation, join_path
+from meshgate.schema.catalog import Kind
 from meshgate.schema.cel_rules import CelRule
 from meshgate.schema.phrases import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject, Resource
-    from meshgate.schema.catalog import Kind
 
 RULES = "x-kubernetes-validations"
 LIST_KEYS = "x-kubernetes-list-map-keys"

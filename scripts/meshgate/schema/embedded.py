@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
-from meshgate.model import join_path
+import jsonschema_rs
+
+from meshgate.model import Resource, join_path
+from meshgate.schema.catalog import Kind
 from meshgate.schema.refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import jsonschema_rs
-
-    from meshgate.model import Resource
-    from meshgate.schema.catalog import Kind
 
 
 class Embedded:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.errors import UsageError
 from meshgate.schema.embedded import Embedded
-
-if TYPE_CHECKING:
-    from meshgate.schema.refusal import Engine
+from meshgate.schema.refusal import Engine
 
 EMBEDDED, KUBECONFORM, AUTO = "jsonschema", "kubeconform", "auto"
 

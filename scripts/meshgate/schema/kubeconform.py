@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import ToolError
+from meshgate.model import JSONObject, Resource
 from meshgate.process import run
 from meshgate.schema import catalog, tools
+from meshgate.schema.catalog import Kind
 from meshgate.schema.refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.catalog import Kind
 
 NAME = "kubeconform"
 MODULE = "github.com/yannh/kubeconform"

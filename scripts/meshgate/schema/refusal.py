@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import Resource
-    from meshgate.schema.catalog import Kind
+from meshgate.model import Resource
+from meshgate.schema.catalog import Kind
 
 
 class Refusal(NamedTuple):

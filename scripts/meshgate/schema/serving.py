@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from meshgate.errors import SchemaMissingError
-from meshgate.model import SchemaViolation
-from meshgate.schema.catalog import other_versions
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from meshgate.model import Resource
-    from meshgate.schema.catalog import Catalog, Kind
+from meshgate.model import Resource, SchemaViolation
+from meshgate.schema.catalog import Catalog, Kind, other_versions
 
 # A file that istioctl reads; no cluster stores it.
 ISTIOCTL_GROUP = "install.istio.io"

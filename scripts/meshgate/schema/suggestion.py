@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from meshgate.model import JSONObject
 from meshgate.schema.phrases import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSONObject
 
 ALIKE = 0.7
 # How far below a node a misplaced field is looked for; deeper finds would only confuse.

@@ -12,16 +12,14 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PACKAGE = Path(__file__).parents[1]
 # A wheel carries a copy of the project's table; a checkout has the table itself.

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
-from meshgate.model import SchemaViolation, join_path
+from meshgate.model import JSON, JSONObject, Resource, SchemaViolation, join_path
+from meshgate.schema.catalog import Kind
 from meshgate.schema.phrases import counted, listed, shown
+from meshgate.schema.refusal import Refusal
 from meshgate.schema.suggestion import Node, nearest, unknown_field
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from jsonschema import ValidationError
-
-    from meshgate.model import JSON, JSONObject, Resource
-    from meshgate.schema.catalog import Kind
-    from meshgate.schema.refusal import Refusal
 
 CHOICES = frozenset({"not", "oneOf"})
 TYPES = {

@@ -17,24 +17,22 @@ imported on first use, so that a command pays only for what it needs.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from meshgate.source.build import Build, render, render_all
-    from meshgate.source.holdback import Overlay, patched
-    from meshgate.source.load import (
-        CLUSTER_WIDE,
-        Loaded,
-        as_foreign,
-        read,
-        read_folder,
-        read_path,
-    )
-    from meshgate.source.locate import Locator
-    from meshgate.source.program import Renderer, renderer, renderer_argv
-    from meshgate.source.scan import survey, survey_repository
-    from meshgate.source.tree import inputs
-    from meshgate.source.writing import dump, dump_value
+from meshgate.source.build import Build, render, render_all
+from meshgate.source.holdback import Overlay, patched
+from meshgate.source.load import (
+    CLUSTER_WIDE,
+    Loaded,
+    as_foreign,
+    read,
+    read_folder,
+    read_path,
+)
+from meshgate.source.locate import Locator
+from meshgate.source.program import Renderer, renderer, renderer_argv
+from meshgate.source.scan import survey, survey_repository
+from meshgate.source.tree import inputs
+from meshgate.source.writing import dump, dump_value
 
 __all__ = [
     "CLUSTER_WIDE",

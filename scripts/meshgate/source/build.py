@@ -6,28 +6,23 @@ import concurrent.futures
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import BuildError, MeshgateError
-from meshgate.model import BuildRecord, Origin, join_path
+from meshgate.model import JSON, BuildRecord, Origin, Resource, join_path
 from meshgate.source.cache import Cache
 from meshgate.source.chains import Layers
 from meshgate.source.joining import resources
 from meshgate.source.kustomization import Inline, Role
 from meshgate.source.kustomize import rendered
 from meshgate.source.made import Built
-from meshgate.source.parsed import parsed
+from meshgate.source.parsed import Document, parsed
 from meshgate.source.positions import SourceFiles
 from meshgate.source.program import renderer
 from meshgate.source.scan import survey_tree
 from meshgate.source.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from meshgate.model import JSON, Resource
-    from meshgate.source.parsed import Document
 
 # Of all JSON patches of an overlay.
 MOST_COPIES = 12

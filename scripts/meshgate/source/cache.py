@@ -12,10 +12,8 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from meshgate.model import JSON
+from meshgate.model import JSON
 
 logger = logging.getLogger(__name__)
 

@@ -7,25 +7,20 @@ prefix, suffix, labels, annotations, JSON patches.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from meshgate.errors import BuildError
-from meshgate.model import Origin, Step
+from meshgate.model import JSONObject, Origin, Step
 from meshgate.source import patches
+from meshgate.source.kustomization import Kustomization
 from meshgate.source.load import manifests
 from meshgate.source.made import Applied, Made
 from meshgate.source.parsed import parsed
 from meshgate.source.patchfiles import Patch, patches_of
+from meshgate.source.positions import SourceFiles
 from meshgate.source.targets import Identity, is_followed, selects
 from meshgate.source.transformers import transformers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.source.kustomization import Kustomization
-    from meshgate.source.positions import SourceFiles
-    from meshgate.source.tree import Tree
+from meshgate.source.tree import Tree
 
 
 class Layers:

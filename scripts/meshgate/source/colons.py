@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import yaml
+import yaml
 
 REFUSED = "found unexpected ':'"
 # Each one costs another parse of the text, so both are bounded; beyond, the error stands.

@@ -6,15 +6,12 @@ decided by the key they stand under, the same for every kind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import yaml
 
 from meshgate.model import Defect, Origin, Position, join_path
 from meshgate.source.nodes import MERGE, Node, Plain, key_text, tag_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Path = tuple[str | int, ...]
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from meshgate.errors import BuildError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meshgate.source.tree import Tree
+from meshgate.source.tree import Tree
 
 LONGEST = 1500
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import BuildError
+from meshgate.model import JSON, JSONObject, Resource, ResourceRef
 from meshgate.source.build import render
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import read
 from meshgate.source.tree import inputs
 from meshgate.source.writing import dump_value
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from meshgate.model import JSON, JSONObject, Resource, ResourceRef
 
 PREFIX = "on-the-way-"
 UNFIT = re.compile(r"[^a-z0-9.-]+")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.model import Origin, Resource
+from meshgate.model import JSONObject, Origin, Resource, ResourceRef
 from meshgate.source.kustomize import Rendered
 from meshgate.source.made import Built, Made, settle
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, ResourceRef
-    from meshgate.source.positions import SourceFiles
-    from meshgate.source.tree import Tree
+from meshgate.source.positions import SourceFiles
+from meshgate.source.tree import Tree
 
 
 def resources(

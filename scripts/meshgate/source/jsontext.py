@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING
 
+from meshgate.model import JSON, JSONObject
 from meshgate.source.scalars import INT64_MAX, INT64_MIN
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
 
 SPACE = re.compile(r"[ \t\r\n]*")
 # What is nested deeper is left to the YAML parser, which refuses it with its place.

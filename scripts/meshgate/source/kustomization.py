@@ -5,13 +5,11 @@ from __future__ import annotations
 import enum
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 # konfig.RecognizedKustomizationFileNames of kustomize; two of them in one folder are an error.
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
+from meshgate.model import JSONObject
 from meshgate.process import run
 from meshgate.source import hints
 from meshgate.source.cache import Cache, digest
 from meshgate.source.load import read
 from meshgate.source.parsed import parsed
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meshgate.model import JSONObject
-    from meshgate.source.program import Renderer
-    from meshgate.source.tree import Tree
+from meshgate.source.program import Renderer
+from meshgate.source.tree import Tree
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "1"

@@ -9,22 +9,18 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from meshgate.errors import BuildError
-from meshgate.model import CLUSTER_WIDE_KINDS, Origin, Resource
+from meshgate.model import CLUSTER_WIDE_KINDS, JSON, Defect, JSONObject, Origin, Resource
 from meshgate.source import jsontext, plainlines
 from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
 from meshgate.source.nodes import Reader, compose
 from meshgate.source.values import value_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, Defect, JSONObject
 
 Parts: TypeAlias = tuple[str | int, ...]
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
-from meshgate.model import Resource, split_path
+from meshgate.model import Origin, Position, Resource, split_path
 from meshgate.source.load import Parts, manifests
-from meshgate.source.made import Built
+from meshgate.source.made import Built, Made
 from meshgate.source.positions import SourceFiles, exists, follow
 from meshgate.source.trace import written
 from meshgate.source.values import value_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from meshgate.model import Origin, Position
-    from meshgate.source.made import Made
 
 
 class Locator:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from meshgate.model import Origin, Step
+from meshgate.model import JSONObject, Origin, Step
 from meshgate.source import patches
+from meshgate.source.positions import SourceFiles
+from meshgate.source.targets import Identity
 from meshgate.source.transformers import OTHERS
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
-    from meshgate.source.positions import SourceFiles
-    from meshgate.source.targets import Identity
-    from meshgate.source.tree import Tree
+from meshgate.source.tree import Tree
 
 Parts = tuple[str | int, ...]
 

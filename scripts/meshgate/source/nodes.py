@@ -10,18 +10,15 @@ import enum
 import functools
 import operator
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias, cast
 
 import yaml
 from yaml._yaml import CParser
 
 from meshgate.errors import BuildError
+from meshgate.model import JSON
 from meshgate.source import colons, scalars
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSON
 
 Node: TypeAlias = yaml.nodes.Node
 MERGE = "<<"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from meshgate.model import JSON, Defect
 from meshgate.source import text as texts
 from meshgate.source.load import documents
 from meshgate.source.nodes import Reader
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, Defect
 
 
 class Document(NamedTuple):

@@ -6,12 +6,9 @@ them (RFC 7386), where a list takes the place of a list. Built-in kinds merge so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 Part = str | int
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.errors import BuildError
-from meshgate.model import Origin, Position
-from meshgate.source.kustomization import is_inline
+from meshgate.model import JSON, JSONObject, Origin, Position
+from meshgate.source.kustomization import Kustomization, is_inline
 from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
+from meshgate.source.positions import SourceFiles
 from meshgate.source.text import starts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject
-    from meshgate.source.kustomization import Kustomization
-    from meshgate.source.positions import SourceFiles
-    from meshgate.source.tree import Tree
+from meshgate.source.tree import Tree
 
 Parts = tuple[str | int, ...]
 

@@ -8,12 +8,10 @@ lines, a repeated key, a scalar that readers disagree on) is left to the parser,
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from meshgate.model import JSON, JSONObject
 from meshgate.source import scalars
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
 
 LINE = re.compile(
     r"(?P<indent> {0,200})(?P<dash>- )?"

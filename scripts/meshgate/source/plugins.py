@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.errors import BuildError
+from meshgate.model import JSON
 from meshgate.source.kustomization import REMOTE, Inline, Kustomization, Role
 from meshgate.source.parsed import parsed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON
 
 # Fields under which the configuration of kustomize's own plugins names files.
 PLUGIN_PATHS = frozenset({"path", "paths", "files", "env", "envs"})

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from meshgate.errors import BuildError
-from meshgate.model import Position
+from meshgate.model import JSON, Origin, Position
 from meshgate.source import text as texts
 from meshgate.source.nodes import Node, compose, key_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from meshgate.model import JSON, Origin
 
 Part = str | int
 EXCERPT_LENGTH = 160

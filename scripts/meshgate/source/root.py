@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from meshgate.errors import BuildError
 from meshgate.source import text as texts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # No manifest or patch that people write comes near it.
 LARGEST_SOURCE = 20 * texts.MEBIBYTE

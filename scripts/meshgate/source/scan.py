@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from meshgate.errors import BuildError
 from meshgate.model import Defect, Origin, Position
@@ -15,11 +16,6 @@ from meshgate.source.parsed import parsed
 from meshgate.source.plugins import runs
 from meshgate.source.root import source_bytes
 from meshgate.source.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 # Only these folders hold sources and nothing else; what lies elsewhere may be for other tools.

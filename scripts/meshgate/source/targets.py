@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from meshgate.model import CLUSTER_WIDE_KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import CLUSTER_WIDE_KINDS, JSON, JSONObject
 
 REQUIREMENT = re.compile(
     r"\s*(?P<not>!)?\s*(?P<key>[^\s=!,()]+)\s*"

@@ -5,13 +5,11 @@ from __future__ import annotations
 import codecs
 import itertools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 from meshgate.errors import BuildError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MEBIBYTE = 1 << 20
 # 50,000 objects as `kubectl get -o yaml` writes them take about 60 MiB.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from meshgate.model import JSON
 from meshgate.source import patches
+from meshgate.source.made import Applied, Made
 from meshgate.source.positions import exists
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import JSON
-    from meshgate.source.made import Applied, Made
 
 Part = str | int
 # `spec` and `metadata` belong to the base, whichever patch changes something in them.

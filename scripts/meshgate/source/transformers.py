@@ -6,15 +6,10 @@ as a difference to what was rendered.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
-from meshgate.model import CLUSTER_WIDE_KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.source.kustomization import Kustomization
+from meshgate.model import CLUSTER_WIDE_KINDS, JSONObject
+from meshgate.source.kustomization import Kustomization
 
 # Objects whose name no prefix or suffix changes (PrefixTransformer).
 KEEPS_NAME = frozenset({"APIService", "CustomResourceDefinition", "Namespace"})

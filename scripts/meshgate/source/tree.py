@@ -9,10 +9,9 @@ from __future__ import annotations
 import posixpath
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.errors import BuildError
-from meshgate.model import join_path
+from meshgate.model import JSON, join_path
 from meshgate.source.kustomization import (
     FILE_NAMES,
     REMOTE,
@@ -26,9 +25,6 @@ from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
 from meshgate.source.plugins import inline_plugins, paths_of
 from meshgate.source.root import Root, source_bytes
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON
 
 MOST_FOLDERS = 2000
 MOST_LAYERS = 50

@@ -5,17 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from typing import TYPE_CHECKING
 
 import yaml
 
 from meshgate.errors import BuildError
+from meshgate.model import JSON, JSONObject
 from meshgate.source import scalars
-from meshgate.source.nodes import MERGE, Plain, place, tag_of
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
-    from meshgate.source.nodes import Node
+from meshgate.source.nodes import MERGE, Node, Plain, place, tag_of
 
 CORE = "tag:yaml.org,2002:"
 COLLECTION_TAGS = frozenset({CORE + "map", CORE + "seq"})

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import yaml
 
+from meshgate.model import JSON, Resource
 from meshgate.source import scalars
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSON, Resource
 
 
 class _Dumper(yaml.CSafeDumper):

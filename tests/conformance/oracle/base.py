@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
 
 from conformance.oracle.builder import APPS, CONTAINER_PORTS, NAMESPACES, Mesh
 from conformance.oracle.policies import (
@@ -10,9 +10,6 @@ from conformance.oracle.policies import (
     add_peer_authentications,
     add_service_entries,
 )
-
-if TYPE_CHECKING:
-    import random
 
 
 def plain(rng: random.Random, *, domain: str = "cluster.local", most: int = 4) -> Mesh:

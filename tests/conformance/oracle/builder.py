@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import random
+from collections.abc import Sequence
+from typing import TypeVar
 
 from conformance.oracle.inventory import Service, Workload, fact_of, object_of
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Sequence
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 T = TypeVar("T")
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from conformance.oracle.builder import CONTAINER_PORTS
+from conformance.oracle.builder import CONTAINER_PORTS, Mesh
 from conformance.oracle.inventory import Workload
 from conformance.oracle.policies import VERSIONS, export_to, service_entry, stamp
-
-if TYPE_CHECKING:
-    from conformance.oracle.builder import Mesh
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 TLS_MODE = "security.istio.io/tlsMode"
 HOSTS = (

@@ -7,17 +7,14 @@ import json
 import random
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from collections.abc import Iterator
+
 from conformance.oracle import base
 from conformance.oracle.profiles import PROFILES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 # Every second mesh is of the common features; the others take turns.
 COMMON = "dev"

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from conformance.oracle.builder import CONTAINER_PORTS, SERVICE_PORTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from conformance.oracle.builder import Mesh
-    from conformance.oracle.inventory import Workload
-    from meshgate.model import JSON, JSONObject
+from conformance.oracle.builder import CONTAINER_PORTS, SERVICE_PORTS, Mesh
+from conformance.oracle.inventory import Workload
+from meshgate.model import JSON, JSONObject
 
 PEER_VERSIONS = ("security.istio.io/v1", "security.istio.io/v1beta1")
 VERSIONS = ("networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Callable
 
 from conformance.oracle import base
 from conformance.oracle.builder import Mesh
@@ -14,12 +15,7 @@ from conformance.oracle.policies import (
 )
 from conformance.oracle.routing import add_gateways, add_virtual_services
 from conformance.oracle.sidecars import add_sidecars
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 # How namespaces are told apart by discovery selectors, and which marks each form of them sees.
 _MARK = "mesh"

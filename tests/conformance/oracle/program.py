@@ -8,16 +8,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.errors import ToolError
+from meshgate.model import JSONObject
 from meshgate.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSONObject
 
 SOURCES = Path(__file__).parent
 # Seconds: the first build compiles Istio and its dependencies.

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from conformance.oracle.inventory import Workload
+from conformance.oracle.builder import Mesh
+from conformance.oracle.inventory import Service, Workload
 from conformance.oracle.policies import VERSIONS, export_to, stamp
-
-if TYPE_CHECKING:
-    from conformance.oracle.builder import Mesh
-    from conformance.oracle.inventory import Service
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 _GATEWAY_PORTS: tuple[JSONObject, ...] = (
     {"name": "http2", "port": 80, "targetPort": 8080},

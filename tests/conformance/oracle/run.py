@@ -11,20 +11,17 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from collections.abc import Iterable
 
 from conformance.oracle.generate import COMMON, cases
 from conformance.oracle.profiles import PROFILES
 from conformance.oracle.program import answers
 from conformance.run import main as compare
 from meshgate.errors import MeshgateError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 
 def write(path: Path, answered: Iterable[JSONObject]) -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from conformance.oracle.builder import CONTAINER_PORTS, SERVICE_PORTS
+from conformance.oracle.builder import CONTAINER_PORTS, SERVICE_PORTS, Mesh
 from conformance.oracle.policies import VERSIONS, selector, stamp, workloads_of
-
-if TYPE_CHECKING:
-    from conformance.oracle.builder import Mesh
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 
 def add_sidecars(mesh: Mesh) -> None:

@@ -5,16 +5,13 @@ The lab: `web/app-ui` and `boards/boards` have sidecars, `boards/boards-db` and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from e2e.combinations.clients import automatic, lookups, merges, policies
 from e2e.combinations.entries import ENTRY_ADDRESS, ENTRY_HOST, entries
 from e2e.combinations.routes import routes
 from e2e.combinations.servers import matrix, servers
 from e2e.combinations.shapes import Combination
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["ENTRY_ADDRESS", "ENTRY_HOST", "Combination", "combinations"]
 

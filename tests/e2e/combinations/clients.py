@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from e2e.combinations.shapes import (
     BOARDS,
@@ -18,9 +19,6 @@ from e2e.combinations.shapes import (
     workload,
 )
 from meshes import ROOT, Object
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def lookups() -> Iterator[Combination]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from e2e.combinations.shapes import Combination, one, peer, rule
 from meshes import ROOT, Object, istio
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 ENTRY_HOST = "entry.example.org"
 ENTRY_ADDRESS = "240.0.0.10"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from e2e.combinations.shapes import BOARDS, DATABASE, Combination, one, peer, rule
 from e2e.lab import MARKER_HOST
 from meshes import ROOT, Object, istio
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def routes() -> Iterator[Combination]:

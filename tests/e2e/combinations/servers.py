@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from e2e.combinations.shapes import (
     BOARDS,
@@ -18,9 +18,6 @@ from e2e.combinations.shapes import (
     workload,
 )
 from meshes import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def matrix() -> Iterator[Combination]:

@@ -9,20 +9,16 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
 from e2e.apiserver import LOOPBACK, free_port
 from e2e.parts import parts, program
-from e2e.processes import every
+from e2e.processes import Processes, every
 from e2e.syncers.syncer import Syncer
 from forge_worlds import PROMOTER
 from meshgate.errors import ToolError
-
-if TYPE_CHECKING:
-    from e2e.processes import Processes
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 NAMESPACE = "argocd"
 # How Argo CD calls the lab's cluster: one of the names that prod may be synced to.

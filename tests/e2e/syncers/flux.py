@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from e2e.apiserver import LOOPBACK, free_port
 from e2e.parts import parts, program
-from e2e.processes import answers
+from e2e.processes import Processes, answers
 from e2e.syncers.syncer import Syncer
 from forge_worlds import PROMOTER
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from e2e.processes import Processes
 
 NAMESPACE = "flux-system"
 OBJECT = "mesh-policies-prod"

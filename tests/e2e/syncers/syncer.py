@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from e2e.apiserver import Cluster
-    from e2e.processes import Process, Processes
+from e2e.apiserver import Cluster
+from e2e.processes import Process, Processes
 
 
 class Syncer(ABC):

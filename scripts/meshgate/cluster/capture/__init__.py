@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.cluster import kinds
 from meshgate.cluster.capture.facts import Difference, differences, mesh_config
@@ -19,12 +20,7 @@ from meshgate.cluster.capture.ownership import Identity, Ownership
 from meshgate.cluster.capture.reading import STEPS, Live, read
 from meshgate.cluster.capture.workloads import CONTROLLERS, workloads
 from meshgate.mesh.catalog import Namespace
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, MeshFacts
+from meshgate.model import JSONObject, MeshFacts, Resource
 
 __all__ = [
     "STEPS",

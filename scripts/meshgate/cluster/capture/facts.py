@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from meshgate.cluster.client import Cluster
 from meshgate.config.document import parse
 from meshgate.errors import ServiceError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.cluster.client import Cluster
-    from meshgate.model import JSON, JSONObject, MeshFacts
+from meshgate.model import JSON, JSONObject, MeshFacts
 
 MESH_CONFIG = "istio"
 KEY = "mesh"

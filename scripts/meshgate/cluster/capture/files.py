@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from meshgate import source
 from meshgate.errors import UsageError
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject, Resource
 
 # The file of objects without a namespace.
 CLUSTER = "_cluster"

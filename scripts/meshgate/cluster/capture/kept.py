@@ -5,12 +5,9 @@ No environment variables, no images, no volumes, no annotations but those that d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 ENVOY_FILTER = "EnvoyFilter"
 PROXY = "istio-proxy"

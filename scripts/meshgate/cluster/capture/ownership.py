@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from meshgate.cluster.sync.kept import is_kept
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject, Resource
 
 FLUX_NAME = "kustomize.toolkit.fluxcd.io/name"
 ARGOCD_TRACKING = "argocd.argoproj.io/tracking-id"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from meshgate.cluster import kinds
+from meshgate.cluster.client import Cluster
 from meshgate.errors import ServiceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.cluster.client import Cluster
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 STEPS = len(kinds.ALL)
 

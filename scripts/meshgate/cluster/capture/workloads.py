@@ -6,16 +6,13 @@ of the pods that run decides over the labels that should have given it to them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from meshgate.cluster.capture.kept import PROXY, ROLES, kept
 from meshgate.mesh import DataPlane, injection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from meshgate.mesh.catalog import Namespace
-    from meshgate.model import JSONObject, MeshFacts
+from meshgate.mesh.catalog import Namespace
+from meshgate.model import JSONObject, MeshFacts
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job")
 FINISHED = frozenset({"Succeeded", "Failed"})

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from meshgate.cluster.sync.target import Target
 from meshgate.cluster.sync.windows import sync_windows
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    from meshgate.cluster.sync.target import Target
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 API = "argoproj.io/v1alpha1"
 NAMESPACE = "argocd"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from meshgate import source
 from meshgate.cluster.sync import argocd, flux
+from meshgate.cluster.sync.target import Target
 from meshgate.errors import UsageError
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from meshgate.cluster.sync.target import Target
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject, Resource
 
 AGENTS: dict[str, Callable[[Target], list[JSONObject]]] = {
     "argocd": argocd.objects,

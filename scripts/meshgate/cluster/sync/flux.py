@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
+from meshgate.cluster.sync.target import AllowedKind, Target
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.cluster.sync.target import AllowedKind, Target
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 SOURCE_API = "source.toolkit.fluxcd.io/v1"
 KUSTOMIZE_API = "kustomize.toolkit.fluxcd.io/v1"

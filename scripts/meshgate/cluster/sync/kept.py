@@ -6,12 +6,9 @@ How an object is pruned is said by annotations of the object. They stand in its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import Resource
+from meshgate.model import Resource
 
 ARGOCD = ("argocd.argoproj.io/sync-options", "Prune=confirm")
 FLUX = ("kustomize.toolkit.fluxcd.io/prune", "disabled")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from meshgate import source
+from meshgate.config import Configuration
 from meshgate.errors import MeshgateError, UsageError
-from meshgate.model import CLUSTER_WIDE_KINDS
+from meshgate.model import CLUSTER_WIDE_KINDS, Environment, JSONObject, Resource
 from meshgate.schema.catalog import Catalog, catalog_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from pathlib import Path
-
-    from meshgate.config import Configuration
-    from meshgate.model import Environment, JSONObject, Resource
 
 PINNED = "pinned"
 BRANCH = "main"

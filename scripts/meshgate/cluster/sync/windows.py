@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 EVERY_EVENT = frozenset({"promote", "rollback", "hotfix"})
 UTC = "UTC"

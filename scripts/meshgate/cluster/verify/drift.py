@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from meshgate.cluster.capture.kept import ANNOTATIONS
 from meshgate.cluster.capture.ownership import Identity
 from meshgate.mesh.catalog import REVISION_LABEL
-from meshgate.model import Resource, join_path
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject, Resource, join_path
 
 MISSING = "missing"
 CHANGED = "changed"

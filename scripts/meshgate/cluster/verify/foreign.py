@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from meshgate.cluster.capture.ownership import Identity
-from meshgate.effect import effect
+from meshgate.effect import Effect, effect
 from meshgate.mesh import Mesh
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.effect import Effect
-    from meshgate.model import Expectation, MeshFacts
+from meshgate.model import Expectation, MeshFacts, Resource
 
 
 class Foreign(NamedTuple):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from meshgate.errors import ServiceError, UsageError
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 # Needed where the request does not come from istiod's own host, as it does by a port-forward.
 TOKEN_VARIABLE = "MESHGATE_ISTIOD_TOKEN"  # noqa: S105 - a name

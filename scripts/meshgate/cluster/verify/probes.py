@@ -7,16 +7,12 @@ with a sidecar if the client has one, calls, and ends with 0 if the call ended a
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Outcome, Verdict, verdict
+from meshgate.mesh import DataPlane, Mesh, Outcome, Verdict, Workload, verdict
 from meshgate.mesh.protocols import HTTP
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.model import Expectation, JSONObject
+from meshgate.model import Expectation, JSONObject
 
 IMAGE = "curlimages/curl:8.16.0"
 INJECT = "sidecar.istio.io/inject"

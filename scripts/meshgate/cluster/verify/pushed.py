@@ -8,15 +8,11 @@ client sends.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from meshgate.mesh import Mode, Tls, Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.mesh import ClientPolicy, Mesh, Workload
-    from meshgate.model import JSONObject
+from meshgate.mesh import ClientPolicy, Mesh, Mode, Tls, Transport, Workload
+from meshgate.model import JSONObject
 
 INBOUND = "virtualInbound"
 BLACKHOLE = 15006

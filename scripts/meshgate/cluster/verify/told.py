@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING
+from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING, Absent, Change, Drift
+from meshgate.cluster.verify.foreign import Foreign
+from meshgate.cluster.verify.verification import Pushed, Verification
+from meshgate.effect import CallChange, Effect, PortChange
+from meshgate.model import JSON, JSONObject, Resource
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import place
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.cluster.verify.drift import Absent, Change, Drift
-    from meshgate.cluster.verify.foreign import Foreign
-    from meshgate.cluster.verify.verification import Pushed, Verification
-    from meshgate.effect import CallChange, Effect, PortChange
-    from meshgate.model import JSON, JSONObject, Resource
-    from meshgate.source import Locator
+from meshgate.source import Locator
 
 VERSION = 1
 # How many ports or calls of one change are told one by one.

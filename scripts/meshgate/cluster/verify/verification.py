@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from meshgate.cluster import kinds
-from meshgate.cluster.capture import Identity, running
+from meshgate.cluster.capture import Difference, Identity, Live, running
 from meshgate.cluster.capture.kept import kept
 from meshgate.cluster.capture.workloads import CONTROLLERS, workload_of_pods
 from meshgate.cluster.verify import pushed
-from meshgate.cluster.verify.drift import drift
-from meshgate.cluster.verify.foreign import World, outcome
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.cluster.capture import Difference, Live
-    from meshgate.cluster.verify.drift import Drift
-    from meshgate.cluster.verify.foreign import Outcome
-    from meshgate.cluster.verify.istiod import Istiod
-    from meshgate.cluster.verify.pushed import Disagreement, Late
-    from meshgate.mesh import Mesh
-    from meshgate.model import Environment
+from meshgate.cluster.verify.drift import Drift, drift
+from meshgate.cluster.verify.foreign import Outcome, World, outcome
+from meshgate.cluster.verify.istiod import Istiod
+from meshgate.cluster.verify.pushed import Disagreement, Late
+from meshgate.mesh import Mesh
+from meshgate.model import Environment, Resource
 
 DECIDING = tuple(kind.kind for kind in kinds.DECIDING)
 

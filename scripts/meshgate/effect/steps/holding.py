@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from meshgate.effect.changes import Unsafe
 from meshgate.effect.steps.middle import RULE, with_spec
+from meshgate.mesh import Mesh
 from meshgate.mesh.hosts import expand, is_wildcard
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.effect.changes import Unsafe
-    from meshgate.mesh import Mesh
-    from meshgate.model import JSONObject, MeshFacts
+from meshgate.model import JSONObject, MeshFacts, Resource
 
 PLAINTEXT = {"mode": "DISABLE"}
 # What an entry of portLevelSettings takes from the policy that it replaces.

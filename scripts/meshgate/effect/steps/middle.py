@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import copy
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.effect.steps.values import Key
-    from meshgate.model import JSON, JSONObject
+from meshgate.effect.steps.values import Key
+from meshgate.model import JSON, JSONObject, Resource
 
 SERVER = "PeerAuthentication"
 RULE = "DestinationRule"

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from meshgate.effect.changes import Effect
 from meshgate.effect.compare import effect
 from meshgate.effect.steps.middle import SERVER, named_subsets, subsets_of
-from meshgate.effect.steps.values import by_key, edits_between, key_of, sorted_by
+from meshgate.effect.steps.values import Edit, Key, by_key, edits_between, key_of, sorted_by
 from meshgate.effect.terms import Change
 from meshgate.mesh import Mesh
 from meshgate.mesh.hosts import expand
-from meshgate.model import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from meshgate.effect.changes import Effect
-    from meshgate.effect.steps.values import Edit, Key
-    from meshgate.model import Expectation, MeshFacts
+from meshgate.model import Expectation, MeshFacts, Resource
 
 State = tuple[Resource, ...]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
 
+from meshgate.effect.changes import Effect, Unsafe
 from meshgate.effect.steps.holding import NAME, targets
 from meshgate.effect.steps.middle import RULE, SERVER, Changed, Level
-from meshgate.effect.steps.oracle import Oracle, SpentError
+from meshgate.effect.steps.oracle import Oracle, SpentError, State
 from meshgate.effect.steps.search import Ground, one_by_one, shortest
 from meshgate.effect.steps.values import (
+    Edit,
     NoPlan,
     Plan,
     Purpose,
@@ -18,14 +20,7 @@ from meshgate.effect.steps.values import (
     by_key,
     edits_between,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from meshgate.effect.changes import Effect, Unsafe
-    from meshgate.effect.steps.oracle import State
-    from meshgate.effect.steps.values import Edit
-    from meshgate.model import Expectation, MeshFacts, Resource
+from meshgate.model import Expectation, MeshFacts, Resource
 
 # How many changes each of the strategies may judge before it gives up.
 LIMIT = 300

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from meshgate.effect.steps.holding import held
-from meshgate.effect.steps.middle import Level
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from meshgate.effect.steps.holding import Target
-    from meshgate.effect.steps.middle import Changed
-    from meshgate.effect.steps.oracle import Oracle, State
-    from meshgate.effect.steps.values import Key
-    from meshgate.model import Resource
+from meshgate.effect.steps.holding import Target, held
+from meshgate.effect.steps.middle import Changed, Level
+from meshgate.effect.steps.oracle import Oracle, State
+from meshgate.effect.steps.values import Key
+from meshgate.model import Resource
 
 Levels = tuple[Level, ...]
 

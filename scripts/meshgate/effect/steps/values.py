@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from meshgate.effect.changes import Effect
-    from meshgate.model import Resource
+from meshgate.effect.changes import Effect
+from meshgate.model import Resource
 
 # API group, kind, namespace, name: an object is the same in every version of its API.
 Key: TypeAlias = tuple[str, str, str | None, str]

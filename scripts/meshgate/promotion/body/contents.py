@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from meshgate.promotion.values import Event, GateVerdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.guards import Refusal
-    from meshgate.promotion.values import EnvironmentState, GateResult, PromotionRecord
+from meshgate.model import JSONObject
+from meshgate.promotion.guards import Refusal
+from meshgate.promotion.values import (
+    EnvironmentState,
+    Event,
+    GateResult,
+    GateVerdict,
+    PromotionRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)

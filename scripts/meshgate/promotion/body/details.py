@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.body.contents import digest_of
+from meshgate.promotion.body.contents import Contents, Difference, digest_of
 from meshgate.promotion.body.words import LONG, SHORT, cut
 from meshgate.promotion.files import rendered_folder
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import Event, InputChange
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.body.contents import Contents, Difference
-    from meshgate.promotion.values import InputChange
 
 # The longest diff of one file that is shown, in lines: the rest is in the commit.
 DIFF_LINES = 200

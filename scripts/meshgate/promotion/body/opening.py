@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
+from meshgate.model import JSONObject
+from meshgate.promotion.body.contents import Contents
 from meshgate.promotion.body.words import (
     CHANGES,
     GRAVEST,
@@ -24,12 +26,6 @@ from meshgate.promotion.values import GateVerdict
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.body.contents import Contents
 
 GATE_MARKS = {
     GateVerdict.PASS: ":white_check_mark:",

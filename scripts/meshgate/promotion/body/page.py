@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from meshgate.promotion.body import opening, verdict
+from meshgate.promotion.body.contents import Contents
 from meshgate.promotion.body.details import details, hint
-from meshgate.report.budget import LIMITS, fit, size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.promotion.body.contents import Contents
-    from meshgate.report.budget import Section
+from meshgate.report.budget import LIMITS, Section, fit, size
 
 # The first sections, and the room of each where all are long: what one leaves over goes to the
 # next. Together 3,500 bytes.

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from meshgate.promotion.body.contents import Contents
 from meshgate.promotion.body.words import CHANGES, GRAVEST, LONG, SHORT, count, cut, moment
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import Event, PromotionRecord
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import code, prose
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from meshgate.promotion.body.contents import Contents
-    from meshgate.promotion.values import PromotionRecord
 
 REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 # How many of what it waits for the first line names.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
+from meshgate.model import JSON, JSONObject
 from meshgate.report.escape.markdown import cell_code, prose
 from meshgate.report.escape.visible import visible
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
 
 # The longest text out of a file, in characters: a long one must not push others out.
 LONG = 400

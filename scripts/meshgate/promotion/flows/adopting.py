@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.errors import NothingToPromoteError, UsageError
 from meshgate.promotion.advance import Proposal
-from meshgate.promotion.flows.making import make
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made, make
 from meshgate.promotion.rendering import tool
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
 
 
 def adopt(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.errors import NothingToPromoteError, UsageError
 from meshgate.promotion.files import rendered_sum
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.ledger import read_ledger
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.values import EnvironmentState, Release
+from meshgate.promotion.policy import EnvironmentPolicy
+from meshgate.promotion.values import EnvironmentState, Release
 
 MANUAL = "manual"
 

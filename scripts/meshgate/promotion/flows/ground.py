@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from meshgate.errors import UsageError
+from meshgate.model import JSONObject, Resource
 from meshgate.promotion.base import Base, Clock, base_at
+from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import below, rendered_folder, state_path
+from meshgate.promotion.forge import Forge
+from meshgate.promotion.policy import EnvironmentPolicy, Policy
+from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.standings import objects
 from meshgate.promotion.state import read_state
+from meshgate.promotion.values import EnvironmentState, Release
 from meshgate.repository import Repository, fetch, has_remote, remote_branch, truth
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.promotion.evidence import Evidence
-    from meshgate.promotion.forge import Forge
-    from meshgate.promotion.policy import EnvironmentPolicy, Policy
-    from meshgate.promotion.release import Releases
-    from meshgate.promotion.values import EnvironmentState, Release
 
 NO_FORGE = "no forge is configured that could tell"
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion import names
 from meshgate.promotion.advance import Proposal
 from meshgate.promotion.facts import facts_between
 from meshgate.promotion.flows.choosing import passed_in
-from meshgate.promotion.flows.making import make, refuse
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made, make, refuse
 from meshgate.promotion.flows.proposing import Opened, propose
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import tool
-from meshgate.promotion.values import Bypass, Debt, Event
+from meshgate.promotion.values import Bypass, Debt, EnvironmentState, Event, Fact, Release
 from meshgate.repository import merge_base, push_tag, tag
-
-if TYPE_CHECKING:
-    import datetime
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
-    from meshgate.promotion.values import EnvironmentState, Fact, Release
 
 
 class Repair(NamedTuple):

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.promotion.guards import GUARDS
+from meshgate.promotion.base import Base
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.guards import GUARDS, Refusal
 from meshgate.promotion.guards.approvals import needed
-from meshgate.promotion.judging import judge
+from meshgate.promotion.judging import Judged, judge
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.base import Base
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.guards import Refusal
-    from meshgate.promotion.judging import Judged
 
 ASK_FORGE = frozenset(guard.id for guard in GUARDS if guard.asks_forge)
 NOT_KNOWN = "not known: "

@@ -5,29 +5,24 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from meshgate.errors import RefusedError, WaitingError
+from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.advance import advance
+from meshgate.promotion.advance import Advance, Proposal, advance
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.effects import recorded
 from meshgate.promotion.facts import facts_between
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.judging import judged_unopened
+from meshgate.promotion.guards import Refusal
 from meshgate.promotion.guards.unseen import unseen
+from meshgate.promotion.judging import Judged
 from meshgate.promotion.standing import soak
-from meshgate.promotion.values import Event, Upstream
+from meshgate.promotion.values import EnvironmentState, Event, Upstream
 from meshgate.repository import commit_files, mainline
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.advance import Advance, Proposal
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.guards import Refusal
-    from meshgate.promotion.judging import Judged
-    from meshgate.promotion.values import EnvironmentState
 
 # A render that loses this share of its resources is taken for a mistake.
 LEAST_LEFT = 0.7

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshgate.errors import MeshgateError, RefusedError, WaitingError
 from meshgate.promotion import names
 from meshgate.promotion.files import state_path
+from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.making import told
-from meshgate.promotion.forge import Merged
+from meshgate.promotion.forge import Merged, PullRequest
 from meshgate.promotion.judging import judge
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.state import read_state
+from meshgate.promotion.values import PromotionRecord
 from meshgate.repository import is_ancestor
-
-if TYPE_CHECKING:
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.values import PromotionRecord
 
 METHODS = ("merge", "squash", "rebase")
 # `merge: tool` in environments.yaml: no person needs to press the button.

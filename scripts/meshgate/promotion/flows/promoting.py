@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from meshgate.errors import NothingToPromoteError, RefusedError
 from meshgate.promotion.advance import Proposal
 from meshgate.promotion.flows.choosing import chosen, rejected
-from meshgate.promotion.flows.making import make, refuse, shrinks
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made, make, refuse, shrinks
 from meshgate.promotion.flows.proposing import Opened, propose
 from meshgate.promotion.flows.superseding import close, others, supersede
 from meshgate.promotion.guards.debt import finding, lacking
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import tool
-from meshgate.promotion.values import Bypass, Event
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
-    from meshgate.promotion.values import EnvironmentState
+from meshgate.promotion.values import Bypass, EnvironmentState, Event
 
 SHRINKS = "resources"
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
+from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.codec import moment
 from meshgate.promotion.files import ledger_folder
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.forge import PullRequest
 from meshgate.promotion.forge.degraded import Degraded
-from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.ledger import Recorded, read_ledger
 from meshgate.repository import MovedError, additions, fetch, mainline, push_tag, tag
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.forge import PullRequest
-    from meshgate.promotion.ledger import Recorded
 
 VERSION = 1
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion.advance import Proposal
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, rendered_sum
-from meshgate.promotion.flows.making import make, refuse
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made, make, refuse
 from meshgate.promotion.flows.proposing import Opened, propose
 from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.rendering import tool
 from meshgate.promotion.snapshot import at_commit, contents
-from meshgate.promotion.values import Bypass, Event, Hold, Release
+from meshgate.promotion.values import (
+    Bypass,
+    EnvironmentState,
+    Event,
+    Hold,
+    PromotionRecord,
+    Release,
+)
 from meshgate.repository import additions
 from meshgate.schema import check
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.values import EnvironmentState, PromotionRecord
 
 LINT = "PR12"
 SHOWN = 5

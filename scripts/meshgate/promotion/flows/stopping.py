@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from meshgate.errors import NothingToPromoteError, UsageError
 from meshgate.promotion.advance import Proposal
-from meshgate.promotion.flows.making import make
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made, make
 from meshgate.promotion.rendering import tool
 from meshgate.promotion.values import Event, Hold
-
-if TYPE_CHECKING:
-    import datetime
-
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
 
 STOPS = (Event.PROMOTE, Event.HOTFIX)
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from meshgate.promotion.body import Contents, Difference
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.effects import call_groups
 from meshgate.promotion.files import rendered_folder
-from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
-    from meshgate.promotion.values import EnvironmentState, PromotionRecord
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made
+from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
 
 # A port that is weaker here than in the environment before.
 WEAKER = "RE001"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.errors import RefusedError
 from meshgate.promotion import names
-from meshgate.promotion.flows.making import refuse
+from meshgate.promotion.flows.ground import Ground
+from meshgate.promotion.flows.making import Made, refuse
 from meshgate.promotion.flows.proposing import Opened, propose
 from meshgate.promotion.forge import PullRequest
 from meshgate.repository import MovedError, push_branch, set_branch
-
-if TYPE_CHECKING:
-    from meshgate.promotion.flows.ground import Ground
-    from meshgate.promotion.flows.making import Made
 
 
 def write(ground: Ground, made: Made, *, direct: bool = False) -> Opened:

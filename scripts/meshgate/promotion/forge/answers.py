@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from meshgate.errors import RepositoryError
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forge.forge import PullRequest, RefusedError, Review
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSON, JSONObject
 
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # How much of a forge's own words an error repeats.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from meshgate.errors import RepositoryError
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
 
 
 class HeadMovedError(RepositoryError):

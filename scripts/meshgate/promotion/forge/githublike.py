@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 from urllib.parse import quote
 
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forge.answers import (
     NOT_YET,
     last_words,
@@ -15,15 +17,17 @@ from meshgate.promotion.forge.answers import (
     shortened,
     text,
 )
-from meshgate.promotion.forge.forge import CommitStatus, RefusedError, Review, StatusState
+from meshgate.promotion.forge.forge import (
+    CommitStatus,
+    Draft,
+    Merged,
+    PullRequest,
+    RefusedError,
+    Review,
+    StatusState,
+)
 from meshgate.promotion.forge.labels import labels_wanted
 from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from meshgate.model import JSON, JSONObject
-    from meshgate.promotion.forge.forge import Draft, Merged, PullRequest
 
 NOT_FOUND = 404
 

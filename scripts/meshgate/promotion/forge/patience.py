@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from meshgate.errors import RepositoryError
 from meshgate.promotion.forge.degraded import Degraded
-from meshgate.promotion.forge.forge import HeadMovedError, Merged, RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.promotion.forge.forge import Draft, Forge, PullRequest
+from meshgate.promotion.forge.forge import (
+    Draft,
+    Forge,
+    HeadMovedError,
+    Merged,
+    PullRequest,
+    RefusedError,
+)
 
 # Seconds between attempts; each is spread by half, so that two runs do not go in step.
 PAUSES = (0.25, 0.5, 1.0, 2.0)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING
 
 from meshgate.errors import ToolError, UsageError
 from meshgate.promotion.forge import known
-from meshgate.promotion.forge.settings import ALIASES
-
-if TYPE_CHECKING:
-    from meshgate.promotion.forge.forge import Forge
-    from meshgate.promotion.forge.settings import ForgeSettings
+from meshgate.promotion.forge.forge import Forge
+from meshgate.promotion.forge.settings import ALIASES, ForgeSettings
 
 
 def forge_names() -> tuple[str, ...]:

@@ -6,8 +6,9 @@ a guard that raises.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from meshgate.promotion.candidate import Candidate, FileChange
 from meshgate.promotion.guards.approvals import APPROVALS
 from meshgate.promotion.guards.chain import FOLLOWS, RECORDED
 from meshgate.promotion.guards.debt import DEBT
@@ -22,11 +23,6 @@ from meshgate.promotion.guards.scope import SCOPE, STRAY, strays
 from meshgate.promotion.guards.stopped import STOPPED
 from meshgate.promotion.guards.unseen import UNSEEN
 from meshgate.promotion.guards.waiting import OPEN, PROVEN, SOAKED, evaluate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.promotion.candidate import Candidate, FileChange
 
 __all__ = ["FILES_ONLY", "GUARDS", "Guard", "Refusal", "evaluate", "refusals", "stray_changes"]
 

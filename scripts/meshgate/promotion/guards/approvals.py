@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate, Opinions
+from meshgate.promotion.forge import Review
 from meshgate.promotion.guards.effects import APPROVED
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate, Opinions
-    from meshgate.promotion.forge import Review
 
 CHANGES = "changes-requested"
 # A rollback, and whatever passes a gate over, takes two people, or a ticket that tells why not.

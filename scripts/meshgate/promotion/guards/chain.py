@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import ledger_folder, sha256
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.state import state_of
 from meshgate.promotion.values import Event, Previous
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
 
 
 def follows_base(candidate: Candidate) -> Iterator[Objection]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
+from meshgate.model import JSON, Resource
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.facts import facts_between
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
-from meshgate.promotion.values import Event
+from meshgate.promotion.values import Event, Fact, PromotionRecord
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from meshgate.model import JSON, Resource
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.values import Fact, PromotionRecord
 
 GONE = object()
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
+from meshgate.model import Resource
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.effects import acknowledged, effect_of, how_to_acknowledge
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.model import Resource
-    from meshgate.promotion.candidate import Candidate
 
 # Fewer than 70 of 100 resources are left: a patch that deletes too much looks like this.
 LEAST_LEFT = 0.7

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.effect import Effect
+from meshgate.effect.changes import PortChange
 from meshgate.mesh import Mode
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.durations import told
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
 from meshgate.promotion.guards.waiting import closed
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.effect import Effect
-    from meshgate.effect.changes import PortChange
-    from meshgate.promotion.candidate import Candidate
 
 TOLD = 20
 LOOSENS = "risk/loosens"

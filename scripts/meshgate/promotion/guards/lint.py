@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
 
 TOLD = 20
 ID = "PR12"

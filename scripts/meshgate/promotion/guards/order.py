@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
 from meshgate.promotion.guards.waiting import verified
-from meshgate.promotion.standing import Presence
+from meshgate.promotion.standing import Presence, Standing
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.standing import Standing
 
 
 def passed_upstream(candidate: Candidate) -> Iterator[Objection]:

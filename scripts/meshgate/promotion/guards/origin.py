@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
 
 TOOL = "meshgate"
 # What decides how a promotion is judged.

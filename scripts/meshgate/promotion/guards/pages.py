@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.promotion.guards import FILES_ONLY
+from meshgate.promotion.guards import FILES_ONLY, Guard
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.promotion.guards import Guard
 
 INTRODUCTION = """\
 # Guards

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
+from meshgate.promotion.candidate import Candidate, Side
 from meshgate.promotion.files import git_tree, rendered_folder, rendered_sum
 from meshgate.promotion.guards.guard import FORWARD, RENDERING, Guard, Objection, known
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from meshgate.promotion.candidate import Candidate, Side
 
 TOLD = 10
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.promotion.candidate import REGULAR
+from meshgate.promotion.candidate import REGULAR, Candidate, FileChange
 from meshgate.promotion.files import OWNED, ledger_folder, rendered_folder, state_path
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.promotion.candidate import Candidate, FileChange
 
 
 def is_owned(path: str) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.durations import moment
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
 from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
 
 SETS_HOLD = frozenset({Event.HOLD, Event.ROLLBACK, Event.REJECT})
 ENDS_HOLD = frozenset({*SETS_HOLD, Event.RESUME})

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
+from meshgate.model import JSON, Resource
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.effects import acknowledged, how_to_acknowledge
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
 from meshgate.promotion.pointers import leaves
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.model import JSON, Resource
-    from meshgate.promotion.candidate import Candidate
 
 TOLD = 20
 

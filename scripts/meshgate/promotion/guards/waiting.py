@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.durations import duration
 from meshgate.promotion.gates import GATE_TYPES, Gate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection
+from meshgate.promotion.standing import Standing
 from meshgate.promotion.values import Event, GateResult, GateVerdict
 from meshgate.promotion.windows import applying
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.standing import Standing
 
 PROOF = ("evidence", "commit-status")
 BLOCKING = frozenset({GateVerdict.FAIL, GateVerdict.WAITING})

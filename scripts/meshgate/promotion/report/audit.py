@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
+from meshgate.promotion.audit import Audit, Audited
 from meshgate.promotion.files import rendered_folder
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.promotion.audit import Audit, Audited
-    from meshgate.report import Options
 
 COLUMNS = (
     Column("environment"),

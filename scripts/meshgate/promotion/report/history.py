@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
+from meshgate.mesh import ServerMode
+from meshgate.model import JSONObject
 from meshgate.promotion.codec import moment as rfc3339
 from meshgate.promotion.durations import moment
+from meshgate.promotion.history import Enforced, Entry
+from meshgate.promotion.values import Effects
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
 from meshgate.report.view import MODE_STYLES, named, owner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.mesh import ServerMode
-    from meshgate.model import JSONObject
-    from meshgate.promotion.history import Enforced, Entry
-    from meshgate.promotion.values import Effects
-    from meshgate.report import Options
 
 EVENTS = (
     Column("", right=True),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
-from meshgate.promotion.judging import Verdict
+from meshgate.model import JSONObject
+from meshgate.promotion.guards import Refusal
+from meshgate.promotion.judging import Judged, Verdict
+from meshgate.promotion.values import GateResult
+from meshgate.report import Options
 from meshgate.report.escape import markdown as md
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.terminal import page, plain
@@ -13,15 +17,6 @@ from meshgate.report.escape.workflow import command
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.guards import Refusal
-    from meshgate.promotion.judging import Judged
-    from meshgate.promotion.values import GateResult
-    from meshgate.report import Options
 
 SHORT = 12
 COLOURS = {

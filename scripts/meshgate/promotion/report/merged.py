@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json as standard
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
+from meshgate.promotion.flows.merging import Merge
+from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.promotion.flows.merging import Merge
-    from meshgate.report import Options
 
 VERSION = 1
 

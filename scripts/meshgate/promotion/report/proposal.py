@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json as standard
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.body import render
+from meshgate.promotion.body import Contents, render
 from meshgate.promotion.body.words import moment, port_name
 from meshgate.promotion.codec import as_json
+from meshgate.promotion.flows.proposing import Opened
+from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import Event, GateVerdict
+from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.body import Contents
-    from meshgate.promotion.flows.proposing import Opened
-    from meshgate.promotion.guards import Refusal
-    from meshgate.report import Options
 
 VERSION = 1
 # How many ports, calls, files or commits of one sort a terminal is shown.

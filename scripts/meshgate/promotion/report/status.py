@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
+from meshgate.model import JSONObject
 from meshgate.promotion.durations import moment, told
-from meshgate.promotion.overview import Outlook
+from meshgate.promotion.overview import Line, Next, Outlook, Overview, Posture
 from meshgate.promotion.values import GateVerdict
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
@@ -14,13 +16,6 @@ from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.overview import Line, Next, Overview, Posture
-    from meshgate.report import Options
 
 COLUMNS = (
     Column("environment"),

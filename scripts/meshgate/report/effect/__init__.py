@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from meshgate.report import FORMATS as FINDINGS
+from meshgate.report import Options
 from meshgate.report.effect.compared import Compared, Diff
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from meshgate.report import Options
 
 __all__ = ["FORMATS", "Compared", "Diff"]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from meshgate.effect import Effect
-    from meshgate.effect.observed import Replay
-    from meshgate.model import Position, Report, Resource, Traffic
+from meshgate.effect import Effect
+from meshgate.effect.observed import Replay
+from meshgate.model import Position, Report, Resource, Traffic
 
 
 class Compared(NamedTuple):

@@ -6,35 +6,31 @@ once, and a group names its crowd, so that every call is in it and no pair is wr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from meshgate.effect import CallChange, Open, PortChange
+from meshgate.effect import (
+    CallChange,
+    CallState,
+    Clients,
+    Effect,
+    Open,
+    Place,
+    PortChange,
+    PortState,
+    Uncovered,
+    Unexercised,
+    Unsafe,
+)
 from meshgate.mesh import Level
-from meshgate.model import join_path
-from meshgate.report import observed
+from meshgate.model import JSONObject, Position, Resource, join_path
+from meshgate.report import Options, observed
 from meshgate.report.calls import CROWDS
+from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.json import VERSION, as_json, place, reference
 from meshgate.report.view import owner
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meshgate.effect import (
-        CallState,
-        Clients,
-        Effect,
-        Place,
-        PortState,
-        Uncovered,
-        Unexercised,
-        Unsafe,
-    )
-    from meshgate.model import JSONObject, Position, Resource
-    from meshgate.report import Options
-    from meshgate.report.effect.compared import Compared, Diff
-
-    Locate = Callable[[Resource, str], Position | None]
+Locate = Callable[[Resource, str], Position | None]
 
 
 def render(diff: Diff, _options: Options) -> str:

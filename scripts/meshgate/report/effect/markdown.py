@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from meshgate.effect import Change, Strength
-from meshgate.effect.lines import call_lines, port_lines, unsafe_lines
+from meshgate.effect.lines import CallLine, PortLine, call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
+from meshgate.report import Options, observed
 from meshgate.report import markdown as findings
-from meshgate.report import observed
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.effect import words
+from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.markdown import cell_code, code, prose, row
 from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.effect.lines import CallLine, PortLine
-    from meshgate.report import Options
-    from meshgate.report.effect.compared import Compared, Diff
 
 PORTS = ("", "ports", "before", "after", "decided by")
 CALLS = ("", "calls", "of", "to", "before", "after")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from meshgate.effect import Change, Strength
+from meshgate.effect import Change, Effect, PortChange, Strength, Uncovered
 from meshgate.effect.lines import call_lines, port_lines, unsafe_lines
-from meshgate.report import observed
+from meshgate.report import Options, observed
 from meshgate.report import text as findings
 from meshgate.report.effect import words
+from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.effect import Effect, PortChange, Uncovered
-    from meshgate.report import Options
-    from meshgate.report.effect.compared import Compared, Diff
 
 # How many lines of a sort are shown before the rest is only counted.
 SHOWN = 20

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-from meshgate.effect import CallChange, Change, Open, PortChange, Strength
-from meshgate.effect.lines import everybody
+from meshgate.effect import (
+    CallChange,
+    Change,
+    Effect,
+    Open,
+    Place,
+    PortChange,
+    PortState,
+    Strength,
+    Uncovered,
+    Unexercised,
+    Unsafe,
+)
+from meshgate.effect.lines import CallLine, PortLine, everybody
 from meshgate.mesh import DataPlane, Level
 from meshgate.report.calls import CROWDS
 from meshgate.report.summary import plural
 from meshgate.report.view import named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from meshgate.effect import Effect, Place, PortState, Uncovered, Unexercised, Unsafe
-    from meshgate.effect.lines import CallLine, PortLine
 
 # How many clients, workloads or ports a line names before it only counts them.
 NAMED = 2

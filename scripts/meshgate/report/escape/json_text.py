@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from meshgate.model import JSON
+from meshgate.model import JSON
 
 # Made once: it is called for each finding.
 _encode = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode

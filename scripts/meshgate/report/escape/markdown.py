@@ -7,13 +7,10 @@ is rendered; a zero-width space between the sign and the word does.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from meshgate.report.escape.terminal import plain
 from meshgate.report.escape.visible import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ZERO_WIDTH = "&#8203;"
 

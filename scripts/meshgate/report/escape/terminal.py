@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from meshgate.report.escape.visible import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # `##[command]`, `##vso[command]`, `##teamcity[command]`: obeyed anywhere in a line.
 LOG_COMMAND = re.compile(r"##(\w*)\[")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
 
+from meshgate.effect import Effect
+from meshgate.model import JSONObject, Report
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.calls import calls
@@ -17,13 +20,7 @@ from meshgate.report.html.effect import effect
 from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
 from meshgate.report.summary import counts, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.effect import Effect
-    from meshgate.model import JSONObject, Report
-    from meshgate.report.view import View
+from meshgate.report.view import View
 
 VERSION = 1
 # In the order they run in: what a later one calls, an earlier one defines.

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Outcome, verdict
+from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service, verdict
+from meshgate.model import JSONObject
 from meshgate.report.calls import CROWDS
 from meshgate.report.escape.visible import visible
-from meshgate.report.view import named, owner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import CallClass, Delivery, Service
-    from meshgate.model import JSONObject
-    from meshgate.report.view import View
+from meshgate.report.view import View, named, owner
 
 
 class Clients(NamedTuple):

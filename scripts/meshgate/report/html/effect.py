@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from meshgate.effect import PortChange
+from meshgate.effect import (
+    CallChange,
+    CallState,
+    Clients,
+    Effect,
+    PortChange,
+    PortState,
+    Uncovered,
+    Unsafe,
+)
+from meshgate.model import JSONObject
 from meshgate.report.calls import CROWDS, NAMED
 from meshgate.report.escape.visible import visible
 from meshgate.report.view import named, owner
-
-if TYPE_CHECKING:
-    from meshgate.effect import CallChange, CallState, Clients, Effect, PortState, Uncovered, Unsafe
-    from meshgate.model import JSONObject
 
 
 def effect(environment: str, found: Effect) -> JSONObject:

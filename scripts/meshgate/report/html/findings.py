@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from meshgate.model import Finding, JSONObject, Position, Report
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from meshgate.report.place import about, told
-
-if TYPE_CHECKING:
-    from meshgate.model import Finding, JSONObject, Position, Report
 
 COLUMNS = 120
 

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from meshgate.mesh import Level, Mode
-from meshgate.model import join_path
+from meshgate.model import JSONObject, Resource, join_path
 from meshgate.report.escape.visible import visible
-from meshgate.report.posture import accepts, grouped, servers
-from meshgate.report.view import named, owner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.report.posture import Line, Server
-    from meshgate.report.view import View
+from meshgate.report.posture import Line, Server, accepts, grouped, servers
+from meshgate.report.view import View, named, owner
 
 STATES = {Mode.STRICT: "strict", Mode.PERMISSIVE: "permissive", Mode.DISABLE: "disable"}
 

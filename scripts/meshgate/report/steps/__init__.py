@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
+from meshgate.report import Options
 from meshgate.report.steps.told import Steps, Told, Written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from meshgate.report import Options
 
 __all__ = ["FORMATS", "Steps", "Told", "Written"]
 

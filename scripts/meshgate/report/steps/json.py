@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from meshgate.effect.steps import NoPlan
+from meshgate.effect.steps import Edit, NoPlan
+from meshgate.model import JSONObject
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.json import VERSION, reference
 from meshgate.report.steps import told as words
-
-if TYPE_CHECKING:
-    from meshgate.effect.steps import Edit
-    from meshgate.model import JSONObject
-    from meshgate.report import Options
-    from meshgate.report.steps.told import Steps, Told
+from meshgate.report.steps.told import Steps, Told
 
 
 def render(found: Steps, _options: Options) -> str:

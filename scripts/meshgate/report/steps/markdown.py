@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.report import Options
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.steps import told as words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.report import Options
-    from meshgate.report.steps.told import Steps, Told
+from meshgate.report.steps.told import Steps, Told
 
 
 def render(found: Steps, _options: Options) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.effect.steps import Edit
+from meshgate.report import Options
 from meshgate.report import text as findings
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.steps import told as words
+from meshgate.report.steps.told import Steps, Told
 from meshgate.report.style import Style
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.effect.steps import Edit
-    from meshgate.report import Options
-    from meshgate.report.steps.told import Steps, Told
 
 WIDEST = 100
 SIGNS = {"create": ("+", "green"), "replace": ("~", "yellow"), "delete": ("-", "red")}

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from meshgate.effect.steps import NoPlan, Purpose
+from meshgate.effect import Effect
+from meshgate.effect.steps import Edit, NoPlan, Plan, Purpose, SafeStep
 from meshgate.mesh import Mode
-from meshgate.model import join_path
+from meshgate.model import JSON, Failure, join_path
 from meshgate.report.summary import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.effect import Effect
-    from meshgate.effect.steps import Edit, Plan, SafeStep
-    from meshgate.model import JSON, Failure
 
 WHY = {
     Purpose.HOLD: "hold the clients to plaintext, so that none sends mTLS to a server that is late",

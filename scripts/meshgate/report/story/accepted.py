@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane, Level, Mode, Outcome, Transport, Verdict
+from meshgate.mesh import (
+    DataPlane,
+    Delivery,
+    Level,
+    Mode,
+    Outcome,
+    Overridden,
+    ServerMode,
+    Transport,
+    Verdict,
+    Workload,
+)
 from meshgate.mesh.terms import verdict
 from meshgate.model import join_path
-from meshgate.report.story.told import Chapter, Line
+from meshgate.report.story.told import Case, Chapter, Line
 from meshgate.report.view import owner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Delivery, Overridden, ServerMode, Workload
-    from meshgate.report.story.told import Case
 
 MEANINGS = {
     Mode.STRICT: "mesh mTLS and nothing else",

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from meshgate.mesh import DataPlane, Fate, Place
-from meshgate.report.story.told import Chapter, Line
+from meshgate.mesh import DataPlane, Fate, Place, Step
+from meshgate.report.story.told import Case, Chapter, Line
 from meshgate.report.view import owner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.mesh import Step
-    from meshgate.report.story.told import Case
 
 TITLE = "Which DestinationRule applies"
 LAW = (

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane
-from meshgate.report.story.told import Chapter, Line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Mesh, Workload
-    from meshgate.report.story.told import Case
+from meshgate.mesh import DataPlane, Mesh, Workload
+from meshgate.report.story.told import Case, Chapter, Line
 
 INJECT = "sidecar.istio.io/inject"
 INJECTION = "istio-injection"

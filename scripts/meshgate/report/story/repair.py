@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane, Fate, Mode, Outcome, Place, Tls, Transport, Verdict
+from meshgate.mesh import (
+    DataPlane,
+    Delivery,
+    Endpoint,
+    Fate,
+    Mode,
+    Outcome,
+    Place,
+    Tls,
+    Transport,
+    Verdict,
+)
 from meshgate.mesh.terms import verdict
-from meshgate.model import value_at
+from meshgate.model import Resource, value_at
 from meshgate.report.story import manifests
 from meshgate.report.story.accepted import mode_path
 from meshgate.report.story.parties import INJECT, INJECTION
-from meshgate.report.story.told import Repair
+from meshgate.report.story.told import Case, Repair
 from meshgate.report.view import owner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import Delivery, Endpoint
-    from meshgate.model import Resource
-    from meshgate.report.story.told import Case
 
 # Labels that only name one version or one rollout of a workload.
 PASSING = ("pod-template-hash", "service.istio.io/", "security.istio.io/", "istio.io/", "version")

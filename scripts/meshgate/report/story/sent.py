@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Discovery, Mode, Tls, Transport
 from meshgate.model import value_at
-from meshgate.report.story.told import Chapter, Line
+from meshgate.report.story.told import Case, Chapter, Line
 from meshgate.report.view import owner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-from meshgate.report.story.told import Case
 
 WORDS = {
     Transport.PLAINTEXT: "plaintext",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.mesh import ClientPolicy, Delivery, Explanation, Service, ServicePort, Workload
-    from meshgate.model import Position
-    from meshgate.report.view import View
+from meshgate.mesh import ClientPolicy, Delivery, Explanation, Service, ServicePort, Workload
+from meshgate.model import Position
+from meshgate.report.view import View
 
 
 class Line(NamedTuple):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
+from meshgate.model import JSONObject
 from meshgate.schema.update import crds, openapi, sources
 from meshgate.schema.update.crds import Definition
 from meshgate.schema.update.sources import download
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    from meshgate.model import JSONObject
 
 INDEX = "index.json"
 # The core group has no name; kubeconform's `{{.Group}}` is the version there.

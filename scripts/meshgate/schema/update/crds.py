@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import yaml
 
 from meshgate.errors import ToolError
+from meshgate.model import JSONObject
 from meshgate.schema.update.openapi import complete
 from meshgate.schema.update.structural import strict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
 
 
 class Definition(NamedTuple):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from meshgate.errors import ToolError
+from meshgate.model import JSON, JSONObject
 from meshgate.schema.update.structural import strict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from meshgate.model import JSON, JSONObject
 
 REFERENCE = "#/components/schemas/"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."

@@ -8,12 +8,8 @@ does not open the object, null is refused unless `nullable`, `format: int32` is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.errors import ToolError
-
-if TYPE_CHECKING:
-    from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, JSONObject
 
 RANGES = {
     "int32": (-(2**31), 2**31 - 1),

@@ -11,18 +11,13 @@ a Go map, the object is refused. An older istiod may accept what this one refuse
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from meshgate.model import SchemaViolation, join_path
+from meshgate.model import Resource, SchemaViolation, join_path
 from meshgate.schema.webhook.metadata import metadata_problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import Resource
-    from meshgate.schema.webhook.problem import Problem
+from meshgate.schema.webhook.problem import Problem
 
 MESH_DOMAIN = ".istio.io"
 

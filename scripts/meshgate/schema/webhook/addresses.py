@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
-from meshgate.schema.webhook.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.schema.webhook.problem import Path
+from meshgate.schema.webhook.problem import Path, Problem
 
 UNIX = "unix://"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
+from meshgate.model import JSONObject, Resource
 from meshgate.schema.webhook.authorization_values import (
     addresses,
     attribute_fault,
@@ -13,14 +14,8 @@ from meshgate.schema.webhook.authorization_values import (
     service_accounts,
     trust_domains,
 )
-from meshgate.schema.webhook.problem import Problem
+from meshgate.schema.webhook.problem import Path, Problem
 from meshgate.schema.webhook.selectors import attachment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.webhook.problem import Path
 
 # What each list of a source and of an operation may hold, besides no empty string.
 SOURCE: dict[str, Callable[[list[str]], Iterator[str]]] = {

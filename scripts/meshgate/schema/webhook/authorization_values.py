@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import MAX_PORT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 MAX_ACCOUNTS = 16
 MAX_ACCOUNT_LENGTH = 320

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.schema.webhook.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
+from meshgate.model import JSONObject
+from meshgate.schema.webhook.problem import Path, Problem
 
 CONFIG_MAP = "configmap://"
 # What a credentialName brings itself.

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject
 from meshgate.schema import golang
 from meshgate.schema.webhook.problem import (
     MILLISECOND,
+    Path,
     Problem,
     duration_format,
     durations,
     not_negative,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
 
 
 def connection_pool(pool: JSONObject | None, path: Path) -> Iterator[Problem]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.schema.webhook.problem import Problem
+from meshgate.model import JSONObject, Resource
+from meshgate.schema.webhook.problem import Path, Problem
 from meshgate.schema.webhook.regexes import MAX_LENGTH, regex_fault
 from meshgate.schema.webhook.selectors import wildcards
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.webhook.problem import Path
 
 HTTP_CONNECTION_MANAGERS = frozenset(
     {"envoy.filters.network.http_connection_manager", "envoy.http_connection_manager"}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Resource
 from meshgate.schema.webhook.hosts import is_dns_label
 from meshgate.schema.webhook.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
 
 PRIVATE, PUBLIC, NOBODY = ".", "*", "~"
 

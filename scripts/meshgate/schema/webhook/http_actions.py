@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import http
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
-from meshgate.schema.webhook.problem import Problem, durations, port_number
+from meshgate.schema.webhook.problem import Path, Problem, durations, port_number
 from meshgate.schema.webhook.regexes import regex_fault
 from meshgate.schema.webhook.routes import regex_match
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
 
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"}

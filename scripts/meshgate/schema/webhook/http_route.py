@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject
 from meshgate.schema.webhook.hosts import is_dns_label
 from meshgate.schema.webhook.http_actions import (
     cors,
@@ -14,7 +15,7 @@ from meshgate.schema.webhook.http_actions import (
     retries,
     rewrite,
 )
-from meshgate.schema.webhook.problem import Problem, durations, port_number
+from meshgate.schema.webhook.problem import Path, Problem, durations, port_number
 from meshgate.schema.webhook.routes import (
     authority_once,
     destination,
@@ -25,12 +26,6 @@ from meshgate.schema.webhook.routes import (
     weighted,
 )
 from meshgate.schema.webhook.selectors import tags
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~A-Za-z0-9-]+")
 PSEUDO_HEADERS = frozenset({":method", ":scheme", ":authority", ":path", ":status"})

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject
 from meshgate.schema.webhook.locality import locality, zone_aware
-from meshgate.schema.webhook.problem import Problem, duration_format, durations, percentage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
+from meshgate.schema.webhook.problem import Path, Problem, duration_format, durations, percentage
 
 MAGLEV_LIMIT = 5000011
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from meshgate.schema.webhook.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
+from meshgate.model import JSONObject
+from meshgate.schema.webhook.problem import Path, Problem
 
 TOPOLOGY_LABELS = frozenset(
     {

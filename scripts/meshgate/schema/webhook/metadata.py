@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Resource
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
 
 DRY_RUN = "istio.io/dry-run"
 # istiod's own marks; on an object of a user they would give it rights or refuse it.

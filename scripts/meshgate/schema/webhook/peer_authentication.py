@@ -6,14 +6,10 @@ Its CRD says nearly all of it in CEL; what is left is how a port is written.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Resource
 from meshgate.schema.webhook.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
 
 # The key of a map of numbers in protobuf's JSON: no sign, no leading zero.
 NUMBER = re.compile(r"0|[1-9][0-9]*")

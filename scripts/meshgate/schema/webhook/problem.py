@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from meshgate.model import JSON, JSONObject
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject
 
 Path: TypeAlias = tuple[str | int, ...]
 

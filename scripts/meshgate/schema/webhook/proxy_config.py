@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Resource
 from meshgate.schema.webhook.problem import Problem, not_negative
 from meshgate.schema.webhook.selectors import wildcards
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
 
 
 def problems(resource: Resource) -> Iterator[Problem]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject, Resource
 from meshgate.schema import urls
 from meshgate.schema.phrases import shown
-from meshgate.schema.webhook.problem import Problem, durations
+from meshgate.schema.webhook.problem import Path, Problem, durations
 from meshgate.schema.webhook.selectors import attachment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.webhook.problem import Path
 
 HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject
 from meshgate.schema.webhook.header_values import header_value_fault
 from meshgate.schema.webhook.hosts import fqdn, host, is_dns_label
-from meshgate.schema.webhook.problem import Problem, port_number
+from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.regexes import regex_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.schema.webhook.problem import Path
 
 
 def destination(target: JSONObject | None, path: Path) -> Iterator[Problem]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.addresses import subnet
@@ -13,11 +14,6 @@ from meshgate.schema.webhook.problem import Problem, port_number
 from meshgate.schema.webhook.protocols import is_http, is_known, is_tls
 from meshgate.schema.webhook.selectors import tags, wildcards
 from meshgate.schema.webhook.workload_entry import endpoint_ports, workload_entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, Resource
 
 DYNAMIC = frozenset({"http", "tls", "grpc", "http2"})
 WAYPOINT = "istio.io/use-waypoint"

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.addresses import UNIX, address, unix_socket
 from meshgate.schema.webhook.connection_pool import connection_pool
 from meshgate.schema.webhook.hosts import fqdn, is_dns_label, namespaced_host
-from meshgate.schema.webhook.problem import Problem, port_number
+from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.protocols import is_known, is_tls
 from meshgate.schema.webhook.routes import destination
 from meshgate.schema.webhook.selectors import wildcards
 from meshgate.schema.webhook.server_tls import mode_of, server_tls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.webhook.problem import Path
 
 PARTS = ("egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool")
 LOCAL = frozenset({"", "127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 - compared, not bound

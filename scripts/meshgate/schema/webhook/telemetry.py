@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Resource
 from meshgate.schema.cel_rules import syntax_fault
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem
 from meshgate.schema.webhook.selectors import attachment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
 
 
 def problems(resource: Resource) -> Iterator[Problem]:

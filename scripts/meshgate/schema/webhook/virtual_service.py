@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
 from meshgate.schema.webhook.addresses import subnet
 from meshgate.schema.webhook.export_to import export_to
 from meshgate.schema.webhook.hosts import host
 from meshgate.schema.webhook.http_route import http_route, is_claim
-from meshgate.schema.webhook.problem import Problem, port_number
+from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.routes import gateway_names, weighted
 from meshgate.schema.webhook.selectors import tags
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.webhook.problem import Path
 
 MESH = "mesh"
 # Set by istiod on what it made from a route of the Gateway API.

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
+from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.addresses import UNIX, unix_socket
 from meshgate.schema.webhook.hosts import fqdn, is_dns_label
-from meshgate.schema.webhook.problem import Problem, port_number
+from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.selectors import tags
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from meshgate.model import JSONObject, Resource
-    from meshgate.schema.webhook.problem import Path
 
 
 def problems(resource: Resource) -> Iterator[Problem]:

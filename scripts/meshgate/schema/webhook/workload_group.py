@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.model import Resource
 from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem
 from meshgate.schema.webhook.selectors import tags
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import Resource
 
 HEADER_NAME = re.compile(r"[-A-Za-z0-9]+")
 METHODS = frozenset({"httpGet", "tcpSocket", "exec"})

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from meshgate.errors import RepositoryError
-from meshgate.promotion.forge.forge import PullRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from meshgate.promotion.forge.forge import CommitStatus, Draft, Merged, Review
-    from meshgate.promotion.forge.settings import ForgeSettings
+from meshgate.promotion.forge.forge import CommitStatus, Draft, Merged, PullRequest, Review
+from meshgate.promotion.forge.settings import ForgeSettings
 
 PAGE = "pr.md"
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.promotion.forge.known.gitea.api import Api
 from meshgate.promotion.forge.known.gitea.forge import GiteaForge
-
-if TYPE_CHECKING:
-    from meshgate.promotion.forge.settings import ForgeSettings
+from meshgate.promotion.forge.settings import ForgeSettings
 
 __all__ = ["GiteaForge", "connect"]
 

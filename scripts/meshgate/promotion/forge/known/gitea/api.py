@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 import httpx
 
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forge.answers import refused
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from meshgate.model import JSON, JSONObject
 
 TIMEOUT = 30.0
 PAGE = 50  # what a server gives at most, if it was not told otherwise

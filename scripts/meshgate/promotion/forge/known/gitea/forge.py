@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from meshgate.model import JSONObject
 from meshgate.promotion.forge.answers import number as number_at
 from meshgate.promotion.forge.answers import text
-from meshgate.promotion.forge.forge import NoDifferenceError
+from meshgate.promotion.forge.forge import CommitStatus, Draft, NoDifferenceError, PullRequest
 from meshgate.promotion.forge.githublike import GitHubLike, part
 from meshgate.promotion.forge.labels import color
 from meshgate.report.budget import LIMITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.forge.forge import CommitStatus, Draft, PullRequest
 
 # The timeline's words for a forge-side auto-merge; a pull request itself does not tell it.
 ARMED, DISARMED = "pull_scheduled_merge", "pull_cancel_scheduled_merge"

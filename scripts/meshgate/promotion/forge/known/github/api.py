@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import github
 import requests
 from github.GithubRetry import GithubRetry
 
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forge.answers import refused, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from meshgate.model import JSON, JSONObject
 
 PUBLIC = "https://api.github.com"
 TIMEOUT = 30

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from meshgate.model import JSONObject
 from meshgate.promotion.forge.answers import moment, text
 from meshgate.promotion.forge.answers import number as number_at
 from meshgate.promotion.forge.forge import (
     CommitStatus,
+    Draft,
     NoDifferenceError,
     RefusedError,
     StatusState,
 )
 from meshgate.promotion.forge.githublike import GitHubLike, part
+from meshgate.promotion.forge.known.github.api import Api
 from meshgate.promotion.forge.labels import color
 from meshgate.report.budget import LIMITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.forge.forge import Draft
-    from meshgate.promotion.forge.known.github.api import Api
 
 LOG = logging.getLogger(__name__)
 

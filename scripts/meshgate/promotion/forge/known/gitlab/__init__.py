@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshgate.promotion.forge.known.gitlab.api import PUBLIC, Api
 from meshgate.promotion.forge.known.gitlab.forge import GitLabForge
-
-if TYPE_CHECKING:
-    from meshgate.promotion.forge.settings import ForgeSettings
+from meshgate.promotion.forge.settings import ForgeSettings
 
 __all__ = ["GitLabForge", "connect"]
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import gitlab
 import requests
 
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forge.answers import refused
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.model import JSON, JSONObject
 
 PUBLIC = "https://gitlab.com"
 TIMEOUT = 30.0

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from meshgate.errors import RepositoryError
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forge.answers import number as number_at
 from meshgate.promotion.forge.answers import shortened, text
-from meshgate.promotion.forge.forge import NoDifferenceError, RefusedError, StatusState
+from meshgate.promotion.forge.forge import (
+    CommitStatus,
+    Draft,
+    Merged,
+    NoDifferenceError,
+    PullRequest,
+    RefusedError,
+    Review,
+    StatusState,
+)
+from meshgate.promotion.forge.known.gitlab.api import Api
 from meshgate.promotion.forge.known.gitlab.shapes import (
     approval,
     commit_status,
@@ -20,13 +31,6 @@ from meshgate.promotion.forge.known.gitlab.shapes import (
 from meshgate.promotion.forge.labels import labels_wanted
 from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
 from meshgate.report.budget import LIMITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from meshgate.model import JSON, JSONObject
-    from meshgate.promotion.forge.forge import CommitStatus, Draft, Merged, PullRequest, Review
-    from meshgate.promotion.forge.known.gitlab.api import Api
 
 NOT_FOUND = 404
 DESCRIPTION_LIMIT = 255

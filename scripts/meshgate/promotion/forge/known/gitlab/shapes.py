@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from meshgate.model import JSONObject
 from meshgate.promotion.forge.answers import NOT_YET, moment, number, sha, text
 from meshgate.promotion.forge.forge import CommitStatus, PullRequest, Review, StatusState
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.model import JSONObject
 
 STATES = {"opened": "open", "locked": "open"}
 # What GitLab is still looking at, and what it cannot merge for want of a rebase.

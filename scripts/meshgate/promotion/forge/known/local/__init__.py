@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshgate.errors import UsageError
 from meshgate.promotion.forge.known.local.forge import LocalForge
-
-if TYPE_CHECKING:
-    from meshgate.promotion.forge.settings import ForgeSettings
+from meshgate.promotion.forge.settings import ForgeSettings
 
 __all__ = ["LocalForge", "connect"]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from meshgate import process
 from meshgate.promotion.forge.forge import RefusedError
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-    from pathlib import Path
 
 TIMEOUT = 60.0
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from meshgate.errors import RepositoryError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from meshgate.model import JSONObject
+from meshgate.model import JSONObject
 
 
 class Book:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from meshgate.errors import RepositoryError
+from meshgate.model import JSONObject
 from meshgate.promotion.forge.forge import (
     CommitStatus,
+    Draft,
+    Merged,
     NoDifferenceError,
     PullRequest,
     RefusedError,
@@ -18,13 +22,6 @@ from meshgate.promotion.forge.known.local.bare import BareRepository, Conflict
 from meshgate.promotion.forge.known.local.book import Book
 from meshgate.promotion.forge.labels import labels_wanted
 from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.forge.forge import Draft, Merged
 
 
 def _clock() -> datetime.datetime:
