@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from meshgate import source
 from meshgate.errors import BuildError
-from meshgate.source import plainlines
-from meshgate.source import text as texts
-from meshgate.source.nodes import compose
 from meshgate.source.program import _from_wheel
-from meshgate.source.values import value_of
+from meshgate.yamldoc import fast_yaml, files
+from meshgate.yamldoc import text as texts
+from meshgate.yamldoc.nodes import compose
+from meshgate.yamldoc.values import value_of
 
 # As written in YAML; what each means is asked of kubectl, not written down here.
 WORDS = """
@@ -377,7 +377,7 @@ def test_control_characters_stay_in_the_value_and_out_of_the_excerpt(tmp_path: P
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "huge.yaml"
     with file.open("wb") as stream:
-        stream.truncate(texts.LARGEST_FILE + 1)
+        stream.truncate(files.LARGEST_FILE + 1)
 
     with pytest.raises(BuildError, match="larger than"):
         source.read_path(tmp_path, file)
@@ -503,7 +503,7 @@ def test_plain_documents_are_read_as_the_parser_reads_them(
     lines: list[tuple[int, str]], start: str
 ) -> None:
     text = start + "\n".join(" " * indent + line for indent, line in lines)
-    value = plainlines.value(text)
+    value = fast_yaml.value(text)
     if value is None:
         return
     (node,) = compose(text, "f.yaml")
@@ -522,7 +522,7 @@ def test_this_repository_is_read_as_the_parser_reads_it() -> None:
         except (BuildError, OSError):
             continue  # a test's own bad input
         for piece in texts.pieces(text):
-            value = plainlines.value(piece.text)
+            value = fast_yaml.value(piece.text)
             if value is not None:
                 (node,) = compose(piece.text, file.name)
                 parsed = value_of(node, file.name, aliases=True)

@@ -83,9 +83,9 @@ def read_all(
             yield source.read(given[text], text)
         elif path.is_dir():
             for file in sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
+                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir()
             ):
-                yield source.read_path(root, text / file.relative_to(path))
+                yield source.read_path(root, text / file.relative_to(path), within=Path(text))
         elif path.exists():
             yield source.read_path(root, Path(text))
         else:

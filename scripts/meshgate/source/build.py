@@ -19,10 +19,10 @@ from meshgate.source.kustomization import Inline, Role
 from meshgate.source.kustomize import rendered
 from meshgate.source.made import Built
 from meshgate.source.parsed import Document, parsed
-from meshgate.source.positions import SourceFiles
 from meshgate.source.program import renderer
 from meshgate.source.scan import survey_tree
 from meshgate.source.tree import Tree
+from meshgate.yamldoc.positions import SourceFiles
 
 # Of all JSON patches of an overlay.
 MOST_COPIES = 12

@@ -17,10 +17,10 @@ from meshgate.source.load import manifests
 from meshgate.source.made import Applied, Made
 from meshgate.source.parsed import parsed
 from meshgate.source.patchfiles import Patch, patches_of
-from meshgate.source.positions import SourceFiles
 from meshgate.source.targets import Identity, is_followed, selects
 from meshgate.source.transformers import transformers
 from meshgate.source.tree import Tree
+from meshgate.yamldoc.positions import SourceFiles
 
 
 class Layers:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import yaml
-
 from meshgate.model import Defect, Origin, Position, join_path
-from meshgate.source.nodes import MERGE, Node, Plain, key_text, tag_of
+from meshgate.yamldoc.nodes import (
+    MERGE,
+    MappingNode,
+    Node,
+    Plain,
+    ScalarNode,
+    SequenceNode,
+    key_text,
+    tag_of,
+)
 
 Path = tuple[str | int, ...]
 
@@ -112,7 +119,7 @@ class _Look:
         self.seen: set[int] = set()
 
     def at(self, node: Node, path: Path) -> Iterator[Defect]:
-        if isinstance(node, yaml.ScalarNode):
+        if isinstance(node, ScalarNode):
             tag = tag_of(node)
             if isinstance(tag, Plain) and tag.ambiguous and is_text(path):
                 yield self.defect("ambiguous-scalar", node, path, node.value)
@@ -120,13 +127,13 @@ class _Look:
         if id(node) in self.seen:  # an alias: told where it is anchored
             return
         self.seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, SequenceNode):
             for index, item in enumerate(node.value):
                 yield from self.at(item, (*path, index))
-        elif isinstance(node, yaml.MappingNode):
+        elif isinstance(node, MappingNode):
             yield from self.in_mapping(node, path)
 
-    def in_mapping(self, node: yaml.MappingNode, path: Path) -> Iterator[Defect]:
+    def in_mapping(self, node: MappingNode, path: Path) -> Iterator[Defect]:
         first: dict[str, Node] = {}
         for key_node, value_node in node.value:
             if is_merge(key_node):
@@ -144,10 +151,10 @@ class _Look:
     def in_merge(
         self, key_node: Node, merged: Node, first: dict[str, Node], path: Path
     ) -> Iterator[Defect]:
-        """A merge after a key that it holds: Go's yaml.v2 lets the merge win, others the key."""
-        parts = merged.value if isinstance(merged, yaml.SequenceNode) else [merged]
+        """A merge after a key that it holds: Go's v2 lets the merge win, others the key."""
+        parts = merged.value if isinstance(merged, SequenceNode) else [merged]
         for part in parts:
-            if not isinstance(part, yaml.MappingNode):
+            if not isinstance(part, MappingNode):
                 continue
             for other, _ in part.value:
                 key = key_text(other)
@@ -183,7 +190,7 @@ def is_text(path: Path) -> bool:
 
 
 def is_merge(node: Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.value == MERGE and not node.style
+    return isinstance(node, ScalarNode) and node.value == MERGE and not node.style
 
 
 def is_integer(node: Node) -> bool:

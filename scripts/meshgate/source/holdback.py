@@ -15,7 +15,9 @@ from meshgate.source.build import render
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import read
 from meshgate.source.tree import inputs
-from meshgate.source.writing import dump_value
+from meshgate.yamldoc.files import read_inside
+from meshgate.yamldoc.text import decoded
+from meshgate.yamldoc.writing import dump_value
 
 PREFIX = "on-the-way-"
 UNFIT = re.compile(r"[^a-z0-9.-]+")
@@ -60,7 +62,7 @@ def patched(
         field = "resources" if ref not in old else "patches"
         lists[field].append(name)
         added[name] = f"# {comment}\n{dump_value(value)}"
-    text = (root / kustomization).read_text("utf-8")
+    text = decoded(read_inside(root, kustomization), kustomization)
     for field, names in lists.items():
         entries = [each if field == "resources" else f"path: {each}" for each in names]
         text = _with_entries(text, field, entries, kustomization)

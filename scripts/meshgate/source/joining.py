@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from meshgate.model import JSONObject, Origin, Resource, ResourceRef
 from meshgate.source.kustomize import Rendered
 from meshgate.source.made import Built, Made, settle
-from meshgate.source.positions import SourceFiles
 from meshgate.source.tree import Tree
+from meshgate.yamldoc.positions import SourceFiles
 
 
 def resources(

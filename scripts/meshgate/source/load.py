@@ -16,11 +16,11 @@ from typing import NamedTuple, TypeAlias
 
 from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, JSON, Defect, JSONObject, Origin, Resource
-from meshgate.source import jsontext, plainlines
-from meshgate.source import text as texts
 from meshgate.source.defects import defects_of
-from meshgate.source.nodes import Reader, compose
-from meshgate.source.values import value_of
+from meshgate.yamldoc import reading
+from meshgate.yamldoc.files import Root, leads_out, read_file
+from meshgate.yamldoc.nodes import Reader
+from meshgate.yamldoc.text import decoded
 
 Parts: TypeAlias = tuple[str | int, ...]
 
@@ -51,7 +51,7 @@ def read(data: bytes, file: str) -> Loaded:
     passed over. Origins count every document. Raises BuildError.
     """
     loaded = Loaded([], [], [])
-    text = texts.decoded(data, file)
+    text = decoded(data, file)
     with _no_collection():
         for index, (value, defects) in enumerate(documents(text, file)):
             origin = Origin(file, index)
@@ -66,18 +66,8 @@ def documents(
     text: str, file: str, reader: Reader = Reader.API_SERVER
 ) -> Iterator[tuple[JSON, list[Defect]]]:
     """The value and the defects of each document of a text, empty ones included."""
-    if text.startswith("{") and (values := jsontext.values(text)) is not None:
-        for value in values:
-            yield value, []
-        return
-    for piece in texts.pieces(text):
-        if (plain := plainlines.value(piece.text)) is not None:
-            yield plain, []
-            continue
-        aliases = "&" in piece.text
-        for node in compose(piece.text, file, piece.line, reader):
-            value, odd = value_of(node, file, piece.line, aliases=aliases)
-            yield value, list(defects_of(node, Origin(file), piece.line)) if odd else []
+    for value, odd, line in reading.documents(text, file, reader):
+        yield value, [] if odd is None else list(defects_of(odd, Origin(file), line))
 
 
 def objects(value: JSON, origin: Origin) -> Iterator[Resource]:
@@ -129,11 +119,15 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def read_path(root: Path, path: Path) -> Loaded:
-    """The same for a file, absolute or relative to `root`; origins are relative to `root`."""
-    path = root / path
-    name = relative(root, path)
-    return read(texts.bounded(path, name), name)
+def read_path(root: Path, path: Path, *, within: Path | None = None) -> Loaded:
+    """The same for a file, absolute or relative to `root`; origins are relative to `root`.
+
+    `within`: a folder, relative to `root` too, that holds it and that no link may lead out of.
+    """
+    name = relative(root, root / path)
+    if within and Root(root / within).inside(path.relative_to(within).as_posix()) is None:
+        raise leads_out(name, str(within))
+    return read(read_file(root / path, name), name)
 
 
 def read_folder(root: Path, folder: str) -> list[Resource]:
@@ -144,7 +138,7 @@ def read_folder(root: Path, folder: str) -> list[Resource]:
     """
     found: list[Resource] = []
     for name in _manifest_files(root, folder):
-        loaded = read_path(root, Path(name))
+        loaded = read_path(root, Path(name), within=Path(folder))
         for defect in loaded.defects:
             if defect.kind == "duplicate-key":
                 raise BuildError(

@@ -9,9 +9,9 @@ from pathlib import Path
 from meshgate.model import Origin, Position, Resource, split_path
 from meshgate.source.load import Parts, manifests
 from meshgate.source.made import Built, Made
-from meshgate.source.positions import SourceFiles, exists, follow
 from meshgate.source.trace import written
-from meshgate.source.values import value_of
+from meshgate.yamldoc.positions import SourceFiles, exists, follow
+from meshgate.yamldoc.values import value_of
 
 
 class Locator:

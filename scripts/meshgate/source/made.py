@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from meshgate.model import JSONObject, Origin, Step
 from meshgate.source import patches
-from meshgate.source.positions import SourceFiles
 from meshgate.source.targets import Identity
 from meshgate.source.transformers import OTHERS
 from meshgate.source.tree import Tree
+from meshgate.yamldoc.positions import SourceFiles
 
 Parts = tuple[str | int, ...]
 

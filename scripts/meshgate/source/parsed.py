@@ -6,9 +6,9 @@ import functools
 from typing import NamedTuple
 
 from meshgate.model import JSON, Defect
-from meshgate.source import text as texts
 from meshgate.source.load import documents
-from meshgate.source.nodes import Reader
+from meshgate.yamldoc import text as texts
+from meshgate.yamldoc.nodes import Reader
 
 
 class Document(NamedTuple):

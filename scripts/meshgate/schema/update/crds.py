@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import yaml
-
 from meshgate.errors import ToolError
 from meshgate.model import JSONObject
 from meshgate.schema.update.openapi import complete
 from meshgate.schema.update.structural import strict
+from meshgate.yamldoc.reading import documents
+from meshgate.yamldoc.text import decoded
+
+NAME = "the CustomResourceDefinitions"
 
 
 class Definition(NamedTuple):
@@ -29,7 +31,7 @@ def read(document: bytes, kubernetes: JSONObject) -> Iterator[Definition]:
     `kubernetes` holds the definitions that have ObjectMeta. Raises ToolError when two served
     versions differ: one file per kind could not tell them apart.
     """
-    for crd in yaml.load_all(document, yaml.CSafeLoader):
+    for crd in (part.value for part in documents(decoded(document, NAME), NAME)):
         if not crd:
             continue
         spec = crd["spec"]

@@ -6,14 +6,9 @@ import codecs
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from meshgate.errors import BuildError
-
-MEBIBYTE = 1 << 20
-# 50,000 objects as `kubectl get -o yaml` writes them take about 60 MiB.
-LARGEST_FILE = 128 * MEBIBYTE
 
 UTF_16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 # Within YAML a line that starts with `---` starts a document, whatever stands around it.
@@ -28,21 +23,6 @@ class Piece(NamedTuple):
 
     text: str
     line: int  # lines of the file before it
-
-
-def bounded(path: Path, name: str, limit: int = LARGEST_FILE) -> bytes:
-    """The bytes of a regular file, `limit` at most. Raises BuildError; never reads more."""
-    try:
-        with path.open("rb") as stream:
-            found = stream.read(limit + 1)
-    except OSError as error:
-        raise BuildError(f"cannot read {name}: {error.strerror}") from error
-    if len(found) > limit:
-        raise BuildError(
-            f"{name} is larger than {limit // MEBIBYTE} MiB, and was not read",
-            hint="split it; one file for each object is easier to review, too",
-        )
-    return found
 
 
 def decoded(content: bytes, name: str) -> str:

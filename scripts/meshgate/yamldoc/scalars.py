@@ -1,4 +1,4 @@
-"""What an unquoted YAML scalar means to the API server, and where two readers disagree.
+"""What an unquoted YAML scalar means to each reader, and where two readers disagree.
 
 The API server and kubectl read YAML with sigs.k8s.io/yaml, that is Go's yaml.v2 (`resolve` in its
 resolve.go), then turn it into JSON and read that again: `010` is 8, `yes` and `y` are true,
@@ -30,6 +30,10 @@ FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 # Where Go parses the text as it stands, an underscore may only stand between digits.
 DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
+
+CORE_WORDS: dict[str, JSON] = {"": None, "~": None, "null": None, "true": True, "false": False}
+CORE_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+CORE_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 # Of 64 bits, with sign and prefix, in any base.
 LONGEST_INTEGER = 70
@@ -69,6 +73,18 @@ def plain(text: str) -> JSON:
 def kustomize_plain(text: str) -> JSON:
     """The same as kustomize reads it, with Go's yaml.v3, where `yes` is text (dates aside)."""
     return text if text in TRUE_OR_FALSE_OF_1_1 else plain(text)
+
+
+def core_plain(text: str) -> JSON:
+    """The same in this project's own files: YAML 1.2's core, which is JSON's.
+
+    `yes`, `010`, `1e5` and dates stay text, so nothing is guessed.
+    """
+    if text in CORE_WORDS:
+        return CORE_WORDS[text]
+    if CORE_INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if CORE_FLOAT.fullmatch(text) else text
 
 
 def _number(text: str) -> JSON:

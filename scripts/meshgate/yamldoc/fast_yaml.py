@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from meshgate.model import JSON, JSONObject
-from meshgate.source import scalars
+from meshgate.yamldoc import scalars
 
 LINE = re.compile(
     r"(?P<indent> {0,200})(?P<dash>- )?"
@@ -139,5 +139,7 @@ def _scalar(text: str) -> JSON:
     """The value of a scalar on one line; OTHER where readers could differ."""
     if QUOTED.fullmatch(text):
         return text[1:-1]
-    plain = PLAIN.fullmatch(text) and not scalars.AMBIGUOUS.fullmatch(text)
-    return scalars.plain(text) if plain else OTHER
+    if not PLAIN.fullmatch(text) or scalars.AMBIGUOUS.fullmatch(text):
+        return OTHER
+    item = scalars.plain(text)
+    return item if item == scalars.core_plain(text) else OTHER

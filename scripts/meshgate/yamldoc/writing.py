@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import yaml
 
 from meshgate.model import JSON, Resource
-from meshgate.source import scalars
+from meshgate.yamldoc import scalars
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -18,14 +18,23 @@ from yaml._yaml import CParser
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON
-from meshgate.source import colons, scalars
+from meshgate.yamldoc import scalars
 
 Node: TypeAlias = yaml.nodes.Node
+MappingNode: TypeAlias = yaml.MappingNode
+ScalarNode: TypeAlias = yaml.ScalarNode
+SequenceNode: TypeAlias = yaml.SequenceNode
 MERGE = "<<"
 # Deeper than any manifest; well below what the recursions here and in later layers can take.
 DEEPEST = 100
 # A document with fewer of these than the limit cannot nest deeper than it.
 FLOW_START = re.compile(r"[\[{]")
+# A colon right before `,`, `]` or `}` is text to Go's YAML reader, an error to libyaml. Each one
+# that is quoted costs another parse of the text, so both are bounded; beyond, the error stands.
+REFUSED_COLON = "found unexpected ':'"
+MOST_QUOTED, LONGEST_QUOTED = 10, 1 << 20
+# Far above any file that people write; nodes of this many take about 0.5 GiB.
+MOST_NODES = 1_000_000
 DEEP_LINE = re.compile(rf"^[ \t\-?:]{{{DEEPEST}}}", re.MULTILINE)
 
 
@@ -41,6 +50,8 @@ class Reader(enum.Enum):
 
     API_SERVER = enum.auto()
     KUSTOMIZE = enum.auto()
+    # This project's own files: the core of YAML 1.2, where nothing is guessed.
+    CONFIGURATION = enum.auto()
 
 
 def _resolver(plain: Callable[[str], JSON]) -> Callable[..., Plain | None]:
@@ -86,9 +97,25 @@ class DepthLimitedComposer(CParser):
 
 
 class KustomizeComposer(DepthLimitedComposer):
-    """The same, with scalars as kustomize reads them."""
+    """Scalars as kustomize reads them; nesting and nodes are counted: people write these files."""
 
     resolve = staticmethod(_resolver(scalars.kustomize_plain))
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text)
+        self._nodes = 0
+
+    def descend_resolver(self, parent: Node | None, index: object) -> None:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise TooManyError(parent)
+        super().descend_resolver(parent, index)
+
+
+class ConfigurationComposer(KustomizeComposer):
+    """The same, with the scalars of this project's own files."""
+
+    resolve = staticmethod(_resolver(scalars.core_plain))
 
 
 class TooDeepError(Exception):
@@ -99,13 +126,17 @@ class TooDeepError(Exception):
         self.mark = node.start_mark if node else None
 
 
+class TooManyError(TooDeepError):
+    """A document has more nodes than MOST_NODES."""
+
+
 def compose(
     text: str, name: str, line: int = 0, reader: Reader = Reader.API_SERVER
 ) -> Iterator[Node]:
     """The document nodes of a piece of text that starts after `line` lines. Raises BuildError."""
     kind = _composer(text, reader)
     done = 0
-    for tries_left in reversed(range(colons.MOST + 1)):
+    for tries_left in reversed(range(MOST_QUOTED + 1)):
         parser = kind(text.encode())
         try:
             met = 0
@@ -116,10 +147,14 @@ def compose(
                 if met > done:
                     done = met
                     yield node
+        except TooManyError as error:
+            raise BuildError(
+                f"{name}: more than {MOST_NODES:,} values", hint="no file here needs this"
+            ) from error
         except TooDeepError as error:
             raise too_deep(place(name, error.mark, line)) from error
         except yaml.MarkedYAMLError as error:
-            mended = colons.quoted(text, error)
+            mended = _with_colon_quoted(text, error)
             if mended is None or not tries_left:
                 raise invalid(error, name, line) from error
             text = mended
@@ -131,12 +166,39 @@ def compose(
             parser.dispose()
 
 
+def _with_colon_quoted(text: str, error: yaml.MarkedYAMLError) -> str | None:
+    """The text with the scalar that libyaml refused in quotes; None for any other error.
+
+    go-yaml ends an unquoted scalar between brackets at a colon only before a blank (scannerc.go,
+    yaml_parser_scan_plain_scalar), so the IPv6 network in `[10.0.0.0, fd00::]` is text to it.
+    """
+    start, colon = error.context_mark, error.problem_mark
+    if (
+        error.problem != REFUSED_COLON
+        or start is None
+        or colon is None
+        or len(text) > LONGEST_QUOTED
+    ):
+        return None
+    end = colon.index + 1
+    if text[end : end + 1] not in {",", "]", "}"}:
+        return None
+    scalar = text[start.index : end].replace("'", "''")
+    return f"{text[: start.index]}'{scalar}'{text[end:]}"
+
+
 def _composer(text: str, reader: Reader) -> type[CParser]:
-    if reader is Reader.KUSTOMIZE:
-        return KustomizeComposer
+    if reader is not Reader.API_SERVER:
+        return COMPOSERS[reader]
     if len(FLOW_START.findall(text)) < DEEPEST and not DEEP_LINE.search(text):
         return Composer
     return DepthLimitedComposer
+
+
+COMPOSERS = {
+    Reader.KUSTOMIZE: KustomizeComposer,
+    Reader.CONFIGURATION: ConfigurationComposer,
+}
 
 
 def too_deep(where: str) -> BuildError:

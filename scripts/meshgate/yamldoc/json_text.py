@@ -7,7 +7,7 @@ import math
 import re
 
 from meshgate.model import JSON, JSONObject
-from meshgate.source.scalars import INT64_MAX, INT64_MIN
+from meshgate.yamldoc.scalars import INT64_MAX, INT64_MIN
 
 SPACE = re.compile(r"[ \t\r\n]*")
 # What is nested deeper is left to the YAML parser, which refuses it with its place.

@@ -12,8 +12,9 @@ import yaml
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, Origin, Position
-from meshgate.source import text as texts
-from meshgate.source.nodes import Node, compose, key_text
+from meshgate.yamldoc import text as texts
+from meshgate.yamldoc.files import read_file
+from meshgate.yamldoc.nodes import Node, compose, key_text
 
 Part = str | int
 EXCERPT_LENGTH = 160
@@ -148,7 +149,7 @@ class SourceFiles:
         try:
             content = self._given.get(name)
             if content is None:
-                content = texts.bounded(self.root / name, name)
+                content = read_file(self.root / name, name)
             return SourceFile(name, content)
         except BuildError:
             return None

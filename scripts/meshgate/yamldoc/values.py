@@ -10,8 +10,8 @@ import yaml
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject
-from meshgate.source import scalars
-from meshgate.source.nodes import MERGE, Node, Plain, place, tag_of
+from meshgate.yamldoc import scalars
+from meshgate.yamldoc.nodes import MERGE, Node, Plain, place, tag_of
 
 CORE = "tag:yaml.org,2002:"
 COLLECTION_TAGS = frozenset({CORE + "map", CORE + "seq"})
@@ -41,8 +41,10 @@ class _Builder:
         kind = type(node)
         if kind is yaml.ScalarNode:
             return node.value if node.tag is None else self.scalar(node)
-        if node.tag is not None and node.tag not in COLLECTION_TAGS:
-            raise self.refused_tag(node)
+        if node.tag is not None:
+            self.odd = True
+            if node.tag not in COLLECTION_TAGS:
+                raise self.refused_tag(node)
         build = self.build
         if kind is yaml.SequenceNode:
             return [build(item) for item in node.value]
@@ -71,6 +73,7 @@ class _Builder:
                 if isinstance(tag.value, float) and not math.isfinite(tag.value):
                     raise self.not_finite(node)
             return tag.value
+        self.odd = self.odd or tag is not None
         kind = (tag or "").removeprefix(CORE)
         if kind in AS_WRITTEN:
             return node.value

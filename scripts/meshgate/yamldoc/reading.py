@@ -1,0 +1,44 @@
+"""Read the documents of a YAML or JSON text: the plainest by line, JSON as JSON, others by libyaml.
+
+Values come first. The nodes, which know lines and columns, are kept only for a document that needs
+a second look; `positions` composes others again when it is asked where something stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshgate.model import JSON
+from meshgate.yamldoc import fast_yaml, json_text
+from meshgate.yamldoc.nodes import Node, Reader, compose
+from meshgate.yamldoc.text import pieces
+from meshgate.yamldoc.values import value_of
+
+
+class Parsed(NamedTuple):
+    """One document of a text.
+
+    odd    its node, where it has a key twice, a merge, a tag, a key that is not text or a scalar
+           that two readers take differently; else None
+    line   how many lines stand before the text that the node counts from
+    """
+
+    value: JSON
+    odd: Node | None = None
+    line: int = 0
+
+
+def documents(text: str, file: str, reader: Reader = Reader.API_SERVER) -> Iterator[Parsed]:
+    """Each document of a text, empty ones included; messages call it `file`. Raises BuildError."""
+    if text.startswith("{") and (values := json_text.values(text)) is not None:
+        yield from map(Parsed, values)
+        return
+    for piece in pieces(text):
+        if (plain := fast_yaml.value(piece.text)) is not None:
+            yield Parsed(plain, line=piece.line)
+            continue
+        aliases = "&" in piece.text
+        for node in compose(piece.text, file, piece.line, reader):
+            value, odd = value_of(node, file, piece.line, aliases=aliases)
+            yield Parsed(value, node if odd else None, piece.line)
