@@ -5,12 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from meshgate.model import JSONObject
+from meshgate.effect import (
+    CallChange,
+    CallState,
+    Change,
+    Clients,
+    Effect,
+    PortChange,
+    PortState,
+    Strength,
+)
+from meshgate.effect.clients import CommonClass
+from meshgate.mesh import DataPlane, DecidedBy, Level, Mode, Outcome, Tls, Workload, verdict
+from meshgate.model import Resource
 from meshgate.promotion.body import Contents, Difference
+from meshgate.promotion.effects import recorded
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import (
     Bypass,
-    Effects,
     EnvironmentState,
     Event,
     GateResult,
@@ -29,45 +41,68 @@ SOURCE = Source(commit="a" * 40, policies_tree="b" * 40, overlays_tree="c" * 40,
 RENDERED = Rendered("e" * 40, "f" * 64, 23, "overlays/prod")
 
 
-def side(mode: str, level: str, resource: str | None) -> JSONObject:
-    return {"mode": mode, "decidedBy": {"level": level, "resource": resource}}
+def workload(name: str, plane: DataPlane = DataPlane.SIDECAR) -> Workload:
+    namespace, name = name.split("/", 1)
+    deployment = Resource("apps/v1", "Deployment", namespace, name, {})
+    return Workload(namespace, name, "Deployment", {}, (), plane, "default", deployment)
 
 
-def port(workload: str, number: int, before: JSONObject, after: JSONObject) -> JSONObject:
-    namespace, name = workload.split("/")
-    return {
-        "namespace": namespace,
-        "workload": name,
-        "port": number,
-        "before": before,
-        "after": after,
-    }
+def side(mode: Mode, level: Level, policy: str = "") -> PortState:
+    namespace, _, name = policy.partition("/")
+    resource = Resource("security.istio.io/v1", "PeerAuthentication", namespace, name, {})
+    return PortState(mode, DecidedBy(level, resource if policy else None))
 
 
-def call(client: str, host: str, number: int, **what: object) -> JSONObject:
-    namespace, name = client.split("/")
-    return {
-        "client": {"namespace": namespace, "workload": name},
-        "host": host,
-        "port": number,
-        **what,
-    }
+def port(name: str, number: int, before: PortState, after: PortState) -> PortChange:
+    tightens = after.mode is Mode.STRICT
+    change = Strength.TIGHTENED if tightens else Strength.LOOSENED
+    return PortChange(workload(name), number, before, after, change)
 
 
-STRICT = side("STRICT", "namespace", "boards/default")
-PERMISSIVE = side("PERMISSIVE", "mesh", "istio-system/default")
+def state(outcome: Outcome) -> CallState:
+    return CallState(
+        outcome, None, verdict(outcome, None), Tls.NONE, None, rules=(), subset=None, endpoint=None
+    )
+
+
+def clients(*names: str, plane: DataPlane = DataPlane.SIDECAR) -> Clients:
+    classes = []
+    for name in names:
+        common = CommonClass(None, None, None)
+        common.members.append(workload(name, plane))
+        classes.append(common)
+    return Clients(classes, len(names), classes[0])
+
+
+def call(who: Clients, host: str, before: Outcome, after: Outcome, change: Change) -> CallChange:
+    return CallChange(who, host, 8080, state(before), state(after), change, counts=True)
+
+
+STRICT = side(Mode.STRICT, Level.NAMESPACE, "boards/default")
+PERMISSIVE = side(Mode.PERMISSIVE, Level.MESH, "istio-system/default")
 HOST = "boards-api.boards.svc.cluster.local"
 
-EFFECTS = Effects(
-    digest="9f2c" * 16,
-    inventory={"digest": "1" * 64, "at": "2026-08-21T04:00:00Z"},
-    tightened=(
+EFFECT = Effect(
+    ports=(
         port("boards/api", 8080, PERMISSIVE, STRICT),
         port("boards/web", 8080, PERMISSIVE, STRICT),
+        port("default/legacy", 9090, STRICT, side(Mode.PERMISSIVE, Level.DEFAULT)),
     ),
-    loosened=(port("default/legacy", 9090, STRICT, side("PERMISSIVE", "default", None)),),
-    unchanged=14,
-    breaks=(call("default/batch", HOST, 8080, before="ok-plaintext", after="refused"),),
+    calls=(
+        call(clients("default/batch"), HOST, Outcome.OK_PLAINTEXT, Outcome.REFUSED, Change.BREAKS),
+        call(clients("boards/web"), HOST, Outcome.OK_MTLS, Outcome.OK_MTLS, Change.MOVED),
+        call(
+            clients(*(f"{n % 3}/old-{n}" for n in range(12)), plane=DataPlane.NONE),
+            "boards-*.boards.svc.cluster.local",
+            Outcome.OK_PLAINTEXT,
+            Outcome.REFUSED,
+            Change.SHUT_OUT,
+        ),
+    ),
+)
+EFFECTS = replace(
+    recorded(EFFECT, {"digest": "1" * 64, "at": "2026-08-21T04:00:00Z"}, 17),
+    digest="9f2c" * 16,
     deleted=(
         {
             "resource": "PeerAuthentication/default/legacy",
@@ -147,18 +182,7 @@ CONTENTS = Contents(
     record=RECORD,
     state=STATE,
     before=BEFORE,
-    calls=(
-        call("boards/web", HOST, 8080, before="ok-mtls", after="ok-mtls", change="moved"),
-        {
-            "client": "clients outside the mesh",
-            "host": "boards-*.boards.svc.cluster.local",
-            "port": 8080,
-            "before": "ok-plaintext",
-            "after": "refused",
-            "change": "shut-out",
-            "count": 12,
-        },
-    ),
+    effect=EFFECT,
     diffs={
         "boards/destinationrule-boards-api.yaml": (
             "--- a/boards/destinationrule-boards-api.yaml\n"
@@ -185,20 +209,13 @@ EVIL = (
 
 def hostile(text: str, many: int = 1) -> Contents:
     """A contents with one text wherever an author could put one, `many` times."""
-    strange = {"mode": text, "decidedBy": {"level": text, "resource": text}}
-    ports = (
-        {"namespace": text, "workload": text, "port": 1, "before": strange, "after": strange},
-    ) * many
-    calls = (
-        {
-            "client": {"namespace": text, "workload": text},
-            "host": text,
-            "port": 1,
-            "before": text,
-            "after": text,
-            "change": "exposed",
-        },
-    ) * many
+    strange = side(Mode.STRICT, Level.WORKLOAD, f"{text}/{text}")
+    ports = (port(f"{text}/{text}", 1, strange, strange),) * many
+    change = call(clients(f"{text}/{text}"), text, Outcome.UNKNOWN, Outcome.UNKNOWN, Change.EXPOSED)
+    effect = Effect(
+        ports=(*ports, *(replace(each, change=Strength.LOOSENED) for each in ports)),
+        calls=(change, replace(change, change=Change.BREAKS)) * many,
+    )
     record = replace(
         RECORD,
         alias=text,
@@ -207,11 +224,7 @@ def hostile(text: str, many: int = 1) -> Contents:
         removed=(text,) * many,
         changes=(InputChange(text, text, text, (text,)),) * many,
         effects=replace(
-            EFFECTS,
-            inventory={"at": text},
-            tightened=ports,
-            loosened=ports,
-            breaks=calls,
+            recorded(effect, {"at": text}, 0),
             deleted=({"resource": text, "uncovers": text},) * many,
         ),
         gates=(GateResult(text, GateVerdict.FAIL, text, ({"url": text},)),) * many,
@@ -228,7 +241,7 @@ def hostile(text: str, many: int = 1) -> Contents:
         CONTENTS,
         record=record,
         before=replace(BEFORE, alias=text),
-        calls=calls,
+        effect=effect,
         diffs={f"{index}{text}": text * 5 for index in range(many)},
         refusals=(Refusal("PR01", text, text, text),) * many,
         waits=(Refusal("PR19", text, text, text, waits=True),) * many,

@@ -13,7 +13,7 @@ import pytest
 
 from conformance.compare import cases, mesh_of
 from meshgate.effect import NEW_CLIENT, OLD_CLIENT, CallChange, Change, Effect, effect
-from meshgate.effect.terms import judged, standing
+from meshgate.effect.verdicts import judged, standing
 from meshgate.mesh import Call, DataPlane, Delivery, Mesh, Outcome, Verdict, Workload, verdict
 
 Row = dict[str, Any]

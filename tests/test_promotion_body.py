@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 import promotion_samples as samples
 from conftest import expect
+from meshgate.effect import Effect
 from meshgate.promotion import names
 from meshgate.promotion.body import render
 from meshgate.promotion.body.page import FIRST_SECTIONS, opened
@@ -81,7 +82,7 @@ def test_weaker_port_is_marked_when_nothing_waits() -> None:
 def test_no_effect_is_said() -> None:
     effects = replace(samples.EFFECTS, tightened=(), loosened=(), breaks=(), deleted=())
     record = replace(samples.RECORD, effects=effects, gates=())
-    page = render(replace(samples.CONTENTS, record=record, calls=()))
+    page = render(replace(samples.CONTENTS, record=record, effect=Effect()))
     assert page.startswith(
         "### :white_check_mark: `prod`: ready to merge \u2014 no effect on any port or call"
     )
@@ -198,7 +199,7 @@ def test_a_held_line_page_has_no_effects() -> None:
         reason="incident 12",
         hold=Hold(samples.NOW, "ada", "incident 12", samples.NOW, (Event.PROMOTE,)),
     )
-    page = render(replace(samples.CONTENTS, record=record, calls=(), diffs={}))
+    page = render(replace(samples.CONTENTS, record=record, effect=None, diffs={}))
     assert "holds **`prod`**: no promote enters it until 2026-08-22 09:30 UTC." in page
     assert "incident 12" in page
     assert "#### Effects" not in page
@@ -221,7 +222,7 @@ def test_a_rejection_names_what_it_rejects() -> None:
     record = replace(
         samples.RECORD, event=Event.REJECT, effects=None, gates=(), rejected=("r-00000000000f",)
     )
-    page = render(replace(samples.CONTENTS, record=record, calls=(), diffs={}))
+    page = render(replace(samples.CONTENTS, record=record, effect=None, diffs={}))
     assert "rejects `r-00000000000f` for **`prod`**" in page
 
 

@@ -63,7 +63,7 @@ def test_plan_tells_and_writes_nothing(pipeline: Pipeline, call: Call) -> None:
     before = refs(pipeline)
     code, out, _ = call("plan", "staging")
     assert code == 0
-    assert "tightened shop/cart:8080: PERMISSIVE -> STRICT" in out
+    assert "shop/cart:8080 tightens: PERMISSIVE -> STRICT" in out
     assert "Nothing was written" in out
     assert refs(pipeline) == before
     value = call.proposal("plan", "staging")

@@ -23,8 +23,8 @@ from meshes import (
     service,
     shop,
 )
-from meshgate.effect import Edge, effect
-from meshgate.effect.observed import Fate, Replayed, edges, replay
+from meshgate.effect import KnownCall, effect
+from meshgate.effect.observed import Fate, Replayed, known_calls, replay
 from meshgate.mesh import Mesh, Outcome, Verdict, verdict
 from meshgate.model import SeenCall, SeenSecurity
 
@@ -250,9 +250,9 @@ def test_seen_calls_count_in_the_effect_of_a_change() -> None:
     rogue = deployment("old", "a", {"app": "old", "sidecar.istio.io/inject": "false"})
     before, after = two_ports(rogue, BY_PORT), two_ports(rogue, STRICT)
     calls = [seen("a/old", port=None), seen(""), seen("a/gone"), seen("a/old", "gone.b")]
-    relied = set(edges(calls, before))
+    relied = set(known_calls(calls, before))
 
-    assert relied == {Edge("a", "old", CART, 9102)}
+    assert relied == {KnownCall("a", "old", CART, 9102)}
     assert [str(each.change) for each in effect(before, after).calls] == ["shut-out"]
     found = {str(each.change) for each in effect(before, after, seen=relied).calls}
     assert "breaks" in found

@@ -119,7 +119,7 @@ def test_a_change_by_hand_is_named_with_what_it_does(
     text = capsys.readouterr().out
     assert 'spec.mtls.mode: rendered "STRICT", there "PERMISSIVE"' in text
     assert "policies/mesh-wide/peerauthentication-default.yaml:2" in text
-    assert "STRICT → PERMISSIVE, loosened" in text
+    assert "STRICT -> PERMISSIVE" in text
 
     assert verify(repository, api, "--format", "json") == 1
     found = told(capsys)
@@ -145,7 +145,7 @@ def test_a_foreign_object_that_decides(repository: Path, api: RecordedApi, capsy
     assert verify(repository, api) == 1
     text = capsys.readouterr().out
     assert "PeerAuthentication/shop/open: changes" in text
-    assert "STRICT → DISABLE, loosened" in text
+    assert "STRICT -> DISABLE" in text
 
 
 def test_a_foreign_object_that_decides_nothing(

@@ -260,7 +260,7 @@ def test_drift_by_hand_is_named_and_gone_when_it_is_undone(
     told = capsys.readouterr().out
     assert 'spec.mtls.mode: rendered "STRICT", there "PERMISSIVE"' in told
     assert "PeerAuthentication/boards/open: changes" in told
-    assert "boards/app-ui:8080: STRICT → DISABLE, loosened" in told
+    assert "boards/app-ui:8080 loosens: STRICT -> DISABLE" in told
     jobs = list(yaml.safe_load_all(probes.read_text()))
     assert jobs
     assert cluster.refusal(*jobs) == ""

@@ -37,7 +37,7 @@ from meshgate.cli.revisions import Revisions
 from meshgate.cli.seen import Seen, add_traffic, seen
 from meshgate.cli.validate import Validation, add_judging_options, chosen
 from meshgate.effect import effect
-from meshgate.effect.observed import edges, replay
+from meshgate.effect.observed import known_calls, replay
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, Finding, Position, Resource, Tally
@@ -174,7 +174,7 @@ class Change:
             before,
             after,
             expected=environment.expectations,
-            seen=edges(traffic.calls, before) if traffic else (),
+            seen=known_calls(traffic.calls, before) if traffic else (),
             upstream={
                 each: mesh_of(self.after.contexts[each])
                 for each in environment.after

@@ -25,7 +25,7 @@ from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.history import enforced, history
 from meshgate.promotion.report.history import FORMATS, Told
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 DATE_ONLY = len("2026-08-01")
 END_OF_DAY = datetime.timedelta(days=1, seconds=-1)

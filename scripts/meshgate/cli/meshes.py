@@ -18,8 +18,8 @@ from meshgate.cli.validate import chosen
 from meshgate.errors import MeshgateError, NothingToCheckError, UsageError
 from meshgate.mesh import Mesh
 from meshgate.model import BuildRecord, Environment, Resource
-from meshgate.report.summary import plural
 from meshgate.report.view import View
+from meshgate.wording import plural
 
 T = TypeVar("T")
 

@@ -8,18 +8,18 @@ from meshgate.effect.changes import (
     CallChange,
     CallState,
     Effect,
-    Open,
     Place,
     PortChange,
     PortState,
     Strength,
     Uncovered,
+    UndecidedPolicy,
     Unexercised,
     Unsafe,
 )
+from meshgate.effect.clients import Clients, KnownCall
 from meshgate.effect.compare import effect
-from meshgate.effect.parties import Clients, Edge
-from meshgate.effect.terms import Change
+from meshgate.effect.verdicts import Change
 
 __all__ = [
     "NEW_CLIENT",
@@ -28,14 +28,14 @@ __all__ = [
     "CallState",
     "Change",
     "Clients",
-    "Edge",
     "Effect",
-    "Open",
+    "KnownCall",
     "Place",
     "PortChange",
     "PortState",
     "Strength",
     "Uncovered",
+    "UndecidedPolicy",
     "Unexercised",
     "Unsafe",
     "effect",

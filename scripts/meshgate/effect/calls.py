@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.effect.changes import NEW_CLIENT, OLD_CLIENT, CallChange, CallState, Place, Unsafe
-from meshgate.effect.parties import Calls, Clients
-from meshgate.effect.terms import (
+from meshgate.effect.clients import Calls, Clients
+from meshgate.effect.verdicts import (
     APPLICATION,
     Change,
     Judgement,

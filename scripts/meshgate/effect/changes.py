@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from meshgate.effect.parties import Clients
-from meshgate.effect.terms import Change
+from meshgate.effect.clients import Clients
+from meshgate.effect.verdicts import Change
 from meshgate.mesh import DataPlane, DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
 from meshgate.model import Resource
 
@@ -56,15 +56,6 @@ class PortChange:
 
     def __str__(self) -> str:
         return f"{self.workload}:{self.port if self.port is not None else '*'}"
-
-
-class Reassigned(NamedTuple):
-    """A port that another policy decides than before, in the same mode."""
-
-    workload: Workload
-    port: int | None
-    before: PortState
-    after: PortState
 
 
 class Place(NamedTuple):
@@ -214,7 +205,7 @@ class Unexercised:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class UndecidedPolicy:
     """A policy whose change cannot be judged, since the inventory lacks what it is about."""
 
     policy: Resource
@@ -236,11 +227,9 @@ class Effect:
     unexercised: tuple[Unexercised, ...] = ()
     open_ports: tuple[PortChange, ...] = ()
     open_calls: tuple[CallChange, ...] = ()
-    open_policies: tuple[Open, ...] = ()
+    open_policies: tuple[UndecidedPolicy, ...] = ()
     added: tuple[Workload, ...] = ()
     removed: tuple[Workload, ...] = ()
-    # Ports that another policy decides, in the same mode.
-    reassigned: tuple[Reassigned, ...] = ()
     # How many clients there are, by what stands between them and the wire.
     clients: Mapping[DataPlane, int] = field(default_factory=dict)
 
@@ -259,10 +248,6 @@ class Effect:
         return self.of(Change.SHUT_OUT)
 
     @property
-    def mends(self) -> tuple[CallChange, ...]:
-        return self.of(Change.MENDS)
-
-    @property
     def encrypted(self) -> tuple[CallChange, ...]:
         return self.of(Change.ENCRYPTED)
 
@@ -279,7 +264,7 @@ class Effect:
         return tuple(each for each in self.ports if each.change is Strength.LOOSENED)
 
     @property
-    def undecided(self) -> tuple[PortChange | CallChange | Unsafe | Open, ...]:
+    def undecided(self) -> tuple[PortChange | CallChange | Unsafe | UndecidedPolicy, ...]:
         """What may happen and cannot be told, never a pass."""
         transitions = tuple(each for each in self.unsafe if not each.decided)
         return (*self.open_ports, *self.open_calls, *transitions, *self.open_policies)

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from meshgate.effect.calls import Comparison, fingerprint
-from meshgate.effect.changes import CallChange, Effect, PortChange, Reassigned, Unsafe
-from meshgate.effect.parties import Edge, Parties
+from meshgate.effect.changes import CallChange, Effect, Unsafe
+from meshgate.effect.clients import AllClients, KnownCall
 from meshgate.effect.policies import open_policies
 from meshgate.effect.ports import port_changes
 from meshgate.effect.uncovered import uncovered
@@ -21,7 +21,7 @@ def effect(
     after: Mesh,
     *,
     expected: Iterable[Expectation] = (),
-    seen: Iterable[Edge] = (),
+    seen: Iterable[KnownCall] = (),
     upstream: Mapping[str, Mesh] | None = None,
 ) -> Effect:
     """What the change from one mesh to another does.
@@ -30,14 +30,13 @@ def effect(
     wants to work, and those that were observed. `upstream` are the meshes of the environments
     before this one, by name, which tell what of it was exercised there.
     """
-    edges = {*seen, *_edges(after, expected)}
+    known_calls = {*seen, *_expected_calls(after, expected)}
     ports = list(port_changes(before, after))
-    parties = Parties(before, after, edges)
-    calls = list(call_changes(before, after, parties))
-    changed = [each for each in ports if isinstance(each, PortChange)]
-    told = [each for each in calls if isinstance(each, CallChange)]
-    certain_ports = tuple(each for each in changed if each.decided)
-    certain_calls = tuple(each for each in told if each.decided)
+    clients = AllClients(before, after, known_calls)
+    calls = list(call_changes(before, after, clients))
+    changed = [each for each in calls if isinstance(each, CallChange)]
+    certain_ports = tuple(each for each in ports if each.decided)
+    certain_calls = tuple(each for each in changed if each.decided)
     return Effect(
         ports=certain_ports,
         calls=certain_calls,
@@ -49,17 +48,16 @@ def effect(
                 for name, mesh in (upstream or {}).items()
             )
         ),
-        open_ports=tuple(each for each in changed if not each.decided),
-        open_calls=tuple(each for each in told if not each.decided),
+        open_ports=tuple(each for each in ports if not each.decided),
+        open_calls=tuple(each for each in changed if not each.decided),
         open_policies=tuple(open_policies(before, after)),
         added=tuple(_only(after, before)),
         removed=tuple(_only(before, after)),
-        reassigned=tuple(each for each in ports if isinstance(each, Reassigned)),
-        clients=parties.totals(),
+        clients=clients.totals(),
     )
 
 
-def call_changes(before: Mesh, after: Mesh, parties: Parties) -> Iterator[CallChange | Unsafe]:
+def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[CallChange | Unsafe]:
     """The calls that change, service port by service port, in groups of clients."""
     old, new = _by_host(before), _by_host(after)
     for host in dict.fromkeys((*old, *new)):
@@ -67,14 +65,14 @@ def call_changes(before: Mesh, after: Mesh, parties: Parties) -> Iterator[CallCh
         now = _by_port(after, new.get(host, ()))
         for port in sorted({*then, *now}):
             first, second = then.get(port, []), now.get(port, [])
-            for caller in parties.callers(host, port, first, second):
+            for caller in clients.callers(host, port, first, second):
                 if fingerprint(caller.before) == fingerprint(caller.after):
                     continue
                 comparison = Comparison(
                     caller.clients,
                     host,
                     port,
-                    parties.relies(caller.clients, host, port),
+                    clients.relies(caller.clients, host, port),
                     before,
                     after,
                 )
@@ -96,7 +94,7 @@ def _by_port(mesh: Mesh, services: Iterable[Service]) -> dict[int, list[CallClas
     return found
 
 
-def _edges(mesh: Mesh, expected: Iterable[Expectation]) -> Iterator[Edge]:
+def _expected_calls(mesh: Mesh, expected: Iterable[Expectation]) -> Iterator[KnownCall]:
     """The calls that somebody wants to work, with the host that their client means."""
     for each in expected:
         namespace, _, name = each.client.partition("/")
@@ -105,7 +103,7 @@ def _edges(mesh: Mesh, expected: Iterable[Expectation]) -> Iterator[Edge]:
                 host = mesh.service(each.host, namespace).host
             except LookupError:
                 host = each.host
-            yield Edge(namespace, name, host, each.port)
+            yield KnownCall(namespace, name, host, each.port)
 
 
 def _only(here: Mesh, there: Mesh) -> Iterator[Workload]:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from meshgate.effect.ends import WIRE, End, Ends
-from meshgate.effect.parties import Edge
+from meshgate.effect.clients import KnownCall
+from meshgate.effect.outcomes import WIRE, OutcomesByPort, SeenOutcome
 from meshgate.effect.replayer import Replayer
 from meshgate.mesh import Mesh, Verdict
 from meshgate.model import SeenCall
@@ -34,8 +34,8 @@ class Replayed:
     """
 
     call: SeenCall
-    before: End
-    after: End
+    before: SeenOutcome
+    after: SeenOutcome
     fate: Fate
     reason: str = ""
     contradiction: str = ""
@@ -82,7 +82,7 @@ def replay(calls: Iterable[SeenCall], before: Mesh, after: Mesh) -> Replay:
     return Replay(tuple(_replayed(call, old, new) for call in merged(calls)))
 
 
-def edges(calls: Iterable[SeenCall], before: Mesh) -> Iterator[Edge]:
+def known_calls(calls: Iterable[SeenCall], before: Mesh) -> Iterator[KnownCall]:
     """The seen calls as `effect` takes them: of a workload to a service, both in the inventory."""
     replayer = Replayer(before)
     for call in calls:
@@ -91,7 +91,7 @@ def edges(calls: Iterable[SeenCall], before: Mesh) -> Iterator[Edge]:
                 namespace, _, name = call.client.partition("/")
                 host = replayer.host(call)
                 for port in _ports(call, replayer.ends(call)):
-                    yield Edge(namespace, name, host, port)
+                    yield KnownCall(namespace, name, host, port)
 
 
 def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
@@ -130,13 +130,13 @@ def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:
     return Replayed(call, before, after, fate, reason, contradiction)
 
 
-def _ports(call: SeenCall, ends: Ends) -> list[int]:
+def _ports(call: SeenCall, ends: OutcomesByPort) -> list[int]:
     """The ports where the call could be seen as it was, all if there is none: few metrics tell."""
     fitting = [port for port, end in ends.by_port.items() if end.fits(call.security)]
     return fitting or list(ends.by_port)
 
 
-def _fate(before: End, after: End) -> tuple[Fate, str]:
+def _fate(before: SeenOutcome, after: SeenOutcome) -> tuple[Fate, str]:
     if after.lost > before.lost and after.verdict is not Verdict.BROKEN:
         return Fate.FAILS, "a route that it may take ends nowhere"
     if after.verdict is Verdict.WORKS:
@@ -155,7 +155,7 @@ def _fate(before: End, after: End) -> tuple[Fate, str]:
     return Fate.UNDECIDED, after.reason or " or ".join(after.outcomes)
 
 
-def _contradiction(call: SeenCall, before: End) -> str:
+def _contradiction(call: SeenCall, before: SeenOutcome) -> str:
     """What was seen and cannot be, by the mesh before the change."""
     if before.verdict is Verdict.BROKEN:
         return f"it was answered, though it ends in {' or '.join(before.outcomes)} by the files"

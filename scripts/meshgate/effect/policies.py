@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.effect.changes import Open
+from meshgate.effect.changes import UndecidedPolicy
 from meshgate.mesh import Mesh
 from meshgate.model import Resource, ResourceRef
 
 
-def open_policies(before: Mesh, after: Mesh) -> Iterator[Open]:
+def open_policies(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
     """Changed PeerAuthentications and DestinationRules of namespaces without inventory."""
     was, will = _policies(before), _policies(after)
     for ref in dict.fromkeys((*was, *will)):
@@ -18,7 +18,7 @@ def open_policies(before: Mesh, after: Mesh) -> Iterator[Open]:
             continue
         policy, namespace = new or old  # type: ignore[misc]
         if namespace and not (before.knows(namespace) or after.knows(namespace)):
-            yield Open(policy, f"the inventory knows nothing of namespace {namespace}")
+            yield UndecidedPolicy(policy, f"the inventory knows nothing of namespace {namespace}")
 
 
 def _policies(mesh: Mesh) -> dict[ResourceRef, tuple[Resource, str]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.effect.changes import PortChange, PortState, Reassigned, Strength
-from meshgate.mesh import DataPlane, DecidedBy, Mesh, Mode, ServerMode, Workload
+from meshgate.effect.changes import PortChange, PortState, Strength
+from meshgate.mesh import DataPlane, Mesh, Mode, ServerMode, Workload
 
 # How much a port refuses. Without a mode it takes what the application takes.
 _STRENGTH = {Mode.STRICT: 2, Mode.PERMISSIVE: 1, Mode.DISABLE: 0, None: 0}
 
 
-def port_changes(before: Mesh, after: Mesh) -> Iterator[PortChange | Reassigned]:
-    """The ports of workloads that both meshes have, where the mode or the policy changes."""
+def port_changes(before: Mesh, after: Mesh) -> Iterator[PortChange]:
+    """The ports of workloads that both meshes have, where the mode changes."""
     was = {(each.namespace, each.name, each.kind): each for each in before.workloads}
     for workload in after.workloads:
         old = was.get((workload.namespace, workload.name, workload.kind))
@@ -27,13 +27,11 @@ def port_changes(before: Mesh, after: Mesh) -> Iterator[PortChange | Reassigned]
 
 def _changed(
     workload: Workload, port: int | None, before: PortState, after: PortState
-) -> Iterator[PortChange | Reassigned]:
+) -> Iterator[PortChange]:
     if before.decided and after.decided:
         difference = strength(after.mode, workload) - strength(before.mode, workload)
         if difference:
             yield PortChange(workload, port, before, after, _direction(difference))
-        elif before.mode is after.mode and _decider(before) != _decider(after):
-            yield Reassigned(workload, port, before, after)
         return
     was, will = before.modes or (before.mode,), after.modes or (after.mode,)
     ranks = {strength(new, workload) - strength(old, workload) for old in was for new in will}
@@ -73,9 +71,3 @@ def port_state(mesh: Mesh, workload: Workload, port: int | None) -> PortState:
 
 def _enforced(answer: ServerMode) -> Mode | None:
     return answer.mode if answer.captured else None
-
-
-def _decider(state: PortState) -> tuple[object, ...]:
-    """Who decides, comparable between two meshes."""
-    decided_by: DecidedBy = state.decided_by
-    return decided_by.level, decided_by.policy.ref if decided_by.policy is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from meshgate.effect.ends import WIRE, End, Ends, unknown
+from meshgate.effect.outcomes import WIRE, OutcomesByPort, SeenOutcome, unknown
 from meshgate.mesh import (
     CallClass,
     Delivery,
@@ -42,7 +42,7 @@ class Replayer:
         self._classes: dict[int, list[CallClass]] = {}
         self._sent: dict[tuple[int, int], dict[int, tuple[Delivery, ...]]] = {}
 
-    def ends(self, call: SeenCall) -> Ends:
+    def ends(self, call: SeenCall) -> OutcomesByPort:
         """How the call ends on each port that it may have called."""
         try:
             client = self._workload(call.client) if call.client else None
@@ -51,8 +51,8 @@ class Replayer:
             service = self._service(client, call.host)
             ports = _ports(service, call)
         except LookupError as error:
-            return Ends(reason=error.args[0])
-        return Ends(
+            return OutcomesByPort(reason=error.args[0])
+        return OutcomesByPort(
             {port.number: self._end(client, service, port, call) for port in ports},
             reason=f"{service.host} has no port that is called over TCP",
         )
@@ -95,7 +95,7 @@ class Replayer:
 
     def _end(
         self, client: Workload | None, service: Service, port: ServicePort, call: SeenCall
-    ) -> End:
+    ) -> SeenOutcome:
         if client is not None:
             sent = self._sent_by(client, service).get(port.number)
             if sent is None:
@@ -124,7 +124,9 @@ class Replayer:
                     found[number] = (*found.get(number, ()), *each.deliveries)
         return found
 
-    def _beyond(self, client: Workload, service: Service, port: ServicePort, call: SeenCall) -> End:
+    def _beyond(
+        self, client: Workload, service: Service, port: ServicePort, call: SeenCall
+    ) -> SeenOutcome:
         """A call that the client's proxy has no cluster for."""
         try:
             policy = self._mesh.client_policy(client, service.host, port.number)
@@ -146,18 +148,18 @@ class Replayer:
             found.append(Delivery(endpoint, wire, None, outcome, reason))
         return tuple(found)
 
-    def _direct(self, call: SeenCall) -> Ends:
+    def _direct(self, call: SeenCall) -> OutcomesByPort:
         """A call of a workload's own address."""
         server = self._workload(call.server)
         ports = self._mesh.ports(server) if call.server_port is None else [call.server_port]
         if call.security is not SeenSecurity.NONE:
-            return Ends(reason=DIRECT_TLS)
+            return OutcomesByPort(reason=DIRECT_TLS)
         wire = Transport.PLAINTEXT
         ends = {}
         for port in ports:
             outcome, reason = self._mesh.receive(server, port, wire)
-            ends[port] = End(verdict(outcome, wire), (outcome,), frozenset({wire}), reason)
-        return Ends(ends, reason=f"the inventory tells no port of {server}")
+            ends[port] = SeenOutcome(verdict(outcome, wire), (outcome,), frozenset({wire}), reason)
+        return OutcomesByPort(ends, reason=f"the inventory tells no port of {server}")
 
 
 def _ports(service: Service, call: SeenCall) -> Sequence[ServicePort]:
@@ -191,7 +193,7 @@ def _at_server(sent: Sequence[Delivery], call: SeenCall) -> Sequence[Delivery]:
     ]
 
 
-def _end(sent: Sequence[Delivery], call: SeenCall) -> End:
+def _end(sent: Sequence[Delivery], call: SeenCall) -> SeenOutcome:
     if not sent:
         what = call.server or "anything"
         return unknown(f"the inventory does not have {what} behind {call.host}")
@@ -199,7 +201,7 @@ def _end(sent: Sequence[Delivery], call: SeenCall) -> End:
     ended = [each for each in sent if each.endpoint is not None] or sent
     answers = [each.alternatives or (each,) for each in ended]
     flat = list(itertools.chain.from_iterable(answers))
-    return End(
+    return SeenOutcome(
         min((_verdict(each) for each in answers), key=GRAVITY.index),
         tuple(dict.fromkeys(each.outcome for each in flat)),
         frozenset(each.transport for each in flat if each.transport is not None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshgate.effect.changes import CallChange, PortChange, Strength, Uncovered
-from meshgate.effect.terms import Change
+from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh
 from meshgate.model import Resource, ResourceRef
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from meshgate.effect.changes import CallChange, PortChange, Unexercised
 from meshgate.effect.ports import port_state
-from meshgate.effect.terms import Change
+from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh
 
 # What needs no rehearsal: calls that are no longer made.

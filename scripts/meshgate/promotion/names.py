@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
 from meshgate.report.escape.visible import visible
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 # The longest reason in a title, in characters.
 LONG_SUBJECT = 72

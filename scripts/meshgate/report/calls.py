@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from meshgate.effect.describe import named, owner
 from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
 from meshgate.mesh.terms import verdict
 from meshgate.model import JSONObject
@@ -16,9 +17,9 @@ from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
-from meshgate.report.view import MODE_STYLES, View, named, owner
+from meshgate.report.view import MODE_STYLES, View
+from meshgate.wording import plural
 
 COLUMNS = ("clients", "rule", "sends", "to", "accepts", "outcome")
 VERDICT_STYLES = {

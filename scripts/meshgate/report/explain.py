@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from meshgate.effect.codec import place
 from meshgate.mesh import Call, DataPlane, Service, ServicePort, Verdict, Workload
 from meshgate.mesh.terms import verdict
 from meshgate.model import JSONObject
@@ -11,7 +12,7 @@ from meshgate.report import Options, calls
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.escape.terminal import page, plain, wrap
-from meshgate.report.json import VERSION, place
+from meshgate.report.json import VERSION
 from meshgate.report.place import told
 from meshgate.report.story.accepted import what_happens, what_is_accepted
 from meshgate.report.story.lookup import which_rule

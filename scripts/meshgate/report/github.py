@@ -9,7 +9,7 @@ from meshgate.report import Options
 from meshgate.report.escape.terminal import plain, plain_lines
 from meshgate.report.escape.workflow import command
 from meshgate.report.place import about
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 # What GitHub shows of each command for one step; it drops the rest without a word.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Waiver
+from meshgate.effect.codec import place, reference
+from meshgate.model import Finding, JSONObject, Report, Waiver
 from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.json_text import Members, Rows, document
 from meshgate.report.summary import Count, counts, total
 
 VERSION = 1
@@ -12,37 +13,25 @@ VERSION = 1
 
 def render(report: Report, options: Options) -> str:
     """`{"version", "tool", "summary", "findings"}`, in the order of the report."""
-    document = members(
-        [
-            ("version", dump(VERSION)),
-            ("tool", dump({"name": "meshgate", "version": options.version})),
-            ("summary", summary(report)),
-            ("findings", rows(map(as_json, report.findings), " ")),
-        ]
+    return document(
+        version=VERSION,
+        tool={"name": "meshgate", "version": options.version},
+        summary=summary(report),
+        findings=Rows(map(as_json, report.findings)),
     )
-    return document + "\n"
 
 
-def summary(report: Report) -> str:
+def summary(report: Report) -> Members:
     """Counts of open findings, in all and for each environment, and what else is to be known."""
     found = counts(report)
-    return members(
-        [
-            *((name, dump(number)) for name, number in numbers(total(found)).items()),
-            ("environments", rows(map(environment, found), "  ")),
-            ("notes", rows(report.notes, "  ")),
-            (
-                "failures",
-                rows(
-                    (
-                        {"environment": failure.environment, "message": failure.message}
-                        for failure in report.failures
-                    ),
-                    "  ",
-                ),
-            ),
-        ],
-        " ",
+    return Members(
+        **numbers(total(found)),
+        environments=Rows(map(environment, found)),
+        notes=Rows(report.notes),
+        failures=Rows(
+            {"environment": failure.environment, "message": failure.message}
+            for failure in report.failures
+        ),
     )
 
 
@@ -91,21 +80,6 @@ def as_json(finding: Finding) -> JSONObject:
         "fingerprint": finding.fingerprint,
         "waiver": accepted(finding.waiver),
     }
-
-
-def reference(resource: ResourceRef | None) -> JSONObject | None:
-    if resource is None:
-        return None
-    return {
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "namespace": resource.namespace,
-        "name": resource.name,
-    }
-
-
-def place(position: Position | None) -> JSONObject | None:
-    return None if position is None else position._asdict()
 
 
 def accepted(waiver: Waiver | None) -> JSONObject | None:

@@ -11,7 +11,8 @@ from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_h
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from meshgate.report.place import about, told
-from meshgate.report.summary import Count, by_environment, plural, tell, total, verdict
+from meshgate.report.summary import Count, by_environment, tell, total, verdict
+from meshgate.wording import plural
 
 MARKS = {
     Severity.ERROR: ":x:",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from meshgate.effect.ends import WIRE, End
 from meshgate.effect.observed import Fate, Replay, Replayed
+from meshgate.effect.outcomes import WIRE, SeenOutcome
 from meshgate.model import JSONObject, SeenCall, Traffic
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import plain, wrap
@@ -122,7 +122,7 @@ def _cells(each: Replayed) -> list[Cell]:
     ]
 
 
-def _end(end: End) -> str:
+def _end(end: SeenOutcome) -> str:
     return " or ".join(end.outcomes) or str(end.verdict)
 
 

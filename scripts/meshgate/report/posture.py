@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from meshgate.effect.codec import place
+from meshgate.effect.describe import PLANES, owner
 from meshgate.mesh import Level, Mode, Overridden, ServerMode, Workload
 from meshgate.model import JSONObject, join_path
 from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain
-from meshgate.report.json import VERSION, place
+from meshgate.report.json import VERSION
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
-from meshgate.report.view import MODE_STYLES, PLANES, View, owner
+from meshgate.report.view import MODE_STYLES, View
+from meshgate.wording import plural
 
 HEADINGS = (
     Column("workload"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from meshgate.effect.describe import Tone
+
 CODES = {
     "bold": "1",
     "dim": "2",
@@ -11,6 +13,8 @@ CODES = {
     "blue": "34",
     "cyan": "36",
 }
+# How a change of an effect is painted.
+TONES = {Tone.BAD: "red", Tone.DOUBTFUL: "yellow", Tone.GOOD: "green", Tone.NEUTRAL: ""}
 
 
 class Style:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshgate.model import Finding, Report, Severity
+from meshgate.wording import plural
 
 # How many environments a sentence names before it only counts them.
 NAMED = 3
@@ -96,11 +97,6 @@ def verdict(parts: list[Count]) -> str:
         names = _named(failed, len(parts))
         sentence = f"not judged: {names}" + (f"; {sentence}" if sentence else "")
     return sentence or "nothing was judged"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`, `2 info`."""
-    return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
 
 
 def tell(severity: Severity, *, decided: bool) -> str:

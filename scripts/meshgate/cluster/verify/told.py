@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING, Absent, Change, Drift
 from meshgate.cluster.verify.foreign import Foreign
 from meshgate.cluster.verify.verification import Pushed, Verification
-from meshgate.effect import CallChange, Effect, PortChange
-from meshgate.model import JSON, JSONObject, Resource
+from meshgate.effect import CallChange, Effect, codec, describe
+from meshgate.effect.codec import place, reference
+from meshgate.model import JSON, JSONObject
 from meshgate.report.escape.terminal import page, plain
-from meshgate.report.json import place
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
 from meshgate.source import Locator
+from meshgate.wording import plural
 
 VERSION = 1
 # How many ports or calls of one change are told one by one.
@@ -63,10 +63,10 @@ def as_json(found: Verification, locate: Locator) -> str:
         "drift": [_drift_entry(each, locate) for each in found.drift],
         "stale": [_drift_entry(each, locate) for each in found.stale],
         "foreign": [
-            {"resource": _reference(each.resource), "decides": each.decides}
+            {"resource": reference(each.resource.ref), "decides": each.decides}
             for each in found.outcome.foreign
         ],
-        "ports": [_port_entry(each) for each in effect.ports],
+        "ports": list(map(codec.port, effect.ports)),
         "calls": [_call_entry(each) for each in effect.calls],
         "undecided": len(effect.undecided),
         "facts": [each._asdict() for each in found.facts],
@@ -111,29 +111,11 @@ def _effect(effect: Effect, style: Style) -> Iterator[str]:
         yield "Every port and every call is as reviewed."
         return
     yield "What that does, against what was reviewed:"
-    lines = [
-        *(_port_line(each) for each in effect.ports),
-        *(_call_line(each) for each in effect.calls),
-        *(f"may change: {each}" for each in effect.open_ports),
-        *(f"may change: {each.host}:{each.port}: {each.reason}" for each in effect.open_calls),
-        *(f"not decidable: {each.policy}: {each.reason}" for each in effect.open_policies),
-    ]
+    lines = [each.text for each in describe.sentences(effect)]
     for line in lines[:NAMED]:
         yield "  " + style("red", plain(line))
     if len(lines) > NAMED:
         yield f"  and {len(lines) - NAMED} more; --format json has all"
-
-
-def _port_line(each: PortChange) -> str:
-    return f"{each}: {each.before.mode or 'none'} → {each.after.mode or 'none'}, {each.change}"
-
-
-def _call_line(each: CallChange) -> str:
-    first = next(iter(each.clients.members))
-    others = f" and {each.count - 1} more" if each.count > 1 else ""
-    before = each.before.outcome if each.before else "not made"
-    after = each.after.outcome if each.after else "not made"
-    return f"{first}{others} to {each.host}:{each.port}: {before} → {after}, {each.change}"
 
 
 def _pushed(found: Pushed, style: Style) -> Iterator[str]:
@@ -156,7 +138,7 @@ def _pushed(found: Pushed, style: Style) -> Iterator[str]:
 
 def _drift_entry(each: Drift, locate: Locator) -> JSONObject:
     return {
-        "resource": _reference(each.resource),
+        "resource": reference(each.resource.ref),
         "kind": each.kind,
         "source": place(locate(each.resource, "")),
         "changes": [_change_entry(change) for change in each.changes],
@@ -173,26 +155,9 @@ def _change_entry(change: Change) -> JSONObject:
     return entry
 
 
-def _port_entry(each: PortChange) -> JSONObject:
-    return {
-        "namespace": each.namespace,
-        "workload": each.workload.name,
-        "port": each.port,
-        "before": each.before.mode,
-        "after": each.after.mode,
-        "change": each.change,
-    }
-
-
 def _call_entry(each: CallChange) -> JSONObject:
-    return {
-        "clients": [str(client) for client in each.clients.members],
-        "host": each.host,
-        "port": each.port,
-        "before": each.before.outcome if each.before else None,
-        "after": each.after.outcome if each.after else None,
-        "change": each.change,
-    }
+    """A group of calls, with the clients that make them."""
+    return {**codec.call(each), "clients": [str(client) for client in each.clients.members]}
 
 
 def _pushed_entry(found: Pushed) -> JSONObject:
@@ -211,15 +176,6 @@ def _pushed_entry(found: Pushed) -> JSONObject:
             for each in found.disagreements
         ],
         "late": [each._asdict() for each in found.late],
-    }
-
-
-def _reference(resource: Resource) -> JSONObject:
-    return {
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "namespace": resource.namespace,
-        "name": resource.name,
     }
 
 

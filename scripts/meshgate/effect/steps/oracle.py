@@ -9,7 +9,7 @@ from meshgate.effect.changes import Effect
 from meshgate.effect.compare import effect
 from meshgate.effect.steps.middle import SERVER, named_subsets, subsets_of
 from meshgate.effect.steps.values import Edit, Key, by_key, edits_between, key_of, sorted_by
-from meshgate.effect.terms import Change
+from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh
 from meshgate.mesh.hosts import expand
 from meshgate.model import Expectation, MeshFacts, Resource

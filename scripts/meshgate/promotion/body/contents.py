@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meshgate.model import JSONObject
+from meshgate.effect import Effect
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import (
     EnvironmentState,
@@ -32,7 +32,7 @@ class Difference:
 class Contents:
     """One promotion as it is proposed: what will be committed, and what reviewers ask of it.
 
-    calls     groups of calls that change, as in the JSON of an effect
+    effect    what it does to ports and calls; None: nothing was here before, or it changes nothing
     diffs     unified diff of each changed file of rendered/<environment>, by its path in there
     waits     guards that wait for somebody's word; gates tell of themselves
     also_in   the environments above that hold the release a rollback rejects
@@ -43,7 +43,7 @@ class Contents:
     state: EnvironmentState
     before: EnvironmentState | None = None
     base: str = "main"
-    calls: tuple[JSONObject, ...] = ()
+    effect: Effect | None = None
     diffs: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     waits: tuple[Refusal, ...] = ()
@@ -64,7 +64,7 @@ class Contents:
     @property
     def weakens(self) -> bool:
         """Whether any port accepts more than before."""
-        return bool(self.record.effects and self.record.effects.loosened)
+        return bool(self.effect and self.effect.loosened)
 
     @property
     def is_stop(self) -> bool:

@@ -13,7 +13,7 @@ from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.values import Event, InputChange
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 # The longest diff of one file that is shown, in lines: the rest is in the commit.
 DIFF_LINES = 200

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from meshgate.effect import CallChange, CallState, Change, PortChange, describe
+from meshgate.mesh import Verdict
 from meshgate.model import JSONObject
 from meshgate.promotion.body.contents import Contents
-from meshgate.promotion.body.words import (
-    CHANGES,
-    GRAVEST,
-    LONG,
-    SHORT,
-    client,
-    count,
-    cut,
-    decided_by,
-    mode,
-    moment,
-    outcome,
-    port,
-    target,
-)
+from meshgate.promotion.body.words import LONG, SHORT, cut, moment
 from meshgate.promotion.durations import told
 from meshgate.promotion.values import GateVerdict
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, prose, row
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 GATE_MARKS = {
     GateVerdict.PASS: ":white_check_mark:",
@@ -45,16 +33,17 @@ VERDICTS = {
 
 def ports(contents: Contents) -> Section:
     """What ports accept, weaker ones first."""
-    found = contents.record.effects
-    if found is None:
+    effect = contents.effect
+    if effect is None:
         return Section("")
-    rows = [_port_row(entry, ":unlock:") for entry in found.loosened]
-    rows += [_port_row(entry, ":lock:") for entry in found.tightened]
+    rows = [_port_row(change, ":unlock:") for change in effect.loosened]
+    rows += [_port_row(change, ":lock:") for change in effect.tightened]
     if rows:
         return _table("#### Effects", ("", "port", "before", "after", "decided by"), rows, "ports")
-    if contents.calls:
+    if effect.calls:
         return Section("#### Effects\n\nNo port accepts anything else than before.\n\n")
-    same = f": {plural(found.unchanged, 'port')} as before" if found.unchanged else ""
+    unchanged = contents.record.effects.unchanged if contents.record.effects else 0
+    same = f": {plural(unchanged, 'port')} as before" if unchanged else ""
     return Section(
         f"#### Effects\n\nNo port accepts anything else than before, no call changes{same}.\n\n"
     )
@@ -62,22 +51,27 @@ def ports(contents: Contents) -> Section:
 
 def calls(contents: Contents) -> Section:
     """What becomes of calls, gravest first; those that break have a section of their own."""
-    rows = [_call_row(entry) for entry in _by_gravity(contents.calls)]
-    if not rows or contents.record.effects is None:
+    found = contents.effect.calls if contents.effect else ()
+    rows = [
+        _call_row(change)
+        for change in sorted(found, key=lambda each: (_GRAVITY[each.change], -each.count))
+        if change.change is not Change.BREAKS
+    ]
+    if not rows:
         return Section("")
     return _table("", ("calls", "from", "to", "before", "after"), rows, "groups")
 
 
 def breaks(contents: Contents) -> Section:
     """The clients that will fail, or that none is known to."""
-    found = contents.record.effects
-    if found is None:
+    if contents.effect is None:
         return Section("")
-    seen = _inventory(found.inventory)
-    if not found.breaks:
+    found = contents.effect.breaks
+    seen = _inventory(contents.record.effects.inventory if contents.record.effects else {})
+    if not found:
         return Section(f"#### Breaks\n\nNo client is known to fail. {seen}\n\n")
-    rows = [f"{row(_break_cells(entry))}\n" for entry in found.breaks]
-    total = sum(count(entry) for entry in found.breaks)
+    rows = [f"{row(_break_cells(change))}\n" for change in found]
+    total = sum(change.count for change in found)
     head = (
         f"#### Breaks: {plural(total, 'call')} will fail\n\n"
         f"{row(('from', 'to', 'before', 'after'))}\n{row(['---'] * 4)}\n"
@@ -137,14 +131,7 @@ _GATE_ORDER = (
 )
 
 
-def _by_gravity(calls: Iterable[JSONObject]) -> list[JSONObject]:
-    def key(entry: JSONObject) -> tuple[int, int]:
-        change = str(entry.get("change"))
-        place = GRAVEST.index(change) if change in GRAVEST else len(GRAVEST)
-        return place, -count(entry)
-
-    # Breaks have a section of their own.
-    return sorted((entry for entry in calls if entry.get("change") != "breaks"), key=key)
+_GRAVITY = {change: rank for rank, change in enumerate(describe.VERBS)}
 
 
 def _table(heading: str, cells: Sequence[str], rows: list[str], noun: str) -> Section:
@@ -154,30 +141,40 @@ def _table(heading: str, cells: Sequence[str], rows: list[str], noun: str) -> Se
     return Section(head, [f"{line}\n" for line in rows], len(rows), "\n", f"{rest}\n")
 
 
-def _port_row(entry: JSONObject, mark: str) -> str:
-    before, after = entry.get("before"), entry.get("after")
-    return row((mark, port(entry), mode(before), mode(after), decided_by(after)))
-
-
-def _call_row(entry: JSONObject) -> str:
-    number = count(entry)
-    change = str(entry.get("change"))
-    becomes = CHANGES[change][number != 1] if change in CHANGES else prose(change)
+def _port_row(change: PortChange, mark: str) -> str:
     return row(
         (
-            f"{number} {becomes}",
-            client(entry),
-            target(entry),
-            outcome(entry.get("before")),
-            outcome(entry.get("after")),
+            mark,
+            cell_code(cut(str(change), SHORT)),
+            cell_code(describe.mode(change.before)),
+            cell_code(describe.mode(change.after)),
+            prose(cut(describe.decider(change.after), SHORT)),
         )
     )
 
 
-def _break_cells(entry: JSONObject) -> tuple[str, ...]:
-    number = count(entry)
-    who = client(entry) + (f" ({number} calls)" if number > 1 else "")
-    return who, target(entry), outcome(entry.get("before")), outcome(entry.get("after"))
+def _call_row(change: CallChange) -> str:
+    becomes = describe.becomes(change.change, change.count)
+    return row((f"{change.count:,} {becomes}", *_call_cells(change)))
+
+
+def _call_cells(change: CallChange) -> tuple[str, ...]:
+    return (
+        cell_code(cut(describe.clients(change.clients, change.clients.plane), SHORT)),
+        cell_code(cut(f"{change.host}:{change.port}", SHORT)),
+        _outcome(change.before),
+        _outcome(change.after),
+    )
+
+
+def _break_cells(change: CallChange) -> tuple[str, ...]:
+    who, *others = _call_cells(change)
+    return (who + (f" ({change.count} calls)" if change.count > 1 else ""), *others)
+
+
+def _outcome(state: CallState | None) -> str:
+    told = prose(describe.outcome(state))
+    return f"**{told}**" if state is not None and state.verdict is Verdict.BROKEN else told
 
 
 def _inventory(inventory: JSONObject) -> str:

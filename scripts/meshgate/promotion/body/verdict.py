@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from meshgate.effect import describe
 from meshgate.promotion.body.contents import Contents
-from meshgate.promotion.body.words import CHANGES, GRAVEST, LONG, SHORT, count, cut, moment
+from meshgate.promotion.body.words import LONG, SHORT, cut, moment
 from meshgate.promotion.values import Event, PromotionRecord
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import code, prose
-from meshgate.report.summary import plural
 
 REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 # How many of what it waits for the first line names.
@@ -95,27 +95,8 @@ def _standing(contents: Contents) -> tuple[str, str]:
 
 
 def _summary(contents: Contents) -> str:
-    found = contents.record.effects
-    if found is None:
-        return ""
-    parts = [
-        f"{plural(len(ports), 'port')} {verb}{'s' if len(ports) == 1 else ''}"
-        for ports, verb in ((found.loosened, "loosen"), (found.tightened, "tighten"))
-        if ports
-    ]
-    totals: dict[str, int] = {}
-    for entry in contents.calls:
-        change = str(entry.get("change"))
-        totals[change] = totals.get(change, 0) + count(entry)
-    totals["breaks"] = sum(count(entry) for entry in found.breaks)
-    parts += [
-        f"{plural(number, 'call')} {CHANGES[change][number != 1]}"
-        for change in GRAVEST
-        if (number := totals.get(change))
-    ]
-    if not totals["breaks"] and parts:
-        parts.append("no known call breaks")
-    return " \u2014 " + (", ".join(parts) or "no effect on any port or call")
+    effect = contents.effect
+    return "" if effect is None else f" \u2014 {describe.verdict(effect)}"
 
 
 def _what_happens(contents: Contents) -> str:

@@ -10,7 +10,7 @@ from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import GUARDS, Refusal
 from meshgate.promotion.guards.approvals import needed
 from meshgate.promotion.judging import Judged, judge
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 ASK_FORGE = frozenset(guard.id for guard in GUARDS if guard.asks_forge)
 NOT_KNOWN = "not known: "

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from meshgate.promotion.body import Contents, Difference
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.effects import call_groups
 from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.making import Made
@@ -31,13 +30,12 @@ def contents(
     judged = made.judged
     shown = dataclasses.replace(record, gates=tuple(judged.gates) or record.gates)
     candidate = judged.candidate
-    effect = candidate.effect if candidate is not None else None
     return Contents(
         record=shown,
         state=state,
         before=made.before,
         base=ground.main,
-        calls=call_groups(effect) if effect is not None else (),
+        effect=candidate.effect if candidate is not None else None,
         diffs=diffs(ground, made),
         refusals=tuple(refusal for refusal in judged.refusals if not refusal.waits),
         waits=tuple(

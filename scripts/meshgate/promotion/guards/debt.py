@@ -9,7 +9,7 @@ from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.facts import facts_between
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
 from meshgate.promotion.values import Event, Fact, PromotionRecord
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 GONE = object()
 

@@ -11,8 +11,8 @@ from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
+from meshgate.wording import plural
 
 COLUMNS = (
     Column("environment"),

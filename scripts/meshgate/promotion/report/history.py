@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from meshgate.effect.describe import named, owner
 from meshgate.mesh import ServerMode
 from meshgate.model import JSONObject
 from meshgate.promotion.codec import moment as rfc3339
@@ -17,7 +18,7 @@ from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
-from meshgate.report.view import MODE_STYLES, named, owner
+from meshgate.report.view import MODE_STYLES
 
 EVENTS = (
     Column("", right=True),

@@ -16,7 +16,7 @@ from meshgate.report.escape.terminal import page, plain
 from meshgate.report.escape.workflow import command
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 SHORT = 12
 COLOURS = {

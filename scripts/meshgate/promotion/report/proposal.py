@@ -7,18 +7,18 @@ import json as standard
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from meshgate.effect import codec, describe
 from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.body import Contents, render
-from meshgate.promotion.body.words import moment, port_name
+from meshgate.promotion.body.words import moment
 from meshgate.promotion.codec import as_json
 from meshgate.promotion.flows.proposing import Opened
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.values import Event, GateVerdict
 from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain
-from meshgate.report.style import Style
-from meshgate.report.summary import plural
+from meshgate.report.style import TONES, Style
 
 VERSION = 1
 # How many ports, calls, files or commits of one sort a terminal is shown.
@@ -81,7 +81,7 @@ def as_object(found: Proposed) -> JSONObject:
         "title": names.title(record),
         "branch": names.branch(record),
         "effects": as_json(record.effects),
-        "calls": list(contents.calls),
+        "calls": list(map(codec.call, contents.effect.calls)) if contents.effect else [],
         "gates": [as_json(gate) for gate in record.gates],
         "refusals": [
             {
@@ -156,32 +156,13 @@ def _section(title: str, lines: list[str], style: Style) -> Iterator[str]:
 
 
 def _effects(contents: Contents, style: Style) -> Iterator[str]:
-    effects = contents.record.effects
-    if effects is None:
+    effect = contents.effect
+    if effect is None:
         return
-    for name, ports, colour in (
-        ("loosened", effects.loosened, "red"),
-        ("tightened", effects.tightened, "green"),
-    ):
-        for port in ports:
-            modes = f"{_mode(port, 'before')} -> {_mode(port, 'after')}"
-            yield f"{style(colour, name)} {plain(port_name(port))}: {plain(modes)}"
-    for call in contents.calls:
-        colour = "red" if call["change"] == "breaks" else ""
-        number = plural(int(call["count"]), "call")
-        yield (
-            f"{style(colour, plain(str(call['change'])))} {number} "
-            f"from {plain(str(call['client']))} to {plain(str(call['host']))}:{call['port']}: "
-            f"{call['before']} -> {call['after']}"
-        )
-    for gone in effects.deleted:
-        yield f"deleted {plain(str(gone['resource']))}: {plain(str(gone['uncovers']))}"
-    if not (effects.loosened or effects.tightened or contents.calls or effects.deleted):
-        yield "none: no port and no call changes"
-
-
-def _mode(port: JSONObject, side: str) -> str:
-    return str(port[side]["mode"] or "nothing")
+    if effect.is_empty and not effect.uncovered:
+        yield describe.NO_EFFECT
+    yield from (style(TONES[each.tone], plain(each.text)) for each in describe.sentences(effect))
+    yield from (plain(describe.uncovered(each)) for each in effect.uncovered if each.is_deleted)
 
 
 def _resources(contents: Contents) -> Iterator[str]:

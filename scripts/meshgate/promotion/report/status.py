@@ -14,8 +14,8 @@ from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
-from meshgate.report.summary import plural
 from meshgate.report.table import Cell, Column, table
+from meshgate.wording import plural
 
 COLUMNS = (
     Column("environment"),

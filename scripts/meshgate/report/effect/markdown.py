@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshgate.effect import Change, Strength
-from meshgate.effect.lines import CallLine, PortLine, call_lines, port_lines, unsafe_lines
+from meshgate.effect import Change, Strength, describe
+from meshgate.effect.grouping import CallLine, PortLine, call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import markdown as findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
-from meshgate.report.effect import words
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.markdown import cell_code, code, prose, row
 from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 PORTS = ("", "ports", "before", "after", "decided by")
 CALLS = ("", "calls", "of", "to", "before", "after")
@@ -55,7 +54,7 @@ def _verdicts(environments: Sequence[Compared]) -> Section:
     """A sentence for each environment, or for the first that change where they are many."""
     shown = sorted(environments, key=lambda each: each.effect.is_empty)[:FEW]
     items = [
-        f"- {_sign(each)} **{_name(each)}** {prose(words.verdict(each.effect))}\n"
+        f"- {_sign(each)} **{_name(each)}** {prose(describe.verdict(each.effect))}\n"
         for each in (environments if len(environments) <= FEW else shown)
     ]
     rest = len(environments) - len(shown)
@@ -69,9 +68,9 @@ def _details(diff: Diff) -> Iterator[Section]:
         if each.seen is not None:
             yield Section(observed.markdown(*each.seen) + "\n")
         for title, texts in (
-            ("not decidable", [words.open_end(x) for x in effect.undecided]),
-            ("uncovered by what is deleted", [words.uncovered(x) for x in effect.uncovered]),
-            ("not exercised before", [words.unexercised(x) for x in effect.unexercised]),
+            ("not decidable", [describe.open_end(x) for x in effect.undecided]),
+            ("uncovered by what is deleted", [describe.uncovered(x) for x in effect.uncovered]),
+            ("not exercised before", [describe.unexercised(x) for x in effect.unexercised]),
         ):
             if texts:
                 items = (f"- {prose(cut(text))}\n" for text in texts)
@@ -88,10 +87,10 @@ def _ports(title: str, lines: Sequence[PortLine]) -> Section:
         row(
             [
                 ":unlock:" if line.first.change is Strength.LOOSENED else ":lock:",
-                cell_code(cut(words.ports_of(line), SHORT)),
-                prose(words.mode(line.first.before)),
-                prose(words.mode(line.first.after)),
-                prose(cut(words.decider(line.first.after), SHORT)),
+                cell_code(cut(describe.ports_of(line), SHORT)),
+                prose(describe.mode(line.first.before)),
+                prose(describe.mode(line.first.after)),
+                prose(cut(describe.decider(line.first.after), SHORT)),
             ]
         )
         + "\n"
@@ -105,10 +104,10 @@ def _calls(title: str, each: Compared, lines: Sequence[CallLine]) -> Section:
         row(
             [
                 MARK.get(Change(line.change), ""),
-                f"{line.count:,} {words.change(line)}",
-                prose(cut(words.who(line, each.effect.clients), SHORT)),
-                cell_code(cut(words.where(line), SHORT)),
-                *map(prose, words.outcomes(line)),
+                f"{line.count:,} {describe.change(line)}",
+                prose(cut(describe.who(line, each.effect.clients), SHORT)),
+                cell_code(cut(describe.where(line), SHORT)),
+                *map(prose, describe.outcomes(line)),
             ]
         )
         + "\n"
@@ -119,8 +118,8 @@ def _calls(title: str, each: Compared, lines: Sequence[CallLine]) -> Section:
 
 def _unsafe(each: Compared, lines: Sequence[CallLine]) -> Section:
     items = (
-        f"- {line.count:,} of {prose(cut(words.who(line, each.effect.clients), SHORT))} to "
-        f"{code(cut(words.where(line), SHORT))} {prose(words.unsafe(line))}\n"
+        f"- {line.count:,} of {prose(cut(describe.who(line, each.effect.clients), SHORT))} to "
+        f"{code(cut(describe.where(line), SHORT))} {prose(describe.unsafe(line))}\n"
         for line in lines
     )
     head = f"#### The way there is unsafe in {_name(each)}\n\n"
@@ -145,11 +144,8 @@ def _mark(diff: Diff) -> str:
 
 
 def _sign(each: Compared) -> str:
-    effect = each.effect
-    if effect.breaks or effect.loosened or any(x.decided for x in effect.unsafe):
-        return MARKS[Severity.ERROR]
-    grave = effect.undecided or effect.exposed or effect.shut_out
-    return MARKS[Severity.WARNING] if grave else CLEAN
+    gravity = describe.gravity(each.effect)
+    return CLEAN if gravity is None else MARKS[gravity]
 
 
 def _heading(diff: Diff) -> str:
@@ -157,11 +153,11 @@ def _heading(diff: Diff) -> str:
     if not diff.environments:
         return "nothing was compared"
     if not changed:
-        return "no effect on any port or call"
+        return describe.NO_EFFECT
     breaks = sum(x.count for each in changed for x in each.effect.breaks)
     safe = "the way there is safe"
     if not all(each.effect.is_safe for each in changed):
         safe = "the way there is unsafe"
-    broken = f"{plural(breaks, 'call')} would break" if breaks else "no call that counts breaks"
+    broken = f"{plural(breaks, 'call')} would break" if breaks else describe.NO_BREAK
     named = ", ".join(each.environment for each in changed)
     return f"changes {named}: {broken}" + ("" if diff.is_drift else f", {safe}")

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshgate.effect import Change, Effect, PortChange, Strength, Uncovered
-from meshgate.effect.lines import call_lines, port_lines, unsafe_lines
+from meshgate.effect import Change, Effect, PortChange, Strength, Uncovered, describe
+from meshgate.effect.describe import VERBS
+from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
+from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import text as findings
-from meshgate.report.effect import words
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.terminal import page, plain, wrap
-from meshgate.report.style import Style
+from meshgate.report.style import TONES, Style
 from meshgate.report.table import Cell, Column, table
 
 # How many lines of a sort are shown before the rest is only counted.
 SHOWN = 20
 WIDEST = 100
-STYLES = {
-    Change.BREAKS: "red",
-    Change.SHUT_OUT: "yellow",
-    Change.EXPOSED: "red",
-    Change.UNKNOWN: "yellow",
-    Change.MENDS: "green",
-    Change.ENCRYPTED: "green",
-}
+VERDICT_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", None: "green"}
 PORTS = (Column("ports"), Column("before"), Column("after"), Column("decided by", soft=True))
 CALLS = (
     Column("calls", right=True),
@@ -76,11 +70,11 @@ class Lines:
             yield ""
         yield from self.uncovered(each.effect.uncovered)
         yield from self.listed(
-            "not decidable", [words.open_end(x) for x in each.effect.undecided], "yellow"
+            "not decidable", [describe.open_end(x) for x in each.effect.undecided], "yellow"
         )
         yield from self.listed(
             "not exercised before",
-            [words.unexercised(x) for x in each.effect.unexercised],
+            [describe.unexercised(x) for x in each.effect.unexercised],
             "dim",
         )
 
@@ -89,10 +83,10 @@ class Lines:
         lines = port_lines(effect.ports)
         rows = [
             [
-                Cell(plain(words.ports_of(line))),
-                Cell(words.mode(line.first.before)),
+                Cell(plain(describe.ports_of(line))),
+                Cell(describe.mode(line.first.before)),
                 Cell(
-                    words.mode(line.first.after),
+                    describe.mode(line.first.after),
                     "green" if line.first.change is Strength.TIGHTENED else "red",
                 ),
                 Cell(plain(_deciders(line.first))),
@@ -109,16 +103,16 @@ class Lines:
         lines = call_lines(effect.calls)
         rows = []
         for line in lines[:SHOWN]:
-            before, after = words.outcomes(line)
-            colour = STYLES.get(Change(line.change), "")
+            before, after = describe.outcomes(line)
+            colour = TONES[VERBS[Change(line.change)].tone]
             rows.append(
                 [
                     Cell(f"{line.count:,}"),
-                    Cell(plain(words.who(line, effect.clients))),
-                    Cell(plain(words.where(line))),
+                    Cell(plain(describe.who(line, effect.clients))),
+                    Cell(plain(describe.where(line))),
                     Cell(before),
                     Cell(after, colour),
-                    Cell(words.change(line), colour),
+                    Cell(describe.change(line), colour),
                 ]
             )
         if rows:
@@ -131,15 +125,15 @@ class Lines:
         if self.diff.is_drift:
             return
         if effect.is_safe:
-            yield self.style("green", "safe: ") + words.SAFE
+            yield self.style("green", "safe: ") + describe.SAFE
             yield ""
             return
         lines = unsafe_lines(effect.unsafe)
         yield self.style("red", "unsafe:") + " proxies get a change one by one, and on the way"
         for line in lines[:SHOWN]:
             told = (
-                f"{line.count:,} of {words.who(line, effect.clients)} to {words.where(line)}"
-                f" {words.unsafe(line)}"
+                f"{line.count:,} of {describe.who(line, effect.clients)} to {describe.where(line)}"
+                f" {describe.unsafe(line)}"
             )
             yield from self.indented(told)
         yield from self.more(lines)
@@ -147,7 +141,7 @@ class Lines:
 
     def uncovered(self, found: Sequence[Uncovered]) -> Iterator[str]:
         """What deleted policies leave to others."""
-        yield from self.listed("uncovered", [words.uncovered(each) for each in found], "yellow")
+        yield from self.listed("uncovered", [describe.uncovered(each) for each in found], "yellow")
 
     def listed(self, title: str, texts: Sequence[str], style: str) -> Iterator[str]:
         """A title and some sentences."""
@@ -183,17 +177,12 @@ class Lines:
             yield ""
         yield self.style("dim", plain(f"{self.diff.base} -> {self.diff.head}"))
         for each in self.diff.environments:
-            sentence = f"{each.environment}: {words.verdict(each.effect)}."
-            yield self.style("bold", self.style(colour(each.effect), plain(sentence)))
-
-
-def colour(effect: Effect) -> str:
-    """How a verdict is coloured."""
-    if effect.breaks or effect.loosened or not effect.is_safe:
-        return "red"
-    return "yellow" if effect.undecided or effect.shut_out or effect.exposed else "green"
+            sentence = f"{each.environment}: {describe.verdict(each.effect)}."
+            yield self.style(
+                "bold", self.style(VERDICT_STYLES[describe.gravity(each.effect)], plain(sentence))
+            )
 
 
 def _deciders(first: PortChange) -> str:
-    before, after = words.decider(first.before), words.decider(first.after)
+    before, after = describe.decider(first.before), describe.decider(first.after)
     return after if before == after else f"{before} -> {after}"

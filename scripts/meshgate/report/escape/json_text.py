@@ -1,4 +1,9 @@
-"""JSON as text that is safe to print: pure ASCII, and without commands of a CI runner."""
+"""JSON as text that is safe to print: pure ASCII, and without commands of a CI runner.
+
+A renderer returns plain values. What it puts into `Members` and `Rows` is written on several lines,
+one for each member or item and one blank further in at each level, so that `grep` and `diff` work
+on them; everything else stays on the line that it is on.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,35 @@ from meshgate.model import JSON
 
 # Made once: it is called for each finding.
 _encode = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
+
+
+class Members(dict[str, JSON]):
+    """A JSON object with each member on a line of its own."""
+
+
+class Rows(list[JSON]):
+    """A JSON array with each item on a line of its own."""
+
+
+def document(**members: JSON) -> str:
+    """A whole output: an object of these members, and the end of its last line."""
+    return write(Members(members)) + "\n"
+
+
+def write(value: JSON, level: int = 0) -> str:
+    """A value whose first line is at this level already."""
+    inner = "\n" + " " * (level + 1)
+    if isinstance(value, Members):
+        lines = [f"{dump(name)}: {write(own, level + 1)}" for name, own in value.items()]
+        start, end = "{}"
+    elif isinstance(value, Rows):
+        lines = [write(own, level + 1) for own in value]
+        start, end = "[]"
+    else:
+        return dump(value)
+    if not lines:
+        return start + end
+    return f"{start}{inner}{f',{inner}'.join(lines)}\n{' ' * level}{end}"
 
 
 def dump(value: JSON) -> str:

@@ -16,7 +16,7 @@ from meshgate.model import JSONObject, Report
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.calls import calls
-from meshgate.report.html.effect import effect
+from meshgate.report.html.effect import effect, verbs
 from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
 from meshgate.report.summary import counts, verdict
@@ -89,6 +89,7 @@ def _data(page: Page, version: str) -> JSONObject:
         ],
         "notes": list(map(visible, page.report.notes)),
         "findings": [finding(each, page.report) for each in page.report.findings],
+        "verbs": verbs(),
         "effects": [effect(name, found) for name, found in page.effects],
     }
 

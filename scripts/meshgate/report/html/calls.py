@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from meshgate.effect.describe import named, owner
 from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service, verdict
 from meshgate.model import JSONObject
 from meshgate.report.calls import CROWDS
 from meshgate.report.escape.visible import visible
-from meshgate.report.view import View, named, owner
+from meshgate.report.view import View
 
 
 class Clients(NamedTuple):

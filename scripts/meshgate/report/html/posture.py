@@ -6,11 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from meshgate.effect.describe import named, owner
 from meshgate.mesh import Level, Mode
 from meshgate.model import JSONObject, Resource, join_path
 from meshgate.report.escape.visible import visible
 from meshgate.report.posture import Line, Server, accepts, grouped, servers
-from meshgate.report.view import View, named, owner
+from meshgate.report.view import View
 
 STATES = {Mode.STRICT: "strict", Mode.PERMISSIVE: "permissive", Mode.DISABLE: "disable"}
 

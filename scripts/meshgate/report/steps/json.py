@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from meshgate.effect.codec import reference
 from meshgate.effect.steps import Edit, NoPlan
 from meshgate.model import JSONObject
 from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
-from meshgate.report.json import VERSION, reference
+from meshgate.report.json import VERSION
 from meshgate.report.steps import told as words
 from meshgate.report.steps.told import Steps, Told
 

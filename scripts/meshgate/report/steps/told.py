@@ -9,7 +9,7 @@ from meshgate.effect import Effect
 from meshgate.effect.steps import Edit, NoPlan, Plan, Purpose, SafeStep
 from meshgate.mesh import Mode
 from meshgate.model import JSON, Failure, join_path
-from meshgate.report.summary import plural
+from meshgate.wording import plural
 
 WHY = {
     Purpose.HOLD: "hold the clients to plaintext, so that none sends mTLS to a server that is late",

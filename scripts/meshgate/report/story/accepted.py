@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.effect.describe import owner
 from meshgate.mesh import (
     DataPlane,
     Delivery,
@@ -19,7 +20,6 @@ from meshgate.mesh import (
 from meshgate.mesh.terms import verdict
 from meshgate.model import join_path
 from meshgate.report.story.told import Case, Chapter, Line
-from meshgate.report.view import owner
 
 MEANINGS = {
     Mode.STRICT: "mesh mTLS and nothing else",

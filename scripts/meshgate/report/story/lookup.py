@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from meshgate.effect.describe import owner
 from meshgate.mesh import DataPlane, Fate, Place, Step
 from meshgate.report.story.told import Case, Chapter, Line
-from meshgate.report.view import owner
 
 TITLE = "Which DestinationRule applies"
 LAW = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.effect.describe import owner
 from meshgate.mesh import (
     DataPlane,
     Delivery,
@@ -22,7 +23,6 @@ from meshgate.report.story import manifests
 from meshgate.report.story.accepted import mode_path
 from meshgate.report.story.parties import INJECT, INJECTION
 from meshgate.report.story.told import Case, Repair
-from meshgate.report.view import owner
 
 # Labels that only name one version or one rollout of a workload.
 PASSING = ("pod-template-hash", "service.istio.io/", "security.istio.io/", "istio.io/", "version")

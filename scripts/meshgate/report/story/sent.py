@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.effect.describe import owner
 from meshgate.mesh import DataPlane, Discovery, Mode, Tls, Transport
 from meshgate.model import value_at
 from meshgate.report.story.told import Case, Chapter, Line
-from meshgate.report.view import owner
 
 WORDS = {
     Transport.PLAINTEXT: "plaintext",

@@ -1,14 +1,6 @@
-// What may happen to a call, the gravest first.
-const CHANGES = {
-  breaks: ["breaks", "c-broken", "breaks", "break"],
-  exposed: ["turns to plaintext", "c-plaintext", "turns to plaintext", "turn to plaintext"],
-  unknown: ["cannot be told any more", "c-depends", "cannot be told any more", "cannot be told any more"],
-  "shut-out": ["shut out: no sidecar", "c-shut", "is shut out", "are shut out"],
-  mends: ["works again", "c-mtls", "works again", "work again"],
-  encrypted: ["turns to mutual TLS", "c-mtls", "turns to mutual TLS", "turn to mutual TLS"],
-  moved: ["goes another way", "c-nothing", "goes another way", "go another way"],
-  appears: ["is new", "c-nothing", "is new", "are new"],
-  vanishes: ["is made no more", "c-nothing", "is made no more", "are made no more"],
+// The colour of what may happen to a call; the words and their order are in `data.verbs`.
+const COLOURS = {
+  breaks: "c-broken", "shut-out": "c-shut", exposed: "c-plaintext", unknown: "c-depends", mends: "c-mtls", encrypted: "c-mtls",
 };
 const LISTED = 100;
 
@@ -20,24 +12,13 @@ function tellEffect() {
 }
 
 function changed(effect) {
-  const count = (change) => effect.calls.reduce((sum, row) => sum + (row[0] === change ? row[2] : 0), 0);
-  const ports = (change) => effect.ports.filter((row) => row[4] === change).length;
-  const bad = count("breaks") || ports("loosened") || !effect.safe;
-  const words = [
-    ...Object.entries(CHANGES).map(([change, [, , one, many]]) =>
-      count(change) && `${plural(count(change), "call")} ${count(change) === 1 ? one : many}`),
-    ports("loosened") && `${plural(ports("loosened"), "port")} loosened`,
-    ports("tightened") && `${plural(ports("tightened"), "port")} tightened`,
-    effect.open.length && `${plural(effect.open.length, "change")} undecided`,
-    effect.safe ? effect.ports.length + effect.calls.length && "no call fails on the way there" : "calls fail on the way there",
-  ].filter(Boolean);
-  const verdict = words.length ? words.join("; ") : "nothing changes";
+  const bad = effect.gravity === "error";
   return h("section", {}, h("h3", {}, effect.environment),
-    h("p", { class: `verdict ${bad ? "bad" : "good"}` }, `${verdict}.`),
+    h("p", { class: `verdict ${bad ? "bad" : "good"}` }, `${effect.verdict}.`),
     grid("Calls", ["what", "clients", "calls", "to", "before", "after"], effect.calls
       .slice().sort((a, b) => order(a) - order(b))
       .map(([change, who, number, host, port, subset, endpoint, before, after, , reason]) => [
-        [h("i", { class: `dot ${(CHANGES[change] || ["", "c-nothing"])[1]}` }), (CHANGES[change] || [change])[0]],
+        [h("i", { class: `dot ${COLOURS[change] || "c-nothing"}` }), data.verbs[change][number === 1 ? 0 : 1]],
         who, number.toLocaleString("en"), [h("code", {}, `${host}:${port}${subset ? ` (${subset})` : ""}`), endpoint ? h("div", { class: "by" }, endpoint) : ""],
         before, [after, reason ? h("div", { class: "by" }, reason) : ""],
       ])),
@@ -47,11 +28,11 @@ function changed(effect) {
       [who, number.toLocaleString("en"), h("code", {}, `${host}:${port}`), combination, outcome])),
     grid("Uncovered", ["policy", "now decides", "ports", "calls"], effect.uncovered.map(([sort, policy, deleted, now, own, calls]) =>
       [[`${sort} `, h("code", {}, policy), deleted ? " (deleted)" : ""], now, own, calls.toLocaleString("en")])),
-    grid("Not seen in the environment before", ["change", "environment", "there"], effect.unexercised),
-    grid("Undecided", ["what", "", "", "", "", ""], effect.open.map((row) => row.map((value) => (Array.isArray(value) ? side(value) : String(value))))));
+    grid("Not seen in the environment before", ["what"], effect.unexercised.map((text) => [text])),
+    grid("Undecided", ["what"], effect.open.map((text) => [text])));
 }
 
-const order = ([change]) => Object.keys(CHANGES).indexOf(change);
+const order = ([change]) => Object.keys(data.verbs).indexOf(change);
 const side = ([mode, level, policy]) => [h("strong", {}, mode), h("div", { class: "by" }, policy ? [`${level} `, h("code", {}, policy)] : level)];
 
 function grid(title, headings, rows) {

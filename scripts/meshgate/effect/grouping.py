@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshgate.effect.changes import CallChange, CallState, Place, PortChange, PortState, Unsafe
-from meshgate.effect.parties import Clients, Pair
-from meshgate.effect.terms import GRAVEST_FIRST
+from meshgate.effect.clients import Clients, CommonClass
+from meshgate.effect.verdicts import GRAVEST_FIRST
 from meshgate.mesh import DataPlane, Outcome, Workload
 from meshgate.model import ResourceRef
 
@@ -15,11 +15,11 @@ from meshgate.model import ResourceRef
 MOST_NAMESPACES = 8
 
 
-class Crowd:
+class DistinctClients:
     """The clients of several groups of calls, each of them once."""
 
     def __init__(self) -> None:
-        self._wholes: dict[int, tuple[list[Pair], frozenset[int]]] = {}
+        self._wholes: dict[int, tuple[list[CommonClass], frozenset[int]]] = {}
 
     def add(self, clients: Clients) -> None:
         """Take some clients in."""
@@ -29,31 +29,31 @@ class Crowd:
         self._wholes[key] = list(clients.whole) if known is None else known[0], left
 
     @property
-    def pairs(self) -> list[Pair]:
+    def classes(self) -> list[CommonClass]:
         """Their classes."""
         found = {
-            id(pair): pair
+            id(each): each
             for whole, left in self._wholes.values()
-            for pair in whole
-            if id(pair) not in left
+            for each in whole
+            if id(each) not in left
         }
         return list(found.values())
 
     @property
     def count(self) -> int:
         """How many clients there are."""
-        return sum(len(pair.members) for pair in self.pairs)
+        return sum(len(each.members) for each in self.classes)
 
     @property
     def members(self) -> Iterator[Workload]:
         """The clients."""
-        for pair in self.pairs:
-            yield from pair.members
+        for each in self.classes:
+            yield from each.members
 
     @property
     def namespaces(self) -> list[str]:
         """The namespaces they live in, sorted."""
-        return sorted({pair.namespace for pair in self.pairs})
+        return sorted({each.namespace for each in self.classes})
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class CallLine:
     counts: bool
     decided: bool
     reason: str
-    clients: Crowd = field(default_factory=Crowd)
+    clients: DistinctClients = field(default_factory=DistinctClients)
     ends: dict[Place, None] = field(default_factory=dict)
     hosts: dict[tuple[str, int], None] = field(default_factory=dict)
     subsets: dict[str | None, None] = field(default_factory=dict)

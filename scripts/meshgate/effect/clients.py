@@ -12,7 +12,7 @@ from meshgate.mesh import CallClass, ClientClass, DataPlane, Delivery, Mesh, Wor
 COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})
 
 
-class Edge(NamedTuple):
+class KnownCall(NamedTuple):
     """A call that somebody expects, or that was seen: it counts whoever its client is."""
 
     namespace: str
@@ -21,7 +21,7 @@ class Edge(NamedTuple):
     port: int
 
 
-class Pair:
+class CommonClass:
     """Clients that are in one class before, and in one class after; None: they are not there."""
 
     __slots__ = ("after", "before", "members", "name")
@@ -52,13 +52,13 @@ class Pair:
         return any(side is not None and side.plane in COUNTED for side in sides)
 
 
-class Block:
-    """Pairs between two profiles, which most services treat alike."""
+class ProfilePair:
+    """Common classes of one profile before and one after, which most services treat alike."""
 
-    __slots__ = ("count", "pairs")
+    __slots__ = ("classes", "count")
 
     def __init__(self) -> None:
-        self.pairs: list[Pair] = []
+        self.classes: list[CommonClass] = []
         self.count = 0
 
 
@@ -68,7 +68,11 @@ class Clients:
     __slots__ = ("count", "first", "whole", "without")
 
     def __init__(
-        self, whole: Sequence[Pair], count: int, first: Pair, without: Iterable[int] = ()
+        self,
+        whole: Sequence[CommonClass],
+        count: int,
+        first: CommonClass,
+        without: Iterable[int] = (),
     ) -> None:
         # All classes among which these are, and those (by `id`) that are not.
         self.whole = whole
@@ -79,22 +83,22 @@ class Clients:
         self.first = first
 
     @property
-    def pairs(self) -> Iterator[Pair]:
+    def classes(self) -> Iterator[CommonClass]:
         """The classes."""
-        for pair in self.whole:
-            if id(pair) not in self.without:
-                yield pair
+        for common in self.whole:
+            if id(common) not in self.without:
+                yield common
 
     @property
     def members(self) -> Iterator[Workload]:
         """The clients themselves, as they are afterwards; those that are gone, as they were."""
-        for pair in self.pairs:
-            yield from pair.members
+        for common in self.classes:
+            yield from common.members
 
     @property
     def namespaces(self) -> list[str]:
         """The namespaces they live in, sorted."""
-        return sorted({pair.namespace for pair in self.pairs})
+        return sorted({common.namespace for common in self.classes})
 
     @property
     def plane(self) -> DataPlane:
@@ -128,47 +132,47 @@ class Caller(NamedTuple):
     after: Calls
 
 
-class Parties:
+class AllClients:
     """All clients of two meshes."""
 
-    def __init__(self, before: Mesh, after: Mesh, edges: Iterable[Edge]) -> None:
-        self._edges: dict[tuple[str, int], set[tuple[str, str]]] = {}
+    def __init__(self, before: Mesh, after: Mesh, known_calls: Iterable[KnownCall]) -> None:
+        self._known_calls: dict[tuple[str, int], set[tuple[str, str]]] = {}
         named = set()
-        for edge in edges:
-            named.add((edge.namespace, edge.workload))
-            self._edges.setdefault((edge.host, edge.port), set()).add(edge[:2])
-        self._before = _Side(before)
-        self._after = _Side(after)
-        self._named: dict[tuple[str, str], list[Pair]] = {}
-        self._blocks: dict[tuple[object, ...], Block] = {}
-        self._block_of: dict[int, Block] = {}
-        for pair in _pairs(before, after, named):
-            self._file(pair)
+        for call in known_calls:
+            named.add((call.namespace, call.workload))
+            self._known_calls.setdefault((call.host, call.port), set()).add(call[:2])
+        self._before = _MeshClients(before)
+        self._after = _MeshClients(after)
+        self._named: dict[tuple[str, str], list[CommonClass]] = {}
+        self._profiles: dict[tuple[object, ...], ProfilePair] = {}
+        self._profiles_of: dict[int, ProfilePair] = {}
+        for common in _common_classes(before, after, named):
+            self._file(common)
 
-    def _file(self, pair: Pair) -> None:
-        for side, own in ((self._before, pair.before), (self._after, pair.after)):
+    def _file(self, common: CommonClass) -> None:
+        for side, own in ((self._before, common.before), (self._after, common.after)):
             if own is not None:
-                side.pairs.setdefault(id(own), []).append(pair)
-        if pair.name is not None:
-            self._named.setdefault(pair.name, []).append(pair)
-        key = _kind(pair.before), _kind(pair.after), pair.is_counted
-        block = self._blocks.setdefault(key, Block())
-        block.pairs.append(pair)
-        block.count += len(pair.members)
-        self._block_of[id(pair)] = block
+                side.classes.setdefault(id(own), []).append(common)
+        if common.name is not None:
+            self._named.setdefault(common.name, []).append(common)
+        key = _kind(common.before), _kind(common.after), common.is_counted
+        profiles = self._profiles.setdefault(key, ProfilePair())
+        profiles.classes.append(common)
+        profiles.count += len(common.members)
+        self._profiles_of[id(common)] = profiles
 
     def totals(self) -> Counter[DataPlane]:
         """How many clients there are, by what stands between them and the wire."""
         found: Counter[DataPlane] = Counter()
-        for block in self._blocks.values():
-            for pair in block.pairs:
-                found[pair.plane] += len(pair.members)
+        for profiles in self._profiles.values():
+            for common in profiles.classes:
+                found[common.plane] += len(common.members)
         return found
 
     def relies(self, clients: Clients, host: str, port: int) -> bool:
         """Whether calls of these clients to a service port count."""
         first = clients.first
-        return first.is_counted or first.name in self._edges.get((host, port), ())
+        return first.is_counted or first.name in self._known_calls.get((host, port), ())
 
     def callers(
         self, host: str, port: int, before: Sequence[CallClass], after: Sequence[CallClass]
@@ -176,52 +180,58 @@ class Parties:
         """All clients that call a service port, by what they call; no client is in two of them."""
         then = _Callees(self._before, host, port, before)
         now = _Callees(self._after, host, port, after)
-        apart = {id(pair): pair for callees in (then, now) for pair in callees.apart()}
-        for name in sorted(self._edges.get((host, port), ())):
-            apart.update((id(pair), pair) for pair in self._named.get(name, ()))
+        apart = {id(common): common for callees in (then, now) for common in callees.apart()}
+        for name in sorted(self._known_calls.get((host, port), ())):
+            apart.update((id(common), common) for common in self._named.get(name, ()))
         yield from self._apart(apart.values(), then, now)
         yield from self._rest(apart, then, now)
 
-    def _apart(self, pairs: Iterable[Pair], then: _Callees, now: _Callees) -> Iterator[Caller]:
-        groups: dict[object, tuple[list[Pair], Calls, Calls]] = {}
-        for pair in pairs:
-            before, after = _both(pair, then, now)
+    def _apart(
+        self, classes: Iterable[CommonClass], then: _Callees, now: _Callees
+    ) -> Iterator[Caller]:
+        groups: dict[object, tuple[list[CommonClass], Calls, Calls]] = {}
+        for common in classes:
+            before, after = _both(common, then, now)
             if before or after:
-                alone = id(pair) if pair.name is not None else 0
-                key = alone, pair.is_counted, before.key, after.key
-                groups.setdefault(key, ([], before, after))[0].append(pair)
+                alone = id(common) if common.name is not None else 0
+                key = alone, common.is_counted, before.key, after.key
+                groups.setdefault(key, ([], before, after))[0].append(common)
         for found, before, after in groups.values():
-            count = sum(len(pair.members) for pair in found)
+            count = sum(len(common.members) for common in found)
             yield Caller(Clients(found, count, found[0]), before, after)
 
-    def _rest(self, apart: Mapping[int, Pair], then: _Callees, now: _Callees) -> Iterator[Caller]:
-        told: dict[int, list[int]] = {}
+    def _rest(
+        self, apart: Mapping[int, CommonClass], then: _Callees, now: _Callees
+    ) -> Iterator[Caller]:
+        by_profiles: dict[int, list[int]] = {}
         for each in apart:
-            told.setdefault(id(self._block_of[each]), []).append(each)
-        for block in self._blocks.values():
-            without = told.get(id(block), [])
-            count = block.count - sum(len(apart[each].members) for each in without)
+            by_profiles.setdefault(id(self._profiles_of[each]), []).append(each)
+        for profiles in self._profiles.values():
+            without = by_profiles.get(id(profiles), [])
+            count = profiles.count - sum(len(apart[each].members) for each in without)
             if count:
                 left = set(without)
-                first = next(pair for pair in block.pairs if id(pair) not in left)
+                first = next(common for common in profiles.classes if id(common) not in left)
                 before, after = _both(first, then, now)
                 if before or after:
-                    yield Caller(Clients(block.pairs, count, first, left), before, after)
+                    yield Caller(Clients(profiles.classes, count, first, left), before, after)
 
 
-class _Side:
+class _MeshClients:
     """One of the two meshes."""
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         # By class of clients.
-        self.pairs: dict[int, list[Pair]] = {}
+        self.classes: dict[int, list[CommonClass]] = {}
 
 
 class _Callees:
     """The classes of calls to one service port on one side, by who makes them."""
 
-    def __init__(self, side: _Side, host: str, port: int, calls: Iterable[CallClass]) -> None:
+    def __init__(
+        self, side: _MeshClients, host: str, port: int, calls: Iterable[CallClass]
+    ) -> None:
         self._side = side
         self._host = host
         self._port = port
@@ -240,10 +250,10 @@ class _Callees:
                 self._rest.setdefault(id(profile), []).append(call)
                 self._apart.update(dict.fromkeys(call.clients.apart))
 
-    def apart(self) -> Iterator[Pair]:
+    def apart(self) -> Iterator[CommonClass]:
         """The clients that may be told from the rest."""
         for each in self._apart:
-            yield from self._side.pairs.get(each, ())
+            yield from self._side.classes.get(each, ())
 
     def of(self, client: ClientClass | None, *, is_called: bool) -> Calls:
         """The calls of one class of clients; `is_called`: they have some on the other side."""
@@ -258,8 +268,10 @@ class _Callees:
         return Calls((), self._side.mesh.unseen(client, self._host, self._port))
 
 
-def _pairs(before: Mesh, after: Mesh, named: set[tuple[str, str]]) -> Iterable[Pair]:
-    found: dict[tuple[int, int, tuple[str, str] | None], Pair] = {}
+def _common_classes(
+    before: Mesh, after: Mesh, named: set[tuple[str, str]]
+) -> Iterable[CommonClass]:
+    found: dict[tuple[int, int, tuple[str, str] | None], CommonClass] = {}
     was = {_key(workload): workload for workload in before.workloads}
     now = {_key(workload): workload for workload in after.workloads}
     for key in was | now:
@@ -273,10 +285,10 @@ def _pairs(before: Mesh, after: Mesh, named: set[tuple[str, str]]) -> Iterable[P
         counted = any(side is not None and side.plane in COUNTED for side in sides)
         name = key[:2] if not counted and key[:2] in named else None
         own = id(sides[0]), id(sides[1]), name
-        pair = found.get(own)
-        if pair is None:
-            pair = found[own] = Pair(*sides, name)
-        pair.members.append(new if new is not None else old)  # type: ignore[arg-type]
+        common = found.get(own)
+        if common is None:
+            common = found[own] = CommonClass(*sides, name)
+        common.members.append(new if new is not None else old)  # type: ignore[arg-type]
     return found.values()
 
 
@@ -284,12 +296,12 @@ def _key(workload: Workload) -> tuple[str, str, str]:
     return workload.namespace, workload.name, workload.kind
 
 
-def _both(pair: Pair, then: _Callees, now: _Callees) -> tuple[Calls, Calls]:
+def _both(common: CommonClass, then: _Callees, now: _Callees) -> tuple[Calls, Calls]:
     """What clients call before and after."""
-    before = then.of(pair.before, is_called=False)
-    after = now.of(pair.after, is_called=bool(before))
+    before = then.of(common.before, is_called=False)
+    after = now.of(common.after, is_called=bool(before))
     if after and not before:
-        before = then.of(pair.before, is_called=True)
+        before = then.of(common.before, is_called=True)
     return before, after
 
 

@@ -12,7 +12,7 @@ WIRE = {SeenSecurity.NONE: Transport.PLAINTEXT, SeenSecurity.MUTUAL_TLS: Transpo
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class SeenOutcome:
     """What becomes of a seen call; outcomes and transports are those of all its endpoints.
 
     `lost` counts the routes that end nowhere beside others that end somewhere.
@@ -35,13 +35,13 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class OutcomesByPort:
     """The ends of a seen call by the port it may have called; none: `reason` tells why."""
 
-    by_port: Mapping[int, End] = field(default_factory=dict)
+    by_port: Mapping[int, SeenOutcome] = field(default_factory=dict)
     reason: str = ""
 
-    def at(self, ports: Iterable[int] | None) -> End:
+    def at(self, ports: Iterable[int] | None) -> SeenOutcome:
         """The one end that all these ports give, all there are for None; else it is unknown."""
         if not self.by_port:
             return unknown(self.reason)
@@ -51,7 +51,7 @@ class Ends:
             return unknown(f"there is no port {_listed(missing)} any more")
         found = {port: self.by_port[port] for port in wanted}
         verdicts = dict.fromkeys(each.verdict for each in found.values())
-        joined = End(
+        joined = SeenOutcome(
             next(iter(verdicts)),
             tuple(dict.fromkeys(o for each in found.values() for o in each.outcomes)),
             frozenset().union(*(each.transports for each in found.values())),
@@ -64,7 +64,7 @@ class Ends:
             f"{' or '.join(each.outcomes) or each.verdict} on {port}"
             for port, each in found.items()
         )
-        return End(
+        return SeenOutcome(
             Verdict.UNKNOWN,
             joined.outcomes,
             joined.transports,
@@ -72,9 +72,9 @@ class Ends:
         )
 
 
-def unknown(reason: str) -> End:
+def unknown(reason: str) -> SeenOutcome:
     """The end of a call that cannot be told."""
-    return End(Verdict.UNKNOWN, reason=reason)
+    return SeenOutcome(Verdict.UNKNOWN, reason=reason)
 
 
 def _listed(ports: Iterable[int]) -> str:

@@ -1,0 +1,326 @@
+"""An effect in words and in order of gravity, once for every text, page and comment.
+
+The HTML page gets the same words as JSON (`report/html/effect.py`). Nothing in them is escaped: a
+writer escapes for its own format.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from meshgate.effect.changes import (
+    CallChange,
+    CallState,
+    Effect,
+    Place,
+    PortChange,
+    PortState,
+    Strength,
+    Uncovered,
+    UndecidedPolicy,
+    Unexercised,
+    Unsafe,
+)
+from meshgate.effect.clients import Clients
+from meshgate.effect.grouping import (
+    CallLine,
+    DistinctClients,
+    PortLine,
+    call_lines,
+    everybody,
+    port_lines,
+)
+from meshgate.effect.verdicts import Change
+from meshgate.mesh import DataPlane, Level, Workload
+from meshgate.model import Resource, Severity
+from meshgate.wording import plural
+
+# How many clients, workloads or ports a line names before it only counts them.
+NAMED = 2
+PORTS = 4
+
+
+class Tone(enum.StrEnum):
+    """How a reader is to take a change, whatever colour or sign a format has for it."""
+
+    BAD = "bad"
+    DOUBTFUL = "doubtful"
+    GOOD = "good"
+    NEUTRAL = "neutral"
+
+
+class Verb(NamedTuple):
+    """What becomes of one call, and of several."""
+
+    one: str
+    many: str
+    tone: Tone
+
+
+class Sentence(NamedTuple):
+    """A change in words, and how it is to be taken."""
+
+    text: str
+    tone: Tone
+
+
+# What becomes of calls, the gravest first: the order of `Change`, and of every list of calls.
+VERBS: Mapping[Change, Verb] = {
+    Change.BREAKS: Verb("breaks", "break", Tone.BAD),
+    Change.SHUT_OUT: Verb("is shut out", "are shut out", Tone.DOUBTFUL),
+    Change.EXPOSED: Verb("turns to plaintext", "turn to plaintext", Tone.BAD),
+    Change.UNKNOWN: Verb("cannot be told any more", "cannot be told any more", Tone.DOUBTFUL),
+    Change.MENDS: Verb("works again", "work again", Tone.GOOD),
+    Change.ENCRYPTED: Verb("turns to TLS", "turn to TLS", Tone.GOOD),
+    Change.MOVED: Verb("takes another way", "take another way", Tone.NEUTRAL),
+    Change.APPEARS: Verb("is new", "are new", Tone.NEUTRAL),
+    Change.VANISHES: Verb("is no longer made", "are no longer made", Tone.NEUTRAL),
+}
+# What stands between clients and the wire, after their number and `clients`.
+CLIENTS = {
+    DataPlane.SIDECAR: "clients with sidecar",
+    DataPlane.AMBIENT: "clients in ambient mode",
+    DataPlane.GATEWAY: "gateways",
+    DataPlane.NONE: "clients outside the mesh",
+    DataPlane.UNKNOWN: "clients that may have a sidecar",
+}
+# What sets a workload apart from one with a sidecar.
+PLANES = {
+    DataPlane.SIDECAR: "",
+    DataPlane.AMBIENT: "ambient",
+    DataPlane.GATEWAY: "gateway",
+    DataPlane.NONE: "no sidecar",
+    DataPlane.UNKNOWN: "sidecar unknown",
+}
+MAY = "may "
+NO_EFFECT = "no effect on any port or call"
+NO_BREAK = "no call that counts breaks"
+SAFE = "every call that works before and after works on the way there"
+NOT_MADE = "not made"
+DEFAULT = "Istio's default"
+
+
+def gravity(effect: Effect) -> Severity | None:
+    """How grave an effect is at its worst; None: nothing of it needs a second look."""
+    if effect.breaks or effect.loosened or any(each.decided for each in effect.unsafe):
+        return Severity.ERROR
+    if effect.undecided or effect.exposed or effect.shut_out:
+        return Severity.WARNING
+    return None
+
+
+def verdict(effect: Effect) -> str:
+    """The effect on one environment in one sentence, without a full stop."""
+    parts = [
+        f"{plural(len(ports), 'port')} {verb}{'s' if len(ports) == 1 else ''}"
+        for ports, verb in ((effect.loosened, "loosen"), (effect.tightened, "tighten"))
+        if ports
+    ]
+    for change, verb in VERBS.items():
+        count = sum(group.count for group in effect.of(change))
+        if count:
+            parts.append(f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}")
+    if not parts and effect.is_empty:
+        return NO_EFFECT
+    if not effect.breaks:
+        parts.append(NO_BREAK)
+    certain = [each for each in effect.unsafe if each.decided]
+    if certain:
+        count = sum(each.count for each in certain)
+        parts.append(
+            f"{plural(count, 'call')} {'fails' if count == 1 else 'fail'} on the way there"
+        )
+    if effect.undecided:
+        parts.append(f"{len(effect.undecided)} not decidable")
+    return ", ".join(parts)
+
+
+def sentences(effect: Effect) -> Iterator[Sentence]:
+    """Everything that changes or may change, a sentence for each line of a table."""
+    for ports in port_lines(effect.ports):
+        tightened = ports.first.change is Strength.TIGHTENED
+        yield Sentence(port_sentence(ports), Tone.GOOD if tightened else Tone.BAD)
+    for calls in call_lines(effect.calls):
+        yield Sentence(call_sentence(calls, effect.clients), VERBS[Change(calls.change)].tone)
+    for undecided in effect.undecided:
+        yield Sentence(f"not decidable: {open_end(undecided)}", Tone.DOUBTFUL)
+
+
+def port_sentence(line: PortLine) -> str:
+    """`boards/boards:8080 tightens: PERMISSIVE -> STRICT by boards/default (namespace)`."""
+    verb = "tighten" if line.first.change is Strength.TIGHTENED else "loosen"
+    verb += "s" if len(line.ports) == 1 else ""
+    modes = f"{mode(line.first.before)} -> {mode(line.first.after)}"
+    return f"{ports_of(line)} {verb}: {modes} by {decider(line.first.after)}"
+
+
+def call_sentence(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
+    """`3 calls of shop/web to shop/cart:8080 break: ok-mtls -> refused`."""
+    before, after = outcomes(line)
+    calls = f"{plural(line.count, 'call')} of {who(line, totals)} to {where(line)}"
+    return f"{calls} {change(line)}: {before} -> {after}"
+
+
+def named(workload: Workload) -> str:
+    """A workload, with what sets it apart from one with a sidecar."""
+    plane = PLANES[workload.plane]
+    return f"{workload} ({plane})" if plane else str(workload)
+
+
+def owner(resource: Resource) -> str:
+    """`namespace/name`, as people write it."""
+    return f"{resource.namespace or 'default'}/{resource.name}"
+
+
+def clients(of: Clients | DistinctClients, plane: DataPlane, *, all_of_them: bool = False) -> str:
+    """Who these clients are: their names where they are few."""
+    if of.count <= NAMED:
+        return ", ".join(map(named, of.members))
+    if all_of_them:
+        return f"all {of.count} {CLIENTS[plane]}"
+    namespaces = of.namespaces
+    where = namespaces[0] if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
+    return f"{of.count} {CLIENTS[plane]} in {where}"
+
+
+def who(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
+    """The clients of a line."""
+    return clients(line.clients, line.plane, all_of_them=everybody(line, totals))
+
+
+def where(line: CallLine) -> str:
+    """The places where the calls of a line end, or the service ports that are called."""
+    if line.ends:
+        told = ends(line.ends)
+    else:
+        hosts = [f"{host}:{port}" for host, port in line.hosts]
+        told = ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} service ports"
+    subsets = [each for each in line.subsets if each is not None]
+    if len(subsets) < len(line.subsets):
+        return told
+    return f"{told} ({'subset' if len(subsets) == 1 else 'subsets'} {', '.join(subsets[:PORTS])})"
+
+
+def ends(places: Iterable[Place]) -> str:
+    """`boards/boards:8080`; of many `boards/*:8080,9102`."""
+    found = list(places)
+    numbers = sorted({place.port for place in found})
+    ports = ",".join(map(str, numbers)) if len(numbers) <= PORTS else f"{len(numbers)} ports"
+    names = list(dict.fromkeys(f"{p.namespace}/{p.workload or p.address}" for p in found))
+    if len(names) <= NAMED:
+        return ", ".join(
+            f"{name}:{','.join(str(p.port) for p in own)}"
+            for name, group in itertools.groupby(
+                sorted(found, key=_name_and_port), key=lambda p: _name_and_port(p)[0]
+            )
+            for own in [list(group)]
+        )
+    spaces = {place.namespace for place in found}
+    if len(spaces) == 1:
+        return f"{next(iter(spaces))}/*:{ports}"
+    return f"{len(names)} workloads in {len(spaces)} namespaces, port {ports}"
+
+
+def _name_and_port(place: Place) -> tuple[str, int]:
+    return f"{place.namespace}/{place.workload or place.address}", place.port
+
+
+def ports_of(line: PortLine) -> str:
+    """The ports of a line: `boards/boards:8080,9102`."""
+    names: dict[str, list[str]] = {}
+    for each in line.ports:
+        number = "*" if each.port is None else str(each.port)
+        names.setdefault(str(each.workload), []).append(number)
+    if len(names) <= NAMED:
+        return ", ".join(f"{name}:{','.join(numbers)}" for name, numbers in names.items())
+    spaces = {each.namespace for each in line.ports}
+    numbers = sorted({number for found in names.values() for number in found}, key=_as_number)
+    ports = ",".join(numbers) if len(numbers) <= PORTS else f"{len(numbers)} ports"
+    if len(spaces) == 1:
+        return f"{next(iter(spaces))}/*:{ports} ({len(names)} workloads)"
+    return f"{len(names)} workloads in {len(spaces)} namespaces:{ports}"
+
+
+def _as_number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+def mode(state: PortState) -> str:
+    """What a port enforces; several where files leave it open."""
+    told = state.modes or (state.mode,)
+    return " or ".join(str(each or "no proxy") for each in told)
+
+
+def decider(state: PortState) -> str:
+    """Which policy decides a port."""
+    level, policy = state.decided_by
+    if policy is None:
+        return DEFAULT if level is Level.DEFAULT and state.mode else "no policy"
+    return f"{owner(policy)} ({level})"
+
+
+def outcomes(line: CallLine) -> tuple[str, str]:
+    """How calls end before and after."""
+    return str(line.before or NOT_MADE), str(line.after or NOT_MADE)
+
+
+def outcome(state: CallState | None) -> str:
+    """How a call ends on one side; all ways that some order of creation gives."""
+    if state is None:
+        return NOT_MADE
+    return " or ".join(map(str, state.outcomes)) or str(state.outcome)
+
+
+def change(line: CallLine) -> str:
+    """What becomes of the calls of a line."""
+    return becomes(Change(line.change), line.count, decided=line.decided)
+
+
+def becomes(change: Change, count: int, *, decided: bool = True) -> str:
+    """What becomes of so many calls: `break`, `may be shut out`."""
+    verb = VERBS[change]
+    if decided or change is Change.UNKNOWN:
+        return verb.one if count == 1 else verb.many
+    return MAY + verb.many.replace("are ", "be ", 1)
+
+
+def unsafe(line: CallLine) -> str:
+    """A combination that fails, and how."""
+    may = "" if line.decided else MAY
+    return f"{may}{'fails' if line.decided else 'fail'}: {line.after} with {line.change}"
+
+
+def uncovered(each: Uncovered) -> str:
+    """What one policy uncovers."""
+    gone = "is deleted" if each.is_deleted else "decides less"
+    heir = f"{each.now} decides" if each.now is not None else "a default decides"
+    what = [plural(len(each.ports), "port")] if each.ports else []
+    if each.calls:
+        count = sum(call.count for call in each.calls)
+        what.append(plural(count, "call"))
+    return f"{each.policy} {gone}: {heir} now on {' and '.join(what)}"
+
+
+def unexercised(each: Unexercised) -> str:
+    """A change that the environment before has not been through."""
+    change_ = each.change
+    if isinstance(change_, PortChange):
+        there = f"is {each.there} there" if each.there else "is not there"
+        return f"{change_} {mode(change_.after)}: {each.upstream} {there}"
+    after = change_.after.outcome if change_.after is not None else NOT_MADE
+    there = f"ends in {each.there} there" if each.there else "is not called there"
+    return f"{change_.host}:{change_.port} {after}: {each.upstream}, {there}"
+
+
+def open_end(each: PortChange | CallChange | Unsafe | UndecidedPolicy) -> str:
+    """What may happen and cannot be told."""
+    if isinstance(each, UndecidedPolicy):
+        return f"{each.policy}: {each.reason}"
+    if isinstance(each, PortChange):
+        change_ = "loosen" if each.change is Strength.LOOSENED else "tighten"
+        return f"{each} may {change_} ({mode(each.before)} to {mode(each.after)}): {each.reason}"
+    told = clients(each.clients, each.clients.plane)
+    return f"{told} to {each.host}:{each.port}: {each.reason}"
