@@ -8,7 +8,7 @@ import pytest
 
 from meshes import Object, destination_rule, outcomes, peer_authentication, service, shop
 from meshgate.mesh import Mode, Outcome, Tls
-from meshgate.mesh.order import created, possible_oldest, possible_orders
+from meshgate.mesh.order import created, possible_oldest
 
 
 class Item:
@@ -50,19 +50,6 @@ def test_the_oldest_is_known_where_all_are_dated() -> None:
 def test_an_undated_item_may_be_older_than_any() -> None:
     found = possible_oldest([Item("old", OLD), Item("b"), Item("new", NEW), Item("a")])
     assert str(found) == "(a, b, old)"
-
-
-def test_orders_keep_what_is_dated() -> None:
-    orders = possible_orders([Item("new", NEW), Item("x"), Item("old", OLD)])
-    assert str(orders[0]) == "(x, old, new)"
-    assert sorted(map(str, orders)) == ["(old, new, x)", "(old, x, new)", "(x, old, new)"]
-
-
-def test_of_many_items_the_telling_orders_are_given() -> None:
-    items = [Item(letter) for letter in "abcdefg"]
-    orders = possible_orders(items)
-    assert {str(order[0]) for order in orders} == set("abcdefg")
-    assert {str(order[-1]) for order in orders} == set("abcdefg")
 
 
 def permutations(*objects: Object) -> list[tuple[Object, ...]]:

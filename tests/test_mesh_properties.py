@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshes import (
@@ -273,3 +273,112 @@ def test_an_explanation_agrees_with_the_policy(found: list[Object]) -> None:
                 assert {id(rule) for rule in used} == {id(rule) for rule in why.policy.rules}
                 stated = why.tls is not None and why.tls.stated
                 assert stated is (why.policy.tls is not Tls.NONE)
+
+
+def stranger(draw: st.DrawFn, found: list[Object]) -> Object:
+    """An object that nothing in a mesh refers to, and that says nothing of what is there."""
+    rules = [each for each in found if each["kind"] == "DestinationRule"]
+    age = draw(st.one_of(st.none(), st.integers(1, 4)))
+    name, place = draw(st.sampled_from(("a0", "zz"))), draw(st.sampled_from((*NAMESPACES, ROOT)))
+    if draw(st.booleans()):
+        # A rule for the host and the clients of another one that adds nothing to it.
+        other = draw(st.sampled_from(rules))
+        spec = {
+            key: other["spec"][key]
+            for key in ("exportTo", "workloadSelector")
+            if key in other["spec"]
+        }
+        place, host = other["metadata"]["namespace"], other["spec"]["host"]
+        return destination_rule(name, place, host, age=age, **spec)
+    port = {"number": 443, "name": "tls", "protocol": "TLS"}
+    host = "nobody.example.com"
+    labels = {"app": "nobody"}
+    others = (
+        peer_authentication(name, place, "STRICT", age=age, selector=labels),
+        destination_rule(name, place, "nobody", "DISABLE", age=age),
+        destination_rule(name, place, host, "DISABLE", age=age),
+        service("nobody", place),
+        istio("ServiceEntry", name, place, hosts=[host], ports=[port]),
+        namespace("nobody"),
+        istio("Sidecar", name, place, workloadSelector={"labels": labels}, egress=[]),
+    )
+    return draw(st.sampled_from(others))
+
+
+def counter() -> list[Object]:
+    """A client, and a server that takes mTLS only."""
+    return [
+        namespace("home"),
+        namespace("shop"),
+        deployment("ui", "home"),
+        deployment("cart", "shop"),
+        service("cart", "shop"),
+        peer_authentication("strict", "shop", "STRICT"),
+    ]
+
+
+@st.composite
+def contested(draw: st.DrawFn) -> list[Object]:
+    """A client, a server, and rules without age for the server's host."""
+    found = counter()
+    # Each of the first four is merged or not by what is just before it.
+    exports = draw(st.permutations((["a"], ["b"], ["a", "home"], ["c"], None, ["home"])))
+    count = draw(st.integers(2, 5))
+    for name, exported in zip(draw(st.permutations("mnopq")), exports[:count], strict=False):
+        spec: Object = {} if exported is None else {"exportTo": exported}
+        mode = draw(st.sampled_from(("DISABLE", "ISTIO_MUTUAL")))
+        found.append(destination_rule(name, "shop", "cart", mode, age=None, **spec))
+    return found
+
+
+def unknowns(model: Mesh) -> set[tuple[object, ...]]:
+    """The ports and calls of which nothing can be said for sure."""
+    found: set[tuple[object, ...]] = set()
+    for workload in model.workloads:
+        for port in (8080, None):
+            if not model.mode_at(workload, port).decided:
+                found.add((str(workload), port))
+    for call in model.calls():
+        if call.outcome is Outcome.UNKNOWN:
+            end = str(call.endpoint.workload) if call.endpoint else ""
+            found.add((str(call.client), call.service.host, call.port.number, call.subset, end))
+    return found
+
+
+@st.composite
+def grown(draw: st.DrawFn) -> tuple[list[Object], list[Object]]:
+    """A mesh, and the same with one or two strangers more."""
+    before = draw(st.one_of(st.just([]), st.just([]), objects(dated=False)))
+    before = before + draw(contested())
+    after = list(before)
+    for _ in range(draw(st.integers(1, 2))):
+        after.append(stranger(draw, after))
+    return before, after
+
+
+def sixth_beside_five() -> tuple[list[Object], list[Object]]:
+    """Five rules of which two orders decide, and one that says nothing."""
+    exports = {"m": ["c"], "n": ["b"], "o": ["a"], "p": ["a", "home"], "q": ["home"]}
+    rivals = [
+        destination_rule(
+            name,
+            "shop",
+            "cart",
+            "ISTIO_MUTUAL" if name == "q" else "DISABLE",
+            age=None,
+            exportTo=exported,
+        )
+        for name, exported in exports.items()
+    ]
+    silent = destination_rule("a0", "shop", "cart", age=None, exportTo=["a"])
+    return [*counter(), *rivals], [*counter(), *rivals, silent]
+
+
+@settings(max_examples=200, deadline=None)
+@given(grown())
+@example(sixth_beside_five())
+def test_a_stranger_never_turns_unknown_into_an_answer(
+    meshes: tuple[list[Object], list[Object]],
+) -> None:
+    before, after = meshes
+    assert unknowns(mesh(*before)) <= unknowns(mesh(*after))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import enum
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from meshgate.mesh import hosts, selectors, traffic_policy
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.destination_rule import PRIVATE, Rule
 from meshgate.mesh.hosts import HostIndex
-from meshgate.mesh.merge import Entry, merge
-from meshgate.mesh.order import MOST_PERMUTED, possible_orders
+from meshgate.mesh.merge import Entries, merge, merge_orders
 from meshgate.model import MeshFacts, Resource
 
 
@@ -29,43 +27,37 @@ class PoolKind(enum.StrEnum):
 class Group:
     """The rules of one pool that have the same expanded host, merged as Istio merges them."""
 
-    __slots__ = ("_orders", "host", "namespace", "pool", "rules")
+    __slots__ = ("_is_order_open", "_orders", "host", "namespace", "pool", "rules")
 
     def __init__(self, pool: PoolKind, namespace: str, host: str) -> None:
         self.pool = pool
         self.namespace = namespace
         self.host = host
         self.rules: list[Rule] = []
-        self._orders: tuple[tuple[Entry, ...], ...] | None = None
+        self._orders: tuple[Entries, ...] | None = None
+        self._is_order_open = False
 
     @property
-    def orders(self) -> tuple[tuple[Entry, ...], ...]:
+    def orders(self) -> tuple[Entries, ...]:
         """The merged entries, once for each result that an order of creation may give.
 
         The first is that of a fresh cluster. There are more only where rules carry no
         creationTimestamp and their order matters.
         """
         if self._orders is None:
-            found: dict[object, tuple[Entry, ...]] = {}
-            for order in self._possible_orders():
+            found = merge_orders([self.rules])
+            self._is_order_open = not found.is_complete
+            distinct: dict[object, Entries] = {}
+            for order in found.orders:
                 entries = merge(order)
-                found.setdefault(tuple(entry.meaning for entry in entries), entries)
-            self._orders = tuple(found.values())
+                distinct.setdefault(tuple(entry.meaning for entry in entries), entries)
+            self._orders = tuple(distinct.values())
         return self._orders
 
     @property
     def is_order_open(self) -> bool:
-        """Whether more orders are possible than were tried."""
-        undated = sum(not rule.created for rule in self.rules)
-        return len(self.rules) > MOST_PERMUTED and undated > 0
-
-    def _possible_orders(self) -> Sequence[tuple[Rule, ...]]:
-        if len(self.rules) == 1:
-            return (tuple(self.rules),)
-        # Rules with a selector come first, whatever their age.
-        selecting = possible_orders([rule for rule in self.rules if rule.selector is not None])
-        others = possible_orders([rule for rule in self.rules if rule.selector is None])
-        return [first + second for first, second in itertools.product(selecting, others)]
+        """Whether some order may give a result that `orders` does not hold."""
+        return len(self.orders) > 0 and self._is_order_open
 
 
 Pool = HostIndex[Group]

@@ -17,12 +17,14 @@ class Choice(NamedTuple):
     """What a lookup ends in.
 
     `entry` None: no rule, though `place` may have answered with one whose selector leaves this
-    client out.
+    client out. `is_open`: rules without creationTimestamp that were looked at on the way have more
+    possible orders than were tried, so that clients may get another entry that no choice names.
     """
 
     place: Place
     group: Group | None
     entry: Entry | None
+    is_open: bool = False
 
 
 NOTHING = Choice(Place.NOWHERE, None, None)
@@ -78,33 +80,35 @@ class HostRules:
         group = self.root_private if namespace == self.root_name else self.local.get(namespace)
         if group is not None:
             found = (
-                Choice(Place.CLIENT, group, _chosen(entries, namespace, own))
+                Choice(Place.CLIENT, group, _chosen(entries, namespace, own), group.is_order_open)
                 for entries in group.orders
             )
             return tuple(_distinct(found))
         return tuple(_distinct(self._exported(namespace)))
 
     def _exported(self, namespace: str) -> Iterator[Choice]:
-        yield from self._among(namespace, ((Place.SERVICE, self.service), (Place.ROOT, self.root)))
+        places = ((Place.SERVICE, self.service), (Place.ROOT, self.root))
+        yield from self._among(namespace, places, is_open=False)
 
     def _among(
-        self, namespace: str, places: Sequence[tuple[Place, Group | None]]
+        self, namespace: str, places: Sequence[tuple[Place, Group | None]], *, is_open: bool
     ) -> Iterator[Choice]:
         """A place answers only if some rule of its most specific host is exported to the client."""
         if not places:
-            yield NOTHING
+            yield NOTHING._replace(is_open=is_open)
             return
         (place, group), *rest = places
         if group is None:
-            yield from self._among(namespace, rest)
+            yield from self._among(namespace, rest, is_open=is_open)
             return
+        is_open = is_open or group.is_order_open
         for entries in group.orders:
             seen = [entry for entry in entries if entry.seen_from(namespace)]
             if seen:
                 # Exported rules have no selector: the last one wins.
-                yield Choice(place, group, seen[-1])
+                yield Choice(place, group, seen[-1], is_open)
             else:
-                yield from self._among(namespace, rest)
+                yield from self._among(namespace, rest, is_open=is_open)
 
 
 def _chosen(entries: Sequence[Entry], namespace: str, own: Labels) -> Entry | None:
@@ -122,7 +126,7 @@ def _distinct(choices: Iterator[Choice]) -> Iterator[Choice]:
     seen = set()
     for choice in choices:
         meaning = choice.entry.meaning if choice.entry is not None else None
-        key = choice.place, meaning
+        key = choice.place, meaning, choice.is_open
         if key not in seen:
             seen.add(key)
             yield choice

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -12,9 +11,6 @@ from meshgate.model import JSON
 
 # The reason of an answer that two orders of creation give differently.
 ORDER = "the order of objects without creationTimestamp decides"
-
-# Every order of this many objects is tried; of more, only the telling ones.
-MOST_PERMUTED = 5
 
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -74,28 +70,3 @@ def possible_oldest(items: Sequence[A]) -> tuple[A, ...]:
     undated = [item for item in ordered if not item.created]
     dated = [item for item in ordered if item.created][:1]
     return tuple(undated + dated)
-
-
-def possible_orders(items: Sequence[A]) -> tuple[tuple[A, ...], ...]:
-    """The orders in which the items may have been created; the first is that of a fresh cluster.
-
-    Items with a creationTimestamp keep their order. Of more than MOST_PERMUTED items only the
-    orders with each undated one first or last are given.
-    """
-    ordered = tuple(sorted(items, key=age))
-    dated = [item for item in ordered if item.created]
-    if len(dated) == len(ordered) or len(ordered) <= 1:
-        return (ordered,)
-    orders = dict.fromkeys([ordered])
-    if len(ordered) <= MOST_PERMUTED:
-        for order in itertools.permutations(ordered):
-            if [item for item in order if item.created] == dated:
-                orders[order] = None
-    else:
-        for item in ordered:
-            if not item.created:
-                rest = tuple(other for other in ordered if other is not item)
-                orders[item, *rest] = orders[*rest, item] = None
-        undated = tuple(item for item in ordered if not item.created)
-        orders[*reversed(undated), *dated] = orders[*dated, *reversed(undated)] = None
-    return tuple(orders)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from meshgate.mesh.cluster import MISSING, Cluster, Delivery, PortClusters, combined
 from meshgate.mesh.lookup import Choice
-from meshgate.mesh.merge import Entry
+from meshgate.mesh.merge import UNTRIED, Entry
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.services import Resolution, Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Discovery, Outcome, Place, Tls
@@ -84,6 +84,8 @@ def deliveries(
     clusters: PortClusters, choices: Sequence[Choice], subset: str | None, plane: DataPlane
 ) -> tuple[Delivery, ...]:
     """What becomes of the calls, whatever the order of creation."""
+    if any(choice.is_open for choice in choices):
+        return clusters.unknown(UNTRIED)
     if len(choices) == 1:
         return build(clusters, choices[0], subset, plane)[1].deliveries
     return _combined([build(clusters, choice, subset, plane)[1] for choice in choices])
@@ -95,7 +97,8 @@ def policy(
     """The full answer for a client."""
     answers = [_policy(clusters, choice, subset, plane) for choice in choices]
     first = answers[0]
-    if len(answers) == 1:
+    is_open = any(choice.is_open for choice in choices)
+    if len(answers) == 1 and not is_open:
         return first
     return ClientPolicy(
         first.service,
@@ -111,8 +114,8 @@ def policy(
         deliveries(clusters, choices, subset, plane),
         first.entry,
         decided=False,
-        reason=ORDER,
-        alternatives=tuple(answers),
+        reason=UNTRIED if is_open else ORDER,
+        alternatives=tuple(answers) if len(answers) > 1 else (),
     )
 
 
