@@ -11,9 +11,10 @@ import pytest
 
 from conftest import TODAY, expect
 from meshgate import config, source
-from meshgate.cli import judging
 from meshgate.effect import effect
 from meshgate.model import BuildRecord, Environment, Finding, Position
+from meshgate.pipeline import Settings
+from meshgate.pipeline.judged import context_of as pipeline_context
 from meshgate.rules import RULES
 from meshgate.rules.context import Context
 from meshgate.rules.judge import WAIVER_FAMILY, judge
@@ -62,12 +63,11 @@ def context_of(folder: Path) -> Context:
     )
 
     def judged(environment: Environment, build: source.Build) -> Context:
-        return judging.context_of(
+        return pipeline_context(
             environment,
             build,
             [source.as_foreign(resource) for resource in inventory],
-            datetime.date.fromisoformat(TODAY),
-            engine="jsonschema",
+            Settings(datetime.date.fromisoformat(TODAY), "jsonschema"),
         )
 
     if (folder / "after").is_dir():

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from meshgate.cli import COMMANDS, judging, main, parser_for
+from meshgate.cli import COMMANDS, main, parser_for
 from meshgate.cli import init as init_command
+from meshgate.cli import lint as lint_command
 from meshgate.cli.progress import Progress
 from meshgate.errors import MeshgateError
+from meshgate.pipeline import judged
 from meshgate.rules import RULES
 from meshgate.rules.rule import Rule
 
@@ -227,7 +229,7 @@ def test_a_rule_that_raises_ends_the_run(
         kinds=frozenset(),
         check=check,  # type: ignore[arg-type]
     )
-    monkeypatch.setattr(judging, "RULES", (*RULES, broken))
+    monkeypatch.setattr(judged, "RULES", (*RULES, broken))
 
     assert lint(manifest) == 70
     assert "XX001" in capsys.readouterr().err
@@ -239,7 +241,7 @@ def test_an_unknown_error_is_never_a_pass(
     def fail(*_: object) -> None:
         raise RuntimeError("unheard of")
 
-    monkeypatch.setattr(judging, "report_of", fail)
+    monkeypatch.setattr(lint_command, "report_of", fail)
 
     assert lint(manifest) == 70
     assert "please report it" in capsys.readouterr().err

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from meshgate import config
-from meshgate.cli.seen import seen
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import Position, SeenCall, SeenSecurity
+from meshgate.pipeline.seen import seen
 
 FULL = """\
 version: 1

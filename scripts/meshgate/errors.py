@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+# The code of a run over several environments is the first of these that applies to any.
+GRAVEST_FIRST = (70, 11, 4, 2, 7, 3, 6, 5, 8, 10, 1, 9)
+
 
 class MeshgateError(Exception):
     """Base of the errors a person can act on."""
@@ -33,6 +38,12 @@ class BuildError(MeshgateError):
     """An overlay does not build, or a file cannot be read as YAML."""
 
     exit_code = 3
+
+
+class SourcesError(BuildError):
+    """The sources of an environment have error findings, so that it is not built."""
+
+    exit_code = 1
 
 
 class ToolError(MeshgateError):
@@ -98,3 +109,8 @@ class RuleError(MeshgateError):
     """A rule raised: a fault of meshgate, never a pass."""
 
     exit_code = 70
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """The exit code of a run whose parts end with these codes; 0 for none."""
+    return min(filter(None, codes), key=GRAVEST_FIRST.index, default=0)

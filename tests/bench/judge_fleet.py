@@ -6,10 +6,9 @@ import datetime
 import sys
 from pathlib import Path
 
-from meshgate import source
-from meshgate.cli import judging
-from meshgate.cli.lint import read_all
-from meshgate.model import BuildRecord, Environment
+from meshgate.model import Environment
+from meshgate.pipeline import Objects, Settings, judge
+from meshgate.pipeline.manifests import read_manifests
 
 DAY = datetime.date(2026, 8, 1)
 
@@ -17,15 +16,10 @@ DAY = datetime.date(2026, 8, 1)
 def main() -> int:
     """Judge the folder that the command line names."""
     root = Path(sys.argv[1])
-    loaded = list(read_all(root, ["."], {}))
-    build = source.Build(
-        resources=[resource for part in loaded for resource in part.resources],
-        record=BuildRecord(defects=tuple(defect for part in loaded for defect in part.defects)),
-    )
-    context = judging.context_of(Environment(name=""), build, (), DAY, engine="jsonschema")
-    assert context.mesh is not None
-    findings = judging.judge_context(context, source.Locator(root))
-    counts = context.mesh.counts()
+    manifests = read_manifests(root, ["."])
+    files = Objects({"": manifests.build}, manifests.locate)
+    (judged,) = judge([Environment(name="")], files, Settings(DAY, "jsonschema")).values()
+    findings, counts = judged.findings, judged.mesh.counts()
     print(len(findings), "findings;", *(f"{count} {name}" for name, count in counts.items()))
     return 0
 

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from meshes import deployment, namespace, peer_authentication, service
-from meshgate import source
-from meshgate.cli import judging
-from meshgate.cli.lint import read_all
 from meshgate.effect import effect
 from meshgate.mesh import Mesh
-from meshgate.model import BuildRecord, Environment, MeshFacts, Report, Resource
+from meshgate.model import Environment, MeshFacts, Report, Resource
+from meshgate.pipeline import Objects, Settings, judge
+from meshgate.pipeline.manifests import read_manifests
+from meshgate.pipeline.reports import report_of, tally
 from meshgate.report.html import Page, render
 from meshgate.report.view import View
 from report_samples import HOSTILE, hostile
@@ -30,17 +30,12 @@ NAMESPACES = 500
 def of_fleet(folder: Path) -> str:
     """A page of 5,000 workloads, judged as `meshgate report` judges."""
     fleet.write(folder, NAMESPACES)
-    loaded = list(read_all(folder, ["."], {}))
-    resources = [resource for part in loaded for resource in part.resources]
-    build = source.Build(resources, BuildRecord())
-    context = judging.context_of(Environment(name="prod"), build, (), DAY, engine="jsonschema")
-    locate = source.Locator(folder)
-    assert context.mesh is not None
-    findings = judging.judge_context(context, locate)
-    report = judging.report_of(findings, [judging.tally(context)], locate)
-    return render(
-        Page("A fleet", report, [View("prod", context.mesh, locate)], DAY.isoformat()), "0"
-    )
+    manifests = read_manifests(folder, ["."])
+    files = Objects({"prod": manifests.build}, manifests.locate)
+    (judged,) = judge([Environment(name="prod")], files, Settings(DAY, "jsonschema")).values()
+    report = report_of(judged.findings, [tally(judged)], manifests.locate)
+    view = View("prod", judged.mesh, manifests.locate)
+    return render(Page("A fleet", report, [view], DAY.isoformat()), "0")
 
 
 def hostile_mesh(mode: str) -> Mesh:

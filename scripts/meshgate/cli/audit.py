@@ -20,14 +20,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from meshgate import config
-from meshgate.cli.judging import GRAVEST_FIRST
-from meshgate.cli.meshes import publish
 from meshgate.cli.options import cache_folder
-from meshgate.cli.output import tell_failures
+from meshgate.cli.output import publish
 from meshgate.cli.progress import Progress
-from meshgate.cli.validate import chosen
-from meshgate.errors import IntegrityError, MeshgateError, NothingToCheckError
+from meshgate.cli.request import tell_failures
+from meshgate.errors import IntegrityError, MeshgateError, NothingToCheckError, gravest
 from meshgate.model import Environment
+from meshgate.pipeline.targets import select
 from meshgate.promotion import audit, snapshot
 from meshgate.promotion.audit import Audit, Audited, Fault, Kept
 from meshgate.promotion.deep import deep_faults, lost, need_history
@@ -53,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     root: Path = options.directory
     environments = config.load(root).environments
     pinned = [each.name for each in environments if each.mode == PINNED]
-    wanted = [each for each in chosen(environments, options.environments) if each.mode == PINNED]
+    wanted = [each for each in select(environments, options.environments) if each.mode == PINNED]
     files = snapshot.in_folder(root)
     named = options.environments
     with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
@@ -77,8 +76,7 @@ def run(options: argparse.Namespace) -> int:
     tell_failures(auditor.failures)
     if found.faults:
         return IntegrityError.exit_code
-    codes = {failure.exit_code for failure in auditor.failures.values()}
-    return next((code for code in GRAVEST_FIRST if code in codes), 0)
+    return gravest(failure.exit_code for failure in auditor.failures.values())
 
 
 class Auditor:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.meshes import add_targets, meshes, publish
+from meshgate.cli.meshes import add_targets, meshes
+from meshgate.cli.output import publish
 from meshgate.cli.parties import client_of, host_and_port, services_of
 from meshgate.report import calls
 from meshgate.report.view import View
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the calls that were asked for."""
     found = meshes(options, options.targets)
     publish(calls.FORMATS, [question(view, options) for view in found.views], options)
-    return found.end()
+    return found.end(options)
 
 
 def question(view: View, options: argparse.Namespace) -> calls.Question:

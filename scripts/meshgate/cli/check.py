@@ -19,23 +19,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from meshgate.cli.evidence import add_evidence_option, given
-from meshgate.cli.meshes import publish
-from meshgate.cli.options import cache_folder
-from meshgate.errors import IntegrityError, MeshgateError
+from meshgate.cli.options import add_engine, cache_folder
+from meshgate.cli.output import publish
+from meshgate.cli.reported import add_evidence_option, given
+from meshgate.cli.verdicts import exit_code
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.guards import FILES_ONLY
-from meshgate.promotion.judging import Judged, Verdict, check_rules, judge
+from meshgate.promotion.judging import check_rules, judge
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.repository import Repository
 
 WITHOUT_FORGE = "the check of files asks no forge; `meshgate gate` does"
-CODES = {
-    Verdict.PASS: 0,
-    Verdict.WAITING: 10,
-    Verdict.REFUSED: 8,
-    Verdict.BROKEN: MeshgateError.exit_code,
-}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,18 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head", default="HEAD", metavar="REF", help="the pull request's commit (default: HEAD)"
     )
-    add_engine_option(parser)
+    add_engine(parser)
     add_evidence_option(parser)
-
-
-def add_engine_option(parser: argparse.ArgumentParser) -> None:
-    """Which schema engine judges."""
-    parser.add_argument(
-        "--engine",
-        choices=("auto", "kubeconform", "jsonschema"),
-        default="auto",
-        help="schema engine; auto: kubeconform where it is installed, else the embedded one",
-    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,14 +61,3 @@ def run(options: argparse.Namespace) -> int:
             check_rules(base, found.head)
     publish(FORMATS, [dataclasses.replace(found, gates=())], options)
     return exit_code([found])
-
-
-def exit_code(found: list[Judged]) -> int:
-    """The gravest of several judgements."""
-    if any(each.candidate is not None and each.candidate.base.problems for each in found):
-        return IntegrityError.exit_code
-    verdicts = {each.verdict for each in found}
-    for verdict in (Verdict.BROKEN, Verdict.REFUSED, Verdict.WAITING):
-        if verdict in verdicts:
-            return CODES[verdict]
-    return 0

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from meshgate import source
-from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
+from meshgate.cli.request import folder
+from meshgate.cli.terminal import printable
 from meshgate.cluster.capture import Live
 from meshgate.cluster.client import Cluster
-from meshgate.model import Environment, Resource
+from meshgate.model import Environment
+from meshgate.pipeline import Files, Judged, Objects, Settings, judge
 
 PINNED = "pinned"
 
@@ -40,10 +44,22 @@ def read_cluster(cluster: Cluster) -> Live:
         return capture.read(cluster, progress.step)
 
 
-def rendered(options: argparse.Namespace, environment: Environment) -> list[Resource]:
+def intended(options: argparse.Namespace, environment: Environment, how: Settings) -> Judged:
     """What the cluster is to have: what was promoted, or what the overlay renders to."""
     root: Path = options.directory
-    folder = f"rendered/{environment.name}"
-    if environment.mode == PINNED and (root / folder).is_dir():
-        return list(source.read_folder(root, folder))
-    return source.render(root, environment.overlay, cache=cache_folder(options)).resources
+    repository = folder(options)
+    files: Files = repository
+    rendered = f"rendered/{environment.name}"
+    if environment.mode == PINNED and (root / rendered).is_dir():
+        files = Objects(
+            {environment.name: list(source.read_folder(root, rendered))},
+            repository.locate,
+            lambda _: repository.inventory(environment),
+        )
+    return judge([environment], files, how)[environment.name]
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """What a person should know."""
+    for note in notes:
+        print(f"meshgate: {printable(note)}", file=sys.stderr)

@@ -24,7 +24,7 @@ from meshgate.cli.output import write
 from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence
-from meshgate.promotion.base import Clock, base_at, given_evidence
+from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.standings import standing
 from meshgate.repository import Repository, truth
@@ -104,31 +104,6 @@ def observed(options: argparse.Namespace) -> Evidence:
         numbers=tuple(_number(text) for text in options.number),
         url=options.url,
     )
-
-
-def add_evidence_option(parser: argparse.ArgumentParser) -> None:
-    """Evidence from outside the repository, for the commands that judge."""
-    parser.add_argument(
-        OPTION,
-        action="append",
-        default=[],
-        metavar="REPORTER=DIR",
-        help="a folder of evidence, and whose word it is; repeatable. Name only what a job that "
-        "you trust has made",
-    )
-
-
-def given(options: argparse.Namespace) -> tuple[Evidence, ...]:
-    """The evidence of `--evidence`. Raises UsageError."""
-    folders = {}
-    for text in options.evidence:
-        reporter, equals, folder = text.partition("=")
-        if not reporter or not equals or not folder:
-            raise UsageError(f"{OPTION} {text}: write it as REPORTER=DIR")
-        if reporter in folders:
-            raise UsageError(f"{OPTION} names {reporter!r} twice")
-        folders[reporter] = Path(folder)
-    return given_evidence(folders)
 
 
 def _time(text: str) -> datetime.datetime:

@@ -13,9 +13,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from meshgate.cli.meshes import add_mesh, meshes, publish
+from meshgate.cli.meshes import add_mesh, meshes
+from meshgate.cli.options import add_judging
+from meshgate.cli.output import publish
 from meshgate.cli.parties import client_of, host_and_port, ports_of, service_of
 from meshgate.errors import UsageError
+from meshgate.pipeline.reports import NEVER
 from meshgate.report import explain
 from meshgate.report.story.told import Story
 from meshgate.report.view import View
@@ -30,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--env", metavar="ENV", help="default: every environment")
     add_mesh(parser)
+    add_judging(parser, fail_on=NEVER)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     found = meshes(options, [options.env] if options.env else options.paths)
     stories = [story for view in found.views for story in told(view, options)]
     publish(explain.FORMATS, stories, options)
-    return found.end()
+    return found.end(options)
 
 
 def told(view: View, options: argparse.Namespace) -> Iterator[Story]:

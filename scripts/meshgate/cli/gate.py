@@ -22,15 +22,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.check import add_engine_option, exit_code
-from meshgate.cli.evidence import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
-from meshgate.cli.judging import GRAVEST_FIRST
-from meshgate.cli.meshes import publish
-from meshgate.cli.options import cache_folder
+from meshgate.cli.options import add_engine, cache_folder
+from meshgate.cli.output import publish
 from meshgate.cli.progress import Progress
+from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.terminal import printable
-from meshgate.errors import UsageError
+from meshgate.cli.verdicts import exit_code
+from meshgate.errors import UsageError, gravest
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.durations import duration
 from meshgate.promotion.forge import Forge, PullRequest
@@ -45,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every open one, forks' left out")
     parser.add_argument("--branch", default="", help="the base branch (default: the remote's)")
     add_forge_option(parser)
-    add_engine_option(parser)
+    add_engine(parser)
     add_evidence_option(parser)
     parser.add_argument(
         "--expect",
@@ -92,11 +91,8 @@ def run(options: argparse.Namespace) -> int:
     tell(found)
     judged = [each.judged for each in found if isinstance(each, Gated)]
     publish(FORMATS, [each for each in judged if each.environment or each.refusals], options)
-    failures = {each.error.exit_code for each in found if isinstance(each, Failed)}
-    for code in GRAVEST_FIRST:
-        if code in failures:
-            return code
-    return exit_code(judged)
+    failed = gravest(each.error.exit_code for each in found if isinstance(each, Failed))
+    return failed or exit_code(judged)
 
 
 def wanted(options: argparse.Namespace, forge: Forge, branch: str) -> list[PullRequest]:

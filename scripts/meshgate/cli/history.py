@@ -18,8 +18,8 @@ from __future__ import annotations
 import argparse
 import datetime
 
-from meshgate.cli.hold import moment
-from meshgate.cli.meshes import publish
+from meshgate.cli.options import moment
+from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.promotion.flows.ground import Ground

@@ -13,8 +13,8 @@ examples:
 from __future__ import annotations
 
 import argparse
-import datetime
 
+from meshgate.cli.options import moment
 from meshgate.cli.promotions import (
     add_direct,
     add_promotion_options,
@@ -22,7 +22,6 @@ from meshgate.cli.promotions import (
     standing,
     tell_opened,
 )
-from meshgate.errors import UsageError
 from meshgate.promotion.flows.stopping import STOPS, hold
 from meshgate.promotion.flows.writing import write
 from meshgate.promotion.values import Event
@@ -55,14 +54,3 @@ def run(options: argparse.Namespace) -> int:
         made = hold(ground, options.environment, reason=options.reason, until=until, blocks=blocks)
         tell_opened(ground, [write(ground, made, direct=options.direct)], options)
     return 0
-
-
-def moment(text: str) -> datetime.datetime:
-    """A time; a date is its start, and without a zone it is UTC. Raises UsageError."""
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is no time", hint="write it as 2026-09-07 or 2026-09-07T08:00+02:00"
-        ) from error
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

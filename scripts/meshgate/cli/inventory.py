@@ -17,16 +17,14 @@ examples:
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from meshgate import config
-from meshgate.cli.clusters import add_cluster, cluster_of, read_cluster, rendered
-from meshgate.cli.terminal import printable
-from meshgate.cli.validate import chosen
+from meshgate.cli.clusters import add_cluster, cluster_of, intended, read_cluster, tell_notes
 from meshgate.cluster.capture import Inventory
 from meshgate.errors import UsageError
+from meshgate.pipeline import Settings
+from meshgate.pipeline.targets import select
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,13 +43,13 @@ def run(options: argparse.Namespace) -> int:
 
     root: Path = options.directory
     configuration = config.load(root)
-    (environment,) = chosen(configuration.environments, [options.environment])
-    own = rendered(options, environment)
+    (environment,) = select(configuration.environments, [options.environment])
+    build = intended(options, environment, Settings(options.today)).built()
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh
     wrong = capture.differences(facts, capture.mesh_config(cluster, facts), live.of("Deployment"))
-    ownership = capture.Ownership(own, f"{configuration.sync_name}-{environment.name}")
+    ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
     found = capture.captured(live, facts, ownership)
     new = capture.inventory(environment.name, found.objects)
     old = capture.before(root, environment.name)
@@ -76,9 +74,3 @@ def tell(environment: str, new: Inventory, changed: dict[str, str]) -> None:
     workloads, namespaces = sum(new.workloads.values()), len(new.files)
     unchanged = "" if changed else "; nothing has changed"
     print(f"{environment}: {workloads} workloads in {namespaces} files{unchanged}")
-
-
-def tell_notes(notes: Iterable[str]) -> None:
-    """What a person should know."""
-    for note in notes:
-        print(f"meshgate: {printable(note)}", file=sys.stderr)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.meshes import publish
+from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.errors import UsageError
 from meshgate.promotion.flows.merging import METHODS, merge, ready

@@ -46,6 +46,40 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-v", "--verbose", action="store_true", default=keep)
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the schema engine, of every command that judges."""
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "kubeconform", "jsonschema"),
+        default="auto",
+        help="schema engine; auto: kubeconform where it is installed, else the embedded one",
+    )
+
+
+def add_judging(parser: argparse.ArgumentParser, fail_on: str = "error") -> None:
+    """Add the options of every command that judges environments or manifests.
+
+    `fail_on`: the default; `never` for commands that show something else than findings.
+    """
+    add_engine(parser)
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "undecided", "never"),
+        default=fail_on,
+        help=f"the least finding that ends the run with 1 (default: {fail_on}); "
+        "an environment that cannot be judged always fails it",
+    )
+
+
+def add_traffic(parser: argparse.ArgumentParser) -> None:
+    """Add the option."""
+    parser.add_argument(
+        "--traffic",
+        metavar="FILE",
+        help="try the change on calls that were seen, from `meshgate traffic capture`",
+    )
+
+
 def settle(options: argparse.Namespace) -> None:
     """Fill in what was not given. Raises UsageError for a wrong directory, date or format."""
     given = vars(options)
@@ -69,6 +103,17 @@ def today(text: str | None) -> datetime.date:
         raise UsageError(
             f"{text!r} is not a date", hint="write it as YYYY-MM-DD, such as 2027-01-31"
         ) from error
+
+
+def moment(text: str) -> datetime.datetime:
+    """A time; a date is its start, and without a zone it is UTC. Raises UsageError."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is no time", hint="write it as 2026-09-07 or 2026-09-07T08:00+02:00"
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
 def outputs(texts: list[str]) -> tuple[Output, ...]:

@@ -1,4 +1,4 @@
-"""Write a report in every format that was asked for, and failures where a person sees them."""
+"""Write what was found in every format that was asked for."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from meshgate import __version__, report
-from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError, UsageError
+from meshgate.errors import UsageError
 from meshgate.model import Report
 from meshgate.rules import RULES
 
+T = TypeVar("T")
+
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+# Added to every command inside GitHub Actions; it has no meaning for tables.
+ANNOTATIONS = "github"
 
 
-def publish(result: Report, options: argparse.Namespace) -> None:
+def publish_report(result: Report, options: argparse.Namespace) -> None:
     """Render the report once for each `--format`. Raises UsageError for a file it cannot write."""
     for output in options.outputs:
         if output.format not in report.FORMATS:
@@ -34,6 +38,27 @@ def publish(result: Report, options: argparse.Namespace) -> None:
             write(output.file, text)
         if output.format == "github" and (summary := os.environ.get(STEP_SUMMARY)):
             append(Path(summary), report.step_summary(result, look))
+
+
+def publish(
+    formats: Mapping[str, Callable[[Sequence[T], report.Options], str]],
+    values: Sequence[T],
+    options: argparse.Namespace,
+) -> None:
+    """Write the values in each format that was asked for. Raises UsageError for another one."""
+    # Inside Actions annotations are asked for by default; most commands have none.
+    outputs = [o for o in options.outputs if o.format in formats or o.format != ANNOTATIONS]
+    for output in outputs or options.outputs:
+        if output.format not in formats:
+            raise UsageError(
+                f"--format {output.format}: `meshgate {options.command}` does not write it",
+                hint=f"use one of {', '.join(formats)}",
+            )
+        text = formats[output.format](values, style(options, to_file=output.file is not None))
+        if output.file is None:
+            sys.stdout.write(text)
+        else:
+            write(output.file, text)
 
 
 def style(options: argparse.Namespace, *, to_file: bool) -> report.Options:
@@ -62,9 +87,3 @@ def append(file: Path, text: str) -> None:
             stream.write(text)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
-
-
-def tell_failures(failures: Mapping[str, MeshgateError]) -> None:
-    """Say on standard error which environments could not be judged, and why."""
-    for name, failure in failures.items():
-        print(f"meshgate: {name} was not judged: {printable(str(failure))}", file=sys.stderr)

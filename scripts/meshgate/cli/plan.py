@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.promote import add_wish, wish
-from meshgate.cli.promotions import add_promotion_options, standing, tell_plan
+from meshgate.cli.promotions import add_promotion_options, add_wish, standing, tell_plan, wish
 from meshgate.errors import MeshgateError
 from meshgate.promotion.flows.making import Made, refuse
 from meshgate.promotion.flows.promoting import planned

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.meshes import add_targets, meshes, publish
+from meshgate.cli.meshes import add_targets, meshes
+from meshgate.cli.output import publish
 from meshgate.report import posture
 
 
@@ -26,4 +27,4 @@ def run(options: argparse.Namespace) -> int:
     """Print a line for each port, or for ports that are alike."""
     found = meshes(options, options.targets)
     publish(posture.FORMATS, found.views, options)
-    return found.end()
+    return found.end(options)

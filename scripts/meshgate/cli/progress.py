@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -50,3 +52,10 @@ class Progress:
         bar = "#" * filled + "-" * (WIDTH - filled)
         self._stream.write(f"\r{self._doing} [{bar}] {self._done}/{self._total}")
         self._stream.flush()
+
+
+@contextlib.contextmanager
+def track(doing: str, total: int) -> Iterator[Callable[[], object]]:
+    """Progress as functions below this layer take it: what to call after each part."""
+    with Progress(doing, total) as progress:
+        yield progress.step

@@ -22,16 +22,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.promotions import add_promotion_options, standing, tell_opened
+from meshgate.cli.promotions import add_promotion_options, add_wish, standing, tell_opened, wish
 from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError, UsageError
+from meshgate.errors import MeshgateError, NothingToPromoteError, UsageError, gravest
 from meshgate.promotion.flows.choosing import MANUAL
 from meshgate.promotion.flows.ground import Ground
-from meshgate.promotion.flows.promoting import Wish, promote
+from meshgate.promotion.flows.promoting import promote
 from meshgate.promotion.flows.proposing import Opened
-
-# Which code a run over several environments ends with; what is refused before what only waits.
-GRAVEST_FIRST = (70, 11, 4, 2, 7, 3, 6, 5, 8, 10)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,39 +50,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_promotion_options(parser)
 
 
-def add_wish(parser: argparse.ArgumentParser) -> None:
-    """What may be asked of a promotion."""
-    parser.add_argument(
-        "--release",
-        metavar="RELEASE",
-        default="",
-        help="an id (r-...), an alias (2026-08-22.3) or a commit; default: the newest possible",
-    )
-    parser.add_argument("--reason", metavar="TEXT", default="", help="why; is recorded")
-    parser.add_argument(
-        "--resources",
-        metavar="N",
-        type=int,
-        help="accept that exactly N resources are left, where more than 30 %% would go",
-    )
-    parser.add_argument(
-        "--supersede-hotfix",
-        metavar="REASON",
-        default="",
-        help="what an open hotfix set and this release lacks is over, for this reason",
-    )
-
-
-def wish(options: argparse.Namespace) -> Wish:
-    """What was asked for."""
-    return Wish(
-        release=options.release,
-        resources=options.resources,
-        forgive=options.supersede_hotfix,
-        reason=options.reason,
-    )
-
-
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it; those of all environments with --all."""
     if (options.environment is None) != options.all:
@@ -94,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
         if not options.all:
             tell_opened(ground, [one(ground, options.environment, options)], options)
             return 0
-        opened, codes = [], set()
+        opened: list[Opened] = []
+        codes: set[int] = set()
         for name in automatic(ground):
             try:
                 opened.append(one(ground, name, options))
@@ -102,7 +67,9 @@ def run(options: argparse.Namespace) -> int:
                 codes.add(error.exit_code)
                 print(f"meshgate: {name}: {printable(str(error))}", file=sys.stderr)
         tell_opened(ground, opened, options)
-    return next((code for code in GRAVEST_FIRST if code in codes), 0 if opened else 9)
+    # Where one was proposed, another that has nothing new is no failure.
+    nothing = NothingToPromoteError.exit_code
+    return gravest(codes - {nothing}) or (0 if opened else nothing)
 
 
 def one(ground: Ground, name: str, options: argparse.Namespace) -> Opened:

@@ -8,16 +8,15 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from meshgate.cli.check import add_engine_option
-from meshgate.cli.evidence import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
-from meshgate.cli.meshes import publish
-from meshgate.cli.options import cache_folder
-from meshgate.cli.output import STEP_SUMMARY, append
+from meshgate.cli.options import add_engine, cache_folder
+from meshgate.cli.output import STEP_SUMMARY, append, publish
+from meshgate.cli.reported import add_evidence_option, given
 from meshgate.promotion.base import Clock
 from meshgate.promotion.body import Contents, render
 from meshgate.promotion.flows.ground import Ground, Setting, ground
 from meshgate.promotion.flows.making import Made
+from meshgate.promotion.flows.promoting import Wish
 from meshgate.promotion.flows.proposing import Opened
 from meshgate.promotion.flows.telling import contents
 from meshgate.promotion.forge import Forge
@@ -38,7 +37,7 @@ def add_promotion_options(parser: argparse.ArgumentParser) -> None:
         help="the branch that pull requests are merged to; default: the remote's own, or main",
     )
     add_forge_option(parser)
-    add_engine_option(parser)
+    add_engine(parser)
     add_evidence_option(parser)
 
 
@@ -53,6 +52,39 @@ def add_direct(parser: argparse.ArgumentParser) -> None:
         "--direct",
         action="store_true",
         help="push to the base branch at once, without a pull request",
+    )
+
+
+def add_wish(parser: argparse.ArgumentParser) -> None:
+    """What may be asked of a promotion."""
+    parser.add_argument(
+        "--release",
+        metavar="RELEASE",
+        default="",
+        help="an id (r-...), an alias (2026-08-22.3) or a commit; default: the newest possible",
+    )
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; is recorded")
+    parser.add_argument(
+        "--resources",
+        metavar="N",
+        type=int,
+        help="accept that exactly N resources are left, where more than 30 %% would go",
+    )
+    parser.add_argument(
+        "--supersede-hotfix",
+        metavar="REASON",
+        default="",
+        help="what an open hotfix set and this release lacks is over, for this reason",
+    )
+
+
+def wish(options: argparse.Namespace) -> Wish:
+    """What was asked for."""
+    return Wish(
+        release=options.release,
+        resources=options.resources,
+        forgive=options.supersede_hotfix,
+        reason=options.reason,
     )
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.meshes import publish
+from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.promotion.flows.recording import record
 from meshgate.promotion.report.tagged import FORMATS

@@ -10,37 +10,25 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate import config, source
-from meshgate.cli.judging import GRAVEST_FIRST, nothing_rendered
-from meshgate.cli.options import cache_folder
-from meshgate.cli.output import tell_failures
-from meshgate.cli.progress import Progress
-from meshgate.cli.validate import chosen
-from meshgate.errors import MeshgateError
+from meshgate import source
+from meshgate.cli.options import add_judging
+from meshgate.cli.request import end, environments_of, judge_wanted
+from meshgate.pipeline.reports import NEVER
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of them")
+    add_judging(parser, fail_on=NEVER)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the rendered environments."""
-    wanted = chosen(config.load(options.directory).environments, options.environments)
-    overlays = [environment.overlay for environment in wanted]
-    with Progress("rendering", len(overlays)) as progress:
-        built = source.render_all(
-            options.directory, overlays, cache=cache_folder(options), progress=progress.step
-        )
-    failures: dict[str, MeshgateError] = {}
-    for environment in wanted:
-        build = built[environment.overlay]
-        if isinstance(build, MeshgateError):
-            failures[environment.name] = build
-        elif not build.resources:
-            failures[environment.name] = nothing_rendered(environment)
-        else:
-            sys.stdout.write(source.dump(build.resources, comment=environment.name))
-    tell_failures(failures)
-    codes = {failure.exit_code for failure in failures.values()}
-    return next((code for code in GRAVEST_FIRST if code in codes), 0)
+    wanted = environments_of(options, options.environments)
+    judged = judge_wanted(options, wanted)
+    names = [environment.name for environment in wanted]
+    for name in names:
+        build = judged[name].build
+        if build is not None and build.resources:
+            sys.stdout.write(source.dump(build.resources, comment=name))
+    return end(options, judged, names)

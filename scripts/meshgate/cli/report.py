@@ -13,24 +13,36 @@ examples:
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from meshgate import __version__, config
-from meshgate.cli import judging
-from meshgate.cli.diff import Change, mesh_of
-from meshgate.cli.output import tell_failures, write
-from meshgate.cli.revisions import Revisions
-from meshgate.cli.seen import add_traffic
-from meshgate.cli.validate import Validation, chosen
+from meshgate.cli.options import add_judging, add_traffic
+from meshgate.cli.output import write
+from meshgate.cli.request import folder, settings, tell_failures
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
+from meshgate.pipeline import Judged, judge, with_upstream
+from meshgate.pipeline.change import Change
+from meshgate.pipeline.reports import (
+    NEVER,
+    exit_code,
+    failures_of,
+    notes_on,
+    report_of,
+    tally,
+    untold,
+)
+from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.targets import select
 from meshgate.report.html import Page, render
 from meshgate.report.view import View
+from meshgate.source import Locator
 
 HTML = "html"
 
@@ -47,52 +59,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="show what changes since the merge base with this git reference, too",
     )
     add_traffic(parser)
-    # What decides the findings is not for the page to choose.
-    parser.set_defaults(engine="auto")
+    add_judging(parser, fail_on=NEVER)
 
 
-class Judged(NamedTuple):
-    """The working tree, judged; with a base, what changed since and what cannot be told of it."""
+class Content(NamedTuple):
+    """What the page shows: the environments that were asked for; with a base, what changed."""
 
-    validation: Validation
+    judged: Sequence[Judged]
+    locate: Locator
+    failures: dict[str, MeshgateError]
     base: str = ""
     effects: tuple[tuple[str, Effect], ...] = ()
-    findings: tuple[Finding, ...] = ()
+    on_change: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
-    # Environments that could not be judged, on either side.
-    failures: Mapping[str, MeshgateError] = {}
 
 
-def judge(options: argparse.Namespace) -> Judged:
+def content(options: argparse.Namespace) -> Content:
     """Judge the chosen environments. Raises UsageError, and RepositoryError as `diff` does."""
-    root: Path = options.directory
     if options.base:
-        return judge_since(options)
+        return content_since(options)
     if options.traffic:
         raise UsageError(
             "--traffic is tried on a change, and no base is given", hint="add --base REF"
         )
-    environments = config.load(root).environments
-    validation = Validation(root, environments, options)
-    validation.judge(chosen(environments, options.environments))
-    return Judged(validation, failures=validation.failures)
+    environments = config.load(options.directory).environments
+    wanted = select(environments, options.environments)
+    files = folder(options)
+    judged = judge(with_upstream(wanted, environments), files, settings(options))
+    return Content([judged[each.name] for each in wanted], files.locate, failures_of(judged))
 
 
-def judge_since(options: argparse.Namespace) -> Judged:
+def content_since(options: argparse.Namespace) -> Content:
     """The same, compared with the base; each side is built once."""
-    asked = argparse.Namespace(**{**vars(options), "env": options.environments})
-    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        revisions = Revisions.of(options.directory, options.base, None, Path(folder))
-        change = Change(asked, revisions)
-        effects = tuple((each.environment, each.effect) for each in change.judge())
-    change.after.judge_built(change.wanted)
-    return Judged(
-        change.after,
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
+        revisions = Revisions.of(options.directory, options.base, None, Path(temporary))
+        change = Change(
+            revisions,
+            options.environments,
+            functools.partial(folder, options),
+            settings(options),
+            options.traffic,
+        )
+        comparisons = change.comparisons()
+        effects = tuple((each.environment.name, each.effect) for each in comparisons)
+        on_change = tuple(finding for each in comparisons for finding in each.findings)
+    return Content(
+        [change.after[environment.name] for environment in change.wanted],
+        change.after_files.locate,
+        change.failures,
         f"{options.base} ({revisions.base})",
         effects,
-        tuple(change.findings),
-        tuple(change.notes()),
-        {**change.before_failures(), **change.after.failures},
+        on_change,
+        tuple(change.notes),
     )
 
 
@@ -105,24 +123,23 @@ def run(options: argparse.Namespace) -> int:
             "`meshgate report` writes one page",
             hint="say where: meshgate report --format html=report.html",
         )
-    found = judge(options)
-    judged = found.validation
+    shown = content(options)
+    built = [each for each in shown.judged if each.context is not None]
+    findings = [*(f for each in shown.judged for f in each.findings), *shown.on_change]
+    untold_failures = untold(shown.failures, [each.name for each in shown.judged])
     page = Page(
         title=options.title or f"Mesh policy of {root.resolve().name}",
-        report=judging.report_of(
-            [*judged.findings, *found.findings],
-            [judging.tally(context) for context in judged.judged],
-            judged.locate,
-            [*found.notes, *judging.notes_on(judged.judged)],
-            found.failures,
+        report=report_of(
+            findings,
+            [tally(each) for each in built],
+            shown.locate,
+            [*shown.notes, *notes_on(built)],
+            untold_failures,
         ),
-        views=[
-            View(context.environment.name, mesh_of(context), judged.locate)
-            for context in judged.judged
-        ],
+        views=[View(each.name, each.mesh, shown.locate) for each in built],
         today=options.today.isoformat(),
-        effects=found.effects,
-        base=found.base,
+        effects=shown.effects,
+        base=shown.base,
     )
     text = render(page, __version__)
     file = outputs[0].file
@@ -131,6 +148,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         write(file, text)
         print(f"meshgate: {file}: {len(text) / 1e6:.1f} MB, open it in a browser", file=sys.stderr)
-    tell_failures(found.failures)
-    codes = {failure.exit_code for failure in found.failures.values()}
-    return next((code for code in judging.GRAVEST_FIRST if code in codes), 0)
+    tell_failures(shown.failures)
+    return exit_code(findings, shown.failures.values(), options.fail_on)

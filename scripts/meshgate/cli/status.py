@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.meshes import publish
+from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, standing
 from meshgate.errors import IntegrityError
 from meshgate.promotion.overview import overview

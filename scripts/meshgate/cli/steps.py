@@ -21,22 +21,21 @@ examples:
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from meshgate import source
-from meshgate.cli import judging
-from meshgate.cli.diff import Change, mesh_of
-from meshgate.cli.meshes import publish
-from meshgate.cli.options import cache_folder
-from meshgate.cli.output import tell_failures, write
+from meshgate.cli.options import add_judging, cache_folder
+from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
-from meshgate.cli.revisions import Revisions
-from meshgate.effect import effect
+from meshgate.cli.request import folder, settings, tell_failures
 from meshgate.effect.steps import NoPlan, plan
-from meshgate.errors import MeshgateError, UsageError
+from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.model import Environment, Failure, Resource
+from meshgate.pipeline.change import Change, Comparison
+from meshgate.pipeline.reports import NEVER, exit_code
+from meshgate.pipeline.revisions import Revisions
 from meshgate.report.steps import FORMATS, Steps, Told, Written
 from meshgate.rules.context import Context
 
@@ -57,16 +56,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="DIR", help="a folder that is new or empty, for the files"
     )
-    parser.set_defaults(traffic=None, engine="auto")
+    add_judging(parser, fail_on=NEVER)
 
 
 def run(options: argparse.Namespace) -> int:
     """Plan, write and print."""
     if options.write is not None and options.write.exists() and any(options.write.iterdir()):
         raise UsageError(f"{options.write} is not empty", hint="name a new folder")
-    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        revisions = Revisions.of(options.directory, options.base, options.head, Path(folder))
-        return Planning(options, Change(options, revisions)).run()
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
+        revisions = Revisions.of(options.directory, options.base, options.head, Path(temporary))
+        files = functools.partial(folder, options)
+        change = Change(revisions, options.env, files, settings(options))
+        return Planning(options, change).run()
 
 
 class Planning:
@@ -79,56 +80,43 @@ class Planning:
 
     def run(self) -> int:
         """Plan for each environment on both sides."""
-        both = self.change.build()
-        found: list[Told] = []
-        with Progress("planning", len(both)) as progress:
-            for environment in both:
+        comparisons = self.change.comparisons()
+        plans: list[Told] = []
+        with Progress("planning", len(comparisons)) as progress:
+            for comparison in comparisons:
                 try:
-                    found.append(self.told(environment))
+                    plans.append(self.planned(comparison))
                 except MeshgateError as error:
-                    self.failures[environment.name] = error
+                    self.failures[comparison.environment.name] = error
                 progress.step()
-        failures = {**self.change.before_failures(), **self.change.after.failures, **self.failures}
-        for name in self.unbuilt(both, failures):
-            failures[name] = UsageError(
-                f"the sources of {name} have errors", hint=f"run `meshgate validate {name}`"
-            )
+        failures = {**self.change.failures, **self.failures}
         revisions = self.change.revisions
-        told = tuple(Failure(name, str(error)) for name, error in failures.items())
+        failed = tuple(Failure(name, str(error)) for name, error in failures.items())
         folder = str(self.options.write or "")
-        steps = Steps(revisions.base, revisions.head, found, self.change.notes(), told, folder)
+        steps = Steps(revisions.base, revisions.head, plans, self.change.notes, failed, folder)
         publish(FORMATS, [steps], self.options)
         tell_failures(failures)
-        codes = {failure.exit_code for failure in failures.values()}
-        worst = next((code for code in judging.GRAVEST_FIRST if code in codes), 0)
-        return (
-            worst
-            or max((error.exit_code for error in failures.values()), default=0)
-            or int(any(isinstance(each.found, NoPlan) for each in found))
+        findings = (
+            []
+            if self.options.fail_on == NEVER
+            else [finding for each in comparisons for finding in each.after.findings]
         )
+        without = any(isinstance(each.found, NoPlan) for each in plans)
+        code = exit_code(findings, failures.values(), self.options.fail_on)
+        return gravest([code, int(without)])
 
-    def unbuilt(self, both: list[Environment], failures: Mapping[str, MeshgateError]) -> list[str]:
-        """Environments of both sides that errors in their sources keep from being built."""
-        built = {each.name for each in both}
-        return [
-            each.name
-            for each in self.change.wanted
-            if each.name in self.change.known and each.name not in {*built, *failures}
-        ]
-
-    def told(self, environment: Environment) -> Told:
+    def planned(self, comparison: Comparison) -> Told:
         """The plan for one environment, written where that was asked for."""
-        old = self.change.before.contexts[environment.name]
-        new = self.change.after.contexts[environment.name]
+        environment = comparison.environment
+        old, new = comparison.before.held(), comparison.after.held()
         for context in (old, new):
             refuse_invalid(context)
-        whole = effect(mesh_of(old), mesh_of(new), expected=environment.expectations)
         found = plan(
             managed(old),
             managed(new),
             [each for each in new.resources.all if each.foreign],
             environment.mesh,
-            whole=whole,
+            whole=comparison.effect,
             expected=environment.expectations,
         )
         told = Told(environment.name, found)

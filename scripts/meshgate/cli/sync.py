@@ -21,8 +21,8 @@ from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
 from meshgate.cli.terminal import printable
-from meshgate.cli.validate import chosen
 from meshgate.cluster.sync import Target
+from meshgate.pipeline.targets import select
 
 AGENTS = ("argocd", "flux")
 
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
     root, agent = options.directory, options.agent
     configuration = config.load(root)
-    wanted = chosen(configuration.environments, options.environments)
+    wanted = select(configuration.environments, options.environments)
     with Progress("rendering", len(wanted)) as progress:
         targets = sync.targets(
             root, configuration, wanted, cache=cache_folder(options), progress=progress.step

@@ -23,16 +23,23 @@ import sys
 from pathlib import Path
 
 from meshgate import config, source
-from meshgate.cli.clusters import PINNED, add_cluster, cluster_of, read_cluster, rendered
-from meshgate.cli.inventory import tell_notes
-from meshgate.cli.judging import nothing_rendered
+from meshgate.cli.clusters import (
+    PINNED,
+    add_cluster,
+    cluster_of,
+    intended,
+    read_cluster,
+    tell_notes,
+)
+from meshgate.cli.options import add_engine
 from meshgate.cli.output import write
+from meshgate.cli.request import settings
 from meshgate.cli.terminal import printable
-from meshgate.cli.validate import chosen
 from meshgate.cluster.verify import Verification
 from meshgate.errors import UsageError
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, Resource
+from meshgate.pipeline.targets import select
 
 FORMATS = ("text", "json")
 # Added inside GitHub Actions to every command; it has no meaning here.
@@ -44,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("environment", metavar="ENV")
     add_cluster(parser)
+    add_engine(parser)
     parser.add_argument("--istiod", metavar="URL", help="istiod's debug interface, port-forwarded")
     parser.add_argument(
         "--evidence", type=Path, metavar="DIR", help="write the result there as evidence"
@@ -67,10 +75,9 @@ def run(options: argparse.Namespace) -> int:
             "`meshgate verify` does not write this format", hint=f"use one of {', '.join(FORMATS)}"
         )
     configuration = config.load(root)
-    (environment,) = chosen(configuration.environments, [options.environment])
-    own = rendered(options, environment)
-    if not own:
-        raise nothing_rendered(environment)
+    (environment,) = select(configuration.environments, [options.environment])
+    judged = intended(options, environment, settings(options))
+    judged.held()
     istiod = verify.Istiod(options.istiod) if options.istiod else None
     cluster = cluster_of(options)
     live = read_cluster(cluster)
@@ -78,8 +85,8 @@ def run(options: argparse.Namespace) -> int:
     found = verify.verify(
         live,
         environment,
-        own,
-        source.read_folder(root, f"inventory/{environment.name}"),
+        judged.built().resources,
+        list(judged.inventory),
         cluster=options.cluster or options.context,
         facts=capture.differences(
             facts, capture.mesh_config(cluster, facts), live.of("Deployment")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from meshgate import config, source
 from meshgate.config import Configuration
 from meshgate.errors import UsageError
 from meshgate.model import Environment, Resource
+from meshgate.pipeline import Judged, Objects, Settings, judge
 from meshgate.promotion import evidence
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.forge import Forge
@@ -63,6 +64,18 @@ class Base:
         with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
             extract(self.repository, self.commit, (path,), Path(folder))
             return source.read_folder(Path(folder), path)
+
+    def judge(
+        self,
+        objects: Mapping[str, Sequence[Resource]],
+        written: Mapping[str, bytes] | None = None,
+    ) -> dict[str, Judged]:
+        """Objects of environments, by name, judged as the base says; `written`: their files."""
+        return judge(
+            [self.environment(name) for name in objects],
+            Objects(objects, source.Locator(self.repository.root, written), self.inventory),
+            Settings(self.today, self.engine),
+        )
 
     def evidence(self, name: str) -> tuple[Evidence, ...]:
         """All evidence on an environment: what is committed to the base, and what was given."""

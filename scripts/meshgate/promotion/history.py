@@ -7,11 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from meshgate import source
 from meshgate.errors import NothingToCheckError, UsageError
-from meshgate.judging import context_of
 from meshgate.mesh import ServerMode, Workload
-from meshgate.model import BuildRecord, JSONObject
+from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.base import Base, Clock, base_at
 from meshgate.promotion.files import below, ledger_folder, rendered_folder
@@ -82,17 +80,17 @@ def enforced(ground: Ground, environment: str, workload: str, at: datetime.datet
             f"{ground.main} has no commit from before {at.isoformat(timespec='minutes')}",
             hint="a shallow clone knows no more: git fetch --unshallow",
         )
-    base = base_at(ground.repository, commit.sha, Clock(at, at.date()), cache=ground.cache)
-    found, entry = _files(ground, base, environment)
-    context = context_of(
-        base.environment(environment),
-        source.Build(list(objects(found)), BuildRecord()),
-        base.inventory(environment),
-        at.date(),
+    base = base_at(
+        ground.repository,
+        commit.sha,
+        Clock(at, at.date()),
+        cache=ground.cache,
         engine=ground.base.engine,
     )
+    found, entry = _files(ground, base, environment)
+    judged = base.judge({environment: objects(found)})[environment]
     namespace, _, name = workload.partition("/")
-    mesh = context.mesh
+    mesh = judged.held().mesh
     if mesh is None:
         raise NothingToCheckError(f"inventory/{environment} had no workload then")
     try:

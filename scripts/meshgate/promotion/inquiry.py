@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from meshgate import source
 from meshgate.effect import Effect, effect
 from meshgate.errors import BuildError
-from meshgate.judging import context_of, with_others
-from meshgate.model import BuildRecord, Finding, Resource
+from meshgate.model import Resource
+from meshgate.pipeline import Judged
 from meshgate.promotion.base import Base
 from meshgate.promotion.candidate import Candidate, FileChange, Opinions, Side
 from meshgate.promotion.files import below, rendered_folder
@@ -21,9 +20,7 @@ from meshgate.promotion.standing import Standing
 from meshgate.promotion.standings import objects, standing, with_release
 from meshgate.promotion.values import PromotionRecord
 from meshgate.repository import Signed, signed
-from meshgate.rules import RULES
 from meshgate.rules.context import Context
-from meshgate.rules.judge import judge as judge_rules
 
 
 class Inquiry:
@@ -77,8 +74,7 @@ class Inquiry:
         """With render, findings and effect."""
         before = self._objects(self.before)
         after = self._objects(self.after)
-        contexts = self._contexts(bare.upstream, before, after)
-        now = contexts.get("after")
+        old, new = self._sides(bare.upstream, before, after)
         origin = Origin(self.base, self.policy, self.record, self.before, self.reasons)
         whole = dataclasses.replace(
             bare,
@@ -87,8 +83,8 @@ class Inquiry:
             ancestry=origin.ancestry(),
             before=before,
             after=after,
-            findings=self._findings(now) if now is not None else None,
-            effect=self._effect(contexts),
+            findings=new.findings if new is not None else None,
+            effect=self._effect(old, new),
         )
         return dataclasses.replace(whole, reasons=tuple(self.reasons))
 
@@ -128,49 +124,36 @@ class Inquiry:
             self.reasons.append(f"rendered/{self.policy.name}: {error.what}")
             return None
 
-    def _contexts(
+    def _sides(
         self,
         upstream: tuple[Standing, ...],
         before: tuple[Resource, ...] | None,
         after: tuple[Resource, ...] | None,
-    ) -> dict[str, Context]:
-        """What rules and effect look at: `before`, `after`, and each environment before."""
-        name = self.policy.name
-        found: dict[str, Context] = {}
-        others: dict[str, Context] = {}
-        try:
-            for one in upstream:
-                if one.objects is not None:
-                    others[one.environment] = self._context(one.environment, one.objects)
-            if before:
-                found["before"] = self._context(name, before)
-            if after:
-                context = self._context(name, after)
-                found["after"] = with_others(context, {**others, name: context})
-                self.ports = _ports(context)
-        except BuildError as error:
-            self.reasons.append(f"the inventory: {error.what}")
-        return found
+    ) -> tuple[Judged | None, Judged | None]:
+        """The environment before and after, judged; None: it has no objects, or see `reasons`.
 
-    def _context(self, name: str, resources: tuple[Resource, ...]) -> Context:
-        build = source.Build(list(resources), BuildRecord())
-        return context_of(
-            self.base.environment(name),
-            build,
-            self.base.inventory(name),
-            self.base.today,
-            engine=self.base.engine,
-        )
+        Raises ToolError and SchemaMissingError.
+        """
+        name, folder = self.policy.name, rendered_folder(self.policy.name)
+        others = {each.environment: each.objects for each in upstream if each.objects}
+        written = below(self.after.files, folder)
+        old = self.base.judge({name: before})[name] if before else None
+        judged = self.base.judge({**others, name: after}, written) if after else {}
+        for each in (old, *judged.values()):
+            if each is not None and each.failure is not None:
+                if not isinstance(each.failure, BuildError):
+                    raise each.failure
+                self.reasons.append(f"the inventory: {each.failure.what}")
+                return None, None
+        new = judged.get(name)
+        if new is not None:
+            self.ports = _ports(new.held())
+        return old, new
 
-    def _findings(self, context: Context) -> tuple[Finding, ...]:
-        folder = rendered_folder(self.policy.name)
-        locate = source.Locator(self.base.repository.root, below(self.after.files, folder))
-        return tuple(judge_rules(context, RULES, locate))
-
-    def _effect(self, contexts: Mapping[str, Context]) -> Effect | None:
-        before, after = contexts.get("before"), contexts.get("after")
-        if before is None or after is None:
+    def _effect(self, old: Judged | None, new: Judged | None) -> Effect | None:
+        if old is None or new is None:
             return None
+        before, after = old.held(), new.held()
         if before.mesh is None or after.mesh is None:
             self.reasons.append(f"inventory/{self.policy.name} has no workload and no Service")
             return None

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from meshgate import source
 from meshgate.errors import (
     BuildError,
     IntegrityError,
@@ -16,9 +15,8 @@ from meshgate.errors import (
     RefusedError,
     UsageError,
 )
-from meshgate.judging import context_of
 from meshgate.mesh import Mode
-from meshgate.model import BuildRecord, JSONObject
+from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.flows.choosing import newer
 from meshgate.promotion.flows.ground import Ground
@@ -200,14 +198,8 @@ def _next(ground: Ground, name: str) -> Next:
 
 
 def _posture(ground: Ground, name: str, files: Mapping[str, bytes]) -> Posture | None:
-    context = context_of(
-        ground.base.environment(name),
-        source.Build(list(ground.objects(files)), BuildRecord()),
-        ground.base.inventory(name),
-        ground.base.today,
-        engine=ground.base.engine,
-    )
-    mesh = context.mesh
+    judged = ground.base.judge({name: ground.objects(files)})[name]
+    mesh = judged.held().mesh
     if mesh is None:
         return None
     modes = [

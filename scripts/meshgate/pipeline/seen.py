@@ -1,8 +1,7 @@
-"""`--traffic FILE`: calls seen in reality, and the environment they were seen in."""
+"""Calls that were seen in reality (`--traffic FILE`), and the environment they were seen in."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,15 +16,6 @@ class Seen(NamedTuple):
 
     environment: str
     traffic: Traffic
-
-
-def add_traffic(parser: argparse.ArgumentParser) -> None:
-    """Add the option."""
-    parser.add_argument(
-        "--traffic",
-        metavar="FILE",
-        help="try the change on calls that were seen, from `meshgate traffic capture`",
-    )
 
 
 def seen(file: str | None, environments: Sequence[str]) -> Seen | None:

@@ -1,0 +1,59 @@
+"""What a command line asks of the pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from meshgate import config
+from meshgate.cli.options import cache_folder
+from meshgate.cli.progress import track
+from meshgate.cli.terminal import printable
+from meshgate.errors import MeshgateError
+from meshgate.model import Environment
+from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
+from meshgate.pipeline.reports import NEVER, exit_code, failures_of
+from meshgate.pipeline.targets import select
+
+
+def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
+    """How everything is judged."""
+    return Settings(options.today, options.engine, complete)
+
+
+def folder(options: argparse.Namespace, root: Path | None = None) -> Folder:
+    """The files of a repository; by default of the one that is judged."""
+    return Folder(root or options.directory, cache=cache_folder(options), track=track)
+
+
+def environments_of(options: argparse.Namespace, names: Iterable[str]) -> list[Environment]:
+    """Environments of the repository, all of them for no name. Raises UsageError."""
+    return select(config.load(options.directory).environments, list(names))
+
+
+def judge_wanted(options: argparse.Namespace, wanted: list[Environment]) -> dict[str, Judged]:
+    """The environments, judged; with findings asked for, also those they are compared with."""
+    if options.fail_on != NEVER:
+        wanted = with_upstream(wanted, config.load(options.directory).environments)
+    return judge(wanted, folder(options), settings(options))
+
+
+def end(options: argparse.Namespace, judged: Mapping[str, Judged], wanted: Iterable[str]) -> int:
+    """Say what could not be judged; the exit code of a command that reports no findings."""
+    failures = failures_of(judged)
+    tell_failures(failures)
+    findings = (
+        []
+        if options.fail_on == NEVER
+        else [finding for name in wanted for finding in judged[name].findings]
+    )
+    return exit_code(findings, failures.values(), options.fail_on)
+
+
+def tell_failures(failures: Mapping[str, MeshgateError]) -> None:
+    """Say on standard error which environments could not be judged, and why."""
+    for name, failure in failures.items():
+        where = f"{name} was not judged: " if name else ""
+        print(f"meshgate: {where}{printable(str(failure))}", file=sys.stderr)

@@ -1,0 +1,155 @@
+"""What lies between two revisions of a repository, environment by environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshgate import config
+from meshgate.effect import Effect, effect
+from meshgate.effect.observed import Replay, known_calls, replay
+from meshgate.errors import MeshgateError, SourcesError, UsageError
+from meshgate.model import Environment, Finding, Position, Resource, Traffic
+from meshgate.pipeline.files import Folder
+from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
+from meshgate.pipeline.reports import failures_of
+from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.seen import seen
+from meshgate.pipeline.targets import select
+from meshgate.rules import RULES
+from meshgate.rules.judge import judge as judge_rules
+
+# What a change must not do. The other rules judge a state, which `validate` does.
+CHANGE_RULES = tuple(rule for rule in RULES if rule.needs == "D")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One environment on both sides.
+
+    upstream  the environments before it, as they are after the change
+    traffic   calls that were seen there
+    """
+
+    before: Judged
+    after: Judged
+    upstream: Sequence[Judged] = ()
+    traffic: Traffic | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """The environment as it is after the change."""
+        return self.after.environment
+
+    @functools.cached_property
+    def effect(self) -> Effect:
+        """What the change does to calls and ports."""
+        return effect(
+            self.before.mesh,
+            self.after.mesh,
+            expected=self.environment.expectations,
+            seen=known_calls(self.traffic.calls, self.before.mesh) if self.traffic else (),
+            upstream={each.name: each.mesh for each in self.upstream},
+        )
+
+    @functools.cached_property
+    def replayed(self) -> tuple[Traffic, Replay] | None:
+        """The calls that were seen, and what the change does to them; None: none are given."""
+        if self.traffic is None:
+            return None
+        return self.traffic, replay(self.traffic.calls, self.before.mesh, self.after.mesh)
+
+    @functools.cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules on changes find. Raises RuleError."""
+        context = dataclasses.replace(self.after.held(), effect=self.effect)
+        return tuple(judge_rules(context, CHANGE_RULES, self._locate()))
+
+    def _locate(self) -> Callable[[Resource, str], Position | None]:
+        """Where objects are written that are still there: there is no line of what is deleted."""
+        there = set(map(id, self.after.held().resources.all))
+
+        def locate(resource: Resource, path: str) -> Position | None:
+            return self.after.locate(resource, path) if id(resource) in there else None
+
+        return locate
+
+
+class Change:
+    """Both sides, judged; what the other side lacks, and what could not be judged.
+
+    `folder` gives the files of a side, `traffic` names a file of seen calls. Raises UsageError as
+    `config.load` does for either side, for an unknown name, and as `seen` does.
+    """
+
+    def __init__(
+        self,
+        revisions: Revisions,
+        names: Sequence[str],
+        folder: Callable[[Path], Folder],
+        settings: Settings,
+        traffic: str | None = None,
+    ) -> None:
+        self.revisions = revisions
+        old = config.load(revisions.before).environments
+        new = config.load(revisions.after).environments
+        self.wanted = select(new, names)
+        self.known = {environment.name: environment for environment in old}
+        here = {environment.name for environment in new}
+        self.gone = [] if names else [name for name in self.known if name not in here]
+        self.seen = seen(traffic, [environment.name for environment in self.wanted])
+        self.after_files = folder(revisions.after)
+        self.before_files = folder(revisions.before)
+        self.after = judge(with_upstream(self.wanted, new), self.after_files, settings)
+        both = [self.known[each.name] for each in self.wanted if each.name in self.known]
+        self.before = judge(both, self.before_files, settings)
+
+    def comparisons(self) -> list[Comparison]:
+        """Each environment that was judged on both sides."""
+        seen_in = self.seen.environment if self.seen is not None else None
+        return [
+            Comparison(
+                self.before[name],
+                self.after[name],
+                [
+                    self.after[other]
+                    for other in self.after[name].environment.after
+                    if self.after[other].context is not None
+                ],
+                self.seen.traffic if self.seen is not None and name == seen_in else None,
+            )
+            for name in (environment.name for environment in self.wanted)
+            if name in self.before
+            and self.before[name].context is not None
+            and self.after[name].context is not None
+        ]
+
+    @property
+    def on_sources(self) -> list[Finding]:
+        """The findings that keep wanted environments from being built after the change."""
+        return [finding for each in self.wanted for finding in self.after[each.name].on_sources]
+
+    @property
+    def failures(self) -> dict[str, MeshgateError]:
+        """Why environments could not be judged, on either side."""
+        before = failures_of(self.before)
+        for name, failure in before.items():
+            if isinstance(failure, SourcesError):
+                before[name] = UsageError(
+                    f"the sources of {name} at {self.revisions.base} cannot be built",
+                    why=failure.what,
+                    hint="compare with an earlier revision: --base REF",
+                )
+        return {**before, **failures_of(self.after)}
+
+    @property
+    def notes(self) -> list[str]:
+        """Environments of one revision only."""
+        new = [each.name for each in self.wanted if each.name not in self.known]
+        return [
+            *(f"{name} is new: there is nothing to compare it with" for name in new),
+            *(f"{name} is gone, with all that it guarded" for name in self.gone),
+        ]

@@ -1,0 +1,97 @@
+"""Where the files of environments are: a folder, or objects that are rendered already."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from meshgate import source
+from meshgate.errors import MeshgateError
+from meshgate.model import BuildRecord, Defect, Environment, Resource
+from meshgate.source import Build, Locator
+
+# What is done and in how many parts; entered, it gives what to call after each of them.
+Track: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], object]]]
+
+
+class Files(Protocol):
+    """What the pipeline asks of a place with files."""
+
+    locate: Locator
+
+    def survey(self, environment: Environment) -> Sequence[Defect]:
+        """What is wrong with the sources of an environment, before anything is built."""
+
+    def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
+        """What each environment renders to, by name, or why it does not."""
+
+    def inventory(self, environment: Environment) -> Sequence[Resource]:
+        """What is known to run there. Raises BuildError."""
+
+
+def untracked(_: str, __: int) -> AbstractContextManager[Callable[[], object]]:
+    """Progress that nobody sees."""
+    return contextlib.nullcontext(lambda: None)
+
+
+class Folder:
+    """A repository as a folder: the working tree, or a revision that was written out.
+
+    `cache` is the folder of kept renders, None for none.
+    """
+
+    def __init__(self, root: Path, *, cache: Path | None, track: Track = untracked) -> None:
+        self.root = root
+        self.cache = cache
+        self.locate = source.Locator(root)
+        self._track = track
+
+    def survey(self, environment: Environment) -> Sequence[Defect]:
+        return source.survey(self.root, environment.overlay)
+
+    def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
+        overlays = [environment.overlay for environment in environments]
+        with self._track("rendering", len(overlays)) as step:
+            built = source.render_all(self.root, overlays, cache=self.cache, progress=step)
+        return {environment.name: built[environment.overlay] for environment in environments}
+
+    def inventory(self, environment: Environment) -> Sequence[Resource]:
+        return source.read_folder(self.root, f"inventory/{environment.name}")
+
+
+class Objects:
+    """Environments whose objects are at hand: rendered files, manifests that were given.
+
+    objects    by environment; with the record of how they came to be, where there is one
+    locate     where objects are written
+    inventory  of an environment, by name; raises BuildError
+    sources    whether the objects stand as they are written, so that an error in how refuses them
+    """
+
+    def __init__(
+        self,
+        objects: Mapping[str, Sequence[Resource] | Build],
+        locate: Locator,
+        inventory: Callable[[str], Sequence[Resource]] | None = None,
+        *,
+        sources: bool = False,
+    ) -> None:
+        self.locate = locate
+        self._builds = {
+            name: value if isinstance(value, Build) else Build(list(value), BuildRecord())
+            for name, value in objects.items()
+        }
+        self._inventory = inventory
+        self._sources = sources
+
+    def survey(self, environment: Environment) -> Sequence[Defect]:
+        return self._builds[environment.name].record.defects if self._sources else ()
+
+    def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
+        return {environment.name: self._builds[environment.name] for environment in environments}
+
+    def inventory(self, environment: Environment) -> Sequence[Resource]:
+        return self._inventory(environment.name) if self._inventory else ()

@@ -1,0 +1,265 @@
+"""From environments to what is said of each: survey, render, schema, mesh, context, rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from meshgate.errors import MeshgateError, NothingToCheckError, SourcesError
+from meshgate.mesh import Mesh
+from meshgate.model import (
+    BuildRecord,
+    Defect,
+    Environment,
+    Finding,
+    Resource,
+    ResourceIndex,
+    Severity,
+)
+from meshgate.pipeline.files import Files
+from meshgate.rules import RULES
+from meshgate.rules.context import Context
+from meshgate.rules.judge import judge as judge_rules
+from meshgate.schema import check
+from meshgate.source import Build, Locator
+
+# Rules that judge sources, before anything is built.
+SOURCE_RULES = frozenset({"SH001", "SH005", "SH006", "RE003", "RE006"})
+
+# Any of these says what the policies are about; without one, calls cannot be judged.
+INVENTORY_KINDS = (
+    "Service",
+    "ServiceEntry",
+    "WorkloadEntry",
+    "Pod",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+)
+
+
+class Settings(NamedTuple):
+    """How everything is judged.
+
+    today     the day that expiry dates are judged by
+    engine    of schemas: auto, kubeconform or jsonschema
+    complete  whether the objects are all policies of their mesh, so that a missing one can be told
+    """
+
+    today: datetime.date
+    engine: str = "auto"
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One environment, as far as it could be judged.
+
+    build      what it renders to; None: it does not
+    inventory  what is known to run there and is not managed here
+    context    what rules look at, with the environments it is compared with; None: see `failure`
+    failure    why it could not be judged; of SourcesError, `findings` has the whole of it
+    """
+
+    environment: Environment
+    locate: Locator
+    build: Build | None = None
+    inventory: tuple[Resource, ...] = ()
+    context: Context | None = None
+    failure: MeshgateError | None = None
+    on_sources: tuple[Finding, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The environment's name; empty for loose manifests."""
+        return self.environment.name
+
+    @functools.cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What every rule finds, sorted, waived findings included; asked on first use.
+
+        Where the environment could not be judged: what its sources alone show. Raises RuleError.
+        """
+        if self.context is None:
+            return self.on_sources
+        return tuple(judge_rules(self.context, RULES, self.locate))
+
+    @functools.cached_property
+    def mesh(self) -> Mesh:
+        """The mesh; without an inventory one that knows no workload. Raises `failure`."""
+        context = self.held()
+        return context.mesh or Mesh(context.resources.all, self.environment.mesh)
+
+    def held(self) -> Context:
+        """The context. Raises `failure` where there is none."""
+        if self.context is None:
+            raise self._failed()
+        return self.context
+
+    def built(self) -> Build:
+        """What it renders to, whatever is wrong with that. Raises `failure` where it does not."""
+        if self.build is None:
+            raise self._failed()
+        return self.build
+
+    def _failed(self) -> MeshgateError:
+        assert self.failure is not None
+        return self.failure
+
+
+def judge(
+    environments: Sequence[Environment], files: Files, settings: Settings
+) -> dict[str, Judged]:
+    """Judge environments of one place, by name and in their order.
+
+    An environment whose sources have errors is not built; whatever keeps one from being judged is
+    its `failure`, and the others are judged all the same. Those given are compared with each other
+    as `after` and `clusters` say: see `with_upstream`.
+    """
+    judged = {each.name: _survey(each, files, settings) for each in environments}
+    sound = [each for each in environments if judged[each.name].failure is None]
+    builds = files.render(sound)
+    for environment in sound:
+        build = builds[environment.name]
+        judged[environment.name] = (
+            Judged(environment, files.locate, failure=build)
+            if isinstance(build, MeshgateError)
+            else _judge(environment, build, files, settings)
+        )
+    contexts = {name: each.context for name, each in judged.items() if each.context is not None}
+    return {
+        name: each
+        if each.context is None
+        else dataclasses.replace(each, context=_compared(each.context, contexts))
+        for name, each in judged.items()
+    }
+
+
+def with_upstream(
+    wanted: Iterable[Environment], environments: Iterable[Environment]
+) -> list[Environment]:
+    """The wanted ones and those before them, which rules compare them with."""
+    known = {environment.name: environment for environment in environments}
+    names: dict[str, None] = {}
+    stack = [environment.name for environment in wanted][::-1]
+    while stack:
+        name = stack.pop()
+        if name not in names:
+            names[name] = None
+            stack.extend(known[name].after)
+    return [known[name] for name in names]
+
+
+def judge_sources(
+    environment: Environment, defects: Sequence[Defect], files: Files, settings: Settings
+) -> tuple[Finding, ...]:
+    """What the sources alone already show."""
+    context = Context(
+        environment=environment,
+        resources=ResourceIndex(()),
+        today=settings.today,
+        record=BuildRecord(defects=tuple(defects)),
+    )
+    return tuple(
+        judge_rules(context, [rule for rule in RULES if rule.id in SOURCE_RULES], files.locate)
+    )
+
+
+def context_of(
+    environment: Environment,
+    build: Build,
+    inventory: Sequence[Resource],
+    settings: Settings,
+) -> Context:
+    """What rules look at: refused objects left out. Raises ToolError, SchemaMissingError."""
+    own = tuple(build.resources)
+    violations = check(
+        (*own, *inventory),
+        istio=environment.mesh.istio,
+        engine=settings.engine,
+        allowed=environment.require.kinds,
+    )
+    refused = {id(violation.resource) for violation in violations}
+    resources = ResourceIndex(r for r in (*own, *inventory) if id(r) not in refused)
+    known = next(resources.of(*INVENTORY_KINDS), None) is not None
+    return Context(
+        environment=environment,
+        resources=resources,
+        mesh=Mesh(resources.all, environment.mesh) if known else None,
+        today=settings.today,
+        record=build.record,
+        violations=tuple(violations),
+        rendered=own,
+        complete=settings.complete,
+    )
+
+
+def _survey(environment: Environment, files: Files, settings: Settings) -> Judged:
+    """The environment before its build; failed where an error in the sources keeps it from one."""
+    defects = files.survey(environment)
+    findings = judge_sources(environment, defects, files, settings) if defects else ()
+    errors = [
+        finding
+        for finding in findings
+        if finding.severity is Severity.ERROR and finding.waiver is None
+    ]
+    if not errors:
+        return Judged(environment, files.locate)
+    return Judged(environment, files.locate, failure=_refused(errors), on_sources=findings)
+
+
+def _refused(errors: Sequence[Finding]) -> SourcesError:
+    """The error of sources that must not be built, by the first thing that is wrong."""
+    first = errors[0]
+    place = ":".join(map(str, first.source)) + ": " if first.source else ""
+    more = f"\nIts sources have {len(errors)} errors." if len(errors) > 1 else ""
+    return SourcesError(
+        f"{place}{first.rule} {first.name}: {first.message}",
+        why=f"Nothing is built from sources that two readers take differently.{more}",
+        hint=first.fix,
+    )
+
+
+def _judge(environment: Environment, build: Build, files: Files, settings: Settings) -> Judged:
+    """What was built, as the API server and istiod would take it."""
+    judged = Judged(environment, files.locate, build)
+    if not build.resources:
+        return dataclasses.replace(judged, failure=_nothing_rendered(environment))
+    try:
+        inventory = tuple(files.inventory(environment))
+        context = context_of(environment, build, inventory, settings)
+    except MeshgateError as error:
+        return dataclasses.replace(judged, failure=error)
+    return dataclasses.replace(judged, inventory=inventory, context=context)
+
+
+def _compared(context: Context, contexts: Mapping[str, Context]) -> Context:
+    """The context, with the environments it is compared with."""
+    environment = context.environment
+    return dataclasses.replace(
+        context,
+        upstream={name: contexts[name] for name in environment.after if name in contexts},
+        siblings={
+            name: other
+            for name, other in contexts.items()
+            if name != environment.name
+            and environment.clusters
+            and other.environment.clusters == environment.clusters
+        },
+    )
+
+
+def _nothing_rendered(environment: Environment) -> NothingToCheckError:
+    """The error of an overlay that renders to nothing, which is never a pass."""
+    return NothingToCheckError(
+        f"{environment.name}: {environment.overlay} renders to nothing",
+        why="An empty result would delete every policy of the environment.",
+        hint="add resources to its kustomization.yaml, or remove it from environments.yaml",
+    )
