@@ -1,0 +1,51 @@
+"""How judged resources came to be: the record of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from meshgate.model.origin import Origin, Position
+from meshgate.model.resource import ResourceRef
+from meshgate.model.value import JSON, JSONObject
+
+
+class Defect(NamedTuple):
+    """Something in a source file that two readers take differently.
+
+    kind: `duplicate-key`, `integer-key`, `ambiguous-scalar`, `remote-reference`, `orphan-file`.
+    """
+
+    kind: str
+    position: Position
+    path: str
+    detail: str  # the key, the scalar as written, the reference
+    origin: Origin
+    # Where the same key stood first, for a duplicate key.
+    first: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One link of the chain of values that ends in a rendered resource."""
+
+    kind: str  # base | patch | transformer
+    origin: Origin  # the patch file, or the kustomization that holds an inline patch
+    before: JSONObject | None
+    after: JSONObject
+    # Where the patch itself starts, and what it says (None: not a merge patch).
+    position: Position | None = None
+    patch: JSON = None
+    # What a JSON patch (RFC 6902) does, one mapping each.
+    operations: tuple[JSON, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecord:
+    """How the judged resources came to be: defects of sources, each object's chain of values."""
+
+    defects: tuple[Defect, ...] = ()
+    chains: Mapping[ResourceRef, tuple[Step, ...]] = field(default_factory=dict)
+    # Patches that match no object at all, by origin.
+    idle_patches: tuple[Step, ...] = ()
