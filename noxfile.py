@@ -94,7 +94,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Regenerate the rule pages and the command reference; `-- --check` only compares."""
+    """Regenerate rule pages, command reference and schemas; `-- --check` only compares."""
     install(session)
     session.run("python", "-m", "meshgate.cli.docs", *session.posargs)
 

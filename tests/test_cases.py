@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from conftest import TODAY, expect
 from meshgate import config, source
@@ -81,7 +82,7 @@ def context_of(folder: Path) -> Context:
         return context
     # What another environment renders, before this one and for the same clusters.
     build = source.Build(source.read_path(folder, other).resources, BuildRecord())
-    staging = judged(dataclasses.replace(context.environment, name="staging"), build)
+    staging = judged(structs.replace(context.environment, name="staging"), build)
     return dataclasses.replace(
         context, upstream={"staging": staging}, siblings={"staging": staging}
     )

@@ -15,11 +15,18 @@ from meshgate import config
 from meshgate.config import document
 from meshgate.errors import UsageError
 from meshgate.model import (
+    MESH_KINDS,
     Acknowledgement,
+    ClusterSelection,
     Difference,
     Expectation,
+    ExtensionProvider,
+    Floor,
+    MeshFacts,
     OutsideHost,
     Position,
+    RequiredApprovals,
+    ReviewTeams,
     Severity,
     Waiver,
 )
@@ -110,11 +117,8 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
 
     assert [environment.name for environment in loaded.environments] == ["dev", "canary", "prod"]
     assert loaded.environments[1].overlay == "overlays/canary"
-    assert (prod.mode, prod.after, prod.clusters) == (
-        "pinned",
-        ("dev", "canary"),
-        {"selector": {"mesh-env": "prod"}},
-    )
+    assert (prod.mode, prod.after, prod.after_all) == ("pinned", ("dev", "canary"), False)
+    assert prod.clusters == ClusterSelection({"mesh-env": "prod"})
     mesh = prod.mesh
     assert (mesh.istio, mesh.distribution, mesh.data_plane) == ("1.30", "ossm3", "ambient")
     assert (mesh.root_namespace, mesh.cluster_domain) == ("mesh-root", "corp.local")
@@ -123,7 +127,7 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
     assert (mesh.outbound_traffic_policy, mesh.revision) == ("REGISTRY_ONLY", "canary")
     assert mesh.discovery_selectors == ({"matchLabels": {"mesh": "yes"}},)
     assert mesh.outside == (
-        OutsideHost("db.corp", "managed", source=Position("environments.yaml", 29, 17)),
+        OutsideHost("db.corp", "managed", source=Position("environments.yaml", 1, 1)),
     )
     assert mesh.outside[0].source == Position("environments.yaml", 30, 17)
     assert prod.require.mtls == "PERMISSIVE"
@@ -131,7 +135,7 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
     assert [tuple(vars_of(host)) for host in prod.require.wildcard_hosts] == [
         ("*", "mesh-root", None)
     ]
-    assert prod.require.severities == {"PA012": Severity.ERROR}
+    assert prod.severities == {"PA012": Severity.ERROR}
     assert loaded.paused == {"by": "mesh", "reason": "audit"}
     assert [gate["name"] for gate in loaded.gates] == ["quiet", "open"]
     assert [window["name"] for window in loaded.windows] == ["office", "freeze"]
@@ -189,8 +193,7 @@ def test_what_is_accepted_knows_its_place(repository: Path) -> None:
     assert dev.expectations == (
         Expectation(
             client="boards/rogue",
-            host="boards.boards.svc.cluster.local",
-            port=8080,
+            to="boards.boards.svc.cluster.local:8080",
             outcome="refused",
             source=Position("expectations/dev.yaml", 2, 5),
         ),
@@ -246,7 +249,7 @@ REFUSED = {
     "key-like-no-other": (
         swap("supersede: update", "zzz: update"),
         "environments.yaml:44:1: unknown key 'zzz'",
-        "known: environments, gates, paused, supersede, sync, windows",
+        "known: defaults, environments, gates, paused, supersede, sync, windows",
     ),
     "missing-key": (
         swap("    overlay: overlays/dev\n", ""),
@@ -585,3 +588,173 @@ def open_objects(value: object) -> list[object]:
 
 def test_the_check_of_closed_schemas_can_fail() -> None:
     assert open_objects({"items": {"type": "object", "properties": {}}})
+
+
+DEFAULTS = """\
+defaults:
+  mode: pinned
+  gates: [quiet]
+  approvals: {count: 1, weakening: {teams: [security]}}
+  mesh:
+    istio: "1.30"
+    outside: [{host: db.corp, reason: managed}]
+  require: {kinds: [PeerAuthentication, Gateway]}
+environments:
+  - name: dev
+    overlay: overlays/dev
+    mode: floating
+  - name: canary
+    overlay: overlays/canary
+    mesh: {revision: canary}
+  - name: prod
+    overlay: overlays/prod
+    approvals: {count: 2}
+    mesh: {outside: []}
+    require: {kinds: [Gateway]}
+gates: [{name: quiet, type: soak}]
+"""
+
+
+@pytest.fixture
+def shared(repository: Path) -> Path:
+    """A repository whose environments share some settings."""
+    (repository / "environments.yaml").write_text(DEFAULTS)
+    return repository
+
+
+def test_what_environments_share_is_said_once(shared: Path) -> None:
+    dev, canary, prod = config.load(shared).environments
+
+    assert [environment.mesh.istio for environment in (dev, canary, prod)] == ["1.30"] * 3
+    assert (canary.mesh.revision, canary.gates) == ("canary", ("quiet",))
+    assert [host.host for host in canary.mesh.outside] == ["db.corp"]
+    # Mappings merge, lists replace.
+    assert prod.approvals == RequiredApprovals(count=2, weakening=ReviewTeams(("security",)))
+    assert (prod.mesh.outside, prod.require.kinds) == ((), ("Gateway",))
+    # A floating environment has no promotion to set.
+    assert (dev.mode, dev.gates, dev.approvals) == ("floating", None, None)
+
+
+def test_a_shared_value_stands_where_it_is_written(shared: Path) -> None:
+    dev, canary, _ = config.load(shared).environments
+
+    assert dev.mesh.outside[0].source == Position("environments.yaml", 7, 15)
+    assert canary.mesh.outside[0].source == dev.mesh.outside[0].source
+
+
+def test_environments_are_shown_merged(shared: Path) -> None:
+    merged = config.merged(shared)
+
+    assert list(merged) == ["dev", "canary", "prod"]
+    assert merged["prod"] == {
+        "name": "prod",
+        "overlay": "overlays/prod",
+        "approvals": {"count": 2, "weakening": {"teams": ["security"]}},
+        "mesh": {"istio": "1.30", "outside": []},
+        "require": {"kinds": ["Gateway"]},
+        "mode": "pinned",
+        "gates": ["quiet"],
+    }
+    assert merged == config.load(shared).entries
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what", "hint"),
+    [
+        (
+            "  mode: pinned\n",
+            "  mdoe: pinned\n",
+            "environments.yaml:2:3: unknown key 'mdoe' in defaults",
+            "did you mean 'mode'?",
+        ),
+        (
+            "  mode: pinned\n",
+            "  name: all\n",
+            "environments.yaml:2:3: unknown key 'name' in defaults",
+            "known: after, approvals, clusters",
+        ),
+        (
+            'istio: "1.30"',
+            "istio: 1.30",
+            "environments.yaml:6:5: defaults.mesh.istio is 1.3, wanted text",
+            'quote it: "1.3"',
+        ),
+        (
+            "gates: [quiet]",
+            "gates: [quite]",
+            "environments.yaml:3:11: there is no gate 'quite'",
+            "did you mean 'quiet'?",
+        ),
+        (
+            "  mode: pinned\n",
+            "  overlay: overlays/nowhere\n",
+            "environments.yaml:2:3: the overlay 'overlays/nowhere' is no folder",
+            "create it",
+        ),
+        (
+            "    overlay: overlays/canary\n",
+            "",
+            "environments.yaml:13:5: environments[1] has no 'overlay'",
+            "add `overlay:`",
+        ),
+        (
+            "    mesh: {revision: canary}\n",
+            "    after: {any: [dev]}\n",
+            "environments.yaml:16:5: environments[1].after",
+            "",
+        ),
+    ],
+)
+def test_what_is_wrong_in_defaults_is_told_where_it_stands(
+    shared: Path, old: str, new: str, what: str, hint: str
+) -> None:
+    assert old in DEFAULTS
+    text = DEFAULTS.replace(old, new)
+    if "after" in new:
+        text = text.replace("  mode: pinned\n", "  mode: pinned\n  after: {all: [dev]}\n", 1)
+    if "nowhere" in new:
+        text = text.replace("    overlay: overlays/dev\n", "")
+    (shared / "environments.yaml").write_text(text)
+
+    with pytest.raises(UsageError) as caught:
+        config.load(shared)
+
+    assert what in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_new_facts_have_istios_defaults(repository: Path) -> None:
+    dev = config.load(repository).environments[0]
+
+    assert (dev.mesh.trust_domain, dev.mesh.trust_domain_aliases) == ("cluster.local", ())
+    assert (dev.mesh.path_normalization, dev.mesh.extension_providers) == ("BASE", ())
+    assert (dev.mesh.network_policies, dev.require.authorization) == ("enforced", "none")
+    assert dev.require.new_access == "told"
+    assert set(MESH_KINDS) == {
+        *("PeerAuthentication", "DestinationRule", "AuthorizationPolicy", "Gateway"),
+        *("VirtualService", "ServiceEntry", "Sidecar"),
+    }
+
+
+def test_facts_of_authorization_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(
+        "mesh:\n"
+        "  trustDomain: corp\n"
+        "  trustDomainAliases: [old.corp]\n"
+        "  pathNormalization: MERGE_SLASHES\n"
+        "  extensionProviders: [{name: opa, kind: grpc}]\n"
+        "  networkPolicies: ignored\n"
+        "require: {authorization: default-deny, newAccess: reviewed}\n"
+    )
+
+    environment = config.load_mesh(file)
+
+    assert environment.mesh == MeshFacts(
+        trust_domain="corp",
+        trust_domain_aliases=("old.corp",),
+        path_normalization="MERGE_SLASHES",
+        extension_providers=(ExtensionProvider("opa", "grpc"),),
+        network_policies="ignored",
+    )
+    assert environment.require == Floor(authorization="default-deny", new_access="reviewed")

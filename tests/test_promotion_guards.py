@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from msgspec import Struct, structs
 
 from judged import NOW, opinions, review
 from meshgate.effect import Effect, Strength, effect
@@ -46,7 +47,8 @@ def on(candidate: Candidate, part: str, **changes: object) -> Candidate:
     value = getattr(candidate, first)
     if rest:
         changes = {rest: replace(getattr(value, rest), **changes)}
-    return replace(candidate, **{first: replace(value, **changes)})
+    replaced = structs.replace if isinstance(value, Struct) else replace
+    return replace(candidate, **{first: replaced(value, **changes)})
 
 
 def changed(candidate: Candidate, *changes: FileChange) -> Candidate:
@@ -299,7 +301,13 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ),
     (
         "PR21",
-        lambda c: on(c, "environment", differences=(Difference("a/b", 80, "o", "r", YESTERDAY),)),
+        lambda c: on(
+            c,
+            "environment",
+            differences=(
+                Difference(workload="a/b", port=80, owner="o", reason="r", expires=YESTERDAY),
+            ),
+        ),
         "the difference of a/b ended",
     ),
     ("PR22", lambda c: unsigned(c, None), "the signature of the head commit"),
@@ -439,9 +447,9 @@ def test_a_break_passes_only_as_exactly_that_set(candidate: Candidate) -> None:
     assert refusal.details
     for ack, passes in [
         (accepted, True),
-        (replace(accepted, until=YESTERDAY), False),
-        (replace(accepted, release="r-000000000000"), False),
-        (replace(accepted, breaks="0" * 64), False),
+        (structs.replace(accepted, until=YESTERDAY), False),
+        (structs.replace(accepted, release="r-000000000000"), False),
+        (structs.replace(accepted, breaks="0" * 64), False),
     ]:
         judged = on(broken, "environment", acknowledgements=(ack,))
         assert (ask("PR13", judged) == []) is passes

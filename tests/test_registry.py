@@ -149,7 +149,7 @@ def test_declared_kinds_are_those_read(rule: Rule) -> None:
 def test_generated_pages_are_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", docs.HELP_COLUMNS)
 
-    assert docs.stale(ROOT / "docs", docs.pages()) == [], "run `nox -s docs`"
+    assert docs.stale(ROOT, docs.pages()) == [], "run `nox -s docs`"
 
 
 def test_pages_link_to_cases_that_exist() -> None:

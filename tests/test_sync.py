@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import structs, to_builtins
 
 from meshgate import config, schema, source
 from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.sync import flux, windows
 from meshgate.cluster.sync.target import AllowedKind
-from meshgate.model import JSONObject
+from meshgate.model import JSONObject, WindowEntry
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parent.parent
@@ -94,7 +95,7 @@ def test_the_crds_of_both_agents_accept_it(repository: Path, mode: str, verify: 
     def change(value: JSONObject) -> None:
         prod(value)["mode"] = mode
         value["sync"] |= {"verify": verify} if verify else {}
-        value["windows"] = [FREEZE, NIGHTS]
+        value["windows"] = to_builtins([FREEZE, NIGHTS])
 
     edit(repository, change)
     assert [sync(repository, agent) for agent in ("argocd", "flux")] == [0, 0]
@@ -315,15 +316,15 @@ def test_a_policy_that_many_rest_on_is_named(
     assert line in told
 
 
-FREEZE: JSONObject = {
-    "name": "year-end",
-    "kind": "deny",
-    "from": "2026-12-20T18:30",
-    "to": "2027-01-04T06:00",
-    "timezone": "Europe/Berlin",
-    "description": "nobody is here",
-}
-NIGHTS: JSONObject = {"name": "nights", "kind": "deny", "cron": "0 20 * * *", "duration": "11h"}
+FREEZE = WindowEntry(
+    name="year-end",
+    kind="deny",
+    start="2026-12-20T18:30",
+    end="2027-01-04T06:00",
+    timezone="Europe/Berlin",
+    description="nobody is here",
+)
+NIGHTS = WindowEntry(name="nights", kind="deny", cron="0 20 * * *", duration="11h")
 
 
 def test_a_window_that_denies_everything_is_a_sync_window() -> None:
@@ -345,17 +346,17 @@ def test_a_window_that_denies_everything_is_a_sync_window() -> None:
 
 def test_a_window_lasts_as_long_as_clocks_say() -> None:
     """The night in which Berlin's clocks go back is an hour longer."""
-    night = {**FREEZE, "from": "2026-10-25T00:00", "to": "2026-10-25T06:00"}
+    night = structs.replace(FREEZE, start="2026-10-25T00:00", end="2026-10-25T06:00")
 
     assert windows.sync_windows([night])[0]["duration"] == "7h"
 
 
 @pytest.mark.parametrize(
     "window",
-    [{**NIGHTS, "kind": "allow"}, {**NIGHTS, "events": ["promote"]}],
+    [structs.replace(NIGHTS, kind="allow"), structs.replace(NIGHTS, events=("promote",))],
     ids=["allow", "rollback-may-pass"],
 )
-def test_a_window_that_lets_something_pass_is_none(window: JSONObject) -> None:
+def test_a_window_that_lets_something_pass_is_none(window: WindowEntry) -> None:
     assert windows.sync_windows([window]) == []
 
 
@@ -386,4 +387,4 @@ def test_this_repository_says_where_it_is() -> None:
     said = config.load(ROOT).sync
 
     assert said is not None
-    assert said["namespaces"] == ["boards", "istio-system"]
+    assert said.namespaces == ("boards", "istio-system")

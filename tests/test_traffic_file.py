@@ -47,24 +47,21 @@ def test_every_key_reaches_its_value(tmp_path: Path) -> None:
     )
     assert loaded.calls == (
         SeenCall(
-            "boards/app-ui",
-            "boards.boards.svc.cluster.local",
-            8080,
-            "boards/boards",
-            9080,
-            SeenSecurity.MUTUAL_TLS,
-            1.25,
-            dt.datetime(2026, 8, 1, 11, tzinfo=dt.UTC),
+            client="boards/app-ui",
+            host="boards.boards.svc.cluster.local",
+            port=8080,
+            server="boards/boards",
+            server_port=9080,
+            security=SeenSecurity.MUTUAL_TLS,
+            rate=1.25,
+            last_seen=dt.datetime(2026, 8, 1, 11, tzinfo=dt.UTC),
         ),
         SeenCall(
-            "",
-            "",
-            None,
-            "boards/boards",
-            None,
-            SeenSecurity.NONE,
-            0.0,
-            dt.datetime(2026, 7, 31, tzinfo=dt.UTC),
+            client="",
+            server="boards/boards",
+            security=SeenSecurity.NONE,
+            rate=0.0,
+            last_seen=dt.datetime(2026, 7, 31, tzinfo=dt.UTC),
         ),
     )
     assert [call.source for call in loaded.calls] == [

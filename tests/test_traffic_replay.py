@@ -47,7 +47,16 @@ def seen(
     last_seen: dt.datetime = NOON,
 ) -> SeenCall:
     policy = SeenSecurity(security)
-    return SeenCall(client, host, port, server, server_port, policy, rate, last_seen)
+    return SeenCall(
+        client=client,
+        host=host,
+        port=port,
+        server=server,
+        server_port=server_port,
+        security=policy,
+        rate=rate,
+        last_seen=last_seen,
+    )
 
 
 def one(call: SeenCall, before: Mesh, after: Mesh) -> Replayed:

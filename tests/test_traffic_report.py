@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 
+from msgspec.structs import replace
+
 from meshes import ROOT, peer_authentication, shop
 from meshgate.effect.observed import replay
-from meshgate.model import SeenCall, SeenSecurity, Traffic
+from meshgate.model import SeenCall, SeenSecurity, Traffic, TrafficWindow
 from meshgate.report import observed
 from meshgate.report.style import Style
 
 NOON = dt.datetime(2026, 7, 31, 12, tzinfo=dt.UTC)
 CART = "cart.b.svc.cluster.local"
-FROM_OUTSIDE = SeenCall("", CART, 80, "b/cart", 8080, SeenSecurity.NONE, 12.5, NOON)
-RARE = SeenCall("a/old", CART, None, "b/cart", None, SeenSecurity.NONE, 0.0001, NOON)
-SAFE = SeenCall("a/ui", CART, 80, "b/cart", None, SeenSecurity.MUTUAL_TLS, 3.0, NOON)
-STALE = dataclasses.replace(SAFE, security=SeenSecurity.NONE)
-GONE = [dataclasses.replace(SAFE, client=f"a/gone-{n}", host="gone.b") for n in range(30)]
+SAFE = SeenCall(
+    client="a/ui",
+    host=CART,
+    port=80,
+    server="b/cart",
+    security=SeenSecurity.MUTUAL_TLS,
+    rate=3.0,
+    last_seen=NOON,
+)
+FROM_OUTSIDE = replace(SAFE, client="", server_port=8080, security=SeenSecurity.NONE, rate=12.5)
+RARE = replace(SAFE, client="a/old", port=None, security=SeenSecurity.NONE, rate=0.0001)
+STALE = replace(SAFE, security=SeenSecurity.NONE)
+GONE = [replace(SAFE, client=f"a/gone-{n}", host="gone.b") for n in range(30)]
 
 
 def told(*calls: SeenCall) -> tuple[str, str, object]:
     """Text, Markdown and JSON of these calls against a change to STRICT."""
-    seen = Traffic(calls, NOON - dt.timedelta(days=7), NOON, "Prometheus <b> at here")
+    seen = Traffic(
+        version=1,
+        source="Prometheus <b> at here",
+        window=TrafficWindow(NOON - dt.timedelta(days=7), NOON),
+        calls=calls,
+    )
     strict = peer_authentication("default", ROOT, "STRICT")
     found = replay(calls, shop(), shop(strict))
     return (
@@ -62,7 +76,7 @@ def test_what_cannot_be_decided_is_grouped_and_counted() -> None:
         "seen, though the files deny it\n  a/ui to cart.b.svc.cluster.local:80: plaintext" in text
     )
     assert "<summary>Cannot be decided: 31</summary>" in markdown
-    same = [dataclasses.replace(GONE[0], port=port) for port in (1, 2, 3)]
+    same = [replace(GONE[0], port=port) for port in (1, 2, 3)]
     assert (
         "3 such as a/gone-0 to gone.b:1: the inventory has no workload a/gone-0" in told(*same)[0]
     )

@@ -1,4 +1,4 @@
-"""Write the pages that are generated: rules, guards and the command line (`nox -s docs`)."""
+"""Write what is generated from the code: pages of docs/, JSON Schemas (`nox -s docs`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshgate.cli import COMMANDS, parser_for
+from meshgate.config.documents import DOCUMENTS
+from meshgate.config.schemas import schema_text
 from meshgate.promotion.guards import GUARDS
 from meshgate.promotion.guards.pages import guards_page
 from meshgate.rules import RULES
@@ -18,11 +20,15 @@ HELP_COLUMNS = "88"
 
 
 def pages() -> dict[str, str]:
-    """Every generated page: its path below `docs/`, and its text."""
+    """Every generated file: its path in the repository, and its text."""
     return {
-        "cli.md": command_line(),
-        "guards.md": guards_page(GUARDS),
-        **{f"rules/{name}": text for name, text in rule_pages(RULES).items()},
+        "docs/cli.md": command_line(),
+        "docs/guards.md": guards_page(GUARDS),
+        **{f"docs/rules/{name}": text for name, text in rule_pages(RULES).items()},
+        **{
+            f"schemas/meshgate/{name}.schema.json": schema_text(name, document, title)
+            for name, (document, title) in DOCUMENTS.items()
+        },
     }
 
 
@@ -49,29 +55,29 @@ def fenced(text: str) -> str:
     return f"```text\n{text.rstrip()}\n```\n"
 
 
-def stale(folder: Path, wanted: Mapping[str, str]) -> list[str]:
-    """Pages that are missing, differ, or belong to a rule that is gone."""
-    kept = {f"rules/{file.name}" for file in (folder / "rules").glob("*.md")}
-    differing = {name for name, text in wanted.items() if current(folder / name) != text}
-    return sorted(differing | (kept - set(wanted)))
+def stale(root: Path, wanted: Mapping[str, str]) -> list[str]:
+    """Files that are missing, differ, or belong to a rule that is gone."""
+    present = {f"docs/rules/{file.name}" for file in (root / "docs/rules").glob("*.md")}
+    differing = {name for name, text in wanted.items() if current(root / name) != text}
+    return sorted(differing | (present - set(wanted)))
 
 
 def current(file: Path) -> str | None:
-    """What a page says now."""
+    """What a file says now."""
     return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def main() -> int:
-    """Write the pages, or with `--check` only compare."""
-    folder = Path("docs")
+    """Write the files, or with `--check` only compare."""
+    root = Path()
     wanted = pages()
-    outdated = stale(folder, wanted)
+    outdated = stale(root, wanted)
     if "--check" in sys.argv[1:]:
         for name in outdated:
-            print(f"docs/{name} is not what the code says; run `nox -s docs`", file=sys.stderr)
+            print(f"{name} is not what the code says; run `nox -s docs`", file=sys.stderr)
         return int(bool(outdated))
     for name in outdated:
-        file = folder / name
+        file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         if name in wanted:
             file.write_text(wanted[name], encoding="utf-8")

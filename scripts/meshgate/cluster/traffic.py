@@ -9,12 +9,14 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from meshgate.cluster.prometheus import Series
 from meshgate.effect.observed import merged
 from meshgate.errors import UsageError
-from meshgate.model import SeenCall, SeenSecurity, Traffic
+from meshgate.model import UNKNOWN_CLIENT, SeenCall, SeenSecurity, Traffic, TrafficWindow
 from meshgate.report.escape.json_text import dump, members
 
 Answers: TypeAlias = Iterator[list[Series]]
@@ -32,7 +34,8 @@ LABELS = (
 # What the metrics say where they do not know.
 NOT_KNOWN = frozenset({"", "unknown", "PassthroughCluster", "BlackHoleCluster"})
 PASSED_THROUGH = "InboundPassthrough"
-UNKNOWN = "unknown"
+NO_HOST = "unknown"
+VERSION: Final = 1
 
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 WORKLOAD = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
@@ -141,21 +144,23 @@ def traffic(
     for answer in answers:
         # Joined at once: a week of a large mesh would not fit otherwise.
         calls = merged([*calls, *(_call(series, asked) for series in answer if series.points)])
-    return Traffic(tuple(calls), asked.start, asked.end, source, environment)
+    return Traffic(
+        version=VERSION,
+        environment=environment,
+        source=source,
+        window=TrafficWindow(asked.start, asked.end),
+        calls=tuple(calls),
+    )
 
 
-def text(told: Traffic) -> str:
+def text(traffic: Traffic) -> str:
     """The file: JSON, which is YAML too, with one call a line, so that `diff` works on it."""
-    window = {"from": _written(told.start), "to": _written(told.end)}
-    lines = ",\n  ".join(map(_line, told.calls))
-    environment = [("environment", dump(told.environment))] if told.environment else []
+    head = msgspec.to_builtins(msgspec.structs.replace(traffic, calls=()))
+    lines = ",\n  ".join(map(_line, traffic.calls))
     return (
         members(
             [
-                ("version", dump(1)),
-                *environment,
-                ("source", dump(told.source)),
-                ("window", dump(window)),
+                *((key, dump(value)) for key, value in head.items() if key != "calls"),
                 ("calls", f"[\n  {lines}\n ]" if lines else "[]"),
             ]
         )
@@ -173,7 +178,7 @@ def _call(series: Series, asked: Inquiry) -> SeenCall:
     return SeenCall(
         client=_workload(labels, "source"),
         # Neither: it is kept, and undecided for ever.
-        host=host or ("" if server else UNKNOWN),
+        host=host or ("" if server else NO_HOST),
         port=port if host else None,
         server=server,
         server_port=own if server else None,
@@ -215,21 +220,9 @@ def _port(text: str) -> int | None:
 
 
 def _line(call: SeenCall) -> str:
-    fields = {
-        "from": call.client or UNKNOWN,
-        "to": call.host or None,
-        "port": call.port,
-        "server": call.server or None,
-        "serverPort": call.server_port,
-        "security": call.security,
-        "lastSeen": _written(call.last_seen),
-    }
+    fields = msgspec.to_builtins(call) | {"from": call.client or UNKNOWN_CLIENT}
+    del fields["rate"]
     # By hand: small numbers get an exponent otherwise, which YAML takes for text.
     rate = f"{call.rate:.9f}".rstrip("0")
     rate += "0" if rate.endswith(".") else ""
-    told = dump({key: value for key, value in fields.items() if value is not None})
-    return f'{told[:-1]}, "rate": {rate}}}'
-
-
-def _written(time: datetime.datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f'{dump(fields)[:-1]}, "rate": {rate}}}'

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshgate.config.accepted import accepted, expectations
-from meshgate.config.document import Document, read
-from meshgate.config.environments import References, environment
-from meshgate.config.nearest import nearest
-from meshgate.config.shape import check
-from meshgate.config.traffic import traffic
-from meshgate.errors import UsageError
-from meshgate.model import Environment, JSONObject, Traffic
+import msgspec
 
-__all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic"]
+from meshgate.config.defaults import MergedDocument
+from meshgate.config.document import Document, read, shown
+from meshgate.config.documents import ExpectationsFile, WaiversFile
+from meshgate.config.nearest import nearest
+from meshgate.config.references import References
+from meshgate.config.shape import check
+from meshgate.config.typed import converted, typed
+from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.model import SYNC_NAME, Environment, Expectation, JSONObject, SyncSettings, Traffic
+
+__all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic", "merged"]
 
 ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"
 NOTHING = Document("", {})
-SYNC_NAME = "mesh-policies"
+LAST_PORT = 65535
+UNNAMED = "unnamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +38,15 @@ class Configuration:
     windows: tuple[JSONObject, ...] = ()
     paused: JSONObject | None = None
     supersede: str = "close"
-    # Where clusters find this repository, as written.
-    sync: JSONObject | None = None
+    # Where clusters find this repository.
+    sync: SyncSettings | None = None
+    # Each environment's whole entry with what `defaults` says, by name, as it would be written.
+    entries: Mapping[str, JSONObject] = field(default_factory=dict)
 
     @property
     def sync_name(self) -> str:
         """What the names of all objects of a sync begin with."""
-        return str((self.sync or {}).get("name", SYNC_NAME))
-
-    # Each environment's whole entry, by name.
-    entries: Mapping[str, JSONObject] = field(default_factory=dict)
+        return self.sync.name if self.sync else SYNC_NAME
 
 
 def load(root: Path) -> Configuration:
@@ -58,6 +61,37 @@ def load(root: Path) -> Configuration:
             why="It lists what there is to judge.",
             hint="name the repository with -C DIR, or make one with `meshgate init DIR`",
         )
+    document = _merged(root)
+    value = document.value
+    References(root, document).check()
+    entries = {entry["name"]: entry for entry in value["environments"]}
+    _inventories(root, entries)
+    waivers = _per_environment(root, "waivers", entries)
+    expected = _per_environment(root, "expectations", entries)
+    return Configuration(
+        environments=tuple(
+            _environment(document, entry, waivers.get(name), expected.get(name))
+            for name, entry in entries.items()
+        ),
+        gates=tuple(value.get("gates", ())),
+        windows=tuple(value.get("windows", ())),
+        paused=value.get("paused"),
+        supersede=value.get("supersede", "close"),
+        sync=converted(document, value["sync"], SyncSettings) if "sync" in value else None,
+        entries=entries,
+    )
+
+
+def merged(root: Path) -> dict[str, JSONObject]:
+    """What environments.yaml of `root` says of each environment, `defaults` included, by name.
+
+    In the order of the file, each as it would be written without `defaults`. Raises UsageError as
+    `load` does, though nothing beside the file is looked at.
+    """
+    return {entry["name"]: entry for entry in _merged(root).value["environments"]}
+
+
+def _merged(root: Path) -> MergedDocument:
     document = _read_inside(root, ENVIRONMENTS)
     value = document.value
     if value is None or (isinstance(value, dict) and value.get("environments", True) in ([], None)):
@@ -67,23 +101,10 @@ def load(root: Path) -> Configuration:
             hint="add an entry with `name` and `overlay`",
         )
     check(document, "environments")
-    References(root, document).check()
-    entries = {entry["name"]: entry for entry in value["environments"]}
-    _inventories(root, entries)
-    waivers = _per_environment(root, "waivers", entries)
-    expected = _per_environment(root, "expectations", entries)
-    return Configuration(
-        environments=tuple(
-            _completed(environment(entry, document), waivers.get(name), expected.get(name))
-            for name, entry in entries.items()
-        ),
-        gates=tuple(value.get("gates", ())),
-        windows=tuple(value.get("windows", ())),
-        paused=value.get("paused"),
-        supersede=value.get("supersede", "close"),
-        sync=value.get("sync"),
-        entries=entries,
-    )
+    whole = MergedDocument(document)
+    # Two mappings may each be right and not go together.
+    check(whole, "environments")
+    return whole
 
 
 def load_mesh(path: Path) -> Environment:
@@ -91,54 +112,82 @@ def load_mesh(path: Path) -> Environment:
 
     Raises UsageError as `load` does.
     """
-    return _lint(path, str(path))
+    document = _mesh_file(path, str(path))
+    name = document.value.get("name", "")
+    environment = _environment(document, {"name": UNNAMED, **document.value})
+    return msgspec.structs.replace(environment, name=name)
 
 
-def _lint(path: Path, file: str) -> Environment:
+def _mesh_file(path: Path, file: str) -> Document:
     document = read(path, file)
     if document.value is None:
         raise UsageError(f"{file} is empty", hint="write at least `mesh: {}`, for Istio's defaults")
-    check(document, "environments", "lint")
-    return environment(document.value, document)
+    check(document, "mesh")
+    return document
 
 
 def load_environment(path: Path, *, waivers: Path, expected: Path) -> Environment:
     """As `load_mesh`, with its other files; a missing file says nothing. Named prod by default."""
-    found = _lint(path, path.name) if path.is_file() else environment({}, NOTHING)
-    return _completed(
-        replace(found, name=found.name or "prod"),
-        _checked(read(waivers, waivers.name), "waivers") if waivers.is_file() else None,
-        _checked(read(expected, expected.name), "expectations") if expected.is_file() else None,
+    document = _mesh_file(path, path.name) if path.is_file() else NOTHING
+    return _environment(
+        document,
+        {"name": "prod", **document.value},
+        read(waivers, waivers.name) if waivers.is_file() else None,
+        read(expected, expected.name) if expected.is_file() else None,
     )
 
 
 def load_traffic(path: Path) -> Traffic:
-    """The calls seen in reality that a file lists, YAML or JSON.
+    """The calls seen in reality that a file lists, YAML or JSON, in its order.
 
-    Raises UsageError as `load` does, and NothingToCheckError where it lists none.
+    Raises UsageError as `load` does, for a call without destination and for a time that cannot be,
+    and NothingToCheckError where no call is listed.
     """
-    return traffic(_checked(read(path, str(path)), "traffic"))
+    document = read(path, str(path))
+    traffic = typed(document, "traffic", Traffic)
+    if not traffic.calls:
+        raise NothingToCheckError(
+            f"{document.file} lists no call",
+            why="A change would be tried on nothing, which is never a pass.",
+            hint="capture anew: `meshgate traffic capture --help` tells what may be missing",
+        )
+    if traffic.start >= traffic.end:
+        position = document.at(["window", "to"])
+        raise UsageError(f"{shown(position)}: the window ends before it begins")
+    for index, call in enumerate(traffic.calls):
+        if not call.host and not call.server:
+            raise UsageError(
+                f"{shown(document.at(['calls', index]))}: this call has no destination",
+                hint="add `to:` with a host, or `server:` with NAMESPACE/WORKLOAD",
+            )
+    return traffic
 
 
-def _completed(
-    bare: Environment, waivers: Document | None, expected: Document | None
+def _environment(
+    document: Document,
+    entry: JSONObject,
+    waivers: Document | None = None,
+    expected: Document | None = None,
 ) -> Environment:
+    """One entry of a checked document, with what the environment's other files say."""
+    environment = converted(document, entry, Environment)
+    others: dict[str, object] = {}
     if waivers is not None:
-        bare = replace(bare, **accepted(waivers))
+        others |= msgspec.structs.asdict(typed(waivers, "waivers", WaiversFile))
     if expected is not None:
-        bare = replace(bare, expectations=expectations(expected))
-    return bare
+        others["expectations"] = _expectations(expected)
+    return msgspec.structs.replace(environment, **others)
 
 
 def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[str, Document]:
-    """The checked documents `folder/<environment>.yaml`, by environment."""
+    """The documents `folder/<environment>.yaml`, by environment."""
     try:
         files = sorted(os.listdir(root / folder))  # noqa: PTH208 - as below
     except FileNotFoundError:
         return {}
     except NotADirectoryError:
         raise UsageError(f"{folder} is no folder") from None
-    found = {}
+    documents = {}
     for file in files:
         name, suffix = os.path.splitext(file)  # noqa: PTH122 - pathlib is slow for 1,000 of them
         if file.startswith(".") or suffix == ".md":
@@ -150,8 +199,8 @@ def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[st
                 why=f"A file here is called as one of {ENVIRONMENTS}: what it says would be lost.",
                 hint=f"rename it to {meant}{SUFFIX}" if meant else "rename or remove it",
             )
-        found[name] = _checked(_read_inside(root, f"{folder}/{file}"), folder)
-    return found
+        documents[name] = _read_inside(root, f"{folder}/{file}")
+    return documents
 
 
 def _inventories(root: Path, names: Collection[str]) -> None:
@@ -168,9 +217,16 @@ def _inventories(root: Path, names: Collection[str]) -> None:
         )
 
 
-def _checked(document: Document, name: str) -> Document:
-    check(document, name)
-    return document
+def _expectations(document: Document) -> tuple[Expectation, ...]:
+    expectations = typed(document, "expectations", ExpectationsFile).expectations
+    for index, expectation in enumerate(expectations):
+        if not 0 < expectation.port <= LAST_PORT:
+            position = document.at(["expectations", index, "to"])
+            raise UsageError(
+                f"{shown(position)}: {expectation.port} is no port",
+                hint="write HOST:PORT with the port of the Service",
+            )
+    return expectations
 
 
 def _read_inside(root: Path, file: str) -> Document:

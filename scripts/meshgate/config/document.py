@@ -34,7 +34,7 @@ class Place(NamedTuple):
 START = Place(1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Document:
     """One file: its value, and where each key and each list item stands in it."""
 

@@ -42,27 +42,19 @@ def schema(name: str) -> JSONObject:
     return loaded
 
 
-def definition(name: str, part: str) -> JSONObject:
-    """One of a schema's `$defs`, as a schema of its own."""
-    whole = schema(name)
-    return {"$schema": whole["$schema"], "$ref": f"#/$defs/{part}", "$defs": whole["$defs"]}
-
-
 @cache
-def _validator(name: str, part: str | None) -> Validator:
+def _validator(name: str) -> Validator:
     import jsonschema_rs  # noqa: PLC0415 - only a run that reads configuration pays for it
 
-    return jsonschema_rs.validator_for(
-        definition(name, part) if part else schema(name), validate_formats=True
-    )
+    return jsonschema_rs.validator_for(schema(name), validate_formats=True)
 
 
-def check(document: Document, name: str, part: str | None = None) -> None:
-    """Raise UsageError unless the document is valid against a schema, or one of its `$defs`."""
-    validator = _validator(name, part)
+def check(document: Document, name: str) -> None:
+    """Raise UsageError unless the document is valid against the schema `name`."""
+    validator = _validator(name)
     if validator.is_valid(document.value):
         return
-    whole = definition(name, part) if part else schema(name)
+    whole = schema(name)
     problems = sorted(
         problem
         for error in validator.iter_errors(document.value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import enum
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from meshgate.effect.clients import KnownCall
 from meshgate.effect.outcomes import WIRE, OutcomesByPort, SeenOutcome
@@ -106,7 +107,7 @@ def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
         found[key] = (
             call
             if known is None
-            else dataclasses.replace(
+            else structs.replace(
                 known,
                 rate=known.rate + call.rate,
                 last_seen=max(known.last_seen, call.last_seen),

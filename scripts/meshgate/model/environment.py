@@ -1,43 +1,125 @@
-"""An environment: the facts of its mesh and what it requires of its policies."""
+"""An environment: facts of its mesh, what it requires of policies, how it is promoted to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Annotated, TypedDict
 
+from msgspec import Meta, field, structs
+
+from meshgate.model.document import (
+    SOME,
+    UNIQUE,
+    Count,
+    DocumentPart,
+    Duration,
+    EnvironmentName,
+    EnvironmentNames,
+    Names,
+    NamespaceName,
+    PlacedAnywhere,
+    RuleID,
+    SomeEnvironmentNames,
+    SomeNames,
+    Text,
+    about,
+    choice,
+)
 from meshgate.model.finding import Severity
-from meshgate.model.origin import Position
-from meshgate.model.value import JSONObject
 from meshgate.model.waiver import Acknowledgement, Difference, Expectation, Waiver
 
+# The kinds that `require.kinds` means by default, each with its API group: a Gateway of the
+# Gateway API is another kind than Istio's.
+MESH_KINDS: Mapping[str, str] = {
+    "PeerAuthentication": "security.istio.io",
+    "DestinationRule": "networking.istio.io",
+    "AuthorizationPolicy": "security.istio.io",
+    "Gateway": "networking.istio.io",
+    "VirtualService": "networking.istio.io",
+    "ServiceEntry": "networking.istio.io",
+    "Sidecar": "networking.istio.io",
+}
 
-@dataclass(frozen=True, slots=True)
-class OutsideHost:
+RaisedSeverities = Annotated[
+    dict[RuleID, Annotated[Severity, choice("warning", "error")]],
+    about("Raises a rule above its own severity."),
+]
+
+
+class LabelRequirement(TypedDict, total=False):
+    """One entry of `matchExpressions` of a Kubernetes label selector."""
+
+    key: Text
+    operator: Annotated[str, choice("In", "NotIn", "Exists", "DoesNotExist")]
+    values: list[str]
+
+
+class LabelSelector(TypedDict, total=False):
+    """A Kubernetes label selector, as it is written."""
+
+    matchLabels: dict[str, str]
+    matchExpressions: list[LabelRequirement]
+
+
+class OutsideHost(PlacedAnywhere, frozen=True):
     """A host that has no sidecar, on purpose."""
 
-    host: str
-    reason: str
-    # Two meshes are equal whatever the line of their files.
-    source: Position | None = field(default=None, compare=False)
+    host: Text
+    reason: Text
 
 
-@dataclass(frozen=True, slots=True)
-class MeshFacts:
+class ExtensionProvider(DocumentPart, frozen=True):
+    """An external authorizer of MeshConfig `extensionProviders`; CUSTOM policies name it."""
+
+    name: Text
+    kind: Annotated[str, choice("http", "grpc")]
+
+
+class MeshFacts(DocumentPart, frozen=True, kw_only=True):
     """What MeshConfig and the installation say. Defaults are Istio's (pkg/config/mesh/mesh.go)."""
 
-    istio: str = "1.31"
-    distribution: str = "istio"
-    data_plane: str = "sidecar"
-    root_namespace: str = "istio-system"
-    cluster_domain: str = "cluster.local"
+    istio: Annotated[
+        str,
+        Meta(pattern=r"^1\.[0-9]+$", description="Minor version of Istio; picks the schemas."),
+    ] = "1.31"
+    distribution: Annotated[
+        str,
+        choice("istio", "ossm2", "ossm3"),
+        about("Who owns the mesh-wide policy: ossm2 lets its operator own it."),
+    ] = "istio"
+    data_plane: Annotated[str, choice("sidecar", "ambient")] = "sidecar"
+    root_namespace: NamespaceName = "istio-system"
+    cluster_domain: Text = "cluster.local"
     enable_auto_mtls: bool = True
-    default_destination_rule_export_to: tuple[str, ...] = ("*",)
-    outbound_traffic_policy: str = "ALLOW_ANY"
-    rewrite_app_http_probe: bool = True
+    default_destination_rule_export_to: tuple[Text, ...] = ("*",)
+    outbound_traffic_policy: Annotated[str, choice("ALLOW_ANY", "REGISTRY_ONLY")] = "ALLOW_ANY"
+    rewrite_app_http_probe: bool = field(name="rewriteAppHTTPProbe", default=True)
+    trust_domain: Annotated[
+        Text, about("meshConfig.trustDomain: what identities of this mesh begin with.")
+    ] = "cluster.local"
+    trust_domain_aliases: Annotated[
+        tuple[Text, ...], about("meshConfig.trustDomainAliases: taken for trustDomain in policies.")
+    ] = ()
+    path_normalization: Annotated[
+        str,
+        choice("NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"),
+        about("meshConfig.pathNormalization: how proxies write a path before policies match it."),
+    ] = "BASE"
+    extension_providers: Annotated[
+        tuple[ExtensionProvider, ...],
+        about("meshConfig.extensionProviders that CUSTOM authorization policies name."),
+    ] = ()
+    network_policies: Annotated[
+        str,
+        choice("enforced", "ignored"),
+        about("Whether the cluster's network plugin enforces NetworkPolicies."),
+    ] = "enforced"
     revision: str = ""
-    # Kubernetes label selectors of meshConfig.discoverySelectors; empty: every namespace is seen.
-    discovery_selectors: tuple[JSONObject, ...] = ()
-    outside: tuple[OutsideHost, ...] = ()
+    discovery_selectors: Annotated[
+        tuple[LabelSelector, ...],
+        about("meshConfig.discoverySelectors; absent: every namespace is seen."),
+    ] = ()
+    outside: Annotated[tuple[OutsideHost, ...], about("Hosts without a sidecar, on purpose.")] = ()
 
     @property
     def api_server_host(self) -> str:
@@ -45,37 +127,179 @@ class MeshFacts:
         return f"kubernetes.default.svc.{self.cluster_domain}"
 
 
-@dataclass(frozen=True, slots=True)
-class WildcardHost:
+class WildcardHost(DocumentPart, frozen=True):
     """A wildcard host that the floor allows, with the place and the TLS mode it is allowed for."""
 
-    host: str
-    namespace: str
-    mode: str | None = None
+    host: Text
+    namespace: NamespaceName
+    mode: Annotated[str, choice("DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL")] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What an environment requires of its policies."""
+class Floor(DocumentPart, frozen=True, kw_only=True):
+    """What an environment requires of its policies.
 
-    mtls: str = "STRICT"
-    wildcard_hosts: tuple[WildcardHost, ...] = ()
-    # None: every kind of the mesh API.
-    kinds: tuple[str, ...] | None = None
-    severities: Mapping[str, Severity] = field(default_factory=dict)
+    kinds  None: every kind of the mesh API
+    """
+
+    mtls: Annotated[
+        str,
+        choice("STRICT", "PERMISSIVE", "DISABLE"),
+        about("The least mode a server port may enforce."),
+    ] = "STRICT"
+    wildcard_hosts: Annotated[
+        tuple[WildcardHost, ...],
+        about("Wildcard hosts that are allowed, each with its place and TLS mode."),
+    ] = ()
+    kinds: Annotated[
+        Annotated[tuple[Annotated[str, Meta(pattern="^[A-Z][A-Za-z0-9]*$")], ...], SOME, UNIQUE]
+        | None,
+        about("Kinds that may be rendered; absent: every kind of the mesh API."),
+    ] = None
+    authorization: Annotated[
+        str,
+        choice("none", "default-deny"),
+        about("default-deny: every workload is under an ALLOW policy or a deny-all."),
+    ] = "none"
+    new_access: Annotated[
+        str,
+        choice("told", "reviewed"),
+        about("reviewed: a change that lets in what was denied needs a team of approvals.access."),
+    ] = "told"
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class After(DocumentPart, frozen=True):
+    """The environments a change passes before this one: all of them, or any one."""
+
+    all: SomeEnvironmentNames = ()
+    any: SomeEnvironmentNames = ()
+
+
+class SoakTimes(DocumentPart, frozen=True, kw_only=True):
+    """How long a release stays in the environment before, by event."""
+
+    promote: Duration | None = None
+    hotfix: Duration | None = None
+    rollback: Duration | None = None
+
+
+class ReviewTeams(DocumentPart, frozen=True):
+    """Teams of which one must agree."""
+
+    teams: SomeNames
+
+
+class BlastRadius(DocumentPart, frozen=True):
+    """More approvals from this many workloads on."""
+
+    workloads: Annotated[int, Meta(ge=1)]
+    count: Annotated[int, Meta(ge=1)]
+
+
+class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
+    """Who must agree to a promotion."""
+
+    count: Annotated[Count, about("How many reviewers, at the head commit.")] = 0
+    teams: Annotated[Names, about("They must belong to one of these; none: to any.")] = ()
+    not_requester: Annotated[bool, about("Whether who asked for the promotion does not count.")] = (
+        True
+    )
+    weakening: Annotated[ReviewTeams | None, about("Who must agree when a port gets weaker.")] = (
+        None
+    )
+    blast_radius: Annotated[
+        tuple[BlastRadius, ...] | None, about("More approvals from this many workloads on.")
+    ] = None
+
+
+class SignaturePolicy(DocumentPart, frozen=True):
+    """Who signs the commits of promotion pull requests."""
+
+    allowed_signers: Annotated[
+        Text, about("File of ssh-keygen's allowed signers, relative to this file.")
+    ]
+
+
+class ClusterSelection(DocumentPart, frozen=True):
+    """The clusters an environment is synced to."""
+
+    selector: Annotated[dict[str, str], SOME, about("Labels of the clusters.")]
+    names: Annotated[
+        SomeNames | None,
+        about(
+            "How Argo CD calls these clusters; `*` stands for any text. Default: the "
+            "environment's name, alone or before a hyphen and more."
+        ),
+    ] = None
+
+
+class EnvironmentSettings(DocumentPart, frozen=True, kw_only=True):
+    """What `defaults` may say of every environment, and each environment of itself.
+
+    Where an absent key means something else than any value, the field is None.
+    """
+
+    overlay: Annotated[Text, about("Folder of the Kustomize overlay, relative to this file.")] = ""
+    mode: Annotated[
+        str,
+        choice("floating", "pinned"),
+        about(
+            "floating: the cluster follows the overlay on main. pinned: it follows "
+            "rendered/<name>, which promotion alone writes."
+        ),
+    ] = "floating"
+    order: Annotated[
+        EnvironmentNames | After,
+        about(
+            "The environments a change passes before this one: all of a list, or {any: [...]}.",
+            minProperties=1,
+            maxProperties=1,
+        ),
+    ] = field(name="after", default=())
+    select: Annotated[str, choice("newest-eligible", "match-upstream", "manual")] = (
+        "newest-eligible"
+    )
+    merge: Annotated[str, choice("manual", "tool")] = "manual"
+    gates: Annotated[Names | None, about("Names of entries of the top-level `gates`.")] = None
+    gates_waived: Annotated[Text | None, about("Why this environment has no gates.")] = None
+    soak: SoakTimes | None = None
+    approvals: RequiredApprovals | None = None
+    unseen_fields: Annotated[
+        Count | None,
+        about(
+            "How many fields may change here to values that the environment before does not "
+            "have; 25 by default."
+        ),
+    ] = None
+    signatures: SignaturePolicy | None = None
+    clusters: ClusterSelection | None = None
+    ring: Count | None = None
+    mesh: MeshFacts = MeshFacts()
+    require: Floor = Floor()
+    severities: RaisedSeverities = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "overlay", self.overlay.rstrip("/"))
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The environments that a change passes before this one."""
+        return (self.order.all or self.order.any) if isinstance(self.order, After) else self.order
+
+    @property
+    def after_all(self) -> bool:
+        """Whether it passes all of them; else any one is enough."""
+        return not (isinstance(self.order, After) and self.order.any)
+
+
+class EnvironmentEntry(EnvironmentSettings, frozen=True):
+    """One entry of `environments`."""
+
+    name: EnvironmentName
+
+
+class Environment(EnvironmentEntry, frozen=True, kw_only=True):
     """One entry of `environments.yaml`, with what its other files say."""
 
-    name: str
-    overlay: str = ""
-    mode: str = "floating"
-    after: tuple[str, ...] = ()
-    clusters: JSONObject = field(default_factory=dict)
-    mesh: MeshFacts = field(default_factory=MeshFacts)
-    require: Floor = field(default_factory=Floor)
     waivers: tuple[Waiver, ...] = ()
     differences: tuple[Difference, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from typing import Annotated
 
-from meshgate.model.origin import Position
+from msgspec import Meta, field
+
+from meshgate.model.document import Placed, Port, RuleID, Text, WorkloadName, about, choice
 from meshgate.model.resource import ResourceRef
 
+Owner = Annotated[Text, about("The team that answers for it.")]
+LastDay = Annotated[datetime.date, about("The last day it holds, as YYYY-MM-DD.")]
+# Kind/namespace/name, or Kind/name.
+RESOURCE = "^[A-Z][A-Za-z0-9]*(/[a-z0-9]([-.a-z0-9]*[a-z0-9])?){1,2}$"
+HOST_AND_PORT = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?:[0-9]{1,5}$"
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+
+class Waiver(Placed, frozen=True):
     """An accepted finding, written in `waivers/<environment>.yaml`."""
 
-    rule: str
-    resource: str  # Kind/namespace/name, Kind/name for cluster-wide objects
-    owner: str
-    reason: str
-    expires: datetime.date
-    path: str | None = None
-    source: Position | None = None
+    rule: RuleID
+    resource: Annotated[
+        str,
+        Meta(
+            pattern=RESOURCE, description="Kind/namespace/name; Kind/name for cluster-wide objects."
+        ),
+    ]
+    owner: Owner
+    reason: Text
+    expires: LastDay
+    path: Annotated[
+        Text | None,
+        about("The field the finding names, or one above it; absent: the whole object."),
+    ] = None
 
     def covers(self, rule: str, resource: ResourceRef | None, path: str) -> bool:
         """Whether this waiver names that finding: rule and object equal; path equal or above it."""
@@ -30,36 +44,57 @@ class Waiver:
         return path.startswith(self.path) and path[len(self.path)] in ".["
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Placed, frozen=True, kw_only=True):
     """A declared difference to the environment before: one port may be weaker here."""
 
-    workload: str  # NS/WORKLOAD
-    port: int | None
-    owner: str
-    reason: str
-    expires: datetime.date
-    source: Position | None = None
+    workload: WorkloadName
+    port: Annotated[Port | None, about("Container port; absent: every port of the workload.")] = (
+        None
+    )
+    owner: Owner
+    reason: Text
+    expires: LastDay
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
+class Acknowledgement(Placed, frozen=True):
     """An accepted break: exactly this set of calls may stop to work with this release."""
 
-    release: str
-    breaks: str  # digest of the set
-    owner: str
-    reason: str
-    until: datetime.date
-    source: Position | None = None
+    release: Annotated[str, Meta(pattern="^r-[0-9a-f]{12}$")]
+    breaks: Annotated[Text, about("The digest of the set of broken calls.")]
+    owner: Owner
+    reason: Text
+    until: LastDay
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """A user-written assertion: a call from `client` to `host`:`port` ends in `outcome`."""
+class Expectation(Placed, frozen=True):
+    """A user-written assertion: how a call from `client` to `host`:`port` ends."""
 
-    client: str  # NS/WORKLOAD
-    host: str
-    port: int
-    outcome: str
-    source: Position | None = None
+    client: WorkloadName = field(name="from")
+    to: Annotated[
+        str, Meta(pattern=HOST_AND_PORT, description="HOST:PORT, with the port of the Service.")
+    ]
+    outcome: Annotated[
+        str,
+        choice(
+            "ok-mtls",
+            "ok-plaintext",
+            "refused",
+            "protocol-error",
+            "tls-to-app",
+            "mtls-user-terminated",
+            "external",
+            "no-endpoint",
+            "no-cluster",
+            "denied",
+        ),
+    ]
+
+    @property
+    def host(self) -> str:
+        """The host that is called."""
+        return self.to.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """The port of its Service."""
+        return int(self.to.rpartition(":")[2])

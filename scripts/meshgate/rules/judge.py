@@ -92,7 +92,7 @@ def _violations(context: Context, rule: Rule) -> Iterable[Violation]:
 
 def _severity(context: Context, rule: Rule, violation: Violation) -> Severity:
     severity = violation.severity or rule.severity
-    raised = context.environment.require.severities.get(rule.id)
+    raised = context.environment.severities.get(rule.id)
     if raised is not None and raised.rank < severity.rank:
         severity = raised
     # What is not managed here, or cannot be decided, can only be warned of.

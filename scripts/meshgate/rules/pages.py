@@ -35,7 +35,7 @@ INTRODUCTION = """\
 # Rules
 
 An id is stable for ever; a rule is named for its bad pattern. `meshgate rules ID` prints the same
-page. An environment may raise a severity (`require.severities`), and a waiver may accept a finding,
+page. An environment may raise a severity (`severities`), and a waiver may accept a finding,
 except where the table says that it cannot.
 """
 COLUMNS = "| Rule | Name | Severity | Waiver | What is wrong |\n|---|---|---|---|---|\n"

@@ -6,11 +6,12 @@ ComposePeerAuthentication (pilot/pkg/security/authn/policy_applier.go).
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+import msgspec
 
 from meshgate.model import JSON, MeshFacts, Resource, ResourceIndex
 from meshgate.rules import revisions
@@ -234,4 +235,4 @@ def _ages(resources: ResourceIndex) -> Ages:
 
 
 def _hashable(facts: MeshFacts) -> MeshFacts:
-    return dataclasses.replace(facts, discovery_selectors=())
+    return msgspec.structs.replace(facts, discovery_selectors=())

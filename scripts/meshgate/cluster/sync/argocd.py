@@ -8,7 +8,6 @@ from meshgate.errors import UsageError
 from meshgate.model import JSONObject
 
 API = "argoproj.io/v1alpha1"
-NAMESPACE = "argocd"
 ENVIRONMENT_LABEL = "meshgate/environment"
 
 SYNC_POLICY: JSONObject = {
@@ -61,7 +60,7 @@ def _project(target: Target) -> JSONObject:
 def _integrity(target: Target) -> JSONObject:
     if not target.verify:
         return {}
-    if "keys" not in target.verify:
+    if target.verify.keys is None:
         raise UsageError(
             "environments.yaml: `sync.verify` has no `keys`",
             why="Argo CD would sync what nobody signed.",
@@ -69,7 +68,7 @@ def _integrity(target: Target) -> JSONObject:
         )
     policy = {
         "repos": [{"url": target.repository}],
-        "gpg": {"mode": "head", "keys": target.verify["keys"]},
+        "gpg": {"mode": "head", "keys": list(target.verify.keys)},
     }
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
@@ -117,6 +116,6 @@ def _source(target: Target) -> JSONObject:
 def _metadata(target: Target) -> JSONObject:
     return {
         "name": target.name,
-        "namespace": target.argocd.get("namespace", NAMESPACE),
+        "namespace": target.argocd.namespace,
         "labels": {ENVIRONMENT_LABEL: target.environment},
     }

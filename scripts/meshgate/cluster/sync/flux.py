@@ -14,9 +14,7 @@ KUSTOMIZE_API = "kustomize.toolkit.fluxcd.io/v1"
 RBAC_GROUP = "rbac.authorization.k8s.io"
 RBAC_API = f"{RBAC_GROUP}/v1"
 
-NAMESPACE = "flux-system"
 ENVIRONMENT_LABEL = "meshgate/environment"
-INTERVAL = "1m"
 RETRY_INTERVAL = "30s"
 TIMEOUT = "2m"
 # Server-side apply, pruning, and `list` where the controller is told to cache for health checks.
@@ -43,32 +41,32 @@ def _repository(target: Target) -> JSONObject:
     spec: JSONObject = {
         "url": target.repository,
         "ref": {"tag": target.tag} if target.tag else {"branch": target.branch},
-        "interval": target.flux.get("interval", INTERVAL),
+        "interval": target.flux.interval,
         "timeout": "60s",
         **_verification(target),
         "ignore": "\n".join(ignored(target.folders)) + "\n",
     }
-    if "secret" in target.flux:
-        spec["secretRef"] = {"name": target.flux["secret"]}
+    if target.flux.secret:
+        spec["secretRef"] = {"name": target.flux.secret}
     return _object(target, SOURCE_API, "GitRepository", spec=spec)
 
 
 def _verification(target: Target) -> JSONObject:
     if not target.verify:
         return {}
-    mode = target.verify.get("mode", "HEAD")
-    if "secret" not in target.verify:
+    mode = target.verify.mode
+    if target.verify.secret is None:
         raise UsageError(
             "environments.yaml: `sync.verify` has no `secret`",
             why="Flux would sync what nobody signed.",
-            hint=f"name the Secret in {_namespace(target)} that holds the public keys",
+            hint=f"name the Secret in {target.flux.namespace} that holds the public keys",
         )
     if mode != "HEAD" and target.tag is None:
         raise UsageError(
             f"environments.yaml: `sync.verify.mode` is {mode}, and `sync` has no tag",
             hint="add `tag`, or verify HEAD",
         )
-    return {"verify": {"mode": mode, "secretRef": {"name": target.verify["secret"]}}}
+    return {"verify": {"mode": mode, "secretRef": {"name": target.verify.secret}}}
 
 
 def _kustomization(target: Target) -> JSONObject:
@@ -80,7 +78,7 @@ def _kustomization(target: Target) -> JSONObject:
         "deletionPolicy": "Orphan",
         "force": False,
         "wait": True,
-        "interval": target.flux.get("interval", INTERVAL),
+        "interval": target.flux.interval,
         "retryInterval": RETRY_INTERVAL,
         "timeout": TIMEOUT,
     }
@@ -93,7 +91,7 @@ def _account(target: Target) -> JSONObject:
 
 def _rights(target: Target) -> Iterator[JSONObject]:
     """The policy kinds, in the namespaces of the policies, and nothing else."""
-    subject = {"kind": "ServiceAccount", "name": target.name, "namespace": _namespace(target)}
+    subject = {"kind": "ServiceAccount", "name": target.name, "namespace": target.flux.namespace}
     inside = [kind for kind in target.kinds if not kind.cluster_wide]
     for namespace in target.namespaces:
         yield from _bound(target, "Role", inside, subject, namespace)
@@ -128,15 +126,10 @@ def _object(
     target: Target, api: str, kind: str, namespace: str | None = "", **content: object
 ) -> JSONObject:
     """An object of the target, in Flux's namespace unless another, or none, is given."""
-    where = _namespace(target) if namespace == "" else namespace
+    where = target.flux.namespace if namespace == "" else namespace
     metadata = {
         "name": target.name,
         **({"namespace": where} if where else {}),
         "labels": {ENVIRONMENT_LABEL: target.environment},
     }
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **content}
-
-
-def _namespace(target: Target) -> str:
-    namespace: str = target.flux.get("namespace", NAMESPACE)
-    return namespace

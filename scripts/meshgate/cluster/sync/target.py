@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import msgspec
+
 from meshgate import source
 from meshgate.config import Configuration
 from meshgate.errors import MeshgateError, UsageError
-from meshgate.model import CLUSTER_WIDE_KINDS, Environment, JSONObject, Resource
+from meshgate.model import (
+    CLUSTER_WIDE_KINDS,
+    ArgoCDSettings,
+    Environment,
+    FluxSettings,
+    Resource,
+    SyncSettings,
+    SyncVerification,
+    WindowEntry,
+)
 from meshgate.schema.catalog import Catalog, catalog_of
 
 PINNED = "pinned"
@@ -54,12 +65,12 @@ class Target:
     folders: tuple[str, ...]  # what the path is built from, itself included
     kinds: tuple[AllowedKind, ...]
     namespaces: tuple[str, ...]
-    selector: JSONObject
+    selector: Mapping[str, str]
     cluster_names: tuple[str, ...]
-    windows: tuple[JSONObject, ...]
-    verify: JSONObject
-    argocd: JSONObject
-    flux: JSONObject
+    windows: tuple[WindowEntry, ...]
+    verify: SyncVerification | None
+    argocd: ArgoCDSettings
+    flux: FluxSettings
     rendered: tuple[Resource, ...]
 
     @property
@@ -80,14 +91,14 @@ def targets(
 
     Raises UsageError where environments.yaml does not say enough, and what a build raises.
     """
-    said = configuration.sync
-    if said is None:
+    sync = configuration.sync
+    if sync is None:
         raise UsageError(
             "environments.yaml has no `sync`",
             why="A cluster must be told where this repository is.",
             hint="add `sync: {repository: https://HOST/PATH.git}`",
         )
-    if "branch" in said and "tag" in said:
+    if sync.branch and sync.tag:
         raise UsageError(
             "environments.yaml: `sync` has a branch and a tag", hint="a cluster follows one of them"
         )
@@ -100,7 +111,7 @@ def targets(
         if isinstance(build, MeshgateError):
             raise build
         rendered = [*build.resources, *_promoted(root, environment)]
-        found.append(_target(root, configuration, said, environment, rendered))
+        found.append(_target(root, configuration, sync, environment, rendered))
     return found
 
 
@@ -114,33 +125,31 @@ def _promoted(root: Path, environment: Environment) -> Sequence[Resource]:
 def _target(
     root: Path,
     configuration: Configuration,
-    said: JSONObject,
+    sync: SyncSettings,
     environment: Environment,
     rendered: Sequence[Resource],
 ) -> Target:
     name, pinned = environment.name, environment.mode == PINNED
     path = f"rendered/{name}" if pinned else environment.overlay
+    clusters = environment.clusters
+    windows = [msgspec.convert(window, WindowEntry) for window in configuration.windows]
     return Target(
         environment=name,
         name=f"{configuration.sync_name}-{name}",
-        repository=said["repository"],
-        branch=said.get("branch", BRANCH),
-        tag=said.get("tag"),
+        repository=sync.repository,
+        branch=sync.branch or BRANCH,
+        tag=sync.tag,
         path=path,
         pinned=pinned,
         folders=(path,) if pinned else _folders(root, path),
         kinds=_kinds(environment),
-        namespaces=_namespaces(name, rendered, said.get("namespaces")),
-        selector=environment.clusters.get("selector", {}),
-        cluster_names=tuple(environment.clusters.get("names", (name, f"{name}-*"))),
-        windows=tuple(
-            window
-            for window in configuration.windows
-            if name in window.get("environments", (name,))
-        ),
-        verify=said.get("verify", {}),
-        argocd=said.get("argocd", {}),
-        flux=said.get("flux", {}),
+        namespaces=_namespaces(name, rendered, sync.namespaces),
+        selector=clusters.selector if clusters else {},
+        cluster_names=(clusters and clusters.names) or (name, f"{name}-*"),
+        windows=tuple(window for window in windows if name in (window.environments or (name,))),
+        verify=sync.verify,
+        argocd=sync.argocd,
+        flux=sync.flux,
         rendered=tuple(rendered),
     )
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from meshgate.model import JSONObject
+from meshgate.model import JSONObject, WindowEntry
 
 EVERY_EVENT = frozenset({"promote", "rollback", "hotfix"})
-UTC = "UTC"
 PART = re.compile(r"(\d+)([smhdw])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 MINUTE = 60
 
 
-def sync_windows(windows: Iterable[JSONObject]) -> list[JSONObject]:
+def sync_windows(windows: Iterable[WindowEntry]) -> list[JSONObject]:
     """The sync windows that these windows lead to.
 
     Only a window that denies every event has one: Argo CD cannot tell a rollback from a promotion,
@@ -26,7 +25,7 @@ def sync_windows(windows: Iterable[JSONObject]) -> list[JSONObject]:
         {
             "kind": "deny",
             **_schedule(window),
-            "timeZone": window.get("timezone", UTC),
+            "timeZone": window.timezone,
             "applications": ["*"],
             "manualSync": True,
             "description": _description(window),
@@ -36,24 +35,17 @@ def sync_windows(windows: Iterable[JSONObject]) -> list[JSONObject]:
     ]
 
 
-def denies_all(window: JSONObject) -> bool:
+def denies_all(window: WindowEntry) -> bool:
     """Whether nothing at all may be merged in this window."""
-    return window["kind"] == "deny" and set(window.get("events", EVERY_EVENT)) >= EVERY_EVENT
+    return window.kind == "deny" and EVERY_EVENT.issubset(window.events or EVERY_EVENT)
 
 
-def not_derived(windows: Iterable[JSONObject]) -> Iterator[str]:
-    """The names of the windows that Argo CD is not told of."""
-    for window in windows:
-        if not denies_all(window):
-            yield window["name"]
-
-
-def _schedule(window: JSONObject) -> JSONObject:
-    if "cron" in window:
-        return {"schedule": window["cron"], "duration": _hours(_seconds(window["duration"]))}
-    zone = ZoneInfo(window.get("timezone", UTC))
+def _schedule(window: WindowEntry) -> JSONObject:
+    if window.cron:
+        return {"schedule": window.cron, "duration": _hours(_seconds(window.duration))}
+    zone = ZoneInfo(window.timezone)
     begin, end = (
-        datetime.fromisoformat(window[key]).replace(tzinfo=zone) for key in ("from", "to")
+        datetime.fromisoformat(time).replace(tzinfo=zone) for time in (window.start, window.end)
     )
     length = int(end.timestamp() - begin.timestamp())
     return {
@@ -62,10 +54,10 @@ def _schedule(window: JSONObject) -> JSONObject:
     }
 
 
-def _description(window: JSONObject) -> str:
+def _description(window: WindowEntry) -> str:
     """Argo CD knows no year: a window of one date comes back until it is removed."""
-    text = str(window.get("description", window["name"]))
-    return f"{text} ({window['from']} to {window['to']})" if "from" in window else text
+    text = window.description or window.name
+    return f"{text} ({window.start} to {window.end})" if window.start else text
 
 
 def _seconds(duration: str) -> int:

@@ -1,4 +1,4 @@
-"""`environments.yaml` as typed values: facts of each mesh, its floor, the order of promotion."""
+"""What one part of `environments.yaml` says of another part, or of the disk."""
 
 from __future__ import annotations
 
@@ -7,86 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshgate.config.document import Document, shown
+from meshgate.config.defaults import MergedDocument
+from meshgate.config.document import shown
 from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
-from meshgate.model import (
-    Environment,
-    Floor,
-    JSONObject,
-    MeshFacts,
-    OutsideHost,
-    Position,
-    Severity,
-    WildcardHost,
-)
-
-# Key of `mesh` to field of MeshFacts, where the value is taken as it is.
-FACTS = {
-    "istio": "istio",
-    "distribution": "distribution",
-    "dataPlane": "data_plane",
-    "rootNamespace": "root_namespace",
-    "clusterDomain": "cluster_domain",
-    "enableAutoMtls": "enable_auto_mtls",
-    "outboundTrafficPolicy": "outbound_traffic_policy",
-    "rewriteAppHTTPProbe": "rewrite_app_http_probe",
-    "revision": "revision",
-}
-
-
-def facts(mesh: JSONObject, document: Document) -> MeshFacts:
-    """The facts that a `mesh` mapping of a document states; Istio's defaults for the rest."""
-    given = {field: mesh[key] for key, field in FACTS.items() if key in mesh}
-    if "defaultDestinationRuleExportTo" in mesh:
-        export_to = tuple(mesh["defaultDestinationRuleExportTo"])
-        given["default_destination_rule_export_to"] = export_to
-    return MeshFacts(
-        **given,
-        discovery_selectors=tuple(mesh.get("discoverySelectors", ())),
-        outside=tuple(
-            OutsideHost(**host, source=document.place(mesh["outside"], index))
-            for index, host in enumerate(mesh.get("outside", ()))
-        ),
-    )
-
-
-def floor(require: JSONObject, severities: Mapping[str, str]) -> Floor:
-    """What a `require` mapping and `severities` ask for; STRICT where they do not say."""
-    kinds = require.get("kinds")
-    return Floor(
-        mtls=require.get("mtls", "STRICT"),
-        wildcard_hosts=tuple(WildcardHost(**host) for host in require.get("wildcardHosts", ())),
-        kinds=None if kinds is None else tuple(kinds),
-        severities={rule: Severity(severity) for rule, severity in severities.items()},
-    )
-
-
-def environment(entry: JSONObject, document: Document, name: str = "") -> Environment:
-    """One entry of `environments` in a document, without what its other files say."""
-    return Environment(
-        name=entry.get("name", name),
-        overlay=entry.get("overlay", "").rstrip("/"),
-        mode=entry.get("mode", "floating"),
-        after=_before(entry.get("after", ())),
-        clusters=entry.get("clusters", {}),
-        mesh=facts(entry.get("mesh", {}), document),
-        require=floor(entry.get("require", {}), entry.get("severities", {})),
-    )
-
-
-def _before(after: Sequence[str] | Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    if isinstance(after, dict):
-        after = next(iter(after.values()))
-    return tuple(after)
+from meshgate.model import JSON, JSONObject, Position
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Checks what one part of `environments.yaml` says of another part, or of the disk."""
+    """The names and paths of `environments.yaml`, each of which must lead somewhere."""
 
     root: Path
-    document: Document
+    document: MergedDocument
     # Where folders really lead: those above the overlays are asked once for all that lie in them.
     folders: dict[str, str] = field(default_factory=dict)
 
@@ -111,7 +44,7 @@ class References:
             self._known(gate.get("windows", ()), windows, "window")
         for window in value.get("windows", ()):
             self._known(window.get("environments", ()), names, "environment")
-        self._acyclic({entry["name"]: _before(entry.get("after", ())) for entry in entries})
+        self._acyclic({entry["name"]: _predecessors(entry) for entry in entries})
 
     def _unique(self, key: str, entries: Iterable[JSONObject]) -> None:
         first: dict[str, Position] = {}
@@ -133,6 +66,12 @@ class References:
                 )
 
     def _overlay(self, entry: JSONObject, base: str) -> None:
+        if "overlay" not in entry:
+            index = self.document.value["environments"].index(entry)
+            position = self.document.at(["environments", index])
+            raise UsageError(
+                f"{shown(position)}: environments[{index}] has no 'overlay'", hint="add `overlay:`"
+            )
         overlay: str = entry["overlay"]
         position = self.document.place(entry, "overlay")
         real = self._real(f"{base}/{overlay}")
@@ -179,3 +118,9 @@ class References:
         for other in before[name]:
             self._walk(other, before, done, [*path, name])
         done.add(name)
+
+
+def _predecessors(entry: JSONObject) -> Sequence[str]:
+    after: JSON = entry.get("after", ())
+    names: Sequence[str] = next(iter(after.values())) if isinstance(after, dict) else after
+    return names

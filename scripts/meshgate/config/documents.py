@@ -1,0 +1,107 @@
+"""The files that a repository's people write, as classes; one schema is generated from each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from meshgate.model import (
+    Acknowledgement,
+    Difference,
+    EnvironmentEntry,
+    EnvironmentSettings,
+    Expectation,
+    Floor,
+    GateEntry,
+    MeshFacts,
+    Pause,
+    SyncSettings,
+    Traffic,
+    Waiver,
+    WindowEntry,
+)
+from meshgate.model.document import (
+    SOME,
+    DocumentPart,
+    EnvironmentName,
+    about,
+    choice,
+)
+from meshgate.model.environment import RaisedSeverities
+
+
+class EnvironmentsFile(DocumentPart, frozen=True, kw_only=True):
+    """The environments of a repository, in order, and how changes pass through them."""
+
+    defaults: Annotated[
+        EnvironmentSettings,
+        about("Of every environment that does not say otherwise: mappings merge, lists replace."),
+    ] = EnvironmentSettings()
+    environments: Annotated[
+        tuple[EnvironmentEntry, ...], SOME, about("In the order a change passes through them.")
+    ]
+    gates: Annotated[tuple[GateEntry, ...], about("What a promotion waits for, by name.")] = ()
+    windows: Annotated[
+        tuple[
+            Annotated[
+                WindowEntry,
+                Meta(
+                    extra_json_schema={
+                        "dependentRequired": {
+                            "cron": ["duration"],
+                            "duration": ["cron"],
+                            "from": ["to"],
+                            "to": ["from"],
+                        }
+                    }
+                ),
+            ],
+            ...,
+        ],
+        about("When promotions may be merged; deny wins over allow."),
+    ] = ()
+    paused: Annotated[Pause | None, about("Stops every promotion.")] = None
+    supersede: Annotated[
+        str, choice("close", "update"), about("What happens to an older open promotion.")
+    ] = "close"
+    sync: SyncSettings | None = None
+
+
+class MeshFile(DocumentPart, frozen=True, kw_only=True):
+    """What `lint --mesh FILE` reads: one environment without a repository."""
+
+    name: EnvironmentName = ""
+    mesh: MeshFacts = MeshFacts()
+    require: Floor = Floor()
+    severities: RaisedSeverities = field(default_factory=dict)
+
+
+class WaiversFile(DocumentPart, frozen=True, kw_only=True):
+    """`waivers/<environment>.yaml`: what is accepted there."""
+
+    waivers: Annotated[tuple[Waiver, ...], about("Accepted findings.")] = ()
+    differences: Annotated[
+        tuple[Difference, ...],
+        about("Ports that may be weaker here than in the environment before."),
+    ] = ()
+    acknowledgements: Annotated[
+        tuple[Acknowledgement, ...],
+        about("Breaks that are accepted for one release, as exactly this set."),
+    ] = ()
+
+
+class ExpectationsFile(DocumentPart, frozen=True):
+    """`expectations/<environment>.yaml`: how calls must end there."""
+
+    expectations: tuple[Expectation, ...] = ()
+
+
+# By the name of the schema: the class of a document, and what it is called for people.
+DOCUMENTS: dict[str, tuple[type[DocumentPart], str]] = {
+    "environments": (EnvironmentsFile, "environments.yaml"),
+    "expectations": (ExpectationsFile, "expectations/<environment>.yaml"),
+    "mesh": (MeshFile, "The file of `meshgate lint --mesh`"),
+    "traffic": (Traffic, "Calls seen in reality, as `meshgate traffic capture` writes them"),
+    "waivers": (WaiversFile, "waivers/<environment>.yaml"),
+}

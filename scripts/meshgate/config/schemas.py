@@ -1,0 +1,74 @@
+"""JSON Schemas of documents, generated from their classes into `schemas/meshgate/`."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from meshgate.model import JSON, JSONObject, Position
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# What a schema is called, not where it is: `.example` is nobody's (RFC 2606).
+IDENTIFIER = "https://meshgate.example/schemas/{}.schema.json"
+EMPTY: tuple[JSON, ...] = (None, "", (), [], {})
+
+
+def schema_text(name: str, document: type, title: str, *, nullable: bool = False) -> str:
+    """The file of the schema `name`, for a class of documents that people call `title`.
+
+    nullable  whether a field that may be None may be written as null; else it is left out
+    """
+    generated = msgspec.json.schema(document)
+    definitions = generated.pop("$defs", {})
+    own = definitions.pop(document.__name__)
+    definitions.pop(Position.__name__, None)
+    whole = {
+        "$schema": DIALECT,
+        "$id": IDENTIFIER.format(name),
+        "title": title,
+        **_tidy(own, nullable=nullable),
+    }
+    if definitions:
+        whole["$defs"] = _tidy(definitions, nullable=nullable)
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _tidy(value: JSON, *, nullable: bool) -> JSON:
+    """What msgspec says of classes, as far as it is true of the files that people write."""
+    if isinstance(value, list):
+        return [_tidy(item, nullable=nullable) for item in value]
+    if not isinstance(value, dict):
+        return value
+    schema: JSONObject = {key: _tidy(part, nullable=nullable) for key, part in value.items()}
+    if not nullable:
+        _without_null(schema)
+    if isinstance(schema.get("enum"), list):
+        # A choice narrows the class it is made of, and keeps the order it is written in.
+        schema = {key: part for key, part in schema.items() if key not in {"$ref", "type"}}
+    if isinstance(schema.get("properties"), dict):
+        _close(schema)
+    if "default" in schema and schema["default"] in EMPTY:
+        del schema["default"]
+    return schema
+
+
+def _without_null(schema: JSONObject) -> None:
+    options = schema.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options:
+        options.remove({"type": "null"})
+        if len(options) == 1:
+            del schema["anyOf"]
+            # What is said of the field is nearer than what is said of its type.
+            for key, part in options[0].items():
+                schema.setdefault(key, part)
+
+
+def _close(schema: JSONObject) -> None:
+    """An object of exactly these keys. Where a value is written is not one of them."""
+    del schema["title"]
+    schema["additionalProperties"] = False
+    if schema["properties"].get("source") == {"$ref": f"#/$defs/{Position.__name__}"}:
+        del schema["properties"]["source"]
+    if not schema["required"]:
+        del schema["required"]
