@@ -104,7 +104,7 @@ def test_a_file_without_calls_is_no_pass(tmp_path: Path) -> None:
         config.load_traffic(written(tmp_path, head + "calls: []\n"))
     with pytest.raises(UsageError, match="has no 'calls'"):
         config.load_traffic(written(tmp_path, head))
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot read"):
         config.load_traffic(tmp_path / "none.yaml")
 
 

@@ -147,7 +147,7 @@ def refuse_other(file: Path) -> None:
 
 def refuse_unreadable(text: str) -> None:
     """Raise UsageError for a file that is larger than what is read again."""
-    from meshgate.config.document import SIZE_LIMIT  # noqa: PLC0415 - as in `run`
+    from meshgate.config.reading import SIZE_LIMIT  # noqa: PLC0415 - as in `run`
 
     if len(text) > SIZE_LIMIT:
         raise UsageError(

@@ -10,14 +10,15 @@ from pathlib import Path
 import msgspec
 
 from meshgate.config.defaults import MergedDocument
-from meshgate.config.document import Document, read, shown
 from meshgate.config.documents import ExpectationsFile, WaiversFile
 from meshgate.config.nearest import nearest
+from meshgate.config.reading import read, read_inside
 from meshgate.config.references import References
 from meshgate.config.shape import check
 from meshgate.config.typed import converted, typed
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import SYNC_NAME, Environment, Expectation, JSONObject, SyncSettings, Traffic
+from meshgate.yamldoc.document import Document, shown
 
 __all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic", "merged"]
 
@@ -92,7 +93,7 @@ def merged(root: Path) -> dict[str, JSONObject]:
 
 
 def _merged(root: Path) -> MergedDocument:
-    document = _read_inside(root, ENVIRONMENTS)
+    document = read_inside(root, ENVIRONMENTS)
     value = document.value
     if value is None or (isinstance(value, dict) and value.get("environments", True) in ([], None)):
         raise UsageError(
@@ -199,7 +200,7 @@ def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[st
                 why=f"A file here is called as one of {ENVIRONMENTS}: what it says would be lost.",
                 hint=f"rename it to {meant}{SUFFIX}" if meant else "rename or remove it",
             )
-        documents[name] = _read_inside(root, f"{folder}/{file}")
+        documents[name] = read_inside(root, f"{folder}/{file}")
     return documents
 
 
@@ -227,16 +228,3 @@ def _expectations(document: Document) -> tuple[Expectation, ...]:
                 hint="write HOST:PORT with the port of the Service",
             )
     return expectations
-
-
-def _read_inside(root: Path, file: str) -> Document:
-    """Read a file of the repository. Raises UsageError where a link leads out of it."""
-    path = root / file
-    real, base = os.path.realpath(path), os.path.realpath(root)
-    if not real.startswith(base.rstrip(os.sep) + os.sep):
-        raise UsageError(
-            f"{file} is a link that leads out of this repository",
-            why="Only what is reviewed here may decide.",
-            hint="replace it by a file",
-        )
-    return read(path, file)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshgate.config.document import START, Document
 from meshgate.model import JSON, JSONObject, Position
+from meshgate.yamldoc.document import Document
 
 DEFAULTS = "defaults"
 ENVIRONMENTS = "environments"
@@ -43,7 +43,7 @@ class MergedDocument(Document):
 
     def at(self, path: Sequence[str | int]) -> Position:
         """Where the value at a path stands; of the nearest one above where it is missing."""
-        found, value = Position(self.file, *START), self.value
+        found, value = Position(self.file, 1, 1), self.value
         for key in path:
             if (key not in value) if isinstance(value, dict) else not isinstance(value, list):
                 break

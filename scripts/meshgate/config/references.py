@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshgate.config.defaults import MergedDocument
-from meshgate.config.document import shown
 from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject, Position
+from meshgate.yamldoc.document import shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 from jsonschema_rs import ValidationError, Validator
 
 import meshgate
-from meshgate.config.document import Document, shown
 from meshgate.config.nearest import MEANT, nearest
 from meshgate.config.nearest import hint as hint_at
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject, join_path
+from meshgate.yamldoc.document import Document, shown
 
 PACKAGE = Path(meshgate.__file__).parent
 # A wheel carries a copy; a checkout has the folder itself.

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import msgspec
 
-from meshgate.config.document import Document, shown
 from meshgate.config.shape import check
 from meshgate.errors import UsageError
 from meshgate.model import JSON
 from meshgate.model.document import Placed
+from meshgate.yamldoc.document import Document, shown
 
 Part = TypeVar("Part", bound=msgspec.Struct)
 

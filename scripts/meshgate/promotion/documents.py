@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from meshgate import source
-from meshgate.config.document import parse
+from meshgate.config.reading import parse
 from meshgate.config.shape import check
 from meshgate.errors import IntegrityError, UsageError
 from meshgate.model import JSONObject

@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshgate.config.document import parse
+from meshgate.config.reading import parse
 from meshgate.config.shape import check
 from meshgate.errors import UsageError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from meshgate.cluster.client import Cluster
-from meshgate.config.document import parse
+from meshgate.config.reading import parse
 from meshgate.errors import ServiceError, UsageError
 from meshgate.model import JSON, JSONObject, MeshFacts
 
