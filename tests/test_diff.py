@@ -13,9 +13,10 @@ import git
 import jsonschema_rs
 import pytest
 
-from meshes import ROOT, destination_rule, peer_authentication, service, shop
+from meshes import ROOT, deployment, destination_rule, peer_authentication, service, shop
 from meshgate.cli import main
 from meshgate.effect import Change, effect
+from meshgate.mesh import Outcome
 from meshgate.model import Report
 from meshgate.promotion.forge import Draft
 from meshgate.promotion.forge.known.local import LocalForge
@@ -365,6 +366,40 @@ def test_what_the_environment_before_has_not_been_through_is_told() -> None:
 
     assert not effect(before, after, upstream={"dev": after}).unexercised
     assert effect(before, after, upstream={"dev": before}).unexercised
+
+
+def test_a_call_that_is_no_longer_made_needs_no_rehearsal() -> None:
+    orders = service("orders", "b")
+    before, after = shop(orders, deployment("orders", "b")), shop(orders)
+    called = "orders.b.svc.cluster.local"
+
+    found = effect(before, after, upstream={"dev": before})
+
+    gone = [each for each in found.calls if each.host == called]
+    # The calls end nowhere afterwards, which they do not in the environment before.
+    assert {each.after.outcome for each in gone if each.after} == {Outcome.NO_ENDPOINT}
+    assert {each.change for each in gone} == {Change.VANISHES}
+    assert not found.unexercised
+
+
+def test_a_call_to_a_new_workload_is_new_and_not_mended() -> None:
+    orders = service("orders", "b")
+    # Its Service was there before, so that calls of it ended nowhere.
+    found = effect(shop(orders), shop(orders, deployment("orders", "b")))
+
+    calls = [each for each in found.calls if each.host == "orders.b.svc.cluster.local"]
+    assert [each.before.outcome for each in calls if each.before and each.endpoint]
+    assert {each.change for each in calls} == {Change.APPEARS}
+    assert not found.breaks
+    assert not found.of(Change.MENDS)
+
+
+def test_calls_of_a_new_client_are_new_and_not_mended() -> None:
+    found = effect(shop(), shop(deployment("app", "a")))
+
+    calls = [each for each in found.calls if "app" in {w.name for w in each.clients.members}]
+    assert {each.change for each in calls} == {Change.APPEARS}
+    assert not found.of(Change.MENDS)
 
 
 HOSTILE = "x\x1b[31m|`<script>"
