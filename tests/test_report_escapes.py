@@ -17,9 +17,10 @@ from markdown_it import MarkdownIt
 from meshgate.model import Position, Report
 from meshgate.report import FORMATS, Options
 from meshgate.report.budget import Section, fit
-from meshgate.report.escape import markdown, terminal, uri, workflow
+from meshgate.report.escape import markdown, terminal, workflow
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
+from meshgate.report.sarif import relative
 from report_samples import HOSTILE, OPTIONS, hostile
 from test_report_formats import SARIF_SCHEMA
 
@@ -185,7 +186,7 @@ def strings(value: object, key: str) -> list[str]:
 
 @given(TEXT)
 def test_addresses_never_leave_the_judged_folder(path: str) -> None:
-    address = uri.relative(path)
+    address = relative(path)
 
     parts = urlsplit(address)
     assert address.isascii()

@@ -1,4 +1,4 @@
-"""What is told of a mesh: its posture, its calls, and the story of each sort of call."""
+"""What is told of a mesh: its posture, its calls, and the explanation of each sort of call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from conftest import expect
 from meshgate import source
 from meshgate.mesh import Mesh
 from meshgate.model import MeshFacts, Resource
-from meshgate.report import Options, calls, explain, posture
+from meshgate.report import Options, calls, posture
 from meshgate.report.calls import Question
-from meshgate.report.story import manifests
-from meshgate.report.story.told import Story
+from meshgate.report.explain import manifests
+from meshgate.report.explain import page as explain
+from meshgate.report.explain.explanation import CallExplanation
 from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
 from meshgate.report.view import View
@@ -51,12 +52,12 @@ def view() -> View:
     return view_of(shop())
 
 
-def story(view: View, client: str, host: str, port: int) -> Story:
+def explanation(view: View, client: str, host: str, port: int) -> CallExplanation:
     workload = view.mesh.workload(*client.split("/"))
     service = view.mesh.service(host, workload.namespace)
     found = service.port(port)
     assert found is not None
-    (told,) = explain.tell(view, workload, service, found)
+    (told,) = explain.explanations(view, workload, service, found)
     return told
 
 
@@ -76,17 +77,19 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_sort_of_call_has_its_story(view: View, name: str, *, update: bool) -> None:
-    told = explain.text([story(view, *CALLS[name])], OPTIONS)
+def test_every_sort_of_call_is_explained(view: View, name: str, *, update: bool) -> None:
+    told = explain.text([explanation(view, *CALLS[name])], OPTIONS)
 
     expect(told, GOLDEN / "explain" / f"{name}.txt", update=update)
 
 
 @pytest.mark.parametrize("form", SUFFIXES)
 def test_explanations_read_as_their_golden_files(view: View, form: str, *, update: bool) -> None:
-    stories = [story(view, *CALLS[name]) for name in ("encrypted", "exception-that-is-hidden")]
+    explained = [
+        explanation(view, *CALLS[name]) for name in ("encrypted", "exception-that-is-hidden")
+    ]
 
-    expect(explain.FORMATS[form](stories, OPTIONS), golden("explain", form), update=update)
+    expect(explain.FORMATS[form](explained, OPTIONS), golden("explain", form), update=update)
 
 
 @pytest.mark.parametrize("form", SUFFIXES)
@@ -119,7 +122,9 @@ def test_nothing_to_tell_is_valid_json(name: str, text: str) -> None:
 def test_json_keeps_its_contracts(view: View) -> None:
     validate("servers", posture.json([view], OPTIONS))
     validate("calls", calls.json([Question(view)], OPTIONS))
-    validate("explanations", explain.json([story(view, *call) for call in CALLS.values()], OPTIONS))
+    validate(
+        "explanations", explain.json([explanation(view, *call) for call in CALLS.values()], OPTIONS)
+    )
 
 
 def validate(name: str, text: str) -> None:
@@ -225,32 +230,32 @@ def test_posture_says_where_the_order_of_policies_is_open() -> None:
 # Explain
 
 
-def test_a_story_never_adds_a_second_policy_to_a_workload_that_has_one(view: View) -> None:
-    told = story(view, "plain/rogue", "api.shop", 8080)
+def test_an_explanation_never_adds_a_second_policy_to_a_workload_that_has_one(view: View) -> None:
+    told = explanation(view, "plain/rogue", "api.shop", 8080)
 
     assert not any(repair.manifest for repair in told.repairs)
     assert any("shop/api" in repair.text for repair in told.repairs)
 
 
 def test_the_manifest_of_a_repair_repairs_the_call(view: View) -> None:
-    before = story(view, "shop/web", "db", 5432)
+    before = explanation(view, "shop/web", "db", 5432)
     assert explain.outcomes(before) == ["tls-to-app"]
     manifest = next(repair.manifest for repair in before.repairs if repair.manifest)
     added = source.read(manifest.encode(), "repair.yaml").resources
 
-    after = story(view_of([*shop(), *added]), "shop/web", "db", 5432)
+    after = explanation(view_of([*shop(), *added]), "shop/web", "db", 5432)
 
     assert explain.outcomes(after) == ["ok-plaintext"]
 
 
 def test_the_manifest_that_opens_a_port_opens_it() -> None:
     strict = [r for r in shop() if (r.namespace, r.name) != ("shop", "default")]
-    before = story(view_of(strict), "plain/rogue", "web.shop", 80)
+    before = explanation(view_of(strict), "plain/rogue", "web.shop", 80)
     assert explain.outcomes(before) == ["refused"]
     manifest = next(repair.manifest for repair in before.repairs if repair.manifest)
     added = source.read(manifest.encode(), "repair.yaml").resources
 
-    after = story(view_of([*strict, *added]), "plain/rogue", "web.shop", 80)
+    after = explanation(view_of([*strict, *added]), "plain/rogue", "web.shop", 80)
 
     assert explain.outcomes(after) == ["ok-plaintext"]
 
@@ -258,9 +263,9 @@ def test_the_manifest_that_opens_a_port_opens_it() -> None:
 def test_auto_mtls_is_told_apart_from_its_absence() -> None:
     bare = [r for r in shop() if r.kind != "DestinationRule"]
 
-    on = explain.text([story(view_of(bare), "shop/web", "api", 8080)], OPTIONS)
+    on = explain.text([explanation(view_of(bare), "shop/web", "api", 8080)], OPTIONS)
     off = explain.text(
-        [story(view_of(bare, enable_auto_mtls=False), "shop/web", "api", 8080)], OPTIONS
+        [explanation(view_of(bare, enable_auto_mtls=False), "shop/web", "api", 8080)], OPTIONS
     )
 
     assert "so auto mTLS decides for each endpoint" in on
@@ -278,7 +283,7 @@ def test_rules_where_nobody_looks_are_named() -> None:
         }
     )
 
-    told = explain.text([story(view_of([*shop(), lost]), "shop/web", "api", 8080)], OPTIONS)
+    told = explain.text([explanation(view_of([*shop(), lost]), "shop/web", "api", 8080)], OPTIONS)
 
     assert re.search(r"plain/lost .*: never\s+found, since plain is none of the three", told)
 
@@ -292,7 +297,10 @@ def test_hostile_names_of_a_dump_stay_text(text: str) -> None:
     for module, values in (
         (posture, [view]),
         (calls, [Question(view)]),
-        (explain, [story(view, f"shop/{text}", f"{text}.shop", 80)] if "/" not in text else []),
+        (
+            explain,
+            [explanation(view, f"shop/{text}", f"{text}.shop", 80)] if "/" not in text else [],
+        ),
     ):
         shown = module.FORMATS["text"](values, OPTIONS)
         assert shown.replace("\n", "").isprintable()
@@ -375,13 +383,13 @@ def test_a_routed_call_is_told_for_each_subset() -> None:
     view = view_of([*shop(), *routed])
     monitor, web = view.mesh.workload("ops", "monitor"), view.mesh.service("web.shop", "ops")
 
-    stories = list(explain.tell(view, monitor, web, web.ports[0]))
+    explained = list(explain.explanations(view, monitor, web, web.ports[0]))
 
-    assert [(told.case.policy.subset, explain.outcomes(told)) for told in stories] == [
+    assert [(told.case.policy.subset, explain.outcomes(told)) for told in explained] == [
         ("blue", ["ok-mtls"]),
         ("green", ["ok-plaintext"]),
     ]
-    told = explain.text(stories, Options(width=200))
+    told = explain.text(explained, Options(width=200))
     assert "VirtualServices send calls of it to web.shop.svc.cluster.local:80 subset blue" in told
     assert "ops/web says spec.subsets[1].trafficPolicy.tls.mode: DISABLE" in told
 

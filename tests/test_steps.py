@@ -30,7 +30,7 @@ from meshgate.effect.steps.planning import LIMIT
 from meshgate.mesh import Mode
 from meshgate.model import MeshFacts, Resource
 from meshgate.report import Options
-from meshgate.report.steps import FORMATS, Steps, Told
+from meshgate.report.steps import FORMATS, EnvironmentSteps, Steps
 from safe_steps import judged_by_brute_force, unsafe_changes
 from test_diff import HERE, HOSTILE, PARTS, rewrite
 from test_report_escapes import Page, rendered
@@ -319,7 +319,7 @@ def test_reports_escape_what_manifests_say() -> None:
     hostile = destination_rule(HOSTILE, "b", "cart", "DISABLE", note=HOSTILE)
     found = planned([mode("DISABLE"), hostile], [mode("STRICT")])
     assert isinstance(found, Plan)
-    steps = Steps(HOSTILE, "head", [Told(HOSTILE, found)], [HOSTILE])
+    steps = Steps(HOSTILE, "head", [EnvironmentSteps(HOSTILE, found)], [HOSTILE])
 
     text = FORMATS["text"]([steps], Options(color=False))
     page = FORMATS["markdown"]([steps], Options())
@@ -333,7 +333,7 @@ def test_reports_escape_what_manifests_say() -> None:
 def test_a_plan_says_what_to_wait_for_before_servers_refuse_plaintext() -> None:
     found = planned([mode("DISABLE")], [mode("STRICT")])
     assert isinstance(found, Plan)
-    steps = Steps("base", "head", [Told("dev", found)])
+    steps = Steps("base", "head", [EnvironmentSteps("dev", found)])
 
     page = FORMATS["markdown"]([steps], Options())
 

@@ -334,11 +334,11 @@ def test_the_work_grows_with_the_calls() -> None:
         for client in names
         for server in names
     ]
-    started = time.perf_counter()
+    started = time.process_time()
     found = replay(calls, model, model)
 
     assert found.counts == {Fate.HOLDS: len(calls)}
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_the_short_mesh_of_these_tests_is_as_told() -> None:

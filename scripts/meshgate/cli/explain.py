@@ -20,7 +20,7 @@ from meshgate.cli.parties import client_of, host_and_port, ports_of, service_of
 from meshgate.errors import UsageError
 from meshgate.pipeline.reports import NEVER
 from meshgate.report import explain
-from meshgate.report.story.told import Story
+from meshgate.report.explain import CallExplanation
 from meshgate.report.view import View
 
 
@@ -37,19 +37,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the story of the call, once for each port and environment."""
+    """Print the explanation of the call, once for each port and environment."""
     if options.env and options.paths:
         raise UsageError("--env and PATH exclude each other", hint="leave one of them out")
     found = meshes(options, [options.env] if options.env else options.paths)
-    stories = [story for view in found.views for story in told(view, options)]
-    publish(explain.FORMATS, stories, options)
+    answers = [answer for view in found.views for answer in explanations(view, options)]
+    publish(explain.FORMATS, answers, options)
     return found.end(options)
 
 
-def told(view: View, options: argparse.Namespace) -> Iterator[Story]:
-    """The stories of one mesh."""
+def explanations(view: View, options: argparse.Namespace) -> Iterator[CallExplanation]:
+    """The explanations of one mesh."""
     host, number = host_and_port(options.service)
     client = client_of(view, options.client)
     service = service_of(view, host, client)
     for port in ports_of(service, number):
-        yield from explain.tell(view, client, service, port)
+        yield from explain.explanations(view, client, service, port)

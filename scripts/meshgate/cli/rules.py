@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
-import sys
 
 from meshgate.errors import UsageError
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.rules import RULES
 from meshgate.rules.rule import Rule
 
@@ -26,8 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the table, or one rule's page."""
     if any(output.format == "json" for output in options.outputs):
         listed = [as_json(rule) for rule in RULES if options.id in (None, rule.id, rule.name)]
-        json.dump({"version": 1, "rules": listed}, sys.stdout, indent=2)
-        print()
+        print(document(version=1, rules=Rows(listed)), end="")
     elif options.id:
         print(page(find(options.id)), end="")
     else:

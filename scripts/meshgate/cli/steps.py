@@ -36,7 +36,7 @@ from meshgate.model import Environment, Failure, Resource
 from meshgate.pipeline.change import Change, Comparison
 from meshgate.pipeline.reports import NEVER, exit_code
 from meshgate.pipeline.revisions import Revisions
-from meshgate.report.steps import FORMATS, Steps, Told, Written
+from meshgate.report.steps import FORMATS, EnvironmentSteps, StepFiles, Steps
 from meshgate.rules.context import Context
 
 
@@ -81,7 +81,7 @@ class Planning:
     def run(self) -> int:
         """Plan for each environment on both sides."""
         comparisons = self.change.comparisons()
-        plans: list[Told] = []
+        plans: list[EnvironmentSteps] = []
         with Progress("planning", len(comparisons)) as progress:
             for comparison in comparisons:
                 try:
@@ -105,7 +105,7 @@ class Planning:
         code = exit_code(findings, failures.values(), self.options.fail_on)
         return gravest([code, int(without)])
 
-    def planned(self, comparison: Comparison) -> Told:
+    def planned(self, comparison: Comparison) -> EnvironmentSteps:
         """The plan for one environment, written where that was asked for."""
         environment = comparison.environment
         old, new = comparison.before.held(), comparison.after.held()
@@ -119,12 +119,14 @@ class Planning:
             whole=comparison.effect,
             expected=environment.expectations,
         )
-        told = Told(environment.name, found)
+        told = EnvironmentSteps(environment.name, found)
         if self.options.write is not None and len(told.steps) > 1:
             return told._replace(written=self.written(environment, told, managed(new)))
         return told
 
-    def written(self, environment: Environment, told: Told, head: list[Resource]) -> list[Written]:
+    def written(
+        self, environment: Environment, told: EnvironmentSteps, head: list[Resource]
+    ) -> list[StepFiles]:
         """Write the files of each step."""
         found = []
         before: frozenset[str] = frozenset()
@@ -142,7 +144,7 @@ class Planning:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(target, text)
             removed = tuple(sorted(before - overlay.temporary))
-            found.append(Written(tuple(sorted(overlay.files)), removed))
+            found.append(StepFiles(tuple(sorted(overlay.files)), removed))
             before = overlay.temporary
         return found
 

@@ -17,7 +17,7 @@ from meshgate.cluster.prometheus import Series
 from meshgate.effect.observed import merged
 from meshgate.errors import UsageError
 from meshgate.model import UNKNOWN_CLIENT, SeenCall, SeenSecurity, Traffic, TrafficWindow
-from meshgate.report.escape.json_text import dump, members
+from meshgate.report.escape.json_text import Rows, Verbatim, document, dump
 
 Answers: TypeAlias = Iterator[list[Series]]
 
@@ -156,16 +156,7 @@ def traffic(
 def text(traffic: Traffic) -> str:
     """The file: JSON, which is YAML too, with one call a line, so that `diff` works on it."""
     head = msgspec.to_builtins(msgspec.structs.replace(traffic, calls=()))
-    lines = ",\n  ".join(map(_line, traffic.calls))
-    return (
-        members(
-            [
-                *((key, dump(value)) for key, value in head.items() if key != "calls"),
-                ("calls", f"[\n  {lines}\n ]" if lines else "[]"),
-            ]
-        )
-        + "\n"
-    )
+    return document(head | {"calls": Rows(map(_line, traffic.calls))})
 
 
 def _call(series: Series, asked: Inquiry) -> SeenCall:
@@ -219,10 +210,10 @@ def _port(text: str) -> int | None:
     return number if 0 < number <= LAST_PORT else None
 
 
-def _line(call: SeenCall) -> str:
+def _line(call: SeenCall) -> Verbatim:
     fields = msgspec.to_builtins(call) | {"from": call.client or UNKNOWN_CLIENT}
     del fields["rate"]
     # By hand: small numbers get an exponent otherwise, which YAML takes for text.
     rate = f"{call.rate:.9f}".rstrip("0")
     rate += "0" if rate.endswith(".") else ""
-    return f'{dump(fields)[:-1]}, "rate": {rate}}}'
+    return Verbatim(f'{dump(fields)[:-1]}, "rate": {rate}}}')

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
 from meshgate.mesh.terms import verdict
 from meshgate.model import JSONObject
-from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report import Options, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
@@ -89,7 +89,7 @@ def text(questions: Sequence[Question], options: Options) -> str:
 def json(questions: Sequence[Question], _options: Options) -> str:
     """`{"version", "calls"}`, one call of one client to one endpoint a line."""
     found = (as_json(asked.view, call) for asked in questions for call in calls(asked))
-    return members([("version", dump(VERSION)), ("calls", rows(found, " "))]) + "\n"
+    return document(version=VERSION, calls=Rows(found))
 
 
 def markdown(questions: Sequence[Question], _options: Options) -> str:
@@ -111,11 +111,7 @@ def markdown(questions: Sequence[Question], _options: Options) -> str:
     return "\n".join(parts)
 
 
-FORMATS: dict[str, Callable[[Sequence[Question], Options], str]] = {
-    "text": text,
-    "json": json,
-    "markdown": markdown,
-}
+FORMATS = formats.of(text, json, markdown)
 
 
 def calls(asked: Question) -> Iterator[Call]:

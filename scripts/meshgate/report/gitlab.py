@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Finding, JSONObject, Report, Severity, fingerprint
 from meshgate.report import Options
-from meshgate.report.escape.json_text import rows
+from meshgate.report.escape.json_text import Rows, write
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.place import ENVIRONMENTS
 
@@ -16,7 +16,7 @@ NOT_JUDGED = "blocker"
 
 def render(report: Report, _options: Options) -> str:
     """A JSON array of the findings that nobody has accepted."""
-    return rows(unique(issues(report)), "") + "\n"
+    return write(Rows(unique(issues(report)))) + "\n"
 
 
 def issues(report: Report) -> Iterator[JSONObject]:

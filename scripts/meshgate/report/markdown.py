@@ -11,7 +11,7 @@ from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_h
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from meshgate.report.place import about, told
-from meshgate.report.summary import Count, by_environment, tell, total, verdict
+from meshgate.report.summary import Count, by_environment, severity_text, total, verdict
 from meshgate.wording import plural
 
 MARKS = {
@@ -146,7 +146,7 @@ def folded(summary: str, items: Iterable[str], number: int) -> Section:
 
 def item(report: Report, finding: Finding) -> str:
     """A finding in full."""
-    severity = tell(finding.severity, decided=finding.decided)
+    severity = severity_text(finding.severity, decided=finding.decided)
     place = f" at {code(cut(told(finding.source)))}" if finding.source else ""
     parts = [
         f"**{code(finding.rule)} {prose(finding.name)}**, {severity}{place}",

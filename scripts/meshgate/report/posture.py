@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.effect.codec import place
 from meshgate.effect.describe import PLANES, owner
 from meshgate.mesh import Level, Mode, Overridden, ServerMode, Workload
 from meshgate.model import JSONObject, join_path
-from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report import Options, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
@@ -72,7 +72,7 @@ def text(views: Sequence[View], options: Options) -> str:
 def json(views: Sequence[View], _options: Options) -> str:
     """`{"version", "servers"}`, one port a line."""
     found = (_as_json(view, server) for view in views for server in servers(view))
-    return members([("version", dump(VERSION)), ("servers", rows(found, " "))]) + "\n"
+    return document(version=VERSION, servers=Rows(found))
 
 
 def markdown(views: Sequence[View], _options: Options) -> str:
@@ -89,11 +89,7 @@ def markdown(views: Sequence[View], _options: Options) -> str:
     return "\n".join(parts)
 
 
-FORMATS: dict[str, Callable[[Sequence[View], Options], str]] = {
-    "text": text,
-    "json": json,
-    "markdown": markdown,
-}
+FORMATS = formats.of(text, json, markdown)
 
 
 def grouped(found: Iterable[Server]) -> Iterator[Line]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Severity
 from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
-from meshgate.report.escape.uri import relative
+from meshgate.report.escape.json_text import Members, Rows, document
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.place import ENVIRONMENTS, about
 from meshgate.rules.rule import Rule
@@ -30,26 +30,18 @@ def render(report: Report, options: Options) -> str:
     for finding in report.findings:
         described.setdefault(finding.rule, {"id": finding.rule, "name": finding.name})
     index = {id_: position for position, id_ in enumerate(described)}
-    driver = members(
-        [
-            ("name", dump("meshgate")),
-            *([("version", dump(options.version))] if options.version else []),
-            ("rules", rows(described.values(), "     ")),
-        ],
-        "    ",
+    driver = Members(name="meshgate")
+    if options.version:
+        driver["version"] = options.version
+    driver["rules"] = Rows(described.values())
+    run = Members(
+        tool=Members(driver=driver),
+        columnKind="unicodeCodePoints",
+        originalUriBaseIds={ROOT: {"description": text("The judged folder.")}},
+        invocations=Rows([invocation(report)]),
+        results=Rows(result(finding, index) for finding in report.findings),
     )
-    run = members(
-        [
-            ("tool", members([("driver", driver)], "   ")),
-            ("columnKind", dump("unicodeCodePoints")),
-            ("originalUriBaseIds", dump({ROOT: {"description": text("The judged folder.")}})),
-            ("invocations", rows([invocation(report)], "   ")),
-            ("results", rows((result(finding, index) for finding in report.findings), "   ")),
-        ],
-        "  ",
-    )
-    log = [("$schema", dump(SCHEMA)), ("version", dump("2.1.0")), ("runs", f"[{run}]")]
-    return members(log) + "\n"
+    return document({"$schema": SCHEMA}, version="2.1.0", runs=Rows([run]))
 
 
 def descriptor(rule: Rule) -> JSONObject:
@@ -146,6 +138,15 @@ def location(source: Position | None, resource: ResourceRef | None) -> JSONObjec
             }
         ]
     return place
+
+
+def relative(path: str) -> str:
+    """The path as a relative URI reference (RFC 3986): a colon makes no scheme, `//` no host.
+
+    A file name that is not UTF-8 has lone surrogates, which are encoded as they are.
+    """
+    encoded = quote(path, safe="/", errors="surrogatepass")
+    return "." + encoded if encoded.startswith("//") else encoded
 
 
 def related(finding: Finding) -> Iterator[JSONObject]:

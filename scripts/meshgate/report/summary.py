@@ -99,7 +99,7 @@ def verdict(parts: list[Count]) -> str:
     return sentence or "nothing was judged"
 
 
-def tell(severity: Severity, *, decided: bool) -> str:
+def severity_text(severity: Severity, *, decided: bool) -> str:
     """The severity as people read it."""
     return severity.value if decided else f"{severity.value} (undecided)"
 

@@ -10,7 +10,7 @@ from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
 from meshgate.report.place import about, told
 from meshgate.report.style import Style
-from meshgate.report.summary import Count, counts, tell, total, verdict
+from meshgate.report.summary import Count, counts, severity_text, total, verdict
 from meshgate.report.table import Cell, Column, table
 
 INDENT = "  "
@@ -77,7 +77,7 @@ class Lines:
 
     def title(self, finding: Finding) -> str:
         """`file:line:column severity ID name`."""
-        severity = tell(finding.severity, decided=finding.decided)
+        severity = severity_text(finding.severity, decided=finding.decided)
         parts = [
             self.style("bold", plain(told(finding.source))) if finding.source else "",
             self.style(COLOURS[finding.severity], severity),

@@ -11,6 +11,7 @@ from meshgate.cluster.verify.verification import Pushed, Verification
 from meshgate.effect import CallChange, Effect, codec, describe
 from meshgate.effect.codec import place, reference
 from meshgate.model import JSON, JSONObject
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.style import Style
 from meshgate.source import Locator
@@ -54,26 +55,25 @@ def text(found: Verification, locate: Locator, *, color: bool) -> str:
 def as_json(found: Verification, locate: Locator) -> str:
     """One object, of the shape of schemas/meshgate/verification.schema.json."""
     effect = found.outcome.effect
-    value: JSONObject = {
-        "version": VERSION,
-        "environment": found.environment,
-        "cluster": found.cluster,
-        "result": "pass" if found.passed else "fail",
-        "numbers": found.numbers,
-        "drift": [_drift_entry(each, locate) for each in found.drift],
-        "stale": [_drift_entry(each, locate) for each in found.stale],
-        "foreign": [
+    return document(
+        version=VERSION,
+        environment=found.environment,
+        cluster=found.cluster,
+        result="pass" if found.passed else "fail",
+        numbers=found.numbers,
+        drift=Rows(_drift_entry(each, locate) for each in found.drift),
+        stale=Rows(_drift_entry(each, locate) for each in found.stale),
+        foreign=Rows(
             {"resource": reference(each.resource.ref), "decides": each.decides}
             for each in found.outcome.foreign
-        ],
-        "ports": list(map(codec.port, effect.ports)),
-        "calls": [_call_entry(each) for each in effect.calls],
-        "undecided": len(effect.undecided),
-        "facts": [each._asdict() for each in found.facts],
-        "pushed": _pushed_entry(found.pushed) if found.pushed else None,
-        "notes": list(found.notes),
-    }
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        ),
+        ports=Rows(map(codec.port, effect.ports)),
+        calls=Rows(map(_call_entry, effect.calls)),
+        undecided=len(effect.undecided),
+        facts=Rows(each._asdict() for each in found.facts),
+        pushed=_pushed_entry(found.pushed) if found.pushed else None,
+        notes=Rows(found.notes),
+    )
 
 
 def _drift(each: Drift, locate: Locator, style: Style) -> Iterator[str]:

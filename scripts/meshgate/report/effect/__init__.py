@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
-
 from meshgate.report import FORMATS as FINDINGS
-from meshgate.report import Options
+from meshgate.report import Options, formats
 from meshgate.report.effect.compared import Compared, Diff
+from meshgate.report.formats import Formats, Renderer
 
 __all__ = ["FORMATS", "Compared", "Diff"]
 
 
-def _own(name: str) -> Callable[[Sequence[Diff], Options], str]:
-    """The renderer in the module of that name, which is imported when it is first asked for."""
-
-    def render(diffs: Sequence[Diff], options: Options) -> str:
-        module = importlib.import_module(f"{__name__}.{name}")
-        return "".join(str(module.render(diff, options)) for diff in diffs)
-
-    return render
-
-
-def _findings(name: str) -> Callable[[Sequence[Diff], Options], str]:
+def _findings(name: str) -> Renderer[Diff]:
     """A format that only knows findings."""
 
-    def render(diffs: Sequence[Diff], options: Options) -> str:
-        return "".join(FINDINGS[name](diff.report, options) for diff in diffs)
+    def render(diff: Diff, options: Options) -> str:
+        return FINDINGS[name](diff.report, options)
 
     return render
 
 
-FORMATS: dict[str, Callable[[Sequence[Diff], Options], str]] = {
-    **{name: _findings(name) for name in FINDINGS},
-    **{name: _own(name) for name in ("text", "json", "markdown")},
+FORMATS: Formats[Diff] = {
+    **{name: formats.each(_findings(name)) for name in FINDINGS},
+    **formats.modules(__name__, "text", "json", "markdown"),
 }

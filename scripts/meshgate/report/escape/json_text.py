@@ -8,7 +8,7 @@ on them; everything else stays on the line that it is on.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from meshgate.model import JSON
 
@@ -24,9 +24,18 @@ class Rows(list[JSON]):
     """A JSON array with each item on a line of its own."""
 
 
-def document(**members: JSON) -> str:
-    """A whole output: an object of these members, and the end of its last line."""
-    return write(Members(members)) + "\n"
+class Verbatim(str):
+    """A value that is JSON already, on one line."""
+
+    __slots__ = ()
+
+
+def document(first: Mapping[str, JSON] | None = None, /, **others: JSON) -> str:
+    """A whole output: an object of these members, and the end of its last line.
+
+    `first` has members that come before the others, with names that no keyword can have.
+    """
+    return write(Members(first or {}, **others)) + "\n"
 
 
 def write(value: JSON, level: int = 0) -> str:
@@ -39,7 +48,7 @@ def write(value: JSON, level: int = 0) -> str:
         lines = [write(own, level + 1) for own in value]
         start, end = "[]"
     else:
-        return dump(value)
+        return value if isinstance(value, Verbatim) else dump(value)
     if not lines:
         return start + end
     return f"{start}{inner}{f',{inner}'.join(lines)}\n{' ' * level}{end}"

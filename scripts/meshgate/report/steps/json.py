@@ -6,54 +6,53 @@ from meshgate.effect.codec import reference
 from meshgate.effect.steps import Edit, NoPlan
 from meshgate.model import JSONObject
 from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.json import VERSION
-from meshgate.report.steps import told as words
-from meshgate.report.steps.told import Steps, Told
+from meshgate.report.steps import describe
+from meshgate.report.steps.describe import EnvironmentSteps, Steps
 
 
 def render(found: Steps, _options: Options) -> str:
     """`{"version", "base", "head", "environments", "notes", "failures"}`."""
-    parts = [
-        ("version", dump(VERSION)),
-        ("base", dump(found.base)),
-        ("head", dump(found.head)),
-        ("environments", rows(map(environment, found.environments), " ")),
-        ("notes", rows(found.notes, " ")),
-        ("failures", rows((failure._asdict() for failure in found.failures), " ")),
-    ]
-    return members(parts) + "\n"
+    return document(
+        version=VERSION,
+        base=found.base,
+        head=found.head,
+        environments=Rows(map(environment, found.environments)),
+        notes=Rows(found.notes),
+        failures=Rows(failure._asdict() for failure in found.failures),
+    )
 
 
-def environment(told: Told) -> JSONObject:
+def environment(planned: EnvironmentSteps) -> JSONObject:
     """One environment of the contract."""
-    found = told.found
+    found = planned.found
     return {
-        "name": told.environment,
+        "name": planned.environment,
         "safe": found.total.is_safe,
         "planned": not isinstance(found, NoPlan),
         "reason": {"why": found.why.value, "text": found.reason}
         if isinstance(found, NoPlan)
         else None,
-        "breaks": words.count(found.total),
+        "breaks": describe.count(found.total),
         "judged": found.judged,
-        "steps": [step(told, number) for number in range(len(told.steps))],
+        "steps": [step(planned, number) for number in range(len(planned.steps))],
     }
 
 
-def step(told: Told, number: int) -> JSONObject:
+def step(planned: EnvironmentSteps, number: int) -> JSONObject:
     """One step of the contract."""
-    each = told.steps[number]
-    written = told.written[number] if told.written else None
+    each = planned.steps[number]
+    written = planned.written[number] if planned.written else None
     return {
         "number": number + 1,
         "purposes": [purpose.value for purpose in each.purposes],
-        "why": words.why(each),
+        "why": describe.why(each),
         "safe": each.effect.is_safe,
-        "breaks": words.count(each.effect),
+        "breaks": describe.count(each.effect),
         "exposed": each.exposed,
         "edits": [_edit(edit) for edit in each.edits],
-        "wait": words.waits(told, number),
+        "wait": describe.waits(planned, number),
         "files": list(written.files) if written else [],
         "removed": list(written.removed) if written else [],
     }
@@ -64,5 +63,5 @@ def _edit(edit: Edit) -> JSONObject:
         "action": edit.action,
         "resource": reference(edit.resource.ref),
         "object": edit.after.value if edit.after is not None else None,
-        "changes": [line._asdict() for line in words.changes(edit)],
+        "changes": [line._asdict() for line in describe.changes(edit)],
     }

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from meshgate.report import Options
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.markdown import block, code, prose
-from meshgate.report.steps import told as words
-from meshgate.report.steps.told import Steps, Told
+from meshgate.report.steps import describe
+from meshgate.report.steps.describe import EnvironmentSteps, Steps
 
 
 def render(found: Steps, _options: Options) -> str:
@@ -26,20 +26,20 @@ def _lines(found: Steps) -> Iterator[str]:
     for note in found.notes:
         yield ""
         yield f"- {prose(note)}"
-    for told in found.environments:
+    for planned in found.environments:
         yield ""
-        yield f"#### {prose(told.environment)}: {prose(words.verdict(told))}"
-        yield from _steps(told)
+        yield f"#### {prose(planned.environment)}: {prose(describe.verdict(planned))}"
+        yield from _steps(planned)
 
 
-def _steps(told: Told) -> Iterator[str]:
-    lasting = words.lasting(told)
+def _steps(planned: EnvironmentSteps) -> Iterator[str]:
+    lasting = describe.lasting(planned)
     if lasting:
         yield ""
         yield f"{prose(lasting)}."
-    for number, step in enumerate(told.steps if len(told.steps) > 1 else ()):
+    for number, step in enumerate(planned.steps if len(planned.steps) > 1 else ()):
         yield ""
-        yield f"**Step {number + 1} of {len(told.steps)}**: {prose(words.why(step))}"
+        yield f"**Step {number + 1} of {len(planned.steps)}**: {prose(describe.why(step))}"
         yield ""
         lines = []
         for edit in step.edits:
@@ -47,11 +47,11 @@ def _steps(told: Told) -> Iterator[str]:
             if edit.after is not None:
                 lines += [
                     f"  {line.path}: {dump(line.before)} -> {dump(line.after)}"
-                    for line in words.changes(edit)
+                    for line in describe.changes(edit)
                 ]
         yield block(lines)
         yield ""
-        for warning in words.warnings(step):
+        for warning in describe.warnings(step):
             yield f"- Note: {prose(warning)}"
-        for wait in words.waits(told, number):
+        for wait in describe.waits(planned, number):
             yield f"- [ ] Wait until {wait}"

@@ -9,8 +9,8 @@ from meshgate.report import Options
 from meshgate.report import text as findings
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.terminal import page, plain, wrap
-from meshgate.report.steps import told as words
-from meshgate.report.steps.told import Steps, Told
+from meshgate.report.steps import describe
+from meshgate.report.steps.describe import EnvironmentSteps, Steps
 from meshgate.report.style import Style
 
 WIDEST = 100
@@ -32,9 +32,9 @@ class Lines:
 
     def all(self) -> Iterator[str]:
         """Everything, line by line."""
-        for told in self.found.environments:
-            if len(told.steps) > 1:
-                yield from self.environment(told)
+        for planned in self.found.environments:
+            if len(planned.steps) > 1:
+                yield from self.environment(planned)
         for failure in self.found.failures:
             yield self.style("red", f"not judged: {plain(failure.environment)}")
             for line in failure.message.splitlines():
@@ -42,39 +42,39 @@ class Lines:
         for note in self.found.notes:
             yield from wrap(f"note: {plain(note)}", self.width)
         yield self.style("dim", plain(f"{self.found.base} -> {self.found.head}"))
-        for told in self.found.environments:
-            sentence = f"{told.environment}: {words.verdict(told)}."
+        for planned in self.found.environments:
+            sentence = f"{planned.environment}: {describe.verdict(planned)}."
             for line in wrap(plain(sentence), self.width):
-                yield self.style("bold", self.style("green" if _is_found(told) else "red", line))
+                yield self.style("bold", self.style("green" if _is_found(planned) else "red", line))
 
-    def environment(self, told: Told) -> Iterator[str]:
+    def environment(self, planned: EnvironmentSteps) -> Iterator[str]:
         """The steps of one environment."""
-        title = plain(told.environment)
+        title = plain(planned.environment)
         rule = "-" * max(3, self.width - len(title) - 1)
         yield f"{self.style('bold', title)} {self.style('dim', rule)}"
         yield ""
-        lasting = words.lasting(told)
+        lasting = describe.lasting(planned)
         if lasting:
             yield from self.indented(f"{lasting}.", 0)
             yield ""
-        for number, step in enumerate(told.steps):
-            heading = f"step {number + 1} of {len(told.steps)}"
-            yield from self.indented(f"{heading}: {words.why(step)}", 0, bold=heading)
+        for number, step in enumerate(planned.steps):
+            heading = f"step {number + 1} of {len(planned.steps)}"
+            yield from self.indented(f"{heading}: {describe.why(step)}", 0, bold=heading)
             for edit in step.edits:
                 yield from self.edit(edit)
-            for warning in words.warnings(step):
+            for warning in describe.warnings(step):
                 yield from self.indented(f"note: {warning}", 2, "yellow")
-            for wait in words.waits(told, number):
+            for wait in describe.waits(planned, number):
                 yield from self.indented(f"wait until {wait}", 2, "cyan")
-            if told.written:
-                yield from self.written(told, number)
+            if planned.written:
+                yield from self.written(planned, number)
             yield ""
 
-    def written(self, told: Told, number: int) -> Iterator[str]:
+    def written(self, planned: EnvironmentSteps, number: int) -> Iterator[str]:
         """How to take a step that was written."""
         source = f"{self.found.folder}/step-{number + 1}"
         yield "  " + self.style("dim", plain(f"cp -r {source}/. ."))
-        removed = told.written[number].removed
+        removed = planned.written[number].removed
         if removed:
             yield "  " + self.style("dim", plain(f"git rm {' '.join(removed)}"))
 
@@ -84,7 +84,7 @@ class Lines:
         yield f"  {self.style(colour, sign)} {plain(str(edit.resource.ref))}"
         if edit.after is None:
             return
-        for line in words.changes(edit):
+        for line in describe.changes(edit):
             was = "" if line.before is None else f"{_short(line.before)} -> "
             value = "(gone)" if line.after is None else _short(line.after)
             yield from self.indented(f"{line.path}: {was}{value}", 6)
@@ -98,8 +98,8 @@ class Lines:
             yield " " * (by + 2 * bool(index)) + shown
 
 
-def _is_found(told: Told) -> bool:
-    return bool(told.steps) or told.found.total.is_safe
+def _is_found(planned: EnvironmentSteps) -> bool:
+    return bool(planned.steps) or planned.found.total.is_safe
 
 
 def _short(value: object) -> str:

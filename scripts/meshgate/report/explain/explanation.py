@@ -1,4 +1,4 @@
-"""What a story is made of: chapters of lines, each with the place it is read from, and repairs."""
+"""What an explanation is made of: chapters of sentences with their sources, and repairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshgate.model import Position
 from meshgate.report.view import View
 
 
-class Line(NamedTuple):
+class Sentence(NamedTuple):
     """A sentence, the place it is read from, and how it is marked: `decides`, `hidden` or empty."""
 
     text: str
@@ -22,7 +22,7 @@ class Chapter(NamedTuple):
     """A question and its answer."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[Sentence, ...]
 
 
 class Repair(NamedTuple):
@@ -33,7 +33,7 @@ class Repair(NamedTuple):
 
 
 class Case(NamedTuple):
-    """The call that is told: one client, one service port, everything that decides."""
+    """The call that is explained: one client, one service port, everything that decides."""
 
     view: View
     client: Workload
@@ -58,8 +58,8 @@ class Case(NamedTuple):
             yield alike[0], alike
 
 
-class Story(NamedTuple):
-    """All that is told of a call."""
+class CallExplanation(NamedTuple):
+    """All that is said of a call."""
 
     case: Case
     chapters: tuple[Chapter, ...]

@@ -19,10 +19,10 @@ from meshgate.mesh import (
 )
 from meshgate.mesh.terms import verdict
 from meshgate.model import Resource, value_at
-from meshgate.report.story import manifests
-from meshgate.report.story.accepted import mode_path
-from meshgate.report.story.parties import INJECT, INJECTION
-from meshgate.report.story.told import Case, Repair
+from meshgate.report.explain import manifests
+from meshgate.report.explain.ends import INJECT, INJECTION
+from meshgate.report.explain.explanation import Case, Repair
+from meshgate.report.explain.server import mode_path
 
 # Labels that only name one version or one rollout of a workload.
 PASSING = ("pod-template-hash", "service.istio.io/", "security.istio.io/", "istio.io/", "version")

@@ -1,25 +1,25 @@
-"""One call, told step by step: who calls, which rule wins, what is sent, accepted, and done."""
+"""The explanation of a call, put together and written in every format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from meshgate.effect.codec import place
 from meshgate.mesh import Call, DataPlane, Service, ServicePort, Verdict, Workload
 from meshgate.mesh.terms import verdict
 from meshgate.model import JSONObject
-from meshgate.report import Options, calls
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report import Options, calls, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.explain.ends import what_is_called, who_calls
+from meshgate.report.explain.explanation import CallExplanation, Case, Sentence
+from meshgate.report.explain.repair import repairs
+from meshgate.report.explain.rule import which_rule
+from meshgate.report.explain.server import what_happens, what_is_accepted
+from meshgate.report.explain.transport import what_is_sent
 from meshgate.report.json import VERSION
 from meshgate.report.place import told
-from meshgate.report.story.accepted import what_happens, what_is_accepted
-from meshgate.report.story.lookup import which_rule
-from meshgate.report.story.parties import what_is_called, who_calls
-from meshgate.report.story.repair import repairs
-from meshgate.report.story.sent import what_is_sent
-from meshgate.report.story.told import Case, Line, Story
 from meshgate.report.style import Style
 from meshgate.report.view import View
 
@@ -30,8 +30,10 @@ NOTHING = "Nothing: it works."
 NOT_HERE = "Nothing that could be told here: it depends on what the other side accepts."
 
 
-def tell(view: View, client: Workload, service: Service, port: ServicePort) -> Iterator[Story]:
-    """The story of a call, once for each place where VirtualServices may send it."""
+def explanations(
+    view: View, client: Workload, service: Service, port: ServicePort
+) -> Iterator[CallExplanation]:
+    """What is said of a call, once for each place where VirtualServices may send it."""
     found = list(destinations(view, client, service, port))
     routed = tuple(
         f"{target}:{number.number}" + (f" subset {subset}" if subset else "")
@@ -40,11 +42,11 @@ def tell(view: View, client: Workload, service: Service, port: ServicePort) -> I
     plain_ = found == [(service, port, None)]
     for target, number, subset in found:
         why = view.mesh.explain(client, target.host, number.number, subset)
-        yield of(Case(view, client, target, number, why, () if plain_ else routed))
+        yield explained(Case(view, client, target, number, why, () if plain_ else routed))
 
 
-def of(case: Case) -> Story:
-    """The whole story of one call."""
+def explained(case: Case) -> CallExplanation:
+    """The whole explanation of one call."""
     chapters = (
         who_calls(case),
         what_is_called(case),
@@ -53,7 +55,7 @@ def of(case: Case) -> Story:
         what_is_accepted(case),
         what_happens(case),
     )
-    return Story(case, chapters, repairs(case))
+    return CallExplanation(case, chapters, repairs(case))
 
 
 def destinations(
@@ -74,85 +76,80 @@ def destinations(
             yield target, own, subset
 
 
-def text(stories: Sequence[Story], options: Options) -> str:
-    """The stories as people read them in a terminal."""
+def text(found: Sequence[CallExplanation], options: Options) -> str:
+    """The explanations as people read them in a terminal."""
     style = Style(color=options.color)
     width = min(options.width, WIDEST)
     lines: list[str] = []
-    for story in stories:
-        lines += ["", *_lines(story, style, width)]
+    for explanation in found:
+        lines += ["", *_lines(explanation, style, width)]
     return page(lines[1:])
 
 
-def json(stories: Sequence[Story], _options: Options) -> str:
+def json(found: Sequence[CallExplanation], _options: Options) -> str:
     """`{"version", "explanations"}`."""
-    found = map(_as_json, stories)
-    return members([("version", dump(VERSION)), ("explanations", rows(found, " "))]) + "\n"
+    return document(version=VERSION, explanations=Rows(map(_as_json, found)))
 
 
-def markdown(stories: Sequence[Story], _options: Options) -> str:
-    """The stories as sections of a page."""
-    return "\n".join(map(_section, stories))
+def markdown(found: Sequence[CallExplanation], _options: Options) -> str:
+    """The explanations as sections of a page."""
+    return "\n".join(map(_section, found))
 
 
-FORMATS: dict[str, Callable[[Sequence[Story], Options], str]] = {
-    "text": text,
-    "json": json,
-    "markdown": markdown,
-}
+FORMATS = formats.of(text, json, markdown)
 
 
-def title(story: Story) -> str:
+def title(explanation: CallExplanation) -> str:
     """Who calls what, where."""
-    case = story.case
+    case = explanation.case
     where = f" in {case.view.environment}" if case.view.environment else ""
     subset = f" subset {case.policy.subset}" if case.policy.subset else ""
     return f"{case.client} calls {case.service.host}:{case.port.number}{subset}{where}"
 
 
-def outcomes(story: Story) -> list[str]:
+def outcomes(explanation: CallExplanation) -> list[str]:
     """How the call may end, each way once."""
     return [
         str(outcome)
         for outcome in dict.fromkeys(
             each.outcome
-            for delivery in story.case.policy.deliveries
+            for delivery in explanation.case.policy.deliveries
             for each in (delivery.alternatives or (delivery,))
         )
     ]
 
 
-def verdicts(story: Story) -> set[Verdict]:
+def verdicts(explanation: CallExplanation) -> set[Verdict]:
     """Whether the call works, for each of its endpoints."""
-    return {verdict(each.outcome, each.transport) for each in story.case.policy.deliveries}
+    return {verdict(each.outcome, each.transport) for each in explanation.case.policy.deliveries}
 
 
-def nothing(story: Story) -> str:
+def nothing(explanation: CallExplanation) -> str:
     """What is said where there is no repair."""
-    return NOTHING if verdicts(story) == {Verdict.WORKS} else NOT_HERE
+    return NOTHING if verdicts(explanation) == {Verdict.WORKS} else NOT_HERE
 
 
-def _lines(story: Story, style: Style, width: int) -> Iterator[str]:
-    found = verdicts(story)
+def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[str]:
+    found = verdicts(explanation)
     colour = "red" if Verdict.BROKEN in found else "green" if found == {Verdict.WORKS} else "yellow"
-    ending = style(colour, " or ".join(outcomes(story)))
-    yield f"{style('bold', plain(title(story)))}: {ending}"
-    for chapter in story.chapters:
+    ending = style(colour, " or ".join(outcomes(explanation)))
+    yield f"{style('bold', plain(title(explanation)))}: {ending}"
+    for chapter in explanation.chapters:
         yield ""
         yield style("cyan", chapter.title)
         for line in chapter.lines:
             yield from _sentence(line, style, width)
     yield ""
     yield style("cyan", REPAIR)
-    if not story.repairs:
-        yield f"  {nothing(story)}"
-    for repair in story.repairs:
+    if not explanation.repairs:
+        yield f"  {nothing(explanation)}"
+    for repair in explanation.repairs:
         yield from _hanging(plain(repair.text), "  - ", width)
         for manifest in repair.manifest.splitlines():
             yield f"      {style('dim', plain(manifest))}"
 
 
-def _sentence(line: Line, style: Style, width: int) -> Iterator[str]:
+def _sentence(line: Sentence, style: Style, width: int) -> Iterator[str]:
     spoken = line.text.lstrip()
     indent = "  " + line.text[: len(line.text) - len(spoken)]
     for told_ in _hanging(plain(spoken), indent, width):
@@ -166,9 +163,9 @@ def _hanging(spoken: str, indent: str, width: int) -> Iterator[str]:
         yield (indent if number == 0 else " " * len(indent)) + line
 
 
-def _section(story: Story) -> str:
-    parts = [f"### {prose(title(story))}: {prose(' or '.join(outcomes(story)))}"]
-    for chapter in story.chapters:
+def _section(explanation: CallExplanation) -> str:
+    parts = [f"### {prose(title(explanation))}: {prose(' or '.join(outcomes(explanation)))}"]
+    for chapter in explanation.chapters:
         parts.append(f"#### {prose(chapter.title)}")
         lines = [
             f"- {prose(line.text.strip())}"
@@ -177,24 +174,24 @@ def _section(story: Story) -> str:
         ]
         parts.append("\n".join(lines))
     parts.append(f"#### {REPAIR}")
-    for repair in story.repairs:
+    for repair in explanation.repairs:
         parts.append(prose(repair.text))
         if repair.manifest:
             parts.append(block(repair.manifest.splitlines(), "yaml"))
-    if not story.repairs:
-        parts.append(nothing(story))
+    if not explanation.repairs:
+        parts.append(nothing(explanation))
     return "\n\n".join(parts) + "\n"
 
 
-def _as_json(story: Story) -> JSONObject:
-    case = story.case
+def _as_json(explanation: CallExplanation) -> JSONObject:
+    case = explanation.case
     return {
         "environment": case.view.environment,
         "client": {"namespace": case.client.namespace, "workload": case.client.name},
         "host": case.service.host,
         "port": case.port.number,
         "subset": case.policy.subset,
-        "outcomes": outcomes(story),
+        "outcomes": outcomes(explanation),
         "chapters": [
             {
                 "title": chapter.title,
@@ -203,10 +200,11 @@ def _as_json(story: Story) -> JSONObject:
                     for line in chapter.lines
                 ],
             }
-            for chapter in story.chapters
+            for chapter in explanation.chapters
         ],
         "repairs": [
-            {"text": repair.text, "manifest": repair.manifest or None} for repair in story.repairs
+            {"text": repair.text, "manifest": repair.manifest or None}
+            for repair in explanation.repairs
         ],
         "calls": [
             calls.as_json(

@@ -25,19 +25,19 @@ QUIET = (
 )
 
 
-class Written(NamedTuple):
+class StepFiles(NamedTuple):
     """The files of one step: those to take over, and those that go."""
 
     files: tuple[str, ...]
     removed: tuple[str, ...]
 
 
-class Told(NamedTuple):
+class EnvironmentSteps(NamedTuple):
     """One environment; `written` has an entry for each step that was written."""
 
     environment: str
     found: Plan | NoPlan
-    written: Sequence[Written] = ()
+    written: Sequence[StepFiles] = ()
 
     @property
     def steps(self) -> tuple[SafeStep, ...]:
@@ -50,13 +50,13 @@ class Steps(NamedTuple):
 
     base: str
     head: str
-    environments: Sequence[Told]
+    environments: Sequence[EnvironmentSteps]
     notes: Sequence[str] = ()
     failures: Sequence[Failure] = ()
     folder: str = ""
 
 
-class Line(NamedTuple):
+class ValueChange(NamedTuple):
     """One value that an edit changes, None where there is none."""
 
     path: str
@@ -64,14 +64,14 @@ class Line(NamedTuple):
     after: JSON
 
 
-def verdict(told: Told) -> str:
+def verdict(planned: EnvironmentSteps) -> str:
     """One sentence."""
-    found = told.found
+    found = planned.found
     if isinstance(found, NoPlan):
         return f"no safe steps: {found.reason}"
     if found.total.is_safe:
         return "safe as it is, in one step" if found.steps else "nothing changes"
-    return f"safe in {plural(len(found.steps), 'step')}, each of them a change of its own"
+    return f"safe in {plural(len(found.steps), 'step')}, each of them a change of its planned"
 
 
 def why(step: SafeStep) -> str:
@@ -79,11 +79,13 @@ def why(step: SafeStep) -> str:
     return "; ".join(WHY[each] for each in step.purposes)
 
 
-def waits(told: Told, number: int) -> list[str]:
+def waits(planned: EnvironmentSteps, number: int) -> list[str]:
     """What to wait for after a step, counted from 0, before the next one is taken."""
-    if number + 1 >= len(told.steps):
+    if number + 1 >= len(planned.steps):
         return []
-    tightens = any(each.after.mode is Mode.STRICT for each in told.steps[number + 1].effect.ports)
+    tightens = any(
+        each.after.mode is Mode.STRICT for each in planned.steps[number + 1].effect.ports
+    )
     return [SYNCED, QUIET] if tightens else [SYNCED]
 
 
@@ -99,10 +101,10 @@ def warnings(step: SafeStep) -> Iterator[str]:
         yield f"{plural(broken, 'call')} cannot be kept from here on, nor in the end (TR004)"
 
 
-def lasting(told: Told) -> str:
+def lasting(planned: EnvironmentSteps) -> str:
     """What the end state breaks, whatever the way there; empty: nothing."""
-    broken = count(told.found.total)
-    if not broken or isinstance(told.found, NoPlan):
+    broken = count(planned.found.total)
+    if not broken or isinstance(planned.found, NoPlan):
         return ""
     return (
         f"In the end {plural(broken, 'call')} cannot be kept that can be made now (TR004), "
@@ -115,7 +117,7 @@ def count(effect: Effect) -> int:
     return sum(each.count for each in effect.breaks)
 
 
-def changes(edit: Edit) -> list[Line]:
+def changes(edit: Edit) -> list[ValueChange]:
     """The values that differ, by path; of an object that is new or gone its whole spec."""
     old = edit.before.value if edit.before is not None else {}
     new = edit.after.value if edit.after is not None else {}
@@ -124,9 +126,9 @@ def changes(edit: Edit) -> list[Line]:
     return list(_differing(old, new, ()))
 
 
-def _differing(old: JSON, new: JSON, at: tuple[str | int, ...]) -> Iterator[Line]:
+def _differing(old: JSON, new: JSON, at: tuple[str | int, ...]) -> Iterator[ValueChange]:
     if isinstance(old or {}, dict) and isinstance(new or {}, dict) and (old or new):
         for key in dict.fromkeys((*(old or {}), *(new or {}))):
             yield from _differing((old or {}).get(key), (new or {}).get(key), (*at, str(key)))
     elif old != new:
-        yield Line(join_path(*at), old, new)
+        yield ValueChange(join_path(*at), old, new)
