@@ -252,7 +252,7 @@ def stateful(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def new_rule(session: nox.Session) -> None:
-    """Start a rule: `-- DR020 bad-pattern` writes its module, two cases and the registry line."""
+    """Start a rule: `-- DR020 bad-pattern` writes its module and two cases."""
     install(session)
     session.run("python", "tests/scaffold_rule.py", *session.posargs)
 

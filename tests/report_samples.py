@@ -19,7 +19,7 @@ from meshgate.model import (
     fingerprint,
 )
 from meshgate.report import Options
-from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Needs, Rule
 
 PEER = "security.istio.io/v1"
 DESTINATION = "networking.istio.io/v1"
@@ -274,7 +274,8 @@ def catalogue() -> tuple[Rule, ...]:
                 severity=severity,
                 summary=summary,
                 fix="write it out",
-                needs="F",
+                needs=Needs.FACTS,
+                sharper_with=None,
                 waivable=True,
                 documentation=f"{summary}\n\nWhat it checks\n    Each policy.\n\n"
                 "Why it matters\n    A port that takes plaintext takes it\n    from everyone.\n",

@@ -1,4 +1,4 @@
-"""Start a rule: its module, a failing and a clean case, and its lines in the registry.
+"""Start a rule: its module, a failing and a clean case.
 
 python tests/scaffold_rule.py DR020 bad-pattern [KIND]
 """
@@ -29,15 +29,11 @@ Known gaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from meshgate.model import Severity
-from meshgate.rules.rule import Rule, Violation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.rules.context import Context
+from meshgate.rules.context import Context
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -52,7 +48,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="One sentence for tables.",
     fix="what to write instead",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({{"{kind}"}}),
     check=check,
 )
@@ -111,7 +108,7 @@ def main(arguments: list[str]) -> int:
 
 
 def scaffold(root: Path, rule: str, name: str, kind: str) -> list[Path]:
-    """Write everything a rule consists of; the files, the registry last."""
+    """Write everything a rule consists of."""
     module = f"{rule.lower()}_{name.replace('-', '_')}"
     rules = root / "scripts" / "meshgate" / "rules"
     files = {rules / f"{module}.py": MODULE.format(id=rule, name=name, kind=kind)}
@@ -127,20 +124,7 @@ def scaffold(root: Path, rule: str, name: str, kind: str) -> list[Path]:
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    registry = rules / "__init__.py"
-    registry.write_text(registered(registry.read_text(encoding="utf-8"), module), encoding="utf-8")
-    return [*files, registry]
-
-
-def registered(registry: str, module: str) -> str:
-    """The registry with one more module: in the import list and in the tuple, both sorted."""
-    for ending in (",", ".RULE,"):
-        form = re.compile(rf"^    ([a-z]{{2}}\d{{3}}_\w+){re.escape(ending)}\n", re.MULTILINE)
-        lines = list(form.finditer(registry))
-        after = next((line for line in lines if line[1] > module), None)
-        at = after.start() if after else lines[-1].end()
-        registry = f"{registry[:at]}    {module}{ending}\n{registry[at:]}"
-    return registry
+    return list(files)
 
 
 if __name__ == "__main__":

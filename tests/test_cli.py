@@ -18,7 +18,7 @@ from meshgate.cli.progress import Progress
 from meshgate.errors import MeshgateError
 from meshgate.pipeline import judged
 from meshgate.rules import RULES
-from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Needs, Rule
 
 ROOT = Path(__file__).parent.parent
 STRICT = """\
@@ -225,7 +225,7 @@ def test_a_rule_that_raises_ends_the_run(
         severity=RULES[0].severity,
         summary="",
         fix="",
-        needs="P",
+        needs=Needs.POLICIES,
         kinds=frozenset(),
         check=check,  # type: ignore[arg-type]
     )

@@ -72,6 +72,6 @@ def as_json(rule: Rule) -> dict[str, object]:
         "severity": rule.severity.value,
         "summary": rule.summary,
         "fix": rule.fix,
-        "needs": rule.needs,
+        "needs": rule.needs + (f" ({rule.sharper_with})" if rule.sharper_with else ""),
         "waivable": rule.waivable,
     }

@@ -19,11 +19,12 @@ from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.seen import seen
 from meshgate.pipeline.targets import select
-from meshgate.rules import RULES
+from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
+from meshgate.rules.rule import Phase
 
 # What a change must not do. The other rules judge a state, which `validate` does.
-CHANGE_RULES = tuple(rule for rule in RULES if rule.needs == "D")
+CHANGE_RULES = rules_of(Phase.CHANGE)
 
 
 @dataclass(frozen=True)

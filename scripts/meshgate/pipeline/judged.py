@@ -21,14 +21,12 @@ from meshgate.model import (
     Severity,
 )
 from meshgate.pipeline.files import Files
-from meshgate.rules import RULES
+from meshgate.rules import RULES, rules_of
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge as judge_rules
+from meshgate.rules.rule import Phase
 from meshgate.schema import check
 from meshgate.source import Build, Locator
-
-# Rules that judge sources, before anything is built.
-SOURCE_RULES = frozenset({"SH001", "SH005", "SH006", "RE003", "RE006"})
 
 # Any of these says what the policies are about; without one, calls cannot be judged.
 INVENTORY_KINDS = (
@@ -167,9 +165,7 @@ def judge_sources(
         today=settings.today,
         record=BuildRecord(defects=tuple(defects)),
     )
-    return tuple(
-        judge_rules(context, [rule for rule in RULES if rule.id in SOURCE_RULES], files.locate)
-    )
+    return tuple(judge_rules(context, rules_of(Phase.SOURCE), files.locate))
 
 
 def context_of(

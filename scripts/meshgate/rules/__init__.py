@@ -2,145 +2,28 @@
 
 from __future__ import annotations
 
-from meshgate.rules import (
-    ca001_plaintext_into_strict,
-    ca002_mtls_into_plaintext,
-    ca003_tls_into_mesh,
-    ca004_auto_mtls_dead_end,
-    ca005_plaintext_call,
-    ca006_identity_without_mtls,
-    ca007_workload_outside_mesh,
-    ca008_broken_expectation,
-    dr001_tls_disabled,
-    dr002_conflicting_destination_rules,
-    dr003_wildcard_host,
-    dr004_unmatchable_host,
-    dr005_unknown_host,
-    dr006_off_lookup_path,
-    dr007_shadowed_destination_rule,
-    dr008_tls_without_mode,
-    dr009_port_entry_drops_tls,
-    dr010_one_way_tls_to_mesh,
-    dr011_credential_on_sidecar,
-    dr012_wildcard_reaches_outside,
-    dr013_swallowed_by_selector,
-    dr014_unknown_export_namespace,
-    dr015_empty_subset,
-    dr016_unverified_tls,
-    dr017_specific_rule_drops_mtls,
-    dr018_export_widens_nothing,
-    dr019_invalid_port,
-    gw001_wildcard_gateway_host,
-    gw002_conflicting_gateways,
-    pa001_permissive_mode,
-    pa002_plaintext_port,
-    pa003_conflicting_peer_authentications,
-    pa004_root_namespace_selector,
-    pa005_unmatched_selector,
-    pa006_service_port_in_port_level_mtls,
-    pa007_missing_mesh_wide_strict,
-    pa008_unset_blocks_policy,
-    pa009_ambient_disable,
-    pa010_operator_owned_policy,
-    pa011_redundant_policy,
-    pa012_empty_selector,
-    pa013_strict_shuts_out_kubernetes,
-    re001_weaker_than_upstream,
-    re002_patch_replaces_list,
-    re003_orphan_file,
-    re004_host_left_behind,
-    re005_owned_twice,
-    re006_remote_base,
-    re007_no_effect_patch,
-    se001_wildcard_service_entry,
-    sh001_duplicate_key,
-    sh002_schema_violation,
-    sh003_crd_rule_violation,
-    sh004_webhook_violation,
-    sh005_unquoted_port_key,
-    sh006_ambiguous_scalar,
-    sh007_unserved_version,
-    sh008_unsupported_kind,
-    sh009_missing_namespace,
-    tr001_unsafe_transition,
-    tr002_weakened_port,
-    tr003_uncovered_by_deletion,
-    tr004_breaks_call,
-    vs001_wildcard_virtual_service_host,
-    vs002_unknown_subset,
-    wa001_expired_waiver,
-    wa002_unused_waiver,
-    wa003_expiring_waiver,
-)
-from meshgate.rules.rule import Rule
+import importlib
+import pkgutil
+import re
 
-RULES: tuple[Rule, ...] = (
-    ca001_plaintext_into_strict.RULE,
-    ca002_mtls_into_plaintext.RULE,
-    ca003_tls_into_mesh.RULE,
-    ca004_auto_mtls_dead_end.RULE,
-    ca005_plaintext_call.RULE,
-    ca006_identity_without_mtls.RULE,
-    ca007_workload_outside_mesh.RULE,
-    ca008_broken_expectation.RULE,
-    dr001_tls_disabled.RULE,
-    dr002_conflicting_destination_rules.RULE,
-    dr003_wildcard_host.RULE,
-    dr004_unmatchable_host.RULE,
-    dr005_unknown_host.RULE,
-    dr006_off_lookup_path.RULE,
-    dr007_shadowed_destination_rule.RULE,
-    dr008_tls_without_mode.RULE,
-    dr009_port_entry_drops_tls.RULE,
-    dr010_one_way_tls_to_mesh.RULE,
-    dr011_credential_on_sidecar.RULE,
-    dr012_wildcard_reaches_outside.RULE,
-    dr013_swallowed_by_selector.RULE,
-    dr014_unknown_export_namespace.RULE,
-    dr015_empty_subset.RULE,
-    dr016_unverified_tls.RULE,
-    dr017_specific_rule_drops_mtls.RULE,
-    dr018_export_widens_nothing.RULE,
-    dr019_invalid_port.RULE,
-    gw001_wildcard_gateway_host.RULE,
-    gw002_conflicting_gateways.RULE,
-    pa001_permissive_mode.RULE,
-    pa002_plaintext_port.RULE,
-    pa003_conflicting_peer_authentications.RULE,
-    pa004_root_namespace_selector.RULE,
-    pa005_unmatched_selector.RULE,
-    pa006_service_port_in_port_level_mtls.RULE,
-    pa007_missing_mesh_wide_strict.RULE,
-    pa008_unset_blocks_policy.RULE,
-    pa009_ambient_disable.RULE,
-    pa010_operator_owned_policy.RULE,
-    pa011_redundant_policy.RULE,
-    pa012_empty_selector.RULE,
-    pa013_strict_shuts_out_kubernetes.RULE,
-    re001_weaker_than_upstream.RULE,
-    re002_patch_replaces_list.RULE,
-    re003_orphan_file.RULE,
-    re004_host_left_behind.RULE,
-    re005_owned_twice.RULE,
-    re006_remote_base.RULE,
-    re007_no_effect_patch.RULE,
-    se001_wildcard_service_entry.RULE,
-    sh001_duplicate_key.RULE,
-    sh002_schema_violation.RULE,
-    sh003_crd_rule_violation.RULE,
-    sh004_webhook_violation.RULE,
-    sh005_unquoted_port_key.RULE,
-    sh006_ambiguous_scalar.RULE,
-    sh007_unserved_version.RULE,
-    sh008_unsupported_kind.RULE,
-    sh009_missing_namespace.RULE,
-    tr001_unsafe_transition.RULE,
-    tr002_weakened_port.RULE,
-    tr003_uncovered_by_deletion.RULE,
-    tr004_breaks_call.RULE,
-    vs001_wildcard_virtual_service_host.RULE,
-    vs002_unknown_subset.RULE,
-    wa001_expired_waiver.RULE,
-    wa002_unused_waiver.RULE,
-    wa003_expiring_waiver.RULE,
-)
+from meshgate.rules.rule import Phase, Rule
+
+# A rule's file is named for its id and its name: `dr003_wildcard_host`.
+_RULE_FILE = re.compile(r"[a-z]{2}\d{3}_\w+")
+
+
+def _registered() -> tuple[Rule, ...]:
+    """The rule of each file in this package that is named like one."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = [
+        importlib.import_module(f"{__name__}.{name}") for name in names if _RULE_FILE.match(name)
+    ]
+    return tuple(module.RULE for module in modules)
+
+
+RULES: tuple[Rule, ...] = _registered()
+
+
+def rules_of(phase: Phase) -> tuple[Rule, ...]:
+    """The rules of one phase, in the order of their ids."""
+    return tuple(rule for rule in RULES if rule.phase is phase)

@@ -36,7 +36,7 @@ from meshgate.mesh import Mode, Outcome, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, undecided_calls, violation
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -65,7 +65,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A call that counts sends plaintext to a STRICT port.",
     fix="let the clients send mutual TLS: a DestinationRule with ISTIO_MUTUAL for this host",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

@@ -34,7 +34,7 @@ from meshgate.mesh import Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, violation
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -59,7 +59,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="The mesh's mutual TLS is sent to a DISABLE port or a workload without sidecar.",
     fix="add an exact DestinationRule with mode DISABLE, or let the server take mutual TLS",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

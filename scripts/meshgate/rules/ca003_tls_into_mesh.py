@@ -32,7 +32,7 @@ from meshgate.mesh import Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, violation
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 OWN_TLS = {Transport.TLS: "TLS without a client certificate", Transport.MTLS_USER: "MUTUAL"}
 
@@ -56,7 +56,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="SIMPLE or MUTUAL meets a sidecar that cannot take it.",
     fix="set the mode to ISTIO_MUTUAL, or remove the tls block so that auto mTLS decides",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

@@ -35,7 +35,7 @@ from meshgate.mesh import Discovery, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, taken_at, violation
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -89,7 +89,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="Auto mTLS sends what the server does not take.",
     fix="make the policies of the wider and the narrower scope agree",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

@@ -33,7 +33,7 @@ from meshgate.mesh import DataPlane, Mesh, Outcome
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 STRICT = "STRICT"
 # The rules that tell of the policy itself.
@@ -114,7 +114,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A server accepts plaintext, or a client with a sidecar sends it.",
     fix="make the port STRICT once every client has a sidecar",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import JSONObject, Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 IDENTITIES = (
@@ -131,7 +131,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="An AuthorizationPolicy needs an identity on a port that accepts plaintext.",
     fix="make the port STRICT before identities decide on it",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({"AuthorizationPolicy"}),
     check=check,
 )

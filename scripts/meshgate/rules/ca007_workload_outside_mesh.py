@@ -31,7 +31,7 @@ from meshgate.mesh import DataPlane, Mesh
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 REVISION = "istio.io/rev"
 
@@ -86,7 +86,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A workload without sidecar in a namespace with injection, not declared outside.",
     fix="let the workload have a sidecar, or declare its host in mesh.outside with the reason",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({"Namespace"}),
     check=check,
 )

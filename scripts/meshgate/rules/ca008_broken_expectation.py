@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.mesh import ClientPolicy, Mesh, Outcome
 from meshgate.model import Expectation, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 TRACE = "`meshgate explain {0} {1}:{2} --env {3}` tells which policies decide"
@@ -105,7 +105,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A call does not end as expectations/<environment>.yaml says.",
     fix="`meshgate explain` tells which policies decide; repair them or the expectation",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

@@ -42,7 +42,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.outside import Outside
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -95,7 +95,9 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A DestinationRule makes clients send plaintext to a host of the mesh.",
     fix="remove the tls block, set ISTIO_MUTUAL, or declare the host in mesh.outside",
-    needs="F (R)",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({dr.KIND, "ServiceEntry"}),
     check=check,
 )

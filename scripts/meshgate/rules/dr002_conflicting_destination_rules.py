@@ -40,7 +40,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
 from meshgate.rules.context import Context
 from meshgate.rules.orders_of_age import Order, Result, age, differing, told, why
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.same_host import Group
 from meshgate.rules.wording import listed
 
@@ -86,7 +86,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="Several rules for one host, where their age decides what is lost.",
     fix="write one rule for the host",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

@@ -39,7 +39,7 @@ from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
 from meshgate.rules.hosts_at_hand import HostsAtHand
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wildcards import is_allowed
 
 EFFECT = {
@@ -99,7 +99,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A wildcard host that the environment does not allow.",
     fix="write one rule for each host, or allow the wildcard in require.wildcardHosts",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({dr.KIND, "Service", "ServiceEntry"}),
     check=check,
 )

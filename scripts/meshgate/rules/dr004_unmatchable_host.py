@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.spelling import Spelling
 
 
@@ -58,7 +58,9 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="The host is spelt in a way that no service's name can have.",
     fix="write the full name with the cluster domain, in lower case, without a dot at the end",
-    needs="P (R)",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({dr.KIND, "ServiceEntry"}),
     check=check,
 )

@@ -35,7 +35,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.spelling import Spelling
 
 
@@ -91,7 +91,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="No Service and no ServiceEntry has the host.",
     fix="write the host of a service that is there, remove the rule, or complete the inventory",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND, "ServiceEntry"}),
     check=check,
 )

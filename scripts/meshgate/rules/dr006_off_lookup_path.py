@@ -33,7 +33,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -88,7 +88,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="The rule is in a namespace where no client looks for its host.",
     fix="move the rule to the service's namespace, or to the root namespace",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

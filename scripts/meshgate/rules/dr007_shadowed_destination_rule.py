@@ -37,7 +37,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.shadows import Shadow, shadows
 from meshgate.rules.wording import listed
 
@@ -92,7 +92,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A less specific rule in an earlier namespace hides this one from some clients.",
     fix="remove or narrow the wider rule, or repeat this one in its namespace",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -56,7 +56,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A tls block without mode means DISABLE.",
     fix="write the mode, or remove the tls block so that auto mTLS decides",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -84,7 +84,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="An entry of portLevelSettings without tls drops the TLS around it.",
     fix="repeat the tls block in the entry",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

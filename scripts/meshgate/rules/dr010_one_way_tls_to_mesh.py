@@ -34,7 +34,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -95,7 +95,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="SIMPLE or MUTUAL toward a workload that has a sidecar.",
     fix="set mode to ISTIO_MUTUAL, or remove the tls block",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

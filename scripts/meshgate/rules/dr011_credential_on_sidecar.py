@@ -37,7 +37,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.winners import names, winners
 
 # Every proxy may read a ConfigMap (credentials.KubernetesConfigMapTypeURI).
@@ -97,7 +97,9 @@ RULE = Rule(
     summary="A sidecar drops TLS whose credentialName it may not read, and sends plaintext.",
     fix="add a workloadSelector, or name certificate files; for a gateway, keep the rule in its "
     'own namespace with exportTo ["."]',
-    needs="P (R)",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

@@ -38,7 +38,7 @@ from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.outside import OutsideHosts
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.winners import Winner, names, winners, winners_unlisted
 
 
@@ -100,7 +100,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A wildcard rule with ISTIO_MUTUAL wins for a host without a sidecar.",
     fix="add an exact rule with mode DISABLE for the host, in the namespace of the wildcard",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

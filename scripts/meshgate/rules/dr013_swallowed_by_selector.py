@@ -36,7 +36,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -82,7 +82,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary='A rule with exportTo ["."] is merged into one that selects some pods.',
     fix="remove exportTo from the rule without selector",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

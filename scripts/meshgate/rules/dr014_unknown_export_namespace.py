@@ -31,7 +31,7 @@ from meshgate.model import Severity, join_path
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # Every namespace, the rule's own, none.
 WORDS = frozenset({"*", ".", "~"})
@@ -63,7 +63,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="exportTo names a namespace that is not there.",
     fix="correct or remove the name, or add the Namespace to the inventory",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

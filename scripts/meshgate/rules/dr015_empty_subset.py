@@ -37,7 +37,7 @@ from meshgate.model import JSONObject, Severity, join_path
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # Istio adds these to an endpoint, from its node and cluster.
 LOCALITY = ("topology.kubernetes.io/", "topology.istio.io/")
@@ -102,7 +102,9 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A subset without labels, or whose labels select no pod.",
     fix="write the labels that the pods of the subset carry",
-    needs="P (R)",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

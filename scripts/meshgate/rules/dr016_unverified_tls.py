@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from meshgate.model import JSONObject, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -71,7 +71,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="SIMPLE or MUTUAL without a check of the server's certificate that can succeed.",
     fix="name the CA in caCertificates and the expected name in subjectAltNames",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

@@ -35,7 +35,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
 from meshgate.rules.mutual_wildcards import first_hidden, mutual_wildcards
 from meshgate.rules.outside import Outside
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -79,7 +79,8 @@ RULE = Rule(
     severity=Severity.INFO,
     summary="A rule without tls hides a wildcard rule with ISTIO_MUTUAL.",
     fix="write tls with mode ISTIO_MUTUAL into the rule too",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({dr.KIND, "ServiceEntry"}),
     check=check,
 )

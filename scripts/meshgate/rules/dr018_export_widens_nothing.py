@@ -35,7 +35,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -93,7 +93,8 @@ RULE = Rule(
     severity=Severity.INFO,
     summary="exportTo names namespaces in which no client gets the rule.",
     fix='write exportTo ["."], or move the rule to where those clients look',
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

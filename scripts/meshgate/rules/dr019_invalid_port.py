@@ -35,7 +35,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 LAST_PORT = 65535
@@ -97,7 +97,9 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="An entry of portLevelSettings for a port that is not there, or listed twice.",
     fix="write the number of the Service's port, once",
-    needs="P (R)",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({dr.KIND}),
     check=check,
 )

@@ -25,7 +25,7 @@ from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 KIND = "Gateway"
 
@@ -97,7 +97,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="Two Gateways with one selector open one port for overlapping hosts.",
     fix="give each host to one Gateway, or merge the servers into one",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

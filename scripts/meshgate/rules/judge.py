@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from meshgate.errors import MeshgateError, RuleError
 from meshgate.model import Finding, Position, Related, Resource, Severity, Waiver, fingerprint
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Phase, Rule, Violation
 
 Locate = Callable[[Resource, str], Position | None]
-
-# Asked last: they judge what the waivers did.
-WAIVER_FAMILY = "WA"
 
 
 def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Finding]:
@@ -23,13 +20,13 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
     """
     findings: list[Finding] = []
     for rule in rules:
-        if not rule.id.startswith(WAIVER_FAMILY):
+        if rule.phase is not Phase.WAIVER:
             findings += _findings(context, rule, locate)
     findings = [_waived(finding, rules, context) for finding in findings]
     used = frozenset(finding.waiver for finding in findings if finding.waiver)
     context = dataclasses.replace(context, used_waivers=used)
     for rule in rules:
-        if rule.id.startswith(WAIVER_FAMILY):
+        if rule.phase is Phase.WAIVER:
             findings += _findings(context, rule, locate)
     return sorted(findings, key=order)
 

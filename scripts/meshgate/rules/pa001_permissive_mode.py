@@ -38,7 +38,7 @@ from meshgate.mesh import Mesh, Workload
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -114,7 +114,9 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="The mode of a mesh, namespace or workload is weaker than the floor.",
     fix="set spec.mtls.mode to the floor of the environment",
-    needs="F (R)",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -68,7 +68,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="An entry of portLevelMtls is weaker than the floor.",
     fix="remove the entry, or set its mode to the floor of the environment",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -38,7 +38,7 @@ from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.age import identity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import SHOWN, listed
 
 
@@ -154,7 +154,9 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="Several policies decide for one scope, and their age tells which one does.",
     fix="keep one policy for each scope",
-    needs="P (R)",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -55,7 +55,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A PeerAuthentication with a selector in the root namespace is ignored.",
     fix="move the policy to the namespace of its workloads, or remove the selector",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 KIND = "PeerAuthentication"
 
@@ -66,7 +66,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="The selector matches no workload of its namespace.",
     fix="copy the labels from the pod template of the workload, or remove the policy",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

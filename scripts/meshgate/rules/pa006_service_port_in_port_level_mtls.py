@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, Service, Workload
 from meshgate.model import Severity, join_path
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 KIND = "PeerAuthentication"
@@ -101,7 +101,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="portLevelMtls names the port of a Service, not the port of the pod.",
     fix="write the target port of the Service",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

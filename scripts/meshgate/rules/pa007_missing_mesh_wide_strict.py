@@ -37,7 +37,7 @@ from collections.abc import Iterator
 from meshgate.model import Position, Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPlane"
 
@@ -95,7 +95,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="No policy without selector gives the root namespace the floor.",
     fix="add a mesh-wide PeerAuthentication with the mode of the floor to the root namespace",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -35,7 +35,7 @@ from itertools import islice, takewhile
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import SHOWN, listed
 
 
@@ -95,7 +95,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A policy without a mode can take the place of one that sets it.",
     fix="remove the policy that sets no mode",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -79,7 +79,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="DISABLE in an ambient mesh does not do what it says.",
     fix="write PERMISSIVE where plaintext is meant",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

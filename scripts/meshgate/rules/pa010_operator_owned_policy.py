@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 OPERATORS_NAME = "default"
 
@@ -66,7 +66,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="The operator of OpenShift Service Mesh 2 owns the mesh-wide policy.",
     fix="set spec.security.dataPlane.mtls in the ServiceMeshControlPlane instead",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 KIND = "PeerAuthentication"
 
@@ -81,7 +81,8 @@ RULE = Rule(
     severity=Severity.INFO,
     summary="A policy that changes no effective mode.",
     fix="remove the policy, or keep it on purpose with a waiver that says why",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from meshgate.model import MeshFacts, Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -60,7 +60,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A selector without labels makes the policy namespace-wide.",
     fix="remove the selector, or write the labels of the workload that is meant",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

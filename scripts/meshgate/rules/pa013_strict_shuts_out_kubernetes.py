@@ -33,7 +33,7 @@ from meshgate.mesh.controllers import template_of
 from meshgate.model import JSONObject, Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
@@ -122,7 +122,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="STRICT on a port that kubelet's probes or the API server's webhooks call.",
     fix="leave probe rewriting on; exclude a webhook's port from capture, or make it PERMISSIVE",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(WEBHOOKS),
     check=check,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshgate.rules.rule import Rule
+from meshgate.rules.rule import Needs, Rule
 
 HEADINGS = ("What it checks", "Why it matters", "How to fix", "Known gaps")
 
@@ -22,11 +22,11 @@ FAMILIES = {
 }
 
 NEEDS = {
-    "P": "the policies alone",
-    "F": "declared mesh facts",
-    "R": "the inventory",
-    "B": "the build record",
-    "D": "two revisions",
+    Needs.POLICIES: "the policies alone",
+    Needs.FACTS: "declared mesh facts",
+    Needs.INVENTORY: "the inventory",
+    Needs.BUILD: "the build record",
+    Needs.EFFECT: "two revisions",
 }
 
 INDENT = "    "
@@ -71,9 +71,8 @@ def markdown(documentation: str) -> Iterator[str]:
 
 def needs(rule: Rule) -> str:
     """What a rule is judged from, in words; what only sharpens it in brackets."""
-    always, _, sometimes = rule.needs.rstrip(")").partition(" (")
-    told = " and ".join(NEEDS[letter] for letter in always.split(", "))
-    return told + (f" (sharper with {NEEDS[sometimes]})" if sometimes else "")
+    more = rule.sharper_with
+    return NEEDS[rule.needs] + (f" (sharper with {NEEDS[more]})" if more else "")
 
 
 def table(rules: Iterable[Rule]) -> str:

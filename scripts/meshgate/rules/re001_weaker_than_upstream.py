@@ -33,7 +33,7 @@ from meshgate.mesh import Mesh, Workload
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -89,7 +89,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A port is weaker here than in the environment before.",
     fix="bring the stronger policy here, or declare the difference in waivers/<environment>.yaml",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset(),
     check=check,
 )

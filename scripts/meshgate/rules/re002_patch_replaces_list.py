@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from meshgate.model import Resource, Severity, Step, split_path
 from meshgate.rules.context import Context
 from meshgate.rules.replaced_lists import Entries, lists
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
 # Operations of a JSON patch that put a value in the place of another.
@@ -102,7 +102,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A patch replaces subsets, portLevelSettings or exportTo and loses an entry.",
     fix="write the whole list in the patch, or use a JSON patch that adds to it",
-    needs="B",
+    phase=Phase.STATE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )

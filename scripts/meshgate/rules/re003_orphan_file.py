@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -50,7 +50,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A manifest that no kustomization reaches takes effect nowhere.",
     fix="name the file in a kustomization, or delete it",
-    needs="B",
+    phase=Phase.SOURCE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )

@@ -33,7 +33,7 @@ from typing import NamedTuple
 from meshgate.mesh.hosts import expand
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.transformed import earlier, hosts
 
 KINDS = ("DestinationRule", "VirtualService")
@@ -112,7 +112,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A transformer moved or renamed an object, and its host stayed.",
     fix="patch the host in the overlay that moves the object",
-    needs="B",
+    phase=Phase.STATE,
+    needs=Needs.BUILD,
     kinds=frozenset({"Service", *KINDS}),
     check=check,
 )

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -52,7 +52,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="One object is rendered by two environments for one cluster.",
     fix="let one environment own the object, or give the environments different clusters",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset(),
     check=check,
 )

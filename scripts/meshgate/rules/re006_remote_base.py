@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -52,7 +52,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A kustomization brings in something from outside the repository.",
     fix="copy what it brings into policies/ and name that instead",
-    needs="B",
+    phase=Phase.SOURCE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
     waivable=False,

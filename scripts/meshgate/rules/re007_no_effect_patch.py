@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Origin, Position, Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -72,7 +72,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A patch changes no object.",
     fix="correct the target of the patch, or remove it",
-    needs="B",
+    phase=Phase.STATE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )

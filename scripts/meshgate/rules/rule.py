@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,33 @@ class Violation(NamedTuple):
     key: str = ""
 
 
+class Phase(enum.Enum):
+    """When a rule is asked."""
+
+    # On the files as they stand, before anything is built; an error keeps them from being built.
+    SOURCE = "source"
+    # On an environment as it is rendered.
+    STATE = "state"
+    # On what a change makes of the environment's ports and calls.
+    CHANGE = "change"
+    # On the findings of all others, and the waivers that cover them.
+    WAIVER = "waiver"
+
+
+class Needs(enum.StrEnum):
+    """What a rule is judged from, beyond which it asks nothing. The values are those of JSON."""
+
+    POLICIES = "P"
+    # What `environments.yaml` declares of the mesh.
+    FACTS = "F"
+    # The Services and workloads of the cluster, and the mesh model on them.
+    INVENTORY = "R"
+    # How the overlay was built, and the files it was built from.
+    BUILD = "B"
+    # Two revisions of the environment, and what lies between them.
+    EFFECT = "D"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One pattern that must not stand. The module's docstring is its page in `docs/rules/`."""
@@ -48,11 +76,13 @@ class Rule:
     severity: Severity
     summary: str  # one line for tables
     fix: str
-    # What it needs: P policies, F mesh facts, R inventory, B build record, D two revisions.
-    needs: str
+    needs: Needs
     # The kinds `check` reads from the context.
     kinds: frozenset[str]
     check: Callable[[Context], Iterator[Violation]]
+    phase: Phase = Phase.STATE
+    # What it can do without, and tells more with.
+    sharper_with: Needs | None = None
     waivable: bool = True
 
     @property

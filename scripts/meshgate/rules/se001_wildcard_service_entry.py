@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, hosts
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 KIND = "ServiceEntry"
 
@@ -72,7 +72,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A wildcard ServiceEntry host is caught by a wildcard rule with mutual TLS.",
     fix="narrow the wildcard rule, or add a rule for the host of the ServiceEntry",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -49,7 +49,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A mapping of a source file has the same key twice.",
     fix="remove one of the two keys",
-    needs="B",
+    phase=Phase.SOURCE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
     waivable=False,

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.refused import refused
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -45,7 +45,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="An object does not fit the schema of its kind.",
     fix="write the field as the schema has it",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset(),
     check=check,
     waivable=False,

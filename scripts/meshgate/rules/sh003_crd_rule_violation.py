@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.refused import refused
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -44,7 +44,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A validation rule of the CRD does not hold.",
     fix="change the value so that the rule holds",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset(),
     check=check,
     waivable=False,

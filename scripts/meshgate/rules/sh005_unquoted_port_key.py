@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -48,7 +48,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A port key without quotes, which kustomize cannot build.",
     fix='write the port in quotes, such as "8080"',
-    needs="B",
+    phase=Phase.SOURCE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )

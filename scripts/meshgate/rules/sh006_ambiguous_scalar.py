@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 TRUE = frozenset({"y", "yes", "on", "true"})
 FALSE = frozenset({"n", "no", "off", "false"})
@@ -69,7 +69,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A value without quotes that is a boolean or a number to some readers.",
     fix="write the value in quotes",
-    needs="B",
+    phase=Phase.SOURCE,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )

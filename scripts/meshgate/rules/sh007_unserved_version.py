@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.refused import refused
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -42,7 +42,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="The environment's Istio does not serve this apiVersion.",
     fix="write an apiVersion that is served",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset(),
     check=check,
     waivable=False,

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # What runs in a cluster; a dump of one is full of them.
 RUNNING = frozenset(
@@ -78,7 +78,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A rendered object has a kind that the environment does not take.",
     fix="take the object out of the overlay, or add its kind to require.kinds",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset(),
     check=check,
 )

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from meshgate.model import CLUSTER_WIDE_KINDS, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 FOLLOWS = {
     "PeerAuthentication": "in the root namespace it would be the mode of the whole mesh",
@@ -63,7 +63,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A rendered object of a kind that lives in a namespace has none.",
     fix="write metadata.namespace, or namespace: in its kustomization",
-    needs="P",
+    phase=Phase.STATE,
+    needs=Needs.POLICIES,
     kinds=frozenset(),
     check=check,
 )

@@ -42,7 +42,7 @@ from meshgate.effect import Unsafe
 from meshgate.model import Severity
 from meshgate.rules.causes import Cause, Causes, called, callers
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -78,7 +78,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="Calls that work before and after the change fail on the way.",
     fix="take it in steps that fit, each its own change; `meshgate steps` writes them down",
-    needs="D",
+    phase=Phase.CHANGE,
+    needs=Needs.EFFECT,
     kinds=frozenset(),
     check=check,
 )

@@ -36,7 +36,7 @@ from meshgate.effect import PortChange, PortState, Strength
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -99,7 +99,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A port accepts more than before.",
     fix="keep the stronger mode, or declare the difference in waivers/<environment>.yaml",
-    needs="D",
+    phase=Phase.CHANGE,
+    needs=Needs.EFFECT,
     kinds=frozenset(),
     check=check,
 )

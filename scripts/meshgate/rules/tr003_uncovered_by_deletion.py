@@ -38,7 +38,7 @@ from meshgate.effect import Uncovered
 from meshgate.model import Severity
 from meshgate.rules.causes import called, callers
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 
@@ -76,7 +76,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A deleted policy uncovers a weaker one.",
     fix="make what is uncovered as strong first, or keep the policy",
-    needs="D",
+    phase=Phase.CHANGE,
+    needs=Needs.EFFECT,
     kinds=frozenset(),
     check=check,
 )

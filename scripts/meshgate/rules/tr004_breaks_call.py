@@ -37,7 +37,7 @@ from meshgate.effect import CallChange, Change
 from meshgate.model import Severity
 from meshgate.rules.causes import Cause, Causes, called, callers, ends
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # What may be a break where it is not certain.
 _FEARED = frozenset({Change.BREAKS, Change.UNKNOWN})
@@ -92,7 +92,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A call that counts works before the change and fails after it.",
     fix="`meshgate explain` tells who decides; change the other side first",
-    needs="D",
+    phase=Phase.CHANGE,
+    needs=Needs.EFFECT,
     kinds=frozenset(),
     check=check,
 )

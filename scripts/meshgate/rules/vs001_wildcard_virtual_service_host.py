@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.mesh.hosts import is_wildcard
 from meshgate.model import Severity, join_path
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wildcards import is_allowed
 
 
@@ -56,7 +56,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A VirtualService has a wildcard host that the environment does not allow.",
     fix="name the hosts that are meant, or allow the wildcard in require.wildcardHosts",
-    needs="F",
+    phase=Phase.STATE,
+    needs=Needs.FACTS,
     kinds=frozenset({"VirtualService"}),
     check=check,
 )

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, hosts
 from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 KIND = "VirtualService"
@@ -90,7 +90,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A route names a subset that no DestinationRule defines.",
     fix="define the subset in the DestinationRule of the host, then route to it",
-    needs="R",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.exceptions_granted import granted
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -55,7 +55,8 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="A waiver or declared difference has expired.",
     fix="mend what it covered and remove it, or ask for a new date",
-    needs="B",
+    phase=Phase.WAIVER,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
     waivable=False,

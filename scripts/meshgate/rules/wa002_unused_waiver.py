@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # Rules that have nothing to say where no change is judged, so that a waiver of one covers nothing.
 CHANGE_FAMILY = "TR"
@@ -57,7 +57,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A waiver covers no finding.",
     fix="remove the waiver",
-    needs="B",
+    phase=Phase.WAIVER,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.exceptions_granted import granted
-from meshgate.rules.rule import Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 SOON = datetime.timedelta(days=14)
 
@@ -57,7 +57,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="A waiver or declared difference ends within 14 days.",
     fix="mend what it covers, or ask for a new date",
-    needs="B",
+    phase=Phase.WAIVER,
+    needs=Needs.BUILD,
     kinds=frozenset(),
     check=check,
 )
