@@ -19,7 +19,7 @@ from pathlib import Path
 import promoted
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.flows.recording import record
-from meshgate.promotion.forge.known.local.book import Book
+from meshgate.promotion.forges.store import Store
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
 
@@ -84,7 +84,7 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def install(self) -> None:
-        run, opened = Repository.run, Book.opened
+        run, opened = Repository.run, Store.changed
 
         def counted(repository: Repository, *arguments: str, **how: JSON) -> str:
             result = run(repository, *arguments, **how)
@@ -93,13 +93,13 @@ class Killer:
             return result
 
         @contextlib.contextmanager
-        def written(book: Book) -> Iterator[JSONObject]:
+        def written(book: Store) -> Iterator[JSONObject]:
             with opened(book) as value:
                 yield value
             self.step("forge")
 
         Repository.run = counted  # type: ignore[method-assign, assignment]
-        Book.opened = written  # type: ignore[method-assign, assignment]
+        Store.changed = written  # type: ignore[method-assign, assignment]
 
 
 def in_child(act: Callable[[], object], last: int = 0) -> tuple[int, str]:
@@ -127,7 +127,7 @@ def end_state(pipeline: Pipeline) -> JSON:
     refs = promoted.git(
         pipeline.hub, "for-each-ref", "--format=%(refname) %(objecttype) %(tree)%(*tree)"
     )
-    book = pipeline.local().book.read()
+    book = pipeline.local().store.read()
     pulls = [
         {key: pull[key] for key in ("head", "base", "title", "body", "state", "labels", "comments")}
         for pull in book["pulls"]

@@ -18,8 +18,8 @@ import httpx
 
 from fakes import github, gitlab
 from meshgate.model import JSON
-from meshgate.promotion.forge import Draft, Forge, ForgeSettings, open_forge
-from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forges import Draft, Forge, ForgeSettings, open_forge
+from meshgate.promotion.forges.local import LocalForge
 
 PROMOTER = "promoter"
 REVIEWER = "ruth"

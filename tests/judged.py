@@ -11,7 +11,7 @@ import pytest
 from meshgate.cli.options import cache_folder
 from meshgate.promotion.base import Base, Clock, base_at
 from meshgate.promotion.candidate import Candidate, Opinions
-from meshgate.promotion.forge import PullRequest, Review
+from meshgate.promotion.forges import PullRequest, Review
 from meshgate.promotion.judging import Judged, judge
 from meshgate.repository import Repository
 from promoted import START, Promoted, git, promote

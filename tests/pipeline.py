@@ -21,8 +21,8 @@ from meshgate.promotion.flows.proposing import Opened
 from meshgate.promotion.flows.reverting import roll_back
 from meshgate.promotion.flows.stopping import hold, reject, resume
 from meshgate.promotion.flows.writing import write
-from meshgate.promotion.forge import Forge
-from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forges import Forge
+from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.values import EnvironmentState, Event
 from meshgate.repository import Repository

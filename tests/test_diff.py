@@ -18,8 +18,8 @@ from meshgate.cli import main
 from meshgate.effect import Change, effect
 from meshgate.mesh import Outcome
 from meshgate.model import Report
-from meshgate.promotion.forge import Draft
-from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forges import Draft
+from meshgate.promotion.forges.local import LocalForge
 from meshgate.report import Options
 from meshgate.report.budget import FIRST, LIMITS
 from meshgate.report.effect import FORMATS, Compared, Diff

@@ -14,14 +14,15 @@ from fakes.server import Answer, Asked
 from forge_worlds import BRANCH, PROMOTER, REVIEWER, LocalWorld, draft, repository
 from meshgate.errors import RepositoryError
 from meshgate.model import JSONObject
-from meshgate.promotion.forge import (
+from meshgate.promotion.forges import (
     CommitStatus,
     Forge,
+    ForgeRefusedError,
     ForgeSettings,
-    RefusedError,
     StatusState,
+    http,
     open_forge,
-    patience,
+    retry,
 )
 
 GATE = "promotion/gate"
@@ -55,7 +56,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def world(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> LocalWorld:
-    monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(retry, "PAUSES", (0.01, 0.01, 0.01))
     return LocalWorld(*repository(tmp_path, template))
 
 
@@ -120,7 +121,7 @@ def test_a_merge_that_goes_on_being_refused_is_told(
     monkeypatch.setattr(type(either.fake), "merge", lambda *_: either.fake.missing)
     before = either.world.tip()
 
-    with pytest.raises(RefusedError, match="404") as error:
+    with pytest.raises(ForgeRefusedError, match="404") as error:
         forge.merge(number, head_sha=sha, method="merge", message="Merge it")
 
     assert error.value.exit_code == 7
@@ -134,7 +135,7 @@ def test_a_label_that_fails_degrades(
     forge = either.seen_by(PROMOTER)
 
     def refuse(*_: object) -> None:
-        raise RefusedError("no", why="labels are closed on Sundays")
+        raise ForgeRefusedError("no", why="labels are closed on Sundays")
 
     with monkeypatch.context() as patched:
         patched.setattr(forge, "set_labels", refuse)
@@ -155,7 +156,7 @@ def test_a_wrong_token_is_told_without_it(
         "github" if isinstance(either, Hub) else "gitlab", either.fake.url, PROJECT, "s3cr3t"
     )
 
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(ForgeRefusedError) as error:
         open_forge(settings).create(draft())
 
     assert error.value.status == 401
@@ -169,10 +170,83 @@ def test_a_forge_that_repeats_the_token_is_not_repeated(
     answer = Answer(404, {"message": f"no such thing, token-of-{PROMOTER}"})
     monkeypatch.setattr(either.fake, "missing", answer)
 
-    with pytest.raises(RefusedError, match=r"\*\*\*") as error:
+    with pytest.raises(ForgeRefusedError, match=r"\*\*\*") as error:
         either.seen_by(PROMOTER).get(7)
 
     assert PROMOTER not in str(error.value)
+
+
+def answering(either: Hub | Lab, monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> None:
+    """Let the fake give these answers first."""
+    waiting = list(answers)
+    right = either.fake.answer
+
+    def answer(method: str, target: str, token: str, body: JSONObject) -> Answer:
+        return waiting.pop(0) if waiting else right(method, target, token, body)
+
+    monkeypatch.setattr(either.fake, "answer", answer)
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        Answer(503, {"message": "busy"}),
+        Answer(429, {"message": "too many requests"}, (("Retry-After", "0"),)),
+        Answer(403, {"message": "API rate limit exceeded"}, (("Retry-After", "0"),)),
+        Answer(
+            403,
+            {"message": "API rate limit exceeded"},
+            (("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1")),
+        ),
+    ],
+    ids=["busy", "limited", "limited-as-forbidden", "limit-that-ended"],
+)
+def test_a_busy_forge_is_asked_again(
+    either: Hub | Lab, monkeypatch: pytest.MonkeyPatch, busy: Answer
+) -> None:
+    monkeypatch.setattr(http, "PAUSES", (0.01, 0.01))
+    answering(either, monkeypatch, busy, busy)
+
+    assert either.seen_by(PROMOTER).login() == PROMOTER
+
+
+@pytest.mark.parametrize(
+    ("refusal", "asked"),
+    [
+        (Answer(503, {"message": "busy"}), 3),
+        (Answer(429, {"message": "wait an hour"}, (("Retry-After", "3600"),)), 1),
+        (Answer(403, {"message": "you may not"}), 1),
+    ],
+    ids=["busy-for-ever", "longer-than-anybody-waits", "forbidden"],
+)
+def test_a_forge_is_not_asked_for_ever(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, refusal: Answer, asked: int
+) -> None:
+    monkeypatch.setattr(http, "PAUSES", (0.01, 0.01))
+    answering(lab, monkeypatch, *[refusal] * 9)
+
+    with pytest.raises(ForgeRefusedError) as error:
+        lab.seen_by(PROMOTER).login()
+
+    assert error.value.why == refusal.body["message"]
+    assert len(lab.fake.requests) == asked
+
+
+def test_a_write_that_a_gateway_lost_is_not_repeated(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "PAUSES", (0.01, 0.01))
+    lab.world.push(BRANCH, state="digest: 1\n")
+    forge = lab.seen_by(PROMOTER)
+    number = forge.create(draft()).number
+    before = len(lab.fake.requests)
+    # No comment is there yet: the list is asked for, then the comment is written.
+    answering(lab, monkeypatch, Answer(200, []), Answer(502, {"message": "bad gateway"}))
+
+    with pytest.raises(ForgeRefusedError, match="502"):
+        forge.comment_sticky(number, "<!-- m -->", "<!-- m --> text")
+
+    assert [line.split(" ")[0] for line in lab.fake.requests[before:]] == ["GET", "POST"]
 
 
 def test_an_unreachable_forge_is_told(world: LocalWorld) -> None:

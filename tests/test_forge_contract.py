@@ -11,12 +11,12 @@ import pytest
 
 from forge_worlds import BRANCH, PROMOTER, REVIEWER, WORLDS, World, draft
 from meshgate.errors import RepositoryError
-from meshgate.promotion.forge import (
+from meshgate.promotion.forges import (
     CommitStatus,
     HeadMovedError,
     NoDifferenceError,
     StatusState,
-    patience,
+    retry,
 )
 
 GATE = "promotion/gate"
@@ -38,7 +38,7 @@ def world(
 ) -> Iterator[World]:
     # Gitea does some of its work in the background.
     pauses = (0.1, 0.2, 0.4, 0.8) if request.param == "gitea" else (0.01, 0.01)
-    monkeypatch.setattr(patience, "PAUSES", pauses)
+    monkeypatch.setattr(retry, "PAUSES", pauses)
     with WORLDS[request.param](tmp_path, template) as made:
         yield made
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from meshgate.errors import RepositoryError, ToolError, UsageError
-from meshgate.promotion.forge import (
+from meshgate.promotion.forges import (
+    BestEffort,
     CommitStatus,
-    Degraded,
     Draft,
     ForgeSettings,
     StatusState,
@@ -115,10 +115,8 @@ def test_an_unknown_forge_is_told_with_those_there_are() -> None:
 
 
 def test_a_missing_client_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [
-        name for name in sys.modules if name.startswith("meshgate.promotion.forge.known.")
-    ]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in ("gitea", "http"):
+        monkeypatch.delitem(sys.modules, f"meshgate.promotion.forges.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "httpx", None)
 
     with pytest.raises(ToolError) as error:
@@ -161,10 +159,10 @@ def test_the_local_forge_wants_a_bare_repository(tmp_path: Path) -> None:
 
 
 def test_what_fails_beside_the_matter_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    degraded = Degraded()
+    effort = BestEffort()
 
-    with degraded.allowed("labels"):
+    with effort.attempt("labels"):
         open_forge(ForgeSettings()).get(7)
 
-    assert degraded.reasons == ["labels: there is no pull request 7: no forge is configured"]
+    assert effort.reasons == ["labels: there is no pull request 7: no forge is configured"]
     assert "there is no pull request 7" in caplog.text

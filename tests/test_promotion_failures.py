@@ -23,8 +23,8 @@ from meshgate.promotion.flows.recording import record
 from meshgate.promotion.flows.reverting import recorded_bytes
 from meshgate.promotion.flows.stopping import hold
 from meshgate.promotion.flows.writing import write
-from meshgate.promotion.forge import Draft, HeadMovedError, Merged
-from meshgate.promotion.forge.known.none import NoForge
+from meshgate.promotion.forges import Draft, HeadMovedError, Merged
+from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.values import Event, GateVerdict
 from pipeline import ENVIRONMENTS, Pipeline, mode
@@ -67,8 +67,8 @@ def test_01_of_two_requests_the_first_merge_makes_the_other_unmergeable(
     first = pipeline.promote("staging")
     pipeline.commit({RULE: promoted.RULE + "  exportTo: [.]\n"}, "shop: only here")
     second = pipeline.promote("staging")
-    pipeline.local().book.file.write_text(
-        pipeline.local().book.file.read_text().replace('"state": "closed"', '"state": "open"')
+    pipeline.local().store.file.write_text(
+        pipeline.local().store.file.read_text().replace('"state": "closed"', '"state": "open"')
     )
     pipeline.merge(second.pull.number)
 
@@ -90,7 +90,7 @@ def test_01_an_older_release_is_not_proposed_over_a_newer_one(pipeline: Pipeline
 
 def test_02_the_same_command_twice_changes_nothing(pipeline: Pipeline) -> None:
     first = pipeline.promote("staging")
-    book = pipeline.local().book.file.read_bytes()
+    book = pipeline.local().store.file.read_bytes()
     pipeline.later(days=1)
     second = pipeline.promote("staging")
 
@@ -98,12 +98,12 @@ def test_02_the_same_command_twice_changes_nothing(pipeline: Pipeline) -> None:
     assert not second.pushed
     assert second.commit == first.commit
     assert second.pull.number == first.pull.number
-    assert pipeline.local().book.file.read_bytes() == book
+    assert pipeline.local().store.file.read_bytes() == book
 
 
 def test_03_a_branch_without_its_request_is_found(pipeline: Pipeline) -> None:
     first = pipeline.promote("staging")
-    pipeline.local().book.file.unlink()
+    pipeline.local().store.file.unlink()
     second = pipeline.promote("staging")
 
     assert not second.pushed
@@ -120,7 +120,7 @@ def test_04_a_branch_edited_by_hand_is_left_alone(pipeline: Pipeline) -> None:
 
     pull = pipeline.local().get(first.pull.number)
     assert pull.head_sha == by_hand
-    comments = pipeline.local().book.read()["pulls"][0]["comments"]
+    comments = pipeline.local().store.read()["pulls"][0]["comments"]
     assert len(comments) == 1
     assert "edited by hand" in comments[0]["body"]
     with pytest.raises(RefusedError, match="PR03"):

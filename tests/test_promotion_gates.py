@@ -16,7 +16,7 @@ from meshgate.errors import UsageError
 from meshgate.promotion import evidence as ev
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.evidence import Evidence
-from meshgate.promotion.forge import CommitStatus, StatusState
+from meshgate.promotion.forges import CommitStatus, StatusState
 from meshgate.promotion.gates import GATE_TYPES, Gate, GateType
 from meshgate.promotion.guards import evaluate, refusals
 from meshgate.promotion.standing import Presence, Standing, Stay, soak

@@ -16,8 +16,8 @@ from meshgate.errors import RepositoryError
 from meshgate.promotion import names
 from meshgate.promotion.advance import Proposal, advance
 from meshgate.promotion.base import Clock
-from meshgate.promotion.forge import CommitStatus, Draft, PullRequest, StatusState
-from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forges import CommitStatus, Draft, PullRequest, StatusState
+from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.gating import Expected, Failed, Gated, gate
 from meshgate.promotion.judging import Verdict
 from meshgate.promotion.values import Event, Hold
@@ -174,11 +174,11 @@ def test_a_window_that_closes_turns_green_to_pending(story: Story) -> None:
 
 def test_the_same_is_not_posted_twice(story: Story) -> None:
     story.gated()
-    before = story.forge.book.read()
+    before = story.forge.store.read()
 
     story.gated()
 
-    assert story.forge.book.read() == before
+    assert story.forge.store.read() == before
 
 
 def test_evidence_that_fails_closes_the_gate(story: Story) -> None:
@@ -264,7 +264,7 @@ def test_a_release_rejected_meanwhile_closes_the_promotion(story: Story) -> None
 
 def test_labels_that_got_lost_are_set_again(story: Story) -> None:
     """#26 of the failure cases."""
-    with story.forge.book.opened() as book:
+    with story.forge.store.changed() as book:
         book["pulls"][0]["labels"] = ["mine"]
 
     story.gated()

@@ -14,16 +14,16 @@ from collections.abc import Callable
 from fakes.server import Answer, Asked, FakeServer, Route
 from meshgate.errors import RepositoryError
 from meshgate.model import JSONObject
-from meshgate.promotion.forge import (
+from meshgate.promotion.forges import (
     CommitStatus,
     Draft,
+    ForgeRefusedError,
     HeadMovedError,
     NoDifferenceError,
     PullRequest,
-    RefusedError,
     StatusState,
 )
-from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forges.local import LocalForge
 
 OWNER, NAME = "acme", "mesh"
 REPOSITORY = f"/repos/{OWNER}/{NAME}"
@@ -109,7 +109,7 @@ class GitHub(FakeServer):
             made = forge.create(Draft(body["head"], body["base"], body["title"], body["body"]))
         except NoDifferenceError:
             return _invalid(f"No commits between {body['base']} and {body['head']}")
-        except RefusedError:
+        except ForgeRefusedError:
             error = {"resource": "PullRequest", "field": "head", "code": "invalid"}
             return Answer(422, {"message": "Validation Failed", "errors": [error]})
         return Answer(201, self._shape(made))
@@ -235,7 +235,7 @@ class GitHub(FakeServer):
 
     def _all(self, asked: Asked) -> list[PullRequest]:
         forge = self.seen_by(asked.login)
-        return [forge.get(entry["number"]) for entry in forge.book.read()["pulls"]]
+        return [forge.get(entry["number"]) for entry in forge.store.read()["pulls"]]
 
     def _shape(self, pull: PullRequest, *, whole: bool = True) -> JSONObject:
         at = pull.merged_at.isoformat(timespec="seconds") if pull.merged_at else None

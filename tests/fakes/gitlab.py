@@ -13,8 +13,8 @@ from collections.abc import Callable
 from fakes.server import Answer, Asked, FakeServer, Route
 from meshgate.errors import RepositoryError
 from meshgate.model import JSONObject
-from meshgate.promotion.forge import Draft, HeadMovedError, PullRequest
-from meshgate.promotion.forge.known.local import LocalForge
+from meshgate.promotion.forges import Draft, HeadMovedError, PullRequest
+from meshgate.promotion.forges.local import LocalForge
 
 PROJECT = "acme/mesh"
 BASE = "/api/v4/projects/acme%2Fmesh"
@@ -69,7 +69,7 @@ class GitLab(FakeServer):
 
     def requests_listed(self, asked: Asked) -> Answer:
         forge = self.seen_by(asked.login)
-        pulls = [forge.get(entry["number"]) for entry in forge.book.read()["pulls"]]
+        pulls = [forge.get(entry["number"]) for entry in forge.store.read()["pulls"]]
         wanted = asked.query
         shapes = [self._shape(pull) for pull in reversed(pulls)]
         return Answer(

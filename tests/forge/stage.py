@@ -16,7 +16,7 @@ import yaml
 from e2e.gitea import Gitea
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER, REVIEWER
 from meshgate.model import JSON
-from meshgate.promotion.forge import Forge, ForgeSettings, open_forge
+from meshgate.promotion.forges import Forge, ForgeSettings, open_forge
 from promoted import START, commit, git
 
 PROJECT = f"{ORGANISATION}/mesh-policies"

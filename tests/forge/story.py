@@ -14,7 +14,7 @@ from forge.people import REQUIRED, protect
 from forge.stage import PROJECT, Stage, StoryError
 from forge_worlds import ADMIN, ORGANISATION, PROMOTER
 from meshgate.errors import ToolError
-from meshgate.promotion.forge import HeadMovedError
+from meshgate.promotion.forges import HeadMovedError
 from promoted import RULE, git
 
 # The samples', and one approval for prod.

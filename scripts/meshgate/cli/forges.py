@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from meshgate.promotion.forge import Forge, forge_names, open_forge, settings_from
+from meshgate.promotion.forges import Forge, forge_names, open_forge, settings_from
 
 
 def add_forge_option(parser: argparse.ArgumentParser) -> None:

@@ -32,7 +32,7 @@ from meshgate.cli.verdicts import exit_code
 from meshgate.errors import UsageError, gravest
 from meshgate.promotion.base import Clock, base_at
 from meshgate.promotion.durations import duration
-from meshgate.promotion.forge import Forge, PullRequest
+from meshgate.promotion.forges import Forge, PullRequest
 from meshgate.promotion.gating import Expected, Failed, Gated, gate
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.repository import Repository, fetch, has_remote, truth

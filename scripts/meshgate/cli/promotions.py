@@ -19,7 +19,7 @@ from meshgate.promotion.flows.making import Made
 from meshgate.promotion.flows.promoting import Wish
 from meshgate.promotion.flows.proposing import Opened
 from meshgate.promotion.flows.telling import contents
-from meshgate.promotion.forge import Forge
+from meshgate.promotion.forges import Forge
 from meshgate.promotion.report.proposal import FORMATS, Proposed
 from meshgate.report import budget
 from meshgate.repository import Repository

@@ -15,7 +15,7 @@ from meshgate.model import Environment, Resource
 from meshgate.pipeline import Judged, Objects, Settings, judge
 from meshgate.promotion import evidence
 from meshgate.promotion.evidence import Evidence
-from meshgate.promotion.forge import Forge
+from meshgate.promotion.forges import Forge
 from meshgate.promotion.policy import Policy, policy
 from meshgate.promotion.release import OVERLAYS, Releases
 from meshgate.repository import Repository, extract

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshgate.effect import Effect
 from meshgate.model import Environment, Finding, JSONObject, Resource
-from meshgate.promotion.forge import PullRequest, Review
+from meshgate.promotion.forges import PullRequest, Review
 from meshgate.promotion.gates import Gate
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.standing import Standing

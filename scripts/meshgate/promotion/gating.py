@@ -15,8 +15,8 @@ from meshgate.errors import MeshgateError
 from meshgate.promotion import names
 from meshgate.promotion.base import Base
 from meshgate.promotion.durations import told
-from meshgate.promotion.forge import CommitStatus, Forge, PullRequest, StatusState
-from meshgate.promotion.forge.degraded import Degraded
+from meshgate.promotion.forges import CommitStatus, Forge, PullRequest, StatusState
+from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.guards import GUARDS, Refusal
 from meshgate.promotion.judging import Judged, judge
 from meshgate.promotion.values import Event, GateResult
@@ -64,18 +64,18 @@ def gate(base: Base, pull: PullRequest, expected: Expected) -> Gated | Failed:
     """Judge one pull request and post what is found; `base` has the forge."""
     forge = base.forge
     assert forge is not None
-    degraded = Degraded()
+    effort = BestEffort()
     try:
         judged = judge(base, pull.head_sha, pull=pull)
         missing = list(_missing(base, forge, pull, expected))
     except MeshgateError as error:
-        _post(forge, pull.head_sha, [_failure(error)], degraded)
+        _post(forge, pull.head_sha, [_failure(error)], effort)
         return Failed(pull, error)
     judged = dataclasses.replace(judged, refusals=(*judged.refusals, *missing))
-    _label(forge, pull, judged, degraded)
-    _post(forge, pull.head_sha, statuses(judged), degraded)
-    closed = _close_rejected(forge, pull, judged, degraded)
-    return Gated(judged, tuple(degraded.reasons), closed)
+    _label(forge, pull, judged, effort)
+    _post(forge, pull.head_sha, statuses(judged), effort)
+    closed = _close_rejected(forge, pull, judged, effort)
+    return Gated(judged, tuple(effort.reasons), closed)
 
 
 def statuses(judged: Judged) -> Iterator[CommitStatus]:
@@ -118,19 +118,19 @@ def _failure(error: MeshgateError) -> CommitStatus:
     return _told(AGGREGATE, StatusState.FAILURE, f"not judged: {error.what}")
 
 
-def _post(forge: Forge, sha: str, wanted: Iterable[CommitStatus], degraded: Degraded) -> None:
+def _post(forge: Forge, sha: str, wanted: Iterable[CommitStatus], effort: BestEffort) -> None:
     for status in wanted:
-        with degraded.allowed(f"the status {status.context}"):
+        with effort.attempt(f"the status {status.context}"):
             forge.set_status(sha, status)
 
 
-def _label(forge: Forge, pull: PullRequest, judged: Judged, degraded: Degraded) -> None:
+def _label(forge: Forge, pull: PullRequest, judged: Judged, effort: BestEffort) -> None:
     """Set again the labels that an earlier run could not, or that somebody took away."""
     if judged.candidate is None:
         return
     wanted = names.labels(judged.candidate.record)
     if not set(wanted) <= set(pull.labels):
-        with degraded.allowed("labels"):
+        with effort.attempt("labels"):
             forge.set_labels(pull.number, wanted)
 
 
@@ -157,7 +157,7 @@ def _committed_at(base: Base, sha: str) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
 
 
-def _close_rejected(forge: Forge, pull: PullRequest, judged: Judged, degraded: Degraded) -> bool:
+def _close_rejected(forge: Forge, pull: PullRequest, judged: Judged, effort: BestEffort) -> bool:
     """Close a promotion whose release was rejected meanwhile: it can never be merged."""
     candidate = judged.candidate
     if candidate is None or candidate.event not in {Event.PROMOTE, Event.HOTFIX}:
@@ -170,7 +170,7 @@ def _close_rejected(forge: Forge, pull: PullRequest, judged: Judged, degraded: D
     ]
     if not where:
         return False
-    with degraded.allowed(f"closing {pull.number}"):
+    with effort.attempt(f"closing {pull.number}"):
         forge.set_labels(pull.number, (*names.labels(candidate.record), names.SUPERSEDED))
         forge.close(
             pull.number,

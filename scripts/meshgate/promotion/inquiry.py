@@ -12,7 +12,7 @@ from meshgate.pipeline import Judged
 from meshgate.promotion.base import Base
 from meshgate.promotion.candidate import Candidate, FileChange, Opinions, Side
 from meshgate.promotion.files import below, rendered_folder
-from meshgate.promotion.forge import PullRequest
+from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.origin import Origin
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.sides import side_at

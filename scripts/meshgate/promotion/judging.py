@@ -10,7 +10,7 @@ from meshgate.errors import IntegrityError, RepositoryError
 from meshgate.promotion.base import Base, configuration_at
 from meshgate.promotion.candidate import Candidate, FileChange
 from meshgate.promotion.files import LEDGER, STATE, ledger_folder
-from meshgate.promotion.forge import PullRequest
+from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.guards import GUARDS, Refusal, evaluate, refusals, stray_changes
 from meshgate.promotion.inquiry import Inquiry
 from meshgate.promotion.ledger import read_record

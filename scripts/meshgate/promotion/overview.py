@@ -21,7 +21,7 @@ from meshgate.promotion import names
 from meshgate.promotion.flows.choosing import newer
 from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.promoting import Wish, planned
-from meshgate.promotion.forge import PullRequest
+from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.judging import Verdict
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.rendering import render

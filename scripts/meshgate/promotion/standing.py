@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from meshgate.model import Resource
     from meshgate.promotion.evidence import Evidence
-    from meshgate.promotion.forge import CommitStatus
+    from meshgate.promotion.forges import CommitStatus
     from meshgate.promotion.values import EnvironmentState
 
 # Two machines' clocks may differ by this much; what lies further ahead is forged or wrong.

@@ -12,7 +12,7 @@ from meshgate.model import Resource
 from meshgate.promotion.base import Base
 from meshgate.promotion.candidate import Side
 from meshgate.promotion.files import ledger_folder, rendered_folder, rendered_sum
-from meshgate.promotion.forge import CommitStatus
+from meshgate.promotion.forges import CommitStatus
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.release import INPUTS
 from meshgate.promotion.rendering import render

@@ -13,7 +13,7 @@ from meshgate.model import JSONObject, Resource
 from meshgate.promotion.base import Base, Clock, base_at
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import below, rendered_folder, state_path
-from meshgate.promotion.forge import Forge
+from meshgate.promotion.forges import Forge
 from meshgate.promotion.policy import EnvironmentPolicy, Policy
 from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render

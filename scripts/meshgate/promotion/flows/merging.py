@@ -9,7 +9,7 @@ from meshgate.promotion import names
 from meshgate.promotion.files import state_path
 from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.making import told
-from meshgate.promotion.forge import Merged, PullRequest
+from meshgate.promotion.forges import Merged, PullRequest
 from meshgate.promotion.judging import judge
 from meshgate.promotion.snapshot import at_commit, contents
 from meshgate.promotion.state import read_state

@@ -11,7 +11,7 @@ from meshgate.promotion.body import render
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
 from meshgate.promotion.flows.superseding import close_stale, refuse_closed
 from meshgate.promotion.flows.telling import contents
-from meshgate.promotion.forge import Draft
+from meshgate.promotion.forges import Draft
 from meshgate.promotion.guards.guard import FORWARD
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.sides import ADDED, changes
@@ -24,7 +24,7 @@ from meshgate.repository import MovedError, is_ancestor, push_branch, set_branch
 if TYPE_CHECKING:
     from meshgate.promotion.flows.ground import Ground
     from meshgate.promotion.flows.making import Made
-    from meshgate.promotion.forge import PullRequest
+    from meshgate.promotion.forges import PullRequest
     from meshgate.promotion.values import EnvironmentState, PromotionRecord
 
 EDITED = "<!-- meshgate-edited -->"

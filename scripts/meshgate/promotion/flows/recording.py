@@ -13,8 +13,8 @@ from meshgate.promotion import names
 from meshgate.promotion.codec import moment
 from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.flows.ground import Ground
-from meshgate.promotion.forge import PullRequest
-from meshgate.promotion.forge.degraded import Degraded
+from meshgate.promotion.forges import PullRequest
+from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.ledger import Recorded, read_ledger
 from meshgate.repository import MovedError, additions, fetch, mainline, push_tag, tag
 
@@ -36,7 +36,7 @@ def record(ground: Ground, environments: Sequence[str] = ()) -> tuple[list[Tagge
     if ground.remote:
         fetch(ground.repository, "refs/tags/*:refs/tags/*")
     found: list[Tagged] = []
-    degraded = Degraded()
+    effort = BestEffort()
     for policy in ground.policy.environments:
         if not policy.pinned or (environments and policy.name not in environments):
             continue
@@ -44,9 +44,9 @@ def record(ground: Ground, environments: Sequence[str] = ()) -> tuple[list[Tagge
         merged = additions(ground.repository, ground.base.commit, folder)
         for recorded in read_ledger(ground.files, policy.name):
             name = names.tag(policy.name, recorded.record.sequence)
-            with degraded.allowed(f"the tag {name}"):
+            with effort.attempt(f"the tag {name}"):
                 found += _tagged(ground, recorded, name, merged[recorded.record.path])
-    return found, degraded.reasons
+    return found, effort.reasons
 
 
 def _tagged(ground: Ground, recorded: Recorded, name: str, merged: str) -> list[Tagged]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from meshgate.errors import NothingToPromoteError
 from meshgate.promotion import names
-from meshgate.promotion.forge.degraded import Degraded
+from meshgate.promotion.forges.best_effort import BestEffort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from meshgate.promotion.flows.ground import Ground
     from meshgate.promotion.flows.proposing import Opened
-    from meshgate.promotion.forge import PullRequest
+    from meshgate.promotion.forges import PullRequest
     from meshgate.promotion.values import PromotionRecord
 
 SEQUENCE = re.compile(r"[0-9]+$")
@@ -44,15 +44,15 @@ def close_stale(ground: Ground, opened: Opened) -> Opened:
 
 
 def _closed(ground: Ground, opened: Opened, pulls: Iterable[PullRequest]) -> Opened:
-    closed, degraded = [], Degraded()
+    closed, effort = [], BestEffort()
     for pull in pulls:
-        with degraded.allowed(f"closing {pull.number}"):
+        with effort.attempt(f"closing {pull.number}"):
             close(ground, pull, f"Superseded by {opened.pull.url}.")
             closed.append(pull.number)
     return replace(
         opened,
         closed=(*opened.closed, *closed),
-        degraded=(*opened.degraded, *degraded.reasons),
+        degraded=(*opened.degraded, *effort.reasons),
     )
 
 

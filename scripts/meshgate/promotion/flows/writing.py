@@ -7,7 +7,7 @@ from meshgate.promotion import names
 from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.flows.making import Made, refuse
 from meshgate.promotion.flows.proposing import Opened, propose
-from meshgate.promotion.forge import PullRequest
+from meshgate.promotion.forges import PullRequest
 from meshgate.repository import MovedError, push_branch, set_branch
 
 

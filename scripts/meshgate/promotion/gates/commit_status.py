@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgate.promotion.durations import duration
-from meshgate.promotion.forge import StatusState
+from meshgate.promotion.forges import StatusState
 from meshgate.promotion.gates.gate import (
     GateType,
     across,
@@ -26,7 +26,7 @@ from meshgate.promotion.standing import SKEW, Presence
 if TYPE_CHECKING:
     from meshgate.model import JSONObject
     from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.forge import CommitStatus
+    from meshgate.promotion.forges import CommitStatus
     from meshgate.promotion.gates.gate import Gate
     from meshgate.promotion.standing import Standing
     from meshgate.promotion.values import GateResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate, Opinions
-from meshgate.promotion.forge import Review
+from meshgate.promotion.forges import Review
 from meshgate.promotion.guards.effects import APPROVED
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.values import Event

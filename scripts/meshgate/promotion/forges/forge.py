@@ -23,7 +23,7 @@ class NoDifferenceError(RepositoryError):
     exit_code = 9
 
 
-class RefusedError(RepositoryError):
+class ForgeRefusedError(RepositoryError):
     """The forge said no. Its own words are in `why`; `status` is the HTTP status, if there was one.
 
     A refusal tells little (Gitea answers 405 to nearly everything): whoever gets one reads the pull

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from meshgate.errors import RepositoryError
 from meshgate.model import JSON, JSONObject
-from meshgate.promotion.forge.forge import PullRequest, RefusedError, Review
+from meshgate.promotion.forges.forge import ForgeRefusedError, PullRequest, Review
 
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # How much of a forge's own words an error repeats.
@@ -16,14 +16,14 @@ WORDS = 600
 NOT_YET = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
-def refused(forge: str, what: str, status: int, words: str, token: str) -> RefusedError:
+def refused(forge: str, what: str, status: int, words: str, token: str) -> ForgeRefusedError:
     """An error in the forge's own words. `what` is the request without address or headers."""
     hint = ""
     if status in {401, 403}:
         hint = "does MESHGATE_FORGE_TOKEN have the rights that docs/forges.md lists?"
     why = " ".join(words.replace(token, "***").split()) if token else words
     said = f" with {status}" if status else ""
-    return RefusedError(
+    return ForgeRefusedError(
         f"{forge} answered {what}{said}" if status else f"{forge} did not answer {what}",
         why=why[:WORDS],
         hint=hint,

@@ -1,4 +1,4 @@
-"""What is GitHub's own."""
+"""GitHub, in the cloud or on a server of one's own."""
 
 from __future__ import annotations
 
@@ -7,26 +7,38 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from meshgate.model import JSONObject
-from meshgate.promotion.forge.answers import moment, text
-from meshgate.promotion.forge.answers import number as number_at
-from meshgate.promotion.forge.forge import (
+from meshgate.promotion.forges.forge import (
     CommitStatus,
     Draft,
+    ForgeRefusedError,
     NoDifferenceError,
-    RefusedError,
     StatusState,
 )
-from meshgate.promotion.forge.githublike import GitHubLike, part
-from meshgate.promotion.forge.known.github.api import Api
-from meshgate.promotion.forge.labels import color
+from meshgate.promotion.forges.github_api import GitHubLike, part
+from meshgate.promotion.forges.http import FORBIDDEN, Dialect, HttpApi
+from meshgate.promotion.forges.labels import color
+from meshgate.promotion.forges.responses import moment, text
+from meshgate.promotion.forges.responses import number as number_at
+from meshgate.promotion.forges.settings import ForgeSettings
 from meshgate.report.budget import LIMITS
 
 LOG = logging.getLogger(__name__)
 
-FORBIDDEN = 403
+PUBLIC = "https://api.github.com"
+DIALECT = Dialect("GitHub", ("per_page", 100), lambda answer, _: "next" in answer.links)
+# The account of a token: also of an App's, which REST does not tell.
+VIEWER = "query { viewer { login } }"
 # What a role is called where it may push; the old API knows no other roles that may.
 MAY_PUSH = frozenset({"admin", "write", "maintain"})
 NO_COMMITS = "no commits between"
+
+
+def connect(settings: ForgeSettings) -> GitHubForge:
+    """The forge at MESHGATE_FORGE_URL (the API's address), or github.com."""
+    complete = settings.required(PUBLIC)
+    api = HttpApi(complete.url, complete.token, DIALECT)
+    # A server of one's own has its API below /api/v3, and GraphQL beside it.
+    return GitHubForge(api, complete.project, f"{complete.url.removesuffix('/v3')}/graphql")
 
 
 class GitHubForge(GitHubLike):
@@ -41,16 +53,20 @@ class GitHubForge(GitHubLike):
         "COMMENTED": "commented",
         "DISMISSED": "dismissed",
     }
-    api: Api
+
+    def __init__(self, api: HttpApi, project: str, graphql: str) -> None:
+        super().__init__(api, project)
+        self.graphql = graphql
 
     @cached_property
     def _login(self) -> str:
         try:
             return text(self.api.ask("GET", "user"), "login")
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             # The token of an App, such as GITHUB_TOKEN, is nobody's.
             if error.status == FORBIDDEN:
-                return self.api.viewer()
+                answer = self.api.ask("POST", self.graphql, {"query": VIEWER})
+                return text(answer, "data", "viewer", "login")
             raise
 
     def login(self) -> str:
@@ -66,7 +82,7 @@ class GitHubForge(GitHubLike):
         try:
             for entry in self.api.pages(f"{path}/check-runs", filter="latest"):
                 newest.setdefault(text(entry, "name"), _check_run(entry))
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             if error.status != FORBIDDEN:
                 raise
             # What is not seen passes no gate, so that going on is safe.
@@ -81,7 +97,7 @@ class GitHubForge(GitHubLike):
         body = {"head": draft.head, "base": draft.base, "title": draft.title, "body": draft.body}
         try:
             return number_at(self.api.ask("POST", f"{self.repository}/pulls", body), "number")
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             if NO_COMMITS in error.why.lower():
                 raise NoDifferenceError(
                     f"{draft.head} has nothing that {draft.base} has not"

@@ -1,21 +1,20 @@
-"""From a forge's name to the forge. A new one is a module or package in `known/` with `connect`."""
+"""From a forge's name to the forge: a module here with `connect(settings) -> Forge`."""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 
 from meshgate.errors import ToolError, UsageError
-from meshgate.promotion.forge import known
-from meshgate.promotion.forge.forge import Forge
-from meshgate.promotion.forge.settings import ALIASES, ForgeSettings
+from meshgate.promotion.forges.forge import Forge
+from meshgate.promotion.forges.settings import ALIASES, ForgeSettings
+
+# Their modules: each is imported when it is asked for, since some need an extra.
+FORGES = ("gitea", "github", "gitlab", "local", "none")
 
 
 def forge_names() -> tuple[str, ...]:
     """Every name that `--forge` takes."""
-    return tuple(sorted([module.name for module in pkgutil.iter_modules(known.__path__)])) + tuple(
-        ALIASES
-    )
+    return (*FORGES, *ALIASES)
 
 
 def open_forge(settings: ForgeSettings) -> Forge:
@@ -30,7 +29,7 @@ def open_forge(settings: ForgeSettings) -> Forge:
             f"there is no forge {settings.forge!r}", hint=f"use one of {', '.join(forge_names())}"
         )
     try:
-        module = importlib.import_module(f"{known.__name__}.{name}")
+        module = importlib.import_module(f"{__package__}.{name}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("meshgate"):
             raise

@@ -13,13 +13,13 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Degraded:
+class BestEffort:
     """Collects what failed: a label, a status, a comment. Empty: nothing did."""
 
     reasons: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def allowed(self, what: str) -> Iterator[None]:
+    def attempt(self, what: str) -> Iterator[None]:
         """Let the forge fail at `what` ("labels", "the status promotion/gate")."""
         try:
             yield

@@ -1,4 +1,4 @@
-"""The verbs of a forge over GitLab's API."""
+"""GitLab, in the cloud or on a server of one's own."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from urllib.parse import quote
 
 from meshgate.errors import RepositoryError
 from meshgate.model import JSON, JSONObject
-from meshgate.promotion.forge.answers import number as number_at
-from meshgate.promotion.forge.answers import shortened, text
-from meshgate.promotion.forge.forge import (
+from meshgate.promotion.forges.forge import (
     CommitStatus,
     Draft,
+    ForgeRefusedError,
     Merged,
     NoDifferenceError,
     PullRequest,
-    RefusedError,
     Review,
     StatusState,
 )
-from meshgate.promotion.forge.known.gitlab.api import Api
-from meshgate.promotion.forge.known.gitlab.shapes import (
-    approval,
-    commit_status,
-    merge_request,
-    refusal,
-)
-from meshgate.promotion.forge.labels import labels_wanted
-from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
+from meshgate.promotion.forges.http import Dialect, HttpApi
+from meshgate.promotion.forges.labels import labels_wanted
+from meshgate.promotion.forges.responses import NOT_YET, moment, sha, shortened, text
+from meshgate.promotion.forges.responses import number as number_at
+from meshgate.promotion.forges.retry import merge_pinned, open_or_adopt
+from meshgate.promotion.forges.settings import ForgeSettings
 from meshgate.report.budget import LIMITS
 
+PUBLIC = "https://gitlab.com"
+# As a bearer: PRIVATE-TOKEN is no header that clients know to keep to themselves.
+DIALECT = Dialect(
+    "GitLab", ("per_page", 100), lambda answer, _: bool(answer.headers.get("X-Next-Page"))
+)
 NOT_FOUND = 404
 DESCRIPTION_LIMIT = 255
 POSTED = {
@@ -39,6 +39,17 @@ POSTED = {
     StatusState.SUCCESS: "success",
     StatusState.FAILURE: "failed",
 }
+STATES = {"opened": "open", "locked": "open"}
+# What GitLab is still looking at, and what it cannot merge for want of a rebase.
+UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing", "need_rebase"})
+# A commit status is a job to GitLab; any end but success is none.
+ENDED = frozenset({"failed", "canceled", "canceling", "skipped"})
+
+
+def connect(settings: ForgeSettings) -> GitLabForge:
+    """The forge at MESHGATE_FORGE_URL, or gitlab.com."""
+    complete = settings.required(PUBLIC)
+    return GitLabForge(HttpApi(f"{complete.url}/api/v4", complete.token, DIALECT), complete.project)
 
 
 class GitLabForge:
@@ -48,7 +59,7 @@ class GitLabForge:
     hosted = True
     body_limit = LIMITS["gitlab"]
 
-    def __init__(self, api: Api, project: str) -> None:
+    def __init__(self, api: HttpApi, project: str) -> None:
         self.api = api
         self.project = f"projects/{quote(project, safe='')}"
 
@@ -73,7 +84,7 @@ class GitLabForge:
         )
 
     def get(self, number: int) -> PullRequest:
-        return merge_request(self.api.ask("GET", self._path(number)))
+        return _merge_request(self.api.ask("GET", self._path(number)))
 
     def create(self, draft: Draft) -> PullRequest:
         return open_or_adopt(self, draft, lambda: self._open(draft))
@@ -124,7 +135,7 @@ class GitLabForge:
     def get_statuses(self, sha: str) -> Sequence[CommitStatus]:
         listed = self.api.pages(f"{self.project}/repository/commits/{quote(sha, safe='')}/statuses")
         entries = sorted(listed, key=lambda entry: number_at(entry, "id"))
-        return list({text(entry, "name"): commit_status(entry) for entry in entries}.values())
+        return list({text(entry, "name"): _commit_status(entry) for entry in entries}.values())
 
     def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
         approved = self.api.ask("GET", f"{self._path(number)}/approvals")["approved_by"]
@@ -132,12 +143,12 @@ class GitLabForge:
         reviews = {}
         ids = {}
         for entry in approved:
-            review = approval(entry, versions)
+            review = _approval(entry, versions)
             reviews[review.login] = review
             ids[review.login] = number_at(entry["user"], "id")
         for entry in self.api.pages(f"{self._path(number)}/reviewers"):
             if text(entry, "state") == "requested_changes":
-                review = refusal(entry)
+                review = _refusal(entry)
                 reviews[review.login] = review
                 ids[review.login] = number_at(entry["user"], "id")
         return [
@@ -188,7 +199,7 @@ class GitLabForge:
 
     def _listed(self, **query: str) -> Iterator[PullRequest]:
         for entry in self.api.pages(f"{self.project}/merge_requests", **query):
-            pull = merge_request(entry)
+            pull = _merge_request(entry)
             # A fork may have a branch of the same name: it is not ours.
             if not pull.fork:
                 yield pull
@@ -207,10 +218,75 @@ class GitLabForge:
     def _found(self, path: str) -> JSON:
         try:
             return self.api.ask("GET", path) or {}
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             if error.status == NOT_FOUND:
                 return None
             raise
 
     def _path(self, number: int) -> str:
         return f"{self.project}/merge_requests/{number}"
+
+
+def _merge_request(answer: JSONObject) -> PullRequest:
+    """A merge request."""
+    said = text(answer, "state")
+    state = STATES.get(said, said)
+    head = sha(answer, "sha")
+    mergeable = None
+    if state == "open" and text(answer, "detailed_merge_status") not in UNKNOWN:
+        mergeable = not answer.get("has_conflicts")
+    # A fast-forward makes no commit: the head itself is on the base then.
+    made = text(answer, "merge_commit_sha") or text(answer, "squash_commit_sha") or head
+    return PullRequest(
+        number=number_at(answer, "iid"),
+        url=text(answer, "web_url"),
+        head=text(answer, "source_branch"),
+        head_sha=head,
+        base=text(answer, "target_branch"),
+        title=text(answer, "title"),
+        body=text(answer, "description"),
+        author=text(answer, "author", "username"),
+        state=state,
+        labels=tuple(answer.get("labels") or ()),
+        mergeable=mergeable,
+        merge_commit=made if state == "merged" else None,
+        merged_by=text(answer, "merge_user", "username") or None,
+        merged_at=moment(text(answer, "merged_at")),
+        auto_merge=bool(answer.get("merge_when_pipeline_succeeds")),
+        fork=answer.get("source_project_id") != answer.get("target_project_id"),
+    )
+
+
+def _commit_status(entry: JSONObject) -> CommitStatus:
+    """A job or an external status."""
+    said = text(entry, "status")
+    state = StatusState.FAILURE if said in ENDED else StatusState.PENDING
+    return CommitStatus(
+        text(entry, "name"),
+        StatusState.SUCCESS if said == "success" else state,
+        text(entry, "description"),
+        text(entry, "target_url"),
+        moment(text(entry, "finished_at") or text(entry, "created_at")),
+        text(entry, "author", "username"),
+    )
+
+
+def _approval(entry: JSONObject, versions: Sequence[JSONObject]) -> Review:
+    """An approval, at the commit that was the head when it was given.
+
+    GitLab does not say which commit was approved: it is the head of the newest version made by
+    then. Servers before 18 tell no time, and so approve no commit.
+    """
+    at = moment(text(entry, "approved_at"))
+    commit = ""
+    for version in sorted(versions, key=lambda version: number_at(version, "id")):
+        made = moment(text(version, "created_at"))
+        if at and made and made <= at:
+            commit = sha(version, "head_commit_sha")
+    return Review(text(entry, "user", "username"), "approved", commit, at or NOT_YET)
+
+
+def _refusal(entry: JSONObject) -> Review:
+    """A reviewer who asked for changes."""
+    at = moment(text(entry, "created_at")) or NOT_YET
+    return Review(text(entry, "user", "username"), "changes-requested", "", at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshgate import process
-from meshgate.promotion.forge.forge import RefusedError
+from meshgate.promotion.forges.forge import ForgeRefusedError
 
 TIMEOUT = 60.0
 
@@ -128,4 +128,4 @@ class BareRepository:
 
     def _succeeded(self, command: str, done: process.Completed) -> None:
         if done.code:
-            raise RefusedError(f"git {command} failed in {self.path}", why=done.stderr.strip())
+            raise ForgeRefusedError(f"git {command} failed in {self.path}", why=done.stderr.strip())

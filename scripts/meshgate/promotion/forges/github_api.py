@@ -5,11 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Protocol
+from typing import ClassVar
 from urllib.parse import quote
 
 from meshgate.model import JSON, JSONObject
-from meshgate.promotion.forge.answers import (
+from meshgate.promotion.forges.forge import (
+    CommitStatus,
+    Draft,
+    ForgeRefusedError,
+    Merged,
+    PullRequest,
+    Review,
+    StatusState,
+)
+from meshgate.promotion.forges.http import HttpApi
+from meshgate.promotion.forges.labels import labels_wanted
+from meshgate.promotion.forges.responses import (
     NOT_YET,
     last_words,
     moment,
@@ -17,29 +28,9 @@ from meshgate.promotion.forge.answers import (
     shortened,
     text,
 )
-from meshgate.promotion.forge.forge import (
-    CommitStatus,
-    Draft,
-    Merged,
-    PullRequest,
-    RefusedError,
-    Review,
-    StatusState,
-)
-from meshgate.promotion.forge.labels import labels_wanted
-from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
+from meshgate.promotion.forges.retry import merge_pinned, open_or_adopt
 
 NOT_FOUND = 404
-
-
-class Api(Protocol):
-    """Requests with a token, which no error repeats."""
-
-    def ask(self, method: str, path: str, body: JSON = None, **query: str | int) -> JSON:
-        """The answer's JSON, None for an empty one. Raises RefusedError for anything but 2xx."""
-
-    def pages(self, path: str, **query: str | int) -> Iterator[JSONObject]:
-        """Every entry of a list, page by page."""
 
 
 def part(name: str) -> str:
@@ -58,7 +49,7 @@ class GitHubLike(ABC):
     # The API's words for a review's state -> ours. Others are nobody's word.
     review_states: ClassVar[Mapping[str, str]]
 
-    def __init__(self, api: Api, project: str) -> None:
+    def __init__(self, api: HttpApi, project: str) -> None:
         self.api = api
         self.owner = project.partition("/")[0]
         self.repository = "repos/" + "/".join(part(name) for name in project.split("/"))
@@ -211,7 +202,7 @@ class GitHubLike(ABC):
         """What is at a path; None where nothing is."""
         try:
             return self.api.ask("GET", path) or {}
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             if error.status == NOT_FOUND:
                 return None
             raise

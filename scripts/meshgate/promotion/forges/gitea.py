@@ -1,4 +1,4 @@
-"""What is Gitea's own, beside GitHub's shapes."""
+"""Gitea and Forgejo, which share one API: GitHub's shapes, and ways of its own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,34 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+import httpx
+
 from meshgate.model import JSONObject
-from meshgate.promotion.forge.answers import number as number_at
-from meshgate.promotion.forge.answers import text
-from meshgate.promotion.forge.forge import CommitStatus, Draft, NoDifferenceError, PullRequest
-from meshgate.promotion.forge.githublike import GitHubLike, part
-from meshgate.promotion.forge.labels import color
+from meshgate.promotion.forges.forge import CommitStatus, Draft, NoDifferenceError, PullRequest
+from meshgate.promotion.forges.github_api import GitHubLike, part
+from meshgate.promotion.forges.http import Dialect, HttpApi
+from meshgate.promotion.forges.labels import color
+from meshgate.promotion.forges.responses import number as number_at
+from meshgate.promotion.forges.responses import text
+from meshgate.promotion.forges.settings import ForgeSettings
 from meshgate.report.budget import LIMITS
 
+
+def _goes_on(answer: httpx.Response, seen: int) -> bool:
+    # A server may give fewer than asked, and some lists do not say how many there are.
+    return seen < int(answer.headers.get("X-Total-Count", seen + 1))
+
+
+# 50 is what a server gives at most, if it was not told otherwise.
+DIALECT = Dialect("Gitea", ("limit", 50), _goes_on, scheme="token")
 # The timeline's words for a forge-side auto-merge; a pull request itself does not tell it.
 ARMED, DISARMED = "pull_scheduled_merge", "pull_cancel_scheduled_merge"
+
+
+def connect(settings: ForgeSettings) -> GiteaForge:
+    """The forge at MESHGATE_FORGE_URL."""
+    complete = settings.required()
+    return GiteaForge(HttpApi(f"{complete.url}/api/v1", complete.token, DIALECT), complete.project)
 
 
 class GiteaForge(GitHubLike):

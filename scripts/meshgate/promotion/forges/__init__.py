@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from meshgate.promotion.forge.degraded import Degraded
-from meshgate.promotion.forge.forge import (
+from meshgate.promotion.forges.best_effort import BestEffort
+from meshgate.promotion.forges.forge import (
     CommitStatus,
     Draft,
     Forge,
+    ForgeRefusedError,
     HeadMovedError,
     Merged,
     NoDifferenceError,
     PullRequest,
-    RefusedError,
     Review,
     StatusState,
 )
-from meshgate.promotion.forge.registry import forge_names, open_forge
-from meshgate.promotion.forge.settings import ForgeSettings, settings_from
+from meshgate.promotion.forges.registry import forge_names, open_forge
+from meshgate.promotion.forges.settings import ForgeSettings, settings_from
 
 __all__ = [
+    "BestEffort",
     "CommitStatus",
-    "Degraded",
     "Draft",
     "Forge",
+    "ForgeRefusedError",
     "ForgeSettings",
     "HeadMovedError",
     "Merged",
     "NoDifferenceError",
     "PullRequest",
-    "RefusedError",
     "Review",
     "StatusState",
     "forge_names",

@@ -1,4 +1,4 @@
-"""The verbs of a forge over a bare repository, and those of the people around it."""
+"""A bare repository and a JSON file: a forge for demonstrations and tests, without a server."""
 
 from __future__ import annotations
 
@@ -6,22 +6,36 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from meshgate.errors import RepositoryError
+from meshgate.errors import RepositoryError, UsageError
 from meshgate.model import JSONObject
-from meshgate.promotion.forge.forge import (
+from meshgate.promotion.forges.bare import BareRepository, Conflict
+from meshgate.promotion.forges.forge import (
     CommitStatus,
     Draft,
+    ForgeRefusedError,
     Merged,
     NoDifferenceError,
     PullRequest,
-    RefusedError,
     Review,
     StatusState,
 )
-from meshgate.promotion.forge.known.local.bare import BareRepository, Conflict
-from meshgate.promotion.forge.known.local.book import Book
-from meshgate.promotion.forge.labels import labels_wanted
-from meshgate.promotion.forge.patience import merge_pinned, open_or_adopt
+from meshgate.promotion.forges.labels import labels_wanted
+from meshgate.promotion.forges.retry import merge_pinned, open_or_adopt
+from meshgate.promotion.forges.settings import ForgeSettings
+from meshgate.promotion.forges.store import Store
+
+LOGIN = "promoter"
+
+
+def connect(settings: ForgeSettings) -> LocalForge:
+    """The forge of the bare repository MESHGATE_FORGE_URL; the token is just the account's name."""
+    path = Path(settings.url.removeprefix("file://"))
+    if not settings.url or not (path / "objects").is_dir():
+        raise UsageError(
+            f"the forge local needs a bare repository, which {settings.url or 'nothing'!r} is not",
+            hint="git init --bare demo.git, and MESHGATE_FORGE_URL=demo.git",
+        )
+    return LocalForge(path, settings.token or LOGIN)
 
 
 def _clock() -> datetime.datetime:
@@ -49,7 +63,7 @@ class LocalForge:
         teams: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.repository = BareRepository(repository, login)
-        self.book = Book(repository)
+        self.store = Store(repository)
         self.now = now
         self.teams = teams or {}
 
@@ -69,7 +83,7 @@ class LocalForge:
         return [pull for pull in reversed(pulls) if pull.state != "open"]
 
     def get(self, number: int) -> PullRequest:
-        entry = self._entry(self.book.read(), number)
+        entry = self._entry(self.store.read(), number)
         return self._pull(entry, self.repository.branches())
 
     def create(self, draft: Draft) -> PullRequest:
@@ -79,8 +93,8 @@ class LocalForge:
         self._change(number, title=title, body=body)
 
     def close(self, number: int, comment: str = "") -> None:
-        with self.book.opened() as book:
-            entry = self._entry(book, number)
+        with self.store.changed() as content:
+            entry = self._entry(content, number)
             if entry["state"] != "open":
                 return
             entry["head_sha"] = self.repository.branches().get(entry["head"], entry["head_sha"])
@@ -99,8 +113,8 @@ class LocalForge:
         self.put_labels(number, labels_wanted(self.get(number).labels, labels))
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
-        with self.book.opened() as book:
-            posted = book["statuses"].setdefault(sha, {})
+        with self.store.changed() as content:
+            posted = content["statuses"].setdefault(sha, {})
             entry = {
                 "state": str(status.state),
                 "description": status.description,
@@ -121,7 +135,7 @@ class LocalForge:
                 datetime.datetime.fromisoformat(entry["at"]),
                 entry["reporter"],
             )
-            for context, entry in self.book.read()["statuses"].get(sha, {}).items()
+            for context, entry in self.store.read()["statuses"].get(sha, {}).items()
         ]
 
     def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
@@ -133,7 +147,7 @@ class LocalForge:
                 datetime.datetime.fromisoformat(entry["at"]),
                 tuple(team for team in teams if login in self.teams.get(team, ())),
             )
-            for login, entry in self._entry(self.book.read(), number)["reviews"].items()
+            for login, entry in self._entry(self.store.read(), number)["reviews"].items()
         ]
 
     def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:
@@ -145,9 +159,9 @@ class LocalForge:
         """What a person does: review the head as it is now. Nobody reviews their own."""
         pull = self.get(number)
         if pull.author == self.login():
-            raise RefusedError(f"{pull.author} cannot review their own pull request {number}")
-        with self.book.opened() as book:
-            self._entry(book, number)["reviews"][self.login()] = {
+            raise ForgeRefusedError(f"{pull.author} cannot review their own pull request {number}")
+        with self.store.changed() as content:
+            self._entry(content, number)["reviews"][self.login()] = {
                 "state": state,
                 "commit": pull.head_sha,
                 "at": self.now().isoformat(),
@@ -159,33 +173,33 @@ class LocalForge:
 
     def comments(self, number: int) -> list[tuple[str, str]]:
         """Author and text of every comment, oldest first."""
-        comments = self._entry(self.book.read(), number)["comments"]
+        comments = self._entry(self.store.read(), number)["comments"]
         return [(comment["author"], comment["body"]) for comment in comments]
 
     def comment(self, number: int, body: str) -> None:
-        with self.book.opened() as book:
+        with self.store.changed() as content:
             comment = {"author": self.login(), "body": body}
-            self._entry(book, number)["comments"].append(comment)
+            self._entry(content, number)["comments"].append(comment)
 
     def edit_comment(self, number: int, place: int, body: str) -> None:
         """Replace the text of a comment, counted from 0."""
-        with self.book.opened() as book:
-            self._entry(book, number)["comments"][place]["body"] = body
+        with self.store.changed() as content:
+            self._entry(content, number)["comments"][place]["body"] = body
 
     def _open(self, draft: Draft) -> int:
         branches = self.repository.branches()
         missing = [name for name in (draft.head, draft.base) if name not in branches]
         if missing:
-            raise RefusedError(f"there is no branch {missing[0]} in {self.repository.path}")
+            raise ForgeRefusedError(f"there is no branch {missing[0]} in {self.repository.path}")
         if self.repository.contains(branches[draft.base], branches[draft.head]):
             raise NoDifferenceError(f"{draft.head} has nothing that {draft.base} has not")
-        with self.book.opened() as book:
-            pulls = book["pulls"]
+        with self.store.changed() as content:
+            pulls = content["pulls"]
             if any(
                 pull["state"] == "open" and (pull["head"], pull["base"]) == (draft.head, draft.base)
                 for pull in pulls
             ):
-                raise RefusedError(f"there is a pull request of {draft.head} already")
+                raise ForgeRefusedError(f"there is a pull request of {draft.head} already")
             pulls.append(
                 {
                     "number": len(pulls) + 1,
@@ -205,15 +219,15 @@ class LocalForge:
             return len(pulls)
 
     def _merge(self, number: int, head_sha: str, method: str, message: str) -> None:
-        with self.book.opened() as book:
-            entry = self._entry(book, number)
+        with self.store.changed() as content:
+            entry = self._entry(content, number)
             branches = self.repository.branches()
             if entry["state"] != "open" or branches.get(entry["head"]) != head_sha:
-                raise RefusedError(f"pull request {number} has changed")
+                raise ForgeRefusedError(f"pull request {number} has changed")
             base, now = branches[entry["base"]], self.now()
             commit = self.repository.merge(base, head_sha, method, message, now)
             if isinstance(commit, Conflict):
-                raise RefusedError(f"pull request {number} conflicts", why=commit.text)
+                raise ForgeRefusedError(f"pull request {number} conflicts", why=commit.text)
             self.repository.move(entry["base"], commit, base)
             entry["state"] = "merged"
             entry["head_sha"] = head_sha
@@ -223,7 +237,7 @@ class LocalForge:
         branches = self.repository.branches()
         return [
             self._pull(entry, branches)
-            for entry in self.book.read()["pulls"]
+            for entry in self.store.read()["pulls"]
             if entry["base"] == base and wanted(entry["head"])
         ]
 
@@ -253,13 +267,13 @@ class LocalForge:
             merged_at=datetime.datetime.fromisoformat(merged["at"]) if merged else None,
         )
 
-    def _entry(self, book: JSONObject, number: int) -> JSONObject:
-        for entry in book["pulls"]:
+    def _entry(self, content: JSONObject, number: int) -> JSONObject:
+        for entry in content["pulls"]:
             if entry["number"] == number:
                 found: JSONObject = entry
                 return found
         raise RepositoryError(f"there is no pull request {number} in {self.repository.path}")
 
     def _change(self, number: int, **values: object) -> None:
-        with self.book.opened() as book:
-            self._entry(book, number).update(values)
+        with self.store.changed() as content:
+            self._entry(content, number).update(values)

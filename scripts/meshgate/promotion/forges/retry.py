@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from meshgate.errors import RepositoryError
-from meshgate.promotion.forge.degraded import Degraded
-from meshgate.promotion.forge.forge import (
+from meshgate.promotion.forges.best_effort import BestEffort
+from meshgate.promotion.forges.forge import (
     Draft,
     Forge,
+    ForgeRefusedError,
     HeadMovedError,
     Merged,
     PullRequest,
-    RefusedError,
 )
 
 # Seconds between attempts; each is spread by half, so that two runs do not go in step.
@@ -31,8 +31,8 @@ FINAL = frozenset({401, 403})
 def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> PullRequest:
     """The open pull request of a draft: the one that is there, or a new one.
 
-    `attempt` asks the forge for a new one and gives its number; after RefusedError there may be
-    one nevertheless: opened by somebody else meanwhile, or by us before the answer was lost.
+    `attempt` asks the forge for a new one and gives its number; after ForgeRefusedError there may
+    be one nevertheless: opened by somebody else meanwhile, or by us before the answer was lost.
     """
     for last in _turns():
         found = forge.find_open(draft.head, draft.base)
@@ -41,7 +41,7 @@ def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> Pul
             return _labelled(forge, found.number, draft.labels)
         try:
             return _labelled(forge, attempt(), draft.labels)
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             if last or error.status in FINAL:
                 raise
     raise AssertionError("the last turn returns or raises")
@@ -50,7 +50,7 @@ def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> Pul
 def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[], None]) -> Merged:
     """Merge by `attempt`, which itself pins the head, and believe only what is read afterwards."""
     done = False
-    refusal: RefusedError | None = None
+    refusal: ForgeRefusedError | None = None
     for last in _turns():
         found = forge.get(number)
         if found.head_sha != head_sha:
@@ -73,7 +73,7 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
             raise _given_up(found, refusal)
         try:
             attempt()
-        except RefusedError as error:
+        except ForgeRefusedError as error:
             if error.status in FINAL:
                 raise
             refusal = error
@@ -87,7 +87,7 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
     )
 
 
-def _given_up(pull: PullRequest, refusal: RefusedError) -> RepositoryError:
+def _given_up(pull: PullRequest, refusal: ForgeRefusedError) -> RepositoryError:
     if pull.mergeable:
         return refusal
     return RepositoryError(
@@ -98,10 +98,10 @@ def _given_up(pull: PullRequest, refusal: RefusedError) -> RepositoryError:
 
 
 def _labelled(forge: Forge, number: int, labels: Sequence[str]) -> PullRequest:
-    degraded = Degraded()
-    with degraded.allowed("labels"):
+    effort = BestEffort()
+    with effort.attempt("labels"):
         forge.set_labels(number, labels)
-    return replace(forge.get(number), degraded=tuple(degraded.reasons))
+    return replace(forge.get(number), degraded=tuple(effort.reasons))
 
 
 def _turns() -> Iterator[bool]:

@@ -12,7 +12,7 @@ from meshgate.errors import RepositoryError
 from meshgate.model import JSONObject
 
 
-class Book:
+class Store:
     """`{"pulls": [...], "statuses": {sha: [...]}}` beside a bare repository."""
 
     def __init__(self, repository: Path) -> None:
@@ -20,22 +20,22 @@ class Book:
         self.lock = repository / "forge.lock"
 
     def read(self) -> JSONObject:
-        """The book as it is; it is replaced whole, so a reader needs no lock."""
+        """The content as it is; the file is replaced whole, so a reader needs no lock."""
         try:
-            book: JSONObject = json.loads(self.file.read_bytes())
+            content: JSONObject = json.loads(self.file.read_bytes())
         except FileNotFoundError:
             return {"pulls": [], "statuses": {}}
         except ValueError as error:
             raise RepositoryError(f"{self.file} is not JSON", why=str(error)) from error
-        return book
+        return content
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[JSONObject]:
-        """The book to be changed, by nobody else meanwhile; an error changes nothing."""
+    def changed(self) -> Iterator[JSONObject]:
+        """The content to be changed, by nobody else meanwhile; an error changes nothing."""
         with self.lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            book = self.read()
-            yield book
+            content = self.read()
+            yield content
             new = self.file.with_suffix(".new")
-            new.write_text(json.dumps(book, indent=1), encoding="utf-8")
+            new.write_text(json.dumps(content, indent=1), encoding="utf-8")
             new.replace(self.file)

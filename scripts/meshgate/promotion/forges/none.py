@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshgate.errors import RepositoryError
-from meshgate.promotion.forge.forge import CommitStatus, Draft, Merged, PullRequest, Review
-from meshgate.promotion.forge.settings import ForgeSettings
+from meshgate.promotion.forges.forge import CommitStatus, Draft, Merged, PullRequest, Review
+from meshgate.promotion.forges.settings import ForgeSettings
 
 PAGE = "pr.md"
 

@@ -1,1 +1,0 @@
-"""The forges there are: each module has `connect(settings) -> Forge`."""

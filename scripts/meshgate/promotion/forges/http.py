@@ -1,0 +1,152 @@
+"""The one HTTP client of all forges: requests with a token, and lists page by page."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from meshgate.model import JSON, JSONObject
+from meshgate.promotion.forges.responses import refused
+
+TIMEOUT = 30.0
+# Seconds between the attempts at a request that the forge is too busy for, and how long it may ask
+# to wait.
+PAUSES = (0.5, 1.0, 2.0)
+LONGEST_WAIT = 60.0
+BUSY = frozenset({429, 502, 503, 504})
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one forge says what all forges say.
+
+    forge      what errors call it
+    page_size  the query parameter for the entries of a page, and how many are asked for
+    goes_on    whether a list goes on after a page, of the answer and the entries until then
+    scheme     the word before the token
+    """
+
+    forge: str
+    page_size: tuple[str, int]
+    goes_on: Callable[[httpx.Response, int], bool]
+    scheme: str = "Bearer"
+
+
+class HttpApi:
+    """A REST API below an address, with a token that no error repeats."""
+
+    def __init__(self, url: str, token: str, dialect: Dialect) -> None:
+        self._token = token
+        self._dialect = dialect
+        # A redirect could carry the token elsewhere; httpx follows none by itself.
+        self._client = httpx.Client(
+            base_url=f"{url}/",
+            headers={"Authorization": f"{dialect.scheme} {token}", "Accept": "application/json"},
+            timeout=TIMEOUT,
+        )
+        # A forge has no end that its users must tell it.
+        weakref.finalize(self, self._client.close)
+
+    def ask(self, method: str, path: str, body: JSON = None, **query: str | int) -> JSON:
+        """The answer's JSON, None for an empty one; `path` may be a whole address.
+
+        Raises ForgeRefusedError for anything but 2xx.
+        """
+        return self._read(self._send(method, path, body, query), f"{method} {path}")
+
+    def pages(self, path: str, **query: str | int) -> Iterator[JSONObject]:
+        """Every entry of a list, which may stand in an object beside its `total_count`."""
+        name, size = self._dialect.page_size
+        page, seen = 1, 0
+        while True:
+            answer = self._send("GET", path, None, {"page": page, name: size, **query})
+            entries = self._read(answer, f"GET {path}") or ()
+            if isinstance(entries, dict):
+                entries = next(value for value in entries.values() if isinstance(value, list))
+            yield from entries
+            page, seen = page + 1, seen + len(entries)
+            if not entries or not self._dialect.goes_on(answer, seen):
+                return
+
+    def _send(
+        self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
+    ) -> httpx.Response:
+        what = f"{method} {path}"
+        pauses = iter(PAUSES)
+        while True:
+            answer = self._once(method, path, body, query)
+            if answer.is_success:
+                return answer
+            wait = _wait(answer, next(pauses, None))
+            if wait is None or not _repeatable(method, answer):
+                status, words = answer.status_code, _words(answer)
+                raise refused(self._dialect.forge, what, status, words, self._token)
+            time.sleep(wait)
+
+    def _once(
+        self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
+    ) -> httpx.Response:
+        try:
+            return self._client.request(method, path, json=body, params=query)
+        except httpx.HTTPError as error:
+            what = f"{method} {path}"
+            raise refused(self._dialect.forge, what, 0, str(error), self._token) from error
+
+    def _read(self, answer: httpx.Response, what: str) -> JSON:
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError as error:
+            words = "it is not JSON"
+            raise refused(
+                self._dialect.forge, what, answer.status_code, words, self._token
+            ) from error
+
+
+def _repeatable(method: str, answer: httpx.Response) -> bool:
+    """Whether a request may be made again: what a gateway lost may have been done nevertheless."""
+    return method == "GET" or answer.status_code in {FORBIDDEN, 429}
+
+
+def _wait(answer: httpx.Response, pause: float | None) -> float | None:
+    """Seconds until the request may succeed: `pause`, or what the forge says.
+
+    None where waiting does not help, where it would take too long, and where `pause` is None.
+    GitHub says with 403, too, that there were too many requests.
+    """
+    headers = answer.headers
+    exhausted = headers.get("X-RateLimit-Remaining") == "0"
+    limited = answer.status_code == FORBIDDEN and ("Retry-After" in headers or exhausted)
+    if pause is None or not (limited or answer.status_code in BUSY):
+        return None
+    try:
+        if "Retry-After" in headers:
+            pause = float(headers["Retry-After"])
+        elif exhausted:
+            pause = float(headers["X-RateLimit-Reset"]) - time.time()
+    except (KeyError, ValueError):
+        return pause
+    return max(pause, 0.0) if pause <= LONGEST_WAIT else None
+
+
+def _words(answer: httpx.Response) -> str:
+    """What a forge says of a refusal: a message, and what is wrong with which field."""
+    try:
+        value = answer.json()
+    except ValueError:
+        return answer.text
+    if not isinstance(value, dict):
+        return answer.text
+    errors = value.get("errors")
+    details = [
+        str(entry.get("message") or f"{entry.get('field')} is {entry.get('code')}")
+        for entry in (errors if isinstance(errors, list) else ())
+        if isinstance(entry, dict)
+    ]
+    return ": ".join([str(value.get("message") or value.get("error") or ""), *details])
