@@ -105,7 +105,7 @@ def sync_objects_are_fresh(root: Path) -> Iterator[str]:
         yield from sync.stale(root, sync.files(agent, targets, targets))
         yield from sync.leftovers(root, agent, [target.environment for target in targets])
         for target in targets:
-            yield from map(str, sync.unmarked(agent, target.rendered))
+            yield from map(str, sync.unprotected(agent, target.rendered))
 
 
 def sync_objects_are_what_the_agents_read(root: Path) -> Iterator[str]:

@@ -41,14 +41,14 @@ def series(*points: tuple[float, float], **labels: str) -> Series:
 
 def told(*answers: list[Series], port_label: str = "") -> list[dict[str, Any]]:
     """The calls of a file, as a person reads them."""
-    asked = traffic.inquiry(NOON, DAY, port_label=port_label)
+    asked = traffic.traffic_query(NOON, DAY, port_label=port_label)
     found = traffic.traffic(answers, asked, source="here", environment=None)
     calls: list[dict[str, Any]] = json.loads(traffic.text(found))["calls"]
     return calls
 
 
 def test_the_requests_cover_the_window_once() -> None:
-    asked = traffic.inquiry(NOON, 7 * DAY)
+    asked = traffic.traffic_query(NOON, 7 * DAY)
     found = list(traffic.queries(asked))
 
     assert asked.step == 3600
@@ -67,7 +67,7 @@ def test_the_requests_cover_the_window_once() -> None:
     ("window", "step", "expected"), [(DAY, None, 515), (600, None, 300), (60, None, 60), (60, 7, 7)]
 )
 def test_the_resolution_fits_the_window(window: int, step: int | None, expected: int) -> None:
-    asked = traffic.inquiry(NOON, window, step)
+    asked = traffic.traffic_query(NOON, window, step)
     first, *_, last = traffic.queries(asked)
 
     assert asked.step == expected
@@ -87,11 +87,11 @@ def test_an_inquiry_that_cannot_be_is_refused(
     step: int | None, labels: list[tuple[str, str]], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        traffic.inquiry(NOON, DAY, step, labels)
+        traffic.traffic_query(NOON, DAY, step, labels)
 
 
 def test_a_label_value_stays_a_value() -> None:
-    asked = traffic.inquiry(
+    asked = traffic.traffic_query(
         NOON, DAY, None, [("cluster", 'one"} or up{a="\\ü')], "destination_port"
     )
     expression = traffic.growth("istio_requests_total", asked)
@@ -103,7 +103,7 @@ def test_a_label_value_stays_a_value() -> None:
 
 def test_an_answer_becomes_a_call() -> None:
     busy = series((7200, 3.0), (3600.5, 6.0), (0.25, 0.0))
-    asked = traffic.inquiry(NOON, DAY, 3600)
+    asked = traffic.traffic_query(NOON, DAY, 3600)
     found = traffic.traffic([[busy]], asked, source="here", environment="prod")
 
     assert told([busy]) == [
@@ -158,7 +158,7 @@ def test_equal_calls_of_all_answers_are_one_and_sorted() -> None:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    asked = traffic.inquiry(NOON, 7 * DAY, None, [("cluster", "one")])
+    asked = traffic.traffic_query(NOON, 7 * DAY, None, [("cluster", "one")])
     answer = [series((0, 1.0)), series((0, 1e-9), source_workload="rare")]
     written = traffic.traffic([answer], asked, source="Prometheus", environment="prod")
     file = tmp_path / "traffic.json"

@@ -28,7 +28,7 @@ from meshgate import schema, source
 from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.capture import Live, running
-from meshgate.cluster.capture.kept import kept
+from meshgate.cluster.capture.redact import redacted
 from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import ABSENT, drift
 from meshgate.config import load
@@ -167,7 +167,7 @@ def test_what_the_inventory_has_is_accepted_and_what_it_no_longer_has_is_told(
     foreign = peer_authentication("shop", "open", "DISABLE")
     foreign["apiVersion"] = "security.istio.io/v1"
     file = root / "inventory/prod/foreign.yaml"
-    file.write_text(yaml.safe_dump(kept(foreign)))
+    file.write_text(yaml.safe_dump(redacted(foreign)))
     api.objects.append(foreign)
 
     assert verify(root, api, "--format", "json") == 0
@@ -309,7 +309,7 @@ def recorded_mesh() -> Mesh:
         by_kind.setdefault(each["kind"], []).append(each)
     held = Live(by_kind, [])
     deciding = held.of("PeerAuthentication", "DestinationRule", "ServiceEntry")
-    objects = [*running(held, MeshFacts()).objects, *map(kept, deciding)]
+    objects = [*running(held, MeshFacts()).objects, *map(redacted, deciding)]
     return Mesh([Resource.of(each) for each in objects], MeshFacts())
 
 

@@ -12,7 +12,7 @@ from meshgate.cli.progress import Progress
 from meshgate.cli.request import folder
 from meshgate.cli.terminal import printable
 from meshgate.cluster.capture import Live
-from meshgate.cluster.client import Cluster
+from meshgate.cluster.client import ClusterClient
 from meshgate.model import Environment
 from meshgate.pipeline import Files, Judged, Objects, Settings, judge
 
@@ -29,14 +29,14 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def cluster_of(options: argparse.Namespace) -> Cluster:
+def cluster_of(options: argparse.Namespace) -> ClusterClient:
     """The cluster that the options name. Raises ToolError, UsageError."""
-    from meshgate.cluster.client import Cluster  # noqa: PLC0415 - an optional part
+    from meshgate.cluster.client import ClusterClient  # noqa: PLC0415 - an optional part
 
-    return Cluster(options.context, options.kubeconfig)
+    return ClusterClient(options.context, options.kubeconfig)
 
 
-def read_cluster(cluster: Cluster) -> Live:
+def read_cluster(cluster: ClusterClient) -> Live:
     """Everything in it that is looked at. Raises ServiceError."""
     from meshgate.cluster import capture  # noqa: PLC0415 - as above
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from meshgate import config
 from meshgate.cli.clusters import add_cluster, cluster_of, intended, read_cluster, tell_notes
-from meshgate.cluster.capture import Inventory
+from meshgate.cluster.capture import InventoryFiles
 from meshgate.errors import UsageError
 from meshgate.pipeline import Settings
 from meshgate.pipeline.targets import select
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(wrong))
 
 
-def tell(environment: str, new: Inventory, changed: dict[str, str]) -> None:
+def tell(environment: str, new: InventoryFiles, changed: dict[str, str]) -> None:
     """Say what was written."""
     for name, fate in changed.items():
         print(f"inventory/{environment}/{name}: {fate}")

@@ -21,7 +21,7 @@ from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
 from meshgate.cli.terminal import printable
-from meshgate.cluster.sync import Target
+from meshgate.cluster.sync import SyncTarget
 from meshgate.pipeline.targets import select
 
 AGENTS = ("argocd", "flux")
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     names = [environment.name for environment in configuration.environments]
     gone = sync.leftovers(root, agent, names) if everything else []
     outdated = sync.stale(root, files)
-    tell_unmarked(agent, targets)
+    warn_of_unprotected(agent, targets)
     if options.check:
         for path in outdated:
             print(f"{path}: not what environments.yaml and the policies lead to")
@@ -67,14 +67,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def tell_unmarked(agent: str, targets: Iterable[Target]) -> None:
+def warn_of_unprotected(agent: str, targets: Iterable[SyncTarget]) -> None:
     """Say which policies the agent would prune without asking, though many workloads rest on it."""
-    from meshgate.cluster.sync import unmarked  # noqa: PLC0415 - as above
-    from meshgate.cluster.sync.kept import ARGOCD, FLUX  # noqa: PLC0415
+    from meshgate.cluster.sync import unprotected  # noqa: PLC0415 - as above
+    from meshgate.cluster.sync.prune_protection import ARGOCD, FLUX  # noqa: PLC0415
 
     found: dict[str, list[str]] = {}
     for target in targets:
-        for resource in unmarked(agent, target.rendered):
+        for resource in unprotected(agent, target.rendered):
             found.setdefault(str(resource), []).append(target.environment)
     key, value = FLUX if agent == "flux" else ARGOCD
     for name, environments in found.items():

@@ -27,7 +27,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from meshgate.cluster.traffic import Inquiry
+from meshgate.cluster.traffic import TrafficQuery
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import SeenSecurity, Traffic
 
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask Prometheus and write the file."""
     from meshgate.cluster import traffic  # noqa: PLC0415 - the help needs none of it
 
-    asked = traffic.inquiry(
+    asked = traffic.traffic_query(
         datetime.datetime.now(tz=datetime.UTC),
         seconds("--window", options.window),
         seconds("--resolution", options.resolution) if options.resolution else None,
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def capture(asked: Inquiry, options: argparse.Namespace) -> Traffic:
+def capture(asked: TrafficQuery, options: argparse.Namespace) -> Traffic:
     """What Prometheus tells."""
     from meshgate.cli.progress import Progress  # noqa: PLC0415 - as in `run`
     from meshgate.cluster import traffic  # noqa: PLC0415 - as in `run`

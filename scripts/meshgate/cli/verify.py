@@ -113,7 +113,7 @@ def tell(options: argparse.Namespace, found: Verification) -> None:
         told = (
             verify.as_json(found, locate)
             if output.format == "json"
-            else verify.text(found, locate, color=color)
+            else verify.as_text(found, locate, color=color)
         )
         if output.file is None:
             sys.stdout.write(told)

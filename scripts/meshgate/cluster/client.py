@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from meshgate.cluster.kinds import Kind
+from meshgate.cluster.kinds import ListedKind
 from meshgate.errors import ServiceError, ToolError, UsageError
 from meshgate.model import JSON, JSONObject
 
@@ -27,7 +27,7 @@ class Answer(NamedTuple):
     value: JSON
 
 
-class Cluster:
+class ClusterClient:
     """The API server that one context of a kubeconfig leads to."""
 
     def __init__(self, context: str, kubeconfig: Path | None = None) -> None:
@@ -35,7 +35,7 @@ class Cluster:
         self.context = context
         self._client = _client(context, kubeconfig)
 
-    def objects(self, kind: Kind) -> list[JSONObject] | None:
+    def objects(self, kind: ListedKind) -> list[JSONObject] | None:
         """All objects of a kind, of every namespace; None: the API server does not know the kind.
 
         Raises ServiceError where it does not answer or refuses.
@@ -45,7 +45,7 @@ class Cluster:
                 return self._listed(version)
         return None
 
-    def _listed(self, kind: Kind) -> list[JSONObject]:
+    def _listed(self, kind: ListedKind) -> list[JSONObject]:
         for _ in range(ATTEMPTS):
             with suppress(_ExpiredError):
                 return list(self._pages(kind))
@@ -63,7 +63,7 @@ class Cluster:
         data = answer.value.get("data")
         return data if isinstance(data, dict) else {}
 
-    def _pages(self, kind: Kind) -> Iterator[JSONObject]:
+    def _pages(self, kind: ListedKind) -> Iterator[JSONObject]:
         token = ""
         while True:
             query = [("limit", str(PAGE)), *([("continue", token)] if token else [])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Kind(NamedTuple):
+class ListedKind(NamedTuple):
     """One kind, as it is listed over all namespaces."""
 
     api_version: str
@@ -15,7 +15,7 @@ class Kind(NamedTuple):
     older: tuple[str, ...] = ()
 
     @property
-    def versions(self) -> tuple[Kind, ...]:
+    def versions(self) -> tuple[ListedKind, ...]:
         """The kind in each version that it is asked for, in this order."""
         group = f"{self.group}/" if self.group else ""
         return (self, *(self._replace(api_version=group + each, older=()) for each in self.older))
@@ -38,22 +38,22 @@ class Kind(NamedTuple):
 
 # What runs, and how it is reached.
 RUNNING = (
-    Kind("v1", "Namespace", "namespaces"),
-    Kind("v1", "Service", "services"),
-    Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
-    Kind("apps/v1", "Deployment", "deployments"),
-    Kind("apps/v1", "StatefulSet", "statefulsets"),
-    Kind("apps/v1", "DaemonSet", "daemonsets"),
-    Kind("apps/v1", "ReplicaSet", "replicasets"),
-    Kind("batch/v1", "CronJob", "cronjobs"),
-    Kind("batch/v1", "Job", "jobs"),
-    Kind("v1", "Pod", "pods"),
-    Kind(
+    ListedKind("v1", "Namespace", "namespaces"),
+    ListedKind("v1", "Service", "services"),
+    ListedKind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
+    ListedKind("apps/v1", "Deployment", "deployments"),
+    ListedKind("apps/v1", "StatefulSet", "statefulsets"),
+    ListedKind("apps/v1", "DaemonSet", "daemonsets"),
+    ListedKind("apps/v1", "ReplicaSet", "replicasets"),
+    ListedKind("batch/v1", "CronJob", "cronjobs"),
+    ListedKind("batch/v1", "Job", "jobs"),
+    ListedKind("v1", "Pod", "pods"),
+    ListedKind(
         "admissionregistration.k8s.io/v1",
         "MutatingWebhookConfiguration",
         "mutatingwebhookconfigurations",
     ),
-    Kind(
+    ListedKind(
         "admissionregistration.k8s.io/v1",
         "ValidatingWebhookConfiguration",
         "validatingwebhookconfigurations",
@@ -62,41 +62,41 @@ RUNNING = (
 
 # What decides. `v1beta1` is served by every supported release of Istio.
 DECIDING = (
-    Kind("security.istio.io/v1beta1", "PeerAuthentication", "peerauthentications"),
-    Kind("security.istio.io/v1beta1", "AuthorizationPolicy", "authorizationpolicies"),
-    Kind("networking.istio.io/v1beta1", "DestinationRule", "destinationrules"),
-    Kind("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries"),
-    Kind("networking.istio.io/v1beta1", "WorkloadEntry", "workloadentries"),
-    Kind("networking.istio.io/v1beta1", "Sidecar", "sidecars"),
-    Kind("networking.istio.io/v1beta1", "Gateway", "gateways"),
-    Kind("networking.istio.io/v1beta1", "VirtualService", "virtualservices"),
-    Kind("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters"),
-    Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", ("v1beta1",)),
-    Kind("gateway.networking.k8s.io/v1", "GRPCRoute", "grpcroutes", ("v1alpha2",)),
-    Kind("gateway.networking.k8s.io/v1", "TLSRoute", "tlsroutes", ("v1alpha3", "v1alpha2")),
-    Kind("gateway.networking.k8s.io/v1", "TCPRoute", "tcproutes", ("v1alpha2",)),
-    Kind(
+    ListedKind("security.istio.io/v1beta1", "PeerAuthentication", "peerauthentications"),
+    ListedKind("security.istio.io/v1beta1", "AuthorizationPolicy", "authorizationpolicies"),
+    ListedKind("networking.istio.io/v1beta1", "DestinationRule", "destinationrules"),
+    ListedKind("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries"),
+    ListedKind("networking.istio.io/v1beta1", "WorkloadEntry", "workloadentries"),
+    ListedKind("networking.istio.io/v1beta1", "Sidecar", "sidecars"),
+    ListedKind("networking.istio.io/v1beta1", "Gateway", "gateways"),
+    ListedKind("networking.istio.io/v1beta1", "VirtualService", "virtualservices"),
+    ListedKind("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters"),
+    ListedKind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", ("v1beta1",)),
+    ListedKind("gateway.networking.k8s.io/v1", "GRPCRoute", "grpcroutes", ("v1alpha2",)),
+    ListedKind("gateway.networking.k8s.io/v1", "TLSRoute", "tlsroutes", ("v1alpha3", "v1alpha2")),
+    ListedKind("gateway.networking.k8s.io/v1", "TCPRoute", "tcproutes", ("v1alpha2",)),
+    ListedKind(
         "gateway.networking.k8s.io/v1",
         "BackendTLSPolicy",
         "backendtlspolicies",
         ("v1beta1", "v1alpha3"),
     ),
-    Kind(
+    ListedKind(
         "gateway.networking.x-k8s.io/v1alpha1",
         "XBackendTrafficPolicy",
         "xbackendtrafficpolicies",
     ),
-    Kind("maistra.io/v1", "ServiceMeshMemberRoll", "servicemeshmemberrolls"),
+    ListedKind("maistra.io/v1", "ServiceMeshMemberRoll", "servicemeshmemberrolls"),
 )
 
 # What the model does not read: only compared with what was rendered.
 OTHERS = (
-    Kind("security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications"),
-    Kind("networking.istio.io/v1beta1", "ProxyConfig", "proxyconfigs"),
-    Kind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups"),
-    Kind("telemetry.istio.io/v1", "Telemetry", "telemetries", ("v1alpha1",)),
-    Kind("extensions.istio.io/v1alpha1", "WasmPlugin", "wasmplugins"),
-    Kind("extensions.istio.io/v1alpha1", "TrafficExtension", "trafficextensions"),
+    ListedKind("security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications"),
+    ListedKind("networking.istio.io/v1beta1", "ProxyConfig", "proxyconfigs"),
+    ListedKind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups"),
+    ListedKind("telemetry.istio.io/v1", "Telemetry", "telemetries", ("v1alpha1",)),
+    ListedKind("extensions.istio.io/v1alpha1", "WasmPlugin", "wasmplugins"),
+    ListedKind("extensions.istio.io/v1alpha1", "TrafficExtension", "trafficextensions"),
 )
 
 ALL = (*RUNNING, *DECIDING, *OTHERS)

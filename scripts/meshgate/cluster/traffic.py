@@ -52,7 +52,7 @@ STEPS_AT_ONCE = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class TrafficQuery:
     """What is asked: calls of `window` seconds up to `end`, told to `step` seconds.
 
     `labels` narrow the metrics; `port_label` is the label that holds the port of the server,
@@ -80,14 +80,14 @@ class Query(NamedTuple):
     step: float
 
 
-def inquiry(
+def traffic_query(
     end: datetime.datetime,
     window: int,
     step: int | None = None,
     labels: Iterable[tuple[str, str]] = (),
     port_label: str = "",
-) -> Inquiry:
-    """A checked inquiry; `window` and `step` in seconds. Raises UsageError."""
+) -> TrafficQuery:
+    """A checked question to Prometheus; `window` and `step` in seconds. Raises UsageError."""
     if step is None:
         step = min(max(math.ceil(window / STEPS), LEAST_STEP), window)
     if not 0 < step <= window:
@@ -101,10 +101,10 @@ def inquiry(
     for name in [*(name for name, _ in narrowed), *([port_label] if port_label else [])]:
         if not LABEL.fullmatch(name):
             raise UsageError(f"{name!r} is no label of Prometheus")
-    return Inquiry(end.replace(microsecond=0), window, step, narrowed, port_label)
+    return TrafficQuery(end.replace(microsecond=0), window, step, narrowed, port_label)
 
 
-def queries(asked: Inquiry) -> Iterator[Query]:
+def queries(asked: TrafficQuery) -> Iterator[Query]:
     """The requests that together cover the window, oldest first, for each metric."""
     steps = math.ceil(asked.window / asked.step)
     end = asked.end.timestamp()
@@ -117,7 +117,7 @@ def queries(asked: Inquiry) -> Iterator[Query]:
             )
 
 
-def growth(metric: str, asked: Inquiry) -> str:
+def growth(metric: str, asked: TrafficQuery) -> str:
     """The expression for what a counter grew by in each step, for each kind of call.
 
     Not `increase()`: that misses a counter that appears with its first call and never moves
@@ -137,7 +137,11 @@ def growth(metric: str, asked: Inquiry) -> str:
 
 
 def traffic(
-    answers: Iterable[Sequence[Series]], asked: Inquiry, *, source: str, environment: str | None
+    answers: Iterable[Sequence[Series]],
+    asked: TrafficQuery,
+    *,
+    source: str,
+    environment: str | None,
 ) -> Traffic:
     """The calls that the answers to `queries` tell, equal ones joined, sorted."""
     calls: list[SeenCall] = []
@@ -159,7 +163,7 @@ def text(traffic: Traffic) -> str:
     return document(head | {"calls": Rows(map(_line, traffic.calls))})
 
 
-def _call(series: Series, asked: Inquiry) -> SeenCall:
+def _call(series: Series, asked: TrafficQuery) -> SeenCall:
     labels = series.labels
     host, port = _service(labels.get("destination_service", ""))
     # What a client wrote behind a workload's own address is the workload's own port.

@@ -43,12 +43,12 @@ class MergedDocument(Document):
 
     def at(self, path: Sequence[str | int]) -> Position:
         """Where the value at a path stands; of the nearest one above where it is missing."""
-        found, value = Position(self.file, 1, 1), self.value
+        position, value = Position(self.file, 1, 1), self.value
         for key in path:
             if (key not in value) if isinstance(value, dict) else not isinstance(value, list):
                 break
-            found, value = self.place(value, key), value[key]
-        return found
+            position, value = self.place(value, key), value[key]
+        return position
 
     def _entry(self, defaults: JSONObject, own: JSONObject) -> JSONObject:
         is_pinned = own.get("mode", defaults.get("mode")) == PINNED

@@ -59,8 +59,8 @@ def _tell_places(document: Document, value: JSON, made: object) -> None:
 
 def _refusal(document: Document, value: JSON, message: str) -> UsageError:
     container, key = value, None
-    found = PATH.search(message)
-    for step in STEP.finditer(found["path"] if found else ""):
+    path = PATH.search(message)
+    for step in STEP.finditer(path["path"] if path else ""):
         container, value = value, value[step["key"] or int(step["index"])]
         key = step["key"] or int(step["index"])
     where = shown(document.place(container, "" if key is None else key))

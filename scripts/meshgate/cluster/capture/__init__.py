@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.cluster import kinds
-from meshgate.cluster.capture.facts import Difference, differences, mesh_config
-from meshgate.cluster.capture.files import Inventory, before, changes, inventory, losses, write
-from meshgate.cluster.capture.kept import SLICE_OF, kept
-from meshgate.cluster.capture.ownership import Identity, Ownership
+from meshgate.cluster.capture.facts import FactDifference, differences, mesh_config
+from meshgate.cluster.capture.files import InventoryFiles, before, changes, inventory, losses, write
+from meshgate.cluster.capture.ownership import ObjectIdentity, Ownership
 from meshgate.cluster.capture.reading import STEPS, Live, read
+from meshgate.cluster.capture.redact import SLICE_OF, redacted
 from meshgate.cluster.capture.workloads import CONTROLLERS, workloads
 from meshgate.mesh.catalog import Namespace
 from meshgate.model import JSONObject, MeshFacts, Resource
@@ -25,10 +25,10 @@ from meshgate.model import JSONObject, MeshFacts, Resource
 __all__ = [
     "STEPS",
     "Captured",
-    "Difference",
-    "Identity",
-    "Inventory",
+    "FactDifference",
+    "InventoryFiles",
     "Live",
+    "ObjectIdentity",
     "Ownership",
     "before",
     "captured",
@@ -56,7 +56,9 @@ def captured(live: Live, facts: MeshFacts, ownership: Ownership) -> Captured:
     """What an inventory says of a cluster: what runs there, and what decides and is not ours."""
     found = running(live, facts)
     deciding = (kind.kind for kind in kinds.DECIDING)
-    found.objects.extend(kept(each) for each in live.of(*deciding) if ownership.is_foreign(each))
+    found.objects.extend(
+        redacted(each) for each in live.of(*deciding) if ownership.is_foreign(each)
+    )
     return found
 
 
@@ -64,11 +66,11 @@ def running(live: Live, facts: MeshFacts) -> Captured:
     """What runs in a cluster and how it is reached, without the objects that decide."""
     namespaces = {value["metadata"]["name"]: _namespace(value) for value in live.of("Namespace")}
     observed = workloads(live.of(*CONTROLLERS, "Pod"), namespaces, facts)
-    objects = [kept(value) for value in live.of("Namespace", "Service")]
+    objects = [redacted(value) for value in live.of("Namespace", "Service")]
     objects.extend(_slices(live))
     objects.extend(observed.objects)
     objects.extend(
-        webhook for value in live.of(*WEBHOOKS) if "webhooks" in (webhook := kept(value))
+        webhook for value in live.of(*WEBHOOKS) if "webhooks" in (webhook := redacted(value))
     )
     return Captured(objects, observed.notes)
 
@@ -83,7 +85,7 @@ def _slices(live: Live) -> Iterator[JSONObject]:
     for value in live.of("EndpointSlice"):
         own = value["metadata"]
         if (own["namespace"], (own.get("labels") or {}).get(SLICE_OF)) in unselected:
-            yield kept(value)
+            yield redacted(value)
 
 
 def _namespace(value: JSONObject) -> Namespace:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from meshgate.cluster.client import Cluster
+from meshgate.cluster.client import ClusterClient
 from meshgate.config.reading import parse
 from meshgate.errors import ServiceError, UsageError
 from meshgate.model import JSON, JSONObject, MeshFacts
@@ -17,7 +17,7 @@ KEY = "mesh"
 IMAGE_VERSION = re.compile(r":v?(\d+\.\d+)\.\d+")
 
 
-class Difference(NamedTuple):
+class FactDifference(NamedTuple):
     """A fact that environments.yaml states otherwise than the cluster."""
 
     key: str
@@ -30,7 +30,7 @@ class Difference(NamedTuple):
         )
 
 
-def mesh_config(cluster: Cluster, facts: MeshFacts) -> JSONObject:
+def mesh_config(cluster: ClusterClient, facts: MeshFacts) -> JSONObject:
     """The MeshConfig of the control plane, from its ConfigMap.
 
     Raises ServiceError where it is not there or cannot be read.
@@ -53,7 +53,7 @@ def mesh_config(cluster: Cluster, facts: MeshFacts) -> JSONObject:
 
 def differences(
     facts: MeshFacts, config: JSONObject, objects: Iterable[JSONObject]
-) -> list[Difference]:
+) -> list[FactDifference]:
     """Where environments.yaml is wrong about the cluster, sorted by key.
 
     `objects` are live Deployments, among them perhaps istiod, whose image tells the version.
@@ -79,7 +79,7 @@ def differences(
     if versions and facts.istio not in versions:
         found["istio"] = (facts.istio, versions[-1])
     return [
-        Difference(key, stated, actual)
+        FactDifference(key, stated, actual)
         for key, (stated, actual) in sorted(found.items())
         if stated != actual
     ]

@@ -27,7 +27,7 @@ WORKLOADS = frozenset(ORDER[3:10])
 RANK = {kind: rank for rank, kind in enumerate(ORDER)}
 
 
-class Inventory(NamedTuple):
+class InventoryFiles(NamedTuple):
     """The files of one environment's inventory: their text by their name."""
 
     files: dict[str, str]
@@ -35,8 +35,8 @@ class Inventory(NamedTuple):
     workloads: Counter[str]
 
 
-def inventory(environment: str, objects: Iterable[JSONObject]) -> Inventory:
-    """The files for kept objects. The same cluster gives the same bytes."""
+def inventory(environment: str, objects: Iterable[JSONObject]) -> InventoryFiles:
+    """The files for redacted objects. The same cluster gives the same bytes."""
     by_file: dict[str, list[JSONObject]] = {}
     counted: Counter[str] = Counter()
     for value in objects:
@@ -50,10 +50,10 @@ def inventory(environment: str, objects: Iterable[JSONObject]) -> Inventory:
         files[f"{namespace}{SUFFIX}"] = source.dump(
             resources, comment=HEAD.format(environment=environment)
         )
-    return Inventory(files, +counted)
+    return InventoryFiles(files, +counted)
 
 
-def before(root: Path, environment: str) -> Inventory:
+def before(root: Path, environment: str) -> InventoryFiles:
     """What the inventory holds now; nothing where there is none."""
     folder = root / "inventory" / environment
     files = {
@@ -64,10 +64,10 @@ def before(root: Path, environment: str) -> Inventory:
     counted = Counter(
         str(resource.namespace or "default") for resource in resources if resource.kind in WORKLOADS
     )
-    return Inventory(files, counted)
+    return InventoryFiles(files, counted)
 
 
-def losses(old: Inventory, new: Inventory) -> list[str]:
+def losses(old: InventoryFiles, new: InventoryFiles) -> list[str]:
     """What the new inventory has much less of, in words; empty: it may be written."""
     told = [
         f"namespace {namespace} is gone, with {_workloads(count)}"
@@ -82,7 +82,7 @@ def losses(old: Inventory, new: Inventory) -> list[str]:
     return told
 
 
-def changes(old: Inventory, new: Inventory) -> dict[str, str]:
+def changes(old: InventoryFiles, new: InventoryFiles) -> dict[str, str]:
     """Each file that is not as it was, with what becomes of it: new, changed or removed."""
     found: dict[str, str] = {}
     for name in sorted(old.files.keys() | new.files.keys()):
@@ -95,7 +95,7 @@ def changes(old: Inventory, new: Inventory) -> dict[str, str]:
     return found
 
 
-def write(root: Path, environment: str, new: Inventory, changed: Mapping[str, str]) -> None:
+def write(root: Path, environment: str, new: InventoryFiles, changed: Mapping[str, str]) -> None:
     """Write what changed. Raises UsageError for what cannot be written."""
     folder = root / "inventory" / environment
     try:

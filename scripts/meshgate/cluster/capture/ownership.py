@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from meshgate.cluster.sync.kept import is_kept
+from meshgate.cluster.sync.prune_protection import is_protected
 from meshgate.model import JSONObject, Resource
 
 FLUX_NAME = "kustomize.toolkit.fluxcd.io/name"
@@ -13,7 +13,7 @@ ARGOCD_TRACKING = "argocd.argoproj.io/tracking-id"
 ARGOCD_LABELS = ("argocd.argoproj.io/instance", "app.kubernetes.io/instance")
 
 
-class Identity(NamedTuple):
+class ObjectIdentity(NamedTuple):
     """What tells an object from every other, whatever version of its API it was read in."""
 
     group: str
@@ -22,7 +22,7 @@ class Identity(NamedTuple):
     name: str
 
     @classmethod
-    def of(cls, resource: Resource) -> Identity:
+    def of(cls, resource: Resource) -> ObjectIdentity:
         """The identity of a resource."""
         return cls(resource.group, resource.kind, resource.namespace or "", resource.name)
 
@@ -35,7 +35,7 @@ class Ownership:
 
     def __init__(self, rendered: Iterable[Resource], sync_name: str) -> None:
         """`sync_name` is how its objects of Argo CD and Flux are called."""
-        self._rendered = {Identity.of(resource) for resource in rendered}
+        self._rendered = {ObjectIdentity.of(resource) for resource in rendered}
         self._name = sync_name
 
     def is_foreign(self, value: JSONObject) -> bool:
@@ -45,10 +45,10 @@ class Ownership:
         it is kept from that.
         """
         resource = Resource.of(value)
-        if Identity.of(resource) in self._rendered:
+        if ObjectIdentity.of(resource) in self._rendered:
             return False
         agent = self._agent(resource)
-        return agent is None or is_kept(agent, resource)
+        return agent is None or is_protected(agent, resource)
 
     def _agent(self, resource: Resource) -> str | None:
         """The agent that applied the object for this environment."""

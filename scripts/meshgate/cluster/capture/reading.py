@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from meshgate.cluster import kinds
-from meshgate.cluster.client import Cluster
+from meshgate.cluster.client import ClusterClient
 from meshgate.errors import ServiceError
 from meshgate.model import JSONObject
 
@@ -26,7 +26,7 @@ class Live(NamedTuple):
             yield from self.by_kind.get(name, ())
 
 
-def read(cluster: Cluster, progress: Callable[[], object] = lambda: None) -> Live:
+def read(cluster: ClusterClient, progress: Callable[[], object] = lambda: None) -> Live:
     """Everything that is looked at. `progress` is called after each of `STEPS` kinds.
 
     Raises ServiceError where the API server refuses, does not answer, or serves no mesh.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from meshgate.cluster.capture.kept import PROXY, ROLES, kept
+from meshgate.cluster.capture.redact import PROXY, ROLES, redacted
 from meshgate.mesh import DataPlane, injection
 from meshgate.mesh.catalog import Namespace
 from meshgate.model import JSONObject, MeshFacts
@@ -44,14 +44,14 @@ def workloads(
     for key, value in sorted(known.items()):
         if key[0] == "Pod" and _runs(value):
             pods.setdefault(_top(key, known), []).append(value)
-    look = _Look(namespaces, facts)
+    reader = _WorkloadReader(namespaces, facts)
     found: list[JSONObject] = []
     for key, value in known.items():
         if key[0] != "Pod" and _stands(value, key in pods):
-            found += look.at_controller(key, kept(value), pods.pop(key, []))
+            found += reader.at_controller(key, redacted(value), pods.pop(key, []))
     for key, running in pods.items():
-        found += look.at_pods(key, running)
-    return Observed(found, look.notes)
+        found += reader.at_pods(key, running)
+    return Observed(found, reader.notes)
 
 
 def workload_of_pods(objects: Iterable[JSONObject]) -> dict[str, tuple[str, str]]:
@@ -64,7 +64,7 @@ def workload_of_pods(objects: Iterable[JSONObject]) -> dict[str, tuple[str, str]
     }
 
 
-class _Look:
+class _WorkloadReader:
     """Compares what labels promise with what runs, and says what runs."""
 
     def __init__(self, namespaces: Mapping[str, Namespace], facts: MeshFacts) -> None:
@@ -94,7 +94,7 @@ class _Look:
         planes = _planes(running)
         for plane, pod in sorted(planes.items()):
             if key[0] == "Pod":
-                value = kept(pod)
+                value = redacted(pod)
                 self._settle(key, value, plane)
                 yield value
             else:
@@ -105,7 +105,7 @@ class _Look:
         self, owner: Key, pod: JSONObject, name: str, plane: DataPlane
     ) -> JSONObject:
         """A pod that stands for all of its sort, under a name that stays."""
-        value = kept(pod)
+        value = redacted(pod)
         own = value["metadata"]
         own["name"] = name
         own["ownerReferences"] = [

@@ -8,16 +8,16 @@
 from __future__ import annotations
 
 from meshgate.cluster.sync.files import AGENTS, files, leftovers, stale, write
-from meshgate.cluster.sync.kept import unmarked
-from meshgate.cluster.sync.target import Target, targets
+from meshgate.cluster.sync.prune_protection import unprotected
+from meshgate.cluster.sync.target import SyncTarget, targets
 
 __all__ = [
     "AGENTS",
-    "Target",
+    "SyncTarget",
     "files",
     "leftovers",
     "stale",
     "targets",
-    "unmarked",
+    "unprotected",
     "write",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshgate.cluster.sync.target import Target
+from meshgate.cluster.sync.target import SyncTarget
 from meshgate.cluster.sync.windows import sync_windows
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
@@ -23,7 +23,7 @@ SYNC_POLICY: JSONObject = {
 }
 
 
-def objects(target: Target) -> list[JSONObject]:
+def objects(target: SyncTarget) -> list[JSONObject]:
     """What Argo CD is given for one environment. Raises UsageError where something is not said."""
     if not target.selector:
         raise UsageError(
@@ -34,7 +34,7 @@ def objects(target: Target) -> list[JSONObject]:
     return [_project(target), _applications(target)]
 
 
-def _project(target: Target) -> JSONObject:
+def _project(target: SyncTarget) -> JSONObject:
     whitelist: dict[bool, list[JSONObject]] = {True: [], False: []}
     for kind in target.kinds:
         whitelist[kind.cluster_wide].append({"group": kind.group, "kind": kind.kind})
@@ -57,7 +57,7 @@ def _project(target: Target) -> JSONObject:
     return {"apiVersion": API, "kind": "AppProject", "metadata": _metadata(target), "spec": spec}
 
 
-def _integrity(target: Target) -> JSONObject:
+def _integrity(target: SyncTarget) -> JSONObject:
     if not target.verify:
         return {}
     if target.verify.keys is None:
@@ -73,7 +73,7 @@ def _integrity(target: Target) -> JSONObject:
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
 
-def _applications(target: Target) -> JSONObject:
+def _applications(target: SyncTarget) -> JSONObject:
     spec = {
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
@@ -102,7 +102,7 @@ def _applications(target: Target) -> JSONObject:
     return {"apiVersion": API, "kind": "ApplicationSet", "metadata": metadata, "spec": spec}
 
 
-def _source(target: Target) -> JSONObject:
+def _source(target: SyncTarget) -> JSONObject:
     source: JSONObject = {
         "repoURL": target.repository,
         "targetRevision": target.revision,
@@ -113,7 +113,7 @@ def _source(target: Target) -> JSONObject:
     return source
 
 
-def _metadata(target: Target) -> JSONObject:
+def _metadata(target: SyncTarget) -> JSONObject:
     return {
         "name": target.name,
         "namespace": target.argocd.namespace,

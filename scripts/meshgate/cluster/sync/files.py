@@ -7,11 +7,11 @@ from pathlib import Path
 
 from meshgate import source
 from meshgate.cluster.sync import argocd, flux
-from meshgate.cluster.sync.target import Target
+from meshgate.cluster.sync.target import SyncTarget
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
 
-AGENTS: dict[str, Callable[[Target], list[JSONObject]]] = {
+AGENTS: dict[str, Callable[[SyncTarget], list[JSONObject]]] = {
     "argocd": argocd.objects,
     "flux": flux.objects,
 }
@@ -21,7 +21,9 @@ GUIDE = "docs/sync.md tells what each field is for."
 FLUX_FOLDER = "sync/flux"
 
 
-def files(agent: str, targets: Iterable[Target], every: Iterable[Target] | None) -> dict[str, str]:
+def files(
+    agent: str, targets: Iterable[SyncTarget], every: Iterable[SyncTarget] | None
+) -> dict[str, str]:
     """The files of an agent by their path in the repository.
 
     `every` holds all targets of the repository, None where they are not known: then what is written
@@ -72,7 +74,7 @@ def write(root: Path, wanted: Mapping[str, str], gone: Sequence[str]) -> None:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
-def _text(agent: str, target: Target) -> str:
+def _text(agent: str, target: SyncTarget) -> str:
     resources = [Resource.of(value) for value in AGENTS[agent](target)]
     return source.dump(resources, comment=f"{WRITTEN.format(agent=agent)}\n{GUIDE}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from meshgate.cluster.sync.target import AllowedKind, Target
+from meshgate.cluster.sync.target import AllowedKind, SyncTarget
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
 
@@ -21,7 +21,7 @@ TIMEOUT = "2m"
 VERBS = ["create", "delete", "get", "list", "patch"]
 
 
-def objects(target: Target) -> list[JSONObject]:
+def objects(target: SyncTarget) -> list[JSONObject]:
     """What a cluster of one environment is given. Raises UsageError where something is not said."""
     return [_account(target), *_rights(target), _repository(target), _kustomization(target)]
 
@@ -37,7 +37,7 @@ def ignored(folders: Iterable[str]) -> list[str]:
     return lines
 
 
-def _repository(target: Target) -> JSONObject:
+def _repository(target: SyncTarget) -> JSONObject:
     spec: JSONObject = {
         "url": target.repository,
         "ref": {"tag": target.tag} if target.tag else {"branch": target.branch},
@@ -51,7 +51,7 @@ def _repository(target: Target) -> JSONObject:
     return _object(target, SOURCE_API, "GitRepository", spec=spec)
 
 
-def _verification(target: Target) -> JSONObject:
+def _verification(target: SyncTarget) -> JSONObject:
     if not target.verify:
         return {}
     mode = target.verify.mode
@@ -69,7 +69,7 @@ def _verification(target: Target) -> JSONObject:
     return {"verify": {"mode": mode, "secretRef": {"name": target.verify.secret}}}
 
 
-def _kustomization(target: Target) -> JSONObject:
+def _kustomization(target: SyncTarget) -> JSONObject:
     spec = {
         "sourceRef": {"kind": "GitRepository", "name": target.name},
         "path": f"./{target.path}",
@@ -85,11 +85,11 @@ def _kustomization(target: Target) -> JSONObject:
     return _object(target, KUSTOMIZE_API, "Kustomization", spec=spec)
 
 
-def _account(target: Target) -> JSONObject:
+def _account(target: SyncTarget) -> JSONObject:
     return _object(target, "v1", "ServiceAccount")
 
 
-def _rights(target: Target) -> Iterator[JSONObject]:
+def _rights(target: SyncTarget) -> Iterator[JSONObject]:
     """The policy kinds, in the namespaces of the policies, and nothing else."""
     subject = {"kind": "ServiceAccount", "name": target.name, "namespace": target.flux.namespace}
     inside = [kind for kind in target.kinds if not kind.cluster_wide]
@@ -100,7 +100,7 @@ def _rights(target: Target) -> Iterator[JSONObject]:
 
 
 def _bound(
-    target: Target,
+    target: SyncTarget,
     role: str,
     kinds: Iterable[AllowedKind],
     subject: JSONObject,
@@ -123,7 +123,7 @@ def _bound(
 
 
 def _object(
-    target: Target, api: str, kind: str, namespace: str | None = "", **content: object
+    target: SyncTarget, api: str, kind: str, namespace: str | None = "", **content: object
 ) -> JSONObject:
     """An object of the target, in Flux's namespace unless another, or none, is given."""
     where = target.flux.namespace if namespace == "" else namespace

@@ -52,7 +52,7 @@ class AllowedKind(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SyncTarget:
     """One environment, as an agent is told of it."""
 
     environment: str
@@ -86,7 +86,7 @@ def targets(
     *,
     cache: Path | None,
     progress: Callable[[], object] | None = None,
-) -> list[Target]:
+) -> list[SyncTarget]:
     """The targets of these environments, in their order.
 
     Raises UsageError where environments.yaml does not say enough, and what a build raises.
@@ -128,12 +128,12 @@ def _target(
     sync: SyncSettings,
     environment: Environment,
     rendered: Sequence[Resource],
-) -> Target:
+) -> SyncTarget:
     name, pinned = environment.name, environment.mode == PINNED
     path = f"rendered/{name}" if pinned else environment.overlay
     clusters = environment.clusters
     windows = [msgspec.convert(window, WindowEntry) for window in configuration.windows]
-    return Target(
+    return SyncTarget(
         environment=name,
         name=f"{configuration.sync_name}-{name}",
         repository=sync.repository,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from meshgate.cluster.capture.kept import ANNOTATIONS
-from meshgate.cluster.capture.ownership import Identity
+from meshgate.cluster.capture.ownership import ObjectIdentity
+from meshgate.cluster.capture.redact import ANNOTATIONS
 from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.model import JSON, JSONObject, Resource, join_path
 
@@ -28,7 +28,7 @@ class Absent:
 ABSENT = Absent()
 
 
-class Change(NamedTuple):
+class FieldDrift(NamedTuple):
     """One field that is not as rendered."""
 
     path: str
@@ -44,7 +44,7 @@ class Drift(NamedTuple):
 
     resource: Resource
     kind: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FieldDrift, ...] = ()
 
 
 def drift(
@@ -54,10 +54,10 @@ def drift(
 
     `looked_at` are the kinds that `live` has all objects of.
     """
-    there = {Identity.of(resource): resource for resource in map(Resource.of, live)}
+    there = {ObjectIdentity.of(resource): resource for resource in map(Resource.of, live)}
     found = []
     for resource in rendered:
-        own = there.get(Identity.of(resource))
+        own = there.get(ObjectIdentity.of(resource))
         if resource.kind not in looked_at:
             found.append(Drift(resource, UNREAD))
         elif own is None:
@@ -67,7 +67,7 @@ def drift(
     return found
 
 
-def _changes(wanted: JSONObject, found: JSONObject) -> Iterator[Change]:
+def _changes(wanted: JSONObject, found: JSONObject) -> Iterator[FieldDrift]:
     """The fields that differ.
 
     Whoever else adds a field to a `spec` keeps it through every server-side apply, so one that was
@@ -91,7 +91,7 @@ def _decides(key: str) -> bool:
 
 def _differences(
     path: tuple[str | int, ...], wanted: JSON | Absent, found: JSON | Absent
-) -> Iterator[Change]:
+) -> Iterator[FieldDrift]:
     if isinstance(wanted, dict) and isinstance(found, dict):
         for key in sorted(wanted.keys() | found.keys()):
             yield from _differences((*path, key), wanted.get(key, ABSENT), found.get(key, ABSENT))
@@ -99,7 +99,7 @@ def _differences(
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from _differences((*path, index), one, other)
     elif not _same(wanted, found):
-        yield Change(join_path(*path), wanted, found)
+        yield FieldDrift(join_path(*path), wanted, found)
 
 
 def _same(wanted: JSON | Absent, found: JSON | Absent) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from meshgate.cluster.capture.ownership import Identity
+from meshgate.cluster.capture.ownership import ObjectIdentity
 from meshgate.effect import Effect, effect
 from meshgate.mesh import Mesh
 from meshgate.model import Expectation, MeshFacts, Resource
@@ -23,7 +23,7 @@ class Foreign(NamedTuple):
         return not self.effect.is_empty
 
 
-class Outcome(NamedTuple):
+class ForeignOutcome(NamedTuple):
     """What the cluster's objects do that the reviewed ones would not."""
 
     intended: Mesh
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     foreign: tuple[Foreign, ...]
 
 
-class World(NamedTuple):
+class ReviewedAndLive(NamedTuple):
     """What was reviewed, and what there is.
 
     rendered   the environment's own objects
@@ -47,27 +47,31 @@ class World(NamedTuple):
     running: Sequence[Resource]
 
 
-def outcome(world: World, facts: MeshFacts, expected: Iterable[Expectation]) -> Outcome:
+def outcome(
+    world: ReviewedAndLive, facts: MeshFacts, expected: Iterable[Expectation]
+) -> ForeignOutcome:
     """Compare the mesh that was reviewed with the one that there is, on the workloads there are."""
     wanted = list(expected)
-    ours = {Identity.of(resource) for resource in (*world.rendered, *world.accepted)}
+    ours = {ObjectIdentity.of(resource) for resource in (*world.rendered, *world.accepted)}
     # Copies of what is managed give it its age, by which Istio settles conflicts.
     copies = [
-        Resource.of(each.value, foreign=True) for each in world.live if Identity.of(each) in ours
+        Resource.of(each.value, foreign=True)
+        for each in world.live
+        if ObjectIdentity.of(each) in ours
     ]
     intended = Mesh((*world.rendered, *world.accepted, *copies, *world.running), facts)
     actual = Mesh((*world.live, *world.running), facts)
     foreign = tuple(
         Foreign(each, _effect_of(each, world, actual, facts, wanted))
         for each in world.live
-        if Identity.of(each) not in ours
+        if ObjectIdentity.of(each) not in ours
     )
-    return Outcome(intended, actual, effect(intended, actual, expected=wanted), foreign)
+    return ForeignOutcome(intended, actual, effect(intended, actual, expected=wanted), foreign)
 
 
 def _effect_of(
     resource: Resource,
-    world: World,
+    world: ReviewedAndLive,
     actual: Mesh,
     facts: MeshFacts,
     expected: Iterable[Expectation],

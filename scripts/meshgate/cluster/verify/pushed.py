@@ -23,7 +23,7 @@ MESH_CERTIFICATE = "default"
 TLS_PROTOCOL = "tls"
 
 
-class Sent(enum.StrEnum):
+class PushedTransport(enum.StrEnum):
     """What the cluster of a proxy makes of a call."""
 
     PLAINTEXT = "plaintext"
@@ -42,7 +42,7 @@ class Disagreement(NamedTuple):
     pushed: str
 
 
-class Comparison(NamedTuple):
+class ProxyComparison(NamedTuple):
     """What was compared, and where it differs."""
 
     ports: int
@@ -77,7 +77,7 @@ def late(proxies: Iterable[JSONObject]) -> list[Late]:
     return found
 
 
-def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> Comparison:
+def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> ProxyComparison:
     """What one proxy of a workload was given against what the model says."""
     chains = list(_chains(dump))
     ports = [
@@ -86,7 +86,7 @@ def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> Comparison:
         if (answer := mesh.mode_at(workload, port)).decided and answer.captured and answer.mode
     ]
     found = [
-        Disagreement(workload, f"port {port}", mode, _told(pushed))
+        Disagreement(workload, f"port {port}", mode, _mode_name(pushed))
         for port, mode in ports
         if (pushed := accepted(chains, port)) is not mode
     ]
@@ -107,7 +107,7 @@ def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> Comparison:
             subset_of = f" subset {subset}" if subset else ""
             model = " or ".join(sorted(wanted))
             found.append(Disagreement(workload, f"calls to {host}:{port}{subset_of}", model, sent))
-    return Comparison(len(ports), compared, left_open, tuple(found))
+    return ProxyComparison(len(ports), compared, left_open, tuple(found))
 
 
 def accepted(chains: Iterable[JSONObject], port: int) -> Mode | None:
@@ -126,7 +126,7 @@ def accepted(chains: Iterable[JSONObject], port: int) -> Mode | None:
     return Mode.DISABLE if plaintext else None
 
 
-def clusters(dump: JSONObject) -> Iterator[tuple[str, int, str, Sent]]:
+def clusters(dump: JSONObject) -> Iterator[tuple[str, int, str, PushedTransport]]:
     """The clusters for calls: host, port, subset (empty for none), and what is sent."""
     for entry in _part(dump, "ClustersConfigDump").get("dynamicActiveClusters") or ():
         cluster = entry.get("cluster") or {}
@@ -135,31 +135,33 @@ def clusters(dump: JSONObject) -> Iterator[tuple[str, int, str, Sent]]:
             yield parts[3], int(parts[1]), parts[2], sent_by(cluster)
 
 
-def sent_by(cluster: JSONObject) -> Sent:
+def sent_by(cluster: JSONObject) -> PushedTransport:
     """What a cluster sends."""
     if cluster.get("transportSocketMatches"):
-        return Sent.AUTO
+        return PushedTransport.AUTO
     socket = cluster.get("transportSocket") or {}
     context = (socket.get("typedConfig") or {}).get("commonTlsContext")
     if context is None:
-        return Sent.PLAINTEXT
+        return PushedTransport.PLAINTEXT
     names = {each.get("name") for each in context.get("tlsCertificateSdsSecretConfigs") or ()}
-    return Sent.MTLS if MESH_CERTIFICATE in names else Sent.TLS
+    return PushedTransport.MTLS if MESH_CERTIFICATE in names else PushedTransport.TLS
 
 
-def expected(policy: ClientPolicy) -> frozenset[Sent] | None:
+def expected(policy: ClientPolicy) -> frozenset[PushedTransport] | None:
     """What the model's answer may look like in a cluster; None: the model leaves it open."""
     if not policy.decided or policy.discovery is None:
         return None
     if policy.tls is Tls.DISABLE or policy.dropped:
-        return frozenset({Sent.PLAINTEXT})
+        return frozenset({PushedTransport.PLAINTEXT})
     if policy.tls is not Tls.NONE:
         mesh = policy.tls is Tls.ISTIO_MUTUAL
-        return frozenset({Sent.MTLS if mesh else Sent.TLS})
+        return frozenset({PushedTransport.MTLS if mesh else PushedTransport.TLS})
     sent = {each.transport for each in policy.deliveries}
-    plain = frozenset({Sent.MTLS if Transport.MTLS in sent else Sent.PLAINTEXT})
+    plain = frozenset(
+        {PushedTransport.MTLS if Transport.MTLS in sent else PushedTransport.PLAINTEXT}
+    )
     # One endpoint or many, the cluster leaves the choice to each endpoint.
-    return frozenset({Sent.AUTO}) | plain if policy.auto else plain
+    return frozenset({PushedTransport.AUTO}) | plain if policy.auto else plain
 
 
 def _chains(dump: JSONObject) -> Iterator[JSONObject]:
@@ -184,5 +186,5 @@ def _match(chain: JSONObject) -> JSONObject:
     return found
 
 
-def _told(mode: Mode | None) -> str:
+def _mode_name(mode: Mode | None) -> str:
     return mode if mode is not None else "nothing"

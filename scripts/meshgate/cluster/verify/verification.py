@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meshgate.cluster import kinds
-from meshgate.cluster.capture import Difference, Identity, Live, running
-from meshgate.cluster.capture.kept import kept
+from meshgate.cluster.capture import FactDifference, Live, ObjectIdentity, running
+from meshgate.cluster.capture.redact import redacted
 from meshgate.cluster.capture.workloads import CONTROLLERS, workload_of_pods
 from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import Drift, drift
-from meshgate.cluster.verify.foreign import Outcome, World, outcome
+from meshgate.cluster.verify.foreign import ForeignOutcome, ReviewedAndLive, outcome
 from meshgate.cluster.verify.istiod import Istiod
 from meshgate.cluster.verify.pushed import Disagreement, Late
 from meshgate.mesh import Mesh
@@ -42,8 +42,8 @@ class Verification:
     drift: tuple[Drift, ...]
     # Foreign objects that the inventory has otherwise, or the cluster no longer.
     stale: tuple[Drift, ...]
-    outcome: Outcome
-    facts: tuple[Difference, ...]
+    outcome: ForeignOutcome
+    facts: tuple[FactDifference, ...]
     notes: tuple[str, ...]
     pushed: Pushed | None = None
 
@@ -85,7 +85,7 @@ def verify(
     inventory: Sequence[Resource],
     *,
     cluster: str,
-    facts: Sequence[Difference],
+    facts: Sequence[FactDifference],
     istiod: Istiod | None = None,
 ) -> Verification:
     """Compare a cluster with what was rendered for it and with its reviewed inventory.
@@ -95,13 +95,15 @@ def verify(
     looked_at = frozenset(live.by_kind)
     objects = [each for found in live.by_kind.values() for each in found]
     there = running(live, environment.mesh)
-    ours = {Identity.of(resource) for resource in rendered}
-    world = World(
+    ours = {ObjectIdentity.of(resource) for resource in rendered}
+    world = ReviewedAndLive(
         rendered=rendered,
         accepted=[
-            each for each in inventory if each.kind in DECIDING and Identity.of(each) not in ours
+            each
+            for each in inventory
+            if each.kind in DECIDING and ObjectIdentity.of(each) not in ours
         ],
-        live=[Resource.of(kept(each), foreign=True) for each in live.of(*DECIDING)],
+        live=[Resource.of(redacted(each), foreign=True) for each in live.of(*DECIDING)],
         running=[Resource.of(each, foreign=True) for each in there.objects],
     )
     found = outcome(world, environment.mesh, environment.expectations)

@@ -44,7 +44,7 @@ SERVICE_LABELS = "istio.io/"
 SLICE_OF = "kubernetes.io/service-name"
 
 
-def kept(value: JSONObject) -> JSONObject:
+def redacted(value: JSONObject) -> JSONObject:
     """A live object with the fields that are read, in the order people write them."""
     head = {"apiVersion": value["apiVersion"], "kind": value["kind"]}
     shape = SHAPES.get(value["kind"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING, Absent, Change, Drift
+from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING, Absent, Drift, FieldDrift
 from meshgate.cluster.verify.foreign import Foreign
 from meshgate.cluster.verify.verification import Pushed, Verification
 from meshgate.effect import CallChange, Effect, codec, describe
@@ -22,7 +22,7 @@ VERSION = 1
 NAMED = 10
 
 
-def text(found: Verification, locate: Locator, *, color: bool) -> str:
+def as_text(found: Verification, locate: Locator, *, color: bool) -> str:
     """What a person reads."""
     style = Style(color=color)
     verdict = "as reviewed" if found.passed else "not as reviewed"
@@ -145,7 +145,7 @@ def _drift_entry(each: Drift, locate: Locator) -> JSONObject:
     }
 
 
-def _change_entry(change: Change) -> JSONObject:
+def _change_entry(change: FieldDrift) -> JSONObject:
     """A field that is not there is left out; null is a value."""
     entry: JSONObject = {"path": change.path}
     if change.wanted is not ABSENT:

@@ -1,4 +1,4 @@
-"""Policies that a whole namespace or mesh rests on, and whether their source keeps them.
+"""Policies that a whole namespace or mesh rests on, and whether they are protected from pruning.
 
 How an object is pruned is said by annotations of the object. They stand in its source under
 `policies/`, so that `rendered/` stays byte for byte what promotion writes.
@@ -14,10 +14,10 @@ ARGOCD = ("argocd.argoproj.io/sync-options", "Prune=confirm")
 FLUX = ("kustomize.toolkit.fluxcd.io/prune", "disabled")
 
 
-def unmarked(agent: str, resources: Iterable[Resource]) -> Iterator[Resource]:
+def unprotected(agent: str, resources: Iterable[Resource]) -> Iterator[Resource]:
     """The defaults of a namespace or mesh that this agent would prune without asking."""
     for resource in resources:
-        if decides_for_many(resource) and not is_kept(agent, resource):
+        if decides_for_many(resource) and not is_protected(agent, resource):
             yield resource
 
 
@@ -29,7 +29,7 @@ def decides_for_many(resource: Resource) -> bool:
     return resource.kind == "DestinationRule" and str(resource.spec.get("host")).startswith("*")
 
 
-def is_kept(agent: str, resource: Resource) -> bool:
+def is_protected(agent: str, resource: Resource) -> bool:
     """Whether the agent asks, or refuses, before it prunes this object."""
     if agent == "flux":
         key, value = FLUX
