@@ -23,7 +23,7 @@ from typing import NamedTuple
 from meshgate import __version__, config
 from meshgate.cli.options import add_judging, add_traffic
 from meshgate.cli.output import write
-from meshgate.cli.request import folder, settings, tell_failures
+from meshgate.cli.request import folder, settings, tell_failing, tell_failures
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
@@ -32,6 +32,7 @@ from meshgate.pipeline.change import Change
 from meshgate.pipeline.reports import (
     NEVER,
     exit_code,
+    failing,
     failures_of,
     notes_on,
     report_of,
@@ -149,4 +150,5 @@ def run(options: argparse.Namespace) -> int:
         write(file, text)
         print(f"meshgate: {file}: {len(text) / 1e6:.1f} MB, open it in a browser", file=sys.stderr)
     tell_failures(shown.failures)
+    tell_failing(failing(findings, options.fail_on))
     return exit_code(findings, shown.failures.values(), options.fail_on)

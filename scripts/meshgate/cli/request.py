@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from meshgate import config
@@ -12,9 +12,10 @@ from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import track
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError
-from meshgate.model import Environment
+from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
-from meshgate.pipeline.reports import NEVER, exit_code, failures_of
+from meshgate.pipeline.judged import cause
+from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of
 from meshgate.pipeline.targets import select
 
 
@@ -44,12 +45,22 @@ def end(options: argparse.Namespace, judged: Mapping[str, Judged], wanted: Itera
     """Say what could not be judged; the exit code of a command that reports no findings."""
     failures = failures_of(judged)
     tell_failures(failures)
-    findings = (
-        []
-        if options.fail_on == NEVER
-        else [finding for name in wanted for finding in judged[name].findings]
-    )
+    if options.fail_on == NEVER:
+        return exit_code((), failures.values(), NEVER)
+    findings = [finding for name in wanted for finding in judged[name].findings]
+    tell_failing(failing(findings, options.fail_on))
     return exit_code(findings, failures.values(), options.fail_on)
+
+
+def tell_failing(findings: Sequence[Finding]) -> None:
+    """Say on standard error which findings fail a run that shows something else."""
+    if findings:
+        others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        print(
+            f"meshgate: {printable(cause(findings[0]))}{others}; "
+            "`meshgate validate` or `meshgate lint` tells more",
+            file=sys.stderr,
+        )
 
 
 def tell_failures(failures: Mapping[str, MeshgateError]) -> None:

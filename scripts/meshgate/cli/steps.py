@@ -29,12 +29,12 @@ from meshgate import source
 from meshgate.cli.options import add_judging, cache_folder
 from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
-from meshgate.cli.request import folder, settings, tell_failures
+from meshgate.cli.request import folder, settings, tell_failing, tell_failures
 from meshgate.effect.steps import NoPlan, plan
 from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.model import Environment, Failure, Resource
 from meshgate.pipeline.change import Change, Comparison
-from meshgate.pipeline.reports import NEVER, exit_code
+from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.revisions import Revisions
 from meshgate.report.steps import FORMATS, EnvironmentSteps, StepFiles, Steps
 from meshgate.rules.context import Context
@@ -102,6 +102,7 @@ class Planning:
             else [finding for each in comparisons for finding in each.after.findings]
         )
         without = any(isinstance(each.found, NoPlan) for each in plans)
+        tell_failing(failing(findings, self.options.fail_on))
         code = exit_code(findings, failures.values(), self.options.fail_on)
         return gravest([code, int(without)])
 

@@ -211,13 +211,18 @@ def _survey(environment: Environment, files: Files, settings: Settings) -> Judge
     return Judged(environment, files.locate, failure=_refused(errors), on_sources=findings)
 
 
+def cause(finding: Finding) -> str:
+    """One finding in a line: `file:line:column: rule name: message`."""
+    place = ":".join(map(str, finding.source)) + ": " if finding.source else ""
+    return f"{place}{finding.rule} {finding.name}: {finding.message}"
+
+
 def _refused(errors: Sequence[Finding]) -> SourcesError:
     """The error of sources that must not be built, by the first thing that is wrong."""
     first = errors[0]
-    place = ":".join(map(str, first.source)) + ": " if first.source else ""
     more = f"\nIts sources have {len(errors)} errors." if len(errors) > 1 else ""
     return SourcesError(
-        f"{place}{first.rule} {first.name}: {first.message}",
+        cause(first),
         why=f"Nothing is built from sources that two readers take differently.{more}",
         hint=first.fix,
     )

@@ -88,11 +88,23 @@ def exit_code(findings: Iterable[Finding], failures: Iterable[MeshgateError], fa
 
 def fails(findings: Iterable[Finding], fail_on: str) -> bool:
     """Whether findings reach the level that fails a run."""
+    return bool(failing(findings, fail_on))
+
+
+def failing(findings: Iterable[Finding], fail_on: str) -> list[Finding]:
+    """The findings that fail a run, in the order in which a report has them."""
     if fail_on == NEVER:
-        return False
+        return []
     level = Severity.ERROR if fail_on == UNDECIDED else Severity(fail_on)
-    return any(
-        finding.severity.rank <= level.rank or (fail_on == UNDECIDED and not finding.decided)
-        for finding in findings
-        if finding.waiver is None
+    return sorted(
+        (
+            finding
+            for finding in findings
+            if finding.waiver is None
+            and (
+                finding.severity.rank <= level.rank
+                or (fail_on == UNDECIDED and not finding.decided)
+            )
+        ),
+        key=order,
     )
