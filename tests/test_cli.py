@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from meshgate.cli import COMMANDS, main, parser_for
 from meshgate.cli import init as init_command
@@ -58,6 +60,44 @@ def test_every_command_has_a_help_that_shows_how_it_is_used(capsys: Capture) -> 
 
         assert f"usage: meshgate {command}" in told
         assert f"  meshgate {command}" in told.split("example", 1)[1]
+
+
+def test_commands_are_held_apart() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    (apart,) = [each["modules"] for each in contracts if each["type"] == "independence"]
+
+    assert sorted(apart) == sorted(f"meshgate.cli.{command}" for command in COMMANDS)
+
+
+def test_environments_are_shown_with_their_defaults(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "environments.yaml").write_text(
+        "defaults: {mesh: {istio: '1.31', outside: [{host: a.b, reason: c}]}}\n"
+        "environments:\n"
+        "  - {name: dev, overlay: dev}\n"
+        "  - {name: prod, overlay: prod, mesh: {outside: []}}\n",
+        encoding="utf-8",
+    )
+
+    assert main(["-C", str(tmp_path), "environments", "prod"]) == 0
+    told = capsys.readouterr().out
+    assert main(["-C", str(tmp_path), "environments", "--format", "json"]) == 0
+    entries = json.loads(capsys.readouterr().out)["environments"]
+    assert main(["-C", str(tmp_path), "environments", "prd"]) == 2
+
+    assert yaml.safe_load(told) == [
+        {"name": "prod", "overlay": "prod", "mesh": {"istio": "1.31", "outside": []}}
+    ]
+    assert [each["mesh"]["istio"] for each in entries] == ["1.31", "1.31"]
+    assert "did you mean 'prod'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["posture", "calls", "lint"])
+def test_a_mistyped_path_or_environment_is_told_what_was_meant(
+    command: str, policy_repository: Path, capsys: Capture
+) -> None:
+    assert main(["-C", str(policy_repository), command, "overlay"]) == 2
+    assert "did you mean 'overlays'?" in capsys.readouterr().err
 
 
 def test_help_names_every_command_and_exit_code() -> None:

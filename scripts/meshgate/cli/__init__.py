@@ -25,6 +25,7 @@ COMMANDS = {
     "validate": "render, check and judge every environment of this repository",
     "lint": "judge any manifests: files, folders, a cluster dump, standard input",
     "render": "print what is judged",
+    "environments": "show every environment with what `defaults` says",
     "posture": "tell what every server port accepts, and which policy decides it",
     "calls": "tell what every client sends to every service port, and what happens",
     "diff": "tell what a change does to calls and ports, and whether the way there is safe",

@@ -19,13 +19,19 @@ def select(environments: Sequence[Environment], names: Sequence[str]) -> list[En
 
     Raises UsageError for a name that no environment has.
     """
-    known = {environment.name: environment for environment in environments}
+    wanted = select_names([environment.name for environment in environments], names)
+    return [environment for environment in environments if environment.name in wanted]
+
+
+def select_names(known: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The known names that were asked for, in their own order; all of them for none.
+
+    Raises UsageError for another one, with what was meant.
+    """
     for name in names:
         if name not in known:
-            raise UsageError(
-                f"{ENVIRONMENTS} has no environment {name!r}", hint=hint(name, list(known))
-            )
-    return [environment for name, environment in known.items() if not names or name in names]
+            raise UsageError(f"{ENVIRONMENTS} has no environment {name!r}", hint=hint(name, known))
+    return [name for name in known if not names or name in names]
 
 
 def select_targets(root: Path, targets: Sequence[str]) -> list[Environment] | None:
