@@ -572,6 +572,7 @@ def test_schemas_are_sound_and_closed(schema: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(content)
 
     assert content["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert content["$id"] == f"https://meshgate.example/schemas/{schema.name}"
     assert list(open_objects(content)) == []
 
 
