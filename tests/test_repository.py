@@ -103,7 +103,7 @@ def sync_objects_are_fresh(root: Path) -> Iterator[str]:
     targets = sync.targets(root, configuration, configuration.environments, cache=None)
     for agent in sync.AGENTS:
         yield from sync.stale(root, sync.files(agent, targets, targets))
-        yield from sync.leftovers(root, agent, [target.environment for target in targets])
+        yield from sync.leftovers(root, agent, [target.environment.name for target in targets])
         for target in targets:
             yield from map(str, sync.unprotected(agent, target.rendered))
 

@@ -75,7 +75,7 @@ def warn_of_unprotected(agent: str, targets: Iterable[SyncTarget]) -> None:
     found: dict[str, list[str]] = {}
     for target in targets:
         for resource in unprotected(agent, target.rendered):
-            found.setdefault(str(resource), []).append(target.environment)
+            found.setdefault(str(resource), []).append(target.environment.name)
     key, value = FLUX if agent == "flux" else ARGOCD
     for name, environments in found.items():
         where = ", ".join(dict.fromkeys(environments))

@@ -27,7 +27,7 @@ def objects(target: SyncTarget) -> list[JSONObject]:
     """What Argo CD is given for one environment. Raises UsageError where something is not said."""
     if not target.selector:
         raise UsageError(
-            f"environments.yaml: {target.environment} has no `clusters.selector`",
+            f"environments.yaml: {target.environment.name} has no `clusters.selector`",
             why="Argo CD would sync it to no cluster, or to every one.",
             hint="add the labels of its clusters: `clusters: {selector: {mesh-env: …}}`",
         )
@@ -39,8 +39,8 @@ def _project(target: SyncTarget) -> JSONObject:
     for kind in target.kinds:
         whitelist[kind.cluster_wide].append({"group": kind.group, "kind": kind.kind})
     spec: JSONObject = {
-        "description": f"Mutual TLS policies of {target.environment}",
-        "sourceRepos": [target.repository],
+        "description": f"Mutual TLS policies of {target.environment.name}",
+        "sourceRepos": [target.sync.repository],
         **_integrity(target),
         # The entry without a namespace is for the Application itself, which has none: an object
         # without a namespace must fail, not land somewhere.
@@ -58,17 +58,17 @@ def _project(target: SyncTarget) -> JSONObject:
 
 
 def _integrity(target: SyncTarget) -> JSONObject:
-    if not target.verify:
+    if not target.sync.verify:
         return {}
-    if target.verify.keys is None:
+    if target.sync.verify.keys is None:
         raise UsageError(
             "environments.yaml: `sync.verify` has no `keys`",
             why="Argo CD would sync what nobody signed.",
             hint="list the ids of the GnuPG keys that Argo CD has in its keyring",
         )
     policy = {
-        "repos": [{"url": target.repository}],
-        "gpg": {"mode": "head", "keys": list(target.verify.keys)},
+        "repos": [{"url": target.sync.repository}],
+        "gpg": {"mode": "head", "keys": list(target.sync.verify.keys)},
     }
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
@@ -83,7 +83,7 @@ def _applications(target: SyncTarget) -> JSONObject:
         "template": {
             "metadata": {
                 "name": target.name + "-{{.nameNormalized}}",
-                "labels": {ENVIRONMENT_LABEL: target.environment},
+                "labels": {ENVIRONMENT_LABEL: target.environment.name},
                 "annotations": {
                     "argocd.argoproj.io/manifest-generate-paths": ";".join(
                         f"/{folder}" for folder in target.folders
@@ -104,7 +104,7 @@ def _applications(target: SyncTarget) -> JSONObject:
 
 def _source(target: SyncTarget) -> JSONObject:
     source: JSONObject = {
-        "repoURL": target.repository,
+        "repoURL": target.sync.repository,
         "targetRevision": target.revision,
         "path": target.path,
     }
@@ -116,6 +116,6 @@ def _source(target: SyncTarget) -> JSONObject:
 def _metadata(target: SyncTarget) -> JSONObject:
     return {
         "name": target.name,
-        "namespace": target.argocd.namespace,
-        "labels": {ENVIRONMENT_LABEL: target.environment},
+        "namespace": target.sync.argocd.namespace,
+        "labels": {ENVIRONMENT_LABEL: target.environment.name},
     }

@@ -29,7 +29,7 @@ def files(
     `every` holds all targets of the repository, None where they are not known: then what is written
     once for all of them is left out. Raises UsageError where environments.yaml does not say enough.
     """
-    found = {path_of(agent, target.environment): _text(agent, target) for target in targets}
+    found = {path_of(agent, target.environment.name): _text(agent, target) for target in targets}
     if agent == "flux" and every is not None:
         folders = [folder for target in every for folder in target.folders]
         lines = flux.ignored({*(_shallow(folder) for folder in folders), FLUX_FOLDER})

@@ -39,34 +39,34 @@ def ignored(folders: Iterable[str]) -> list[str]:
 
 def _repository(target: SyncTarget) -> JSONObject:
     spec: JSONObject = {
-        "url": target.repository,
-        "ref": {"tag": target.tag} if target.tag else {"branch": target.branch},
-        "interval": target.flux.interval,
+        "url": target.sync.repository,
+        "ref": {"tag": target.sync.tag} if target.sync.tag else {"branch": target.revision},
+        "interval": target.sync.flux.interval,
         "timeout": "60s",
         **_verification(target),
         "ignore": "\n".join(ignored(target.folders)) + "\n",
     }
-    if target.flux.secret:
-        spec["secretRef"] = {"name": target.flux.secret}
+    if target.sync.flux.secret:
+        spec["secretRef"] = {"name": target.sync.flux.secret}
     return _object(target, SOURCE_API, "GitRepository", spec=spec)
 
 
 def _verification(target: SyncTarget) -> JSONObject:
-    if not target.verify:
+    if not target.sync.verify:
         return {}
-    mode = target.verify.mode
-    if target.verify.secret is None:
+    mode = target.sync.verify.mode
+    if target.sync.verify.secret is None:
         raise UsageError(
             "environments.yaml: `sync.verify` has no `secret`",
             why="Flux would sync what nobody signed.",
-            hint=f"name the Secret in {target.flux.namespace} that holds the public keys",
+            hint=f"name the Secret in {target.sync.flux.namespace} that holds the public keys",
         )
-    if mode != "HEAD" and target.tag is None:
+    if mode != "HEAD" and target.sync.tag is None:
         raise UsageError(
             f"environments.yaml: `sync.verify.mode` is {mode}, and `sync` has no tag",
             hint="add `tag`, or verify HEAD",
         )
-    return {"verify": {"mode": mode, "secretRef": {"name": target.verify.secret}}}
+    return {"verify": {"mode": mode, "secretRef": {"name": target.sync.verify.secret}}}
 
 
 def _kustomization(target: SyncTarget) -> JSONObject:
@@ -78,7 +78,7 @@ def _kustomization(target: SyncTarget) -> JSONObject:
         "deletionPolicy": "Orphan",
         "force": False,
         "wait": True,
-        "interval": target.flux.interval,
+        "interval": target.sync.flux.interval,
         "retryInterval": RETRY_INTERVAL,
         "timeout": TIMEOUT,
     }
@@ -91,7 +91,11 @@ def _account(target: SyncTarget) -> JSONObject:
 
 def _rights(target: SyncTarget) -> Iterator[JSONObject]:
     """The policy kinds, in the namespaces of the policies, and nothing else."""
-    subject = {"kind": "ServiceAccount", "name": target.name, "namespace": target.flux.namespace}
+    subject = {
+        "kind": "ServiceAccount",
+        "name": target.name,
+        "namespace": target.sync.flux.namespace,
+    }
     inside = [kind for kind in target.kinds if not kind.cluster_wide]
     for namespace in target.namespaces:
         yield from _bound(target, "Role", inside, subject, namespace)
@@ -126,10 +130,10 @@ def _object(
     target: SyncTarget, api: str, kind: str, namespace: str | None = "", **content: object
 ) -> JSONObject:
     """An object of the target, in Flux's namespace unless another, or none, is given."""
-    where = target.flux.namespace if namespace == "" else namespace
+    where = target.sync.flux.namespace if namespace == "" else namespace
     metadata = {
         "name": target.name,
         **({"namespace": where} if where else {}),
-        "labels": {ENVIRONMENT_LABEL: target.environment},
+        "labels": {ENVIRONMENT_LABEL: target.environment.name},
     }
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **content}

@@ -14,12 +14,9 @@ from meshgate.config import Configuration
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import (
     CLUSTER_WIDE_KINDS,
-    ArgoCDSettings,
     Environment,
-    FluxSettings,
     Resource,
     SyncSettings,
-    SyncVerification,
     WindowEntry,
 )
 from meshgate.schema.catalog import Catalog, catalog_of
@@ -53,30 +50,44 @@ class AllowedKind(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SyncTarget:
-    """One environment, as an agent is told of it."""
+    """One environment, as an agent is told of it.
 
-    environment: str
+    path      what is synced, relative to the repository
+    folders   what the path is built from, itself included
+    windows   those that hold for this environment
+    rendered  what the overlay gives, and what is synced today where that is older
+    """
+
+    environment: Environment
+    sync: SyncSettings
     name: str  # of its objects: mesh-policies-prod
-    repository: str
-    branch: str
-    tag: str | None
-    path: str  # relative to the repository
-    pinned: bool
-    folders: tuple[str, ...]  # what the path is built from, itself included
+    path: str
+    folders: tuple[str, ...]
     kinds: tuple[AllowedKind, ...]
     namespaces: tuple[str, ...]
-    selector: Mapping[str, str]
-    cluster_names: tuple[str, ...]
     windows: tuple[WindowEntry, ...]
-    verify: SyncVerification | None
-    argocd: ArgoCDSettings
-    flux: FluxSettings
     rendered: tuple[Resource, ...]
 
     @property
     def revision(self) -> str:
-        """The branch or the tag that is followed."""
-        return self.tag or self.branch
+        """The tag or the branch that is followed."""
+        return self.sync.tag or self.sync.branch or BRANCH
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it follows what was promoted; else its overlay."""
+        return self.environment.mode == PINNED
+
+    @property
+    def selector(self) -> Mapping[str, str]:
+        """Labels of its clusters; none where environments.yaml does not say."""
+        return self.environment.clusters.selector if self.environment.clusters else {}
+
+    @property
+    def cluster_names(self) -> tuple[str, ...]:
+        """How Argo CD calls its clusters."""
+        clusters, name = self.environment.clusters, self.environment.name
+        return (clusters.names if clusters else None) or (name, f"{name}-*")
 
 
 def targets(
@@ -105,14 +116,14 @@ def targets(
     wanted = list(environments)
     overlays = [environment.overlay for environment in wanted]
     built = source.render_all(root, overlays, cache=cache, progress=progress)
-    found = []
+    listed = []
     for environment in wanted:
         build = built[environment.overlay]
         if isinstance(build, MeshgateError):
             raise build
         rendered = [*build.resources, *_promoted(root, environment)]
-        found.append(_target(root, configuration, sync, environment, rendered))
-    return found
+        listed.append(_target(root, configuration, sync, environment, rendered))
+    return listed
 
 
 def _promoted(root: Path, environment: Environment) -> Sequence[Resource]:
@@ -129,27 +140,19 @@ def _target(
     environment: Environment,
     rendered: Sequence[Resource],
 ) -> SyncTarget:
-    name, pinned = environment.name, environment.mode == PINNED
-    path = f"rendered/{name}" if pinned else environment.overlay
-    clusters = environment.clusters
+    name = environment.name
+    is_pinned = environment.mode == PINNED
+    path = f"rendered/{name}" if is_pinned else environment.overlay
     windows = [msgspec.convert(window, WindowEntry) for window in configuration.windows]
     return SyncTarget(
-        environment=name,
+        environment=environment,
+        sync=sync,
         name=f"{configuration.sync_name}-{name}",
-        repository=sync.repository,
-        branch=sync.branch or BRANCH,
-        tag=sync.tag,
         path=path,
-        pinned=pinned,
-        folders=(path,) if pinned else _folders(root, path),
+        folders=(path,) if is_pinned else _folders(root, path),
         kinds=_kinds(environment),
         namespaces=_namespaces(name, rendered, sync.namespaces),
-        selector=clusters.selector if clusters else {},
-        cluster_names=(clusters and clusters.names) or (name, f"{name}-*"),
         windows=tuple(window for window in windows if name in (window.environments or (name,))),
-        verify=sync.verify,
-        argocd=sync.argocd,
-        flux=sync.flux,
         rendered=tuple(rendered),
     )
 
