@@ -355,8 +355,8 @@ def test_a_push_of_something_else_is_named() -> None:
 def test_a_port_that_nothing_accepts() -> None:
     tls = {"filterChainMatch": {"transportProtocol": "tls"}}
 
-    assert pushed.accepted([tls], 8080) is None
-    assert pushed.accepted([{**tls, "transportSocket": {}}, {}], 8080) is Mode.DISABLE
+    assert pushed.accepted_mode([tls], 8080) is None
+    assert pushed.accepted_mode([{**tls, "transportSocket": {}}, {}], 8080) is Mode.DISABLE
 
 
 def test_a_proxy_that_is_behind() -> None:

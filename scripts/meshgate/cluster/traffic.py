@@ -190,8 +190,8 @@ def _workload(labels: Mapping[str, str], end: str) -> str:
     name = labels.get(f"{end}_workload", "")
     if {namespace, name} & NOT_KNOWN:
         return ""
-    found = f"{namespace}/{name}"
-    return found if WORKLOAD.fullmatch(found) else ""
+    workload = f"{namespace}/{name}"
+    return workload if WORKLOAD.fullmatch(workload) else ""
 
 
 def _service(text: str) -> tuple[str, int | None]:

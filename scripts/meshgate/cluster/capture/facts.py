@@ -59,7 +59,7 @@ def differences(
     `objects` are live Deployments, among them perhaps istiod, whose image tells the version.
     """
     policy = config.get("outboundTrafficPolicy") or {}
-    found: dict[str, tuple[JSON, JSON]] = {
+    compared: dict[str, tuple[JSON, JSON]] = {
         "rootNamespace": (facts.root_namespace, config.get("rootNamespace") or "istio-system"),
         "enableAutoMtls": (facts.enable_auto_mtls, config.get("enableAutoMtls", True)),
         "outboundTrafficPolicy": (
@@ -77,10 +77,10 @@ def differences(
     }
     versions = sorted(set(_versions(facts, objects)))
     if versions and facts.istio not in versions:
-        found["istio"] = (facts.istio, versions[-1])
+        compared["istio"] = (facts.istio, versions[-1])
     return [
         FactDifference(key, stated, actual)
-        for key, (stated, actual) in sorted(found.items())
+        for key, (stated, actual) in sorted(compared.items())
         if stated != actual
     ]
 

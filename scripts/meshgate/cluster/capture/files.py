@@ -69,7 +69,7 @@ def before(root: Path, environment: str) -> InventoryFiles:
 
 def losses(old: InventoryFiles, new: InventoryFiles) -> list[str]:
     """What the new inventory has much less of, in words; empty: it may be written."""
-    told = [
+    reasons = [
         f"namespace {namespace} is gone, with {_workloads(count)}"
         if f"{namespace}{SUFFIX}" not in new.files
         else f"namespace {namespace}: {_workloads(count)} before, {new.workloads[namespace]} now"
@@ -77,22 +77,22 @@ def losses(old: InventoryFiles, new: InventoryFiles) -> list[str]:
         if new.workloads[namespace] < count * (1 - MOST_LOST)
     ]
     lost, now = sum(old.workloads.values()), sum(new.workloads.values())
-    if not told and now < lost * (1 - MOST_LOST):
-        told.append(f"{_workloads(lost)} before, {now} now")
-    return told
+    if not reasons and now < lost * (1 - MOST_LOST):
+        reasons.append(f"{_workloads(lost)} before, {now} now")
+    return reasons
 
 
 def changes(old: InventoryFiles, new: InventoryFiles) -> dict[str, str]:
     """Each file that is not as it was, with what becomes of it: new, changed or removed."""
-    found: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     for name in sorted(old.files.keys() | new.files.keys()):
         if name not in new.files:
-            found[name] = "removed"
+            kinds[name] = "removed"
         elif name not in old.files:
-            found[name] = "new"
+            kinds[name] = "new"
         elif old.files[name] != new.files[name]:
-            found[name] = "changed"
-    return found
+            kinds[name] = "changed"
+    return kinds
 
 
 def write(root: Path, environment: str, new: InventoryFiles, changed: Mapping[str, str]) -> None:

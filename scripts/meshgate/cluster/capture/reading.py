@@ -33,11 +33,11 @@ def read(cluster: ClusterClient, progress: Callable[[], object] = lambda: None) 
     """
     live = Live({}, [])
     for kind in kinds.ALL:
-        found = cluster.objects(kind)
-        if found is None:
+        objects = cluster.objects(kind)
+        if objects is None:
             live.unserved.append(kind.kind)
         else:
-            live.by_kind[kind.kind] = found
+            live.by_kind[kind.kind] = objects
         progress()
     if missing := sorted(kinds.EXPECTED.intersection(live.unserved)):
         raise ServiceError(

@@ -48,37 +48,37 @@ def redacted(value: JSONObject) -> JSONObject:
     """A live object with the fields that are read, in the order people write them."""
     head = {"apiVersion": value["apiVersion"], "kind": value["kind"]}
     shape = SHAPES.get(value["kind"])
-    found: JSONObject = head | without_nothing(shape(value) if shape else _decides(value))
+    safe: JSONObject = head | without_nothing(shape(value) if shape else _decides(value))
     if shape is None:
         # As it stands: an empty `tls` turns TLS off, an empty selector selects.
-        found["spec"] = _patched(value) if value["kind"] == ENVOY_FILTER else value.get("spec", {})
-    return found
+        safe["spec"] = _patched(value) if value["kind"] == ENVOY_FILTER else value.get("spec", {})
+    return safe
 
 
 def metadata(value: JSONObject, labels: Mapping[str, JSON] | None = None) -> JSONObject:
     """Name, namespace, these labels, and the annotations that decide."""
-    found = value.get("metadata") or {}
+    own = value.get("metadata") or {}
     return {
-        "name": found.get("name"),
-        "namespace": found.get("namespace"),
+        "name": own.get("name"),
+        "namespace": own.get("namespace"),
         "labels": dict(labels or {}),
-        "annotations": decisive(found),
+        "annotations": decisive(own),
     }
 
 
-def decisive(found: JSONObject) -> JSONObject:
+def decisive(own: JSONObject) -> JSONObject:
     """The annotations that decide, of an object's metadata."""
     return {
         key: text
-        for key, text in sorted((found.get("annotations") or {}).items())
+        for key, text in sorted((own.get("annotations") or {}).items())
         if key.startswith(ANNOTATIONS)
     }
 
 
 def labels(value: JSONObject) -> JSONObject:
     """The labels of an object's metadata, without those that tell one pod from another."""
-    found = (value.get("metadata") or {}).get("labels") or {}
-    return {key: found[key] for key in sorted(found.keys() - OF_ONE_POD)}
+    own = (value.get("metadata") or {}).get("labels") or {}
+    return {key: own[key] for key in sorted(own.keys() - OF_ONE_POD)}
 
 
 def pod_spec(spec: JSONObject) -> JSONObject:
@@ -88,35 +88,36 @@ def pod_spec(spec: JSONObject) -> JSONObject:
         "hostNetwork": spec.get("hostNetwork") or None,
         "serviceAccountName": account if account != "default" else None,
         "initContainers": [
-            {**container(each), "restartPolicy": ALWAYS}
-            for each in spec.get("initContainers") or ()
-            if each.get("restartPolicy") == ALWAYS
+            {**container(entry), "restartPolicy": ALWAYS}
+            for entry in spec.get("initContainers") or ()
+            if entry.get("restartPolicy") == ALWAYS
         ],
-        "containers": [container(each) for each in spec.get("containers") or ()],
+        "containers": [container(entry) for entry in spec.get("containers") or ()],
     }
 
 
-def container(found: JSONObject) -> JSONObject:
+def container(value: JSONObject) -> JSONObject:
     """A container; of the proxy only what kind of proxy it is."""
-    if found.get("name") == PROXY:
-        roles = [each for each in found.get("args") or () if each in ROLES]
-        automatic = found.get("image") == AUTOMATIC
+    if value.get("name") == PROXY:
+        roles = [entry for entry in value.get("args") or () if entry in ROLES]
+        automatic = value.get("image") == AUTOMATIC
         return {"name": PROXY, "image": AUTOMATIC if automatic else None, "args": roles}
     return {
-        "name": found.get("name"),
+        "name": value.get("name"),
         "ports": [
-            _port(each, ("name", "containerPort", "protocol")) for each in found.get("ports") or ()
+            _port(entry, ("name", "containerPort", "protocol"))
+            for entry in value.get("ports") or ()
         ],
-        **{name: _probe(found[name]) for name in PROBES if found.get(name)},
+        **{name: _probe(value[name]) for name in PROBES if value.get(name)},
     }
 
 
-def template(found: JSONObject) -> JSONObject:
+def template(value: JSONObject) -> JSONObject:
     """A pod template."""
-    own = found.get("metadata") or {}
+    own = value.get("metadata") or {}
     return {
-        "metadata": {"labels": labels(found), "annotations": decisive(own)},
-        "spec": pod_spec(found.get("spec") or {}),
+        "metadata": {"labels": labels(value), "annotations": decisive(own)},
+        "spec": pod_spec(value.get("spec") or {}),
     }
 
 
@@ -130,15 +131,15 @@ def without_nothing(value: JSON) -> JSON:
     return value
 
 
-def _port(found: JSONObject, fields: Iterable[str]) -> JSONObject:
+def _port(port: JSONObject, fields: Iterable[str]) -> JSONObject:
     return {
-        field: found[field]
+        field: port[field]
         for field in fields
-        if found.get(field) not in (None, "") and (field, found[field]) != ("protocol", "TCP")
+        if port.get(field) not in (None, "") and (field, port[field]) != ("protocol", "TCP")
     }
 
 
-def _probe(found: JSONObject) -> JSONObject:
+def _probe(probe: JSONObject) -> JSONObject:
     asks = {
         "httpGet": ("path", "port", "scheme"),
         "grpc": ("port", "service"),
@@ -146,12 +147,12 @@ def _probe(found: JSONObject) -> JSONObject:
     }
     return {
         how: {
-            field: found[how][field]
+            field: probe[how][field]
             for field in fields
-            if found[how].get(field) not in (None, "", "HTTP")
+            if probe[how].get(field) not in (None, "", "HTTP")
         }
         for how, fields in asks.items()
-        if found.get(how)
+        if probe.get(how)
     }
 
 
@@ -161,7 +162,7 @@ def _namespace(value: JSONObject) -> JSONObject:
 
 def _service(value: JSONObject) -> JSONObject:
     spec = value.get("spec") or {}
-    own = {key: each for key, each in labels(value).items() if key.startswith(SERVICE_LABELS)}
+    own = {key: entry for key, entry in labels(value).items() if key.startswith(SERVICE_LABELS)}
     external = spec.get("type") == "ExternalName"
     return {
         "metadata": metadata(value, own),
@@ -171,8 +172,8 @@ def _service(value: JSONObject) -> JSONObject:
             "clusterIP": "None" if spec.get("clusterIP") == "None" else None,
             "selector": spec.get("selector"),
             "ports": [
-                _port(each, ("name", "port", "targetPort", "protocol", "appProtocol"))
-                for each in spec.get("ports") or ()
+                _port(entry, ("name", "port", "targetPort", "protocol", "appProtocol"))
+                for entry in spec.get("ports") or ()
             ],
         },
     }
@@ -182,22 +183,23 @@ def _slice(value: JSONObject) -> JSONObject:
     own = (value["metadata"].get("labels") or {}).get(SLICE_OF)
     endpoints = [
         {
-            "addresses": each.get("addresses"),
-            "conditions": {"ready": (each.get("conditions") or {}).get("ready")},
+            "addresses": entry.get("addresses"),
+            "conditions": {"ready": (entry.get("conditions") or {}).get("ready")},
             "targetRef": {
-                key: (each.get("targetRef") or {}).get(key) for key in ("kind", "namespace", "name")
+                key: (entry.get("targetRef") or {}).get(key)
+                for key in ("kind", "namespace", "name")
             },
         }
-        for each in value.get("endpoints") or ()
+        for entry in value.get("endpoints") or ()
     ]
     return {
         "metadata": metadata(value, {SLICE_OF: own}),
         "addressType": value.get("addressType"),
         "ports": [
-            _port(each, ("name", "port", "protocol", "appProtocol"))
-            for each in value.get("ports") or ()
+            _port(entry, ("name", "port", "protocol", "appProtocol"))
+            for entry in value.get("ports") or ()
         ],
-        "endpoints": sorted(endpoints, key=lambda each: each["addresses"] or []),
+        "endpoints": sorted(endpoints, key=lambda entry: entry["addresses"] or []),
     }
 
 
@@ -234,25 +236,25 @@ def _pod(value: JSONObject) -> JSONObject:
 
 def _webhooks(value: JSONObject) -> JSONObject:
     """Where the API server calls into the mesh; one that it calls by URL does not."""
-    called = [each for each in value.get("webhooks") or () if _target(each)]
+    called = [webhook for webhook in value.get("webhooks") or () if _target(webhook)]
     return {
         "metadata": {"name": value["metadata"]["name"]},
         "webhooks": [
             {
-                "name": each.get("name"),
-                "admissionReviewVersions": each.get("admissionReviewVersions"),
-                "sideEffects": each.get("sideEffects"),
-                "failurePolicy": each.get("failurePolicy"),
-                "clientConfig": {"service": _service_of(_target(each))},
+                "name": webhook.get("name"),
+                "admissionReviewVersions": webhook.get("admissionReviewVersions"),
+                "sideEffects": webhook.get("sideEffects"),
+                "failurePolicy": webhook.get("failurePolicy"),
+                "clientConfig": {"service": _service_of(_target(webhook))},
             }
-            for each in called
+            for webhook in called
         ],
     }
 
 
 def _target(webhook: JSONObject) -> JSONObject:
-    found: JSONObject = (webhook.get("clientConfig") or {}).get("service") or {}
-    return found
+    target: JSONObject = (webhook.get("clientConfig") or {}).get("service") or {}
+    return target
 
 
 def _service_of(service: JSONObject) -> JSONObject:
@@ -272,8 +274,8 @@ def _patched(value: JSONObject) -> JSONObject:
     return {
         **{key: spec[key] for key in ("workloadSelector", "targetRefs") if key in spec},
         "configPatches": [
-            {key: each[key] for key in ("applyTo", "match") if key in each}
-            for each in spec.get("configPatches") or ()
+            {key: patch[key] for key in ("applyTo", "match") if key in patch}
+            for patch in spec.get("configPatches") or ()
         ],
     }
 

@@ -45,13 +45,13 @@ def workloads(
         if key[0] == "Pod" and _runs(value):
             pods.setdefault(_top(key, known), []).append(value)
     reader = _WorkloadReader(namespaces, facts)
-    found: list[JSONObject] = []
+    written: list[JSONObject] = []
     for key, value in known.items():
         if key[0] != "Pod" and _stands(value, key in pods):
-            found += reader.at_controller(key, redacted(value), pods.pop(key, []))
+            written += reader.at_controller(key, redacted(value), pods.pop(key, []))
     for key, running in pods.items():
-        found += reader.at_pods(key, running)
-    return Observed(found, reader.notes)
+        written += reader.at_pods(key, running)
+    return Observed(written, reader.notes)
 
 
 def workload_of_pods(objects: Iterable[JSONObject]) -> dict[str, tuple[str, str]]:
@@ -135,10 +135,10 @@ class _WorkloadReader:
 
 def _planes(pods: Iterable[JSONObject]) -> dict[DataPlane, JSONObject]:
     """The data planes that pods run in, each with the first of its pods."""
-    found: dict[DataPlane, JSONObject] = {}
+    pod_of: dict[DataPlane, JSONObject] = {}
     for pod in pods:
-        found.setdefault(plane_of(pod), pod)
-    return found
+        pod_of.setdefault(plane_of(pod), pod)
+    return pod_of
 
 
 def plane_of(pod: JSONObject) -> DataPlane:

@@ -29,13 +29,13 @@ def files(
     `every` holds all targets of the repository, None where they are not known: then what is written
     once for all of them is left out. Raises UsageError where environments.yaml does not say enough.
     """
-    found = {path_of(agent, target.environment.name): _text(agent, target) for target in targets}
+    texts = {path_of(agent, target.environment.name): _text(agent, target) for target in targets}
     if agent == "flux" and every is not None:
         folders = [folder for target in every for folder in target.folders]
         lines = flux.ignored({*(_shallow(folder) for folder in folders), FLUX_FOLDER})
         head = [f"# {WRITTEN.format(agent=agent)}", "# All that Flux may take from here."]
-        found[SOURCE_IGNORE] = "\n".join([*head, *lines]) + "\n"
-    return found
+        texts[SOURCE_IGNORE] = "\n".join([*head, *lines]) + "\n"
+    return texts
 
 
 def path_of(agent: str, environment: str) -> str:
@@ -54,8 +54,8 @@ def leftovers(root: Path, agent: str, environments: Iterable[str]) -> list[str]:
     """Generated files of environments that are gone; what people wrote beside them is theirs."""
     expected = {path_of(agent, environment) for environment in environments}
     mark = WRITTEN.format(agent=agent)
-    found = sorted((root / "sync" / agent).rglob("*.yaml"))
-    paths = [file.relative_to(root).as_posix() for file in found if mark in (_read(file) or "")]
+    present = sorted((root / "sync" / agent).rglob("*.yaml"))
+    paths = [file.relative_to(root).as_posix() for file in present if mark in (_read(file) or "")]
     return [path for path in paths if path not in expected]
 
 

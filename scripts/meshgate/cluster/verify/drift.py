@@ -55,30 +55,30 @@ def drift(
     `looked_at` are the kinds that `live` has all objects of.
     """
     there = {ObjectIdentity.of(resource): resource for resource in map(Resource.of, live)}
-    found = []
+    drifted = []
     for resource in rendered:
         own = there.get(ObjectIdentity.of(resource))
         if resource.kind not in looked_at:
-            found.append(Drift(resource, UNREAD))
+            drifted.append(Drift(resource, UNREAD))
         elif own is None:
-            found.append(Drift(resource, MISSING))
+            drifted.append(Drift(resource, MISSING))
         elif changes := tuple(_changes(resource.value, own.value)):
-            found.append(Drift(resource, CHANGED, changes))
-    return found
+            drifted.append(Drift(resource, CHANGED, changes))
+    return drifted
 
 
-def _changes(wanted: JSONObject, found: JSONObject) -> Iterator[FieldDrift]:
+def _changes(wanted: JSONObject, live: JSONObject) -> Iterator[FieldDrift]:
     """The fields that differ.
 
     Whoever else adds a field to a `spec` keeps it through every server-side apply, so one that was
     not rendered is drift too. Of labels and annotations only those that were rendered, and those
     that Istio reads: agents add their own.
     """
-    for field in sorted((wanted.keys() | found.keys()) - SERVED):
-        yield from _differences((field,), wanted.get(field, ABSENT), found.get(field, ABSENT))
+    for field in sorted((wanted.keys() | live.keys()) - SERVED):
+        yield from _differences((field,), wanted.get(field, ABSENT), live.get(field, ABSENT))
     for field in ("labels", "annotations"):
         want = (wanted.get("metadata") or {}).get(field) or {}
-        have = (found.get("metadata") or {}).get(field) or {}
+        have = (live.get("metadata") or {}).get(field) or {}
         for key in sorted(want.keys() | {key for key in have if _decides(key)}):
             yield from _differences(
                 ("metadata", field, key), want.get(key, ABSENT), have.get(key, ABSENT)
@@ -90,20 +90,20 @@ def _decides(key: str) -> bool:
 
 
 def _differences(
-    path: tuple[str | int, ...], wanted: JSON | Absent, found: JSON | Absent
+    path: tuple[str | int, ...], wanted: JSON | Absent, live: JSON | Absent
 ) -> Iterator[FieldDrift]:
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for key in sorted(wanted.keys() | found.keys()):
-            yield from _differences((*path, key), wanted.get(key, ABSENT), found.get(key, ABSENT))
-    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from _differences((*path, index), one, other)
-    elif not _same(wanted, found):
-        yield FieldDrift(join_path(*path), wanted, found)
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        for key in sorted(wanted.keys() | live.keys()):
+            yield from _differences((*path, key), wanted.get(key, ABSENT), live.get(key, ABSENT))
+    elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
+        for index, (part, other) in enumerate(zip(wanted, live, strict=True)):
+            yield from _differences((*path, index), part, other)
+    elif not _same(wanted, live):
+        yield FieldDrift(join_path(*path), wanted, live)
 
 
-def _same(wanted: JSON | Absent, found: JSON | Absent) -> bool:
+def _same(wanted: JSON | Absent, live: JSON | Absent) -> bool:
     """Equal, and of one type: `true` is not 1. The API server drops null."""
-    if {wanted is None or wanted is ABSENT, found is None or found is ABSENT} == {True}:
+    if {wanted is None or wanted is ABSENT, live is None or live is ABSENT} == {True}:
         return True
-    return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)
+    return bool(wanted == live) and isinstance(wanted, bool) == isinstance(live, bool)

@@ -32,13 +32,13 @@ class Istiod:
 
     def proxies(self) -> list[JSONObject]:
         """The proxies that are connected, with what was sent to them and what they took."""
-        found: list[JSONObject] = self._get("debug/syncz")
-        return found
+        listed: list[JSONObject] = self._get("debug/syncz")
+        return listed
 
     def dump(self, proxy: str) -> JSONObject:
         """What istiod has for a proxy, in the shape of Envoy's own config dump."""
-        found: JSONObject = self._get(f"debug/config_dump?proxyID={quote(proxy)}")
-        return found
+        answer: JSONObject = self._get(f"debug/config_dump?proxyID={quote(proxy)}")
+        return answer
 
     def _get(self, path: str) -> JSON:
         import urllib3  # noqa: PLC0415 - comes with the Kubernetes client

@@ -61,17 +61,17 @@ class Probes(NamedTuple):
 
 def probes(mesh: Mesh, expectations: Iterable[Expectation], image: str = IMAGE) -> Probes:
     """A Job for each expectation that a call by HTTP can try, in their order."""
-    found = Probes([], [])
+    tried = Probes([], [])
     for expectation in expectations:
         reason = _untriable(mesh, expectation)
         if reason:
-            found.untried.append(
+            tried.untried.append(
                 f"{expectation.client} to {expectation.host}:{expectation.port}: {reason}"
             )
         else:
             client = mesh.workload(*expectation.client.split("/", 1))
-            found.jobs.append(_job(client, expectation, image))
-    return found
+            tried.jobs.append(_job(client, expectation, image))
+    return tried
 
 
 def _untriable(mesh: Mesh, expectation: Expectation) -> str:

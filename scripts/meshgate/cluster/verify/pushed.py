@@ -62,7 +62,7 @@ class Late(NamedTuple):
 
 def late(proxies: Iterable[JSONObject]) -> list[Late]:
     """The proxies that are behind, with what they have not taken."""
-    found = []
+    listed = []
     for proxy in proxies:
         for kind in ("cluster", "listener", "route", "endpoint"):
             sent, taken = proxy.get(f"{kind}_sent"), proxy.get(f"{kind}_acked")
@@ -73,8 +73,8 @@ def late(proxies: Iterable[JSONObject]) -> list[Late]:
                     if f".{kind}." in name.lower()
                 )
                 error = next((each for each in errors if each), "")
-                found.append(Late(proxy["proxy"], f"{kind}s", error))
-    return found
+                listed.append(Late(proxy["proxy"], f"{kind}s", error))
+    return listed
 
 
 def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> ProxyComparison:
@@ -85,10 +85,10 @@ def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> ProxyComparison
         for port in mesh.ports(workload)
         if (answer := mesh.mode_at(workload, port)).decided and answer.captured and answer.mode
     ]
-    found = [
+    disagreements = [
         Disagreement(workload, f"port {port}", mode, _mode_name(pushed))
         for port, mode in ports
-        if (pushed := accepted(chains, port)) is not mode
+        if (pushed := accepted_mode(chains, port)) is not mode
     ]
     compared = 0
     left_open = len(mesh.ports(workload)) - len(ports)
@@ -106,11 +106,13 @@ def compare(mesh: Mesh, workload: Workload, dump: JSONObject) -> ProxyComparison
         if sent not in wanted:
             subset_of = f" subset {subset}" if subset else ""
             model = " or ".join(sorted(wanted))
-            found.append(Disagreement(workload, f"calls to {host}:{port}{subset_of}", model, sent))
-    return ProxyComparison(len(ports), compared, left_open, tuple(found))
+            disagreements.append(
+                Disagreement(workload, f"calls to {host}:{port}{subset_of}", model, sent)
+            )
+    return ProxyComparison(len(ports), compared, left_open, tuple(disagreements))
 
 
-def accepted(chains: Iterable[JSONObject], port: int) -> Mode | None:
+def accepted_mode(chains: Iterable[JSONObject], port: int) -> Mode | None:
     """What a server's chains accept on a port; None: nothing at all."""
     listed = list(chains)
     own = [each for each in listed if _match(each).get("destinationPort") == port]
@@ -174,16 +176,16 @@ def _chains(dump: JSONObject) -> Iterator[JSONObject]:
 
 
 def _part(dump: JSONObject, name: str) -> JSONObject:
-    for each in dump.get("configs") or ():
-        if str(each.get("@type")).endswith(name):
-            found: JSONObject = each
-            return found
+    for config in dump.get("configs") or ():
+        if str(config.get("@type")).endswith(name):
+            part: JSONObject = config
+            return part
     return {}
 
 
 def _match(chain: JSONObject) -> JSONObject:
-    found: JSONObject = chain.get("filterChainMatch") or {}
-    return found
+    match: JSONObject = chain.get("filterChainMatch") or {}
+    return match
 
 
 def _mode_name(mode: Mode | None) -> str:

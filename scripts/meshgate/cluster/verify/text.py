@@ -22,82 +22,83 @@ VERSION = 1
 NAMED = 10
 
 
-def as_text(found: Verification, locate: Locator, *, color: bool) -> str:
+def as_text(verification: Verification, locate: Locator, *, color: bool) -> str:
     """What a person reads."""
     style = Style(color=color)
-    verdict = "as reviewed" if found.passed else "not as reviewed"
+    verdict = "as reviewed" if verification.passed else "not as reviewed"
     lines = [
-        style("bold", f"{plain(found.environment)} on {plain(found.cluster)}: ")
-        + style("green" if found.passed else "red", verdict),
+        style("bold", f"{plain(verification.environment)} on {plain(verification.cluster)}: ")
+        + style("green" if verification.passed else "red", verdict),
         "",
-        f"{plural(found.rendered, 'object')} rendered, {len(found.drift)} not as rendered",
+        plural(verification.rendered, "object")
+        + f" rendered, {len(verification.drift)} not as rendered",
     ]
-    for each in found.drift:
-        lines += _drift(each, locate, style)
-    if found.stale:
-        lines += ["", f"{plural(len(found.stale), 'object')} not as the inventory has it"]
-        for each in found.stale:
-            lines += _drift(each, locate, style)
-    foreign = found.outcome.foreign
+    for entry in verification.drift:
+        lines += _drift(entry, locate, style)
+    if verification.stale:
+        lines += ["", f"{plural(len(verification.stale), 'object')} not as the inventory has it"]
+        for entry in verification.stale:
+            lines += _drift(entry, locate, style)
+    foreign = verification.outcome.foreign
     if foreign:
         lines += ["", f"{plural(len(foreign), 'object')} neither rendered nor in the inventory"]
-        lines += [_foreign(each, style) for each in foreign]
-    lines += ["", *_effect(found.outcome.effect, style)]
-    for fact in found.facts:
+        lines += [_foreign(entry, style) for entry in foreign]
+    lines += ["", *_effect(verification.outcome.effect, style)]
+    for fact in verification.facts:
         lines += ["", style("red", plain(f"environments.yaml: {fact}"))]
-    if found.pushed is not None:
-        lines += ["", *_pushed(found.pushed, style)]
-    for note in found.notes:
+    if verification.pushed is not None:
+        lines += ["", *_pushed(verification.pushed, style)]
+    for note in verification.notes:
         lines += ["", plain(note)]
     return page(lines)
 
 
-def as_json(found: Verification, locate: Locator) -> str:
+def as_json(whole: Verification, locate: Locator) -> str:
     """One object, of the shape of schemas/meshgate/verification.schema.json."""
-    effect = found.outcome.effect
+    effect = whole.outcome.effect
     return document(
         version=VERSION,
-        environment=found.environment,
-        cluster=found.cluster,
-        result="pass" if found.passed else "fail",
-        numbers=found.numbers,
-        drift=Rows(_drift_entry(each, locate) for each in found.drift),
-        stale=Rows(_drift_entry(each, locate) for each in found.stale),
+        environment=whole.environment,
+        cluster=whole.cluster,
+        result="pass" if whole.passed else "fail",
+        numbers=whole.numbers,
+        drift=Rows(_drift_entry(each, locate) for each in whole.drift),
+        stale=Rows(_drift_entry(each, locate) for each in whole.stale),
         foreign=Rows(
             {"resource": reference(each.resource.ref), "decides": each.decides}
-            for each in found.outcome.foreign
+            for each in whole.outcome.foreign
         ),
         ports=Rows(map(codec.port, effect.ports)),
         calls=Rows(map(_call_entry, effect.calls)),
         undecided=len(effect.undecided),
-        facts=Rows(each._asdict() for each in found.facts),
-        pushed=_pushed_entry(found.pushed) if found.pushed else None,
-        notes=Rows(found.notes),
+        facts=Rows(each._asdict() for each in whole.facts),
+        pushed=_pushed_entry(whole.pushed) if whole.pushed else None,
+        notes=Rows(whole.notes),
     )
 
 
-def _drift(each: Drift, locate: Locator, style: Style) -> Iterator[str]:
-    at = locate(each.resource, "")
+def _drift(drift: Drift, locate: Locator, style: Style) -> Iterator[str]:
+    at = locate(drift.resource, "")
     where = f" ({at.file}:{at.line})" if at else ""
     what = {
         MISSING: "is missing",
         CHANGED: "is changed",
-    }.get(each.kind, "is of a kind that is not looked at")
-    yield "  " + style("red", f"{plain(str(each.resource))} {what}") + plain(where)
-    for change in each.changes[:NAMED]:
+    }.get(drift.kind, "is of a kind that is not looked at")
+    yield "  " + style("red", f"{plain(str(drift.resource))} {what}") + plain(where)
+    for change in drift.changes[:NAMED]:
         yield plain(
             f"    {change.path}: rendered {_shown(change.wanted)}, there {_shown(change.found)}"
         )
-    if len(each.changes) > NAMED:
-        yield f"    and {len(each.changes) - NAMED} more"
+    if len(drift.changes) > NAMED:
+        yield f"    and {len(drift.changes) - NAMED} more"
 
 
-def _foreign(each: Foreign, style: Style) -> str:
-    name = plain(str(each.resource))
-    if not each.decides:
+def _foreign(foreign: Foreign, style: Style) -> str:
+    name = plain(str(foreign.resource))
+    if not foreign.decides:
         return f"  {name}: changes nothing"
-    ports, calls = len(each.effect.ports), sum(call.count for call in each.effect.calls)
-    open_ = len(each.effect.undecided)
+    ports, calls = len(foreign.effect.ports), sum(call.count for call in foreign.effect.calls)
+    open_ = len(foreign.effect.undecided)
     parts = [
         plural(ports, "port") if ports else "",
         plural(calls, "call") if calls else "",
@@ -160,22 +161,22 @@ def _call_entry(each: CallChange) -> JSONObject:
     return {**codec.call(each), "clients": [str(client) for client in each.clients.members]}
 
 
-def _pushed_entry(found: Pushed) -> JSONObject:
+def _pushed_entry(answer: Pushed) -> JSONObject:
     return {
-        "proxies": found.proxies,
-        "ports": found.ports,
-        "clusters": found.clusters,
-        "open": found.open,
+        "proxies": answer.proxies,
+        "ports": answer.ports,
+        "clusters": answer.clusters,
+        "open": answer.open,
         "disagreements": [
             {
-                "workload": str(each.workload),
-                "what": each.what,
-                "model": each.model,
-                "pushed": each.pushed,
+                "workload": str(entry.workload),
+                "what": entry.what,
+                "model": entry.model,
+                "pushed": entry.pushed,
             }
-            for each in found.disagreements
+            for entry in answer.disagreements
         ],
-        "late": [each._asdict() for each in found.late],
+        "late": [entry._asdict() for entry in answer.late],
     }
 
 

@@ -55,13 +55,14 @@ class Verification:
     @property
     def delivered(self) -> bool:
         """Whether istiod, where it was asked, has pushed what the model says to proxies."""
-        told = self.pushed
-        return told is None or (told.proxies > 0 and not told.disagreements and not told.late)
+        if self.pushed is None:
+            return True
+        return self.pushed.proxies > 0 and not self.pushed.disagreements and not self.pushed.late
 
     @property
     def numbers(self) -> dict[str, float]:
         """The counts of its evidence."""
-        found: dict[str, float] = {
+        values: dict[str, float] = {
             "rendered": self.rendered,
             "drift": len(self.drift),
             "foreign": len(self.outcome.foreign),
@@ -72,10 +73,10 @@ class Verification:
             "factsWrong": len(self.facts),
         }
         if self.pushed is not None:
-            found["proxies"] = self.pushed.proxies
-            found["disagreements"] = len(self.pushed.disagreements)
-            found["late"] = len(self.pushed.late)
-        return found
+            values["proxies"] = self.pushed.proxies
+            values["disagreements"] = len(self.pushed.disagreements)
+            values["late"] = len(self.pushed.late)
+        return values
 
 
 def verify(

@@ -113,14 +113,15 @@ class GiteaForge(GitHubLike):
         return bool(review.get("official"))
 
     def _in_team(self, team: str, login: str) -> bool:
-        found = self._teams.get(team)
-        return found is not None and self._found(f"teams/{found}/members/{part(login)}") is not None
+        if team not in self._teams:
+            return False
+        return self._present(f"teams/{self._teams[team]}/members/{part(login)}") is not None
 
     @cached_property
     def _teams(self) -> dict[str, int]:
         """The teams of the repository's owner; a person has none."""
         path = f"orgs/{part(self.owner)}"
-        if self._found(path) is None:
+        if self._present(path) is None:
             return {}
         return {
             text(team, "name"): number_at(team, "id") for team in self.api.pages(f"{path}/teams")

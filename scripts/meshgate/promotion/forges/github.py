@@ -121,15 +121,15 @@ class GitHubForge(GitHubLike):
     def _may_approve(self, review: JSONObject) -> bool:
         # Anybody may approve in a public repository.
         login = part(text(review, "user", "login"))
-        found = self._found(f"{self.repository}/collaborators/{login}/permission")
-        return text(found, "permission") in MAY_PUSH
+        role = self._present(f"{self.repository}/collaborators/{login}/permission")
+        return text(role, "permission") in MAY_PUSH
 
     def _in_team(self, team: str, login: str) -> bool:
         """`team` is a slug of the owner's, or `organisation/slug`, with or without `@`."""
         organisation, _, slug = team.removeprefix("@").rpartition("/")
         path = f"orgs/{part(organisation or self.owner)}/teams/{part(slug)}"
-        found = self._found(f"{path}/memberships/{part(login)}")
-        return text(found, "state") == "active"
+        membership = self._present(f"{path}/memberships/{part(login)}")
+        return text(membership, "state") == "active"
 
 
 def _check_run(entry: JSONObject) -> CommitStatus:

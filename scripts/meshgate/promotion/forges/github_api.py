@@ -81,9 +81,9 @@ class GitHubLike(ABC):
     def get_statuses(self, sha: str) -> Sequence[CommitStatus]: ...
 
     def find_open(self, head: str, base: str) -> PullRequest | None:
-        found = next(iter(self._pulls("open", base, head)), None)
+        listed = next(iter(self._pulls("open", base, head)), None)
         # A list's entries lack what only the pull request itself tells.
-        return self.get(found.number) if found else None
+        return self.get(listed.number) if listed else None
 
     def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:
         return [pull for pull in self._pulls("open", base) if pull.head.startswith(prefix)]
@@ -198,7 +198,7 @@ class GitHubLike(ABC):
             text(entry, "creator", "login"),
         )
 
-    def _found(self, path: str) -> JSON:
+    def _present(self, path: str) -> JSON:
         """What is at a path; None where nothing is."""
         try:
             return self.api.ask("GET", path) or {}

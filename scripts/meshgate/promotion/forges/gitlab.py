@@ -213,9 +213,9 @@ class GitLabForge:
     def _in_team(self, team: str, user: int) -> bool:
         """`team` is a group's full path, with or without `@`; its parents' members count."""
         group = quote(team.removeprefix("@"), safe="")
-        return self._found(f"groups/{group}/members/all/{user}") is not None
+        return self._present(f"groups/{group}/members/all/{user}") is not None
 
-    def _found(self, path: str) -> JSON:
+    def _present(self, path: str) -> JSON:
         try:
             return self.api.ask("GET", path) or {}
         except ForgeRefusedError as error:

@@ -270,8 +270,8 @@ class LocalForge:
     def _entry(self, content: JSONObject, number: int) -> JSONObject:
         for entry in content["pulls"]:
             if entry["number"] == number:
-                found: JSONObject = entry
-                return found
+                typed: JSONObject = entry
+                return typed
         raise RepositoryError(f"there is no pull request {number} in {self.repository.path}")
 
     def _change(self, number: int, **values: object) -> None:

@@ -35,10 +35,10 @@ def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> Pul
     be one nevertheless: opened by somebody else meanwhile, or by us before the answer was lost.
     """
     for last in _turns():
-        found = forge.find_open(draft.head, draft.base)
-        if found:
-            forge.update(found.number, title=draft.title, body=draft.body)
-            return _labelled(forge, found.number, draft.labels)
+        present = forge.find_open(draft.head, draft.base)
+        if present:
+            forge.update(present.number, title=draft.title, body=draft.body)
+            return _labelled(forge, present.number, draft.labels)
         try:
             return _labelled(forge, attempt(), draft.labels)
         except ForgeRefusedError as error:
@@ -52,25 +52,25 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
     done = False
     refusal: ForgeRefusedError | None = None
     for last in _turns():
-        found = forge.get(number)
-        if found.head_sha != head_sha:
+        current = forge.get(number)
+        if current.head_sha != head_sha:
             raise HeadMovedError(
                 f"pull request {number} is not at {head_sha[:12]}; meshgate did not merge it",
-                why=f"its head is {found.head_sha[:12]} and it is {found.state}",
+                why=f"its head is {current.head_sha[:12]} and it is {current.state}",
                 hint="look at what was pushed and let the checks judge it before merging that",
             )
-        if found.state == "merged":
-            return Merged(found.merge_commit or "", already=not done)
-        if found.state != "open":
-            raise RepositoryError(f"pull request {number} is {found.state}; nothing was merged")
-        if found.mergeable is False:
+        if current.state == "merged":
+            return Merged(current.merge_commit or "", already=not done)
+        if current.state != "open":
+            raise RepositoryError(f"pull request {number} is {current.state}; nothing was merged")
+        if current.mergeable is False:
             raise RepositoryError(
-                f"pull request {number} conflicts with {found.base}; nothing was merged",
+                f"pull request {number} conflicts with {current.base}; nothing was merged",
                 why="what it changes was changed there after it was made",
                 hint="run the command that opened it again: it is then made from the new state",
             )
         if last and refusal:
-            raise _given_up(found, refusal)
+            raise _given_up(current, refusal)
         try:
             attempt()
         except ForgeRefusedError as error:
@@ -79,9 +79,9 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
             refusal = error
             continue
         done = True
-        found = forge.get(number)
-        if found.state == "merged":
-            return Merged(found.merge_commit or "")
+        current = forge.get(number)
+        if current.state == "merged":
+            return Merged(current.merge_commit or "")
     raise RepositoryError(
         f"the forge took the merge of pull request {number} and does not show it as merged"
     )
