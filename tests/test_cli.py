@@ -133,11 +133,11 @@ def test_no_command_is_a_usage_error(capsys: Capture) -> None:
     ("arguments", "told"),
     [
         (["validate", "-C", "/no/such/folder"], "there is no such folder"),
-        (["validate", "prdo"], "did you mean 'prod'?"),
+        (["validate", "prdo"], "did you mean `prod`?"),
         (["lint", "x", "--today", "tomorrow"], "YYYY-MM-DD"),
         (["lint", "x", "--format", "yaml"], "use one of text"),
         (["lint", "no-such-file.yaml"], "no such file or folder"),
-        (["rules", "PA0001"], "did you mean PA001?"),
+        (["rules", "PA0001"], "did you mean `PA001`?"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_right(

@@ -238,23 +238,23 @@ def waivers_as_a_file(root: Path) -> None:
 REFUSED = {
     "unknown-key": (
         swap("    ring: 2", "    rings: 2"),
-        "environments.yaml:17:5: unknown key 'rings' in environments[2]",
-        "did you mean 'ring'?",
+        "environments.yaml:17:5: environments[2].rings: unknown field `rings`",
+        "did you mean `ring`?",
     ),
     "misspelt-required-key": (
         swap("overlay: overlays/dev", "overlays: overlays/dev"),
-        "environments.yaml:3:5: unknown key 'overlays' in environments[0]",
-        "did you mean 'overlay'?",
+        "environments[0].overlays: unknown field `overlays`, did you mean `overlay`?",
+        "",
     ),
     "key-like-no-other": (
         swap("supersede: update", "zzz: update"),
-        "environments.yaml:44:1: unknown key 'zzz'",
-        "known: defaults, environments, gates, paused, supersede, sync, windows",
+        "environments.yaml:44:1: zzz: unknown field `zzz`",
+        "the fields here are `defaults`, `environments`, `gates`, `paused`, `supersede`, `sync` and `windows`",
     ),
     "missing-key": (
         swap("    overlay: overlays/dev\n", ""),
-        "environments.yaml:2:5: environments[0] has no 'overlay'",
-        "add `overlay:`",
+        "environments.yaml:2:5: environments[0]: `overlay` is missing",
+        "",
     ),
     "duplicate-key": (
         swap("mode: pinned", "mode: pinned\n    mode: floating"),
@@ -263,22 +263,22 @@ REFUSED = {
     ),
     "number-where-text-is-meant": (
         swap('istio: "1.30"', "istio: 1.30"),
-        "environments.yaml:19:7: environments[2].mesh.istio is 1.3, wanted text",
+        "environments.yaml:19:7: environments[2].mesh.istio: is 1.3, must be a string",
         'quote it: "1.3"',
     ),
     "text-where-truth-is-meant": (
         swap("enableAutoMtls: false", "enableAutoMtls: no"),
-        'environments.yaml:24:7: environments[2].mesh.enableAutoMtls is "no", wanted true or false',
+        'environments[2].mesh.enableAutoMtls: is "no", must be true or false',
         "",
     ),
     "mode-in-lower-case": (
         swap("mtls: PERMISSIVE", "mtls: permissive"),
-        'environments[2].require.mtls is "permissive", wanted one of STRICT, PERMISSIVE, DISABLE',
-        "did you mean 'PERMISSIVE'?",
+        'environments[2].require.mtls: is "permissive"',
+        "did you mean `PERMISSIVE`? Allowed: `STRICT`, `PERMISSIVE` and `DISABLE`",
     ),
     "name-that-is-no-label": (
         swap("name: dev", "name: Dev_1"),
-        'environments.yaml:2:5: environments[0].name is "Dev_1"',
+        'environments.yaml:2:5: environments[0].name: "Dev_1" does not match',
         "Lower-case letters, digits and hyphens.",
     ),
     "rule-id-that-is-none": (
@@ -288,13 +288,13 @@ REFUSED = {
     ),
     "severity-that-lowers": (
         swap("{PA012: error}", "{PA012: info}"),
-        'environments[2].severities.PA012 is "info", wanted one of warning, error',
+        'environments[2].severities.PA012: is "info"',
         "",
     ),
     "after-an-unknown-environment": (
         swap("after: [dev]", "after: [dve]"),
         "environments.yaml:6:13: there is no environment 'dve'",
-        "did you mean 'dev'?",
+        "did you mean `dev`?",
     ),
     "after-any-of-an-unknown-environment": (
         swap("{any: [dev, canary]}", "{any: [dev, x]}"),
@@ -319,22 +319,22 @@ REFUSED = {
     "unknown-gate": (
         swap("gates: [quiet, open]", "gates: [quite]"),
         "environments.yaml:13:13: there is no gate 'quite'",
-        "did you mean 'quiet'?",
+        "did you mean `quiet`?",
     ),
     "unknown-window": (
         swap("windows: [office]", "windows: [offices]"),
         "there is no window 'offices'",
-        "did you mean 'office'?",
+        "did you mean `office`?",
     ),
     "window-for-an-unknown-environment": (
         swap("environments: [prod]", "environments: [production]"),
         "there is no environment 'production'",
-        "did you mean 'prod'?",
+        "did you mean `prod`?",
     ),
     "window-without-its-end": (
         swap(", to: 2027-01-04T00:00", ""),
-        "windows[1] has no 'to'",
-        "add `to:`",
+        "windows[1]: `to` is missing",
+        "",
     ),
     "overlay-missing": (
         swap("overlays/dev", "overlays/de"),
@@ -364,7 +364,7 @@ REFUSED = {
     "no-environments": (write("environments: []"), "lists no environment", "add an entry"),
     "null-environments": (write("environments:"), "lists no environment", "add an entry"),
     "empty-file": (write("# nothing\n"), "lists no environment", "add an entry"),
-    "list-at-the-top": (write("- name: dev\n"), "the file is a list, wanted a mapping", ""),
+    "list-at-the-top": (write("- dev\n"), 'the file: is ["dev"], must be a mapping', ""),
     "no-yaml": (write("environments: [\n"), "environments.yaml:2:1: not valid YAML", ""),
     "control-character": (write(b"environments:\n - name: a\x07\n"), "not valid YAML", ""),
     "binary-file": (write(b"\x89PNG\r\n\xff"), "is not UTF-8 text", "must be saved as UTF-8"),
@@ -412,33 +412,33 @@ REFUSED = {
     ),
     "waiver-without-owner": (
         swap("    owner: team-boards\n", "", "waivers/prod.yaml"),
-        "waivers/prod.yaml:2:5: waivers[0] has no 'owner'",
-        "add `owner:`",
+        "waivers/prod.yaml:2:5: waivers[0]: `owner` is missing",
+        "",
     ),
     "waiver-on-a-day-that-is-none": (
         swap("2026-12-31", "2026-02-30", "waivers/prod.yaml"),
-        'waivers/prod.yaml:7:5: waivers[0].expires is "2026-02-30", which is no date',
+        'waivers/prod.yaml:7:5: waivers[0].expires: is "2026-02-30", which is no date',
         "YYYY-MM-DD",
     ),
     "waiver-for-ever": (
         swap("2026-12-31", "never", "waivers/prod.yaml"),
-        'waivers[0].expires is "never", which is no date',
+        'waivers[0].expires: is "never", which is no date',
         "YYYY-MM-DD",
     ),
     "waiver-for-no-object": (
         swap("PeerAuthentication/boards/metrics", "boards", "waivers/prod.yaml"),
-        'waivers[0].resource is "boards"',
+        'waivers[0].resource: "boards" does not match',
         "Kind/namespace/name",
     ),
     "null-waivers": (
         write("waivers:\n", "waivers/prod.yaml"),
-        "waivers/prod.yaml:1:1: waivers is empty, wanted a list",
+        "waivers/prod.yaml:1:1: waivers: has no value, must be a list",
         "write [] for none",
     ),
     "outcome-that-is-none": (
         swap("refused", "refuse", "expectations/dev.yaml"),
-        'expectations/dev.yaml:2:68: expectations[0].outcome is "refuse"',
-        "did you mean 'refused'?",
+        'expectations/dev.yaml:2:68: expectations[0].outcome: is "refuse"',
+        "did you mean `refused`?",
     ),
     "port-that-is-none": (
         swap(":8080", ":99999", "expectations/dev.yaml"),
@@ -447,7 +447,7 @@ REFUSED = {
     ),
     "workload-without-namespace": (
         swap("boards/rogue", "rogue", "expectations/dev.yaml"),
-        'expectations[0].from is "rogue"',
+        'expectations[0].from: "rogue" does not match',
         "NAMESPACE/WORKLOAD",
     ),
 }
@@ -485,7 +485,7 @@ def test_many_problems_are_told_at_once(repository: Path) -> None:
     with pytest.raises(UsageError) as caught:
         config.load(repository)
 
-    assert caught.value.what.count("unknown key 'overlays'") == 3
+    assert caught.value.what.count("unknown field `overlays`") == 3
 
 
 def test_a_shared_value_may_have_an_anchor(repository: Path) -> None:
@@ -518,7 +518,11 @@ def test_one_mesh_for_lint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "is empty"), ("overlay: x\n", "unknown key 'overlay'"), ("mesh:\n", "mesh is empty")],
+    [
+        ("", "is empty"),
+        ("overlay: x\n", "unknown field `overlay`"),
+        ("mesh:\n", "mesh: has no value, must be a mapping"),
+    ],
 )
 def test_a_wrong_mesh_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "mesh.yaml"

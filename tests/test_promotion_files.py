@@ -84,15 +84,15 @@ class TestText:
     @pytest.mark.parametrize(
         ("change", "why"),
         [
-            ({"extra": 1}, "unknown key 'extra'"),
+            ({"extra": 1}, "unknown field `extra`"),
             ({"sequence": 0}, "sequence"),
             ({"event": "promoted"}, "event"),
             ({"createdAt": "2026-02-30T00:00:00Z"}, "no time"),
             ({"createdAt": "2026-02-03"}, "createdAt"),
-            ({"gates": ...}, "'gates'"),
+            ({"gates": ...}, "`gates` is missing"),
             (
                 {"hold": {"since": "2026-01-01T00:00:00Z", "unti": None}},
-                "unknown key 'unti' in hold",
+                "hold.unti: unknown field `unti`",
             ),
             ({"debt": 1}, "debt"),
             ({"id": "0007-promote-r-000000000000"}, "holds the record"),

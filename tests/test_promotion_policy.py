@@ -83,7 +83,7 @@ def test_the_environments_before(tmp_path: Path) -> None:
 def test_names_are_known(tmp_path: Path) -> None:
     loaded = load(tmp_path)
 
-    with pytest.raises(UsageError, match="did you mean 'prod'"):
+    with pytest.raises(UsageError, match="did you mean `prod`"):
         loaded.of("prdo")
     with pytest.raises(UsageError, match="dev is floating"):
         loaded.pinned("dev")

@@ -116,7 +116,7 @@ def test_annotations_of_an_actions_job_do_not_get_in_the_way(
         (["posture", *BOTH, "--format", "sarif"], 2, "does not write it", "text, json, markdown"),
         (["calls", *BOTH, "--from", "web"], 2, "'web' names no workload", "NAMESPACE/WORKLOAD"),
         (["calls", *BOTH, "--from", "shop/wep"], 2, "no workload shop/wep", "shop/web"),
-        (["calls", *BOTH, "--to", "apy"], 2, "no service apy", "did you mean api?"),
+        (["calls", *BOTH, "--to", "apy"], 2, "no service apy", "did you mean `api`?"),
         (["explain", "shop/web", "api:80", *BOTH], 2, "has no port 80", "it has 8080, 9090"),
         (["explain", "shop/web", "nope", *BOTH], 2, "no service nope", ""),
         (["explain", "shop/web", "api", *BOTH, "--env", "prod"], 2, "exclude each other", ""),

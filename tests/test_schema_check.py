@@ -9,11 +9,11 @@ import pytest
 
 from meshgate.errors import SchemaMissingError
 from meshgate.model import JSON, JSONObject, Origin, Resource, SchemaViolation
-from meshgate.schema import catalog, check, wording
-from meshgate.schema.phrases import listed, shown
+from meshgate.schema import _of_object, catalog, check
 from meshgate.schema.refusal import Refusal
 from meshgate.schema.webhook import MODULES
-from meshgate.schema.wording import WORDINGS
+from meshgate.wording.phrases import listed, shown
+from meshgate.wording.problems import WORDINGS
 
 MINORS = ("1.28", "1.29", "1.30", "1.31")
 
@@ -125,7 +125,7 @@ def test_an_unknown_kind_of_the_mesh_is_missing() -> None:
         violations(PA, manifest("security.istio.io/v1", "PeerAuthenticaton"))
 
     assert raised.value.exit_code == 6
-    assert raised.value.hint == "did you mean PeerAuthentication?"
+    assert raised.value.hint == "did you mean `PeerAuthentication`?"
 
 
 def test_an_unknown_kind_that_is_not_allowed_is_another_rules_finding() -> None:
@@ -285,7 +285,7 @@ def test_everything_wrong_is_told_at_once() -> None:
 def test_a_refusal_without_words_is_still_a_violation() -> None:
     kind = catalog.catalog_of("1.31").kinds["security.istio.io", "PeerAuthentication"]
 
-    told = wording.violations(Resource.of(PA), kind, Refusal("spec", "no"))
+    told = _of_object(Resource.of(PA), kind, Refusal("spec", "no"))
 
     assert [(v.rule, v.path, v.message) for v in told] == [("SH002", "spec", "no")]
 

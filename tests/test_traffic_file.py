@@ -74,11 +74,16 @@ def test_every_key_reaches_its_value(tmp_path: Path) -> None:
     ("old", "new", "line", "message"),
     [
         ("version: 1", "version: 2", 1, "version"),
-        ("    port: 8080", "    ports: 8080", 8, "unknown key 'ports' in calls[0]"),
+        ("    port: 8080", "    ports: 8080", 8, "calls[0].ports: unknown field `ports`"),
         ("port: 8080", "port: 65536", 8, "65536"),
-        ("rate: 1.25", "rate: -1.0", 12, "minimum of 0"),
-        ("security: mutual_tls", "security: mtls", 11, "wanted one of mutual_tls, none, unknown"),
-        ("from: boards/app-ui", "from: app-ui", 6, "which does not match"),
+        ("rate: 1.25", "rate: -1.0", 12, "must be at least 0"),
+        (
+            "security: mutual_tls",
+            "security: mtls",
+            11,
+            "allowed: `mutual_tls`, `none`",
+        ),
+        ("from: boards/app-ui", "from: app-ui", 6, "does not match"),
         ("08-01T11:00:00Z", "08-01 11:00", 13, "a time in utc"),
         ("08-01T11:00:00Z", "13-01T11:00:00Z", 13, "is no time: month must be in 1..12"),
         ("unknown, server: boards/boards,", "unknown,", 14, "this call has no destination"),
@@ -102,7 +107,7 @@ def test_a_file_without_calls_is_no_pass(tmp_path: Path) -> None:
 
     with pytest.raises(NothingToCheckError, match="lists no call"):
         config.load_traffic(written(tmp_path, head + "calls: []\n"))
-    with pytest.raises(UsageError, match="has no 'calls'"):
+    with pytest.raises(UsageError, match="`calls` is missing"):
         config.load_traffic(written(tmp_path, head))
     with pytest.raises(UsageError, match="cannot read"):
         config.load_traffic(tmp_path / "none.yaml")

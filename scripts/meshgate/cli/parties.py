@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from meshgate.errors import UsageError
 from meshgate.mesh import Service, ServicePort, Workload
 from meshgate.report.view import View
+from meshgate.wording.nearest import hint
 
 
 def client_of(view: View, text: str) -> Workload:
@@ -70,8 +70,7 @@ def names(view: View) -> list[str]:
 def unknown(kind: str, text: str, view: View, known: Iterable[str]) -> UsageError:
     """The error for a name that nothing has."""
     where = f" in {view.environment}" if view.environment else " among the manifests"
-    close = difflib.get_close_matches(text, list(known), n=1)
     return UsageError(
         f"there is no {kind} {text}{where}",
-        hint=f"did you mean {close[0]}?" if close else "`meshgate posture` lists the workloads",
+        hint=hint(text, known, "`meshgate posture` lists the workloads"),
     )

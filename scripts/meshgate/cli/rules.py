@@ -8,12 +8,12 @@ examples:
 from __future__ import annotations
 
 import argparse
-import difflib
 
 from meshgate.errors import UsageError
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.rules import RULES
 from meshgate.rules.rule import Rule
+from meshgate.wording.nearest import hint
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,10 +38,9 @@ def find(text: str) -> Rule:
     names = {name: rule for rule in RULES for name in (rule.id, rule.name)}
     rule = names.get(text) or names.get(text.upper()) or names.get(text.lower())
     if rule is None:
-        close = difflib.get_close_matches(text, names, n=1)
         raise UsageError(
             f"there is no rule {text!r}",
-            hint=f"did you mean {close[0]}?" if close else "`meshgate rules` lists them",
+            hint=hint(text, names, "`meshgate rules` lists them"),
         )
     return rule
 

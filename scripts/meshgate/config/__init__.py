@@ -11,13 +11,13 @@ import msgspec
 
 from meshgate.config.defaults import MergedDocument
 from meshgate.config.documents import ExpectationsFile, WaiversFile
-from meshgate.config.nearest import nearest
 from meshgate.config.reading import read, read_inside
 from meshgate.config.references import References
 from meshgate.config.shape import check
 from meshgate.config.typed import converted, typed
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import SYNC_NAME, Environment, Expectation, JSONObject, SyncSettings, Traffic
+from meshgate.wording.nearest import nearest
 from meshgate.yamldoc.document import Document, shown
 
 __all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic", "merged"]

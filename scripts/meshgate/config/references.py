@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshgate.config.defaults import MergedDocument
-from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject, Position
+from meshgate.wording.nearest import hint
 from meshgate.yamldoc.document import shown
 
 

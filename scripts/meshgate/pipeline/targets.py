@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshgate import config
-from meshgate.config.nearest import hint, nearest
 from meshgate.errors import UsageError
 from meshgate.model import Environment
+from meshgate.wording.nearest import hint, nearest
 
 ENVIRONMENTS = "environments.yaml"
 STDIN = "-"
@@ -72,5 +72,5 @@ def existing(root: Path, text: str, environments: Sequence[str] | set[str] = ())
     meant = nearest(text, [*environments, *beside])
     what = "environment, file or folder" if environments else "file or folder"
     raise UsageError(
-        f"{text}: there is no such {what}", hint=f"did you mean {meant!r}?" if meant else ""
+        f"{text}: there is no such {what}", hint=f"did you mean `{meant}`?" if meant else ""
     )

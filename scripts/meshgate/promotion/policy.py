@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshgate.config import Configuration
-from meshgate.config.nearest import hint
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
 from meshgate.promotion.durations import duration
 from meshgate.promotion.gates import GATE_TYPES, Gate
 from meshgate.promotion.values import Event
 from meshgate.promotion.windows import Window, window
+from meshgate.wording.nearest import hint
 
 FILE = "environments.yaml"
 PINNED = "pinned"

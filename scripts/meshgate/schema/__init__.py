@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from meshgate.model import Resource, SchemaViolation
+from meshgate.model import Resource, SchemaViolation, join_path
 from meshgate.schema import crd_rules, webhook
 from meshgate.schema.catalog import Kind, catalog_of
 from meshgate.schema.engines import engine as engine_named
@@ -48,9 +48,12 @@ def _of_object(
 ) -> Iterable[SchemaViolation]:
     if refusal is not None:
         # Loaded only for a refused object: the words cost more than the decision.
-        from meshgate.schema import wording  # noqa: PLC0415
+        from meshgate.wording.problems import problems  # noqa: PLC0415
 
-        return wording.violations(resource, kind, refusal)
+        return [
+            SchemaViolation("SH002", resource, join_path(*problem.path), problem.text)
+            for problem in problems(kind.schema(), resource.value)
+        ] or [SchemaViolation("SH002", resource, refusal.path, refusal.message)]
     refused = list(crd_rules.violations(resource, kind))
     told = {violation.path for violation in refused}
     return refused + [v for v in webhook.violations(resource) if not _is_told(v.path, told)]

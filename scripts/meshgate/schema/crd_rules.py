@@ -9,7 +9,7 @@ from typing import NamedTuple
 from meshgate.model import JSON, JSONObject, Resource, SchemaViolation, join_path
 from meshgate.schema.catalog import Kind
 from meshgate.schema.cel_rules import CelRule
-from meshgate.schema.phrases import shown
+from meshgate.wording.phrases import shown
 
 RULES = "x-kubernetes-validations"
 LIST_KEYS = "x-kubernetes-list-map-keys"

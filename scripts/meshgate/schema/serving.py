@@ -7,6 +7,7 @@ from collections.abc import Collection
 from meshgate.errors import SchemaMissingError
 from meshgate.model import Resource, SchemaViolation
 from meshgate.schema.catalog import Catalog, Kind, other_versions
+from meshgate.wording.nearest import hint
 
 # A file that istioctl reads; no cluster stores it.
 ISTIOCTL_GROUP = "install.istio.io"
@@ -98,14 +99,10 @@ def _unknown_policy(
 
 def _missing(resource: Resource, catalog: Catalog) -> SchemaMissingError:
     place = f"{resource.origin.file}: " if resource.origin else ""
-    import difflib  # noqa: PLC0415
-
-    near = difflib.get_close_matches(resource.kind, [kind for _, kind in catalog.kinds], n=1)
+    otherwise = "take the kind out of require.kinds and of the policies, or add its schema"
     return SchemaMissingError(
         f"{place}there is no schema for {resource.kind} ({resource.api_version}), "
         f"wanted by {resource}",
         why="What cannot be checked must not pass for what was checked.",
-        hint=f"did you mean {near[0]}?"
-        if near
-        else "take the kind out of require.kinds and of the policies, or add its schema",
+        hint=hint(resource.kind, [kind for _, kind in catalog.kinds], otherwise),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Path, Problem
+from meshgate.wording.phrases import shown
 
 UNIX = "unix://"
 

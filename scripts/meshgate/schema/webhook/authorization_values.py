@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import MAX_PORT
+from meshgate.wording.phrases import shown
 
 MAX_ACCOUNTS = 16
 MAX_ACCOUNT_LENGTH = 320

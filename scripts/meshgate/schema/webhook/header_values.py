@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from meshgate.schema.phrases import shown
+from meshgate.wording.phrases import shown
 
 FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Path, Problem, durations, port_number
 from meshgate.schema.webhook.regexes import regex_fault
 from meshgate.schema.webhook.routes import regex_match
+from meshgate.wording.phrases import shown
 
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"}

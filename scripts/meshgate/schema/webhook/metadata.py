@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.model import Resource
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem
+from meshgate.wording.phrases import shown
 
 DRY_RUN = "istio.io/dry-run"
 # istiod's own marks; on an object of a user they would give it rights or refuse it.

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from meshgate.model import JSON, JSONObject
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
+from meshgate.wording.phrases import shown
 
 Path: TypeAlias = tuple[str | int, ...]
 

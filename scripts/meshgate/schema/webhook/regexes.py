@@ -6,7 +6,7 @@ import re
 import warnings
 from functools import lru_cache
 
-from meshgate.schema.phrases import shown
+from meshgate.wording.phrases import shown
 
 MAX_LENGTH = 1024
 MAX_REPEAT = 1000

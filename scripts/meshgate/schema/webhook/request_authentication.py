@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import urls
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Path, Problem, durations
 from meshgate.schema.webhook.selectors import attachment
+from meshgate.wording.phrases import shown
 
 HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
 

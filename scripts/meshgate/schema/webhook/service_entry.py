@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.addresses import subnet
 from meshgate.schema.webhook.export_to import export_to
 from meshgate.schema.webhook.hosts import fqdn, host, is_dns_label
@@ -14,6 +13,7 @@ from meshgate.schema.webhook.problem import Problem, port_number
 from meshgate.schema.webhook.protocols import is_http, is_known, is_tls
 from meshgate.schema.webhook.selectors import tags, wildcards
 from meshgate.schema.webhook.workload_entry import endpoint_ports, workload_entry
+from meshgate.wording.phrases import shown
 
 DYNAMIC = frozenset({"http", "tls", "grpc", "http2"})
 WAYPOINT = "istio.io/use-waypoint"

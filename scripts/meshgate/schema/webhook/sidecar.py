@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.addresses import UNIX, address, unix_socket
 from meshgate.schema.webhook.connection_pool import connection_pool
 from meshgate.schema.webhook.hosts import fqdn, is_dns_label, namespaced_host
@@ -15,6 +14,7 @@ from meshgate.schema.webhook.protocols import is_known, is_tls
 from meshgate.schema.webhook.routes import destination
 from meshgate.schema.webhook.selectors import wildcards
 from meshgate.schema.webhook.server_tls import mode_of, server_tls
+from meshgate.wording.phrases import shown
 
 PARTS = ("egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool")
 LOCAL = frozenset({"", "127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 - compared, not bound

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from meshgate.model import Resource
 from meshgate.schema.cel_rules import syntax_fault
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem
 from meshgate.schema.webhook.selectors import attachment
+from meshgate.wording.phrases import shown
 
 
 def problems(resource: Resource) -> Iterator[Problem]:

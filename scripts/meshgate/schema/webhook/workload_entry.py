@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.addresses import UNIX, unix_socket
 from meshgate.schema.webhook.hosts import fqdn, is_dns_label
 from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.selectors import tags
+from meshgate.wording.phrases import shown
 
 
 def problems(resource: Resource) -> Iterator[Problem]:

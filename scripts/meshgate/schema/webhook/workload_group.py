@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from meshgate.model import Resource
-from meshgate.schema.phrases import shown
 from meshgate.schema.webhook.problem import Problem
 from meshgate.schema.webhook.selectors import tags
+from meshgate.wording.phrases import shown
 
 HEADER_NAME = re.compile(r"[-A-Za-z0-9]+")
 METHODS = frozenset({"httpGet", "tcpSocket", "exec"})

@@ -25,3 +25,8 @@ def listed(words: Iterable[str]) -> str:
 def counted(count: int, noun: str, plural: str) -> str:
     """A number with its noun: 1 entry, 2 entries."""
     return f"{count} {noun if count == 1 else plural}"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`, `1,200 calls`, `2 info`."""
+    return f"{number:,} {noun}" if number == 1 or noun == "info" else f"{number:,} {noun}s"

@@ -1,16 +1,15 @@
-"""The field or value that somebody meant."""
+"""What to say of a field that a schema does not have."""
 
 from __future__ import annotations
 
-import difflib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.model import JSONObject
-from meshgate.schema.phrases import listed
+from meshgate.wording.nearest import MEANT, nearest
+from meshgate.wording.phrases import listed
 
-ALIKE = 0.7
 # How far below a node a misplaced field is looked for; deeper finds would only confuse.
 DEPTH = 3
 # A field's name is told with all its siblings only where these fit a line.
@@ -24,25 +23,22 @@ class Node(NamedTuple):
     schema: JSONObject
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that looks most like this one; case does not count."""
-    folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=ALIKE)
-    return folded[found[0]] if found else None
+def unknown_field(
+    name: str, node: Node, root: JSONObject, most: int | None = FEW
+) -> tuple[str, str]:
+    """What to say of a field that the schema does not have at this node, and what to do.
 
-
-def unknown_field(name: str, node: Node, root: JSONObject) -> str:
-    """What to say of a field that the schema does not have at this node."""
+    Its fields are named where there are `most` at most; None: always.
+    """
     known = fields(node.schema, root)
     near = nearest(name, known)
     if near is not None and near != name:
-        return f"unknown field `{name}`, did you mean `{near}`?"
+        return f"unknown field `{name}`", f"{MEANT} `{near}`?"
     elsewhere = home(name, node, root)
     if elsewhere is not None:
-        return f"unknown field `{name}` here; it belongs at `{elsewhere}`"
-    if 0 < len(known) <= FEW:
-        return f"unknown field `{name}`; the fields here are {listed(sorted(known))}"
-    return f"unknown field `{name}`"
+        return f"unknown field `{name}` here", f"it belongs at `{elsewhere}`"
+    few = 0 < len(known) <= (most or len(known))
+    return f"unknown field `{name}`", f"the fields here are {listed(sorted(known))}" if few else ""
 
 
 def home(name: str, node: Node, root: JSONObject) -> str | None:
