@@ -70,7 +70,8 @@ class References:
             index = self.document.value["environments"].index(entry)
             position = self.document.at(["environments", index])
             raise UsageError(
-                f"{shown(position)}: environments[{index}] has no 'overlay'", hint="add `overlay:`"
+                f"{shown(position)}: environments[{index}]: `overlay` is missing",
+                hint="add `overlay:`",
             )
         overlay: str = entry["overlay"]
         position = self.document.place(entry, "overlay")

@@ -28,13 +28,14 @@ def unknown_field(
 ) -> tuple[str, str]:
     """What to say of a field that the schema does not have at this node, and what to do.
 
-    Its fields are named where there are `most` at most; None: always.
+    Its fields are named where there are `most` at most; None: always, and no other place is
+    looked for.
     """
     known = fields(node.schema, root)
     near = nearest(name, known)
     if near is not None and near != name:
         return f"unknown field `{name}`", f"{MEANT} `{near}`?"
-    elsewhere = home(name, node, root)
+    elsewhere = home(name, node, root) if most else None
     if elsewhere is not None:
         return f"unknown field `{name}` here", f"it belongs at `{elsewhere}`"
     few = 0 < len(known) <= (most or len(known))
