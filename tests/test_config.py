@@ -699,7 +699,7 @@ def test_environments_are_shown_merged(shared: Path) -> None:
         (
             "    overlay: overlays/canary\n",
             "",
-            "environments.yaml:13:5: environments[1] has no 'overlay'",
+            "environments.yaml:13:5: environments[1]: `overlay` is missing",
             "add `overlay:`",
         ),
         (
