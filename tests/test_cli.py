@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -400,7 +401,7 @@ class Terminal:
 
 
 def test_progress_shows_after_a_second_and_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = iter([0.0, 0.5, 2.0])
+    now = itertools.chain([0.0, 0.5], itertools.repeat(2.0))
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     terminal = Terminal()
 

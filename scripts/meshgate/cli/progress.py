@@ -11,11 +11,14 @@ from types import TracebackType
 from typing import Self, TextIO
 
 PATIENCE = 1.0  # seconds before anything is shown
-WIDTH = 28
+WIDTH = 28  # of the bar, in columns
 
 
 class Progress:
-    """Counts steps on standard error; silent where that is no terminal."""
+    """Counts steps on standard error; silent where that is no terminal.
+
+    What draws the bar is loaded when it is first shown: that takes longer than most commands.
+    """
 
     def __init__(self, doing: str, total: int, stream: TextIO | None = None) -> None:
         self._doing = doing
@@ -23,7 +26,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._done = 0
         self._started = time.monotonic()
-        self._shown = False
+        self._bar: Bar | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -34,7 +37,9 @@ class Progress:
         with self._lock:
             self._done += 1
             if self._stream.isatty() and time.monotonic() - self._started > PATIENCE:
-                self._show()
+                if self._bar is None:
+                    self._bar = _bar(self._stream)
+                self._bar(self._doing, self._done, self._total)
 
     def __exit__(
         self,
@@ -42,16 +47,42 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._shown:
+        if self._bar is not None:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
-    def _show(self) -> None:
-        self._shown = True
-        filled = WIDTH * self._done // max(self._total, 1)
-        bar = "#" * filled + "-" * (WIDTH - filled)
-        self._stream.write(f"\r{self._doing} [{bar}] {self._done}/{self._total}")
-        self._stream.flush()
+
+Bar = Callable[[str, int, int], None]
+
+
+def _bar(stream: TextIO) -> Bar:
+    """Draws on one line over what it drew before.
+
+    Nothing is drawn by itself and the cursor stays as it is, so that a run that is interrupted
+    leaves the terminal in order.
+    """
+    from rich import console, progress  # noqa: PLC0415 - 0.1 s, see above
+
+    # Without colour, as `--color never` may ask for.
+    screen = console.Console(file=stream, force_terminal=True, no_color=True)
+    columns = progress.Progress(
+        "{task.description}",
+        progress.BarColumn(WIDTH),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+        console=screen,
+        auto_refresh=False,
+    )
+    task = columns.add_task("")
+
+    def draw(doing: str, done: int, total: int) -> None:
+        columns.update(task, description=doing, completed=done, total=total)
+        with screen.capture() as drawn:
+            screen.print(columns.get_renderable(), end="", no_wrap=True)
+        stream.write("\r\x1b[K" + drawn.get().rstrip("\n"))
+        stream.flush()
+
+    return draw
 
 
 @contextlib.contextmanager

@@ -1,4 +1,8 @@
-"""Tables for a terminal: aligned by what is seen, long cells folded where the terminal ends."""
+"""Tables for a terminal: aligned by what is seen, long cells folded where the terminal ends.
+
+Drawn here: what the table of a library needs is imported in 0.11 s, a third of `meshgate validate`,
+which ends with a table; and cells must fold behind a slash, a dot or a colon, not only at blanks.
+"""
 
 from __future__ import annotations
 
