@@ -24,7 +24,7 @@ from meshes import (
     shop,
 )
 from meshgate.effect import KnownCall, effect
-from meshgate.effect.observed import Fate, Replayed, known_calls, replay
+from meshgate.effect.observed import Replayed, SeenFate, known_calls, replay
 from meshgate.mesh import Mesh, Outcome, Verdict, verdict
 from meshgate.model import SeenCall, SeenSecurity
 
@@ -64,7 +64,7 @@ def one(call: SeenCall, before: Mesh, after: Mesh) -> Replayed:
     return found
 
 
-def fate(call: SeenCall, before: Mesh, after: Mesh) -> tuple[Fate, str]:
+def fate(call: SeenCall, before: Mesh, after: Mesh) -> tuple[SeenFate, str]:
     found = one(call, before, after)
     return found.fate, found.reason
 
@@ -72,23 +72,23 @@ def fate(call: SeenCall, before: Mesh, after: Mesh) -> tuple[Fate, str]:
 def test_a_client_outside_the_mesh_that_strict_refuses_fails() -> None:
     found = one(seen(""), shop(), shop(STRICT))
 
-    assert (found.fate, found.contradiction) == (Fate.FAILS, "")
+    assert (found.fate, found.contradiction) == (SeenFate.FAILS, "")
     assert found.before.outcomes == (Outcome.OK_PLAINTEXT,)
     assert found.after.outcomes == (Outcome.REFUSED,)
 
 
 def test_a_seen_call_of_a_client_without_sidecar_counts() -> None:
-    assert fate(seen("a/old"), shop(), shop(STRICT)) == (Fate.FAILS, "")
+    assert fate(seen("a/old"), shop(), shop(STRICT)) == (SeenFate.FAILS, "")
 
 
 def test_mtls_stays() -> None:
-    assert fate(seen("a/ui", security="mutual_tls"), shop(), shop(STRICT)) == (Fate.HOLDS, "")
+    assert fate(seen("a/ui", security="mutual_tls"), shop(), shop(STRICT)) == (SeenFate.HOLDS, "")
 
 
 def test_a_rule_that_sends_plaintext_into_strict_fails() -> None:
     call = seen("a/ui", security="mutual_tls")
 
-    assert fate(call, shop(STRICT), shop(STRICT, DISABLE)) == (Fate.FAILS, "")
+    assert fate(call, shop(STRICT), shop(STRICT, DISABLE)) == (SeenFate.FAILS, "")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_rule_that_sends_plaintext_into_strict_fails() -> None:
 def test_what_is_not_known_is_undecided(call: SeenCall, reason: str) -> None:
     answer, why = fate(call, shop(), shop())
 
-    assert answer is Fate.UNDECIDED
+    assert answer is SeenFate.UNDECIDED
     assert reason in why
 
 
@@ -119,7 +119,7 @@ def test_an_open_order_of_creation_is_undecided() -> None:
     )
     answer, why = fate(seen(""), shop(), shop(*either))
 
-    assert answer is Fate.UNDECIDED
+    assert answer is SeenFate.UNDECIDED
     assert "order" in why
 
 
@@ -127,7 +127,7 @@ def test_a_service_that_is_gone_is_undecided() -> None:
     bare = mesh(namespace("a"), namespace("b"), deployment("ui", "a"), deployment("cart", "b"))
     answer, why = fate(seen("a/ui", security="mutual_tls"), shop(), bare)
 
-    assert answer is Fate.UNDECIDED
+    assert answer is SeenFate.UNDECIDED
     assert CART in why
 
 
@@ -153,14 +153,14 @@ def two_ports(*objects: Object) -> Mesh:
 def test_an_unknown_port_is_one_where_the_call_could_be_seen() -> None:
     shut = peer_authentication("cart", "b", "STRICT", selector={"app": "cart"})
 
-    assert fate(seen("", port=None), two_ports(BY_PORT), two_ports(BY_PORT)) == (Fate.HOLDS, "")
-    assert fate(seen("", port=None), two_ports(BY_PORT), two_ports(shut)) == (Fate.FAILS, "")
+    assert fate(seen("", port=None), two_ports(BY_PORT), two_ports(BY_PORT)) == (SeenFate.HOLDS, "")
+    assert fate(seen("", port=None), two_ports(BY_PORT), two_ports(shut)) == (SeenFate.FAILS, "")
 
 
 def test_an_unknown_port_of_two_that_end_differently_is_undecided() -> None:
     answer, why = fate(seen("", port=None), two_ports(), two_ports(BY_PORT))
 
-    assert answer is Fate.UNDECIDED
+    assert answer is SeenFate.UNDECIDED
     assert why == "which port was called is not known: refused on 80; ok-plaintext on 9102"
 
 
@@ -168,47 +168,47 @@ def test_the_port_of_the_server_tells_the_port_of_the_service() -> None:
     """80 leads to 8080, which is STRICT afterwards; 9102 leads to itself, which is not."""
     change = two_ports(), two_ports(BY_PORT)
 
-    assert fate(seen("", port=None, server_port=8080), *change) == (Fate.FAILS, "")
-    assert fate(seen("", port=None, server_port=9102), *change) == (Fate.HOLDS, "")
+    assert fate(seen("", port=None, server_port=8080), *change) == (SeenFate.FAILS, "")
+    assert fate(seen("", port=None, server_port=9102), *change) == (SeenFate.HOLDS, "")
     assert fate(seen("", port=None, server_port=80), *change) == (
-        Fate.UNDECIDED,
+        SeenFate.UNDECIDED,
         f"no port of {CART} leads to port 80",
     )
     direct = seen("", "", None, server="b/cart", server_port=8080)
-    assert fate(direct, *change) == (Fate.FAILS, "")
+    assert fate(direct, *change) == (SeenFate.FAILS, "")
 
 
 def test_a_workload_that_is_called_directly_is_tried_on_its_ports() -> None:
     direct = seen("", "", None, server="b/cart")
 
-    assert fate(direct, two_ports(), two_ports(STRICT)) == (Fate.FAILS, "")
-    assert fate(direct, two_ports(STRICT), two_ports(STRICT))[0] is Fate.UNDECIDED
+    assert fate(direct, two_ports(), two_ports(STRICT)) == (SeenFate.FAILS, "")
+    assert fate(direct, two_ports(STRICT), two_ports(STRICT))[0] is SeenFate.UNDECIDED
 
 
 def test_only_the_workload_that_answered_is_asked() -> None:
     old = deployment("cart-old", "b", {"app": "cart", "sidecar.istio.io/inject": "false"})
     shut = {"before": shop(old), "after": shop(old, STRICT)}
 
-    assert fate(seen("", server="b/cart-old"), **shut) == (Fate.HOLDS, "")
-    assert fate(seen("", server="b/cart"), **shut) == (Fate.FAILS, "")
-    assert fate(seen(""), **shut) == (Fate.FAILS, "")
+    assert fate(seen("", server="b/cart-old"), **shut) == (SeenFate.HOLDS, "")
+    assert fate(seen("", server="b/cart"), **shut) == (SeenFate.FAILS, "")
+    assert fate(seen(""), **shut) == (SeenFate.FAILS, "")
 
 
 def test_what_the_mesh_before_denies_is_a_contradiction() -> None:
     stale = one(seen("a/ui"), shop(), shop())
     assert stale.contradiction == "plaintext was seen, though mtls is sent by the files"
-    assert stale.fate is Fate.HOLDS
+    assert stale.fate is SeenFate.HOLDS
 
     refused = one(seen("a/old"), shop(STRICT), shop(STRICT))
     assert refused.contradiction == "it was answered, though it ends in refused by the files"
-    assert (refused.fate, refused.reason) == (Fate.UNDECIDED, refused.contradiction)
+    assert (refused.fate, refused.reason) == (SeenFate.UNDECIDED, refused.contradiction)
 
 
 def test_a_contradiction_passes_only_where_what_was_seen_is_taken_too() -> None:
     found = one(seen("a/ui"), shop(), shop(STRICT))
 
     assert found.after.verdict is Verdict.WORKS
-    assert found.fate is Fate.UNDECIDED
+    assert found.fate is SeenFate.UNDECIDED
     assert found.reason.endswith("though mtls is sent by the files, and that would not be taken")
 
 
@@ -222,8 +222,8 @@ def test_a_route_that_loses_its_subset_fails() -> None:
 
     for route, reason in ((only, ""), (half, "a route that it may take ends nowhere")):
         routes = istio("VirtualService", "cart", "b", hosts=[CART], http=[{"route": route}])
-        assert fate(call, shop(routes, subset), shop(routes, subset))[0] is Fate.HOLDS
-        assert fate(call, shop(routes, subset), shop(routes)) == (Fate.FAILS, reason)
+        assert fate(call, shop(routes, subset), shop(routes, subset))[0] is SeenFate.HOLDS
+        assert fate(call, shop(routes, subset), shop(routes)) == (SeenFate.FAILS, reason)
 
 
 def test_a_call_that_is_routed_elsewhere_is_undecided() -> None:
@@ -238,7 +238,7 @@ def test_a_call_that_is_routed_elsewhere_is_undecided() -> None:
     call = seen("a/ui", security="mutual_tls")
 
     assert fate(call, shop(*other), shop(*other, away)) == (
-        Fate.UNDECIDED,
+        SeenFate.UNDECIDED,
         "no route of the client leads to the service",
     )
 
@@ -252,7 +252,7 @@ def test_equal_calls_are_one() -> None:
     assert len(found.calls) == 2
     assert (joined[80].rate, joined[80].last_seen) == (0.75, later)
     assert [each.call.rate for each in found.failing] == [1.0, 0.75]
-    assert found.counts[Fate.FAILS] == 2
+    assert found.counts[SeenFate.FAILS] == 2
 
 
 def test_seen_calls_count_in_the_effect_of_a_change() -> None:
@@ -313,9 +313,9 @@ def test_replay_agrees_with_the_calls_of_the_model(name: str) -> None:
             compared += 1
             assert each.after.verdict in expected[each.call], (case["id"], each)
             if expected[each.call] == {Verdict.WORKS}:
-                assert each.fate is Fate.HOLDS, (case["id"], each)
+                assert each.fate is SeenFate.HOLDS, (case["id"], each)
             else:
-                assert each.fate is not Fate.FAILS, (case["id"], each)
+                assert each.fate is not SeenFate.FAILS, (case["id"], each)
     assert compared > 400
 
 
@@ -337,7 +337,7 @@ def test_the_work_grows_with_the_calls() -> None:
     started = time.process_time()
     found = replay(calls, model, model)
 
-    assert found.counts == {Fate.HOLDS: len(calls)}
+    assert found.counts == {SeenFate.HOLDS: len(calls)}
     assert time.process_time() - started < 5
 
 

@@ -20,7 +20,7 @@ import pytest
 from meshes import ROOT, peer_authentication, shop
 from meshgate import config
 from meshgate.cli import main
-from meshgate.effect.observed import Fate, replay
+from meshgate.effect.observed import SeenFate, replay
 from traffic.program import program
 
 CART = "cart.b.svc.cluster.local"
@@ -211,7 +211,7 @@ def test_a_change_is_tried_on_what_was_seen(prometheus: Running, tmp_path: Path)
 
     assert sorted(each.call.client for each in found.failing) == ["", "a/old"]
     assert [(each.call.client, each.call.host) for each in found.undecided] == [("a/ui", "")]
-    assert found.counts[Fate.HOLDS] == 1
+    assert found.counts[SeenFate.HOLDS] == 1
 
 
 def test_nothing_seen_keeps_what_was_captured(

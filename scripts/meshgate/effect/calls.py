@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.effect.changes import NEW_CLIENT, OLD_CLIENT, CallChange, CallState, Place, Unsafe
+from meshgate.effect.changes import (
+    NEW_CLIENT,
+    OLD_CLIENT,
+    CallChange,
+    CallState,
+    EndpointName,
+    Unsafe,
+)
 from meshgate.effect.clients import Calls, Clients
 from meshgate.effect.verdicts import (
     APPLICATION,
@@ -20,17 +27,17 @@ from meshgate.mesh import CallClass, Delivery, Endpoint, Mesh, Outcome, Tls, Ver
 from meshgate.model import Resource
 
 # The subset, and the endpoint; None: there is none.
-Route = tuple[str | None, Place | None]
+Route = tuple[str | None, EndpointName | None]
 
 
-class Sent(NamedTuple):
+class SentCall(NamedTuple):
     """What one endpoint gets; `call` None: no rule applies, the host is not known."""
 
     call: CallClass | None
     delivery: Delivery
 
 
-class Comparison(NamedTuple):
+class CallComparison(NamedTuple):
     """Clients and a service port; `counts`: somebody relies on their calls to it."""
 
     clients: Clients
@@ -45,7 +52,9 @@ class Comparison(NamedTuple):
         for old, new in pairs(before, after):
             yield from self._compared(old, new)
 
-    def _compared(self, old: Sent | None, new: Sent | None) -> Iterator[CallChange | Unsafe]:
+    def _compared(
+        self, old: SentCall | None, new: SentCall | None
+    ) -> Iterator[CallChange | Unsafe]:
         found = self._judged(old, new)
         if found is not None:
             change = found.change
@@ -66,7 +75,7 @@ class Comparison(NamedTuple):
         if old is not None and new is not None:
             yield from self._mixed(old, new)
 
-    def _judged(self, old: Sent | None, new: Sent | None) -> Judgement | None:
+    def _judged(self, old: SentCall | None, new: SentCall | None) -> Judgement | None:
         if old is None or new is None:
             only = old or new
             # What is only new, or gone, and finds nothing there is no call.
@@ -82,7 +91,7 @@ class Comparison(NamedTuple):
             return Judgement(Change.UNKNOWN, decided=False, reason=new.delivery.reason)
         return found
 
-    def _mixed(self, old: Sent, new: Sent) -> Iterator[Unsafe]:
+    def _mixed(self, old: SentCall, new: SentCall) -> Iterator[Unsafe]:
         """The combinations of an old and a new proxy that fail though both states work."""
         told: dict[tuple[str, Outcome], Unsafe] = {}
         for first, second in mixes(old.delivery, new.delivery):
@@ -102,7 +111,7 @@ class Comparison(NamedTuple):
         yield from told.values()
 
     def _failing(
-        self, combination: str, taken: Delivery, both: tuple[Sent, Sent], *, certain: bool
+        self, combination: str, taken: Delivery, both: tuple[SentCall, SentCall], *, certain: bool
     ) -> Iterator[Unsafe]:
         told = [(each, standing(each)) for each in answers(taken)]
         certain = certain and all(verdict is Verdict.BROKEN for _, verdict in told)
@@ -128,7 +137,7 @@ class Comparison(NamedTuple):
                 )
 
 
-def _is_gone(here: Sent, there: Sent, mesh: Mesh) -> bool:
+def _is_gone(here: SentCall, there: SentCall, mesh: Mesh) -> bool:
     """Whether a call ends nowhere there since its workload is not there at all."""
     if there.delivery.outcome is not Outcome.NO_ENDPOINT or here.delivery.endpoint is None:
         return False
@@ -160,18 +169,18 @@ def _print(delivery: Delivery) -> tuple[object, ...]:
 def _open(call: CallClass) -> tuple[object, ...]:
     """What decides calls of which nothing is known."""
     unknown = next((each for each in call.deliveries if each.outcome is Outcome.UNKNOWN), None)
-    return () if unknown is None else _told(Sent(call, unknown))
+    return () if unknown is None else _told(SentCall(call, unknown))
 
 
-def pairs(before: Calls, after: Calls) -> Iterator[tuple[Sent | None, Sent | None]]:
+def pairs(before: Calls, after: Calls) -> Iterator[tuple[SentCall | None, SentCall | None]]:
     """The same calls on both sides; None: not made there."""
     was, will = _routes(before), _routes(after)
     if _ends_nowhere(after):
-        nowhere = Sent(None, after.unseen[0])
+        nowhere = SentCall(None, after.unseen[0])
         for sent in was.values():
             yield sent, (nowhere if _meets(sent, nowhere) else None)
     elif _ends_nowhere(before):
-        nowhere = Sent(None, before.unseen[0])
+        nowhere = SentCall(None, before.unseen[0])
         for sent in will.values():
             yield (nowhere if _meets(sent, nowhere) else None), sent
     else:
@@ -179,14 +188,14 @@ def pairs(before: Calls, after: Calls) -> Iterator[tuple[Sent | None, Sent | Non
             yield was.get(old), will.get(new)
 
 
-def _routes(calls: Calls) -> dict[Route | None, Sent]:
+def _routes(calls: Calls) -> dict[Route | None, SentCall]:
     """What some clients send to each endpoint of each subset."""
-    found: dict[Route | None, Sent] = {}
+    found: dict[Route | None, SentCall] = {}
     for call in calls.classes:
         for delivery in call.deliveries:
-            found.setdefault((call.subset, place(delivery.endpoint)), Sent(call, delivery))
+            found.setdefault((call.subset, place(delivery.endpoint)), SentCall(call, delivery))
     for delivery in calls.unseen:
-        found.setdefault((None, place(delivery.endpoint)), Sent(None, delivery))
+        found.setdefault((None, place(delivery.endpoint)), SentCall(None, delivery))
     return found
 
 
@@ -195,7 +204,7 @@ def _ends_nowhere(calls: Calls) -> bool:
     return bool(calls.unseen) and calls.unseen[0].endpoint is None
 
 
-def _meets(sent: Sent, nowhere: Sent) -> bool:
+def _meets(sent: SentCall, nowhere: SentCall) -> bool:
     """Whether a call is still one of this host: what is passed through leaves the mesh."""
     external = sent.delivery.outcome is Outcome.EXTERNAL
     return external or nowhere.delivery.outcome is not Outcome.EXTERNAL
@@ -232,17 +241,17 @@ def _same_workload(was: Route, will: Route) -> bool:
     return was[1] is not None and will[1] is not None and was[1][:4] == will[1][:4]
 
 
-def place(endpoint: Endpoint | None) -> Place | None:
+def place(endpoint: Endpoint | None) -> EndpointName | None:
     """The name of an endpoint in both meshes."""
     if endpoint is None:
         return None
     workload = endpoint.workload
     if workload is None:
-        return Place(endpoint.namespace, None, "", endpoint.address, endpoint.port)
-    return Place(workload.namespace, workload.name, workload.kind, None, endpoint.port)
+        return EndpointName(endpoint.namespace, None, "", endpoint.address, endpoint.port)
+    return EndpointName(workload.namespace, workload.name, workload.kind, None, endpoint.port)
 
 
-def state(sent: Sent | None) -> CallState | None:
+def state(sent: SentCall | None) -> CallState | None:
     """One side of a call as reports tell it."""
     if sent is None:
         return None
@@ -262,14 +271,14 @@ def state(sent: Sent | None) -> CallState | None:
     )
 
 
-def _told(sent: Sent) -> tuple[object, ...]:
+def _told(sent: SentCall) -> tuple[object, ...]:
     """What decides a call whose outcome is not known."""
     policy = sent.call.policy if sent.call is not None else None
     rules = tuple(rule.ref for rule in policy.rules) if policy is not None else ()
     return sent.delivery.mode, policy.tls if policy is not None else None, rules
 
 
-def _service(old: Sent | None, new: Sent | None) -> Resource | None:
+def _service(old: SentCall | None, new: SentCall | None) -> Resource | None:
     """The Service or ServiceEntry that is called, as it is afterwards."""
     for sent in (new, old):
         if sent is not None and sent.call is not None:

@@ -58,7 +58,7 @@ class PortChange:
         return f"{self.workload}:{self.port if self.port is not None else '*'}"
 
 
-class Place(NamedTuple):
+class EndpointName(NamedTuple):
     """Where a call ends: a workload's port, or an address outside the inventory."""
 
     namespace: str
@@ -85,7 +85,7 @@ class CallState(NamedTuple):
     mode: Mode | None
     rules: tuple[Resource, ...]
     subset: str | None
-    endpoint: Place | None
+    endpoint: EndpointName | None
     reason: str = ""
     outcomes: tuple[Outcome, ...] = ()
 
@@ -122,7 +122,7 @@ class CallChange:
         return self._state.subset
 
     @property
-    def endpoint(self) -> Place | None:
+    def endpoint(self) -> EndpointName | None:
         """Where the calls end, afterwards where they were not made or ended nowhere before."""
         if self.before is not None and self.before.endpoint is not None:
             return self.before.endpoint
@@ -168,7 +168,7 @@ class Unsafe:
         return self.clients.count
 
     @property
-    def endpoint(self) -> Place | None:
+    def endpoint(self) -> EndpointName | None:
         """Where the calls end before the change."""
         return self.before.endpoint
 

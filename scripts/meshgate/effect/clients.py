@@ -124,7 +124,7 @@ class Calls(NamedTuple):
         return tuple(map(id, self.classes)), tuple(map(id, self.unseen))
 
 
-class Caller(NamedTuple):
+class CallingClients(NamedTuple):
     """Clients with the calls that they make to one service port, before and after."""
 
     clients: Clients
@@ -176,7 +176,7 @@ class AllClients:
 
     def callers(
         self, host: str, port: int, before: Sequence[CallClass], after: Sequence[CallClass]
-    ) -> Iterator[Caller]:
+    ) -> Iterator[CallingClients]:
         """All clients that call a service port, by what they call; no client is in two of them."""
         then = _Callees(self._before, host, port, before)
         now = _Callees(self._after, host, port, after)
@@ -188,7 +188,7 @@ class AllClients:
 
     def _apart(
         self, classes: Iterable[CommonClass], then: _Callees, now: _Callees
-    ) -> Iterator[Caller]:
+    ) -> Iterator[CallingClients]:
         groups: dict[object, tuple[list[CommonClass], Calls, Calls]] = {}
         for common in classes:
             before, after = _both(common, then, now)
@@ -198,11 +198,11 @@ class AllClients:
                 groups.setdefault(key, ([], before, after))[0].append(common)
         for found, before, after in groups.values():
             count = sum(len(common.members) for common in found)
-            yield Caller(Clients(found, count, found[0]), before, after)
+            yield CallingClients(Clients(found, count, found[0]), before, after)
 
     def _rest(
         self, apart: Mapping[int, CommonClass], then: _Callees, now: _Callees
-    ) -> Iterator[Caller]:
+    ) -> Iterator[CallingClients]:
         by_profiles: dict[int, list[int]] = {}
         for each in apart:
             by_profiles.setdefault(id(self._profiles_of[each]), []).append(each)
@@ -214,7 +214,9 @@ class AllClients:
                 first = next(common for common in profiles.classes if id(common) not in left)
                 before, after = _both(first, then, now)
                 if before or after:
-                    yield Caller(Clients(profiles.classes, count, first, left), before, after)
+                    yield CallingClients(
+                        Clients(profiles.classes, count, first, left), before, after
+                    )
 
 
 class _MeshClients:

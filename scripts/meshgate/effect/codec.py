@@ -17,7 +17,7 @@ from meshgate.effect.changes import (
     CallChange,
     CallState,
     Effect,
-    Place,
+    EndpointName,
     PortChange,
     PortState,
     Uncovered,
@@ -90,7 +90,7 @@ def client(clients: Clients) -> JSONObject | str:
     return describe.clients(clients, clients.plane)
 
 
-def endpoint(end: Place | None) -> JSONObject | None:
+def endpoint(end: EndpointName | None) -> JSONObject | None:
     """Where calls end."""
     if end is None:
         return None

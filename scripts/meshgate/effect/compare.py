@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
-from meshgate.effect.calls import Comparison, fingerprint
+from meshgate.effect.calls import CallComparison, fingerprint
 from meshgate.effect.changes import CallChange, Effect, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
 from meshgate.effect.policies import open_policies
@@ -68,7 +68,7 @@ def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[Cal
             for caller in clients.callers(host, port, first, second):
                 if fingerprint(caller.before) == fingerprint(caller.after):
                     continue
-                comparison = Comparison(
+                comparison = CallComparison(
                     caller.clients,
                     host,
                     port,

@@ -15,7 +15,7 @@ from meshgate.effect.changes import (
     CallChange,
     CallState,
     Effect,
-    Place,
+    EndpointName,
     PortChange,
     PortState,
     Strength,
@@ -204,7 +204,7 @@ def where(line: CallLine) -> str:
     return f"{told} ({'subset' if len(subsets) == 1 else 'subsets'} {', '.join(subsets[:PORTS])})"
 
 
-def ends(places: Iterable[Place]) -> str:
+def ends(places: Iterable[EndpointName]) -> str:
     """`boards/boards:8080`; of many `boards/*:8080,9102`."""
     found = list(places)
     numbers = sorted({place.port for place in found})
@@ -224,7 +224,7 @@ def ends(places: Iterable[Place]) -> str:
     return f"{len(names)} workloads in {len(spaces)} namespaces, port {ports}"
 
 
-def _name_and_port(place: Place) -> tuple[str, int]:
+def _name_and_port(place: EndpointName) -> tuple[str, int]:
     return f"{place.namespace}/{place.workload or place.address}", place.port
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from meshgate.effect.changes import CallChange, CallState, Place, PortChange, PortState, Unsafe
+from meshgate.effect.changes import (
+    CallChange,
+    CallState,
+    EndpointName,
+    PortChange,
+    PortState,
+    Unsafe,
+)
 from meshgate.effect.clients import Clients, CommonClass
 from meshgate.effect.verdicts import GRAVEST_FIRST
 from meshgate.mesh import DataPlane, Outcome, Workload
@@ -72,7 +79,7 @@ class CallLine:
     decided: bool
     reason: str
     clients: DistinctClients = field(default_factory=DistinctClients)
-    ends: dict[Place, None] = field(default_factory=dict)
+    ends: dict[EndpointName, None] = field(default_factory=dict)
     hosts: dict[tuple[str, int], None] = field(default_factory=dict)
     subsets: dict[str | None, None] = field(default_factory=dict)
     count: int = 0

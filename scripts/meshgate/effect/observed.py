@@ -17,7 +17,7 @@ from meshgate.mesh import Mesh, Verdict
 from meshgate.model import SeenCall
 
 
-class Fate(enum.StrEnum):
+class SeenFate(enum.StrEnum):
     """What a change does to a call that was seen."""
 
     FAILS = "fails"
@@ -37,7 +37,7 @@ class Replayed:
     call: SeenCall
     before: SeenOutcome
     after: SeenOutcome
-    fate: Fate
+    fate: SeenFate
     reason: str = ""
     contradiction: str = ""
 
@@ -49,26 +49,26 @@ class Replay:
     calls: tuple[Replayed, ...]
 
     @property
-    def counts(self) -> Counter[Fate]:
+    def counts(self) -> Counter[SeenFate]:
         """How many have which fate."""
         return Counter(each.fate for each in self.calls)
 
     @property
     def failing(self) -> tuple[Replayed, ...]:
         """Those that would fail, the busiest first."""
-        return self._busiest(Fate.FAILS)
+        return self._busiest(SeenFate.FAILS)
 
     @property
     def undecided(self) -> tuple[Replayed, ...]:
         """Those of which files do not tell, the busiest first."""
-        return self._busiest(Fate.UNDECIDED)
+        return self._busiest(SeenFate.UNDECIDED)
 
     @property
     def contradicting(self) -> tuple[Replayed, ...]:
         """Those that the mesh before the change denies."""
         return tuple(each for each in self.calls if each.contradiction)
 
-    def _busiest(self, fate: Fate) -> tuple[Replayed, ...]:
+    def _busiest(self, fate: SeenFate) -> tuple[Replayed, ...]:
         found = [each for each in self.calls if each.fate is fate]
         return tuple(sorted(found, key=lambda each: -each.call.rate))
 
@@ -122,11 +122,11 @@ def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:
     before, after = earlier.at(ports), later.at(ports or None)
     contradiction = _contradiction(call, before)
     fate, reason = _fate(before, after)
-    if fate is Fate.HOLDS and before.gainsays(call.security):
+    if fate is SeenFate.HOLDS and before.gainsays(call.security):
         refused = {new.taken(call, port) for port in ports} - {Verdict.WORKS}
         if refused:
-            fate, reason = Fate.UNDECIDED, f"{contradiction}, and that would not be taken"
-    elif fate is Fate.UNDECIDED and not reason:
+            fate, reason = SeenFate.UNDECIDED, f"{contradiction}, and that would not be taken"
+    elif fate is SeenFate.UNDECIDED and not reason:
         reason = contradiction
     return Replayed(call, before, after, fate, reason, contradiction)
 
@@ -137,23 +137,23 @@ def _ports(call: SeenCall, ends: OutcomesByPort) -> list[int]:
     return fitting or list(ends.by_port)
 
 
-def _fate(before: SeenOutcome, after: SeenOutcome) -> tuple[Fate, str]:
+def _fate(before: SeenOutcome, after: SeenOutcome) -> tuple[SeenFate, str]:
     if after.lost > before.lost and after.verdict is not Verdict.BROKEN:
-        return Fate.FAILS, "a route that it may take ends nowhere"
+        return SeenFate.FAILS, "a route that it may take ends nowhere"
     if after.verdict is Verdict.WORKS:
-        return Fate.HOLDS, ""
+        return SeenFate.HOLDS, ""
     if after.verdict is Verdict.BROKEN:
         # What is denied before already is no effect of the change.
-        return (Fate.UNDECIDED if before.verdict is Verdict.BROKEN else Fate.FAILS), ""
+        return (SeenFate.UNDECIDED if before.verdict is Verdict.BROKEN else SeenFate.FAILS), ""
     if after.verdict is Verdict.DEPENDS:
         if (before.verdict, before.outcomes, before.transports) == (
             after.verdict,
             after.outcomes,
             after.transports,
         ):
-            return Fate.HOLDS, ""
-        return Fate.UNDECIDED, "it depends on the TLS of the application"
-    return Fate.UNDECIDED, after.reason or " or ".join(after.outcomes)
+            return SeenFate.HOLDS, ""
+        return SeenFate.UNDECIDED, "it depends on the TLS of the application"
+    return SeenFate.UNDECIDED, after.reason or " or ".join(after.outcomes)
 
 
 def _contradiction(call: SeenCall, before: SeenOutcome) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from meshgate.effect.observed import Fate, Replay, Replayed
+from meshgate.effect.observed import Replay, Replayed, SeenFate
 from meshgate.effect.outcomes import WIRE, SeenOutcome
 from meshgate.model import JSONObject, SeenCall, Traffic
 from meshgate.report.escape.markdown import cell_code, prose, row
@@ -29,9 +29,9 @@ DAY = 86400
 def headline(found: Replay) -> str:
     """`2 of 4,112 seen edges would fail, 3 cannot be decided`."""
     counts = found.counts
-    text = f"{counts[Fate.FAILS]:,} of {len(found.calls):,} seen edges would fail"
-    if counts[Fate.UNDECIDED]:
-        text += f", {counts[Fate.UNDECIDED]:,} cannot be decided"
+    text = f"{counts[SeenFate.FAILS]:,} of {len(found.calls):,} seen edges would fail"
+    if counts[SeenFate.UNDECIDED]:
+        text += f", {counts[SeenFate.UNDECIDED]:,} cannot be decided"
     return text
 
 
@@ -86,7 +86,7 @@ def as_json(traffic: Traffic, found: Replay) -> JSONObject:
         "source": traffic.source,
         "window": {"from": _time(traffic.start), "to": _time(traffic.end)},
         "seen": len(found.calls),
-        "counts": {str(fate): found.counts[fate] for fate in Fate},
+        "counts": {str(fate): found.counts[fate] for fate in SeenFate},
         "fails": [_entry(each) for each in found.failing],
         "undecided": [_entry(each) for each in found.undecided],
         "contradictions": [_entry(each) for each in found.contradicting],

@@ -40,7 +40,7 @@ class Server(NamedTuple):
     answer: ServerMode
 
 
-class Line(NamedTuple):
+class PortGroup(NamedTuple):
     """Ports of a workload that have one answer."""
 
     workload: Workload
@@ -92,7 +92,7 @@ def markdown(views: Sequence[View], _options: Options) -> str:
 FORMATS = formats.of(text, json, markdown)
 
 
-def grouped(found: Iterable[Server]) -> Iterator[Line]:
+def grouped(found: Iterable[Server]) -> Iterator[PortGroup]:
     """The ports of each workload that have one answer together."""
     for workload, own in itertools.groupby(found, key=lambda server: server.workload):
         answers: dict[object, list[Server]] = {}
@@ -102,10 +102,10 @@ def grouped(found: Iterable[Server]) -> Iterator[Line]:
             answers.setdefault(key, []).append(server)
         for alike in answers.values():
             ports = ", ".join(str(server.port or "others") for server in alike)
-            yield Line(workload, "all" if len(answers) == 1 else ports, alike[0].answer)
+            yield PortGroup(workload, "all" if len(answers) == 1 else ports, alike[0].answer)
 
 
-def accepts(server: Server | Line) -> str:
+def accepts(server: Server | PortGroup) -> str:
     """What the ports let in, in a word or two."""
     answer = server.answer
     if answer.mode is None:
@@ -136,7 +136,7 @@ def tally(found: Iterable[Server]) -> str:
     return told + (f"; {undecided} undecided" if undecided else "")
 
 
-def _by_namespace(lines: Iterable[Line]) -> Iterator[list[Cell]]:
+def _by_namespace(lines: Iterable[PortGroup]) -> Iterator[list[Cell]]:
     """The rows of the table, with a line before each namespace."""
     for namespace, own in itertools.groupby(lines, key=lambda line: line.workload.namespace):
         yield [Cell(plain(namespace), "bold")]
@@ -147,7 +147,7 @@ def _by_namespace(lines: Iterable[Line]) -> Iterator[list[Cell]]:
             yield [Cell(name), *_cells(line)]
 
 
-def _cells(line: Line) -> Iterator[Cell]:
+def _cells(line: PortGroup) -> Iterator[Cell]:
     """What the ports accept, and why; a policy's namespace follows from its level."""
     answer = line.answer
     yield Cell(line.ports)

@@ -25,10 +25,10 @@ COLUMNS = (Column("environment"), *(Column(name, right=True) for name in NUMBERS
 
 def render(report: Report, options: Options) -> str:
     """The findings by environment and file, a table of counts, and one sentence."""
-    return page(Lines(report, options).all())
+    return page(FindingsText(report, options).all())
 
 
-class Lines:
+class FindingsText:
     """One report on its way to a terminal."""
 
     def __init__(self, report: Report, options: Options) -> None:

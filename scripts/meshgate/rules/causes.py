@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from meshgate.effect import CallChange, CallState, Effect, Place, PortState, Unsafe
+from meshgate.effect import CallChange, CallState, Effect, EndpointName, PortState, Unsafe
 from meshgate.model import Resource
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource
@@ -59,7 +59,7 @@ class Causes:
         told = (RelatedResource(service, "is called"),) if service is not None else ()
         return Cause(None, "", told)
 
-    def _at_server(self, end: Place) -> Cause | None:
+    def _at_server(self, end: EndpointName) -> Cause | None:
         found = self._ports.get((end.namespace, end.workload or "", end.port))
         if found is None:
             return None

@@ -24,7 +24,7 @@ V1_SINCE = (1, 22)
 
 
 @dataclass(slots=True)
-class Target:
+class HeldHost:
     """A host whose clients are held, by a rule in this namespace.
 
     `ports` are numbers of the service. `private`: for the clients of this namespace only, whose
@@ -39,12 +39,12 @@ class Target:
     pattern: Resource | None = None
 
 
-def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[Target]:
+def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[HeldHost]:
     """Where clients must be held, so that these calls do not meet a server they do not fit.
 
     `by_client`: by a rule in each namespace of clients, whatever decides there now.
     """
-    found: dict[tuple[str, str], Target] = {}
+    found: dict[tuple[str, str], HeldHost] = {}
     for each in unsafe:
         if each.service is None:
             continue
@@ -55,7 +55,7 @@ def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[Ta
             place = namespace if by_client or own is not None else home
             deciding = own or next((rule for rule in rules if rule.namespace == home), None)
             target = found.setdefault(
-                (place, each.host), Target(place, each.host, private=place != home)
+                (place, each.host), HeldHost(place, each.host, private=place != home)
             )
             target.ports.add(each.port)
             target.pattern = target.pattern or deciding or (rules[0] if rules else None)
@@ -71,7 +71,7 @@ def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[Ta
 
 
 def held(
-    policies: Iterable[Resource], wanted: Iterable[Target], facts: MeshFacts
+    policies: Iterable[Resource], wanted: Iterable[HeldHost], facts: MeshFacts
 ) -> Iterator[Resource]:
     """The policies with every target held: in the rule for that host, or in one more."""
     there = list(policies)
@@ -88,14 +88,14 @@ def held(
     yield from there
 
 
-def _is_exact(rule: Resource, target: Target, facts: MeshFacts) -> bool:
+def _is_exact(rule: Resource, target: HeldHost, facts: MeshFacts) -> bool:
     if rule.kind != RULE or rule.namespace != target.namespace:
         return False
     host = str(rule.spec.get("host") or "")
     return expand(host, target.namespace, facts.cluster_domain) == target.host
 
 
-def _held(spec: JSONObject, target: Target) -> JSONObject:
+def _held(spec: JSONObject, target: HeldHost) -> JSONObject:
     """The spec with plaintext wherever auto mTLS would decide."""
     spec = copy.deepcopy(spec)
     policy = spec.get("trafficPolicy")
@@ -130,7 +130,7 @@ def _number(entry: JSONObject) -> object:
     return port.get("number") if isinstance(port, dict) else None
 
 
-def _made(target: Target, facts: MeshFacts, names: set[tuple[str | None, str]]) -> Resource:
+def _made(target: HeldHost, facts: MeshFacts, names: set[tuple[str | None, str]]) -> Resource:
     """A rule for this host alone, that is else as the one which it hides."""
     spec: JSONObject = {"host": target.host}
     if target.pattern is not None:

@@ -15,7 +15,7 @@ RULE = "DestinationRule"
 PERMISSIVE = {"mode": "PERMISSIVE"}
 
 
-class Level(enum.Enum):
+class WayLevel(enum.Enum):
     """How far an object is on its way."""
 
     OLD = enum.auto()
@@ -33,19 +33,19 @@ class Changed:
     """One object that differs, and what it may be on the way, by level."""
 
     key: Key
-    levels: dict[Level, Resource | None]
+    levels: dict[WayLevel, Resource | None]
 
     @classmethod
     def of(cls, key: Key, old: Resource | None, new: Resource | None) -> Changed:
         """The levels of an object; None: it is not there."""
-        levels: dict[Level, Resource | None] = {Level.OLD: old}
+        levels: dict[WayLevel, Resource | None] = {WayLevel.OLD: old}
         if key[1] == SERVER:
-            levels[Level.SOFT] = _softened(new or old, old, new)
-            levels[Level.SOFT_OLD] = _softened(old, old, new)
-            levels[Level.SOFT_NEW] = _softened(new, old, new)
+            levels[WayLevel.SOFT] = _softened(new or old, old, new)
+            levels[WayLevel.SOFT_OLD] = _softened(old, old, new)
+            levels[WayLevel.SOFT_NEW] = _softened(new, old, new)
         elif key[1] == RULE:
-            levels[Level.BOTH] = _with_subsets(new, old) if new and old else (new or old)
-        levels[Level.NEW] = new
+            levels[WayLevel.BOTH] = _with_subsets(new, old) if new and old else (new or old)
+        levels[WayLevel.NEW] = new
         return cls(key, levels)
 
     @property

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from meshgate.effect.changes import Effect, Unsafe
 from meshgate.effect.steps.holding import NAME, targets
-from meshgate.effect.steps.middle import RULE, SERVER, Changed, Level
+from meshgate.effect.steps.middle import RULE, SERVER, Changed, WayLevel
 from meshgate.effect.steps.oracle import Oracle, SpentError, State
-from meshgate.effect.steps.search import Ground, one_by_one, shortest
+from meshgate.effect.steps.search import WayStates, one_by_one, shortest
 from meshgate.effect.steps.values import (
     Edit,
     NoPlan,
@@ -66,7 +66,7 @@ def plan(
     return _none(ground, total, limit, spent=spent)
 
 
-def _ground(oracle: Oracle) -> Ground:
+def _ground(oracle: Oracle) -> WayStates:
     old, new = by_key(oracle.old), by_key(oracle.new)
     order = list(dict.fromkeys((*new, *old)))
     changed = [
@@ -77,10 +77,10 @@ def _ground(oracle: Oracle) -> Ground:
     # Clients before servers, in the order in which they are tried one by one.
     changed.sort(key=lambda each: each.is_server)
     same = {key: old[key] for key in order if key in old and old[key] is new.get(key)}
-    return Ground(oracle, same, changed, order)
+    return WayStates(oracle, same, changed, order)
 
 
-def _strategies(ground: Ground) -> Iterable[Callable[[], list[State] | None]]:
+def _strategies(ground: WayStates) -> Iterable[Callable[[], list[State] | None]]:
     """The ways to look for a plan, the simplest first."""
     oracle = ground.oracle
     yield lambda: shortest(oracle, ground.grouped(holding=False))
@@ -97,24 +97,24 @@ def _strategies(ground: Ground) -> Iterable[Callable[[], list[State] | None]]:
             yield lambda: one_by_one(ground, holding=True)
 
 
-def _unsafe(ground: Ground) -> list[Unsafe]:
+def _unsafe(ground: WayStates) -> list[Unsafe]:
     """The calls at risk: on the way itself, and on the way through PERMISSIVE."""
     oracle = ground.oracle
     found = list(oracle.total.unsafe)
-    for clients in (Level.OLD, Level.NEW):
-        soft = ground.state(ground.at(Level.SOFT, clients, clients))
+    for clients in (WayLevel.OLD, WayLevel.NEW):
+        soft = ground.state(ground.at(WayLevel.SOFT, clients, clients))
         found += oracle.effect(oracle.old, soft).unsafe
         found += oracle.effect(soft, oracle.new).unsafe
     return found
 
 
-def _steps(oracle: Oracle, ground: Ground, way: Sequence[State]) -> tuple[SafeStep, ...]:
+def _steps(oracle: Oracle, ground: WayStates, way: Sequence[State]) -> tuple[SafeStep, ...]:
     soft = {
         id(oracle.state([value])[0])
         for each in ground.changed
         if each.is_server
         for level, value in each.levels.items()
-        if value is not None and level not in {Level.OLD, Level.NEW}
+        if value is not None and level not in {WayLevel.OLD, WayLevel.NEW}
     }
     ends = {id(each) for each in (*oracle.old, *oracle.new)}
     return tuple(_step(oracle, here, there, soft - ends) for here, there in itertools.pairwise(way))
@@ -152,7 +152,7 @@ NOT_POLICY = (
 )
 
 
-def _none(ground: Ground, total: Effect, limit: int, *, spent: bool) -> NoPlan:
+def _none(ground: WayStates, total: Effect, limit: int, *, spent: bool) -> NoPlan:
     judged = ground.oracle.judged
     if all(not each.decided for each in total.unsafe):
         why, first = Why.UNDECIDED, total.unsafe[0].reason

@@ -6,20 +6,20 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from meshgate.effect.steps.holding import Target, held
-from meshgate.effect.steps.middle import Changed, Level
+from meshgate.effect.steps.holding import HeldHost, held
+from meshgate.effect.steps.middle import Changed, WayLevel
 from meshgate.effect.steps.oracle import Oracle, State
 from meshgate.effect.steps.values import Key
 from meshgate.model import Resource
 
-Levels = tuple[Level, ...]
+Levels = tuple[WayLevel, ...]
 
-SERVER_LEVELS = (Level.NEW, Level.SOFT, Level.SOFT_OLD, Level.SOFT_NEW, Level.OLD)
-RULE_LEVELS = (Level.NEW, Level.BOTH, Level.OLD)
-OTHER_LEVELS = (Level.NEW, Level.OLD)
+SERVER_LEVELS = (WayLevel.NEW, WayLevel.SOFT, WayLevel.SOFT_OLD, WayLevel.SOFT_NEW, WayLevel.OLD)
+RULE_LEVELS = (WayLevel.NEW, WayLevel.BOTH, WayLevel.OLD)
+OTHER_LEVELS = (WayLevel.NEW, WayLevel.OLD)
 
 
-class Ground:
+class WayStates:
     """What may be on the way: the objects that stay, and those that change."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Ground:
         self.same = same
         self.changed = changed
         self.order = order
-        self.targets: Sequence[Target] = ()
+        self.targets: Sequence[HeldHost] = ()
         self._states: dict[tuple[Levels, bool], State] = {}
 
     def state(self, levels: Levels, *, holding: bool = False) -> State:
@@ -42,7 +42,7 @@ class Ground:
         if known not in self._states:
             there = dict(self.same)
             for each, level in zip(self.changed, levels, strict=True):
-                value = each.levels.get(level, each.levels[Level.NEW])
+                value = each.levels.get(level, each.levels[WayLevel.NEW])
                 if value is not None:
                     there[each.key] = value
             policies: Iterable[Resource] = (there[key] for key in self.order if key in there)
@@ -51,12 +51,12 @@ class Ground:
             self._states[known] = self.oracle.state(policies)
         return self._states[known]
 
-    def hold(self, wanted: Sequence[Target]) -> None:
+    def hold(self, wanted: Sequence[HeldHost]) -> None:
         """Hold these from now on."""
         self.targets = wanted
         self._states.clear()
 
-    def at(self, server: Level, rule: Level, other: Level) -> Levels:
+    def at(self, server: WayLevel, rule: WayLevel, other: WayLevel) -> Levels:
         """Every object at the level of its kind."""
         return tuple(
             server if each.is_server else rule if each.is_rule else other for each in self.changed
@@ -90,10 +90,10 @@ def shortest(oracle: Oracle, states: Sequence[State]) -> list[State] | None:
     return None
 
 
-def one_by_one(ground: Ground, *, holding: bool) -> list[State] | None:
+def one_by_one(ground: WayStates, *, holding: bool) -> list[State] | None:
     """A safe way that moves one object at a time, made as short as it can be. Raises SpentError."""
     oracle = ground.oracle
-    start: tuple[Levels, bool] = ((Level.OLD,) * len(ground.changed), False)
+    start: tuple[Levels, bool] = ((WayLevel.OLD,) * len(ground.changed), False)
     seen = {ground.state(*start[:1])}
     way = [(start, oracle.old, _moves(ground, start, holding=holding))]
     while way:
@@ -112,14 +112,20 @@ def one_by_one(ground: Ground, *, holding: bool) -> list[State] | None:
 
 
 def _moves(
-    ground: Ground, node: tuple[Levels, bool], *, holding: bool
+    ground: WayStates, node: tuple[Levels, bool], *, holding: bool
 ) -> Iterator[tuple[Levels, bool]]:
     """What may be tried next: all that is left, one object further, clients held or released."""
     levels, held_now = node
-    yield (Level.NEW,) * len(levels), False
-    for wanted in (Level.NEW, Level.BOTH, Level.SOFT, Level.SOFT_OLD, Level.SOFT_NEW):
+    yield (WayLevel.NEW,) * len(levels), False
+    for wanted in (
+        WayLevel.NEW,
+        WayLevel.BOTH,
+        WayLevel.SOFT,
+        WayLevel.SOFT_OLD,
+        WayLevel.SOFT_NEW,
+    ):
         for index, each in enumerate(ground.changed):
-            if wanted in each.levels and levels[index] not in {wanted, Level.NEW}:
+            if wanted in each.levels and levels[index] not in {wanted, WayLevel.NEW}:
                 yield (*levels[:index], wanted, *levels[index + 1 :]), held_now
     if holding:
         yield levels, not held_now

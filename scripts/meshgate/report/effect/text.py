@@ -32,10 +32,10 @@ CALLS = (
 
 def render(diff: Diff, options: Options) -> str:
     """Each environment's effect, the findings on it, and one sentence for each environment."""
-    return page(Lines(diff, options).all())
+    return page(EffectText(diff, options).all())
 
 
-class Lines:
+class EffectText:
     """One diff on its way to a terminal."""
 
     def __init__(self, diff: Diff, options: Options) -> None:
@@ -49,7 +49,7 @@ class Lines:
         told = [each for each in self.diff.environments if each.seen or not each.effect.is_empty]
         for each in told:
             yield from self.environment(each)
-        report = findings.Lines(self.diff.report, self.options)
+        report = findings.FindingsText(self.diff.report, self.options)
         for finding in self.diff.report.findings:
             if finding.waiver is None or self.options.verbose:
                 yield from report.finding(finding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh, Workload
-from meshgate.report.explain.explanation import Case, Chapter, Sentence
+from meshgate.report.explain.explanation import Case, Chapter, Statement
 
 INJECT = "sidecar.istio.io/inject"
 INJECTION = "istio-injection"
@@ -27,7 +27,7 @@ def who_calls(case: Case) -> Chapter:
     if client.plane is DataPlane.NONE and (why := without_sidecar(case.view.mesh, client)):
         role += f" ({why})"
     place = case.view.locate(client.resource, "metadata.name")
-    return Chapter("Who calls", (Sentence(f"{client.kind} {client} {role}.", place),))
+    return Chapter("Who calls", (Statement(f"{client.kind} {client} {role}.", place),))
 
 
 def without_sidecar(mesh: Mesh, client: Workload) -> str:
@@ -45,20 +45,20 @@ def what_is_called(case: Case) -> Chapter:
     return Chapter("What is called", tuple(_called(case)))
 
 
-def _called(case: Case) -> Iterator[Sentence]:
+def _called(case: Case) -> Iterator[Statement]:
     service, port = case.service, case.port
     kind = "Service" if service.kubernetes else "ServiceEntry"
     place = case.view.locate(service.resource, "metadata.name")
     name = f"{service.namespace}/{service.resource.name}"
-    yield Sentence(f"{kind} {name}: every client knows it as {service.host}.", place)
+    yield Statement(f"{kind} {name}: every client knows it as {service.host}.", place)
     name = f" ({port.name})" if port.name else ""
     if case.routed:
-        yield Sentence(f"VirtualServices send calls of it to {' and '.join(case.routed)}.")
+        yield Statement(f"VirtualServices send calls of it to {' and '.join(case.routed)}.")
     ends = service.endpoints.get(port.number, ())
     told = ", ".join(f"{end.workload or end.address}:{end.port}" for end in ends[:NAMED])
     more = f" and {len(ends) - NAMED} more" if len(ends) > NAMED else ""
     if ends:
-        yield Sentence(f"Port {port.number}{name} leads to {told}{more}.")
+        yield Statement(f"Port {port.number}{name} leads to {told}{more}.")
     else:
         reason = service.endpoints_unknown or "no workload of the inventory is behind it"
-        yield Sentence(f"Port {port.number}{name} leads nowhere that is known: {reason}.")
+        yield Statement(f"Port {port.number}{name} leads nowhere that is known: {reason}.")

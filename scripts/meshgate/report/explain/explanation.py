@@ -10,7 +10,7 @@ from meshgate.model import Position
 from meshgate.report.view import View
 
 
-class Sentence(NamedTuple):
+class Statement(NamedTuple):
     """A sentence, the place it is read from, and how it is marked: `decides`, `hidden` or empty."""
 
     text: str
@@ -22,10 +22,10 @@ class Chapter(NamedTuple):
     """A question and its answer."""
 
     title: str
-    lines: tuple[Sentence, ...]
+    lines: tuple[Statement, ...]
 
 
-class Repair(NamedTuple):
+class CallRepair(NamedTuple):
     """One way out, with the manifest that does it where one can be written."""
 
     text: str
@@ -63,4 +63,4 @@ class CallExplanation(NamedTuple):
 
     case: Case
     chapters: tuple[Chapter, ...]
-    repairs: tuple[Repair, ...]
+    repairs: tuple[CallRepair, ...]

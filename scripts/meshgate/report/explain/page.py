@@ -13,7 +13,7 @@ from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.explain.ends import what_is_called, who_calls
-from meshgate.report.explain.explanation import CallExplanation, Case, Sentence
+from meshgate.report.explain.explanation import CallExplanation, Case, Statement
 from meshgate.report.explain.repair import repairs
 from meshgate.report.explain.rule import which_rule
 from meshgate.report.explain.server import what_happens, what_is_accepted
@@ -149,7 +149,7 @@ def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[s
             yield f"      {style('dim', plain(manifest))}"
 
 
-def _sentence(line: Sentence, style: Style, width: int) -> Iterator[str]:
+def _sentence(line: Statement, style: Style, width: int) -> Iterator[str]:
     spoken = line.text.lstrip()
     indent = "  " + line.text[: len(line.text) - len(spoken)]
     for told_ in _hanging(plain(spoken), indent, width):

@@ -21,14 +21,14 @@ from meshgate.mesh.terms import verdict
 from meshgate.model import Resource, value_at
 from meshgate.report.explain import manifests
 from meshgate.report.explain.ends import INJECT, INJECTION
-from meshgate.report.explain.explanation import Case, Repair
+from meshgate.report.explain.explanation import CallRepair, Case
 from meshgate.report.explain.server import mode_path
 
 # Labels that only name one version or one rollout of a workload.
 PASSING = ("pod-template-hash", "service.istio.io/", "security.istio.io/", "istio.io/", "version")
 
 
-def repairs(case: Case) -> tuple[Repair, ...]:
+def repairs(case: Case) -> tuple[CallRepair, ...]:
     """The ways out, the best first; empty: there is nothing to repair."""
     found = dict.fromkeys(
         repair for delivery, _ in case.sorts() for repair in _repairs(case, delivery)
@@ -36,33 +36,33 @@ def repairs(case: Case) -> tuple[Repair, ...]:
     return tuple(found)
 
 
-def _repairs(case: Case, delivery: Delivery) -> Iterator[Repair]:
+def _repairs(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     if delivery.alternatives:
         yield from _order(case)
     elif delivery.outcome is Outcome.UNKNOWN:
-        yield Repair(f"Tell what is missing: {delivery.reason}.")
+        yield CallRepair(f"Tell what is missing: {delivery.reason}.")
     elif delivery.outcome is Outcome.NO_ENDPOINT:
-        yield Repair("Bring a ready workload behind the service, or its inventory up to date.")
+        yield CallRepair("Bring a ready workload behind the service, or its inventory up to date.")
     elif delivery.outcome is Outcome.NO_CLUSTER:
         why = case.policy.reason or "the subset or the host has no endpoints for its proxy"
-        yield Repair(f"Let the client's proxy see the service: {why}.")
+        yield CallRepair(f"Let the client's proxy see the service: {why}.")
     elif verdict(delivery.outcome, delivery.transport) is Verdict.BROKEN:
         yield from _broken(case, delivery)
     elif delivery.outcome is Outcome.OK_PLAINTEXT and delivery.mode is not None:
         yield from _plaintext(case, "To encrypt it")
 
 
-def _order(case: Case) -> Iterator[Repair]:
+def _order(case: Case) -> Iterator[CallRepair]:
     rules = {owner(rule) for answer in case.policy.alternatives for rule in answer.rules}
     if len(rules) > 1:
-        yield Repair(
+        yield CallRepair(
             f"Make one rule of {', '.join(sorted(rules))}: then no order of creation matters."
         )
     else:
-        yield Repair("Keep one of the competing PeerAuthentications: then no order matters.")
+        yield CallRepair("Keep one of the competing PeerAuthentications: then no order matters.")
 
 
-def _broken(case: Case, delivery: Delivery) -> Iterator[Repair]:
+def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     if delivery.transport is Transport.PLAINTEXT:
         yield from _plaintext(case, "")
         if case.client.plane is DataPlane.NONE and delivery.endpoint is not None:
@@ -72,13 +72,13 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[Repair]:
     else:
         rule, path = stated(case)
         if rule is not None:
-            yield Repair(
+            yield CallRepair(
                 f"Set {path} of {owner(rule)} to ISTIO_MUTUAL: a sidecar terminates mesh "
                 "mTLS, and no other TLS."
             )
 
 
-def _plaintext(case: Case, purpose: str) -> Iterator[Repair]:
+def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
     """Make the client send mesh mTLS."""
     lead = f"{purpose}: " if purpose else ""
     client, policy = case.client, case.policy
@@ -89,29 +89,31 @@ def _plaintext(case: Case, purpose: str) -> Iterator[Repair]:
             if client.labels.get(INJECT) == "false"
             else f"label namespace {client.namespace} {INJECTION}: enabled, and restart its pods"
         )
-        yield Repair(_sentence(f"{lead}give {client} a sidecar: {where}."))
+        yield CallRepair(_sentence(f"{lead}give {client} a sidecar: {where}."))
     elif policy.discovery is None:
-        yield Repair(_sentence(f"{lead}let the client's proxy take the call: {policy.reason}."))
+        yield CallRepair(_sentence(f"{lead}let the client's proxy take the call: {policy.reason}."))
     elif policy.dropped and rule is not None:
         name = owner(rule)
-        yield Repair(_sentence(f"{lead}give {name} a workloadSelector, or the mode ISTIO_MUTUAL."))
+        yield CallRepair(
+            _sentence(f"{lead}give {name} a workloadSelector, or the mode ISTIO_MUTUAL.")
+        )
     elif policy.tls is Tls.DISABLE and rule is not None:
-        yield Repair(
+        yield CallRepair(
             _sentence(
                 f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL, or delete its tls: "
                 "then auto mTLS decides."
             )
         )
     elif rule is not None and case.policy.rule_host == case.service.host:
-        yield Repair(_sentence(f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL."))
+        yield CallRepair(_sentence(f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL."))
     else:
-        yield Repair(
+        yield CallRepair(
             _sentence(f"{lead}say mesh mTLS for this host, where the client looks first."),
             _exact(case, "ISTIO_MUTUAL"),
         )
 
 
-def _open(case: Case, end: Endpoint) -> Iterator[Repair]:
+def _open(case: Case, end: Endpoint) -> Iterator[CallRepair]:
     """Let plaintext in at one port: the last resort."""
     workload = end.workload
     if workload is None:
@@ -120,7 +122,7 @@ def _open(case: Case, end: Endpoint) -> Iterator[Repair]:
     policies = case.view.mesh.peer_policies.selecting(workload.namespace, workload.labels)
     if policies:
         names = " or ".join(owner(policy.resource) for policy in policies)
-        yield Repair(
+        yield CallRepair(
             f"{text}: set portLevelMtls.{end.port}.mode in {names} to PERMISSIVE. Of several "
             "policies that select a workload only the oldest counts: add no second one."
         )
@@ -129,11 +131,15 @@ def _open(case: Case, end: Endpoint) -> Iterator[Repair]:
             key: value for key, value in workload.labels.items() if not key.startswith(PASSING)
         }
         name = f"{workload.name}-{end.port}"
-        yield Repair(f"{text}.", manifests.open_port(name, workload.namespace, labels, end.port))
-    yield Repair("Or leave it: to turn away whoever brings no certificate is what STRICT is for.")
+        yield CallRepair(
+            f"{text}.", manifests.open_port(name, workload.namespace, labels, end.port)
+        )
+    yield CallRepair(
+        "Or leave it: to turn away whoever brings no certificate is what STRICT is for."
+    )
 
 
-def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
+def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     """Mesh mTLS meets something that does not speak it."""
     end = delivery.endpoint
     workload = end.workload if end is not None else None
@@ -142,8 +148,8 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
         level, policy = case.view.mesh.mode_at(workload, end.port).decided_by
         if policy is not None:
             where = f"{mode_path(level, end.port)} of {owner(policy)}"
-            yield Repair(f"Set {where} to STRICT: the sidecar is there to take it.")
-        yield Repair(
+            yield CallRepair(f"Set {where} to STRICT: the sidecar is there to take it.")
+        yield CallRepair(
             "Or tell the client to send plaintext to this one port.",
             manifests.plaintext_port(
                 case.service.name, _place(case), case.service.host, case.port.number
@@ -154,11 +160,11 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[Repair]:
     for other in _hidden_exceptions(case):
         hides = f"it hides {owner(other)}, the exception for this very host"
         if rule is not None:
-            yield Repair(f"Delete {owner(rule)}, or narrow its host: {hides}.")
+            yield CallRepair(f"Delete {owner(rule)}, or narrow its host: {hides}.")
     if rule is not None and case.policy.rule_host == case.service.host:
-        yield Repair(f"Set {path} of {owner(rule)} to DISABLE.")
+        yield CallRepair(f"Set {path} of {owner(rule)} to DISABLE.")
     else:
-        yield Repair(
+        yield CallRepair(
             f"{text}: the exact host wins over the wildcard of the same namespace.",
             _exact(case, "DISABLE"),
         )

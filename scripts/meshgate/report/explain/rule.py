@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.effect.describe import owner
 from meshgate.mesh import DataPlane, Fate, Place, Step
-from meshgate.report.explain.explanation import Case, Chapter, Sentence
+from meshgate.report.explain.explanation import Case, Chapter, Statement
 
 TITLE = "Which DestinationRule applies"
 LAW = (
@@ -32,34 +32,34 @@ def which_rule(case: Case) -> Chapter:
     """What the client finds in each place, what decides, and what that hides."""
     plane = case.client.plane
     if plane is DataPlane.UNKNOWN:
-        return Chapter(TITLE, (Sentence("Not known: only a sidecar or a gateway reads them."),))
+        return Chapter(TITLE, (Statement("Not known: only a sidecar or a gateway reads them."),))
     if plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}:
         return Chapter(
-            TITLE, (Sentence("None: only a sidecar or a gateway reads DestinationRules."),)
+            TITLE, (Statement("None: only a sidecar or a gateway reads DestinationRules."),)
         )
     if case.policy.discovery is None:
         return Chapter(
-            TITLE, (Sentence(f"None: {case.policy.reason or 'its proxy is bypassed'}."),)
+            TITLE, (Statement(f"None: {case.policy.reason or 'its proxy is bypassed'}."),)
         )
     return Chapter(TITLE, tuple(_lines(case)))
 
 
-def _lines(case: Case) -> Iterator[Sentence]:
-    yield Sentence(LAW)
+def _lines(case: Case) -> Iterator[Statement]:
+    yield Statement(LAW)
     found: dict[Place, list[Step]] = {}
     for step in case.why.lookup:
         found.setdefault(step.place, []).append(step)
     for number, (place, name) in enumerate(_places(case, found), 1):
         if place in found:
-            yield Sentence(f"{number}. {name}:")
+            yield Statement(f"{number}. {name}:")
             yield from (_step(case, step) for step in found[place])
         else:
-            yield Sentence(f"{number}. {name}: no rule for this host.")
+            yield Statement(f"{number}. {name}: no rule for this host.")
     yield from _elsewhere(case, found.get(Place.NOWHERE, ()))
     if case.policy.alternatives:
-        yield Sentence(f"Another order of creation gives another answer: {case.policy.reason}.")
+        yield Statement(f"Another order of creation gives another answer: {case.policy.reason}.")
     elif case.policy.entry is None:
-        yield Sentence("So no rule applies.")
+        yield Statement("So no rule applies.")
 
 
 def _places(case: Case, found: dict[Place, list[Step]]) -> Iterator[tuple[Place, str]]:
@@ -78,30 +78,30 @@ def _places(case: Case, found: dict[Place, list[Step]]) -> Iterator[tuple[Place,
         yield Place.ROOT, f"Root namespace {root}"
 
 
-def _step(case: Case, step: Step) -> Sentence:
+def _step(case: Case, step: Step) -> Statement:
     """What became of one rule."""
     rule = step.rule
     by = owner(step.by) if step.by is not None else "another rule"
     fate = FATES[step.fate].format(by, case.client.namespace, rule.namespace or "default")
     wins = step.fate is Fate.WINS
-    return Sentence(
+    return Statement(
         f"   {owner(rule)} (host {step.host}){' ' if wins else ': '}{fate}.",
         case.view.locate(rule, "spec.host"),
         "decides" if wins else "hidden",
     )
 
 
-def _elsewhere(case: Case, steps: Sequence[Step]) -> Iterator[Sentence]:
+def _elsewhere(case: Case, steps: Sequence[Step]) -> Iterator[Statement]:
     """Rules for the very host where nobody looks; wildcards there are only counted."""
     exact = [step for step in steps if step.host == case.service.host]
     if exact:
-        yield Sentence("Elsewhere:")
+        yield Statement("Elsewhere:")
         yield from (_step(case, step) for step in exact)
     wide = len(steps) - len(exact)
     if wide:
         other = (
             "wildcard rules that cover it are" if wide > 1 else "wildcard rule that covers it is"
         )
-        yield Sentence(
+        yield Statement(
             f"{wide} {other} in namespaces where this client does not look.", mark="hidden"
         )

@@ -19,7 +19,7 @@ from meshgate.mesh import (
 )
 from meshgate.mesh.terms import verdict
 from meshgate.model import join_path
-from meshgate.report.explain.explanation import Case, Chapter, Sentence
+from meshgate.report.explain.explanation import Case, Chapter, Statement
 
 MEANINGS = {
     Mode.STRICT: "mesh mTLS and nothing else",
@@ -44,7 +44,7 @@ ENDINGS = {
 def what_is_accepted(case: Case) -> Chapter:
     """The mode of each port behind the service, with the policies that it overrides."""
     return Chapter(
-        "What the server accepts", tuple(_accepted(case)) or (Sentence("Nothing is there."),)
+        "What the server accepts", tuple(_accepted(case)) or (Statement("Nothing is there."),)
     )
 
 
@@ -53,7 +53,7 @@ def what_happens(case: Case) -> Chapter:
     return Chapter("What happens", tuple(_ends(case)))
 
 
-def _accepted(case: Case) -> Iterator[Sentence]:
+def _accepted(case: Case) -> Iterator[Statement]:
     told: dict[object, list[str]] = {}
     answers: dict[object, tuple[Workload, int, ServerMode]] = {}
     for delivery in case.policy.deliveries:
@@ -61,7 +61,7 @@ def _accepted(case: Case) -> Iterator[Sentence]:
         if end is None:
             continue
         if end.workload is None:
-            yield Sentence(f"{end.address}:{end.port} is not in the inventory.")
+            yield Statement(f"{end.address}:{end.port} is not in the inventory.")
             continue
         answer = case.view.mesh.mode_at(end.workload, end.port)
         key: object = (answer, end.workload.plane)
@@ -73,29 +73,29 @@ def _accepted(case: Case) -> Iterator[Sentence]:
 
 def _mode(
     case: Case, names: str, workload: Workload, port: int, answer: ServerMode
-) -> Iterator[Sentence]:
+) -> Iterator[Statement]:
     mode, policy = answer.mode, answer.decided_by.policy
     if mode is None:
-        yield Sentence(
+        yield Statement(
             f"{names}: whatever arrives; {answer.reason or 'no PeerAuthentication counts'}."
         )
         return
     if not answer.captured:
-        yield Sentence(f"{names}: whatever arrives; {answer.reason}.")
+        yield Statement(f"{names}: whatever arrives; {answer.reason}.")
         return
     if answer.alternatives:
-        yield Sentence(f"{names}: not known; {answer.reason}.")
+        yield Statement(f"{names}: not known; {answer.reason}.")
     elif not answer.decided:
-        yield Sentence(f"{names}: probably {mode}, but {answer.reason}.")
+        yield Statement(f"{names}: probably {mode}, but {answer.reason}.")
     meaning = MEANINGS[mode]
     if workload.plane is DataPlane.AMBIENT and mode is Mode.DISABLE:
         meaning = "plaintext, and mTLS all the same: ambient mode never turns it off"
     if policy is None:
-        yield Sentence(
+        yield Statement(
             f"{names}: {mode}, {meaning}. That is Istio's default: no policy says otherwise."
         )
     else:
-        yield Sentence(
+        yield Statement(
             f"{names}: {mode}, {meaning}. PeerAuthentication {owner(policy)} says so "
             f"({_scope(answer.decided_by.level)}).",
             case.view.locate(policy, mode_path(answer.decided_by.level, port)),
@@ -122,16 +122,16 @@ def mode_path(level: Level, port: int) -> str:
     return "spec.mtls.mode"
 
 
-def _overridden(case: Case, other: Overridden) -> Sentence:
+def _overridden(case: Case, other: Overridden) -> Statement:
     why = "an older one has its place" if other.why == "older" else "the narrower one wins"
-    return Sentence(
+    return Statement(
         f"   hidden: {owner(other.policy)} ({other.level}: {other.mode or 'UNSET'}), {why}.",
         case.view.locate(other.policy, "spec.mtls.mode"),
         "hidden",
     )
 
 
-def _ends(case: Case) -> Iterator[Sentence]:
+def _ends(case: Case) -> Iterator[Statement]:
     several = len(list(case.sorts())) > 1
     for delivery, alike in case.sorts():
         ends = [
@@ -141,9 +141,9 @@ def _ends(case: Case) -> Iterator[Sentence]:
         if delivery.alternatives:
             outcomes = dict.fromkeys(each.outcome for each in delivery.alternatives)
             told = "; or ".join(f"{outcome}, {ENDINGS[outcome]}" for outcome in outcomes)
-            yield Sentence(f"{to}{told}. {delivery.reason[:1].upper()}{delivery.reason[1:]}.")
+            yield Statement(f"{to}{told}. {delivery.reason[:1].upper()}{delivery.reason[1:]}.")
         else:
-            yield Sentence(f"{to}{delivery.outcome}: {_ending(delivery)}.", mark=_mark(delivery))
+            yield Statement(f"{to}{delivery.outcome}: {_ending(delivery)}.", mark=_mark(delivery))
 
 
 def _ending(delivery: Delivery) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshgate.effect.describe import owner
 from meshgate.mesh import DataPlane, Discovery, Mode, Tls, Transport
 from meshgate.model import value_at
-from meshgate.report.explain.explanation import Case, Chapter, Sentence
+from meshgate.report.explain.explanation import Case, Chapter, Statement
 
 WORDS = {
     Transport.PLAINTEXT: "plaintext",
@@ -28,7 +28,7 @@ def what_is_sent(case: Case) -> Chapter:
     return Chapter("What is sent", tuple(_sent(case)))
 
 
-def _sent(case: Case) -> Iterator[Sentence]:
+def _sent(case: Case) -> Iterator[Statement]:
     policy = case.policy
     if case.client.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY} and policy.discovery is not None:
         yield from _decided(case)
@@ -39,36 +39,36 @@ def _sent(case: Case) -> Iterator[Sentence]:
         to = f"To {', '.join(ends)}: " if ends else ""
         if delivery.alternatives:
             told = " or ".join(dict.fromkeys(str(each.transport) for each in delivery.alternatives))
-            yield Sentence(f"{to}{told}, by the order in which the objects were created.")
+            yield Statement(f"{to}{told}, by the order in which the objects were created.")
         elif delivery.transport is None:
-            yield Sentence(f"{to}not known: {delivery.reason or delivery.outcome}.")
+            yield Statement(f"{to}not known: {delivery.reason or delivery.outcome}.")
         else:
-            yield Sentence(f"{to}{WORDS[delivery.transport]}.")
+            yield Statement(f"{to}{WORDS[delivery.transport]}.")
 
 
-def _decided(case: Case) -> Iterator[Sentence]:
+def _decided(case: Case) -> Iterator[Statement]:
     policy = case.policy
     if policy.alternatives:
-        yield Sentence(f"Not known: {policy.reason}. Each order gives another answer:")
+        yield Statement(f"Not known: {policy.reason}. Each order gives another answer:")
         for answer in policy.alternatives:
             rules = " + ".join(map(owner, answer.rules)) or "no rule"
-            yield Sentence(f"   {rules}: tls.mode {answer.tls}.")
+            yield Statement(f"   {rules}: tls.mode {answer.tls}.")
     elif policy.tls is Tls.NONE:
         yield from _auto(case)
     else:
         yield from _stated(case)
         if policy.dropped:
-            yield Sentence(
+            yield Statement(
                 "But it names a secret (credentialName) and has no workloadSelector: a sidecar "
                 "drops this TLS and sends plaintext."
             )
 
 
-def _stated(case: Case) -> Iterator[Sentence]:
+def _stated(case: Case) -> Iterator[Statement]:
     """The line of a rule that states the mode."""
     policy, source = case.policy, case.why.tls
     if source is None:
-        yield Sentence(f"The rule says {policy.tls}: {MEANINGS[policy.tls]}.", mark="decides")
+        yield Statement(f"The rule says {policy.tls}: {MEANINGS[policy.tls]}.", mark="decides")
         return
     rule, path = source.rule, f"{source.path}.mode"
     if value_at(rule.value, path) is None:
@@ -77,35 +77,35 @@ def _stated(case: Case) -> Iterator[Sentence]:
     else:
         told = f"{owner(rule)} says {path}: {policy.tls}"
         place = case.view.locate(rule, path)
-    yield Sentence(f"{told}: {MEANINGS[policy.tls]}.", place, "decides")
+    yield Statement(f"{told}: {MEANINGS[policy.tls]}.", place, "decides")
 
 
-def _auto(case: Case) -> Iterator[Sentence]:
+def _auto(case: Case) -> Iterator[Statement]:
     policy, facts = case.policy, case.view.mesh.facts
     source = case.why.tls
     if source is not None and "portLevelSettings" in source.path:
-        yield Sentence(
+        yield Statement(
             f"{owner(source.rule)} has an entry for port {case.port.number} without tls, which "
             "replaces the whole top-level policy.",
             case.view.locate(source.rule, source.path.removesuffix(".tls")),
         )
     silent = "No rule sets TLS for this port"
     if policy.auto:
-        yield Sentence(
+        yield Statement(
             f"{silent}, so auto mTLS decides for each endpoint: mesh mTLS where a sidecar listens "
             "on a port that takes it, plaintext elsewhere."
         )
     elif not facts.enable_auto_mtls:
-        yield Sentence(f"{silent}, and auto mTLS is off in this mesh: plaintext.")
+        yield Statement(f"{silent}, and auto mTLS is off in this mesh: plaintext.")
     elif case.service.external:
-        yield Sentence(f"{silent}, and the service is outside the mesh: plaintext.")
+        yield Statement(f"{silent}, and the service is outside the mesh: plaintext.")
     elif policy.discovery is Discovery.ORIGINAL_DST:
-        yield Sentence(
+        yield Statement(
             f"{silent}, and the client calls the endpoints by their own addresses, where auto mTLS "
             "sends plaintext to all if one has no sidecar, or if the namespace's mode is DISABLE."
         )
     else:
-        yield Sentence(
+        yield Statement(
             f"{silent}, and the mode of namespace {case.service.namespace} is {Mode.DISABLE}: auto "
             "mTLS looks at the namespace, not at single workloads, and sends plaintext."
         )

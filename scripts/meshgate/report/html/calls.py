@@ -14,8 +14,8 @@ from meshgate.report.escape.visible import visible
 from meshgate.report.view import View
 
 
-class Clients(NamedTuple):
-    """Clients that one node of the graph stands for; `namespace` None: of all namespaces."""
+class ClientNodes(NamedTuple):
+    """ClientNodes that one node of the graph stands for; `namespace` None: of all namespaces."""
 
     plane: DataPlane
     namespace: str | None
@@ -50,10 +50,10 @@ class _Nodes:
     """The groups of clients, each once, with the most members it has for any service."""
 
     def __init__(self) -> None:
-        self._index: dict[Clients, int] = {}
-        self._count: dict[Clients, int] = {}
+        self._index: dict[ClientNodes, int] = {}
+        self._count: dict[ClientNodes, int] = {}
 
-    def index(self, clients: Clients, count: int) -> int:
+    def index(self, clients: ClientNodes, count: int) -> int:
         self._count[clients] = max(count, self._count.get(clients, 0))
         return self._index.setdefault(clients, len(self._index))
 
@@ -61,7 +61,7 @@ class _Nodes:
         return [[label(clients), clients.plane, self._count[clients]] for clients in self._index]
 
 
-def label(clients: Clients) -> str:
+def label(clients: ClientNodes) -> str:
     """The name of a group of clients: `all with sidecar`, `shop, without sidecar`."""
     if clients.name:
         return visible(clients.name)
@@ -69,21 +69,21 @@ def label(clients: Clients) -> str:
     return f"all {crowd}" if clients.namespace is None else visible(f"{clients.namespace}, {crowd}")
 
 
-def _clients(each: CallClass) -> Iterator[tuple[Clients, int]]:
+def _clients(each: CallClass) -> Iterator[tuple[ClientNodes, int]]:
     """The nodes that the clients of a class belong to, and how many are in each."""
     group = each.clients
     if group.profile is not None:
-        yield Clients(group.plane, None, ""), group.count
+        yield ClientNodes(group.plane, None, ""), group.count
         return
     if group.plane is DataPlane.GATEWAY:
         for member in group.members:
-            yield Clients(group.plane, member.namespace, named(member)), 1
+            yield ClientNodes(group.plane, member.namespace, named(member)), 1
         return
     found: Counter[str] = Counter()
     for own in group.classes:
         found[own.namespace] += len(own)
     for namespace, count in found.items():
-        yield Clients(group.plane, namespace, ""), count
+        yield ClientNodes(group.plane, namespace, ""), count
 
 
 def _service(view: View, service: Service) -> list[object]:

@@ -10,7 +10,7 @@ from meshgate.effect.describe import named, owner
 from meshgate.mesh import Level, Mode
 from meshgate.model import JSONObject, Resource, join_path
 from meshgate.report.escape.visible import visible
-from meshgate.report.posture import Line, Server, accepts, grouped, servers
+from meshgate.report.posture import PortGroup, Server, accepts, grouped, servers
 from meshgate.report.view import View
 
 STATES = {Mode.STRICT: "strict", Mode.PERMISSIVE: "permissive", Mode.DISABLE: "disable"}
@@ -47,7 +47,7 @@ def posture(view: View) -> JSONObject:
     return {"policies": policies.told, "namespaces": namespaces}
 
 
-def state(server: Server | Line) -> str:
+def state(server: Server | PortGroup) -> str:
     """The one word that gives a port its colour."""
     answer = server.answer
     if not answer.decided:
@@ -87,7 +87,7 @@ def _counts(found: Iterable[Server]) -> Counter[str]:
     return told
 
 
-def _line(line: Line, policies: Policies) -> list[object]:
+def _line(line: PortGroup, policies: Policies) -> list[object]:
     """`[ports, state, what they accept, level, policy, overridden]`."""
     level, policy = line.answer.decided_by
     ports = line.ports
@@ -104,7 +104,7 @@ def _line(line: Line, policies: Policies) -> list[object]:
     ]
 
 
-def _overridden(line: Line, policies: Policies) -> Iterator[list[object]]:
+def _overridden(line: PortGroup, policies: Policies) -> Iterator[list[object]]:
     for other in line.answer.overrides:
         index = policies.index(other.policy, "spec.mtls.mode")
         yield [index, str(other.level), str(other.mode or "UNSET"), other.why]

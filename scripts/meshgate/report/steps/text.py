@@ -19,10 +19,10 @@ SIGNS = {"create": ("+", "green"), "replace": ("~", "yellow"), "delete": ("-", "
 
 def render(found: Steps, options: Options) -> str:
     """Each environment's steps, and one sentence for each environment."""
-    return page(Lines(found, options).all())
+    return page(StepsText(found, options).all())
 
 
-class Lines:
+class StepsText:
     """Steps on their way to a terminal."""
 
     def __init__(self, found: Steps, options: Options) -> None:
