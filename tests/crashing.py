@@ -18,8 +18,8 @@ from pathlib import Path
 
 import promoted
 from meshgate.model import JSON, JSONObject
-from meshgate.promotion.flows.recording import record
 from meshgate.promotion.forges.store import Store
+from meshgate.promotion.record import record
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
 
@@ -53,8 +53,8 @@ def prepare_hotfix(pipeline: Pipeline) -> None:
 
 
 def tags(pipeline: Pipeline) -> None:
-    with pipeline.ground() as ground:
-        _, degraded = record(ground)
+    with pipeline.session() as session:
+        _, degraded = record(session)
     assert not degraded
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from meshgate.cli.options import cache_folder
-from meshgate.promotion.base import Base, Clock, base_at
-from meshgate.promotion.candidate import Candidate, Opinions
+from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import PullRequest, Review
-from meshgate.promotion.judging import Judged, judge
+from meshgate.promotion.judge import Judgement, judge
+from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.repository import Repository
 from promoted import START, Promoted, git, promote
 
@@ -21,14 +21,14 @@ CLOCK = Clock(NOW, NOW.date())
 WITHOUT_FORGE = "the tests ask no forge"
 
 
-def base_of(repository: Repository, reference: str = "main", **more: object) -> Base:
+def base_of(repository: Repository, reference: str = "main", **more: object) -> Session:
     """The base of a judgement, without a forge; renders are kept as the command keeps them."""
     kept = cache_folder(argparse.Namespace(no_cache=False))
     settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE, "cache": kept} | more
-    return base_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type]
+    return session_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type]
 
 
-def judged(folder: Path, base: str, head: str, **more: object) -> Judged:
+def judged(folder: Path, base: str, head: str, **more: object) -> Judgement:
     """What is said of a head."""
     with Repository(folder) as repository:
         return judge(base_of(repository, base, **more), repository.resolve(head))
@@ -72,6 +72,6 @@ def review(login: str, commit: str, state: str = "approved", teams: tuple[str, .
     return Review(login, state, commit, NOW, teams)
 
 
-def opinions(candidate: Candidate, *reviews: Review, **more: object) -> Opinions:
+def reviews(candidate: Candidate, *reviews: Review, **more: object) -> Reviews:
     """What a forge says of a candidate."""
-    return Opinions(pull_request(candidate.head.commit, **more), reviews)
+    return Reviews(pull_request(candidate.head.commit, **more), reviews)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 import promoted
-from meshgate.promotion.base import Clock
-from meshgate.promotion.flows.ground import Ground, Setting, ground
-from meshgate.promotion.flows.hotfixing import Repair, hotfix
-from meshgate.promotion.flows.merging import Merge, merge
-from meshgate.promotion.flows.promoting import Wish, promote
-from meshgate.promotion.flows.proposing import Opened
-from meshgate.promotion.flows.reverting import roll_back
-from meshgate.promotion.flows.stopping import hold, reject, resume
-from meshgate.promotion.flows.writing import write
+from meshgate.promotion.files import at_commit, contents
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.local import LocalForge
-from meshgate.promotion.snapshot import at_commit, contents
-from meshgate.promotion.values import EnvironmentState, Event
+from meshgate.promotion.hotfix import HotfixOptions, hotfix
+from meshgate.promotion.line import hold, reject, resume, write
+from meshgate.promotion.merge import MergeResult, merge
+from meshgate.promotion.promote import PromoteOptions, promote
+from meshgate.promotion.pull_request import PullRequestResult
+from meshgate.promotion.records import EnvironmentState, Event
+from meshgate.promotion.rollback import roll_back
+from meshgate.promotion.session import Clock, Session, open_session
 from meshgate.repository import Repository
 
 PERMISSIVE_FLOOR = "    require: {mtls: PERMISSIVE}\n"
@@ -79,72 +77,69 @@ class Pipeline:
     def local(self, login: str = "") -> LocalForge:
         return LocalForge(self.hub, login or self.login, now=lambda: self.now, teams=TEAMS)
 
-    def setting(self) -> Setting:
-        return Setting(
-            root=self.work,
-            forge=self.forge or self.local(),
-            clock=Clock(self.now, self.now.date()),
+    def session(self) -> AbstractContextManager[Session]:
+        return open_session(
+            self.work,
+            Clock(self.now, self.now.date()),
+            self.forge or self.local(),
             cache=self.cache,
             login=self.login,
         )
 
-    @contextmanager
-    def ground(self) -> Iterator[Ground]:
-        with ground(self.setting()) as found:
-            yield found
-
-    def promote(self, environment: str, release: str = "", **how: object) -> Opened:
+    def promote(self, environment: str, release: str = "", **how: object) -> PullRequestResult:
         flags = {name: bool(how.pop(name, False)) for name in ("refresh", "again")}
-        wish = Wish(release=release, **how)  # type: ignore[arg-type] # fields of a wish
-        with self.ground() as found:
-            return promote(found, environment, wish, **flags)
+        options = PromoteOptions(release=release, **how)  # type: ignore[arg-type] # fields of a wish
+        with self.session() as session:
+            return promote(session, environment, options, **flags)
 
-    def merge(self, number: int, method: str = "merge") -> Merge:
+    def merge(self, number: int, method: str = "merge") -> MergeResult:
         self.later(minutes=1)
-        with self.ground() as found:
-            return merge(found, number, method=method)
+        with self.session() as session:
+            return merge(session, number, method=method)
 
-    def promoted(self, environment: str, method: str = "merge") -> Opened:
-        opened = self.promote(environment)
-        self.merge(opened.pull.number, method)
-        return opened
+    def promoted(self, environment: str, method: str = "merge") -> PullRequestResult:
+        result = self.promote(environment)
+        self.merge(result.pull.number, method)
+        return result
 
-    def roll_back(self, environment: str, to: int, **how: object) -> Opened:
+    def roll_back(self, environment: str, to: int, **how: object) -> PullRequestResult:
         how.setdefault("reason", "503 in checkout")
         how.setdefault("ticket", "INC-12")
-        with self.ground() as found:
-            return roll_back(found, environment, to, **how)  # type: ignore[arg-type] # options
+        with self.session() as session:
+            return roll_back(session, environment, to, **how)  # type: ignore[arg-type] # options
 
-    def hotfix(self, environment: str, start: str, **how: object) -> Opened:
-        repair = Repair(
+    def hotfix(self, environment: str, start: str, **how: object) -> PullRequestResult:
+        options = HotfixOptions(
             start=start,
             reason="503 in checkout",
             ticket="INC-12",
             due=(self.now + dt.timedelta(days=14)).date(),
             **how,  # type: ignore[arg-type] # fields of a repair
         )
-        with self.ground() as found:
-            return hotfix(found, environment, repair)
+        with self.session() as session:
+            return hotfix(session, environment, options)
 
-    def hold(self, environment: str, reason: str = "incident", *, direct: bool = False) -> Opened:
-        with self.ground() as found:
-            return write(found, hold(found, environment, reason=reason), direct=direct)
+    def hold(
+        self, environment: str, reason: str = "incident", *, direct: bool = False
+    ) -> PullRequestResult:
+        with self.session() as session:
+            return write(session, hold(session, environment, reason=reason), direct=direct)
 
-    def resume(self, environment: str) -> Opened:
-        with self.ground() as found:
-            return write(found, resume(found, environment, reason="over"))
+    def resume(self, environment: str) -> PullRequestResult:
+        with self.session() as session:
+            return write(session, resume(session, environment, reason="over"))
 
-    def reject(self, release: str, environment: str = "") -> Opened:
-        with self.ground() as found:
-            return write(found, reject(found, release, reason="bad", name=environment))
+    def reject(self, release: str, environment: str = "") -> PullRequestResult:
+        with self.session() as session:
+            return write(session, reject(session, release, reason="bad", name=environment))
 
     def commit(self, files: Mapping[str, str], message: str = "a change") -> str:
         """Commit inputs to main and push."""
         self.later(hours=1)
         self.sync()
-        made = promoted.commit(self.work, files, message, day=self.days)
+        prepared = promoted.commit(self.work, files, message, day=self.days)
         promoted.git(self.work, "push", "--quiet", "origin", "main")
-        return made
+        return prepared
 
     def approve(self, number: int, *logins: str) -> None:
         """People approve the head as it is."""

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
-from meshgate.promotion.advance import Advance, Proposal, advance
 from meshgate.promotion.files import OWNED, state_path
+from meshgate.promotion.ledger import read_state
+from meshgate.promotion.records import EnvironmentState, Event
 from meshgate.promotion.release import Releases, changes
 from meshgate.promotion.rendering import render, tool
-from meshgate.promotion.state import read_state
-from meshgate.promotion.values import EnvironmentState, Event
+from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import Repository, commit_files
 
 START = dt.datetime(2026, 7, 1, 8, tzinfo=dt.UTC)
@@ -161,7 +161,7 @@ def promote(
     day: int,
     source: str = "main",
     **more: object,
-) -> Advance:
+) -> Transition:
     """Bring a release to an environment by a commit on main, without any guard."""
     with Repository(folder) as repository:
         head = repository.resolve("main")
@@ -169,7 +169,7 @@ def promote(
         files = owned(repository, head)
         state = current(files, environment)
         overlay = f"overlays/{environment}"
-        proposal = Proposal(
+        proposal = RecordDraft(
             environment=environment,
             event=event,
             created_at=START + dt.timedelta(days=day),
@@ -182,14 +182,14 @@ def promote(
             **more,  # type: ignore[arg-type] # fields of a proposal
         )
         advanced = advance(state, files, proposal)
-        made = commit_files(
+        prepared = commit_files(
             repository,
             head,
             advanced.files,
             f"{event}({environment}): {release.alias}\n",
             when=proposal.created_at,
         )
-    git(folder, "reset", "--quiet", "--hard", made)
+    git(folder, "reset", "--quiet", "--hard", prepared)
     return advanced
 
 

@@ -18,10 +18,10 @@ from meshgate.effect import (
 from meshgate.effect.clients import CommonClass
 from meshgate.mesh import DataPlane, DecidedBy, Level, Mode, Outcome, Tls, Workload, verdict
 from meshgate.model import Resource
-from meshgate.promotion.body import Contents, Difference
-from meshgate.promotion.effects import recorded
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.values import (
+from meshgate.promotion.page import Difference, PageContents
+from meshgate.promotion.prepare import recorded_effects
+from meshgate.promotion.records import (
     Bypass,
     EnvironmentState,
     Event,
@@ -101,7 +101,7 @@ EFFECT = Effect(
     ),
 )
 EFFECTS = replace(
-    recorded(EFFECT, {"digest": "1" * 64, "at": "2026-08-21T04:00:00Z"}, 17),
+    recorded_effects(EFFECT, {"digest": "1" * 64, "at": "2026-08-21T04:00:00Z"}, 17),
     digest="9f2c" * 16,
     deleted=(
         {
@@ -178,7 +178,7 @@ STATE = replace(
     previous=RECORD.previous,
 )
 
-CONTENTS = Contents(
+CONTENTS = PageContents(
     record=RECORD,
     state=STATE,
     before=BEFORE,
@@ -207,7 +207,7 @@ EVIL = (
 )
 
 
-def hostile(text: str, many: int = 1) -> Contents:
+def hostile(text: str, many: int = 1) -> PageContents:
     """A contents with one text wherever an author could put one, `many` times."""
     strange = side(Mode.STRICT, Level.WORKLOAD, f"{text}/{text}")
     ports = (port(f"{text}/{text}", 1, strange, strange),) * many
@@ -224,7 +224,7 @@ def hostile(text: str, many: int = 1) -> Contents:
         removed=(text,) * many,
         changes=(InputChange(text, text, text, (text,)),) * many,
         effects=replace(
-            recorded(effect, {"at": text}, 0),
+            recorded_effects(effect, {"at": text}, 0),
             deleted=({"resource": text, "uncovers": text},) * many,
         ),
         gates=(GateResult(text, GateVerdict.FAIL, text, ({"url": text},)),) * many,

@@ -9,17 +9,17 @@ import pytest
 import promoted
 from meshgate.cli import main
 from meshgate.promotion.files import rendered_folder, state_path
-from meshgate.promotion.state import read_state
-from meshgate.promotion.values import Event
+from meshgate.promotion.ledger import read_state
+from meshgate.promotion.records import Event
 from pipeline import ENVIRONMENTS
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A repository whose environments are pinned, and have no state."""
-    made = promoted.start(tmp_path / "repository")
-    promoted.commit(made, {"environments.yaml": ENVIRONMENTS}, "let both modes stand")
-    return made
+    prepared = promoted.start(tmp_path / "repository")
+    promoted.commit(prepared, {"environments.yaml": ENVIRONMENTS}, "let both modes stand")
+    return prepared
 
 
 def run(folder: Path, *arguments: str) -> int:

@@ -16,12 +16,18 @@ from hypothesis import strategies as st
 from meshgate.cli import main
 from meshgate.config.shape import schema
 from meshgate.errors import ToolError
-from meshgate.promotion.audit import Fault, Renders, faults, foreign, kept
-from meshgate.promotion.files import File, ledger_folder, sha256, state_path
-from meshgate.promotion.ledger import read_ledger, record_bytes
-from meshgate.promotion.snapshot import at_commit, contents, in_folder
-from meshgate.promotion.state import state_bytes, state_of
-from meshgate.promotion.values import Event, Hold
+from meshgate.promotion.audit import Fault, Renders, faults, foreign
+from meshgate.promotion.files import (
+    File,
+    at_commit,
+    contents,
+    in_folder,
+    ledger_folder,
+    sha256,
+    state_path,
+)
+from meshgate.promotion.ledger import read_files, read_ledger, record_bytes, state_bytes, state_of
+from meshgate.promotion.records import Event, Hold
 from meshgate.repository import Repository
 from promoted import PINNED, START, STRICT, Promoted, commit, git, promote, write
 
@@ -36,7 +42,7 @@ class Prepared(NamedTuple):
         found = list(foreign(files, PINNED))
         for environment in PINNED:
             own = contents(files)
-            found += faults(own, kept(own, environment), self.renders)
+            found += faults(read_files(environment, own), self.renders)
         return found
 
 

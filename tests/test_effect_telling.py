@@ -8,7 +8,7 @@ import promotion_samples as samples
 from meshgate.effect import Change, Effect, codec, describe
 from meshgate.effect.codec import EffectJSON
 from meshgate.model import Severity
-from meshgate.promotion.body import render
+from meshgate.promotion.page import render
 from meshgate.report.html.effect import verbs
 
 PAGE = Path(__file__).parents[1] / "scripts/meshgate/report/html/page"

@@ -16,10 +16,9 @@ import promotion_samples as samples
 from conftest import expect
 from meshgate.effect import Effect
 from meshgate.promotion import names
-from meshgate.promotion.body import render
-from meshgate.promotion.body.page import FIRST_SECTIONS, opened
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.values import Event, GateVerdict, Hold
+from meshgate.promotion.page import FIRST_SECTIONS, first_sections, render
+from meshgate.promotion.records import Event, GateVerdict, Hold
 from meshgate.report.budget import FIRST, LIMITS, size
 
 GOLDEN = Path(__file__).parent / "golden/promotion"
@@ -105,7 +104,7 @@ def test_page_fits_every_forge(limit: int, many: int) -> None:
 @settings(max_examples=30, deadline=None)
 def test_first_sections_fit_whatever_is_written(text: str, many: int) -> None:
     contents = samples.hostile(text, many)
-    first = opened(contents)
+    first = first_sections(contents)
     assert size(first) <= FIRST
     for part in ORDER[:6]:
         assert part in first

@@ -12,11 +12,11 @@ import pytest
 
 from judged import NOW, base_of, judged, proposed
 from meshgate.cli import main
-from meshgate.promotion.advance import Proposal, advance
-from meshgate.promotion.candidate import FileChange
-from meshgate.promotion.judging import Judged, Verdict, changed_files
+from meshgate.promotion.files import FileChange
+from meshgate.promotion.judge import Judgement, Verdict, changed_files
+from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
-from meshgate.promotion.values import Event
+from meshgate.promotion.transition import RecordDraft, advance
 from meshgate.repository import Repository, commit_files
 from promoted import (
     FILES,
@@ -38,7 +38,7 @@ MESH = "policies/mesh/peerauthentication-default.yaml"
 RULE_FILE = "policies/shop/destinationrule-cart.yaml"
 
 
-def guards(found: Judged) -> set[str]:
+def guards(found: Judgement) -> set[str]:
     return {refusal.guard for refusal in found.refusals}
 
 
@@ -220,7 +220,7 @@ def test_another_renderer_is_refused(promoted: Promoted) -> None:
         release = Releases(repository, base).newest()
         own = {path: data for path, data in files.items() if path.startswith("rendered/prod/")}
         bytes_ = {**own, PA: peer_authentication("STRICT").encode()}
-        proposal = Proposal("prod", Event.PROMOTE, NOW, release, bytes_, "overlays/prod")
+        proposal = RecordDraft("prod", Event.PROMOTE, NOW, release, bytes_, "overlays/prod")
         head = commit_files(repository, base, advance(state, files, proposal).files, "p\n")
 
     assert main(["check", "--base", base, "--head", head, "-C", str(folder)]) == 4
@@ -264,7 +264,7 @@ def test_a_namespace_that_is_not_in_the_target_is_told(promoted: Promoted) -> No
     assert guards(found) & {"PR12", "PR13"}
 
 
-def strays(folder: Path, files: dict[str, str]) -> Judged:
+def strays(folder: Path, files: dict[str, str]) -> Judgement:
     base = git(folder, "rev-parse", "HEAD")
     git(folder, "switch", "--quiet", "-c", "feature")
     commit(folder, files, "a feature", day=5)

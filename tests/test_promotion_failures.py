@@ -17,16 +17,16 @@ from meshgate.errors import (
     WaitingError,
 )
 from meshgate.promotion import names
-from meshgate.promotion.flows.promoting import Wish, planned
-from meshgate.promotion.flows.proposing import propose
-from meshgate.promotion.flows.recording import record
-from meshgate.promotion.flows.reverting import recorded_bytes
-from meshgate.promotion.flows.stopping import hold
-from meshgate.promotion.flows.writing import write
 from meshgate.promotion.forges import Draft, HeadMovedError, Merged
 from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.ledger import read_ledger
-from meshgate.promotion.values import Event, GateVerdict
+from meshgate.promotion.line import hold, write
+from meshgate.promotion.promote import PromoteOptions, prepare_promotion
+from meshgate.promotion.pull_request import propose
+from meshgate.promotion.record import record
+from meshgate.promotion.records import Event, GateVerdict
+from meshgate.promotion.rollback import recorded_bytes
+from meshgate.promotion.session import Session
 from pipeline import ENVIRONMENTS, Pipeline, mode
 
 RULE = "policies/shop/destinationrule-cart.yaml"
@@ -36,12 +36,12 @@ def edited(pipeline: Pipeline, branch: str) -> str:
     """Somebody pushes a commit to a branch; its id."""
     promoted.git(pipeline.work, "fetch", "--quiet", "origin")
     promoted.git(pipeline.work, "switch", "--quiet", "-C", branch, f"origin/{branch}")
-    made = promoted.commit(
+    prepared = promoted.commit(
         pipeline.work, {"rendered/staging/extra.yaml": "kind: Pod\n"}, "by hand", day=11
     )
     promoted.git(pipeline.work, "push", "--quiet", "origin", branch)
     promoted.git(pipeline.work, "switch", "--quiet", "main")
-    return made
+    return prepared
 
 
 def test_01_a_newer_release_closes_the_older_request(pipeline: Pipeline) -> None:
@@ -154,17 +154,22 @@ def test_06_a_request_that_lost_the_race_is_made_anew_on_demand(pipeline: Pipeli
     assert pipeline.state("staging").release == second.record.release
 
 
-def test_06_of_two_that_push_at_once_one_finds_the_other(pipeline: Pipeline) -> None:
+def test_06_of_two_that_push_at_once_one_finds_the_other(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = pipeline.another("other")
     other.later(seconds=30)
-    with pipeline.ground() as ours, other.ground() as theirs:
-        slow, fast = planned(ours, "staging", Wish()), planned(theirs, "staging", Wish())
+    with pipeline.session() as ours, other.session() as theirs:
+        slow, fast = (
+            prepare_promotion(ours, "staging", PromoteOptions()),
+            prepare_promotion(theirs, "staging", PromoteOptions()),
+        )
         assert slow.commit != fast.commit
         first = propose(theirs, fast)
         # What the slower one read before the faster one pushed.
         read = iter([None])
-        tip = ours.tip
-        ours.tip = lambda branch: next(read, tip(branch))  # type: ignore[method-assign]
+        tip = Session.tip
+        monkeypatch.setattr(Session, "tip", lambda *asked: next(read, tip(*asked)))
         second = propose(ours, slow)
     assert first.pushed
     assert not second.pushed
@@ -191,8 +196,8 @@ def test_07_every_way_to_merge_gives_the_same_state(pipeline: Pipeline, method: 
     opened = pipeline.promoted("staging", method)
 
     assert pipeline.state("staging") == opened.state
-    with pipeline.ground() as ground:
-        tags, degraded = record(ground)
+    with pipeline.session() as session:
+        tags, degraded = record(session)
     assert not degraded
     assert names.tag("staging", 2) in {tag.name for tag in tags}
     assert pipeline.promote("prod").record.release == opened.record.release
@@ -271,9 +276,9 @@ def test_17_a_lost_source_does_not_hinder_a_rollback(pipeline: Pipeline) -> None
 
 def test_17_tags_keep_every_source(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
-    with pipeline.ground() as ground:
-        record(ground)
-        again, degraded = record(ground)
+    with pipeline.session() as session:
+        record(session)
+        again, degraded = record(session)
     assert (again, degraded) == ([], [])
     tagged = promoted.git(pipeline.hub, "tag", "--list").splitlines()
     state = pipeline.state("staging")
@@ -314,9 +319,9 @@ def test_24_a_hotfix_is_owed_until_main_has_it(pipeline: Pipeline) -> None:
     start = repair(pipeline, "hotfix/prod/cart")
     fixed = pipeline.hotfix("prod", start, linked="https://forge.example/pr/77")
 
-    debt = fixed.state.debt
-    assert debt is not None
-    assert [fact.pointer for fact in debt.facts] == ["/spec/exportTo/0"]
+    pending_backport = fixed.state.pending_backport
+    assert pending_backport is not None
+    assert [fact.pointer for fact in pending_backport.facts] == ["/spec/exportTo/0"]
     assert [bypass.gate for bypass in fixed.record.bypasses] == ["staging"]
     pipeline.merge(fixed.pull.number)
     assert promoted.git(pipeline.hub, "tag", "--list", "release/*")
@@ -326,7 +331,7 @@ def test_24_a_hotfix_is_owed_until_main_has_it(pipeline: Pipeline) -> None:
     with pytest.raises(RefusedError, match="PR17"):
         pipeline.promote("prod")
     given_up = pipeline.promote("prod", forgive="the client is gone")
-    assert given_up.state.debt is None
+    assert given_up.state.pending_backport is None
     assert given_up.record.acknowledges[0]["finding"].startswith("PR17:DestinationRule/shop/cart")
 
 
@@ -339,7 +344,7 @@ def test_24_a_debt_ends_with_the_release_that_has_it(pipeline: Pipeline) -> None
     pipeline.commit({RULE: f"{promoted.RULE}  exportTo: [.]\n  subsets: []\n"}, "the repair, too")
     pipeline.promoted("staging")
 
-    assert pipeline.promote("prod").state.debt is None
+    assert pipeline.promote("prod").state.pending_backport is None
 
 
 def repair(pipeline: Pipeline, branch: str) -> str:
@@ -430,12 +435,12 @@ def test_30_a_tag_that_fails_is_made_by_the_next_run(pipeline: Pipeline) -> None
     hook = pipeline.hub / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    with pipeline.ground() as ground:
-        _, degraded = record(ground)
+    with pipeline.session() as session:
+        _, degraded = record(session)
     assert degraded
     hook.unlink()
-    with pipeline.ground() as ground:
-        _, degraded = record(ground)
+    with pipeline.session() as session:
+        _, degraded = record(session)
     assert not degraded
     tag = names.tag("staging", opened.record.sequence)
     assert promoted.git(pipeline.hub, "tag", "--list", tag) == tag
@@ -444,7 +449,7 @@ def test_30_a_tag_that_fails_is_made_by_the_next_run(pipeline: Pipeline) -> None
 def test_30_two_runs_may_tag_at_once(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
     other = pipeline.another("other")
-    with other.ground() as theirs, pipeline.ground() as ours:
+    with other.session() as theirs, pipeline.session() as ours:
         record(theirs)
         promoted.git(pipeline.work, "tag", "--annotate", "-m", "x", "env/staging/0002", "main~0")
         promoted.git(pipeline.work, "tag", "--delete", "env/staging/0002")
@@ -481,11 +486,11 @@ def test_a_held_environment_takes_nothing(pipeline: Pipeline) -> None:
 
 def test_a_direct_hold_loses_a_race_without_harm(pipeline: Pipeline) -> None:
     opened = pipeline.promote("staging")
-    with pipeline.ground() as ground:
-        held = hold(ground, "staging", reason="incident")
+    with pipeline.session() as session:
+        held = hold(session, "staging", reason="incident")
         pipeline.another("faster").merge(opened.pull.number)
         with pytest.raises(RefusedError, match="moved meanwhile"):
-            write(ground, held, direct=True)
+            write(session, held, direct=True)
     assert pipeline.state("staging").hold is None
 
 
@@ -536,11 +541,11 @@ def test_a_rollback_says_what_else_has_the_release(pipeline: Pipeline) -> None:
 
 def test_a_rollback_to_edited_bytes_is_broken_integrity(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
-    with pipeline.ground() as ground:
-        first = read_ledger(ground.files, "staging")[0].record
+    with pipeline.session() as session:
+        first = read_ledger(session.files, "staging")[0].record
         rendered = dataclasses.replace(first.rendered, sha256="0" * 64)
         with pytest.raises(IntegrityError, match="not in the commit"):
-            recorded_bytes(ground, dataclasses.replace(first, rendered=rendered))
+            recorded_bytes(session, dataclasses.replace(first, rendered=rendered))
 
 
 def test_a_rollback_to_nowhere_lists_where_it_may_go(pipeline: Pipeline) -> None:

@@ -13,20 +13,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgate.errors import IntegrityError, UsageError
-from meshgate.promotion.advance import Advance, Proposal, advance
 from meshgate.promotion.files import git_tree, rendered_sum, sha256, state_path
-from meshgate.promotion.ledger import check_chain, read_ledger, read_record, record_bytes
-from meshgate.promotion.state import read_state, state_bytes, state_of
-from meshgate.promotion.values import (
-    Debt,
+from meshgate.promotion.ledger import (
+    check_chain,
+    read_ledger,
+    read_record,
+    read_state,
+    record_bytes,
+    state_bytes,
+    state_of,
+)
+from meshgate.promotion.records import (
     EnvironmentState,
     Event,
     Fact,
     Hold,
+    PendingBackport,
     Previous,
     PromotionRecord,
     Release,
 )
+from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import Repository, commit_files
 from promoted import START, Promoted, current, git, owned
 from promotion_samples import EFFECTS, NOW
@@ -39,7 +46,7 @@ FULL = dataclasses.replace(
     RECORD,
     hold=HOLD,
     rejected=("r-000000000001",),
-    debt=Debt(
+    pending_backport=PendingBackport(
         record=RECORD.path,
         facts=(
             Fact("PeerAuthentication/a/b", "/spec/mtls/mode", "STRICT"),
@@ -69,8 +76,10 @@ class TestText:
     )
     def test_any_text_a_person_gives(self, text: str, value: object) -> None:
         """Reasons and values come from outside: whatever they are, they are read back alike."""
-        debt = Debt("x", (Fact(text, text, value),), dt.date(2026, 9, 1))
-        record = dataclasses.replace(RECORD, reason=text, ticket=text, debt=debt)
+        pending_backport = PendingBackport("x", (Fact(text, text, value),), dt.date(2026, 9, 1))
+        record = dataclasses.replace(
+            RECORD, reason=text, ticket=text, pending_backport=pending_backport
+        )
         try:
             content = record_bytes(record)
         except UnicodeEncodeError:
@@ -179,8 +188,8 @@ class TestDigests:
     ) -> None:
         files = {f"rendered/x/{name}": content for name, content in names.items()}
         with Repository(promoted_once.folder) as repository:
-            made = commit_files(repository, "main", files, "x", when=START)
-            assert repository.object_id(made, "rendered/x") == git_tree("x", files)
+            prepared = commit_files(repository, "main", files, "x", when=START)
+            assert repository.object_id(prepared, "rendered/x") == git_tree("x", files)
 
     def test_a_digest_is_of_names_and_bytes(self) -> None:
         whole = {"rendered/x/a": b"1", "rendered/x/b": b"2"}
@@ -202,20 +211,22 @@ class TestAdvance:
 
     def step(
         self, staging: tuple[EnvironmentState, dict[str, bytes]], event: Event, **more: object
-    ) -> Advance:
-        proposal = Proposal("staging", event, NOW, **more)  # type: ignore[arg-type] # its fields
+    ) -> Transition:
+        proposal = RecordDraft("staging", event, NOW, **more)  # type: ignore[arg-type] # its fields
         return advance(*staging, proposal)
 
     def test_a_hold_writes_a_state_and_a_record(
         self, staging: tuple[EnvironmentState, dict[str, bytes]]
     ) -> None:
-        made = self.step(staging, Event.HOLD, hold=HOLD, reason="audit week")
-        assert set(made.files) == {state_path("staging"), made.record.path}
-        assert made.state.hold == HOLD
-        assert made.state.rendered == staging[0].rendered
+        prepared = self.step(staging, Event.HOLD, hold=HOLD, reason="audit week")
+        assert set(prepared.files) == {state_path("staging"), prepared.record.path}
+        assert prepared.state.hold == HOLD
+        assert prepared.state.rendered == staging[0].rendered
         link = Previous(2, staging[0].release, staging[0].record_sha256)
-        assert (made.state.sequence, made.state.previous) == (3, link)
-        rejected = self.step((made.state, staging[1]), Event.REJECT, rejects=("r-aaaaaaaaaaaa",))
+        assert (prepared.state.sequence, prepared.state.previous) == (3, link)
+        rejected = self.step(
+            (prepared.state, staging[1]), Event.REJECT, rejects=("r-aaaaaaaaaaaa",)
+        )
         assert rejected.state.hold == HOLD
         assert rejected.state.rejected == ("r-aaaaaaaaaaaa",)
         resumed = self.step((rejected.state, staging[1]), Event.RESUME)
@@ -232,15 +243,15 @@ class TestAdvance:
             old = repository.read(f"{promoted_once.second}~1", path)
         assert old is not None
         release = _release(first)
-        made = self.step(
+        prepared = self.step(
             staging, Event.ROLLBACK, release=release, files={path: old}, hold=HOLD, overlay="o"
         )
-        assert made.state.rejected == (state.release,)
-        assert made.files[path] == old
+        assert prepared.state.rejected == (state.release,)
+        assert prepared.files[path] == old
         gone = "rendered/staging/shop/destinationrule-cart.yaml"
-        assert made.files[gone] is None
-        assert (made.record.changed, made.record.removed) == ((path,), (gone,))
-        assert made.record.rollback_command.startswith("meshgate rollback staging --to 2")
+        assert prepared.files[gone] is None
+        assert (prepared.record.changed, prepared.record.removed) == ((path,), (gone,))
+        assert prepared.record.rollback_command.startswith("meshgate rollback staging --to 2")
 
     def test_a_debt_stays_until_it_is_paid(
         self, staging: tuple[EnvironmentState, dict[str, bytes]]
@@ -249,13 +260,24 @@ class TestAdvance:
             "release": _release(read_ledger(staging[1], "staging")[1].record),
             "files": {"rendered/staging/x/y-z.yaml": b"a: 1\n"},
         }
-        debt = Debt("", (Fact("A/b/c", "/d", 1),), dt.date(2026, 9, 1))
-        owed = self.step(staging, Event.HOTFIX, debt=debt, **same)
-        assert owed.state.debt == dataclasses.replace(debt, record=owed.record.path)
+        pending_backport = PendingBackport("", (Fact("A/b/c", "/d", 1),), dt.date(2026, 9, 1))
+        owed = self.step(staging, Event.HOTFIX, pending_backport=pending_backport, **same)
+        assert owed.state.pending_backport == dataclasses.replace(
+            pending_backport, record=owed.record.path
+        )
         after = (owed.state, staging[1])
-        assert self.step(after, Event.HOLD, hold=HOLD).state.debt == owed.state.debt
-        assert self.step(after, Event.PROMOTE, **same).state.debt == owed.state.debt
-        assert self.step(after, Event.PROMOTE, pays_debt=True, **same).state.debt is None
+        assert (
+            self.step(after, Event.HOLD, hold=HOLD).state.pending_backport
+            == owed.state.pending_backport
+        )
+        assert (
+            self.step(after, Event.PROMOTE, **same).state.pending_backport
+            == owed.state.pending_backport
+        )
+        assert (
+            self.step(after, Event.PROMOTE, ends_backport=True, **same).state.pending_backport
+            is None
+        )
 
     @pytest.mark.parametrize(
         ("event", "more", "why"),
@@ -278,7 +300,7 @@ class TestAdvance:
 
     def test_only_an_adoption_comes_first(self) -> None:
         with pytest.raises(UsageError, match="prod has no state"):
-            advance(None, {}, Proposal("prod", Event.HOLD, NOW, hold=HOLD))
+            advance(None, {}, RecordDraft("prod", Event.HOLD, NOW, hold=HOLD))
 
     @pytest.mark.parametrize("event", [Event.HOLD, Event.REJECT])
     def test_two_writes_conflict_in_git_and_equal_ones_do_not(
@@ -289,8 +311,10 @@ class TestAdvance:
         other = self.step(staging, event, hold=HOLD, rejects=("r-aaaaaaaaaaaa",), reason="other")
         with Repository(promoted.folder) as repository:
             commits = [
-                commit_files(repository, "main", made.files, "x", when=START + dt.timedelta(day))
-                for day, made in enumerate((one, other, one))
+                commit_files(
+                    repository, "main", prepared.files, "x", when=START + dt.timedelta(day)
+                )
+                for day, prepared in enumerate((one, other, one))
             ]
         git(promoted.folder, "switch", "-q", "--detach", commits[0])
         with pytest.raises(subprocess.CalledProcessError) as caught:

@@ -10,33 +10,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judged import NOW, opinions
+from judged import NOW, reviews
 from meshgate.effect import Strength
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence as ev
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.forges import CommitStatus, StatusState
-from meshgate.promotion.gates import GATE_TYPES, Gate, GateType
-from meshgate.promotion.guards import evaluate, refusals
-from meshgate.promotion.standing import Presence, Standing, Stay, soak
-from meshgate.promotion.values import Bypass, Event, GateVerdict
-from meshgate.promotion.windows import window
+from meshgate.promotion.gates import GATE_TYPES, Gate, GateType, evaluate_gates
+from meshgate.promotion.guards import refusals
+from meshgate.promotion.records import Bypass, Event, GateVerdict
+from meshgate.promotion.status import Deployment, EnvironmentStatus, Presence, soak
+from meshgate.promotion.windows import read_window
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 R, OTHER = "r-111111111111", "r-222222222222"
 TREE, OTHER_TREE = "a" * 40, "b" * 40
 
 
-def stay(since: dt.timedelta, until: dt.timedelta | None = None, release: str = R) -> Stay:
+def stay(since: dt.timedelta, until: dt.timedelta | None = None, release: str = R) -> Deployment:
     """A stay that began, and ended, so long ago."""
     tree = TREE if release == R else OTHER_TREE
-    return Stay(release, tree, NOW - since, None if until is None else NOW - until)
+    return Deployment(release, tree, NOW - since, None if until is None else NOW - until)
 
 
-def standing(*stays: Stay, **more: object) -> Standing:
+def standing(*deployments: Deployment, **more: object) -> EnvironmentStatus:
     settings: dict[str, object] = {"floating": False, "state": None, "statuses": None} | more
-    return Standing("staging", stays=stays, **settings)  # type: ignore[arg-type]
+    return EnvironmentStatus("staging", deployments=deployments, **settings)  # type: ignore[arg-type]
 
 
 def seen(
@@ -52,7 +52,7 @@ def seen(
 
 
 def asked(
-    candidate: Candidate, *gates: Gate, upstream: tuple[Standing, ...], **policy: object
+    candidate: Candidate, *gates: Gate, upstream: tuple[EnvironmentStatus, ...], **policy: object
 ) -> Candidate:
     """The candidate, with other gates, before other environments."""
     changed = replace(candidate.policy, gates=gates, **policy)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def asked(
 
 
 def verdict(candidate: Candidate) -> tuple[GateVerdict, str]:
-    (result,) = evaluate(candidate)
+    (result,) = evaluate_gates(candidate)
     return result.verdict, result.reason
 
 
@@ -71,7 +71,7 @@ PASS, FAIL, WAITING = GateVerdict.PASS, GateVerdict.FAIL, GateVerdict.WAITING
 
 
 @pytest.mark.parametrize(
-    ("stays", "expected"),
+    ("deployments", "expected"),
     [
         ((stay(2 * DAY),), (PASS, "staging: stayed 2d of 2d")),
         ((stay(DAY),), (WAITING, "staging: stayed 1d of 2d; done 2026-07-08 08:00 UTC")),
@@ -88,9 +88,9 @@ PASS, FAIL, WAITING = GateVerdict.PASS, GateVerdict.FAIL, GateVerdict.WAITING
     ids=range(7),
 )
 def test_soak(
-    candidate: Candidate, stays: tuple[Stay, ...], expected: tuple[GateVerdict, str]
+    candidate: Candidate, deployments: tuple[Deployment, ...], expected: tuple[GateVerdict, str]
 ) -> None:
-    found = verdict(asked(candidate, SOAK, upstream=(standing(*stays),)))
+    found = verdict(asked(candidate, SOAK, upstream=(standing(*deployments),)))
 
     assert found[0] is expected[0]
     assert expected[1] in found[1]
@@ -108,7 +108,7 @@ def test_soak_is_the_longer_of_gate_and_environment(candidate: Candidate) -> Non
 def test_soak_of_the_environment_needs_no_gate(candidate: Candidate) -> None:
     there = (standing(stay(2 * DAY)),)
 
-    assert evaluate(asked(candidate, upstream=there)) == []
+    assert evaluate_gates(asked(candidate, upstream=there)) == []
     found = verdict(asked(candidate, upstream=there, soak={Event.PROMOTE: 3 * DAY}))
 
     assert found[0] is WAITING
@@ -160,14 +160,14 @@ STAYS = st.lists(
 def test_the_longest_stay_counts(events: list[tuple[str, int]], required: int) -> None:
     """Against the definition: the longest of the spans, counted in hours."""
     total = sum(hours for _, hours in events)
-    stays, ago = [], total
+    deployments, ago = [], total
     for release, hours in events:
         until = ago - hours
-        stays.append(stay(ago * HOUR, until * HOUR if until else None, release))
+        deployments.append(stay(ago * HOUR, until * HOUR if until else None, release))
         ago = until
     own = [hours for release, hours in events if release == R]
 
-    found = soak(standing(*stays), R, now=NOW, required=required * HOUR)
+    found = soak(standing(*deployments), R, now=NOW, required=required * HOUR)
 
     assert found.length == (max(own) * HOUR if own else None)
     if found.ends is not None:
@@ -228,20 +228,22 @@ def test_evidence_gets_old(candidate: Candidate) -> None:
 
 def test_evidence_that_does_not_come_fails_in_the_end(candidate: Candidate) -> None:
     """#13 of the failure cases: a provider that is down never lets anything pass."""
-    made = candidate.record.created_at
-    assert made is not None
+    prepared = candidate.record.created_at
+    assert prepared is not None
     waits = Gate("t", "evidence", {**TRAFFIC.settings, "timeout": "2h"})
     asking = asked(candidate, waits, upstream=(standing(stay(DAY)),))
 
-    assert verdict(replace(asking, now=made + 2 * HOUR))[0] is WAITING
-    late = verdict(replace(asking, now=made + 2 * HOUR + dt.timedelta(seconds=1)))
+    assert verdict(replace(asking, now=prepared + 2 * HOUR))[0] is WAITING
+    late = verdict(replace(asking, now=prepared + 2 * HOUR + dt.timedelta(seconds=1)))
     assert late == (FAIL, "nothing came within 2h: staging: no traffic evidence from probe yet")
 
 
 def test_evidence_on_a_floating_environment_names_the_release(candidate: Candidate) -> None:
-    on_main = Stay(R, "", NOW - DAY)
+    on_main = Deployment(R, "", NOW - DAY)
     word = Evidence("traffic", "dev", "dev", NOW - HOUR, "pass", release=R, reporter="probe")
-    there = Standing("dev", floating=True, state=None, stays=(on_main,), evidence=(word,))
+    there = EnvironmentStatus(
+        "dev", floating=True, state=None, deployments=(on_main,), evidence=(word,)
+    )
 
     assert verdict(asked(candidate, TRAFFIC, upstream=(there,)))[0] is PASS
     other = replace(there, evidence=(replace(word, release=OTHER),))
@@ -253,7 +255,7 @@ def test_what_changed_nothing_is_proven_by_what_is_there(candidate: Candidate) -
     state = candidate.upstream[0].state
     assert state is not None
     there = standing(
-        Stay(OTHER, OTHER_TREE, NOW - DAY), state=state, would_render=state.rendered.sha256
+        Deployment(OTHER, OTHER_TREE, NOW - DAY), state=state, would_render=state.rendered.sha256
     )
 
     assert there.presence(R) is Presence.NO_OP
@@ -293,7 +295,7 @@ def test_commit_status(
     there = standing(stay(DAY), clusters=("eu", "us"), statuses=statuses)
     asking = asked(candidate, FLUX, upstream=(there,))
 
-    assert verdict(replace(asking, opinions=opinions(candidate)))[0] is expected
+    assert verdict(replace(asking, reviews=reviews(candidate)))[0] is expected
 
 
 def test_a_commit_status_needs_a_forge(candidate: Candidate) -> None:
@@ -312,12 +314,12 @@ def test_a_status_for_each_cluster_needs_their_names(
     there = standing(stay(DAY), clusters=clusters, statuses=(posted("eu"),))
     asking = asked(candidate, FLUX, upstream=(there,))
 
-    assert verdict(replace(asking, opinions=opinions(candidate)))[0] is FAIL
+    assert verdict(replace(asking, reviews=reviews(candidate)))[0] is FAIL
 
 
 def test_a_window_that_closes(candidate: Candidate) -> None:
     """#8 of the failure cases, as a value."""
-    office = window({"name": "office", "kind": "allow", "cron": "0 8 * * *", "duration": "1h"})
+    office = read_window({"name": "office", "kind": "allow", "cron": "0 8 * * *", "duration": "1h"})
     gate = Gate("office", "window", {"windows": ["office"]})
     there = (standing(stay(DAY)),)
     asking = asked(candidate, gate, upstream=there, windows=(office,))
@@ -330,15 +332,15 @@ def test_a_window_that_closes(candidate: Candidate) -> None:
 
 
 def test_windows_without_a_gate_close_all_the_same(candidate: Candidate) -> None:
-    freeze = window(
+    freeze = read_window(
         {"name": "freeze", "kind": "deny", "from": "2026-07-01T00:00", "to": "2026-08-01T00:00"}
     )
-    office = window({"name": "office", "kind": "allow", "cron": "0 0 * * *", "duration": "1d"})
+    office = read_window({"name": "office", "kind": "allow", "cron": "0 0 * * *", "duration": "1d"})
     gate = Gate("office", "window", {"windows": ["office"]})
     there = (standing(stay(DAY)),)
     asking = asked(candidate, gate, upstream=there, windows=(office, freeze))
 
-    assert [result.verdict for result in evaluate(asking)] == [PASS, WAITING]
+    assert [result.verdict for result in evaluate_gates(asking)] == [PASS, WAITING]
     back = replace(asking, record=replace(asking.record, event=Event.ROLLBACK))
     assert refusals(back, ["PR10"]) == []
 
@@ -362,7 +364,7 @@ def test_a_bypass_is_told_and_only_of_its_gate(candidate: Candidate) -> None:
     bypass = Bypass("soaked", "ops", "prod is down", "INC-1")
     passing = replace(asking, record=replace(asking.record, bypasses=(bypass,)))
 
-    soaked, traffic = evaluate(passing)
+    soaked, traffic = evaluate_gates(passing)
 
     assert (soaked.verdict, traffic.verdict) == (GateVerdict.BYPASSED, WAITING)
     assert soaked.reason.startswith("ops: prod is down (")
@@ -375,7 +377,7 @@ def test_a_gate_that_raises_is_closed(
     def fail(*_: object) -> None:
         raise RuntimeError("out of cheese")
 
-    broken = GateType("soak", frozenset(), frozenset(), fail, fail)  # type: ignore[arg-type]
+    broken = GateType("soak", "soak", frozenset(), frozenset(), fail, fail)  # type: ignore[arg-type]
     monkeypatch.setitem(GATE_TYPES, "soak", broken)
     there = (standing(stay(9 * DAY)),)
 

@@ -14,13 +14,13 @@ from judged import CLOCK, NOW, base_of
 from meshgate.cli import main
 from meshgate.errors import RepositoryError
 from meshgate.promotion import names
-from meshgate.promotion.advance import Proposal, advance
-from meshgate.promotion.base import Clock
 from meshgate.promotion.forges import CommitStatus, Draft, PullRequest, StatusState
 from meshgate.promotion.forges.local import LocalForge
-from meshgate.promotion.gating import Expected, Failed, Gated, gate
-from meshgate.promotion.judging import Verdict
-from meshgate.promotion.values import Event, Hold
+from meshgate.promotion.judge import Verdict
+from meshgate.promotion.records import Event, Hold
+from meshgate.promotion.session import Clock
+from meshgate.promotion.statuses import ExpectedChecks, FailedJudgement, PostedJudgement, gate
+from meshgate.promotion.transition import RecordDraft, advance
 from meshgate.repository import Repository, commit_files
 from promoted import Promoted, commit, current, git, owned, promote
 from test_repository import ROOT
@@ -97,18 +97,22 @@ class Story:
     def approve(self) -> None:
         self.seen_by("ruth").review(self.pull.number)
 
-    def run(self, clock: Clock = CLOCK, expected: Expected | None = None) -> Gated | Failed:
+    def run(
+        self, clock: Clock = CLOCK, expected: ExpectedChecks | None = None
+    ) -> PostedJudgement | FailedJudgement:
         with Repository(self.folder) as repository:
             git(self.folder, "fetch", "--quiet", "origin")
             base = base_of(
                 repository, "origin/main", clock=clock, forge=self.forge, without_forge=""
             )
             (pull,) = self.forge.list_open("main", "promote/")
-            return gate(base, pull, expected or Expected())
+            return gate(base, pull, expected or ExpectedChecks())
 
-    def gated(self, clock: Clock = CLOCK, expected: Expected | None = None) -> Gated:
+    def gated(
+        self, clock: Clock = CLOCK, expected: ExpectedChecks | None = None
+    ) -> PostedJudgement:
         found = self.run(clock, expected)
-        assert isinstance(found, Gated)
+        assert isinstance(found, PostedJudgement)
         return found
 
     def statuses(self) -> dict[str, str]:
@@ -137,7 +141,7 @@ def test_all_is_green_when_nothing_is_waited_for(story: Story) -> None:
 
     found = story.gated()
 
-    assert found.judged.refusals == ()
+    assert found.judgement.refusals == ()
     assert story.statuses() == ALL_GREEN
     assert story.description("soak") == "staging: stayed 2d of 1d"
     assert story.description("window") == "open by 'office'; closes 2026-07-07 09:00 UTC"
@@ -145,19 +149,19 @@ def test_all_is_green_when_nothing_is_waited_for(story: Story) -> None:
 
 def test_an_approval_is_waited_for_and_counts_for_its_commit_only(story: Story) -> None:
     """#9 of the failure cases: approval given, then a push."""
-    assert story.gated().judged.verdict is Verdict.WAITING
+    assert story.gated().judgement.verdict is Verdict.WAITING
     assert story.statuses() == ALL_GREEN | {"gate": "pending"}
     assert story.description("gate") == "PR19 0 of 1 approvals of the head commit"
 
     story.approve()
-    assert story.gated().judged.verdict is Verdict.PASS
+    assert story.gated().judgement.verdict is Verdict.PASS
 
     git(story.folder, "switch", "--quiet", story.pull.head)
     commit(story.folder, {}, "an empty push", day=6)
     git(story.folder, "push", "--quiet", "origin", story.pull.head)
     git(story.folder, "switch", "--quiet", "main")
 
-    assert story.gated().judged.verdict is Verdict.WAITING
+    assert story.gated().judgement.verdict is Verdict.WAITING
     assert story.statuses()["gate"] == "pending"
 
 
@@ -186,7 +190,7 @@ def test_evidence_that_fails_closes_the_gate(story: Story) -> None:
     story.witness("fail")
     story.push_main()
 
-    assert story.gated().judged.verdict is Verdict.REFUSED
+    assert story.gated().judgement.verdict is Verdict.REFUSED
     assert story.statuses() == ALL_GREEN | {"evidence": "failure", "gate": "failure"}
 
 
@@ -196,7 +200,7 @@ def test_a_status_on_a_later_commit_with_the_same_tree_counts(story: Story) -> N
     story.seen_by("flux-bot").set_status(
         story.base, CommitStatus("flux/staging", StatusState.FAILURE)
     )
-    assert story.gated().judged.verdict is Verdict.REFUSED
+    assert story.gated().judgement.verdict is Verdict.REFUSED
 
     later = commit(story.folder, {"README.md": "x\n"}, "unrelated", day=6)
     story.push_main()
@@ -204,22 +208,22 @@ def test_a_status_on_a_later_commit_with_the_same_tree_counts(story: Story) -> N
     with_time.now = lambda: NOW + dt.timedelta(minutes=1)
     with_time.set_status(later, CommitStatus("flux/staging", StatusState.SUCCESS))
 
-    assert story.gated().judged.verdict is Verdict.PASS
+    assert story.gated().judgement.verdict is Verdict.PASS
 
 
 def test_a_hold_is_seen_at_once(story: Story) -> None:
     story.approve()
     with Repository(story.folder) as repository:
         files = owned(repository, "main")
-        hold = Proposal("prod", Event.HOLD, NOW, hold=Hold(NOW, "ops", "an incident"))
+        hold = RecordDraft("prod", Event.HOLD, NOW, hold=Hold(NOW, "ops", "an incident"))
         held = advance(current(files, "prod"), files, hold)
-        made = commit_files(repository, story.base, held.files, "hold\n", when=NOW)
-    git(story.folder, "reset", "--quiet", "--hard", made)
+        prepared = commit_files(repository, story.base, held.files, "hold\n", when=NOW)
+    git(story.folder, "reset", "--quiet", "--hard", prepared)
     story.push_main()
 
     found = story.gated()
 
-    assert {"PR04", "PR11"} <= {refusal.guard for refusal in found.judged.refusals}
+    assert {"PR04", "PR11"} <= {refusal.guard for refusal in found.judgement.refusals}
     assert story.statuses()["order"] == "failure"
     assert story.statuses()["gate"] == "failure"
 
@@ -235,7 +239,7 @@ def test_another_pull_request_gets_the_one_status_that_may_be_required(story: St
         pull = story.forge.create(Draft(branch, "main", "t", "b"))
         with Repository(story.folder) as repository:
             base = base_of(repository, story.base, forge=story.forge, without_forge="")
-            assert isinstance(gate(base, pull, Expected()), Gated)
+            assert isinstance(gate(base, pull, ExpectedChecks()), PostedJudgement)
 
         (status,) = story.forge.get_statuses(pull.head_sha)
         assert (status.context, str(status.state)) == ("promotion/gate", state)
@@ -255,7 +259,7 @@ def test_a_release_rejected_meanwhile_closes_the_promotion(story: Story) -> None
 
     found = story.gated()
 
-    assert {"PR06", "PR11"} <= {refusal.guard for refusal in found.judged.refusals}
+    assert {"PR06", "PR11"} <= {refusal.guard for refusal in found.judgement.refusals}
     assert found.closed
     pull = story.forge.get(story.pull.number)
     assert pull.state == "closed"
@@ -301,7 +305,7 @@ def test_an_armed_auto_merge_is_a_failure(story: Story, monkeypatch: pytest.Monk
         lambda *a: [replace(pull, auto_merge=True) for pull in plain(*a)],
     )
 
-    assert story.gated().judged.verdict is Verdict.REFUSED
+    assert story.gated().judgement.verdict is Verdict.REFUSED
     assert story.statuses()["gate"] == "failure"
     assert story.description("gate") == "PR19 the forge's auto-merge is armed"
 
@@ -309,20 +313,20 @@ def test_an_armed_auto_merge_is_a_failure(story: Story, monkeypatch: pytest.Monk
 def test_a_check_that_never_starts_is_told_with_the_reason(story: Story) -> None:
     """#28 of the failure cases."""
     story.approve()
-    expected = Expected(("promotion-check",), dt.timedelta(minutes=10))
+    expected = ExpectedChecks(("promotion-check",), dt.timedelta(minutes=10))
 
     found = story.gated(expected=expected)
-    assert found.judged.refusals == ()  # it was pushed just now
+    assert found.judgement.refusals == ()  # it was pushed just now
 
     late = Clock(NOW + dt.timedelta(minutes=11), CLOCK.today)
-    (refusal,) = story.gated(late, expected).judged.refusals
+    (refusal,) = story.gated(late, expected).judgement.refusals
     assert refusal.message == "the check promotion-check has not started for 11m"
     assert "GITHUB_TOKEN" in refusal.hint
     assert story.statuses()["evidence"] == "pending"
 
     sha = story.forge.get(story.pull.number).head_sha
     story.seen_by("ci").set_status(sha, CommitStatus("promotion-check", StatusState.PENDING))
-    assert story.gated(late, expected).judged.refusals == ()
+    assert story.gated(late, expected).judgement.refusals == ()
 
 
 def test_a_head_that_git_does_not_have_is_not_passed(
@@ -335,7 +339,7 @@ def test_a_head_that_git_does_not_have_is_not_passed(
 
     found = story.run()
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, FailedJudgement)
     (status,) = story.forge.get_statuses("f" * 40)
     assert (status.context, status.state) == ("promotion/gate", StatusState.FAILURE)
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 from msgspec import Struct, structs
 
-from judged import NOW, opinions, review
+from judged import NOW, review, reviews
 from meshgate.effect import Effect, Strength, effect
+from meshgate.errors import IntegrityError
 from meshgate.mesh import Mesh, Mode
 from meshgate.model import (
     Acknowledgement,
@@ -22,13 +23,23 @@ from meshgate.model import (
     Severity,
     Waiver,
 )
-from meshgate.promotion.candidate import Ancestry, Candidate, FileChange, Held
+from meshgate.promotion.candidate import Ancestry, Candidate, SourceContent
+from meshgate.promotion.files import FileChange
 from meshgate.promotion.gates import Gate
-from meshgate.promotion.guards import FILES_ONLY, GUARDS, Guard, Refusal, refusals
+from meshgate.promotion.guards import BY_FILES, GUARDS, Guard, Refusal, refusals
 from meshgate.promotion.guards.guard import Objection
+from meshgate.promotion.ledger import Recorded
 from meshgate.promotion.policy import Approvals
-from meshgate.promotion.standing import Standing, Stay
-from meshgate.promotion.values import Bypass, Debt, Effects, EnvironmentState, Event, Fact, Hold
+from meshgate.promotion.records import (
+    Bypass,
+    Effects,
+    EnvironmentState,
+    Event,
+    Fact,
+    Hold,
+    PendingBackport,
+)
+from meshgate.promotion.status import Deployment, EnvironmentStatus
 from meshgate.repository import Signed
 
 TODAY = NOW.date()
@@ -85,7 +96,7 @@ def upstream(candidate: Candidate, **changes: object) -> Candidate:
 
 def unseen(candidate: Candidate) -> Candidate:
     """Staging never had the release, and would change by it."""
-    return upstream(candidate, stays=(), would_render="0" * 64)
+    return upstream(candidate, deployments=(), would_render="0" * 64)
 
 
 def unsigned(candidate: Candidate, signature: Signed | None) -> Candidate:
@@ -117,13 +128,13 @@ def finding(severity: Severity, *, decided: bool = True) -> Finding:
 
 
 def hold(candidate: Candidate, **more: object) -> Candidate:
-    held = Hold(NOW, "ops", "an incident", **more)  # type: ignore[arg-type]
-    return on(on(candidate, "base.state", hold=held), "head.state", hold=held)
+    source_of = Hold(NOW, "ops", "an incident", **more)  # type: ignore[arg-type]
+    return on(on(candidate, "base.state", hold=source_of), "head.state", hold=source_of)
 
 
 FACT = Fact("PeerAuthentication/istio-system/default", "/spec/mtls/mode", "DISABLE")
 PAID = Fact("PeerAuthentication/istio-system/default", "/spec/mtls/mode", "STRICT")
-DEBT = Debt(f"{LEDGER}/0002-hotfix-r-0.yaml", (FACT,), TOMORROW)
+DEBT = PendingBackport(f"{LEDGER}/0002-hotfix-r-0.yaml", (FACT,), TOMORROW)
 
 # guard: what is done to the good promotion, and a part of what the guard then says.
 REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
@@ -136,7 +147,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR01", lambda c: changed(c, FileChange(f"{PA}x", "added", "120000")), "mode 120000"),
     ("PR01", lambda c: changed(c, FileChange(first_record(c), "modified")), "is modified"),
     ("PR01", lambda c: replace(c, changed=c.changed[1:]), "is not changed"),
-    ("PR02", lambda c: on(c, "head", records=c.base.records), "the newest record"),
+    ("PR02", lambda c: on(c, "head", ledger=c.base.ledger), "the newest record"),
     ("PR03", lambda c: with_file(c, PA, b"kind: X\n"), "differ from a fresh render"),
     ("PR03", lambda c: with_file(c, f"{PA}.orig", b"x"), "differ from a fresh render"),
     ("PR03", lambda c: without(c, PA), "differ from a fresh render"),
@@ -145,11 +156,14 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         lambda c: without(c, PA),
         "the record tells another tree and sha256 and resources than the files have",
     ),
-    ("PR03", lambda c: replace(c, held=held(c)._replace(release="r-0")), "holds r-0, not"),
+    ("PR03", lambda c: replace(c, source=source_of(c)._replace(release="r-0")), "holds r-0, not"),
     (
         "PR03",
         lambda c: replace(
-            c, held=held(c)._replace(source=replace(held(c).source, policies_tree="0" * 40))
+            c,
+            source=source_of(c)._replace(
+                source=replace(source_of(c).source, policies_tree="0" * 40)
+            ),
         ),
         "the record tells other trees",
     ),
@@ -170,7 +184,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ),
     (
         "PR17",
-        lambda c: on(on(c, "record", event=Event.HOLD), "base.state", debt=DEBT),
+        lambda c: on(on(c, "record", event=Event.HOLD), "base.state", pending_backport=DEBT),
         "a hold changes what prod owes",
     ),
     ("PR03", lambda c: on(c, "policy", overlay="overlays/other"), "it was rendered from"),
@@ -181,8 +195,16 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ),
     ("PR04", lambda c: on(c, "base.state", sequence=2), "the base is at 2"),
     ("PR04", lambda c: on(c, "base.state", record_sha256="0" * 64), "another state of prod"),
-    ("PR04", lambda c: on(c, "head", problems=("its digest is wrong",)), "digest is wrong"),
-    ("PR04", lambda c: on(c, "base", problems=("the chain is broken",)), "chain is broken"),
+    (
+        "PR04",
+        lambda c: on(c, "head", state_faults=(IntegrityError("its digest is wrong"),)),
+        "digest is wrong",
+    ),
+    (
+        "PR04",
+        lambda c: on(c, "base", record_faults=(IntegrityError("the chain is broken"),)),
+        "chain is broken",
+    ),
     ("PR05", lambda c: with_file(c, first_record(c), b"forged"), "was changed or removed"),
     ("PR05", lambda c: without(c, first_record(c)), "was changed or removed"),
     ("PR05", lambda c: on(c, "head.state", alias="other"), "is not the one that"),
@@ -237,14 +259,14 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ),
     (
         "PR15",
-        lambda c: replace(loosened(c), opinions=opinions(c)),
+        lambda c: replace(loosened(c), reviews=reviews(c)),
         "the label risk/loosens is missing",
     ),
     (
         "PR15",
         lambda c: replace(
             loosened(c),
-            opinions=opinions(c, review("a", c.head.commit), labels=("risk/loosens",)),
+            reviews=reviews(c, review("a", c.head.commit), labels=("risk/loosens",)),
         ),
         "nobody of security agrees",
     ),
@@ -252,7 +274,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         "PR15",
         lambda c: replace(
             loosened(c),
-            opinions=opinions(c, review("a", "0" * 40, teams=("security",))),
+            reviews=reviews(c, review("a", "0" * 40, teams=("security",))),
         ),
         "nobody of security agrees",
     ),
@@ -269,21 +291,23 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ),
     (
         "PR17",
-        lambda c: on(on(c, "base.state", debt=DEBT), "head.state", debt=DEBT),
+        lambda c: on(
+            on(c, "base.state", pending_backport=DEBT), "head.state", pending_backport=DEBT
+        ),
         "1 value of the hotfix",
     ),
     ("PR18", lambda c: on(upstream(c, objects=()), "policy", unseen_fields=0), "1 fields change"),
     (
         "PR19",
-        lambda c: on(replace(c, opinions=opinions(c)), "policy", approvals=Approvals(count=1)),
+        lambda c: on(replace(c, reviews=reviews(c)), "policy", approvals=Approvals(count=1)),
         "0 of 1 approvals",
     ),
     ("PR19", lambda c: replace(c, without_forge=""), "what the forge says"),
-    ("PR19", lambda c: replace(c, opinions=opinions(c, auto_merge=True)), "auto-merge is armed"),
-    ("PR19", lambda c: replace(c, opinions=opinions(c, fork=True)), "another repository"),
+    ("PR19", lambda c: replace(c, reviews=reviews(c, auto_merge=True)), "auto-merge is armed"),
+    ("PR19", lambda c: replace(c, reviews=reviews(c, fork=True)), "another repository"),
     (
         "PR19",
-        lambda c: replace(c, opinions=opinions(c, review("x", c.head.commit, "changes-requested"))),
+        lambda c: replace(c, reviews=reviews(c, review("x", c.head.commit, "changes-requested"))),
         "x asks for changes",
     ),
     ("PR19", lambda c: on(c, "record", bypasses=(Bypass("soak", "", ""),)), "does not say by whom"),
@@ -321,9 +345,9 @@ def state_of(candidate: Candidate) -> EnvironmentState:
     return state
 
 
-def held(candidate: Candidate) -> Held:
-    assert candidate.held is not None
-    return candidate.held
+def source_of(candidate: Candidate) -> SourceContent:
+    assert candidate.source is not None
+    return candidate.source
 
 
 def objects(candidate: Candidate) -> tuple[Resource, ...]:
@@ -375,7 +399,7 @@ def test_every_guard_has_a_case() -> None:
 
 
 PARTS = {
-    "held": ["PR03"],
+    "source": ["PR03"],
     "expected": ["PR03"],
     "ancestry": ["PR07"],
     "before": ["PR16", "PR18"],
@@ -396,7 +420,7 @@ def test_what_is_not_known_is_refused(candidate: Candidate, part: str) -> None:
 
 
 def test_every_part_that_may_be_missing_is_tried() -> None:
-    told = {"opinions", "signature", "paused", "history"}  # each has its own cases
+    told = {"reviews", "signature", "paused", "status"}  # each has its own cases
     optional = {field.name for field in dataclasses.fields(Candidate) if field.default is None}
 
     assert optional == set(PARTS) | told
@@ -417,7 +441,7 @@ def test_a_guard_that_raises_refuses(candidate: Candidate, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("state", ["head", "base"])
 def test_a_state_that_cannot_be_read_is_never_passed(candidate: Candidate, state: str) -> None:
-    blind = on(candidate, state, state=None, problems=("digest",))
+    blind = on(candidate, state, state=None, state_faults=(IntegrityError("digest"),))
 
     assert {"PR03", "PR04"} <= {refusal.guard for refusal in refusals(blind)}
 
@@ -528,9 +552,9 @@ def test_permissive_must_have_soaked_here(candidate: Candidate) -> None:
         "after": {"mode": "PERMISSIVE"},
     }
     record = candidate.base.records[-1]
-    told = replace(record, effects=Effects("d", tightened=(port,)))
+    tightened = replace(record, effects=Effects("d", tightened=(port,)))
     soaking = on(
-        on(candidate, "base", records=(told,)),
+        on(candidate, "base", ledger=(Recorded(tightened, "0" * 64),)),
         "policy",
         soak={Event.PROMOTE: dt.timedelta(days=7)},
     )
@@ -543,44 +567,44 @@ def test_permissive_must_have_soaked_here(candidate: Candidate) -> None:
 
 
 def test_a_loosening_passes_with_the_word_of_the_team(candidate: Candidate) -> None:
-    agreed = opinions(
+    agreed = reviews(
         candidate,
         review("sec", candidate.head.commit, teams=("security",)),
         labels=("risk/loosens",),
     )
 
-    assert ask("PR15", replace(loosened(candidate), opinions=agreed)) == []
+    assert ask("PR15", replace(loosened(candidate), reviews=agreed)) == []
 
 
 def test_debt_is_paid_by_the_value_or_by_name(candidate: Candidate) -> None:
     paid = replace(DEBT, facts=(PAID,))
-    owing = on(candidate, "base.state", debt=DEBT)
+    owing = on(candidate, "base.state", pending_backport=DEBT)
     named = on(
         owing,
         "record",
         acknowledges=({"finding": f"PR17:{FACT.resource}#{FACT.pointer}", "by": "ops"},),
     )
 
-    assert ask("PR17", on(candidate, "base.state", debt=paid)) == []
+    assert ask("PR17", on(candidate, "base.state", pending_backport=paid)) == []
     assert ask("PR17", owing)
     assert ask("PR17", named) == []
 
 
 def test_a_rollback_keeps_the_debt(candidate: Candidate) -> None:
-    back = on(on(candidate, "base.state", debt=DEBT), "record", event=Event.ROLLBACK)
+    back = on(on(candidate, "base.state", pending_backport=DEBT), "record", event=Event.ROLLBACK)
 
     assert [r.message for r in ask("PR17", back)] == [
         f"1 value of the hotfix {DEBT.record} would be forgotten"
     ]
-    assert ask("PR17", on(back, "head.state", debt=DEBT)) == []
+    assert ask("PR17", on(back, "head.state", pending_backport=DEBT)) == []
 
 
 def test_a_hotfix_notes_what_it_owes(candidate: Candidate) -> None:
     fix = on(candidate, "record", event=Event.HOTFIX)
 
     assert ask("PR17", fix)
-    assert ask("PR17", on(fix, "head.state", debt=DEBT))  # not what it renders
-    assert ask("PR17", on(fix, "head.state", debt=replace(DEBT, facts=(PAID,)))) == []
+    assert ask("PR17", on(fix, "head.state", pending_backport=DEBT))  # not what it renders
+    assert ask("PR17", on(fix, "head.state", pending_backport=replace(DEBT, facts=(PAID,)))) == []
 
 
 def test_a_hotfix_names_the_environments_it_skips(candidate: Candidate) -> None:
@@ -596,8 +620,8 @@ def test_approvals_are_of_the_head_by_others_of_the_teams(candidate: Candidate) 
     asked = on(candidate, "policy", approvals=Approvals(count=1, teams=("ops",)))
 
     def passes(login: str, commit: str, *teams: str) -> bool:
-        given = opinions(candidate, review(login, commit, teams=teams))
-        return ask("PR19", replace(asked, opinions=given)) == []
+        given = reviews(candidate, review(login, commit, teams=teams))
+        return ask("PR19", replace(asked, reviews=given)) == []
 
     assert passes("b", head, "ops")
     assert not passes("b", head, "dev")
@@ -609,12 +633,12 @@ def test_approvals_are_of_the_head_by_others_of_the_teams(candidate: Candidate) 
 def test_a_rollback_takes_two_or_a_ticket(candidate: Candidate) -> None:
     head = candidate.head.commit
     back = on(candidate, "record", event=Event.ROLLBACK)
-    one = opinions(candidate, review("b", head))
-    two = opinions(candidate, review("b", head), review("c", head))
+    one = reviews(candidate, review("b", head))
+    two = reviews(candidate, review("b", head), review("c", head))
 
-    assert ask("PR19", replace(back, opinions=one))
-    assert ask("PR19", replace(back, opinions=two)) == []
-    assert ask("PR19", on(replace(back, opinions=one), "record", ticket="INC-1")) == []
+    assert ask("PR19", replace(back, reviews=one))
+    assert ask("PR19", replace(back, reviews=two)) == []
+    assert ask("PR19", on(replace(back, reviews=one), "record", ticket="INC-1")) == []
 
 
 def test_what_changes_nothing_upstream_needs_what_is_there_verified(candidate: Candidate) -> None:
@@ -622,7 +646,9 @@ def test_what_changes_nothing_upstream_needs_what_is_there_verified(candidate: C
     assert standing.state is not None
     same = upstream(
         candidate,
-        stays=(Stay("r-000000000000", standing.state.rendered.tree, NOW - dt.timedelta(days=9)),),
+        deployments=(
+            Deployment("r-000000000000", standing.state.rendered.tree, NOW - dt.timedelta(days=9)),
+        ),
         would_render=standing.state.rendered.sha256,
     )
     proof = Gate("traffic", "evidence", {"evidence": "traffic", "reporters": ["probe"]})
@@ -634,7 +660,7 @@ def test_what_changes_nothing_upstream_needs_what_is_there_verified(candidate: C
 
 
 def test_any_of_several_environments_before_is_enough(candidate: Candidate) -> None:
-    never = Standing("canary", floating=False, state=None)
+    never = EnvironmentStatus("canary", floating=False, state=None)
     both = on(
         replace(candidate, upstream=(*candidate.upstream, never)),
         "policy",
@@ -646,7 +672,7 @@ def test_any_of_several_environments_before_is_enough(candidate: Candidate) -> N
 
 
 def test_the_check_of_files_asks_what_files_decide() -> None:
-    left_out = set(BY_ID) - FILES_ONLY
+    left_out = set(BY_ID) - BY_FILES
 
     assert left_out == {"PR08", "PR09", "PR10", "PR11", "PR19"}
 

@@ -10,8 +10,9 @@ import pytest
 from meshgate import config
 from meshgate.errors import UsageError
 from meshgate.promotion.gates import GATE_TYPES
-from meshgate.promotion.policy import EnvironmentPolicy, Policy, policy
-from meshgate.promotion.values import Event
+from meshgate.promotion.policy import EnvironmentPolicy, Policy
+from meshgate.promotion.policy_reader import read_policy
+from meshgate.promotion.records import Event
 
 TEXT = """\
 environments:
@@ -50,7 +51,7 @@ def load(root: Path, text: str = TEXT) -> Policy:
     (root / "environments.yaml").write_text(text)
     for name in ("dev", "canary", "prod"):
         (root / f"overlays/{name}").mkdir(parents=True, exist_ok=True)
-    return policy(config.load(root))
+    return read_policy(config.load(root))
 
 
 def prod(root: Path, text: str = TEXT) -> EnvironmentPolicy:
@@ -163,7 +164,7 @@ def test_what_would_leave_a_gate_open_is_an_error(tmp_path: Path, name: str) -> 
 
 
 def test_this_repository_can_be_promoted_by_its_own_rules(request: pytest.FixtureRequest) -> None:
-    assert policy(config.load(request.config.rootpath)).environments
+    assert read_policy(config.load(request.config.rootpath)).environments
 
 
 def test_the_example_of_the_page_is_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -26,18 +26,15 @@ from hypothesis.stateful import (
 
 import promoted
 from meshgate.errors import IntegrityError, MeshgateError
-from meshgate.promotion.audit import Renders, faults, foreign, kept
-from meshgate.promotion.flows.ground import ground
-from meshgate.promotion.flows.making import refuse
-from meshgate.promotion.flows.promoting import Wish, planned
-from meshgate.promotion.flows.proposing import propose
-from meshgate.promotion.flows.stopping import hold
-from meshgate.promotion.flows.superseding import supersede
-from meshgate.promotion.flows.writing import write
-from meshgate.promotion.ledger import Recorded, read_ledger
+from meshgate.promotion.audit import Renders, faults, foreign
+from meshgate.promotion.files import at_commit, contents
+from meshgate.promotion.ledger import Recorded, read_files, read_ledger
+from meshgate.promotion.line import hold, write
+from meshgate.promotion.prepare import refuse
+from meshgate.promotion.promote import PromoteOptions, prepare_promotion
+from meshgate.promotion.pull_request import propose, supersede
+from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
-from meshgate.promotion.snapshot import at_commit, contents
-from meshgate.promotion.values import Event
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
 
@@ -107,11 +104,11 @@ class Promotions(RuleBasedStateMachine):
         """The first half of a promotion: the other writer may act before the second."""
         self.opened[writer].close()
         with allowed():
-            found = self.opened[writer].enter_context(ground(self.writers[writer].setting()))
-            made = planned(found, name, Wish())
-            refuse(made)
+            found = self.opened[writer].enter_context(self.writers[writer].session())
+            prepared = prepare_promotion(found, name, PromoteOptions())
+            refuse(prepared)
             self.pending[writer] = lambda: supersede(
-                found, propose(found, made, refresh=True, again=True)
+                found, propose(found, prepared, refresh=True, again=True)
             )
 
     @rule(writer=WRITERS, name=ENVIRONMENTS)
@@ -119,9 +116,9 @@ class Promotions(RuleBasedStateMachine):
         """The first half of a hold that is pushed to main."""
         self.opened[writer].close()
         with allowed():
-            found = self.opened[writer].enter_context(ground(self.writers[writer].setting()))
-            made = hold(found, name, reason="incident")
-            self.pending[writer] = lambda: write(found, made, direct=True)
+            found = self.opened[writer].enter_context(self.writers[writer].session())
+            prepared = hold(found, name, reason="incident")
+            self.pending[writer] = lambda: write(found, prepared, direct=True)
 
     @rule(writer=WRITERS)
     def push(self, writer: int) -> None:
@@ -198,7 +195,7 @@ class Promotions(RuleBasedStateMachine):
         line = [commit.sha for commit in Releases(self.hub, now).line]
         assert not list(foreign(whole, promoted.PINNED))
         for name in promoted.PINNED:
-            assert not list(faults(files, kept(files, name), self.renders))
+            assert not list(faults(read_files(name, files), self.renders))
             records = read_ledger(files, name)
             self._append_only(files, name)
             for before, after in itertools.pairwise(records):

@@ -13,13 +13,12 @@ import pytest
 import promoted
 from meshgate.cli import main
 from meshgate.promotion import overview as line
-from meshgate.promotion.flows.promoting import Wish, promote
-from meshgate.promotion.flows.recording import record
-from meshgate.promotion.flows.stopping import hold
-from meshgate.promotion.flows.writing import write
 from meshgate.promotion.history import enforced, history
+from meshgate.promotion.line import hold, write
 from meshgate.promotion.overview import Outlook, overview
-from meshgate.promotion.values import Debt, Event, Fact
+from meshgate.promotion.promote import PromoteOptions, promote
+from meshgate.promotion.record import record
+from meshgate.promotion.records import Event, Fact, PendingBackport
 from pipeline import Pipeline
 from promoted import Promoted
 
@@ -42,8 +41,8 @@ def document(name: str, text: str) -> Any:
 def test_status_tells_each_environment_and_what_comes_next(pipeline: Pipeline) -> None:
     pipeline.later(hours=3)
 
-    with pipeline.ground() as ground:
-        found = {one.name: one for one in overview(ground).environments}
+    with pipeline.session() as session:
+        found = {one.name: one for one in overview(session).environments}
 
     assert found["dev"].posture == line.Posture(1, 1)
     assert found["staging"].posture == line.Posture(1, 0)
@@ -58,16 +57,16 @@ def test_status_tells_each_environment_and_what_comes_next(pipeline: Pipeline) -
 
 
 def test_an_open_pull_request_is_pending_and_a_hold_keeps_the_next_out(pipeline: Pipeline) -> None:
-    with pipeline.ground() as ground:
-        opened = promote(ground, "staging", Wish())
-    with pipeline.ground() as ground:
-        staging = overview(ground).environments[1]
+    with pipeline.session() as session:
+        opened = promote(session, "staging", PromoteOptions())
+    with pipeline.session() as session:
+        staging = overview(session).environments[1]
 
         assert [pull.number for pull in staging.pending] == [opened.pull.number]
 
-        write(ground, hold(ground, "staging", reason="incident 12"), direct=True)
-    with pipeline.ground() as ground:
-        staging = overview(ground).environments[1]
+        write(session, hold(session, "staging", reason="incident 12"), direct=True)
+    with pipeline.session() as session:
+        staging = overview(session).environments[1]
 
     assert staging.state is not None
     assert staging.state.hold is not None
@@ -114,8 +113,8 @@ def test_overdue_debt_of_a_hotfix_is_told(
     promoted.promote(folder, "prod", event=Event.ADOPT, day=1)
     fact = Fact("PeerAuthentication/istio-system/default", "/spec/mtls/mode", "STRICT")
     promoted.commit(folder, promoted.STRICT, "demand mTLS", day=2)
-    debt = Debt("", (fact,), dt.date(2026, 7, 2))
-    promoted.promote(folder, "prod", event=Event.HOTFIX, day=2, debt=debt)
+    pending_backport = PendingBackport("", (fact,), dt.date(2026, 7, 2))
+    promoted.promote(folder, "prod", event=Event.HOTFIX, day=2, pending_backport=pending_backport)
 
     assert main(["-C", str(folder), "status"]) == 0
 
@@ -177,19 +176,19 @@ def test_history_says_what_it_cannot_tell(
 
 
 def test_approvals_are_those_of_the_tag_else_of_the_forge(pipeline: Pipeline) -> None:
-    with pipeline.ground() as ground:
-        pull = promote(ground, "staging", Wish()).pull
+    with pipeline.session() as session:
+        pull = promote(session, "staging", PromoteOptions()).pull
     pipeline.approve(pull.number, "sam")
     pipeline.merge(pull.number)
 
-    with pipeline.ground() as ground:
-        newest = history(ground, "staging")[0]
+    with pipeline.session() as session:
+        newest = history(session, "staging")[0]
         assert (newest.known_by, [each["login"] for each in newest.approvals]) == ("forge", ["sam"])
 
-        record(ground)
-    with pipeline.ground() as ground:
-        newest = history(ground, "staging")[0]
-        answer = enforced(ground, "staging", "shop/cart", ground.now + dt.timedelta(days=1))
+        record(session)
+    with pipeline.session() as session:
+        newest = history(session, "staging")[0]
+        answer = enforced(session, "staging", "shop/cart", session.now + dt.timedelta(days=1))
 
     assert (newest.known_by, [each["login"] for each in newest.approvals]) == ("tag", ["sam"])
     assert answer.entry is not None

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.promotions import add_direct, add_promotion_options, standing, tell_opened
-from meshgate.promotion.flows.adopting import adopt
-from meshgate.promotion.flows.writing import write
+from meshgate.cli.promotions import add_direct, add_promotion_options, print_proposals, session_of
+from meshgate.promotion.line import adopt, write
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
-    with standing(options) as ground:
-        made = adopt(
-            ground,
+    with session_of(options) as session:
+        prepared = adopt(
+            session,
             options.environment,
             release=options.release,
             reason=options.reason,
             again=options.again,
         )
-        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
+        print_proposals(session, [write(session, prepared, direct=options.direct)], options)
     return 0

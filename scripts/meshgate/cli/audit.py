@@ -16,7 +16,7 @@ examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from meshgate import config
@@ -24,13 +24,11 @@ from meshgate.cli.options import cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.progress import Progress
 from meshgate.cli.request import tell_failures
-from meshgate.errors import IntegrityError, MeshgateError, NothingToCheckError, gravest
+from meshgate.errors import IntegrityError, NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline.targets import select
-from meshgate.promotion import audit, snapshot
-from meshgate.promotion.audit import Audit, Audited, Fault, Kept
-from meshgate.promotion.deep import deep_faults, lost, need_history
-from meshgate.promotion.release import Releases
+from meshgate.promotion.audit import Auditor, foreign
+from meshgate.promotion.files import belongs_to, contents, in_folder
 from meshgate.promotion.report.audit import FORMATS
 from meshgate.repository import Repository
 
@@ -51,72 +49,36 @@ def run(options: argparse.Namespace) -> int:
     """Audit the chosen environments; 11 for the first fault of any."""
     root: Path = options.directory
     environments = config.load(root).environments
-    pinned = [each.name for each in environments if each.mode == PINNED]
-    wanted = [each for each in select(environments, options.environments) if each.mode == PINNED]
-    files = snapshot.in_folder(root)
+    pinned = [environment.name for environment in environments if environment.mode == PINNED]
+    wanted = [
+        environment
+        for environment in select(environments, options.environments)
+        if environment.mode == PINNED
+    ]
+    files = in_folder(root)
     named = options.environments
     with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
         auditor = Auditor(repository, cache_folder(options), deep=options.deep)
         auditor.faults += [
             fault
-            for fault in audit.foreign(files, pinned)
-            if not named or any(audit.owned_by(name, fault.file) for name in named)
+            for fault in foreign(files, pinned)
+            if not named or any(belongs_to(name, fault.file) for name in named)
         ]
         for environment in wanted:
-            auditor.audit(snapshot.contents(files), environment.name)
+            auditor.audit(contents(files), environment.name)
             progress.step()
-    found = auditor.found()
+    result = auditor.result()
     if (
-        not found.faults
+        not result.faults
         and not auditor.failures
-        and not any(each.state for each in auditor.audited)
+        and not any(audited.state for audited in auditor.audited)
     ):
         raise nothing_adopted(wanted)
-    publish(FORMATS, [found], options)
+    publish(FORMATS, [result], options)
     tell_failures(auditor.failures)
-    if found.faults:
+    if result.faults:
         return IntegrityError.exit_code
     return gravest(failure.exit_code for failure in auditor.failures.values())
-
-
-class Auditor:
-    """Audits environments of one repository, each commit rendered once for each.
-
-    What was found stays found, whatever fails after it.
-    """
-
-    def __init__(self, repository: Repository, cache: Path | None, *, deep: bool) -> None:
-        if deep:
-            need_history(repository)
-        self.renders = audit.Renders(repository, cache)
-        self.releases = Releases(repository, "HEAD", cache=cache)
-        self.deep = deep
-        self.audited: list[Audited] = []
-        self.faults: list[Fault] = []
-        self.failures: dict[str, MeshgateError] = {}
-
-    def audit(self, files: Mapping[str, bytes], environment: str) -> None:
-        """Find all that is wrong with one environment."""
-        kept = audit.kept(files, environment)
-        changing = sum(each.record.event.changes_render for each in kept.records)
-        rendered = changing if self.deep else int(bool(kept.records))
-        self.audited.append(Audited(environment, kept.state, len(kept.records), rendered))
-        try:
-            for fault in self._faults(files, environment, kept):
-                self.faults.append(fault)
-        except MeshgateError as error:
-            self.failures[environment] = error
-
-    def found(self) -> Audit:
-        """What was found so far."""
-        return Audit(self.deep, tuple(self.audited), tuple(dict.fromkeys(self.faults)))
-
-    def _faults(self, files: Mapping[str, bytes], environment: str, kept: Kept) -> Iterator[Fault]:
-        yield from audit.faults(files, kept, self.renders)
-        if kept.state is None and not kept.faults:
-            yield from lost(environment, self.releases)
-        if self.deep:
-            yield from deep_faults(environment, kept.records, self.renders, self.releases)
 
 
 def nothing_adopted(wanted: Sequence[Environment]) -> NothingToCheckError:

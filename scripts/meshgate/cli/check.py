@@ -23,10 +23,10 @@ from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.verdicts import exit_code
-from meshgate.promotion.base import Clock, base_at
-from meshgate.promotion.guards import FILES_ONLY
-from meshgate.promotion.judging import check_rules, judge
+from meshgate.promotion.guards import BY_FILES
+from meshgate.promotion.judge import check_rules, judge
 from meshgate.promotion.report.judged import FORMATS
+from meshgate.promotion.session import Clock, session_at
 from meshgate.repository import Repository
 
 WITHOUT_FORGE = "the check of files asks no forge; `meshgate gate` does"
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge one head; what the guards say on standard output."""
     with Repository(options.directory) as repository:
-        base = base_at(
+        session = session_at(
             repository,
             repository.resolve(options.base),
             Clock(today=options.today),
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
             given=given(options),
             without_forge=WITHOUT_FORGE,
         )
-        found = judge(base, repository.resolve(options.head), only=FILES_ONLY)
-        if found.environment is None:
-            check_rules(base, found.head)
-    publish(FORMATS, [dataclasses.replace(found, gates=())], options)
-    return exit_code([found])
+        judgement = judge(session, repository.resolve(options.head), only=BY_FILES)
+        if judgement.environment is None:
+            check_rules(session, judgement.head)
+    publish(FORMATS, [dataclasses.replace(judgement, gates=())], options)
+    return exit_code([judgement])

@@ -12,7 +12,7 @@ from meshgate.cli import COMMANDS, parser_for
 from meshgate.config.documents import DOCUMENTS
 from meshgate.config.schemas import schema_text
 from meshgate.promotion.guards import GUARDS
-from meshgate.promotion.guards.pages import guards_page
+from meshgate.promotion.report.guards_page import guards_page
 from meshgate.rules import RULES
 from meshgate.rules.pages import rule_pages
 

@@ -24,9 +24,9 @@ from meshgate.cli.output import write
 from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence
-from meshgate.promotion.base import Clock, base_at
+from meshgate.promotion.deployments import status_of
 from meshgate.promotion.evidence import Evidence
-from meshgate.promotion.standings import standing
+from meshgate.promotion.session import Clock, session_at
 from meshgate.repository import Repository, truth
 
 OPTION = "--evidence"
@@ -66,18 +66,19 @@ def run(options: argparse.Namespace) -> int:
             why="A file of the repository is its folder's word.",
             hint="add --reporter NAME, or --output DIR for an artifact",
         )
-    one = observed(options)
-    content = evidence.written(one)
+    observation = observed(options)
+    content = evidence.written(observation)
     # What is written here must be readable there.
     evidence.read(content.encode(), reporter=options.reporter or "", file="the evidence")
     folder: Path = options.output or (
-        options.directory / evidence.FOLDER / one.environment / options.reporter
+        options.directory / evidence.FOLDER / observation.environment / options.reporter
     )
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / evidence.file_name(one)
+    file = folder / evidence.file_name(observation)
     write(file, content)
-    subject = f"tree {one.tree}" if one.tree else f"release {one.release}"
-    print(f"{printable(str(file))}: {one.type} {one.result} in {one.cluster}, of {subject}")
+    subject = f"tree {observation.tree}" if observation.tree else f"release {observation.release}"
+    what = f"{observation.type} {observation.result} in {observation.cluster}, of {subject}"
+    print(f"{printable(str(file))}: {what}")
     return 0
 
 
@@ -85,9 +86,9 @@ def observed(options: argparse.Namespace) -> Evidence:
     """The observation that the options tell, bound to what the environment has now."""
     clock = Clock()
     with Repository(options.directory) as repository:
-        base = base_at(repository, truth(repository, options.branch).commit, clock)
-        found = standing(base, options.environment).current
-    if found is None:
+        session = session_at(repository, truth(repository, options.branch).commit, clock)
+        deployment = status_of(session, options.environment).current
+    if deployment is None:
         raise UsageError(
             f"{options.environment} has no release yet, so that nothing can be seen of it",
             hint=f"run `meshgate adopt {options.environment}` first",
@@ -98,8 +99,8 @@ def observed(options: argparse.Namespace) -> Evidence:
         cluster=options.cluster,
         observed_at=_time(options.observed_at) if options.observed_at else clock.now,
         result=options.result,
-        tree=found.tree,
-        release="" if found.tree else found.release,
+        tree=deployment.tree,
+        release="" if deployment.tree else deployment.release,
         window=options.window,
         numbers=tuple(_number(text) for text in options.number),
         url=options.url,
@@ -108,14 +109,14 @@ def observed(options: argparse.Namespace) -> Evidence:
 
 def _time(text: str) -> datetime.datetime:
     try:
-        found = datetime.datetime.fromisoformat(text)
+        deployment = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--observed-at {text}: {error}") from error
-    if found.tzinfo is None:
+    if deployment.tzinfo is None:
         raise UsageError(
             f"--observed-at {text} has no offset from UTC", hint="add Z, or one such as +02:00"
         )
-    return found
+    return deployment
 
 
 def _number(text: str) -> tuple[str, float]:

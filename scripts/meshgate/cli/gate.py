@@ -30,11 +30,11 @@ from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.terminal import printable
 from meshgate.cli.verdicts import exit_code
 from meshgate.errors import UsageError, gravest
-from meshgate.promotion.base import Clock, base_at
-from meshgate.promotion.durations import duration
 from meshgate.promotion.forges import Forge, PullRequest
-from meshgate.promotion.gating import Expected, Failed, Gated, gate
 from meshgate.promotion.report.judged import FORMATS
+from meshgate.promotion.session import Clock, session_at
+from meshgate.promotion.statuses import ExpectedChecks, FailedJudgement, PostedJudgement, gate
+from meshgate.promotion.times import duration
 from meshgate.repository import Repository, fetch, has_remote, truth
 
 
@@ -73,54 +73,60 @@ def run(options: argparse.Namespace) -> int:
             why="There is nothing to post a status on; `meshgate merge` judges before it merges.",
             hint="name another one with --forge or MESHGATE_FORGE",
         )
-    expected = Expected(tuple(options.expect), duration(options.expect_within))
+    expected = ExpectedChecks(tuple(options.expect), duration(options.expect_within))
     with Repository(options.directory) as repository:
         if has_remote(repository):
             fetch(repository)
-        branch = truth(repository, options.branch)
-        base = base_at(
+        base = truth(repository, options.branch)
+        session = session_at(
             repository,
-            branch.commit,
+            base.commit,
             Clock(today=options.today),
             cache=cache_folder(options),
             engine=options.engine,
             given=given(options),
             forge=forge,
         )
-        found = [gate(base, pull, expected) for pull in wanted(options, forge, branch.branch)]
-    tell(found)
-    judged = [each.judged for each in found if isinstance(each, Gated)]
-    publish(FORMATS, [each for each in judged if each.environment or each.refusals], options)
-    failed = gravest(each.error.exit_code for each in found if isinstance(each, Failed))
-    return failed or exit_code(judged)
+        outcomes = [gate(session, pull, expected) for pull in wanted(options, forge, base.branch)]
+    tell(outcomes)
+    judgements = [outcome.judgement for outcome in outcomes if isinstance(outcome, PostedJudgement)]
+    publish(
+        FORMATS,
+        [outcome for outcome in judgements if outcome.environment or outcome.refusals],
+        options,
+    )
+    failed = gravest(
+        outcome.error.exit_code for outcome in outcomes if isinstance(outcome, FailedJudgement)
+    )
+    return failed or exit_code(judgements)
 
 
-def wanted(options: argparse.Namespace, forge: Forge, branch: str) -> list[PullRequest]:
+def wanted(options: argparse.Namespace, forge: Forge, base: str) -> list[PullRequest]:
     """The pull requests that were asked for. Raises UsageError for one that is over."""
     with Progress("reading pull requests", 1) as progress:
         if options.all:
-            pulls = list(forge.list_open(branch))
+            pulls = list(forge.list_open(base))
         else:
             pulls = [forge.get(number) for number in options.numbers]
         progress.step()
     for pull in pulls:
-        if pull.state != "open" or pull.base != branch:
+        if pull.state != "open" or pull.base != base:
             raise UsageError(f"{pull.url} is {pull.state}, to {pull.base}; it is not gated")
     return pulls
 
 
-def tell(found: list[Gated | Failed]) -> None:
+def tell(outcomes: list[PostedJudgement | FailedJudgement]) -> None:
     """What could not be told to the forge, and what could not be judged, on standard error."""
-    for each in found:
-        if isinstance(each, Failed):
+    for outcome in outcomes:
+        if isinstance(outcome, FailedJudgement):
             print(
-                f"meshgate: {each.pull.url} was not judged: {printable(str(each.error))}",
+                f"meshgate: {outcome.pull.url} was not judged: {printable(str(outcome.error))}",
                 file=sys.stderr,
             )
             continue
-        pull = each.judged.pull
+        pull = outcome.judgement.pull
         url = pull.url if pull is not None else ""
-        for reason in each.degraded:
+        for reason in outcome.degraded:
             print(f"meshgate: {url}: degraded: {printable(reason)}", file=sys.stderr)
-        if each.closed:
+        if outcome.closed:
             print(f"meshgate: {url}: closed, its release was rejected", file=sys.stderr)

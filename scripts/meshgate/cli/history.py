@@ -20,11 +20,11 @@ import datetime
 
 from meshgate.cli.options import moment
 from meshgate.cli.output import publish
-from meshgate.cli.promotions import add_promotion_options, standing
+from meshgate.cli.promotions import add_promotion_options, session_of
 from meshgate.errors import NothingToCheckError, UsageError
-from meshgate.promotion.flows.ground import Ground
 from meshgate.promotion.history import enforced, history
-from meshgate.promotion.report.history import FORMATS, Told
+from meshgate.promotion.report.history import FORMATS, HistoryReport
+from meshgate.promotion.session import Session
 from meshgate.wording import plural
 
 DATE_ONLY = len("2026-08-01")
@@ -48,44 +48,44 @@ def run(options: argparse.Namespace) -> int:
             "--at asks for a moment, and no workload is named",
             hint="--workload NAMESPACE/NAME; without --at all events are listed",
         )
-    with standing(options) as ground:
-        told = _answers(ground, options) if options.workload else _events(ground, options)
-    publish(FORMATS, [told], options)
+    with session_of(options) as session:
+        report = _answers(session, options) if options.workload else _events(session, options)
+    publish(FORMATS, [report], options)
     return 0
 
 
-def _events(ground: Ground, options: argparse.Namespace) -> Told:
-    asked = options.environments or [
-        one.name
-        for one in ground.policy.environments
-        if one.pinned and ground.state(one.name) is not None
+def _events(session: Session, options: argparse.Namespace) -> HistoryReport:
+    names = options.environments or [
+        policy.name
+        for policy in session.policy.environments
+        if policy.pinned and session.state(policy.name) is not None
     ]
-    if not asked:
+    if not names:
         raise NothingToCheckError(
             "no environment has a ledger", hint="pin one, then `meshgate adopt ENV`"
         )
-    return Told(events=tuple((name, history(ground, name)) for name in asked))
+    return HistoryReport(events=tuple((name, history(session, name)) for name in names))
 
 
-def _answers(ground: Ground, options: argparse.Namespace) -> Told:
-    at = ground.now
+def _answers(session: Session, options: argparse.Namespace) -> HistoryReport:
+    at = session.now
     if options.at:
         at = moment(options.at)
         if len(options.at) == DATE_ONLY:
             at += END_OF_DAY
-    asked = options.environments or [one.name for one in ground.policy.environments]
-    found, missing = [], []
-    for name in asked:
+    names = options.environments or [policy.name for policy in session.policy.environments]
+    answers, missing = [], []
+    for name in names:
         try:
-            found.append(enforced(ground, name, options.workload, at))
+            answers.append(enforced(session, name, options.workload, at))
         except (UsageError, NothingToCheckError) as error:
             # Of all environments some may not have it; of those that were named each must.
             if options.environments:
                 raise
             missing.append(error)
-    if not found:
+    if not answers:
         raise UsageError(
-            f"{options.workload} is in none of {plural(len(asked), 'environment')}",
+            f"{options.workload} is in none of {plural(len(names), 'environment')}",
             why="\n".join(error.what for error in missing),
         )
-    return Told(enforced=tuple(found))
+    return HistoryReport(enforced=tuple(answers))

@@ -19,12 +19,11 @@ from meshgate.cli.promotions import (
     add_direct,
     add_promotion_options,
     add_reason,
-    standing,
-    tell_opened,
+    print_proposals,
+    session_of,
 )
-from meshgate.promotion.flows.stopping import STOPS, hold
-from meshgate.promotion.flows.writing import write
-from meshgate.promotion.values import Event
+from meshgate.promotion.line import STOPS, hold, write
+from meshgate.promotion.records import Event
 
 STOPPABLE = (Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK)
 
@@ -50,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
     until = moment(options.until) if options.until else None
     blocks = tuple(Event(name) for name in options.blocks or STOPS)
-    with standing(options) as ground:
-        made = hold(ground, options.environment, reason=options.reason, until=until, blocks=blocks)
-        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
+    with session_of(options) as session:
+        prepared = hold(
+            session, options.environment, reason=options.reason, until=until, blocks=blocks
+        )
+        print_proposals(session, [write(session, prepared, direct=options.direct)], options)
     return 0

@@ -17,8 +17,8 @@ import argparse
 import datetime
 
 from meshgate.cli.options import today
-from meshgate.cli.promotions import add_promotion_options, add_reason, standing, tell_opened
-from meshgate.promotion.flows.hotfixing import Repair, hotfix
+from meshgate.cli.promotions import add_promotion_options, add_reason, print_proposals, session_of
+from meshgate.promotion.hotfix import HotfixOptions, hotfix
 
 # How long main may take to get what a hotfix repaired.
 DAYS = 14
@@ -51,14 +51,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
     due = today(options.due) if options.due else options.today + datetime.timedelta(days=DAYS)
-    repair = Repair(
+    hotfix_options = HotfixOptions(
         start=options.start,
         reason=options.reason,
         ticket=options.ticket,
         due=due,
         linked=options.main_pr,
     )
-    with standing(options) as ground:
-        opened = hotfix(ground, options.environment, repair, refresh=options.refresh)
-        tell_opened(ground, [opened], options)
+    with session_of(options) as session:
+        result = hotfix(session, options.environment, hotfix_options, refresh=options.refresh)
+        print_proposals(session, [result], options)
     return 0

@@ -19,10 +19,10 @@ import argparse
 import sys
 
 from meshgate.cli.output import publish
-from meshgate.cli.promotions import add_promotion_options, standing
+from meshgate.cli.promotions import add_promotion_options, session_of
 from meshgate.errors import UsageError
-from meshgate.promotion.flows.merging import METHODS, merge, ready
-from meshgate.promotion.report.merged import FORMATS
+from meshgate.promotion.merge import METHODS, merge, ready
+from meshgate.promotion.report.merged import MERGED_FORMATS
 from meshgate.report.escape.terminal import plain
 
 
@@ -40,12 +40,12 @@ def run(options: argparse.Namespace) -> int:
     """Merge one pull request, or those that are ready."""
     if (options.pull is None) == (not options.ready):
         raise UsageError("name one pull request, or give --ready")
-    with standing(options) as ground:
+    with session_of(options) as session:
         if options.ready:
-            merged, left = ready(ground, method=options.method)
+            merged, left = ready(session, method=options.method)
         else:
-            merged, left = [merge(ground, options.pull, method=options.method)], []
+            merged, left = [merge(session, options.pull, method=options.method)], []
     for reason in left:
         print(f"meshgate: {plain(reason)}", file=sys.stderr)
-    publish(FORMATS, merged, options)
+    publish(MERGED_FORMATS, merged, options)
     return 0

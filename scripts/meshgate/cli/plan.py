@@ -17,31 +17,37 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.promotions import add_promotion_options, add_wish, standing, tell_plan, wish
+from meshgate.cli.promotions import (
+    add_promote_options,
+    add_promotion_options,
+    print_plan,
+    promote_options,
+    session_of,
+)
 from meshgate.errors import MeshgateError
-from meshgate.promotion.flows.making import Made, refuse
-from meshgate.promotion.flows.promoting import planned
+from meshgate.promotion.prepare import PreparedCommit, refuse
+from meshgate.promotion.promote import prepare_promotion
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("environment", metavar="ENV")
-    add_wish(parser)
+    add_promote_options(parser)
     add_promotion_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan."""
-    with standing(options) as ground:
-        made = planned(ground, options.environment, wish(options))
-        tell_plan(ground, made, options)
-    return end_of(made)
+    with session_of(options) as session:
+        prepared = prepare_promotion(session, options.environment, promote_options(options))
+        print_plan(session, prepared, options)
+    return end_of(prepared)
 
 
-def end_of(made: Made) -> int:
+def end_of(prepared: PreparedCommit) -> int:
     """The exit code that `promote` would have."""
     try:
-        refuse(made)
+        refuse(prepared)
     except MeshgateError as error:
         return error.exit_code
     return 0

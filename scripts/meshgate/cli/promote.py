@@ -22,13 +22,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.promotions import add_promotion_options, add_wish, standing, tell_opened, wish
+from meshgate.cli.promotions import (
+    add_promote_options,
+    add_promotion_options,
+    print_proposals,
+    promote_options,
+    session_of,
+)
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError, NothingToPromoteError, UsageError, gravest
-from meshgate.promotion.flows.choosing import MANUAL
-from meshgate.promotion.flows.ground import Ground
-from meshgate.promotion.flows.promoting import promote
-from meshgate.promotion.flows.proposing import Opened
+from meshgate.promotion.promote import MANUAL, promote
+from meshgate.promotion.pull_request import PullRequestResult
+from meshgate.promotion.session import Session
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="every environment that takes the newest release itself"
     )
-    add_wish(parser)
+    add_promote_options(parser)
     parser.add_argument(
         "--refresh",
         action="store_true",
@@ -54,33 +59,35 @@ def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it; those of all environments with --all."""
     if (options.environment is None) != options.all:
         raise UsageError("name one environment, or give --all")
-    with standing(options) as ground:
+    with session_of(options) as session:
         if not options.all:
-            tell_opened(ground, [one(ground, options.environment, options)], options)
+            print_proposals(session, [promote_one(session, options.environment, options)], options)
             return 0
-        opened: list[Opened] = []
+        opened: list[PullRequestResult] = []
         codes: set[int] = set()
-        for name in automatic(ground):
+        for name in automatic(session):
             try:
-                opened.append(one(ground, name, options))
+                opened.append(promote_one(session, name, options))
             except MeshgateError as error:
                 codes.add(error.exit_code)
                 print(f"meshgate: {name}: {printable(str(error))}", file=sys.stderr)
-        tell_opened(ground, opened, options)
+        print_proposals(session, opened, options)
     # Where one was proposed, another that has nothing new is no failure.
     nothing = NothingToPromoteError.exit_code
     return gravest(codes - {nothing}) or (0 if opened else nothing)
 
 
-def one(ground: Ground, name: str, options: argparse.Namespace) -> Opened:
+def promote_one(session: Session, name: str, options: argparse.Namespace) -> PullRequestResult:
     """The pull request of one environment."""
-    return promote(ground, name, wish(options), refresh=options.refresh, again=options.again)
+    return promote(
+        session, name, promote_options(options), refresh=options.refresh, again=options.again
+    )
 
 
-def automatic(ground: Ground) -> list[str]:
+def automatic(session: Session) -> list[str]:
     """The environments that were adopted and take releases without being told which."""
     return [
         policy.name
-        for policy in ground.policy.environments
-        if policy.pinned and policy.select != MANUAL and ground.state(policy.name) is not None
+        for policy in session.policy.environments
+        if policy.pinned and policy.select != MANUAL and session.state(policy.name) is not None
     ]

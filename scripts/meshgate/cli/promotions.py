@@ -12,15 +12,13 @@ from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import STEP_SUMMARY, append, publish
 from meshgate.cli.reported import add_evidence_option, given
-from meshgate.promotion.base import Clock
-from meshgate.promotion.body import Contents, render
-from meshgate.promotion.flows.ground import Ground, Setting, ground
-from meshgate.promotion.flows.making import Made
-from meshgate.promotion.flows.promoting import Wish
-from meshgate.promotion.flows.proposing import Opened
-from meshgate.promotion.flows.telling import contents
 from meshgate.promotion.forges import Forge
-from meshgate.promotion.report.proposal import FORMATS, Proposed
+from meshgate.promotion.page import PageContents, page_contents, render
+from meshgate.promotion.prepare import PreparedCommit
+from meshgate.promotion.promote import PromoteOptions
+from meshgate.promotion.pull_request import PullRequestResult
+from meshgate.promotion.report.proposal import FORMATS, ProposalReport
+from meshgate.promotion.session import Clock, Session, open_session
 from meshgate.report import budget
 from meshgate.repository import Repository
 
@@ -55,7 +53,7 @@ def add_direct(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_wish(parser: argparse.ArgumentParser) -> None:
+def add_promote_options(parser: argparse.ArgumentParser) -> None:
     """What may be asked of a promotion."""
     parser.add_argument(
         "--release",
@@ -78,9 +76,9 @@ def add_wish(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def wish(options: argparse.Namespace) -> Wish:
+def promote_options(options: argparse.Namespace) -> PromoteOptions:
     """What was asked for."""
-    return Wish(
+    return PromoteOptions(
         release=options.release,
         resources=options.resources,
         forgive=options.supersede_hotfix,
@@ -89,28 +87,23 @@ def wish(options: argparse.Namespace) -> Wish:
 
 
 @contextlib.contextmanager
-def standing(options: argparse.Namespace) -> Iterator[Ground]:
+def session_of(options: argparse.Namespace) -> Iterator[Session]:
     """The base branch as it is now."""
     forge = forge_of(options)
-    with ground(setting(options, forge)) as found:
-        yield found
-
-
-def setting(options: argparse.Namespace, forge: Forge) -> Setting:
-    """How the command was called."""
     inside = os.environ.get("CI") == "true"
-    return Setting(
-        root=options.directory,
-        forge=forge,
-        clock=Clock(today=options.today),
-        cache=cache_folder(options),
+    with open_session(
+        options.directory,
+        Clock(today=options.today),
+        forge,
         branch=options.branch,
+        cache=cache_folder(options),
+        engine=options.engine,
+        given=given(options),
         login=login(options, forge),
         via="ci" if inside else "cli",
         run=run_address() if inside else None,
-        engine=options.engine,
-        given=given(options),
-    )
+    ) as session:
+        yield session
 
 
 def login(options: argparse.Namespace, forge: Forge) -> str:
@@ -134,31 +127,33 @@ def run_address() -> str | None:
     return None
 
 
-def tell_plan(found: Ground, made: Made, options: argparse.Namespace) -> None:
+def print_plan(session: Session, prepared: PreparedCommit, options: argparse.Namespace) -> None:
     """Print what would be proposed."""
-    page = contents(found, made, made.advance.record, made.advance.state)
-    proposed = Proposed(page, made.judged.refusals, limit=found.forge.body_limit)
-    publish(FORMATS, [proposed], options)
+    page = page_contents(session, prepared, prepared.record, prepared.transition.state)
+    proposal = ProposalReport(page, prepared.judgement.refusals, limit=session.forge.body_limit)
+    publish(FORMATS, [proposal], options)
     summarize([page])
 
 
-def tell_opened(found: Ground, opened: Sequence[Opened], options: argparse.Namespace) -> None:
+def print_proposals(
+    session: Session, results: Sequence[PullRequestResult], options: argparse.Namespace
+) -> None:
     """Print what was proposed."""
-    limit = found.forge.body_limit
-    told = [
-        Proposed(
-            contents(found, one.made, one.record, one.state, one.notes),
-            one.made.judged.refusals,
-            opened=one,
+    limit = session.forge.body_limit
+    proposals = [
+        ProposalReport(
+            page_contents(session, result.prepared, result.record, result.state, result.notes),
+            result.prepared.judgement.refusals,
+            result=result,
             limit=limit,
         )
-        for one in opened
+        for result in results
     ]
-    publish(FORMATS, told, options)
-    summarize([one.contents for one in told])
+    publish(FORMATS, proposals, options)
+    summarize([proposal.contents for proposal in proposals])
 
 
-def summarize(pages: Sequence[Contents]) -> None:
+def summarize(pages: Sequence[PageContents]) -> None:
     """Inside Actions, the whole pages in the job's summary: a forge may take only a part of one."""
     if summary := os.environ.get(STEP_SUMMARY):
         for page in pages:

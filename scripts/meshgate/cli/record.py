@@ -18,9 +18,9 @@ import argparse
 import sys
 
 from meshgate.cli.output import publish
-from meshgate.cli.promotions import add_promotion_options, standing
-from meshgate.promotion.flows.recording import record
-from meshgate.promotion.report.tagged import FORMATS
+from meshgate.cli.promotions import add_promotion_options, session_of
+from meshgate.promotion.record import record
+from meshgate.promotion.report.merged import TAGS_FORMATS
 from meshgate.report.escape.terminal import plain
 
 
@@ -32,11 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tag what has no tag yet."""
-    with standing(options) as ground:
+    with session_of(options) as session:
         for name in options.environments:
-            ground.policy.pinned(name)
-        tags, degraded = record(ground, options.environments)
+            session.policy.pinned(name)
+        tags, degraded = record(session, options.environments)
     for reason in degraded:
         print(f"meshgate: degraded: {plain(reason)}", file=sys.stderr)
-    publish(FORMATS, tags, options)
+    publish(TAGS_FORMATS, tags, options)
     return 0

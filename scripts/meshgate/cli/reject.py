@@ -17,11 +17,10 @@ from meshgate.cli.promotions import (
     add_direct,
     add_promotion_options,
     add_reason,
-    standing,
-    tell_opened,
+    print_proposals,
+    session_of,
 )
-from meshgate.promotion.flows.stopping import reject
-from meshgate.promotion.flows.writing import write
+from meshgate.promotion.line import reject, write
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
-    with standing(options) as ground:
-        made = reject(ground, options.release, reason=options.reason, name=options.env)
-        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
+    with session_of(options) as session:
+        prepared = reject(session, options.release, reason=options.reason, name=options.env)
+        print_proposals(session, [write(session, prepared, direct=options.direct)], options)
     return 0

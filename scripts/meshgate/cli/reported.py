@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from meshgate.errors import UsageError
-from meshgate.promotion.base import given_evidence
 from meshgate.promotion.evidence import Evidence
+from meshgate.promotion.session import given_evidence
 
 OPTION = "--evidence"
 

@@ -14,11 +14,10 @@ from meshgate.cli.promotions import (
     add_direct,
     add_promotion_options,
     add_reason,
-    standing,
-    tell_opened,
+    print_proposals,
+    session_of,
 )
-from meshgate.promotion.flows.stopping import resume
-from meshgate.promotion.flows.writing import write
+from meshgate.promotion.line import resume, write
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
-    with standing(options) as ground:
-        made = resume(ground, options.environment, reason=options.reason)
-        tell_opened(ground, [write(ground, made, direct=options.direct)], options)
+    with session_of(options) as session:
+        prepared = resume(session, options.environment, reason=options.reason)
+        print_proposals(session, [write(session, prepared, direct=options.direct)], options)
     return 0

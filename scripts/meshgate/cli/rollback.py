@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import argparse
 
-from meshgate.cli.promotions import add_promotion_options, add_reason, standing, tell_opened
-from meshgate.promotion.flows.reverting import roll_back
+from meshgate.cli.promotions import add_promotion_options, add_reason, print_proposals, session_of
+from meshgate.promotion.rollback import roll_back
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,14 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it."""
-    with standing(options) as ground:
-        opened = roll_back(
-            ground,
+    with session_of(options) as session:
+        result = roll_back(
+            session,
             options.environment,
             options.to,
             reason=options.reason,
             ticket=options.ticket,
             refresh=options.refresh,
         )
-        tell_opened(ground, [opened], options)
+        print_proposals(session, [result], options)
     return 0

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 
 from meshgate.cli.output import publish
-from meshgate.cli.promotions import add_promotion_options, standing
+from meshgate.cli.promotions import add_promotion_options, session_of
 from meshgate.errors import IntegrityError
 from meshgate.promotion.overview import overview
 from meshgate.promotion.report.status import FORMATS
@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
-    with standing(options) as ground:
-        line = overview(ground)
-    publish(FORMATS, [line], options)
-    broken = any(one.broken and one.pinned for one in line.environments)
+    with session_of(options) as session:
+        result = overview(session)
+    publish(FORMATS, [result], options)
+    broken = any(environment.broken and environment.pinned for environment in result.environments)
     return IntegrityError.exit_code if broken else 0

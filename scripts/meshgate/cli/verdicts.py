@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshgate.errors import IntegrityError, MeshgateError, RefusedError, WaitingError
-from meshgate.promotion.judging import Judged, Verdict
+from meshgate.promotion.judge import Judgement, Verdict
 
 CODES = {
     Verdict.PASS: 0,
@@ -15,11 +15,14 @@ CODES = {
 }
 
 
-def exit_code(judged: Sequence[Judged]) -> int:
+def exit_code(judgements: Sequence[Judgement]) -> int:
     """The gravest of several judgements."""
-    if any(each.candidate is not None and each.candidate.base.problems for each in judged):
+    if any(
+        judgement.candidate is not None and judgement.candidate.base.problems
+        for judgement in judgements
+    ):
         return IntegrityError.exit_code
-    verdicts = {each.verdict for each in judged}
+    verdicts = {judgement.verdict for judgement in judgements}
     for verdict in (Verdict.BROKEN, Verdict.REFUSED, Verdict.WAITING):
         if verdict in verdicts:
             return CODES[verdict]

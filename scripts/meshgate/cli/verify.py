@@ -143,7 +143,7 @@ def write_evidence(
 ) -> None:
     """Write the result as evidence about exactly what was compared."""
     from meshgate.promotion import evidence  # noqa: PLC0415 - as above
-    from meshgate.promotion.base import Clock  # noqa: PLC0415
+    from meshgate.promotion.session import Clock  # noqa: PLC0415
 
     tree, release = subject(options.directory, environment)
     one = evidence.Evidence(

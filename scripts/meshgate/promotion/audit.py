@@ -1,28 +1,36 @@
-"""Whether what promotion wrote is what is there: digests, chain, foreign files, a new render."""
+"""Whether what promotion wrote is what is there: digests, chain, foreign files, a new render.
+
+Deep: every record ever, and whether each is still what was merged and follows from its source.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from meshgate.errors import IntegrityError, MeshgateError, ToolError
+from meshgate.errors import (
+    BuildError,
+    IntegrityError,
+    MeshgateError,
+    RepositoryError,
+    ToolError,
+)
 from meshgate.promotion.files import (
     OWNED,
     File,
     below,
     ledger_folder,
     rendered_folder,
+    sha256,
     state_path,
 )
-from meshgate.promotion.ledger import Recorded, check_chain, read_record
+from meshgate.promotion.ledger import RECORD_NAME, EnvironmentFiles, Recorded, read_files
+from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
+from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render, rendered_of
-from meshgate.promotion.state import read_state, state_of
-from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
-from meshgate.repository import REGULAR, Repository
+from meshgate.repository import REGULAR, Repository, additions, mainline
 
-RECORD_NAME = re.compile(r"[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}\.yaml")
 # How much of a differing line is told.
 SHOWN = 60
 
@@ -36,7 +44,7 @@ class Fault(NamedTuple):
     why: str = ""
 
 
-class Audited(NamedTuple):
+class AuditedEnvironment(NamedTuple):
     """One environment: its state where there is one, how many records, how many were rendered."""
 
     environment: str
@@ -49,21 +57,8 @@ class Audit(NamedTuple):
     """What an audit found; `deep`: every record ever was rendered again."""
 
     deep: bool
-    environments: tuple[Audited, ...]
+    environments: tuple[AuditedEnvironment, ...]
     faults: tuple[Fault, ...]
-
-
-class Kept(NamedTuple):
-    """What of an environment's files parses, and what is wrong with the rest."""
-
-    state: EnvironmentState | None
-    records: list[Recorded]
-    faults: list[Fault]
-
-    @property
-    def last(self) -> Recorded | None:
-        """The newest record."""
-        return self.records[-1] if self.records else None
 
 
 class Renders:
@@ -95,10 +90,49 @@ class Renders:
         return self._made[key]
 
 
-def owned_by(environment: str, path: str) -> bool:
-    """Whether a path is one of an environment's, whatever lies there."""
-    folders = (rendered_folder(environment), ledger_folder(environment))
-    return path == state_path(environment) or path.startswith(folders)
+class Auditor:
+    """Audits environments of one repository, each commit rendered once for each.
+
+    What was found stays found, whatever fails after it: `failures` are the environments that could
+    not be audited to the end. Raises RepositoryError for a deep audit of a shallow clone.
+    """
+
+    def __init__(self, repository: Repository, cache: Path | None, *, deep: bool) -> None:
+        if deep:
+            need_history(repository)
+        self.renders = Renders(repository, cache)
+        self.releases = Releases(repository, "HEAD", cache=cache)
+        self.deep = deep
+        self.audited: list[AuditedEnvironment] = []
+        self.faults: list[Fault] = []
+        self.failures: dict[str, MeshgateError] = {}
+
+    def audit(self, files: Mapping[str, bytes], environment: str) -> None:
+        """Find all that is wrong with one environment."""
+        own = read_files(environment, files)
+        changing = sum(recorded.record.event.changes_render for recorded in own.ledger)
+        rendered = changing if self.deep else int(bool(own.ledger))
+        state = own.state if not own.state_faults else None
+        self.audited.append(AuditedEnvironment(environment, state, len(own.ledger), rendered))
+        try:
+            for fault in self._faults(own):
+                self.faults.append(fault)
+        except MeshgateError as error:
+            self.failures[environment] = error
+
+    def result(self) -> Audit:
+        """What was found so far."""
+        return Audit(self.deep, tuple(self.audited), tuple(dict.fromkeys(self.faults)))
+
+    def _faults(self, files: EnvironmentFiles) -> Iterator[Fault]:
+        is_whole = True
+        for fault in faults(files, self.renders):
+            is_whole = False
+            yield fault
+        if files.state is None and is_whole:
+            yield from lost(files.environment, self.releases)
+        if self.deep:
+            yield from deep_faults(files.environment, files.ledger, self.renders, self.releases)
 
 
 def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[Fault]:
@@ -110,7 +144,7 @@ def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[Faul
         folder, _, name = path.rpartition("/")
         if not (
             path in states
-            or any(path.startswith(each) for each in folders)
+            or any(path.startswith(rendered) for rendered in folders)
             or (f"{folder}/" in ledgers and RECORD_NAME.fullmatch(name))
         ):
             why = f"Only promotion writes to {', '.join(OWNED)}, for pinned environments."
@@ -118,55 +152,6 @@ def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[Faul
         if file.mode != REGULAR:
             why = f"Git keeps it as {file.mode}, and promotion writes {REGULAR}."
             yield Fault(None, path, "is no regular file", why)
-
-
-def kept(files: Mapping[str, bytes], environment: str) -> Kept:
-    """The state and the records of an environment, and the faults of each and between them."""
-    records: list[Recorded] = []
-    faults: list[Fault] = []
-    folder = ledger_folder(environment)
-    for path, content in below(files, folder).items():
-        if not RECORD_NAME.fullmatch(path.removeprefix(folder)):
-            continue
-        try:
-            records.append(read_record(content, path))
-        except IntegrityError as error:
-            faults.append(fault_of(environment, error))
-    records.sort(key=lambda each: each.record.sequence)
-    try:
-        check_chain(records)
-    except IntegrityError as error:
-        # A record that does not parse leaves a gap, which says nothing more.
-        faults += [] if faults else [fault_of(environment, error)]
-    state = None
-    try:
-        state = _state(files, environment, records)
-    except IntegrityError as error:
-        faults.append(fault_of(environment, error))
-    return Kept(state, records, faults)
-
-
-def _state(
-    files: Mapping[str, bytes], environment: str, records: list[Recorded]
-) -> EnvironmentState | None:
-    """The state, which is what the newest record left."""
-    path = state_path(environment)
-    content = files.get(path)
-    if content is None:
-        if records or below(files, rendered_folder(environment)):
-            raise IntegrityError("is missing", file=path)
-        return None
-    state = read_state(content, environment)
-    if not records:
-        raise IntegrityError("is missing", file=state.record)
-    last = records[-1]
-    if state.record != last.record.path:
-        raise IntegrityError(
-            f"tells the record {state.record}, and the newest is {last.record.path}", file=path
-        )
-    if state != state_of(last.record, last.sha256):
-        raise IntegrityError(f"is not what {last.record.path} left", file=path)
-    return state
 
 
 def rendered_faults(
@@ -182,7 +167,7 @@ def rendered_faults(
     except IntegrityError as error:
         # A rollback replays bytes, and needs no source.
         if record.event is not Event.ROLLBACK:
-            yield fault_of(environment, error)
+            yield _fault_of(environment, error)
         if not same:
             yield Fault(environment, folder, f"is not what {record.path} wrote")
         return
@@ -200,18 +185,18 @@ def rendered_faults(
 
 
 def _difference(
-    found: bytes | None, wanted: bytes | None, record: PromotionRecord
+    actual: bytes | None, wanted: bytes | None, record: PromotionRecord
 ) -> tuple[str, str]:
     commit = record.source.commit[:10]
-    if found is None:
+    if actual is None:
         return "is missing", f"{commit} renders it."
     if wanted is None:
         return "is not a file that promotion wrote", f"{commit} does not render it."
-    pairs = zip(found.split(b"\n"), [*wanted.split(b"\n"), b"", b""], strict=False)
+    pairs = zip(actual.split(b"\n"), [*wanted.split(b"\n"), b"", b""], strict=False)
     for number, (here, there) in enumerate(pairs, 1):
         if here != there:
-            told = f"line {number} is {_shown(here)}, and {commit} renders {_shown(there)}"
-            return "was changed", f"{told}."
+            line = f"line {number} is {_shown(here)}, and {commit} renders {_shown(there)}"
+            return "was changed", f"{line}."
     return "was changed", f"It ends before what {commit} renders."
 
 
@@ -220,16 +205,98 @@ def _shown(line: bytes) -> str:
     return f"`{text if len(text) <= SHOWN else text[:SHOWN] + '…'}`"
 
 
-def fault_of(environment: str | None, error: IntegrityError) -> Fault:
+def faults(files: EnvironmentFiles, renders: Renders) -> Iterator[Fault]:
+    """All that is wrong with one environment's files as they stand.
+
+    Raises ToolError where its newest release cannot be rendered here.
+    """
+    environment = files.environment
+    for error in (*files.record_faults, *files.state_faults):
+        yield _fault_of(environment, error)
+    if files.ledger:
+        yield from rendered_faults(files.files, files.ledger[-1].record, renders)
+    elif files.state is None and files.rendered and not (files.record_faults or files.state_faults):
+        yield Fault(environment, state_path(environment), "is missing")
+
+
+def need_history(repository: Repository) -> None:
+    """Raise RepositoryError in a shallow clone."""
+    if repository.shallow:
+        raise RepositoryError(
+            "this clone is shallow, and the commits of old records are not in it",
+            hint="git fetch --unshallow",
+        )
+
+
+def deep_faults(
+    environment: str, records: Sequence[Recorded], renders: Renders, releases: Releases
+) -> Iterator[Fault]:
+    """What is wrong with the records of an environment, up to the main line of `releases`.
+
+    Each must be what a commit added; each that changed what is rendered must have changed it to
+    what its source renders to. Raises ToolError where one cannot be rendered here.
+    """
+    repository = renders.repository
+    added = additions(repository, releases.main, ledger_folder(environment))
+    replayable: set[tuple[str, str]] = set()
+    for recorded in records:
+        record = recorded.record
+        commit = added.get(record.path)
+        if commit is None:
+            yield Fault(environment, record.path, "is in no commit of the main line")
+        else:
+            content = repository.read(commit, record.path) or b""
+            if sha256(content) != recorded.sha256:
+                yield Fault(environment, record.path, f"is not what {commit[:10]} added")
+            yield from _tree_faults(record, commit, renders)
+        if record.event.changes_render:
+            try:
+                _check_source(record, renders, releases)
+            except IntegrityError as error:
+                if (record.event, record.rendered.sha256) not in replayable:
+                    yield _fault_of(environment, error)
+            replayable.add((Event.ROLLBACK, record.rendered.sha256))
+
+
+def lost(environment: str, releases: Releases) -> Iterator[Fault]:
+    """A fault where the main line had a state of this environment once, for one that has none."""
+    path = state_path(environment)
+    if mainline(releases.repository, releases.main, path):
+        yield Fault(environment, path, "is missing", "A commit of the main line had it.")
+
+
+def _fault_of(environment: str, error: IntegrityError) -> Fault:
     """The fault that an error tells."""
     return Fault(environment, error.file, error.fault, error.why)
 
 
-def faults(files: Mapping[str, bytes], found: Kept, renders: Renders) -> Iterator[Fault]:
-    """All that is wrong with one environment, `found` being what its files say.
+def _tree_faults(record: PromotionRecord, commit: str, renders: Renders) -> Iterator[Fault]:
+    folder = rendered_folder(record.environment)
+    tree = renders.repository.object_id(commit, folder.rstrip("/"))
+    if record.event.changes_render and tree != record.rendered.tree:
+        yield Fault(
+            record.environment,
+            record.path,
+            f"was merged by {commit[:10]} with another {folder}",
+            f"It tells {record.rendered.tree}, and there it is {tree}.",
+        )
 
-    Raises ToolError where its newest release cannot be rendered here.
-    """
-    yield from found.faults
-    if found.last is not None:
-        yield from rendered_faults(files, found.last.record, renders)
+
+def _check_source(record: PromotionRecord, renders: Renders, releases: Releases) -> None:
+    """Raise IntegrityError unless the record's source gives its release and what it rendered."""
+    try:
+        files = renders.of(record)
+        source = releases.source(record.source.commit)
+    except (BuildError, RepositoryError) as error:
+        raise IntegrityError(
+            "tells a source that does not render", file=record.path, why=str(error)
+        ) from error
+    if source != record.source or releases.id(source) != record.release:
+        raise IntegrityError(
+            f"its source {record.source.commit[:10]} is the release {releases.id(source)}",
+            file=record.path,
+        )
+    if rendered_of(record.environment, files, record.rendered.overlay) != record.rendered:
+        raise IntegrityError(
+            f"its source {record.source.commit[:10]} renders something else", file=record.path
+        )

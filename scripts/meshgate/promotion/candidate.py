@@ -1,4 +1,4 @@
-"""What the guards judge: one event of one environment, with all that the shell has found out."""
+"""What the guards judge: one event of one environment, with all that was found out about it."""
 
 from __future__ import annotations
 
@@ -9,47 +9,16 @@ from typing import NamedTuple
 
 from meshgate.effect import Effect
 from meshgate.model import Environment, Finding, JSONObject, Resource
+from meshgate.promotion.files import FileChange
 from meshgate.promotion.forges import PullRequest, Review
-from meshgate.promotion.gates import Gate
-from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.standing import Standing
-from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord, Source
+from meshgate.promotion.ledger import EnvironmentFiles
+from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.records import Event, PromotionRecord, Source
+from meshgate.promotion.status import EnvironmentStatus
 from meshgate.repository import Signed
 
-REGULAR = "100644"
 
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """A file that differs between base and head.
-
-    kind  added | modified | deleted
-    mode  git's, at the head; empty where deleted
-    """
-
-    path: str
-    kind: str
-    mode: str = REGULAR
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """An environment's files at a commit.
-
-    state     None: there is no state file, or `problems` says why it cannot be believed
-    records   the ledger, by sequence
-    files     the bytes of state, ledger and rendered folder, by whole path
-    problems  what is wrong with state and ledger as they stand: digest, chain, order, shape
-    """
-
-    commit: str
-    state: EnvironmentState | None
-    records: tuple[PromotionRecord, ...] = ()
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-
-
-class Held(NamedTuple):
+class SourceContent(NamedTuple):
     """What a commit holds: the content id of its inputs, and git's ids of them."""
 
     release: str
@@ -71,7 +40,7 @@ class Ancestry:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinions:
+class Reviews:
     """What a forge says of the pull request. Everything here was read for this judgement."""
 
     pull_request: PullRequest
@@ -88,14 +57,15 @@ class Candidate:
     today            what expiry dates are judged by
     base, head       the environment's files before and after
     changed          every file that differs between base and head, of any folder
-    held             what the record's source commit holds
+    source           what the record's source commit holds
     expected         the files of rendered/<environment> that head must have, by whole path
     before, after    the objects of these files
     effect           of the change, with this environment's inventory
+    ports            how many server ports the environment has afterwards
     findings         of the whole target render
     rejecting        the releases that the environments further up the line rejected
-    history          this environment itself
-    opinions         what the forge says; None with `without_forge`, the reason, where it is not
+    status           this environment itself
+    reviews          what the forge says; None with `without_forge`, the reason, where it is not
                      asked
     signature        of the head commit
     reasons          why a part was not found out, in words
@@ -107,21 +77,22 @@ class Candidate:
     configured_from: str
     now: datetime.datetime
     today: datetime.date
-    base: Side
-    head: Side
+    base: EnvironmentFiles
+    head: EnvironmentFiles
     changed: tuple[FileChange, ...]
     paused: JSONObject | None = None
-    held: Held | None = None
+    source: SourceContent | None = None
     expected: Mapping[str, bytes] | None = None
     ancestry: Ancestry | None = None
     before: tuple[Resource, ...] | None = None
     after: tuple[Resource, ...] | None = None
     effect: Effect | None = None
+    ports: int = 0
     findings: tuple[Finding, ...] | None = None
-    upstream: tuple[Standing, ...] = ()
+    upstream: tuple[EnvironmentStatus, ...] = ()
     rejecting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    history: Standing | None = None
-    opinions: Opinions | None = None
+    status: EnvironmentStatus | None = None
+    reviews: Reviews | None = None
     without_forge: str = ""
     signature: Signed | None = None
     reasons: tuple[str, ...] = ()

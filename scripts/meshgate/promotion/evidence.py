@@ -11,15 +11,11 @@ import datetime
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from meshgate.config.reading import parse
 from meshgate.config.shape import check
 from meshgate.errors import UsageError
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
-    from meshgate.promotion.standing import Stay
+from meshgate.model import JSONObject
 
 FOLDER = "promotion/evidence"
 VERSION = 1
@@ -59,9 +55,9 @@ class Evidence:
         """Whether what was seen is good."""
         return self.result == PASS
 
-    def about(self, stay: Stay) -> bool:
-        """Whether it speaks of what an environment had during a stay."""
-        return self.tree == stay.tree if self.tree else self.release == stay.release
+    def is_about(self, release: str, tree: str) -> bool:
+        """Whether it speaks of this rendered tree; of this release where it names no tree."""
+        return self.tree == tree if self.tree else self.release == release
 
     @property
     def summary(self) -> JSONObject:

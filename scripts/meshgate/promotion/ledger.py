@@ -1,15 +1,40 @@
-"""The ledger of a pinned environment: a file for each event, chained by SHA-256, only added to."""
+"""An environment's ledger and state: a file for each event, chained by SHA-256, and its end.
+
+`promotion/ledger/<environment>/` is only added to; each record names the SHA-256 of the one before.
+`promotion/state/<environment>.yaml` is what the newest record leaves. Its first line is the SHA-256
+of the rest, so that any two different writes conflict in git.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from meshgate.promotion.documents import broken, text_of, value_of
-from meshgate.promotion.files import ledger_folder, sha256
-from meshgate.promotion.values import Previous, PromotionRecord
+from meshgate.errors import IntegrityError
+from meshgate.promotion.documents import broken, document_text, read_document
+from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
+from meshgate.promotion.records import EnvironmentState, Previous, PromotionRecord
+from meshgate.repository import Entry, Repository
 
-KIND = "PromotionRecord"
+RECORD_KIND = "PromotionRecord"
+RECORD_NAME = re.compile(r"[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}\.yaml")
+STATE_KIND = "EnvironmentState"
+STATE_FIRST_LINE = re.compile(rb"digest: ([0-9a-f]{64})\n")
+# What a state repeats of the record that leaves it.
+OF_RECORD = (
+    "environment",
+    "sequence",
+    "release",
+    "alias",
+    "source",
+    "rendered",
+    "previous",
+    "hold",
+    "rejected",
+    "pending_backport",
+)
 
 
 class Recorded(NamedTuple):
@@ -24,14 +49,128 @@ class Recorded(NamedTuple):
         return Previous(self.record.sequence, self.record.release, self.sha256)
 
 
+@dataclass(frozen=True, slots=True)
+class EnvironmentFiles:
+    """An environment's files at a commit, read as far as they can be.
+
+    state          None: there is no state file, or it does not parse
+    ledger         the records that parse, by sequence, whatever is wrong with others
+    files          the bytes of state, ledger and rendered folder, by whole path
+    record_faults  what is wrong with records and between them
+    state_faults   what is wrong with the state, also against the newest record
+    strays         paths in the ledger's folder that are no record's
+    """
+
+    environment: str
+    commit: str
+    state: EnvironmentState | None
+    ledger: tuple[Recorded, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    record_faults: tuple[IntegrityError, ...] = ()
+    state_faults: tuple[IntegrityError, ...] = ()
+    strays: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> tuple[PromotionRecord, ...]:
+        """The ledger, by sequence; empty where anything in it is broken: then none is believed."""
+        if self.record_faults or self.strays:
+            return ()
+        return tuple(recorded.record for recorded in self.ledger)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with state and ledger as they stand, a sentence each."""
+        faults = (*self.state_faults, *self.record_faults)
+        return (
+            *(" ".join(filter(None, (fault.what, fault.why))) for fault in faults),
+            *(f"{path}: is not a file that promotion wrote" for path in self.strays),
+        )
+
+    @property
+    def rendered(self) -> dict[str, bytes]:
+        """The rendered files, by whole path."""
+        return below(self.files, rendered_folder(self.environment))
+
+
+def files_at(repository: Repository, commit: str, environment: str) -> EnvironmentFiles:
+    """The files of an environment at a commit."""
+    paths = (
+        rendered_folder(environment).rstrip("/"),
+        ledger_folder(environment).rstrip("/"),
+        state_path(environment),
+    )
+    entries = repository.entries(commit, *paths)
+    files = {entry.path: repository.blob(entry.blob) for entry in entries if _is_regular(entry)}
+    return read_files(environment, files, commit)
+
+
+def read_files(environment: str, files: Mapping[str, bytes], commit: str = "") -> EnvironmentFiles:
+    """The same from the files' bytes, by whole path; `files` may hold more than this environment's.
+
+    Nothing is raised: what does not parse, or does not follow, is told in the faults.
+    """
+    folder = ledger_folder(environment)
+    ledger: list[Recorded] = []
+    faults: list[IntegrityError] = []
+    strays: list[str] = []
+    for path, content in below(files, folder).items():
+        if not RECORD_NAME.fullmatch(path.removeprefix(folder)):
+            strays.append(path)
+            continue
+        try:
+            ledger.append(read_record(content, path))
+        except IntegrityError as error:
+            faults.append(error)
+    ledger.sort(key=lambda recorded: recorded.record.sequence)
+    try:
+        check_chain(ledger)
+    except IntegrityError as error:
+        # A record that does not parse leaves a gap, which says nothing more.
+        faults += [] if faults else [error]
+    state, state_faults = _state_among(environment, files, ledger)
+    return EnvironmentFiles(
+        environment=environment,
+        commit=commit,
+        state=state,
+        ledger=tuple(ledger),
+        files=files,
+        record_faults=tuple(faults),
+        state_faults=tuple(state_faults),
+        strays=tuple(strays),
+    )
+
+
+def _state_among(
+    environment: str, files: Mapping[str, bytes], ledger: Sequence[Recorded]
+) -> tuple[EnvironmentState | None, list[IntegrityError]]:
+    """The state, and why it is not what the newest record left."""
+    path = state_path(environment)
+    content = files.get(path)
+    if content is None:
+        return None, [IntegrityError("is missing", file=path)] if ledger else []
+    try:
+        state = read_state(content, environment)
+    except IntegrityError as error:
+        return None, [error]
+    if not ledger:
+        return state, [IntegrityError("is missing", file=state.record)]
+    newest = ledger[-1]
+    if state.record != newest.record.path:
+        fault = f"tells the record {state.record}, and the newest is {newest.record.path}"
+        return state, [IntegrityError(fault, file=path)]
+    if state != state_of(newest.record, newest.sha256):
+        return state, [IntegrityError(f"is not what {newest.record.path} left", file=path)]
+    return state, []
+
+
 def record_bytes(record: PromotionRecord) -> bytes:
     """The content of a ledger file."""
-    return text_of(KIND, record, id=record.id).encode()
+    return document_text(RECORD_KIND, record, id=record.id).encode()
 
 
 def read_record(content: bytes, path: str) -> Recorded:
     """The record in a ledger file. Raises IntegrityError, also where the path says another one."""
-    record, value = value_of(PromotionRecord, "record", content, path)
+    record, value = read_document(PromotionRecord, "record", content, path)
     if record.path != path or value["id"] != record.id:
         raise broken(path, f"holds the record {record.path}")
     return Recorded(record, sha256(content))
@@ -42,25 +181,23 @@ def read_ledger(files: Mapping[str, bytes], environment: str) -> list[Recorded]:
 
     `files` may hold more than its ledger. Raises IntegrityError.
     """
-    folder = ledger_folder(environment)
-    found = [
+    ledger = [
         read_record(content, path)
-        for path, content in sorted(files.items())
-        if path.startswith(folder)
+        for path, content in sorted(below(files, ledger_folder(environment)).items())
     ]
-    found.sort(key=lambda each: each.record.sequence)
-    check_chain(found)
-    return found
+    ledger.sort(key=lambda recorded: recorded.record.sequence)
+    check_chain(ledger)
+    return ledger
 
 
-def check_chain(records: Sequence[Recorded]) -> None:
+def check_chain(ledger: Sequence[Recorded]) -> None:
     """Raise IntegrityError unless each record follows the one before it."""
     before: Recorded | None = None
-    for each in records:
-        _check_link(each.record, before)
-        if before is not None and not each.record.event.changes_render:
-            _check_unmoved(each.record, before.record)
-        before = each
+    for recorded in ledger:
+        _check_link(recorded.record, before)
+        if before is not None and not recorded.record.event.changes_render:
+            _check_unmoved(recorded.record, before.record)
+        before = recorded
 
 
 def _check_link(record: PromotionRecord, before: Recorded | None) -> None:
@@ -84,3 +221,42 @@ def _check_unmoved(record: PromotionRecord, before: PromotionRecord) -> None:
         before.rendered,
     ):
         raise broken(record.path, f"is a {record.event}, and yet changes what is rendered")
+
+
+def state_bytes(state: EnvironmentState) -> bytes:
+    """The content of `promotion/state/<environment>.yaml`."""
+    rest = document_text(STATE_KIND, state).encode()
+    return f"digest: {sha256(rest)}\n".encode() + rest
+
+
+def read_state(content: bytes, environment: str) -> EnvironmentState:
+    """The state that a file holds. Raises IntegrityError when one byte is not as it was written."""
+    file = state_path(environment)
+    first = STATE_FIRST_LINE.match(content)
+    if first is None:
+        raise broken(file, "the first line is not its digest")
+    written, actual = first[1].decode(), sha256(content[first.end() :])
+    if written != actual:
+        raise broken(
+            file,
+            "its digest is not that of its content",
+            why=f"It says {written}, and is {actual}.",
+        )
+    state, _ = read_document(EnvironmentState, "state", content, file)
+    if state.environment != environment:
+        raise broken(file, f"is the state of {state.environment}")
+    return state
+
+
+def state_of(record: PromotionRecord, record_sha256: str) -> EnvironmentState:
+    """The state that a record leaves; its file has that SHA-256."""
+    return EnvironmentState(
+        record=record.path,
+        record_sha256=record_sha256,
+        **{name: getattr(record, name) for name in OF_RECORD},
+    )
+
+
+def _is_regular(entry: Entry) -> bool:
+    """Whether an entry of git is a file with bytes of its own: no link, no submodule."""
+    return entry.mode.startswith("100")

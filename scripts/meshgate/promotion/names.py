@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshgate.promotion.values import EnvironmentState, Event, PromotionRecord
+from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
 from meshgate.report.escape.visible import visible
 from meshgate.wording import plural
 
@@ -54,12 +54,12 @@ def title(record: PromotionRecord) -> str:
 
 def labels(record: PromotionRecord) -> tuple[str, ...]:
     """The pull request's labels."""
-    found = [PROMOTION, f"env/{record.environment}", f"event/{record.event}"]
+    listed = [PROMOTION, f"env/{record.environment}", f"event/{record.event}"]
     if record.effects is not None and record.effects.loosened:
-        found.append(LOOSENS)
+        listed.append(LOOSENS)
     if record.effects is not None and record.effects.breaks:
-        found.append(BREAKS)
-    return tuple(found)
+        listed.append(BREAKS)
+    return tuple(listed)
 
 
 def tag(environment: str, sequence: int) -> str:
@@ -88,7 +88,7 @@ def message(record: PromotionRecord, state: EnvironmentState) -> str:
 
 def trailers(record: PromotionRecord, state: EnvironmentState) -> list[str]:
     """The trailers of a commit. They are an index for people: the files are the truth."""
-    found = [
+    listed = [
         ("Promotion-Env", record.environment),
         ("Promotion-Event", record.event.value),
         ("Promotion-Release", record.release),
@@ -101,7 +101,7 @@ def trailers(record: PromotionRecord, state: EnvironmentState) -> list[str]:
         ("Promotion-Reason", record.reason),
         *(("Co-authored-by", author) for author in _authors(record)),
     ]
-    return [f"{key}: {visible(value)}" for key, value in found if value]
+    return [f"{key}: {visible(value)}" for key, value in listed if value]
 
 
 def _authors(record: PromotionRecord) -> list[str]:

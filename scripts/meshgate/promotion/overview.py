@@ -18,15 +18,19 @@ from meshgate.errors import (
 from meshgate.mesh import Mode
 from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.flows.choosing import newer
-from meshgate.promotion.flows.ground import Ground
-from meshgate.promotion.flows.promoting import Wish, planned
+from meshgate.promotion.deployments import status_of
 from meshgate.promotion.forges import PullRequest
-from meshgate.promotion.judging import Verdict
+from meshgate.promotion.judge import Verdict
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.rendering import render
-from meshgate.promotion.standings import standing
-from meshgate.promotion.values import EnvironmentState, GateResult, Release
+from meshgate.promotion.promote import (
+    NoEffectError,
+    PromoteOptions,
+    newer_releases,
+    prepare_promotion,
+)
+from meshgate.promotion.records import EnvironmentState, GateResult, Release
+from meshgate.promotion.rendering import read_rendered, render
+from meshgate.promotion.session import Session
 
 
 class Outlook(enum.StrEnum):
@@ -50,7 +54,7 @@ class Posture(NamedTuple):
     strict: int
 
 
-class Next(NamedTuple):
+class NextRelease(NamedTuple):
     """The release that would come, and what is in its way."""
 
     outlook: Outlook
@@ -61,7 +65,7 @@ class Next(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class EnvironmentOverview:
     """One environment.
 
     state    None: floating, not adopted yet, or broken
@@ -83,54 +87,53 @@ class Overview:
     broken: str = ""
     posture: Posture | None = None
     pending: tuple[PullRequest, ...] = ()
-    next: Next | None = None
+    next: NextRelease | None = None
 
     def overdue(self, today: datetime.date) -> bool:
-        """Whether a hotfix is owed to main for too long."""
-        return (
-            self.state is not None and self.state.debt is not None and self.state.debt.due < today
-        )
+        """Whether main lacks what a hotfix set here for too long."""
+        pending = self.state.pending_backport if self.state is not None else None
+        return pending is not None and pending.due < today
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Overview:
     """All environments, in the order in which a change passes through them."""
 
     branch: str
     commit: str
     now: datetime.datetime
     today: datetime.date
-    environments: tuple[Overview, ...]
+    environments: tuple[EnvironmentOverview, ...]
     paused: JSONObject | None = None
 
 
-def overview(ground: Ground) -> Line:
+def overview(session: Session) -> Overview:
     """How the environments stand on the base branch as it is now.
 
     Raises ToolError where the renderer is missing, RepositoryError where git or the forge fails.
     """
-    return Line(
-        branch=ground.main,
-        commit=ground.base.commit,
-        now=ground.now,
-        today=ground.base.today,
-        environments=tuple(_overview(ground, one) for one in ground.policy.environments),
-        paused=ground.policy.paused,
+    return Overview(
+        branch=session.main,
+        commit=session.commit,
+        now=session.now,
+        today=session.today,
+        environments=tuple(_environment(session, policy) for policy in session.policy.environments),
+        paused=session.policy.paused,
     )
 
 
-def _overview(ground: Ground, policy: EnvironmentPolicy) -> Overview:
+def _environment(session: Session, policy: EnvironmentPolicy) -> EnvironmentOverview:
     name, after = policy.name, policy.after
     if not policy.pinned:
-        return _floating(ground, policy)
+        return _floating(session, policy)
     try:
-        state = ground.state(name)
+        state = session.state(name)
     except IntegrityError as error:
-        return Overview(name, pinned=True, after=after, broken=error.what)
+        return EnvironmentOverview(name, pinned=True, after=after, broken=error.what)
     if state is None:
-        return Overview(name, pinned=True, after=after)
-    current = standing(ground.base, name).current
-    return Overview(
+        return EnvironmentOverview(name, pinned=True, after=after)
+    current = status_of(session, name).current
+    return EnvironmentOverview(
         name,
         pinned=True,
         after=after,
@@ -138,25 +141,25 @@ def _overview(ground: Ground, policy: EnvironmentPolicy) -> Overview:
         alias=state.alias,
         state=state,
         since=current.since if current is not None else None,
-        newer=sum(1 for _ in newer(ground, state)),
-        posture=_posture(ground, name, ground.rendered(name)),
-        pending=_pending(ground, name),
-        next=_next(ground, name),
+        newer=sum(1 for _ in newer_releases(session, state)),
+        posture=_posture(session, name, session.rendered(name)),
+        pending=_pending(session, name),
+        next=_next(session, name),
     )
 
 
-def _floating(ground: Ground, policy: EnvironmentPolicy) -> Overview:
+def _floating(session: Session, policy: EnvironmentPolicy) -> EnvironmentOverview:
     """What follows main has its newest release from the moment that was merged."""
-    newest: Release = ground.releases.newest()
-    current = standing(ground.base, policy.name).current
+    newest: Release = session.releases.newest()
+    current = status_of(session, policy.name).current
     broken, posture = "", None
     try:
         commit, overlay = newest.source.commit, policy.overlay
-        files = render(ground.repository, commit, policy.name, overlay, cache=ground.cache)
-        posture = _posture(ground, policy.name, files)
+        files = render(session.repository, commit, policy.name, overlay, cache=session.cache)
+        posture = _posture(session, policy.name, files)
     except BuildError as error:
         broken = error.what
-    return Overview(
+    return EnvironmentOverview(
         policy.name,
         pinned=False,
         after=policy.after,
@@ -168,38 +171,42 @@ def _floating(ground: Ground, policy: EnvironmentPolicy) -> Overview:
     )
 
 
-def _pending(ground: Ground, name: str) -> tuple[PullRequest, ...]:
-    found = {
+def _pending(session: Session, name: str) -> tuple[PullRequest, ...]:
+    open_pulls = {
         pull.number: pull
         for prefix in names.prefixes(name)
-        for pull in ground.forge.list_open(ground.main, prefix)
+        for pull in session.forge.list_open(session.main, prefix)
     }
-    return tuple(found[number] for number in sorted(found))
+    return tuple(open_pulls[number] for number in sorted(open_pulls))
 
 
-def _next(ground: Ground, name: str) -> Next:
+def _next(session: Session, name: str) -> NextRelease:
     """What the command would say, without writing anything."""
     try:
-        made = planned(ground, name, Wish())
+        prepared = prepare_promotion(session, name, PromoteOptions())
+    except NoEffectError as error:
+        return NextRelease(Outlook.NO_OP, reasons=(error.what,))
     except NothingToPromoteError as error:
-        # A release without effect has a sentence of its own, which tells why it is none.
-        return Next(Outlook.NO_OP if error.why else Outlook.NOTHING, reasons=(error.what,))
+        return NextRelease(Outlook.NOTHING, reasons=(error.what,))
     except UsageError as error:
-        return Next(Outlook.MANUAL, reasons=(error.what,))
+        return NextRelease(Outlook.MANUAL, reasons=(error.what,))
     except (RefusedError, BuildError) as error:
-        return Next(Outlook.REFUSED, reasons=(error.what,))
-    verdict = made.judged.verdict
+        return NextRelease(Outlook.REFUSED, reasons=(error.what,))
+    verdict = prepared.judgement.verdict
     outlook = {Verdict.PASS: Outlook.READY, Verdict.WAITING: Outlook.WAITING}.get(
         verdict, Outlook.REFUSED
     )
-    record = made.advance.record
-    reasons = dict.fromkeys(f"{each.guard} {each.message}" for each in made.judged.refusals)
-    return Next(outlook, record.release, record.alias, tuple(reasons), made.judged.gates)
+    record = prepared.record
+    reasons = dict.fromkeys(
+        f"{refusal.guard} {refusal.message}" for refusal in prepared.judgement.refusals
+    )
+    return NextRelease(
+        outlook, record.release, record.alias, tuple(reasons), prepared.judgement.gates
+    )
 
 
-def _posture(ground: Ground, name: str, files: Mapping[str, bytes]) -> Posture | None:
-    judged = ground.base.judge({name: ground.objects(files)})[name]
-    mesh = judged.held().mesh
+def _posture(session: Session, name: str, files: Mapping[str, bytes]) -> Posture | None:
+    mesh = session.judge({name: read_rendered(files)})[name].held().mesh
     if mesh is None:
         return None
     modes = [
@@ -208,5 +215,7 @@ def _posture(ground: Ground, name: str, files: Mapping[str, bytes]) -> Posture |
         for port in mesh.ports(workload)
         if (answer := mesh.mode_at(workload, port)).mode is not None
     ]
-    strict = sum(each.mode is Mode.STRICT and each.decided and each.captured for each in modes)
+    strict = sum(
+        answer.mode is Mode.STRICT and answer.decided and answer.captured for answer in modes
+    )
     return Posture(len(modes), strict)

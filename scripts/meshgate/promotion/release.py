@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
-from meshgate.promotion.values import InputChange, Release, Source
+from meshgate.promotion.records import InputChange, Release, Source
 from meshgate.repository import Commit, Entry, Repository, commits_between, mainline
 from meshgate.source.cache import Cache, digest
 
@@ -31,7 +31,7 @@ class Releases:
     def __init__(self, repository: Repository, main: str, *, cache: Path | None = None) -> None:
         self.repository = repository
         self.main = repository.resolve(main)
-        self._kept = Cache(cache, "releases")
+        self._stored = Cache(cache, "releases")
         self._ids: dict[tuple[str, str, str], str] = {}
         self._blobs: dict[str, str] = {}
         self._line: list[Commit] | None = None
@@ -51,9 +51,9 @@ class Releases:
         """
         source = self.source(commit)
         wanted = self.id(source)
-        for each in self.line:
-            if self._id_or_none(each.sha) == wanted:
-                return self._release(each)
+        for earlier in self.line:
+            if self._id_or_none(earlier.sha) == wanted:
+                return self._release(earlier)
         alias = mainline(self.repository, commit)[0]
         day = alias.committed_at.date()
         return Release(wanted, f"{day}.{commit[:SHORT]}", source)
@@ -66,15 +66,19 @@ class Releases:
         """The releases that main brought, newest first, each once."""
         seen = set()
         for commit in self.line:
-            found = self._id_or_none(commit.sha)
-            if found is not None and found not in seen:
-                seen.add(found)
+            release_id = self._id_or_none(commit.sha)
+            if release_id is not None and release_id not in seen:
+                seen.add(release_id)
                 yield self._release(commit)
+
+    def ids(self) -> list[str]:
+        """The ids of the releases that main brought, newest first."""
+        return [release.id for release in self]
 
     def history(self) -> list[tuple[Commit, str]]:
         """The commits of main that changed inputs, newest first, each with its release's id."""
         named = ((commit, self._id_or_none(commit.sha)) for commit in self.line)
-        return [(commit, found) for commit, found in named if found is not None]
+        return [(commit, release_id) for commit, release_id in named if release_id is not None]
 
     def find(self, text: str) -> Release:
         """The release of an id (`r-…`), alias (`2026-08-22.3`) or commit. Raises UsageError."""
@@ -92,8 +96,8 @@ class Releases:
     def source(self, commit: str) -> Source:
         """A commit and the git ids of its inputs. Raises RepositoryError where one is missing."""
         ids = [self.repository.object_id(commit, path) for path in INPUTS]
-        for path, found in zip(INPUTS, ids, strict=True):
-            if found is None:
+        for path, object_id in zip(INPUTS, ids, strict=True):
+            if object_id is None:
                 raise RepositoryError(
                     f"the commit {commit} has no {path}",
                     why="A release is policies, overlays and the toolchain they are rendered with.",
@@ -105,14 +109,14 @@ class Releases:
         """The content id of what a source holds."""
         key = (source.policies_tree, source.overlays_tree, source.toolchain)
         if key not in self._ids:
-            found = self._kept.get(digest(*key))
-            if not isinstance(found, str):
+            release_id = self._stored.get(digest(*key))
+            if not isinstance(release_id, str):
                 entries = self.repository.entries(source.commit, *INPUTS)
-                found = content_id(
+                release_id = content_id(
                     (entry.path, entry.mode, self._sha256(entry)) for entry in entries
                 )
-                self._kept.put(digest(*key), found)
-            self._ids[key] = found
+                self._stored.put(digest(*key), release_id)
+            self._ids[key] = release_id
         return self._ids[key]
 
     def _sha256(self, entry: Entry) -> str:
@@ -132,14 +136,14 @@ class Releases:
         """A release of main; its alias counts the changes of inputs on its day."""
         source = self.source(commit.sha)
         day = commit.committed_at.date()
-        index = next(i for i, each in enumerate(self.line) if each.sha == commit.sha)
-        ordinal = sum(each.committed_at.date() == day for each in self.line[index:])
+        index = next(i for i, earlier in enumerate(self.line) if earlier.sha == commit.sha)
+        ordinal = sum(earlier.committed_at.date() == day for earlier in self.line[index:])
         return Release(self.id(source), f"{day}.{ordinal}", source)
 
 
 def content_id(files: Iterator[tuple[str, str, str]]) -> str:
     """`r-` and 12 hex digits of the SHA-256 over (path, mode, SHA-256 of bytes), sorted by path."""
-    return PREFIX + sum_of((path, f"{mode} {told}") for path, mode, told in files)[:DIGITS]
+    return PREFIX + sum_of((path, f"{mode} {content}") for path, mode, content in files)[:DIGITS]
 
 
 def changes(repository: Repository, old: str | None, new: str) -> tuple[InputChange, ...]:

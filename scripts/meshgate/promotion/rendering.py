@@ -15,15 +15,9 @@ from pathlib import Path
 from meshgate import __version__, source
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject, Resource
-from meshgate.promotion.files import (
-    SUFFIX,
-    git_tree,
-    rendered_folder,
-    rendered_sum,
-    sha256,
-)
+from meshgate.promotion.files import SUFFIX, git_tree, rendered_folder, rendered_sum, sha256
+from meshgate.promotion.records import Rendered
 from meshgate.promotion.release import INPUTS, TOOLCHAIN
-from meshgate.promotion.values import Rendered
 from meshgate.repository import Repository, extract
 
 CLUSTER = "_cluster"
@@ -65,21 +59,28 @@ def render(
 
 def files_of(environment: str, resources: Sequence[Resource]) -> dict[str, bytes]:
     """The file of each resource, sorted by path. Raises BuildError."""
-    often = Counter(_path(resource) for resource in resources)
-    found: dict[str, bytes] = {}
+    counts = Counter(_path(resource) for resource in resources)
+    files: dict[str, bytes] = {}
     for resource in resources:
         path = _path(resource)
-        if often[path] > 1:
+        if counts[path] > 1:
             path = _path(resource, f"{_escaped(resource.group, PLAIN) or CORE}_")
         path = rendered_folder(environment) + path
-        if path in found:
+        if path in files:
             raise BuildError(
                 f"{environment}: two objects are {resource}",
                 why="One would overwrite the other in the cluster, too.",
                 hint="keep one of them",
             )
-        found[path] = source.dump_value(resource.value, sort_keys=True).encode()
-    return dict(sorted(found.items()))
+        files[path] = source.dump_value(resource.value, sort_keys=True).encode()
+    return dict(sorted(files.items()))
+
+
+def read_rendered(files: Mapping[str, bytes]) -> tuple[Resource, ...]:
+    """The objects of rendered files. Raises BuildError for what is no manifest."""
+    return tuple(
+        resource for path, data in files.items() for resource in source.read(data, path).resources
+    )
 
 
 def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> Rendered:

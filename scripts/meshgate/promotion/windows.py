@@ -14,8 +14,8 @@ from cronsim import CronSim, CronSimError
 
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
-from meshgate.promotion.durations import duration, moment
-from meshgate.promotion.values import Event
+from meshgate.promotion.records import Event
+from meshgate.promotion.times import duration, format_moment
 
 # A rollback is the way out of an incident: only a window that names it stands in its way.
 DEFAULT_EVENTS = (Event.PROMOTE, Event.HOTFIX)
@@ -88,7 +88,7 @@ class Opening(NamedTuple):
     changes: datetime.datetime | None
 
 
-def window(entry: JSONObject) -> Window:
+def read_window(entry: JSONObject) -> Window:
     """A window of environments.yaml. Raises UsageError for what no clock or calendar knows."""
     name, kind = entry["name"], entry["kind"]
     zone = _zone(name, entry.get("timezone", "UTC"))
@@ -129,47 +129,47 @@ def opening(windows: Sequence[Window], now: datetime.datetime) -> Opening:
     """
     is_open, reason = _answer(windows, now)
     changes = _next_change(windows, now, is_open=is_open)
-    told = changes and changes.astimezone(windows[0].timezone)
-    return Opening(is_open, reason + _until(told, is_open=is_open), changes)
+    local = changes and changes.astimezone(windows[0].timezone)
+    return Opening(is_open, reason + _until(local, is_open=is_open), changes)
 
 
 def _answer(windows: Sequence[Window], now: datetime.datetime) -> tuple[bool, str]:
-    denying = [one for one in windows if one.kind == "deny" and one.contains(now)]
+    denying = [window for window in windows if window.kind == "deny" and window.contains(now)]
     if denying:
-        return False, "closed by " + " and ".join(_named(one) for one in denying)
-    allowing = [one for one in windows if one.kind == "allow"]
+        return False, "closed by " + " and ".join(_named(window) for window in denying)
+    allowing = [window for window in windows if window.kind == "allow"]
     if not allowing:
         return True, "no window closes it now"
-    lasting = [one for one in allowing if one.contains(now)]
+    lasting = [window for window in allowing if window.contains(now)]
     if lasting:
-        return True, "open by " + " and ".join(_named(one) for one in lasting)
-    return False, "closed: outside of " + " and ".join(_named(one) for one in allowing)
+        return True, "open by " + " and ".join(_named(window) for window in lasting)
+    return False, "closed: outside of " + " and ".join(_named(window) for window in allowing)
 
 
-def _named(one: Window) -> str:
-    return f"{one.name!r} ({one.description})" if one.description else f"{one.name!r}"
+def _named(window: Window) -> str:
+    return f"{window.name!r} ({window.description})" if window.description else f"{window.name!r}"
 
 
 def _until(changes: datetime.datetime | None, *, is_open: bool) -> str:
     if changes is not None:
-        return f"; {'closes' if is_open else 'opens'} {moment(changes)}"
+        return f"; {'closes' if is_open else 'opens'} {format_moment(changes)}"
     return "" if is_open else f"; does not open within {HORIZON.days} days"
 
 
 def _next_change(
     windows: Sequence[Window], now: datetime.datetime, *, is_open: bool
 ) -> datetime.datetime | None:
-    boundaries = heapq.merge(*(_boundaries(one, now) for one in windows))
+    boundaries = heapq.merge(*(_boundaries(window, now) for window in windows))
     for when in itertools.islice(boundaries, BOUNDARIES):
         if _answer(windows, when)[0] is not is_open:
             return when
     return None
 
 
-def _boundaries(one: Window, now: datetime.datetime) -> Iterator[datetime.datetime]:
+def _boundaries(window: Window, now: datetime.datetime) -> Iterator[datetime.datetime]:
     """The moments after `now` at which a window starts or ends, in order."""
-    starts = (span.start for span in one.spans(now, now + HORIZON))
-    ends = (span.end for span in one.spans(now, now + HORIZON))
+    starts = (span.start for span in window.spans(now, now + HORIZON))
+    ends = (span.end for span in window.spans(now, now + HORIZON))
     return (when for when in heapq.merge(starts, ends) if when > now)
 
 
@@ -218,4 +218,4 @@ def _dates(name: str, kind: str, entry: JSONObject, zone: ZoneInfo) -> Span:
 
 def applying(windows: Iterable[Window], environment: str, event: Event) -> tuple[Window, ...]:
     """The windows that have a say in this event of this environment."""
-    return tuple(one for one in windows if one.applies(environment, event))
+    return tuple(window for window in windows if window.applies(environment, event))

@@ -2,15 +2,107 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.commit_status import COMMIT_STATUS
 from meshgate.promotion.gates.effects import EFFECTS
 from meshgate.promotion.gates.evidence import EVIDENCE
-from meshgate.promotion.gates.gate import Gate, GateType
+from meshgate.promotion.gates.gate import GateType
 from meshgate.promotion.gates.soak import SOAK
 from meshgate.promotion.gates.window import WINDOW
+from meshgate.promotion.policy import Gate
+from meshgate.promotion.records import Event, GateResult, GateVerdict
+from meshgate.promotion.status import EnvironmentStatus
+from meshgate.promotion.times import duration
+from meshgate.promotion.windows import applying
 
-__all__ = ["GATE_TYPES", "Gate", "GateType"]
+__all__ = [
+    "BLOCKING",
+    "GATED",
+    "GATE_TYPES",
+    "Gate",
+    "GateType",
+    "asks_statuses",
+    "evaluate_gates",
+    "results",
+    "verified",
+]
 
 GATE_TYPES: dict[str, GateType] = {
-    one.name: one for one in (SOAK, WINDOW, COMMIT_STATUS, EVIDENCE, EFFECTS)
+    gate_type.name: gate_type for gate_type in (SOAK, WINDOW, COMMIT_STATUS, EVIDENCE, EFFECTS)
 }
+BLOCKING = frozenset({GateVerdict.FAIL, GateVerdict.WAITING})
+# The events that gates have a say in.
+GATED = frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK})
+
+
+def asks_statuses(gates: Iterable[Gate]) -> bool:
+    """Whether any of these gates asks the forge for the statuses of commits."""
+    return any(GATE_TYPES[gate.type].asks_statuses for gate in gates)
+
+
+def evaluate_gates(candidate: Candidate) -> list[GateResult]:
+    """The verdict of every gate on a candidate, bypasses told as such.
+
+    A gate that raises is closed, and says that it did.
+    """
+    return [result for _, result in results(candidate)]
+
+
+def results(candidate: Candidate) -> Iterator[tuple[Gate, GateResult]]:
+    """The same, each with its gate."""
+    if candidate.event not in GATED:
+        return
+    bypasses = {bypass.gate: bypass for bypass in candidate.record.bypasses}
+    for gate in _gates(candidate):
+        result = _judge(gate, candidate)
+        bypass = bypasses.get(gate.name)
+        if bypass is not None and result.verdict in BLOCKING:
+            reason = f"{bypass.by}: {bypass.reason} ({result.reason})"
+            result = GateResult(gate.name, GateVerdict.BYPASSED, reason, result.evidence)
+        yield gate, result
+
+
+def verified(candidate: Candidate, upstream: EnvironmentStatus) -> str:
+    """Why what an environment has now is not proven by the evidence gates; empty: it is.
+
+    Without such a gate nothing more than the order and the soak is asked.
+    """
+    alone = dataclasses.replace(candidate, upstream=(upstream,))
+    proofs = [
+        _judge(gate, alone)
+        for gate in candidate.gates
+        if GATE_TYPES[gate.type].status == EVIDENCE.status
+    ]
+    return "; ".join(result.reason for result in proofs if result.verdict in BLOCKING)
+
+
+def _gates(candidate: Candidate) -> Iterator[Gate]:
+    """The gates of a candidate: those named, and what soak and windows ask without a name."""
+    yield from candidate.gates
+    types = {gate.type for gate in candidate.gates}
+    policy = candidate.policy
+    if SOAK.name not in types and policy.soak.get(candidate.event):
+        yield Gate(SOAK.name, SOAK.name, {})
+    covering = [gate for gate in candidate.gates if gate.type == WINDOW.name]
+    named = {name for gate in covering for name in gate.settings.get("windows", ())}
+    by_any = any("windows" not in gate.settings for gate in covering)
+    windows = {window.name for window in applying(policy.windows, policy.name, candidate.event)}
+    if windows - named and not by_any:
+        yield Gate(WINDOW.name, WINDOW.name, {})
+
+
+def _judge(gate: Gate, candidate: Candidate) -> GateResult:
+    try:
+        result = GATE_TYPES[gate.type].judge(gate, candidate)
+    except Exception as error:  # noqa: BLE001 - a gate that fails is closed
+        return GateResult(gate.name, GateVerdict.FAIL, f"it could not be judged: {error!r}")
+    timeout, since = gate.settings.get("timeout"), candidate.record.created_at
+    if result.verdict is GateVerdict.WAITING and timeout and since is not None:
+        waited = candidate.now - since
+        if waited > duration(timeout):
+            reason = f"nothing came within {timeout}: {result.reason}"
+            return GateResult(gate.name, GateVerdict.FAIL, reason, result.evidence)
+    return result

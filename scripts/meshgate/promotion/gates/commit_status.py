@@ -8,10 +8,9 @@ cluster of the environment. Only the accounts in `reporters` are believed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from meshgate.promotion.durations import duration
-from meshgate.promotion.forges import StatusState
+from meshgate.model import JSONObject
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.forges import CommitStatus, StatusState
 from meshgate.promotion.gates.gate import (
     GateType,
     across,
@@ -21,67 +20,64 @@ from meshgate.promotion.gates.gate import (
     passed,
     waiting,
 )
-from meshgate.promotion.standing import SKEW, Presence
-
-if TYPE_CHECKING:
-    from meshgate.model import JSONObject
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.forges import CommitStatus
-    from meshgate.promotion.gates.gate import Gate
-    from meshgate.promotion.standing import Standing
-    from meshgate.promotion.values import GateResult
+from meshgate.promotion.policy import Gate
+from meshgate.promotion.records import GateResult
+from meshgate.promotion.status import SKEW, EnvironmentStatus, Presence
+from meshgate.promotion.times import duration
 
 CLUSTER, ENVIRONMENT = "{cluster}", "{env}"
 
 
 def judge(gate: Gate, candidate: Candidate) -> GateResult:
     """Judge each environment before this one; all of them, or any, as `after` says."""
-    if candidate.opinions is None and candidate.without_forge:
+    if candidate.reviews is None and candidate.without_forge:
         return not_applicable(gate, candidate.without_forge)
     return across(
         gate,
-        (_of_environment(gate, candidate, standing) for standing in candidate.upstream),
+        (_of_environment(gate, candidate, upstream) for upstream in candidate.upstream),
         all_of=candidate.policy.after_all,
     )
 
 
-def _of_environment(gate: Gate, candidate: Candidate, standing: Standing) -> GateResult:
+def _of_environment(gate: Gate, candidate: Candidate, upstream: EnvironmentStatus) -> GateResult:
     name, context = (
-        standing.environment,
-        gate.settings["context"].replace(ENVIRONMENT, standing.environment),
+        upstream.environment,
+        gate.settings["context"].replace(ENVIRONMENT, upstream.environment),
     )
-    if standing.statuses is None:
+    if upstream.statuses is None:
         return failed(gate, f"{name}: the forge was not asked for its statuses")
-    current = standing.current
-    if standing.presence(candidate.release) is Presence.UNSEEN or current not in (
-        standing.stays_for(candidate.release)
+    current = upstream.current
+    if upstream.presence(candidate.release) is Presence.UNSEEN or current not in (
+        upstream.deployments_for(candidate.release)
     ):
         # The statuses are those of what is there now.
         return waiting(gate, f"{name} does not hold {candidate.release} now")
     if CLUSTER not in context:
-        return _of_context(gate, candidate, standing, context)
-    if not standing.clusters or any("*" in cluster for cluster in standing.clusters):
+        return _of_context(gate, candidate, upstream, context)
+    if not upstream.clusters or any("*" in cluster for cluster in upstream.clusters):
         return failed(gate, f"{name} needs `clusters.names` without `*` for {context!r}")
     results = [
-        _of_context(gate, candidate, standing, context.replace(CLUSTER, cluster))
-        for cluster in standing.clusters
+        _of_context(gate, candidate, upstream, context.replace(CLUSTER, cluster))
+        for cluster in upstream.clusters
     ]
     return across(gate, results, all_of=True)
 
 
-def _of_context(gate: Gate, candidate: Candidate, standing: Standing, context: str) -> GateResult:
-    place = f"{standing.environment}: {context}"
+def _of_context(
+    gate: Gate, candidate: Candidate, upstream: EnvironmentStatus, context: str
+) -> GateResult:
+    place = f"{upstream.environment}: {context}"
     status = next(
         (
-            one
-            for one in standing.statuses or ()
-            if one.context == context and one.reporter in gate.reporters
+            status
+            for status in upstream.statuses or ()
+            if status.context == context and status.reporter in gate.reporters
         ),
         None,
     )
     if status is None:
         return waiting(gate, f"{place}: no status from {', '.join(gate.reporters)} yet")
-    evidence = [_summary(status, standing)]
+    evidence = [_summary(status, upstream)]
     if status.state is StatusState.FAILURE:
         return failed(gate, f"{place}: {status.description or 'failed'}", evidence)
     if status.state is StatusState.PENDING:
@@ -94,8 +90,8 @@ def _of_context(gate: Gate, candidate: Candidate, standing: Standing, context: s
     return passed(gate, f"{place}: success", evidence)
 
 
-def _summary(status: CommitStatus, standing: Standing) -> JSONObject:
-    current = standing.current
+def _summary(status: CommitStatus, upstream: EnvironmentStatus) -> JSONObject:
+    current = upstream.current
     return {
         "type": "commit-status",
         "subjectTree": current.tree if current and current.tree else None,
@@ -108,8 +104,10 @@ def _summary(status: CommitStatus, standing: Standing) -> JSONObject:
 
 COMMIT_STATUS = GateType(
     name="commit-status",
+    status="evidence",
     keys=frozenset({"context", "reporters", "maxAge", "timeout"}),
     needed=frozenset({"context", "reporters"}),
     judge=judge,
     problems=nothing_wrong,
+    asks_statuses=True,
 )

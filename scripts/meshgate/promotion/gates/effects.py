@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, failed, not_applicable, passed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.gates.gate import Gate
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.values import GateResult
+from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.records import GateResult
 
 
 def judge(gate: Gate, candidate: Candidate) -> GateResult:
@@ -23,15 +18,15 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
             return not_applicable(gate, "nothing was here before: there is no change to judge")
         return failed(gate, "the effect of this change was not computed")
     counted = {"loosened": len(effect.loosened), "breaks": len(effect.breaks)}
-    asked = {key: gate.settings[key] for key in counted if key in gate.settings}
+    limits = {key: gate.settings[key] for key in counted if key in gate.settings}
     over = [
         f"{counted[key]} {key}, at most {limit}"
-        for key, limit in asked.items()
+        for key, limit in limits.items()
         if counted[key] > limit
     ]
     if over:
         return failed(gate, "; ".join(over))
-    return passed(gate, ", ".join(f"{counted[key]} {key}" for key in asked))
+    return passed(gate, ", ".join(f"{counted[key]} {key}" for key in limits))
 
 
 def problems(gate: Gate, _environment: EnvironmentPolicy) -> Iterator[str]:
@@ -42,6 +37,7 @@ def problems(gate: Gate, _environment: EnvironmentPolicy) -> Iterator[str]:
 
 EFFECTS = GateType(
     name="effects",
+    status="effects",
     keys=frozenset({"loosened", "breaks"}),
     needed=frozenset(),
     judge=judge,

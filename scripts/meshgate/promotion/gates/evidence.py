@@ -6,46 +6,52 @@ The newest observation of each cluster decides. It must be of the tree that the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from meshgate.promotion.durations import duration, moment
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.gates.gate import GateType, across, failed, nothing_wrong, passed, waiting
-from meshgate.promotion.standing import SKEW
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.evidence import Evidence
-    from meshgate.promotion.gates.gate import Gate
-    from meshgate.promotion.standing import Standing
-    from meshgate.promotion.values import GateResult
+from meshgate.promotion.policy import Gate
+from meshgate.promotion.records import GateResult
+from meshgate.promotion.status import SKEW, EnvironmentStatus
+from meshgate.promotion.times import duration, format_moment
 
 
 def judge(gate: Gate, candidate: Candidate) -> GateResult:
     """Judge each environment before this one; all of them, or any, as `after` says."""
     return across(
         gate,
-        (_verified(gate, candidate, standing) for standing in candidate.upstream),
+        (_verified(gate, candidate, upstream) for upstream in candidate.upstream),
         all_of=candidate.policy.after_all,
     )
 
 
-def _verified(gate: Gate, candidate: Candidate, standing: Standing) -> GateResult:
+def _verified(gate: Gate, candidate: Candidate, upstream: EnvironmentStatus) -> GateResult:
     """Judge what was seen of the release in one environment."""
-    name, kind = standing.environment, gate.settings["evidence"]
+    name, kind = upstream.environment, gate.settings["evidence"]
     trusted = [
-        one for one in standing.evidence if one.type == kind and one.reporter in gate.reporters
+        observation
+        for observation in upstream.evidence
+        if observation.type == kind and observation.reporter in gate.reporters
     ]
-    stays = standing.stays_for(candidate.release)
-    about = [one for one in trusted if any(one.about(stay) for stay in stays)]
-    clusters = standing.awaited(one.cluster for one in trusted)
+    deployments = upstream.deployments_for(candidate.release)
+    relevant = [
+        observation
+        for observation in trusted
+        if any(
+            observation.is_about(deployment.release, deployment.tree) for deployment in deployments
+        )
+    ]
+    clusters = upstream.awaited(observation.cluster for observation in trusted)
     if not clusters:
         by = ", ".join(gate.reporters)
         return waiting(gate, f"{name}: no {kind} evidence from {by} yet")
     results = [
         _of_cluster(
-            gate, candidate, f"{name}/{cluster}", [o for o in about if o.cluster == cluster]
+            gate,
+            candidate,
+            f"{name}/{cluster}",
+            [observation for observation in relevant if observation.cluster == cluster],
         )
         for cluster in clusters
     ]
@@ -58,8 +64,8 @@ def _of_cluster(
     kind = gate.settings["evidence"]
     if not seen:
         return waiting(gate, f"{place}: no {kind} evidence of this release yet")
-    newest = max(seen, key=lambda one: one.observed_at)
-    at = moment(newest.observed_at)
+    newest = max(seen, key=lambda observation: observation.observed_at)
+    at = format_moment(newest.observed_at)
     if newest.observed_at > candidate.now + SKEW:
         return failed(gate, f"{place}: {kind} evidence of {at}, which is ahead", [newest.summary])
     max_age = gate.settings.get("maxAge")
@@ -72,6 +78,7 @@ def _of_cluster(
 
 EVIDENCE = GateType(
     name="evidence",
+    status="evidence",
     keys=frozenset({"evidence", "reporters", "maxAge", "timeout"}),
     needed=frozenset({"evidence", "reporters"}),
     judge=judge,

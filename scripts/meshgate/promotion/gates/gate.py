@@ -1,33 +1,14 @@
-"""What a gate is: a named wait of environments.yaml, and the type that knows how to judge it."""
+"""The types of gates: how a named wait of environments.yaml is checked and judged."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from meshgate.promotion.values import GateResult, GateVerdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from meshgate.model import JSONObject
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.policy import EnvironmentPolicy
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One entry of `gates`. Settings are those of its type; the schema has checked their shape."""
-
-    name: str
-    type: str
-    settings: JSONObject
-    description: str = ""
-
-    @property
-    def reporters(self) -> tuple[str, ...]:
-        """Whose word counts; empty where nobody's is needed."""
-        return tuple(self.settings.get("reporters", ()))
+from meshgate.model import JSONObject
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.records import GateResult, GateVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +19,17 @@ class GateType:
     needed   the settings it cannot do without
     problems what is wrong with a gate in an environment, in words; nothing where all is well
     judge    its verdict on a promotion
+    status   the commit status that it shows in, below `promotion/`
+    asks_statuses  it asks the forge for the statuses of commits before this environment
     """
 
     name: str
+    status: str
     keys: frozenset[str]
     needed: frozenset[str]
     judge: Callable[[Gate, Candidate], GateResult]
     problems: Callable[[Gate, EnvironmentPolicy], Iterable[str]]
+    asks_statuses: bool = False
 
 
 def passed(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
@@ -74,16 +59,16 @@ def nothing_wrong(_gate: Gate, _environment: EnvironmentPolicy) -> Iterator[str]
 
 def across(gate: Gate, results: Iterable[GateResult], *, all_of: bool) -> GateResult:
     """One verdict over the environments before this one: all of them pass, or any one does."""
-    found = list(results)
+    ordered = list(results)
     order = [GateVerdict.FAIL, GateVerdict.WAITING, GateVerdict.NOT_APPLICABLE, GateVerdict.PASS]
-    if not found:
+    if not ordered:
         return not_applicable(gate, "no environment comes before this one")
-    found.sort(key=lambda result: order.index(result.verdict), reverse=not all_of)
-    worst = found[0].verdict
-    told = found if all_of else [result for result in found if result.verdict is worst]
+    ordered.sort(key=lambda result: order.index(result.verdict), reverse=not all_of)
+    worst = ordered[0].verdict
+    shown = ordered if all_of else [result for result in ordered if result.verdict is worst]
     return GateResult(
         gate.name,
         worst,
-        "; ".join(result.reason for result in told),
-        tuple(item for result in told for item in result.evidence),
+        "; ".join(result.reason for result in shown),
+        tuple(item for result in shown for item in result.evidence),
     )

@@ -7,21 +7,14 @@ The length is the longer of the gate's `duration` (promotions only) and the envi
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from meshgate.promotion.durations import duration, moment, told
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, across, failed, passed, waiting
-from meshgate.promotion.standing import Presence, soak
-from meshgate.promotion.values import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.gates.gate import Gate
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.standing import Standing
-    from meshgate.promotion.values import GateResult
+from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.records import Event, GateResult
+from meshgate.promotion.status import EnvironmentStatus, Presence, soak
+from meshgate.promotion.times import duration, format_duration, format_moment
 
 
 def judge(gate: Gate, candidate: Candidate) -> GateResult:
@@ -31,7 +24,7 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
         return passed(gate, f"no soak is asked of a {candidate.event}")
     return across(
         gate,
-        (_stayed(gate, candidate, standing, required) for standing in candidate.upstream),
+        (_soaked_in(gate, candidate, upstream, required) for upstream in candidate.upstream),
         all_of=candidate.policy.after_all,
     )
 
@@ -53,34 +46,37 @@ def _required(gate: Gate, environment: EnvironmentPolicy, event: Event) -> datet
     return max(own, duration(gate.settings["duration"]))
 
 
-def _stayed(
-    gate: Gate, candidate: Candidate, standing: Standing, required: datetime.timedelta
+def _soaked_in(
+    gate: Gate, candidate: Candidate, upstream: EnvironmentStatus, required: datetime.timedelta
 ) -> GateResult:
-    name = standing.environment
-    if standing.presence(candidate.release) is Presence.UNSEEN:
+    name = upstream.environment
+    if upstream.presence(candidate.release) is Presence.UNSEEN:
         return waiting(gate, f"{candidate.release} has never been in {name}")
-    found = soak(
-        standing,
+    soaked = soak(
+        upstream,
         candidate.release,
         now=candidate.now,
         required=required,
         synced=gate.settings.get("evidence", ""),
         reporters=gate.reporters,
     )
-    if found.future is not None:
-        return failed(gate, f"{name}: its clock starts at {moment(found.future)}, which is ahead")
-    if found.length is None:
+    if soaked.future is not None:
+        return failed(
+            gate, f"{name}: its clock starts at {format_moment(soaked.future)}, which is ahead"
+        )
+    if soaked.length is None:
         return waiting(gate, f"{name}: not yet seen {gate.settings.get('evidence')} everywhere")
-    stayed = f"{name}: stayed {told(found.length)} of {told(required)}"
-    if found.length >= required:
+    stayed = f"{name}: stayed {format_duration(soaked.length)} of {format_duration(required)}"
+    if soaked.length >= required:
         return passed(gate, stayed)
-    if found.ends is None:
+    if soaked.ends is None:
         return failed(gate, f"{stayed}, and is there no more")
-    return waiting(gate, f"{stayed}; done {moment(found.ends)}")
+    return waiting(gate, f"{stayed}; done {format_moment(soaked.ends)}")
 
 
 SOAK = GateType(
     name="soak",
+    status="soak",
     keys=frozenset({"duration", "evidence", "reporters"}),
     needed=frozenset(),
     judge=judge,

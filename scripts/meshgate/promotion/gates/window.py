@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, not_applicable, passed, waiting
+from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.records import GateResult
 from meshgate.promotion.windows import applying, opening
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from meshgate.promotion.candidate import Candidate
-    from meshgate.promotion.gates.gate import Gate
-    from meshgate.promotion.policy import EnvironmentPolicy
-    from meshgate.promotion.values import GateResult
 
 
 def judge(gate: Gate, candidate: Candidate) -> GateResult:
@@ -24,8 +19,8 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
         windows = tuple(window for window in windows if window.name in named)
     if not windows:
         return not_applicable(gate, f"no window has a say in a {candidate.event}")
-    found = opening(windows, candidate.now)
-    return passed(gate, found.reason) if found.open else waiting(gate, found.reason)
+    answer = opening(windows, candidate.now)
+    return passed(gate, answer.reason) if answer.open else waiting(gate, answer.reason)
 
 
 def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
@@ -45,6 +40,7 @@ def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
 
 WINDOW = GateType(
     name="window",
+    status="window",
     keys=frozenset({"windows"}),
     needed=frozenset(),
     judge=judge,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshgate.promotion.candidate import Candidate, FileChange
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.files import FileChange
 from meshgate.promotion.guards.approvals import APPROVALS
+from meshgate.promotion.guards.backport import BACKPORT
 from meshgate.promotion.guards.chain import FOLLOWS, RECORDED
-from meshgate.promotion.guards.debt import DEBT
 from meshgate.promotion.guards.deletions import DELETIONS
 from meshgate.promotion.guards.effects import BREAKS, STEPS, WEAKENS
 from meshgate.promotion.guards.guard import Guard, MissingError, Refusal
@@ -22,9 +23,9 @@ from meshgate.promotion.guards.reproducible import REPRODUCIBLE
 from meshgate.promotion.guards.scope import SCOPE, STRAY, strays
 from meshgate.promotion.guards.stopped import STOPPED
 from meshgate.promotion.guards.unseen import UNSEEN
-from meshgate.promotion.guards.waiting import OPEN, PROVEN, SOAKED, evaluate
+from meshgate.promotion.guards.waiting import OPEN, PROVEN, SOAKED
 
-__all__ = ["FILES_ONLY", "GUARDS", "Guard", "Refusal", "evaluate", "refusals", "stray_changes"]
+__all__ = ["BY_FILES", "BY_ID", "GUARDS", "Guard", "Refusal", "refusals", "stray_changes"]
 
 GUARDS: tuple[Guard, ...] = (
     SCOPE,
@@ -43,17 +44,16 @@ GUARDS: tuple[Guard, ...] = (
     STEPS,
     WEAKENS,
     DELETIONS,
-    DEBT,
+    BACKPORT,
     UNSEEN,
     APPROVALS,
     BASE,
     IN_DATE,
     SIGNED,
 )
+BY_ID = {guard.id: guard for guard in GUARDS}
 # What files alone decide, whenever it is asked: the check of a pull request without a forge.
-FILES_ONLY = frozenset(
-    guard.id for guard in GUARDS if guard not in {SOAKED, PROVEN, OPEN, STOPPED, APPROVALS}
-)
+BY_FILES = frozenset(guard.id for guard in GUARDS if guard.by_files)
 
 
 def refusals(candidate: Candidate, only: Iterable[str] | None = None) -> list[Refusal]:
@@ -61,34 +61,25 @@ def refusals(candidate: Candidate, only: Iterable[str] | None = None) -> list[Re
 
     `only` are the ids of the guards to ask; all of them by default.
     """
-    wanted = None if only is None else frozenset(only)
+    asked = None if only is None else frozenset(only)
     return [
         refusal
         for guard in GUARDS
-        if wanted is None or guard.id in wanted
+        if asked is None or guard.id in asked
         if candidate.event in guard.events
-        for refusal in asked(guard, candidate)
+        for refusal in ask(guard, candidate)
     ]
 
 
-def asked(guard: Guard, candidate: Candidate) -> list[Refusal]:
+def ask(guard: Guard, candidate: Candidate) -> list[Refusal]:
     """What one guard says. What it needs and does not have, and its own failure, are refusals."""
     try:
-        return [
-            Refusal(
-                guard.id,
-                guard.name,
-                objection.message,
-                objection.hint or guard.hint,
-                objection.waits,
-                objection.details,
-            )
-            for objection in guard.check(candidate)
-        ]
+        return [guard.refusal(objection) for objection in guard.check(candidate)]
     except MissingError as error:
         hint = "what is not known is never passed"
         message = f"not known: {error}"
-        return [Refusal(guard.id, guard.name, message, hint, details=candidate.reasons)]
+        details = candidate.reasons
+        return [Refusal(guard.id, guard.name, message, hint, details=details, unknown=True)]
     except Exception as error:  # noqa: BLE001 - a guard that fails refuses
         message = f"the guard failed: {type(error).__name__}: {error}"
         hint = "a fault of meshgate; please report it"
@@ -96,8 +87,5 @@ def asked(guard: Guard, candidate: Candidate) -> list[Refusal]:
 
 
 def stray_changes(changed: Iterable[FileChange]) -> list[Refusal]:
-    """PR02 for a pull request that is no promotion."""
-    return [
-        Refusal(STRAY.id, STRAY.name, objection.message, objection.hint or STRAY.hint)
-        for objection in strays(changed)
-    ]
+    """What STRAY says of a pull request that is no promotion."""
+    return [STRAY.refusal(objection) for objection in strays(changed)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.promotion.candidate import Candidate, Opinions
+from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import Review
 from meshgate.promotion.guards.effects import APPROVED
-from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.values import Event
+from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
+from meshgate.promotion.records import Event
+from meshgate.wording import plural
 
 CHANGES = "changes-requested"
 # A rollback, and whatever passes a gate over, takes two people, or a ticket that tells why not.
@@ -20,28 +21,28 @@ def is_agreed(candidate: Candidate) -> Iterator[Objection]:
     for bypass in candidate.record.bypasses:
         if not bypass.by or not bypass.reason:
             yield Objection(f"the bypass of {bypass.gate} does not say by whom, or why")
-    if candidate.opinions is None and candidate.without_forge:
+    if candidate.reviews is None and candidate.without_forge:
         return
-    opinions = known(candidate.opinions, "what the forge says of the pull request")
-    if opinions.pull_request.auto_merge:
+    reviews = reviews_of(candidate)
+    if reviews.pull_request.auto_merge:
         yield Objection(
             "the forge's auto-merge is armed", "disarm it: it would merge a later push unseen"
         )
-    if opinions.pull_request.fork:
+    if reviews.pull_request.fork:
         yield Objection(
             "its branch lies in another repository", "anybody could push there; promote from here"
         )
-    refusing = [review.login for review in opinions.reviews if review.state == CHANGES]
+    refusing = [review.login for review in reviews.reviews if review.state == CHANGES]
     if refusing:
         yield Objection(f"{', '.join(refusing)} asks for changes", "answer the review", waits=True)
-    wanted, have = needed(candidate), approving(candidate, opinions)
+    wanted, have = needed(candidate), approving(candidate, reviews)
     if len(have) < wanted:
         teams = candidate.policy.approvals.teams
         of = f" of {' or '.join(teams)}" if teams else ""
         stale = [
             review.login
-            for review in opinions.reviews
-            if review.state == APPROVED and review.commit != opinions.pull_request.head_sha
+            for review in reviews.reviews
+            if review.state == APPROVED and review.commit != reviews.pull_request.head_sha
         ]
         yield Objection(
             f"{len(have)} of {wanted} approvals{of} of the head commit",
@@ -59,15 +60,21 @@ def needed(candidate: Candidate) -> int:
     return max(count, TWO) if risky and not any(tickets) else count
 
 
-def approving(candidate: Candidate, opinions: Opinions) -> list[Review]:
+def approvals_to_come(candidate: Candidate) -> str:
+    """What people will have to say of a candidate that has no pull request yet."""
+    count = needed(candidate)
+    return f"{plural(count, 'approval')} of the head commit" if count else ""
+
+
+def approving(candidate: Candidate, reviews: Reviews) -> list[Review]:
     """The approvals that count: of the head commit, by others, from the teams asked for."""
     policy = candidate.policy.approvals
-    own = {opinions.pull_request.author, candidate.record.requested_by.get("login")}
+    own = {reviews.pull_request.author, candidate.record.requested_by.get("login")}
     return [
         review
-        for review in opinions.reviews
+        for review in reviews.reviews
         if review.state == APPROVED
-        and review.commit == opinions.pull_request.head_sha
+        and review.commit == reviews.pull_request.head_sha
         and not (policy.not_requester and review.login in own)
         and (not policy.teams or set(policy.teams) & set(review.teams))
     ]
@@ -83,5 +90,7 @@ APPROVALS = Guard(
     status="gate",
     check=is_agreed,
     events=frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK, Event.ADOPT, Event.RESUME}),
-    asks_forge=True,
+    by_files=False,
+    awaits="approval",
+    awaited_review=approvals_to_come,
 )

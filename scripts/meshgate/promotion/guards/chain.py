@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import ledger_folder, sha256
 from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.state import state_of
-from meshgate.promotion.values import Event, Previous
+from meshgate.promotion.ledger import state_of
+from meshgate.promotion.records import Event, Previous
 
 
 def follows_base(candidate: Candidate) -> Iterator[Objection]:

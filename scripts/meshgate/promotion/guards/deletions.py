@@ -26,34 +26,36 @@ def uncovers_nothing(candidate: Candidate) -> Iterator[Objection]:
     before = known(candidate.before, "the objects before")
     after = known(candidate.after, "the objects afterwards")
     if len(before) > FEW and len(after) < LEAST_LEFT * len(before):
-        gone = sorted(_names(before) - _names(after))
+        missing = sorted(_names(before) - _names(after))
         yield from _unless_accepted(
-            candidate, f"{len(before) - len(after)} of {len(before)} resources would go", gone
+            candidate, f"{len(before) - len(after)} of {len(before)} resources would go", missing
         )
-    lines = []
-    for one in effect.uncovered:
-        if one.is_deleted:
-            heir = one.now.ref if one.now is not None else "a default"
-            # Ports that get weaker, and calls that break, are judged by PR13 and PR15, too.
-            lines += [f"{one.policy.ref}: {port} is left to {heir}" for port in one.ports]
-            lines += [
-                f"{one.policy.ref}: calls to {call.host}:{call.port} are left to {heir}"
-                for call in one.calls
+    uncovered = []
+    for gone in effect.uncovered:
+        if gone.is_deleted:
+            heir = gone.now.ref if gone.now is not None else "a default"
+            # Ports that get weaker, and calls that break, have guards of their own, too.
+            uncovered += [f"{gone.policy.ref}: {port} is left to {heir}" for port in gone.ports]
+            uncovered += [
+                f"{gone.policy.ref}: calls to {call.host}:{call.port} are left to {heir}"
+                for call in gone.calls
             ]
-    lines += _opened(before, after)
-    if lines:
+    uncovered += _opened(before, after)
+    if uncovered:
         yield from _unless_accepted(
-            candidate, "what is deleted leaves something weaker in its place", sorted(lines)
+            candidate, "what is deleted leaves something weaker in its place", sorted(uncovered)
         )
 
 
 def _unless_accepted(
-    candidate: Candidate, message: str, lines: Sequence[str]
+    candidate: Candidate, message: str, uncovered: Sequence[str]
 ) -> Iterator[Objection]:
     # Named apart from a set of breaks: accepting one must not accept the other.
-    digest = hashlib.sha256("\n".join(("PR16", message, *lines)).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(("PR16", message, *uncovered)).encode()).hexdigest()
     if not acknowledged(candidate, digest):
-        yield Objection(message, how_to_acknowledge(candidate, digest), details=tuple(lines[:TOLD]))
+        yield Objection(
+            message, how_to_acknowledge(candidate, digest), details=tuple(uncovered[:TOLD])
+        )
 
 
 def _opened(before: Sequence[Resource], after: Sequence[Resource]) -> Iterator[str]:
@@ -62,26 +64,27 @@ def _opened(before: Sequence[Resource], after: Sequence[Resource]) -> Iterator[s
     A DENY or CUSTOM one always does. Without any ALLOW policy that selects it, a workload takes
     every request; one of several with the same selector only narrows when it goes.
     """
-    left = {(one.kind, one.namespace, one.name) for one in after}
-    allowing = {_scope(one) for one in after if _is_allow(one)}
-    for one in before:
-        key = one.kind, one.namespace, one.name
-        if one.kind != "AuthorizationPolicy" or key in left:
+    left = {(policy.kind, policy.namespace, policy.name) for policy in after}
+    allowing = {_scope(policy) for policy in after if _is_allow(policy)}
+    for policy in before:
+        key = policy.kind, policy.namespace, policy.name
+        if policy.kind != "AuthorizationPolicy" or key in left:
             continue
-        action = one.spec.get("action", ALLOW)
+        action = policy.spec.get("action", ALLOW)
         if action in {"DENY", "CUSTOM"}:
-            yield f"{one.ref}: what it refused ({action}) is let through"
-        elif _is_allow(one) and _scope(one) not in allowing:
-            yield f"{one.ref}: the last ALLOW of its scope is gone, so every request is let through"
+            yield f"{policy.ref}: what it refused ({action}) is let through"
+        elif _is_allow(policy) and _scope(policy) not in allowing:
+            last = "the last ALLOW of its scope is gone, so every request is let through"
+            yield f"{policy.ref}: {last}"
 
 
-def _is_allow(one: Resource) -> bool:
-    return one.kind == "AuthorizationPolicy" and one.spec.get("action", ALLOW) == ALLOW
+def _is_allow(policy: Resource) -> bool:
+    return policy.kind == "AuthorizationPolicy" and policy.spec.get("action", ALLOW) == ALLOW
 
 
-def _scope(one: Resource) -> str:
-    targets = one.spec.get("targetRefs") or one.spec.get("targetRef")
-    return f"{one.namespace} {one.spec.get('selector')} {targets}"
+def _scope(policy: Resource) -> str:
+    targets = policy.spec.get("targetRefs") or policy.spec.get("targetRef")
+    return f"{policy.namespace} {policy.spec.get('selector')} {targets}"
 
 
 def _names(resources: Sequence[Resource]) -> set[str]:

@@ -9,13 +9,13 @@ from meshgate.effect import Effect
 from meshgate.effect.changes import PortChange
 from meshgate.mesh import Mode
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.durations import told
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known, reviews_of
 from meshgate.promotion.guards.waiting import closed
-from meshgate.promotion.values import Event
+from meshgate.promotion.names import LOOSENS
+from meshgate.promotion.records import Event
+from meshgate.promotion.times import format_duration
 
 TOLD = 20
-LOOSENS = "risk/loosens"
 APPROVED = "approved"
 
 
@@ -45,7 +45,7 @@ def how_to_acknowledge(candidate: Candidate, digest: str) -> str:
 
 def breaks_nothing(candidate: Candidate) -> Iterator[Objection]:
     """PR13, and the gates that limit an effect."""
-    yield from closed(candidate, ("effects",))
+    yield from closed(candidate, BREAKS.status)
     effect = effect_of(candidate)
     if effect is None:
         return
@@ -78,11 +78,11 @@ def steps_are_safe(candidate: Candidate) -> Iterator[Objection]:
             f"{len(jumps)} ports go from DISABLE to STRICT in one step",
             details=tuple(map(str, jumps[:TOLD])),
         )
-    unsafe = [one for one in effect.unsafe if one.decided]
+    unsafe = [call for call in effect.unsafe if call.decided]
     if unsafe:
         yield Objection(
-            f"{sum(one.count for one in unsafe)} calls may fail while the change spreads",
-            details=tuple(f"{one.host}:{one.port}: {one.combination}" for one in unsafe[:TOLD]),
+            f"{sum(call.count for call in unsafe)} calls may fail while the change spreads",
+            details=tuple(f"{call.host}:{call.port}: {call.combination}" for call in unsafe[:TOLD]),
         )
     yield from _too_soon(candidate, effect)
 
@@ -95,8 +95,9 @@ def _too_soon(candidate: Candidate, effect: Effect) -> Iterator[Objection]:
             continue
         since = _permissive_since(candidate, port)
         if since is not None and candidate.now - since < required:
+            soaked = format_duration(candidate.now - since)
             yield Objection(
-                f"{port} is PERMISSIVE for {told(candidate.now - since)} only, of {told(required)}",
+                f"{port} is PERMISSIVE for {soaked} only, of {format_duration(required)}",
                 "wait: clients that send plaintext show only in time",
                 waits=True,
             )
@@ -105,20 +106,20 @@ def _too_soon(candidate: Candidate, effect: Effect) -> Iterator[Objection]:
 def _permissive_since(candidate: Candidate, port: PortChange) -> datetime.datetime | None:
     """When the port came from DISABLE to PERMISSIVE, as the ledger tells; None: it did not."""
     for record in reversed(candidate.base.records):
-        for told_port in record.effects.tightened if record.effects else ():
-            same = (told_port.get("namespace"), told_port.get("workload"), told_port.get("port"))
+        for port_entry in record.effects.tightened if record.effects else ():
+            same = (port_entry.get("namespace"), port_entry.get("workload"), port_entry.get("port"))
             if same == (port.namespace, port.workload.name, port.port):
-                before = told_port.get("before", {}).get("mode")
+                before = port_entry.get("before", {}).get("mode")
                 return _merged_at(candidate, record.sequence) if before == "DISABLE" else None
     return None
 
 
 def _merged_at(candidate: Candidate, sequence: int) -> datetime.datetime:
     """When a record was merged; the moment of judgement where that is not known."""
-    record = next(one for one in candidate.base.records if one.sequence == sequence)
-    for stay in candidate.history.stays if candidate.history else ():
-        if stay.tree == record.rendered.tree and stay.release == record.release:
-            return stay.since
+    record = next(known for known in candidate.base.records if known.sequence == sequence)
+    for deployment in candidate.status.deployments if candidate.status else ():
+        if deployment.tree == record.rendered.tree and deployment.release == record.release:
+            return deployment.since
     return candidate.now
 
 
@@ -136,10 +137,10 @@ def weakening_is_agreed(candidate: Candidate) -> Iterator[Objection]:
             details=ports,
         )
         return
-    if candidate.opinions is None and candidate.without_forge:
+    if candidate.reviews is None and candidate.without_forge:
         return
-    opinions = known(candidate.opinions, "what the forge says of the pull request")
-    if LOOSENS not in opinions.pull_request.labels:
+    reviews = reviews_of(candidate)
+    if LOOSENS not in reviews.pull_request.labels:
         yield Objection(
             f"{len(effect.loosened)} ports get weaker, and the label {LOOSENS} is missing",
             "`meshgate gate` sets it again",
@@ -147,9 +148,9 @@ def weakening_is_agreed(candidate: Candidate) -> Iterator[Objection]:
         )
     agreed = any(
         review.state == APPROVED
-        and review.commit == opinions.pull_request.head_sha
+        and review.commit == reviews.pull_request.head_sha
         and set(review.teams) & set(teams)
-        for review in opinions.reviews
+        for review in reviews.reviews
     )
     if not agreed:
         yield Objection(
@@ -158,6 +159,12 @@ def weakening_is_agreed(candidate: Candidate) -> Iterator[Objection]:
             waits=True,
             details=ports,
         )
+
+
+def agreement_to_come(candidate: Candidate) -> str:
+    """What people will have to say of a candidate that has no pull request yet."""
+    teams = candidate.policy.approvals.weakening
+    return f"a port gets weaker: somebody of {' or '.join(teams)} must agree"
 
 
 BREAKS = Guard(
@@ -178,6 +185,7 @@ STEPS = Guard(
     "servers, and only PERMISSIVE takes both.",
     hint="`meshgate steps` proposes the way: PERMISSIVE first, and STRICT when that has soaked",
     status="effects",
+    awaits="PERMISSIVE to soak",
     check=steps_are_safe,
     events=RENDERING,
 )
@@ -190,5 +198,6 @@ WEAKENS = Guard(
     status="effects",
     check=weakening_is_agreed,
     events=RENDERING,
-    asks_forge=True,
+    awaits="agreement to weaker ports",
+    awaited_review=agreement_to_come,
 )

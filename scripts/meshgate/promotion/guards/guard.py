@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.values import Event
+from meshgate.promotion.candidate import Candidate, Reviews
+from meshgate.promotion.records import Event
 
 T = TypeVar("T")
 
@@ -38,10 +38,11 @@ class Objection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A guard that refuses: its id, what it found, the way out.
+    """A guard that refuses: its id, what is wrong, the way out.
 
-    waits   it will pass without a change of the pull request
-    broken  the guard itself failed: a fault of meshgate, never a pass
+    waits    it will pass without a change of the pull request
+    broken   the guard itself failed: a fault of meshgate, never a pass
+    unknown  what the guard needs was not found out, so that it cannot say
     """
 
     guard: str
@@ -51,15 +52,22 @@ class Refusal:
     waits: bool = False
     details: tuple[str, ...] = ()
     broken: bool = False
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
     """One condition without which nothing is promoted.
 
-    events      it judges these; it has nothing to say of others
-    status      the commit status that it shows in, below `promotion/`
-    asks_forge  it asks what the forge says; where there is none, the candidate says why
+    events          it judges these; it has nothing to say of others
+    status          the commit status that it shows in, below `promotion/`
+    by_files        files alone decide it: the check of a pull request, which has no forge, asks it
+    holds_back      while it waits no pull request is opened: the end of the wait changes the state,
+                    which would make the commit stale
+    shown_as_gate   what it waits for is told by the table of gates
+    awaits          what it waits for, in the words of a page's first line; empty: the guard's name
+    awaited_review  of a guard that asks a forge for reviews: what people have to say of a candidate
+                    once its pull request is open; empty: nothing
     """
 
     id: str
@@ -70,7 +78,27 @@ class Guard:
     status: str
     check: Callable[[Candidate], Iterator[Objection]]
     events: frozenset[Event] = EVERY
-    asks_forge: bool = False
+    by_files: bool = True
+    holds_back: bool = False
+    shown_as_gate: bool = False
+    awaits: str = ""
+    awaited_review: Callable[[Candidate], str] | None = None
+
+    @property
+    def asks_forge(self) -> bool:
+        """Whether it asks what the forge says; where there is none, the candidate says why."""
+        return self.awaited_review is not None
+
+    def refusal(self, objection: Objection) -> Refusal:
+        """An objection of this guard, with its own way out where the objection names none."""
+        return Refusal(
+            self.id,
+            self.name,
+            objection.message,
+            objection.hint or self.hint,
+            objection.waits,
+            objection.details,
+        )
 
 
 def known(value: T | None, what: str) -> T:
@@ -78,3 +106,8 @@ def known(value: T | None, what: str) -> T:
     if value is None:
         raise MissingError(what)
     return value
+
+
+def reviews_of(candidate: Candidate) -> Reviews:
+    """What the forge says of the pull request. Raises MissingError where it was not asked."""
+    return known(candidate.reviews, "what the forge says of the pull request")

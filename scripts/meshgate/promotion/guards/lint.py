@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
-from meshgate.promotion.values import Event
+from meshgate.promotion.records import Event
 
 TOLD = 20
-ID = "PR12"
 # What the cluster would not take at all is never passed over.
 UNSERVABLE = ("SH001", "SH002", "SH003", "SH004", "SH007", "SH009")
 
@@ -22,24 +21,24 @@ def holds_every_rule(candidate: Candidate) -> Iterator[Objection]:
     all but what the cluster would refuse.
     """
     findings = known(candidate.findings, "the findings of the render")
-    open_ = [finding for finding in findings if finding.waiver is None]
+    unwaived = [finding for finding in findings if finding.waiver is None]
     if candidate.event is Event.ROLLBACK and any(
-        bypass.gate == ID and bypass.reason and bypass.ticket
+        bypass.gate == LINT.id and bypass.reason and bypass.ticket
         for bypass in candidate.record.bypasses
     ):
-        open_ = [finding for finding in open_ if finding.rule in UNSERVABLE]
-    errors = [finding for finding in open_ if finding.severity is Severity.ERROR]
-    undecided = [f for f in open_ if not f.decided and f.severity is not Severity.ERROR]
-    for found, what in ((errors, "errors"), (undecided, "findings that cannot be decided")):
-        if found:
+        unwaived = [finding for finding in unwaived if finding.rule in UNSERVABLE]
+    errors = [finding for finding in unwaived if finding.severity is Severity.ERROR]
+    undecided = [f for f in unwaived if not f.decided and f.severity is not Severity.ERROR]
+    for matching, what in ((errors, "errors"), (undecided, "findings that cannot be decided")):
+        if matching:
             yield Objection(
-                f"the render of {candidate.name} has {len(found)} {what}",
-                details=tuple(f"{f.rule} {f.resource or ''}: {f.message}" for f in found[:TOLD]),
+                f"the render of {candidate.name} has {len(matching)} {what}",
+                details=tuple(f"{f.rule} {f.resource or ''}: {f.message}" for f in matching[:TOLD]),
             )
 
 
 LINT = Guard(
-    id=ID,
+    id="PR12",
     name="findings",
     summary="the whole target render has an error, or something that cannot be decided",
     why="Policies decide together: a change that is right alone can be wrong beside the rest.",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.gates import verified
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-from meshgate.promotion.guards.waiting import verified
-from meshgate.promotion.standing import Presence, Standing
-from meshgate.promotion.values import Event
+from meshgate.promotion.records import Event
+from meshgate.promotion.status import EnvironmentStatus, Presence
 
 
 def passed_upstream(candidate: Candidate) -> Iterator[Objection]:
@@ -16,15 +16,21 @@ def passed_upstream(candidate: Candidate) -> Iterator[Objection]:
     if candidate.event is Event.ADOPT:
         yield from _adopts_what_is_there(candidate)
         return
-    missing = set(candidate.policy.after) - {one.environment for one in candidate.upstream}
+    missing = set(candidate.policy.after) - {
+        upstream.environment for upstream in candidate.upstream
+    }
     if missing:
         yield Objection(f"nothing is known of {', '.join(sorted(missing))}")
-    found = [(one, tuple(_not_passed(candidate, one))) for one in candidate.upstream]
-    if not candidate.policy.after_all and any(not objections for _, objections in found):
+    objections_by_environment = [
+        (upstream, tuple(_not_passed(candidate, upstream))) for upstream in candidate.upstream
+    ]
+    if not candidate.policy.after_all and any(
+        not objections for _, objections in objections_by_environment
+    ):
         return
     skipped = {bypass.gate for bypass in candidate.record.bypasses}
-    for standing, objections in found:
-        if candidate.event is Event.HOTFIX and standing.environment in skipped:
+    for upstream, objections in objections_by_environment:
+        if candidate.event is Event.HOTFIX and upstream.environment in skipped:
             continue
         yield from objections
 
@@ -39,15 +45,15 @@ def _adopts_what_is_there(candidate: Candidate) -> Iterator[Objection]:
         )
 
 
-def _not_passed(candidate: Candidate, standing: Standing) -> Iterator[Objection]:
-    name, release = standing.environment, candidate.release
-    if release in standing.rejected:
+def _not_passed(candidate: Candidate, upstream: EnvironmentStatus) -> Iterator[Objection]:
+    name, release = upstream.environment, candidate.release
+    if release in upstream.rejected:
         yield Objection(f"{release} was rejected in {name}", "promote a release that mends it")
         return
-    presence = standing.presence(release)
+    presence = upstream.presence(release)
     if presence is Presence.UNSEEN:
         yield Objection(f"{release} has never been in {name}", f"promote it to {name} first")
-    elif presence is Presence.NO_OP and (reason := verified(candidate, standing)):
+    elif presence is Presence.NO_OP and (reason := verified(candidate, upstream)):
         yield Objection(
             f"{release} changes nothing in {name}, and what is there is not verified: {reason}",
             "wait for the evidence of what is there now",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from meshgate.promotion.candidate import Candidate, Side
-from meshgate.promotion.files import git_tree, rendered_folder, rendered_sum
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.files import git_tree, rendered_sum
 from meshgate.promotion.guards.guard import FORWARD, RENDERING, Guard, Objection, known
-from meshgate.promotion.values import Event
+from meshgate.promotion.records import Event
 
 TOLD = 10
 
@@ -17,7 +17,7 @@ def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
     if candidate.event in FORWARD:
         yield from _base_holds(candidate)
     state = known(candidate.head.state, f"the state of {candidate.name}")
-    actual = rendered(candidate.head, candidate.name)
+    actual = candidate.head.rendered
     if candidate.event not in RENDERING:
         yield from _moved_nothing(candidate)
         return
@@ -33,12 +33,12 @@ def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
                 f"it was rendered from {state.rendered.overlay!r}, and not from "
                 f"{candidate.policy.overlay!r}"
             )
-        found = known(candidate.held, f"the inputs of {state.source.commit}")
-        if found.release != candidate.release:
+        content = known(candidate.source, f"the inputs of {state.source.commit}")
+        if content.release != candidate.release:
             yield Objection(
-                f"{state.source.commit[:12]} holds {found.release}, not {candidate.release}"
+                f"{state.source.commit[:12]} holds {content.release}, not {candidate.release}"
             )
-        if found.source != candidate.record.source:
+        if content.source != candidate.record.source:
             yield Objection(f"the record tells other trees than {state.source.commit[:12]} has")
     expected = known(candidate.expected, f"the render of {state.source.commit}")
     differing = [
@@ -47,17 +47,13 @@ def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
         *(f"~ {path}" for path in expected if expected[path] != actual.get(path, expected[path])),
     ]
     if differing:
-        origin = "the recorded bytes" if candidate.event is Event.ROLLBACK else "a fresh render"
+        expectation = (
+            "the recorded bytes" if candidate.event is Event.ROLLBACK else "a fresh render"
+        )
         yield Objection(
-            f"{len(differing)} files of rendered/{candidate.name} differ from {origin}",
+            f"{len(differing)} files of rendered/{candidate.name} differ from {expectation}",
             details=tuple(sorted(differing, key=lambda line: line[2:])[:TOLD]),
         )
-
-
-def rendered(side: Side, environment: str) -> Mapping[str, bytes]:
-    """The rendered files of one side, by whole path."""
-    folder = rendered_folder(environment)
-    return {path: data for path, data in side.files.items() if path.startswith(folder)}
 
 
 def _said(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objection]:
@@ -67,11 +63,11 @@ def _said(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objecti
         "sha256": rendered_sum(candidate.name, actual),
         "resources": len(actual),
     }
-    for whose, told in (("state", candidate.head.state), ("record", candidate.record)):
+    for whose, document in (("state", candidate.head.state), ("record", candidate.record)):
         wrong = [
             key
             for key, value in facts.items()
-            if told is not None and getattr(told.rendered, key) != value
+            if document is not None and getattr(document.rendered, key) != value
         ]
         if wrong:
             yield Objection(f"the {whose} tells another {' and '.join(wrong)} than the files have")
@@ -84,7 +80,7 @@ def _base_holds(candidate: Candidate) -> Iterator[Objection]:
             f"{candidate.name} has no state yet", f"run `meshgate adopt {candidate.name}` first"
         )
         return
-    actual = rendered(candidate.base, candidate.name)
+    actual = candidate.base.rendered
     if rendered_sum(candidate.name, actual) != state.rendered.sha256:
         yield Objection(
             f"rendered/{candidate.name} was edited since record {state.record}",

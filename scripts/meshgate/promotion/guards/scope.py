@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshgate.promotion.candidate import REGULAR, Candidate, FileChange
-from meshgate.promotion.files import OWNED, ledger_folder, rendered_folder, state_path
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.files import (
+    FileChange,
+    is_owned,
+    ledger_folder,
+    rendered_folder,
+    state_path,
+)
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
-
-
-def is_owned(path: str) -> bool:
-    """Whether only promotion may write this path."""
-    return any(path == folder or path.startswith(f"{folder}/") for folder in OWNED)
+from meshgate.repository import REGULAR
 
 
 def stays_in_scope(candidate: Candidate) -> Iterator[Objection]:

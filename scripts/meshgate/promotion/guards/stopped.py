@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.durations import moment
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-from meshgate.promotion.values import Event
+from meshgate.promotion.records import Event
+from meshgate.promotion.times import format_moment
 
 SETS_HOLD = frozenset({Event.HOLD, Event.ROLLBACK, Event.REJECT})
 ENDS_HOLD = frozenset({*SETS_HOLD, Event.RESUME})
@@ -17,12 +17,12 @@ def may_move(candidate: Candidate) -> Iterator[Objection]:
     """PR11."""
     name, event = candidate.name, candidate.event
     if candidate.paused is not None and event in FORWARD:
-        told = f"{candidate.paused['by']}: {candidate.paused['reason']}"
-        yield Objection(f"promotion is paused by {told}", "wait until `paused` is removed", True)
+        by = f"{candidate.paused['by']}: {candidate.paused['reason']}"
+        yield Objection(f"promotion is paused by {by}", "wait until `paused` is removed", True)
     state = candidate.base.state
     hold = state.hold if state is not None else None
     if hold is not None and event in hold.blocks and (not hold.until or candidate.now < hold.until):
-        until = f" until {moment(hold.until)}" if hold.until else ""
+        until = f" until {format_moment(hold.until)}" if hold.until else ""
         yield Objection(
             f"{name} is held{until} by {hold.by}: {hold.reason}",
             f"`meshgate resume {name}`, when the reason is gone",
@@ -36,10 +36,10 @@ def may_move(candidate: Candidate) -> Iterator[Objection]:
                     f"{candidate.release} was rejected in {where}",
                     "promote a release that mends it",
                 )
-    yield from _kept(candidate)
+    yield from _keeps_state(candidate)
 
 
-def _kept(candidate: Candidate) -> Iterator[Objection]:
+def _keeps_state(candidate: Candidate) -> Iterator[Objection]:
     """Only its own event starts or ends a hold, and no rejection is forgotten."""
     after = known(candidate.head.state, f"the state of {candidate.name}")
     before = candidate.base.state
@@ -66,5 +66,8 @@ STOPPED = Guard(
     why="A rollback without a hold is undone by the next promotion, within minutes.",
     hint="`meshgate status` tells who holds what, and why",
     status="order",
+    by_files=False,
+    holds_back=True,
+    awaits="the end of a hold",
     check=may_move,
 )

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from meshgate.model import JSON, Resource
+from meshgate.promotion.backport import leaves
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.effects import acknowledged, how_to_acknowledge
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-from meshgate.promotion.pointers import leaves
 
 TOLD = 20
 
@@ -22,12 +22,12 @@ def unseen(candidate: Candidate) -> list[str]:
     before = _fields(known(candidate.before, "the objects before"))
     after = _fields(known(candidate.after, "the objects afterwards"))
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    there: list[dict[str, JSON]] = []
-    for standing in candidate.upstream:
-        objects = known(standing.objects, f"the render for {standing.environment}")
-        there.append(_fields(objects))
+    upstream: list[dict[str, JSON]] = []
+    for status in candidate.upstream:
+        objects = known(status.objects, f"the render for {status.environment}")
+        upstream.append(_fields(objects))
     return sorted(
-        key for key in changed if all(fields.get(key) != after.get(key) for fields in there)
+        key for key in changed if all(fields.get(key) != after.get(key) for fields in upstream)
     )
 
 
@@ -35,14 +35,14 @@ def was_seen(candidate: Candidate) -> Iterator[Objection]:
     """PR18."""
     if not candidate.upstream or candidate.base.state is None:
         return
-    found = unseen(candidate)
+    untried = unseen(candidate)
     limit = candidate.policy.unseen_fields
-    digest = hashlib.sha256("\n".join(("PR18", *found)).encode()).hexdigest()
-    if len(found) > limit and not acknowledged(candidate, digest):
+    digest = hashlib.sha256("\n".join(("PR18", *untried)).encode()).hexdigest()
+    if len(untried) > limit and not acknowledged(candidate, digest):
         yield Objection(
-            f"{len(found)} fields change to what no environment before has, at most {limit}",
+            f"{len(untried)} fields change to what no environment before has, at most {limit}",
             how_to_acknowledge(candidate, digest),
-            details=tuple(found[:TOLD]),
+            details=tuple(untried[:TOLD]),
         )
 
 

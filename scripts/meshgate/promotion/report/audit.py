@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from meshgate.promotion.audit import Audit, Audited
+from meshgate.promotion.audit import Audit, AuditedEnvironment
 from meshgate.promotion.files import rendered_folder
 from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
@@ -29,8 +29,8 @@ def text(audits: Sequence[Audit], options: Options) -> str:
     style = Style(color=options.color)
     lines: list[str] = []
     for audit in audits:
-        rows_ = [list(_cells(each, audit)) for each in audit.environments]
-        lines += [*table(COLUMNS, rows_, style, options.width), ""]
+        cells = [list(_cells(audited, audit)) for audited in audit.environments]
+        lines += [*table(COLUMNS, cells, style, options.width), ""]
         for fault in audit.faults:
             lines.append(f"{style('red', plain(fault.file))}: {plain(fault.what)}")
             lines += [f"  {plain(line)}" for line in fault.why.splitlines()]
@@ -60,37 +60,37 @@ def json(audits: Sequence[Audit], _options: Options) -> str:
 FORMATS: dict[str, Callable[[Sequence[Audit], Options], str]] = {"text": text, "json": json}
 
 
-def _cells(each: Audited, audit: Audit) -> Iterator[Cell]:
-    own = [fault for fault in audit.faults if fault.environment == each.environment]
-    yield Cell(plain(each.environment), "bold")
-    yield Cell(each.state.release if each.state else "-")
-    yield Cell(plain(each.state.alias) if each.state else "-")
-    yield Cell(str(each.records))
-    yield Cell(str(each.rendered))
+def _cells(audited: AuditedEnvironment, audit: Audit) -> Iterator[Cell]:
+    own = [fault for fault in audit.faults if fault.environment == audited.environment]
+    yield Cell(plain(audited.environment), "bold")
+    yield Cell(audited.state.release if audited.state else "-")
+    yield Cell(plain(audited.state.alias) if audited.state else "-")
+    yield Cell(str(audited.records))
+    yield Cell(str(audited.rendered))
     if own:
         yield Cell(plural(len(own), "fault"), "red")
-    elif each.state is None:
+    elif audited.state is None:
         yield Cell("not adopted", "yellow")
     else:
         yield Cell("whole", "green")
 
 
-def _environment(each: Audited) -> dict[str, object]:
-    state = each.state
+def _environment(audited: AuditedEnvironment) -> dict[str, object]:
+    state = audited.state
     return {
-        "environment": each.environment,
+        "environment": audited.environment,
         "sequence": state.sequence if state else None,
         "release": state.release if state else None,
         "alias": state.alias if state else None,
-        "records": each.records,
-        "renderedAgain": each.rendered,
+        "records": audited.records,
+        "renderedAgain": audited.rendered,
     }
 
 
 def _ways_out(audit: Audit) -> Iterator[str]:
     yield "See what changed a file: git log -p -- FILE. Bring it back: git checkout COMMIT -- FILE."
-    for each in audit.environments:
-        name = each.environment
+    for audited in audit.environments:
+        name = audited.environment
         own = [fault.file for fault in audit.faults if fault.environment == name]
         # An adoption follows the state and its ledger: these must be brought back.
         if own and all(file.startswith(rendered_folder(name)) for file in own):

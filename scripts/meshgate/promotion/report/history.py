@@ -8,10 +8,9 @@ from typing import NamedTuple
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import ServerMode
 from meshgate.model import JSONObject
-from meshgate.promotion.codec import moment as rfc3339
-from meshgate.promotion.durations import moment
-from meshgate.promotion.history import Enforced, Entry
-from meshgate.promotion.values import Effects
+from meshgate.promotion.history import EnforcedModes, HistoryEntry
+from meshgate.promotion.records import Effects
+from meshgate.promotion.times import format_moment, rfc3339
 from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.terminal import page, plain
@@ -33,49 +32,49 @@ PORTS = (Column("port", right=True), Column("enforced"), Column("decided by"))
 SHORT = 12
 
 
-class Told(NamedTuple):
+class HistoryReport(NamedTuple):
     """What was asked for: the events of environments, or what a workload enforced in each."""
 
-    events: tuple[tuple[str, Sequence[Entry]], ...] = ()
-    enforced: tuple[Enforced, ...] = ()
+    events: tuple[tuple[str, Sequence[HistoryEntry]], ...] = ()
+    enforced: tuple[EnforcedModes, ...] = ()
 
 
-def text(answers: Sequence[Told], options: Options) -> str:
+def text(answers: Sequence[HistoryReport], options: Options) -> str:
     """A table for each environment, or for each answer."""
     style = Style(color=options.color)
     lines: list[str] = []
-    for told in answers:
-        for name, entries in told.events:
+    for report in answers:
+        for name, entries in report.events:
             lines += [style("bold", plain(name)), ""]
             cells = [list(_event(entry)) for entry in entries]
             lines += [*table(EVENTS, cells, style, options.width), ""]
-        for each in told.enforced:
-            lines += [*_enforced(each, style, options.width), ""]
+        for enforced in report.enforced:
+            lines += [*_enforced(enforced, style, options.width), ""]
     return page(lines[:-1])
 
 
-def json(answers: Sequence[Told], _options: Options) -> str:
+def json(answers: Sequence[HistoryReport], _options: Options) -> str:
     """`{"version", "environments", "enforced"}` (schemas/meshgate/history.schema.json)."""
-    told = answers[0]
+    report = answers[0]
     events = (
         {"environment": name, "events": list(map(_event_json, entries))}
-        for name, entries in told.events
+        for name, entries in report.events
     )
     parts = [
         ("version", dump(VERSION)),
         ("environments", rows(events, " ")),
-        ("enforced", rows(map(_enforced_json, told.enforced), " ")),
+        ("enforced", rows(map(_enforced_json, report.enforced), " ")),
     ]
     return members(parts) + "\n"
 
 
-FORMATS: dict[str, Callable[[Sequence[Told], Options], str]] = {"text": text, "json": json}
+FORMATS: dict[str, Callable[[Sequence[HistoryReport], Options], str]] = {"text": text, "json": json}
 
 
-def _event(entry: Entry) -> Iterator[Cell]:
+def _event(entry: HistoryEntry) -> Iterator[Cell]:
     record = entry.record
     yield Cell(str(record.sequence), "dim")
-    yield Cell(moment(entry.merged.committed_at))
+    yield Cell(format_moment(entry.merged.committed_at))
     yield Cell(str(record.event), "bold")
     yield Cell(plain(record.alias))
     yield Cell(_effect(record.effects))
@@ -83,7 +82,7 @@ def _event(entry: Entry) -> Iterator[Cell]:
     yield Cell(plain(record.reason) or "-", "" if record.reason else "dim")
 
 
-def _people(entry: Entry) -> Iterator[str]:
+def _people(entry: HistoryEntry) -> Iterator[str]:
     """Who asked, who merged, who agreed."""
     asked = entry.record.requested_by.get("login")
     if asked:
@@ -92,7 +91,7 @@ def _people(entry: Entry) -> Iterator[str]:
     if merger and merger != asked:
         yield f"merged by {merger}"
     if entry.approvals:
-        yield "approved by " + ", ".join(str(each["login"]) for each in entry.approvals)
+        yield "approved by " + ", ".join(str(enforced["login"]) for enforced in entry.approvals)
 
 
 def _effect(effects: Effects | None) -> str:
@@ -106,26 +105,26 @@ def _effect(effects: Effects | None) -> str:
     return ", ".join(f"{number} {word}" for number, word in counts if number) or "no port changed"
 
 
-def _enforced(each: Enforced, style: Style, width: int) -> Iterator[str]:
-    title = f"{named(each.workload)} in {each.environment}, {moment(each.at)}"
+def _enforced(enforced: EnforcedModes, style: Style, width: int) -> Iterator[str]:
+    title = f"{named(enforced.workload)} in {enforced.environment}, {format_moment(enforced.at)}"
     yield style("bold", plain(title))
     yield ""
     yield from table(
-        PORTS, [list(_port(port, answer)) for port, answer in each.ports], style, width
+        PORTS, [list(_port(port, answer)) for port, answer in enforced.ports], style, width
     )
     yield ""
-    if each.entry is None:
-        yield f"By {each.commit.sha[:SHORT]} on the base branch: the environment was floating."
+    if enforced.entry is None:
+        yield f"By {enforced.commit.sha[:SHORT]} on the base branch: the environment was floating."
         return
-    record, merged = each.entry.record, each.entry.merged
-    when, commit = moment(merged.committed_at), merged.sha[:SHORT]
+    record, merged = enforced.entry.record, enforced.entry.merged
+    when, commit = format_moment(merged.committed_at), merged.sha[:SHORT]
     yield f"By {record.path}, {record.event} of {plain(record.alias)}, merged {when} ({commit})."
-    yield plain(f"People: {', '.join(_people(each.entry)) or 'not known'}.")
-    if not each.entry.known_by:
+    yield plain(f"People: {', '.join(_people(enforced.entry)) or 'not known'}.")
+    if not enforced.entry.known_by:
         yield "Who approved it is not known here: there is no tag of it, and no forge to ask."
-    elif not each.entry.approvals:
-        yield f"Its {each.entry.known_by} has no approval of it."
-    for approval in each.entry.approvals:
+    elif not enforced.entry.approvals:
+        yield f"Its {enforced.entry.known_by} has no approval of it."
+    for approval in enforced.entry.approvals:
         login, head = plain(str(approval["login"])), plain(str(approval["commit"]))[:SHORT]
         yield f"Approved by {login} at {head}, {plain(str(approval['at']))}."
 
@@ -143,7 +142,7 @@ def _port(port: int | None, answer: ServerMode) -> Iterator[Cell]:
     yield Cell(plain(f"{level} {owner(policy)}") if policy is not None else "Istio's default")
 
 
-def _event_json(entry: Entry) -> JSONObject:
+def _event_json(entry: HistoryEntry) -> JSONObject:
     record, effects = entry.record, entry.record.effects
     return {
         "sequence": record.sequence,
@@ -175,13 +174,13 @@ def _event_json(entry: Entry) -> JSONObject:
     }
 
 
-def _enforced_json(each: Enforced) -> JSONObject:
+def _enforced_json(enforced: EnforcedModes) -> JSONObject:
     return {
-        "environment": each.environment,
-        "at": rfc3339(each.at),
-        "commit": each.commit.sha,
-        "namespace": each.workload.namespace,
-        "workload": each.workload.name,
+        "environment": enforced.environment,
+        "at": rfc3339(enforced.at),
+        "commit": enforced.commit.sha,
+        "namespace": enforced.workload.namespace,
+        "workload": enforced.workload.name,
         "ports": [
             {
                 "port": port,
@@ -195,7 +194,7 @@ def _enforced_json(each: Enforced) -> JSONObject:
                     else None,
                 },
             }
-            for port, answer in each.ports
+            for port, answer in enforced.ports
         ],
-        "event": _event_json(each.entry) if each.entry is not None else None,
+        "event": _event_json(enforced.entry) if enforced.entry is not None else None,
     }

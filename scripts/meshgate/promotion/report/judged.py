@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from meshgate.model import JSONObject
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.judging import Judged, Verdict
-from meshgate.promotion.values import GateResult
+from meshgate.promotion.judge import Judgement, Verdict
+from meshgate.promotion.records import GateResult
 from meshgate.report import Options
 from meshgate.report.escape import markdown as md
 from meshgate.report.escape.json_text import dump, members, rows
@@ -30,58 +30,62 @@ GATE_COLOURS = {"pass": "green", "fail": "red", "waiting": "yellow", "bypassed":
 ANNOTATED = 10
 
 
-def text(judged: Sequence[Judged], options: Options) -> str:
+def text(judgements: Sequence[Judgement], options: Options) -> str:
     """For each pull request: the verdict, the gates, and each refusal with its way out."""
     style = Style(color=options.color)
     lines: list[str] = []
-    for each in judged:
-        lines += [*_told(each, style), ""]
-    if not judged:
+    for judgement in judgements:
+        lines += [*_judgement(judgement, style), ""]
+    if not judgements:
         lines = ["There is no open promotion.", ""]
     return page(lines[:-1])
 
 
-def json(judged: Sequence[Judged], _options: Options) -> str:
+def json(judgements: Sequence[Judgement], _options: Options) -> str:
     """`{"version", "judged": […]}` (schemas/meshgate/check.schema.json)."""
-    return members([("version", dump(VERSION)), ("judged", rows(map(_json, judged), " "))]) + "\n"
+    return (
+        members([("version", dump(VERSION)), ("judged", rows(map(_json, judgements), " "))]) + "\n"
+    )
 
 
-def markdown(judged: Sequence[Judged], _options: Options) -> str:
+def markdown(judgements: Sequence[Judgement], _options: Options) -> str:
     """For a comment or a step summary."""
     lines: list[str] = []
-    for each in judged:
-        lines += [f"### {md.prose(_subject(each))}", "", md.prose(_sentence(each)), ""]
-        if each.gates:
+    for judgement in judgements:
+        lines += [f"### {md.prose(_subject(judgement))}", "", md.prose(_sentence(judgement)), ""]
+        if judgement.gates:
             lines += [md.row(("gate", "verdict", "why")), md.row(("---", "---", "---"))]
             lines += [
                 md.row((md.prose(gate.name), gate.verdict.value, md.prose(gate.reason)))
-                for gate in each.gates
+                for gate in judgement.gates
             ]
             lines.append("")
-        for refusal, is_last in _grouped(each.refusals):
+        for refusal, is_last in _grouped(judgement.refusals):
             lines += _markdown(refusal, with_hint=is_last)
         lines.append("")
     return "\n".join(lines)
 
 
-def github(judged: Sequence[Judged], _options: Options) -> str:
+def github(judgements: Sequence[Judgement], _options: Options) -> str:
     """One annotation for each refusal; the last one counts what does not fit."""
-    found = [refusal for each in judged for refusal in each.refusals]
-    room = ANNOTATED if len(found) <= ANNOTATED else ANNOTATED - 1
+    refusals = [refusal for judgement in judgements for refusal in judgement.refusals]
+    room = ANNOTATED if len(refusals) <= ANNOTATED else ANNOTATED - 1
     lines = [
         command(
             "warning" if refusal.waits else "error",
             {"title": f"{refusal.guard} {refusal.name}"},
             "\n".join(map(plain, [refusal.message, *refusal.details, f"hint: {refusal.hint}"])),
         )
-        for refusal in found[:room]
+        for refusal in refusals[:room]
     ]
-    if len(found) > room:
-        lines.append(command("error", {"title": f"{len(found) - room} more"}, "see the job's log"))
+    if len(refusals) > room:
+        lines.append(
+            command("error", {"title": f"{len(refusals) - room} more"}, "see the job's log")
+        )
     return "".join(f"{line}\n" for line in lines)
 
 
-FORMATS: dict[str, Callable[[Sequence[Judged], Options], str]] = {
+FORMATS: dict[str, Callable[[Sequence[Judgement], Options], str]] = {
     "text": text,
     "json": json,
     "markdown": markdown,
@@ -89,12 +93,12 @@ FORMATS: dict[str, Callable[[Sequence[Judged], Options], str]] = {
 }
 
 
-def _told(each: Judged, style: Style) -> Iterator[str]:
-    yield style("bold", plain(_subject(each)))
-    yield style(COLOURS[each.verdict], _sentence(each))
-    for gate in each.gates:
+def _judgement(judgement: Judgement, style: Style) -> Iterator[str]:
+    yield style("bold", plain(_subject(judgement)))
+    yield style(COLOURS[judgement.verdict], _sentence(judgement))
+    for gate in judgement.gates:
         yield _gate(gate, style)
-    for refusal, is_last in _grouped(each.refusals):
+    for refusal, is_last in _grouped(judgement.refusals):
         colour = "yellow" if refusal.waits else "red"
         yield f"{style(colour, refusal.guard)} {refusal.name}: {plain(refusal.message)}"
         for detail in refusal.details:
@@ -114,20 +118,22 @@ def _gate(gate: GateResult, style: Style) -> str:
     return f"  {verdict} {plain(gate.name)}: {plain(gate.reason)}"
 
 
-def _subject(each: Judged) -> str:
-    number = f"#{each.pull.number} " if each.pull is not None else ""
-    if each.candidate is None:
-        what = f"a promotion to {each.environment}" if each.environment else "no promotion"
-        return f"{number}{each.head[:SHORT]}: {what}"
-    record = each.candidate.record
+def _subject(judgement: Judgement) -> str:
+    number = f"#{judgement.pull.number} " if judgement.pull is not None else ""
+    if judgement.candidate is None:
+        what = (
+            f"a promotion to {judgement.environment}" if judgement.environment else "no promotion"
+        )
+        return f"{number}{judgement.head[:SHORT]}: {what}"
+    record = judgement.candidate.record
     return f"{number}{record.event}({record.environment}): {record.alias} ({record.release})"
 
 
-def _sentence(each: Judged) -> str:
-    guards = plural(len(each.asked), "guard")
-    refusing = len({refusal.guard for refusal in each.refusals if not refusal.waits})
-    match each.verdict:
-        case Verdict.PASS if each.environment is None:
+def _sentence(judgement: Judgement) -> str:
+    guards = plural(len(judgement.asked), "guard")
+    refusing = len({refusal.guard for refusal in judgement.refusals if not refusal.waits})
+    match judgement.verdict:
+        case Verdict.PASS if judgement.environment is None:
             return "It touches nothing that only promotion may write."
         case Verdict.PASS:
             return f"It may be merged: {guards} asked, none refuses."
@@ -148,19 +154,21 @@ def _markdown(refusal: Refusal, *, with_hint: bool) -> Iterator[str]:
         yield f"  - hint: {md.prose(refusal.hint)}"
 
 
-def _json(each: Judged) -> JSONObject:
-    record = each.candidate.record if each.candidate is not None else None
+def _json(judgement: Judgement) -> JSONObject:
+    record = judgement.candidate.record if judgement.candidate is not None else None
     return {
-        "verdict": each.verdict.value,
-        "head": each.head,
+        "verdict": judgement.verdict.value,
+        "head": judgement.head,
         "pullRequest": (
-            {"number": each.pull.number, "url": each.pull.url} if each.pull is not None else None
+            {"number": judgement.pull.number, "url": judgement.pull.url}
+            if judgement.pull is not None
+            else None
         ),
-        "environment": each.environment,
+        "environment": judgement.environment,
         "event": record.event.value if record else None,
         "release": record.release if record else None,
         "alias": record.alias if record else None,
-        "guards": list(each.asked),
+        "guards": list(judgement.asked),
         "refusals": [
             {
                 "guard": refusal.guard,
@@ -171,7 +179,7 @@ def _json(each: Judged) -> JSONObject:
                 "broken": refusal.broken,
                 "details": list(refusal.details),
             }
-            for refusal in each.refusals
+            for refusal in judgement.refusals
         ],
         "gates": [
             {
@@ -180,6 +188,6 @@ def _json(each: Judged) -> JSONObject:
                 "reason": gate.reason,
                 "evidence": list(gate.evidence),
             }
-            for gate in each.gates
+            for gate in judgement.gates
         ],
     }

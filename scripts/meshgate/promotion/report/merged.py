@@ -1,43 +1,65 @@
-"""What was merged: a line for each pull request."""
+"""After a merge: what was merged, and what was tagged, a line for each."""
 
 from __future__ import annotations
 
 import json as standard
 from collections.abc import Callable, Iterator, Sequence
 
-from meshgate.promotion.flows.merging import Merge
+from meshgate.promotion.merge import MergeResult
+from meshgate.promotion.record import CreatedTag
 from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain
 
 VERSION = 1
 
 
-def text(found: Sequence[Merge], _options: Options) -> str:
+def merged_text(merges: Sequence[MergeResult], _options: Options) -> str:
     """One line for each, and what comes next."""
-    return page(line for one in found for line in _lines(one))
+    return page(line for merge in merges for line in _merged_lines(merge))
 
 
-def json(found: Sequence[Merge], _options: Options) -> str:
+def merged_json(merges: Sequence[MergeResult], _options: Options) -> str:
     """`{"version", "merged": [...]}` (schemas/meshgate/merged.schema.json)."""
     merged = [
         {
-            "number": one.pull.number,
-            "url": one.pull.url,
-            "title": one.pull.title,
-            "head": one.pull.head_sha,
-            "commit": one.merged.commit,
-            "already": one.merged.already,
+            "number": merge.pull.number,
+            "url": merge.pull.url,
+            "title": merge.pull.title,
+            "head": merge.pull.head_sha,
+            "commit": merge.merged.commit,
+            "already": merge.merged.already,
         }
-        for one in found
+        for merge in merges
     ]
     return standard.dumps({"version": VERSION, "merged": merged}, indent=1, sort_keys=True) + "\n"
 
 
-FORMATS: dict[str, Callable[[Sequence[Merge], Options], str]] = {"text": text, "json": json}
+MERGED_FORMATS: dict[str, Callable[[Sequence[MergeResult], Options], str]] = {
+    "text": merged_text,
+    "json": merged_json,
+}
 
 
-def _lines(one: Merge) -> Iterator[str]:
-    how = "was merged already" if one.merged.already else "is merged"
-    yield f"{plain(one.pull.url)} {how}: {one.merged.commit[:12]}, {plain(one.pull.title)}"
-    if one.record is not None:
+def _merged_lines(merge: MergeResult) -> Iterator[str]:
+    how = "was merged already" if merge.merged.already else "is merged"
+    yield f"{plain(merge.pull.url)} {how}: {merge.merged.commit[:12]}, {plain(merge.pull.title)}"
+    if merge.record is not None:
         yield "`meshgate record` tags it once the base has it."
+
+
+def tags_text(created: Sequence[CreatedTag], _options: Options) -> str:
+    """One line for each tag that this run made."""
+    lines = [f"{plain(tag.name)} is on {tag.commit[:12]}" for tag in created]
+    return page(lines or ["every record has its tag already"])
+
+
+def tags_json(created: Sequence[CreatedTag], _options: Options) -> str:
+    """`{"version", "tags": [...]}` (schemas/meshgate/tags.schema.json)."""
+    tags = [tag._asdict() for tag in created]
+    return standard.dumps({"version": VERSION, "tags": tags}, indent=1, sort_keys=True) + "\n"
+
+
+TAGS_FORMATS: dict[str, Callable[[Sequence[CreatedTag], Options], str]] = {
+    "text": tags_text,
+    "json": tags_json,
+}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from meshgate.effect import codec, describe
 from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.body import Contents, render
-from meshgate.promotion.body.words import moment
-from meshgate.promotion.codec import as_json
-from meshgate.promotion.flows.proposing import Opened
+from meshgate.promotion.documents import as_json
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.values import Event, GateVerdict
+from meshgate.promotion.page import PageContents, render
+from meshgate.promotion.pull_request import PullRequestResult
+from meshgate.promotion.records import Event, GateVerdict
+from meshgate.promotion.times import format_utc
 from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.style import TONES, Style
@@ -33,43 +33,43 @@ GATE_STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """A promotion, all that guards say of it, and its pull request; `opened` None: only planned."""
+class ProposalReport:
+    """A promotion, all that guards say of it, and its pull request; `result` None: only planned."""
 
-    contents: Contents
+    contents: PageContents
     refusals: tuple[Refusal, ...]
-    opened: Opened | None = None
+    result: PullRequestResult | None = None
     # Of the pull request's page.
     limit: int = 65_536
 
 
-def text(found: Sequence[Proposed], options: Options) -> str:
+def text(proposals: Sequence[ProposalReport], options: Options) -> str:
     """What would be proposed, or was: effects, files, gates, refusals, and what comes next."""
     style = Style(color=options.color)
-    return page(line for one in found for line in _lines(one, style))
+    return page(line for proposal in proposals for line in _lines(proposal, style))
 
 
-def markdown(found: Sequence[Proposed], _options: Options) -> str:
+def markdown(proposals: Sequence[ProposalReport], _options: Options) -> str:
     """The pull request's page."""
-    return "".join(render(one.contents, one.limit) for one in found)
+    return "".join(render(proposal.contents, proposal.limit) for proposal in proposals)
 
 
-def json(found: Sequence[Proposed], _options: Options) -> str:
+def json(proposals: Sequence[ProposalReport], _options: Options) -> str:
     """`{"version", "proposals": [...]}` (schemas/meshgate/proposals.schema.json)."""
-    told = {"version": VERSION, "proposals": list(map(as_object, found))}
-    return standard.dumps(told, indent=1, sort_keys=True) + "\n"
+    document = {"version": VERSION, "proposals": list(map(as_object, proposals))}
+    return standard.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
-FORMATS: dict[str, Callable[[Sequence[Proposed], Options], str]] = {
+FORMATS: dict[str, Callable[[Sequence[ProposalReport], Options], str]] = {
     "text": text,
     "json": json,
     "markdown": markdown,
 }
 
 
-def as_object(found: Proposed) -> JSONObject:
+def as_object(proposal: ProposalReport) -> JSONObject:
     """A promotion as programs read it."""
-    contents, opened = found.contents, found.opened
+    contents, result = proposal.contents, proposal.result
     record = contents.record
     return {
         "environment": record.environment,
@@ -91,24 +91,24 @@ def as_object(found: Proposed) -> JSONObject:
                 "waits": refusal.waits,
                 "details": list(refusal.details),
             }
-            for refusal in found.refusals
+            for refusal in proposal.refusals
         ],
-        "commit": opened.commit if opened else None,
-        "pushed": opened.pushed if opened else False,
+        "commit": result.commit if result else None,
+        "pushed": result.pushed if result else False,
         "pullRequest": {
-            "number": opened.pull.number,
-            "url": opened.pull.url,
-            "state": opened.pull.state,
+            "number": result.pull.number,
+            "url": result.pull.url,
+            "state": result.pull.state,
         }
-        if opened
+        if result
         else None,
-        "superseded": list(opened.closed) if opened else [],
-        "degraded": list(opened.degraded) if opened else [],
+        "superseded": list(result.closed) if result else [],
+        "degraded": list(result.degraded) if result else [],
     }
 
 
-def _lines(found: Proposed, style: Style) -> Iterator[str]:
-    contents = found.contents
+def _lines(proposal: ProposalReport, style: Style) -> Iterator[str]:
+    contents = proposal.contents
     record, before = contents.record, contents.before
     yield style("bold", plain(names.title(record)))
     if before is not None and record.event.changes_render:
@@ -117,28 +117,31 @@ def _lines(found: Proposed, style: Style) -> Iterator[str]:
             f"({record.release}), sequence {record.sequence}"
         )
     if record.hold is not None and record.event in {Event.HOLD, Event.ROLLBACK}:
-        until = moment(record.hold.until) if record.hold.until else "it is resumed"
+        until = format_utc(record.hold.until) if record.hold.until else "it is resumed"
         yield f"  keeps out {' and '.join(map(str, record.hold.blocks))} until {until}"
     for title, lines in (
         ("effects", list(_effects(contents, style))),
         ("resources", list(_resources(contents))),
         (
             "commits",
-            [f"{one.sha[:10]} {plain(one.subject)}, {plain(one.author)}" for one in record.changes],
+            [
+                f"{change.sha[:10]} {plain(change.subject)}, {plain(change.author)}"
+                for change in record.changes
+            ],
         ),
         ("gates", list(_gates(contents, style))),
         (
             "passed over",
             [f"{plain(b.gate)}: {plain(b.reason)} ({plain(b.by)})" for b in record.bypasses],
         ),
-        ("refused", list(_refusals((r for r in found.refusals if not r.waits), style, "red"))),
+        ("refused", list(_refusals((r for r in proposal.refusals if not r.waits), style, "red"))),
         ("waits for", list(_refusals(iter(contents.waits), style, "yellow"))),
         ("note", list(map(plain, contents.notes))),
     ):
         yield from _section(title, lines, style)
-    if found.opened is not None:
-        yield from _opened(found.opened, style)
-    elif not any(not refusal.waits for refusal in found.refusals):
+    if proposal.result is not None:
+        yield from _result(proposal.result, style)
+    elif not any(not refusal.waits for refusal in proposal.refusals):
         yield ""
         yield f"Nothing was written. `meshgate {record.event}` would open {names.branch(record)}."
 
@@ -155,31 +158,35 @@ def _section(title: str, lines: list[str], style: Style) -> Iterator[str]:
         yield f"  and {len(lines) - SHOWN} more"
 
 
-def _effects(contents: Contents, style: Style) -> Iterator[str]:
+def _effects(contents: PageContents, style: Style) -> Iterator[str]:
     effect = contents.effect
     if effect is None:
         return
     if effect.is_empty and not effect.uncovered:
         yield describe.NO_EFFECT
-    yield from (style(TONES[each.tone], plain(each.text)) for each in describe.sentences(effect))
-    yield from (plain(describe.uncovered(each)) for each in effect.uncovered if each.is_deleted)
+    yield from (
+        style(TONES[sentence.tone], plain(sentence.text)) for sentence in describe.sentences(effect)
+    )
+    yield from (plain(describe.uncovered(gone)) for gone in effect.uncovered if gone.is_deleted)
 
 
-def _resources(contents: Contents) -> Iterator[str]:
+def _resources(contents: PageContents) -> Iterator[str]:
     record = contents.record
     for mark, paths in (("+", record.added), ("~", record.changed), ("-", record.removed)):
         for path in paths:
             yield f"{mark} {plain(path)}"
 
 
-def _gates(contents: Contents, style: Style) -> Iterator[str]:
+def _gates(contents: PageContents, style: Style) -> Iterator[str]:
     for gate in contents.record.gates:
         verdict = style(GATE_STYLES[gate.verdict], f"{gate.verdict:14}")
         yield f"{verdict} {plain(gate.name)}: {plain(gate.reason)}"
 
 
 def _refusals(refusals: Iterator[Refusal], style: Style, colour: str) -> Iterator[str]:
-    for (_, hint), group in itertools.groupby(refusals, key=lambda each: (each.guard, each.hint)):
+    for (_, hint), group in itertools.groupby(
+        refusals, key=lambda refusal: (refusal.guard, refusal.hint)
+    ):
         for refusal in group:
             yield f"{style(colour, refusal.guard)} {plain(refusal.message)}"
             yield from (f"  {plain(detail)}" for detail in refusal.details)
@@ -187,17 +194,17 @@ def _refusals(refusals: Iterator[Refusal], style: Style, colour: str) -> Iterato
             yield f"  hint: {plain(hint)}"
 
 
-def _opened(opened: Opened, style: Style) -> Iterator[str]:
-    pull = opened.pull
+def _result(result: PullRequestResult, style: Style) -> Iterator[str]:
+    pull = result.pull
     yield ""
     if pull.state == "merged":
-        yield f"{opened.commit[:12]} is on {plain(pull.base)}."
+        yield f"{result.commit[:12]} is on {plain(pull.base)}."
         return
-    what = "pushed" if opened.pushed else "already there, nothing was pushed"
-    yield f"{style('bold', plain(pull.url))}: {plain(pull.head)} at {opened.commit[:12]}, {what}"
-    if opened.closed:
-        yield "closed, superseded: " + ", ".join(f"{number}" for number in opened.closed)
-    for reason in opened.degraded:
+    what = "pushed" if result.pushed else "already there, nothing was pushed"
+    yield f"{style('bold', plain(pull.url))}: {plain(pull.head)} at {result.commit[:12]}, {what}"
+    if result.closed:
+        yield "closed, superseded: " + ", ".join(f"{number}" for number in result.closed)
+    for reason in result.degraded:
         yield f"{style('yellow', 'degraded')} {plain(reason)}; the next run tries it again"
     if pull.note:
         yield plain(pull.note)

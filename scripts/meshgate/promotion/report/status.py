@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from meshgate.model import JSONObject
-from meshgate.promotion.durations import moment, told
-from meshgate.promotion.overview import Line, Next, Outlook, Overview, Posture
-from meshgate.promotion.values import GateVerdict
+from meshgate.promotion.overview import EnvironmentOverview, NextRelease, Outlook, Overview, Posture
+from meshgate.promotion.records import GateVerdict
+from meshgate.promotion.times import format_duration, format_moment
 from meshgate.report import Options
 from meshgate.report.escape.json_text import dump, members, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
@@ -37,77 +37,91 @@ OUTLOOKS = {
 }
 
 
-def text(lines_: Sequence[Line], options: Options) -> str:
+def text(overviews: Sequence[Overview], options: Options) -> str:
     """A table, what stands in the way of each environment, and what to do next."""
     style = Style(color=options.color)
     out: list[str] = []
-    for line in lines_:
-        if line.paused is not None:
-            by, reason = plain(str(line.paused["by"])), plain(str(line.paused["reason"]))
+    for overview in overviews:
+        if overview.paused is not None:
+            by, reason = plain(str(overview.paused["by"])), plain(str(overview.paused["reason"]))
             out += [style("red", f"Every promotion is paused by {by}: {reason}"), ""]
-        cells = [list(_cells(one, line)) for one in line.environments]
+        cells = [list(_cells(environment, overview)) for environment in overview.environments]
         out += [*table(COLUMNS, cells, style, options.width), ""]
-        told_ = [part for one in line.environments for part in _paragraph(one, line, style)]
-        for part in told_:
+        paragraphs = [
+            part
+            for environment in overview.environments
+            for part in _paragraph(environment, overview, style)
+        ]
+        for part in paragraphs:
             first, *rest = wrap(part, options.width)
-            out += [first, *(f"  {each}" for each in rest)]
-        out += [""] if told_ else []
-        out += [f"{plain(line.branch)} is at {line.commit[:12]}.", *_commands(line)]
+            out += [first, *(f"  {rest_line}" for rest_line in rest)]
+        out += [""] if paragraphs else []
+        out += [f"{plain(overview.branch)} is at {overview.commit[:12]}.", *_commands(overview)]
     return page(out)
 
 
-def json(lines_: Sequence[Line], _options: Options) -> str:
+def json(overviews: Sequence[Overview], _options: Options) -> str:
     """`{"version", "branch", "commit", …}` (schemas/meshgate/status.schema.json)."""
-    line = lines_[0]
-    paused = line.paused and {key: str(line.paused[key]) for key in ("by", "reason")}
+    overview = overviews[0]
+    paused = overview.paused and {key: str(overview.paused[key]) for key in ("by", "reason")}
     parts = [
         ("version", dump(VERSION)),
-        ("branch", dump(line.branch)),
-        ("commit", dump(line.commit)),
-        ("now", dump(line.now.isoformat())),
+        ("branch", dump(overview.branch)),
+        ("commit", dump(overview.commit)),
+        ("now", dump(overview.now.isoformat())),
         ("paused", dump(paused)),
-        ("environments", rows((_json(one, line) for one in line.environments), " ")),
+        (
+            "environments",
+            rows((_json(environment, overview) for environment in overview.environments), " "),
+        ),
     ]
     return members(parts) + "\n"
 
 
-def markdown(lines_: Sequence[Line], _options: Options) -> str:
+def markdown(overviews: Sequence[Overview], _options: Options) -> str:
     """For an issue or a dashboard."""
     out: list[str] = []
-    for line in lines_:
+    for overview in overviews:
         headings = [column.heading for column in COLUMNS]
         out += [row(headings), row(["---"] * len(headings))]
-        for one in line.environments:
-            name, *others = _cells(one, line)
+        for environment in overview.environments:
+            name, *others = _cells(environment, overview)
             out.append(row([cell_code(name.text), *(prose(cell.text) for cell in others)]))
-        paragraphs = (_paragraph(one, line, Style(color=False)) for one in line.environments)
+        paragraphs = (
+            _paragraph(environment, overview, Style(color=False))
+            for environment in overview.environments
+        )
         out += ["", *(f"- {prose(part)}" for own in paragraphs for part in own), ""]
     return "\n".join(out)
 
 
-FORMATS: dict[str, Callable[[Sequence[Line], Options], str]] = {
+FORMATS: dict[str, Callable[[Sequence[Overview], Options], str]] = {
     "text": text,
     "json": json,
     "markdown": markdown,
 }
 
 
-def _cells(one: Overview, line: Line) -> Iterator[Cell]:
-    yield Cell(plain(one.name), "bold")
-    if one.broken:
+def _cells(environment: EnvironmentOverview, overview: Overview) -> Iterator[Cell]:
+    yield Cell(plain(environment.name), "bold")
+    if environment.broken:
         yield Cell("broken", "red")
     else:
-        yield Cell(plain(one.alias) or "not adopted", "" if one.alias else "yellow")
-    yield Cell(told(line.now - one.since) if one.since is not None else "-")
-    yield _share(one.posture)
-    yield Cell(str(one.newer) if one.newer else "-", "" if one.newer else "dim")
-    yield _standing(one, line)
-    yield Cell(", ".join(f"#{pull.number}" for pull in one.pending) or "-")
-    if one.next is None:
-        yield Cell("follows main" if not one.pinned else "adopt it", "dim")
+        yield Cell(plain(environment.alias) or "not adopted", "" if environment.alias else "yellow")
+    yield Cell(
+        format_duration(overview.now - environment.since) if environment.since is not None else "-"
+    )
+    yield _share(environment.posture)
+    yield Cell(
+        str(environment.newer) if environment.newer else "-", "" if environment.newer else "dim"
+    )
+    yield _line(environment, overview)
+    yield Cell(", ".join(f"#{pull.number}" for pull in environment.pending) or "-")
+    if environment.next is None:
+        yield Cell("follows main" if not environment.pinned else "adopt it", "dim")
     else:
-        word, style = OUTLOOKS[one.next.outlook]
-        alias = f" {plain(one.next.alias)}" if one.next.alias else ""
+        word, style = OUTLOOKS[environment.next.outlook]
+        alias = f" {plain(environment.next.alias)}" if environment.next.alias else ""
         yield Cell(f"{word}{alias}", style)
 
 
@@ -118,45 +132,47 @@ def _share(posture: Posture | None) -> Cell:
     return Cell(f"{share} %", "green" if share == 100 else "yellow")  # noqa: PLR2004 - all of them
 
 
-def _standing(one: Overview, line: Line) -> Cell:
+def _line(environment: EnvironmentOverview, overview: Overview) -> Cell:
     """What keeps others out, or is owed; the gravest decides the colour."""
-    state = one.state
-    if one.broken:
+    state = environment.state
+    if environment.broken:
         return Cell("audit it", "red")
     parts = []
     if state is not None and state.hold is not None:
         parts.append("held")
-    if state is not None and state.debt is not None:
-        overdue = one.overdue(line.today)
+    if state is not None and state.pending_backport is not None:
+        overdue = environment.overdue(overview.today)
         parts.append(f"hotfix {'overdue' if overdue else 'owed'}")
     if not parts:
-        return Cell("open" if one.pinned else "-", "green" if one.pinned else "dim")
-    return Cell(", ".join(parts), "red" if one.overdue(line.today) else "yellow")
+        return Cell("open" if environment.pinned else "-", "green" if environment.pinned else "dim")
+    return Cell(", ".join(parts), "red" if environment.overdue(overview.today) else "yellow")
 
 
-def _paragraph(one: Overview, line: Line, style: Style) -> Iterator[str]:
+def _paragraph(environment: EnvironmentOverview, overview: Overview, style: Style) -> Iterator[str]:
     """One line for each thing that a person may have to do something about."""
-    name, state = style("bold", plain(one.name)), one.state
-    if one.broken:
-        yield f"{name}: {style('red', plain(one.broken))}; meshgate audit {plain(one.name)}"
+    name, state = style("bold", plain(environment.name)), environment.state
+    if environment.broken:
+        broken, command = plain(environment.broken), f"meshgate audit {plain(environment.name)}"
+        yield f"{name}: {style('red', broken)}; {command}"
     if state is not None and state.hold is not None:
         hold = state.hold
-        until = f" until {moment(hold.until)}" if hold.until else ""
-        since = told(line.now - hold.since)
+        until = f" until {format_moment(hold.until)}" if hold.until else ""
+        since = format_duration(overview.now - hold.since)
         by, why = plain(hold.by), plain(hold.reason)
         yield f"{name} is held{until}, for {since}, by {by}: {why}"
-    if state is not None and state.debt is not None:
-        late = one.overdue(line.today)
-        due = style("red", "overdue") if late else f"due {state.debt.due}"
-        facts = plural(len(state.debt.facts), "value")
-        yield f"{name} owes {facts} of a hotfix to {plain(line.branch)}, {due}: {state.debt.record}"
-    for pull in one.pending:
+    if state is not None and (pending := state.pending_backport) is not None:
+        late = environment.overdue(overview.today)
+        due = style("red", "overdue") if late else f"due {pending.due}"
+        facts = plural(len(pending.facts), "value")
+        owed, main = f"{facts} of a hotfix", plain(overview.branch)
+        yield f"{name} owes {owed} to {main}, {due}: {pending.record}"
+    for pull in environment.pending:
         yield f"{name} has open: {plain(pull.title)} ({plain(pull.url)})"
-    if one.next is not None:
-        yield from _in_the_way(name, one.next)
+    if environment.next is not None:
+        yield from _in_the_way(name, environment.next)
 
 
-def _in_the_way(name: str, following: Next) -> Iterator[str]:
+def _in_the_way(name: str, following: NextRelease) -> Iterator[str]:
     if following.outlook in {Outlook.NO_OP, Outlook.MANUAL}:
         yield f"{name}: {plain(following.reasons[0])}"
         return
@@ -172,29 +188,34 @@ def _in_the_way(name: str, following: Next) -> Iterator[str]:
             yield f"{name}: {release}: {plain(reason)}"
 
 
-def _commands(line: Line) -> Iterator[str]:
-    for one in line.environments:
-        if one.pinned and one.state is None and not one.broken:
-            yield f"To give {plain(one.name)} its first state: meshgate adopt {plain(one.name)}"
-        elif one.next is not None and one.next.outlook is Outlook.READY and not one.pending:
-            yield f"To propose what comes next: meshgate promote {plain(one.name)}"
+def _commands(overview: Overview) -> Iterator[str]:
+    for environment in overview.environments:
+        name = plain(environment.name)
+        if environment.pinned and environment.state is None and not environment.broken:
+            yield f"To give {name} its first state: meshgate adopt {name}"
+        elif (
+            environment.next is not None
+            and environment.next.outlook is Outlook.READY
+            and not environment.pending
+        ):
+            yield f"To propose what comes next: meshgate promote {name}"
 
 
-def _json(one: Overview, line: Line) -> JSONObject:
-    state = one.state
+def _json(environment: EnvironmentOverview, overview: Overview) -> JSONObject:
+    state = environment.state
     hold = state.hold if state is not None else None
-    debt = state.debt if state is not None else None
+    pending_backport = state.pending_backport if state is not None else None
     return {
-        "name": one.name,
-        "mode": "pinned" if one.pinned else "floating",
-        "after": list(one.after),
-        "release": one.release or None,
-        "alias": one.alias or None,
+        "name": environment.name,
+        "mode": "pinned" if environment.pinned else "floating",
+        "after": list(environment.after),
+        "release": environment.release or None,
+        "alias": environment.alias or None,
         "sequence": state.sequence if state is not None else None,
-        "since": one.since.isoformat() if one.since is not None else None,
-        "behind": one.newer,
-        "broken": one.broken or None,
-        "posture": one.posture._asdict() if one.posture is not None else None,
+        "since": environment.since.isoformat() if environment.since is not None else None,
+        "behind": environment.newer,
+        "broken": environment.broken or None,
+        "posture": environment.posture._asdict() if environment.posture is not None else None,
         "hold": hold
         and {
             "since": hold.since.isoformat(),
@@ -204,12 +225,12 @@ def _json(one: Overview, line: Line) -> JSONObject:
             "blocks": [str(event) for event in hold.blocks],
         },
         "rejected": list(state.rejected) if state is not None else [],
-        "debt": debt
+        "debt": pending_backport
         and {
-            "record": debt.record,
-            "due": debt.due.isoformat(),
-            "overdue": one.overdue(line.today),
-            "facts": len(debt.facts),
+            "record": pending_backport.record,
+            "due": pending_backport.due.isoformat(),
+            "overdue": environment.overdue(overview.today),
+            "facts": len(pending_backport.facts),
         },
         "pending": [
             {
@@ -219,13 +240,13 @@ def _json(one: Overview, line: Line) -> JSONObject:
                 "head": pull.head,
                 "author": pull.author,
             }
-            for pull in one.pending
+            for pull in environment.pending
         ],
-        "next": one.next and _next_json(one.next),
+        "next": environment.next and _next_json(environment.next),
     }
 
 
-def _next_json(following: Next) -> JSONObject:
+def _next_json(following: NextRelease) -> JSONObject:
     return {
         "outlook": following.outlook,
         "release": following.release or None,

@@ -1,0 +1,108 @@
+"""How environments stand, found out in git and at the forge: deployments, evidence, statuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable
+
+from meshgate.errors import BuildError, RepositoryError
+from meshgate.promotion.files import ledger_folder, rendered_folder, rendered_sum
+from meshgate.promotion.forges import CommitStatus
+from meshgate.promotion.ledger import EnvironmentFiles, files_at
+from meshgate.promotion.policy import EnvironmentPolicy
+from meshgate.promotion.release import INPUTS
+from meshgate.promotion.rendering import read_rendered, render
+from meshgate.promotion.session import Session
+from meshgate.promotion.status import Deployment, EnvironmentStatus
+from meshgate.repository import additions, mainline
+
+# A commit's statuses cost a request each; what synced posts on one of the newest commits.
+STATUS_COMMITS = 30
+
+
+def status_of(session: Session, name: str, *, statuses: bool = False) -> EnvironmentStatus:
+    """How an environment stands on the base; `statuses` asks the forge for those of its commits."""
+    policy = session.policy.of(name)
+    files = files_at(session.repository, session.commit, name) if policy.pinned else None
+    return EnvironmentStatus(
+        environment=name,
+        floating=files is None,
+        state=files.state if files is not None else None,
+        deployments=_pinned(session, files) if files is not None else _floating(session),
+        clusters=policy.clusters,
+        evidence=session.evidence(name),
+        statuses=_statuses(session, policy) if statuses and session.forge.hosted else None,
+    )
+
+
+def with_release(
+    session: Session, status: EnvironmentStatus, commit: str
+) -> tuple[EnvironmentStatus, str]:
+    """The status with what a release's source commit renders to there, or why it does not."""
+    name = status.environment
+    overlay = session.policy.of(name).overlay
+    try:
+        files = render(session.repository, commit, name, overlay, cache=session.cache)
+    except (BuildError, RepositoryError) as error:
+        return status, f"the render for {name}: {error.what}"
+    judged = dataclasses.replace(
+        status, objects=read_rendered(files), would_render=rendered_sum(name, files)
+    )
+    return judged, ""
+
+
+def _pinned(session: Session, files: EnvironmentFiles) -> tuple[Deployment, ...]:
+    """From the ledger: from the merge of a record that changes the render until the next."""
+    records = [record for record in files.records if record.event.changes_render]
+    if not records:
+        return ()
+    folder = ledger_folder(files.environment)
+    times = {
+        commit.sha: commit.committed_at
+        for commit in mainline(session.repository, session.commit, folder)
+    }
+    merged = additions(session.repository, session.commit, folder)
+    return _joined(
+        (record.release, record.rendered.tree, times[merged[record.path]])
+        for record in records
+        if record.path in merged
+    )
+
+
+def _floating(session: Session) -> tuple[Deployment, ...]:
+    """From main: from the commit that brought a release until the next."""
+    return _joined(
+        (release, "", commit.committed_at)
+        for commit, release in reversed(session.releases.history())
+    )
+
+
+def _joined(events: Iterable[tuple[str, str, datetime.datetime]]) -> tuple[Deployment, ...]:
+    """One deployment for each run of events with the same release and tree, ended by the next."""
+    deployments: list[Deployment] = []
+    for release, tree, since in events:
+        if deployments:
+            current = deployments[-1]
+            if (current.release, current.tree) == (release, tree):
+                continue
+            deployments[-1] = dataclasses.replace(current, until=since)
+        deployments.append(Deployment(release, tree, since))
+    return tuple(deployments)
+
+
+def _statuses(session: Session, policy: EnvironmentPolicy) -> tuple[CommitStatus, ...]:
+    """Of the first-parent commits that have the environment as the base has it, newest first."""
+    paths = (rendered_folder(policy.name).rstrip("/"),) if policy.pinned else INPUTS
+    since = next(iter(mainline(session.repository, session.commit, *paths)), None)
+    statuses: list[CommitStatus] = []
+    for commit in mainline(session.repository, session.commit)[:STATUS_COMMITS]:
+        statuses += session.forge.get_statuses(commit.sha)
+        if since is None or commit.sha == since.sha:
+            break
+    else:
+        if since is not None:
+            statuses += session.forge.get_statuses(since.sha)
+    # Stable: where no time is told, the newer commit's comes first.
+    statuses.sort(key=lambda status: status.at.timestamp() if status.at else 0.0, reverse=True)
+    return tuple(statuses)

@@ -1,0 +1,187 @@
+"""Judge a commit that may be merged: what it changes, whether it promotes, what the guards say."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from meshgate.errors import IntegrityError, RepositoryError
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.candidate_builder import CandidateBuilder
+from meshgate.promotion.files import ADDED, LEDGER, STATE, FileChange, differences, ledger_folder
+from meshgate.promotion.forges import PullRequest
+from meshgate.promotion.gates import evaluate_gates
+from meshgate.promotion.guards import BY_ID, GUARDS, Refusal, refusals, stray_changes
+from meshgate.promotion.guards.chain import RECORDED
+from meshgate.promotion.guards.guard import Objection
+from meshgate.promotion.guards.scope import STRAY
+from meshgate.promotion.ledger import read_record
+from meshgate.promotion.policy_reader import read_policy
+from meshgate.promotion.records import GateResult, PromotionRecord
+from meshgate.promotion.session import Session, configuration_at
+from meshgate.repository import merge_bases
+
+
+class Verdict(enum.StrEnum):
+    """Whether a pull request may be merged; `broken`: a guard failed, which is no answer."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    WAITING = "waiting"
+    REFUSED = "refused"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is said of a commit that may be merged to the base.
+
+    environment  None: it is no promotion
+    candidate    None: as above, or `refusals` says why it cannot be judged as a promotion
+    asked        the ids of the guards that were asked
+    """
+
+    head: str
+    environment: str | None
+    candidate: Candidate | None
+    refusals: tuple[Refusal, ...]
+    gates: tuple[GateResult, ...] = ()
+    asked: tuple[str, ...] = ()
+    pull: PullRequest | None = None
+
+    @property
+    def final(self) -> tuple[Refusal, ...]:
+        """The refusals that no waiting ends."""
+        return tuple(refusal for refusal in self.refusals if not refusal.waits)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of what the guards say."""
+        if any(refusal.broken for refusal in self.refusals):
+            return Verdict.BROKEN
+        if self.final:
+            return Verdict.REFUSED
+        return Verdict.WAITING if self.refusals else Verdict.PASS
+
+
+def judge(
+    session: Session,
+    head: str,
+    *,
+    pull: PullRequest | None = None,
+    only: Collection[str] | None = None,
+) -> Judgement:
+    """Judge the commit `head` as data: whether it may be merged to the base as that is now.
+
+    `only` are the ids of the guards to ask. Raises ToolError where the renderer is not there, and
+    RepositoryError where git or the forge fails.
+    """
+    if session.repository.find(head) is None:
+        raise RepositoryError(f"git has no commit {head}", hint="fetch the pull request's branch")
+    changed = changed_files(session, head)
+    name = promoted_environment(session, changed)
+    if name is None:
+        stray = tuple(stray_changes(changed))
+        return Judgement(head, None, None, stray, asked=(STRAY.id,), pull=pull)
+    record = _new_record(session, head, name, changed)
+    if isinstance(record, Refusal):
+        return Judgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
+    candidate = CandidateBuilder(session, head, record, changed, pull).build()
+    asked = tuple(
+        guard.id
+        for guard in GUARDS
+        if candidate.event in guard.events and (only is None or guard.id in only)
+    )
+    return Judgement(
+        head=head,
+        environment=name,
+        candidate=candidate,
+        refusals=tuple(refusals(candidate, asked)),
+        gates=tuple(evaluate_gates(candidate)),
+        asked=asked,
+        pull=pull,
+    )
+
+
+def judge_unopened(session: Session, commit: str) -> Judgement:
+    """As `judge`, of a commit that has no pull request yet.
+
+    What only people can say of an open pull request is waited for.
+    """
+    judgement = judge(session, commit)
+    candidate = judgement.candidate
+    if candidate is None or not session.forge.hosted:
+        return judgement
+    awaited = tuple(_reviews_to_come(judgement.refusals, candidate))
+    return dataclasses.replace(judgement, refusals=awaited)
+
+
+def _reviews_to_come(refusals: Iterable[Refusal], candidate: Candidate) -> Iterator[Refusal]:
+    """The refusals; in place of reviews that cannot be known yet, those that will be needed."""
+    for refusal in refusals:
+        awaited_review = BY_ID[refusal.guard].awaited_review
+        if not refusal.unknown or awaited_review is None:
+            yield refusal
+        elif message := awaited_review(candidate):
+            yield dataclasses.replace(
+                refusal,
+                message=message,
+                hint="ask for a review when the pull request is open",
+                waits=True,
+                unknown=False,
+            )
+
+
+def check_rules(session: Session, head: str) -> None:
+    """Raise UsageError where the rules that a pull request brings could not be promoted by."""
+    read_policy(configuration_at(session.repository, head))
+
+
+def changed_files(session: Session, head: str) -> tuple[FileChange, ...]:
+    """What a pull request changes: the difference from where it left the base branch.
+
+    Where there are several such places, what differs from any of them: a merge may bring it.
+    """
+    repository = session.repository
+    new = repository.entries(head)
+    changed: dict[str, FileChange] = {}
+    lefts = merge_bases(repository, session.commit, head)
+    for old in [repository.entries(left) for left in lefts] or [[]]:
+        changed |= {change.path: change for change in differences(old, new)}
+    return tuple(changed[path] for path in sorted(changed))
+
+
+def promoted_environment(session: Session, changed: Iterable[FileChange]) -> str | None:
+    """The environment that changes promote to, if they do.
+
+    A new record tells it, else a changed state; of several environments the first, and the guard of
+    the scope refuses the rest.
+    """
+    pinned = {policy.name for policy in session.policy.environments if policy.pinned}
+    states = []
+    for change in changed:
+        folder, _, rest = change.path.removeprefix(f"{LEDGER}/").partition("/")
+        if change.path.startswith(f"{LEDGER}/") and change.kind == ADDED and rest:
+            if folder in pinned:
+                return folder
+        elif change.path.startswith(f"{STATE}/"):
+            states.append(change.path.removeprefix(f"{STATE}/").removesuffix(".yaml"))
+    return next((name for name in states if name in pinned), None)
+
+
+def _new_record(
+    session: Session, head: str, name: str, changed: Iterable[FileChange]
+) -> PromotionRecord | Refusal:
+    """The new record; a refusal where there is not exactly one that can be read."""
+    folder = ledger_folder(name)
+    added = [
+        change.path for change in changed if change.path.startswith(folder) and change.kind == ADDED
+    ]
+    if len(added) != 1:
+        return RECORDED.refusal(Objection(f"it adds {len(added)} records, not one"))
+    content = session.repository.read(head, added[0])
+    try:
+        return read_record(content or b"", added[0]).record
+    except IntegrityError as error:
+        return RECORDED.refusal(Objection(error.what, details=(error.why,)))

@@ -1,0 +1,204 @@
+"""From a decision to a commit that nobody has seen yet, and what guards and gates say of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from meshgate.effect import Effect, codec
+from meshgate.errors import RefusedError, WaitingError
+from meshgate.model import JSONObject
+from meshgate.promotion import names
+from meshgate.promotion.backport import facts_between
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.guards import BY_ID, Refusal
+from meshgate.promotion.guards.unseen import unseen
+from meshgate.promotion.judge import Judgement, judge_unopened
+from meshgate.promotion.records import Effects, EnvironmentState, Event, PromotionRecord, Upstream
+from meshgate.promotion.session import Session
+from meshgate.promotion.status import soak
+from meshgate.promotion.transition import RecordDraft, Transition, advance
+from meshgate.repository import commit_files, mainline
+
+# A render that loses this share of its resources is taken for a mistake.
+LEAST_LEFT = 0.7
+_NOTHING = datetime.timedelta()
+
+
+class PreparedCommit(NamedTuple):
+    """A commit on top of the base, not pushed; its files, and how it was judged."""
+
+    commit: str
+    transition: Transition
+    before: EnvironmentState | None
+    judgement: Judgement
+
+    @property
+    def record(self) -> PromotionRecord:
+        """The record that the commit adds."""
+        return self.transition.record
+
+
+def prepare(session: Session, state: EnvironmentState | None, draft: RecordDraft) -> PreparedCommit:
+    """The commit of an event, its effects, gates and upstream in its record.
+
+    It is judged before the record can be written whole, as the check will judge what is pushed.
+    """
+    first = advance(state, session.files, draft)
+    judgement = judge_unopened(session, _commit(session, first, draft))
+    complete = advance(state, session.files, _completed(session, draft, judgement))
+    return PreparedCommit(_commit(session, complete, draft), complete, state, judgement)
+
+
+def refuse(prepared: PreparedCommit) -> None:
+    """Raise RefusedError where a guard refuses, WaitingError where it only holds the line."""
+    holding = holding_back(prepared)
+    title = names.title(prepared.record)
+    if any(not refusal.waits for refusal in holding):
+        raise RefusedError(f"{title}: refused; nothing was pushed", why=format_refusals(holding))
+    if holding:
+        raise WaitingError(f"{title}: not now; nothing was pushed", why=format_refusals(holding))
+
+
+def holding_back(prepared: PreparedCommit) -> list[Refusal]:
+    """The refusals that keep a pull request from being opened.
+
+    What waits is shown in it; a hold is not waited for: its end would make the commit stale.
+    """
+    return [
+        refusal
+        for refusal in prepared.judgement.refusals
+        if not refusal.waits or BY_ID[refusal.guard].holds_back
+    ]
+
+
+def format_refusals(refusals: Iterable[Refusal]) -> str:
+    """Refusals for a person, one after the other; a hint that several share is told once."""
+    lines: list[str] = []
+    for (_, hint), group in itertools.groupby(
+        refusals, key=lambda refusal: (refusal.guard, refusal.hint)
+    ):
+        for refusal in group:
+            lines.append(f"{refusal.guard} {refusal.message}")
+            lines += [f"  {detail}" for detail in refusal.details]
+        if hint:
+            lines.append(f"  hint: {hint}")
+    return "\n".join(lines)
+
+
+def shrinks(before: int, after: int) -> bool:
+    """Whether so many resources are lost that it looks like a patch gone wrong."""
+    return after == 0 or after < before * LEAST_LEFT
+
+
+def _commit(session: Session, prepared: Transition, draft: RecordDraft) -> str:
+    return commit_files(
+        session.repository,
+        session.commit,
+        prepared.files,
+        names.message(prepared.record, prepared.state),
+        when=draft.created_at,
+    )
+
+
+def _completed(session: Session, draft: RecordDraft, judgement: Judgement) -> RecordDraft:
+    candidate = judgement.candidate
+    if candidate is None:
+        return draft
+    complete = dataclasses.replace(
+        draft,
+        gates=judgement.gates,
+        upstream=upstream(candidate),
+        acknowledges=(*draft.acknowledges, *_acknowledged(candidate)),
+    )
+    if candidate.effect is None:
+        return complete
+    never, seen = coverage(candidate)
+    return dataclasses.replace(
+        complete,
+        effects=recorded_effects(
+            candidate.effect, inventory(session, draft.environment), candidate.ports
+        ),
+        untested_below=never,
+        exercised_below=seen,
+    )
+
+
+def upstream(candidate: Candidate) -> tuple[Upstream, ...]:
+    """How the environments before stand."""
+    environments = []
+    for status in candidate.upstream:
+        stayed = soak(status, candidate.release, now=candidate.now, required=_NOTHING)
+        deployment = stayed.deployment
+        environments.append(
+            Upstream(
+                environment=status.environment,
+                release=deployment.release if deployment else candidate.release,
+                since=deployment.since if deployment else None,
+                soak=stayed.length,
+            )
+        )
+    return tuple(environments)
+
+
+def coverage(candidate: Candidate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields that change to what no environment before has, and those that one has."""
+    if not candidate.upstream or candidate.before is None or candidate.after is None:
+        return (), ()
+    changed = {
+        f"{fact.resource}#{fact.pointer}"
+        for fact in facts_between(candidate.before, candidate.after)
+    }
+    never = unseen(candidate)
+    return tuple(never), tuple(sorted(changed - set(never)))
+
+
+def recorded_effects(effect: Effect, inventory: JSONObject, ports: int) -> Effects:
+    """What a record says of an effect. `ports`: how many server ports the mesh has."""
+    parts = {
+        "tightened": list(map(codec.port, effect.tightened)),
+        "loosened": list(map(codec.port, effect.loosened)),
+        "breaks": list(map(codec.call, effect.breaks)),
+        "deleted": [codec.deleted(gone) for gone in effect.uncovered if gone.is_deleted],
+    }
+    text = json.dumps(parts, sort_keys=True).encode()
+    return Effects(
+        digest=hashlib.sha256(text).hexdigest(),
+        inventory=inventory,
+        tightened=tuple(parts["tightened"]),
+        loosened=tuple(parts["loosened"]),
+        unchanged=max(0, ports - len(effect.tightened) - len(effect.loosened)),
+        breaks=tuple(parts["breaks"]),
+        deleted=tuple(parts["deleted"]),
+    )
+
+
+def inventory(session: Session, environment: str) -> JSONObject:
+    """Which inventory an effect was judged with: git's id, and when it last changed."""
+    folder = f"inventory/{environment}"
+    commits = mainline(session.repository, session.commit, folder)
+    return {
+        "digest": session.repository.object_id(session.commit, folder),
+        "at": commits[0].committed_at.strftime("%Y-%m-%d %H:%M UTC") if commits else None,
+    }
+
+
+def _acknowledged(candidate: Candidate) -> list[JSONObject]:
+    """The accepted breaks of this release, as they were when it was proposed."""
+    if candidate.event not in {Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK}:
+        return []
+    return [
+        {
+            "finding": f"breaks {accepted.breaks}",
+            "by": accepted.owner,
+            "reason": accepted.reason,
+            "until": accepted.until.isoformat(),
+        }
+        for accepted in candidate.environment.acknowledgements
+        if accepted.release == candidate.release and candidate.today <= accepted.until
+    ]

@@ -1,0 +1,56 @@
+"""The guards' page, docs/guards.md, from the guards themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from meshgate.promotion.guards import Guard
+from meshgate.promotion.records import Event
+
+INTRODUCTION = """\
+# Guards
+
+What refuses a promotion, whoever opened it and however it was approved. Each guard is asked anew
+whenever a promotion is planned, opened, checked, gated and merged; nothing that was green before is
+believed. What a guard needs and cannot find out is a refusal, and so is a guard that fails.
+
+- *Check*: `meshgate check` asks it, from files alone. The rest need time or a forge, and are asked
+  by `meshgate plan`, `promote`, `gate` and `merge`.
+- *Status*: where `meshgate gate` shows it, below `promotion/`; all of them count in
+  `promotion/gate`.
+- Rules, waivers, inventory and evidence are read from the base branch; the head is data.
+- Where there is no forge, PR15 and PR19 cannot ask anybody: who may merge is then up to git.
+
+"""
+COLUMNS = "| Guard | Refuses what | Judges | Check | Status |\n|---|---|---|---|---|\n"
+
+
+def guards_page(guards: Iterable[Guard]) -> str:
+    """A table, and a section for each guard."""
+    listed = list(guards)
+    rows = "".join(map(_row, listed))
+    return INTRODUCTION + COLUMNS + rows + "".join(map(_section, listed))
+
+
+def _row(guard: Guard) -> str:
+    check = "yes" if guard.by_files else ""
+    anchor = f"[{guard.id}](#{guard.id.lower()}-{guard.name})"
+    return f"| {anchor} | {guard.summary} | {_events(guard)} | {check} | {guard.status} |\n"
+
+
+def _events(guard: Guard) -> str:
+    if guard.events == frozenset(Event):
+        return "every event"
+    return ", ".join(event.value for event in Event if event in guard.events)
+
+
+def _section(guard: Guard) -> str:
+    return "".join(_lines(guard))
+
+
+def _lines(guard: Guard) -> Iterator[str]:
+    yield f"\n## {guard.id} {guard.name}\n\n"
+    yield f"{guard.summary[0].upper()}{guard.summary[1:]}. {guard.why}\n\n"
+    if guard.asks_forge:
+        yield "It asks the forge.\n\n"
+    yield f"What to do: {guard.hint}.\n"
