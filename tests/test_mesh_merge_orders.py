@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshes import Object, destination_rule, outcomes, peer_authentication, shop
 from meshgate.mesh import Mesh, Outcome
-from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.destination_rules import read
 from meshgate.mesh.merge import UNTRIED, merge, merge_orders
 from meshgate.mesh.order import age
@@ -20,14 +20,14 @@ EXPORTS = (None, ["*"], ["."], ["a"], ["a", "c"])
 MODES = (None, "DISABLE", "ISTIO_MUTUAL", "SIMPLE")
 
 
-def rule(name: str, mode: str | None = None, **fields: object) -> Rule:
+def rule(name: str, mode: str | None = None, **fields: object) -> DestinationRule:
     resource = Resource.of(destination_rule(name, "b", "cart", mode, **fields))  # type: ignore[arg-type]
     created = str(resource.metadata.get("creationTimestamp") or "")
     return read(resource, created, "cluster.local")
 
 
 @st.composite
-def rules(draw: st.DrawFn) -> list[Rule]:
+def rules(draw: st.DrawFn) -> list[DestinationRule]:
     found = []
     for letter in draw(st.sampled_from(("ab", "abc", "abcd", "abcde"))):
         fields: Object = {}
@@ -49,15 +49,17 @@ def rules(draw: st.DrawFn) -> list[Rule]:
     return found
 
 
-def meaning(order: Sequence[Rule]) -> object:
+def meaning(order: Sequence[DestinationRule]) -> object:
     return tuple(entry.meaning for entry in merge(order))
 
 
-def origin(order: Sequence[Rule]) -> object:
+def origin(order: Sequence[DestinationRule]) -> object:
     return tuple(entry.origin for entry in merge(order))
 
 
-def all_orders(found: Sequence[Rule], *, any_age: bool = False) -> list[tuple[Rule, ...]]:
+def all_orders(
+    found: Sequence[DestinationRule], *, any_age: bool = False
+) -> list[tuple[DestinationRule, ...]]:
     """Every order by brute force, that of a fresh cluster first."""
     ordered = sorted(found, key=(lambda rule: rule.name) if any_age else age)
     dated = [] if any_age else [rule for rule in ordered if rule.created]
@@ -70,7 +72,7 @@ def all_orders(found: Sequence[Rule], *, any_age: bool = False) -> list[tuple[Ru
 
 @settings(max_examples=150, deadline=None)
 @given(rules())
-def test_the_search_finds_what_trying_every_order_finds(found: list[Rule]) -> None:
+def test_the_search_finds_what_trying_every_order_finds(found: list[DestinationRule]) -> None:
     search = merge_orders([found])
     assert search.is_complete
     orders = all_orders(found)
@@ -80,16 +82,18 @@ def test_the_search_finds_what_trying_every_order_finds(found: list[Rule]) -> No
 
 @settings(max_examples=100, deadline=None)
 @given(rules(), st.data())
-def test_so_it_does_for_several_pools_by_origin(found: list[Rule], data: st.DataObject) -> None:
+def test_so_it_does_for_several_pools_by_origin(
+    found: list[DestinationRule], data: st.DataObject
+) -> None:
     other = data.draw(st.lists(st.sampled_from(found), unique_by=id))
     search = merge_orders([found, other], any_age=True, by_origin=True)
     assert search.is_complete
 
-    def both(order: Sequence[Rule]) -> object:
+    def both(order: Sequence[DestinationRule]) -> object:
         members = [each for each in order if each in other]
         return said(order), said(members)
 
-    def said(order: Sequence[Rule]) -> object:
+    def said(order: Sequence[DestinationRule]) -> object:
         """Which rule says what, in each entry; who is only listed first says nothing."""
         return tuple(
             (entry.policy is not None and entry.origin[1], entry.origin[2])  # type: ignore[index]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from meshgate.mesh import selectors
 from meshgate.mesh.order import created
 from meshgate.mesh.selectors import Labels
@@ -69,10 +71,12 @@ class Hidden(NamedTuple):
 class Catalog:
     """The objects of one mesh by kind, as one control plane sees them."""
 
-    __slots__ = ("_by_kind", "_created", "hidden", "namespaces")
+    __slots__ = ("_by_kind", "_created", "hidden", "namespaces", "repeated")
 
     def __init__(self, resources: Iterable[Resource], facts: MeshFacts) -> None:
         self._by_kind: dict[str, list[Resource]] = {}
+        # Further copies of an object, as two files may hold them: no rivals of the one that counts.
+        self.repeated: list[Resource] = []
         # A managed object keeps the age of its copy in the cluster.
         self._created: dict[int, str] = {}
         self.hidden: list[Hidden] = []
@@ -88,6 +92,7 @@ class Catalog:
             if resource.kind == "Namespace"
         }
         unseen = self._undiscovered(facts)
+        self.repeated = [each for each in self.repeated if not _hidden(each, facts, unseen)]
         for resource in objects:
             if reason := _hidden(resource, facts, unseen):
                 self.hidden.append(Hidden(resource, reason))
@@ -120,6 +125,8 @@ class Catalog:
                 continue
             kept, copy = (resource, other) if not resource.foreign else (other, resource)
             found[key] = kept
+            if copy.foreign == kept.foreign:
+                self.repeated.append(copy)
             if not kept.metadata.get("creationTimestamp"):
                 self._created[id(kept)] = self.created(copy)
         # Sorted, so that the order of documents decides nothing.
@@ -139,8 +146,28 @@ class Catalog:
         )
 
 
+def catalogs(resources: Iterable[Resource], facts: MeshFacts) -> list[Catalog]:
+    """What each control plane sees of some objects, one catalog for each.
+
+    There is one where the mesh facts name its revision, or where objects are labelled for one at
+    most. Else each revision that some object is labelled for has its own: two objects for two
+    revisions never meet.
+    """
+    given = list(resources)
+    named = sorted({label for each in given if (label := revision_of(each))})
+    if facts.revision or len(named) <= 1:
+        return [Catalog(given, facts)]
+    return [Catalog(given, msgspec.structs.replace(facts, revision=name)) for name in named]
+
+
+def revision_of(resource: Resource) -> str | None:
+    """The one revision an object is meant for; None: every control plane."""
+    label = resource.labels.get(REVISION_LABEL)
+    return None if label is None else str(label)
+
+
 def namespace_of(resource: Resource) -> str:
-    """The namespace an object is applied to."""
+    """The namespace an object is applied to: `default` for one that names none."""
     if resource.kind in _CLUSTER_WIDE:
         return ""
     return resource.namespace or DEFAULT_NAMESPACE
@@ -151,7 +178,7 @@ def _hidden(resource: Resource, facts: MeshFacts, unseen: frozenset[str]) -> str
         return "discovery"
     if facts.revision and resource.group in _ISTIO_GROUPS:
         # config.LabelsInRevision: no label means every revision.
-        wanted = resource.labels.get(REVISION_LABEL)
+        wanted = revision_of(resource)
         if wanted is not None and wanted != facts.revision:
             return "revision"
     return ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 
-from meshgate.mesh import hosts, selectors, traffic_policy
+from meshgate.mesh import export_to, hosts, selectors, traffic_policy
 from meshgate.mesh.catalog import Catalog, namespace_of
-from meshgate.mesh.destination_rule import PRIVATE, Rule
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.hosts import HostIndex
 from meshgate.mesh.merge import Entries, merge, merge_orders
 from meshgate.model import MeshFacts, Resource
@@ -33,7 +33,7 @@ class Group:
         self.pool = pool
         self.namespace = namespace
         self.host = host
-        self.rules: list[Rule] = []
+        self.rules: list[DestinationRule] = []
         self._orders: tuple[Entries, ...] | None = None
         self._is_order_open = False
 
@@ -74,13 +74,14 @@ class DestinationRules:
         "exported",
         "groups",
         "local",
+        "repeated",
         "root",
         "root_private",
     )
 
     def __init__(self, catalog: Catalog, facts: MeshFacts) -> None:
         self.root = facts.root_namespace
-        self.all: dict[int, Rule] = {}
+        self.all: dict[int, DestinationRule] = {}
         # For clients of the namespace itself.
         self.local: dict[str, Pool] = {}
         # For clients of other namespaces.
@@ -91,7 +92,7 @@ class DestinationRules:
         self.everywhere: HostIndex[list[Group]] = HostIndex()
         # Every group of the local, exported and root-private pools.
         self.groups: list[Group] = []
-        self._by_host: HostIndex[list[Rule]] | None = None
+        self._by_host: HostIndex[list[DestinationRule]] | None = None
         default = self.default_export_to = facts.default_destination_rule_export_to
         for resource in catalog.of("DestinationRule"):
             rule = read(resource, catalog.created(resource), facts.cluster_domain)
@@ -106,8 +107,14 @@ class DestinationRules:
                 self._file(rule, pool, PoolKind.EXPORTED)
             elif rule.namespace == self.root:
                 self._file(rule, self.root_private, PoolKind.ROOT_PRIVATE)
+        # Further copies of rules: in no pool.
+        self.repeated = [
+            read(resource, catalog.created(resource), facts.cluster_domain)
+            for resource in catalog.repeated
+            if resource.kind == "DestinationRule"
+        ]
 
-    def covering(self, host: str) -> Iterator[Rule]:
+    def covering(self, host: str) -> Iterator[DestinationRule]:
         """Every rule whose host covers this one, wherever it lives, the most specific first."""
         if self._by_host is None:
             self._by_host = HostIndex()
@@ -120,7 +127,7 @@ class DestinationRules:
         for rules in self._by_host.covering(host):
             yield from rules
 
-    def _file(self, rule: Rule, pool: Pool, kind: PoolKind) -> None:
+    def _file(self, rule: DestinationRule, pool: Pool, kind: PoolKind) -> None:
         group = pool.get(rule.host)
         if group is None:
             group = Group(kind, rule.namespace, rule.host)
@@ -135,18 +142,18 @@ class DestinationRules:
         group.rules.append(rule)
 
 
-def read(resource: Resource, created: str, domain: str) -> Rule:
+def read(resource: Resource, created: str, domain: str) -> DestinationRule:
     """The rule that a DestinationRule states."""
     spec = resource.spec
     namespace = namespace_of(resource)
     selector = spec.get("workloadSelector")
     exported = spec.get("exportTo")
     if selector is not None:
-        export_to = frozenset({PRIVATE})
+        audience = frozenset({export_to.PRIVATE})
     else:
-        export_to = frozenset(map(str, exported)) if isinstance(exported, list) else frozenset()
+        audience = frozenset(map(str, exported)) if isinstance(exported, list) else frozenset()
     subsets = spec.get("subsets")
-    return Rule(
+    return DestinationRule(
         resource=resource,
         namespace=namespace,
         name=resource.name,
@@ -155,7 +162,7 @@ def read(resource: Resource, created: str, domain: str) -> Rule:
         selector=selectors.labels(selector.get("matchLabels"))
         if isinstance(selector, dict)
         else None,
-        export_to=export_to,
+        export_to=audience,
         policy=traffic_policy.traffic_policy(spec.get("trafficPolicy")),
         subsets=traffic_policy.subsets(subsets) if subsets else (),
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from meshgate.mesh import selectors
+from meshgate.mesh import export_to, selectors
 from meshgate.mesh.cluster import Delivery
-from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.destination_rules import DestinationRules, Group
 from meshgate.mesh.lookup import Choice, HostRules
 from meshgate.mesh.merge import Entry
@@ -123,13 +123,13 @@ class _Lookup:
             Place.ROOT: found.root,
         }
 
-    def step(self, rule: Rule) -> Step:
+    def step(self, rule: DestinationRule) -> Step:
         """The fate of one rule."""
         place = self._place(rule)
         fate, by = self._fate(rule, place)
         return Step(place, rule.resource, rule.host, fate, by)
 
-    def _place(self, rule: Rule) -> Place:
+    def _place(self, rule: DestinationRule) -> Place:
         own = rule.namespace == self.client.namespace
         private = rule.is_private(self.default)
         if own and (private if rule.namespace == self.root else rule.is_local):
@@ -140,7 +140,7 @@ class _Lookup:
             return Place.ROOT
         return Place.CLIENT if own else Place.NOWHERE
 
-    def _fate(self, rule: Rule, place: Place) -> tuple[Fate, Resource | None]:
+    def _fate(self, rule: DestinationRule, place: Place) -> tuple[Fate, Resource | None]:
         entry = self.choice.entry
         if entry is not None and rule in entry.rules:
             first = entry.rules[0]
@@ -158,7 +158,7 @@ class _Lookup:
         return self._in_group(rule, group.orders[0], place)
 
     def _in_group(
-        self, rule: Rule, entries: Sequence[Entry], place: Place
+        self, rule: DestinationRule, entries: Sequence[Entry], place: Place
     ) -> tuple[Fate, Resource | None]:
         """A rule of the host that was looked at, and still not what the client uses."""
         if rule.selector is not None and not selectors.matches(rule.selector, self.client.labels):
@@ -173,14 +173,12 @@ class _Lookup:
             return entry.seen_from(self.client.namespace)
         return entry.selector is None or selectors.matches(entry.selector, self.client.labels)
 
-    def _seen(self, rule: Rule, place: Place) -> bool:
+    def _seen(self, rule: DestinationRule, place: Place) -> bool:
         if place is Place.CLIENT:
             return rule.is_local
         if rule.is_private(self.default):
             return False
-        return (
-            not rule.export_to or "*" in rule.export_to or self.client.namespace in rule.export_to
-        )
+        return export_to.names(rule.export_to, self.client.namespace)
 
     def _winner(self) -> Resource | None:
         if self.choice.entry is not None:

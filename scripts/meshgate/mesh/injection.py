@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshgate.mesh.catalog import Namespace
+from meshgate.mesh.catalog import REVISION_LABEL, Namespace
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
 from meshgate.model import JSON, JSONObject, MeshFacts
 
 INJECT = "sidecar.istio.io/inject"
-_REVISION = "istio.io/rev"
 _INJECTION = "istio-injection"
 _DATA_PLANE_MODE = "istio.io/dataplane-mode"
 _TEMPLATES = "inject.istio.io/templates"
@@ -87,14 +86,14 @@ def _injected(meta: PodMeta, facts: MeshFacts) -> bool | None:
     if label == "false":
         return False
     if namespace is None:
-        return True if label == "true" or _REVISION in own else None
+        return True if label == "true" or REVISION_LABEL in own else None
     injection = namespace.labels.get(_INJECTION)
     if injection is not None:
         called = injection == "enabled"
-    elif _REVISION in namespace.labels:
+    elif REVISION_LABEL in namespace.labels:
         called = True
     else:
-        called = label == "true" or _REVISION in own
+        called = label == "true" or REVISION_LABEL in own
     # injectRequired: the label decides before the annotation, anything else is the default.
     wish = label if label is not None else annotations.get(INJECT, "")
     return called and wish != "false"

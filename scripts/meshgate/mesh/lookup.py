@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.mesh import selectors
+from meshgate.mesh import export_to, selectors
 from meshgate.mesh.destination_rules import DestinationRules, Group
 from meshgate.mesh.merge import Entry
 from meshgate.mesh.selectors import Labels
@@ -62,7 +62,7 @@ class HostRules:
             if group is not None:
                 for rule in group.rules:
                     found.update(rule.export_to)
-        return found - {"*", "."}
+        return found - {export_to.PUBLIC, export_to.PRIVATE}
 
     def generic(self) -> tuple[Choice, ...]:
         """The answer for clients of a namespace that no rule names."""

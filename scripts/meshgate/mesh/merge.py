@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh import export_to
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.order import age
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.traffic_policy import Resolved, Subset, TrafficPolicy
@@ -42,7 +43,7 @@ class Entry:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Sequence[DestinationRule],
         policy: TrafficPolicy | None,
         subsets: Sequence[Subset],
     ) -> None:
@@ -58,7 +59,7 @@ class Entry:
         self.resolved: dict[tuple[int, str | None], Resolved] = {}
         self._meaning: object = None
 
-    def absorbing(self, rule: Rule) -> Entry:
+    def absorbing(self, rule: DestinationRule) -> Entry:
         """This with a later rule: its unknown subsets, and its policy only where there is none."""
         subsets = list(self.subsets)
         names = {subset.name for subset in subsets}
@@ -71,7 +72,7 @@ class Entry:
 
     def seen_from(self, namespace: str) -> bool:
         """Whether clients of another namespace get it."""
-        return not self.export_to or "*" in self.export_to or namespace in self.export_to
+        return export_to.names(self.export_to, namespace)
 
     @property
     def meaning(self) -> object:
@@ -93,9 +94,12 @@ class Entry:
 
 
 Entries = tuple[Entry, ...]
+# DestinationRules in Istio's order: with a selector first, then by age.
+Order = tuple[DestinationRule, ...]
+Pools = Sequence[Sequence[DestinationRule]]
 
 
-def merge(rules: Iterable[Rule]) -> Entries:
+def merge(rules: Iterable[DestinationRule]) -> Entries:
     """The entries that rules of one host become, in Istio's order (mergeDestinationRule).
 
     The rules come with selectors first, then by age. Each rule is offered to every entry so far;
@@ -107,7 +111,7 @@ def merge(rules: Iterable[Rule]) -> Entries:
     return entries
 
 
-def _with(entries: Entries, rule: Rule) -> Entries:
+def _with(entries: Entries, rule: DestinationRule) -> Entries:
     """The entries after one more rule."""
     alone = True
     found = []
@@ -119,7 +123,7 @@ def _with(entries: Entries, rule: Rule) -> Entries:
     return tuple(found)
 
 
-def _offer(entry: Entry, rule: Rule) -> tuple[bool, bool]:
+def _offer(entry: Entry, rule: DestinationRule) -> tuple[bool, bool]:
     """Whether an entry takes a rule in, and whether the rule must also stand alone."""
     same = rule.export_to == entry.export_to
     if not same and not (entry.export_to and rule.export_to >= entry.export_to):
@@ -137,7 +141,7 @@ class MergeOrders(NamedTuple):
     `is_complete` False: the search gave up; there may be results that no order here gives.
     """
 
-    orders: tuple[tuple[Rule, ...], ...]
+    orders: tuple[Order, ...]
     is_complete: bool
 
 
@@ -149,14 +153,12 @@ class _State(NamedTuple):
     later    the rules to come, in Istio's order for a fresh cluster
     """
 
-    order: tuple[Rule, ...]
+    order: Order
     entries: tuple[Entries, ...]
-    later: tuple[Rule, ...]
+    later: Order
 
 
-def merge_orders(
-    pools: Sequence[Sequence[Rule]], *, any_age: bool = False, by_origin: bool = False
-) -> MergeOrders:
+def merge_orders(pools: Pools, *, any_age: bool = False, by_origin: bool = False) -> MergeOrders:
     """The orders of creation of some rules of one host that come to different results.
 
     Rules with a creationTimestamp keep their order, those without may have been created at any
@@ -176,7 +178,7 @@ def merge_orders(
 class _Search:
     """One walk through all orders, depth first, so that a fresh cluster's order comes first."""
 
-    def __init__(self, pools: Sequence[Sequence[Rule]], *, any_age: bool, by_origin: bool) -> None:
+    def __init__(self, pools: Pools, *, any_age: bool, by_origin: bool) -> None:
         self._pools = [frozenset(map(id, pool)) for pool in pools]
         self._any_age = any_age
         self._by_origin = by_origin
@@ -184,18 +186,18 @@ class _Search:
         self._content_of: dict[int, int] = {}
         self._merges = 0
 
-    def is_dated(self, rule: Rule) -> bool:
+    def is_dated(self, rule: DestinationRule) -> bool:
         """Whether the place of a rule among other dated ones is known."""
         return bool(rule.created) and not self._any_age
 
-    def sort_key(self, rule: Rule) -> tuple[bool, tuple[str, str, str]]:
+    def sort_key(self, rule: DestinationRule) -> tuple[bool, tuple[str, str, str]]:
         """The order of a fresh cluster: rules with a selector come first, whatever their age."""
         created, *name = age(rule)
         return rule.selector is None, ("" if self._any_age else created, name[0], name[1])
 
-    def run(self, first: tuple[Rule, ...]) -> MergeOrders:
+    def run(self, first: Order) -> MergeOrders:
         """The orders that come to different results."""
-        found: dict[object, tuple[Rule, ...]] = {}
+        found: dict[object, Order] = {}
         visited: set[object] = set()
         stack = [_State((), ((),) * len(self._pools), first)]
         while stack:
@@ -238,7 +240,7 @@ class _Search:
                 found.append(self._after(state, rule))
         return found or [state]
 
-    def _after(self, state: _State, rule: Rule) -> _State:
+    def _after(self, state: _State, rule: DestinationRule) -> _State:
         self._merges += 1
         entries = tuple(
             _with(own, rule) if id(rule) in pool else own
@@ -252,16 +254,16 @@ class _Search:
             return tuple(tuple(each.origin for each in entries) for entries in state.entries)
         return tuple(tuple(each.meaning for each in entries) for entries in state.entries)
 
-    def _says(self, rule: Rule, content: object) -> object:
+    def _says(self, rule: DestinationRule, content: object) -> object:
         return id(rule) if self._by_origin else content
 
-    def _rest(self, later: Sequence[Rule]) -> object:
+    def _rest(self, later: Sequence[DestinationRule]) -> object:
         """Equal where the rules to come say the same, and may come in the same orders."""
         dated = [self._content(rule) for rule in later if self.is_dated(rule)]
         undated = Counter(self._content(rule) for rule in later if not self.is_dated(rule))
         return tuple(dated), frozenset(undated.items())
 
-    def _content(self, rule: Rule) -> int:
+    def _content(self, rule: DestinationRule) -> int:
         """A number for each content that a rule may have."""
         number = self._content_of.get(id(rule))
         if number is None:
@@ -272,7 +274,7 @@ class _Search:
             self._content_of[id(rule)] = number
         return number
 
-    def _samples(self, first: tuple[Rule, ...]) -> tuple[tuple[Rule, ...], ...]:
+    def _samples(self, first: Order) -> tuple[Order, ...]:
         """The order of a fresh cluster, and each undated rule as the oldest and as the newest."""
         orders = dict.fromkeys([first])
         for rule in [rule for rule in first if not self.is_dated(rule)][:MOST_SHOWN]:
@@ -291,7 +293,10 @@ class _Competition:
     """
 
     def __init__(
-        self, entries: Entries, later: Sequence[Rule], says: Callable[[Rule, object], object]
+        self,
+        entries: Entries,
+        later: Sequence[DestinationRule],
+        says: Callable[[DestinationRule, object], object],
     ) -> None:
         """`says`: equal for rules that may stand for each other in saying something."""
         self._is_mixed = len({_audience(rule) for rule in later}) > 1
@@ -311,7 +316,7 @@ class _Competition:
             for name, content in _contents(rule.subsets).items():
                 self._subsets.setdefault(name, set()).add(says(rule, content))
 
-    def concerns(self, rule: Rule) -> bool:
+    def concerns(self, rule: DestinationRule) -> bool:
         """Whether a rule brings something for which another one competes."""
         if self._is_mixed:
             return True
@@ -323,7 +328,7 @@ class _Competition:
         )
 
 
-def _audience(rule: Rule | Entry) -> object:
+def _audience(rule: DestinationRule | Entry) -> object:
     """Equal for rules and entries that are for the same clients."""
     selector = rule.selector
     return rule.export_to, None if selector is None else tuple(sorted(selector.items()))

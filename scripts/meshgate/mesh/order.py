@@ -59,6 +59,11 @@ def age(item: Aged) -> tuple[str, str, str]:
     return item.created, item.name, item.namespace
 
 
+def may_precede(item: Aged, other: Aged) -> bool:
+    """Whether istiod may sort one object before the other."""
+    return age(item) < age(other) if item.created and other.created else True
+
+
 def possible_oldest(items: Sequence[A]) -> tuple[A, ...]:
     """The items that may be the oldest; the first is that of a fresh cluster.
 

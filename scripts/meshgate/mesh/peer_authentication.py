@@ -34,7 +34,15 @@ class PeerPolicy:
 class PeerPolicies:
     """All PeerAuthentications of one mesh, in their slots (AuthenticationPolicies)."""
 
-    __slots__ = ("all", "ignored", "mesh", "namespaces", "root", "workloads")
+    __slots__ = (
+        "all",
+        "ignored",
+        "mesh",
+        "namespaces",
+        "repeated",
+        "root",
+        "workloads",
+    )
 
     def __init__(self, catalog: Catalog, root: str) -> None:
         self.root = root
@@ -51,6 +59,12 @@ class PeerPolicies:
             policy = peer_policy(resource, catalog.created(resource))
             self.all[id(resource)] = policy
             self._slot(policy).append(policy)
+        # Further copies of policies: in no slot.
+        self.repeated = [
+            peer_policy(resource, catalog.created(resource))
+            for resource in catalog.repeated
+            if resource.kind == "PeerAuthentication"
+        ]
 
     def selecting(self, namespace: str, own: Labels) -> Sequence[PeerPolicy]:
         """The policies with a selector that select these labels."""

@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from meshgate.mesh import protocols, selectors
+from meshgate.mesh import export_to, protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.workloads import Workload
 from meshgate.model import JSON, MeshFacts, Resource
 
 _EXPORT_TO = "networking.istio.io/exportTo"
-
-PUBLIC = "*"
-PRIVATE = "."
-NOBODY = "~"
 
 
 class Resolution(enum.StrEnum):
@@ -83,18 +79,14 @@ class Service:
 
     def visible_in(self, namespace: str) -> bool:
         """Whether clients of the namespace get this service (PushContext.IsServiceVisible)."""
-        if not self.export_to or PUBLIC in self.export_to:
-            return True
-        if NOBODY in self.export_to:
+        if export_to.NOBODY in self.export_to and not self.is_public:
             return False
-        return namespace in self.export_to or (
-            PRIVATE in self.export_to and namespace == self.namespace
-        )
+        return export_to.includes(self.export_to, namespace, self.namespace)
 
     @property
     def is_public(self) -> bool:
         """Whether clients of every namespace get this service."""
-        return not self.export_to or PUBLIC in self.export_to
+        return not self.export_to or export_to.PUBLIC in self.export_to
 
     def __str__(self) -> str:
         return self.host

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from meshgate.mesh import delegates, hosts, selectors
+from meshgate.mesh import delegates, export_to, hosts, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.order import age
 from meshgate.mesh.selectors import Labels
@@ -14,7 +14,6 @@ from meshgate.model import JSON, JSONObject, Resource
 
 # The gateway name that stands for all sidecars.
 MESH = "mesh"
-_PUBLIC = "*"
 _CATCH_ALL_KEYS = frozenset({"headers", "withoutHeaders", "method", "authority", "scheme"})
 
 
@@ -75,9 +74,9 @@ class VirtualServicePolicy:
 
     def visible_in(self, namespace: str) -> bool:
         """Whether proxies of the namespace get it (initVirtualServices)."""
-        return _PUBLIC in self.export_to or (
-            "~" not in self.export_to and namespace in self.export_to
-        )
+        if export_to.NOBODY in self.export_to and export_to.PUBLIC not in self.export_to:
+            return False
+        return export_to.names(self.export_to, namespace)
 
     def covers(self, host: str) -> bool:
         """Whether one of its hosts overlaps a host (getConfigsForHost)."""
@@ -106,8 +105,8 @@ def visible(policies: Iterable[VirtualServicePolicy], namespace: str) -> list[Vi
     return sorted(
         seen,
         key=lambda policy: (
-            (_PUBLIC in policy.export_to, policy.namespace != namespace)
-            if _PUBLIC not in policy.export_to
+            (export_to.PUBLIC in policy.export_to, policy.namespace != namespace)
+            if export_to.PUBLIC not in policy.export_to
             else (True, False)
         ),
     )
@@ -119,7 +118,7 @@ def _read(
     spec = resource.spec
     namespace = namespace_of(resource)
     gateways = [_gateway(str(item), namespace) for item in spec.get("gateways") or ()]
-    export_to = [str(item) for item in spec.get("exportTo") or (_PUBLIC,)]
+    exported = [str(item) for item in spec.get("exportTo") or (export_to.PUBLIC,)]
     return VirtualServicePolicy(
         resource=resource,
         namespace=namespace,
@@ -129,7 +128,7 @@ def _read(
             hosts.expand(str(item), namespace, domain).lower() for item in spec.get("hosts") or ()
         ),
         gateways=tuple(gateways) or (MESH,),
-        export_to=frozenset(namespace if item == "." else item for item in export_to),
+        export_to=frozenset(namespace if item == export_to.PRIVATE else item for item in exported),
         http=tuple(_route(item, namespace, domain, http=True) for item in http),
         tls=tuple(_route(item, namespace, domain) for item in _objects(spec.get("tls"))),
         tcp=tuple(_route(item, namespace, domain) for item in _objects(spec.get("tcp"))),

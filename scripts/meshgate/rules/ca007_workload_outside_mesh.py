@@ -28,12 +28,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh
+from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
-
-REVISION = "istio.io/rev"
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -63,7 +62,8 @@ def check(context: Context) -> Iterator[Violation]:
 def injects(namespace: Resource) -> bool:
     """Whether pods of a namespace get a sidecar unless they say otherwise."""
     return namespace.labels.get("istio-injection") == "enabled" or bool(
-        namespace.labels.get(REVISION) and namespace.labels.get("istio-injection") != "disabled"
+        namespace.labels.get(REVISION_LABEL)
+        and namespace.labels.get("istio-injection") != "disabled"
     )
 
 

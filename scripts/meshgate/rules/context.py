@@ -6,11 +6,14 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from meshgate.effect import Effect
 from meshgate.mesh import Mesh
 from meshgate.model import (
     BuildRecord,
     Environment,
+    MeshFacts,
     Resource,
     ResourceIndex,
     SchemaViolation,
@@ -45,3 +48,8 @@ class Context:
     effect: Effect | None = None
     # Waivers that covered a finding; known only to the rules that run last (WA).
     used_waivers: frozenset[Waiver] = frozenset()
+
+
+def visible_facts(context: Context) -> MeshFacts:
+    """The mesh facts without discovery selectors: they hide no object from a review."""
+    return msgspec.structs.replace(context.environment.mesh, discovery_selectors=())

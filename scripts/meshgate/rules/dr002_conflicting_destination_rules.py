@@ -26,20 +26,21 @@ How to fix
 
 Known gaps
     Two selectors with different keys meet only on a pod that carries both, which policies alone
-    cannot tell: that is not decided. Of more than four rules not every order is tried, but each
-    rule once as the oldest and once as the newest. Rules made from Gateway API backend policies
-    are not read.
+    cannot tell: that is not decided. Where many rules have little in common, not every order is
+    tried, but each rule once as the oldest and once as the newest. Rules made from Gateway API
+    backend policies are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from meshgate.mesh.merge import UNTRIED, Order
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
 from meshgate.rules.context import Context
-from meshgate.rules.orders_of_age import Order, Result, age, differing, told, why
+from meshgate.rules.orders_of_age import Result, age, concerned, differing, told, why
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.same_host import Group
 from meshgate.rules.wording import listed
@@ -50,14 +51,17 @@ SHOWN = 3
 
 def check(context: Context) -> Iterator[Violation]:
     for group in same_host.groups(context):
-        today = group.by_age()
-        results = differing(group, [*([today] if today else []), *group.orders()])
+        today, search = group.by_age(), group.orders()
+        results = differing(group, [*([today] if today else []), *search.orders])
         if len(results) > 1:
             yield conflict(group, results)
+        elif not search.is_complete:
+            yield undecided(group)
 
 
 def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation:
     """The finding on one group, at the rule that loses first."""
+    among = concerned(results)
     losers = [loss.rule for _, result in results for losses in result.values() for loss in losses]
     subject = next((rule for rule in losers if not rule.resource.foreign), losers[0])
     certain = any(result[view] for _, result in results for view in group.views if view.certain)
@@ -67,7 +71,7 @@ def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation
         subject.resource,
         "spec.host",
         f"{names} have one host, {group.host}, and {why(group)}: "
-        + "; ".join(told(group, order, result) for order, result in results[:SHOWN])
+        + "; ".join(told(group, order, result, among) for order, result in results[:SHOWN])
         + (f"; {more} more results" if more > 0 else "")
         + age(group),
         fix=f"write one rule for {group.host} instead of {names}",
@@ -77,6 +81,18 @@ def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation
             if rule is not subject
         ),
         decided=certain,
+    )
+
+
+def undecided(group: Group) -> Violation:
+    """The finding on a group of which more orders are possible than were tried."""
+    names = listed(rule.name for rule in group.rules)
+    return Violation(
+        group.rules[0].resource,
+        "spec.host",
+        f"{names} have one host, {group.host}: whether their age decides is not known, {UNTRIED}",
+        fix=f"write one rule for {group.host} instead of {names}",
+        decided=False,
     )
 
 

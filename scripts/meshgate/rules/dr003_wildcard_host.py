@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import hosts
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
@@ -82,14 +83,14 @@ def reach(host: str, facts: MeshFacts) -> str:
     return f"every host that ends in {host[1:]}"
 
 
-def shadow(rule: dr.DestinationRule, facts: MeshFacts) -> str:
+def shadow(rule: DestinationRule, facts: MeshFacts) -> str:
     """What a wildcard hides outside the root namespace, where a client looks first."""
     if rule.namespace == facts.root_namespace or not rule.sees(rule.namespace):
         return ""
-    clients = f"clients of {rule.namespace}" if rule.namespace else "clients of its namespace"
+    place = rule.resource.namespace or "its namespace"
     return (
         f"; outside the root namespace it also hides the exact rules of all other namespaces, "
-        f"exceptions included, from {clients}"
+        f"exceptions included, from clients of {place}"
     )
 
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import hosts
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -52,7 +53,7 @@ def check(context: Context) -> Iterator[Violation]:
             yield unknown(rule, known, facts)
 
 
-def unknown(rule: dr.DestinationRule, known: Inventory, facts: MeshFacts) -> Violation:
+def unknown(rule: DestinationRule, known: Inventory, facts: MeshFacts) -> Violation:
     """The finding on one rule, with the service that was probably meant."""
     host, decided = rule.host, True
     namespace = dr.service_namespace(host, facts)

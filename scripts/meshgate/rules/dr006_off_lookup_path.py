@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import Service
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -62,7 +63,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def off_path(
-    rule: dr.DestinationRule, service: Service, others: str, root: str, clients: bool | None
+    rule: DestinationRule, service: Service, others: str, root: str, clients: bool | None
 ) -> Violation:
     """The finding on one rule."""
     decided = clients is not None

@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import hosts
-from meshgate.mesh.destination_rule import Rule as MeshRule
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -79,7 +79,7 @@ def shadowed(group: list[Shadow]) -> Violation:
     )
 
 
-def why(hiding: MeshRule, hidden: MeshRule) -> str:
+def why(hiding: DestinationRule, hidden: DestinationRule) -> str:
     """What the hiding rule is like, against the hidden one."""
     if hosts.is_subset(hidden.host, hiding.host):
         return "is less specific, but found first"

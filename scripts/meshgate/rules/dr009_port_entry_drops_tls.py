@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
@@ -50,9 +51,9 @@ def check(context: Context) -> Iterator[Violation]:
             )
 
 
-def dropping(rule: dr.DestinationRule) -> Iterator[tuple[dr.Place, dr.Place]]:
+def dropping(rule: DestinationRule) -> Iterator[tuple[PolicyPlace, PolicyPlace]]:
     """Entries without tls that count, each with the policy whose tls they drop."""
-    places: dict[tuple[str | None, int | None], dr.Place] = {}
+    places: dict[tuple[str | None, int | None], PolicyPlace] = {}
     for place in rule.places:
         places.setdefault((place.subset, place.port), place)
     for (subset, port), place in places.items():

@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import Endpoint, Mesh, Mode, Outcome, Service, Transport, Workload
+from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -66,7 +67,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def sidecars(
-    mesh: Mesh, rule: dr.DestinationRule, place: dr.Place, service: Service
+    mesh: Mesh, rule: DestinationRule, place: PolicyPlace, service: Service
 ) -> Iterator[Workload]:
     """The workloads of a service that meet this TLS with a sidecar."""
     taken = {p.port for p in rule.places if p.subset == place.subset and p.port is not None}

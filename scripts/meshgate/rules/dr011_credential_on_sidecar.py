@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -48,7 +49,7 @@ def check(context: Context) -> Iterator[Violation]:
     known = inventory.of(context)
     for rule in dr.seen(context):
         places = [place for place in rule.places if names_secret(place)]
-        if not places or rule.selects:
+        if not places or rule.selector is not None:
             continue
         clients = sidecars(context, rule, known)
         if clients == "":
@@ -65,13 +66,13 @@ def check(context: Context) -> Iterator[Violation]:
             )
 
 
-def names_secret(place: dr.Place) -> bool:
+def names_secret(place: PolicyPlace) -> bool:
     """Whether TLS hangs on a secret that only gateways fetch."""
     name = str((place.tls or {}).get("credentialName") or "")
     return bool(name) and not name.startswith(CONFIG_MAP) and place.mode in dr.ORIGINATED
 
 
-def sidecars(context: Context, rule: dr.DestinationRule, known: Inventory | None) -> str | None:
+def sidecars(context: Context, rule: DestinationRule, known: Inventory | None) -> str | None:
     """The clients with a sidecar that get a rule; empty: there is none; None: it is not known."""
     root = context.environment.mesh.root_namespace
     if rule.namespace == root and (known is None or known.may_have_gateway(root)):

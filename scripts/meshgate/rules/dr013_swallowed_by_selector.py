@@ -29,8 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh.destination_rule import PRIVATE
-from meshgate.mesh.destination_rule import Rule as MeshRule
+from meshgate.mesh import export_to
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.merge import merge
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
@@ -42,17 +42,17 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 def check(context: Context) -> Iterator[Violation]:
     for group in same_host.groups(context):
         for rule in group.rules:
-            if rule.selector is not None or rule.export_to != {PRIVATE}:
+            if rule.selector is not None or rule.export_to != {export_to.PRIVATE}:
                 continue
             swallowers = swallowed_by(group, rule)
             if swallowers:
                 yield swallowed(group.host, rule, swallowers)
 
 
-def swallowed_by(group: same_host.Group, rule: MeshRule) -> list[MeshRule]:
+def swallowed_by(group: same_host.Group, rule: DestinationRule) -> list[DestinationRule]:
     """The rules that take this one in, where some order of age leaves it nothing of its own."""
     pool = next((view.rules for view in group.views if view.namespace is None), ())
-    for order in group.orders():
+    for order in group.orders().orders:
         entries = merge(other for other in order if other in pool)
         if not any(entry.rules[0] is rule for entry in entries):
             heads = [entry.rules[0] for entry in entries if rule in entry.rules]
@@ -60,7 +60,7 @@ def swallowed_by(group: same_host.Group, rule: MeshRule) -> list[MeshRule]:
     return []
 
 
-def swallowed(host: str, rule: MeshRule, by: list[MeshRule]) -> Violation:
+def swallowed(host: str, rule: DestinationRule, by: list[DestinationRule]) -> Violation:
     """The finding on a rule that is gone."""
     everyone = any(not other.selector for other in by)
     rest = "" if everyone else ", and pods that it does not select get no rule for this host at all"

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Service, selectors
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import JSONObject, Severity, join_path
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -63,7 +64,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def unselected(
-    rule: dr.DestinationRule, i: int, subset: JSONObject, services: Sequence[Service]
+    rule: DestinationRule, i: int, subset: JSONObject, services: Sequence[Service]
 ) -> Iterator[Violation]:
     """The finding on a subset whose labels no endpoint carries."""
     wanted = {

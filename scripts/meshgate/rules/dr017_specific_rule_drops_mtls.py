@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
@@ -43,20 +44,21 @@ def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
     outside = Outside(context)
     for plane in dr.planes(context):
-        wildcards = mutual_wildcards(plane)
+        rules = plane.all.values()
+        wildcards = mutual_wildcards(rules)
         if wildcards is None:
             continue
-        with_tls = {(rule.namespace, rule.host) for rule in plane if rule.mode is not None}
-        for rule in plane:
-            if (rule.namespace, rule.host) in with_tls or id(rule) in told:
+        with_tls = {(rule.namespace, rule.host) for rule in rules if rule.mode is not None}
+        for rule in rules:
+            if (rule.namespace, rule.host) in with_tls or id(rule.resource) in told:
                 continue
             hidden = first_hidden(rule, wildcards, facts)
             if hidden and not outside.has(rule.host):
-                told.add(id(rule))
+                told.add(id(rule.resource))
                 yield drops(rule, hidden, auto=facts.enable_auto_mtls)
 
 
-def drops(rule: dr.DestinationRule, hidden: dr.DestinationRule, *, auto: bool) -> Violation:
+def drops(rule: DestinationRule, hidden: DestinationRule, *, auto: bool) -> Violation:
     """The finding on one rule."""
     then = (
         "auto mTLS decides instead"

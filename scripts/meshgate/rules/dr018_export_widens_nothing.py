@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Service, Workload
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.lookup import HostRules
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
@@ -45,7 +46,7 @@ def check(context: Context) -> Iterator[Violation]:
     if known is None:
         return
     for rule in dr.seen(context):
-        others = rule.exported - {".", "~", rule.namespace}
+        others = rule.export_to - {".", "~", rule.namespace}
         services = known.services(rule.host) if others else []
         if not services or not rule.sees(rule.namespace) or not known.has_clients(rule.namespace):
             continue
@@ -60,12 +61,12 @@ def check(context: Context) -> Iterator[Violation]:
         yield Violation(
             rule.resource,
             "spec.exportTo",
-            f"exportTo {', '.join(sorted(rule.exported))} changes nothing: {why}",
+            f"exportTo {', '.join(sorted(rule.export_to))} changes nothing: {why}",
         )
 
 
 def gets(
-    known: Inventory, rule: dr.DestinationRule, services: Sequence[Service], namespace: str
+    known: Inventory, rule: DestinationRule, services: Sequence[Service], namespace: str
 ) -> bool | None:
     """Whether some client of a namespace uses the rule; None: it is not known."""
     clients = known.clients(namespace)
@@ -74,7 +75,7 @@ def gets(
     return any(uses(known, rule, service, client) for service in services for client in clients)
 
 
-def uses(known: Inventory, rule: dr.DestinationRule, service: Service, client: Workload) -> bool:
+def uses(known: Inventory, rule: DestinationRule, service: Service, client: Workload) -> bool:
     """Whether a client uses the rule for a service, in some order of creation."""
     if not service.visible_in(client.namespace):
         return False

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Service
+from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -47,7 +48,7 @@ def check(context: Context) -> Iterator[Violation]:
         entries = [place for place in rule.places if place.port is not None]
         services = known.services(rule.host) if known and entries else []
         ports = {port.number for service in services for port in service.ports}
-        first: dict[tuple[str | None, int | None], dr.Place] = {}
+        first: dict[tuple[str | None, int | None], PolicyPlace] = {}
         for place in entries:
             path = place.path("port", "number")
             if not 0 < (place.port or 0) <= LAST_PORT:
@@ -68,7 +69,7 @@ def check(context: Context) -> Iterator[Violation]:
                     yield missing(rule, place, services)
 
 
-def missing(rule: dr.DestinationRule, place: dr.Place, services: Sequence[Service]) -> Violation:
+def missing(rule: DestinationRule, place: PolicyPlace, services: Sequence[Service]) -> Violation:
     """The finding on a port that no service behind the host has."""
     numbers = sorted({port.number for service in services for port in service.ports})
     behind = sorted(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from meshgate.mesh import hosts
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.hosts import HostIndex
 from meshgate.model import MeshFacts
 from meshgate.rules import destination_rule as dr
 
 
 def mutual_wildcards(
-    plane: Sequence[dr.DestinationRule],
-) -> HostIndex[dict[str, dr.DestinationRule]] | None:
+    rules: Iterable[DestinationRule],
+) -> HostIndex[dict[str, DestinationRule]] | None:
     """The wildcard rules with ISTIO_MUTUAL by host and namespace; None: there is none."""
-    found: HostIndex[dict[str, dr.DestinationRule]] | None = None
-    for rule in plane:
+    found: HostIndex[dict[str, DestinationRule]] | None = None
+    for rule in rules:
         if rule.mode == dr.ISTIO_MUTUAL and hosts.is_wildcard(rule.host):
             found = HostIndex() if found is None else found
             by_namespace = found.get(rule.host)
@@ -26,10 +27,10 @@ def mutual_wildcards(
 
 
 def first_hidden(
-    rule: dr.DestinationRule,
-    wildcards: HostIndex[dict[str, dr.DestinationRule]],
+    rule: DestinationRule,
+    wildcards: HostIndex[dict[str, DestinationRule]],
     facts: MeshFacts,
-) -> dr.DestinationRule | None:
+) -> DestinationRule | None:
     """The wildcard that some client of this rule would get without it."""
     service = dr.service_namespace(rule.host, facts)
     places = [rule.namespace]
@@ -44,7 +45,7 @@ def first_hidden(
 
 
 def share_a_client(
-    rule: dr.DestinationRule, other: dr.DestinationRule, service: str | None, facts: MeshFacts
+    rule: DestinationRule, other: DestinationRule, service: str | None, facts: MeshFacts
 ) -> bool:
     """Whether a client can see both."""
     if rule.sees(rule.namespace) and other.sees(rule.namespace):

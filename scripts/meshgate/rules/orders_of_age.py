@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from meshgate.mesh import destination_rule
+from meshgate.mesh.destination_rule import DestinationRule
+from meshgate.mesh.merge import Order
 from meshgate.rules import same_host
 from meshgate.rules.same_host import Group, Loss, View
 
 # Longer orders are told by their ends.
 LONGEST = 4
 
-Order: TypeAlias = "Sequence[destination_rule.Rule]"
-Result: TypeAlias = "Mapping[View, Sequence[Loss]]"
+Result: TypeAlias = Mapping[View, Sequence[Loss]]
 
 
 def differing(group: Group, orders: Iterable[Order]) -> list[tuple[Order, Result]]:
@@ -32,6 +32,12 @@ def differing(group: Group, orders: Iterable[Order]) -> list[tuple[Order, Result
     return list(distinct.values())
 
 
+def concerned(results: Iterable[tuple[Order, Result]]) -> set[DestinationRule]:
+    """The rules that lose something, or decide instead, in some of these orders."""
+    losses = [loss for _, result in results for lost in result.values() for loss in lost]
+    return {rule for loss in losses for rule in (loss.rule, loss.winner) if rule is not None}
+
+
 def why(group: Group) -> str:
     """What decides between the rules."""
     selectors = [rule.selector for rule in group.rules if rule.selector is not None]
@@ -43,14 +49,18 @@ def why(group: Group) -> str:
     return "they are merged into the oldest"
 
 
-def told(group: Group, order: Order, result: Result) -> str:
-    """What one order loses."""
+def told(group: Group, order: Order, result: Result, concerned: Container[DestinationRule]) -> str:
+    """What one order loses; `concerned` are the rules that lose or win in some order."""
     if len(order) == len("ab"):
         when = f"if {order[0].name} is older"
     elif len(order) <= LONGEST:
         when = "if the order of age is " + ", ".join(rule.name for rule in order)
     else:
-        when = f"if {order[0].name} is the oldest and {order[-1].name} the newest"
+        rules = [rule for rule in order if rule in concerned]
+        if len(rules) <= LONGEST:
+            when = "if " + " is older than ".join(rule.name for rule in rules)
+        else:
+            when = f"if {rules[0].name} is the oldest and {rules[-1].name} the newest"
     clients: dict[Sequence[Loss], list[str]] = {}
     for view, losses in result.items():
         if losses:

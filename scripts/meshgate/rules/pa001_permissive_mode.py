@@ -35,7 +35,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Mesh, Workload
-from meshgate.model import Resource, Severity
+from meshgate.mesh.order import possible_oldest
+from meshgate.mesh.peer_authentication import PeerPolicy
+from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
@@ -49,9 +51,9 @@ def check(context: Context) -> Iterator[Violation]:
         for scope, policies in plane.deciding.items():
             for policy in policies:
                 violation = judged(context, plane, scope, policy)
-                if violation and id(policy) not in told:
-                    told.add(id(policy))
-                    yield named(violation, decided.get(id(policy), ()))
+                if violation and id(policy.resource) not in told:
+                    told.add(id(policy.resource))
+                    yield named(violation, decided.get(id(policy.resource), ()))
 
 
 def decided_workloads(mesh: Mesh) -> dict[int, list[Workload]]:
@@ -75,7 +77,7 @@ def named(violation: Violation, workloads: Sequence[Workload]) -> Violation:
 
 
 def judged(
-    context: Context, plane: pa.Plane, scope: pa.Scope, policy: Resource
+    context: Context, plane: pa.Plane, scope: pa.Scope, policy: PeerPolicy
 ) -> Violation | None:
     """What is wrong with the mode that this policy gives its scope."""
     facts, floor = context.environment.mesh, context.environment.require.mtls
@@ -88,10 +90,10 @@ def judged(
     effective = pa.effective(mode, facts)
     if not pa.is_weaker(effective, floor):
         return None
-    contested = len(plane.ages.contenders(plane.rivals(scope))) > 1
+    contested = len(possible_oldest(plane.rivals(scope))) > 1
     return Violation(
-        policy,
-        pa.mode_path(policy),
+        policy.resource,
+        pa.mode_path(policy.resource),
         f"{f'if this policy is the oldest of its scope, {scope}' if contested else scope} "
         f"{'are' if scope.labels else 'is'} {mode}{because}, weaker than the floor {floor}: "
         f"{whose(scope)} {pa.ACCEPTS[effective]}",

@@ -31,7 +31,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.model import Resource, Severity, join_path
+from meshgate.mesh.peer_authentication import PeerPolicy
+from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
@@ -42,19 +43,19 @@ def check(context: Context) -> Iterator[Violation]:
     for plane in pa.planes(context):
         for scope, policies in plane.deciding.items():
             for policy in policies if scope.labels else ():
-                if id(policy) not in told:
-                    told.add(id(policy))
+                if id(policy.resource) not in told:
+                    told.add(id(policy.resource))
                     yield from open_ports(context, policy, scope)
 
 
-def open_ports(context: Context, policy: Resource, scope: pa.Scope) -> Iterator[Violation]:
+def open_ports(context: Context, policy: PeerPolicy, scope: pa.Scope) -> Iterator[Violation]:
     """The entries of one policy that are weaker than the floor."""
     facts, floor = context.environment.mesh, context.environment.require.mtls
     for port, mode in pa.port_modes(policy).items():
         effective = pa.effective(mode, facts)
         if mode != pa.UNSET and pa.is_weaker(effective, floor):
             yield Violation(
-                policy,
+                policy.resource,
                 join_path("spec", "portLevelMtls", port, "mode"),
                 f"port {port} of {scope} is {mode}, weaker than the floor {floor}: "
                 f"it {pa.ACCEPTS[effective]}, whatever wider policies say",

@@ -34,9 +34,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from meshgate.mesh import Workload
-from meshgate.model import Resource, Severity
+from meshgate.mesh.order import possible_oldest
+from meshgate.mesh.peer_authentication import PeerPolicy
+from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
-from meshgate.rules.age import identity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import SHOWN, listed
@@ -46,54 +47,58 @@ def check(context: Context) -> Iterator[Violation]:
     told: set[frozenset[int]] = set()
     for plane in pa.planes(context):
         for scope, group in groups(plane):
-            # One object given twice, as a dump and a file may do, is no rival of itself.
-            rivals = list({identity(policy): policy for policy in group}.values())
-            members = frozenset(map(id, rivals))
+            rivals = list(dict.fromkeys(group))
+            members = frozenset(id(policy.resource) for policy in rivals)
             if len(rivals) > 1 and members not in told:
                 told.add(members)
                 yield conflict(plane, scope, sorted(rivals, key=lambda policy: policy.name))
         for workload, rivals in meeting(context, plane):
-            members = frozenset(map(id, rivals))
+            members = frozenset(id(policy.resource) for policy in rivals)
             if members not in told and not any(members <= known for known in told):
                 told.add(members)
                 yield on_workload(plane, workload, rivals)
 
 
-def meeting(context: Context, plane: pa.Plane) -> Iterator[tuple[Workload, list[Resource]]]:
+def meeting(context: Context, plane: pa.Plane) -> Iterator[tuple[Workload, list[PeerPolicy]]]:
     """Policies whose selectors meet on a known workload, though neither lies within the other."""
     mesh = context.mesh
     if mesh is None:
         return
-    own = {id(policy) for policies in plane.scopes.values() for policy in policies}
     seen: set[int] = set()
     for workload in mesh.workloads:
         if workload.has_sidecar and id(mesh.server_class(workload)) not in seen:
             seen.add(id(mesh.server_class(workload)))
             selecting, *_ = mesh.server_class(workload).candidates
-            rivals = [each.resource for each in selecting if id(each.resource) in own]
+            rivals = [
+                policy
+                for each in selecting
+                if (policy := plane.by_resource.get(id(each.resource))) is not None
+            ]
             if len(rivals) > 1:
                 yield workload, sorted(rivals, key=lambda policy: policy.name)
 
 
-def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[Resource]) -> Violation:
+def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[PeerPolicy]) -> Violation:
     """What each order gives to one workload that all of them select."""
-    subject = max(rivals, key=lambda policy: (not policy.foreign, policy.name))
+    subject = max(rivals, key=lambda policy: (not policy.resource.foreign, policy.name))
     gives = {
         id(policy): plane.outcome(
-            pa.Scope(policy.namespace or "", frozenset(pa.match_labels(policy).items())), policy
+            pa.Scope(policy.namespace, frozenset(policy.selector.items())), policy
         )
         for policy in rivals
     }
     names = listed([policy.name for policy in rivals])
     return Violation(
-        subject,
+        subject.resource,
         "spec.selector",
         f"{names} all select {workload}, and only the oldest counts: "
-        + verdict(plane.ages.contenders(rivals), gives),
+        + verdict(possible_oldest(rivals), gives),
         fix=f"let one policy select {workload}, of {names}",
         related=(
             *(
-                RelatedResource(policy, f"gives {gives[id(policy)]}", pa.mode_path(policy))
+                RelatedResource(
+                    policy.resource, f"gives {gives[id(policy)]}", pa.mode_path(policy.resource)
+                )
                 for policy in rivals
                 if policy is not subject
             ),
@@ -104,7 +109,7 @@ def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[Resource])
     )
 
 
-def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:
+def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[PeerPolicy]]]:
     """Policies of which only one can decide, with the scope they share."""
     for scope, policies in plane.scopes.items():
         if len(policies) > 1:
@@ -113,21 +118,23 @@ def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[Resource]]]:
             yield scope, [*plane.scopes[wider], *policies]
 
 
-def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Violation:
+def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[PeerPolicy]) -> Violation:
     """What each order of these policies, sorted by name, gives."""
     # Best told at the narrower policy, and at one that can be edited here.
     here = {id(policy) for policy in plane.scopes[scope]}
-    subject = max(rivals, key=lambda p: (not p.foreign, id(p) in here, p.name))
+    subject = max(rivals, key=lambda p: (not p.resource.foreign, id(p) in here, p.name))
     gives = {id(policy): plane.outcome(scope, policy) for policy in rivals}
     names = listed([policy.name for policy in rivals])
     return Violation(
-        subject,
+        subject.resource,
         "spec.selector" if scope.labels else "metadata.name",
         f"{names} stand for one scope, {scope}, and only the oldest counts: "
-        + verdict(plane.ages.contenders(rivals), gives),
+        + verdict(possible_oldest(rivals), gives),
         fix=f"keep one policy for {scope}, of {names}",
         related=tuple(
-            RelatedResource(policy, f"gives {gives[id(policy)]}", pa.mode_path(policy))
+            RelatedResource(
+                policy.resource, f"gives {gives[id(policy)]}", pa.mode_path(policy.resource)
+            )
             for policy in rivals
             if policy is not subject
         ),
@@ -136,8 +143,10 @@ def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[Resource]) -> Vi
     )
 
 
-def verdict(possible: Sequence[Resource], gives: Mapping[int, str]) -> str:
+def verdict(possible: Sequence[PeerPolicy], gives: Mapping[int, str]) -> str:
     """Who wins, or what each possible winner gives."""
+    # Where one sync creates all of them the name decides.
+    possible = sorted(possible, key=lambda policy: policy.name)
     first = possible[0]
     outcomes = set(gives.values())
     if len(outcomes) == 1:

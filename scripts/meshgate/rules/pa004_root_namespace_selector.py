@@ -38,9 +38,9 @@ def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     for policy in pa.seen(context):
         if pa.is_ignored(policy, facts):
-            labels = pa.told_labels(pa.match_labels(policy).items())
+            labels = pa.told_labels(policy.selector.items())
             yield Violation(
-                policy,
+                policy.resource,
                 "spec.selector",
                 f"selects {labels} from the root namespace {facts.root_namespace}, where a policy "
                 f"with a selector is ignored for every workload: nothing it says takes effect",

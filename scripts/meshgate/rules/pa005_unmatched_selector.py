@@ -26,26 +26,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
-
-KIND = "PeerAuthentication"
 
 
 def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
     if mesh is None:
         return
-    for policy in context.resources.of(KIND):
-        labels = (policy.spec.get("selector") or {}).get("matchLabels") or {}
-        namespace = policy.namespace
+    for policy in pa.seen(context):
+        labels, namespace = policy.selector, policy.namespace
         # In the root namespace a selector is ignored for everyone: PA004.
-        if not labels or namespace is None or namespace == mesh.facts.root_namespace:
+        if not labels or namespace == mesh.facts.root_namespace:
             continue
         wanted = ", ".join(f"{key}: {value}" for key, value in sorted(labels.items()))
         if not mesh.knows(namespace):
             yield Violation(
-                policy,
+                policy.resource,
                 "spec.selector",
                 f"whether a workload has {wanted} cannot be told: the inventory has nothing of "
                 f"namespace {namespace}",
@@ -54,7 +52,7 @@ def check(context: Context) -> Iterator[Violation]:
             )
         elif not mesh.selected(namespace, labels):
             yield Violation(
-                policy,
+                policy.resource,
                 "spec.selector.matchLabels",
                 f"no workload of namespace {namespace} has {wanted}: the policy does nothing",
             )
@@ -68,6 +66,6 @@ RULE = Rule(
     fix="copy the labels from the pod template of the workload, or remove the policy",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({KIND}),
+    kinds=frozenset({pa.KIND}),
     check=check,
 )

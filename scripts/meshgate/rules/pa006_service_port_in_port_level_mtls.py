@@ -30,11 +30,10 @@ from collections.abc import Iterator
 
 from meshgate.mesh import Mesh, Service, Workload
 from meshgate.model import Severity, join_path
+from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-KIND = "PeerAuthentication"
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -42,19 +41,18 @@ def check(context: Context) -> Iterator[Violation]:
     if mesh is None:
         return
     behind = services_by_workload(mesh)
-    for policy in context.resources.of(KIND):
-        labels = (policy.spec.get("selector") or {}).get("matchLabels") or {}
-        if not labels or policy.namespace in (None, mesh.facts.root_namespace):
+    for policy in pa.seen(context):
+        if not policy.selector or policy.namespace == mesh.facts.root_namespace:
             continue
-        selected = mesh.selected(policy.namespace or "", labels)
-        for key in policy.spec.get("portLevelMtls") or {}:
+        selected = mesh.selected(policy.namespace, policy.selector)
+        for key in policy.ports:
             for workload in selected:
-                found = mistaken(workload, int(key), behind.get(id(workload), ()))
+                found = mistaken(workload, key, behind.get(id(workload), ()))
                 if found is not None:
                     service, targets = found
                     yield Violation(
-                        policy,
-                        join_path("spec", "portLevelMtls", key),
+                        policy.resource,
+                        join_path("spec", "portLevelMtls", str(key)),
                         f"{key} is the port of {service.host}; {workload} listens on "
                         f"{listed(map(str, targets))}, and only that number means anything here",
                         fix=f"write {listed(map(str, targets))} instead of {key}",
@@ -103,6 +101,6 @@ RULE = Rule(
     fix="write the target port of the Service",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({KIND}),
+    kinds=frozenset({pa.KIND}),
     check=check,
 )

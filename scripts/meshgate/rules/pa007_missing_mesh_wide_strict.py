@@ -34,6 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh.order import age
+from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.model import Position, Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
@@ -45,7 +47,7 @@ SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPl
 def check(context: Context) -> Iterator[Violation]:
     floor, facts = context.environment.require.mtls, context.environment.mesh
     for plane in pa.planes(context) if context.complete else ():
-        policies = sorted(plane.deciding[pa.MESH], key=plane.ages.order)
+        policies = sorted(plane.deciding[pa.MESH], key=age)
         modes = [pa.own_mode(policy) for policy in policies] or [pa.UNSET]
         given = [pa.DEFAULT_MODE if m == pa.UNSET else pa.effective(m, facts) for m in modes]
         if all(pa.is_weaker(mode, floor) for mode in given):
@@ -53,13 +55,13 @@ def check(context: Context) -> Iterator[Violation]:
             return
 
 
-def weak(context: Context, policy: Resource, mode: str) -> Violation:
+def weak(context: Context, policy: PeerPolicy, mode: str) -> Violation:
     """The mesh-wide policy is there, and below the floor."""
     floor, facts = context.environment.require.mtls, context.environment.mesh
     return Violation(
-        policy,
-        pa.mode_path(policy),
-        f"no mesh-wide policy gives {floor}: {policy.namespace}/{policy.name} gives {mode}, and "
+        policy.resource,
+        pa.mode_path(policy.resource),
+        f"no mesh-wide policy gives {floor}: {policy} gives {mode}, and "
         "that is the mode of every namespace without a policy of its own",
         fix=SMCP_FIX if facts.distribution == "ossm2" else f"set spec.mtls.mode to {floor}",
     )

@@ -32,7 +32,9 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice, takewhile
 
-from meshgate.model import Resource, Severity
+from meshgate.mesh.order import age, may_precede
+from meshgate.mesh.peer_authentication import PeerPolicy
+from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
@@ -43,47 +45,48 @@ def check(context: Context) -> Iterator[Violation]:
     told: set[int] = set()
     for plane in pa.planes(context):
         for scope in plane.scopes:
-            empty, others = split(plane, plane.rivals(scope))
+            empty, others = split(plane.rivals(scope))
             for policy in empty if others else ():
-                after = takewhile(partial(plane.ages.may_precede, policy), others)
+                after = takewhile(partial(may_precede, policy), others)
                 blocked = list(islice(after, SHOWN))
-                if blocked and id(policy) not in told:
-                    told.add(id(policy))
+                if blocked and id(policy.resource) not in told:
+                    told.add(id(policy.resource))
                     yield violation(plane, scope, policy, blocked)
 
 
-def split(plane: pa.Plane, policies: list[Resource]) -> tuple[list[Resource], list[Resource]]:
+def split(policies: list[PeerPolicy]) -> tuple[list[PeerPolicy], list[PeerPolicy]]:
     """The policies that say nothing; those that set a mode, of unknown age first, then youngest."""
     empty = [policy for policy in policies if not says_something(policy)]
     if not empty:
         return [], []
-    ages = plane.ages
-    real = sorted(filter(says_something, policies), key=ages.order, reverse=True)
-    real.sort(key=lambda policy: bool(ages.created(policy)))
+    real = sorted(filter(says_something, policies), key=age, reverse=True)
+    real.sort(key=lambda policy: bool(policy.created))
     return empty, real
 
 
-def says_something(policy: Resource) -> bool:
+def says_something(policy: PeerPolicy) -> bool:
     """Whether a policy sets a mode, for the workload or for a port."""
     return any(m != pa.UNSET for m in (pa.own_mode(policy), *pa.port_modes(policy).values()))
 
 
 def violation(
-    plane: pa.Plane, scope: pa.Scope, policy: Resource, blocked: list[Resource]
+    plane: pa.Plane, scope: pa.Scope, policy: PeerPolicy, blocked: list[PeerPolicy]
 ) -> Violation:
     """What the scope gets when the empty policy is the oldest."""
     names = listed([other.name for other in blocked])
     inherited = " or ".join(plane.inherited(scope))
-    certain = all(plane.ages.created(other) for other in (policy, *blocked))
+    certain = all(other.created for other in (policy, *blocked))
     return Violation(
-        policy,
-        pa.mode_path(policy),
+        policy.resource,
+        pa.mode_path(policy.resource),
         f"sets no mode, {'and is' if certain else 'and where it is'} older than {names}"
         f"{', so' if certain else ','} it decides for {scope} all the same: "
         f"{names} does nothing, and {inherited} is inherited",
         fix=f"remove {policy.name}, or give it the mode of {names} and remove that",
         related=tuple(
-            RelatedResource(other, f"sets {pa.own_mode(other)}", pa.mode_path(other))
+            RelatedResource(
+                other.resource, f"sets {pa.own_mode(other)}", pa.mode_path(other.resource)
+            )
             for other in blocked
         ),
     )

@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Violation]:
         own = pa.own_mode(policy)
         if own == "DISABLE":
             yield Violation(
-                policy,
+                policy.resource,
                 "spec.mtls.mode",
                 "DISABLE in an ambient mesh means PERMISSIVE: ztunnel takes mTLS all the same, "
                 "and plaintext beside it",
@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Violation]:
         for port, mode in pa.port_modes(policy).items():
             if mode == "DISABLE":
                 yield Violation(
-                    policy,
+                    policy.resource,
                     join_path("spec", "portLevelMtls", port, "mode"),
                     f"port {port} is DISABLE in an ambient mesh: " + consequence(own),
                     fix=f'set portLevelMtls["{port}"].mode to PERMISSIVE'

@@ -42,7 +42,7 @@ def check(context: Context) -> Iterator[Violation]:
     if facts.distribution != "ossm2":
         return
     for policy in pa.seen(context):
-        operators = policy.foreign and policy.name == OPERATORS_NAME
+        operators = policy.resource.foreign and policy.name == OPERATORS_NAME
         if pa.is_mesh_wide(policy, facts) and not operators:
             follows = (
                 "the operator writes its own values over it again and again"
@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
                 "and only the oldest counts"
             )
             yield Violation(
-                policy,
+                policy.resource,
                 "metadata.name",
                 f"is mesh-wide in {facts.root_namespace}, where the operator owns the mesh-wide "
                 f"policy: {follows}, so {pa.own_mode(policy)} does not hold",

@@ -27,7 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.model import MeshFacts, Resource, Severity
+from meshgate.mesh.peer_authentication import PeerPolicy
+from meshgate.model import MeshFacts, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
@@ -35,20 +36,20 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 def check(context: Context) -> Iterator[Violation]:
     for policy in pa.seen(context):
-        if policy.spec.get("selector") is not None and not pa.match_labels(policy):
+        if policy.has_selector and not policy.selector:
             yield Violation(
-                policy,
+                policy.resource,
                 "spec.selector",
                 f"the selector has no labels: {reach(policy, context.environment.mesh)}",
                 fix="remove the selector, or write the labels of the workload that is meant",
             )
 
 
-def reach(policy: Resource, facts: MeshFacts) -> str:
+def reach(policy: PeerPolicy, facts: MeshFacts) -> str:
     """What such a policy holds for."""
     if pa.is_mesh_wide(policy, facts):
         return f"{pa.own_mode(policy)} holds for the whole mesh, not for one workload"
-    place = f"namespace {policy.namespace}" if policy.namespace else "its whole namespace"
+    place = f"namespace {policy.namespace}"
     if policy.namespace == facts.root_namespace:
         return f"in ambient {pa.own_mode(policy)} holds for {place} only, not for the mesh"
     return f"{pa.own_mode(policy)} holds for all of {place}, not for one workload"

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from meshgate.model import JSON, MeshFacts, Resource, ResourceIndex
-from meshgate.rules import revisions
-from meshgate.rules.age import Ages
-from meshgate.rules.context import Context
+from meshgate.mesh.catalog import catalogs, revision_of
+from meshgate.mesh.order import possible_oldest
+from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
+from meshgate.model import MeshFacts, Resource, ResourceIndex
+from meshgate.rules.context import Context, visible_facts
 
 KIND = "PeerAuthentication"
 WEAKEST_FIRST = ("DISABLE", "PERMISSIVE", "STRICT")
@@ -34,8 +33,7 @@ ACCEPTS = {
 class Scope(NamedTuple):
     """What a policy is for: the pods of a namespace that carry all of these labels.
 
-    The namespace is None for the mesh as a whole, and empty for an object that says none: it lands
-    where the syncer puts it (SH009).
+    The namespace is None for the mesh as a whole.
     """
 
     namespace: str | None
@@ -50,9 +48,8 @@ class Scope(NamedTuple):
         if self.namespace is None:
             return "the mesh"
         if not self.labels:
-            return f"namespace {self.namespace}" if self.namespace else "its namespace"
-        place = f" of {self.namespace}" if self.namespace else ""
-        return f"workloads{place} with {told_labels(self.labels)}"
+            return f"namespace {self.namespace}"
+        return f"workloads of {self.namespace} with {told_labels(self.labels)}"
 
 
 MESH = Scope(None)
@@ -63,25 +60,14 @@ def told_labels(labels: Iterable[tuple[str, str]]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels))
 
 
-def own_mode(policy: Resource) -> str:
+def own_mode(policy: PeerPolicy) -> str:
     """The mode a policy sets itself; UNSET where it leaves that to a wider one."""
-    return _mode(policy.spec.get("mtls"))
+    return policy.mode or UNSET
 
 
-def port_modes(policy: Resource) -> dict[str, str]:
+def port_modes(policy: PeerPolicy) -> dict[str, str]:
     """The mode of each container port that a policy lists; UNSET where the port has none."""
-    ports = policy.spec.get("portLevelMtls") or {}
-    return {str(port): _mode(mtls) for port, mtls in ports.items()}
-
-
-def _mode(mtls: JSON) -> str:
-    return str((mtls or {}).get("mode") or UNSET)
-
-
-def match_labels(policy: Resource) -> dict[str, str]:
-    """The labels a policy selects by; empty for one without selector and for `selector: {}`."""
-    selector = policy.spec.get("selector") or {}
-    return {str(key): str(value) for key, value in (selector.get("matchLabels") or {}).items()}
+    return {str(port): mode or UNSET for port, mode in policy.ports.items()}
 
 
 def mode_path(policy: Resource) -> str:
@@ -105,20 +91,20 @@ def is_weaker(mode: str, floor: str) -> bool:
     return WEAKEST_FIRST.index(mode) < WEAKEST_FIRST.index(floor)
 
 
-def is_mesh_wide(policy: Resource, facts: MeshFacts) -> bool:
+def is_mesh_wide(policy: PeerPolicy, facts: MeshFacts) -> bool:
     """Whether a policy holds for every namespace.
 
     In ambient only an absent selector does (fetchPeerAuthentications); beside sidecars,
     `selector: {}` does too.
     """
-    if policy.namespace != facts.root_namespace or match_labels(policy):
+    if policy.namespace != facts.root_namespace or policy.selector:
         return False
-    return facts.data_plane != "ambient" or policy.spec.get("selector") is None
+    return facts.data_plane != "ambient" or not policy.has_selector
 
 
-def is_ignored(policy: Resource, facts: MeshFacts) -> bool:
+def is_ignored(policy: PeerPolicy, facts: MeshFacts) -> bool:
     """Whether istiod uses a policy for nothing: it selects workloads from the root namespace."""
-    return policy.namespace == facts.root_namespace and bool(match_labels(policy))
+    return policy.namespace == facts.root_namespace and bool(policy.selector)
 
 
 def effective(mode: str, facts: MeshFacts) -> str:
@@ -129,15 +115,16 @@ def effective(mode: str, facts: MeshFacts) -> str:
 class Plane:
     """The PeerAuthentications that one control plane reads, by scope."""
 
-    def __init__(self, policies: Iterable[Resource], ages: Ages, facts: MeshFacts) -> None:
-        self.ages = ages
+    def __init__(self, policies: PeerPolicies, facts: MeshFacts) -> None:
         # Of the control plane, where some policy is labelled for it.
-        self.revision = ""
+        self.revision = next(
+            filter(None, (revision_of(each.resource) for each in policies.all.values())), ""
+        )
+        self.by_resource = {id(policy.resource): policy for policy in policies.all.values()}
         # The policies written for exactly this scope.
-        self.scopes: dict[Scope, list[Resource]] = {MESH: []}
+        self.scopes: dict[Scope, list[PeerPolicy]] = {MESH: []}
         self._labels: dict[str | None, set[frozenset[tuple[str, str]]]] = {}
-        for policy in policies:
-            self.revision = revisions.revision(policy) or self.revision
+        for policy in policies.all.values():
             if not is_ignored(policy, facts):
                 scope = scope_of(policy, facts)
                 self.scopes.setdefault(scope, []).append(policy)
@@ -149,7 +136,7 @@ class Plane:
         # The policies of a scope that istiod may use for it: it uses the oldest of its rivals.
         self.deciding = {scope: self._deciding(scope) for scope in self.scopes}
 
-    def rivals(self, scope: Scope) -> list[Resource]:
+    def rivals(self, scope: Scope) -> list[PeerPolicy]:
         """The policies of which istiod uses one for a scope, the oldest."""
         wider = [policy for other in self.wider[scope] for policy in self.scopes[other]]
         return [*wider, *self.scopes[scope]]
@@ -169,7 +156,7 @@ class Plane:
             modes = modes - {UNSET} | set(self.inherited(above))
         return sorted(modes, key=WEAKEST_FIRST.index)
 
-    def outcome(self, scope: Scope, policy: Resource) -> str:
+    def outcome(self, scope: Scope, policy: PeerPolicy) -> str:
         """What the scope gets if this policy decides: the mode, then each port that differs."""
         mode = own_mode(policy)
         if mode == UNSET:
@@ -194,45 +181,40 @@ class Plane:
         for labels in sorted(found, key=sorted):
             yield Scope(scope.namespace, labels)
 
-    def _deciding(self, scope: Scope) -> list[Resource]:
-        rivals = self.rivals(scope)
-        if len(rivals) <= 1:
-            return rivals
-        possible = {id(policy) for policy in self.ages.contenders(rivals)}
-        return [policy for policy in self.scopes[scope] if id(policy) in possible]
+    def _deciding(self, scope: Scope) -> list[PeerPolicy]:
+        possible = set(possible_oldest(self.rivals(scope)))
+        return [policy for policy in self.scopes[scope] if policy in possible]
 
 
-def scope_of(policy: Resource, facts: MeshFacts) -> Scope:
+def scope_of(policy: PeerPolicy, facts: MeshFacts) -> Scope:
     """What istiod uses a policy for."""
     if is_mesh_wide(policy, facts):
         return MESH
-    return Scope(policy.namespace or "", frozenset(match_labels(policy).items()))
+    return Scope(policy.namespace, frozenset(policy.selector.items()))
 
 
 def planes(context: Context) -> tuple[Plane, ...]:
     """One model for each control plane that reads the environment's PeerAuthentications."""
-    return _planes(context.resources, _hashable(context.environment.mesh))
+    return _planes(context.resources, visible_facts(context))
 
 
-def seen(context: Context) -> Iterator[Resource]:
-    """The PeerAuthentications that the environment's control plane reads."""
-    facts = context.environment.mesh
-    policies = _ages(context.resources).resources
-    return (policy for policy in policies if revisions.is_seen(policy, facts))
+def seen(context: Context) -> Sequence[PeerPolicy]:
+    """The policies that some control plane of the environment reads, copies in other files too."""
+    by_object = {
+        id(policy.resource): policy
+        for read in _read(context.resources, visible_facts(context))
+        for policy in (*read.all.values(), *read.repeated)
+    }
+    return tuple(by_object.values())
 
 
 # The rules of the family ask for the same values: they are made once for each environment.
 @functools.lru_cache(maxsize=4)
-def _planes(resources: ResourceIndex, facts: MeshFacts) -> tuple[Plane, ...]:
-    ages = _ages(resources)
-    lists = revisions.planes(ages.resources, facts)
-    return tuple(Plane(policies, ages, facts) for policies in lists)
+def _read(resources: ResourceIndex, facts: MeshFacts) -> tuple[PeerPolicies, ...]:
+    given = resources.of(KIND)
+    return tuple(PeerPolicies(each, facts.root_namespace) for each in catalogs(given, facts))
 
 
 @functools.lru_cache(maxsize=4)
-def _ages(resources: ResourceIndex) -> Ages:
-    return Ages(resources.of(KIND))
-
-
-def _hashable(facts: MeshFacts) -> MeshFacts:
-    return msgspec.structs.replace(facts, discovery_selectors=())
+def _planes(resources: ResourceIndex, facts: MeshFacts) -> tuple[Plane, ...]:
+    return tuple(Plane(policies, facts) for policies in _read(resources, facts))

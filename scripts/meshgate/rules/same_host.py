@@ -7,18 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from meshgate.mesh import Mesh, destination_rule, destination_rules, selectors
-from meshgate.mesh.destination_rule import Rule
-from meshgate.mesh.merge import Entry, merge
+from meshgate.mesh import Mesh, export_to, selectors
+from meshgate.mesh.destination_rule import DestinationRule
+from meshgate.mesh.merge import Entry, MergeOrders, Order, merge, merge_orders
 from meshgate.mesh.selectors import Labels
 from meshgate.model import JSONObject
 from meshgate.rules import destination_rule as dr
-from meshgate.rules.age import identity
 from meshgate.rules.context import Context
 
-# Up to so many rules every order is tried; of more, each one first and each one last.
-MOST_PERMUTED = 4
-MOST_MOVED = 50
+# Of so many selectors every two are looked at, which a pod may match both.
+MOST_PAIRED = 50
 
 # Stands for the namespaces that no exportTo names.
 ANY_OTHER = ""
@@ -29,22 +27,20 @@ class View:
     """Clients that no rule of the group tells apart."""
 
     clients: str
-    rules: tuple[Rule, ...]
+    rules: Order
     # The namespace they look from; None: the rules' own.
     namespace: str | None = None
     labels: Labels | None = None
     # False: whether such a pod exists is not known.
     certain: bool = True
 
-    def counts(self, rule: Rule) -> bool:
+    def counts(self, rule: DestinationRule) -> bool:
         """Whether a rule is meant for these clients."""
         if self.namespace is None:
             return rule.selector is None or selectors.matches(rule.selector, self.labels or {})
-        return not rule.export_to or bool(
-            rule.export_to & {destination_rule.PUBLIC, self.namespace}
-        )
+        return export_to.names(rule.export_to, self.namespace)
 
-    def chosen(self, order: Iterable[Rule]) -> Entry | None:
+    def chosen(self, order: Iterable[DestinationRule]) -> Entry | None:
         """What these clients get (SidecarScope.DestinationRule).
 
         The first merged rule that selects them, or else the last one without selector.
@@ -62,10 +58,10 @@ class View:
 class Loss(NamedTuple):
     """Something that a rule states and that its clients do not get."""
 
-    rule: Rule
+    rule: DestinationRule
     what: str
     # The rule that decides instead; None: they get no rule at all.
-    winner: Rule | None
+    winner: DestinationRule | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +69,19 @@ class Group:
     """The rules, by name, with the clients that see more than one of them."""
 
     host: str
-    rules: tuple[Rule, ...]
+    rules: Order
     views: tuple[View, ...]
 
-    def orders(self) -> Iterator[tuple[Rule, ...]]:
-        """Orders of age that may differ in what they give; that of a fresh cluster first."""
-        selecting = [rule for rule in self.rules if rule.selector is not None]
-        others = [rule for rule in self.rules if rule.selector is None]
-        for first, second in itertools.product(_orders(selecting), _orders(others)):
-            yield (*first, *second)
+    def orders(self) -> MergeOrders:
+        """Orders of age that give somebody something else; that of a fresh cluster first.
 
-    def by_age(self) -> tuple[Rule, ...] | None:
+        Any age is possible for all rules: an object that is created anew is young again.
+        """
+        pools: list[Order] = list(dict.fromkeys(view.rules for view in self.views))
+        unseen = [(rule,) for rule in self.rules if not any(rule in pool for pool in pools)]
+        return merge_orders([*pools, *unseen], any_age=True, by_origin=True)
+
+    def by_age(self) -> Order | None:
         """The order there is; None where it is not known."""
         if not all(rule.created for rule in self.rules):
             return None
@@ -94,28 +92,20 @@ class Group:
 
 def groups(context: Context) -> Iterator[Group]:
     """Every group of two and more, each once."""
-    facts = context.environment.mesh
-    told: set[frozenset[int]] = set()
+    known: set[frozenset[int]] = set()
     for plane in dr.planes(context):
-        by_host: dict[tuple[str, str], list[dr.DestinationRule]] = {}
-        for rule in plane:
+        by_host: dict[tuple[str, str], list[DestinationRule]] = {}
+        for rule in plane.all.values():
             by_host.setdefault((rule.namespace, rule.host), []).append(rule)
-        for (_, host), given in by_host.items():
-            if len(given) == 1:
-                continue
-            # One object given twice, as two files may do, is no rival of itself.
-            members = list({identity(rule.resource): rule for rule in given}.values())
+        for (_, host), members in by_host.items():
             both = frozenset(id(rule.resource) for rule in members)
-            if len(members) > 1 and both not in told:
-                told.add(both)
-                rules = tuple(
-                    destination_rules.read(rule.resource, rule.created, facts.cluster_domain)
-                    for rule in sorted(members, key=lambda rule: rule.resource.name)
-                )
+            if len(members) > 1 and both not in known:
+                known.add(both)
+                rules = tuple(sorted(members, key=lambda rule: rule.name))
                 yield Group(host, rules, tuple(_views(host, rules, context)))
 
 
-def losses(group: Group, order: Sequence[Rule]) -> dict[View, tuple[Loss, ...]]:
+def losses(group: Group, order: Sequence[DestinationRule]) -> dict[View, tuple[Loss, ...]]:
     """What the rules lose in one order, by the clients that lose it."""
     return {view: tuple(_lost(view, view.chosen(order))) for view in group.views}
 
@@ -124,7 +114,7 @@ def _lost(view: View, entry: Entry | None) -> Iterator[Loss]:
     merged = entry.rules if entry else []
     first = merged[0] if merged else None
     deciding = next((rule for rule in merged if _policy(rule) is not None), None)
-    kept: dict[str, tuple[Rule, JSONObject]] = {}
+    kept: dict[str, tuple[DestinationRule, JSONObject]] = {}
     for rule in merged:
         for name, subset in _subsets(rule):
             kept.setdefault(name, (rule, subset))
@@ -140,12 +130,12 @@ def _lost(view: View, entry: Entry | None) -> Iterator[Loss]:
                 yield Loss(rule, f"subset {name}", winner)
 
 
-def _policy(rule: Rule) -> JSONObject | None:
+def _policy(rule: DestinationRule) -> JSONObject | None:
     policy = rule.resource.spec.get("trafficPolicy")
     return policy if isinstance(policy, dict) else None
 
 
-def _subsets(rule: Rule) -> Iterator[tuple[str, JSONObject]]:
+def _subsets(rule: DestinationRule) -> Iterator[tuple[str, JSONObject]]:
     for subset in rule.resource.spec.get("subsets") or ():
         yield str(subset.get("name")), subset
 
@@ -162,7 +152,7 @@ def _summary(policy: JSONObject) -> str:
     return ", ".join(parts)
 
 
-def _views(host: str, rules: tuple[Rule, ...], context: Context) -> Iterator[View]:
+def _views(host: str, rules: Order, context: Context) -> Iterator[View]:
     facts = context.environment.mesh
     namespace = rules[0].namespace
     default = facts.default_destination_rule_export_to
@@ -172,17 +162,16 @@ def _views(host: str, rules: tuple[Rule, ...], context: Context) -> Iterator[Vie
         own = tuple(rule for rule in rules if rule.is_private(default))
     elif dr.service_namespace(host, facts) not in (None, namespace):
         exported = ()  # nobody else looks here for this host
-    yield from _own_views(rules[0].resource.namespace, own, context.mesh)
+    yield from _own_views(namespace, own, context.mesh)
     named = {name for rule in exported for name in rule.export_to}
-    named -= {destination_rule.PUBLIC, destination_rule.PRIVATE, namespace}
+    named -= {export_to.PUBLIC, export_to.PRIVATE, namespace}
     for name in sorted(named):
         yield View(f"clients of {name}", exported, name)
     yield View("clients of other namespaces", exported, ANY_OTHER)
 
 
-def _own_views(namespace: str | None, rules: tuple[Rule, ...], mesh: Mesh | None) -> Iterator[View]:
-    place = namespace or "their own namespace"
-    known = mesh if mesh is not None and namespace and mesh.knows(namespace) else None
+def _own_views(place: str, rules: Order, mesh: Mesh | None) -> Iterator[View]:
+    known = mesh if mesh is not None and mesh.knows(place) else None
     chosen = [rule.selector for rule in rules if rule.selector is not None]
     if not chosen:
         yield View(f"clients of {place}", rules)
@@ -191,7 +180,7 @@ def _own_views(namespace: str | None, rules: tuple[Rule, ...], mesh: Mesh | None
     certain = list({tuple(sorted(labels.items())): labels for labels in chosen if labels}.values())
     for labels in certain:
         yield View(_pods(place, labels), rules, labels=labels)
-    for one, other in itertools.combinations(certain[:MOST_MOVED], 2):
+    for one, other in itertools.combinations(certain[:MOST_PAIRED], 2):
         both = {**one, **other}
         if both in (one, other) or not selectors.matches(one, both):
             continue
@@ -202,15 +191,3 @@ def _own_views(namespace: str | None, rules: tuple[Rule, ...], mesh: Mesh | None
 
 def _pods(place: str, labels: Labels) -> str:
     return f"pods of {place} with " + ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
-
-
-def _orders(rules: Sequence[Rule]) -> Iterator[tuple[Rule, ...]]:
-    if len(rules) <= MOST_PERMUTED:
-        yield from itertools.permutations(rules)
-        return
-    yield tuple(rules)
-    yield tuple(reversed(rules))
-    for rule in rules[:MOST_MOVED]:
-        rest = [other for other in rules if other is not rule]
-        yield (rule, *rest)
-        yield (*rest, rule)

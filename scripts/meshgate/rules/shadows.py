@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.mesh import Service, hosts
-from meshgate.mesh.destination_rule import Rule
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.rules.inventory import Inventory
 
 OTHERS = "other namespaces"
@@ -18,8 +18,8 @@ _ANY = ""
 class Shadow(NamedTuple):
     """One rule that another one hides from the clients of a namespace, for one service."""
 
-    hidden: Rule
-    hiding: Rule
+    hidden: DestinationRule
+    hiding: DestinationRule
     # The namespace of the clients, or OTHERS.
     clients: str
     service: Service
@@ -43,15 +43,15 @@ def shadows(known: Inventory) -> Iterator[Shadow]:
                 yield Shadow(hidden, hiding, clients, service)
 
 
-Groups = list[list["Rule"]]
+Groups = list[list["DestinationRule"]]
 
 
 def _pairs(
-    known: Inventory, covering: Sequence[Rule], pools: dict[str, Groups]
-) -> Iterator[tuple[Rule, Rule, str]]:
+    known: Inventory, covering: Sequence[DestinationRule], pools: dict[str, Groups]
+) -> Iterator[tuple[DestinationRule, DestinationRule, str]]:
     facts = known.mesh.facts
     root, default = facts.root_namespace, facts.default_destination_rule_export_to
-    first: dict[str, Rule] = {}
+    first: dict[str, DestinationRule] = {}
     for rule in covering:
         # Clients of the root namespace look at its private rules first, and at no other.
         if rule.is_private(default) if rule.namespace == root else rule.is_local:
@@ -65,7 +65,9 @@ def _pairs(
     yield from _hidden_from_others(list(pools.values()))
 
 
-def _hidden_from_others(pools: Sequence[Groups]) -> Iterator[tuple[Rule, Rule, str]]:
+def _hidden_from_others(
+    pools: Sequence[Groups],
+) -> Iterator[tuple[DestinationRule, DestinationRule, str]]:
     """What clients miss that look into the service's namespace before the root namespace."""
     for i, groups in enumerate(pools):
         if not groups:
@@ -83,7 +85,7 @@ def _hidden_from_others(pools: Sequence[Groups]) -> Iterator[tuple[Rule, Rule, s
                     yield rule, groups[0][0], OTHERS
 
 
-def _answer(pools: Sequence[Groups], namespace: str) -> list[Rule]:
+def _answer(pools: Sequence[Groups], namespace: str) -> list[DestinationRule]:
     """The rules that clients of a namespace find there, the first pool first."""
     for groups in pools:
         seen = [rule for rule in groups[0] if _sees(rule, namespace)] if groups else []
@@ -92,19 +94,19 @@ def _answer(pools: Sequence[Groups], namespace: str) -> list[Rule]:
     return []
 
 
-def _by_host(rules: Iterator[Rule]) -> Groups:
+def _by_host(rules: Iterator[DestinationRule]) -> Groups:
     return [list(group) for _, group in itertools.groupby(rules, key=lambda rule: rule.host)]
 
 
-def _sees(rule: Rule, namespace: str) -> bool:
+def _sees(rule: DestinationRule, namespace: str) -> bool:
     return not rule.export_to or not rule.export_to.isdisjoint({"*", namespace})
 
 
-def _is_narrower(rule: Rule, other: Rule) -> bool:
+def _is_narrower(rule: DestinationRule, other: DestinationRule) -> bool:
     return rule.host != other.host and hosts.is_subset(rule.host, other.host)
 
 
-def _say_the_same(one: Rule, other: Rule) -> bool:
+def _say_the_same(one: DestinationRule, other: DestinationRule) -> bool:
     return all(
         one.resource.spec.get(key) == other.resource.spec.get(key)
         for key in ("trafficPolicy", "subsets")

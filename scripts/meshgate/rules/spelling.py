@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meshgate.rules import destination_rule as dr
+from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.outside import ServiceEntryHosts
@@ -26,7 +26,7 @@ class Spelling:
         known = inventory.of(context)
         self._namespaces = known.namespaces if known else set()
 
-    def flaw(self, rule: dr.DestinationRule) -> Flaw | None:
+    def flaw(self, rule: DestinationRule) -> Flaw | None:
         """The flaw of a rule's host; None: there is none that its spelling shows."""
         host = str(rule.resource.spec.get("host") or "")
         found = self._found(host)
