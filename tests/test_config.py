@@ -763,3 +763,25 @@ def test_facts_of_authorization_are_read(tmp_path: Path) -> None:
         network_policies="ignored",
     )
     assert environment.require == Floor(authorization="default-deny", new_access="reviewed")
+
+
+def test_an_environment_that_is_an_alias_of_another_is_there_twice(repository: Path) -> None:
+    (repository / "environments.yaml").write_text(
+        "environments:\n  - &dev {name: dev, overlay: overlays/dev}\n  - *dev\n"
+    )
+
+    with pytest.raises(UsageError, match="environments has 'dev' twice"):
+        config.load(repository)
+
+
+def test_a_place_is_right_behind_comments_and_a_document_start(repository: Path) -> None:
+    (repository / "environments.yaml").write_text(
+        "# one\n\n---\n# two\nenvironments:\n  - name: dev\n    overlay: overlays/dev\n"
+        "    mesh:\n      outside: [{host: db, reason: managed}]\n"
+    )
+
+    shutil.rmtree(repository / "waivers")
+
+    (dev,) = config.load(repository).environments
+
+    assert dev.mesh.outside[0].source == Position("environments.yaml", 9, 17)

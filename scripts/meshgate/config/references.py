@@ -9,7 +9,7 @@ from pathlib import Path
 
 from meshgate.config.defaults import MergedDocument
 from meshgate.errors import UsageError
-from meshgate.model import JSON, JSONObject, Position
+from meshgate.model import JSON, JSONObject
 from meshgate.wording.nearest import hint
 from meshgate.yamldoc.document import shown
 
@@ -47,15 +47,16 @@ class References:
         self._acyclic({entry["name"]: _predecessors(entry) for entry in entries})
 
     def _unique(self, key: str, entries: Iterable[JSONObject]) -> None:
-        first: dict[str, Position] = {}
+        first: dict[str, JSONObject] = {}
         for entry in entries:
-            position = self.document.place(entry, "name")
-            before = first.setdefault(entry["name"], position)
-            if before != position:
+            name = entry["name"]
+            if name in first:
+                line = self.document.place(first[name], "name").line
                 raise UsageError(
-                    f"{shown(position)}: {key} has {entry['name']!r} twice",
-                    why=f"It is in line {before.line} already.",
+                    f"{shown(self.document.place(entry, 'name'))}: {key} has {name!r} twice",
+                    why=f"It is in line {line} already.",
                 )
+            first[name] = entry
 
     def _known(self, listed: Sequence[str], known: Sequence[str], what: str) -> None:
         for index, name in enumerate(listed):
@@ -74,20 +75,22 @@ class References:
                 hint="add `overlay:`",
             )
         overlay: str = entry["overlay"]
-        position = self.document.place(entry, "overlay")
         real = self._real(f"{base}/{overlay}")
         if overlay.startswith("/") or not real.startswith(base + os.sep):
             raise UsageError(
-                f"{shown(position)}: the overlay {overlay!r} is not inside this repository",
+                f"{self._where(entry)}: the overlay {overlay!r} is not inside this repository",
                 why="Only what is reviewed here may be rendered.",
                 hint="give the path of a folder, relative to environments.yaml",
             )
         if not Path(real).is_dir():
             raise UsageError(
-                f"{shown(position)}: the overlay {overlay!r} is no folder",
+                f"{self._where(entry)}: the overlay {overlay!r} is no folder",
                 hint=f"create it with a kustomization.yaml, or remove the environment "
                 f"{entry['name']!r}",
             )
+
+    def _where(self, entry: JSONObject) -> str:
+        return shown(self.document.place(entry, "overlay"))
 
     def _real(self, path: str) -> str:
         folder, _, name = path.rstrip("/").rpartition("/")

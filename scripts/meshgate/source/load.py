@@ -66,7 +66,7 @@ def documents(
     text: str, file: str, reader: Reader = Reader.API_SERVER
 ) -> Iterator[tuple[JSON, list[Defect]]]:
     """The value and the defects of each document of a text, empty ones included."""
-    for value, odd, line in reading.documents(text, file, reader):
+    for value, odd, line, _ in reading.documents(text, file, reader):
         yield value, [] if odd is None else list(defects_of(odd, Origin(file), line))
 
 

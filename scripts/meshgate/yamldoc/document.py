@@ -35,6 +35,8 @@ class Document:
         self.file = file
         self.value = value
         self.text = text
+        # The node that the value was read from, and the lines before it; None: composed on demand.
+        self.node: tuple[Node, int] | None = None
 
     def at(self, path: Sequence[Part]) -> Position:
         """Where the value at a path stands; of the nearest one above where it is missing."""
@@ -53,11 +55,10 @@ class Document:
     @functools.cached_property
     def _places(self) -> dict[tuple[int, Part], Position]:
         places: dict[tuple[int, Part], Position] = {}
-        try:
-            nodes = list(compose(self.text, self.file, reader=Reader.CONFIGURATION))
-        except BuildError:  # JSON, whose escapes libyaml does not take
+        if (root := self.node or self._composed()) is None:
             return places
-        waiting: list[tuple[JSON, Node]] = [(self.value, node) for node in nodes[:1]]
+        node, line = root
+        waiting: list[tuple[JSON, Node]] = [(self.value, node)]
         while waiting:
             container, node = waiting.pop()
             # Both have the same entries in the same order.
@@ -68,10 +69,18 @@ class Document:
                 entries = ((index, item, item) for index, item in enumerate(node.value))
             for key, place, child in entries:
                 mark = place.start_mark
-                places[id(container), key] = Position(self.file, mark.line + 1, mark.column + 1)
+                where = Position(self.file, line + mark.line + 1, mark.column + 1)
+                places[id(container), key] = where
                 if not isinstance(child, ScalarNode):
                     waiting.append((container[key], child))
         return places
+
+    def _composed(self) -> tuple[Node, int] | None:
+        try:
+            nodes = compose(self.text, self.file, reader=Reader.CONFIGURATION)
+            return next(((node, 0) for node in nodes), None)
+        except BuildError:  # JSON, whose escapes libyaml does not take
+            return None
 
 
 def shown(position: Position) -> str:
@@ -87,7 +96,7 @@ def parse(content: str | bytes, file: str) -> Document:
     """
     text = content if isinstance(content, str) else decoded(content, file)
     first = Document(file, None, text)
-    for number, document in enumerate(documents(text, file, Reader.CONFIGURATION)):
+    for number, document in enumerate(documents(text, file, Reader.CONFIGURATION, keep_nodes=True)):
         if number:
             raise BuildError(
                 f"{shown(Position(file, document.line + 1, 1))}: a second document",
@@ -96,6 +105,7 @@ def parse(content: str | bytes, file: str) -> Document:
         if document.odd is not None:
             _refuse(document.odd, file, document.line)
         first.value = document.value
+        first.node = (document.node, document.line) if document.node is not None else None
     return first
 
 

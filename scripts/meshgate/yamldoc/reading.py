@@ -22,15 +22,22 @@ class Parsed(NamedTuple):
     odd    its node, where it has a key twice, a merge, a tag, a key that is not text or a scalar
            that two readers take differently; else None
     line   how many lines stand before the text that the node counts from
+    node   its node, where it was composed and is asked for
     """
 
     value: JSON
     odd: Node | None = None
     line: int = 0
+    node: Node | None = None
 
 
-def documents(text: str, file: str, reader: Reader = Reader.API_SERVER) -> Iterator[Parsed]:
-    """Each document of a text, empty ones included; messages call it `file`. Raises BuildError."""
+def documents(
+    text: str, file: str, reader: Reader = Reader.API_SERVER, *, keep_nodes: bool = False
+) -> Iterator[Parsed]:
+    """Each document of a text, empty ones included; messages call it `file`. Raises BuildError.
+
+    `keep_nodes` is for who asks for places afterwards: nodes take far more memory than values.
+    """
     if text.startswith("{") and (values := json_text.values(text)) is not None:
         yield from map(Parsed, values)
         return
@@ -41,4 +48,4 @@ def documents(text: str, file: str, reader: Reader = Reader.API_SERVER) -> Itera
         aliases = "&" in piece.text
         for node in compose(piece.text, file, piece.line, reader):
             value, odd = value_of(node, file, piece.line, aliases=aliases)
-            yield Parsed(value, node if odd else None, piece.line)
+            yield Parsed(value, node if odd else None, piece.line, node if keep_nodes else None)
