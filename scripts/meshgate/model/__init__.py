@@ -2,8 +2,8 @@
 
 from meshgate.model.build import (
     BuildRecord,
+    BuildStep,
     Defect,
-    Step,
 )
 from meshgate.model.environment import (
     MESH_KINDS,
@@ -81,6 +81,7 @@ __all__ = [
     "After",
     "ArgoCDSettings",
     "BuildRecord",
+    "BuildStep",
     "ClusterSelection",
     "Defect",
     "Difference",
@@ -111,7 +112,6 @@ __all__ = [
     "SeenCall",
     "SeenSecurity",
     "Severity",
-    "Step",
     "SyncSettings",
     "SyncVerification",
     "Tally",

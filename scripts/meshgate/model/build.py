@@ -27,7 +27,7 @@ class Defect(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BuildStep:
     """One link of the chain of values that ends in a rendered resource."""
 
     kind: str  # base | patch | transformer
@@ -46,6 +46,6 @@ class BuildRecord:
     """How the judged resources came to be: defects of sources, each object's chain of values."""
 
     defects: tuple[Defect, ...] = ()
-    chains: Mapping[ResourceRef, tuple[Step, ...]] = field(default_factory=dict)
+    chains: Mapping[ResourceRef, tuple[BuildStep, ...]] = field(default_factory=dict)
     # Patches that match no object at all, by origin.
-    idle_patches: tuple[Step, ...] = ()
+    idle_patches: tuple[BuildStep, ...] = ()

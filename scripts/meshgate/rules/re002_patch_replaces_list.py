@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.model import Resource, Severity, Step, split_path
+from meshgate.model import BuildStep, Resource, Severity, split_path
 from meshgate.rules.context import Context
 from meshgate.rules.replaced_lists import Entries, lists
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
@@ -58,7 +58,7 @@ def check(context: Context) -> Iterator[Violation]:
                     yield violation(resource, step, name, now.path, new)
 
 
-def replaced(step: Step) -> dict[str, str]:
+def replaced(step: BuildStep) -> dict[str, str]:
     """The lists that a patch writes as a whole: name and path."""
     if step.kind != "patch":
         return {}
@@ -82,7 +82,7 @@ def pointer(path: str) -> str:
 
 
 def violation(
-    resource: Resource, step: Step, name: str, path: str, entries: list[str]
+    resource: Resource, step: BuildStep, name: str, path: str, entries: list[str]
 ) -> Violation:
     """What one patch lost."""
     lost = listed(entries)

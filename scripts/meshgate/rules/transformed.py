@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshgate.model import Resource, Step, join_path, value_at
+from meshgate.model import BuildStep, Resource, join_path, value_at
 
 
-def earlier(steps: Iterable[Step], path: str, final: str | None) -> list[str]:
+def earlier(steps: Iterable[BuildStep], path: str, final: str | None) -> list[str]:
     """What the base had set at a path before a transformer changed it."""
     changed = [
         old

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from meshgate.errors import BuildError
-from meshgate.model import JSONObject, Origin, Step
+from meshgate.model import BuildStep, JSONObject, Origin
 from meshgate.source import patches
 from meshgate.source.kustomization import Kustomization
 from meshgate.source.load import manifests
@@ -29,7 +29,7 @@ class Layers:
     def __init__(self, tree: Tree, files: SourceFiles) -> None:
         self.tree = tree
         self.files = files
-        self.idle: list[Step] = []
+        self.idle: list[BuildStep] = []
 
     def made(self) -> list[Made]:
         """Every object of the overlay, in kustomize's order before it sorts."""
@@ -102,7 +102,7 @@ class Layers:
             return
         origin = Origin(kustomization.file)
         position = self.files.position(origin, (key,))
-        step = Step("transformer", origin, made.value, after, position)
+        step = BuildStep("transformer", origin, made.value, after, position)
         made.steps.append(Applied(step, (key,)))
         made.value = after
         made.known.append(Identity.of(after))
@@ -114,7 +114,7 @@ class Layers:
             after = self._patched(patch, made.value)
             if after is None:
                 continue
-            step = Step(
+            step = BuildStep(
                 "patch",
                 patch.origin,
                 made.value,
@@ -128,7 +128,7 @@ class Layers:
             made.known.append(Identity.of(after))
         if not touched and patch.target is not None and is_followed(patch.target):
             content = None if operations else patch.value
-            self.idle.append(Step("patch", patch.origin, None, {}, patch.position, content))
+            self.idle.append(BuildStep("patch", patch.origin, None, {}, patch.position, content))
 
     @staticmethod
     def _is_for(patch: Patch, made: Made) -> bool:

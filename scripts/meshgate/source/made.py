@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from meshgate.model import JSONObject, Origin, Step
+from meshgate.model import BuildStep, JSONObject, Origin
 from meshgate.source import patches
 from meshgate.source.targets import Identity
 from meshgate.source.transformers import OTHERS
@@ -25,12 +25,12 @@ class Made:
     known: list[Identity] = field(default_factory=list)
 
     @property
-    def base(self) -> Step:
+    def base(self) -> BuildStep:
         first = self.steps[0].step.before if self.steps else self.value
         assert first is not None
-        return Step("base", self.origin, None, first)
+        return BuildStep("base", self.origin, None, first)
 
-    def chain(self) -> tuple[Step, ...]:
+    def chain(self) -> tuple[BuildStep, ...]:
         return (self.base, *(applied.step for applied in self.steps))
 
 
@@ -51,7 +51,7 @@ class Built(Origin):
 class Applied:
     """A step, and where its own text is found: in a file, or at a path of a kustomization."""
 
-    step: Step
+    step: BuildStep
     # Where in a kustomization the patch is written; None: the origin's document is the patch.
     written: Parts | None = None
     # Which of the documents written there it is.
@@ -72,7 +72,7 @@ def settle(made: Made, rendered: JSONObject, tree: Tree, files: SourceFiles) -> 
     file, key = _other(tree)
     origin = Origin(file)
     position = files.position(origin, (key,) if key else ())
-    made.steps.append(Applied(Step("transformer", origin, made.value, rendered, position)))
+    made.steps.append(Applied(BuildStep("transformer", origin, made.value, rendered, position)))
     made.value = rendered
 
 
