@@ -1,4 +1,4 @@
-"""What may fail beside the matter itself: it is told, and the next run tries it again."""
+"""Labels, statuses, comments: a run reports which of them failed, and the next tries again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class BestEffort:
-    """Collects what failed: a label, a status, a comment. Empty: nothing did."""
+    """Collects the failures of a run that do not end it."""
 
     reasons: list[str] = field(default_factory=list)
 
