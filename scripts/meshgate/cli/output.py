@@ -6,13 +6,15 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from meshgate import __version__, report
 from meshgate.errors import UsageError
 from meshgate.model import Report
+from meshgate.report import formats
+from meshgate.report.formats import Formats
 from meshgate.rules import RULES
 
 T = TypeVar("T")
@@ -24,37 +26,35 @@ ANNOTATIONS = "github"
 
 def publish_report(result: Report, options: argparse.Namespace) -> None:
     """Render the report once for each `--format`. Raises UsageError for a file it cannot write."""
+    rendered = {name: formats.each(render) for name, render in report.FORMATS.items()}
+    publish(rendered, [result], options, elsewhere="; `meshgate report` writes html")
+    summary = os.environ.get(STEP_SUMMARY)
     for output in options.outputs:
-        if output.format not in report.FORMATS:
-            raise UsageError(
-                f"--format {output.format}: `meshgate {options.command}` does not write it",
-                hint=f"use one of {', '.join(report.FORMATS)}; `meshgate report` writes html",
-            )
-        look = style(options, to_file=output.file is not None)
-        text = report.FORMATS[output.format](result, look)
-        if output.file is None:
-            sys.stdout.write(text)
-        else:
-            write(output.file, text)
-        if output.format == "github" and (summary := os.environ.get(STEP_SUMMARY)):
+        if output.format == ANNOTATIONS and summary:
+            look = style(options, to_file=output.file is not None)
             append(Path(summary), report.step_summary(result, look))
 
 
 def publish(
-    formats: Mapping[str, Callable[[Sequence[T], report.Options], str]],
+    renderers: Formats[T],
     values: Sequence[T],
     options: argparse.Namespace,
+    *,
+    elsewhere: str = "",
 ) -> None:
-    """Write the values in each format that was asked for. Raises UsageError for another one."""
+    """Write the values in each format that was asked for. Raises UsageError for another one.
+
+    `elsewhere`: what the hint adds about a format that another command writes.
+    """
     # Inside Actions annotations are asked for by default; most commands have none.
-    outputs = [o for o in options.outputs if o.format in formats or o.format != ANNOTATIONS]
+    outputs = [o for o in options.outputs if o.format in renderers or o.format != ANNOTATIONS]
     for output in outputs or options.outputs:
-        if output.format not in formats:
+        if output.format not in renderers:
             raise UsageError(
                 f"--format {output.format}: `meshgate {options.command}` does not write it",
-                hint=f"use one of {', '.join(formats)}",
+                hint=f"use one of {', '.join(renderers)}{elsewhere}",
             )
-        text = formats[output.format](values, style(options, to_file=output.file is not None))
+        text = renderers[output.format](values, style(options, to_file=output.file is not None))
         if output.file is None:
             sys.stdout.write(text)
         else:
