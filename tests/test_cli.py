@@ -90,7 +90,7 @@ def test_environments_are_shown_with_their_defaults(tmp_path: Path, capsys: Capt
         {"name": "prod", "overlay": "prod", "mesh": {"istio": "1.31", "outside": []}}
     ]
     assert [each["mesh"]["istio"] for each in entries] == ["1.31", "1.31"]
-    assert "did you mean 'prod'" in capsys.readouterr().err
+    assert "did you mean `prod`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["posture", "calls", "lint"])
@@ -98,7 +98,7 @@ def test_a_mistyped_path_or_environment_is_told_what_was_meant(
     command: str, policy_repository: Path, capsys: Capture
 ) -> None:
     assert main(["-C", str(policy_repository), command, "overlay"]) == 2
-    assert "did you mean 'overlays'?" in capsys.readouterr().err
+    assert "did you mean `overlays`?" in capsys.readouterr().err
 
 
 def test_help_names_every_command_and_exit_code() -> None:

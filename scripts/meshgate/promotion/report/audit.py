@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from meshgate.promotion.audit import Audit, AuditedEnvironment
 from meshgate.promotion.files import rendered_folder
-from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report import Options, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
@@ -44,20 +44,15 @@ def text(audits: Sequence[Audit], options: Options) -> str:
 def json(audits: Sequence[Audit], _options: Options) -> str:
     """`{"version", "deep", "environments", "faults"}` (schemas/meshgate/audit.schema.json)."""
     audit = audits[0]
-    return (
-        members(
-            [
-                ("version", dump(VERSION)),
-                ("deep", dump(audit.deep)),
-                ("environments", rows(map(_environment, audit.environments), " ")),
-                ("faults", rows((fault._asdict() for fault in audit.faults), " ")),
-            ]
-        )
-        + "\n"
+    return document(
+        version=VERSION,
+        deep=audit.deep,
+        environments=Rows(map(_environment, audit.environments)),
+        faults=Rows(fault._asdict() for fault in audit.faults),
     )
 
 
-FORMATS: dict[str, Callable[[Sequence[Audit], Options], str]] = {"text": text, "json": json}
+FORMATS = formats.of(text, json)
 
 
 def _cells(audited: AuditedEnvironment, audit: Audit) -> Iterator[Cell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.effect.describe import named, owner
@@ -11,8 +11,8 @@ from meshgate.model import JSONObject
 from meshgate.promotion.history import EnforcedModes, HistoryEntry
 from meshgate.promotion.records import Effects
 from meshgate.promotion.times import format_moment, rfc3339
-from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report import Options, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
@@ -60,15 +60,14 @@ def json(answers: Sequence[HistoryReport], _options: Options) -> str:
         {"environment": name, "events": list(map(_event_json, entries))}
         for name, entries in report.events
     )
-    parts = [
-        ("version", dump(VERSION)),
-        ("environments", rows(events, " ")),
-        ("enforced", rows(map(_enforced_json, report.enforced), " ")),
-    ]
-    return members(parts) + "\n"
+    return document(
+        version=VERSION,
+        environments=Rows(events),
+        enforced=Rows(map(_enforced_json, report.enforced)),
+    )
 
 
-FORMATS: dict[str, Callable[[Sequence[HistoryReport], Options], str]] = {"text": text, "json": json}
+FORMATS = formats.of(text, json)
 
 
 def _event(entry: HistoryEntry) -> Iterator[Cell]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from meshgate.model import JSONObject
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.judge import Judgement, Verdict
 from meshgate.promotion.records import GateResult
-from meshgate.report import Options
+from meshgate.report import Options, formats
 from meshgate.report.escape import markdown as md
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.escape.workflow import command
 from meshgate.report.json import VERSION
@@ -43,9 +43,7 @@ def text(judgements: Sequence[Judgement], options: Options) -> str:
 
 def json(judgements: Sequence[Judgement], _options: Options) -> str:
     """`{"version", "judged": […]}` (schemas/meshgate/check.schema.json)."""
-    return (
-        members([("version", dump(VERSION)), ("judged", rows(map(_json, judgements), " "))]) + "\n"
-    )
+    return document(version=VERSION, judged=Rows(map(_json, judgements)))
 
 
 def markdown(judgements: Sequence[Judgement], _options: Options) -> str:
@@ -85,12 +83,7 @@ def github(judgements: Sequence[Judgement], _options: Options) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-FORMATS: dict[str, Callable[[Sequence[Judgement], Options], str]] = {
-    "text": text,
-    "json": json,
-    "markdown": markdown,
-    "github": github,
-}
+FORMATS = formats.of(text, json, markdown, github)
 
 
 def _judgement(judgement: Judgement, style: Style) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json as standard
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from meshgate.promotion.merge import MergeResult
 from meshgate.promotion.record import CreatedTag
 from meshgate.report import Options
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
+from meshgate.report.formats import Formats
 
 VERSION = 1
 
@@ -31,10 +32,10 @@ def merged_json(merges: Sequence[MergeResult], _options: Options) -> str:
         }
         for merge in merges
     ]
-    return standard.dumps({"version": VERSION, "merged": merged}, indent=1, sort_keys=True) + "\n"
+    return document(version=VERSION, merged=Rows(merged))
 
 
-MERGED_FORMATS: dict[str, Callable[[Sequence[MergeResult], Options], str]] = {
+MERGED_FORMATS: Formats[MergeResult] = {
     "text": merged_text,
     "json": merged_json,
 }
@@ -56,10 +57,10 @@ def tags_text(created: Sequence[CreatedTag], _options: Options) -> str:
 def tags_json(created: Sequence[CreatedTag], _options: Options) -> str:
     """`{"version", "tags": [...]}` (schemas/meshgate/tags.schema.json)."""
     tags = [tag._asdict() for tag in created]
-    return standard.dumps({"version": VERSION, "tags": tags}, indent=1, sort_keys=True) + "\n"
+    return document(version=VERSION, tags=Rows(tags))
 
 
-TAGS_FORMATS: dict[str, Callable[[Sequence[CreatedTag], Options], str]] = {
+TAGS_FORMATS: Formats[CreatedTag] = {
     "text": tags_text,
     "json": tags_json,
 }

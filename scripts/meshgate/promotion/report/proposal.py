@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json as standard
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from meshgate.effect import codec, describe
@@ -16,7 +15,8 @@ from meshgate.promotion.page import PageContents, render
 from meshgate.promotion.pull_request import PullRequestResult
 from meshgate.promotion.records import Event, GateVerdict
 from meshgate.promotion.times import format_utc
-from meshgate.report import Options
+from meshgate.report import Options, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
 from meshgate.report.style import TONES, Style
 
@@ -56,15 +56,10 @@ def markdown(proposals: Sequence[ProposalReport], _options: Options) -> str:
 
 def json(proposals: Sequence[ProposalReport], _options: Options) -> str:
     """`{"version", "proposals": [...]}` (schemas/meshgate/proposals.schema.json)."""
-    document = {"version": VERSION, "proposals": list(map(as_object, proposals))}
-    return standard.dumps(document, indent=1, sort_keys=True) + "\n"
+    return document(version=VERSION, proposals=Rows(map(as_object, proposals)))
 
 
-FORMATS: dict[str, Callable[[Sequence[ProposalReport], Options], str]] = {
-    "text": text,
-    "json": json,
-    "markdown": markdown,
-}
+FORMATS = formats.of(text, json, markdown)
 
 
 def as_object(proposal: ProposalReport) -> JSONObject:

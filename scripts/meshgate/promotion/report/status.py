@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from meshgate.model import JSONObject
 from meshgate.promotion.overview import EnvironmentOverview, NextRelease, Outlook, Overview, Posture
 from meshgate.promotion.records import GateVerdict
 from meshgate.promotion.times import format_duration, format_moment
-from meshgate.report import Options
-from meshgate.report.escape.json_text import dump, members, rows
+from meshgate.report import Options, formats
+from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
@@ -64,18 +64,14 @@ def json(overviews: Sequence[Overview], _options: Options) -> str:
     """`{"version", "branch", "commit", …}` (schemas/meshgate/status.schema.json)."""
     overview = overviews[0]
     paused = overview.paused and {key: str(overview.paused[key]) for key in ("by", "reason")}
-    parts = [
-        ("version", dump(VERSION)),
-        ("branch", dump(overview.branch)),
-        ("commit", dump(overview.commit)),
-        ("now", dump(overview.now.isoformat())),
-        ("paused", dump(paused)),
-        (
-            "environments",
-            rows((_json(environment, overview) for environment in overview.environments), " "),
-        ),
-    ]
-    return members(parts) + "\n"
+    return document(
+        version=VERSION,
+        branch=overview.branch,
+        commit=overview.commit,
+        now=overview.now.isoformat(),
+        paused=paused,
+        environments=Rows(_json(each, overview) for each in overview.environments),
+    )
 
 
 def markdown(overviews: Sequence[Overview], _options: Options) -> str:
@@ -95,11 +91,7 @@ def markdown(overviews: Sequence[Overview], _options: Options) -> str:
     return "\n".join(out)
 
 
-FORMATS: dict[str, Callable[[Sequence[Overview], Options], str]] = {
-    "text": text,
-    "json": json,
-    "markdown": markdown,
-}
+FORMATS = formats.of(text, json, markdown)
 
 
 def _cells(environment: EnvironmentOverview, overview: Overview) -> Iterator[Cell]:
