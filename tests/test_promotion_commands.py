@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 
 from meshgate.cli import main
+from meshgate.errors import gravest
 from meshgate.model import JSON
 from meshgate.repository import Repository
-from pipeline import ENVIRONMENTS, Pipeline
+from pipeline import ENVIRONMENTS, Pipeline, mode
 from promoted import RULE, git
 
 SCHEMAS = Path(__file__).parent.parent / "schemas/meshgate"
@@ -189,6 +190,40 @@ def test_promote_all_goes_on_after_one_that_has_nothing(call: Call) -> None:
     assert call("promote", "--all")[0] == 0
     assert call("merge", "2")[0] == 0
     assert call("promote", "--all")[0] == 9
+
+
+def test_promote_all_ends_with_the_gravest_of_its_environments(
+    pipeline: Pipeline, call: Call
+) -> None:
+    empty = {"policies/shop/kustomization.yaml": "resources: []\n"}
+    pipeline.commit(empty, "shop: no rule")
+    fewer = pipeline.promote("staging", resources=1)
+    pipeline.approve(fewer.pull.number)
+    pipeline.merge(fewer.pull.number)
+    pipeline.hold("staging", direct=True)
+    pipeline.commit(mode("PERMISSIVE"), "another")
+
+    code, _, err = call("promote", "--all")
+
+    assert "meshgate: staging: " in err  # held, which waits (10)
+    assert "the render of prod has 1 resources, and had 2" in err  # refused
+    assert code == 8
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ((), 0),
+        ((0, 9), 9),
+        ((9, 10), 10),
+        ((10, 8), 8),
+        ((8, 3), 3),
+        ((4, 11), 11),
+        ((11, 70), 70),
+    ],
+)
+def test_the_gravest_of_several_ends(codes: tuple[int, ...], code: int) -> None:
+    assert gravest(codes) == gravest(reversed(codes)) == code
 
 
 def test_inside_actions_the_page_is_in_the_summary(

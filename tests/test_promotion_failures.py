@@ -347,11 +347,25 @@ def test_24_a_debt_ends_with_the_release_that_has_it(pipeline: Pipeline) -> None
     assert pipeline.promote("prod").state.pending_backport is None
 
 
-def repair(pipeline: Pipeline, branch: str) -> str:
+def test_24_a_second_hotfix_still_owes_what_the_first_set(pipeline: Pipeline) -> None:
+    pipeline.promoted("staging")
+    pipeline.promoted("prod")
+    link = "https://forge.example/pr/77"
+    first = pipeline.hotfix("prod", repair(pipeline, "hotfix/prod/cart"), linked=link)
+    pipeline.merge(first.pull.number)
+    text = f"{promoted.RULE}  exportTo: [.]\n  subsets: []\n"
+    second = pipeline.hotfix("prod", repair(pipeline, "hotfix/prod/again", text), linked=link)
+
+    pending = second.state.pending_backport
+    assert pending is not None
+    assert [fact.pointer for fact in pending.facts] == ["/spec/exportTo/0", "/spec/subsets"]
+
+
+def repair(pipeline: Pipeline, branch: str, text: str = f"{promoted.RULE}  exportTo: [.]\n") -> str:
     """A branch on prod's source with a small edit, pushed."""
     source = pipeline.state("prod").source.commit
     promoted.git(pipeline.work, "switch", "--quiet", "-c", branch, source)
-    promoted.commit(pipeline.work, {RULE: promoted.RULE + "  exportTo: [.]\n"}, "fix", day=11)
+    promoted.commit(pipeline.work, {RULE: text}, "fix", day=11)
     promoted.git(pipeline.work, "push", "--quiet", "origin", branch)
     promoted.git(pipeline.work, "switch", "--quiet", "main")
     return branch
@@ -579,6 +593,15 @@ def test_a_request_that_is_no_promotion_is_not_merged(pipeline: Pipeline) -> Non
     pull = pipeline.local().create(Draft(start, "main", "a change", "words"))
     with pytest.raises(RefusedError, match="no promotion"):
         pipeline.merge(pull.number)
+
+
+def test_a_request_to_another_base_is_not_merged(pipeline: Pipeline) -> None:
+    opened = pipeline.promote("staging")
+    promoted.git(pipeline.hub, "branch", "release-1", "main")
+    pull = pipeline.local().create(Draft(opened.pull.head, "release-1", "a copy", "words"))
+    with pytest.raises(RefusedError, match="is to release-1, and promotions are to main"):
+        pipeline.merge(pull.number)
+    assert pipeline.local().get(pull.number).state == "open"
 
 
 def test_without_a_forge_the_page_is_written_and_the_branch_pushed(pipeline: Pipeline) -> None:

@@ -233,6 +233,13 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ),
     ("PR11", hold, "prod is held by ops: an incident"),
     ("PR11", lambda c: replace(c, paused={"by": "ops", "reason": "audit"}), "paused by ops"),
+    (
+        "PR11",
+        lambda c: on(
+            replace(c, paused={"by": "ops", "reason": "audit"}), "record", event=Event.HOTFIX
+        ),
+        "paused by ops",
+    ),
     ("PR11", lambda c: replace(c, rejecting={"qa": (c.release,)}), "was rejected in qa"),
     (
         "PR11",
@@ -588,6 +595,26 @@ def test_debt_is_paid_by_the_value_or_by_name(candidate: Candidate) -> None:
     assert ask("PR17", on(candidate, "base.state", pending_backport=paid)) == []
     assert ask("PR17", owing)
     assert ask("PR17", named) == []
+
+
+def test_a_value_is_given_up_by_somebody(candidate: Candidate) -> None:
+    pending = on(candidate, "base.state", pending_backport=DEBT)
+    finding = f"PR17:{FACT.resource}#{FACT.pointer}"
+
+    for anonymous in ({"finding": finding}, {"finding": finding, "by": ""}):
+        assert ask("PR17", on(pending, "record", acknowledges=(anonymous,)))
+
+
+@pytest.mark.parametrize("port", ["8080", 8080], ids=["text", "number"])
+def test_a_port_is_the_same_as_text_and_as_number(candidate: Candidate, port: str | int) -> None:
+    policy = objects(candidate)[0]
+    value = {**policy.value, "spec": {"portLevelMtls": {port: {"mode": "DISABLE"}}}}
+    fact = Fact(str(policy), "/spec/portLevelMtls/8080/mode", "DISABLE")
+    pending = on(candidate, "base.state", pending_backport=replace(DEBT, facts=(fact,)))
+    repaired = replace(pending, after=(Resource.of(value),))
+
+    assert ask("PR17", pending)
+    assert ask("PR17", repaired) == []
 
 
 def test_a_rollback_keeps_the_debt(candidate: Candidate) -> None:
