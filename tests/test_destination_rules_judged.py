@@ -14,11 +14,11 @@ import pytest
 
 from conformance.compare import Row, cases, mesh_of
 from conftest import TODAY
-from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Service, Standing, Tls, Workload
+from meshgate.mesh import ClientPolicy, DataPlane, Mesh, MeshMembership, Service, Tls, Workload
 from meshgate.mesh.explain import Fate
 from meshgate.mesh.hosts import is_subset
 from meshgate.model import Environment, Finding, Resource, ResourceIndex
-from meshgate.rules import RULES, inventory, shadows
+from meshgate.rules import RULES, inventory, shadowing
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge
@@ -174,7 +174,7 @@ def test_a_wildcard_is_told_exactly_where_it_reaches_outside(meshes: list[Judged
         shown = {
             (*deciding(policy), service.host)
             for _, service, policy in answers(each.mesh)
-            if each.mesh.standing(service) is Standing.OUTSIDE
+            if each.mesh.membership(service) is MeshMembership.OUTSIDE
             and policy.tls is Tls.ISTIO_MUTUAL
             and policy.rule_host.startswith("*")
         }
@@ -195,7 +195,7 @@ def test_a_shadow_lies_where_clients_get_the_less_specific_rule(meshes: list[Jud
         assert known is not None
         cast = {
             (id(shadow.hidden.resource), shadow.clients, shadow.service.host)
-            for shadow in shadows.shadows(known)
+            for shadow in shadowing.shadows(known)
         }
         for client, service, policy in answers(each.mesh):
             used = {id(resource) for resource in policy.rules}
@@ -216,7 +216,7 @@ def test_every_more_specific_rule_that_a_client_misses_lies_in_a_shadow(
     for each in meshes:
         known = inventory.of(each.context)
         assert known is not None
-        cast = {(id(s.hidden.resource), s.service.host) for s in shadows.shadows(known)}
+        cast = {(id(s.hidden.resource), s.service.host) for s in shadowing.shadows(known)}
         for client, service, policy in answers(each.mesh):
             for rule in hidden_rules(each.mesh, client, policy):
                 missed += 1

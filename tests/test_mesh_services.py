@@ -16,7 +16,7 @@ from meshes import (
     shop,
     thing,
 )
-from meshgate.mesh import Discovery, Mode, Outcome, Standing, Transport, protocols
+from meshgate.mesh import Discovery, MeshMembership, Mode, Outcome, Transport, protocols
 from meshgate.mesh.hosts import HostIndex, expand, is_address, is_subset, overlap
 
 
@@ -257,7 +257,7 @@ def test_a_service_without_selector_is_unknown_until_its_endpoints_are_listed() 
     spec = {"ports": [{"name": "tcp", "port": 5432}]}
     bare = thing("v1", "Service", "db", "b", spec=spec)
     assert outcomes(shop(bare), "a/ui", "db.b", 5432) == [Outcome.UNKNOWN]
-    assert shop(bare).standing(shop(bare).service("db", "b")) is Standing.UNKNOWN
+    assert shop(bare).membership(shop(bare).service("db", "b")) is MeshMembership.UNKNOWN
     slices = thing(
         "discovery.k8s.io/v1",
         "EndpointSlice",
@@ -277,7 +277,7 @@ def test_a_service_without_selector_is_unknown_until_its_endpoints_are_listed() 
     for known in (slices, listed):
         model = shop(bare, known)
         assert outcomes(model, "a/ui", "db.b", 5432) == [Outcome.OK_PLAINTEXT]
-        assert model.standing(model.service("db", "b")) is Standing.OUTSIDE
+        assert model.membership(model.service("db", "b")) is MeshMembership.OUTSIDE
 
 
 def test_a_listed_endpoint_may_be_a_pod() -> None:
@@ -314,11 +314,11 @@ def test_the_api_server_and_declared_hosts_are_outside() -> None:
 def test_standing_tells_what_is_behind_a_service() -> None:
     bare = {"app": "cart", "sidecar.istio.io/inject": "false"}
     model = shop(deployment("cart-v2", "b", bare), service("old", "a"), service("ghost", "a"))
-    assert model.standing(model.service("cart", "b")) is Standing.MIXED
-    assert model.standing(model.service("old", "a")) is Standing.OUTSIDE
-    assert model.standing(model.service("ghost", "a")) is Standing.UNKNOWN
+    assert model.membership(model.service("cart", "b")) is MeshMembership.MIXED
+    assert model.membership(model.service("old", "a")) is MeshMembership.OUTSIDE
+    assert model.membership(model.service("ghost", "a")) is MeshMembership.UNKNOWN
     assert outcomes(model, "a/ui", "ghost") == [Outcome.NO_ENDPOINT]
-    assert shop().standing(shop().service("cart", "b")) is Standing.MESH
+    assert shop().membership(shop().service("cart", "b")) is MeshMembership.MESH
 
 
 def test_named_target_ports_leave_out_pods_that_lack_them() -> None:

@@ -6,11 +6,11 @@ from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.explain import Explanation, Fate, Landing, Step, TlsSource
+from meshgate.mesh.membership import MeshMembership
 from meshgate.mesh.mesh import Mesh
 from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.servers import DecidedBy, Overridden, ServerMode
 from meshgate.mesh.services import Endpoint, Service, ServicePort
-from meshgate.mesh.standing import Standing
 from meshgate.mesh.terms import (
     DataPlane,
     Discovery,
@@ -41,6 +41,7 @@ __all__ = [
     "Landing",
     "Level",
     "Mesh",
+    "MeshMembership",
     "Mode",
     "Outcome",
     "Overridden",
@@ -48,7 +49,6 @@ __all__ = [
     "ServerMode",
     "Service",
     "ServicePort",
-    "Standing",
     "Step",
     "Tls",
     "TlsSource",

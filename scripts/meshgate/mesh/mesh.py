@@ -14,6 +14,7 @@ from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
 from meshgate.mesh.gateways import Gateways
+from meshgate.mesh.membership import MeshMembership, is_outside, membership
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.receivers import Receivers
@@ -22,7 +23,6 @@ from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.services import Endpoint, Service
-from meshgate.mesh.standing import Standing, is_outside, standing
 from meshgate.mesh.terms import Outcome, Transport
 from meshgate.mesh.undecided import Undecided
 from meshgate.mesh.virtual_services import Caller, Destination, virtual_services
@@ -134,9 +134,9 @@ class Mesh:
         """Whether the inventory has any workload or Service of a namespace."""
         return namespace in self._registry.index or namespace in self._registry.by_namespace
 
-    def standing(self, service: Service) -> Standing:
+    def membership(self, service: Service) -> MeshMembership:
         """Whether the workloads behind a service are in the mesh, by the inventory."""
-        return standing(service)
+        return membership(service)
 
     def is_outside(self, service: Service) -> bool:
         """Whether a service is outside the mesh: declared so, or known to have no sidecar."""

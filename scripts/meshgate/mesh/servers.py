@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -173,20 +173,14 @@ class Servers:
 
     def of(self, namespace: str, own: Labels) -> ServerClass:
         """The class of a workload with these labels."""
-        return self._class(namespace, self.policies.selecting(namespace, own))
-
-    def of_namespace(self, namespace: str) -> ServerClass:
-        """The class of workloads that no selector selects."""
-        return self._class(namespace, ())
-
-    def _class(self, namespace: str, selecting: Sequence[PeerPolicy]) -> ServerClass:
+        selecting = self.policies.selecting(namespace, own)
         key = namespace, tuple(map(id, selecting))
         found = self._classes.get(key)
         if found is None:
-            own = self.policies.namespaces.get(namespace, ())
+            plain = self.policies.namespaces.get(namespace, ())
             candidates = (
                 tuple(sorted(selecting, key=age)),
-                tuple(sorted(own, key=age)),
+                tuple(sorted(plain, key=age)),
                 self._mesh,
             )
             found = self._classes[key] = ServerClass(namespace, candidates)

@@ -40,7 +40,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
 from meshgate.rules.context import Context
-from meshgate.rules.orders_of_age import Result, age, concerned, differing, told, why
+from meshgate.rules.merge_orders import Result, age, concerned, differing, told, why
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.same_host import Group
 from meshgate.rules.wording import listed

@@ -39,7 +39,7 @@ from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
-from meshgate.rules.hosts_at_hand import HostsAtHand
+from meshgate.rules.known_hosts import KnownHosts
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wildcards import is_allowed
 
@@ -55,7 +55,7 @@ EFFECT = {
 def check(context: Context) -> Iterator[Violation]:
     facts, floor = context.environment.mesh, context.environment.require
     wild = [rule for rule in dr.seen(context) if hosts.is_wildcard(rule.host)]
-    known = HostsAtHand(context) if wild else None
+    known = KnownHosts(context) if wild else None
     for rule in wild:
         if known is None or is_allowed(floor, rule.host, rule.resource.namespace, rule.mode):
             continue

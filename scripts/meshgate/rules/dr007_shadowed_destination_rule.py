@@ -38,7 +38,7 @@ from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
-from meshgate.rules.shadows import Shadow, shadows
+from meshgate.rules.shadowing import Shadow, shadows
 from meshgate.rules.wording import listed
 
 

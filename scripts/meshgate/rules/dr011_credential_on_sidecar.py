@@ -37,9 +37,9 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
+from meshgate.rules.effective_rules import effective_rules, names
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
-from meshgate.rules.winners import names, winners
 
 # Every proxy may read a ConfigMap (credentials.KubernetesConfigMapTypeURI).
 CONFIG_MAP = "configmap://"
@@ -83,7 +83,7 @@ def sidecars(context: Context, rule: DestinationRule, known: Inventory | None) -
     for service in services:
         getting = [
             winner
-            for winner in winners(known.mesh, service)
+            for winner in effective_rules(known.mesh, service)
             if any(merged.resource is rule.resource for merged in winner.entry.rules)
         ]
         if getting:

@@ -31,15 +31,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshgate.mesh import Standing, Tls, hosts
+from meshgate.mesh import MeshMembership, Tls, hosts
 from meshgate.model import Resource, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
+from meshgate.rules.effective_rules import (
+    EffectiveRule,
+    effective_rules,
+    effective_rules_unlisted,
+    names,
+)
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
-from meshgate.rules.winners import Winner, names, winners, winners_unlisted
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -49,16 +54,16 @@ def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     declared = OutsideHosts(facts).hosts
     for service in known.mesh.services:
-        standing = known.mesh.standing(service)
-        empty = standing is Standing.UNKNOWN or inventory.is_gateway(service)
-        if standing is Standing.OUTSIDE or (empty and service.host in declared):
+        standing = known.mesh.membership(service)
+        empty = standing is MeshMembership.UNKNOWN or inventory.is_gateway(service)
+        if standing is MeshMembership.OUTSIDE or (empty and service.host in declared):
             why = declared.get(service.host, "no sidecar")
-            found = winners(known.mesh, service)
+            found = effective_rules(known.mesh, service)
             yield from reached(known, service.host, why, found, (service.resource,))
     for host, why in declared.items():
         if not hosts.is_wildcard(host) and not known.services(host):
             namespace = dr.service_namespace(host, facts) or ""
-            found = winners_unlisted(known.mesh, host, namespace)
+            found = effective_rules_unlisted(known.mesh, host, namespace)
             yield from reached(known, host, why, found, ())
 
 
@@ -66,11 +71,11 @@ def reached(
     known: Inventory,
     host: str,
     why: str,
-    found: Iterable[Winner],
+    found: Iterable[EffectiveRule],
     services: Iterable[Resource],
 ) -> Iterator[Violation]:
     """The findings on the wildcards that some clients use for one host, one for each wildcard."""
-    caught: dict[int, list[Winner]] = {}
+    caught: dict[int, list[EffectiveRule]] = {}
     for winner in found:
         if winner.tls is Tls.ISTIO_MUTUAL and hosts.is_wildcard(winner.entry.rules[0].host):
             caught.setdefault(id(winner.deciding), []).append(winner)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 
-from meshgate.mesh import DataPlane, Endpoint, Mesh, Service, Standing, Workload, hosts
+from meshgate.mesh import DataPlane, Endpoint, Mesh, MeshMembership, Service, Workload, hosts
 from meshgate.mesh.hosts import HostIndex
 from meshgate.rules.context import Context
-from meshgate.rules.endings import Endings
+from meshgate.rules.suffix_index import SuffixIndex
 
 # Proxies that read DestinationRules.
 _CLIENTS = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
@@ -21,7 +21,7 @@ class Inventory:
         self._by_host: dict[str, list[Service]] = {}
         for service in mesh.services:
             self._by_host.setdefault(service.host, []).append(service)
-        self._endings = Endings(self._by_host)
+        self._endings = SuffixIndex(self._by_host)
         self._by_name: dict[str, list[Service]] = {}
         self._wildcards: HostIndex[Service] = HostIndex()
         for service in mesh.services:
@@ -89,7 +89,7 @@ class Inventory:
 
     def runs_no_sidecar(self, service: Service) -> bool:
         """Whether no workload of a service has a sidecar, a gateway's own proxy aside."""
-        return self.mesh.standing(service) is Standing.OUTSIDE or is_gateway(service)
+        return self.mesh.membership(service) is MeshMembership.OUTSIDE or is_gateway(service)
 
 
 def of(context: Context) -> Inventory | None:

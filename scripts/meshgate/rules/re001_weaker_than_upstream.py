@@ -34,17 +34,14 @@ from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.waiver_use import declared_differences
 
 
 def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
     if mesh is None:
         return
-    declared = {
-        (difference.workload, difference.port)
-        for difference in context.environment.differences
-        if difference.expires >= context.today
-    }
+    declared = declared_differences(context)
     for name, before in context.upstream.items():
         if before.mesh is not None:
             for workload in mesh.workloads:

@@ -40,7 +40,7 @@ from collections.abc import Iterator
 
 from meshgate.effect import Unsafe
 from meshgate.model import Severity
-from meshgate.rules.causes import Cause, Causes, called, callers
+from meshgate.rules.blame import Blame, BlameIndex, called, callers
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
@@ -50,8 +50,8 @@ def check(context: Context) -> Iterator[Violation]:
     effect = context.effect
     if effect is None or effect.is_safe:
         return
-    causes = Causes(effect)
-    groups: dict[object, tuple[Cause, list[Unsafe]]] = {}
+    causes = BlameIndex(effect)
+    groups: dict[object, tuple[Blame, list[Unsafe]]] = {}
     for each in effect.unsafe:
         cause = causes.of(each)
         key = cause.key, each.decided, each.reason

@@ -37,17 +37,14 @@ from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.waiver_use import declared_differences
 from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
     if context.effect is None:
         return
-    declared = {
-        (difference.workload, difference.port)
-        for difference in context.environment.differences
-        if difference.expires >= context.today
-    }
+    declared = declared_differences(context)
     groups: dict[object, list[PortChange]] = {}
     for each in (*context.effect.ports, *context.effect.open_ports):
         exceptions = {(str(each.workload), None), (str(each.workload), each.port)}

@@ -36,7 +36,7 @@ from collections.abc import Iterator
 
 from meshgate.effect import Uncovered
 from meshgate.model import Severity
-from meshgate.rules.causes import called, callers
+from meshgate.rules.blame import called, callers
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed

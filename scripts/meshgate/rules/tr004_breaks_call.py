@@ -35,7 +35,7 @@ from collections.abc import Iterator
 
 from meshgate.effect import CallChange, Change
 from meshgate.model import Severity
-from meshgate.rules.causes import Cause, Causes, called, callers, ends
+from meshgate.rules.blame import Blame, BlameIndex, called, callers, ends
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -47,8 +47,8 @@ def check(context: Context) -> Iterator[Violation]:
     effect = context.effect
     if effect is None:
         return
-    causes = Causes(effect)
-    groups: dict[object, tuple[Cause, list[CallChange]]] = {}
+    causes = BlameIndex(effect)
+    groups: dict[object, tuple[Blame, list[CallChange]]] = {}
     feared = [each for each in effect.open_calls if each.counts and each.change in _FEARED]
     for each in (*effect.breaks, *feared):
         cause = causes.of(each)
@@ -65,7 +65,7 @@ def check(context: Context) -> Iterator[Violation]:
         )
 
 
-def _violation(cause: Cause, found: list[CallChange]) -> Violation:
+def _violation(cause: Blame, found: list[CallChange]) -> Violation:
     first = found[0]
     total = sum(each.count for each in found)
     how = ends(found)

@@ -31,12 +31,12 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.exceptions_granted import granted
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.waiver_use import exemptions
 
 
 def check(context: Context) -> Iterator[Violation]:
-    for entry in granted(context.environment):
+    for entry in exemptions(context.environment):
         if entry.expires < context.today:
             yield Violation(
                 None,

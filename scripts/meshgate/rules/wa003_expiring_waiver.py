@@ -29,14 +29,14 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
-from meshgate.rules.exceptions_granted import granted
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.waiver_use import exemptions
 
 SOON = datetime.timedelta(days=14)
 
 
 def check(context: Context) -> Iterator[Violation]:
-    for entry in granted(context.environment):
+    for entry in exemptions(context.environment):
         left = entry.expires - context.today
         if datetime.timedelta(0) <= left <= SOON:
             when = f"in {left.days} days" if left.days > 1 else ("today", "tomorrow")[left.days]

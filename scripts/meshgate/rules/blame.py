@@ -14,7 +14,7 @@ from meshgate.rules.wording import listed
 SHOWN = 3
 
 
-class Cause(NamedTuple):
+class Blame(NamedTuple):
     """The object that a person edits; None: nothing that is managed here is to blame."""
 
     resource: Resource | None
@@ -27,7 +27,7 @@ class Cause(NamedTuple):
         return (self.resource.ref if self.resource is not None else None), self.path
 
 
-class Causes:
+class BlameIndex:
     """The causes in one effect."""
 
     def __init__(self, effect: Effect) -> None:
@@ -36,7 +36,7 @@ class Causes:
             key = each.namespace, each.workload.name, each.port
             self._ports[key] = each.before, each.after
 
-    def of(self, each: CallChange | Unsafe) -> Cause:
+    def of(self, each: CallChange | Unsafe) -> Blame:
         """What makes calls change: the server's policy, else the clients' rules."""
         if each.endpoint is not None:
             found = self._at_server(each.endpoint)
@@ -51,15 +51,15 @@ class Causes:
                 for other in after
                 if other is not rule
             )
-            return Cause(rule, "spec", related)
+            return Blame(rule, "spec", related)
         service = each.service
         if service is not None and not service.foreign:
-            return Cause(service, "spec")
+            return Blame(service, "spec")
         # An object of the inventory would turn an error into a warning.
         told = (RelatedResource(service, "is called"),) if service is not None else ()
-        return Cause(None, "", told)
+        return Blame(None, "", told)
 
-    def _at_server(self, end: EndpointName) -> Cause | None:
+    def _at_server(self, end: EndpointName) -> Blame | None:
         found = self._ports.get((end.namespace, end.workload or "", end.port))
         if found is None:
             return None
@@ -67,8 +67,8 @@ class Causes:
         policy, was = after.decided_by.policy, before.decided_by.policy
         if policy is not None and (was is None or was.foreign or not policy.foreign):
             told = RelatedResource(was, "decided before") if was and was.ref != policy.ref else None
-            return Cause(policy, pa.port_path(policy, end.port), (told,) if told else ())
-        return Cause(was, pa.port_path(was, end.port)) if was is not None else None
+            return Blame(policy, pa.port_path(policy, end.port), (told,) if told else ())
+        return Blame(was, pa.port_path(was, end.port)) if was is not None else None
 
 
 def callers(found: Iterable[CallChange | Unsafe]) -> str:

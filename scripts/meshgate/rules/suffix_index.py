@@ -9,7 +9,7 @@ from collections.abc import Iterable
 _LAST = "\U0010ffff"
 
 
-class Endings:
+class SuffixIndex:
     """Distinct hosts, those with one ending side by side."""
 
     __slots__ = ("_reversed",)

@@ -18,7 +18,7 @@ from meshgate.rules.wording import SHOWN, listed
 USUAL_PORT = 443
 
 
-class Winner(NamedTuple):
+class EffectiveRule(NamedTuple):
     """What some clients use for one service port, in one possible order of creation."""
 
     clients: ClientGroup
@@ -37,14 +37,14 @@ class Winner(NamedTuple):
         return next((rule for rule in rules if rule.policy is not None), rules[0]).resource
 
 
-def winners(mesh: Mesh, service: Service) -> Iterator[Winner]:
+def effective_rules(mesh: Mesh, service: Service) -> Iterator[EffectiveRule]:
     """The rules that clients with a sidecar use for a service."""
     for each in mesh.call_classes([service]):
         if each.clients.plane is DataPlane.SIDECAR and each.clients.count:
-            yield from _winners(each.clients, each.choices, each.port.number)
+            yield from _effective_rules(each.clients, each.choices, each.port.number)
 
 
-def winners_unlisted(mesh: Mesh, host: str, namespace: str) -> Iterator[Winner]:
+def effective_rules_unlisted(mesh: Mesh, host: str, namespace: str) -> Iterator[EffectiveRule]:
     """The rules for a host that the inventory does not list; a Sidecar resource is not asked."""
     service = Service(host, namespace, "", Resource.of({}), (), Resolution.STATIC)
     rules = HostRules(mesh.rules, service)
@@ -54,19 +54,21 @@ def winners_unlisted(mesh: Mesh, host: str, namespace: str) -> Iterator[Winner]:
         apart = list(profile.in_namespaces(rules.special))
         for each in apart:
             choices = rules.choices(each.namespace, each.labels)
-            yield from _winners(ClientGroup(each.plane, [each]), choices, USUAL_PORT)
+            yield from _effective_rules(ClientGroup(each.plane, [each]), choices, USUAL_PORT)
         rest = profile.rest(apart)
         if rest.count:
-            yield from _winners(rest, rules.generic(), USUAL_PORT)
+            yield from _effective_rules(rest, rules.generic(), USUAL_PORT)
 
 
-def _winners(clients: ClientGroup, choices: tuple[Choice, ...], port: int) -> Iterator[Winner]:
+def _effective_rules(
+    clients: ClientGroup, choices: tuple[Choice, ...], port: int
+) -> Iterator[EffectiveRule]:
     for choice in choices:
         if choice.entry is not None:
-            yield Winner(clients, choice.entry, port)
+            yield EffectiveRule(clients, choice.entry, port)
 
 
-def names(found: Sequence[Winner]) -> str:
+def names(found: Sequence[EffectiveRule]) -> str:
     """The clients by name; of many the first few.
 
     Of several ports only the first counts: its clients call the others too.

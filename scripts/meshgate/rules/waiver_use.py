@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.model import Environment, Position
+from meshgate.rules.context import Context
 
 
-class Granted(NamedTuple):
+class Exemption(NamedTuple):
     """One waiver or declared difference."""
 
     what: str
@@ -22,14 +23,26 @@ class Granted(NamedTuple):
         return self.what
 
 
-def granted(environment: Environment) -> Iterator[Granted]:
+def exemptions(environment: Environment) -> Iterator[Exemption]:
     """The waivers, then the declared differences."""
     for waiver in environment.waivers:
         place = f"{waiver.resource} {waiver.path}" if waiver.path else waiver.resource
         what = f"the waiver of {waiver.rule} for {place}"
-        yield Granted(what, waiver.owner, waiver.reason, waiver.expires, waiver.source)
+        yield Exemption(what, waiver.owner, waiver.reason, waiver.expires, waiver.source)
     for difference in environment.differences:
         port = f" port {difference.port}" if difference.port is not None else ""
         what = f"the declared difference of {difference.workload}{port}"
         owner, reason = difference.owner, difference.reason
-        yield Granted(what, owner, reason, difference.expires, difference.source)
+        yield Exemption(what, owner, reason, difference.expires, difference.source)
+
+
+def declared_differences(context: Context) -> set[tuple[str, int | None]]:
+    """The workloads and ports that may be weaker than elsewhere today; None: every port.
+
+    A declaration holds to the end of its last day.
+    """
+    return {
+        (difference.workload, difference.port)
+        for difference in context.environment.differences
+        if difference.expires >= context.today
+    }

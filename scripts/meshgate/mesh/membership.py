@@ -10,7 +10,7 @@ from meshgate.mesh.terms import DataPlane
 from meshgate.model import MeshFacts
 
 
-class Standing(enum.StrEnum):
+class MeshMembership(enum.StrEnum):
     """What stands behind a service."""
 
     # Every endpoint has a sidecar, ztunnel or is a gateway.
@@ -23,23 +23,23 @@ class Standing(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-def standing(service: Service) -> Standing:
+def membership(service: Service) -> MeshMembership:
     """What stands behind a service, whatever the mesh facts declare."""
     behind = {
         _in_mesh(endpoint) for endpoints in service.endpoints.values() for endpoint in endpoints
     }
     if not behind:
-        return Standing.OUTSIDE if service.external else Standing.UNKNOWN
+        return MeshMembership.OUTSIDE if service.external else MeshMembership.UNKNOWN
     if None in behind:
-        return Standing.UNKNOWN
+        return MeshMembership.UNKNOWN
     if len(behind) > 1:
-        return Standing.MIXED
-    return Standing.MESH if True in behind else Standing.OUTSIDE
+        return MeshMembership.MIXED
+    return MeshMembership.MESH if True in behind else MeshMembership.OUTSIDE
 
 
 def is_outside(service: Service, facts: MeshFacts) -> bool:
     """Whether a service is outside the mesh: declared so, or known to have no sidecar."""
-    return is_declared_outside(service.host, facts) or standing(service) is Standing.OUTSIDE
+    return is_declared_outside(service.host, facts) or membership(service) is MeshMembership.OUTSIDE
 
 
 def _in_mesh(endpoint: Endpoint) -> bool | None:

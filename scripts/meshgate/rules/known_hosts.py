@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Standing
+from meshgate.mesh import MeshMembership
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
-from meshgate.rules.endings import Endings
 from meshgate.rules.outside import OutsideHosts
+from meshgate.rules.suffix_index import SuffixIndex
 from meshgate.rules.wording import SHOWN, listed
 
 
-class HostsAtHand:
+class KnownHosts:
     """The hosts at hand, found by their endings."""
 
     def __init__(self, context: Context) -> None:
@@ -21,8 +21,8 @@ class HostsAtHand:
         self._declared = OutsideHosts(self._facts)
         services = set(service_hosts(context)) - self._declared.hosts.keys()
         bare = set(hosts_without_sidecar(context)) - self._declared.hosts.keys()
-        self._bare = Endings(bare)
-        self._others = Endings(services - bare)
+        self._bare = SuffixIndex(bare)
+        self._others = SuffixIndex(services - bare)
 
     def under(self, wildcard: str) -> str:
         """Hosts that a wildcard catches, those first that cannot take mutual TLS."""
@@ -40,7 +40,7 @@ def hosts_without_sidecar(context: Context) -> Iterator[str]:
     """The hosts whose workloads, by the inventory, have no sidecar."""
     known = inventory.of(context)
     for service in known.mesh.services if known else ():
-        if known and known.mesh.standing(service) is Standing.OUTSIDE:
+        if known and known.mesh.membership(service) is MeshMembership.OUTSIDE:
             yield service.host
 
 

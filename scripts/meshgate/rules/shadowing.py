@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.mesh import Service, hosts
+from meshgate.mesh import Service, export_to, hosts
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.rules.inventory import Inventory
 
@@ -99,7 +99,7 @@ def _by_host(rules: Iterator[DestinationRule]) -> Groups:
 
 
 def _sees(rule: DestinationRule, namespace: str) -> bool:
-    return not rule.export_to or not rule.export_to.isdisjoint({"*", namespace})
+    return export_to.names(rule.export_to, namespace)
 
 
 def _is_narrower(rule: DestinationRule, other: DestinationRule) -> bool:

@@ -1,0 +1,94 @@
+"""What a change does at the edges of the mesh: ambient ports, and calls that leave it."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshes import (
+    ROOT,
+    Object,
+    deployment,
+    istio,
+    mesh,
+    namespace,
+    peer_authentication,
+    service,
+)
+from meshgate.effect import Change, Strength, effect
+from meshgate.mesh import Mesh, Outcome
+
+
+def cluster(plane: str, mode: str | None) -> Mesh:
+    """One server in a namespace with sidecars or in ambient, and the mode of the namespace."""
+    ambient = plane == "ambient"
+    labels = {"istio.io/dataplane-mode": "ambient"} if ambient else {}
+    objects: list[Object] = [
+        namespace(ROOT, None),
+        namespace("b", None if ambient else "enabled", **labels),
+        deployment("cart", "b"),
+        service("cart", "b"),
+    ]
+    if mode is not None:
+        objects.append(peer_authentication("own", "b", mode))
+    return mesh(*objects, data_plane="ambient")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (("ambient", "STRICT"), ("ambient", "DISABLE"), [Strength.LOOSENED]),
+        (("ambient", "STRICT"), ("ambient", "PERMISSIVE"), [Strength.LOOSENED]),
+        (("ambient", "DISABLE"), ("ambient", "STRICT"), [Strength.TIGHTENED]),
+        # ztunnel takes mTLS whatever the policy says, so both are the same to it.
+        (("ambient", "PERMISSIVE"), ("ambient", "DISABLE"), []),
+        (("ambient", "DISABLE"), ("ambient", "PERMISSIVE"), []),
+        # A sidecar in DISABLE refuses nothing that ztunnel would refuse.
+        (("sidecar", "DISABLE"), ("ambient", "DISABLE"), []),
+        (("sidecar", "STRICT"), ("ambient", "DISABLE"), [Strength.LOOSENED]),
+        # A sidecar has a third mode, weaker than the second.
+        (("sidecar", "PERMISSIVE"), ("sidecar", "DISABLE"), [Strength.LOOSENED]),
+    ],
+)
+def test_how_strong_a_mode_is_where_it_holds(
+    before: tuple[str, str], after: tuple[str, str], expected: list[Strength]
+) -> None:
+    found = effect(cluster(*before), cluster(*after))
+    assert [each.change for each in found.ports] == expected
+    assert all(each.decided for each in found.ports)
+
+
+def leaving(*objects: Object, policy: str = "ALLOW_ANY") -> Mesh:
+    """A client that calls a host outside the mesh."""
+    return mesh(
+        namespace(ROOT, None),
+        namespace("a"),
+        deployment("ui", "a"),
+        *objects,
+        outbound_traffic_policy=policy,
+    )
+
+
+def bank(**spec: object) -> Object:
+    ports = [{"number": 443, "name": "tls", "protocol": "TLS"}]
+    return istio(
+        "ServiceEntry", "bank", "a", hosts=["bank.example.com"], ports=ports, **spec, age=1
+    )
+
+
+def test_a_call_that_leaves_the_mesh_is_external() -> None:
+    model = leaving(bank(resolution="NONE"))
+    (call,) = model.calls()
+    assert call.outcome is Outcome.EXTERNAL
+
+
+def test_a_call_that_may_leave_no_more_breaks_for_sure() -> None:
+    """It is taken to work until something on the way stops it."""
+    sidecar = istio("Sidecar", "only", "a", age=1, egress=[{"hosts": ["./nothing"]}])
+    before = leaving(bank(resolution="NONE"), policy="REGISTRY_ONLY")
+    after = leaving(bank(resolution="NONE"), sidecar, policy="REGISTRY_ONLY")
+    (change,) = effect(before, after).calls
+    assert (change.change, change.decided) == (Change.BREAKS, True)
+    assert change.before is not None
+    assert change.before.outcome is Outcome.EXTERNAL
+    (back,) = effect(after, before).calls
+    assert (back.change, back.decided) == (Change.MENDS, True)
