@@ -9,7 +9,7 @@ import pytest
 
 from meshgate.errors import RuleError
 from meshgate.model import JSON, JSONObject, Resource
-from meshgate.schema import catalog, check, golang, urls
+from meshgate.schema import catalog, check, golang
 from meshgate.schema.cel_rules import FUNCTIONS, CelRule, cel_library
 from meshgate.schema.crd_rules import demands_of
 
@@ -175,7 +175,7 @@ def test_what_is_no_duration(text: str) -> None:
     ],
 )
 def test_urls_as_go_reads_them(text: str, scheme: str) -> None:
-    assert urls.request_uri(text) == scheme
+    assert golang.request_uri(text) == scheme
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_urls_as_go_reads_them(text: str, scheme: str) -> None:
 )
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        urls.request_uri(text)
+        golang.request_uri(text)
 
 
 def test_the_librarys_command_line_is_not_loaded() -> None:

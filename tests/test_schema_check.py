@@ -10,7 +10,7 @@ import pytest
 from meshgate.errors import SchemaMissingError
 from meshgate.model import JSON, JSONObject, Origin, Resource, SchemaViolation
 from meshgate.schema import _of_object, catalog, check
-from meshgate.schema.refusal import Refusal
+from meshgate.schema.engine import Refusal
 from meshgate.schema.webhook import MODULES
 from meshgate.wording.phrases import listed, shown
 from meshgate.wording.problems import WORDINGS

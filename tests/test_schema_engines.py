@@ -20,7 +20,7 @@ from meshgate.model import JSON, JSONObject, Resource
 from meshgate.schema import catalog, check
 from meshgate.schema import kubeconform as wrapper
 from meshgate.schema.catalog import Kind
-from meshgate.schema.embedded import Embedded
+from meshgate.schema.engine import Embedded
 from meshgate.schema.kubeconform import Kubeconform, batches, document
 
 VERDICTS = Path(__file__).parent / "schema" / "verdicts.jsonl.gz"

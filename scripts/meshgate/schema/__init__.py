@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from meshgate.model import Resource, SchemaViolation, join_path
 from meshgate.schema import crd_rules, webhook
 from meshgate.schema.catalog import Kind, catalog_of
+from meshgate.schema.engine import Refusal
 from meshgate.schema.engines import engine as engine_named
-from meshgate.schema.refusal import Refusal
 from meshgate.schema.serving import judged_by
 
 __all__ = ["check"]

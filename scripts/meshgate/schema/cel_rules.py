@@ -148,18 +148,16 @@ def _duration(text: str) -> datetime.timedelta:
 
 
 def _url(text: str) -> dict[str, str]:
-    from meshgate.schema import urls  # noqa: PLC0415 - few kinds have a URL
 
-    scheme = urls.request_uri(text)
-    urls.any_url(text)  # the first reading takes a fragment for a part of the path
+    scheme = golang.request_uri(text)
+    golang.any_url(text)  # the first reading takes a fragment for a part of the path
     return {"scheme": scheme}
 
 
 def _is_url(text: str) -> bool:
-    from meshgate.schema import urls  # noqa: PLC0415
 
     try:
-        urls.request_uri(text)
+        golang.request_uri(text)
     except ValueError:
         return False
     return True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from meshgate.errors import UsageError
-from meshgate.schema.embedded import Embedded
-from meshgate.schema.refusal import Engine
+from meshgate.schema.engine import Embedded, Engine
 
 EMBEDDED, KUBECONFORM, AUTO = "jsonschema", "kubeconform", "auto"
 

@@ -14,7 +14,7 @@ from meshgate.model import JSONObject, Resource
 from meshgate.process import run
 from meshgate.schema import catalog, tools
 from meshgate.schema.catalog import Kind
-from meshgate.schema.refusal import Refusal
+from meshgate.schema.engine import Refusal
 
 NAME = "kubeconform"
 MODULE = "github.com/yannh/kubeconform"

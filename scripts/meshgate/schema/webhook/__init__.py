@@ -21,24 +21,24 @@ from meshgate.schema.webhook.problem import Problem
 
 MESH_DOMAIN = ".istio.io"
 
-# The module of each kind. It is imported for the first object of the kind: few repositories use
-# all of them.
+# The module of each kind, and its function where that is not `problems`. It is imported for the
+# first object of the kind: few repositories use all of them.
 MODULES = {
     "AuthorizationPolicy": "authorization_policy",
     "DestinationRule": "destination_rule",
     "EnvoyFilter": "envoy_filter",
     "Gateway": "gateway",
-    "PeerAuthentication": "peer_authentication",
-    "ProxyConfig": "proxy_config",
-    "RequestAuthentication": "request_authentication",
+    "PeerAuthentication": "authentication.peer_problems",
+    "ProxyConfig": "proxies",
+    "RequestAuthentication": "authentication.request_problems",
     "ServiceEntry": "service_entry",
     "Sidecar": "sidecar",
     "Telemetry": "telemetry",
-    "TrafficExtension": "traffic_extension",
+    "TrafficExtension": "proxies",
     "VirtualService": "virtual_service",
-    "WasmPlugin": "wasm_plugin",
-    "WorkloadEntry": "workload_entry",
-    "WorkloadGroup": "workload_group",
+    "WasmPlugin": "proxies",
+    "WorkloadEntry": "workloads.entry_problems",
+    "WorkloadGroup": "workloads.group_problems",
 }
 
 
@@ -53,7 +53,8 @@ def violations(resource: Resource) -> Iterator[SchemaViolation]:
 
 @cache
 def _check(kind: str) -> Callable[[Resource], Iterator[Problem]]:
-    check: Callable[[Resource], Iterator[Problem]] = import_module(
-        f"{__name__}.{MODULES[kind]}"
-    ).problems
+    module, _, function = MODULES[kind].partition(".")
+    check: Callable[[Resource], Iterator[Problem]] = getattr(
+        import_module(f"{__name__}.{module}"), function or "problems"
+    )
     return check

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.webhook.client_tls import client_tls
 from meshgate.schema.webhook.connection_pool import connection_pool
 from meshgate.schema.webhook.export_to import export_to
 from meshgate.schema.webhook.hosts import fqdn, host, is_dns_label
 from meshgate.schema.webhook.load_balancer import load_balancer, outlier_detection
 from meshgate.schema.webhook.problem import Path, Problem, duration_format, port_number
 from meshgate.schema.webhook.selectors import tags, wildcards
+from meshgate.schema.webhook.tls import client_tls
 
 IN_PORT_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls")
 IN_POLICY = (*IN_PORT_POLICY, "portLevelSettings", "tunnel", "proxyProtocol", "retryBudget")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
-from meshgate.schema.webhook.addresses import UNIX, address, unix_socket
 from meshgate.schema.webhook.hosts import is_dns_label, namespaced_host
+from meshgate.schema.webhook.listeners import UNIX, address, is_http, is_known, is_tls, unix_socket
 from meshgate.schema.webhook.problem import Path, Problem, port_number
-from meshgate.schema.webhook.protocols import is_http, is_known, is_tls
-from meshgate.schema.webhook.server_tls import PASSING, mode_of, server_tls
+from meshgate.schema.webhook.tls import PASSING, mode_of, server_tls
 
 # Set by istiod on what it made from a Gateway of the Gateway API.
 SEMANTICS = "internal.istio.io/gateway-semantics"

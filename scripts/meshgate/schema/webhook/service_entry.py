@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.webhook.addresses import subnet
 from meshgate.schema.webhook.export_to import export_to
 from meshgate.schema.webhook.hosts import fqdn, host, is_dns_label
+from meshgate.schema.webhook.listeners import is_http, is_known, is_tls, subnet
 from meshgate.schema.webhook.problem import Problem, port_number
-from meshgate.schema.webhook.protocols import is_http, is_known, is_tls
 from meshgate.schema.webhook.selectors import tags, wildcards
-from meshgate.schema.webhook.workload_entry import endpoint_ports, workload_entry
+from meshgate.schema.webhook.workloads import endpoint_ports, workload_entry
 from meshgate.wording.phrases import shown
 
 DYNAMIC = frozenset({"http", "tls", "grpc", "http2"})

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.webhook.addresses import UNIX, address, unix_socket
 from meshgate.schema.webhook.connection_pool import connection_pool
 from meshgate.schema.webhook.hosts import fqdn, is_dns_label, namespaced_host
+from meshgate.schema.webhook.listeners import UNIX, address, is_known, is_tls, unix_socket
 from meshgate.schema.webhook.problem import Path, Problem, port_number
-from meshgate.schema.webhook.protocols import is_known, is_tls
 from meshgate.schema.webhook.routes import destination
 from meshgate.schema.webhook.selectors import wildcards
-from meshgate.schema.webhook.server_tls import mode_of, server_tls
+from meshgate.schema.webhook.tls import mode_of, server_tls
 from meshgate.wording.phrases import shown
 
 PARTS = ("egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool")

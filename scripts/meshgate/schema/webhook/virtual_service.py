@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.webhook.addresses import subnet
 from meshgate.schema.webhook.export_to import export_to
 from meshgate.schema.webhook.hosts import host
 from meshgate.schema.webhook.http_route import http_route, is_claim
+from meshgate.schema.webhook.listeners import subnet
 from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.routes import gateway_names, weighted
 from meshgate.schema.webhook.selectors import tags

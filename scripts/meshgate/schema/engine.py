@@ -1,15 +1,29 @@
-"""The embedded engine: a compiled validator in this very process."""
+"""What decides whether an object fits its schema, and the engine that needs no program."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple, Protocol
 
 import jsonschema_rs
 
 from meshgate.model import Resource, join_path
 from meshgate.schema.catalog import Kind
-from meshgate.schema.refusal import Refusal
+
+
+class Refusal(NamedTuple):
+    """The engine's own words; people see them only where `wording` finds none of its own."""
+
+    path: str
+    message: str
+
+
+class Engine(Protocol):
+    """Decides which objects fit the schema of their kind."""
+
+    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, Refusal]:
+        """The refused ones, by their index. Raises ToolError when it cannot decide."""
 
 
 class Embedded:

@@ -1,19 +1,23 @@
-"""WorkloadEntry (validation.ValidateWorkloadEntry), and the endpoints of a ServiceEntry."""
+"""WorkloadEntry, WorkloadGroup, and the endpoints of a ServiceEntry."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from meshgate.model import JSONObject, Resource
 from meshgate.schema import golang
-from meshgate.schema.webhook.addresses import UNIX, unix_socket
 from meshgate.schema.webhook.hosts import fqdn, is_dns_label
+from meshgate.schema.webhook.listeners import UNIX, unix_socket
 from meshgate.schema.webhook.problem import Path, Problem, port_number
 from meshgate.schema.webhook.selectors import tags
 from meshgate.wording.phrases import shown
 
+HEADER_NAME = re.compile(r"[-A-Za-z0-9]+")
+METHODS = frozenset({"httpGet", "tcpSocket", "exec"})
 
-def problems(resource: Resource) -> Iterator[Problem]:
+
+def entry_problems(resource: Resource) -> Iterator[Problem]:
     """What the webhook refuses in a WorkloadEntry."""
     yield from workload_entry(resource.spec, ("spec",), ports=None, by_name=True)
 
@@ -52,3 +56,20 @@ def workload_entry(
         yield Problem((*path, "address"), f"{shown(address)} is no IP address{also}")
     yield from endpoint_ports(entry, path, ports)
     yield from tags(entry.get("labels", {}), (*path, "labels"))
+
+
+def group_problems(resource: Resource) -> Iterator[Problem]:
+    """What the webhook refuses in a WorkloadGroup."""
+    spec = resource.spec
+    yield from tags(spec.get("metadata", {}).get("labels", {}), ("spec", "metadata", "labels"))
+    probe = spec.get("probe")
+    if probe is None:
+        return
+    if not METHODS & probe.keys():
+        yield Problem(("spec", "probe"), "must set `httpGet`, `tcpSocket` or `exec`")
+    elif "exec" in probe and not probe["exec"]["command"]:
+        yield Problem(("spec", "probe", "exec", "command"), "is empty")
+    for index, header in enumerate(probe.get("httpGet", {}).get("httpHeaders", ())):
+        if not HEADER_NAME.fullmatch(header.get("name", "")):
+            path = ("spec", "probe", "httpGet", "httpHeaders", index)
+            yield Problem(path, f"{shown(header.get('name', ''))} is no header name of a probe")

@@ -1,4 +1,4 @@
-"""Where a listener binds and an endpoint is: addresses, names, Unix sockets."""
+"""Where a listener binds and an endpoint is, and the protocols of ports (protocol.Parse)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from meshgate.schema.webhook.problem import Path, Problem
 from meshgate.wording.phrases import shown
 
 UNIX = "unix://"
+
+HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
+TLS = frozenset({"https", "tls"})
+KNOWN = HTTP | TLS | {"tcp", "udp", "mongo", "redis", "mysql"}
 
 
 def unix_socket(address: str, path: Path) -> Iterator[Problem]:
@@ -33,3 +37,15 @@ def subnet(value: str, path: Path) -> Iterator[Problem]:
             yield Problem(path, f"{shown(value)} is no CIDR block")
     else:
         yield from address(value, path)
+
+
+def is_known(protocol: str) -> bool:
+    return protocol.lower() in KNOWN
+
+
+def is_http(protocol: str) -> bool:
+    return protocol.lower() in HTTP
+
+
+def is_tls(protocol: str) -> bool:
+    return protocol.lower() in TLS

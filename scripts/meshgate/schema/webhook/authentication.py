@@ -1,4 +1,4 @@
-"""RequestAuthentication (validation.ValidateRequestAuthentication)."""
+"""PeerAuthentication and RequestAuthentication as istiod validates them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,28 @@ import re
 from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Resource
-from meshgate.schema import urls
+from meshgate.schema import golang
 from meshgate.schema.webhook.problem import Path, Problem, durations
 from meshgate.schema.webhook.selectors import attachment
 from meshgate.wording.phrases import shown
 
+# The key of a map of numbers in protobuf's JSON: no sign, no leading zero.
+NUMBER = re.compile(r"0|[1-9][0-9]*")
+
 HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
 
 
-def problems(resource: Resource) -> Iterator[Problem]:
+def peer_problems(resource: Resource) -> Iterator[Problem]:
+    """What the webhook refuses in a PeerAuthentication.
+
+    Its CRD says nearly all of it in CEL; what is left is how a port is written.
+    """
+    for port in resource.spec.get("portLevelMtls", {}):
+        if not NUMBER.fullmatch(port):
+            yield Problem(("spec", "portLevelMtls", port), f"`{port}` is no port number")
+
+
+def request_problems(resource: Resource) -> Iterator[Problem]:
     """What the webhook refuses in a RequestAuthentication."""
     yield from attachment(resource.spec, ("spec",))
     for index, rule in enumerate(resource.spec.get("jwtRules", ())):
@@ -44,7 +57,7 @@ def _headers(rule: JSONObject, path: Path) -> Iterator[Problem]:
 
 def _key_address(address: str, path: Path) -> Iterator[Problem]:
     try:
-        scheme = urls.any_url(address)
+        scheme = golang.any_url(address)
     except ValueError as error:
         yield Problem(path, f"{shown(address)} is no URL: {error}")
         return
