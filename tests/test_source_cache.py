@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.source import program
-from meshgate.source.cache import Cache, default_folder, digest
+from meshgate.source.cache import Cache, digest
 
 PA = """\
 apiVersion: security.istio.io/v1
@@ -273,7 +273,6 @@ def test_no_folder_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     cache.put("key", "value")
 
     assert cache.get("key") is None
-    assert default_folder() == tmp_path / "meshgate"
     assert list(tmp_path.iterdir()) == []
 
 

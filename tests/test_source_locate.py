@@ -39,7 +39,7 @@ def rule(name: str = "a", namespace: str | None = "shop", **spec: Any) -> dict[s
     return {"apiVersion": API, "kind": "DestinationRule", "metadata": metadata, "spec": spec}
 
 
-class Built:
+class TracedOrigin:
     """One overlay, rendered, and where its values were written."""
 
     def __init__(self, root: Path, overlay: str = "overlay") -> None:
@@ -92,7 +92,7 @@ spec: {host: b}
 """
 
 
-def layered(root: Path, overlay: str, **files: str) -> Built:
+def layered(root: Path, overlay: str, **files: str) -> TracedOrigin:
     tree(
         root,
         {
@@ -102,7 +102,7 @@ def layered(root: Path, overlay: str, **files: str) -> Built:
             **{f"overlay/{name.replace('_', '.')}": text for name, text in files.items()},
         },
     )
-    return Built(root)
+    return TracedOrigin(root)
 
 
 def test_an_object_no_patch_touches_is_the_base(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_layers_components_and_deprecated_fields(tmp_path: Path) -> None:
             "overlay/more.yaml": rule("a", trafficPolicy={"tls": {"sni": "y"}}),
         },
     )
-    built = Built(tmp_path)
+    built = TracedOrigin(tmp_path)
 
     assert built.steps("a-m") == [
         "base base/rules.yaml",
@@ -359,9 +359,9 @@ def test_a_pattern_that_could_take_for_ever_is_left_to_kustomize(tmp_path: Path,
     tree(tmp_path, {"overlay/kustomization.yaml": overlay, "overlay/r.yaml": base})
     if "\\" in name:  # Go has no such pattern
         with pytest.raises(BuildError):
-            Built(tmp_path)
+            TracedOrigin(tmp_path)
         return
-    built = Built(tmp_path)
+    built = TracedOrigin(tmp_path)
 
     assert built.build.record.idle_patches == ()
     assert built["a" * 60].spec == {"host": "a"}
@@ -425,7 +425,7 @@ spec:
 """,
         },
     )
-    built = Built(tmp_path)
+    built = TracedOrigin(tmp_path)
     containers = built["d"].spec["template"]["spec"]["containers"]
     lines = {
         container["name"]: built.place("d", f"spec.template.spec.containers[{index}].image")
@@ -456,7 +456,7 @@ patches:
             "overlay/r.yaml": rule("a", host="a"),
         },
     )
-    built = Built(tmp_path)
+    built = TracedOrigin(tmp_path)
     (config,) = [r for r in built.build.resources if r.kind == "ConfigMap"]
     position = built.locate(config, "data.a")
 
@@ -586,7 +586,7 @@ def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, 
 def test_the_place_of_a_value_says_that_value(files: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = tree(Path(folder), files)
-        built = Built(root)
+        built = TracedOrigin(root)
         for name in "abc":
             resource = built[name]
             assert not [step for step in built.steps(name) if step.startswith("transformer")]

@@ -54,3 +54,40 @@ def test_other_keys_may_be_spelled_in_any_way(tmp_path: Path) -> None:
     )
     (built,) = source.render(tmp_path, ".", cache=None).resources
     assert built.labels == {"Path": "x", "Resources": "z"}
+
+
+PATCHING = """\
+resources: [pa.yaml]
+patches:
+- patch: |-
+    apiVersion: security.istio.io/v1
+    kind: PeerAuthentication
+    metadata: {name: defalt, namespace: shop}
+    spec: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "hint"),
+    [
+        ("resources: [pa.yaml]\nnamePrefx: a-\n", "did you mean `namePrefix`?"),
+        ("resources: [pa.yaml]\nqqqqq: a-\n", "compare its spelling"),
+        (
+            PATCHING,
+            "did you mean `PeerAuthentication.v1.security.istio.io/default.shop`?",
+        ),
+    ],
+)
+def test_what_kustomize_does_not_know_is_told_with_what_was_meant(
+    tmp_path: Path, kustomization: str, hint: str
+) -> None:
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay/kustomization.yaml").write_text(kustomization)
+    (tmp_path / "overlay/pa.yaml").write_text(
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+        "metadata: {name: default, namespace: shop}\nspec: {mtls: {mode: STRICT}}\n"
+    )
+
+    with pytest.raises(BuildError) as caught:
+        source.render(tmp_path, "overlay", cache=None)
+    assert hint in caught.value.hint

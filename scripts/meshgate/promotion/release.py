@@ -13,9 +13,11 @@ from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.records import InputChange, Release, Source
 from meshgate.repository import Commit, Entry, Repository, commits_between, mainline
+from meshgate.source import SOURCE_FOLDERS
 from meshgate.source.cache import Cache, digest
+from meshgate.source.program import TOOLCHAIN
 
-POLICIES, OVERLAYS, TOOLCHAIN = "policies", "overlays", "promotion/toolchain.yaml"
+POLICIES, OVERLAYS = SOURCE_FOLDERS
 INPUTS = (POLICIES, OVERLAYS, TOOLCHAIN)
 PREFIX = "r-"
 DIGITS = 12

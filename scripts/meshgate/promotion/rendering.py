@@ -17,8 +17,9 @@ from meshgate.errors import BuildError
 from meshgate.model import JSONObject, Resource
 from meshgate.promotion.files import SUFFIX, git_tree, rendered_folder, rendered_sum, sha256
 from meshgate.promotion.records import Rendered
-from meshgate.promotion.release import INPUTS, TOOLCHAIN
+from meshgate.promotion.release import INPUTS
 from meshgate.repository import Repository, extract
+from meshgate.source.program import TOOLCHAIN
 
 CLUSTER = "_cluster"
 CORE = "core"

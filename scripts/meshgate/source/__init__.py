@@ -16,7 +16,6 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 from __future__ import annotations
 
 from meshgate.source.build import Build, render, render_all
-from meshgate.source.holdback import Overlay, patched
 from meshgate.source.load import (
     CLUSTER_WIDE,
     Loaded,
@@ -27,12 +26,14 @@ from meshgate.source.load import (
 )
 from meshgate.source.locate import Locator
 from meshgate.source.program import Renderer, renderer, renderer_argv
-from meshgate.source.scan import survey, survey_repository
+from meshgate.source.scan import SOURCE_FOLDERS, survey, survey_repository
+from meshgate.source.step_overlay import Overlay, patched
 from meshgate.source.tree import inputs
 from meshgate.yamldoc.writing import dump, dump_value
 
 __all__ = [
     "CLUSTER_WIDE",
+    "SOURCE_FOLDERS",
     "Build",
     "Loaded",
     "Locator",

@@ -14,12 +14,12 @@ from meshgate.errors import BuildError, MeshgateError
 from meshgate.model import JSON, BuildRecord, Origin, Resource, join_path
 from meshgate.source.cache import Cache
 from meshgate.source.chains import Layers
-from meshgate.source.joining import resources
 from meshgate.source.kustomization import Inline, Role
 from meshgate.source.kustomize import rendered
-from meshgate.source.made import Built
-from meshgate.source.parsed import Document, parsed
+from meshgate.source.load import Document, parsed
+from meshgate.source.match_rendered import resources
 from meshgate.source.program import renderer
+from meshgate.source.provenance import TracedOrigin
 from meshgate.source.scan import survey_tree
 from meshgate.source.tree import Tree
 from meshgate.yamldoc.positions import SourceFiles
@@ -97,11 +97,11 @@ def _build(
     program = renderer(tree.root, cache, exact=exact)
     found = rendered(tree, program, Cache(cache, "render"), aside)
     layers = Layers(tree, files)
-    joined = list(resources(found, layers.made(), tree, files))
+    joined = list(resources(found, layers.traced(), tree, files))
     chains = {
-        resource.ref: resource.origin.made.chain()
+        resource.ref: resource.origin.traced.chain()
         for resource in joined
-        if isinstance(resource.origin, Built) and resource.origin.made.steps
+        if isinstance(resource.origin, TracedOrigin) and resource.origin.traced.steps
     }
     record = BuildRecord(tuple(defects), chains, tuple(layers.idle))
     return Build(joined, record)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import tempfile
 from pathlib import Path
 
@@ -18,12 +17,6 @@ from meshgate.model import JSON
 logger = logging.getLogger(__name__)
 
 DIGEST_LENGTH = 64
-
-
-def default_folder() -> Path:
-    """`${XDG_CACHE_HOME:-~/.cache}/meshgate`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "meshgate"
 
 
 def digest(*parts: str | bytes) -> str:

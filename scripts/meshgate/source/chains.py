@@ -13,10 +13,9 @@ from meshgate.errors import BuildError
 from meshgate.model import BuildStep, JSONObject, Origin
 from meshgate.source import patches
 from meshgate.source.kustomization import Kustomization
-from meshgate.source.load import manifests
-from meshgate.source.made import Applied, Made
-from meshgate.source.parsed import parsed
+from meshgate.source.load import manifests, parsed
 from meshgate.source.patchfiles import Patch, patches_of
+from meshgate.source.provenance import AppliedStep, TracedObject
 from meshgate.source.targets import Identity, is_followed, selects
 from meshgate.source.transformers import transformers
 from meshgate.source.tree import Tree
@@ -31,11 +30,13 @@ class Layers:
         self.files = files
         self.idle: list[BuildStep] = []
 
-    def made(self) -> list[Made]:
+    def traced(self) -> list[TracedObject]:
         """Every object of the overlay, in kustomize's order before it sorts."""
         return self._accumulate(self.tree.start, [], ())
 
-    def _accumulate(self, folder: str, below: list[Made], within: tuple[str, ...]) -> list[Made]:
+    def _accumulate(
+        self, folder: str, below: list[TracedObject], within: tuple[str, ...]
+    ) -> list[TracedObject]:
         """Objects of a folder; those `below` are the parent's, which a component changes, too."""
         kustomization = self.tree.kustomizations.get(folder)
         if kustomization is None or folder in within:
@@ -54,19 +55,19 @@ class Layers:
             if name is not None:
                 found = self._accumulate(name, found, within)
         self._transform(kustomization, found)
-        return [made for made in found if made.value]
+        return [traced for traced in found if traced.value]
 
-    def _objects(self, name: str) -> Iterator[Made]:
+    def _objects(self, name: str) -> Iterator[TracedObject]:
         try:
             documents = parsed(self.tree.content(name), name)
         except BuildError:
             return
         for index, document in enumerate(documents):
             for inside, value in manifests(document.value):
-                yield Made(Origin(name, index), inside, value, known=[Identity.of(value)])
+                yield TracedObject(Origin(name, index), inside, value, known=[Identity.of(value)])
 
     @staticmethod
-    def _generated(kustomization: Kustomization) -> Iterator[Made]:
+    def _generated(kustomization: Kustomization) -> Iterator[TracedObject]:
         """What the generators make, as far as patches can select it: not its content."""
         for field_name, kind in (
             ("configMapGenerator", "ConfigMap"),
@@ -77,16 +78,18 @@ class Layers:
                     names = {key: item[key] for key in ("name", "namespace") if key in item}
                     value = {"apiVersion": "v1", "kind": kind, "metadata": names}
                     origin = Origin(kustomization.file)
-                    yield Made(origin, (field_name, index), value, known=[Identity.of(value)])
+                    yield TracedObject(
+                        origin, (field_name, index), value, known=[Identity.of(value)]
+                    )
 
-    def _transform(self, kustomization: Kustomization, found: list[Made]) -> None:
+    def _transform(self, kustomization: Kustomization, found: list[TracedObject]) -> None:
         for patch in patches_of(kustomization, "patchesStrategicMerge", self.tree, self.files):
             self._apply(patch, found)
         for patch in patches_of(kustomization, "patches", self.tree, self.files):
             self._apply(patch, found)
         for key, change in transformers(kustomization):
-            for made in found:
-                self._change(kustomization, key, change, made)
+            for traced in found:
+                self._change(kustomization, key, change, traced)
         for patch in patches_of(kustomization, "patchesJson6902", self.tree, self.files):
             self._apply(patch, found)
 
@@ -95,46 +98,46 @@ class Layers:
         kustomization: Kustomization,
         key: str,
         change: Callable[[JSONObject], JSONObject],
-        made: Made,
+        traced: TracedObject,
     ) -> None:
-        after = change(made.value)
-        if after == made.value:
+        after = change(traced.value)
+        if after == traced.value:
             return
         origin = Origin(kustomization.file)
         position = self.files.position(origin, (key,))
-        step = BuildStep("transformer", origin, made.value, after, position)
-        made.steps.append(Applied(step, (key,)))
-        made.value = after
-        made.known.append(Identity.of(after))
+        step = BuildStep("transformer", origin, traced.value, after, position)
+        traced.steps.append(AppliedStep(step, (key,)))
+        traced.value = after
+        traced.known.append(Identity.of(after))
 
-    def _apply(self, patch: Patch, found: list[Made]) -> None:
-        touched = [made for made in found if made.value and self._is_for(patch, made)]
+    def _apply(self, patch: Patch, found: list[TracedObject]) -> None:
+        touched = [traced for traced in found if traced.value and self._is_for(patch, traced)]
         operations = tuple(patch.value) if isinstance(patch.value, list) else ()
-        for made in touched:
-            after = self._patched(patch, made.value)
+        for traced in touched:
+            after = self._patched(patch, traced.value)
             if after is None:
                 continue
             step = BuildStep(
                 "patch",
                 patch.origin,
-                made.value,
+                traced.value,
                 after,
                 patch.position,
                 None if operations else patch.value,
                 operations,
             )
-            made.steps.append(Applied(step, patch.written, patch.document))
-            made.value = after
-            made.known.append(Identity.of(after))
+            traced.steps.append(AppliedStep(step, patch.written, patch.document))
+            traced.value = after
+            traced.known.append(Identity.of(after))
         if not touched and patch.target is not None and is_followed(patch.target):
             content = None if operations else patch.value
             self.idle.append(BuildStep("patch", patch.origin, None, {}, patch.position, content))
 
     @staticmethod
-    def _is_for(patch: Patch, made: Made) -> bool:
+    def _is_for(patch: Patch, traced: TracedObject) -> bool:
         if patch.target is not None:
-            return selects(patch.target, (made.known[0], Identity.of(made.value)), made.value)
-        return isinstance(patch.value, dict) and Identity.of(patch.value) in made.known
+            return selects(patch.target, (traced.known[0], Identity.of(traced.value)), traced.value)
+        return isinstance(patch.value, dict) and Identity.of(patch.value) in traced.known
 
     @staticmethod
     def _patched(patch: Patch, value: JSONObject) -> JSONObject | None:

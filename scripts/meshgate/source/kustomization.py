@@ -43,6 +43,26 @@ OWN_FIELDS = {
         *PLUGIN_FIELDS,
     )
 }
+# Every field of it (types.Kustomization in api/types of kustomize 5.8).
+FIELDS = (
+    *OWN_FIELDS.values(),
+    "apiVersion",
+    "buildMetadata",
+    "commonAnnotations",
+    "commonLabels",
+    "generatorOptions",
+    "images",
+    "imageTags",
+    "kind",
+    "labels",
+    "metadata",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "replicas",
+    "sortOptions",
+    "vars",
+)
 ITEM_FIELDS = {field: field for field in ("env", "envs", "files", "patch", "path")}
 
 

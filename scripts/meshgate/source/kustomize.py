@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 from meshgate.model import JSONObject
 from meshgate.process import run
-from meshgate.source import hints
+from meshgate.source import kustomize_errors
 from meshgate.source.cache import Cache, digest
-from meshgate.source.load import read
-from meshgate.source.parsed import parsed
+from meshgate.source.load import parsed, read
 from meshgate.source.program import Renderer
 from meshgate.source.tree import Tree
 
@@ -73,7 +72,7 @@ def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
     (wrapper / "kustomization.yaml").write_text(json.dumps(_wrapper(tree, target)), "utf-8")
     done = run([*program.argv, str(wrapper)], timeout=TIMEOUT, environment=OFFLINE)
     if done.code != 0:
-        raise hints.build_error(tree, done.stderr, wrapper)
+        raise kustomize_errors.build_error(tree, done.stderr, wrapper)
     return [
         _rendered(tree, wrapper, resource.value)
         for resource in read(done.stdout, f"{tree.overlay}, as rendered").resources

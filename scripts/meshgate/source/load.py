@@ -7,6 +7,7 @@ would take differently is kept as a defect beside the resources, for rules to ju
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import os
 from collections.abc import Iterator
@@ -68,6 +69,25 @@ def documents(
     """The value and the defects of each document of a text, empty ones included."""
     for value, odd, line, _ in reading.documents(text, file, reader):
         yield value, [] if odd is None else list(defects_of(odd, Origin(file), line))
+
+
+class Document(NamedTuple):
+    """One document: what it says, and what two readers take differently in it."""
+
+    value: JSON
+    defects: tuple[Defect, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def parsed(content: bytes, name: str, reader: Reader = Reader.KUSTOMIZE) -> tuple[Document, ...]:
+    """The documents of a file, empty ones included. Values are shared: never change them.
+
+    Raises BuildError.
+    """
+    text = decoded(content, name)
+    return tuple(
+        Document(value, tuple(defects)) for value, defects in documents(text, name, reader)
+    )
 
 
 def objects(value: JSON, origin: Origin) -> Iterator[Resource]:

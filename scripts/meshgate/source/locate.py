@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meshgate.model import Origin, Position, Resource, split_path
 from meshgate.source.load import Parts, manifests
-from meshgate.source.made import Built, Made
+from meshgate.source.provenance import TracedObject, TracedOrigin
 from meshgate.source.trace import written
 from meshgate.yamldoc.positions import SourceFiles, exists, follow
 from meshgate.yamldoc.values import value_of
@@ -30,17 +30,17 @@ class Locator:
         if resource.origin is None:
             return None
         parts = split_path(path)
-        if isinstance(resource.origin, Built):
-            return self._traced(resource.origin.made, parts)
+        if isinstance(resource.origin, TracedOrigin):
+            return self._traced(resource.origin.traced, parts)
         while parts and not exists(resource.value, parts):
             parts.pop()
         return self.files.position(resource.origin, (*self._inside(resource), *parts))
 
-    def _traced(self, made: Made, parts: list[str | int]) -> Position | None:
+    def _traced(self, traced: TracedObject, parts: list[str | int]) -> Position | None:
         """The place in the base or in the patch that wrote a value."""
-        applied, path = written(made, parts)
+        applied, path = written(traced, parts)
         if applied is None:
-            return self.files.position(made.origin, (*made.inside, *path))
+            return self.files.position(traced.origin, (*traced.inside, *path))
         origin = applied.step.origin
         if applied.step.kind == "transformer":
             return applied.step.position

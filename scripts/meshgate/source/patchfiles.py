@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Origin, Position
 from meshgate.source.kustomization import Kustomization, is_inline
-from meshgate.source.parsed import parsed
+from meshgate.source.load import parsed
 from meshgate.source.tree import Tree
 from meshgate.yamldoc.nodes import Reader
 from meshgate.yamldoc.positions import SourceFiles

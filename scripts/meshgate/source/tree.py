@@ -21,7 +21,7 @@ from meshgate.source.kustomization import (
     Role,
     slips,
 )
-from meshgate.source.parsed import parsed
+from meshgate.source.load import parsed
 from meshgate.source.plugins import inline_plugins, paths_of
 from meshgate.yamldoc.files import Root
 from meshgate.yamldoc.nodes import Reader

@@ -15,13 +15,13 @@ Parts = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
-class Made:
+class TracedObject:
     """One object on its way through the layers."""
 
     origin: Origin
     inside: Parts  # where it stands in its document
     value: JSONObject
-    steps: list[Applied] = field(default_factory=list)
+    steps: list[AppliedStep] = field(default_factory=list)
     known: list[Identity] = field(default_factory=list)
 
     @property
@@ -34,21 +34,21 @@ class Made:
         return (self.base, *(applied.step for applied in self.steps))
 
 
-class Built(Origin):
+class TracedOrigin(Origin):
     """The origin of a rendered object, which knows how the object came to be."""
 
-    made: Made
+    traced: TracedObject
 
     @classmethod
-    def of(cls, made: Made) -> Built:
+    def of(cls, traced: TracedObject) -> TracedOrigin:
         """The origin that the object's base document gives it."""
-        found = cls(made.origin.file, made.origin.document)
-        found.made = made
+        found = cls(traced.origin.file, traced.origin.document)
+        found.traced = traced
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedStep:
     """A step, and where its own text is found: in a file, or at a path of a kustomization."""
 
     step: BuildStep
@@ -58,22 +58,24 @@ class Applied:
     document: int = 0
 
 
-def settle(made: Made, rendered: JSONObject, tree: Tree, files: SourceFiles) -> None:
+def settle(traced: TracedObject, rendered: JSONObject, tree: Tree, files: SourceFiles) -> None:
     """End a chain in what kustomize really rendered, whatever made the difference."""
     # An object that no step changed needs no closer look.
-    if patches.same(made.value, rendered) if made.steps else made.value == rendered:
+    if patches.same(traced.value, rendered) if traced.steps else traced.value == rendered:
         return
-    if made.steps and patches.alike(made.value, rendered):
+    if traced.steps and patches.alike(traced.value, rendered):
         # A patched value keeps the quotes of the one it replaces, and becomes text by them.
-        last = made.steps[-1]
-        made.steps[-1] = replace(last, step=replace(last.step, after=rendered))
-        made.value = rendered
+        last = traced.steps[-1]
+        traced.steps[-1] = replace(last, step=replace(last.step, after=rendered))
+        traced.value = rendered
         return
     file, key = _other(tree)
     origin = Origin(file)
     position = files.position(origin, (key,) if key else ())
-    made.steps.append(Applied(BuildStep("transformer", origin, made.value, rendered, position)))
-    made.value = rendered
+    traced.steps.append(
+        AppliedStep(BuildStep("transformer", origin, traced.value, rendered, position))
+    )
+    traced.value = rendered
 
 
 def _other(tree: Tree) -> tuple[str, str | None]:

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject, Origin, Resource, ResourceRef
 from meshgate.source.kustomize import Rendered
-from meshgate.source.made import Built, Made, settle
+from meshgate.source.provenance import TracedObject, TracedOrigin, settle
 from meshgate.source.tree import Tree
 from meshgate.yamldoc.positions import SourceFiles
 
 
 def resources(
-    rendered: list[Rendered], made: list[Made], tree: Tree, files: SourceFiles
+    rendered: list[Rendered], traced: list[TracedObject], tree: Tree, files: SourceFiles
 ) -> Iterator[Resource]:
     """The rendered objects, each joined with the one that the layers made."""
-    waiting: dict[ResourceRef, list[Made]] = {}
-    for each in made:
+    waiting: dict[ResourceRef, list[TracedObject]] = {}
+    for each in traced:
         waiting.setdefault(Resource.of(each.value).ref, []).append(each)
     left: list[tuple[int, Rendered]] = []
     found: dict[int, Resource] = {}
@@ -39,16 +39,16 @@ def resources(
         yield found[index]
 
 
-def _joined(value: JSONObject, made: Made, tree: Tree, files: SourceFiles) -> Resource:
-    settle(made, value, tree, files)
-    return Resource.of(value, Built.of(made))
+def _joined(value: JSONObject, traced: TracedObject, tree: Tree, files: SourceFiles) -> Resource:
+    settle(traced, value, tree, files)
+    return Resource.of(value, TracedOrigin.of(traced))
 
 
-def _is_like(made: Made, value: JSONObject, file: str | None) -> bool:
+def _is_like(traced: TracedObject, value: JSONObject, file: str | None) -> bool:
     """Whether an object that was renamed on its way could be the rendered one."""
-    name = str(made.value.get("metadata", {}).get("name", ""))
+    name = str(traced.value.get("metadata", {}).get("name", ""))
     return (
-        made.origin.file == file
-        and made.value.get("kind") == value.get("kind")
+        traced.origin.file == file
+        and traced.value.get("kind") == value.get("kind")
         and name in str(value.get("metadata", {}).get("name", ""))
     )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from meshgate.errors import BuildError
+from meshgate.model import Resource
+from meshgate.source.kustomization import FIELDS, Role
+from meshgate.source.load import manifests, parsed
 from meshgate.source.tree import Tree
+from meshgate.wording.nearest import hint as spelling
+from meshgate.wording.nearest import nearest
 
 LONGEST = 1500
 
+UNKNOWN_FIELD = r'unknown field "?([\w.]*)'
+UNKNOWN_OBJECT = re.compile(r"no matches for Id ([^;\s]+)")
 HINTS = (
     (
         r"unsupported type: map\[interface",
@@ -26,7 +34,7 @@ HINTS = (
         r"no matches for Id|no resource matches|failed to find unique target",
         "the patch names an object that is not there: compare apiVersion, kind, name, namespace",
     ),
-    (r"unknown field", "kustomize does not know this field: compare its spelling"),
+    (UNKNOWN_FIELD, "kustomize does not know this field: compare its spelling"),
     (r"kustomization.yaml is empty", "add `resources:` with what the overlay builds"),
     (
         r"is not in or below",
@@ -58,4 +66,26 @@ def build_error(tree: Tree, message: str, wrapper: Path) -> BuildError:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
     hint = next((hint for pattern, hint in HINTS if re.search(pattern, text)), "")
+    if field := re.search(UNKNOWN_FIELD, text):
+        hint = spelling(field[1].rpartition(".")[2], FIELDS, hint)
+    if wanted := UNKNOWN_OBJECT.search(text):
+        # Ids of one API group are alike by that alone: name and namespace must be, too.
+        called = wanted[1].partition("/")[2]
+        alike = [each for each in _ids(tree) if nearest(called, [each.partition("/")[2]])]
+        hint = spelling(wanted[1], alike, hint)
     return BuildError(f"{tree.overlay} does not build", why=text, hint=hint)
+
+
+def _ids(tree: Tree) -> Iterator[str]:
+    """What kustomize calls the objects of an overlay's sources (ResId.String in api/resid)."""
+    for name, role in tree.files.items():
+        if role is not Role.RESOURCE:
+            continue
+        for document in parsed(tree.content(name), name):
+            for _, manifest in manifests(document.value):
+                resource = Resource.of(manifest)
+                group, _, version = resource.api_version.rpartition("/")
+                yield (
+                    f"{resource.kind}.{version}.{group or '[noGrp]'}/"
+                    f"{resource.name}.{resource.namespace or '[noNs]'}"
+                )
