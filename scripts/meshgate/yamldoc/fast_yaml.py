@@ -142,4 +142,7 @@ def _scalar(text: str) -> JSON:
     if not PLAIN.fullmatch(text) or scalars.AMBIGUOUS.fullmatch(text):
         return OTHER
     item = scalars.plain(text)
-    return item if item == scalars.core_plain(text) else OTHER
+    # What is text to Go is text in the core of YAML 1.2, too.
+    if isinstance(item, str) or item == scalars.core_plain(text):
+        return item
+    return OTHER
