@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.cli import main
-from meshgate.errors import BuildError
+from meshgate.cluster.capture.files import before
+from meshgate.errors import BuildError, UsageError
 from meshgate.model import JSON
+from meshgate.promotion.session import given_evidence
 from meshgate.yamldoc import document, fast_yaml, files, nodes
 from meshgate.yamldoc.nodes import Reader
 from meshgate.yamldoc.reading import documents
@@ -241,3 +243,14 @@ def test_what_is_read_by_line_is_the_same_to_every_reader(scalar: str) -> None:
     flow = f"{{a: {scalar}, b: [{scalar}]}}"
     for reader in Reader:
         assert [read.value for read in documents(flow, "f.yaml", reader)] == [value]
+
+
+def test_a_pipe_among_evidence_or_an_inventory_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "inventory/dev").mkdir(parents=True)
+    os.mkfifo(tmp_path / "inventory/dev/e.json")
+    os.mkfifo(tmp_path / "inventory/dev/e.yaml")
+
+    with pytest.raises(UsageError, match="is no regular file"):
+        given_evidence({"probe": tmp_path / "inventory/dev"})
+    with pytest.raises(BuildError, match=r"inventory/dev/e\.yaml is no regular file"):
+        before(tmp_path, "dev")

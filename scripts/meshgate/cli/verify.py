@@ -40,6 +40,7 @@ from meshgate.errors import UsageError
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, Resource
 from meshgate.pipeline.targets import select
+from meshgate.yamldoc.files import LARGEST_FILE, read_inside
 
 FORMATS = ("text", "json")
 # Added inside GitHub Actions to every command; it has no meaning here.
@@ -173,8 +174,9 @@ def subject(root: Path, environment: Environment) -> tuple[str, str]:
 
     folder = rendered_folder(environment.name)
     if environment.mode == PINNED and (root / folder).is_dir():
-        files = sorted(path for path in (root / folder).rglob("*") if path.is_file())
-        read = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
-        return git_tree(environment.name, read), ""
+        paths = (path for path in (root / folder).rglob("*") if not path.is_dir())
+        names = sorted(path.relative_to(root).as_posix() for path in paths)
+        content = {name: read_inside(root, name, LARGEST_FILE) for name in names}
+        return git_tree(environment.name, content), ""
     with Repository(root) as repository:
         return "", Releases(repository, "HEAD").newest().id

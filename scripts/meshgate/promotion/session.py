@@ -17,7 +17,7 @@ from typing import TypedDict, Unpack
 
 from meshgate import config, source
 from meshgate.config import Configuration
-from meshgate.errors import UsageError
+from meshgate.errors import BuildError, UsageError
 from meshgate.model import Environment, JSONObject, Resource
 from meshgate.pipeline import Judged, Objects, Settings, judge
 from meshgate.promotion import evidence
@@ -39,6 +39,7 @@ from meshgate.repository import (
     remote_branch,
     truth,
 )
+from meshgate.yamldoc.files import read_file
 
 INVENTORY = "inventory"
 # What a run is judged by.
@@ -275,7 +276,14 @@ def given_evidence(folders: Mapping[str, Path]) -> tuple[Evidence, ...]:
         if not folder.is_dir():
             raise UsageError(f"{folder}: there is no such folder of evidence")
         observations += [
-            evidence.read(file.read_bytes(), reporter=reporter, file=str(file))
+            evidence.read(_evidence_bytes(file), reporter=reporter, file=str(file))
             for file in sorted(folder.rglob(f"*{SUFFIX}"))
         ]
     return tuple(observations)
+
+
+def _evidence_bytes(file: Path) -> bytes:
+    try:
+        return read_file(file, str(file), evidence.SIZE_LIMIT)
+    except BuildError as error:
+        raise UsageError(error.what, why=error.why, hint=error.hint) from error

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from meshgate import source
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
+from meshgate.yamldoc.files import LARGEST_FILE, read_inside
+from meshgate.yamldoc.text import decoded
 
 # The file of objects without a namespace.
 CLUSTER = "_cluster"
@@ -57,7 +59,9 @@ def before(root: Path, environment: str) -> InventoryFiles:
     """What the inventory holds now; nothing where there is none."""
     folder = root / "inventory" / environment
     files = {
-        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8")
+        file.relative_to(folder).as_posix(): decoded(
+            read_inside(root, name := file.relative_to(root).as_posix(), LARGEST_FILE), name
+        )
         for file in (sorted(folder.rglob(f"*{SUFFIX}")) if folder.is_dir() else ())
     }
     resources = source.read_folder(root, f"inventory/{environment}") if files else ()

@@ -10,6 +10,8 @@ from meshgate.cluster.sync import argocd, flux
 from meshgate.cluster.sync.target import SyncTarget
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
+from meshgate.yamldoc.files import read_file
+from meshgate.yamldoc.text import decoded
 
 AGENTS: dict[str, Callable[[SyncTarget], list[JSONObject]]] = {
     "argocd": argocd.objects,
@@ -85,7 +87,6 @@ def _shallow(folder: str) -> str:
 
 
 def _read(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError:
+    if not file.exists():
         return None
+    return decoded(read_file(file, str(file)), str(file))
