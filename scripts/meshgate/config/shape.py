@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from jsonschema_rs import Validator
 import meshgate
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, join_path
-from meshgate.wording.problems import Problem, problems
 from meshgate.yamldoc.document import Document, shown
 
 PACKAGE = Path(meshgate.__file__).parent
@@ -42,21 +42,25 @@ def check(document: Document, name: str) -> None:
     validator = _validator(name)
     if validator.is_valid(document.value):
         return
+    # jsonschema takes 0.1 s to import, and only an error needs it.
+    from meshgate.wording.problems import Problem, problems  # noqa: PLC0415
+
     # What only the validator refuses is told in its words.
     found = problems(schema(name), document.value, own=True) or [
         Problem(tuple(error.instance_path), error.message)
         for error in validator.iter_errors(document.value)
     ]
     if len(found) == 1:
-        raise UsageError(_line(document, found[0], found[0].message)[1], hint=found[0].advice)
-    lines = [line for _, line in sorted(_line(document, each, each.text) for each in found)]
+        path, message, advice = found[0]
+        raise UsageError(_line(document, path, message)[1], hint=advice)
+    lines = [line for _, line in sorted(_line(document, each.path, each.text) for each in found)]
     if len(lines) > TOLD:
         lines[TOLD:] = [f"{document.file}: and {len(lines) - TOLD} more"]
     raise UsageError("\n".join(lines))
 
 
-def _line(document: Document, problem: Problem, text: str) -> tuple[int, str]:
+def _line(document: Document, path: Sequence[str | int], text: str) -> tuple[int, str]:
     """The line of a problem in its file, and what is said of it with its place."""
-    position = document.at(problem.path)
-    where = join_path(*problem.path) or "the file"
+    position = document.at(path)
+    where = join_path(*path) or "the file"
     return position.line, f"{shown(position)}: {where}: {text}"
