@@ -181,6 +181,21 @@ def test_who_asked_is_in_the_record(
     assert b"https://forge.example/acme/mesh/actions/runs/7" in content
 
 
+def test_an_error_in_the_sources_ends_a_plan_as_it_ends_validate(
+    pipeline: Pipeline, call: Call
+) -> None:
+    (file,) = mode("STRICT")
+    twice = mode("STRICT")[file].replace("spec:", "spec: {}\nspec:")
+    pipeline.commit({file: twice}, "a key twice")
+
+    code, out, _ = call("validate", "staging", "--format", "json")
+    first = json.loads(out)["findings"][0]
+    planned, _, err = call("plan", "staging")
+
+    assert (code, planned) == (1, 1)
+    assert f"{first['rule']} {first['name']}: {first['message']}" in err
+
+
 def test_promote_all_goes_on_after_one_that_has_nothing(call: Call) -> None:
     code, out, err = call("promote", "--all")
     assert code == 0

@@ -29,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the calls that were asked for."""
-    found = meshes(options, options.targets)
-    publish(calls.FORMATS, [question(view, options) for view in found.views], options)
-    return found.end(options)
+    shown = meshes(options, options.targets)
+    publish(calls.FORMATS, [question(view, options) for view in shown.views], options)
+    return shown.end(options)
 
 
 def question(view: View, options: argparse.Namespace) -> calls.Question:

@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation of the call, once for each port and environment."""
     if options.env and options.paths:
         raise UsageError("--env and PATH exclude each other", hint="leave one of them out")
-    found = meshes(options, [options.env] if options.env else options.paths)
-    answers = [answer for view in found.views for answer in explanations(view, options)]
+    shown = meshes(options, [options.env] if options.env else options.paths)
+    answers = [answer for view in shown.views for answer in explanations(view, options)]
     publish(explain.FORMATS, answers, options)
-    return found.end(options)
+    return shown.end(options)
 
 
 def explanations(view: View, options: argparse.Namespace) -> Iterator[CallExplanation]:

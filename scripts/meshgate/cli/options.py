@@ -118,18 +118,18 @@ def moment(text: str) -> datetime.datetime:
 
 def outputs(texts: list[str]) -> tuple[Output, ...]:
     """The report formats that were asked for."""
-    found = []
+    asked = []
     for text in texts or ["text"]:
         name, _, file = text.partition("=")
         if name not in FORMATS:
             raise UsageError(
                 f"--format {text}: unknown format {name!r}", hint=f"use one of {', '.join(FORMATS)}"
             )
-        found.append(Output(name, Path(file) if file else None))
-    on_stdout = [output.format for output in found if output.file is None]
+        asked.append(Output(name, Path(file) if file else None))
+    on_stdout = [output.format for output in asked if output.file is None]
     if os.environ.get("GITHUB_ACTIONS") == "true" and on_stdout in ([], ["text"]):
-        found.append(Output("github", None))
-    return tuple(found)
+        asked.append(Output("github", None))
+    return tuple(asked)
 
 
 def wants_color(choice: str) -> bool:

@@ -37,15 +37,15 @@ def service_of(view: View, host: str, client: Workload) -> Service:
 
 def services_of(view: View, host: str) -> list[Service]:
     """The services of this host or name, in any namespace. Raises UsageError."""
-    found = [
+    services = [
         service
         for service in view.mesh.services
         if host in {service.host, service.name, f"{service.name}.{service.namespace}"}
         or host in service.aliases
     ]
-    if not found:
+    if not services:
         raise unknown("service", host, view, names(view))
-    return found
+    return services
 
 
 def ports_of(service: Service, number: int | None) -> list[ServicePort]:

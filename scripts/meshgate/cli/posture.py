@@ -25,6 +25,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each port, or for ports that are alike."""
-    found = meshes(options, options.targets)
-    publish(posture.FORMATS, found.views, options)
-    return found.end(options)
+    shown = meshes(options, options.targets)
+    publish(posture.FORMATS, shown.views, options)
+    return shown.end(options)

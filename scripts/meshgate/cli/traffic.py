@@ -82,16 +82,16 @@ def run(options: argparse.Namespace) -> int:
     file = Path(options.output) if options.output else None
     if file is not None and not options.force:
         refuse_other(file)
-    told = capture(asked, options)
-    if not told.calls and not options.force:
+    seen = capture(asked, options)
+    if not seen.calls and not options.force:
         raise NothingToCheckError(
-            f"{told.source} has seen no call in the last {options.window}",
+            f"{seen.source} has seen no call in the last {options.window}",
             why="A change would be tried on nothing, which is never a pass; "
             + (f"{file} is as it was." if file is not None and file.exists() else "not written."),
             hint="does it hold istio_requests_total with reporter=destination"
             + (" and these labels?" if asked.labels else "?"),
         )
-    text = traffic.text(told)
+    text = traffic.text(seen)
     refuse_unreadable(text)
     if file is None:
         sys.stdout.write(text)
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         from meshgate.cli.output import write  # noqa: PLC0415 - brings every report with it
 
         write(file, text)
-    print(summary(told, file), file=sys.stderr)
+    print(summary(seen, file), file=sys.stderr)
     return 0
 
 
@@ -174,14 +174,15 @@ def label(text: str) -> tuple[str, str]:
     return name, value
 
 
-def summary(told: Traffic, file: Path | None) -> str:
+def summary(seen: Traffic, file: Path | None) -> str:
     """One line for the person who asked."""
-    found = Counter(call.security for call in told.calls)
-    outside = sum(not call.client and call.security is SeenSecurity.NONE for call in told.calls)
+    by_security = Counter(call.security for call in seen.calls)
+    outside = sum(not call.client and call.security is SeenSecurity.NONE for call in seen.calls)
     where = f" into {file}" if file is not None else ""
     return (
-        f"meshgate: wrote {len(told.calls):,} seen calls{where}: "
-        f"{found[SeenSecurity.MUTUAL_TLS]:,} with mutual TLS, {found[SeenSecurity.NONE]:,} in "
-        f"plaintext ({outside:,} of clients that the mesh does not know), "
-        f"{found[SeenSecurity.UNKNOWN]:,} unknown"
+        f"meshgate: wrote {len(seen.calls):,} seen calls{where}: "
+        f"{by_security[SeenSecurity.MUTUAL_TLS]:,} with mutual TLS, "
+        f"{by_security[SeenSecurity.NONE]:,} in plaintext "
+        f"({outside:,} of clients that the mesh does not know), "
+        f"{by_security[SeenSecurity.UNKNOWN]:,} unknown"
     )

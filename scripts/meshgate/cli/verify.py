@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh
-    found = verify.verify(
+    verification = verify.verify(
         live,
         environment,
         judged.built().resources,
@@ -94,15 +94,15 @@ def run(options: argparse.Namespace) -> int:
         ),
         istiod=istiod,
     )
-    tell(options, found)
+    publish_verification(options, verification)
     if options.probes:
-        write_probes(options, environment, found.outcome.intended)
+        write_probes(options, environment, verification.outcome.intended)
     if options.evidence:
-        write_evidence(options, environment, found)
-    return int(not found.passed)
+        write_evidence(options, environment, verification)
+    return int(not verification.passed)
 
 
-def tell(options: argparse.Namespace, found: Verification) -> None:
+def publish_verification(options: argparse.Namespace, verification: Verification) -> None:
     """Write the result in each format that was asked for."""
     from meshgate.cluster import verify  # noqa: PLC0415 - as above
 
@@ -111,59 +111,59 @@ def tell(options: argparse.Namespace, found: Verification) -> None:
         if output.format == ANNOTATIONS:
             continue
         color = options.color and output.file is None
-        told = (
-            verify.as_json(found, locate)
+        text = (
+            verify.as_json(verification, locate)
             if output.format == "json"
-            else verify.as_text(found, locate, color=color)
+            else verify.as_text(verification, locate, color=color)
         )
         if output.file is None:
-            sys.stdout.write(told)
+            sys.stdout.write(text)
         else:
-            write(output.file, told)
+            write(output.file, text)
 
 
 def write_probes(options: argparse.Namespace, environment: Environment, mesh: Mesh) -> None:
     """Write the Jobs, and say which expectations they do not try."""
     from meshgate.cluster.verify.probes import IMAGE, probes  # noqa: PLC0415 - as above
 
-    found = probes(mesh, environment.expectations, options.probe_image or IMAGE)
-    tell_notes(f"no probe of {each}" for each in found.untried)
-    if not found.jobs:
+    tried = probes(mesh, environment.expectations, options.probe_image or IMAGE)
+    tell_notes(f"no probe of {call}" for call in tried.untried)
+    if not tried.jobs:
         raise UsageError(
             f"{environment.name}: no expectation can be tried by a probe",
             hint=f"add calls to HTTP ports to expectations/{environment.name}.yaml",
         )
-    jobs = [Resource.of(job) for job in found.jobs]
+    jobs = [Resource.of(job) for job in tried.jobs]
     head = f"Written by `meshgate verify {environment.name} --probes`: each Job tries one call."
     write(options.probes, source.dump(jobs, comment=head))
     print(f"{printable(str(options.probes))}: {len(jobs)} probes", file=sys.stderr)
 
 
 def write_evidence(
-    options: argparse.Namespace, environment: Environment, found: Verification
+    options: argparse.Namespace, environment: Environment, verification: Verification
 ) -> None:
     """Write the result as evidence about exactly what was compared."""
     from meshgate.promotion import evidence  # noqa: PLC0415 - as above
     from meshgate.promotion.session import Clock  # noqa: PLC0415
 
     tree, release = subject(options.directory, environment)
-    one = evidence.Evidence(
+    observation = evidence.Evidence(
         type=EVIDENCE,
         environment=environment.name,
-        cluster=found.cluster,
+        cluster=verification.cluster,
         observed_at=Clock().now,
-        result=evidence.PASS if found.passed else evidence.FAIL,
+        result=evidence.PASS if verification.passed else evidence.FAIL,
         tree=tree,
         release=release,
-        numbers=tuple(found.numbers.items()),
+        numbers=tuple(verification.numbers.items()),
     )
-    content = evidence.written(one)
+    content = evidence.written(observation)
     # What is written here must be readable there.
     evidence.read(content.encode(), reporter="", file="the evidence")
     options.evidence.mkdir(parents=True, exist_ok=True)
-    file = options.evidence / evidence.file_name(one)
+    file = options.evidence / evidence.file_name(observation)
     write(file, content)
-    print(f"{printable(str(file))}: {one.type} {one.result}", file=sys.stderr)
+    print(f"{printable(str(file))}: {observation.type} {observation.result}", file=sys.stderr)
 
 
 def subject(root: Path, environment: Environment) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import datetime
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from meshgate.errors import MeshgateError, NothingToCheckError, SourcesError
@@ -20,7 +21,7 @@ from meshgate.model import (
     ResourceIndex,
     Severity,
 )
-from meshgate.pipeline.files import Files
+from meshgate.pipeline.files import Files, Folder
 from meshgate.rules import RULES, rules_of
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge as judge_rules
@@ -195,6 +196,14 @@ def context_of(
         rendered=own,
         complete=settings.complete,
     )
+
+
+def errors_in_sources(root: Path, environment: str, overlay: str) -> SourcesError | None:
+    """What is wrong with the sources of an overlay that did not build, waived or not."""
+    files = Folder(root, cache=None)
+    bare = Environment(name=environment, overlay=overlay)
+    failure = _survey(bare, files, Settings(datetime.date.min)).failure
+    return failure if isinstance(failure, SourcesError) else None
 
 
 def _survey(environment: Environment, files: Files, settings: Settings) -> Judged:

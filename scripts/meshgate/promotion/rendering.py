@@ -15,6 +15,7 @@ from pathlib import Path
 from meshgate import __version__, source
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject, Resource
+from meshgate.pipeline.judged import errors_in_sources
 from meshgate.promotion.files import SUFFIX, git_tree, rendered_folder, rendered_sum, sha256
 from meshgate.promotion.records import Rendered
 from meshgate.promotion.release import INPUTS
@@ -54,7 +55,11 @@ def render(
                 why="Another version of the renderer may give another result.",
                 hint="say there which version of kustomize releases are rendered with",
             )
-        build = source.render(root, overlay, cache=cache, exact=True)
+        try:
+            build = source.render(root, overlay, cache=cache, exact=True)
+        except BuildError as error:
+            # What is wrong with the sources says it better, as it does in every other command.
+            raise errors_in_sources(root, environment, overlay) or error from error
     return files_of(environment, build.resources)
 
 
