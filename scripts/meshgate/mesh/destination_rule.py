@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from meshgate.mesh.traffic_policy import Subset, TrafficPolicy
 from meshgate.model import JSON, JSONObject, Resource, join_path
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class DestinationRule:
     """A DestinationRule, read as Istio reads it."""
 
@@ -43,7 +44,7 @@ class DestinationRule:
         """Whether clients of a namespace can get it, if they look where it lives."""
         return export_to.includes(self.export_to, namespace, self.namespace)
 
-    @property
+    @functools.cached_property
     def places(self) -> tuple[PolicyPlace, ...]:
         """Every traffic policy in it, entries of `portLevelSettings` after what they are for."""
         return tuple(policy_places(self.resource))
