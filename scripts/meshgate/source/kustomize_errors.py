@@ -11,8 +11,7 @@ from meshgate.model import Resource
 from meshgate.source.kustomization import FIELDS, Role
 from meshgate.source.load import manifests, parsed
 from meshgate.source.tree import Tree
-from meshgate.wording.nearest import hint as spelling
-from meshgate.wording.nearest import nearest
+from meshgate.wording.nearest import MEANT, nearest
 
 LONGEST = 1500
 
@@ -66,14 +65,21 @@ def build_error(tree: Tree, message: str, wrapper: Path) -> BuildError:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
     hint = next((hint for pattern, hint in HINTS if re.search(pattern, text)), "")
+    meant = None
     if field := re.search(UNKNOWN_FIELD, text):
-        hint = spelling(field[1].rpartition(".")[2], FIELDS, hint)
-    if wanted := UNKNOWN_OBJECT.search(text):
-        # Ids of one API group are alike by that alone: name and namespace must be, too.
-        called = wanted[1].partition("/")[2]
-        alike = [each for each in _ids(tree) if nearest(called, [each.partition("/")[2]])]
-        hint = spelling(wanted[1], alike, hint)
+        meant = nearest(field[1].rpartition(".")[2], FIELDS)
+    elif wanted := UNKNOWN_OBJECT.search(text):
+        # Ids of one API group or namespace are alike by that alone: the name must be, too.
+        alike = [each for each in _ids(tree) if nearest(_name(wanted[1]), [_name(each)])]
+        meant = nearest(wanted[1], alike)
+    if meant:
+        hint = f"{hint}; {MEANT} `{meant}`?"
     return BuildError(f"{tree.overlay} does not build", why=text, hint=hint)
+
+
+def _name(identity: str) -> str:
+    """The name in what kustomize calls an object."""
+    return identity.partition("/")[2].rpartition(".")[0]
 
 
 def _ids(tree: Tree) -> Iterator[str]:
