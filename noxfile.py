@@ -211,7 +211,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutate(session: nox.Session) -> None:
-    """Change the mesh model in small ways and see which changes no test notices."""
+    """Change the mesh model in small ways and see which changes no test notices.
+
+    Other parts on demand: `-- --part guards --sample 50`; effect, judge, guards, flows.
+    """
     install(session)
     # Not in the lock: its tree is large, and nothing else needs it.
     session.install("cosmic-ray==8.7.0")

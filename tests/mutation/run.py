@@ -1,6 +1,8 @@
-"""Change the mesh model in small ways, and list the changes that no conformance case notices.
+"""Change a part of the package in small ways, and list the changes that nothing notices.
 
-Works on a copy of the tree, so that a run that is stopped leaves nothing behind.
+The mesh model is held by the conformance cases, and has a page, docs/mutation.md; the other parts
+by their tests, and are printed. Works on a copy of the tree, so that a run that is stopped leaves
+nothing behind.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "mutation.md"
-MODEL = "scripts/meshgate/mesh"
 BUDGET = 120  # minutes
 # What no run can notice: `A | B` is mostly a type; None and the members of an enumeration, all that
 # `is` is asked of here, are the same when they are equal.
@@ -30,12 +31,52 @@ UNSEEN = (
 # An import for the type checker alone.
 TYPES_ONLY = "TYPE_CHECKING"
 SESSION = "session.sqlite"
+# The part that has a page.
+MODEL = "mesh"
+FLOWS = "promote hotfix rollback line merge record pull_request prepare judge transition backport"
+
+
+class Part(NamedTuple):
+    """What is changed, and the command that must notice it, both relative to the tree."""
+
+    paths: tuple[str, ...]
+    command: str
+    timeout: float = 60.0
+
+
+def by_tests(*names: str) -> str:
+    """The command that runs tests of the tree it is called in, until the first that fails."""
+    files = " ".join(f"tests/test_{name}.py" for name in names)
+    return f"env PYTHONPATH=scripts {sys.executable} -B -m pytest -q -x -p no:cacheprovider {files}"
+
+
+PARTS = {
+    "mesh": Part(("scripts/meshgate/mesh",), f"{sys.executable} -B tests/mutation/check.py"),
+    "effect": Part(
+        ("scripts/meshgate/effect",),
+        by_tests("effect_properties", "effect_telling", "diff", "traffic_replay"),
+        600.0,
+    ),
+    "judge": Part(
+        ("scripts/meshgate/rules/judge.py",), by_tests("cases", "rules_properties"), 600.0
+    ),
+    "guards": Part(
+        ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
+        by_tests("promotion_guards", "promotion_gates", "promotion_check", "promotion_gating"),
+        600.0,
+    ),
+    "flows": Part(
+        tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
+        by_tests("promotion_failures", "promotion_commands", "promotion_files", "adopt"),
+        900.0,
+    ),
+}
 CONFIGURATION = """\
 [cosmic-ray]
-module-path = "{model}"
-timeout = 60.0
+module-path = {paths}
+timeout = {timeout}
 excluded-modules = []
-test-command = "{python} -B tests/mutation/check.py"
+test-command = "{command}"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -55,21 +96,23 @@ class Mutant(NamedTuple):
 def main() -> int:
     """Run within the budget and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=PARTS, default="mesh", help="default: mesh")
     parser.add_argument("--minutes", type=float, default=BUDGET, help="how long it may take")
     parser.add_argument("--sample", type=int, help="only so many changes, chosen by --seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("modules", nargs="*", help="names of modules of the model; default: all")
+    parser.add_argument("modules", nargs="*", help="names of modules of the part; default: all")
     options = parser.parse_args()
+    part = PARTS[options.part]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
-        for part in (MODEL, "tests/conformance", "tests/mutation"):
-            # Bytecode is told apart by second and size: that of one change would serve the next.
-            bytecode = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / part, copy / part, ignore=bytecode)
-        for file in (ROOT / "scripts/meshgate").glob("*.py"):
-            shutil.copy(file, copy / "scripts/meshgate")
+        for name in tracked():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name, follow_symlinks=False)
         (copy / "mutate.toml").write_text(
-            CONFIGURATION.format(model=MODEL, python=sys.executable), encoding="utf-8"
+            CONFIGURATION.format(
+                paths=json.dumps(part.paths), timeout=part.timeout, command=part.command
+            ),
+            encoding="utf-8",
         )
         cosmic_ray(copy, "init", "mutate.toml", SESSION)
         every = choose(copy, options)
@@ -78,17 +121,30 @@ def main() -> int:
             cosmic_ray(copy, "exec", "mutate.toml", SESSION, minutes=options.minutes)
         except subprocess.TimeoutExpired:
             print(f"stopped after {options.minutes:g} minutes", file=sys.stderr)
-        text = page(results(copy), every, unreached(copy), options)
-    PAGE.write_text(text, encoding="utf-8")
-    print(text)
+        mutants = results(copy)
+        if options.part == MODEL:
+            PAGE.write_text(page(mutants, every, unreached(copy), options), encoding="utf-8")
+    survivors = [mutant for mutant in mutants if "survived" in mutant.outcome.lower()]
+    print(
+        f"{len(mutants)} of {every} changes tried, {len(survivors)} survived",
+        *table(survivors),
+        sep="\n",
+    )
     return 0
+
+
+def tracked() -> list[str]:
+    """The files of the tree that git keeps, by their paths."""
+    argv = ["git", "ls-files", "-z"]
+    done = subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return [name for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
 def unreached(copy: Path) -> dict[str, set[int]]:
     """The lines of each module that the cases never reach."""
     coverage = [sys.executable, "-m", "coverage"]
     for arguments in (
-        ["run", f"--source={MODEL}", "tests/mutation/check.py"],
+        ["run", f"--source={PARTS[MODEL].paths[0]}", "tests/mutation/check.py"],
         ["json", "-q", "-o", "coverage.json"],
     ):
         subprocess.run([*coverage, *arguments], cwd=copy, check=True)
