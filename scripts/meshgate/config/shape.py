@@ -18,8 +18,8 @@ PACKAGE = Path(meshgate.__file__).parent
 # A wheel carries a copy; a checkout has the folder itself.
 SCHEMAS = (PACKAGE / "_schemas" / "meshgate", PACKAGE.parents[1] / "schemas" / "meshgate")
 
-# How many problems of one file are told at once.
-TOLD = 10
+# How many problems of one file are shown at once.
+MOST_SHOWN = 10
 
 
 @cache
@@ -45,17 +45,17 @@ def check(document: Document, name: str) -> None:
     # jsonschema takes 0.1 s to import, and only an error needs it.
     from meshgate.wording.problems import Problem, problems  # noqa: PLC0415
 
-    # What only the validator refuses is told in its words.
-    found = problems(schema(name), document.value, own=True) or [
+    # What only the validator refuses is said in its words.
+    refused = problems(schema(name), document.value, own=True) or [
         Problem(tuple(error.instance_path), error.message)
         for error in validator.iter_errors(document.value)
     ]
-    if len(found) == 1:
-        path, message, advice = found[0]
+    if len(refused) == 1:
+        path, message, advice = refused[0]
         raise UsageError(_line(document, path, message)[1], hint=advice)
-    lines = [line for _, line in sorted(_line(document, each.path, each.text) for each in found)]
-    if len(lines) > TOLD:
-        lines[TOLD:] = [f"{document.file}: and {len(lines) - TOLD} more"]
+    lines = [line for _, line in sorted(_line(document, part.path, part.text) for part in refused)]
+    if len(lines) > MOST_SHOWN:
+        lines[MOST_SHOWN:] = [f"{document.file}: and {len(lines) - MOST_SHOWN} more"]
     raise UsageError("\n".join(lines))
 
 
