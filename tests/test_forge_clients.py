@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from fakes import github, gitlab
-from fakes.server import Answer, Asked
+from fakes.server import Answer, Asked, FakeServer, Route
 from forge_worlds import BRANCH, PROMOTER, REVIEWER, LocalWorld, draft, repository
 from meshgate.errors import RepositoryError
 from meshgate.model import JSONObject
@@ -20,6 +21,7 @@ from meshgate.promotion.forges import (
     ForgeRefusedError,
     ForgeSettings,
     StatusState,
+    gitea,
     http,
     open_forge,
     retry,
@@ -247,6 +249,35 @@ def test_a_write_that_a_gateway_lost_is_not_repeated(
         forge.comment_sticky(number, "<!-- m -->", "<!-- m --> text")
 
     assert [line.split(" ")[0] for line in lab.fake.requests[before:]] == ["GET", "POST"]
+
+
+class Listing(FakeServer):
+    """A Gitea with five labels, in pages of two; it says how many there are, or does not."""
+
+    counted = True
+
+    def routes(self) -> list[Route]:
+        labels: list[JSONObject] = [{"id": number, "name": f"l{number}"} for number in range(5)]
+        path = re.compile("/api/v1/repos/acme/mesh/labels")
+        return [("GET", path, lambda _: Answer(200, labels))]
+
+    def paged(self, entries: list[JSONObject], query: dict[str, str], path: str) -> Answer:  # noqa: ARG002
+        first = (int(query["page"]) - 1) * self.page_limit
+        headers = (("X-Total-Count", str(len(entries))),) if self.counted else ()
+        return Answer(200, entries[first : first + self.page_limit], headers)
+
+
+@pytest.mark.parametrize(("counted", "requests"), [(True, 3), (False, 4)])
+def test_a_list_of_gitea_is_read_to_its_end(counted: bool, requests: int) -> None:
+    fake = Listing()
+    fake.counted = counted
+    with fake.running():
+        api = http.HttpApi(f"{fake.url}/api/v1", f"token-of-{PROMOTER}", gitea.DIALECT)
+        names = [entry["name"] for entry in api.pages("repos/acme/mesh/labels")]
+
+    assert names == ["l0", "l1", "l2", "l3", "l4"]
+    # Without a count only an empty page is the end.
+    assert len(fake.requests) == requests
 
 
 def test_an_unreachable_forge_is_told(world: LocalWorld) -> None:
