@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meshgate.model import Environment
 from meshgate.pipeline import Objects, Settings, judge
-from meshgate.pipeline.manifests import read_manifests
+from meshgate.pipeline.manifests import Given, read_manifests
 
 DAY = datetime.date(2026, 8, 1)
 
@@ -16,7 +16,7 @@ DAY = datetime.date(2026, 8, 1)
 def main() -> int:
     """Judge the folder that the command line names."""
     root = Path(sys.argv[1])
-    manifests = read_manifests(root, ["."])
+    manifests = read_manifests(root, Given(["."]))
     files = Objects({"": manifests.build}, manifests.locate)
     (judged,) = judge([Environment(name="")], files, Settings(DAY, "jsonschema")).values()
     findings, counts = judged.findings, judged.mesh.counts()

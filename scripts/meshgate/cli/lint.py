@@ -4,27 +4,32 @@ Objects of the mesh (PeerAuthentication, DestinationRule ...) are judged; Servic
 workloads and Namespaces among the manifests say what the policies are about.
 Without --mesh, Istio's own defaults hold, and every port is wanted STRICT.
 
+A folder with a kustomization is built; --raw reads its files as they stand. Hidden folders
+and what .gitignore leaves out are skipped. A file that cannot be read never ends the run:
+the rest is judged, the file is told, and the run ends with 1, with 2 if the command named it.
+
 examples:
   meshgate lint policies/
   kubectl get pa,dr,svc,deploy -A -o yaml | meshgate lint -
   meshgate lint --mesh mesh.yaml rendered.yaml
+  meshgate lint --exclude 'charts/' --exclude '*.json' .
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import dataclasses
 from pathlib import Path
 
 from meshgate import config
-from meshgate.cli.options import add_judging
+from meshgate.cli.options import add_judging, add_reading
 from meshgate.cli.output import publish_report
-from meshgate.cli.request import settings
+from meshgate.cli.request import given, settings
+from meshgate.errors import SourcesError, gravest
 from meshgate.model import Environment
-from meshgate.pipeline import Objects, judge
+from meshgate.pipeline import judge
 from meshgate.pipeline.manifests import read_manifests
-from meshgate.pipeline.reports import exit_code, notes_on, report_of, tally
-from meshgate.pipeline.targets import STDIN
+from meshgate.pipeline.reports import exit_code, failures_of, notes_on, report_of, tally
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,19 +39,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mesh", type=Path, metavar="FILE", help="`mesh` and `require` of the environment"
     )
     parser.add_argument("-n", dest="namespace", metavar="NS", help="of objects without one")
+    add_reading(parser)
     add_judging(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Judge the manifests; findings on standard output."""
     root: Path = options.directory
-    stdin = sys.stdin.buffer.read() if STDIN in options.paths else b""
-    found = read_manifests(root, options.paths, stdin, namespace=options.namespace)
+    found = read_manifests(root, given(options, options.paths, options.namespace))
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
-    files = Objects({environment.name: found.build}, found.locate)
     how = settings(options, complete=options.mesh is not None)
-    (judged,) = judge([environment], files, how).values()
-    notes = [*notes_on([judged]), *found.notes]
-    report = report_of(judged.findings, [tally(judged)], found.locate, notes)
+    judged = judge(found.environments(environment), found.files(environment), how)
+    failures = failures_of(judged)
+    untold = [] if found.unread else [e for e in failures.values() if type(e) is not SourcesError]
+    if len(judged) == len(untold) > 0:
+        raise untold[0]
+    whole = [each for each in judged.values() if each.context is not None]
+    findings = [finding for each in judged.values() for finding in each.findings]
+    notes = [*notes_on(whole), *found.notes]
+    report = report_of(findings, [tally(each) for each in whole], found.locate, notes, failures)
+    report = dataclasses.replace(report, failures=(*report.failures, *found.failures))
     publish_report(report, options)
-    return exit_code(report.findings, (), options.fail_on)
+    return gravest([found.exit_code, exit_code(findings, failures.values(), options.fail_on)])

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshgate import config
-from meshgate.cli.options import add_judging
-from meshgate.cli.request import end, judge_wanted, settings
-from meshgate.errors import NothingToCheckError
+from meshgate.cli.options import add_judging, add_reading
+from meshgate.cli.request import end, given, judge_wanted, settings, tell_failures
+from meshgate.errors import NothingToCheckError, gravest
 from meshgate.model import Environment
-from meshgate.pipeline import Judged, Objects, judge
-from meshgate.pipeline.manifests import read_manifests
+from meshgate.pipeline import Judged, judge
+from meshgate.pipeline.manifests import Manifests, read_manifests
 from meshgate.pipeline.reports import NEVER
-from meshgate.pipeline.targets import STDIN, select_targets
+from meshgate.pipeline.targets import select_targets
 from meshgate.report.view import View
 from meshgate.wording import plural
 
@@ -27,10 +27,15 @@ class Meshes(NamedTuple):
     views: list[View]
     judged: Mapping[str, Judged]
     wanted: Sequence[str]
+    manifests: Manifests | None = None
 
     def end(self, options: argparse.Namespace) -> int:
         """Say what could not be judged; the exit code of the run."""
-        return end(options, self.judged, self.wanted)
+        code = end(options, self.judged, self.wanted)
+        if self.manifests is None:
+            return code
+        tell_failures(self.manifests.unread)
+        return gravest([code, self.manifests.exit_code])
 
 
 def add_targets(parser: argparse.ArgumentParser) -> None:
@@ -53,34 +58,42 @@ def add_mesh(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="`mesh` of the manifests at PATH; default: Istio's",
     )
+    add_reading(parser)
 
 
 def meshes(options: argparse.Namespace, targets: Sequence[str]) -> Meshes:
     """The meshes of environments, or of manifests. Raises UsageError for what is neither."""
     wanted = select_targets(options.directory, targets)
-    judged = judge_manifests(options, targets) if wanted is None else judge_wanted(options, wanted)
+    manifests = None
+    if wanted is None:
+        judged, manifests = judge_manifests(options, targets)
+    else:
+        judged = judge_wanted(options, wanted)
     names = list(judged) if wanted is None else [environment.name for environment in wanted]
     shown = [judged[name] for name in names if judged[name].context is not None]
     tell_left_out(shown)
     views = [View(each.name or None, each.mesh, each.locate) for each in shown]
     whole = len(shown) == len(judged)
     if views and whole and not any(view.mesh.workloads for view in views):
+        tell_failures(manifests.unread if manifests else {})
         raise NothingToCheckError(
             "there is no workload among the manifests",
             why="Only workloads accept calls, and only workloads make them.",
             hint="give Deployments, Pods and Services too, or fill inventory/<environment>/",
         )
-    return Meshes(views, judged, names)
+    return Meshes(views, judged, names, manifests)
 
 
-def judge_manifests(options: argparse.Namespace, paths: Sequence[str]) -> dict[str, Judged]:
-    """Loose manifests, as an environment without a name."""
+def judge_manifests(
+    options: argparse.Namespace, paths: Sequence[str]
+) -> tuple[dict[str, Judged], Manifests]:
+    """Loose manifests, as environments without a repository."""
     root: Path = options.directory
-    stdin = sys.stdin.buffer.read() if STDIN in paths else b""
-    found = read_manifests(root, paths, stdin)
+    found = read_manifests(root, given(options, paths))
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
-    files = Objects({environment.name: found.build}, found.locate, sources=True)
-    return judge([environment], files, settings(options, complete=options.mesh is not None))
+    files = found.files(environment, sources=True)
+    how = settings(options, complete=options.mesh is not None)
+    return judge(found.environments(environment), files, how), found
 
 
 def tell_left_out(judged: Sequence[Judged]) -> None:

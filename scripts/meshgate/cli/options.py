@@ -71,6 +71,22 @@ def add_judging(parser: argparse.ArgumentParser, fail_on: str = "error") -> None
     )
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add how files and folders of manifests are read."""
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out files and folders, by a pattern as in .gitignore; repeatable",
+    )
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="read every file as it stands, and build no kustomization",
+    )
+
+
 def add_traffic(parser: argparse.ArgumentParser) -> None:
     """Add the option."""
     parser.add_argument(

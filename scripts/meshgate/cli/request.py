@@ -15,13 +15,26 @@ from meshgate.errors import MeshgateError
 from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
 from meshgate.pipeline.judged import cause
+from meshgate.pipeline.manifests import Given
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of
-from meshgate.pipeline.targets import select
+from meshgate.pipeline.targets import STDIN, select
 
 
 def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
     """How everything is judged."""
     return Settings(options.today, options.engine, complete)
+
+
+def given(options: argparse.Namespace, paths: Sequence[str], namespace: str | None = None) -> Given:
+    """The manifests that words of the command line name."""
+    return Given(
+        paths,
+        sys.stdin.buffer.read() if STDIN in paths else b"",
+        namespace,
+        options.exclude,
+        options.raw,
+        cache_folder(options),
+    )
 
 
 def folder(options: argparse.Namespace, root: Path | None = None) -> Folder:

@@ -80,10 +80,11 @@ class Tally(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An environment that could not be judged, which is never a pass."""
+    """An environment, or a file, that could not be judged, which is never a pass."""
 
-    environment: str
+    environment: str  # or the file's name
     message: str
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -68,7 +68,8 @@ class Objects:
     objects    by environment; with the record of how they came to be, where there is one
     locate     where objects are written
     inventory  of an environment, by name; raises BuildError
-    sources    whether the objects stand as they are written, so that an error in how refuses them
+    sources    the environments whose objects stand as they are written, so that an error in how
+               refuses them
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Objects:
         locate: Locator,
         inventory: Callable[[str], Sequence[Resource]] | None = None,
         *,
-        sources: bool = False,
+        sources: Collection[str] = (),
     ) -> None:
         self.locate = locate
         self._builds = {
@@ -85,10 +86,11 @@ class Objects:
             for name, value in objects.items()
         }
         self._inventory = inventory
-        self._sources = sources
+        self._sources = frozenset(sources)
 
     def survey(self, environment: Environment) -> Sequence[Defect]:
-        return self._builds[environment.name].record.defects if self._sources else ()
+        own = environment.name in self._sources
+        return self._builds[environment.name].record.defects if own else ()
 
     def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
         return {environment.name: self._builds[environment.name] for environment in environments}

@@ -55,7 +55,7 @@ def opening(report: Report, found: list[Count]) -> Iterator[Section]:
     if found:
         yield Section(
             f"{row(COUNTS)}\n{row(['---', *['--:'] * (len(COUNTS) - 1)])}\n",
-            (f"{row(cells(count))}\n" for count in busiest(found)),
+            (f"{row(cells(count))}\n" for count in busiest(found) if not count.is_file),
             len(found),
             "\n",
             "| {} more |\n",

@@ -25,6 +25,7 @@ class Count:
     waived: int = 0
     undecided: int = 0
     judged: bool = True
+    is_file: bool = False
 
     @property
     def open(self) -> int:
@@ -60,7 +61,9 @@ def counts(report: Report) -> list[Count]:
             found[finding.environment] = Count(finding.environment)
         found[finding.environment].add(finding)
     for failure in report.failures:
-        found.setdefault(failure.environment, Count(failure.environment)).judged = False
+        count = found.setdefault(failure.environment, Count(failure.environment))
+        count.judged = False
+        count.is_file = failure.is_file
     return list(found.values())
 
 
@@ -89,7 +92,7 @@ def verdict(parts: list[Count]) -> str:
     whole = total(parts)
     sentence = _found(whole) or ("clean" if any(part.judged for part in parts) else "")
     if whole.open:
-        sentence += _where(parts)
+        sentence += _where([part for part in parts if not part.is_file])
     if whole.waived:
         sentence += f", {whole.waived} waived"
     failed = [part.label for part in parts if not part.judged]

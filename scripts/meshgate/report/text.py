@@ -99,7 +99,8 @@ class FindingsText:
         """Counts, what else is to be known, and the verdict."""
         found = counts(self.report)
         if found:
-            rows = [list(self.cells(count)) for count in found]
+            # What is told of a file that was not read has no numbers.
+            rows = [list(self.cells(count)) for count in found if not count.is_file]
             yield from table(COLUMNS, rows, self.style, self.width)
             yield ""
         for failure in self.report.failures:

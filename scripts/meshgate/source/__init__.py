@@ -2,6 +2,8 @@
 
 - `read(data, file)`, `read_path(root, path)`: any manifests, as the API server reads them, with
   the defects that two readers would take differently. `read_folder(root, folder)`: an inventory.
+- `listing(folder)`, `build_folders(…)`: what lies below any folder, its kustomizations built;
+  `recognition`: what a file is that is no manifest.
 - `survey(root, overlay)`: what is wrong with an overlay's sources before kustomize runs;
   `survey_repository(root, overlays)`: manifests that none of the overlays reaches.
 - `render(root, overlay, cache=)`, `render_all(…)`: resources with origins, and the record of how
@@ -16,13 +18,19 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 from __future__ import annotations
 
 from meshgate.source.build import Build, render, render_all
+from meshgate.source.folders import FolderBuild, FolderLocator, build_folders
+from meshgate.source.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
+from meshgate.source.listing import listing
 from meshgate.source.load import (
     CLUSTER_WIDE,
     Loaded,
     as_foreign,
+    document,
     read,
+    read_bytes,
     read_folder,
     read_path,
+    relative,
 )
 from meshgate.source.locate import Locator
 from meshgate.source.program import Renderer, renderer, renderer_argv
@@ -33,20 +41,28 @@ from meshgate.yamldoc.writing import dump, dump_value
 
 __all__ = [
     "CLUSTER_WIDE",
+    "KUSTOMIZATION_NAMES",
     "SOURCE_FOLDERS",
     "Build",
+    "FolderBuild",
+    "FolderLocator",
     "Loaded",
     "Locator",
     "Overlay",
     "Renderer",
     "as_foreign",
+    "build_folders",
+    "document",
     "dump",
     "dump_value",
     "inputs",
+    "listing",
     "patched",
     "read",
+    "read_bytes",
     "read_folder",
     "read_path",
+    "relative",
     "render",
     "render_all",
     "renderer",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,9 @@ def read(data: bytes, file: str) -> Loaded:
     with _no_collection():
         for index, (value, defects) in enumerate(documents(text, file)):
             origin = Origin(file, index)
-            loaded.defects.extend(defect._replace(origin=origin) for defect in defects)
+            # What nobody loads as objects, such as values of a chart, may say a key twice.
+            if any(True for _ in manifests(value)):
+                loaded.defects.extend(defect._replace(origin=origin) for defect in defects)
             loaded.resources.extend(objects(value, origin))
             if is_other(value):
                 loaded.others.append(origin)
@@ -144,10 +147,21 @@ def read_path(root: Path, path: Path, *, within: Path | None = None) -> Loaded:
 
     `within`: a folder, relative to `root` too, that holds it and that no link may lead out of.
     """
-    name = relative(root, root / path)
-    if within and Root(root / within).inside(path.relative_to(within).as_posix()) is None:
-        raise leads_out(name, str(within))
-    return read(read_file(root / path, name), name)
+    return read(read_bytes(root, str(path), within), relative(root, root / path))
+
+
+def read_bytes(root: Path, name: str, within: Path | None = None) -> bytes:
+    """The bytes of one such file. Raises BuildError."""
+    shown = relative(root, root / name)
+    if within and Root(root / within).inside(Path(name).relative_to(within).as_posix()) is None:
+        raise leads_out(shown, str(within))
+    return read_file(root / name, shown)
+
+
+def document(data: bytes, origin: Origin) -> JSON:
+    """The value of one document of a file's bytes. Raises BuildError."""
+    values = (value for value, _ in documents(decoded(data, origin.file), origin.file))
+    return next(itertools.islice(values, origin.document, None), None)
 
 
 def read_folder(root: Path, folder: str) -> list[Resource]:
