@@ -71,6 +71,16 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
+@nox.session(default=False)
+def interrupts(session: nox.Session) -> None:
+    """Interrupt commands at 200 random moments; each must end within a second."""
+    install(session)
+    session.run(
+        *("pytest", "-s", "tests/test_interrupts.py", *session.posargs),
+        env={"INTERRUPTS": "200", "INTERRUPTS_LIMIT": "1"},
+    )
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Judge the code, the workflows and the repository's own shape."""

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshgate import source
+from meshgate import interrupts, source
 from meshgate.errors import BuildError, MeshgateError, ToolError, UsageError
 from meshgate.source import program
 from meshgate.source.build import Build
@@ -437,19 +437,27 @@ def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, programs: Path) ->
     script(
         programs / "kustomize",
         f"""
-        import pathlib, sys, time
+        import os, pathlib, signal, sys, time
         print('v5.8.2', flush=True)
         if 'version' not in sys.argv:
-            pathlib.Path({str(tmp_path / "started")!r}).touch()
-            time.sleep(20)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            aside = pathlib.Path({str(tmp_path / "aside of it")!r})
+            aside.write_text(str(os.getpid()))
+            aside.rename({str(tmp_path / "started")!r})
+            time.sleep(60)
         """,
     )
     overlay(tmp_path, "resources: [../base]\n")
     aside = tmp_path / "aside"
     aside.mkdir()
     code = (
-        "import pathlib; from meshgate import source\n"
-        f"source.render_all(pathlib.Path({str(tmp_path)!r}), ['overlay'], cache=None)\n"
+        "import pathlib; from meshgate import interrupts, source\n"
+        "try:\n"
+        "    interrupts.install()\n"
+        f"    source.render_all(pathlib.Path({str(tmp_path)!r}), ['overlay'], cache=None)\n"
+        "except KeyboardInterrupt:\n"
+        "    interrupts.end(interrupts.INTERRUPTED)\n"
     )
     run = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -461,7 +469,10 @@ def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, programs: Path) ->
         assert run.poll() is None
         time.sleep(0.02)
     os.killpg(run.pid, signal.SIGINT)
-    _, told = run.communicate(timeout=15)
+    _, said = run.communicate(timeout=30)
 
-    assert b"KeyboardInterrupt" in told
+    assert run.returncode == interrupts.INTERRUPTED
+    assert said.decode() == interrupts.LINE
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "started").read_text()), 0)
     assert list(aside.iterdir()) == []

@@ -1,25 +1,30 @@
 """The `meshgate` command."""
 
-from __future__ import annotations
-
 import gc
-import sys
+from typing import NoReturn
 
-from meshgate import cli
+from meshgate import interrupts
 
 # A run reads much and throws little away: looking for cycles at Python's own pace took a tenth of
 # its time. They are still looked for, since the words of a refused object leave some.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the command that was typed, in a process that ends with it."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    code = cli.main()
-    # The process is over: without this, Python walks through every manifest once more.
-    gc.freeze()
-    return code
+    try:
+        interrupts.install()
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        # Imported only here: most of a short command's time is spent in it, and interrupts count.
+        from meshgate import cli  # noqa: PLC0415
+
+        interrupts.end(cli.main())
+    except BaseException as error:
+        # A native module may make something else of it: jsonschema-rs panics.
+        if not interrupts.caused(error):
+            raise
+        interrupts.end(interrupts.INTERRUPTED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from meshgate import interrupts
 from meshgate.errors import ToolError
 
 ERROR_TAIL = 2000
@@ -33,8 +35,10 @@ def run(
 
     `timeout` in seconds; `environment` is added to the inherited one, from which git's own
     variables are removed (a hook's GIT_DIR would redirect every git that is started).
-    Raises ToolError when the program is missing, is ended by a signal or does not end in time.
+    Raises ToolError when the program is missing, is ended by a signal or does not end in time,
+    KeyboardInterrupt when this process is interrupted, or only the program was by Ctrl-C.
     """
+    interrupts.check()
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(
@@ -58,6 +62,9 @@ def run(
             f"{argv[0]} did not end within {timeout:g} seconds and was stopped",
             hint="run it by hand to see where it hangs: " + " ".join(argv),
         ) from error
+    if done.returncode == -signal.SIGINT:
+        # The terminal sends Ctrl-C to both, and the program may be gone before it is seen here.
+        raise KeyboardInterrupt
     stderr = done.stderr.decode("utf-8", "replace")
     if done.returncode < 0:
         raise ToolError(

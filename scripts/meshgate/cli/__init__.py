@@ -11,12 +11,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from meshgate import __version__
+from meshgate import __version__, interrupts
 from meshgate.cli.options import add_common_options, settle
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 # name: what `meshgate --help` says of it. The module of the same name is imported only to run it:
@@ -76,7 +75,10 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code; never raises, never calls `sys.exit` for a run."""
+    """Run one command and return the exit code.
+
+    Never calls `sys.exit` for a run, and raises nothing but KeyboardInterrupt.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -96,16 +98,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = importlib.import_module(f"meshgate.cli.{options.command}").run(options)
         sys.stdout.flush()
     except MeshgateError as error:
+        interrupts.check()
         print(f"meshgate: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("meshgate: interrupted; nothing was changed", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # The reader (`head`, `less`) has gone; stop Python from saying so once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception:  # noqa: BLE001 - the last line of defence: an unknown error is never a pass
+        interrupts.check()
         traceback.print_exc()
         print("meshgate: internal error; please report it with the text above", file=sys.stderr)
         return MeshgateError.exit_code

@@ -60,8 +60,13 @@ class Cache:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as aside:
-                aside.write(hashlib.sha256(key.encode() + body).hexdigest().encode() + body)
-            Path(aside.name).replace(file)
+                try:
+                    aside.write(hashlib.sha256(key.encode() + body).hexdigest().encode() + body)
+                    aside.flush()
+                    Path(aside.name).replace(file)
+                except BaseException:  # also an interrupt
+                    Path(aside.name).unlink(missing_ok=True)
+                    raise
         except OSError as error:
             if not self._warned:
                 self._warned = True
