@@ -264,6 +264,16 @@ def stateful(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def crashes(session: nox.Session) -> None:
+    """Kill every flow of promotion after each of its steps, and see the next run end it."""
+    install(session)
+    session.run(
+        *("pytest", "-n", "auto", "tests/test_promotion_crashes.py", *session.posargs),
+        env={"CRASHES_EVERY": "1"},
+    )
+
+
+@nox.session(default=False)
 def new_rule(session: nox.Session) -> None:
     """Start a rule: `-- DR020 bad-pattern` writes its module and two cases."""
     install(session)

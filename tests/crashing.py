@@ -1,8 +1,9 @@
 """Kill a flow after each of its steps and run it again: the end must be the same.
 
 A program of its own: it forks, one child for each step, and a child ends by SIGKILL as a machine
-does. `python tests/crashing.py FLOW FOLDER` prints one line of JSON for each step; FOLDER holds the
-repositories to start from. The package knows nothing of this: its calls are wrapped from outside.
+does. `python tests/crashing.py FLOW FOLDER EVERY` prints one line of JSON for each step that was
+tried, the first and each EVERYth after it; FOLDER holds the repositories to start from. The package
+knows nothing of this: its calls are wrapped from outside.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def end_state(pipeline: Pipeline) -> JSON:
     return json.loads(told.replace(str(pipeline.hub), "HUB"))
 
 
-def main(flow: str, once: Pipeline) -> None:
+def main(flow: str, once: Pipeline, every: int) -> None:
     prepare, act = FLOWS[flow]
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         start = copy(once, place(folder, "start"))
@@ -144,7 +145,7 @@ def main(flow: str, once: Pipeline) -> None:
         whole = copy(start, place(folder, "whole"))
         assert in_child(lambda: act(whole)) == (0, "")
         wanted = end_state(whole)
-        for last in range(1, 100):
+        for last in range(1, 100, every):
             pipeline = copy(start, place(folder, str(last)))
             code, step = in_child(lambda: act(pipeline), last)  # noqa: B023 - run at once
             if code == 0:
@@ -165,4 +166,4 @@ def place(folder: str, name: str) -> Path:
 
 if __name__ == "__main__":
     root = Path(sys.argv[2])
-    main(sys.argv[1], Pipeline(root / "work", root / "hub.git", root / "cache"))
+    main(sys.argv[1], Pipeline(root / "work", root / "hub.git", root / "cache"), int(sys.argv[3]))
