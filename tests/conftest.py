@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,44 @@ def _steady_environment() -> None:
         GIT_COMMITTER_NAME="A Test",
         GIT_COMMITTER_EMAIL="test@example.com",
     )
+
+
+@pytest.fixture(autouse=True)
+def _leaves_no_process() -> Iterator[None]:
+    """Every process that a test starts ends with it: what is left is killed, and fails the test.
+
+    Those of fixtures with a wider scope were there before.
+    """
+    before = _children()
+    yield
+    # The readers of a repository that a wider fixture keeps open start late, and end with it.
+    left = {
+        process: command
+        for process in _children() - before
+        if (command := _command(process)) and "cat-file --batch" not in command
+    }
+    for process in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    assert not left, f"still running: {left}"
+
+
+def _children() -> set[int]:
+    """The ids of the processes that this one has started and not waited for."""
+    found: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            found.update(map(int, (thread / "children").read_text("ascii").split()))
+    return found
+
+
+def _command(process: int) -> str:
+    """The command line of a process; empty where it has ended."""
+    try:
+        text = Path(f"/proc/{process}/cmdline").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    return text.replace("\0", " ")
 
 
 def expect(actual: str, file: Path, *, update: bool) -> None:

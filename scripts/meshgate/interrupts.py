@@ -113,25 +113,29 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _watch(signals: int, main_thread: int) -> None:
     """Wait for the first signal, then end everything in PATIENCE, and the process last.
 
-    Python's C code writes a byte into the pipe when a signal comes, in whatever thread.
+    Python's C code writes a byte into the pipe when a signal comes, in whatever thread. Nothing may
+    be imported from here on, not even a codec: an interrupt that falls into the first lines of an
+    import leaves Python's lock of imports taken for ever.
     """
     number = os.read(signals, 1)[0]
     _run.interrupted = True
     # Threads that compute would keep this one waiting, 5 ms after each file that it looks at.
     sys.setswitchinterval(SWITCH)
-    _silence()
-    until = time.monotonic() + PATIENCE
-    while not _run.over and time.monotonic() < until:
-        _signal_programs(signal.SIGTERM)
-        if not _run.raised:
-            # It may sleep in a lock that it was about to take when the signal came.
-            signal.pthread_kill(main_thread, number)
-        time.sleep(PAUSE)
-    while _signal_programs(signal.SIGTERM) and time.monotonic() < until:
-        time.sleep(PAUSE)
-    while _signal_programs(signal.SIGKILL) and time.monotonic() < until + PATIENCE:
-        time.sleep(PAUSE)
-    _exit(INTERRUPTED, LINE)
+    try:
+        _silence()
+        until = time.monotonic() + PATIENCE
+        while not _run.over and time.monotonic() < until:
+            _signal_programs(signal.SIGTERM)
+            if not _run.raised:
+                # It may sleep in a lock that it was about to take when the signal came.
+                signal.pthread_kill(main_thread, number)
+            time.sleep(PAUSE)
+        while _signal_programs(signal.SIGTERM) and time.monotonic() < until:
+            time.sleep(PAUSE)
+        while _signal_programs(signal.SIGKILL) and time.monotonic() < until + PATIENCE:
+            time.sleep(PAUSE)
+    finally:
+        _exit(INTERRUPTED, LINE)
 
 
 def _exit(code: int, line: str = "") -> NoReturn:
@@ -164,20 +168,20 @@ def _descendants(process: int) -> Iterator[int]:
     """The ids of the running processes below a process, parents first."""
     with contextlib.suppress(OSError):
         for thread in Path(f"/proc/{process}/task").iterdir():
-            for child in (thread / "children").read_text("ascii").split():
+            for child in map(int, (thread / "children").read_bytes().split()):
                 if _runs(child):
-                    yield int(child)
-                    yield from _descendants(int(child))
+                    yield child
+                    yield from _descendants(child)
 
 
-def _runs(process: str) -> bool:
+def _runs(process: int) -> bool:
     """Whether a process has not ended; one that has stays listed until its parent asks for it."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text("ascii", "replace")
+        state = Path(f"/proc/{process}/stat").read_bytes()
     except OSError:
         return False
     # The state follows the program's name, which may hold anything: proc_pid_stat(5).
-    return state.rpartition(") ")[2][:1] not in {"Z", "X"}
+    return state.rpartition(b") ")[2][:1] not in {b"Z", b"X"}
 
 
 def _put_temporary_files_aside() -> None:
@@ -193,12 +197,9 @@ def _put_temporary_files_aside() -> None:
 
 
 def _remove_temporary_files() -> None:
-    if not _run.aside:
-        return
-    try:
-        Path(_run.aside).rmdir()
-    except OSError:
-        # Most runs leave it empty: the module is not loaded at the start of each.
-        import shutil  # noqa: PLC0415
-
-        shutil.rmtree(_run.aside, ignore_errors=True)
+    for folder, folders, files in os.walk(_run.aside, topdown=False) if _run.aside else ():
+        for name in files + folders:
+            with contextlib.suppress(OSError):
+                Path(folder, name).unlink()
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
