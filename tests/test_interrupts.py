@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -22,13 +23,8 @@ from conftest import TODAY
 from meshgate import process
 from meshgate.cli import main
 from meshgate.interrupts import INTERRUPTED, LINE
-from pipeline import copy
+from pipeline import Pipeline, copy
 from promoted import git
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pipeline import Pipeline
 
 ROOT = Path(__file__).parent.parent
 MOMENTS = int(os.environ.get("INTERRUPTS", "40"))
