@@ -11,7 +11,7 @@ import pytest
 from meshgate.cli.options import cache_folder
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import PullRequest, Review
-from meshgate.promotion.judge import Judgement, judge
+from meshgate.promotion.judge import HeadJudgement, judge
 from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.repository import Repository
 from promoted import START, Promoted, git, promote
@@ -28,7 +28,7 @@ def base_of(repository: Repository, reference: str = "main", **more: object) -> 
     return session_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type]
 
 
-def judged(folder: Path, base: str, head: str, **more: object) -> Judgement:
+def judged(folder: Path, base: str, head: str, **more: object) -> HeadJudgement:
     """What is said of a head."""
     with Repository(folder) as repository:
         return judge(base_of(repository, base, **more), repository.resolve(head))

@@ -19,7 +19,7 @@ from meshgate.effect.clients import CommonClass
 from meshgate.mesh import DataPlane, DecidedBy, Level, Mode, Outcome, Tls, Workload, verdict
 from meshgate.model import Resource
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.page import Difference, PageContents
+from meshgate.promotion.page import PageContents, WeakerPort
 from meshgate.promotion.prepare import recorded_effects
 from meshgate.promotion.records import (
     Bypass,
@@ -30,7 +30,7 @@ from meshgate.promotion.records import (
     InputChange,
     Previous,
     PromotionRecord,
-    Rendered,
+    RenderedFiles,
     Source,
     Upstream,
 )
@@ -38,7 +38,7 @@ from meshgate.promotion.records import (
 NOW = dt.datetime(2026, 8, 22, 9, 30, tzinfo=dt.UTC)
 RELEASE = "r-0a1b2c3d4e5f"
 SOURCE = Source(commit="a" * 40, policies_tree="b" * 40, overlays_tree="c" * 40, toolchain="d" * 40)
-RENDERED = Rendered("e" * 40, "f" * 64, 23, "overlays/prod")
+RENDERED = RenderedFiles("e" * 40, "f" * 64, 23, "overlays/prod")
 
 
 def workload(name: str, plane: DataPlane = DataPlane.SIDECAR) -> Workload:
@@ -192,8 +192,8 @@ CONTENTS = PageContents(
         )
     },
     differences=(
-        Difference("default/legacy:9090 is PERMISSIVE here, STRICT in staging"),
-        Difference(
+        WeakerPort("default/legacy:9090 is PERMISSIVE here, STRICT in staging"),
+        WeakerPort(
             "boards/db:5432 is DISABLE here, STRICT in staging",
             "team-boards, until 2026-12-01: the database has no sidecar here",
         ),
@@ -245,6 +245,6 @@ def hostile(text: str, many: int = 1) -> PageContents:
         diffs={f"{index}{text}": text * 5 for index in range(many)},
         refusals=(Refusal("PR01", text, text, text),) * many,
         waits=(Refusal("PR19", text, text, text, waits=True),) * many,
-        differences=(Difference(text, text),) * many,
+        differences=(WeakerPort(text, text),) * many,
         notes=(text,) * many,
     )

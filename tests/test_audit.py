@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from meshgate.cli import main
 from meshgate.config.shape import schema
 from meshgate.errors import ToolError
-from meshgate.promotion.audit import Fault, Renders, faults, foreign
+from meshgate.promotion.audit import AuditFault, Renders, faults, foreign
 from meshgate.promotion.files import (
     File,
     at_commit,
@@ -38,7 +38,7 @@ class Prepared(NamedTuple):
     files: dict[str, File]
     renders: Renders
 
-    def faults(self, files: Mapping[str, File]) -> list[Fault]:
+    def faults(self, files: Mapping[str, File]) -> list[AuditFault]:
         found = list(foreign(files, PINNED))
         for environment in PINNED:
             own = contents(files)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshgate.errors import IntegrityError, MeshgateError, RefusedError, WaitingError
-from meshgate.promotion.judge import Judgement, Verdict
+from meshgate.promotion.judge import Decision, HeadJudgement
 
 CODES = {
-    Verdict.PASS: 0,
-    Verdict.WAITING: WaitingError.exit_code,
-    Verdict.REFUSED: RefusedError.exit_code,
-    Verdict.BROKEN: MeshgateError.exit_code,
+    Decision.PASS: 0,
+    Decision.WAITING: WaitingError.exit_code,
+    Decision.REFUSED: RefusedError.exit_code,
+    Decision.BROKEN: MeshgateError.exit_code,
 }
 
 
-def exit_code(judgements: Sequence[Judgement]) -> int:
+def exit_code(judgements: Sequence[HeadJudgement]) -> int:
     """The gravest of several judgements."""
     if any(
         judgement.candidate is not None and judgement.candidate.base.problems
@@ -23,7 +23,7 @@ def exit_code(judgements: Sequence[Judgement]) -> int:
     ):
         return IntegrityError.exit_code
     verdicts = {judgement.verdict for judgement in judgements}
-    for verdict in (Verdict.BROKEN, Verdict.REFUSED, Verdict.WAITING):
+    for verdict in (Decision.BROKEN, Decision.REFUSED, Decision.WAITING):
         if verdict in verdicts:
             return CODES[verdict]
     return 0

@@ -35,7 +35,7 @@ from meshgate.repository import REGULAR, Repository, additions, mainline
 SHOWN = 60
 
 
-class Fault(NamedTuple):
+class AuditFault(NamedTuple):
     """One file that is not as it was written; `environment` is None where none owns it."""
 
     environment: str | None
@@ -58,7 +58,7 @@ class Audit(NamedTuple):
 
     deep: bool
     environments: tuple[AuditedEnvironment, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[AuditFault, ...]
 
 
 class Renders:
@@ -104,7 +104,7 @@ class Auditor:
         self.releases = Releases(repository, "HEAD", cache=cache)
         self.deep = deep
         self.audited: list[AuditedEnvironment] = []
-        self.faults: list[Fault] = []
+        self.faults: list[AuditFault] = []
         self.failures: dict[str, MeshgateError] = {}
 
     def audit(self, files: Mapping[str, bytes], environment: str) -> None:
@@ -124,7 +124,7 @@ class Auditor:
         """What was found so far."""
         return Audit(self.deep, tuple(self.audited), tuple(dict.fromkeys(self.faults)))
 
-    def _faults(self, files: EnvironmentFiles) -> Iterator[Fault]:
+    def _faults(self, files: EnvironmentFiles) -> Iterator[AuditFault]:
         is_whole = True
         for fault in faults(files, self.renders):
             is_whole = False
@@ -135,7 +135,7 @@ class Auditor:
             yield from deep_faults(files.environment, files.ledger, self.renders, self.releases)
 
 
-def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[Fault]:
+def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[AuditFault]:
     """Files in promotion's folders that no pinned environment owns, or that git keeps otherwise."""
     states = {state_path(name) for name in pinned}
     folders = {rendered_folder(name) for name in pinned}
@@ -148,15 +148,15 @@ def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[Faul
             or (f"{folder}/" in ledgers and RECORD_NAME.fullmatch(name))
         ):
             why = f"Only promotion writes to {', '.join(OWNED)}, for pinned environments."
-            yield Fault(None, path, "is not a file that promotion wrote", why)
+            yield AuditFault(None, path, "is not a file that promotion wrote", why)
         if file.mode != REGULAR:
             why = f"Git keeps it as {file.mode}, and promotion writes {REGULAR}."
-            yield Fault(None, path, "is no regular file", why)
+            yield AuditFault(None, path, "is no regular file", why)
 
 
 def rendered_faults(
     files: Mapping[str, bytes], record: PromotionRecord, renders: Renders
-) -> Iterator[Fault]:
+) -> Iterator[AuditFault]:
     """Where `rendered/<environment>` is not what a record's source renders to."""
     environment = record.environment
     folder = rendered_folder(environment)
@@ -169,19 +169,23 @@ def rendered_faults(
         if record.event is not Event.ROLLBACK:
             yield _fault_of(environment, error)
         if not same:
-            yield Fault(environment, folder, f"is not what {record.path} wrote")
+            yield AuditFault(environment, folder, f"is not what {record.path} wrote")
         return
     except ToolError:
         raise
     except MeshgateError as error:
         # What a record names must render, whether the record was changed or its source.
-        yield Fault(environment, record.path, "tells a source that does not render", str(error))
+        yield AuditFault(
+            environment, record.path, "tells a source that does not render", str(error)
+        )
         return
     differing = [path for path in sorted(own.keys() | wanted) if own.get(path) != wanted.get(path)]
     for path in differing:
-        yield Fault(environment, path, *_difference(own.get(path), wanted.get(path), record))
+        yield AuditFault(environment, path, *_difference(own.get(path), wanted.get(path), record))
     if not same and not differing:
-        yield Fault(environment, record.path, "tells another digest than that of what it rendered")
+        yield AuditFault(
+            environment, record.path, "tells another digest than that of what it rendered"
+        )
 
 
 def _difference(
@@ -205,7 +209,7 @@ def _shown(line: bytes) -> str:
     return f"`{text if len(text) <= SHOWN else text[:SHOWN] + '…'}`"
 
 
-def faults(files: EnvironmentFiles, renders: Renders) -> Iterator[Fault]:
+def faults(files: EnvironmentFiles, renders: Renders) -> Iterator[AuditFault]:
     """All that is wrong with one environment's files as they stand.
 
     Raises ToolError where its newest release cannot be rendered here.
@@ -216,7 +220,7 @@ def faults(files: EnvironmentFiles, renders: Renders) -> Iterator[Fault]:
     if files.ledger:
         yield from rendered_faults(files.files, files.ledger[-1].record, renders)
     elif files.state is None and files.rendered and not (files.record_faults or files.state_faults):
-        yield Fault(environment, state_path(environment), "is missing")
+        yield AuditFault(environment, state_path(environment), "is missing")
 
 
 def need_history(repository: Repository) -> None:
@@ -230,7 +234,7 @@ def need_history(repository: Repository) -> None:
 
 def deep_faults(
     environment: str, records: Sequence[Recorded], renders: Renders, releases: Releases
-) -> Iterator[Fault]:
+) -> Iterator[AuditFault]:
     """What is wrong with the records of an environment, up to the main line of `releases`.
 
     Each must be what a commit added; each that changed what is rendered must have changed it to
@@ -243,11 +247,11 @@ def deep_faults(
         record = recorded.record
         commit = added.get(record.path)
         if commit is None:
-            yield Fault(environment, record.path, "is in no commit of the main line")
+            yield AuditFault(environment, record.path, "is in no commit of the main line")
         else:
             content = repository.read(commit, record.path) or b""
             if sha256(content) != recorded.sha256:
-                yield Fault(environment, record.path, f"is not what {commit[:10]} added")
+                yield AuditFault(environment, record.path, f"is not what {commit[:10]} added")
             yield from _tree_faults(record, commit, renders)
         if record.event.changes_render:
             try:
@@ -258,23 +262,23 @@ def deep_faults(
             replayable.add((Event.ROLLBACK, record.rendered.sha256))
 
 
-def lost(environment: str, releases: Releases) -> Iterator[Fault]:
+def lost(environment: str, releases: Releases) -> Iterator[AuditFault]:
     """A fault where the main line had a state of this environment once, for one that has none."""
     path = state_path(environment)
     if mainline(releases.repository, releases.main, path):
-        yield Fault(environment, path, "is missing", "A commit of the main line had it.")
+        yield AuditFault(environment, path, "is missing", "A commit of the main line had it.")
 
 
-def _fault_of(environment: str, error: IntegrityError) -> Fault:
+def _fault_of(environment: str, error: IntegrityError) -> AuditFault:
     """The fault that an error tells."""
-    return Fault(environment, error.file, error.fault, error.why)
+    return AuditFault(environment, error.file, error.fault, error.why)
 
 
-def _tree_faults(record: PromotionRecord, commit: str, renders: Renders) -> Iterator[Fault]:
+def _tree_faults(record: PromotionRecord, commit: str, renders: Renders) -> Iterator[AuditFault]:
     folder = rendered_folder(record.environment)
     tree = renders.repository.object_id(commit, folder.rstrip("/"))
     if record.event.changes_render and tree != record.rendered.tree:
-        yield Fault(
+        yield AuditFault(
             record.environment,
             record.path,
             f"was merged by {commit[:10]} with another {folder}",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshgate.errors import IntegrityError
-from meshgate.repository import EXECUTABLE, LINK, REGULAR, Entry, Repository
+from meshgate.repository import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
 from meshgate.repository.opened import LARGEST_FILE, SUBMODULE
 
 RENDERED = "rendered"
@@ -95,7 +95,7 @@ def below(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
     return {path: content for path, content in files.items() if path.startswith(folder)}
 
 
-def differences(old: Iterable[Entry], new: Iterable[Entry]) -> tuple[FileChange, ...]:
+def differences(old: Iterable[TreeEntry], new: Iterable[TreeEntry]) -> tuple[FileChange, ...]:
     """What differs between the files of two commits, sorted by path."""
     before = {entry.path: entry for entry in old}
     after = {entry.path: entry for entry in new}

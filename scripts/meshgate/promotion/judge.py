@@ -24,7 +24,7 @@ from meshgate.promotion.session import Session, configuration_at
 from meshgate.repository import merge_bases
 
 
-class Verdict(enum.StrEnum):
+class Decision(enum.StrEnum):
     """Whether a pull request may be merged; `broken`: a guard failed, which is no answer."""
 
     PASS = "pass"  # noqa: S105 - a verdict
@@ -34,7 +34,7 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class HeadJudgement:
     """What is said of a commit that may be merged to the base.
 
     environment  None: it is no promotion
@@ -56,13 +56,13 @@ class Judgement:
         return tuple(refusal for refusal in self.refusals if not refusal.waits)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Decision:
         """The gravest of what the guards say."""
         if any(refusal.broken for refusal in self.refusals):
-            return Verdict.BROKEN
+            return Decision.BROKEN
         if self.final:
-            return Verdict.REFUSED
-        return Verdict.WAITING if self.refusals else Verdict.PASS
+            return Decision.REFUSED
+        return Decision.WAITING if self.refusals else Decision.PASS
 
 
 def judge(
@@ -71,7 +71,7 @@ def judge(
     *,
     pull: PullRequest | None = None,
     only: Collection[str] | None = None,
-) -> Judgement:
+) -> HeadJudgement:
     """Judge the commit `head` as data: whether it may be merged to the base as that is now.
 
     `only` are the ids of the guards to ask. Raises ToolError where the renderer is not there, and
@@ -83,17 +83,17 @@ def judge(
     name = promoted_environment(session, changed)
     if name is None:
         stray = tuple(stray_changes(changed))
-        return Judgement(head, None, None, stray, asked=(STRAY.id,), pull=pull)
+        return HeadJudgement(head, None, None, stray, asked=(STRAY.id,), pull=pull)
     record = _new_record(session, head, name, changed)
     if isinstance(record, Refusal):
-        return Judgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
+        return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
     candidate = CandidateBuilder(session, head, record, changed, pull).build()
     asked = tuple(
         guard.id
         for guard in GUARDS
         if candidate.event in guard.events and (only is None or guard.id in only)
     )
-    return Judgement(
+    return HeadJudgement(
         head=head,
         environment=name,
         candidate=candidate,
@@ -104,7 +104,7 @@ def judge(
     )
 
 
-def judge_unopened(session: Session, commit: str) -> Judgement:
+def judge_unopened(session: Session, commit: str) -> HeadJudgement:
     """As `judge`, of a commit that has no pull request yet.
 
     What only people can say of an open pull request is waited for.

@@ -16,7 +16,7 @@ from meshgate.errors import IntegrityError
 from meshgate.promotion.documents import broken, document_text, read_document
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
 from meshgate.promotion.records import EnvironmentState, Previous, PromotionRecord
-from meshgate.repository import Entry, Repository
+from meshgate.repository import Repository, TreeEntry
 
 RECORD_KIND = "PromotionRecord"
 RECORD_NAME = re.compile(r"[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}\.yaml")
@@ -257,6 +257,6 @@ def state_of(record: PromotionRecord, record_sha256: str) -> EnvironmentState:
     )
 
 
-def _is_regular(entry: Entry) -> bool:
+def _is_regular(entry: TreeEntry) -> bool:
     """Whether an entry of git is a file with bytes of its own: no link, no submodule."""
     return entry.mode.startswith("100")

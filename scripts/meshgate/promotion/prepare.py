@@ -18,7 +18,7 @@ from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.unseen import unseen
-from meshgate.promotion.judge import Judgement, judge_unopened
+from meshgate.promotion.judge import HeadJudgement, judge_unopened
 from meshgate.promotion.records import Effects, EnvironmentState, Event, PromotionRecord, Upstream
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import soak
@@ -36,7 +36,7 @@ class PreparedCommit(NamedTuple):
     commit: str
     transition: Transition
     before: EnvironmentState | None
-    judgement: Judgement
+    judgement: HeadJudgement
 
     @property
     def record(self) -> PromotionRecord:
@@ -106,7 +106,7 @@ def _commit(session: Session, prepared: Transition, draft: RecordDraft) -> str:
     )
 
 
-def _completed(session: Session, draft: RecordDraft, judgement: Judgement) -> RecordDraft:
+def _completed(session: Session, draft: RecordDraft, judgement: HeadJudgement) -> RecordDraft:
     candidate = judgement.candidate
     if candidate is None:
         return draft

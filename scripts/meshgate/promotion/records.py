@@ -64,7 +64,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedFiles:
     """What `rendered/<environment>` holds.
 
     tree       git's id of the folder
@@ -128,7 +128,7 @@ class EnvironmentState:
     release: str
     alias: str
     source: Source
-    rendered: Rendered
+    rendered: RenderedFiles
     record: str
     record_sha256: str
     previous: Previous | None = None
@@ -207,7 +207,7 @@ class PromotionRecord:
     release: str
     alias: str
     source: Source
-    rendered: Rendered
+    rendered: RenderedFiles
     previous: Previous | None
     previous_tree: str | None  # rendered.tree of the state before
     added: tuple[str, ...] = ()

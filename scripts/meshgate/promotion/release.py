@@ -12,7 +12,7 @@ from pathlib import Path
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.records import InputChange, Release, Source
-from meshgate.repository import Commit, Entry, Repository, commits_between, mainline
+from meshgate.repository import Commit, Repository, TreeEntry, commits_between, mainline
 from meshgate.source import SOURCE_FOLDERS
 from meshgate.source.cache import Cache, digest
 from meshgate.source.program import TOOLCHAIN
@@ -121,7 +121,7 @@ class Releases:
             self._ids[key] = release_id
         return self._ids[key]
 
-    def _sha256(self, entry: Entry) -> str:
+    def _sha256(self, entry: TreeEntry) -> str:
         if entry.blob not in self._blobs:
             self._blobs[entry.blob] = sha256(self.repository.blob(entry.blob))
         return self._blobs[entry.blob]

@@ -17,7 +17,7 @@ from meshgate.errors import BuildError
 from meshgate.model import JSONObject, Resource
 from meshgate.pipeline.judged import errors_in_sources
 from meshgate.promotion.files import SUFFIX, git_tree, rendered_folder, rendered_sum, sha256
-from meshgate.promotion.records import Rendered
+from meshgate.promotion.records import RenderedFiles
 from meshgate.promotion.release import INPUTS
 from meshgate.repository import Repository, extract
 from meshgate.source.program import TOOLCHAIN
@@ -89,9 +89,9 @@ def read_rendered(files: Mapping[str, bytes]) -> tuple[Resource, ...]:
     )
 
 
-def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> Rendered:
+def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> RenderedFiles:
     """What a state and a record say of these files."""
-    return Rendered(
+    return RenderedFiles(
         tree=git_tree(environment, files),
         sha256=rendered_sum(environment, files),
         resources=len(files),

@@ -19,7 +19,7 @@ from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.waiting import PROVEN
-from meshgate.promotion.judge import Judgement, judge
+from meshgate.promotion.judge import HeadJudgement, judge
 from meshgate.promotion.records import Event, GateResult
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import format_duration
@@ -42,7 +42,7 @@ class ExpectedChecks(NamedTuple):
 class PostedJudgement(NamedTuple):
     """One pull request after a run: what was found, and what could not be told to the forge."""
 
-    judgement: Judgement
+    judgement: HeadJudgement
     degraded: tuple[str, ...] = ()
     closed: bool = False
 
@@ -73,7 +73,7 @@ def gate(
     return PostedJudgement(judgement, tuple(effort.reasons), closed)
 
 
-def statuses(judgement: Judgement) -> Iterator[CommitStatus]:
+def statuses(judgement: HeadJudgement) -> Iterator[CommitStatus]:
     """What is posted on the head commit: one status for each concern, and the one that counts.
 
     What is no promotion gets the latter only, so that it can be required of every pull request.
@@ -97,7 +97,7 @@ def _status(name: str, refusals: Sequence[Refusal], ok: str) -> CommitStatus:
     return _commit_status(name, state, f"{shown.guard} {shown.message}{more}")
 
 
-def _why_open(name: str, judgement: Judgement) -> str:
+def _why_open(name: str, judgement: HeadJudgement) -> str:
     candidate = judgement.candidate
     types = {gate.name: gate.type for gate in candidate.gates} if candidate is not None else {}
 
@@ -123,7 +123,7 @@ def _post(forge: Forge, sha: str, wanted: Iterable[CommitStatus], effort: BestEf
             forge.set_status(sha, status)
 
 
-def _label(forge: Forge, pull: PullRequest, judgement: Judgement, effort: BestEffort) -> None:
+def _label(forge: Forge, pull: PullRequest, judgement: HeadJudgement, effort: BestEffort) -> None:
     """Set again the labels that an earlier run could not, or that somebody took away."""
     if judgement.candidate is None:
         return
@@ -159,7 +159,7 @@ def _committed_at(session: Session, sha: str) -> datetime.datetime:
 
 
 def _close_rejected(
-    forge: Forge, pull: PullRequest, judgement: Judgement, effort: BestEffort
+    forge: Forge, pull: PullRequest, judgement: HeadJudgement, effort: BestEffort
 ) -> bool:
     """Close a promotion whose release was rejected meanwhile: it can never be merged."""
     candidate = judgement.candidate

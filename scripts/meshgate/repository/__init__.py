@@ -22,7 +22,7 @@ from meshgate.repository.history import (
     merge_base,
     merge_bases,
 )
-from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Entry, Repository
+from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
 from meshgate.repository.refs import (
     MovedError,
     Truth,
@@ -45,10 +45,10 @@ __all__ = [
     "LINK",
     "REGULAR",
     "Commit",
-    "Entry",
     "MovedError",
     "Repository",
     "Signed",
+    "TreeEntry",
     "Truth",
     "additions",
     "changed_files",

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import EXECUTABLE, LINK, MEBIBYTE, SUBMODULE, Entry, Repository
+from meshgate.repository.opened import EXECUTABLE, LINK, MEBIBYTE, SUBMODULE, Repository, TreeEntry
 
 LARGEST_EXTRACT = 256 * MEBIBYTE
 MOST_FILES = 100_000
 
 
-def extract(repository: Repository, commit: str, paths: Sequence[str], folder: Path) -> list[Entry]:
+def extract(
+    repository: Repository, commit: str, paths: Sequence[str], folder: Path
+) -> list[TreeEntry]:
     """Write the files at or below `paths` of a commit into an empty folder; what was written.
 
     As `git archive` does it, except that no attribute of the commit changes a byte. A symbolic
@@ -43,7 +45,7 @@ def extract(repository: Repository, commit: str, paths: Sequence[str], folder: P
     return entries
 
 
-def _refuse(commit: str, entries: Sequence[Entry]) -> None:
+def _refuse(commit: str, entries: Sequence[TreeEntry]) -> None:
     """Raise for what must not be written: git itself would not make it, a crafted tree can."""
     if len(entries) > MOST_FILES:
         raise RepositoryError(f"the inputs of {commit} are more than {MOST_FILES:,} files")

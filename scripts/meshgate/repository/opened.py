@@ -41,7 +41,7 @@ LOCAL_VARIABLES = (
 )
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """A file of a commit: path from the top, git's mode (`100644`…) and the id of its blob."""
 
     path: str
@@ -167,7 +167,7 @@ class Repository:
         except ValueError:
             return None
 
-    def entries(self, commit: str, *paths: str) -> list[Entry]:
+    def entries(self, commit: str, *paths: str) -> list[TreeEntry]:
         """The files at or below these paths of a commit, sorted; all of them without paths."""
         listed = self.run(
             "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, what=_unreadable(commit)
@@ -176,7 +176,7 @@ class Repository:
         for line in filter(None, listed.split("\0")):
             told, _, path = line.partition("\t")
             mode, _, blob = told.split(" ")
-            found.append(Entry(path, mode, blob))
+            found.append(TreeEntry(path, mode, blob))
         return sorted(found)
 
     def blob(self, blob: str) -> bytes:

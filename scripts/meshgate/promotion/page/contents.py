@@ -27,7 +27,7 @@ WEAKER = "RE001"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class WeakerPort:
     """A port that is weaker here than in the environment before.
 
     declared: by whom, why and until when; empty: by nobody.
@@ -56,7 +56,7 @@ class PageContents:
     diffs: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     waits: tuple[Refusal, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[WeakerPort, ...] = ()
     also_in: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -131,17 +131,17 @@ def _diffs(session: Session, prepared: PreparedCommit) -> Mapping[str, str]:
     return diffs
 
 
-def _differences(candidate: Candidate) -> tuple[Difference, ...]:
+def _differences(candidate: Candidate) -> tuple[WeakerPort, ...]:
     """Ports that are weaker here than before, as declared, and as found."""
     declared = tuple(
-        Difference(
+        WeakerPort(
             f"{declaration.workload}:{declaration.port if declaration.port is not None else '*'}",
             f"{declaration.owner}, until {declaration.expires}: {declaration.reason}",
         )
         for declaration in candidate.environment.differences
     )
     undeclared = tuple(
-        Difference(finding.message)
+        WeakerPort(finding.message)
         for finding in candidate.findings or ()
         if finding.rule == WEAKER and finding.waiver is None
     )

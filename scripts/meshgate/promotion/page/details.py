@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.files import rendered_folder
-from meshgate.promotion.page.contents import Difference, PageContents, digest_of
+from meshgate.promotion.page.contents import PageContents, WeakerPort, digest_of
 from meshgate.promotion.page.words import LONG, SHORT, cut
 from meshgate.promotion.records import Event, InputChange
 from meshgate.report.budget import Section
@@ -169,7 +169,7 @@ def _deleted(entry: JSONObject) -> str:
     return f"- :wastebasket: {name}" + (f": {prose(cut(str(why)))}" if why else "") + "\n"
 
 
-def _difference(difference: Difference) -> str:
+def _difference(difference: WeakerPort) -> str:
     how = (
         f"declared: {prose(cut(difference.declared, LONG // 2))}"
         if difference.declared

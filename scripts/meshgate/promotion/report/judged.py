@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.model import JSONObject
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.judge import Judgement, Verdict
+from meshgate.promotion.judge import Decision, HeadJudgement
 from meshgate.promotion.records import GateResult
 from meshgate.report import Options, formats
 from meshgate.report.escape import markdown as md
@@ -20,17 +20,17 @@ from meshgate.wording import plural
 
 SHORT = 12
 COLOURS = {
-    Verdict.PASS: "green",
-    Verdict.WAITING: "yellow",
-    Verdict.REFUSED: "red",
-    Verdict.BROKEN: "red",
+    Decision.PASS: "green",
+    Decision.WAITING: "yellow",
+    Decision.REFUSED: "red",
+    Decision.BROKEN: "red",
 }
 GATE_COLOURS = {"pass": "green", "fail": "red", "waiting": "yellow", "bypassed": "yellow"}
 # GitHub shows ten annotations of a sort for each step.
 ANNOTATED = 10
 
 
-def text(judgements: Sequence[Judgement], options: Options) -> str:
+def text(judgements: Sequence[HeadJudgement], options: Options) -> str:
     """For each pull request: the verdict, the gates, and each refusal with its way out."""
     style = Style(color=options.color)
     lines: list[str] = []
@@ -41,12 +41,12 @@ def text(judgements: Sequence[Judgement], options: Options) -> str:
     return page(lines[:-1])
 
 
-def json(judgements: Sequence[Judgement], _options: Options) -> str:
+def json(judgements: Sequence[HeadJudgement], _options: Options) -> str:
     """`{"version", "judged": […]}` (schemas/meshgate/check.schema.json)."""
     return document(version=VERSION, judged=Rows(map(_json, judgements)))
 
 
-def markdown(judgements: Sequence[Judgement], _options: Options) -> str:
+def markdown(judgements: Sequence[HeadJudgement], _options: Options) -> str:
     """For a comment or a step summary."""
     lines: list[str] = []
     for judgement in judgements:
@@ -64,7 +64,7 @@ def markdown(judgements: Sequence[Judgement], _options: Options) -> str:
     return "\n".join(lines)
 
 
-def github(judgements: Sequence[Judgement], _options: Options) -> str:
+def github(judgements: Sequence[HeadJudgement], _options: Options) -> str:
     """One annotation for each refusal; the last one counts what does not fit."""
     refusals = [refusal for judgement in judgements for refusal in judgement.refusals]
     room = ANNOTATED if len(refusals) <= ANNOTATED else ANNOTATED - 1
@@ -86,7 +86,7 @@ def github(judgements: Sequence[Judgement], _options: Options) -> str:
 FORMATS = formats.of(text, json, markdown, github)
 
 
-def _judgement(judgement: Judgement, style: Style) -> Iterator[str]:
+def _judgement(judgement: HeadJudgement, style: Style) -> Iterator[str]:
     yield style("bold", plain(_subject(judgement)))
     yield style(COLOURS[judgement.verdict], _sentence(judgement))
     for gate in judgement.gates:
@@ -111,7 +111,7 @@ def _gate(gate: GateResult, style: Style) -> str:
     return f"  {verdict} {plain(gate.name)}: {plain(gate.reason)}"
 
 
-def _subject(judgement: Judgement) -> str:
+def _subject(judgement: HeadJudgement) -> str:
     number = f"#{judgement.pull.number} " if judgement.pull is not None else ""
     if judgement.candidate is None:
         what = (
@@ -122,17 +122,17 @@ def _subject(judgement: Judgement) -> str:
     return f"{number}{record.event}({record.environment}): {record.alias} ({record.release})"
 
 
-def _sentence(judgement: Judgement) -> str:
+def _sentence(judgement: HeadJudgement) -> str:
     guards = plural(len(judgement.asked), "guard")
     refusing = len({refusal.guard for refusal in judgement.refusals if not refusal.waits})
     match judgement.verdict:
-        case Verdict.PASS if judgement.environment is None:
+        case Decision.PASS if judgement.environment is None:
             return "It touches nothing that only promotion may write."
-        case Verdict.PASS:
+        case Decision.PASS:
             return f"It may be merged: {guards} asked, none refuses."
-        case Verdict.WAITING:
+        case Decision.WAITING:
             return f"It waits: {guards} asked, none refuses for good."
-        case Verdict.REFUSED:
+        case Decision.REFUSED:
             return f"It may not be merged: {refusing} of {guards} refuse it."
         case _:
             return "It could not be judged, so it may not be merged."
@@ -147,7 +147,7 @@ def _markdown(refusal: Refusal, *, with_hint: bool) -> Iterator[str]:
         yield f"  - hint: {md.prose(refusal.hint)}"
 
 
-def _json(judgement: Judgement) -> JSONObject:
+def _json(judgement: HeadJudgement) -> JSONObject:
     record = judgement.candidate.record if judgement.candidate is not None else None
     return {
         "verdict": judgement.verdict.value,
