@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from meshgate.schema.tools import installed
+
 TODAY = "2026-08-01"
 
 # Fixtures of other files.
@@ -36,7 +38,11 @@ def _steady_environment() -> None:
     """The same day, git identity and cache for every test; nothing of the machine's own."""
     for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_"))]:
         del os.environ[name]
+    # The kustomize of the wheel's kubectl, at an eighth of its start-up; tests of the wheel's own
+    # take it out of PATH.
+    folder = installed("kustomize").parent
     os.environ.update(
+        PATH=f"{folder}{os.pathsep}{os.environ['PATH']}",
         MESHGATE_TODAY=TODAY,
         NO_COLOR="1",
         COLUMNS="100",

@@ -36,7 +36,7 @@ def test_the_pinned_programs_know_what_they_were_built_from(
 
     assert kubeconform == pinned["kubeconform"].path
     assert tools.linked_version(kubeconform, "github.com/yannh/kubeconform") == "0.8.0"
-    assert tools.linked_version(kustomize, "sigs.k8s.io/kustomize/kustomize") == "5.8.2"
+    assert tools.linked_version(kustomize, "sigs.k8s.io/kustomize/kustomize") == "5.8.1"
     assert tools.linked_version(kustomize, "github.com/yannh/kubeconform") is None
     assert tools.linked_version(kustomize / "missing", "x") is None
 

@@ -372,6 +372,21 @@ def test_this_project_s_toolchain_is_the_one_installed() -> None:
     assert f"Kustomize Version: v{pinned['kustomize']}" in told
 
 
+def test_the_wheel_renders_what_the_program_on_path_does(kustomize: Path) -> None:
+    """The one that users have by default, and the one that most tests here use."""
+    overlay = Path(__file__).parents[1] / "overlays" / "prod"
+    by_wheel, by_program = (
+        subprocess.run([*command, str(overlay)], check=True, capture_output=True).stdout
+        for command in (
+            (program._from_wheel(), "kustomize"),  # noqa: SLF001
+            (str(kustomize), "build"),
+        )
+    )
+
+    assert b"kind: PeerAuthentication" in by_wheel
+    assert by_wheel == by_program
+
+
 def test_no_program_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
