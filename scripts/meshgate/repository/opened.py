@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
+# Without git GitPython refuses to be imported, and a help text would end in a traceback.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 import git
 
-from meshgate.errors import RepositoryError
+from meshgate.errors import RepositoryError, ToolError
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -41,6 +45,18 @@ LOCAL_VARIABLES = (
 )
 
 
+COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}")
+SHORT_ID = re.compile(r"[0-9a-fA-F]{4,39}")
+# What git itself keeps beside refs/; a fetch brings none of them.
+OWN_NAMES = frozenset(
+    {"", "@", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD"}
+)
+# What may follow a name: `~2`, `^`, `@{upstream}` (gitrevisions(7)).
+STEPS = re.compile(r"[~^]|@\{")
+# What no reference has in its name (git-check-ref-format(1)), and what would be a pattern.
+NO_NAME = re.compile(r"[\s~^:?*\[\\]|\.\.|@\{")
+
+
 class TreeEntry(NamedTuple):
     """A file of a commit: path from the top, git's mode (`100644`…) and the id of its blob."""
 
@@ -57,7 +73,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         with _without(LOCAL_VARIABLES):
-            self._repo = _open(root)
+            self._repo = open_above(root)
         top = Path(os.path.realpath(self._repo.working_dir))
         if not self._repo.bare and top != Path(os.path.realpath(root)):
             self._repo.close()
@@ -136,22 +152,76 @@ class Repository:
                     what or f"git {arguments[0]} failed", why=_words(error)
                 ) from error
             except git.GitCommandNotFound as error:
-                raise RepositoryError("git is not installed", hint="install git") from error
+                raise no_git() from error
 
     def config(self, name: str) -> str:
         """The value of a git setting; empty where there is none."""
         return self.run("config", "--default", "", "--get", name)
 
     def find(self, reference: str) -> str | None:
-        """The id of the commit a reference names, or None."""
+        """The id of the commit a reference names, or None.
+
+        A name means one thing: `REMOTE/x` is the branch `refs/remotes/REMOTE/x` as it was fetched,
+        never a tag or a branch of this clone that is called the same, and `refs/...` is exactly
+        that. Raises RepositoryError for a name that is both a branch and a tag, or both a name and
+        the beginning of an id: git would pick one of them, and whoever may push a tag could choose.
+        """
         if not reference or reference.startswith("-") or any(map(str.isspace, reference)):
             return None
+        step = STEPS.search(reference)
+        name, steps = (
+            (reference[: step.start()], reference[step.start() :]) if step else (reference, "")
+        )
+        full = self._full_name(name)
+        if full is None:
+            return None
         with contextlib.suppress(ValueError, git.GitCommandError):
-            return self._id(f"{reference}^{{commit}}")
+            return self._id(f"{full}{steps}^{{commit}}")
         return None
 
+    def _full_name(self, name: str) -> str | None:
+        """The one reference or id that a name means; None where there is none."""
+        if name in OWN_NAMES or COMMIT_ID.fullmatch(name):
+            return name
+        if NO_NAME.search(name):
+            return None
+        meanings = self._references(name)
+        if SHORT_ID.fullmatch(name):
+            meanings += self._commits_like(name)
+        if len(meanings) > 1:
+            raise RepositoryError(
+                f"{name!r} has {len(meanings)} meanings: {' and '.join(meanings)}",
+                why="Which of them is meant would be for whoever may push a tag to choose.",
+                hint="give the full name, or the commit's id",
+            )
+        return meanings[0] if meanings else None
+
+    def _references(self, name: str) -> list[str]:
+        """The references of this repository that a name may mean, by their full names."""
+        if name.startswith("refs/"):
+            candidates = [name]
+        elif name.partition("/")[0] in self.run("remote").splitlines():
+            candidates = [f"refs/remotes/{name}", f"refs/remotes/{name}/HEAD"]
+        else:
+            candidates = [
+                *(f"refs/{kind}{name}" for kind in ("", "tags/", "heads/", "remotes/")),
+                f"refs/remotes/{name}/HEAD",
+            ]
+        # git asks for `refs/heads/x` as for any other name, so that a tag `refs/heads/x` would do.
+        listed = self.run("for-each-ref", "--format=%(refname)", *candidates).splitlines()
+        return [candidate for candidate in candidates if candidate in listed]
+
+    def _commits_like(self, start: str) -> list[str]:
+        """The ids that begin like this, of commits and of tags on one."""
+        commits = []
+        for object_id in self.run("rev-parse", f"--disambiguate={start}").split():
+            with contextlib.suppress(ValueError, git.GitCommandError):
+                self._id(f"{object_id}^{{commit}}")
+                commits.append(object_id)
+        return commits
+
     def resolve(self, reference: str) -> str:
-        """The id of the commit a reference names. Raises RepositoryError."""
+        """The id of the commit a reference names, as `find`. Raises RepositoryError."""
         sha = self.find(reference)
         if sha is None:
             raise RepositoryError(
@@ -222,9 +292,21 @@ def _without(names: Iterable[str]) -> Iterator[None]:
         os.environ.update(kept)
 
 
-def _open(root: Path) -> git.Repo:
+def no_git() -> ToolError:
+    """There is no git here."""
+    return ToolError(
+        "git is not installed",
+        why="Commits, branches and files of the repository are read with it.",
+        hint="install it: apt-get install git, dnf install git, apk add git, brew install git",
+    )
+
+
+def open_above(root: Path) -> git.Repo:
+    """The repository that a folder is in. Raises RepositoryError and ToolError."""
     try:
         return git.Repo(root, search_parent_directories=True)
+    except git.GitCommandNotFound as error:
+        raise no_git() from error
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
         raise RepositoryError(
             f"{root} is not in a git repository",
