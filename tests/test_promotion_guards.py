@@ -379,7 +379,7 @@ def authorization(action: str) -> Resource:
 
 
 def waiver(expires: dt.date) -> Waiver:
-    return Waiver("PA001", "X/y/z", "team", "reason", expires)
+    return Waiver(rule="PA001", resource="X/y/z", owner="team", reason="reason", expires=expires)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from meshgate.errors import NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import Judged, judge
 from meshgate.pipeline.manifests import Manifests, read_manifests
-from meshgate.pipeline.reports import NEVER
+from meshgate.pipeline.reports import NEVER, notes_on
 from meshgate.pipeline.targets import select_targets
 from meshgate.report.view import View
 from meshgate.wording import plural
@@ -97,7 +97,9 @@ def judge_manifests(
 
 
 def tell_left_out(judged: Sequence[Judged]) -> None:
-    """Say how many objects the API server or istiod would refuse."""
+    """Say what leaves calls undecided, and how many objects would be refused."""
+    for note in notes_on([each for each in judged if each.held().mesh is not None]):
+        print(f"meshgate: {note}", file=sys.stderr)
     for each in judged:
         refused = {id(violation.resource) for violation in each.held().violations}
         if refused:

@@ -65,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
     if wanted == list(environments):
         # Manifests that no environment reaches at all.
         defects = source.survey_repository(root, [each.overlay for each in environments])
-        findings += judge_sources(Environment(name=""), defects, files, how)
+        waivers = tuple(waiver for each in environments for waiver in each.waivers)
+        nobody = Environment(name="", waivers=waivers)
+        findings += judge_sources(nobody, defects, files, how)
     failures = failures_of(judged)
     shown = untold(failures, [environment.name for environment in wanted])
     built = [each for each in asked if each.context is not None]

@@ -80,7 +80,20 @@ class MeshFile(DocumentPart, frozen=True, kw_only=True):
 class WaiversFile(DocumentPart, frozen=True, kw_only=True):
     """`waivers/<environment>.yaml`: what is accepted there."""
 
-    waivers: Annotated[tuple[Waiver, ...], about("Accepted findings.")] = ()
+    waivers: Annotated[
+        tuple[
+            Annotated[
+                Waiver,
+                Meta(
+                    extra_json_schema={
+                        "anyOf": [{"required": ["resource"]}, {"required": ["path"]}]
+                    }
+                ),
+            ],
+            ...,
+        ],
+        about("Accepted findings."),
+    ] = ()
     differences: Annotated[
         tuple[Difference, ...],
         about("Ports that may be weaker here than in the environment before."),

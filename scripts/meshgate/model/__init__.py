@@ -50,6 +50,10 @@ from meshgate.model.resource import (
     ResourceIndex,
     ResourceRef,
 )
+from meshgate.model.scope import (
+    DEFAULT_NAMESPACE,
+    Scopes,
+)
 from meshgate.model.traffic import (
     UNKNOWN_CLIENT,
     SeenCall,
@@ -73,6 +77,7 @@ from meshgate.model.waiver import (
 
 __all__ = [
     "CLUSTER_WIDE_KINDS",
+    "DEFAULT_NAMESPACE",
     "JSON",
     "MESH_KINDS",
     "SYNC_NAME",
@@ -109,6 +114,7 @@ __all__ = [
     "ResourceRef",
     "ReviewTeams",
     "SchemaViolation",
+    "Scopes",
     "SeenCall",
     "SeenSecurity",
     "Severity",

@@ -17,31 +17,57 @@ RESOURCE = "^[A-Z][A-Za-z0-9]*(/[a-z0-9]([-.a-z0-9]*[a-z0-9])?){1,2}$"
 HOST_AND_PORT = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?:[0-9]{1,5}$"
 
 
-class Waiver(Placed, frozen=True):
+class Waiver(Placed, frozen=True, kw_only=True):
     """An accepted finding, written in `waivers/<environment>.yaml`."""
 
     rule: RuleID
     resource: Annotated[
-        str,
-        Meta(
-            pattern=RESOURCE, description="Kind/namespace/name; Kind/name for cluster-wide objects."
+        Annotated[str, Meta(pattern=RESOURCE)] | None,
+        about(
+            "Kind/namespace/name; Kind/name for cluster-wide objects; absent: the finding is "
+            "about the file or folder at `path`."
         ),
-    ]
+    ] = None
     owner: Owner
     reason: Text
     expires: LastDay
     path: Annotated[
         Text | None,
-        about("The field the finding names, or one above it; absent: the whole object."),
+        about(
+            "The field the finding names, or one above it; absent: the whole object. Without "
+            "`resource`: the file, or a folder above it."
+        ),
     ] = None
 
-    def covers(self, rule: str, resource: ResourceRef | None, path: str) -> bool:
-        """Whether this waiver names that finding: rule and object equal; path equal or above it."""
-        if self.rule != rule or resource is None or str(resource) != self.resource:
+    def __post_init__(self) -> None:
+        if self.resource is None and self.path is None:
+            raise ValueError("a waiver names a `resource`, or the `path` of a file")
+
+    def covers(
+        self, rule: str, resource: ResourceRef | None, path: str, file: str | None = None
+    ) -> bool:
+        """Whether this waiver names that finding.
+
+        Rule and object equal, path equal or above it; of a finding without an object the file.
+        """
+        if self.rule != rule:
+            return False
+        if self.resource is None:
+            return resource is None and file is not None and self._holds_file(file)
+        if resource is None or str(resource) != self.resource:
             return False
         if self.path is None or self.path == path:
             return True
         return path.startswith(self.path) and path[len(self.path)] in ".["
+
+    @property
+    def place(self) -> str:
+        """What it is for, as people read it."""
+        return " ".join(part for part in (self.resource, self.path) if part)
+
+    def _holds_file(self, file: str) -> bool:
+        folder = (self.path or "").rstrip("/")
+        return file == folder or file.startswith(f"{folder}/")
 
 
 class Difference(Placed, frozen=True, kw_only=True):

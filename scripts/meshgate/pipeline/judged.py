@@ -19,9 +19,11 @@ from meshgate.model import (
     Finding,
     Resource,
     ResourceIndex,
+    Scopes,
     Severity,
 )
 from meshgate.pipeline.files import Files, Folder
+from meshgate.pipeline.twice import last_of_each
 from meshgate.rules import RULES, rules_of
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge as judge_rules
@@ -42,6 +44,9 @@ INVENTORY_KINDS = (
     "Job",
     "CronJob",
 )
+
+
+ORPHAN_FILE = "orphan-file"
 
 
 class Settings(NamedTuple):
@@ -184,7 +189,11 @@ def context_of(
         allowed=environment.require.kinds,
     )
     refused = {id(violation.resource) for violation in violations}
-    resources = ResourceIndex(r for r in (*own, *inventory) if id(r) not in refused)
+    lasting, overwritten = last_of_each(own)
+    scopes = Scopes((*own, *inventory))
+    resources = ResourceIndex(
+        scopes.landed(r) for r in (*lasting, *inventory) if id(r) not in refused
+    )
     known = next(resources.of(*INVENTORY_KINDS), None) is not None
     return Context(
         environment=environment,
@@ -194,6 +203,7 @@ def context_of(
         record=build.record,
         violations=tuple(violations),
         rendered=own,
+        overwritten=overwritten,
         complete=settings.complete,
     )
 
@@ -208,7 +218,8 @@ def errors_in_sources(root: Path, environment: str, overlay: str) -> SourcesErro
 
 def _survey(environment: Environment, files: Files, settings: Settings) -> Judged:
     """The environment before its build; failed where an error in the sources keeps it from one."""
-    defects = files.survey(environment)
+    # A file that nothing reaches is in nobody's way: it is told with what is built.
+    defects = [each for each in files.survey(environment) if each.kind != ORPHAN_FILE]
     findings = judge_sources(environment, defects, files, settings) if defects else ()
     errors = [
         finding

@@ -7,6 +7,8 @@ its own, called by its folders.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from meshgate.model import (
     Origin,
     Resource,
     ResourceRef,
+    Scopes,
 )
 from meshgate.pipeline.files import Objects
 from meshgate.pipeline.targets import STDIN, existing
@@ -178,7 +181,7 @@ class _Reading:
         except BuildError as error:
             self.unread[name] = self.refused(name, content, error, by_hand=by_hand)
             return
-        self.loose.extend(map(self.landed, filter(_is_object, loaded.resources)))
+        self.loose.extend(filter(_is_object, loaded.resources))
         self.defects += loaded.defects
         others = [*loaded.others, *(r.origin for r in loaded.resources if not _is_object(r))]
         for origin in filter(None, others):
@@ -202,8 +205,16 @@ class _Reading:
         shown = f"{origin.file} ({origin.document + 1})" if origin.document else origin.file
         self.others.setdefault(kind, []).append(shown)
 
+    @functools.cached_property
+    def scopes(self) -> Scopes:
+        """The scope of every kind, by the CRDs that were given."""
+        built = (each.build.resources for each in self.folders.values())
+        return Scopes(itertools.chain(self.loose, *built))
+
     def landed(self, resource: Resource) -> Resource:
-        return in_namespace(resource, self.given.namespace) if self.given.namespace else resource
+        """The object in the namespace that the command line gives."""
+        name = self.given.namespace
+        return self.scopes.landed(resource, name) if name else resource
 
     def all(self) -> Manifests:
         """What was read, in lots. Raises NothingToCheckError."""
@@ -237,7 +248,7 @@ class _Reading:
 
     def lot(self, builds: Iterable[FolderBuild]) -> Build:
         """What some folders render to, and every loose object with it."""
-        resources, defects = list(self.loose), list(self.defects)
+        resources, defects = list(map(self.landed, self.loose)), list(self.defects)
         chains: dict[ResourceRef, tuple[BuildStep, ...]] = {}
         idle: list[BuildStep] = []
         for each in builds:
@@ -278,11 +289,3 @@ def _named(names: Iterable[str]) -> str:
     every = list(dict.fromkeys(names))
     more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
     return ", ".join(every[:NAMED]) + more
-
-
-def in_namespace(resource: Resource, namespace: str) -> Resource:
-    """The resource as it lands with `kubectl apply -n`."""
-    if resource.namespace is not None or resource.kind in source.CLUSTER_WIDE:
-        return resource
-    value = {**resource.value, "metadata": {**resource.metadata, "namespace": namespace}}
-    return Resource.of(value, resource.origin, foreign=resource.foreign)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from meshgate.errors import MeshgateError, SourcesError, gravest
+from meshgate.mesh import DataPlane
 from meshgate.model import Failure, Finding, Report, Severity, Tally
 from meshgate.pipeline.judged import Judged
+from meshgate.rules.context import Context
 from meshgate.rules.judge import order
 from meshgate.source import Locator
 
@@ -68,13 +70,45 @@ def tally(judged: Judged) -> Tally:
 
 def notes_on(judged: Iterable[Judged]) -> list[str]:
     """What the reader must know of how these were judged."""
-    blind = [each.name for each in judged if each.context is not None and each.context.mesh is None]
-    if not blind:
-        return []
-    named = ", ".join(filter(None, blind[:NAMED_AT_MOST]))
-    if len(blind) > NAMED_AT_MOST:
-        named += f" and {len(blind) - NAMED_AT_MOST} more"
-    return [": ".join(filter(None, (named, CALLS_NOT_JUDGED)))]
+    judged = [each for each in judged if each.context is not None]
+    blind = [each.name for each in judged if each.held().mesh is None]
+    notes = [_of(blind, CALLS_NOT_JUDGED)] if blind else []
+    by_missing: dict[tuple[str, ...], list[Judged]] = {}
+    for each in judged:
+        if missing := missing_namespaces(each.held()):
+            by_missing.setdefault(missing, []).append(each)
+    for missing, those in by_missing.items():
+        several = len(missing) > 1
+        notes.append(
+            _of(
+                [each.name for each in those],
+                f"there is no Namespace object of {_first(missing)}: whether "
+                f"{'their' if several else 'its'} workloads have sidecars is not known, and what "
+                "rests on it is undecided; add "
+                f"{'them' if several else 'it'} (kubectl get namespace -o yaml)",
+            )
+        )
+    return notes
+
+
+def missing_namespaces(context: Context) -> tuple[str, ...]:
+    """The namespaces without an object, whose labels decide on the data plane of some workload."""
+    if context.mesh is None:
+        return ()
+    there = {resource.name for resource in context.resources.of("Namespace")}
+    asked = {each.namespace for each in context.mesh.workloads if each.plane is DataPlane.UNKNOWN}
+    return tuple(sorted(asked - there))
+
+
+def _of(environments: Sequence[str], text: str) -> str:
+    """A note on environments; loose manifests have no name."""
+    named = _first([name for name in environments if name])
+    return f"{named}: {text}" if named else text
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return ", ".join(names[:NAMED_AT_MOST]) + more
 
 
 def exit_code(findings: Iterable[Finding], failures: Iterable[MeshgateError], fail_on: str) -> int:

@@ -117,7 +117,10 @@ def _waived(finding: Finding, rules: Sequence[Rule], context: Context) -> Findin
 def _waiver_for(finding: Finding, context: Context) -> Waiver | None:
     for waiver in context.environment.waivers:
         if waiver.expires >= context.today and waiver.covers(
-            finding.rule, finding.resource, finding.path
+            finding.rule,
+            finding.resource,
+            finding.path,
+            finding.source.file if finding.source else None,
         ):
             return waiver
     return None

@@ -2,7 +2,7 @@
 
 What it checks
     Every file with Kubernetes objects below the folders of the sources, for a `kustomization.yaml`
-    that names it as resource, patch or component.
+    that names it as resource, patch or component, be it of an environment or not.
 
     ```yaml
     # policies/boards/kustomization.yaml
@@ -16,10 +16,21 @@ Why it matters
     was never rendered is the quietest way to be PERMISSIVE.
 
 How to fix
-    Name the file in the kustomization beside it, or delete it.
+    Name the file in the kustomization beside it, or delete it. What is applied by hand, on purpose,
+    is waived by its path, a file or a folder, in `waivers/<environment>.yaml`:
+
+    ```yaml
+    waivers:
+      - rule: RE003
+        path: policies/boards/runbook-job.yaml
+        owner: boards
+        reason: applied by hand, see the runbook
+        expires: 2027-01-31
+    ```
 
 Known gaps
-    Files without Kubernetes objects, such as values of other tools, are not looked at.
+    It is a warning, and never keeps an environment from being judged. Files without Kubernetes
+    objects, such as values of other tools, are not looked at.
 """
 
 from __future__ import annotations
@@ -47,7 +58,7 @@ def check(context: Context) -> Iterator[Violation]:
 RULE = Rule(
     id="RE003",
     name="orphan-file",
-    severity=Severity.ERROR,
+    severity=Severity.WARNING,
     summary="A manifest that no kustomization reaches takes effect nowhere.",
     fix="name the file in a kustomization, or delete it",
     phase=Phase.SOURCE,

@@ -33,21 +33,23 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # Rules that have nothing to say where no change is judged, so that a waiver of one covers nothing.
 CHANGE_FAMILY = "TR"
+ORPHAN = "RE003"
 
 
 def check(context: Context) -> Iterator[Violation]:
     for waiver in context.environment.waivers:
         is_asked = context.effect is not None or not waiver.rule.startswith(CHANGE_FAMILY)
+        # What nobody's kustomization reaches is told of the repository, not of an environment.
+        is_asked = is_asked and not (waiver.rule == ORPHAN and waiver.resource is None)
         if is_asked and waiver.expires >= context.today and waiver not in context.used_waivers:
-            place = f"{waiver.resource} {waiver.path}" if waiver.path else waiver.resource
             yield Violation(
                 None,
                 "",
-                f"the waiver of {waiver.rule} for {place} covers no finding "
+                f"the waiver of {waiver.rule} for {waiver.place} covers no finding "
                 f"(owner {waiver.owner}: {waiver.reason})",
                 fix="remove it, or correct the rule, the object or the path that it names",
                 source=waiver.source,
-                key=f"{waiver.rule} {place}",
+                key=f"{waiver.rule} {waiver.place}",
             )
 
 

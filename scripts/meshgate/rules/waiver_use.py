@@ -26,8 +26,7 @@ class Exemption(NamedTuple):
 def exemptions(environment: Environment) -> Iterator[Exemption]:
     """The waivers, then the declared differences."""
     for waiver in environment.waivers:
-        place = f"{waiver.resource} {waiver.path}" if waiver.path else waiver.resource
-        what = f"the waiver of {waiver.rule} for {place}"
+        what = f"the waiver of {waiver.rule} for {waiver.place}"
         yield Exemption(what, waiver.owner, waiver.reason, waiver.expires, waiver.source)
     for difference in environment.differences:
         port = f" port {difference.port}" if difference.port is not None else ""

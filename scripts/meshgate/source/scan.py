@@ -49,22 +49,58 @@ def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
 
 
 def survey_repository(root: Path, overlays: Iterable[str]) -> list[Defect]:
-    """Manifests below the source folders that none of the overlays reaches.
+    """Manifests that no kustomization reaches, of an environment or of anything else.
 
-    Those beside a kustomization that some overlay reaches are left to that overlay's `survey`.
+    Looked at are the folders where sources are wont to lie, and those that the overlays themselves
+    lie in. Those beside a kustomization that some overlay reaches are left to its `survey`.
     """
     reached: set[str] = set()
     told: set[str] = set()
+    folders: dict[str, None] = dict.fromkeys(SOURCE_FOLDERS)
     for overlay in overlays:
         tree = Tree(root, overlay)
         reached.update(tree.files)
         told.update(orphans(tree))
+        for folder in tree.kustomizations:
+            folders.setdefault(folder.partition("/")[0])
+    others = Others(root)
     return [
         _orphan(name)
-        for folder in SOURCE_FOLDERS
+        for folder in folders
+        if folder not in {".", ""}
         for name in _manifest_names(root, folder, into_kustomizations=True)
-        if name not in reached and name not in told and _holds_manifest(root, name)
+        if name not in reached
+        and name not in told
+        and _holds_manifest(root, name)
+        and not others.reach(name)
     ]
+
+
+class Others:
+    """The kustomizations of a repository that are of no environment, asked as they are needed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: dict[str, frozenset[str]] = {}
+
+    def reach(self, name: str) -> bool:
+        """Whether a kustomization in the file's folder, or in one above, brings it in.
+
+        kustomize takes files from below a kustomization's own folder only.
+        """
+        folder = posixpath.dirname(name)
+        while True:
+            if name in self._reached_from(folder or "."):
+                return True
+            if not folder:
+                return False
+            folder = posixpath.dirname(folder)
+
+    def _reached_from(self, folder: str) -> frozenset[str]:
+        if folder not in self._files:
+            built = _is_built(self._root / folder)
+            self._files[folder] = frozenset(Tree(self._root, folder).files if built else ())
+        return self._files[folder]
 
 
 def _in_file(tree: Tree, files: positions.SourceFiles, name: str, role: Role) -> Iterator[Defect]:
@@ -106,14 +142,16 @@ def _remote(
 
 
 def orphans(tree: Tree) -> Iterator[str]:
-    """Manifests beside the tree's kustomizations that none of these names.
-
-    kustomize loads files from a kustomization's own folder only, so no other overlay can either.
-    """
+    """Manifests beside the tree's kustomizations that no kustomization names."""
+    others = Others(tree.root)
     for folder in tree.kustomizations:
         if folder != ".":
             for name in _manifest_names(tree.root, folder, into_kustomizations=False):
-                if name not in tree.files and _holds_manifest(tree.root, name):
+                if (
+                    name not in tree.files
+                    and _holds_manifest(tree.root, name)
+                    and not others.reach(name)
+                ):
                     yield name
 
 

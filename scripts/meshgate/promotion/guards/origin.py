@@ -32,8 +32,7 @@ def exceptions_hold(candidate: Candidate) -> Iterator[Objection]:
     for waiver in environment.waivers:
         if waiver.expires < candidate.today:
             yield Objection(
-                f"{file}: the waiver of {waiver.rule} for {waiver.resource} ended on "
-                f"{waiver.expires}"
+                f"{file}: the waiver of {waiver.rule} for {waiver.place} ended on {waiver.expires}"
             )
     for difference in environment.differences:
         if difference.expires < candidate.today:
