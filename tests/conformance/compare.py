@@ -8,24 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from conformance.mismatch import Mismatch
 from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Transport, Workload
 from meshgate.model import MeshFacts, Resource
 
 Row = dict[str, Any]
-
-
-class Mismatch(NamedTuple):
-    """One row that the model answers differently."""
-
-    case: str
-    why: str
-    what: str
-    expected: object
-    answered: object
-
-    def __str__(self) -> str:
-        title = f"{self.case} ({self.why})" if self.why else self.case
-        return f"{title}: {self.what}\n  expected {self.expected}\n  answered {self.answered}"
 
 
 class Tally(NamedTuple):

@@ -39,6 +39,11 @@ class Denials(NamedTuple):
         _, level, policy = self.slots.base()
         return DecidedBy(level, policy.resource if policy else None)
 
+    def converted(self) -> PeerPolicy | None:
+        """The workload policy whose conversion is attached; None: the static rule, or nothing."""
+        static, converted = self._attached()
+        return self.slots.workload if converted and not static else None
+
     def _attached(self) -> tuple[bool, bool]:
         """Whether the mesh's static STRICT rule and the converted workload policy are attached.
 

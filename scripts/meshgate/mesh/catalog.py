@@ -35,6 +35,8 @@ _GROUPS = {
     "Job": {"batch"},
     "CronJob": {"batch"},
     "PeerAuthentication": {"security.istio.io"},
+    "AuthorizationPolicy": {"security.istio.io"},
+    "RequestAuthentication": {"security.istio.io"},
     "DestinationRule": {"networking.istio.io"},
     "ServiceEntry": {"networking.istio.io"},
     "WorkloadEntry": {"networking.istio.io"},

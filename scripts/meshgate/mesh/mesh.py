@@ -165,6 +165,10 @@ class Mesh:
         """The ports of a workload that are declared, targeted by a Service or named by a policy."""
         return self._receivers.ports(workload)
 
+    def protocol_at(self, workload: Workload, port: int) -> str:
+        """The protocol of a workload's inbound filter chain for a container port."""
+        return self._receivers.protocol(workload, port)
+
     def receive(self, workload: Workload, port: int, transport: Transport) -> tuple[Outcome, str]:
         """What becomes of bytes that reach a workload's container port directly.
 

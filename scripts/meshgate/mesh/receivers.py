@@ -207,7 +207,7 @@ class Receivers:
             reason = self.undecided.server(workload)
             if reason:
                 return Outcome.UNKNOWN, f"{workload}: {reason}"
-            protocol = self._protocol(workload, port)
+            protocol = self.protocol(workload, port)
             return outcome.at_sidecar(arrival.world.port, transport, protocol), ""
         return outcome.at_application(transport), ""
 
@@ -220,7 +220,7 @@ class Receivers:
         found = self._routing.chains(workload)
         return received(found, port, arrival.transport, arrival.name)
 
-    def _protocol(self, workload: Workload, port: int) -> str:
+    def protocol(self, workload: Workload, port: int) -> str:
         """The protocol of the inbound filter chain (buildInboundChainConfigs).
 
         A Sidecar resource's ingress replaces the ports of the Services.

@@ -1,0 +1,142 @@
+"""What a policy can ask of a call: the attributes, and what one call has of each."""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from meshgate.model import JSONObject
+
+# Claims whose text holds several values, separated by spaces (jwt_authn's space_delimited_claims).
+SPACE_DELIMITED_CLAIMS = frozenset({"scope", "permission"})
+
+
+class Kind(enum.StrEnum):
+    """The kinds of attributes; the value is how texts name them."""
+
+    IDENTITY = "source.principal"
+    SOURCE_IP = "source.ip"
+    REMOTE_IP = "remote.ip"
+    DESTINATION_IP = "destination.ip"
+    PORT = "destination.port"
+    SNI = "connection.sni"
+    METHOD = "method"
+    PATH = "path"
+    # The path with its query, which `request.headers[:path]` asks for.
+    PATH_AND_QUERY = ":path"
+    # Host and port as sent, letters folded; `AUTHORITY` is the same text with its case.
+    HOST = "host"
+    AUTHORITY = ":authority"
+    HEADER = "header"
+    TOKEN_PRINCIPAL = "request.auth.principal"  # noqa: S105 - the name of an attribute
+    CLAIM = "claim"
+    METADATA = "metadata"
+
+
+class Attribute(NamedTuple):
+    """One attribute; `name` is that of the header, the claim (`a` or `a.b`) or the metadata."""
+
+    kind: Kind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else str(self.kind)
+
+
+class Address(NamedTuple):
+    """An IP address as a number."""
+
+    version: int
+    number: int
+
+    @classmethod
+    def of(cls, text: str) -> Address | None:
+        """The address that a text holds; None: it holds none."""
+        try:
+            parsed = ipaddress.ip_address(text.strip())
+        except ValueError:
+            return None
+        return cls(parsed.version, int(parsed))
+
+    def __str__(self) -> str:
+        kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address  # noqa: PLR2004
+        return str(kind(self.number))
+
+
+class TokenPrincipal(NamedTuple):
+    """Issuer and subject of a verified token; None: the token has no such claim."""
+
+    issuer: str | None
+    subject: str | None
+
+
+Value: TypeAlias = str | int | Address | TokenPrincipal | tuple[str, ...] | None
+
+
+class Chain(enum.StrEnum):
+    """What judges a connection: the HTTP or the network filters of a proxy, or ztunnel."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    ZTUNNEL = "ztunnel"
+
+
+class Normalization(enum.StrEnum):
+    """MeshConfig `pathNormalization.normalization`; DEFAULT means BASE."""
+
+    NONE = "NONE"
+    BASE = "BASE"
+    MERGE_SLASHES = "MERGE_SLASHES"
+    DECODE_AND_MERGE_SLASHES = "DECODE_AND_MERGE_SLASHES"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What is known of a connection before its first request.
+
+    identity        `TD/ns/NS/sa/SA` that mutual TLS proves; None: none is proven
+    source          address of the direct peer; None: files do not tell
+    destination     address of the server's pod; None: files do not tell
+    port            container port
+    sni             server name of the TLS handshake; empty: there is none
+    trusts_headers  whether the proxy takes the client's address from X-Forwarded-For as it comes,
+                    as sidecars do; gateways put the peer's address there themselves
+    """
+
+    chain: Chain
+    port: int
+    identity: str | None = None
+    source: Address | None = None
+    destination: Address | None = None
+    sni: str = ""
+    trusts_headers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as it is sent. `headers` has lower-case names; `token` a JWT's payload."""
+
+    method: str
+    path: str
+    host: str
+    headers: dict[str, str] = field(default_factory=dict)
+    token: JSONObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuers:
+    """What the RequestAuthentications of a workload accept.
+
+    `space_delimited` holds further claims that are split at spaces.
+    """
+
+    issuers: frozenset[str] = frozenset()
+    space_delimited: frozenset[str] = SPACE_DELIMITED_CLAIMS
+
+    def verified(self, token: JSONObject | None) -> JSONObject | None:
+        """The token as policies see it; None: nobody verified it."""
+        if token is None or token.get("iss") not in self.issuers:
+            return None
+        return token

@@ -1,0 +1,177 @@
+"""Where policies are enforced, and which of them apply there."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from meshgate.mesh.authorization.attributes import SPACE_DELIMITED_CLAIMS, TokenIssuers
+from meshgate.mesh.authorization.policies import (
+    Attachment,
+    AuthorizationPolicy,
+    RequestAuthentication,
+    TargetRef,
+)
+from meshgate.mesh.selectors import Labels
+
+_GATEWAY_API = "gateway.networking.k8s.io"
+_ISTIO = "networking.istio.io"
+_WAYPOINT_CLASS = "istio-waypoint"
+
+
+class Enforcer(enum.StrEnum):
+    """What enforces policies for a server. `NONE`: nothing does, so that every call passes."""
+
+    SIDECAR = "sidecar"
+    GATEWAY = "gateway"
+    ZTUNNEL = "ztunnel"
+    WAYPOINT = "waypoint"
+    NONE = "none"
+
+
+class ServiceName(NamedTuple):
+    """A Service or ServiceEntry for which a waypoint judges a call."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What policies are matched with: the pods that enforce, or whose ztunnel does.
+
+    gateway   name of the Gateway of the Gateway API whose proxy this is; empty: it is none
+    services  what a waypoint judges a call for
+    """
+
+    namespace: str
+    labels: Labels
+    enforcer: Enforcer
+    gateway: str = ""
+    services: tuple[ServiceName, ...] = ()
+
+
+class Applied(NamedTuple):
+    """What applies to one server, policies in the order of namespace and name.
+
+    `undecided` says why it is not certain; empty: it is.
+    """
+
+    policies: tuple[AuthorizationPolicy, ...]
+    authentications: tuple[RequestAuthentication, ...] = ()
+    undecided: str = ""
+
+    @property
+    def issuers(self) -> TokenIssuers:
+        """The tokens that are verified."""
+        return TokenIssuers(
+            frozenset().union(*(each.issuers for each in self.authentications)),
+            SPACE_DELIMITED_CLAIMS.union(*(each.space_delimited for each in self.authentications)),
+        )
+
+
+class PolicyIndex:
+    """All policies of a mesh by namespace (AuthorizationPolicies.ListAuthorizationPolicies)."""
+
+    __slots__ = ("_applied", "_authentications", "_policies", "root")
+
+    def __init__(
+        self,
+        policies: Iterable[AuthorizationPolicy],
+        authentications: Iterable[RequestAuthentication],
+        root: str,
+    ) -> None:
+        self.root = root
+        self._policies: dict[str, list[AuthorizationPolicy]] = {}
+        self._authentications: dict[str, list[RequestAuthentication]] = {}
+        # What applies, by the objects that do: most servers share it.
+        self._applied: dict[tuple[int, ...], Applied] = {}
+        for policy in sorted(policies, key=lambda policy: (policy.namespace, policy.name)):
+            self._policies.setdefault(policy.namespace, []).append(policy)
+        for each in sorted(authentications, key=lambda each: (each.namespace, each.name)):
+            self._authentications.setdefault(each.namespace, []).append(each)
+
+    def applied(self, server: Server) -> Applied:
+        """What applies to a server; equal answers are one object."""
+        if server.enforcer is Enforcer.NONE:
+            return Applied(())
+        namespaces = self._namespaces(server)
+        policies = [
+            policy
+            for namespace in namespaces
+            for policy in self._policies.get(namespace, ())
+            if self._attaches(policy.attachment, namespace, server)
+        ]
+        authentications = [
+            each
+            for namespace in namespaces
+            for each in self._authentications.get(namespace, ())
+            if server.enforcer is not Enforcer.ZTUNNEL
+            and self._attaches(each.attachment, namespace, server)
+        ]
+        key = tuple(map(id, (*policies, *authentications)))
+        if key not in self._applied:
+            undecided = next(_undecided(policies, authentications), "")
+            self._applied[key] = Applied(tuple(policies), tuple(authentications), undecided)
+        applied = self._applied[key]
+        doubt = self._doubt(server)
+        return applied._replace(undecided=doubt) if doubt and not applied.undecided else applied
+
+    def _namespaces(self, server: Server) -> Sequence[str]:
+        services = (service.namespace for service in server.services)
+        return sorted({server.namespace, self.root, *services})
+
+    def _attaches(self, attachment: Attachment, namespace: str, server: Server) -> bool:
+        """Whether an object of a namespace applies to a server (ShouldAttachPolicy)."""
+        if attachment.targets:
+            return any(self._is_target(ref, namespace, server) for ref in attachment.targets)
+        if server.enforcer is Enforcer.WAYPOINT or namespace not in {server.namespace, self.root}:
+            return False
+        if server.enforcer is Enforcer.ZTUNNEL and attachment.selector == {}:
+            # Attached by selector, and no workload has the selector's (no) labels.
+            return False
+        return attachment.selects(server.labels)
+
+    def _is_target(self, ref: TargetRef, namespace: str, server: Server) -> bool:
+        if server.enforcer not in {Enforcer.GATEWAY, Enforcer.WAYPOINT} or not server.gateway:
+            return False
+        match ref.group, ref.kind:
+            case (group, "Gateway") if group == _GATEWAY_API:
+                return namespace == server.namespace and ref.name == server.gateway
+            case (group, "GatewayClass") if group == _GATEWAY_API:
+                return (
+                    server.enforcer is Enforcer.WAYPOINT
+                    and namespace == self.root
+                    and ref.name == _WAYPOINT_CLASS
+                )
+            case (("" | "core"), "Service"):
+                return ServiceName("Service", namespace, ref.name) in server.services
+            case (group, "ServiceEntry") if group == _ISTIO:
+                return ServiceName("ServiceEntry", namespace, ref.name) in server.services
+            case _:
+                return False
+
+    def _doubt(self, server: Server) -> str:
+        """Why attachment at ztunnel is not certain: `matchLabels: {}` may or may not be kept."""
+        if server.enforcer is not Enforcer.ZTUNNEL:
+            return ""
+        for namespace in self._namespaces(server):
+            for policy in self._policies.get(namespace, ()):
+                attachment = policy.attachment
+                if attachment.selector == {} and not attachment.labels_unset:
+                    return f"{policy} has empty matchLabels, which ztunnel may take either way"
+        return ""
+
+
+def _undecided(
+    policies: Sequence[AuthorizationPolicy], authentications: Sequence[RequestAuthentication]
+) -> Iterator[str]:
+    for policy in policies:
+        if policy.fault:
+            yield f"AuthorizationPolicy {policy} cannot be read: {policy.fault}"
+    for each in authentications:
+        if each.any_issuer:
+            yield f"RequestAuthentication {each} takes tokens of any issuer"

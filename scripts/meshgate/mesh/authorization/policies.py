@@ -1,0 +1,220 @@
+"""AuthorizationPolicy and RequestAuthentication as typed values."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from meshgate.mesh import selectors
+from meshgate.mesh.authorization.attributes import SPACE_DELIMITED_CLAIMS
+from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.selectors import Labels
+from meshgate.model import JSON, JSONObject, Resource
+
+DRY_RUN = "istio.io/dry-run"
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+
+# The lists of a source or an operation that are not empty, by field (`paths`, `notPaths`).
+Fields: TypeAlias = Mapping[str, tuple[str, ...]]
+
+
+class Action(enum.StrEnum):
+    """What a policy does with the requests that its rules match."""
+
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+    AUDIT = "AUDIT"
+    CUSTOM = "CUSTOM"
+
+
+class Condition(NamedTuple):
+    """One entry of `when`."""
+
+    key: str
+    values: tuple[str, ...]
+    excluded: tuple[str, ...]  # notValues
+
+
+class Rule(NamedTuple):
+    """One rule: any source, any operation, all conditions; an empty tuple asks for nothing."""
+
+    sources: tuple[Fields, ...] = ()
+    operations: tuple[Fields, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+class TargetRef(NamedTuple):
+    """An object that a policy of a gateway or waypoint is attached to."""
+
+    group: str
+    kind: str
+    name: str
+
+
+class Attachment(NamedTuple):
+    """Which workloads an object is for.
+
+    `selector` None: there is none. `labels_unset`: `selector` stands there without `matchLabels`.
+    """
+
+    selector: Labels | None
+    targets: tuple[TargetRef, ...] = ()
+    labels_unset: bool = False
+
+    def selects(self, own: Labels) -> bool:
+        """Whether labels fit; no selector, and an empty one, fit all."""
+        return not self.selector or selectors.matches(self.selector, own)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AuthorizationPolicy:
+    """An AuthorizationPolicy, read as Istio reads it. Compared by identity.
+
+    `fault` says what of it cannot be read; its rules are then not known.
+    """
+
+    resource: Resource
+    namespace: str
+    name: str
+    action: Action
+    rules: tuple[Rule, ...]
+    attachment: Attachment
+    # CUSTOM: the name of the extension provider.
+    provider: str = ""
+    dry_run: bool = False
+    fault: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RequestAuthentication:
+    """A RequestAuthentication: the issuers whose tokens it verifies. Compared by identity."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    attachment: Attachment
+    issuers: frozenset[str]
+    space_delimited: frozenset[str]
+    # A token rule without issuer, which takes any.
+    any_issuer: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def authorization_policy(resource: Resource) -> AuthorizationPolicy:
+    """The typed value of an AuthorizationPolicy."""
+    spec = resource.spec
+    action, fault = Action.ALLOW, ""
+    rules: tuple[Rule, ...] = ()
+    attachment = Attachment(None)
+    provider = spec.get("provider")
+    try:
+        action = Action(str(spec.get("action", Action.ALLOW)))
+        rules = tuple(_rules(spec.get("rules")))
+        attachment = _attachment(spec)
+    except ValueError as error:
+        fault = str(error)
+    return AuthorizationPolicy(
+        resource,
+        namespace_of(resource),
+        resource.name,
+        action,
+        rules,
+        attachment,
+        provider=str(provider.get("name") or "") if isinstance(provider, dict) else "",
+        dry_run=str(resource.annotations.get(DRY_RUN)) in _TRUE,
+        fault=fault,
+    )
+
+
+def request_authentication(resource: Resource) -> RequestAuthentication:
+    """The typed value of a RequestAuthentication; token rules of a wrong shape are left out."""
+    spec = resource.spec
+    issuers: set[str] = set()
+    delimited = set(SPACE_DELIMITED_CLAIMS)
+    any_issuer = False
+    rules = spec.get("jwtRules")
+    for rule in rules if isinstance(rules, list) else ():
+        if not isinstance(rule, dict):
+            continue
+        issuer = str(rule.get("issuer") or "")
+        any_issuer |= not issuer
+        issuers |= {issuer} - {""}
+        delimited.update(map(str, rule.get("spaceDelimitedClaims") or ()))
+    return RequestAuthentication(
+        resource,
+        namespace_of(resource),
+        resource.name,
+        _attachment(spec),
+        frozenset(issuers),
+        frozenset(delimited),
+        any_issuer,
+    )
+
+
+def _attachment(spec: JSONObject) -> Attachment:
+    selector: JSON = spec.get("selector")
+    references: JSON = spec.get("targetRefs") or ()
+    if spec.get("targetRef"):
+        references = [spec["targetRef"], *references]
+    targets = tuple(
+        TargetRef(
+            str(item.get("group") or ""), str(item.get("kind") or ""), str(item.get("name") or "")
+        )
+        for item in references
+        if isinstance(item, dict)
+    )
+    if selector is None:
+        return Attachment(None, targets)
+    if not isinstance(selector, dict):
+        raise ValueError("`selector` is no mapping")  # noqa: TRY004 - one error for bad shapes
+    own = selector.get("matchLabels")
+    return Attachment(selectors.labels(own), targets, labels_unset=own is None)
+
+
+def _rules(value: JSON) -> Iterator[Rule]:
+    for rule in _mappings(value, "rules"):
+        yield Rule(
+            tuple(_fields(item, "source") for item in _mappings(rule.get("from"), "from")),
+            tuple(_fields(item, "operation") for item in _mappings(rule.get("to"), "to")),
+            tuple(
+                Condition(
+                    str(item.get("key") or ""),
+                    _strings(item.get("values"), "values"),
+                    _strings(item.get("notValues"), "notValues"),
+                )
+                for item in _mappings(rule.get("when"), "when")
+            ),
+        )
+
+
+def _fields(item: JSONObject, name: str) -> Fields:
+    node = item.get(name)
+    if not isinstance(node, dict):
+        raise ValueError(f"`{name}` is missing or no mapping")  # noqa: TRY004
+    lists = ((str(field), _strings(values, str(field))) for field, values in node.items())
+    return {field: values for field, values in lists if values}
+
+
+def _mappings(value: JSON, name: str) -> list[JSONObject]:
+    if value is None:
+        return []
+    # An entry of null is an empty rule to the API server.
+    items = [{} if item is None else item for item in value] if isinstance(value, list) else None
+    if items is None or not all(isinstance(item, dict) for item in items):
+        raise ValueError(f"`{name}` is no list of mappings")
+    return items
+
+
+def _strings(value: JSON, name: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"`{name}` is no list of texts")
+    return tuple(value)
