@@ -1,0 +1,34 @@
+"""Classes of addresses that no CIDR block tells apart, each with an address as its witness."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from meshgate.mesh.authorization.attributes import Address
+from meshgate.mesh.authorization.matchers import BlockMatcher, Matcher
+from meshgate.mesh.authorization.text_classes import Classes
+
+_LAST = {4: 2**32 - 1, 6: 2**128 - 1}
+
+
+def address_classes(matchers: Collection[Matcher]) -> Classes:
+    """The classes that blocks make of all addresses.
+
+    Every block begins and ends an interval, and all addresses of one interval are in the same
+    blocks. IPv6 counts only where a block names it: all of it is like IPv4 outside all blocks.
+    """
+    blocks = [matcher for matcher in matchers if isinstance(matcher, BlockMatcher)]
+    witnesses: dict[frozenset[Matcher], Address] = {}
+    for version in sorted({4, *(block.version for block in blocks)}):
+        own = [block for block in blocks if block.version == version]
+        starts = {0, *(block.first for block in own), *(block.last + 1 for block in own)}
+        for start in sorted(starts):
+            if start <= _LAST[version]:
+                address = Address(version, start)
+                inside = frozenset[Matcher](block for block in own if block.matches(address))
+                witnesses.setdefault(inside, address)
+    masks: dict[Matcher, int] = {}
+    for place, inside in enumerate(witnesses):
+        for matcher in inside:
+            masks[matcher] = masks.get(matcher, 0) | 1 << place
+    return Classes(tuple(witnesses.values()), masks)
