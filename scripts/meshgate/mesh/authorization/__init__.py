@@ -1,23 +1,45 @@
-"""Who may call whom: AuthorizationPolicies as Istio enforces them."""
+"""Who may call whom: AuthorizationPolicies as Istio enforces them.
+
+`Authorization` answers for one server and one connection: what becomes of one request (`judge`),
+which requests are let in (`allowed`), and what each policy says of them (`explain`).
+`access_change` compares two states of a mesh over all requests.
+"""
 
 from __future__ import annotations
 
 from meshgate.mesh.authorization.attributes import Address, Chain, Connection, Request
 from meshgate.mesh.authorization.authorization import Authorization, Judged
+from meshgate.mesh.authorization.changes import AccessChange, Side, access_change
+from meshgate.mesh.authorization.decisions import Allows, DecidedBy, Decision
 from meshgate.mesh.authorization.enforcement import Enforcer, Server, ServiceName
+from meshgate.mesh.authorization.explanations import PolicyStep, RuleStep, Says
 from meshgate.mesh.authorization.identities import identity_of
+from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy
 from meshgate.mesh.authorization.rule_sets import Judgement
+from meshgate.mesh.authorization.space import Witness
 
 __all__ = [
+    "AccessChange",
+    "Action",
     "Address",
+    "Allows",
     "Authorization",
+    "AuthorizationPolicy",
     "Chain",
     "Connection",
+    "DecidedBy",
+    "Decision",
     "Enforcer",
     "Judged",
     "Judgement",
+    "PolicyStep",
     "Request",
+    "RuleStep",
+    "Says",
     "Server",
     "ServiceName",
+    "Side",
+    "Witness",
+    "access_change",
     "identity_of",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from meshgate.mesh.authorization.attributes import Kind, Normalization
+from meshgate.mesh.authorization.attributes import Chain, Kind, Normalization
 from meshgate.mesh.authorization.boxes import (
     Box,
     difference,
@@ -15,7 +18,7 @@ from meshgate.mesh.authorization.boxes import (
     uncovered,
 )
 from meshgate.mesh.authorization.projection import FreeRuleSet
-from meshgate.mesh.authorization.space import Space
+from meshgate.mesh.authorization.space import Space, Witness
 
 # Addresses of pods, which no file knows.
 _UNKNOWN_ADDRESSES = frozenset({Kind.SOURCE_IP, Kind.DESTINATION_IP})
@@ -30,12 +33,19 @@ class AccessSet:
     def __init__(self, space: Space, rules: FreeRuleSet) -> None:
         """Raises TooComplexError."""
         self.space = space
+        self._is_http = rules.chain is Chain.HTTP
         issuers = rules.issuers
         self.universe = space.universe(issuers)
         allow = space.rule_boxes(rules.allow, issuers)
         self.allow = intersections(self.universe, allow) if rules.is_closed else self.universe
         self.deny = space.rule_boxes((*rules.unauthorized, *rules.deny), issuers)
+        self.providers = frozenset(free.rule.policy.provider for free in rules.custom)
         self.custom = space.rule_boxes(rules.custom, issuers)
+
+    def witness(self, box: Box) -> Witness:
+        """A concrete call of a box."""
+        witness = self.space.witness(box)
+        return witness if self._is_http else dataclasses.replace(witness, request=None)
 
     @cached_property
     def permitted(self) -> list[Box]:
@@ -56,6 +66,14 @@ class AccessSet:
         """Some of what is let in; None: nothing is."""
         return next(self._rest(self.allow, self.deny), None)
 
+    def certain(self) -> AccessSet:
+        """This set without the requests about which an external authorizer is asked."""
+        certain = copy.copy(self)
+        certain.deny = [*self.deny, *self.custom]
+        certain.__dict__.pop("permitted", None)
+        certain.__dict__.pop("denied", None)
+        return certain
+
     def first_denied(self) -> Box | None:
         """Some of what is denied; None: nothing is."""
         for box in self.universe:
@@ -70,17 +88,42 @@ class AccessSet:
 
     def first_beyond(self, other: AccessSet) -> Box | None:
         """Some of what is let in here and not by another set of the same space; None: nothing."""
-        for box in self._rest(self.allow, [*self.deny, *other.allow]):
-            return box
-        for hole in other.deny:
-            within = [inside for box in self.allow if (inside := intersection(box, hole))]
-            for box in self._rest(within, self.deny):
-                return box
-        return None
+        added, holes = self._apart_from(other)
+        within = intersections(self.allow, holes)
+        first = self._rest(added, [*self.deny, *other.allow])
+        return next(itertools.chain(first, self._rest(within, self.deny)), None)
 
-    def beyond(self, other: AccessSet) -> list[Box]:
-        """All that is let in here and not by another set of the same space."""
-        return difference(self.permitted, other.permitted)
+    def beyond(self, other: AccessSet, limit: int) -> list[Box]:
+        """All that is let in here and not by another set of the same space.
+
+        Raises TooComplexError where that is more than `limit` boxes.
+        """
+        added, holes = self._apart_from(other)
+        return [
+            *difference(added, [*self.deny, *other.allow], limit),
+            *difference(intersections(self.allow, holes), self.deny, limit),
+        ]
+
+    def asks_otherwise(self, other: AccessSet) -> bool:
+        """Whether an authorizer is asked about other requests, or another authorizer is."""
+        if self.providers != other.providers:
+            return True
+        return any(
+            uncovered(box, second) is not None
+            for first, second in ((self.custom, other.custom), (other.custom, self.custom))
+            for box in first
+        )
+
+    def _apart_from(self, other: AccessSet) -> tuple[list[Box], list[Box]]:
+        """What is allowed only here, and denied only there.
+
+        What both have in common costs nothing: most changes touch one rule of many.
+        """
+        allowed, denied = set(other.allow), set(self.deny)
+        return (
+            [box for box in self.allow if box not in allowed],
+            [box for box in other.deny if box not in denied],
+        )
 
     def hangs_on_addresses(self) -> bool:
         """Whether a pod's address, which files do not tell, decides on any request."""
@@ -94,10 +137,11 @@ class AccessSet:
                     return True
         return False
 
-    def hangs_on_token(self) -> bool:
-        """Whether the rules ask for a token at all."""
+    @property
+    def asks_for_addresses(self) -> bool:
+        """Whether any rule asks for a pod's address that is not known."""
         kinds = {dimension.attribute.kind for dimension in self.space.dimensions}
-        return Kind.TOKEN_PRINCIPAL in kinds
+        return not kinds.isdisjoint(_UNKNOWN_ADDRESSES)
 
     @staticmethod
     def _rest(boxes: Iterable[Box], holes: Sequence[Box]) -> Iterator[Box]:

@@ -8,6 +8,8 @@ from meshgate.mesh.authorization.attributes import Address
 from meshgate.mesh.authorization.matchers import BlockMatcher, Matcher
 from meshgate.mesh.authorization.text_classes import Classes
 
+# An address of documentation (RFC 5737), which makes the best witness.
+_KNOWN = Address(4, 0xC0000201)
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 
 
@@ -21,12 +23,18 @@ def address_classes(matchers: Collection[Matcher]) -> Classes:
     witnesses: dict[frozenset[Matcher], Address] = {}
     for version in sorted({4, *(block.version for block in blocks)}):
         own = [block for block in blocks if block.version == version]
+        if version == 4:  # noqa: PLR2004
+            inside = frozenset[Matcher](block for block in own if block.matches(_KNOWN))
+            witnesses[inside] = _KNOWN
         starts = {0, *(block.first for block in own), *(block.last + 1 for block in own)}
         for start in sorted(starts):
             if start <= _LAST[version]:
                 address = Address(version, start)
                 inside = frozenset[Matcher](block for block in own if block.matches(address))
-                witnesses.setdefault(inside, address)
+                # The first address of a block is that of a network, where it has another.
+                host = address._replace(number=min(start + 1, _LAST[version]))
+                fits = host.number not in starts
+                witnesses.setdefault(inside, host if fits else address)
     masks: dict[Matcher, int] = {}
     for place, inside in enumerate(witnesses):
         for matcher in inside:

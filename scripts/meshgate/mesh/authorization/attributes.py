@@ -140,3 +140,7 @@ class TokenIssuers:
         if token is None or token.get("iss") not in self.issuers:
             return None
         return token
+
+    def refuses(self, token: JSONObject | None) -> bool:
+        """Whether a request is refused for its token: that of an issuer which nobody verifies."""
+        return token is not None and bool(self.issuers) and self.verified(token) is None

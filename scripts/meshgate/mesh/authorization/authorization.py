@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import Chain, Connection, Normalization, Request
+from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.call_values import CallValues
+from meshgate.mesh.authorization.decisions import Allows, DecidedBy, Decision, decision, unknown
 from meshgate.mesh.authorization.enforcement import Applied, Enforcer, PolicyIndex, Server
+from meshgate.mesh.authorization.explanations import PolicyStep, policy_steps
 from meshgate.mesh.authorization.identities import TrustDomains
-from meshgate.mesh.authorization.peer_denials import ZtunnelPeerPolicies
+from meshgate.mesh.authorization.peer_denials import PeerDenials, ZtunnelPeerPolicies
 from meshgate.mesh.authorization.policies import authorization_policy, request_authentication
+from meshgate.mesh.authorization.projection import FreeRuleSet, UndecidableError, project
 from meshgate.mesh.authorization.rule_sets import (
     Judgement,
     RuleSet,
@@ -38,7 +43,7 @@ class Judged(NamedTuple):
 
 
 class Authorization:
-    """The authorization of one mesh. `rejected` are policies that istiod's webhook refuses."""
+    """The authorization of one mesh. `rejected` are objects that istiod's webhook refuses."""
 
     def __init__(
         self, catalog: Catalog, facts: MeshFacts, rejected: Collection[Resource] = ()
@@ -62,7 +67,9 @@ class Authorization:
             facts.root_namespace,
         )
         self._peers = ZtunnelPeerPolicies(PeerPolicies(catalog, facts.root_namespace))
-        self._rule_sets: dict[tuple[int, ...], RuleSet] = {}
+        self._rule_sets: dict[tuple[object, ...], RuleSet] = {}
+        # Many clients are one to the policies of a server.
+        self._decisions: dict[FreeRuleSet, Decision] = {}
 
     @classmethod
     def of(
@@ -75,14 +82,18 @@ class Authorization:
         """The policies that apply to a server."""
         return self._index.applied(server)
 
+    def trusts(self, identity: str | None) -> bool:
+        """Whether the TLS layer of a server lets an identity in, before any policy is asked."""
+        return identity is None or self.domains.trusts(identity)
+
     def rules(self, server: Server, chain: Chain) -> RuleSet:
         """The rules that judge calls of a server in a filter chain."""
         policies = self._index.applied(server).policies
-        key = (*map(id, policies), list(Chain).index(chain))
+        key = (*map(id, policies), chain)
         if key not in self._rule_sets:
             self._rule_sets[key] = (
                 ztunnel_rule_set(policies)
-                if server.enforcer is Enforcer.ZTUNNEL
+                if chain is Chain.ZTUNNEL
                 else proxy_rule_set(policies, chain, self.domains, self._providers)
             )
         return self._rule_sets[key]
@@ -94,9 +105,67 @@ class Authorization:
         applied = self._index.applied(server)
         values = CallValues(connection, request, applied.issuers, self.normalization)
         judgement, rules = self.rules(server, connection.chain).judge(values.value)
-        if server.enforcer is not Enforcer.ZTUNNEL or connection.identity is not None:
-            return Judged(judgement, rules, undecided=applied.undecided)
-        peers = self._peers.of(server.namespace, server.labels, connection.port)
+        if values.is_unauthenticated:
+            judgement = Judgement.UNAUTHENTICATED
+        peers = self._peer_denials(server, connection)
         if peers.policies:
             judgement = Judgement.DENY
         return Judged(judgement, rules, peers.policies, applied.undecided or peers.undecided)
+
+    def allowed(self, server: Server, connection: Connection) -> Decision:
+        """What policies let in over a connection to a server."""
+        reason = self.undecided(server, connection)
+        if reason:
+            return unknown(reason)
+        peers = self._peer_denials(server, connection)
+        if peers.policies:
+            decided = (DecidedBy(each, "DENY", None) for each in peers.resources)
+            return Decision(Allows.NONE, decided_by=tuple(decided))
+        rules = self.free_rules(server, connection)
+        if rules not in self._decisions:
+            self._decisions[rules] = self._decision(rules, self._index.applied(server))
+        return self._decisions[rules]
+
+    def undecided(self, server: Server, connection: Connection) -> str:
+        """Why it is not certain which policies apply; empty: it is."""
+        applied = self._index.applied(server)
+        return applied.undecided or self._peer_denials(server, connection).undecided
+
+    def explain(self, server: Server, connection: Connection) -> tuple[PolicyStep, ...]:
+        """Each policy that applies, in the order of evaluation, and what it says of the client.
+
+        Raises TooComplexError and UndecidableError where the decision is unknown for them.
+        """
+        rules = self.free_rules(server, connection)
+        (access,) = access_sets([rules], self.normalization)
+        applied = self._index.applied(server)
+        return tuple(policy_steps(applied, access, rules))
+
+    def free_rules(self, server: Server, connection: Connection) -> FreeRuleSet:
+        """The rules of a server for one connection."""
+        issuers = self._index.applied(server).issuers
+        return project(self.rules(server, connection.chain), connection, issuers)
+
+    def access(self, server: Server, connection: Connection) -> AccessSet:
+        """The exact set of requests that policies let in.
+
+        Raises TooComplexError and UndecidableError.
+        """
+        return access_sets([self.free_rules(server, connection)], self.normalization)[0]
+
+    def peers_deny(self, server: Server, connection: Connection) -> bool:
+        """Whether ztunnel denies the connection for being plaintext."""
+        return bool(self._peer_denials(server, connection).policies)
+
+    def _decision(self, rules: FreeRuleSet, applied: Applied) -> Decision:
+        enforced = [policy for policy in applied.policies if not policy.dry_run]
+        try:
+            (access,) = access_sets([rules], self.normalization)
+            return decision(access, rules, enforced)
+        except (TooComplexError, UndecidableError) as error:
+            return unknown(str(error))
+
+    def _peer_denials(self, server: Server, connection: Connection) -> PeerDenials:
+        if server.enforcer is not Enforcer.ZTUNNEL or connection.identity is not None:
+            return PeerDenials()
+        return self._peers.of(server.namespace, server.labels, connection.port)

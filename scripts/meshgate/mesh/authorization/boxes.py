@@ -55,8 +55,8 @@ def pieces(box: Box, hole: Box) -> Iterator[Box]:
             rest[place] = mask & cut
 
 
-def difference(boxes: Iterable[Box], holes: Sequence[Box]) -> list[Box]:
-    """A union without another. Raises TooComplexError."""
+def difference(boxes: Iterable[Box], holes: Sequence[Box], limit: int = MAX_BOXES) -> list[Box]:
+    """A union without another. Raises TooComplexError where it has more boxes than `limit`."""
     result: list[Box] = []
     for box in boxes:
         remaining = [box]
@@ -70,9 +70,11 @@ def difference(boxes: Iterable[Box], holes: Sequence[Box]) -> list[Box]:
             ]
             if not remaining:
                 break
-            if len(remaining) + len(result) > MAX_BOXES:
-                raise TooComplexError(f"the set has more than {MAX_BOXES} parts")
+            if len(remaining) + len(result) > limit:
+                break
         result += remaining
+        if len(result) > limit:
+            raise TooComplexError(f"the set has more than {limit} parts")
     return result
 
 

@@ -21,7 +21,7 @@ from meshgate.model import JSON, JSONObject
 class CallValues:
     """One request over one connection, or the connection alone where `request` is None."""
 
-    __slots__ = ("_claims", "_fixed", "_headers", "_issuers")
+    __slots__ = ("_claims", "_fixed", "_headers", "_issuers", "is_unauthenticated")
 
     def __init__(
         self,
@@ -31,6 +31,8 @@ class CallValues:
         normalization: Normalization,
     ) -> None:
         self._issuers = issuers
+        # A token that jwt_authn refuses.
+        self.is_unauthenticated = False
         self._claims: JSONObject = {}
         self._headers: dict[str, str] = {}
         self._fixed: dict[Kind, Value] = {
@@ -42,6 +44,7 @@ class CallValues:
             Kind.SNI: connection.sni or None,
         }
         if request is not None and connection.chain is Chain.HTTP:
+            self.is_unauthenticated = issuers.refuses(request.token)
             self._claims = issuers.verified(request.token) or {}
             self._headers = request.headers
             self._fixed |= _of_request(request, normalized(request.path, normalization))

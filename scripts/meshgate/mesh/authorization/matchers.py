@@ -72,7 +72,7 @@ class TemplateMatcher:
 
     def fits(self, text: str) -> bool:
         """Whether the whole path fits."""
-        return _pattern(template_pattern(self.template)).fullmatch(text) is not None
+        return _template(self.template).fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +188,8 @@ def _beginning(text: str) -> TextMatcher:
 @lru_cache(maxsize=16384)
 def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _template(template: str) -> re.Pattern[str]:
+    return re.compile(template_pattern(template))

@@ -9,18 +9,22 @@ from meshgate.mesh.order import ORDER
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import Mode
+from meshgate.model import Resource
 
 _STATIC = "istio_converted_static_strict"
 _CONVERTED = "converted_peer_authentication_"
 
 
 class PeerDenials(NamedTuple):
-    """The names (NAMESPACE/NAME) under which ztunnel knows what denies plaintext to a port.
+    """What denies plaintext to a port.
 
-    `undecided` says why they are not certain; empty: they are.
+    policies   names (NAMESPACE/NAME) under which ztunnel knows it
+    resources  the PeerAuthentications it was made of
+    undecided  why that is not certain; empty: it is
     """
 
     policies: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
     undecided: str = ""
 
 
@@ -40,16 +44,18 @@ class ZtunnelPeerPolicies:
     def of(self, namespace: str, own: Labels, port: int) -> PeerDenials:
         """What denies plaintext to a port of a workload."""
         first, *others = (
-            self._names(denials, port) for denials in self._ambient.denials(namespace, own)
+            self._denials(denials, port) for denials in self._ambient.denials(namespace, own)
         )
-        if any(bool(other) != bool(first) for other in others):
-            return PeerDenials(first, ORDER)
-        return PeerDenials(first)
+        if any(bool(other.policies) != bool(first.policies) for other in others):
+            return first._replace(undecided=ORDER)
+        return first
 
-    def _names(self, denials: Denials, port: int) -> tuple[str, ...]:
+    def _denials(self, denials: Denials, port: int) -> PeerDenials:
         if denials.mode(port) is not Mode.STRICT:
-            return ()
+            return PeerDenials()
+        decides = denials.decided_by(port).policy
+        resources = (decides,) if decides is not None else ()
         policy = denials.converted()
         if policy is None:
-            return (f"{self._root}/{_STATIC}",)
-        return (f"{policy.namespace}/{_CONVERTED}{policy.name}",)
+            return PeerDenials((f"{self._root}/{_STATIC}",), resources)
+        return PeerDenials((f"{policy.namespace}/{_CONVERTED}{policy.name}",), resources)

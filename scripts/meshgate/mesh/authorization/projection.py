@@ -44,6 +44,7 @@ class FreeRuleSet(NamedTuple):
     allow: FreeRules
     is_closed: bool
     issuers: TokenIssuers
+    chain: Chain
 
     @property
     def terms(self) -> Iterator[Term]:
@@ -51,6 +52,20 @@ class FreeRuleSet(NamedTuple):
         for rules in (self.unauthorized, self.custom, self.deny, self.allow):
             for rule in rules:
                 yield from itertools.chain.from_iterable(rule.alternatives)
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What is equal for two rule sets only if they let in the same requests."""
+        return (
+            self.is_closed,
+            self.issuers,
+            self.chain,
+            *(
+                frozenset(entry for rule in rules for entry in rule.alternatives)
+                for rules in (self.unauthorized, self.deny, self.allow)
+            ),
+            frozenset((rule.rule.policy.provider, rule.alternatives) for rule in self.custom),
+        )
 
 
 def project(rules: RuleSet, connection: Connection, issuers: TokenIssuers) -> FreeRuleSet:
@@ -63,6 +78,7 @@ def project(rules: RuleSet, connection: Connection, issuers: TokenIssuers) -> Fr
         allow=tuple(projection.rules(rules.allow)),
         is_closed=rules.is_closed,
         issuers=issuers,
+        chain=connection.chain,
     )
 
 

@@ -16,11 +16,16 @@ from meshgate.model import ExtensionProvider
 
 
 class Judgement(enum.StrEnum):
-    """What becomes of one request. `CUSTOM`: an external authorizer decides, the rest allows."""
+    """What becomes of one request.
+
+    CUSTOM           an external authorizer decides, everything else allows
+    UNAUTHENTICATED  its token is refused before any policy is asked
+    """
 
     ALLOW = "allow"
     DENY = "deny"
     CUSTOM = "custom"
+    UNAUTHENTICATED = "unauthenticated"
 
 
 class RuleSet(NamedTuple):

@@ -47,9 +47,12 @@ class Dimension(NamedTuple):
 
 @dataclass(frozen=True)
 class Witness:
-    """A concrete call of a set: the request, and addresses where rules ask for them."""
+    """A concrete call of a set, with addresses where rules ask for them.
 
-    request: Request
+    `request` None: a connection that is not judged as HTTP.
+    """
+
+    request: Request | None
     source: Address | None = None
     destination: Address | None = None
     # Attributes that the set is bound in: the rest of the request is arbitrary.
@@ -156,6 +159,10 @@ class Space:
         if len(places) > MAX_ELEMENTS:
             raise TooComplexError(f"more than {MAX_ELEMENTS} values of the {attribute}")
         self._elements[attribute] = classes, places
+
+    def element_classes(self, claim: Attribute) -> Classes:
+        """The classes of the elements of a claim."""
+        return self._elements[claim][0]
 
     def universe(self, issuers: TokenIssuers) -> list[Box]:
         """All requests that reach authorization where these issuers are verified.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from meshgate.mesh.authorization.attributes import Normalization, Value
 from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.matchers import Form, Matcher, TemplateMatcher, TextMatcher
-from meshgate.mesh.authorization.paths import normalized
+from meshgate.mesh.authorization.paths import normalized, template_pattern
 from meshgate.mesh.authorization.template_classes import TemplateWalk
 
 # More classes than this in one dimension are not computed.
@@ -26,6 +27,7 @@ class TextDomain(NamedTuple):
     empty     whether the empty text is one
     absent    whether the attribute may be missing
     possible  whether a text that begins right can occur
+    common    texts that people know, which make the best witnesses
     """
 
     start: str = ""
@@ -34,6 +36,7 @@ class TextDomain(NamedTuple):
     absent: bool = False
     possible: Callable[[str], bool] = bool
     normalization: Normalization | None = None
+    common: tuple[str, ...] = ()
 
 
 class Classes(NamedTuple):
@@ -55,8 +58,11 @@ class Classes(NamedTuple):
         return covered
 
 
-METHODS = TextDomain(filler=string.ascii_uppercase + string.ascii_lowercase + "-_")
-HOSTS = TextDomain(filler=string.ascii_lowercase + string.digits + "-_")
+METHODS = TextDomain(
+    filler=string.ascii_uppercase + string.ascii_lowercase + "-_",
+    common=("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"),
+)
+HOSTS = TextDomain(filler=string.ascii_lowercase + string.digits + "-_", common=("server",))
 HEADERS = TextDomain(empty=True, absent=True, possible=lambda _: True)
 # The elements of a claim; that there is none is told by the dimension.
 CLAIMS = TextDomain(empty=True, possible=lambda _: True)
@@ -71,14 +77,14 @@ def paths(normalization: Normalization, *, query: bool = False) -> TextDomain:
             return False
         return path.startswith("/") and normalized(path, normalization) == path
 
-    return TextDomain(start="/", possible=possible, normalization=normalization)
+    return TextDomain(start="/", possible=possible, normalization=normalization, common=("/",))
 
 
 def text_classes(matchers: Collection[Matcher], domain: TextDomain) -> Classes:
     """The classes that these matchers make of a domain. Raises TooComplexError."""
     texts = _Texts(matchers, domain)
     witnesses: dict[frozenset[Matcher], Value] = {}
-    for text, signature in texts.exact():
+    for text, signature in texts.named():
         witnesses.setdefault(signature, text)
     for text, signature in texts.others():
         witnesses.setdefault(signature, text)
@@ -112,15 +118,22 @@ class _Texts:
         for matcher in matchers:
             if isinstance(matcher, TextMatcher):
                 self.by_form[matcher.form][matcher.text] = matcher
+        self.any_template = (
+            re.compile("|".join(template_pattern(each.template) for each in self.templates))
+            if self.templates
+            else None
+        )
         self.prefixes = self.by_form[Form.PREFIX]
         self.suffixes = self.by_form[Form.SUFFIX]
 
-    def exact(self) -> Iterator[tuple[str, frozenset[Matcher]]]:
-        """The texts that matchers name whole."""
-        for text in self.by_form[Form.EXACT]:
+    def named(self) -> Iterator[tuple[str, frozenset[Matcher]]]:
+        """Texts that are known, and those that matchers name whole."""
+        exact = self.by_form[Form.EXACT]
+        for text in dict.fromkeys([*self.domain.common, *exact]):
             if text.startswith(self.domain.start) and self.domain.possible(text):
+                own = [exact[text]] if text in exact else []
                 templates = (template for template in self.templates if template.fits(text))
-                yield text, self._signature(text, [self.by_form[Form.EXACT][text], *templates])
+                yield text, self._signature(text, [*own, *templates])
 
     def others(self) -> Iterator[tuple[str, frozenset[Matcher]]]:
         """One text for each possible pair of longest prefix and suffix, by template."""
@@ -164,6 +177,17 @@ class _Texts:
                 covering.append(self.suffixes[tail])
         return frozenset(covering)
 
+    def _is_plain(self, head: str, text: str, tail: str) -> bool:
+        """Whether a text has just these longest prefix and suffix, no template, no other name."""
+        if text in self.by_form[Form.EXACT] or not self.domain.possible(text):
+            return False
+        if self.any_template is not None and self.any_template.fullmatch(text):
+            return False
+        lengths = range(1, len(text) + 1)
+        return not any(
+            text[:length] in self.prefixes for length in lengths if length > len(head)
+        ) and (not any(text[-length:] in self.suffixes for length in lengths if length > len(tail)))
+
     def _next(self, head: str) -> set[str]:
         """The characters with which longer prefixes go on."""
         size = len(head)
@@ -187,11 +211,15 @@ class _Texts:
 
         None: normalization leaves no such text.
         """
+        plain = [head + tail] if head != self.domain.start else []
+        for text in [*plain, f"{head}x{tail}"]:
+            if self._is_plain(head, text, tail):
+                return text
         for first in after[:4]:
             text = f"{head}{first}{before[0]}{tail}"
             while text in self.by_form[Form.EXACT]:
                 text = f"{head}{first}{'x' * (len(text) - len(head) - len(tail))}{before[0]}{tail}"
-            if any(template.fits(text) for template in self.templates):
+            if self.any_template is not None and self.any_template.fullmatch(text):
                 text = f"{head}{first}{_NO_TEMPLATE}{before[0]}{tail}"
                 while text in self.by_form[Form.EXACT]:
                     text = text.replace(_NO_TEMPLATE, _NO_TEMPLATE * 2)

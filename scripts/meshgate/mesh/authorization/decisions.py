@@ -1,0 +1,131 @@
+"""What policies say of one client at one server port, with what decides and examples."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from meshgate.mesh.authorization.access import AccessSet
+from meshgate.mesh.authorization.boxes import TooComplexError, intersections, uncovered
+from meshgate.mesh.authorization.cover import described, permitted_requests
+from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy
+from meshgate.mesh.authorization.projection import FreeRule, FreeRuleSet
+from meshgate.mesh.authorization.space import Witness
+from meshgate.model import Resource
+
+
+class Allows(enum.StrEnum):
+    """Which requests reach the application."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+class DecidedBy(NamedTuple):
+    """A policy that decides; `rule` None: that it applies and no rule of it matches."""
+
+    resource: Resource
+    action: str
+    rule: int | None
+
+
+class Decision(NamedTuple):
+    """What policies let in of one client at one server port.
+
+    requests    the shortest cover of what is let in, in the words of the policies; `all` alone
+                where everything is. What an external authorizer is asked about is not in it
+    decided_by  what decides, in the order of evaluation
+    reason      why it is unknown
+    permitted   an example of what is let in; None: nothing is
+    denied      an example of what is denied; None: nothing is
+    """
+
+    allows: Allows
+    requests: tuple[str, ...] = ()
+    decided_by: tuple[DecidedBy, ...] = ()
+    reason: str = ""
+    permitted: Witness | None = None
+    denied: Witness | None = None
+
+
+def unknown(reason: str) -> Decision:
+    """The decision of a question that cannot be answered."""
+    return Decision(Allows.UNKNOWN, reason=reason)
+
+
+def decision(
+    access: AccessSet, rules: FreeRuleSet, policies: Sequence[AuthorizationPolicy]
+) -> Decision:
+    """The decision that a set gives. Raises TooComplexError.
+
+    `policies` are the enforced ones that apply to the server.
+    """
+    permitted, denied = access.first_permitted(), access.first_denied()
+    decided_by = tuple(_decided_by(access, rules, policies))
+    result = Decision(
+        Allows.SOME,
+        permitted_requests(access.certain() if access.custom else access),
+        decided_by,
+        permitted=access.witness(permitted) if permitted is not None else None,
+        denied=access.witness(denied) if denied is not None else None,
+    )
+    if permitted is None:
+        return result._replace(allows=Allows.NONE)
+    reason = _doubt(access, rules)
+    if reason:
+        return result._replace(allows=Allows.UNKNOWN, reason=reason)
+    return result if denied is not None else result._replace(allows=Allows.ALL)
+
+
+def _doubt(access: AccessSet, rules: FreeRuleSet) -> str:
+    """Why files do not tell what becomes of some request; empty: they do."""
+    if access.custom and intersections(access.allow, access.custom):
+        asked = access.asked
+        if asked:
+            names = sorted({free.rule.policy.provider for free in rules.custom})
+            requests = ", ".join(described(access, asked))
+            return f"the authorizer {', '.join(names)} decides on {requests}"
+    if access.asks_for_addresses:
+        try:
+            hangs = access.hangs_on_addresses()
+        except TooComplexError:
+            hangs = True
+        if hangs:
+            return "addresses of pods decide, which files do not tell"
+    return ""
+
+
+def _decided_by(
+    access: AccessSet, rules: FreeRuleSet, policies: Sequence[AuthorizationPolicy]
+) -> Iterator[DecidedBy]:
+    """The rules that match any request, of CUSTOM, DENY and ALLOW; else the ALLOW policies."""
+    allowing = False
+    for group in (rules.unauthorized, rules.custom, rules.deny, rules.allow):
+        for free in group:
+            if matches_any(access, rules, free):
+                allowing |= free.rule.action is Action.ALLOW
+                yield _reference(free)
+    if rules.is_closed and not allowing:
+        for policy in policies:
+            if policy.action is Action.ALLOW:
+                yield DecidedBy(policy.resource, str(policy.action), None)
+
+
+def matches_any(access: AccessSet, rules: FreeRuleSet, free: FreeRule) -> bool:
+    """Whether a rule matches any request that there can be."""
+    boxes = access.space.rule_boxes((free,), rules.issuers)
+    return bool(intersections(access.universe, boxes))
+
+
+def matches_all(access: AccessSet, rules: FreeRuleSet, free: FreeRule) -> bool:
+    """Whether a rule matches every request that there can be."""
+    boxes = access.space.rule_boxes((free,), rules.issuers)
+    return all(uncovered(box, boxes) is None for box in access.universe)
+
+
+def _reference(free: FreeRule) -> DecidedBy:
+    rule = free.rule
+    return DecidedBy(rule.policy.resource, str(rule.action), rule.index)

@@ -1,0 +1,103 @@
+"""Each policy of a server, in the order of evaluation, and what it says of one client."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshgate.mesh.authorization.access import AccessSet
+from meshgate.mesh.authorization.attributes import Chain
+from meshgate.mesh.authorization.cover import described
+from meshgate.mesh.authorization.decisions import matches_all, matches_any
+from meshgate.mesh.authorization.enforcement import Applied
+from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy, Rule
+from meshgate.mesh.authorization.projection import FreeRule, FreeRuleSet
+from meshgate.mesh.authorization.proxy_rules import http_only_fields
+from meshgate.mesh.authorization.ztunnel_rules import is_sent, unjudged_fields
+
+# The order in which a proxy asks policies.
+_ORDER = (Action.CUSTOM, Action.AUDIT, Action.DENY, Action.ALLOW)
+
+
+class Says(enum.StrEnum):
+    """What a rule says of a client's requests."""
+
+    ALL = "matches every request"
+    SOME = "matches some requests"
+    NONE = "matches no request"
+    # ALLOW with fields that this place cannot judge.
+    DROPPED = "is dropped here"
+
+
+class RuleStep(NamedTuple):
+    """One rule, by its number from 0. `unjudged` are its fields that this place cannot judge."""
+
+    number: int
+    says: Says
+    requests: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+
+class PolicyStep(NamedTuple):
+    """One policy. `ignored` says why it decides nothing; empty: it has its say."""
+
+    policy: AuthorizationPolicy
+    rules: tuple[RuleStep, ...] = ()
+    ignored: str = ""
+
+
+def policy_steps(applied: Applied, access: AccessSet, rules: FreeRuleSet) -> Iterator[PolicyStep]:
+    """Each policy that applies to a server, in order. Raises TooComplexError."""
+    groups = (*rules.unauthorized, *rules.custom, *rules.deny, *rules.allow)
+    matching = {(id(free.rule.policy), free.rule.index): free for free in groups}
+    for policy in sorted(applied.policies, key=lambda policy: _ORDER.index(policy.action)):
+        ignored = _ignored(policy, rules.chain)
+        steps = (
+            RuleStep(
+                number,
+                Says.DROPPED
+                if unjudged and policy.action is Action.ALLOW
+                else _says(free, access, rules),
+                _requests(free, access, rules),
+                unjudged,
+            )
+            for number, rule in enumerate(policy.rules)
+            for free in (matching.get((id(policy), number)),)
+            for unjudged in (_unjudged(rule, rules.chain),)
+        )
+        yield PolicyStep(policy, () if ignored else tuple(steps), ignored)
+
+
+def _ignored(policy: AuthorizationPolicy, chain: Chain) -> str:
+    if policy.dry_run:
+        return "it is a dry run"
+    if policy.action is Action.AUDIT:
+        return "AUDIT only logs"
+    if chain is Chain.ZTUNNEL and not is_sent(policy):
+        return f"ztunnel does not get {policy.action} policies"
+    return ""
+
+
+def _unjudged(rule: Rule, chain: Chain) -> tuple[str, ...]:
+    """The fields of a rule that a place cannot judge."""
+    match chain:
+        case Chain.HTTP:
+            return ()
+        case Chain.TCP:
+            return tuple(http_only_fields(rule))
+        case Chain.ZTUNNEL:
+            return tuple(unjudged_fields(rule))
+
+
+def _says(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> Says:
+    if free is None or not matches_any(access, rules, free):
+        return Says.NONE
+    return Says.ALL if matches_all(access, rules, free) else Says.SOME
+
+
+def _requests(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> tuple[str, ...]:
+    """What a rule matches, in words."""
+    if free is None:
+        return ()
+    return described(access, access.space.rule_boxes((free,), rules.issuers))
