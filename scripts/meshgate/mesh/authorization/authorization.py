@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -14,8 +15,13 @@ from meshgate.mesh.authorization.enforcement import Applied, Enforcer, PolicyInd
 from meshgate.mesh.authorization.explanations import PolicyStep, policy_steps
 from meshgate.mesh.authorization.identities import TrustDomains
 from meshgate.mesh.authorization.peer_denials import PeerDenials, ZtunnelPeerPolicies
-from meshgate.mesh.authorization.policies import authorization_policy, request_authentication
+from meshgate.mesh.authorization.policies import (
+    AuthorizationPolicy,
+    authorization_policy,
+    request_authentication,
+)
 from meshgate.mesh.authorization.projection import FreeRuleSet, UndecidableError, project
+from meshgate.mesh.authorization.proxy_rules import rule_fault
 from meshgate.mesh.authorization.rule_sets import (
     Judgement,
     RuleSet,
@@ -53,7 +59,7 @@ class Authorization:
         self.normalization = Normalization(facts.path_normalization)
         self._providers = facts.extension_providers
         self.policies = tuple(
-            authorization_policy(resource)
+            _readable(authorization_policy(resource))
             for resource in catalog.of("AuthorizationPolicy")
             if id(resource) not in refused
         )
@@ -169,3 +175,11 @@ class Authorization:
         if server.enforcer is not Enforcer.ZTUNNEL or connection.identity is not None:
             return PeerDenials()
         return self._peers.of(server.namespace, server.labels, connection.port)
+
+
+def _readable(policy: AuthorizationPolicy) -> AuthorizationPolicy:
+    """The policy, with its fault where a rule of it has no meaning."""
+    if policy.fault:
+        return policy
+    fault = next(filter(None, map(rule_fault, policy.rules)), "")
+    return dataclasses.replace(policy, fault=fault, rules=()) if fault else policy

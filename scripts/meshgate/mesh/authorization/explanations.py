@@ -13,7 +13,7 @@ from meshgate.mesh.authorization.decisions import matches_all, matches_any
 from meshgate.mesh.authorization.enforcement import Applied
 from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy, Rule
 from meshgate.mesh.authorization.projection import FreeRule, FreeRuleSet
-from meshgate.mesh.authorization.proxy_rules import http_only_fields
+from meshgate.mesh.authorization.proxy_rules import http_only_fields, malformed_keys
 from meshgate.mesh.authorization.ztunnel_rules import is_sent, unjudged_fields
 
 # The order in which a proxy asks policies.
@@ -83,9 +83,9 @@ def _unjudged(rule: Rule, chain: Chain) -> tuple[str, ...]:
     """The fields of a rule that a place cannot judge."""
     match chain:
         case Chain.HTTP:
-            return ()
+            return tuple(malformed_keys(rule))
         case Chain.TCP:
-            return tuple(http_only_fields(rule))
+            return (*http_only_fields(rule), *malformed_keys(rule))
         case Chain.ZTUNNEL:
             return tuple(unjudged_fields(rule))
 

@@ -107,6 +107,11 @@ class RequestAuthentication:
         return f"{self.namespace}/{self.name}"
 
 
+def positive_field(field: str) -> str:
+    """The field whose not-form this is (`notPaths`: `paths`), or the field itself."""
+    return field[3].lower() + field[4:] if field.startswith("not") else field
+
+
 def authorization_policy(resource: Resource) -> AuthorizationPolicy:
     """The typed value of an AuthorizationPolicy."""
     spec = resource.spec

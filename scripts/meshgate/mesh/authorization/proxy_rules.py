@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-from meshgate.mesh.authorization.attributes import Attribute, Chain, Kind
-from meshgate.mesh.authorization.identities import (
-    TrustDomains,
-    namespace_matcher,
-    principal_matcher,
-    service_account_matcher,
-    trust_domain_matcher,
+from meshgate.mesh.authorization.attributes import Chain
+from meshgate.mesh.authorization.identities import TrustDomains
+from meshgate.mesh.authorization.policies import (
+    Action,
+    AuthorizationPolicy,
+    Fields,
+    Rule,
+    positive_field,
 )
-from meshgate.mesh.authorization.matchers import (
-    BlockMatcher,
-    Form,
-    Matcher,
-    NeverMatcher,
-    PortMatcher,
-    TemplateMatcher,
-    text_matcher,
-    token_matcher,
+from meshgate.mesh.authorization.proxy_terms import (
+    CLAIMS,
+    EXPERIMENTAL,
+    HEADERS,
+    HTTP_ONLY,
+    Dialect,
+    UnusableError,
+    attribute_of,
+    proxy_term,
 )
-from meshgate.mesh.authorization.paths import is_template
-from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy, Fields, Rule
-from meshgate.mesh.authorization.terms import EVERYTHING, Entry, ProxyRule, Term
+from meshgate.mesh.authorization.terms import EVERYTHING, Entry, ProxyRule
 
 # What each field of a source or operation asks for: the `when` key that means the same.
 _FIELDS = {
@@ -42,40 +39,8 @@ _FIELDS = {
     "methods": "methods",
     "paths": "paths",
 }
-_HEADERS = "request.headers"
-_CLAIMS = "request.auth.claims"
-_EXPERIMENTAL = "experimental.envoy.filters."
-_IN_BRACKETS = re.compile(r"\[(.+)\]")
-# Headers that are another attribute; `host` is an alias of `:authority` in Envoy.
-_PSEUDO_HEADERS = {
-    ":method": Attribute(Kind.METHOD),
-    ":path": Attribute(Kind.PATH_AND_QUERY),
-    ":authority": Attribute(Kind.AUTHORITY),
-    "host": Attribute(Kind.AUTHORITY),
-}
-_HTTP_ONLY = frozenset(
-    {
-        Kind.METHOD,
-        Kind.PATH,
-        Kind.PATH_AND_QUERY,
-        Kind.HOST,
-        Kind.AUTHORITY,
-        Kind.HEADER,
-        Kind.TOKEN_PRINCIPAL,
-        Kind.CLAIM,
-    }
-)
-
-
-class _UnusableError(Exception):
-    """A key that Istio's generator fails on, or that its chain has no use for."""
-
-
-class Dialect(NamedTuple):
-    """What the meaning of a value depends on besides the value."""
-
-    domains: TrustDomains
-    namespace: str  # of the policy
+# Beginnings of keys whose end is only read when the rule is generated.
+_PREFIXES = (HEADERS, CLAIMS, EXPERIMENTAL)
 
 
 def proxy_rules(
@@ -93,12 +58,55 @@ def http_only_fields(rule: Rule) -> list[str]:
     """The fields and keys of a rule that exist in HTTP only, as they are written."""
     found = []
     for name in [*_names(rule.sources), *_names(rule.operations)]:
-        base = _positive(name)
-        if base in _FIELDS and _attribute(_FIELDS[base]).kind in _HTTP_ONLY:
+        base = positive_field(name)
+        if base in _FIELDS and attribute_of(_FIELDS[base]).kind in HTTP_ONLY:
             found.append(name)
     keys = (condition.key for condition in rule.conditions)
-    found += [key for key in keys if key.startswith((_HEADERS, "request.auth."))]
+    found += [key for key in keys if key.startswith((HEADERS, "request.auth."))]
     return list(dict.fromkeys(found))
+
+
+def malformed_keys(rule: Rule) -> list[str]:
+    """The keys of a rule that the webhook lets pass and Istio's generator fails on."""
+    keys = (condition.key for condition in rule.conditions)
+    return [key for key in dict.fromkeys(keys) if not _is_usable(key)]
+
+
+def rule_fault(rule: Rule) -> str:
+    """What of a rule has no meaning, so that the webhook refuses it; empty: all of it has one.
+
+    The webhook refuses more. This is what an evaluation would take for something else.
+    """
+    for fields in (*rule.sources, *rule.operations):
+        unknown = [name for name in fields if positive_field(name) not in _FIELDS]
+        if unknown or not fields:
+            return f"`{unknown[0]}` is no field of a rule" if unknown else "an entry is empty"
+        for key, values, _ in _asked(fields):
+            if not _have_meaning(key, values):
+                return f"{', '.join(values)} has no meaning for {key}"
+    for condition in rule.conditions:
+        key, values = condition.key, (*condition.values, *condition.excluded)
+        if not values or key in _FIELDS or not (key.startswith(_PREFIXES) or _is_usable(key)):
+            return f"the condition `{key}` has no meaning"
+        if _is_usable(key) and not _have_meaning(key, values):
+            return f"{', '.join(values)} has no meaning for {key}"
+    return ""
+
+
+def _have_meaning(key: str, values: Sequence[str]) -> bool:
+    try:
+        proxy_term(key, values, False, Chain.HTTP, Dialect(TrustDomains(()), ""))
+    except ValueError:
+        return False
+    return "" not in values
+
+
+def _is_usable(key: str) -> bool:
+    try:
+        attribute_of(key)
+    except UnusableError:
+        return False
+    return True
 
 
 def _proxy_rule(
@@ -111,8 +119,8 @@ def _proxy_rule(
         terms = []
         for key, values, negated in asked:
             try:
-                terms.append(_term(key, values, negated, chain, dialect))
-            except _UnusableError:
+                terms.append(proxy_term(key, values, negated, chain, dialect))
+            except UnusableError:
                 # Elsewhere the term is left out, and the rule is wider.
                 if is_allow:
                     raise
@@ -131,149 +139,18 @@ def _proxy_rule(
                 if values
             ),
         )
-    except _UnusableError:
+    except UnusableError:
         return None
 
 
 def _asked(fields: Fields) -> Iterator[tuple[str, Sequence[str], bool]]:
     """What a source or operation asks: key, values, whether they are excluded."""
     for name, values in fields.items():
-        base = _positive(name)
+        base = positive_field(name)
         if base in _FIELDS:
             yield _FIELDS[base], values, base != name
-
-
-def _positive(field: str) -> str:
-    """The field whose not-form this is, or the field."""
-    return field[3].lower() + field[4:] if field.startswith("not") else field
 
 
 def _names(entries: Sequence[Fields]) -> Iterator[str]:
     for fields in entries:
         yield from fields
-
-
-def _term(key: str, values: Sequence[str], negated: bool, chain: Chain, dialect: Dialect) -> Term:
-    attribute = _attribute(key)
-    if chain is Chain.TCP and attribute.kind in _HTTP_ONLY:
-        raise _UnusableError
-    generator = _GENERATORS[attribute.kind if key not in _BY_KEY else key]
-    matchers = (matcher for value in values for matcher in generator(value, dialect))
-    return Term(attribute, tuple(dict.fromkeys(matchers)), negated)
-
-
-def _attribute(key: str) -> Attribute:
-    """The attribute that a key asks for. Raises _UnusableError where Istio's generator fails."""
-    known = _BY_KEY.get(key) or _ATTRIBUTES.get(key)
-    if known is not None:
-        return known
-    if key.startswith(_HEADERS):
-        name = _bracketed(key.removeprefix(_HEADERS)).lower()
-        return _PSEUDO_HEADERS.get(name) or Attribute(Kind.HEADER, name)
-    if key.startswith(_CLAIMS):
-        return Attribute(Kind.CLAIM, _bracketed(key.removeprefix(_CLAIMS)).replace("][", "."))
-    if key.startswith(_EXPERIMENTAL):
-        return Attribute(Kind.METADATA, key)
-    raise _UnusableError
-
-
-def _bracketed(text: str) -> str:
-    found = _IN_BRACKETS.fullmatch(text)
-    if found is None:
-        raise _UnusableError
-    return found[1]
-
-
-# Keys by which one attribute, the identity, is asked for in several ways.
-_BY_KEY = {
-    "source.principal": Attribute(Kind.IDENTITY),
-    "source.namespace": Attribute(Kind.IDENTITY),
-    "source.serviceAccount": Attribute(Kind.IDENTITY),
-    "source.trustDomain": Attribute(Kind.IDENTITY),
-}
-_ATTRIBUTES = {
-    "source.ip": Attribute(Kind.SOURCE_IP),
-    "remote.ip": Attribute(Kind.REMOTE_IP),
-    "destination.ip": Attribute(Kind.DESTINATION_IP),
-    "destination.port": Attribute(Kind.PORT),
-    "connection.sni": Attribute(Kind.SNI),
-    "methods": Attribute(Kind.METHOD),
-    "paths": Attribute(Kind.PATH),
-    "hosts": Attribute(Kind.HOST),
-    "request.auth.principal": Attribute(Kind.TOKEN_PRINCIPAL),
-    "request.auth.audiences": Attribute(Kind.CLAIM, "aud"),
-    "request.auth.presenter": Attribute(Kind.CLAIM, "azp"),
-}
-
-
-def _texts(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield text_matcher(value)
-
-
-def _present_texts(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield text_matcher(value, Form.PRESENT)
-
-
-def _folded(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield text_matcher(value.lower())
-
-
-def _paths(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield TemplateMatcher(value) if is_template(value) else text_matcher(value)
-
-
-def _blocks(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield BlockMatcher.of(value)
-
-
-def _ports(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield PortMatcher(int(value))
-
-
-def _tokens(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield token_matcher(value)
-
-
-def _nothing(_: str, __: Dialect) -> Iterator[Matcher]:
-    # No filter sets dynamic metadata of its own.
-    yield NeverMatcher()
-
-
-def _principals(value: str, dialect: Dialect) -> Iterator[Matcher]:
-    for principal in dialect.domains.principals(value):
-        yield principal_matcher(principal)
-
-
-def _namespaces(value: str, _: Dialect) -> Iterator[Matcher]:
-    yield namespace_matcher(value)
-
-
-def _service_accounts(value: str, dialect: Dialect) -> Iterator[Matcher]:
-    yield service_account_matcher(value, dialect.namespace)
-
-
-def _trust_domains(value: str, dialect: Dialect) -> Iterator[Matcher]:
-    for domain in dialect.domains.aliases(value):
-        yield trust_domain_matcher(domain)
-
-
-_GENERATORS: dict[str, Callable[[str, Dialect], Iterator[Matcher]]] = {
-    "source.principal": _principals,
-    "source.namespace": _namespaces,
-    "source.serviceAccount": _service_accounts,
-    "source.trustDomain": _trust_domains,
-    Kind.SOURCE_IP: _blocks,
-    Kind.REMOTE_IP: _blocks,
-    Kind.DESTINATION_IP: _blocks,
-    Kind.PORT: _ports,
-    Kind.SNI: _texts,
-    Kind.METHOD: _texts,
-    Kind.PATH: _paths,
-    Kind.PATH_AND_QUERY: _present_texts,
-    Kind.HOST: _folded,
-    Kind.AUTHORITY: _present_texts,
-    Kind.HEADER: _present_texts,
-    Kind.TOKEN_PRINCIPAL: _tokens,
-    Kind.CLAIM: _texts,
-    Kind.METADATA: _nothing,
-}

@@ -15,7 +15,13 @@ from meshgate.mesh.authorization.matchers import (
     PortMatcher,
     text_matcher,
 )
-from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy, Fields, Rule
+from meshgate.mesh.authorization.policies import (
+    Action,
+    AuthorizationPolicy,
+    Fields,
+    Rule,
+    positive_field,
+)
 from meshgate.mesh.authorization.terms import EVERYTHING, Entry, ProxyRule, Term
 
 # Fields that ztunnel cannot judge; `trustDomains` is not among them: it is lost without a word.
@@ -58,7 +64,7 @@ def unjudged_fields(rule: Rule) -> list[str]:
         name
         for fields in (*rule.sources, *rule.operations)
         for name in fields
-        if _positive(name) in _HTTP_FIELDS
+        if positive_field(name) in _HTTP_FIELDS
     ]
     names += [condition.key for condition in rule.conditions if condition.key not in _KEYS]
     return list(dict.fromkeys(names))
@@ -94,7 +100,7 @@ def _entries(entries: Sequence[Fields], namespace: str) -> tuple[Entry, ...]:
 
 def _entry(fields: Fields, namespace: str) -> Iterator[Term]:
     for name, values in fields.items():
-        base = _positive(name)
+        base = positive_field(name)
         if base in _ATTRIBUTES:
             yield _term(base, values, base != name, namespace)
 
@@ -138,7 +144,3 @@ def _namespace(value: str) -> Matcher:
         Form.SUFFIX: f"[^/]*{text}",
     }.get(matcher.form, "[^/]*")
     return PatternMatcher(f"[^/]*/ns/{inner}/sa/[^/]*")
-
-
-def _positive(field: str) -> str:
-    return field[3].lower() + field[4:] if field.startswith("not") else field
