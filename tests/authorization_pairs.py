@@ -1,4 +1,6 @@
-"""Compare the sets of requests with brute force: `python tests/authorization_pairs.py [PAIRS [SEED]]`.
+"""Compare sets of requests with brute force.
+
+`python tests/authorization_pairs.py [PAIRS [SEED]]`
 
 Two random meshes are two random sets of policies for one server. Every combination of witnesses
 that the sets tell apart, or a sample where there are too many, is asked of both as one concrete

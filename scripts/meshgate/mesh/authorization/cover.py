@@ -26,17 +26,18 @@ def permitted_requests(access: AccessSet) -> tuple[str, ...]:
         denied = difference(access.universe, permitted, MAX_PARTS)
     except TooComplexError:
         return _by_rules(access)
-    full = access.space.full
-    positive = _phrases(access, cover(full, permitted, denied))
-    negative = _phrases(access, cover(full, denied, permitted))
-    if len(negative) < len(positive) and not any(" but " in phrase for phrase in negative):
-        return (f"{ALL} but {'; '.join(negative)}",)
-    return _limited(positive)
+    positive = _shortest(access, permitted, denied)
+    negative = _shortest(access, denied, permitted)
+    exception = f"{ALL} but {'; '.join(negative)}"
+    if " but " not in "".join(negative) and len(exception) < len(" ".join(positive)):
+        return (exception,)
+    return _limited(positive, len(positive))
 
 
 def described(access: AccessSet, boxes: Sequence[Box]) -> tuple[str, ...]:
     """Boxes of one set in words, each once."""
-    return _limited(_phrases(access, boxes))
+    phrases = dict.fromkeys(describe(access.space, box) for box in boxes[:MAX_REQUESTS])
+    return _limited(tuple(phrases), len(boxes) - min(len(boxes), MAX_REQUESTS) + len(phrases))
 
 
 def cover(full: Box, boxes: Sequence[Box], outside: Sequence[Box]) -> list[Box]:
@@ -81,18 +82,40 @@ def _width(box: Box, full: Box) -> tuple[int, int]:
     return free, sum(mask.bit_count() for mask in box)
 
 
-def _phrases(access: AccessSet, boxes: Sequence[Box]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(describe(access.space, box) for box in boxes))
+def _shortest(access: AccessSet, boxes: Sequence[Box], outside: Sequence[Box]) -> tuple[str, ...]:
+    """A cover in words; where boxes overlap, each as wide or as narrow as it is said shorter."""
+    space = access.space
+    needed = cover(space.full, boxes, outside)
+    phrases = []
+    for place, box in enumerate(needed):
+        wide = describe(space, box)
+        reduced = _reduced(box, [*needed[:place], *needed[place + 1 :]])
+        narrow = describe(space, reduced)
+        if len(narrow) < len(wide):
+            needed[place] = reduced
+        phrases.append(min(wide, narrow, key=len))
+    return tuple(dict.fromkeys(phrases))
+
+
+def _reduced(box: Box, others: Sequence[Box]) -> Box:
+    """A box without the classes that others cover anyway."""
+    masks = list(box)
+    for place, mask in enumerate(box):
+        for number in range(mask.bit_length()):
+            one = 1 << number
+            part = (*masks[:place], one, *masks[place + 1 :])
+            if mask & one and masks[place] != one and uncovered(part, others) is None:
+                masks[place] &= ~one
+    return tuple(masks)
 
 
 def _by_rules(access: AccessSet) -> tuple[str, ...]:
     """What the ALLOW rules say, and what DENY rules take of it."""
-    allowed = _limited(_phrases(access, access.allow))
-    denied = _limited(_phrases(access, access.deny))
-    return (*allowed, *(f"but not {phrase}" for phrase in denied))
+    denied = (f"but not {phrase}" for phrase in described(access, access.deny))
+    return (*described(access, access.allow), *denied)
 
 
-def _limited(phrases: tuple[str, ...]) -> tuple[str, ...]:
-    if len(phrases) <= MAX_REQUESTS:
-        return phrases
-    return (*phrases[:MAX_REQUESTS], f"… ({len(phrases) - MAX_REQUESTS} more)")
+def _limited(phrases: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """The first phrases, and how many of `count` are left out."""
+    shown = phrases[:MAX_REQUESTS]
+    return shown if count <= len(shown) else (*shown, f"… ({count - len(shown)} more)")
