@@ -20,6 +20,8 @@ from meshgate.mesh.authorization.boxes import (
 from meshgate.mesh.authorization.projection import FreeRuleSet
 from meshgate.mesh.authorization.space import Space, Witness
 
+# So many boxes are compared with each other when only addresses tell them apart.
+_MAX_COMPARED = 2_000
 # Addresses of pods, which no file knows.
 _UNKNOWN_ADDRESSES = frozenset({Kind.SOURCE_IP, Kind.DESTINATION_IP})
 
@@ -68,10 +70,12 @@ class AccessSet:
 
     def certain(self) -> AccessSet:
         """This set without the requests about which an external authorizer is asked."""
+        if not self.custom:
+            return self
         certain = copy.copy(self)
         certain.deny = [*self.deny, *self.custom]
-        certain.__dict__.pop("permitted", None)
-        certain.__dict__.pop("denied", None)
+        for name in ("permitted", "denied", "asked"):
+            certain.__dict__.pop(name, None)
         return certain
 
     def first_denied(self) -> Box | None:
@@ -126,14 +130,18 @@ class AccessSet:
         )
 
     def hangs_on_addresses(self) -> bool:
-        """Whether a pod's address, which files do not tell, decides on any request."""
+        """Whether a pod's address, which files do not tell, decides on any request.
+
+        Raises TooComplexError.
+        """
+        permitted = difference(self.allow, self.deny, _MAX_COMPARED)
         for place, dimension in enumerate(self.space.dimensions):
             if dimension.attribute.kind not in _UNKNOWN_ADDRESSES:
                 continue
             full = self.space.full[place]
-            for box in self.permitted:
+            for box in permitted:
                 wide = (*box[:place], full, *box[place + 1 :])
-                if box[place] != full and uncovered(wide, self.permitted) is not None:
+                if box[place] != full and uncovered(wide, permitted) is not None:
                     return True
         return False
 

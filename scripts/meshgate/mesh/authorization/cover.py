@@ -24,10 +24,10 @@ def permitted_requests(access: AccessSet) -> tuple[str, ...]:
     try:
         permitted = difference(access.allow, access.deny, MAX_PARTS)
         denied = difference(access.universe, permitted, MAX_PARTS)
+        positive = _shortest(access, permitted, denied)
+        negative = _shortest(access, denied, permitted)
     except TooComplexError:
         return _by_rules(access)
-    positive = _shortest(access, permitted, denied)
-    negative = _shortest(access, denied, permitted)
     exception = f"{ALL} but {'; '.join(negative)}"
     if " but " not in "".join(negative) and len(exception) < len(" ".join(positive)):
         return (exception,)

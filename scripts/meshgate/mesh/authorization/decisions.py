@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from meshgate.mesh.authorization.access import AccessSet
@@ -32,23 +34,31 @@ class DecidedBy(NamedTuple):
     rule: int | None
 
 
-class Decision(NamedTuple):
-    """What policies let in of one client at one server port.
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What policies let in of one client at one server port. Compared by identity.
 
-    requests    the shortest cover of what is let in, in the words of the policies; `all` alone
-                where everything is. What an external authorizer is asked about is not in it
     decided_by  what decides, in the order of evaluation
     reason      why it is unknown
     permitted   an example of what is let in; None: nothing is
     denied      an example of what is denied; None: nothing is
+    access      the exact set; None: it is unknown, or ztunnel denies plaintext
     """
 
     allows: Allows
-    requests: tuple[str, ...] = ()
     decided_by: tuple[DecidedBy, ...] = ()
     reason: str = ""
     permitted: Witness | None = None
     denied: Witness | None = None
+    access: AccessSet | None = None
+
+    @cached_property
+    def requests(self) -> tuple[str, ...]:
+        """What is let in for certain, in the fewest words; `all` alone where everything is.
+
+        What an external authorizer is asked about is not in it.
+        """
+        return permitted_requests(self.access.certain()) if self.access is not None else ()
 
 
 def unknown(reason: str) -> Decision:
@@ -65,19 +75,21 @@ def decision(
     """
     permitted, denied = access.first_permitted(), access.first_denied()
     decided_by = tuple(_decided_by(access, rules, policies))
-    result = Decision(
-        Allows.SOME,
-        permitted_requests(access.certain() if access.custom else access),
-        decided_by,
-        permitted=access.witness(permitted) if permitted is not None else None,
-        denied=access.witness(denied) if denied is not None else None,
-    )
+    reason = _doubt(access, rules) if permitted is not None else ""
     if permitted is None:
-        return result._replace(allows=Allows.NONE)
-    reason = _doubt(access, rules)
-    if reason:
-        return result._replace(allows=Allows.UNKNOWN, reason=reason)
-    return result if denied is not None else result._replace(allows=Allows.ALL)
+        allows = Allows.NONE
+    elif reason:
+        allows = Allows.UNKNOWN
+    else:
+        allows = Allows.SOME if denied is not None else Allows.ALL
+    return Decision(
+        allows,
+        decided_by,
+        reason,
+        access.witness(permitted) if permitted is not None else None,
+        access.witness(denied) if denied is not None else None,
+        access,
+    )
 
 
 def _doubt(access: AccessSet, rules: FreeRuleSet) -> str:
@@ -91,8 +103,8 @@ def _doubt(access: AccessSet, rules: FreeRuleSet) -> str:
     if access.asks_for_addresses:
         try:
             hangs = access.hangs_on_addresses()
-        except TooComplexError:
-            hangs = True
+        except TooComplexError as error:
+            return f"addresses of pods may decide, which files do not tell: {error}"
         if hangs:
             return "addresses of pods decide, which files do not tell"
     return ""
