@@ -178,6 +178,7 @@ def test_a_token_decides() -> None:
         "token subject * claim groups: admin",
         "token subject * claim groups: dev*",
     )
+    assert decision.depends_on_token
     assert decision.permitted is not None
     assert decision.permitted.request is not None
     token = decision.permitted.request.token
@@ -185,6 +186,30 @@ def test_a_token_decides() -> None:
     assert (token["iss"], token["groups"]) == ("https://i", "admin")
     nobody = authorization(policy("t", rule)).allowed(SIDECAR, http())
     assert nobody.allows is Allows.NONE
+    assert not nobody.depends_on_token
+
+
+def test_a_set_is_asked_for_a_method_a_path_and_a_host() -> None:
+    mesh = authorization(
+        policy("orders", GET_ORDERS),
+        policy("host", {"to": [{"operation": {"hosts": ["*.corp"]}}]}, action="DENY"),
+        policy(
+            "team",
+            {"when": [{"key": "request.headers[x-team]", "notValues": ["a"]}]},
+            action="DENY",
+        ),
+    )
+    access = mesh.access(SIDECAR, http())
+    part = access.narrowed(method="GET", path="/x/../orders/7?page=1", host="Shop:8080")
+    box = part.first_permitted()
+    assert box is not None
+    assert part.witness(box).request == Request(
+        "GET", "/x/../orders/7?page=1", "Shop:8080", {"x-team": "a"}
+    )
+    assert access.narrowed(method="PUT").first_permitted() is None
+    assert access.narrowed(path="/other").first_permitted() is None
+    assert access.narrowed(host="API.corp").first_permitted() is None
+    assert access.narrowed(path="/orders/7").first_denied() is not None
 
 
 def test_a_token_of_an_issuer_that_nobody_verifies_is_refused() -> None:

@@ -80,14 +80,14 @@ def test_a_set_that_is_too_large_says_so() -> None:
         boxes.difference([(0xFFFFFF,) * 4], diagonal, limit=5)
 
 
-PIECES = ["/a", "/a/b", "/", "/b", "a", "b", "/a/", ".b", "/a.b", "ab", "/a/b/a", "."]
+PIECES = ["/a", "/a/b", "/", "/b", "a", "b", "/a/", ".b", "/a.b", "ab", "/a/b/a", ".", "/x", "/ax"]
 TEMPLATES = ["/{*}", "/a/{*}", "/{**}", "/{*}/a", "/a/{**}/b", "/{*}/{*}", "/a/{**}", "/b/{*}/a/b"]
 TEXTS = st.builds(
     TextMatcher, st.sampled_from([Form.EXACT, Form.PREFIX, Form.SUFFIX]), st.sampled_from(PIECES)
 )
 # All short texts of the characters that the pieces are made of, and some long ones.
-TRIED = ["".join(text) for size in range(5) for text in itertools.product("ab/.", repeat=size)]
-TRIED += ["".join(random.Random(seed).choices("aab//.", k=7)) for seed in range(300)]
+TRIED = ["".join(text) for size in range(5) for text in itertools.product("ab/.x", repeat=size)]
+TRIED += ["".join(random.Random(seed).choices("aab//.x", k=7)) for seed in range(300)]
 PATHS = st.one_of(TEXTS, TEXTS, st.builds(TemplateMatcher, st.sampled_from(TEMPLATES)))
 
 

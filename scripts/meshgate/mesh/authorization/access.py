@@ -17,8 +17,9 @@ from meshgate.mesh.authorization.boxes import (
     intersections,
     uncovered,
 )
+from meshgate.mesh.authorization.paths import normalized, without_query
 from meshgate.mesh.authorization.projection import FreeRuleSet
-from meshgate.mesh.authorization.space import Space, Witness
+from meshgate.mesh.authorization.space import ISSUER, Space, Witness
 
 # So many boxes are compared with each other when only addresses tell them apart.
 _MAX_COMPARED = 2_000
@@ -36,6 +37,8 @@ class AccessSet:
         """Raises TooComplexError."""
         self.space = space
         self._is_http = rules.chain is Chain.HTTP
+        # Method, path and host of the requests in question; empty: any.
+        self.sent = ("", "", "")
         issuers = rules.issuers
         self.universe = space.universe(issuers)
         allow = space.rule_boxes(rules.allow, issuers)
@@ -47,7 +50,17 @@ class AccessSet:
     def witness(self, box: Box) -> Witness:
         """A concrete call of a box."""
         witness = self.space.witness(box)
-        return witness if self._is_http else dataclasses.replace(witness, request=None)
+        request = witness.request
+        if request is None or not self._is_http:
+            return dataclasses.replace(witness, request=None)
+        method, path, host = self.sent
+        given = dataclasses.replace(
+            request,
+            method=method or request.method,
+            path=path or request.path,
+            host=host or request.host,
+        )
+        return dataclasses.replace(witness, request=given)
 
     @cached_property
     def permitted(self) -> list[Box]:
@@ -62,21 +75,43 @@ class AccessSet:
     @cached_property
     def asked(self) -> list[Box]:
         """The permitted requests about which an external authorizer is asked."""
-        return intersections(self.permitted, self.custom) if self.custom else []
+        return difference(intersections(self.allow, self.custom), self.deny)
 
     def first_permitted(self) -> Box | None:
         """Some of what is let in; None: nothing is."""
         return next(self._rest(self.allow, self.deny), None)
 
+    def narrowed(self, method: str = "", path: str = "", host: str = "") -> AccessSet:
+        """The part of this set with a method, a path as it is sent, a host; empty: any.
+
+        Witnesses have these values then.
+        """
+        sent = normalized(path, self.space.normalization)
+        given = {
+            Kind.METHOD: method,
+            Kind.PATH: without_query(sent),
+            Kind.PATH_AND_QUERY: sent,
+            Kind.HOST: host.lower(),
+            Kind.AUTHORITY: host,
+        }
+        box = [self.space.box_of({kind: value for kind, value in given.items() if value})]
+        return self._part(
+            universe=intersections(self.universe, box),
+            allow=intersections(self.allow, box),
+            sent=(method, path, host),
+        )
+
     def certain(self) -> AccessSet:
         """This set without the requests about which an external authorizer is asked."""
-        if not self.custom:
-            return self
-        certain = copy.copy(self)
-        certain.deny = [*self.deny, *self.custom]
+        return self._part(deny=[*self.deny, *self.custom]) if self.custom else self
+
+    def _part(self, **changes: object) -> AccessSet:
+        """A copy with other unions; what was worked out for this set is not in it."""
+        part = copy.copy(self)
+        vars(part).update(changes)
         for name in ("permitted", "denied", "asked"):
-            certain.__dict__.pop(name, None)
-        return certain
+            vars(part).pop(name, None)
+        return part
 
     def first_denied(self) -> Box | None:
         """Some of what is denied; None: nothing is."""
@@ -144,6 +179,11 @@ class AccessSet:
                 if box[place] != full and uncovered(wide, permitted) is not None:
                     return True
         return False
+
+    @property
+    def asks_for_token(self) -> bool:
+        """Whether any rule asks for something of a token."""
+        return any(dimension.attribute == ISSUER for dimension in self.space.dimensions)
 
     @property
     def asks_for_addresses(self) -> bool:

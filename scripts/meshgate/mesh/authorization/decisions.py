@@ -52,6 +52,11 @@ class Decision:
     denied: Witness | None = None
     access: AccessSet | None = None
 
+    @property
+    def depends_on_token(self) -> bool:
+        """Whether it is the token that decides on some request, or may be."""
+        return self.allows is Allows.SOME and self.access is not None and self.access.asks_for_token
+
     @cached_property
     def requests(self) -> tuple[str, ...]:
         """What is let in for certain, in the fewest words; `all` alone where everything is.
@@ -75,7 +80,7 @@ def decision(
     """
     permitted, denied = access.first_permitted(), access.first_denied()
     decided_by = tuple(_decided_by(access, rules, policies))
-    reason = _doubt(access, rules) if permitted is not None else ""
+    reason = _doubt(access) if permitted is not None else ""
     if permitted is None:
         allows = Allows.NONE
     elif reason:
@@ -92,14 +97,11 @@ def decision(
     )
 
 
-def _doubt(access: AccessSet, rules: FreeRuleSet) -> str:
+def _doubt(access: AccessSet) -> str:
     """Why files do not tell what becomes of some request; empty: they do."""
-    if access.custom and intersections(access.allow, access.custom):
-        asked = access.asked
-        if asked:
-            names = sorted({free.rule.policy.provider for free in rules.custom})
-            requests = ", ".join(described(access, asked))
-            return f"the authorizer {', '.join(names)} decides on {requests}"
+    if access.asked:
+        requests = ", ".join(described(access, access.asked))
+        return f"the authorizer {', '.join(sorted(access.providers))} decides on {requests}"
     if access.asks_for_addresses:
         try:
             hangs = access.hangs_on_addresses()

@@ -74,7 +74,7 @@ class Space:
         """
         terms = list(dict.fromkeys(terms))
         check_independent(terms)
-        self._normalization = normalization
+        self.normalization = normalization
         self._issuers = sorted(frozenset().union(*(each.issuers for each in issuers)))
         by_attribute: dict[Attribute, dict[Matcher, None]] = {}
         for term in terms:
@@ -107,7 +107,7 @@ class Space:
                 return text_classes.METHODS
             case Kind.PATH | Kind.PATH_AND_QUERY:
                 query = attribute.kind is Kind.PATH_AND_QUERY
-                return text_classes.paths(self._normalization, query=query)
+                return text_classes.paths(self.normalization, query=query)
             case Kind.HOST | Kind.AUTHORITY:
                 return text_classes.HOSTS
             case _:
@@ -255,6 +255,19 @@ class Space:
             none = self.box(dict.fromkeys(elements, 1))
             return [none, *self._single(issuer, unverified)]
         return [self.box({place: 2, issuer: verified}) for place in elements] if verified else []
+
+    def box_of(self, values: Mapping[Kind, str]) -> Box:
+        """All calls in which these attributes have these values, all others any."""
+        masks: dict[int, int] = {}
+        for place, dimension in enumerate(self.dimensions):
+            value = values.get(dimension.attribute.kind)
+            if value is None:
+                continue
+            mask = self.full[place]
+            for matcher, covered in dimension.classes.masks.items():
+                mask &= covered if matcher.matches(value) else ~covered
+            masks[place] = mask
+        return self.box(masks)
 
     def witness(self, box: Box) -> Witness:
         """A concrete call in a box, the nicest of its classes in each dimension."""
