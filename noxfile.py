@@ -170,6 +170,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pairs(session: nox.Session) -> None:
+    """Compare the sets of requests that policies let in with brute force; `-- PAIRS [SEED]`."""
+    install(session)
+    session.run("python", "tests/authorization_pairs.py", *session.posargs)
+
+
+@nox.session(default=False)
 def oracle(session: nox.Session) -> None:
     """Generate fresh meshes, ask Istio's own code, compare; `-- --seed 7 --cases 1000`."""
     install(session)

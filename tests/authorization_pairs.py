@@ -178,14 +178,14 @@ def disagreements(seed: int) -> Iterator[Disagreement]:
         source=rng.choice([None, Address.of("10.1.2.3")]),
         destination=rng.choice([None, Address.of("10.1.0.9")]),
     )
-    rules = [each.free_rules(SERVER, connection) for each in pair]
+    rules = [mesh.free_rules(SERVER, connection) for mesh in pair]
     old, new = access_sets(rules, pair[0].normalization)
     counts = {"opened": 0, "closed": 0}
     for point in points(rng, old):
         if not (holds(old.universe, point) or holds(new.universe, point)):
             # No call has these values together, such as claims without a token.
             continue
-        judged = [judgement(each, connection, old, point) for each in pair]
+        judged = [judgement(mesh, connection, old, point) for mesh in pair]
         for access, judge in zip((old, new), judged, strict=True):
             if answer(access, point) is not judge:
                 yield Disagreement(seed, f"{old.space.witness(point)}: {answer(access, point)}")
@@ -199,7 +199,7 @@ def disagreements(seed: int) -> Iterator[Disagreement]:
     ):
         if (first is None and counts[name]) or (first and is_complete and not counts[name]):
             yield Disagreement(seed, f"{name}: {counts[name]} by brute force, {first}")
-    change = access_change(*(Side(each, SERVER, connection) for each in pair))
+    change = access_change(*(Side(mesh, SERVER, connection) for mesh in pair))
     if change.is_nothing and any(counts.values()):
         yield Disagreement(seed, f"nothing changes, and {counts} by brute force")
 
@@ -250,12 +250,14 @@ def main(arguments: list[str]) -> int:
     """Compare this many pairs from a seed on, by default 10,000 from 0; 1 on any disagreement."""
     pairs, first = map(int, [*arguments, *("10000", "0")[len(arguments) :]])
     start = time.monotonic()
-    found = [each for seed in range(first, first + pairs) for each in disagreements(seed)]
-    for disagreement in found[:10]:
+    differing = [
+        disagreement for seed in range(first, first + pairs) for disagreement in disagreements(seed)
+    ]
+    for disagreement in differing[:10]:
         sys.stdout.write(f"seed {disagreement.seed}: {disagreement.what}\n")
     seconds = time.monotonic() - start
-    sys.stdout.write(f"{pairs} pairs, {len(found)} disagreements, {seconds:.0f} s\n")
-    return 1 if found or not pairs else 0
+    sys.stdout.write(f"{pairs} pairs, {len(differing)} disagreements, {seconds:.0f} s\n")
+    return 1 if differing or not pairs else 0
 
 
 if __name__ == "__main__":

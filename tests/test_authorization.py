@@ -66,7 +66,9 @@ def hbone(identity: str | None = WEB) -> Connection:
 
 
 def decided(decision: Decision) -> list[tuple[str, str, int | None]]:
-    return [(each.resource.name, each.action, each.rule) for each in decision.decided_by]
+    return [
+        (decider.resource.name, decider.action, decider.rule) for decider in decision.decided_by
+    ]
 
 
 def test_without_policies_everything_is_let_in() -> None:

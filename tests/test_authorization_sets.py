@@ -171,12 +171,12 @@ def test_every_address_has_its_class(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("start", range(0, 100, 20))
 def test_sets_say_what_the_rules_say_one_by_one(start: int) -> None:
-    found = [
-        each
+    differing = [
+        disagreement
         for seed in range(start, start + 20)
-        for each in authorization_pairs.disagreements(seed)
+        for disagreement in authorization_pairs.disagreements(seed)
     ]
-    assert not found[:5]
+    assert not differing[:5]
 
 
 def test_a_wrong_set_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,8 +185,12 @@ def test_a_wrong_set_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     boxes_pieces = boxes.pieces
     monkeypatch.setattr(boxes, "pieces", first_only)
-    found = [each for seed in range(10) for each in authorization_pairs.disagreements(seed)]
-    assert found
+    differing = [
+        disagreement
+        for seed in range(10)
+        for disagreement in authorization_pairs.disagreements(seed)
+    ]
+    assert differing
 
 
 def test_the_runner_counts(capsys: pytest.CaptureFixture[str]) -> None:

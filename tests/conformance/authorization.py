@@ -70,8 +70,8 @@ def facts_of(case: Row) -> MeshFacts:
         trust_domain_aliases=tuple(mesh.get("trustDomainAliases", ())),
         path_normalization=mesh.get("pathNormalization", "BASE"),
         extension_providers=tuple(
-            ExtensionProvider(each["name"], each["kind"])
-            for each in mesh.get("extensionProviders", ())
+            ExtensionProvider(provider["name"], provider["kind"])
+            for provider in mesh.get("extensionProviders", ())
         ),
     )
 
@@ -136,9 +136,10 @@ class Comparison:
         """The policies that have no effect, with the reason."""
         rejected = [f"{resource.kind} {_full(resource)}: rejected" for resource in self.rejected]
         hidden = [
-            f"{each.resource.kind} {_full(each.resource)}: other revision"
-            for each in Catalog(self.resources, self.facts).hidden
-            if each.resource.kind == "AuthorizationPolicy" and each.resource not in self.rejected
+            f"{hidden.resource.kind} {_full(hidden.resource)}: other revision"
+            for hidden in Catalog(self.resources, self.facts).hidden
+            if hidden.resource.kind == "AuthorizationPolicy"
+            and hidden.resource not in self.rejected
         ]
         return sorted(rejected + hidden)
 
@@ -182,8 +183,8 @@ class Comparison:
             transport,
             sni,
             str(chain),
-            [str(each.judgement) for each in judged],
-            [_matched(each, chain) for each in judged],
+            [str(answer.judgement) for answer in judged],
+            [_matched(answer, chain) for answer in judged],
         )
 
     def _workload(self, name: Row) -> Workload:

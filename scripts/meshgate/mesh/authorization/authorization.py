@@ -125,7 +125,7 @@ class Authorization:
             return unknown(reason)
         peers = self._peer_denials(server, connection)
         if peers.policies:
-            decided = (DecidedBy(each, "DENY", None) for each in peers.resources)
+            decided = (DecidedBy(resource, "DENY", None) for resource in peers.resources)
             return Decision(Allows.NONE, decided_by=tuple(decided))
         rules = self.free_rules(server, connection)
         if rules not in self._decisions:

@@ -102,10 +102,10 @@ def _reduced(box: Box, others: Sequence[Box]) -> Box:
     masks = list(box)
     for place, mask in enumerate(box):
         for number in range(mask.bit_length()):
-            one = 1 << number
-            part = (*masks[:place], one, *masks[place + 1 :])
-            if mask & one and masks[place] != one and uncovered(part, others) is None:
-                masks[place] &= ~one
+            atom = 1 << number
+            part = (*masks[:place], atom, *masks[place + 1 :])
+            if mask & atom and masks[place] != atom and uncovered(part, others) is None:
+                masks[place] &= ~atom
     return tuple(masks)
 
 

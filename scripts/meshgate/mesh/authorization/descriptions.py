@@ -110,8 +110,8 @@ def _choice(dimension: Dimension, mask: int, full: int) -> _Choice:
     covered = _union(usable)
     if mask & ~covered and len(words) <= _MAX_PAIRED:
         pairs = (
-            _Word(f"{one.text} and {other.text}", one.mask & other.mask)
-            for one, other in itertools.combinations(words, 2)
+            _Word(f"{first.text} and {second.text}", first.mask & second.mask)
+            for first, second in itertools.combinations(words, 2)
         )
         usable += [word for word in pairs if word.mask and not word.mask & ~mask & ~excludable]
     chosen = _cover(mask, usable, mask)

@@ -68,8 +68,10 @@ class Applied(NamedTuple):
     def issuers(self) -> TokenIssuers:
         """The tokens that are verified."""
         return TokenIssuers(
-            frozenset().union(*(each.issuers for each in self.authentications)),
-            SPACE_DELIMITED_CLAIMS.union(*(each.space_delimited for each in self.authentications)),
+            frozenset().union(*(policy.issuers for policy in self.authentications)),
+            SPACE_DELIMITED_CLAIMS.union(
+                *(policy.space_delimited for policy in self.authentications)
+            ),
         )
 
 
@@ -91,8 +93,9 @@ class PolicyIndex:
         self._applied: dict[tuple[int, ...], Applied] = {}
         for policy in sorted(policies, key=lambda policy: (policy.namespace, policy.name)):
             self._policies.setdefault(policy.namespace, []).append(policy)
-        for each in sorted(authentications, key=lambda each: (each.namespace, each.name)):
-            self._authentications.setdefault(each.namespace, []).append(each)
+        for authentication in sorted(authentications, key=lambda item: (item.namespace, item.name)):
+            namespace = authentication.namespace
+            self._authentications.setdefault(namespace, []).append(authentication)
 
     def applied(self, server: Server) -> Applied:
         """What applies to a server; equal answers are one object."""
@@ -106,11 +109,11 @@ class PolicyIndex:
             if self._attaches(policy.attachment, namespace, server)
         ]
         authentications = [
-            each
+            authentication
             for namespace in namespaces
-            for each in self._authentications.get(namespace, ())
+            for authentication in self._authentications.get(namespace, ())
             if server.enforcer is not Enforcer.ZTUNNEL
-            and self._attaches(each.attachment, namespace, server)
+            and self._attaches(authentication.attachment, namespace, server)
         ]
         key = tuple(map(id, (*policies, *authentications)))
         if key not in self._applied:
@@ -172,6 +175,6 @@ def _undecided(
     for policy in policies:
         if policy.fault:
             yield f"AuthorizationPolicy {policy} cannot be read: {policy.fault}"
-    for each in authentications:
-        if each.any_issuer:
-            yield f"RequestAuthentication {each} takes tokens of any issuer"
+    for authentication in authentications:
+        if authentication.any_issuer:
+            yield f"RequestAuthentication {authentication} takes tokens of any issuer"

@@ -57,14 +57,14 @@ def _without_dots(path: str) -> str:
     """The path without its dot segments (RFC 3986 5.2.4); an empty segment is a segment."""
     if not path.startswith("/"):
         return path
-    kept: list[str] = []
+    resolved: list[str] = []
     segments = path[1:].split("/")
     for index, segment in enumerate(segments):
         if segment in {".", ".."}:
-            if segment == ".." and kept:
-                kept.pop()
+            if segment == ".." and resolved:
+                resolved.pop()
             if index == len(segments) - 1:
-                kept.append("")
+                resolved.append("")
         else:
-            kept.append(segment)
-    return "/" + "/".join(kept)
+            resolved.append(segment)
+    return "/" + "/".join(resolved)

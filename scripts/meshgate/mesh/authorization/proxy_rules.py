@@ -56,14 +56,14 @@ def proxy_rules(
 
 def http_only_fields(rule: Rule) -> list[str]:
     """The fields and keys of a rule that exist in HTTP only, as they are written."""
-    found = []
+    fields = []
     for name in [*_names(rule.sources), *_names(rule.operations)]:
         base = positive_field(name)
         if base in _FIELDS and attribute_of(_FIELDS[base]).kind in HTTP_ONLY:
-            found.append(name)
+            fields.append(name)
     keys = (condition.key for condition in rule.conditions)
-    found += [key for key in keys if key.startswith((HEADERS, "request.auth."))]
-    return list(dict.fromkeys(found))
+    fields += [key for key in keys if key.startswith((HEADERS, "request.auth."))]
+    return list(dict.fromkeys(fields))
 
 
 def malformed_keys(rule: Rule) -> list[str]:

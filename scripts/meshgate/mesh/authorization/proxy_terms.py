@@ -92,10 +92,10 @@ def attribute_of(key: str) -> Attribute:
 
 
 def _bracketed(text: str) -> str:
-    found = _IN_BRACKETS.fullmatch(text)
-    if found is None:
+    match = _IN_BRACKETS.fullmatch(text)
+    if match is None:
         raise UnusableError
-    return found[1]
+    return match[1]
 
 
 # Keys by which one attribute, the identity, is asked for in several ways.

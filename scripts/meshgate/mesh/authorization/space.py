@@ -75,7 +75,7 @@ class Space:
         terms = list(dict.fromkeys(terms))
         check_independent(terms)
         self.normalization = normalization
-        self._issuers = sorted(frozenset().union(*(each.issuers for each in issuers)))
+        self._issuers = sorted(frozenset().union(*(accepted.issuers for accepted in issuers)))
         by_attribute: dict[Attribute, dict[Matcher, None]] = {}
         for term in terms:
             attribute, matchers = term.attribute, term.matchers

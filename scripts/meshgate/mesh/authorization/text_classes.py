@@ -114,12 +114,12 @@ class _Texts:
     def __init__(self, matchers: Collection[Matcher], domain: TextDomain) -> None:
         self.domain = domain
         self.by_form: dict[Form, dict[str, Matcher]] = {form: {} for form in Form}
-        self.templates = [each for each in matchers if isinstance(each, TemplateMatcher)]
+        self.templates = [matcher for matcher in matchers if isinstance(matcher, TemplateMatcher)]
         for matcher in matchers:
             if isinstance(matcher, TextMatcher):
                 self.by_form[matcher.form][matcher.text] = matcher
         self.any_template = (
-            re.compile("|".join(template_pattern(each.template) for each in self.templates))
+            re.compile("|".join(template_pattern(matcher.template) for matcher in self.templates))
             if self.templates
             else None
         )
@@ -191,13 +191,13 @@ class _Texts:
     def _next(self, head: str) -> set[str]:
         """The characters with which longer prefixes go on."""
         size = len(head)
-        return {each[size] for each in self.prefixes if len(each) > size and each.startswith(head)}
+        return {text[size] for text in self.prefixes if len(text) > size and text.startswith(head)}
 
     def _previous(self, tail: str) -> set[str]:
         """The characters before which longer suffixes go on."""
         size = len(tail)
         return {
-            each[-size - 1] for each in self.suffixes if len(each) > size and each.endswith(tail)
+            text[-size - 1] for text in self.suffixes if len(text) > size and text.endswith(tail)
         }
 
     def _free(self, taken: set[str]) -> str:
