@@ -17,6 +17,7 @@ from meshgate.mesh.authorization import (
     Request,
     Server,
     identity_of,
+    outbound_server_name,
 )
 from meshgate.mesh.catalog import Catalog
 from meshgate.model import ExtensionProvider, MeshFacts, Resource
@@ -152,7 +153,7 @@ class Comparison:
         asked: list[Request | None] = [*requests] or [None]
         sni = ""
         if transport == Transport.MTLS:
-            sni = f"outbound_.{ask['servicePort']}_._.{ask['host']}"
+            sni = outbound_server_name(ask["host"], ask["servicePort"])
         identity = None
         if transport != Transport.PLAINTEXT:
             domain = row.get("trustDomain", self.facts.trust_domain)

@@ -7,7 +7,13 @@ which requests are let in (`allowed`), and what each policy says of them (`expla
 
 from __future__ import annotations
 
-from meshgate.mesh.authorization.attributes import Address, Chain, Connection, Request
+from meshgate.mesh.authorization.attributes import (
+    Address,
+    Chain,
+    Connection,
+    Request,
+    outbound_server_name,
+)
 from meshgate.mesh.authorization.authorization import Authorization, Judged
 from meshgate.mesh.authorization.changes import AccessChange, Side, access_change
 from meshgate.mesh.authorization.decisions import Allows, DecidedBy, Decision
@@ -42,4 +48,5 @@ __all__ = [
     "Witness",
     "access_change",
     "identity_of",
+    "outbound_server_name",
 ]

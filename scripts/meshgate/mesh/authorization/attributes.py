@@ -114,6 +114,14 @@ class Connection:
     trusts_headers: bool = True
 
 
+def outbound_server_name(host: str, port: int) -> str:
+    """The TLS server name with which a sidecar calls a Service (BuildDNSSrvSubsetKey).
+
+    `host` is the full host of the Service, `port` the Service's own.
+    """
+    return f"outbound_.{port}_._.{host}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """An HTTP request as it is sent. `headers` has lower-case names; `token` a JWT's payload."""

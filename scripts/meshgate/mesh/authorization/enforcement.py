@@ -53,6 +53,12 @@ class Server:
     gateway: str = ""
     services: tuple[ServiceName, ...] = ()
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What is equal for two servers to which the same policies apply."""
+        labels = frozenset(self.labels.items())
+        return self.namespace, labels, self.enforcer, self.gateway, self.services
+
 
 class Applied(NamedTuple):
     """What applies to one server, policies in the order of namespace and name.
@@ -78,7 +84,7 @@ class Applied(NamedTuple):
 class PolicyIndex:
     """All policies of a mesh by namespace (AuthorizationPolicies.ListAuthorizationPolicies)."""
 
-    __slots__ = ("_applied", "_authentications", "_policies", "root")
+    __slots__ = ("_authentications", "_by_server", "_policies", "root")
 
     def __init__(
         self,
@@ -89,8 +95,7 @@ class PolicyIndex:
         self.root = root
         self._policies: dict[str, list[AuthorizationPolicy]] = {}
         self._authentications: dict[str, list[RequestAuthentication]] = {}
-        # What applies, by the objects that do: most servers share it.
-        self._applied: dict[tuple[int, ...], Applied] = {}
+        self._by_server: dict[tuple[object, ...], Applied] = {}
         for policy in sorted(policies, key=lambda policy: (policy.namespace, policy.name)):
             self._policies.setdefault(policy.namespace, []).append(policy)
         for authentication in sorted(authentications, key=lambda item: (item.namespace, item.name)):
@@ -98,7 +103,13 @@ class PolicyIndex:
             self._authentications.setdefault(namespace, []).append(authentication)
 
     def applied(self, server: Server) -> Applied:
-        """What applies to a server; equal answers are one object."""
+        """What applies to a server."""
+        key = server.key
+        if key not in self._by_server:
+            self._by_server[key] = self._select(server)
+        return self._by_server[key]
+
+    def _select(self, server: Server) -> Applied:
         if server.enforcer is Enforcer.NONE:
             return Applied(())
         namespaces = self._namespaces(server)
@@ -115,13 +126,8 @@ class PolicyIndex:
             if server.enforcer is not Enforcer.ZTUNNEL
             and self._attaches(authentication.attachment, namespace, server)
         ]
-        key = tuple(map(id, (*policies, *authentications)))
-        if key not in self._applied:
-            undecided = next(_undecided(policies, authentications), "")
-            self._applied[key] = Applied(tuple(policies), tuple(authentications), undecided)
-        applied = self._applied[key]
-        doubt = self._doubt(server)
-        return applied._replace(undecided=doubt) if doubt and not applied.undecided else applied
+        undecided = next(_undecided(policies, authentications), "") or self._doubt(server)
+        return Applied(tuple(policies), tuple(authentications), undecided)
 
     def _namespaces(self, server: Server) -> Sequence[str]:
         services = (service.namespace for service in server.services)
