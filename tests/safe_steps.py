@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from conformance.compare import cases, mesh_of
+from conformance.compare import cases, mesh_of, transport_files
 from meshgate.effect import effect
 from meshgate.effect.steps import NoPlan, Plan, plan
 from meshgate.effect.steps.planning import LIMIT
@@ -30,7 +30,7 @@ from test_effect_properties import (
 
 Row = dict[str, Any]
 FOLDER = Path(__file__).parent / "conformance"
-FILES = sorted(file.name.removesuffix(".jsonl.gz") for file in FOLDER.glob("*.jsonl.gz"))
+FILES = list(transport_files(FOLDER))
 MODES = ("STRICT", "PERMISSIVE", "DISABLE")
 TLS = ("DISABLE", "ISTIO_MUTUAL", None)
 

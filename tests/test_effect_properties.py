@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from conformance.compare import cases, mesh_of
+from conformance.compare import cases, mesh_of, transport_files
 from meshgate.effect import NEW_CLIENT, OLD_CLIENT, CallChange, Change, Effect, effect
 from meshgate.effect.verdicts import judged, standing
 from meshgate.mesh import Call, DataPlane, Delivery, Mesh, Outcome, Verdict, Workload, verdict
 
 Row = dict[str, Any]
 FOLDER = Path(__file__).parent / "conformance"
-FILES = sorted(file.name.removesuffix(".jsonl.gz") for file in FOLDER.glob("*.jsonl.gz"))
+FILES = list(transport_files(FOLDER))
 MESHES_PER_FILE = 4
 POLICIES = ("PeerAuthentication", "DestinationRule", "VirtualService", "Sidecar", "ServiceEntry")
 INVENTORY = ("Deployment", "Service", "Pod")

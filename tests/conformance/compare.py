@@ -36,6 +36,18 @@ def cases(path: Path) -> Iterator[Row]:
             yield json.loads(line)
 
 
+def transport_files(folder: Path) -> dict[str, Path]:
+    """The files by name whose cases are about what is sent and accepted.
+
+    Those named `authz-…` are about authorization.
+    """
+    return {
+        path.name.removesuffix(".jsonl.gz"): path
+        for path in sorted(folder.glob("*.jsonl.gz"))
+        if not path.name.startswith("authz-")
+    }
+
+
 def mesh_of(case: Row) -> Mesh:
     """The model of a case's objects and facts."""
     facts = case["mesh"]
