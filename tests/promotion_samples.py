@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from dataclasses import replace
+from typing import TypeVar
+
+from msgspec import Struct, structs
 
 from meshgate.effect import (
     CallChange,
@@ -39,6 +42,15 @@ NOW = dt.datetime(2026, 8, 22, 9, 30, tzinfo=dt.UTC)
 RELEASE = "r-0a1b2c3d4e5f"
 SOURCE = Source(commit="a" * 40, policies_tree="b" * 40, overlays_tree="c" * 40, toolchain="d" * 40)
 RENDERED = RenderedFiles("e" * 40, "f" * 64, 23, "overlays/prod")
+
+Value = TypeVar("Value")
+
+
+def replace(value: Value, **changes: object) -> Value:
+    """A copy with other fields, of a dataclass or of a class of msgspec."""
+    if isinstance(value, Struct):
+        return structs.replace(value, **changes)
+    return dataclasses.replace(value, **changes)  # type: ignore[type-var] # else it is one
 
 
 def workload(name: str, plane: DataPlane = DataPlane.SIDECAR) -> Workload:
@@ -147,7 +159,7 @@ RECORD = PromotionRecord(
             RELEASE,
             NOW - dt.timedelta(days=1, hours=4),
             NOW - dt.timedelta(days=1, hours=3),
-            dt.timedelta(days=1, hours=4),
+            28 * 3600,
             "traffic ok",
         ),
     ),
@@ -228,7 +240,7 @@ def hostile(text: str, many: int = 1) -> PageContents:
             deleted=({"resource": text, "uncovers": text},) * many,
         ),
         gates=(GateResult(text, GateVerdict.FAIL, text, ({"url": text},)),) * many,
-        upstream=(Upstream(text, text, NOW, NOW, dt.timedelta(hours=1), text),) * many,
+        upstream=(Upstream(text, text, NOW, NOW, 3600, text),) * many,
         exercised_below=(text,) * many,
         untested_below=(text,) * many,
         bypasses=(Bypass(text, text, text, text),) * many,

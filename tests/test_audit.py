@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from meshgate.promotion.ledger import read_files, read_ledger, record_bytes, sta
 from meshgate.promotion.records import Event, Hold
 from meshgate.repository import Repository
 from promoted import PINNED, START, STRICT, Promoted, commit, git, promote, write
+from promotion_samples import replace
 
 
 class Prepared(NamedTuple):
@@ -128,15 +128,15 @@ def test_a_forged_state_does_not_help(prepared: Prepared) -> None:
     state = state_of(recorded.record, recorded.sha256)
     path = state_path("prod")
     for forged in (
-        dataclasses.replace(state, rejected=("r-000000000000",)),
-        dataclasses.replace(state, hold=Hold(START, "me", "x")),
-        dataclasses.replace(state, sequence=2),
-        dataclasses.replace(state, alias="other"),
+        replace(state, rejected=("r-000000000000",)),
+        replace(state, hold=Hold(START, "me", "x")),
+        replace(state, sequence=2),
+        replace(state, alias="other"),
     ):
         files = {**prepared.files, path: File("100644", state_bytes(forged))}
         assert any(fault.file == path for fault in prepared.faults(files))
-    rendered = dataclasses.replace(state.rendered, sha256="0" * 64)
-    record = dataclasses.replace(recorded.record, rendered=rendered)
+    rendered = replace(state.rendered, sha256="0" * 64)
+    record = replace(recorded.record, rendered=rendered)
     content = record_bytes(record)
     files = {
         **prepared.files,
@@ -253,12 +253,12 @@ class TestDeep:
         """A chain that was computed anew, with a render that its source never gave."""
         folder = promoted.folder
         records = read_ledger(contents(in_folder(folder)), "staging")
-        first = dataclasses.replace(
+        first = replace(
             records[0].record,
-            rendered=dataclasses.replace(records[0].record.rendered, sha256="0" * 64),
+            rendered=replace(records[0].record.rendered, sha256="0" * 64),
         )
         link = records[0]._replace(sha256=sha256(record_bytes(first))).link
-        second = dataclasses.replace(records[1].record, previous=link)
+        second = replace(records[1].record, previous=link)
         content = record_bytes(second)
         (folder / first.path).write_bytes(record_bytes(first))
         (folder / second.path).write_bytes(content)

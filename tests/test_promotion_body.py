@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import FIRST_SECTIONS, first_sections, render
 from meshgate.promotion.records import Event, GateVerdict, Hold
 from meshgate.report.budget import FIRST, LIMITS, size
+from promotion_samples import replace
 
 GOLDEN = Path(__file__).parent / "golden/promotion"
 ORDER = (

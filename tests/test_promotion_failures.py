@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -28,6 +27,7 @@ from meshgate.promotion.records import Event, GateVerdict
 from meshgate.promotion.rollback import recorded_bytes
 from meshgate.promotion.session import Session
 from pipeline import ENVIRONMENTS, Pipeline, mode
+from promotion_samples import replace
 
 RULE = "policies/shop/destinationrule-cart.yaml"
 
@@ -557,9 +557,9 @@ def test_a_rollback_to_edited_bytes_is_broken_integrity(pipeline: Pipeline) -> N
     pipeline.promoted("staging")
     with pipeline.session() as session:
         first = read_ledger(session.files, "staging")[0].record
-        rendered = dataclasses.replace(first.rendered, sha256="0" * 64)
+        rendered = replace(first.rendered, sha256="0" * 64)
         with pytest.raises(IntegrityError, match="not in the commit"):
-            recorded_bytes(session, dataclasses.replace(first, rendered=rendered))
+            recorded_bytes(session, replace(first, rendered=rendered))
 
 
 def test_a_rollback_to_nowhere_lists_where_it_may_go(pipeline: Pipeline) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import subprocess
 from collections.abc import Mapping
@@ -36,13 +35,13 @@ from meshgate.promotion.records import (
 from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import Repository, commit_files
 from promoted import START, Promoted, current, git, owned
-from promotion_samples import EFFECTS, NOW
+from promotion_samples import EFFECTS, NOW, replace
 from promotion_samples import RECORD as SAMPLE
 
 BREAK = {"client": "a/b", "count": 1, "host": "c.d", "port": 80, "before": "ok-plaintext"}
-RECORD = dataclasses.replace(SAMPLE, effects=dataclasses.replace(EFFECTS, breaks=(BREAK,)))
+RECORD = replace(SAMPLE, effects=replace(EFFECTS, breaks=(BREAK,)))
 HOLD = Hold(NOW, "ada", "audit week", NOW + dt.timedelta(days=7))
-FULL = dataclasses.replace(
+FULL = replace(
     RECORD,
     hold=HOLD,
     rejected=("r-000000000001",),
@@ -77,9 +76,7 @@ class TestText:
     def test_any_text_a_person_gives(self, text: str, value: object) -> None:
         """Reasons and values come from outside: whatever they are, they are read back alike."""
         pending_backport = PendingBackport("x", (Fact(text, text, value),), dt.date(2026, 9, 1))
-        record = dataclasses.replace(
-            RECORD, reason=text, ticket=text, pending_backport=pending_backport
-        )
+        record = replace(RECORD, reason=text, ticket=text, pending_backport=pending_backport)
         try:
             content = record_bytes(record)
         except UnicodeEncodeError:
@@ -145,11 +142,11 @@ class TestChain:
         for broken in (
             [second],
             [first, first],
-            [first, second._replace(record=dataclasses.replace(second.record, previous=None))],
+            [first, second._replace(record=replace(second.record, previous=None))],
             [first._replace(sha256="0" * 64), second],
-            [first, second._replace(record=dataclasses.replace(second.record, sequence=3))],
-            [first, second._replace(record=dataclasses.replace(second.record, previous_tree="x"))],
-            [first, second._replace(record=dataclasses.replace(second.record, event=Event.HOLD))],
+            [first, second._replace(record=replace(second.record, sequence=3))],
+            [first, second._replace(record=replace(second.record, previous_tree="x"))],
+            [first, second._replace(record=replace(second.record, event=Event.HOLD))],
         ):
             with pytest.raises(IntegrityError):
                 check_chain(broken)
@@ -262,9 +259,7 @@ class TestAdvance:
         }
         pending_backport = PendingBackport("", (Fact("A/b/c", "/d", 1),), dt.date(2026, 9, 1))
         owed = self.step(staging, Event.HOTFIX, pending_backport=pending_backport, **same)
-        assert owed.state.pending_backport == dataclasses.replace(
-            pending_backport, record=owed.record.path
-        )
+        assert owed.state.pending_backport == replace(pending_backport, record=owed.record.path)
         after = (owed.state, staging[1])
         assert (
             self.step(after, Event.HOLD, hold=HOLD).state.pending_backport

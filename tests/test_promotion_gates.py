@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from judged import NOW, reviews
 from meshgate.effect import Strength
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence as ev
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.evidence import Evidence
+from meshgate.promotion.evidence import Evidence, Observation
 from meshgate.promotion.forges import CommitStatus, StatusState
 from meshgate.promotion.gates import GATE_TYPES, Gate, GateType, evaluate_gates
 from meshgate.promotion.guards import refusals
 from meshgate.promotion.records import Bypass, Event, GateVerdict
 from meshgate.promotion.status import Deployment, EnvironmentStatus, Presence, soak
 from meshgate.promotion.windows import read_window
+from promotion_samples import replace
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 R, OTHER = "r-111111111111", "r-222222222222"
@@ -48,14 +49,23 @@ def seen(
     kind: str = "traffic",
     reporter: str = "probe",
 ) -> Evidence:
-    return Evidence(kind, "staging", cluster, NOW - ago, result, tree=tree, reporter=reporter)
+    return Evidence(
+        version=ev.VERSION,
+        type=kind,
+        environment="staging",
+        cluster=cluster,
+        observed_at=NOW - ago,
+        result=result,
+        tree=tree,
+        reporter=reporter,
+    )
 
 
 def asked(
     candidate: Candidate, *gates: Gate, upstream: tuple[EnvironmentStatus, ...], **policy: object
 ) -> Candidate:
     """The candidate, with other gates, before other environments."""
-    changed = replace(candidate.policy, gates=gates, **policy)  # type: ignore[arg-type]
+    changed = replace(candidate.policy, gates=gates, **policy)
     record = replace(candidate.record, release=R)
     return replace(candidate, policy=changed, upstream=upstream, record=record)
 
@@ -240,7 +250,7 @@ def test_evidence_that_does_not_come_fails_in_the_end(candidate: Candidate) -> N
 
 def test_evidence_on_a_floating_environment_names_the_release(candidate: Candidate) -> None:
     on_main = Deployment(R, "", NOW - DAY)
-    word = Evidence("traffic", "dev", "dev", NOW - HOUR, "pass", release=R, reporter="probe")
+    word = replace(seen(ago=HOUR, tree=""), environment="dev", cluster="dev", release=R)
     there = EnvironmentStatus(
         "dev", floating=True, state=None, deployments=(on_main,), evidence=(word,)
     )
@@ -384,17 +394,37 @@ def test_a_gate_that_raises_is_closed(
     assert verdict(asked(candidate, SOAK, upstream=there))[0] is FAIL
 
 
-ONE = Evidence(
-    "traffic",
-    "staging",
-    "eu",
-    NOW,
-    "pass",
+ONE = Observation(
+    version=ev.VERSION,
+    type="traffic",
+    environment="staging",
+    cluster="eu",
+    observed_at=NOW,
+    result="pass",
     tree=TREE,
     window="30m",
-    numbers=(("plaintext", 0), ("rate", 1.5)),
+    numbers={"plaintext": 0, "rate": 1.5},
     url="https://example.com/1",
 )
+
+
+TEXT = f"""\
+{{
+  "version": 1,
+  "type": "traffic",
+  "env": "staging",
+  "cluster": "eu",
+  "subjectTree": "{TREE}",
+  "observedAt": "2026-07-07T08:00:00+00:00",
+  "result": "pass",
+  "window": "30m",
+  "numbers": {{
+    "plaintext": 0,
+    "rate": 1.5
+  }},
+  "url": "https://example.com/1"
+}}
+"""
 
 
 def test_evidence_is_read_as_it_was_written() -> None:
@@ -402,8 +432,8 @@ def test_evidence_is_read_as_it_was_written() -> None:
 
     found = ev.read(content, reporter="probe", file="f")
 
-    assert replace(found, digest="", reporter="") == ONE
-    assert found.reporter == "probe"
+    assert found == Evidence(**structs.asdict(ONE), reporter="probe", digest=found.digest)
+    assert ev.written(ONE) == TEXT
     assert len(found.digest) == 64
     assert ev.file_name(ONE) == "20260707T080000Z-traffic-eu.json"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 from msgspec import Struct, structs
@@ -38,9 +37,11 @@ from meshgate.promotion.records import (
     Fact,
     Hold,
     PendingBackport,
+    RecordedPort,
 )
 from meshgate.promotion.status import Deployment, EnvironmentStatus
 from meshgate.repository import Signed
+from promotion_samples import replace
 
 TODAY = NOW.date()
 YESTERDAY = TODAY - dt.timedelta(days=1)
@@ -90,7 +91,7 @@ def first_record(candidate: Candidate) -> str:
 
 
 def upstream(candidate: Candidate, **changes: object) -> Candidate:
-    standing = replace(candidate.upstream[0], **changes)  # type: ignore[arg-type]
+    standing = replace(candidate.upstream[0], **changes)
     return replace(candidate, upstream=(standing,))
 
 
@@ -418,7 +419,7 @@ PARTS = {
 
 @pytest.mark.parametrize("part", PARTS)
 def test_what_is_not_known_is_refused(candidate: Candidate, part: str) -> None:
-    blind = replace(candidate, **{part: None}, reasons=("the renderer has gone",))  # type: ignore[arg-type]
+    blind = replace(candidate, **{part: None}, reasons=("the renderer has gone",))
 
     found = refusals(blind)
 
@@ -551,7 +552,7 @@ def test_one_allow_of_several_may_go(candidate: Candidate) -> None:
 
 
 def test_permissive_must_have_soaked_here(candidate: Candidate) -> None:
-    port = {
+    port: RecordedPort = {
         "namespace": "shop",
         "workload": "cart",
         "port": 8080,

@@ -11,7 +11,9 @@ from pathlib import Path
 from meshgate.cli import COMMANDS, parser_for
 from meshgate.config.documents import DOCUMENTS
 from meshgate.config.schemas import schema_text
+from meshgate.promotion.evidence import EVIDENCE_DOCUMENTS
 from meshgate.promotion.guards import GUARDS
+from meshgate.promotion.records import LEDGER_DOCUMENTS
 from meshgate.promotion.report.guards_page import guards_page
 from meshgate.rules import RULES
 from meshgate.rules.pages import rule_pages
@@ -27,7 +29,13 @@ def pages() -> dict[str, str]:
         **{f"docs/rules/{name}": text for name, text in rule_pages(RULES).items()},
         **{
             f"schemas/meshgate/{name}.schema.json": schema_text(name, document, title)
-            for name, (document, title) in DOCUMENTS.items()
+            for name, (document, title) in {**DOCUMENTS, **EVIDENCE_DOCUMENTS}.items()
+        },
+        **{
+            f"schemas/meshgate/{name}.schema.json": schema_text(
+                name, document, title, complete=True
+            )
+            for name, (document, title) in LEDGER_DOCUMENTS.items()
         },
     }
 

@@ -25,7 +25,7 @@ from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
 from meshgate.promotion import evidence
 from meshgate.promotion.deployments import status_of
-from meshgate.promotion.evidence import Evidence
+from meshgate.promotion.evidence import Observation
 from meshgate.promotion.session import Clock, session_at
 from meshgate.repository import Repository, truth
 
@@ -76,13 +76,15 @@ def run(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / evidence.file_name(observation)
     write(file, content)
-    subject = f"tree {observation.tree}" if observation.tree else f"release {observation.release}"
-    what = f"{observation.type} {observation.result} in {observation.cluster}, of {subject}"
+    what = (
+        f"{observation.type} {observation.result} in {observation.cluster}, "
+        f"of {observation.subject}"
+    )
     print(f"{printable(str(file))}: {what}")
     return 0
 
 
-def observed(options: argparse.Namespace) -> Evidence:
+def observed(options: argparse.Namespace) -> Observation:
     """The observation that the options tell, bound to what the environment has now."""
     clock = Clock()
     with Repository(options.directory) as repository:
@@ -93,7 +95,8 @@ def observed(options: argparse.Namespace) -> Evidence:
             f"{options.environment} has no release yet, so that nothing can be seen of it",
             hint=f"run `meshgate adopt {options.environment}` first",
         )
-    return evidence.Evidence(
+    return Observation(
+        version=evidence.VERSION,
         type=options.type,
         environment=options.environment,
         cluster=options.cluster,
@@ -102,7 +105,7 @@ def observed(options: argparse.Namespace) -> Evidence:
         tree=deployment.tree,
         release="" if deployment.tree else deployment.release,
         window=options.window,
-        numbers=tuple(_number(text) for text in options.number),
+        numbers=dict(_number(text) for text in options.number),
         url=options.url,
     )
 

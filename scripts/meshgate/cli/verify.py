@@ -147,7 +147,8 @@ def write_evidence(
     from meshgate.promotion.session import Clock  # noqa: PLC0415
 
     tree, release = subject(options.directory, environment)
-    observation = evidence.Evidence(
+    observation = evidence.Observation(
+        version=evidence.VERSION,
         type=EVIDENCE,
         environment=environment.name,
         cluster=verification.cluster,
@@ -155,7 +156,7 @@ def write_evidence(
         result=evidence.PASS if verification.passed else evidence.FAIL,
         tree=tree,
         release=release,
-        numbers=tuple(verification.numbers.items()),
+        numbers=dict(verification.numbers),
     )
     content = evidence.written(observation)
     # What is written here must be readable there.

@@ -14,43 +14,54 @@ IDENTIFIER = "https://meshgate.example/schemas/{}.schema.json"
 EMPTY: tuple[JSON, ...] = (None, "", (), [], {})
 
 
-def schema_text(name: str, document: type, title: str, *, nullable: bool = False) -> str:
+def schema_text(name: str, document: object, title: str, *, complete: bool = False) -> str:
     """The file of the schema `name`, for a class of documents that people call `title`.
 
-    nullable  whether a field that may be None may be written as null; else it is left out
+    complete  whether a file has every field of its classes, with null for None; else a field that
+              is None is left out, and one with a default may be
     """
     generated = msgspec.json.schema(document)
     definitions = generated.pop("$defs", {})
-    own = definitions.pop(document.__name__)
+    own = definitions.pop(generated.pop("$ref").rpartition("/")[2])
     definitions.pop(Position.__name__, None)
     whole = {
         "$schema": DIALECT,
         "$id": IDENTIFIER.format(name),
         "title": title,
-        **_tidy(own, nullable=nullable),
+        **_tidy(own, complete=complete),
+        **generated,
     }
     if definitions:
-        whole["$defs"] = _tidy(definitions, nullable=nullable)
+        whole["$defs"] = _tidy(definitions, complete=complete)
+        _without_unused(whole)
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-def _tidy(value: JSON, *, nullable: bool) -> JSON:
+def _tidy(value: JSON, *, complete: bool) -> JSON:
     """What msgspec says of classes, as far as it is true of the files that people write."""
     if isinstance(value, list):
-        return [_tidy(item, nullable=nullable) for item in value]
+        return [_tidy(item, complete=complete) for item in value]
     if not isinstance(value, dict):
         return value
-    schema: JSONObject = {key: _tidy(part, nullable=nullable) for key, part in value.items()}
-    if not nullable:
+    schema: JSONObject = {key: _tidy(part, complete=complete) for key, part in value.items()}
+    if not complete:
         _without_null(schema)
     if isinstance(schema.get("enum"), list):
         # A choice narrows the class it is made of, and keeps the order it is written in.
         schema = {key: part for key, part in schema.items() if key not in {"$ref", "type"}}
     if isinstance(schema.get("properties"), dict):
-        _close(schema)
-    if "default" in schema and schema["default"] in EMPTY:
+        _close(schema, complete=complete)
+    if "default" in schema and (complete or schema["default"] in EMPTY):
         del schema["default"]
     return schema
+
+
+def _without_unused(whole: JSONObject) -> None:
+    """Without definitions that a choice has taken the place of."""
+    text = json.dumps(whole)
+    for name in list(whole["$defs"]):
+        if f'"#/$defs/{name}"' not in text:
+            del whole["$defs"][name]
 
 
 def _without_null(schema: JSONObject) -> None:
@@ -64,9 +75,11 @@ def _without_null(schema: JSONObject) -> None:
                 schema.setdefault(key, part)
 
 
-def _close(schema: JSONObject) -> None:
+def _close(schema: JSONObject, *, complete: bool) -> None:
     """An object of exactly these keys. Where a value is written is not one of them."""
     del schema["title"]
+    if complete and "additionalProperties" in schema:  # a class, and no TypedDict
+        schema["required"] = list(schema["properties"])
     schema["additionalProperties"] = False
     if schema["properties"].get("source") == {"$ref": f"#/$defs/{Position.__name__}"}:
         del schema["properties"]["source"]

@@ -8,6 +8,7 @@ only a schema can say (`choice`, `UNIQUE`, a description) stands beside the type
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated
 
 import msgspec
@@ -76,6 +77,13 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=0)]
 RuleID = Annotated[str, Meta(pattern="^[A-Z]{2}[0-9]{3}$")]
 Duration = Annotated[str, Meta(pattern="^([0-9]+[smhdw])+$", description="Such as 30m, 24h or 7d.")]
+Time = Annotated[
+    datetime.datetime,
+    about(
+        "A time in UTC, written as 2026-08-01T09:30:00Z.",
+        pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    ),
+]
 LocalTime = Annotated[
     str,
     Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$", description="YYYY-MM-DDTHH:MM."),

@@ -13,6 +13,7 @@ from meshgate.model.document import (
     PlacedAnywhere,
     Port,
     Text,
+    Time,
     WorkloadName,
     about,
     choice,
@@ -21,13 +22,6 @@ from meshgate.model.document import (
 UNKNOWN_CLIENT = "unknown"
 CLIENT = "^(unknown|[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?)$"
 HOST = "^[a-zA-Z0-9_]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$"
-Time = Annotated[
-    datetime.datetime,
-    about(
-        "A time in UTC, written as 2026-08-01T09:30:00Z.",
-        pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
-    ),
-]
 
 
 class SeenSecurity(enum.StrEnum):

@@ -10,45 +10,50 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field, structs
 
 from meshgate.config.reading import parse
-from meshgate.config.shape import check
+from meshgate.config.typed import typed
 from meshgate.errors import UsageError
-from meshgate.model import JSONObject
+from meshgate.model.document import DocumentPart, Duration, EnvironmentName, about, choice
+from meshgate.promotion.records import GateEvidence, GitID, ReleaseID
 
 FOLDER = "promotion/evidence"
-VERSION = 1
+VERSION: Literal[1] = 1
 PASS, FAIL = "pass", "fail"
 # A probe's numbers, not its log.
 SIZE_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One observation.
+class Observation(DocumentPart, frozen=True, kw_only=True):
+    """What was seen in a cluster, and what was rendered there."""
 
-    type         what was looked at: `synced`, `traffic`, `probe`; the gates name it
-    tree         git's id of rendered/<environment> that was in the cluster; empty where floating
-    release      the release instead of a tree; empty where a tree is given
-    observed_at  the end of the observation; `window` is its length, where it has one
-    result       pass | fail
-    reporter     whose word this is; from the place it came from
-    digest       SHA-256 of the file's bytes
-    """
-
-    type: str
-    environment: str
-    cluster: str
-    observed_at: datetime.datetime
-    result: str
-    tree: str = ""
-    release: str = ""
-    window: str = ""
-    numbers: tuple[tuple[str, float], ...] = ()
-    url: str = ""
-    reporter: str = ""
-    digest: str = ""
+    version: Literal[1]
+    type: Annotated[
+        EnvironmentName,
+        about("What was looked at, such as synced, traffic or probe; a gate names it."),
+    ]
+    environment: EnvironmentName = field(name="env")
+    cluster: EnvironmentName
+    tree: Annotated[GitID, about("What was in the cluster: git's id of rendered/<env>.")] = field(
+        name="subjectTree", default=""
+    )
+    release: Annotated[
+        ReleaseID, about("What was in a cluster that follows main: the release.")
+    ] = ""
+    observed_at: Annotated[
+        datetime.datetime,
+        Meta(tz=True, description="When the observation ended, with its offset from UTC."),
+    ]
+    result: Annotated[str, choice(PASS, FAIL)]
+    window: Annotated[Duration, about("How long it took, such as 30m.")] = ""
+    numbers: Annotated[
+        dict[str, int | float], about("What was counted, such as plaintext requests.")
+    ] = field(default_factory=dict)
+    url: Annotated[str, Meta(pattern="^https?://", description="Where a person can look.")] = ""
 
     @property
     def passed(self) -> bool:
@@ -60,7 +65,23 @@ class Evidence:
         return self.tree == tree if self.tree else self.release == release
 
     @property
-    def summary(self) -> JSONObject:
+    def subject(self) -> str:
+        """What was seen there, in words."""
+        return f"tree {self.tree}" if self.tree else f"release {self.release}"
+
+
+class Evidence(Observation, frozen=True, kw_only=True):
+    """An observation, and whose word it is.
+
+    reporter  from the place of the file, never from what it says
+    digest    SHA-256 of the file's bytes
+    """
+
+    reporter: str = ""
+    digest: str = ""
+
+    @property
+    def summary(self) -> GateEvidence:
         """What a record of the ledger keeps of it."""
         return {
             "type": self.type,
@@ -75,33 +96,37 @@ class Evidence:
         }
 
 
-def file_name(evidence: Evidence) -> str:
+# By the name of the schema: the class of a document, and what it is called for people. An
+# observation is of a tree or, in a cluster that follows main, of a release.
+EVIDENCE_DOCUMENTS: dict[str, tuple[object, str]] = {
+    "evidence": (
+        Annotated[
+            Observation,
+            Meta(
+                extra_json_schema={
+                    "oneOf": [{"required": ["subjectTree"]}, {"required": ["release"]}]
+                }
+            ),
+        ],
+        "One observation of a cluster: promotion/evidence/<env>/<reporter>/*.json, or an artifact",
+    )
+}
+
+
+def file_name(evidence: Observation) -> str:
     """The name under which one observation is kept: no two share it, and they sort by time."""
     at = evidence.observed_at.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     return f"{at}-{evidence.type}-{evidence.cluster}.json"
 
 
-def written(evidence: Evidence) -> str:
+def written(observation: Observation) -> str:
     """The file of one observation, in the shape of schemas/meshgate/evidence.schema.json."""
-    value: JSONObject = {
-        "version": VERSION,
-        "type": evidence.type,
-        "env": evidence.environment,
-        "cluster": evidence.cluster,
-    }
-    if evidence.tree:
-        value["subjectTree"] = evidence.tree
-    if evidence.release:
-        value["release"] = evidence.release
-    value["observedAt"] = evidence.observed_at.astimezone(datetime.UTC).isoformat()
-    value["result"] = evidence.result
-    if evidence.window:
-        value["window"] = evidence.window
-    if evidence.numbers:
-        value["numbers"] = dict(evidence.numbers)
-    if evidence.url:
-        value["url"] = evidence.url
-    return json.dumps(value, indent=2) + "\n"
+    value = msgspec.to_builtins(observation, builtin_types=(datetime.datetime,))
+    return json.dumps(value, indent=2, default=_utc) + "\n"
+
+
+def _utc(when: datetime.datetime) -> str:
+    return when.astimezone(datetime.UTC).isoformat()
 
 
 def read(content: bytes, *, reporter: str, file: str) -> Evidence:
@@ -112,21 +137,9 @@ def read(content: bytes, *, reporter: str, file: str) -> Evidence:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{file}: is not UTF-8 text") from error
-    document = parse(text, file)
-    check(document, "evidence")
-    value: JSONObject = document.value
-    observed_at = datetime.datetime.fromisoformat(value["observedAt"])
+    observation = typed(parse(text, file), "evidence", Observation)
     return Evidence(
-        type=value["type"],
-        environment=value["env"],
-        cluster=value["cluster"],
-        observed_at=observed_at,
-        result=value["result"],
-        tree=value.get("subjectTree", ""),
-        release=value.get("release", ""),
-        window=value.get("window", ""),
-        numbers=tuple(value.get("numbers", {}).items()),
-        url=value.get("url", ""),
+        **structs.asdict(observation),
         reporter=reporter,
         digest=hashlib.sha256(content).hexdigest(),
     )

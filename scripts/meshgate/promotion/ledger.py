@@ -10,17 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from meshgate.errors import IntegrityError
-from meshgate.promotion.documents import broken, document_text, read_document
+import msgspec
+
+from meshgate.config.reading import parse
+from meshgate.config.typed import typed
+from meshgate.errors import IntegrityError, UsageError
+from meshgate.model import JSONObject
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
-from meshgate.promotion.records import EnvironmentState, Previous, PromotionRecord
+from meshgate.promotion.records import EnvironmentState, LedgerPart, Previous, PromotionRecord
 from meshgate.repository import Repository, TreeEntry
+from meshgate.yamldoc.writing import dump_value
 
-RECORD_KIND = "PromotionRecord"
+Part = TypeVar("Part", bound=LedgerPart)
+
 RECORD_NAME = re.compile(r"[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}\.yaml")
-STATE_KIND = "EnvironmentState"
 STATE_FIRST_LINE = re.compile(rb"digest: ([0-9a-f]{64})\n")
 # What a state repeats of the record that leaves it.
 OF_RECORD = (
@@ -165,14 +170,14 @@ def _state_among(
 
 def record_bytes(record: PromotionRecord) -> bytes:
     """The content of a ledger file."""
-    return document_text(RECORD_KIND, record, id=record.id).encode()
+    return dump_value(msgspec.to_builtins(record)).encode()
 
 
 def read_record(content: bytes, path: str) -> Recorded:
     """The record in a ledger file. Raises IntegrityError, also where the path says another one."""
-    record, value = read_document(PromotionRecord, "record", content, path)
+    record, value = _read(content, path, "record", PromotionRecord)
     if record.path != path or value["id"] != record.id:
-        raise broken(path, f"holds the record {record.path}")
+        raise _broken(path, f"holds the record {record.path}")
     return Recorded(record, sha256(content))
 
 
@@ -203,15 +208,15 @@ def check_chain(ledger: Sequence[Recorded]) -> None:
 def _check_link(record: PromotionRecord, before: Recorded | None) -> None:
     expected = before.record.sequence + 1 if before else 1
     if record.sequence != expected:
-        raise broken(record.path, f"is number {record.sequence}, where {expected} should follow")
+        raise _broken(record.path, f"is number {record.sequence}, where {expected} should follow")
     if record.previous != (before.link if before else None):
-        raise broken(
+        raise _broken(
             record.path,
             f"does not follow {before.record.path}" if before else "is the first and follows one",
             why="Its `previous` tells another record, or another content of it.",
         )
     if record.previous_tree != (before.record.rendered.tree if before else None):
-        raise broken(record.path, "tells another rendered folder before it")
+        raise _broken(record.path, "tells another rendered folder before it")
 
 
 def _check_unmoved(record: PromotionRecord, before: PromotionRecord) -> None:
@@ -220,12 +225,12 @@ def _check_unmoved(record: PromotionRecord, before: PromotionRecord) -> None:
         before.source,
         before.rendered,
     ):
-        raise broken(record.path, f"is a {record.event}, and yet changes what is rendered")
+        raise _broken(record.path, f"is a {record.event}, and yet changes what is rendered")
 
 
 def state_bytes(state: EnvironmentState) -> bytes:
     """The content of `promotion/state/<environment>.yaml`."""
-    rest = document_text(STATE_KIND, state).encode()
+    rest = dump_value(msgspec.to_builtins(state)).encode()
     return f"digest: {sha256(rest)}\n".encode() + rest
 
 
@@ -234,17 +239,17 @@ def read_state(content: bytes, environment: str) -> EnvironmentState:
     file = state_path(environment)
     first = STATE_FIRST_LINE.match(content)
     if first is None:
-        raise broken(file, "the first line is not its digest")
+        raise _broken(file, "the first line is not its digest")
     written, actual = first[1].decode(), sha256(content[first.end() :])
     if written != actual:
-        raise broken(
+        raise _broken(
             file,
             "its digest is not that of its content",
             why=f"It says {written}, and is {actual}.",
         )
-    state, _ = read_document(EnvironmentState, "state", content, file)
+    state, _ = _read(content, file, "state", EnvironmentState)
     if state.environment != environment:
-        raise broken(file, f"is the state of {state.environment}")
+        raise _broken(file, f"is the state of {state.environment}")
     return state
 
 
@@ -255,6 +260,22 @@ def state_of(record: PromotionRecord, record_sha256: str) -> EnvironmentState:
         record_sha256=record_sha256,
         **{name: getattr(record, name) for name in OF_RECORD},
     )
+
+
+def _read(content: bytes, file: str, schema: str, kind: type[Part]) -> tuple[Part, JSONObject]:
+    """What a file holds, as a value of its class and as it is written. Raises IntegrityError."""
+    try:
+        document = parse(content.decode("utf-8"), file)
+        return typed(document, schema, kind), document.value
+    except UnicodeDecodeError as error:
+        raise _broken(file, "is not UTF-8 text") from error
+    except UsageError as error:
+        raise _broken(file, "is not as it was written", why=error.what) from error
+
+
+def _broken(file: str, what: str, *, why: str = "") -> IntegrityError:
+    """The error of a file that is not what promotion wrote."""
+    return IntegrityError(what, file=file, why=why, hint=f"git log -p -- {file}")
 
 
 def _is_regular(entry: TreeEntry) -> bool:

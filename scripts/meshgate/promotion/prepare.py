@@ -12,14 +12,22 @@ from typing import NamedTuple
 
 from meshgate.effect import Effect, codec
 from meshgate.errors import RefusedError, WaitingError
-from meshgate.model import JSONObject
+from meshgate.model import JSON
 from meshgate.promotion import names
 from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.unseen import unseen
 from meshgate.promotion.judge import HeadJudgement, judge_unopened
-from meshgate.promotion.records import Effects, EnvironmentState, Event, PromotionRecord, Upstream
+from meshgate.promotion.records import (
+    Acknowledged,
+    Effects,
+    EnvironmentState,
+    Event,
+    InventoryUsed,
+    PromotionRecord,
+    Upstream,
+)
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import soak
 from meshgate.promotion.transition import RecordDraft, Transition, advance
@@ -140,10 +148,14 @@ def upstream(candidate: Candidate) -> tuple[Upstream, ...]:
                 environment=status.environment,
                 release=deployment.release if deployment else candidate.release,
                 since=deployment.since if deployment else None,
-                soak=stayed.length,
+                soak=_seconds(stayed.length),
             )
         )
     return tuple(environments)
+
+
+def _seconds(length: datetime.timedelta | None) -> int | None:
+    return None if length is None else int(length.total_seconds())
 
 
 def coverage(candidate: Candidate) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -158,9 +170,9 @@ def coverage(candidate: Candidate) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(never), tuple(sorted(changed - set(never)))
 
 
-def recorded_effects(effect: Effect, inventory: JSONObject, ports: int) -> Effects:
+def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Effects:
     """What a record says of an effect. `ports`: how many server ports the mesh has."""
-    parts = {
+    parts: JSON = {
         "tightened": list(map(codec.port, effect.tightened)),
         "loosened": list(map(codec.port, effect.loosened)),
         "breaks": list(map(codec.call, effect.breaks)),
@@ -178,7 +190,7 @@ def recorded_effects(effect: Effect, inventory: JSONObject, ports: int) -> Effec
     )
 
 
-def inventory(session: Session, environment: str) -> JSONObject:
+def inventory(session: Session, environment: str) -> InventoryUsed:
     """Which inventory an effect was judged with: git's id, and when it last changed."""
     folder = f"inventory/{environment}"
     commits = mainline(session.repository, session.commit, folder)
@@ -188,7 +200,7 @@ def inventory(session: Session, environment: str) -> JSONObject:
     }
 
 
-def _acknowledged(candidate: Candidate) -> list[JSONObject]:
+def _acknowledged(candidate: Candidate) -> list[Acknowledged]:
     """The accepted breaks of this release, as they were when it was proposed."""
     if candidate.event not in {Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK}:
         return []

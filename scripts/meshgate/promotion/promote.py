@@ -20,7 +20,7 @@ from meshgate.promotion.pull_request import (
     propose,
     supersede,
 )
-from meshgate.promotion.records import Bypass, EnvironmentState, Event, Release
+from meshgate.promotion.records import Acknowledged, Bypass, EnvironmentState, Event, Release
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session
@@ -124,7 +124,7 @@ def _with_backport(
     if missing and not options.forgive:
         return draft
     forgiven = tuple(
-        {"finding": given_up(fact), "by": session.login, "reason": options.forgive}
+        Acknowledged(finding=given_up(fact), by=session.login, reason=options.forgive)
         for fact in missing
     )
     return dataclasses.replace(draft, ends_backport=True, acknowledges=forgiven)

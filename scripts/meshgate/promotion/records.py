@@ -1,16 +1,46 @@
-"""What promotion writes and reads: a release, an environment's state, the records of its ledger."""
+"""What promotion writes and reads: a release, an environment's state, the records of its ledger.
+
+The classes are the files: `schemas/meshgate/state.schema.json` and `record.schema.json` are
+generated from them, and a file always has every field. Times are UTC, to the second.
+"""
 
 from __future__ import annotations
 
 import datetime
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypedDict
 
-from meshgate.model import JSONObject
+from msgspec import UNSET, Meta, UnsetType, field, structs
 
-API_VERSION = "meshgate/v1"
-# In the metadata of a field: its key in a file, where that is not the field's name.
-KEY = "key"
+from meshgate.model import JSON
+from meshgate.model.document import (
+    UNIQUE,
+    Count,
+    DocumentPart,
+    EnvironmentName,
+    Text,
+    Time,
+    about,
+    choice,
+)
+
+API_VERSION: Literal["meshgate/v1"] = "meshgate/v1"
+
+ReleaseID = Annotated[
+    str,
+    Meta(
+        pattern="^r-[0-9a-f]{12}$",
+        description="`r-` and the first 12 hex digits of the SHA-256 of the inputs.",
+    ),
+]
+GitID = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", description="An id of git.")]
+SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="64 hex digits.")]
+SequenceNumber = Annotated[int, Meta(ge=1, description="One more with every event.")]
+RejectedReleases = Annotated[
+    tuple[ReleaseID, ...], UNIQUE, about("Releases that may not come again.")
+]
+Paths = tuple[Text, ...]
 
 
 class Event(enum.StrEnum):
@@ -40,14 +70,27 @@ class GateVerdict(enum.StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a release comes from, in git's own ids (40 hex digits), for people and `git show`."""
+RecordedEvent = Annotated[Event, choice(*Event)]
 
-    commit: str
-    policies_tree: str
-    overlays_tree: str
-    toolchain: str  # blob of promotion/toolchain.yaml
+
+class LedgerPart(DocumentPart, frozen=True, omit_defaults=False):
+    """A mapping of a state or a record. It equals what is read back from its file: in seconds."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, datetime.datetime):
+                second = value.astimezone(datetime.UTC).replace(microsecond=0)
+                structs.force_setattr(self, name, second)
+
+
+class Source(LedgerPart, frozen=True):
+    """Where the release comes from, in git's ids, for people and `git show`."""
+
+    commit: GitID
+    policies_tree: GitID
+    overlays_tree: GitID
+    toolchain: Annotated[GitID, about("The blob of promotion/toolchain.yaml.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,156 +106,269 @@ class Release:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedFiles:
-    """What `rendered/<environment>` holds.
+class RenderedFiles(LedgerPart, frozen=True):
+    """What rendered/<environment> holds."""
 
-    tree       git's id of the folder
-    sha256     over the sorted (path, SHA-256 of bytes), 64 hex digits: git-independent
-    resources  how many files
-    overlay    the folder they are rendered from
-    """
-
-    tree: str
-    sha256: str
-    resources: int
-    overlay: str
+    tree: Annotated[GitID, about("git's id of the folder.")]
+    sha256: Annotated[
+        SHA256, about("Over the sorted (path, SHA-256 of bytes): independent of git.")
+    ]
+    resources: Annotated[Count, about("How many files.")]
+    overlay: Annotated[str, about("The folder they are rendered from.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """One link of the hash chain: the state before this one."""
+class Previous(LedgerPart, frozen=True):
+    """The link of the hash chain: the state before this one."""
 
-    sequence: int
-    release: str
-    record_sha256: str
+    sequence: SequenceNumber
+    release: ReleaseID
+    record_sha256: SHA256
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(LedgerPart, frozen=True):
     """Stops the line: nothing of `blocks` enters the environment until it is resumed."""
 
-    since: datetime.datetime
+    since: Time
     by: str
-    reason: str
-    until: datetime.datetime | None = None
-    blocks: tuple[Event, ...] = (Event.PROMOTE, Event.HOTFIX)
+    reason: Text
+    until: Time | None = None
+    blocks: Annotated[tuple[RecordedEvent, ...], UNIQUE] = (Event.PROMOTE, Event.HOTFIX)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(LedgerPart, frozen=True):
     """One value that a hotfix set: later releases must have it, or name it as given up."""
 
-    resource: str  # Kind/namespace/name
-    pointer: str  # RFC 6901
-    value: object  # any JSON value; None with absent=True: the value was removed
-    absent: bool = False
+    resource: Annotated[Text, about("Kind/namespace/name.")]
+    pointer: Annotated[str, about("A JSON pointer (RFC 6901).")]
+    value: Annotated[JSON, about("Any JSON value; null where the value was removed.")]
+    absent: Annotated[bool, about("Whether the value was removed.")] = False
 
 
-@dataclass(frozen=True, slots=True)
-class PendingBackport:
-    """What a hotfix set in an environment, until a release of main has it (`debt` in files)."""
+class PendingBackport(LedgerPart, frozen=True):
+    """What a hotfix set in an environment, until a release of main has it."""
 
-    record: str  # path of the hotfix's ledger record
+    record: Annotated[Text, about("The path of the hotfix's ledger record.")]
     facts: tuple[Fact, ...]
     due: datetime.date
-    kind: str = "hotfix"
+    kind: Literal["hotfix"] = "hotfix"
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentState:
+class EnvironmentState(LedgerPart, frozen=True, kw_only=True):
     """`promotion/state/<environment>.yaml`: pointer and lock. Its first line is its digest."""
 
-    environment: str
-    sequence: int
-    release: str
-    alias: str
+    digest: Annotated[SHA256, about("SHA-256 of all lines after this one.")] | UnsetType = UNSET
+    api_version: Literal["meshgate/v1"] = API_VERSION
+    kind: Literal["EnvironmentState"] = "EnvironmentState"
+    environment: EnvironmentName
+    sequence: SequenceNumber
+    release: ReleaseID
+    alias: Text
     source: Source
     rendered: RenderedFiles
-    record: str
-    record_sha256: str
+    record: Annotated[Text, about("The ledger file that made this state.")]
+    record_sha256: SHA256
     previous: Previous | None = None
     hold: Hold | None = None
-    rejected: tuple[str, ...] = ()
-    pending_backport: PendingBackport | None = field(default=None, metadata={KEY: "debt"})
+    rejected: RejectedReleases = ()
+    pending_backport: PendingBackport | None = field(default=None, name="debt")
+
+    def __post_init__(self) -> None:
+        # It is of the file's bytes: two states with the same content are equal.
+        structs.force_setattr(self, "digest", UNSET)
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """One gate in a record: its verdict, why, and the evidence it stands on."""
+class GateEvidence(TypedDict, total=False):
+    """What a gate's verdict stands on."""
 
-    name: str
-    verdict: GateVerdict
+    type: str
+    cluster: str | None
+    subjectTree: str | None
+    release: str | None
+    context: str
+    reporter: str
+    result: str
+    url: str | None
+    digest: str
+    observedAt: str | None
+
+
+class GateResult(LedgerPart, frozen=True):
+    """One gate: its verdict, why, and the evidence it stands on."""
+
+    name: Text
+    verdict: Annotated[GateVerdict, choice(*GateVerdict)]
     reason: str
-    evidence: tuple[JSONObject, ...] = ()  # type, subjectTree, url, digest, observedAt
+    evidence: tuple[GateEvidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bypass:
+class Bypass(LedgerPart, frozen=True):
     """A gate or environment that was passed over on purpose."""
 
-    gate: str
+    gate: Text
     by: str
     reason: str
     ticket: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InputChange:
+class InputChange(LedgerPart, frozen=True):
     """A commit to the inputs between two releases."""
 
-    sha: str
+    sha: GitID
     subject: str
     author: str
     co_authors: tuple[str, ...] = ()
-    pull_request: int | None = None
+    pull_request: Annotated[int, Meta(ge=1)] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(LedgerPart, frozen=True):
     """How an environment before this one stood when the promotion was proposed."""
 
-    environment: str
-    release: str
-    since: datetime.datetime | None
-    synced_at: datetime.datetime | None = None
-    soak: datetime.timedelta | None = None
+    environment: EnvironmentName
+    release: ReleaseID
+    since: Time | None
+    synced_at: Time | None = None
+    soak: Annotated[Count, about("Seconds.")] | None = None
     verification: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """The effect of a change, as recorded: counts, the changed ports and the calls that break."""
+class DecidingPolicy(TypedDict, total=False):
+    """Which level decided the mode of a port, and the policy where one did."""
+
+    level: str
+    resource: str | None
+
+
+class RecordedPortSide(TypedDict, total=False):
+    """A port before or after a change."""
+
+    mode: str | None
+    decidedBy: DecidingPolicy
+
+
+class RecordedPort(TypedDict, total=False):
+    """A port that gets stricter or weaker."""
+
+    namespace: str
+    workload: str
+    port: int | None
+    before: RecordedPortSide
+    after: RecordedPortSide
+    change: Annotated[str, choice("tightened", "loosened")]
+
+
+class RecordedClient(TypedDict):
+    """The one client of a group of calls."""
+
+    namespace: str
+    workload: str
+
+
+class RecordedEndpoint(TypedDict):
+    """Where calls end."""
+
+    namespace: str
+    workload: str | None
+    address: str | None
+    port: int
+
+
+class RecordedCall(TypedDict, total=False):
+    """A group of calls that stop to work."""
+
+    client: Annotated[
+        str | RecordedClient,
+        about("The client itself where there is one, else how many there are of which sort."),
+    ]
+    count: Annotated[int, Meta(ge=1)]
+    host: str
+    port: int
+    endpoint: Annotated[str | RecordedEndpoint | None, about("A text in records of old.")]
+    before: str | None
+    after: str | None
+    change: str
+
+
+class DeletedPolicy(TypedDict, total=False):
+    """A policy that is gone, and what that uncovers, in words."""
+
+    resource: str
+    uncovers: str
+
+
+class InventoryUsed(TypedDict, total=False):
+    """Which inventory an effect was judged with: git's id, and when it last changed."""
+
+    digest: str | None
+    at: str | None
+
+
+class Effects(LedgerPart, frozen=True):
+    """The effect of a change: counts, the changed ports and the calls that break."""
 
     digest: str
-    inventory: JSONObject = field(default_factory=dict)  # digest, at
-    tightened: tuple[JSONObject, ...] = ()
-    loosened: tuple[JSONObject, ...] = ()
-    unchanged: int = 0
-    breaks: tuple[JSONObject, ...] = ()
-    deleted: tuple[JSONObject, ...] = ()
+    inventory: InventoryUsed = field(default_factory=InventoryUsed)
+    tightened: tuple[RecordedPort, ...] = ()
+    loosened: tuple[RecordedPort, ...] = ()
+    unchanged: Count = 0
+    breaks: tuple[RecordedCall, ...] = ()
+    deleted: tuple[DeletedPolicy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PromotionRecord:
+class Acknowledged(TypedDict, total=False):
+    """A break that was accepted, or a hotfix's value that was given up, and by whom."""
+
+    finding: str
+    by: str
+    reason: str
+    until: str | None
+
+
+class Requester(TypedDict, total=False):
+    """Who asked for a promotion, through what, and in which run of a pipeline."""
+
+    login: str
+    via: str
+    run: str | None
+
+
+class ToolUsed(TypedDict, total=False):
+    """What wrote a record, and the renderer it used."""
+
+    name: str
+    version: str
+    renderer: str
+    rendererSha256: str
+
+
+class PromotionRecord(LedgerPart, frozen=True, kw_only=True):
     """One event of an environment, a file of `promotion/ledger/<environment>/`.
 
     What is unknown before the merge (merge commit, merger, approvals) is not in it; `history` joins
-    that from git and the forge.
+    that from git and the forge. `hold`, `rejected` and `debt` are those after the event, so that
+    the environment's state follows from its ledger.
     """
 
-    environment: str
-    sequence: int
-    event: Event
-    release: str
-    alias: str
+    api_version: Literal["meshgate/v1"] = API_VERSION
+    kind: Literal["PromotionRecord"] = "PromotionRecord"
+    id: Annotated[
+        str,
+        Meta(
+            pattern="^[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}$",
+            description="The file's name without its suffix; it follows from the other fields.",
+        ),
+    ] = ""
+    environment: EnvironmentName
+    sequence: SequenceNumber
+    event: RecordedEvent
+    release: ReleaseID
+    alias: Text
     source: Source
     rendered: RenderedFiles
     previous: Previous | None
-    previous_tree: str | None  # rendered.tree of the state before
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    previous_tree: Annotated[GitID, about("git's id of rendered/<environment> before.")] | None
+    added: Paths = ()
+    changed: Paths = ()
+    removed: Paths = ()
     changes: tuple[InputChange, ...] = ()
     effects: Effects | None = None
     gates: tuple[GateResult, ...] = ()
@@ -220,24 +376,32 @@ class PromotionRecord:
     exercised_below: tuple[str, ...] = ()
     untested_below: tuple[str, ...] = ()
     bypasses: tuple[Bypass, ...] = ()
-    acknowledges: tuple[JSONObject, ...] = ()  # finding, by, until
-    requested_by: JSONObject = field(default_factory=dict)  # login, via, run
+    acknowledges: tuple[Acknowledged, ...] = ()
+    requested_by: Requester = field(default_factory=Requester)
     reason: str = ""
     ticket: str = ""
-    tool: JSONObject = field(default_factory=dict)  # name, version, renderer, rendererSha256
-    created_at: datetime.datetime | None = None
+    tool: ToolUsed = field(default_factory=ToolUsed)
+    created_at: Time | None = None
     rollback_command: str = ""
-    # The environment after the event, so that its state follows from its ledger.
     hold: Hold | None = None
-    rejected: tuple[str, ...] = ()
-    pending_backport: PendingBackport | None = field(default=None, metadata={KEY: "debt"})
+    rejected: RejectedReleases = ()
+    pending_backport: PendingBackport | None = field(default=None, name="debt")
 
-    @property
-    def id(self) -> str:
-        """The record's file name without its suffix."""
-        return f"{self.sequence:04d}-{self.event}-{self.release}"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        structs.force_setattr(self, "id", f"{self.sequence:04d}-{self.event}-{self.release}")
 
     @property
     def path(self) -> str:
         """Where the record lies in the repository."""
         return f"promotion/ledger/{self.environment}/{self.id}.yaml"
+
+
+# By the name of the schema: the class of a document, and what it is called for people.
+LEDGER_DOCUMENTS: dict[str, tuple[type[LedgerPart], str]] = {
+    "record": (
+        PromotionRecord,
+        "promotion/ledger/<environment>/<sequence>-<event>-<release>.yaml",
+    ),
+    "state": (EnvironmentState, "promotion/state/<environment>.yaml"),
+}

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from meshgate import __version__, source
 from meshgate.errors import BuildError
-from meshgate.model import JSONObject, Resource
+from meshgate.model import Resource
 from meshgate.pipeline.judged import errors_in_sources
 from meshgate.promotion.files import SUFFIX, git_tree, rendered_folder, rendered_sum, sha256
-from meshgate.promotion.records import RenderedFiles
+from meshgate.promotion.records import RenderedFiles, ToolUsed
 from meshgate.promotion.release import INPUTS
 from meshgate.repository import Repository, extract
 from meshgate.source.program import TOOLCHAIN
@@ -99,7 +99,7 @@ def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> R
     )
 
 
-def tool(repository: Repository, commit: str) -> JSONObject:
+def tool(repository: Repository, commit: str) -> ToolUsed:
     """What a record says of the programs that render a commit. Raises ToolError."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         extract(repository, commit, [TOOLCHAIN], Path(folder))

@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack
 from meshgate import config, source
 from meshgate.config import Configuration
 from meshgate.errors import BuildError, UsageError
-from meshgate.model import Environment, JSONObject, Resource
+from meshgate.model import Environment, Resource
 from meshgate.pipeline import Judged, Objects, Settings, judge
 from meshgate.promotion import evidence
 from meshgate.promotion.evidence import Evidence
@@ -28,7 +28,7 @@ from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.policy import EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import EnvironmentState, Release
+from meshgate.promotion.records import EnvironmentState, Release, Requester
 from meshgate.promotion.release import OVERLAYS, Releases
 from meshgate.promotion.rendering import render
 from meshgate.repository import (
@@ -99,7 +99,7 @@ class Session:
         return self.clock.today
 
     @property
-    def requested_by(self) -> JSONObject:
+    def requested_by(self) -> Requester:
         """Who asked, as a record says it."""
         return {"login": self.login, "via": self.via, "run": self.run}
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec import structs
+
 from meshgate.errors import UsageError
-from meshgate.model import JSONObject
 from meshgate.promotion.files import below, rendered_folder, sha256, state_path
 from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
 from meshgate.promotion.records import (
+    Acknowledged,
     Bypass,
     Effects,
     EnvironmentState,
@@ -24,6 +25,8 @@ from meshgate.promotion.records import (
     Previous,
     PromotionRecord,
     Release,
+    Requester,
+    ToolUsed,
     Upstream,
 )
 from meshgate.promotion.rendering import rendered_of
@@ -75,11 +78,11 @@ class RecordDraft:
     exercised_below: tuple[str, ...] = ()
     untested_below: tuple[str, ...] = ()
     bypasses: tuple[Bypass, ...] = ()
-    acknowledges: tuple[JSONObject, ...] = ()
-    requested_by: JSONObject = field(default_factory=dict)
+    acknowledges: tuple[Acknowledged, ...] = ()
+    requested_by: Requester = field(default_factory=Requester)
     reason: str = ""
     ticket: str = ""
-    tool: JSONObject = field(default_factory=dict)
+    tool: ToolUsed = field(default_factory=ToolUsed)
 
 
 class Transition(NamedTuple):
@@ -140,15 +143,13 @@ def _record(
         added=tuple(sorted(new.keys() - own.keys())),
         changed=tuple(sorted(path for path in new.keys() & own if new[path] != own[path])),
         removed=tuple(sorted(own.keys() - new.keys())),
-        created_at=draft.created_at.replace(microsecond=0),
+        created_at=draft.created_at,
         rollback_command=_rollback(state, draft),
         hold=_hold(state, draft),
         rejected=_rejected(state, draft),
         **{name: getattr(draft, name) for name in REPEATED},
     )
-    return dataclasses.replace(
-        record, pending_backport=_pending_backport(state, draft, record.path)
-    )
+    return structs.replace(record, pending_backport=_pending_backport(state, draft, record.path))
 
 
 def _check(state: EnvironmentState | None, draft: RecordDraft) -> None:
@@ -197,9 +198,7 @@ def _pending_backport(
     state: EnvironmentState | None, draft: RecordDraft, path: str
 ) -> PendingBackport | None:
     if draft.pending_backport is not None:
-        return dataclasses.replace(
-            draft.pending_backport, record=draft.pending_backport.record or path
-        )
+        return structs.replace(draft.pending_backport, record=draft.pending_backport.record or path)
     return None if draft.ends_backport or state is None else state.pending_backport
 
 

@@ -8,7 +8,6 @@ cluster of the environment. Only the accounts in `reporters` are believed.
 
 from __future__ import annotations
 
-from meshgate.model import JSONObject
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.forges import CommitStatus, StatusState
 from meshgate.promotion.gates.gate import (
@@ -21,7 +20,7 @@ from meshgate.promotion.gates.gate import (
     waiting,
 )
 from meshgate.promotion.policy import Gate
-from meshgate.promotion.records import GateResult
+from meshgate.promotion.records import GateEvidence, GateResult
 from meshgate.promotion.status import SKEW, EnvironmentStatus, Presence
 from meshgate.promotion.times import duration
 
@@ -90,7 +89,7 @@ def _of_context(
     return passed(gate, f"{place}: success", evidence)
 
 
-def _summary(status: CommitStatus, upstream: EnvironmentStatus) -> JSONObject:
+def _summary(status: CommitStatus, upstream: EnvironmentStatus) -> GateEvidence:
     current = upstream.current
     return {
         "type": "commit-status",

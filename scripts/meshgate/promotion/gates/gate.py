@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from meshgate.model import JSONObject
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.policy import EnvironmentPolicy, Gate
-from meshgate.promotion.records import GateResult, GateVerdict
+from meshgate.promotion.records import GateEvidence, GateResult, GateVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,17 @@ class GateType:
     asks_statuses: bool = False
 
 
-def passed(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
+def passed(gate: Gate, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
     """The gate is open."""
     return GateResult(gate.name, GateVerdict.PASS, reason, tuple(evidence))
 
 
-def failed(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
+def failed(gate: Gate, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
     """The gate is closed, and waiting will not open it."""
     return GateResult(gate.name, GateVerdict.FAIL, reason, tuple(evidence))
 
 
-def waiting(gate: Gate, reason: str, evidence: Iterable[JSONObject] = ()) -> GateResult:
+def waiting(gate: Gate, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
     """The gate is closed, and time or somebody's word will open it."""
     return GateResult(gate.name, GateVerdict.WAITING, reason, tuple(evidence))
 

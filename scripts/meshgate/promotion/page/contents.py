@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from meshgate.effect import Effect
 from meshgate.promotion.candidate import Candidate
@@ -96,7 +97,7 @@ def page_contents(
 ) -> PageContents:
     """The page of a record: with the gates and refusals of this run."""
     judgement = prepared.judgement
-    shown = dataclasses.replace(record, gates=tuple(judgement.gates) or record.gates)
+    shown = structs.replace(record, gates=tuple(judgement.gates) or record.gates)
     candidate = judgement.candidate
     return PageContents(
         record=shown,

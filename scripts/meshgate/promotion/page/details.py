@@ -10,7 +10,7 @@ from meshgate.promotion import names
 from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.page.contents import PageContents, WeakerPort, digest_of
 from meshgate.promotion.page.words import LONG, SHORT, cut
-from meshgate.promotion.records import Event, InputChange
+from meshgate.promotion.records import DeletedPolicy, Event, InputChange
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html
 from meshgate.wording import plural
@@ -163,9 +163,9 @@ def _change(change: InputChange) -> str:
     return f"- {code(change.sha[:COMMIT])} {subject}{number}, {people}\n"
 
 
-def _deleted(entry: JSONObject) -> str:
+def _deleted(entry: DeletedPolicy) -> str:
     name = code(cut(str(entry.get("resource", "")), LONG // 2))
-    why = entry.get("uncovers") or entry.get("message")
+    why = entry.get("uncovers")
     return f"- :wastebasket: {name}" + (f": {prose(cut(str(why)))}" if why else "") + "\n"
 
 

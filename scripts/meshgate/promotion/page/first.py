@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
 
 from meshgate.effect import CallChange, CallState, Change, PortChange, describe
 from meshgate.mesh import Verdict
-from meshgate.model import JSONObject
 from meshgate.promotion.guards import BY_ID
 from meshgate.promotion.page.contents import PageContents
 from meshgate.promotion.page.words import LONG, SHORT, cut
-from meshgate.promotion.records import Event, GateVerdict, PromotionRecord
+from meshgate.promotion.records import (
+    Event,
+    GateEvidence,
+    GateVerdict,
+    InventoryUsed,
+    PromotionRecord,
+)
 from meshgate.promotion.times import format_duration, format_utc
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, code, prose, row
@@ -192,7 +198,8 @@ def breaks(contents: PageContents) -> Section:
     if contents.effect is None:
         return Section("")
     found = contents.effect.breaks
-    seen = _inventory(contents.record.effects.inventory if contents.record.effects else {})
+    effects = contents.record.effects
+    seen = _inventory(effects.inventory if effects else {})
     if not found:
         return Section(f"#### Breaks\n\nNo client is known to fail. {seen}\n\n")
     rows = [f"{row(_break_cells(change))}\n" for change in found]
@@ -232,7 +239,7 @@ def history(contents: PageContents) -> Section:
             (
                 cell_code(cut(upstream.environment, SHORT)),
                 format_utc(upstream.since) if upstream.since else "not yet",
-                format_duration(upstream.soak) if upstream.soak is not None else "-",
+                _length(upstream.soak),
                 format_utc(upstream.synced_at) if upstream.synced_at else "-",
                 prose(cut(upstream.verification, SHORT)) or "-",
             )
@@ -302,12 +309,16 @@ def _outcome(state: CallState | None) -> str:
     return f"**{text}**" if state is not None and state.verdict is Verdict.BROKEN else text
 
 
-def _inventory(inventory: JSONObject) -> str:
+def _length(seconds: int | None) -> str:
+    return "-" if seconds is None else format_duration(datetime.timedelta(seconds=seconds))
+
+
+def _inventory(inventory: InventoryUsed) -> str:
     at = inventory.get("at")
     of = f"the inventory of {prose(cut(str(at), SHORT))}" if at else "the inventory in this commit"
     return f"Judged with {of}."
 
 
-def _links(evidence: Iterable[JSONObject]) -> str:
+def _links(evidence: Iterable[GateEvidence]) -> str:
     urls = [str(item["url"]) for item in evidence if item.get("url")]
     return "".join(f" {cell_code(cut(url, LONG // 2))}" for url in urls[:1])

@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from msgspec import to_builtins
+
 from meshgate.effect import codec, describe
 from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.documents import as_json
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import PageContents, render
 from meshgate.promotion.pull_request import PullRequestResult
@@ -75,9 +76,9 @@ def as_object(proposal: ProposalReport) -> JSONObject:
         "from": contents.before.release if contents.before else None,
         "title": names.title(record),
         "branch": names.branch(record),
-        "effects": as_json(record.effects),
+        "effects": to_builtins(record.effects),
         "calls": list(map(codec.call, contents.effect.calls)) if contents.effect else [],
-        "gates": [as_json(gate) for gate in record.gates],
+        "gates": to_builtins(record.gates),
         "refusals": [
             {
                 "guard": refusal.guard,
