@@ -162,11 +162,14 @@ def transitions(found: Effect, *, swapped: bool) -> Counter[tuple[object, ...]]:
 def by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
     """Every call of every client asked by itself, on both sides."""
     for client, host, port in called(before, after):
-        for old, new in paired(*both(before, after, client, host, port)):
+        was, will = both(before, after, client, host, port)
+        # Nobody relies on calls that a proxy knows on neither side.
+        is_known = any(each[2] is not None for each in (*was, *will))
+        for old, new in paired(was, will):
             verdict_ = change_of(old, new, before, after)
             if verdict_ is not None:
                 change, decided = verdict_
-                counts = any(
+                counts = is_known and any(
                     side is not None and side.plane in COUNTED
                     for side in (same(before, client), same(after, client))
                 )
@@ -198,6 +201,7 @@ def same(mesh: Mesh, client: tuple[str, str, str]) -> Workload | None:
     )
 
 
+# The subset, what becomes of it, and the call; None: the proxy does not know the service.
 Routed = tuple[str | None, "Delivery", "Call | None"]
 
 
@@ -206,8 +210,13 @@ def calls(mesh: Mesh, client: tuple[str, str, str], host: str, port: int) -> lis
     services = [service for service in mesh.services if service.host == host]
     if workload is None:
         return []
-    found = mesh.calls(workload, services, port)
-    return [(each.subset, each.delivery, each) for each in found]
+    own = mesh.clients.class_of(workload)
+    return [
+        (call.subset, call.delivery, None if each.hidden else call)
+        for each in mesh.call_classes(services)
+        if each.port.number == port and own is not None and each.clients.has(own)
+        for call in each.calls([workload])
+    ]
 
 
 def both(

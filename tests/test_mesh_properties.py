@@ -231,6 +231,8 @@ def test_classes_agree_with_each_client_by_itself(found: list[Object]) -> None:
                     (str(workload), each.host, subset, delivery.outcome)
                     for delivery in policy.deliveries
                 )
+            for _ in lost(model, workload, each.host):
+                naive[(str(workload), each.host, None, Outcome.NO_CLUSTER)] += 1
     listed = Counter(
         (str(call.client), call.service.host, call.subset, call.outcome) for call in model.calls()
     )
@@ -243,7 +245,8 @@ def reached(model: Mesh, workload: Workload, host: str) -> set[str | None]:
     if workload.plane is not DataPlane.SIDECAR or 80 in workload.uncaptured_outbound:
         return {None}
     if not sees(model, workload, host):
-        return set()
+        # Passed through, or blocked, where it is a Service, which DNS knows all the same.
+        return {None}
     return {
         destination.subset
         for each in model.services
@@ -253,12 +256,25 @@ def reached(model: Mesh, workload: Workload, host: str) -> set[str | None]:
     }
 
 
+def lost(model: Mesh, workload: Workload, host: str) -> set[object]:
+    """Where a client's requests for a service are led though it sees no such service port."""
+    if workload.plane is not DataPlane.SIDECAR or 80 in workload.uncaptured_outbound:
+        return set()
+    if not sees(model, workload, host):
+        return set()
+    return {
+        destination
+        for destination in model.routes(workload, host, 80)
+        if not sees(model, workload, destination.host) or destination.port != 80
+    }
+
+
 def sees(model: Mesh, workload: Workload, host: str) -> bool:
     try:
         answer = model.client_policy(workload, host, 80)
     except LookupError:
         return False
-    return "does not import" not in answer.reason
+    return not any(why in answer.reason for why in ("does not import", "is not exported"))
 
 
 @MODERATE

@@ -133,9 +133,10 @@ def test_a_service_may_be_exported_to_some_namespaces() -> None:
     assert model.service("vault", "b").export_to == {".", "x"}
     vault = next(each for each in model.services if each.name == "vault")
     counted = {
-        str(each.clients.plane): each.clients.namespaces for each in model.call_classes([vault])
+        (str(each.clients.plane), each.hidden): each.clients.namespaces
+        for each in model.call_classes([vault])
     }
-    assert counted == {"sidecar": ["b"], "none": ["a"]}
+    assert counted == {("sidecar", False): ["b"], ("sidecar", True): ["a"], ("none", False): ["a"]}
     nobody = service("void", "b", annotations={"networking.istio.io/exportTo": "~"})
     with pytest.raises(LookupError):
         shop(nobody).service("void", "b")

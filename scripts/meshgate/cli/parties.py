@@ -30,7 +30,7 @@ def host_and_port(text: str) -> tuple[str, int | None]:
 def service_of(view: View, host: str, client: Workload) -> Service:
     """The service that a client means by a host or short name. Raises UsageError."""
     try:
-        return view.mesh.service(host, client.namespace)
+        return view.mesh.called(client, host)
     except LookupError as error:
         raise unknown("service", host, view, names(view)) from error
 
@@ -50,13 +50,14 @@ def services_of(view: View, host: str) -> list[Service]:
 
 def ports_of(service: Service, number: int | None) -> list[ServicePort]:
     """The port of this number, or all ports. Raises UsageError."""
-    if number is None:
+    if number is None and service.ports:
         return list(service.ports)
+    number = number or 0
     port = service.port(number)
     if port is None:
         known = ", ".join(str(port.number) for port in service.ports)
         raise UsageError(
-            f"{service.host} has no port {number}",
+            f"{service.host} has no port {number}" if number else f"{service.host} has no port",
             hint=f"it has {known}" if known else "it has no port that is called over TCP",
         )
     return [port]

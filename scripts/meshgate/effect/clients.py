@@ -116,7 +116,7 @@ class Calls(NamedTuple):
     unseen: tuple[Delivery, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.classes)
+        return bool(self.classes or self.unseen)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -169,10 +169,21 @@ class AllClients:
                 found[common.plane] += len(common.members)
         return found
 
-    def relies(self, clients: Clients, host: str, port: int) -> bool:
-        """Whether calls of these clients to a service port count."""
-        first = clients.first
-        return first.is_counted or first.name in self._known_calls.get((host, port), ())
+    def relies(self, calling: CallingClients, host: str, port: int) -> bool:
+        """Whether calls of these clients to a service port count.
+
+        Those of a proxy that knows the service neither before nor after count where somebody
+        relies on them, as those of clients without a proxy do.
+        """
+        known = self._known_calls.get((host, port), set())
+        first = calling.clients.first
+        if not first.is_counted:
+            return first.name in known
+        if calling.before.classes or calling.after.classes:
+            return True
+        return bool(known) and any(
+            (each.namespace, each.name) in known for each in calling.clients.members
+        )
 
     def callers(
         self, host: str, port: int, before: Sequence[CallClass], after: Sequence[CallClass]
@@ -265,6 +276,8 @@ class _Callees:
         if client.profile is not None:
             rest = self._rest.get(id(client.profile), ())
             found = found + [call for call in rest if call.clients.has(client)]
+        if found and all(call.hidden for call in found):
+            return Calls((), tuple(each for call in found for each in call.deliveries))
         if found or not is_called:
             return Calls(tuple(found))
         return Calls((), self._side.mesh.unseen(client, self._host, self._port))

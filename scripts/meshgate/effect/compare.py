@@ -72,7 +72,7 @@ def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[Cal
                     caller.clients,
                     host,
                     port,
-                    clients.relies(caller.clients, host, port),
+                    clients.relies(caller, host, port),
                     before,
                     after,
                 )

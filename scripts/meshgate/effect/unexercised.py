@@ -47,6 +47,6 @@ def _outcomes(upstream: Mesh, host: str, port: int) -> set[str]:
     return {
         delivery.outcome.value
         for call in upstream.call_classes(services)
-        if call.port.number == port and call.clients.count
+        if call.port.number == port and call.clients.count and not call.hidden
         for delivery in call.deliveries
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from meshgate.mesh.calls import CallClass
+from meshgate.mesh.calls import CallClass, described
 from meshgate.mesh.clients import ClientClass, ClientGroup, Clients, Profile
 from meshgate.mesh.cluster import NO_CLUSTER, PASSED_THROUGH, Delivery, PortClusters
 from meshgate.mesh.destination_rules import DestinationRules
@@ -17,8 +17,8 @@ from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Reached, Routing
 from meshgate.mesh.scopes import Scope
 from meshgate.mesh.services import Endpoint, Service, ServicePort
-from meshgate.mesh.terms import DataPlane
-from meshgate.mesh.virtual_services import Caller, VirtualServicePolicy
+from meshgate.mesh.terms import DataPlane, Outcome
+from meshgate.mesh.virtual_services import Caller, Destination, VirtualServicePolicy
 from meshgate.mesh.workloads import Workload
 
 
@@ -95,10 +95,13 @@ class Callers:
             elif service.kubernetes:
                 group = profile.rest(())
                 yield CallClass(group, clusters, None, self._without_rules(clusters, profile))
-        for each in self._limited(service):
+        importing = list(self._limited(service))
+        for each in importing:
             if port.number not in each.uncaptured:
                 yield from self._one(clusters, each)
         bypassing = [each for each in self.clients.limited if port.number in each.uncaptured]
+        if service.kubernetes:
+            yield from self._not_importing(clusters, [*importing, *bypassing])
         if bypassing and service.kubernetes:
             group = _group(DataPlane.SIDECAR, bypassing)
             yield CallClass(group, clusters, None, clusters.direct(DataPlane.NONE))
@@ -120,6 +123,15 @@ class Callers:
         if number in client.uncaptured_outbound:
             reason = "the client's proxy does not capture calls to this port"
             return without_rules(clusters, clusters.direct(DataPlane.NONE), reason)
+        if self._is_hidden(service, client.namespace):
+            return self._not_exported(clusters, client)
+        return self._of_sidecar(clusters, client, subset)
+
+    def _of_sidecar(
+        self, clusters: PortClusters, client: Workload, subset: str | None
+    ) -> ClientPolicy:
+        """What the proxy of a client, which knows the service or is kept from it, sends."""
+        service, number = clusters.service, clusters.port.number
         choices = self.rules(service).choices(client.namespace, client.labels)
         own = policy(clusters, choices, subset, client.plane)
         reason = self.undecided.client(client) or self.undecided.hosts.get(service.host, "")
@@ -135,12 +147,37 @@ class Callers:
             return self._not_imported(clusters, scopes[0])
         return own
 
+    def _not_exported(self, clusters: PortClusters, client: Workload) -> ClientPolicy:
+        """A Service whose exportTo leaves the client's namespace out."""
+        why = f"{clusters.service.resource} is not exported to namespace {client.namespace}"
+        scopes = self.clients.scopes_of(client)
+        outbound = scopes[0].outbound if scopes else ""
+        return without_rules(clusters, self._unknown_host(clusters, outbound), why)
+
+    def _not_importing(
+        self, clusters: PortClusters, others: Iterable[ClientClass]
+    ) -> Iterator[CallClass]:
+        """The clients whose Sidecar resources hide a service from them; `others` are not."""
+        for profile in self.clients.limited_profiles:
+            without = {id(each): each for each in others if each.profile is profile}
+            rest = profile.rest(without.values())
+            if rest.count:
+                outbound = profile.classes[0].scopes[0].outbound
+                found = self._unknown_host(clusters, outbound)
+                if profile.reason:
+                    found = clusters.unknown(profile.reason)
+                yield CallClass(rest, clusters, None, found, hidden=True)
+
+    def _unknown_host(self, clusters: PortClusters, outbound: str) -> tuple[Delivery, ...]:
+        """What becomes of calls to a Service that a proxy does not know: passed on, or blocked."""
+        if (outbound or self.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
+            return (NO_CLUSTER,)
+        return clusters.direct(DataPlane.NONE)
+
     def _not_imported(self, clusters: PortClusters, scope: Scope) -> ClientPolicy:
         """A service that the client's Sidecar resource leaves out: passed through, or blocked."""
         why = f"Sidecar {scope.policy.namespace}/{scope.policy.name} does not import the service"
-        if (scope.outbound or self.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
-            return without_rules(clusters, (NO_CLUSTER,), why)
-        return without_rules(clusters, clusters.direct(DataPlane.NONE), why)
+        return without_rules(clusters, self._unknown_host(clusters, scope.outbound), why)
 
     def unseen(self, client: ClientClass, host: str, number: int) -> tuple[Delivery, ...]:
         """What clients get of a host that their proxies do not know; empty: they do know it.
@@ -169,15 +206,12 @@ class Callers:
         about = self.routing.about(service)
         bypassing = profile.uncaptured.get(number, ())
         apart = {id(each): each for each in self._apart(service, about, profile)}
-        groups: dict[object, tuple[tuple[Choice, ...], Reached | None, list[ClientClass]]] = {}
-        for each in apart.values():
-            if number not in each.uncaptured and self._gets(service, each.namespace):
-                choices = self.rules(service).choices(each.namespace, each.labels)
-                reached = self._reached(Caller(each.namespace, each.labels), None, service, about)
-                key = reached, tuple((choice.place, id(choice.entry)) for choice in choices)
-                groups.setdefault(key, (choices, reached, []))[2].append(each)
-        for choices, reached, members in groups.values():
-            yield from self._routed(clusters, _group(profile.plane, members), choices, reached)
+        captured = [each for each in apart.values() if number not in each.uncaptured]
+        seeing = [each for each in captured if self._gets(service, each.namespace)]
+        yield from self._told_apart_classes(clusters, profile, seeing, about)
+        hidden = [each for each in captured if self._is_hidden(service, each.namespace)]
+        if hidden:
+            yield self._passing(clusters, _group(profile.plane, hidden))
         if bypassing and service.kubernetes:
             found = clusters.direct(DataPlane.NONE)
             yield CallClass(_group(profile.plane, bypassing), clusters, None, found)
@@ -185,8 +219,41 @@ class Callers:
             apart[id(each)] = each
         rest = profile.rest(apart.values())
         if rest.count and self._gets(service, ""):
-            reached = self._reached(Caller("", {}), None, service, about)
+            caller = Caller("", {})
+            reached = self._reached(caller, None, service, about)
             yield from self._routed(clusters, rest, self.rules(service).generic(), reached)
+            for destination in self._lost(clusters, caller, None, about):
+                yield self._led_away(clusters, rest, destination)
+        elif rest.count and self._is_hidden(service, ""):
+            yield self._passing(clusters, rest)
+
+    def _told_apart_classes(
+        self,
+        clusters: PortClusters,
+        profile: Profile,
+        classes: Iterable[ClientClass],
+        about: list[VirtualServicePolicy],
+    ) -> Iterator[CallClass]:
+        """The calls of classes that may differ from the rest; those with one answer together."""
+        service = clusters.service
+        groups: dict[object, tuple[tuple[Choice, ...], Reached | None, list[ClientClass]]] = {}
+        lost: dict[Destination, list[ClientClass]] = {}
+        for each in classes:
+            caller = Caller(each.namespace, each.labels)
+            choices = self.rules(service).choices(each.namespace, each.labels)
+            reached = self._reached(caller, None, service, about)
+            key = reached, tuple((choice.place, id(choice.entry)) for choice in choices)
+            groups.setdefault(key, (choices, reached, []))[2].append(each)
+            for destination in self._lost(clusters, caller, None, about):
+                lost.setdefault(destination, []).append(each)
+        for choices, reached, members in groups.values():
+            yield from self._routed(clusters, _group(profile.plane, members), choices, reached)
+        for destination, members in lost.items():
+            yield self._led_away(clusters, _group(profile.plane, members), destination)
+
+    def _passing(self, clusters: PortClusters, group: ClientGroup) -> CallClass:
+        """Calls of clients whose proxies do not know the Service, since it is not exported."""
+        return CallClass(group, clusters, None, self._unknown_host(clusters, ""), hidden=True)
 
     def _apart(
         self, service: Service, about: list[VirtualServicePolicy], profile: Profile
@@ -218,6 +285,8 @@ class Callers:
             about = self.routing.about(service)
             reached = self._reached(caller, each.scopes[0], service, about)
             yield from self._routed(clusters, group, choices, reached)
+            for destination in self._lost(clusters, caller, each.scopes[0], about):
+                yield self._led_away(clusters, group, destination)
 
     def _gateway(self, clusters: PortClusters, each: ClientClass) -> Iterator[CallClass]:
         """A gateway, which calls only what its routes name."""
@@ -241,6 +310,50 @@ class Callers:
     ) -> Reached | None:
         """What requests reach of a service; None: every port, and no subset."""
         return self.routing.reached(caller, scope, service, about) if about else None
+
+    def _lost(
+        self,
+        clusters: PortClusters,
+        caller: Caller,
+        scope: Scope | None,
+        about: list[VirtualServicePolicy],
+    ) -> Iterable[Destination]:
+        """Where requests for a service port are led though the proxy has no such cluster."""
+        if not about:
+            return ()
+        return self.routing.lost(caller, scope, clusters.service, clusters.port)
+
+    def _led_away(
+        self, clusters: PortClusters, group: ClientGroup, destination: Destination
+    ) -> CallClass:
+        """Calls that a route leads to what is no service, or not one with that port."""
+        found: tuple[Delivery, ...] = (NO_CLUSTER,)
+        if reason := self.routing.unlisted(destination.host):
+            found = (NO_CLUSTER._replace(outcome=Outcome.UNKNOWN, reason=reason),)
+        return CallClass(group, clusters, None, found, led_to=destination)
+
+    def led_away(
+        self, client: Workload, service: Service, port: ServicePort, destination: Destination
+    ) -> ClientPolicy:
+        """What becomes of one client's calls that a route leads to no cluster."""
+        clusters = self.clusters(service, port)
+        group = ClientGroup(client.plane, ())
+        lost = self._led_away(clusters, group, destination)
+        policy = self.routing.leading(service, destination)
+        who = str(policy.resource) if policy is not None else "a VirtualService"
+        why = f"{who} leads calls to {described(destination)}, which no service at hand has"
+        return without_rules(clusters, lost.deliveries, why)
+
+    def answered(self, service: Service, port: ServicePort) -> ClientPolicy:
+        """Calls that a redirect or a direct response answers, so that nobody gets them."""
+        routing = [each for each in self.routing.about(service) if each.covers(service.host)]
+        who = ", ".join(str(each.resource) for each in routing) or "a VirtualService"
+        why = f"{who} answers by a redirect or a direct response, or routes nothing of this port"
+        return without_rules(self.clusters(service, port), (), why)
+
+    def _is_hidden(self, service: Service, namespace: str) -> bool:
+        """Whether clients of a namespace get no service for the host of this Service."""
+        return service.kubernetes and self.registry.service_for(service.host, namespace) is None
 
     def _routed(
         self,

@@ -13,6 +13,7 @@ from meshgate.mesh.lookup import Choice
 from meshgate.mesh.policy import ClientPolicy, policy
 from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import Mode, Outcome, Tls, Transport, Verdict, verdict
+from meshgate.mesh.virtual_services import Destination
 from meshgate.mesh.workloads import Workload
 
 
@@ -28,6 +29,8 @@ class Call(NamedTuple):
     subset: str | None
     policy: ClientPolicy | None
     delivery: Delivery
+    # Why the service is not what the client reaches; empty: it is.
+    detour: str = ""
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -61,8 +64,8 @@ class Call(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why the outcome is unknown."""
-        return self.delivery.reason
+        """Why the outcome is unknown, or why the call does not reach the service."""
+        return self.delivery.reason or self.detour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +81,11 @@ class CallClass:
     deliveries: tuple[Delivery, ...]
     # The rules of the clients, in every possible order; empty: none applies.
     choices: tuple[Choice, ...] = ()
+    # Where a route leads these calls though no cluster is there; None: to the service.
+    led_to: Destination | None = None
+    # Whether the proxies of these clients do not know the service: a Sidecar resource does not
+    # import it, or its exportTo leaves their namespace out.
+    hidden: bool = False
 
     @property
     def service(self) -> Service:
@@ -88,6 +96,21 @@ class CallClass:
     def port(self) -> ServicePort:
         """The service port that is called."""
         return self.clusters.port
+
+    @property
+    def detour(self) -> str:
+        """Why the service is not what these calls reach; empty: it is."""
+        if self.led_to is not None:
+            return (
+                f"routes lead to {described(self.led_to)}, for which their proxies have no cluster"
+            )
+        if not self.hidden:
+            return ""
+        scopes = next(self.clients.classes).scopes
+        if not scopes:
+            return f"{self.service.resource} is not exported to their namespaces"
+        sidecar = scopes[0].policy
+        return f"Sidecar {sidecar.namespace}/{sidecar.name} does not import the service"
 
     @property
     def policy(self) -> ClientPolicy | None:
@@ -117,7 +140,14 @@ class CallClass:
         told = self.broken if only_broken else self.deliveries
         for client in self.clients.members if clients is None else clients:
             for delivery in told:
-                yield Call(client, self.service, self.port, self.subset, own, delivery)
+                yield Call(client, self.service, self.port, self.subset, own, delivery, self.detour)
+
+
+def described(destination: Destination) -> str:
+    """A destination as people write it."""
+    port = f":{destination.port}" if destination.port else ""
+    subset = f" subset {destination.subset}" if destination.subset else ""
+    return f"{destination.host}{port}{subset}"
 
 
 def is_broken(delivery: Delivery) -> bool:

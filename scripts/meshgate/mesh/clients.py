@@ -132,7 +132,15 @@ class Profile:
 class Clients:
     """All clients of a mesh."""
 
-    __slots__ = ("_class_of", "_sources", "classes", "gateways", "limited", "profiles")
+    __slots__ = (
+        "_class_of",
+        "_sources",
+        "classes",
+        "gateways",
+        "limited",
+        "limited_profiles",
+        "profiles",
+    )
 
     def __init__(
         self,
@@ -188,6 +196,8 @@ class Clients:
         # Gateways: asked one by one, about the services they route to.
         self.gateways = [each for each in self.classes if each.plane is DataPlane.GATEWAY]
         self.profiles = self._profiles()
+        # Those that a Sidecar resource limits, which nearly all services treat alike: as hidden.
+        self.limited_profiles = self._limited_profiles()
         self._sources: dict[tuple[tuple[str, str], ...], list[ClientClass]] = {}
 
     def scopes_of(self, workload: Workload) -> tuple[Scope, ...]:
@@ -219,6 +229,21 @@ class Clients:
                     profile = found[key] = Profile(*key)
                 profile.add(each)
         return list(found.values())
+
+    def _limited_profiles(self) -> list[Profile]:
+        found: dict[tuple[str, str], Profile] = {}
+        for each in self.limited:
+            key = _outbound(each), each.reason
+            profile = found.get(key)
+            if profile is None:
+                profile = found[key] = Profile(each.plane, each.reason)
+            profile.add(each)
+        return list(found.values())
+
+
+def _outbound(each: ClientClass) -> str:
+    """What becomes of calls to hosts that these clients do not know; empty: the mesh decides."""
+    return each.scopes[0].outbound if each.scopes else ""
 
 
 def _selectors(rules: DestinationRules) -> dict[str, list[Labels]]:

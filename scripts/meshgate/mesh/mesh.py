@@ -23,7 +23,7 @@ from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.services import Endpoint, Service
-from meshgate.mesh.terms import Outcome, Transport
+from meshgate.mesh.terms import DataPlane, Outcome, Transport
 from meshgate.mesh.undecided import Undecided
 from meshgate.mesh.virtual_services import Caller, Destination, virtual_services
 from meshgate.mesh.workloads import Workload
@@ -109,10 +109,18 @@ class Mesh:
                 return found
         raise LookupError(f"no service {name} for clients in namespace {namespace}")
 
-    def _called(self, client: Workload, name: str, port: int) -> Service:
-        """The service that a client reaches by a name: exportTo only binds proxies."""
+    def called(self, client: Workload, name: str, port: int = 0) -> Service:
+        """The service that a client reaches by a name: exportTo only binds proxies.
+
+        Raises LookupError where nothing has the name.
+        """
         if client.is_proxied and port not in client.uncaptured_outbound:
-            return self.service(name, client.namespace)
+            try:
+                return self.service(name, client.namespace)
+            except LookupError:
+                # DNS knows every Service, also those that exportTo hides from the proxy.
+                if client.plane is not DataPlane.SIDECAR:
+                    raise
         for host in self._names(name, client.namespace):
             for found in self._registry.by_host.get(host, ()):
                 if found.kubernetes:
@@ -190,7 +198,7 @@ class Mesh:
 
         Raises LookupError for a host that the client cannot mean, or a port it has not.
         """
-        return self._callers.policy(client, self._called(client, host, port), port, subset)
+        return self._callers.policy(client, self.called(client, host, port), port, subset)
 
     def routes(self, client: Workload, host: str, port: int) -> frozenset[Destination]:
         """All destinations that a sidecar's requests for a service port may be routed to.
@@ -213,7 +221,7 @@ class Mesh:
         self, client: Workload, host: str, port: int, subset: str | None = None
     ) -> Explanation:
         """One call step by step. Raises LookupError as `client_policy` does."""
-        service = self._called(client, host, port)
+        service = self.called(client, host, port)
         policy = self._callers.policy(client, service, port, subset)
         rules = self._callers.rules(service)
         choice = rules.choices(client.namespace, client.labels)[0]
@@ -234,6 +242,36 @@ class Mesh:
             tls_source(policy.entry, port, subset),
             landings,
         )
+
+    def explain_detours(self, client: Workload, host: str, port: int) -> list[Explanation]:
+        """What becomes of a sidecar's calls that routes lead to no cluster, each way once.
+
+        Where routes lead to nothing at all, the proxy answers by itself: then there is one without
+        deliveries. Raises LookupError as `client_policy` does.
+        """
+        service = self.service(host, client.namespace)
+        own = service.port(port)
+        if own is None:
+            raise LookupError(f"{service.host} has no port {port}")
+        scopes = self.clients.scopes_of(client)
+        scope = scopes[0] if scopes else None
+        caller = Caller(client.namespace, client.labels)
+        found = [
+            self._callers.led_away(client, service, own, destination)
+            for destination in self._routing.lost(caller, scope, service, own)
+        ]
+        if not found and not self._routing.routes(caller, scope, service, own):
+            found = [self._callers.answered(service, own)]
+        return [
+            Explanation(
+                client,
+                policy,
+                (),
+                None,
+                tuple(Landing(delivery, None) for delivery in policy.deliveries),
+            )
+            for policy in found
+        ]
 
     def call_classes(self, services: Iterable[Service] | None = None) -> Iterator[CallClass]:
         """All calls in classes: of every service, or of these."""

@@ -21,6 +21,7 @@ class Registry:
     """What a control plane's service registry holds."""
 
     __slots__ = (
+        "_domain",
         "_targets",
         "aliases",
         "by_host",
@@ -55,6 +56,19 @@ class Registry:
             for service in self.by_host.get(host, ()):
                 service.aliases = (*service.aliases, alias)
         self._targets = _targets(self.services)
+        self._domain = facts.cluster_domain
+
+    def unlisted(self, host: str) -> str:
+        """Why it is not known whether proxies have a service of this host; empty: it is known."""
+        head, found, rest = host.rpartition(f".svc.{self._domain}")
+        name, _, namespace = head.rpartition(".")
+        if found and not rest and name:
+            if namespace in self.index or namespace in self.by_namespace:
+                return ""
+            return f"the inventory has nothing of {namespace}, so {host} may be a Service or not"
+        if host in self.aliases.values():
+            return f"{host} is the target of an ExternalName Service, and no ServiceEntry has it"
+        return ""
 
     def protocol(self, workload: Workload, port: int) -> str:
         """The protocol of the inbound filter chain for a container port.

@@ -78,6 +78,40 @@ class Routing:
         )
         return frozenset(map(self._real, found))
 
+    def lost(
+        self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
+    ) -> list[Destination]:
+        """Where a sidecar's requests for a service port are led though it has no such cluster.
+
+        Envoy answers them with 503 and the flag NC (no cluster): no service that the client sees
+        has the host, or it has not the port. Subsets are the rules' matter.
+        """
+        found = []
+        for each in sorted(
+            self.routes(caller, scope, service, port),
+            key=lambda each: (each.host, each.port, each.subset or ""),
+        ):
+            target = self._registry.service_for(each.host, caller.namespace)
+            if target is service and each.port == port.number:
+                continue
+            has = target is not None and target.port(each.port) is not None
+            if has and scope is not None and target is not None:
+                has = each.port in scope.ports(target)
+            if not has:
+                found.append(each)
+        return found
+
+    def leading(self, service: Service, destination: Destination) -> VirtualServicePolicy | None:
+        """The first VirtualService that leads calls of a service to a destination."""
+        for policy in self.about(service):
+            if destination.host in self._named(policy) and policy.covers(service.host):
+                return policy
+        return None
+
+    def unlisted(self, host: str) -> str:
+        """Why it is not known whether proxies have a service of this host; empty: it is known."""
+        return self._registry.unlisted(host)
+
     def reached(
         self,
         caller: Caller,

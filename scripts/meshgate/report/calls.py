@@ -122,9 +122,19 @@ def calls(asked: Question) -> Iterator[Call]:
 
 
 def reasons(found: Iterable[CallClass]) -> list[str]:
-    """Why outcomes are unknown, each reason once."""
-    told = (delivery.reason for each in found for delivery in each.deliveries if delivery.reason)
-    return [f"unknown: {reason}." for reason in dict.fromkeys(told)]
+    """Why outcomes are unknown, and why services are not reached, each reason once."""
+    classes = list(found)
+    told = (delivery.reason for each in classes for delivery in each.deliveries if delivery.reason)
+    missed: dict[str, set[str]] = {}
+    for each in classes:
+        if each.detour and each.clients.count:
+            missed.setdefault(each.detour, set()).add(f"{each.service.host}:{each.port.number}")
+    return [f"unknown: {reason}." for reason in dict.fromkeys(told)] + [
+        f"not reached: {plural(len(targets), 'service port')}"
+        + (f", {min(targets)}" if len(targets) == 1 else "")
+        + f": {detour}."
+        for detour, targets in missed.items()
+    ]
 
 
 def tally(asked: Question, found: Iterable[CallClass]) -> str:

@@ -117,7 +117,8 @@ def broken_calls(context: Context) -> Iterator[Broken]:
 def _of(mesh: Mesh) -> tuple[Broken, ...]:
     found: dict[tuple[object, ...], Broken] = {}
     for call in mesh.call_classes():
-        if call.clients.plane in COUNTED and call.clients.count:
+        # A proxy that does not know a service is not meant to call it.
+        if call.clients.plane in COUNTED and call.clients.count and not call.hidden:
             for delivery in call.broken:
                 broken = _broken(mesh, call, delivery)
                 first = found.setdefault(_key(broken), broken)
@@ -252,6 +253,7 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
             unknown is None
             or key in told
             or call.clients.plane not in COUNTED
+            or call.hidden
             or context.mesh.is_outside(call.service)
         ):
             continue

@@ -3,7 +3,9 @@
 What it checks
     Under a STRICT floor, every port of a workload with a sidecar that also accepts plaintext, by a
     policy or because there is none. And every service port to which a client with a sidecar sends
-    plaintext though its host is not outside the mesh.
+    plaintext though its host is not outside the mesh; so does a proxy that does not know a Service,
+    since a Sidecar resource does not import it or its exportTo leaves the clients out: it passes
+    calls of it through as they are.
 
     ```yaml
     kind: PeerAuthentication
@@ -34,6 +36,7 @@ from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
 
 STRICT = "STRICT"
 # The rules that tell of the policy itself.
@@ -47,6 +50,7 @@ def check(context: Context) -> Iterator[Violation]:
     if context.environment.require.mtls == STRICT:
         yield from accepted(context)
     yield from sent(context.mesh)
+    yield from passed_through(context.mesh)
 
 
 def accepted(context: Context) -> Iterator[Violation]:
@@ -91,6 +95,7 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
         if (
             call.clients.plane is DataPlane.SIDECAR
             and call.clients.count
+            and not call.hidden
             and key not in told
             and any(each.outcome is Outcome.OK_PLAINTEXT for each in call.deliveries)
             and not mesh.is_outside(call.service)
@@ -106,6 +111,34 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
                 related=(RelatedResource(call.service.resource, "is called"),) if rules else (),
                 key=f"{key[0]}:{key[1]}",
             )
+
+
+def passed_through(mesh: Mesh) -> Iterator[Violation]:
+    """The Services that proxies do not know and pass through, by what hides them from these."""
+    found: dict[int, tuple[Resource, dict[str, None]]] = {}
+    clients: dict[int, dict[str, None]] = {}
+    for call in mesh.call_classes():
+        if (
+            not call.hidden
+            or not call.clients.count
+            or mesh.is_outside(call.service)
+            or all(each.outcome is not Outcome.OK_PLAINTEXT for each in call.deliveries)
+        ):
+            continue
+        for each in call.clients.classes:
+            hides = each.scopes[0].policy.resource if each.scopes else call.service.resource
+            port = f"{call.service.host}:{call.port.number}"
+            found.setdefault(id(hides), (hides, {}))[1][port] = None
+            clients.setdefault(id(hides), {})[f"{each.members[0]}"] = None
+    for key, (hides, ports) in found.items():
+        yield Violation(
+            hides,
+            "spec.egress" if hides.kind == "Sidecar" else "metadata.annotations",
+            f"{hides} hides {listed(ports)} from {listed(clients[key])}: their proxies pass such "
+            "calls through as they are, in plaintext, and the servers take it",
+            fix="import what these clients call, or set outboundTrafficPolicy to REGISTRY_ONLY",
+            key="hidden",
+        )
 
 
 RULE = Rule(

@@ -21,8 +21,7 @@ How to fix
     Define the subset first, in a change of its own, then route to it.
 
 Known gaps
-    Whether the rule with the subset is the one that each client gets is DR006's and DR007's, and
-    `meshgate calls` shows no-cluster for those that do not.
+    Whether the rule with the subset is the one that each client gets is CA009's.
 """
 
 from __future__ import annotations
@@ -30,13 +29,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import Mesh, hosts
-from meshgate.model import JSONObject, Resource, Severity, join_path
+from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.virtual_service import KIND, destinations
 from meshgate.rules.wording import listed
-
-KIND = "VirtualService"
-PROTOCOLS = ("http", "tls", "tcp")
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -51,20 +48,6 @@ def check(context: Context) -> Iterator[Violation]:
             )
             if subset:
                 yield from unknown(mesh, service, path, host, str(subset))
-
-
-def destinations(service: Resource) -> Iterator[tuple[str, JSONObject]]:
-    """Every destination of a VirtualService with its path, mirrors included."""
-    for protocol in PROTOCOLS:
-        for number, route in enumerate(service.spec.get(protocol) or ()):
-            for index, each in enumerate(route.get("route") or ()):
-                path = join_path("spec", protocol, number, "route", index, "destination")
-                yield path, each.get("destination") or {}
-            if route.get("mirror"):
-                yield join_path("spec", protocol, number, "mirror"), route["mirror"]
-            for index, each in enumerate(route.get("mirrors") or ()):
-                path = join_path("spec", protocol, number, "mirrors", index, "destination")
-                yield path, each.get("destination") or {}
 
 
 def unknown(

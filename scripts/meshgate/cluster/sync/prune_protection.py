@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshgate.model import Resource
+from meshgate.rules.sync_metadata import decides_for_many
 
 ARGOCD = ("argocd.argoproj.io/sync-options", "Prune=confirm")
 FLUX = ("kustomize.toolkit.fluxcd.io/prune", "disabled")
@@ -19,14 +20,6 @@ def unprotected(agent: str, resources: Iterable[Resource]) -> Iterator[Resource]
     for resource in resources:
         if decides_for_many(resource) and not is_protected(agent, resource):
             yield resource
-
-
-def decides_for_many(resource: Resource) -> bool:
-    """Whether it is a PeerAuthentication without selector, or a rule for a wildcard host."""
-    if resource.kind == "PeerAuthentication":
-        selector = resource.spec.get("selector")
-        return not (isinstance(selector, dict) and selector.get("matchLabels"))
-    return resource.kind == "DestinationRule" and str(resource.spec.get("host")).startswith("*")
 
 
 def is_protected(agent: str, resource: Resource) -> bool:

@@ -27,6 +27,8 @@ STYLES = {"decides": "bold", "hidden": "dim", "works": "green", "broken": "red"}
 WIDEST = 100
 REPAIR = "How to repair it"
 NOTHING = "Nothing: it works."
+# The outcome where a call gets nowhere by intent.
+ANSWERED = "answered by the client's proxy"
 NOT_HERE = "Nothing that could be told here: it depends on what the other side accepts."
 
 
@@ -43,6 +45,17 @@ def explanations(
     for target, number, subset in found:
         why = view.mesh.explain(client, target.host, number.number, subset)
         yield explained(Case(view, client, target, number, why, () if plain_ else routed))
+    if client.plane is DataPlane.SIDECAR and is_seen(view, client, service):
+        for why in view.mesh.explain_detours(client, service.host, port.number):
+            yield explained(Case(view, client, service, port, why, routed))
+
+
+def is_seen(view: View, client: Workload, service: Service) -> bool:
+    """Whether exportTo lets the proxy of a client know the service."""
+    try:
+        return view.mesh.service(service.host, client.namespace) is service
+    except LookupError:
+        return False
 
 
 def explained(case: Case) -> CallExplanation:
@@ -61,8 +74,8 @@ def explained(case: Case) -> CallExplanation:
 def destinations(
     view: View, client: Workload, service: Service, port: ServicePort
 ) -> Iterator[tuple[Service, ServicePort, str | None]]:
-    """Where a sidecar's requests may go; a host that is no service is not told."""
-    if client.plane is not DataPlane.SIDECAR:
+    """Where a sidecar's requests may go; a host that is no service is a detour of its own."""
+    if client.plane is not DataPlane.SIDECAR or not is_seen(view, client, service):
         yield service, port, None
         return
     routes = view.mesh.routes(client, service.host, port.number)
@@ -132,7 +145,7 @@ def nothing(explanation: CallExplanation) -> str:
 def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[str]:
     found = verdicts(explanation)
     colour = "red" if Verdict.BROKEN in found else "green" if found == {Verdict.WORKS} else "yellow"
-    ending = style(colour, " or ".join(outcomes(explanation)))
+    ending = style(colour, " or ".join(outcomes(explanation)) or ANSWERED)
     yield f"{style('bold', plain(title(explanation)))}: {ending}"
     for chapter in explanation.chapters:
         yield ""
@@ -164,7 +177,8 @@ def _hanging(spoken: str, indent: str, width: int) -> Iterator[str]:
 
 
 def _section(explanation: CallExplanation) -> str:
-    parts = [f"### {prose(title(explanation))}: {prose(' or '.join(outcomes(explanation)))}"]
+    ending = " or ".join(outcomes(explanation)) or ANSWERED
+    parts = [f"### {prose(title(explanation))}: {prose(ending)}"]
     for chapter in explanation.chapters:
         parts.append(f"#### {prose(chapter.title)}")
         lines = [

@@ -44,12 +44,38 @@ def _repairs(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     elif delivery.outcome is Outcome.NO_ENDPOINT:
         yield CallRepair("Bring a ready workload behind the service, or its inventory up to date.")
     elif delivery.outcome is Outcome.NO_CLUSTER:
-        why = case.policy.reason or "the subset or the host has no endpoints for its proxy"
-        yield CallRepair(f"Let the client's proxy see the service: {why}.")
+        yield from _without_cluster(case)
     elif verdict(delivery.outcome, delivery.transport) is Verdict.BROKEN:
         yield from _broken(case, delivery)
     elif delivery.outcome is Outcome.OK_PLAINTEXT and delivery.mode is not None:
         yield from _plaintext(case, "To encrypt it")
+
+
+def _without_cluster(case: Case) -> Iterator[CallRepair]:
+    """Give the client's proxy the subset, or the service, that a route names."""
+    policy = case.policy
+    if policy.subset is None or policy.discovery is None:
+        why = policy.reason or "its proxy does not know the host"
+        yield CallRepair(
+            f"Let the client's proxy see the service, or route to one that it has: {why}."
+        )
+        return
+    defining = [
+        step.rule
+        for step in case.why.lookup
+        if any(each.get("name") == policy.subset for each in step.rule.spec.get("subsets") or ())
+    ]
+    home = case.service.namespace
+    for rule in defining:
+        yield CallRepair(
+            f"Move {owner(rule)}, which defines subset {policy.subset}, to namespace {home}, or "
+            "define the subset in the rule that this client gets."
+        )
+    if not defining:
+        yield CallRepair(
+            f"Define subset {policy.subset} in a DestinationRule for {case.service.host} in "
+            f"namespace {home}."
+        )
 
 
 def _order(case: Case) -> Iterator[CallRepair]:

@@ -50,7 +50,8 @@ def what_is_accepted(case: Case) -> Chapter:
 
 def what_happens(case: Case) -> Chapter:
     """How the call ends."""
-    return Chapter("What happens", tuple(_ends(case)))
+    answered = Statement(f"The client's proxy answers by itself: {case.policy.reason}.")
+    return Chapter("What happens", tuple(_ends(case)) or (answered,))
 
 
 def _accepted(case: Case) -> Iterator[Statement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.effect.describe import owner
-from meshgate.mesh import DataPlane, Discovery, Mode, Tls, Transport
+from meshgate.mesh import DataPlane, Discovery, Mode, Outcome, Tls, Transport
 from meshgate.model import value_at
 from meshgate.report.explain.explanation import Case, Chapter, Statement
 
@@ -30,6 +30,10 @@ def what_is_sent(case: Case) -> Chapter:
 
 def _sent(case: Case) -> Iterator[Statement]:
     policy = case.policy
+    if policy.discovery is Discovery.NO_CLUSTER or (policy.discovery is None and led_nowhere(case)):
+        lost = f"no rule that this client gets defines subset {policy.subset}"
+        yield Statement(f"Nothing: {policy.reason or lost}.", mark="decides")
+        return
     if case.client.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY} and policy.discovery is not None:
         yield from _decided(case)
     for delivery, alike in case.sorts():
@@ -44,6 +48,11 @@ def _sent(case: Case) -> Iterator[Statement]:
             yield Statement(f"{to}not known: {delivery.reason or delivery.outcome}.")
         else:
             yield Statement(f"{to}{WORDS[delivery.transport]}.")
+
+
+def led_nowhere(case: Case) -> bool:
+    """Whether the client's proxy answers by itself, since nothing is where it is led."""
+    return all(each.outcome is Outcome.NO_CLUSTER for each in case.policy.deliveries)
 
 
 def _decided(case: Case) -> Iterator[Statement]:
