@@ -1,0 +1,102 @@
+"""Situations of which meshgate said nothing, from public reports; a file's head says what is right.
+
+A file with `# file:` marks is a change to a repository that `meshgate init` makes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import git
+from field_trees import Capture, Linted, judged, lint, written
+
+from meshgate.cli import main
+
+INPUTS = Path(__file__).parent / "silence"
+MARK = re.compile(r"^(?:---\n)?# file: (.+)$\n", re.M)
+
+
+def case(name: str) -> Path:
+    """The input whose name starts so."""
+    (found,) = INPUTS.glob(f"{name}-*.yaml")
+    return found
+
+
+def changed(name: str, folder: Path, capsys: Capture) -> Path:
+    """A new repository, committed, with the files of a change in its working tree."""
+    assert main(["init", str(folder)]) == 0
+    capsys.readouterr()
+    with git.Repo.init(folder, initial_branch="main") as repository:
+        repository.git.add("--all")
+        repository.git.commit("-m", "base")
+    _, *parts = MARK.split(case(name).read_text("utf-8"))
+    return written(folder, dict(zip(parts[::2], parts[1::2], strict=True)))
+
+
+def of(found: Linted, rule: str) -> list[str]:
+    """What one rule says, undecided or not."""
+    return [str(each["message"]) for each in found.findings if each["rule"] == rule]
+
+
+def outcomes(capsys: Capture, *arguments: str) -> list[tuple[str, str, str]]:
+    """Client, host and port, outcome of each call of a file."""
+    assert main(["calls", *arguments, "--format", "json"]) == 0
+    calls = json.loads(capsys.readouterr().out)["calls"]
+    return [
+        (
+            f"{each['client']['namespace']}/{each['client']['workload']}",
+            f"{each['host'].partition('.svc')[0]}:{each['port']}",
+            each["outcome"],
+        )
+        for each in calls
+    ]
+
+
+def test_40_a_subset_that_clients_do_not_get(capsys: Capture) -> None:
+    found = lint(capsys, case("40"))
+
+    assert found.code == 1
+    assert "DestinationRule/default/lamp defines the subset" in of(found, "CA009")[0]
+    assert main(["explain", "north/moth", "lamp:80", str(case("40"))]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "no rule that this client gets defines subset v1" in told
+    assert "Move default/lamp, which defines subset v1, to namespace north" in told
+    assert "DISABLE" not in told
+
+
+def test_78_a_route_to_what_is_no_service(capsys: Capture) -> None:
+    found = lint(capsys, case("78"))
+
+    assert found.code == 1
+    assert "lamp.south.svc.cluster.local is no service" in of(found, "VS003")[0]
+    assert ("south/moth", "lamp.north:80", "no-cluster") in outcomes(capsys, str(case("78")))
+    assert main(["explain", "south/moth", "lamp.north:80", str(case("78"))]) == 0
+    assert "leads calls to lamp.south" in " ".join(capsys.readouterr().out.split())
+
+
+def test_explain_speaks_where_a_redirect_answers(tmp_path: Path, capsys: Capture) -> None:
+    text = case("78").read_text("utf-8")
+    route = re.compile(r"  - route:\n.*\n")
+    file = tmp_path / "mesh.yaml"
+    file.write_text(route.sub("  - directResponse: {status: 404}\n", text), encoding="utf-8")
+    assert main(["explain", "south/moth", "lamp.north:80", str(file)]) == 0
+
+    assert "answered by the client's proxy" in capsys.readouterr().out
+
+
+def test_37_a_service_that_a_sidecar_hides(capsys: Capture) -> None:
+    seen = ("front/web", "api.back:80", "ok-plaintext")
+
+    assert seen in outcomes(capsys, str(case("37")))
+    assert seen in outcomes(capsys, str(case("37")), "--from", "front/web")
+    assert seen in outcomes(capsys, str(case("37")), "--to", "api:80")
+    assert any("hides api.back.svc" in each for each in of(lint(capsys, case("37")), "CA005"))
+
+
+def test_56_metadata_that_makes_a_policy_anew(tmp_path: Path, capsys: Capture) -> None:
+    found = judged(capsys, "-C", changed("56", tmp_path, capsys), "validate", "prod")
+
+    assert found.code == 1
+    assert len(of(found, "RE008")) == 3
