@@ -15,7 +15,7 @@ from field_trees import Capture, Linted, judged, lint, written
 from meshgate.cli import main
 
 INPUTS = Path(__file__).parent / "silence"
-MARK = re.compile(r"^(?:---\n)?# file: (.+)$\n", re.M)
+MARK = re.compile(r"^(?:---\n)?# file: (.+)$\n", re.MULTILINE)
 
 
 def case(name: str) -> Path:
