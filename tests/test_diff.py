@@ -222,8 +222,8 @@ def test_deleting_every_destination_rule_breaks_only_routes_to_subsets(
 def test_deleting_every_destination_rule_without_auto_mtls_turns_calls_to_plaintext(
     repository: Path, told: Callable[..., tuple[int, Told]]
 ) -> None:
-    rewrite(repository / "environments.yaml", '      istio: "1.31"\n',
-            '      istio: "1.31"\n      enableAutoMtls: false\n')  # fmt: skip
+    rewrite(repository / "environments.yaml", '    istio: "1.31"\n',
+            '    istio: "1.31"\n    enableAutoMtls: false\n')  # fmt: skip
     with git.Repo(repository) as opened:
         opened.git.commit("--all", "-m", "without auto mTLS")
     drop_rules(repository)

@@ -390,7 +390,7 @@ def sixth_beside_five() -> tuple[list[Object], list[Object]]:
     return [*counter(), *rivals], [*counter(), *rivals, silent]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(grown())
 @example(sixth_beside_five())
 def test_a_stranger_never_turns_unknown_into_an_answer(

@@ -72,13 +72,13 @@ def test_rendering_twice_gives_the_same_and_ends_in_a_line_end(name: str, report
 
 
 @pytest.mark.parametrize("name", ["text", "json", "sarif", "junit", "github", "gitlab", "markdown"])
-def test_fifty_thousand_findings_take_seconds_at_most(name: str) -> None:
-    report = many(50_000)
+def test_ten_thousand_findings_take_a_second_or_two_at_most(name: str) -> None:
+    report = many(10_000)
     started = time.process_time()
 
     FORMATS[name](report, OPTIONS)
 
-    assert time.process_time() - started < 6
+    assert time.process_time() - started < 1.5
 
 
 # JSON
