@@ -16,7 +16,15 @@ from meshgate.config.references import References
 from meshgate.config.shape import check
 from meshgate.config.typed import converted, typed
 from meshgate.errors import NothingToCheckError, UsageError
-from meshgate.model import SYNC_NAME, Environment, Expectation, JSONObject, SyncSettings, Traffic
+from meshgate.model import (
+    SYNC_NAME,
+    Environment,
+    Expectation,
+    JSONObject,
+    SyncSettings,
+    Traffic,
+    value_at,
+)
 from meshgate.wording.nearest import nearest
 from meshgate.yamldoc.document import Document, shown
 
@@ -26,6 +34,7 @@ ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"
 NOTHING = Document("", {})
 LAST_PORT = 65535
+FLUX = "kustomize.toolkit.fluxcd.io/"
 UNNAMED = "unnamed"
 
 
@@ -71,7 +80,7 @@ def load(root: Path) -> Configuration:
     expected = _per_environment(root, "expectations", entries)
     return Configuration(
         environments=tuple(
-            _environment(document, entry, waivers.get(name), expected.get(name))
+            _with_values(root, _environment(document, entry, waivers.get(name), expected.get(name)))
             for name, entry in entries.items()
         ),
         gates=tuple(value.get("gates", ())),
@@ -178,6 +187,27 @@ def _environment(
     if expected is not None:
         others["expectations"] = _expectations(expected)
     return msgspec.structs.replace(environment, **others)
+
+
+def _with_values(root: Path, environment: Environment) -> Environment:
+    """The environment with the values of variables that a file gives. Raises UsageError."""
+    file = environment.substitute
+    if not isinstance(file, str):
+        return environment
+    document = read_inside(root, file)
+    value = document.value
+    if isinstance(value, dict) and value.get("kind") == "ConfigMap":
+        value = value.get("data")
+    elif isinstance(value, dict) and str(value.get("apiVersion")).startswith(FLUX):
+        value = value_at(value, "spec.postBuild.substitute")
+    if not isinstance(value, dict) or any(isinstance(each, dict | list) for each in value.values()):
+        raise UsageError(
+            f"{file} gives no values of variables",
+            why="It is neither a mapping of names to values, nor a ConfigMap, nor a Flux "
+            "Kustomization with postBuild.substitute.",
+            hint="write `NAME: value` for each variable",
+        )
+    return msgspec.structs.replace(environment, substitute=value)
 
 
 def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[str, Document]:

@@ -28,7 +28,7 @@ from meshgate.model.document import (
     about,
     choice,
 )
-from meshgate.model.environment import RaisedSeverities
+from meshgate.model.environment import RaisedSeverities, Substitutes
 
 
 class EnvironmentsFile(DocumentPart, frozen=True, kw_only=True):
@@ -75,6 +75,9 @@ class MeshFile(DocumentPart, frozen=True, kw_only=True):
     mesh: MeshFacts = MeshFacts()
     require: Floor = Floor()
     severities: RaisedSeverities = field(default_factory=dict)
+    substitute: Annotated[Substitutes, about("Values of variables `${NAME}`.")] = field(
+        default_factory=dict
+    )
 
 
 class WaiversFile(DocumentPart, frozen=True, kw_only=True):

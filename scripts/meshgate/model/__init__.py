@@ -68,6 +68,10 @@ from meshgate.model.value import (
     split_path,
     value_at,
 )
+from meshgate.model.variables import (
+    Substituted,
+    substituted,
+)
 from meshgate.model.waiver import (
     Acknowledgement,
     Difference,
@@ -118,6 +122,7 @@ __all__ = [
     "SeenCall",
     "SeenSecurity",
     "Severity",
+    "Substituted",
     "SyncSettings",
     "SyncVerification",
     "Tally",
@@ -129,5 +134,6 @@ __all__ = [
     "fingerprint",
     "join_path",
     "split_path",
+    "substituted",
     "value_at",
 ]

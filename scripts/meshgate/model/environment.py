@@ -232,6 +232,10 @@ class ClusterSelection(DocumentPart, frozen=True):
     ] = None
 
 
+# A YAML file may give a number or a truth value where text is meant.
+Substitutes = dict[str, str | int | float | bool]
+
+
 class EnvironmentSettings(DocumentPart, frozen=True, kw_only=True):
     """What `defaults` may say of every environment, and each environment of itself.
 
@@ -276,6 +280,23 @@ class EnvironmentSettings(DocumentPart, frozen=True, kw_only=True):
     mesh: MeshFacts = MeshFacts()
     require: Floor = Floor()
     severities: RaisedSeverities = field(default_factory=dict)
+    substitute: Annotated[
+        Substitutes | Text,
+        about(
+            "Values of variables `${NAME}` that are replaced when what was rendered is applied; "
+            "or a file with them, relative to this file: a mapping, a ConfigMap or a Flux "
+            "Kustomization."
+        ),
+    ] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of variables, as they are put in; a file's are read by `config.load`."""
+        given = self.substitute if isinstance(self.substitute, dict) else {}
+        return {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in given.items()
+        }
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "overlay", self.overlay.rstrip("/"))

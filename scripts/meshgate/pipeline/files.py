@@ -31,6 +31,9 @@ class Files(Protocol):
     def inventory(self, environment: Environment) -> Sequence[Resource]:
         """What is known to run there. Raises BuildError."""
 
+    def values(self, environment: Environment) -> Mapping[str, str]:
+        """Values of variables that objects beside the environment's give, asked where one lacks."""
+
 
 def untracked(_: str, __: int) -> AbstractContextManager[Callable[[], object]]:
     """Progress that nobody sees."""
@@ -60,6 +63,9 @@ class Folder:
 
     def inventory(self, environment: Environment) -> Sequence[Resource]:
         return source.read_folder(self.root, f"inventory/{environment.name}")
+
+    def values(self, environment: Environment) -> Mapping[str, str]:
+        return source.flux_values(self.root, environment.overlay)
 
 
 class Objects:
@@ -97,3 +103,6 @@ class Objects:
 
     def inventory(self, environment: Environment) -> Sequence[Resource]:
         return self._inventory(environment.name) if self._inventory else ()
+
+    def values(self, environment: Environment) -> Mapping[str, str]:
+        return source.values_of(self._builds[environment.name].resources)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import structs
+
 from meshgate.errors import MeshgateError, NothingToCheckError, SourcesError
 from meshgate.mesh import Mesh
 from meshgate.model import (
@@ -21,6 +23,7 @@ from meshgate.model import (
     ResourceIndex,
     Scopes,
     Severity,
+    substituted,
 )
 from meshgate.pipeline.files import Files, Folder
 from meshgate.pipeline.twice import last_of_each
@@ -30,6 +33,7 @@ from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase
 from meshgate.schema import check
 from meshgate.source import Build, Locator
+from meshgate.yamldoc import scalars
 
 # Any of these says what the policies are about; without one, calls cannot be judged.
 INVENTORY_KINDS = (
@@ -181,14 +185,16 @@ def context_of(
     settings: Settings,
 ) -> Context:
     """What rules look at: refused objects left out. Raises ToolError, SchemaMissingError."""
-    own = tuple(build.resources)
+    given = substituted(build.resources, environment.values, scalars.plain)
+    own = tuple(given.resources)
+    unknown = {id(resource) for resource, _ in given.unresolved}
     violations = check(
-        (*own, *inventory),
+        [r for r in (*own, *inventory) if id(r) not in unknown],
         istio=environment.mesh.istio,
         engine=settings.engine,
         allowed=environment.require.kinds,
     )
-    refused = {id(violation.resource) for violation in violations}
+    refused = {id(violation.resource) for violation in violations} | unknown
     lasting, overwritten = last_of_each(own)
     scopes = Scopes((*own, *inventory))
     resources = ResourceIndex(
@@ -204,6 +210,7 @@ def context_of(
         violations=tuple(violations),
         rendered=own,
         overwritten=overwritten,
+        unresolved=given.unresolved,
         complete=settings.complete,
     )
 
@@ -256,6 +263,10 @@ def _judge(environment: Environment, build: Build, files: Files, settings: Setti
     try:
         inventory = tuple(files.inventory(environment))
         context = context_of(environment, build, inventory, settings)
+        if context.unresolved and (values := files.values(environment)):
+            known = {**values, **environment.values}
+            environment = structs.replace(environment, substitute=known)
+            context = context_of(environment, build, inventory, settings)
     except MeshgateError as error:
         return dataclasses.replace(judged, failure=error)
     return dataclasses.replace(judged, inventory=inventory, context=context)

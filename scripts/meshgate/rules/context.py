@@ -36,6 +36,8 @@ class Context:
     violations: tuple[SchemaViolation, ...] = ()
     # Every rendered object, refused ones included.
     rendered: tuple[Resource, ...] = ()
+    # Objects with variables that nothing gives a value, each with the variables as written.
+    unresolved: tuple[tuple[Resource, tuple[str, ...]], ...] = ()
     # Objects that another of the same kind, namespace and name overwrites, each with that one.
     overwritten: tuple[tuple[Resource, Resource], ...] = ()
     # Whether these are all policies of the mesh (`validate`, `lint --mesh`), so that a missing one

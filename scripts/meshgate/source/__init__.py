@@ -18,6 +18,7 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 from __future__ import annotations
 
 from meshgate.source.build import Build, render, render_all
+from meshgate.source.flux import flux_values, values_of
 from meshgate.source.folders import FolderBuild, FolderLocator, build_folders
 from meshgate.source.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from meshgate.source.listing import listing
@@ -55,6 +56,7 @@ __all__ = [
     "document",
     "dump",
     "dump_value",
+    "flux_values",
     "inputs",
     "listing",
     "patched",
@@ -69,4 +71,5 @@ __all__ = [
     "renderer_argv",
     "survey",
     "survey_repository",
+    "values_of",
 ]

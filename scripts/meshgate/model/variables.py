@@ -1,0 +1,111 @@
+"""Variables in manifests that are given values when they are applied: `${NAME}`, `$(NAME)`.
+
+Flux replaces `${NAME}` after the build, as a shell does (github.com/fluxcd/pkg/envsubst);
+`$(NAME)` is what kustomize's `vars` leave where they replace nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from meshgate.model.environment import MESH_KINDS
+from meshgate.model.resource import Resource
+from meshgate.model.value import JSON
+
+VARIABLE = re.compile(
+    r"(?P<escape>\$?)"
+    r"(?:\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"(?:(?P<sign>:?[-=+])(?P<other>[^}]*)|(?P<more>[/,^#%:@][^}]*))?\}"
+    r"|\$\((?P<var>[A-Za-z_][A-Za-z0-9_]*)\))"
+)
+WHOLE = re.compile(r"\$\{[^}]*\}|\$\([A-Za-z0-9_]+\)")
+# Objects that Flux leaves alone say so in a label or annotation.
+SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
+DISABLED = "disabled"
+# Elsewhere `${NAME}` may be a script's own: what policies and Services say is no script.
+KINDS = {**MESH_KINDS, "RequestAuthentication": "security.istio.io", "Service": ""}
+
+
+class Substituted(NamedTuple):
+    """Objects with their variables replaced; those that lack a value, with its names."""
+
+    resources: list[Resource]
+    unresolved: tuple[tuple[Resource, tuple[str, ...]], ...]
+
+
+def substituted(
+    resources: Iterable[Resource],
+    values: Mapping[str, str],
+    plain: Callable[[str], JSON],
+) -> Substituted:
+    """The objects as they are applied.
+
+    `plain` reads an unquoted scalar: a value that stands alone has the type that YAML gives it.
+    """
+    found: list[Resource] = []
+    unresolved = []
+    for resource in resources:
+        if KINDS.get(resource.kind) != resource.group or _is_left_alone(resource):
+            found.append(resource)
+            continue
+        replacing = _Replacing(values, plain)
+        value = replacing.value(resource.value)
+        if replacing.count:
+            resource = Resource.of(value, resource.origin, foreign=resource.foreign)  # noqa: PLW2901
+        found.append(resource)
+        if replacing.missing:
+            unresolved.append((resource, tuple(replacing.missing)))
+    return Substituted(found, tuple(unresolved))
+
+
+def _is_left_alone(resource: Resource) -> bool:
+    return DISABLED in (resource.labels.get(SWITCH), resource.annotations.get(SWITCH))
+
+
+class _Replacing:
+    """The variables of one object: how many were replaced, and which have no value."""
+
+    def __init__(self, values: Mapping[str, str], plain: Callable[[str], JSON]) -> None:
+        self.values = values
+        self.plain = plain
+        self.count = 0
+        self.missing: dict[str, None] = {}
+
+    def value(self, value: JSON) -> JSON:
+        """The value with each text in it replaced, keys included."""
+        if isinstance(value, str):
+            return self.text(value) if "$" in value else value
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {str(self.value(key)): self.value(item) for key, item in value.items()}
+        return value
+
+    def text(self, text: str) -> JSON:
+        before = self.count, len(self.missing)
+        replaced = VARIABLE.sub(self.replacement, text)
+        changed = (self.count, len(self.missing)) != before
+        return self.plain(replaced) if changed and WHOLE.fullmatch(text) else replaced
+
+    def replacement(self, match: re.Match[str]) -> str:
+        """What takes the place of one variable; itself where that is not known."""
+        if match["escape"]:
+            self.count += 1
+            return match[0][1:]
+        name = match["name"] or match["var"]
+        known = self.values.get(name)
+        sign = match["sign"] or ""
+        if sign.endswith("+"):
+            self.count += 1
+            return match["other"] if known else ""
+        if sign and (known is None or (sign.startswith(":") and not known)):
+            self.count += 1
+            return str(match["other"])
+        # Other operations of a shell are not done here: their result is not known.
+        if known is None or match["more"]:
+            self.missing[match[0]] = None
+            return match[0]
+        self.count += 1
+        return known

@@ -1,0 +1,69 @@
+"""Values of variables that Flux objects of a repository give to what they apply."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from meshgate.errors import BuildError
+from meshgate.model import JSONObject, Resource
+from meshgate.source.listing import listing
+from meshgate.source.load import read
+from meshgate.yamldoc.files import read_inside
+
+GROUP = "kustomize.toolkit.fluxcd.io"
+MARK = GROUP.encode()
+CONFIG_MAP = b"ConfigMap"
+
+
+def flux_values(root: Path, folder: str) -> dict[str, str]:
+    """What the Flux Kustomizations of a repository that apply a folder substitute there.
+
+    Of several that disagree on a value, none counts. ConfigMaps that they name count where the
+    repository has them; Secrets are not read.
+    """
+    resources: list[Resource] = []
+    for name in listing(root).files:
+        try:
+            content = read_inside(root, name)
+            if MARK in content or CONFIG_MAP in content:
+                resources += read(content, name).resources
+        except BuildError:
+            continue  # told where it is judged; here it only has no values
+    return values_of(resources, folder)
+
+
+def values_of(resources: Iterable[Resource], folder: str | None = None) -> dict[str, str]:
+    """What Flux Kustomizations among objects substitute: in one folder, or None: in any."""
+    every = list(resources)
+    maps = {r.name: r.value.get("data") for r in every if r.kind == "ConfigMap"}
+    found: dict[str, str] = {}
+    disputed: set[str] = set()
+    for resource in every:
+        if resource.kind != "Kustomization" or resource.group != GROUP:
+            continue
+        path = posixpath.normpath(str(resource.spec.get("path") or ".").lstrip("/") or ".")
+        if folder is not None and path != posixpath.normpath(folder):
+            continue
+        for name, value in _substituted(resource.spec, maps).items():
+            if found.setdefault(name, value) != value:
+                disputed.add(name)
+    return {name: value for name, value in found.items() if name not in disputed}
+
+
+def _substituted(spec: JSONObject, maps: Mapping[str, object]) -> dict[str, str]:
+    """The values of one Kustomization; `substitute` wins over `substituteFrom`, as in Flux."""
+    after = spec.get("postBuild")
+    if not isinstance(after, dict):
+        return {}
+    values: dict[str, str] = {}
+    sources = after.get("substituteFrom")
+    for source in sources if isinstance(sources, list) else ():
+        data = maps.get(str(source.get("name"))) if isinstance(source, dict) else None
+        if isinstance(data, dict) and source.get("kind") == "ConfigMap":
+            values |= {str(name): str(value) for name, value in data.items()}
+    own = after.get("substitute")
+    if isinstance(own, dict):
+        values |= {str(name): str(value) for name, value in own.items()}
+    return values
