@@ -24,12 +24,14 @@ from meshgate.model import (
     Floor,
     MeshFacts,
     OutsideHost,
+    Pause,
     Position,
     RequiredApprovals,
     ReviewTeams,
     Severity,
     Waiver,
 )
+from meshgate.model.environment import SoakTimes
 
 ROOT = Path(__file__).parent.parent
 
@@ -136,11 +138,11 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
         ("*", "mesh-root", None)
     ]
     assert prod.severities == {"PA012": Severity.ERROR}
-    assert loaded.paused == {"by": "mesh", "reason": "audit"}
-    assert [gate["name"] for gate in loaded.gates] == ["quiet", "open"]
-    assert [window["name"] for window in loaded.windows] == ["office", "freeze"]
+    assert loaded.paused == Pause("mesh", "audit")
+    assert [gate.name for gate in loaded.gates] == ["quiet", "open"]
+    assert [window.name for window in loaded.windows] == ["office", "freeze"]
     assert loaded.supersede == "update"
-    assert loaded.entries["prod"]["soak"] == {"promote": "24h", "hotfix": "0s"}
+    assert prod.soak == SoakTimes(promote="24h", hotfix="0s")
 
 
 def vars_of(host: object) -> list[object]:
@@ -660,7 +662,8 @@ def test_environments_are_shown_merged(shared: Path) -> None:
         "mode": "pinned",
         "gates": ["quiet"],
     }
-    assert merged == config.load(shared).entries
+    prod = config.load(shared).environments[-1]
+    assert (prod.mode, prod.gates, prod.overlay) == ("pinned", ("quiet",), "overlays/prod")
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,17 @@ from msgspec import structs
 from judged import NOW, reviews
 from meshgate.effect import Strength
 from meshgate.errors import UsageError
+from meshgate.model import GateEntry
 from meshgate.promotion import evidence as ev
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.evidence import Evidence, Observation
 from meshgate.promotion.forges import CommitStatus, StatusState
-from meshgate.promotion.gates import GATE_TYPES, Gate, GateType, evaluate_gates
+from meshgate.promotion.gates import GATE_TYPES, GateType, evaluate_gates
 from meshgate.promotion.guards import refusals
 from meshgate.promotion.records import Bypass, Event, GateVerdict
 from meshgate.promotion.status import Deployment, EnvironmentStatus, Presence, soak
-from meshgate.promotion.windows import read_window
 from promotion_samples import replace
+from test_promotion_windows import window
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 R, OTHER = "r-111111111111", "r-222222222222"
@@ -62,7 +63,10 @@ def seen(
 
 
 def asked(
-    candidate: Candidate, *gates: Gate, upstream: tuple[EnvironmentStatus, ...], **policy: object
+    candidate: Candidate,
+    *gates: GateEntry,
+    upstream: tuple[EnvironmentStatus, ...],
+    **policy: object,
 ) -> Candidate:
     """The candidate, with other gates, before other environments."""
     changed = replace(candidate.policy, gates=gates, **policy)
@@ -75,8 +79,8 @@ def verdict(candidate: Candidate) -> tuple[GateVerdict, str]:
     return result.verdict, result.reason
 
 
-TRAFFIC = Gate("traffic", "evidence", {"evidence": "traffic", "reporters": ["probe"]})
-SOAK = Gate("soaked", "soak", {"duration": "2d"})
+TRAFFIC = GateEntry(name="traffic", type="evidence", evidence="traffic", reporters=("probe",))
+SOAK = GateEntry(name="soaked", type="soak", duration="2d")
 PASS, FAIL, WAITING = GateVerdict.PASS, GateVerdict.FAIL, GateVerdict.WAITING
 
 
@@ -135,7 +139,9 @@ def test_soak_is_waived_for_a_rollback_unless_it_says_so(candidate: Candidate) -
 
 
 def test_the_clock_of_a_soak_starts_when_the_last_cluster_synced(candidate: Candidate) -> None:
-    synced = Gate("s", "soak", {"duration": "2d", "evidence": "synced", "reporters": ["probe"]})
+    synced = GateEntry(
+        name="s", type="soak", duration="2d", evidence="synced", reporters=("probe",)
+    )
     there = standing(stay(9 * DAY), clusters=("eu", "us"))
 
     def judge(*evidence: Evidence) -> tuple[GateVerdict, str]:
@@ -226,7 +232,7 @@ def test_evidence_is_needed_of_every_cluster_that_is_listed(candidate: Candidate
 
 
 def test_evidence_gets_old(candidate: Candidate) -> None:
-    fresh = Gate("t", "evidence", {**TRAFFIC.settings, "maxAge": "2h"})
+    fresh = replace(TRAFFIC, max_age="2h")
 
     def judge(ago: dt.timedelta) -> GateVerdict:
         there = standing(stay(DAY), evidence=(seen(ago),))
@@ -240,7 +246,7 @@ def test_evidence_that_does_not_come_fails_in_the_end(candidate: Candidate) -> N
     """#13 of the failure cases: a provider that is down never lets anything pass."""
     prepared = candidate.record.created_at
     assert prepared is not None
-    waits = Gate("t", "evidence", {**TRAFFIC.settings, "timeout": "2h"})
+    waits = replace(TRAFFIC, timeout="2h")
     asking = asked(candidate, waits, upstream=(standing(stay(DAY)),))
 
     assert verdict(replace(asking, now=prepared + 2 * HOUR))[0] is WAITING
@@ -274,7 +280,9 @@ def test_what_changed_nothing_is_proven_by_what_is_there(candidate: Candidate) -
     assert verdict(asked(candidate, TRAFFIC, upstream=(proven,)))[0] is PASS
 
 
-FLUX = Gate("flux", "commit-status", {"context": "flux/{env}/{cluster}", "reporters": ["bot"]})
+FLUX = GateEntry(
+    name="flux", type="commit-status", context="flux/{env}/{cluster}", reporters=("bot",)
+)
 
 
 def posted(
@@ -329,8 +337,8 @@ def test_a_status_for_each_cluster_needs_their_names(
 
 def test_a_window_that_closes(candidate: Candidate) -> None:
     """#8 of the failure cases, as a value."""
-    office = read_window({"name": "office", "kind": "allow", "cron": "0 8 * * *", "duration": "1h"})
-    gate = Gate("office", "window", {"windows": ["office"]})
+    office = window({"name": "office", "kind": "allow", "cron": "0 8 * * *", "duration": "1h"})
+    gate = GateEntry(name="office", type="window", windows=("office",))
     there = (standing(stay(DAY)),)
     asking = asked(candidate, gate, upstream=there, windows=(office,))
 
@@ -342,11 +350,11 @@ def test_a_window_that_closes(candidate: Candidate) -> None:
 
 
 def test_windows_without_a_gate_close_all_the_same(candidate: Candidate) -> None:
-    freeze = read_window(
+    freeze = window(
         {"name": "freeze", "kind": "deny", "from": "2026-07-01T00:00", "to": "2026-08-01T00:00"}
     )
-    office = read_window({"name": "office", "kind": "allow", "cron": "0 0 * * *", "duration": "1d"})
-    gate = Gate("office", "window", {"windows": ["office"]})
+    office = window({"name": "office", "kind": "allow", "cron": "0 0 * * *", "duration": "1d"})
+    gate = GateEntry(name="office", type="window", windows=("office",))
     there = (standing(stay(DAY)),)
     asking = asked(candidate, gate, upstream=there, windows=(office, freeze))
 
@@ -361,7 +369,7 @@ def test_effects(candidate: Candidate, limit: int, expected: GateVerdict) -> Non
     assert effect is not None
     looser = replace(effect.tightened[0], change=Strength.LOOSENED)
     there = (standing(stay(DAY)),)
-    asking = asked(candidate, Gate("q", "effects", {"loosened": limit}), upstream=there)
+    asking = asked(candidate, GateEntry(name="q", type="effects", loosened=limit), upstream=there)
     judged = replace(asking, effect=replace(effect, ports=(looser,)))
 
     assert verdict(judged)[0] is expected

@@ -17,18 +17,19 @@ from meshgate.model import (
     Acknowledgement,
     Difference,
     Finding,
+    GateEntry,
     MeshFacts,
+    Pause,
     Resource,
     Severity,
     Waiver,
 )
+from meshgate.model.environment import RequiredApprovals, ReviewTeams
 from meshgate.promotion.candidate import Ancestry, Candidate, SourceContent
 from meshgate.promotion.files import FileChange
-from meshgate.promotion.gates import Gate
 from meshgate.promotion.guards import BY_FILES, GUARDS, Guard, Refusal, refusals
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.ledger import Recorded
-from meshgate.promotion.policy import Approvals
 from meshgate.promotion.records import (
     Bypass,
     Effects,
@@ -111,7 +112,7 @@ def loosened(candidate: Candidate) -> Candidate:
     port = effect.tightened[0]
     back = replace(port, before=port.after, after=port.before, change=Strength.LOOSENED)
     return replace(
-        on(candidate, "policy", approvals=Approvals(weakening=("security",))),
+        on(candidate, "policy", approvals=RequiredApprovals(weakening=ReviewTeams(("security",)))),
         effect=replace(effect, ports=(back,)),
     )
 
@@ -233,12 +234,10 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         "staging: stayed 2d of 9d",
     ),
     ("PR11", hold, "prod is held by ops: an incident"),
-    ("PR11", lambda c: replace(c, paused={"by": "ops", "reason": "audit"}), "paused by ops"),
+    ("PR11", lambda c: replace(c, paused=Pause("ops", "audit")), "paused by ops"),
     (
         "PR11",
-        lambda c: on(
-            replace(c, paused={"by": "ops", "reason": "audit"}), "record", event=Event.HOTFIX
-        ),
+        lambda c: on(replace(c, paused=Pause("ops", "audit")), "record", event=Event.HOTFIX),
         "paused by ops",
     ),
     ("PR11", lambda c: replace(c, rejecting={"qa": (c.release,)}), "was rejected in qa"),
@@ -262,7 +261,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR15", lambda c: replace(loosened(c), without_forge=""), "what the forge says"),
     (
         "PR15",
-        lambda c: on(loosened(c), "policy", approvals=Approvals()),
+        lambda c: on(loosened(c), "policy", approvals=RequiredApprovals()),
         "no team may agree",
     ),
     (
@@ -307,7 +306,9 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR18", lambda c: on(upstream(c, objects=()), "policy", unseen_fields=0), "1 fields change"),
     (
         "PR19",
-        lambda c: on(replace(c, reviews=reviews(c)), "policy", approvals=Approvals(count=1)),
+        lambda c: on(
+            replace(c, reviews=reviews(c)), "policy", approvals=RequiredApprovals(count=1)
+        ),
         "0 of 1 approvals",
     ),
     ("PR19", lambda c: replace(c, without_forge=""), "what the forge says"),
@@ -645,7 +646,7 @@ def test_a_hotfix_names_the_environments_it_skips(candidate: Candidate) -> None:
 
 def test_approvals_are_of_the_head_by_others_of_the_teams(candidate: Candidate) -> None:
     head = candidate.head.commit
-    asked = on(candidate, "policy", approvals=Approvals(count=1, teams=("ops",)))
+    asked = on(candidate, "policy", approvals=RequiredApprovals(count=1, teams=("ops",)))
 
     def passes(login: str, commit: str, *teams: str) -> bool:
         given = reviews(candidate, review(login, commit, teams=teams))
@@ -679,7 +680,7 @@ def test_what_changes_nothing_upstream_needs_what_is_there_verified(candidate: C
         ),
         would_render=standing.state.rendered.sha256,
     )
-    proof = Gate("traffic", "evidence", {"evidence": "traffic", "reporters": ["probe"]})
+    proof = GateEntry(name="traffic", type="evidence", evidence="traffic", reporters=("probe",))
 
     assert ask("PR06", same) == []
     (refusal,) = ask("PR06", on(same, "policy", gates=(proof,)))

@@ -9,6 +9,7 @@ import pytest
 
 from meshgate import config
 from meshgate.errors import UsageError
+from meshgate.model import Pause
 from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.policy import EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
@@ -62,13 +63,13 @@ def test_all_that_it_says_is_there(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     found = loaded.of("prod")
 
-    assert loaded.paused == {"by": "ops", "reason": "an audit"}
+    assert loaded.paused == Pause("ops", "an audit")
     assert (found.pinned, found.after, found.after_all) == (True, ("canary", "dev"), False)
     assert [gate.name for gate in found.gates] == ["soaked", "office", "flux", "traffic", "quiet"]
     assert found.soak == {Event.PROMOTE: dt.timedelta(hours=12)}
     assert (found.select, found.merge, found.unseen_fields) == ("manual", "tool", 5)
     assert (found.approvals.count, found.approvals.teams) == (2, ("ops",))
-    assert found.approvals.weakening == ("security",)
+    assert found.approvals.weakening_teams == ("security",)
     assert found.clusters == ("prod-eu", "prod-us")
     assert found.allowed_signers == "promotion/allowed_signers"
     assert [one.name for one in found.windows] == ["office"]

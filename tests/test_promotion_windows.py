@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.errors import UsageError
-from meshgate.model import JSONObject
+from meshgate.model import JSONObject, WindowEntry
 from meshgate.promotion.records import Event
 from meshgate.promotion.times import duration, format_duration
 from meshgate.promotion.windows import Window, applying, opening, read_window
@@ -24,9 +25,13 @@ def utc(*parts: int) -> dt.datetime:
     return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc,arg-type]
 
 
+def window(entry: JSONObject) -> Window:
+    return read_window(msgspec.convert(entry, WindowEntry))
+
+
 def cron(expression: str, length: str, kind: str = "allow", **more: object) -> Window:
     entry: JSONObject = {"name": "w", "kind": kind, "cron": expression, "duration": length}
-    return read_window(entry | {"timezone": BERLIN} | more)
+    return window(entry | {"timezone": BERLIN} | more)
 
 
 def starts(one: Window, day: tuple[int, int, int]) -> list[str]:
@@ -91,18 +96,18 @@ def test_hourly_windows_run_through_a_change_of_clocks() -> None:
 
 def test_dates_that_come_twice_are_read_for_safety() -> None:
     entry: JSONObject = {"name": "w", "from": "2026-10-25T02:30", "to": "2026-10-25T02:45"}
-    deny = read_window(entry | {"kind": "deny", "timezone": BERLIN})
+    deny = window(entry | {"kind": "deny", "timezone": BERLIN})
 
     assert deny.contains(utc(2026, 10, 25, 0, 30))
     assert deny.contains(utc(2026, 10, 25, 1, 44))
     with pytest.raises(UsageError, match="ends before it starts"):
         # The longest reading of what is denied is the shortest of what is allowed: nothing.
-        read_window(entry | {"kind": "allow", "timezone": BERLIN})
+        window(entry | {"kind": "allow", "timezone": BERLIN})
 
 
 def test_deny_wins_and_says_until_when() -> None:
     office = cron("0 9 * * 1-5", "8h", name="office")
-    freeze = read_window(
+    freeze = window(
         {
             "name": "freeze",
             "kind": "deny",
@@ -139,7 +144,7 @@ def test_without_an_allowing_window_all_is_open_that_is_not_denied() -> None:
 
 
 def test_what_never_opens_again_says_so() -> None:
-    once = read_window(
+    once = window(
         {"name": "w", "kind": "allow", "from": "2026-01-01T00:00", "to": "2026-01-02T00:00"}
     )
 
@@ -179,7 +184,7 @@ def test_a_window_that_no_clock_knows_is_refused(change: JSONObject, message: st
     entry: JSONObject = {"name": "w", "kind": "allow", "cron": "0 9 * * *", "duration": "8h"}
 
     with pytest.raises(UsageError, match=message):
-        read_window(entry | change)
+        window(entry | change)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +197,7 @@ def test_a_window_that_no_clock_knows_is_refused(change: JSONObject, message: st
 )
 def test_dates_that_no_calendar_has_are_refused(dates: JSONObject, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        read_window({"name": "w", "kind": "deny"} | dates)
+        window({"name": "w", "kind": "deny"} | dates)
 
 
 MOMENTS = st.datetimes(
@@ -236,7 +241,7 @@ def test_an_answer_holds_until_it_is_said_to_change(
 @given(MOMENTS, EXPRESSIONS, ZONES)
 def test_deny_always_wins(now: dt.datetime, expression: str, zone: str) -> None:
     deny = cron(expression, "8h", "deny", timezone=zone)
-    always = read_window(
+    always = window(
         {"name": "a", "kind": "allow", "from": "2025-01-01T00:00", "to": "2028-01-01T00:00"}
     )
 

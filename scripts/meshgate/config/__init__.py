@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,9 +20,12 @@ from meshgate.model import (
     SYNC_NAME,
     Environment,
     Expectation,
+    GateEntry,
     JSONObject,
+    Pause,
     SyncSettings,
     Traffic,
+    WindowEntry,
     value_at,
 )
 from meshgate.wording.nearest import nearest
@@ -43,15 +46,12 @@ class Configuration:
     """All that a repository says of itself."""
 
     environments: tuple[Environment, ...]
-    # As written; promotion gives them meaning.
-    gates: tuple[JSONObject, ...] = ()
-    windows: tuple[JSONObject, ...] = ()
-    paused: JSONObject | None = None
+    gates: tuple[GateEntry, ...] = ()
+    windows: tuple[WindowEntry, ...] = ()
+    paused: Pause | None = None
     supersede: str = "close"
     # Where clusters find this repository.
     sync: SyncSettings | None = None
-    # Each environment's whole entry with what `defaults` says, by name, as it would be written.
-    entries: Mapping[str, JSONObject] = field(default_factory=dict)
 
     @property
     def sync_name(self) -> str:
@@ -83,12 +83,13 @@ def load(root: Path) -> Configuration:
             _with_values(root, _environment(document, entry, waivers.get(name), expected.get(name)))
             for name, entry in entries.items()
         ),
-        gates=tuple(value.get("gates", ())),
-        windows=tuple(value.get("windows", ())),
-        paused=value.get("paused"),
+        gates=tuple(converted(document, gate, GateEntry) for gate in value.get("gates", ())),
+        windows=tuple(
+            converted(document, window, WindowEntry) for window in value.get("windows", ())
+        ),
+        paused=converted(document, value["paused"], Pause) if "paused" in value else None,
         supersede=value.get("supersede", "close"),
         sync=converted(document, value["sync"], SyncSettings) if "sync" in value else None,
-        entries=entries,
     )
 
 

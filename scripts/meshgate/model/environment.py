@@ -210,6 +210,11 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
         tuple[BlastRadius, ...] | None, about("More approvals from this many workloads on.")
     ] = None
 
+    @property
+    def weakening_teams(self) -> tuple[str, ...]:
+        """The teams of which one must agree when a port gets weaker."""
+        return self.weakening.teams if self.weakening else ()
+
 
 class SignaturePolicy(DocumentPart, frozen=True):
     """Who signs the commits of promotion pull requests."""

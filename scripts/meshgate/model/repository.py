@@ -39,13 +39,11 @@ class GateEntry(DocumentPart, frozen=True, kw_only=True):
     )
     duration: Annotated[Duration | None, about("soak: how long, such as 30m, 24h or 7d.")] = None
     windows: Annotated[
-        SomeNames | None, about("window: names of entries of the top-level `windows`.")
-    ] = None
-    context: Annotated[Text | None, about("commit-status: the status to wait for.")] = None
-    reporters: Annotated[SomeNames | None, about("commit-status, evidence: whose word counts.")] = (
-        None
-    )
-    evidence: Annotated[Text | None, about("evidence: its type.")] = None
+        SomeNames, about("window: names of entries of the top-level `windows`.")
+    ] = ()
+    context: Annotated[Text, about("commit-status: the status to wait for.")] = ""
+    reporters: Annotated[SomeNames, about("commit-status, evidence: whose word counts.")] = ()
+    evidence: Annotated[Text, about("evidence: its type.")] = ""
     max_age: Annotated[
         Duration | None,
         about("commit-status, evidence: older ones do not count, such as 24h or 7d."),

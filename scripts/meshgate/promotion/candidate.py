@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meshgate.effect import Effect
-from meshgate.model import Environment, Finding, JSONObject, Resource
+from meshgate.model import Environment, Finding, GateEntry, Pause, Resource
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.forges import PullRequest, Review
 from meshgate.promotion.ledger import EnvironmentFiles
-from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.records import Event, PromotionRecord, Source
 from meshgate.promotion.status import EnvironmentStatus
 from meshgate.repository import Signed
@@ -80,7 +80,7 @@ class Candidate:
     base: EnvironmentFiles
     head: EnvironmentFiles
     changed: tuple[FileChange, ...]
-    paused: JSONObject | None = None
+    paused: Pause | None = None
     source: SourceContent | None = None
     expected: Mapping[str, bytes] | None = None
     ancestry: Ancestry | None = None
@@ -112,6 +112,6 @@ class Candidate:
         return self.policy.name
 
     @property
-    def gates(self) -> tuple[Gate, ...]:
+    def gates(self) -> tuple[GateEntry, ...]:
         """The gates of the environment."""
         return self.policy.gates

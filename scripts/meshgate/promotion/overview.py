@@ -16,7 +16,7 @@ from meshgate.errors import (
     UsageError,
 )
 from meshgate.mesh import Mode
-from meshgate.model import JSONObject
+from meshgate.model import Pause
 from meshgate.promotion import names
 from meshgate.promotion.deployments import status_of
 from meshgate.promotion.forges import PullRequest
@@ -104,7 +104,7 @@ class Overview:
     now: datetime.datetime
     today: datetime.date
     environments: tuple[EnvironmentOverview, ...]
-    paused: JSONObject | None = None
+    paused: Pause | None = None
 
 
 def overview(session: Session) -> Overview:

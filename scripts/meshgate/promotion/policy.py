@@ -7,44 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meshgate.errors import UsageError
-from meshgate.model import JSONObject
+from meshgate.model import GateEntry, Pause
+from meshgate.model.environment import RequiredApprovals
 from meshgate.promotion.records import Event
 from meshgate.promotion.windows import Window
 from meshgate.wording.nearest import hint
 
 FILE = "environments.yaml"
 UNSEEN_FIELDS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One entry of `gates`. Settings are those of its type; the schema has checked their shape."""
-
-    name: str
-    type: str
-    settings: JSONObject
-    description: str = ""
-
-    @property
-    def reporters(self) -> tuple[str, ...]:
-        """Whose word counts; empty where nobody's is needed."""
-        return tuple(self.settings.get("reporters", ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Approvals:
-    """Who must agree.
-
-    count          reviewers, at the head commit
-    teams          they must belong to one of these; empty: to any
-    not_requester  who asked for the promotion does not count
-    weakening      one of these teams must agree when a port gets weaker
-    """
-
-    count: int = 0
-    teams: tuple[str, ...] = ()
-    not_requester: bool = True
-    weakening: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +36,11 @@ class EnvironmentPolicy:
     after_all: bool = True
     select: str = "newest-eligible"
     merge: str = "manual"
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[GateEntry, ...] = ()
     gates_waived: str = ""
     windows: tuple[Window, ...] = ()
     soak: Mapping[Event, datetime.timedelta] = field(default_factory=dict)
-    approvals: Approvals = Approvals()
+    approvals: RequiredApprovals = field(default_factory=RequiredApprovals)
     clusters: tuple[str, ...] = ()
     unseen_fields: int = UNSEEN_FIELDS
     allowed_signers: str = ""
@@ -81,9 +51,9 @@ class Policy:
     """How this repository promotes; in the order of environments.yaml."""
 
     environments: tuple[EnvironmentPolicy, ...]
-    gates: Mapping[str, Gate] = field(default_factory=dict)
+    gates: Mapping[str, GateEntry] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
-    paused: JSONObject | None = None  # by, reason
+    paused: Pause | None = None
 
     def of(self, name: str) -> EnvironmentPolicy:
         """An environment by its name. Raises UsageError."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from meshgate.config import Configuration
 from meshgate.errors import UsageError
-from meshgate.model import JSONObject
+from meshgate.model import Environment, GateEntry
+from meshgate.model.environment import RequiredApprovals, SoakTimes
 from meshgate.promotion.gates import GATE_TYPES
-from meshgate.promotion.policy import (
-    FILE,
-    UNSEEN_FIELDS,
-    Approvals,
-    EnvironmentPolicy,
-    Gate,
-    Policy,
-)
+from meshgate.promotion.policy import FILE, UNSEEN_FIELDS, EnvironmentPolicy, Policy
 from meshgate.promotion.records import Event
 from meshgate.promotion.times import duration
 from meshgate.promotion.windows import Window, read_window
@@ -38,10 +35,12 @@ def read_policy(configuration: Configuration) -> Policy:
     """
     if ("supersede", configuration.supersede) in UNSUPPORTED:
         raise _unsupported("supersede", configuration.supersede, "")
-    gates = {entry["name"]: _gate(entry) for entry in configuration.gates}
+    for gate in configuration.gates:
+        _check_gate(gate)
+    gates = {gate.name: gate for gate in configuration.gates}
     windows = tuple(map(read_window, configuration.windows))
     environments = tuple(
-        _environment(entry, gates, windows) for entry in configuration.entries.values()
+        _environment(entry, gates, windows) for entry in configuration.environments
     )
     used = {gate.name for environment in environments for gate in environment.gates}
     for name in gates:
@@ -61,57 +60,68 @@ def read_policy(configuration: Configuration) -> Policy:
     return Policy(environments, gates, windows, configuration.paused)
 
 
-def _gate(entry: JSONObject) -> Gate:
-    name, kind = entry["name"], entry["type"]
-    if kind not in GATE_TYPES:
-        raise _unsupported("type", kind, f"gate {name!r}: ")
-    gate_type = GATE_TYPES[kind]
-    settings = {key: value for key, value in entry.items() if key not in COMMON_KEYS}
-    for key in settings:
-        if key not in gate_type.keys:
-            raise UsageError(
-                f"{FILE}: gate {name!r}: {key!r} means nothing to a gate of type {kind}",
-                hint=hint(key, sorted(gate_type.keys)),
-            )
-    for key in sorted(gate_type.needed):
-        if key not in settings:
-            why = "Without it anybody's word would do." if key == "reporters" else ""
-            raise UsageError(f"{FILE}: gate {name!r}: a gate of type {kind} needs `{key}`", why=why)
-    return Gate(name, kind, settings, entry.get("description", ""))
+def _check_gate(gate: GateEntry) -> None:
+    if gate.type not in GATE_TYPES:
+        raise _unsupported("type", gate.type, f"gate {gate.name!r}: ")
+    gate_type = GATE_TYPES[gate.type]
+    place = f"{FILE}: gate {gate.name!r}:"
+    settings = msgspec.to_builtins(gate).keys() - COMMON_KEYS
+    for key in sorted(settings - gate_type.keys):
+        raise UsageError(
+            f"{place} {key!r} means nothing to a gate of type {gate.type}",
+            hint=hint(key, sorted(gate_type.keys)),
+        )
+    for key in sorted(gate_type.needed - settings):
+        why = "Without it anybody's word would do." if key == "reporters" else ""
+        raise UsageError(f"{place} a gate of type {gate.type} needs `{key}`", why=why)
 
 
 def _environment(
-    entry: JSONObject, gates: Mapping[str, Gate], windows: tuple[Window, ...]
+    entry: Environment, gates: Mapping[str, GateEntry], windows: tuple[Window, ...]
 ) -> EnvironmentPolicy:
-    name, after = entry["name"], entry.get("after", ())
-    if ("select", entry.get("select")) in UNSUPPORTED:
-        raise _unsupported("select", entry["select"], f"{name}: ")
+    if ("select", entry.select) in UNSUPPORTED:
+        raise _unsupported("select", entry.select, f"{entry.name}: ")
+    approvals = entry.approvals or RequiredApprovals()
+    if approvals.blast_radius is not None:
+        raise _unsupported("approvals", "blastRadius", f"{entry.name}: ")
     environment = EnvironmentPolicy(
-        name=name,
-        overlay=entry["overlay"].rstrip("/"),
-        pinned=entry.get("mode") == PINNED,
-        after=tuple(next(iter(after.values())) if isinstance(after, dict) else after),
-        after_all=not (isinstance(after, dict) and "any" in after),
-        select=entry.get("select", "newest-eligible"),
-        merge=entry.get("merge", "manual"),
-        gates=tuple(gates[gate] for gate in entry.get("gates", ())),
-        gates_waived=entry.get("gatesWaived", ""),
+        name=entry.name,
+        overlay=entry.overlay,
+        pinned=entry.mode == PINNED,
+        after=entry.after,
+        after_all=entry.after_all,
+        select=entry.select,
+        merge=entry.merge,
+        gates=tuple(gates[gate] for gate in entry.gates or ()),
+        gates_waived=entry.gates_waived or "",
         windows=windows,
-        soak={Event(event): duration(text) for event, text in entry.get("soak", {}).items()},
-        approvals=_approvals(name, entry.get("approvals", {})),
-        clusters=tuple(entry.get("clusters", {}).get("names", ())),
-        unseen_fields=entry.get("unseenFields", UNSEEN_FIELDS),
-        allowed_signers=entry.get("signatures", {}).get("allowedSigners", ""),
+        soak=_soak(entry.soak or SoakTimes()),
+        approvals=approvals,
+        clusters=(entry.clusters.names or ()) if entry.clusters else (),
+        unseen_fields=UNSEEN_FIELDS if entry.unseen_fields is None else entry.unseen_fields,
+        allowed_signers=entry.signatures.allowed_signers if entry.signatures else "",
     )
     for problem in _problems(environment, entry):
-        raise UsageError(f"{FILE}: {name}: {problem}")
+        raise UsageError(f"{FILE}: {entry.name}: {problem}")
     return environment
 
 
-def _problems(environment: EnvironmentPolicy, entry: JSONObject) -> Iterator[str]:
+def _soak(times: SoakTimes) -> dict[Event, datetime.timedelta]:
+    """The length of time of each event that the environment names."""
+    return {Event(event): duration(text) for event, text in msgspec.to_builtins(times).items()}
+
+
+def _problems(environment: EnvironmentPolicy, entry: Environment) -> Iterator[str]:
     if not environment.pinned:
-        for key in ("gates", "gatesWaived", "soak", "approvals", "unseenFields", "signatures"):
-            if key in entry:
+        for key, value in (
+            ("gates", entry.gates),
+            ("gatesWaived", entry.gates_waived),
+            ("soak", entry.soak),
+            ("approvals", entry.approvals),
+            ("unseenFields", entry.unseen_fields),
+            ("signatures", entry.signatures),
+        ):
+            if value is not None:
                 yield f"{key!r} means nothing to a floating environment, which follows main"
         return
     if not environment.gates and not environment.gates_waived:
@@ -123,17 +133,6 @@ def _problems(environment: EnvironmentPolicy, entry: JSONObject) -> Iterator[str
             yield f"the gate {gate.name!r} {problem}"
     if any(environment.soak.values()) and not environment.after:
         yield "`soak` has no environment to soak in: there is no `after`"
-
-
-def _approvals(name: str, entry: JSONObject) -> Approvals:
-    if "blastRadius" in entry:
-        raise _unsupported("approvals", "blastRadius", f"{name}: ")
-    return Approvals(
-        count=entry.get("count", 0),
-        teams=tuple(entry.get("teams", ())),
-        not_requester=entry.get("notRequester", True),
-        weakening=tuple(entry.get("weakening", {}).get("teams", ())),
-    )
 
 
 def _unsupported(key: str, value: str, place: str) -> UsageError:

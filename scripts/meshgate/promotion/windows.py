@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from meshgate.errors import UsageError
-from meshgate.model import JSONObject
+from meshgate.model import WindowEntry
 from meshgate.promotion.records import Event
 from meshgate.promotion.times import duration, format_moment
 
@@ -88,22 +88,21 @@ class Opening(NamedTuple):
     changes: datetime.datetime | None
 
 
-def read_window(entry: JSONObject) -> Window:
+def read_window(entry: WindowEntry) -> Window:
     """A window of environments.yaml. Raises UsageError for what no clock or calendar knows."""
-    name, kind = entry["name"], entry["kind"]
-    zone = _zone(name, entry.get("timezone", "UTC"))
-    cron, length, dates = entry.get("cron", ""), datetime.timedelta(), None
-    if cron and "from" in entry:
+    name, zone = entry.name, _zone(entry.name, entry.timezone)
+    length, dates = datetime.timedelta(), None
+    if entry.cron and entry.start:
         raise UsageError(
             f"window {name!r} has both `cron` and `from`", hint="make two windows of it"
         )
-    if cron:
-        length = duration(entry["duration"])
-        _check_cron(name, cron, zone)
+    if entry.cron:
+        length = duration(entry.duration)
+        _check_cron(name, entry.cron, zone)
         if not length:
             raise UsageError(f"window {name!r} lasts no time", hint="give a `duration` as 8h")
-    elif "from" in entry:
-        dates = _dates(name, kind, entry, zone)
+    elif entry.start:
+        dates = _dates(entry, zone)
     else:
         raise UsageError(
             f"window {name!r} has no time",
@@ -111,14 +110,14 @@ def read_window(entry: JSONObject) -> Window:
         )
     return Window(
         name=name,
-        kind=kind,
+        kind=entry.kind,
         timezone=zone,
-        environments=tuple(entry.get("environments", ())),
-        events=tuple(Event(event) for event in entry.get("events", DEFAULT_EVENTS)),
-        cron=cron,
+        environments=entry.environments,
+        events=DEFAULT_EVENTS if entry.events is None else tuple(map(Event, entry.events)),
+        cron=entry.cron,
         length=length,
         dates=dates,
-        description=entry.get("description", ""),
+        description=entry.description,
     )
 
 
@@ -197,22 +196,22 @@ def _check_cron(name: str, cron: str, zone: ZoneInfo) -> None:
         raise UsageError(f"window {name!r}: {cron!r} never comes", hint=hint) from None
 
 
-def _dates(name: str, kind: str, entry: JSONObject, zone: ZoneInfo) -> Span:
+def _dates(entry: WindowEntry, zone: ZoneInfo) -> Span:
     """Where a clock shows a time twice, a denying window takes the longer reading."""
-    late = int(kind == "deny")
+    late = int(entry.kind == "deny")
     try:
-        start = datetime.datetime.fromisoformat(entry["from"])
-        end = datetime.datetime.fromisoformat(entry["to"])
+        start = datetime.datetime.fromisoformat(entry.start)
+        end = datetime.datetime.fromisoformat(entry.end)
     except ValueError as error:
         raise UsageError(
-            f"window {name!r}: {error}", hint="write moments as YYYY-MM-DDTHH:MM"
+            f"window {entry.name!r}: {error}", hint="write moments as YYYY-MM-DDTHH:MM"
         ) from error
     span = Span(
         start.replace(tzinfo=zone, fold=1 - late).astimezone(datetime.UTC),
         end.replace(tzinfo=zone, fold=late).astimezone(datetime.UTC),
     )
     if span.start >= span.end:
-        raise UsageError(f"window {name!r} ends before it starts")
+        raise UsageError(f"window {entry.name!r} ends before it starts")
     return span
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import msgspec
-
 from meshgate import source
 from meshgate.config import Configuration
 from meshgate.errors import MeshgateError, UsageError
@@ -143,7 +141,6 @@ def _target(
     name = environment.name
     is_pinned = environment.mode == PINNED
     path = f"rendered/{name}" if is_pinned else environment.overlay
-    windows = [msgspec.convert(window, WindowEntry) for window in configuration.windows]
     return SyncTarget(
         environment=environment,
         sync=sync,
@@ -152,7 +149,9 @@ def _target(
         folders=(path,) if is_pinned else _folders(root, path),
         kinds=_kinds(environment),
         namespaces=_namespaces(name, rendered, sync.namespaces),
-        windows=tuple(window for window in windows if name in (window.environments or (name,))),
+        windows=tuple(
+            window for window in configuration.windows if name in (window.environments or (name,))
+        ),
         rendered=tuple(rendered),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.commit_status import COMMIT_STATUS
 from meshgate.promotion.gates.effects import EFFECTS
@@ -12,7 +13,6 @@ from meshgate.promotion.gates.evidence import EVIDENCE
 from meshgate.promotion.gates.gate import GateType
 from meshgate.promotion.gates.soak import SOAK
 from meshgate.promotion.gates.window import WINDOW
-from meshgate.promotion.policy import Gate
 from meshgate.promotion.records import Event, GateResult, GateVerdict
 from meshgate.promotion.status import EnvironmentStatus
 from meshgate.promotion.times import duration
@@ -22,7 +22,6 @@ __all__ = [
     "BLOCKING",
     "GATED",
     "GATE_TYPES",
-    "Gate",
     "GateType",
     "asks_statuses",
     "evaluate_gates",
@@ -38,7 +37,7 @@ BLOCKING = frozenset({GateVerdict.FAIL, GateVerdict.WAITING})
 GATED = frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK})
 
 
-def asks_statuses(gates: Iterable[Gate]) -> bool:
+def asks_statuses(gates: Iterable[GateEntry]) -> bool:
     """Whether any of these gates asks the forge for the statuses of commits."""
     return any(GATE_TYPES[gate.type].asks_statuses for gate in gates)
 
@@ -51,7 +50,7 @@ def evaluate_gates(candidate: Candidate) -> list[GateResult]:
     return [result for _, result in results(candidate)]
 
 
-def results(candidate: Candidate) -> Iterator[tuple[Gate, GateResult]]:
+def results(candidate: Candidate) -> Iterator[tuple[GateEntry, GateResult]]:
     """The same, each with its gate."""
     if candidate.event not in GATED:
         return
@@ -79,27 +78,27 @@ def verified(candidate: Candidate, upstream: EnvironmentStatus) -> str:
     return "; ".join(result.reason for result in proofs if result.verdict in BLOCKING)
 
 
-def _gates(candidate: Candidate) -> Iterator[Gate]:
+def _gates(candidate: Candidate) -> Iterator[GateEntry]:
     """The gates of a candidate: those named, and what soak and windows ask without a name."""
     yield from candidate.gates
     types = {gate.type for gate in candidate.gates}
     policy = candidate.policy
     if SOAK.name not in types and policy.soak.get(candidate.event):
-        yield Gate(SOAK.name, SOAK.name, {})
+        yield GateEntry(name=SOAK.name, type=SOAK.name)
     covering = [gate for gate in candidate.gates if gate.type == WINDOW.name]
-    named = {name for gate in covering for name in gate.settings.get("windows", ())}
-    by_any = any("windows" not in gate.settings for gate in covering)
+    named = {name for gate in covering for name in gate.windows}
+    by_any = any(not gate.windows for gate in covering)
     windows = {window.name for window in applying(policy.windows, policy.name, candidate.event)}
     if windows - named and not by_any:
-        yield Gate(WINDOW.name, WINDOW.name, {})
+        yield GateEntry(name=WINDOW.name, type=WINDOW.name)
 
 
-def _judge(gate: Gate, candidate: Candidate) -> GateResult:
+def _judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     try:
         result = GATE_TYPES[gate.type].judge(gate, candidate)
     except Exception as error:  # noqa: BLE001 - a gate that fails is closed
         return GateResult(gate.name, GateVerdict.FAIL, f"it could not be judged: {error!r}")
-    timeout, since = gate.settings.get("timeout"), candidate.record.created_at
+    timeout, since = gate.timeout, candidate.record.created_at
     if result.verdict is GateVerdict.WAITING and timeout and since is not None:
         waited = candidate.now - since
         if waited > duration(timeout):

@@ -8,6 +8,7 @@ cluster of the environment. Only the accounts in `reporters` are believed.
 
 from __future__ import annotations
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.forges import CommitStatus, StatusState
 from meshgate.promotion.gates.gate import (
@@ -19,7 +20,6 @@ from meshgate.promotion.gates.gate import (
     passed,
     waiting,
 )
-from meshgate.promotion.policy import Gate
 from meshgate.promotion.records import GateEvidence, GateResult
 from meshgate.promotion.status import SKEW, EnvironmentStatus, Presence
 from meshgate.promotion.times import duration
@@ -27,7 +27,7 @@ from meshgate.promotion.times import duration
 CLUSTER, ENVIRONMENT = "{cluster}", "{env}"
 
 
-def judge(gate: Gate, candidate: Candidate) -> GateResult:
+def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     """Judge each environment before this one; all of them, or any, as `after` says."""
     if candidate.reviews is None and candidate.without_forge:
         return not_applicable(gate, candidate.without_forge)
@@ -38,10 +38,12 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
     )
 
 
-def _of_environment(gate: Gate, candidate: Candidate, upstream: EnvironmentStatus) -> GateResult:
+def _of_environment(
+    gate: GateEntry, candidate: Candidate, upstream: EnvironmentStatus
+) -> GateResult:
     name, context = (
         upstream.environment,
-        gate.settings["context"].replace(ENVIRONMENT, upstream.environment),
+        gate.context.replace(ENVIRONMENT, upstream.environment),
     )
     if upstream.statuses is None:
         return failed(gate, f"{name}: the forge was not asked for its statuses")
@@ -63,7 +65,7 @@ def _of_environment(gate: Gate, candidate: Candidate, upstream: EnvironmentStatu
 
 
 def _of_context(
-    gate: Gate, candidate: Candidate, upstream: EnvironmentStatus, context: str
+    gate: GateEntry, candidate: Candidate, upstream: EnvironmentStatus, context: str
 ) -> GateResult:
     place = f"{upstream.environment}: {context}"
     status = next(
@@ -81,7 +83,7 @@ def _of_context(
         return failed(gate, f"{place}: {status.description or 'failed'}", evidence)
     if status.state is StatusState.PENDING:
         return waiting(gate, f"{place}: {status.description or 'pending'}", evidence)
-    max_age = gate.settings.get("maxAge")
+    max_age = gate.max_age
     if max_age and (status.at is None or candidate.now - status.at > duration(max_age)):
         return waiting(gate, f"{place}: older than {max_age}", evidence)
     if status.at is not None and status.at > candidate.now + SKEW:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, failed, not_applicable, passed
-from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.records import GateResult
 
 
-def judge(gate: Gate, candidate: Candidate) -> GateResult:
+def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     """Judge the effect of the change on this environment."""
     effect = candidate.effect
     if effect is None:
@@ -18,7 +19,11 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
             return not_applicable(gate, "nothing was here before: there is no change to judge")
         return failed(gate, "the effect of this change was not computed")
     counted = {"loosened": len(effect.loosened), "breaks": len(effect.breaks)}
-    limits = {key: gate.settings[key] for key in counted if key in gate.settings}
+    limits = {
+        key: limit
+        for key, limit in (("loosened", gate.loosened), ("breaks", gate.breaks))
+        if limit is not None
+    }
     over = [
         f"{counted[key]} {key}, at most {limit}"
         for key, limit in limits.items()
@@ -29,9 +34,9 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
     return passed(gate, ", ".join(f"{counted[key]} {key}" for key in limits))
 
 
-def problems(gate: Gate, _environment: EnvironmentPolicy) -> Iterator[str]:
+def problems(gate: GateEntry, _environment: EnvironmentPolicy) -> Iterator[str]:
     """A gate without a limit."""
-    if not {"loosened", "breaks"} & set(gate.settings):
+    if gate.loosened is None and gate.breaks is None:
         yield "has no limit: give it `loosened`, `breaks` or both"
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.gates.gate import GateType, across, failed, nothing_wrong, passed, waiting
-from meshgate.promotion.policy import Gate
 from meshgate.promotion.records import GateResult
 from meshgate.promotion.status import SKEW, EnvironmentStatus
 from meshgate.promotion.times import duration, format_moment
 
 
-def judge(gate: Gate, candidate: Candidate) -> GateResult:
+def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     """Judge each environment before this one; all of them, or any, as `after` says."""
     return across(
         gate,
@@ -26,9 +26,9 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
     )
 
 
-def _verified(gate: Gate, candidate: Candidate, upstream: EnvironmentStatus) -> GateResult:
+def _verified(gate: GateEntry, candidate: Candidate, upstream: EnvironmentStatus) -> GateResult:
     """Judge what was seen of the release in one environment."""
-    name, kind = upstream.environment, gate.settings["evidence"]
+    name, kind = upstream.environment, gate.evidence
     trusted = [
         observation
         for observation in upstream.evidence
@@ -59,16 +59,16 @@ def _verified(gate: Gate, candidate: Candidate, upstream: EnvironmentStatus) -> 
 
 
 def _of_cluster(
-    gate: Gate, candidate: Candidate, place: str, seen: Sequence[Evidence]
+    gate: GateEntry, candidate: Candidate, place: str, seen: Sequence[Evidence]
 ) -> GateResult:
-    kind = gate.settings["evidence"]
+    kind = gate.evidence
     if not seen:
         return waiting(gate, f"{place}: no {kind} evidence of this release yet")
     newest = max(seen, key=lambda observation: observation.observed_at)
     at = format_moment(newest.observed_at)
     if newest.observed_at > candidate.now + SKEW:
         return failed(gate, f"{place}: {kind} evidence of {at}, which is ahead", [newest.summary])
-    max_age = gate.settings.get("maxAge")
+    max_age = gate.max_age
     if max_age and candidate.now - newest.observed_at > duration(max_age):
         return waiting(gate, f"{place}: {kind} evidence of {at} is older than {max_age}")
     if not newest.passed:

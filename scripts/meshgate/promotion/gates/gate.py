@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.records import GateEvidence, GateResult, GateVerdict
 
 
@@ -26,37 +27,37 @@ class GateType:
     status: str
     keys: frozenset[str]
     needed: frozenset[str]
-    judge: Callable[[Gate, Candidate], GateResult]
-    problems: Callable[[Gate, EnvironmentPolicy], Iterable[str]]
+    judge: Callable[[GateEntry, Candidate], GateResult]
+    problems: Callable[[GateEntry, EnvironmentPolicy], Iterable[str]]
     asks_statuses: bool = False
 
 
-def passed(gate: Gate, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
+def passed(gate: GateEntry, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
     """The gate is open."""
     return GateResult(gate.name, GateVerdict.PASS, reason, tuple(evidence))
 
 
-def failed(gate: Gate, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
+def failed(gate: GateEntry, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
     """The gate is closed, and waiting will not open it."""
     return GateResult(gate.name, GateVerdict.FAIL, reason, tuple(evidence))
 
 
-def waiting(gate: Gate, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
+def waiting(gate: GateEntry, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:
     """The gate is closed, and time or somebody's word will open it."""
     return GateResult(gate.name, GateVerdict.WAITING, reason, tuple(evidence))
 
 
-def not_applicable(gate: Gate, reason: str) -> GateResult:
+def not_applicable(gate: GateEntry, reason: str) -> GateResult:
     """The gate asks what cannot be asked here, and says why."""
     return GateResult(gate.name, GateVerdict.NOT_APPLICABLE, reason)
 
 
-def nothing_wrong(_gate: Gate, _environment: EnvironmentPolicy) -> Iterator[str]:
+def nothing_wrong(_gate: GateEntry, _environment: EnvironmentPolicy) -> Iterator[str]:
     """No gate of this type can be wrong in an environment."""
     yield from ()
 
 
-def across(gate: Gate, results: Iterable[GateResult], *, all_of: bool) -> GateResult:
+def across(gate: GateEntry, results: Iterable[GateResult], *, all_of: bool) -> GateResult:
     """One verdict over the environments before this one: all of them pass, or any one does."""
     ordered = list(results)
     order = [GateVerdict.FAIL, GateVerdict.WAITING, GateVerdict.NOT_APPLICABLE, GateVerdict.PASS]

@@ -9,15 +9,16 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, across, failed, passed, waiting
-from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.records import Event, GateResult
 from meshgate.promotion.status import EnvironmentStatus, Presence, soak
 from meshgate.promotion.times import duration, format_duration, format_moment
 
 
-def judge(gate: Gate, candidate: Candidate) -> GateResult:
+def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     """Judge each environment before this one; all of them, or any, as `after` says."""
     required = _required(gate, candidate.policy, candidate.event)
     if not required:
@@ -29,25 +30,25 @@ def judge(gate: Gate, candidate: Candidate) -> GateResult:
     )
 
 
-def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
+def problems(gate: GateEntry, environment: EnvironmentPolicy) -> Iterator[str]:
     """What would make the gate ask nothing, or wait for ever."""
     if not _required(gate, environment, Event.PROMOTE):
         yield "asks for no time: give the gate a `duration`, or the environment `soak.promote`"
     if not environment.after:
         yield "has no environment to soak in: the environment has no `after`"
-    if bool(gate.settings.get("evidence")) != bool(gate.reporters):
+    if bool(gate.evidence) != bool(gate.reporters):
         yield "needs both `evidence` and `reporters`, or neither"
 
 
-def _required(gate: Gate, environment: EnvironmentPolicy, event: Event) -> datetime.timedelta:
+def _required(gate: GateEntry, environment: EnvironmentPolicy, event: Event) -> datetime.timedelta:
     own = environment.soak.get(event, datetime.timedelta())
-    if event is not Event.PROMOTE or "duration" not in gate.settings:
+    if event is not Event.PROMOTE or gate.duration is None:
         return own
-    return max(own, duration(gate.settings["duration"]))
+    return max(own, duration(gate.duration))
 
 
 def _soaked_in(
-    gate: Gate, candidate: Candidate, upstream: EnvironmentStatus, required: datetime.timedelta
+    gate: GateEntry, candidate: Candidate, upstream: EnvironmentStatus, required: datetime.timedelta
 ) -> GateResult:
     name = upstream.environment
     if upstream.presence(candidate.release) is Presence.UNSEEN:
@@ -57,7 +58,7 @@ def _soaked_in(
         candidate.release,
         now=candidate.now,
         required=required,
-        synced=gate.settings.get("evidence", ""),
+        synced=gate.evidence,
         reporters=gate.reporters,
     )
     if soaked.future is not None:
@@ -65,7 +66,7 @@ def _soaked_in(
             gate, f"{name}: its clock starts at {format_moment(soaked.future)}, which is ahead"
         )
     if soaked.length is None:
-        return waiting(gate, f"{name}: not yet seen {gate.settings.get('evidence')} everywhere")
+        return waiting(gate, f"{name}: not yet seen {gate.evidence} everywhere")
     stayed = f"{name}: stayed {format_duration(soaked.length)} of {format_duration(required)}"
     if soaked.length >= required:
         return passed(gate, stayed)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, not_applicable, passed, waiting
-from meshgate.promotion.policy import EnvironmentPolicy, Gate
+from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.records import GateResult
 from meshgate.promotion.windows import applying, opening
 
 
-def judge(gate: Gate, candidate: Candidate) -> GateResult:
+def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     """Judge the windows that the gate names; without names, all that apply."""
     windows = applying(candidate.policy.windows, candidate.policy.name, candidate.event)
-    named = gate.settings.get("windows")
-    if named is not None:
-        windows = tuple(window for window in windows if window.name in named)
+    if gate.windows:
+        windows = tuple(window for window in windows if window.name in gate.windows)
     if not windows:
         return not_applicable(gate, f"no window has a say in a {candidate.event}")
     answer = opening(windows, candidate.now)
     return passed(gate, answer.reason) if answer.open else waiting(gate, answer.reason)
 
 
-def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
+def problems(gate: GateEntry, environment: EnvironmentPolicy) -> Iterator[str]:
     """A gate whose windows never speak of its environment."""
-    named = gate.settings.get("windows")
     covering = {
         window.name
         for window in environment.windows
@@ -33,7 +32,7 @@ def problems(gate: Gate, environment: EnvironmentPolicy) -> Iterator[str]:
     }
     if not covering:
         yield "has no window: none of `windows` names this environment"
-    for name in named or ():
+    for name in gate.windows:
         if name not in covering:
             yield f"names the window {name!r}, which is not for this environment"
 

@@ -129,7 +129,7 @@ def weakening_is_agreed(candidate: Candidate) -> Iterator[Objection]:
     if effect is None or not effect.loosened:
         return
     ports = tuple(map(str, effect.loosened[:TOLD]))
-    teams = candidate.policy.approvals.weakening
+    teams = candidate.policy.approvals.weakening_teams
     if not teams:
         yield Objection(
             f"{len(effect.loosened)} ports get weaker, and no team may agree to that",
@@ -163,7 +163,7 @@ def weakening_is_agreed(candidate: Candidate) -> Iterator[Objection]:
 
 def agreement_to_come(candidate: Candidate) -> str:
     """What people will have to say of a candidate that has no pull request yet."""
-    teams = candidate.policy.approvals.weakening
+    teams = candidate.policy.approvals.weakening_teams
     return f"a port gets weaker: somebody of {' or '.join(teams)} must agree"
 
 

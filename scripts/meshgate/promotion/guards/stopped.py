@@ -17,7 +17,7 @@ def may_move(candidate: Candidate) -> Iterator[Objection]:
     """PR11."""
     name, event = candidate.name, candidate.event
     if candidate.paused is not None and event in FORWARD:
-        by = f"{candidate.paused['by']}: {candidate.paused['reason']}"
+        by = f"{candidate.paused.by}: {candidate.paused.reason}"
         yield Objection(f"promotion is paused by {by}", "wait until `paused` is removed", True)
     state = candidate.base.state
     hold = state.hold if state is not None else None

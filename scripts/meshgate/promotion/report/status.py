@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec import to_builtins
+
 from meshgate.model import JSONObject
 from meshgate.promotion.overview import EnvironmentOverview, NextRelease, Outlook, Overview, Posture
 from meshgate.promotion.records import GateVerdict
@@ -43,7 +45,7 @@ def text(overviews: Sequence[Overview], options: Options) -> str:
     out: list[str] = []
     for overview in overviews:
         if overview.paused is not None:
-            by, reason = plain(str(overview.paused["by"])), plain(str(overview.paused["reason"]))
+            by, reason = plain(overview.paused.by), plain(overview.paused.reason)
             out += [style("red", f"Every promotion is paused by {by}: {reason}"), ""]
         cells = [list(_cells(environment, overview)) for environment in overview.environments]
         out += [*table(COLUMNS, cells, style, options.width), ""]
@@ -63,7 +65,7 @@ def text(overviews: Sequence[Overview], options: Options) -> str:
 def json(overviews: Sequence[Overview], _options: Options) -> str:
     """`{"version", "branch", "commit", …}` (schemas/meshgate/status.schema.json)."""
     overview = overviews[0]
-    paused = overview.paused and {key: str(overview.paused[key]) for key in ("by", "reason")}
+    paused = overview.paused and to_builtins(overview.paused)
     return document(
         version=VERSION,
         branch=overview.branch,
