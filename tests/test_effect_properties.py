@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 from collections import Counter
@@ -13,8 +14,20 @@ import pytest
 
 from conformance.compare import cases, mesh_of, transport_files
 from meshgate.effect import NEW_CLIENT, OLD_CLIENT, CallChange, Change, Effect, effect
-from meshgate.effect.verdicts import judged, standing
-from meshgate.mesh import Call, DataPlane, Delivery, Mesh, Outcome, Verdict, Workload, verdict
+from meshgate.effect.verdicts import judged, may_work, standing
+from meshgate.mesh import (
+    Call,
+    ClientClass,
+    DataPlane,
+    Delivery,
+    Mesh,
+    Outcome,
+    Verdict,
+    Workload,
+    verdict,
+)
+from meshgate.mesh.requests import Target
+from meshgate.mesh.virtual_services import Destination
 
 Row = dict[str, Any]
 FOLDER = Path(__file__).parent / "conformance"
@@ -40,7 +53,9 @@ def test_groups_hold_every_call_that_changes_and_no_other(name: str) -> None:
     for before, after in meshes(name):
         found = effect(before, after)
 
-        assert expanded(found) == Counter(by_brute_force(before, after))
+        assert expanded(found) == Counter(
+            (*by_brute_force(before, after), *routed_away(before, after))
+        )
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -165,9 +180,14 @@ def by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
         was, will = both(before, after, client, host, port)
         # Nobody relies on calls that a proxy knows on neither side.
         is_known = any(each[2] is not None for each in (*was, *will))
-        for old, new in paired(was, will):
+        for pair in paired(was, will):
+            old, new = passing(*pair, before, after)
             verdict_ = change_of(old, new, before, after)
-            if verdict_ is not None:
+            if verdict_ is not None and not all(
+                each[2] is not None and (host, port, each[0]) in moved(before, after, client)
+                for each in (old, new)
+                if each is not None
+            ):
                 change, decided = verdict_
                 counts = is_known and any(
                     side is not None and side.plane in COUNTED
@@ -176,6 +196,110 @@ def by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
                 if change is Change.BREAKS and not counts:
                     change = Change.SHUT_OUT
                 yield (*client, host, port, side_of(old), side_of(new), change, decided)
+
+
+Aim = tuple[Destination, Target]
+
+
+def aims(mesh: Mesh, client: ClientClass, host: str, port: int) -> dict[object, Aim]:
+    """Where a client's requests for a host go, each with whether there is such a service port."""
+    found = {}
+    for each in mesh.requests.destinations(client, host, port):
+        target = mesh.requests.target(client, each)
+        found[each, target.call is not None] = (each, target)
+    return found
+
+
+def redirected(
+    before: Mesh, after: Mesh, client: tuple[str, str, str]
+) -> Iterator[tuple[str, int, dict[object, Aim], dict[object, Aim]]]:
+    """The hosts and ports whose requests routes take elsewhere."""
+    sides = [(mesh, same(mesh, client)) for mesh in (before, after)]
+    own = [mesh.clients.class_of(each) if each else None for mesh, each in sides]
+    if own[0] is None or own[1] is None or own[0].plane is not own[1].plane:
+        return
+    asked = {
+        (service.host, port.number)
+        for mesh in (before, after)
+        for service in mesh.services
+        for port in service.ports
+    }
+    for mesh, side in ((before, own[0]), (after, own[1])):
+        asked |= mesh.requests.asked_of(side)
+        asked |= {(host, 80) for policy in mesh.virtual_services for host in policy.hosts}
+    for host, port in sorted(asked):
+        then, now = aims(before, own[0], host, port), aims(after, own[1], host, port)
+        if then and now and set(then) != set(now):
+            yield host, port, then, now
+
+
+@functools.lru_cache(maxsize=512)
+def moved(
+    before: Mesh, after: Mesh, client: tuple[str, str, str]
+) -> set[tuple[str, int, str | None]]:
+    """The destinations that only routes begin or end."""
+    return {
+        tuple(each)
+        for _, _, then, now in redirected(before, after, client)
+        for each, _ in set(then) ^ set(now)  # type: ignore[misc]
+    }
+
+
+def routed_away(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
+    """What routes take elsewhere, client by client, by the host that was meant."""
+    clients = sorted({client for client, _, _ in called(before, after)})
+    for client in clients:
+        for host, port, then, now in redirected(before, after, client):
+            was, will = arrivals(then), arrivals(now)
+            gone = [each for each in was if each[:2] not in {other[:2] for other in will}]
+            come = [each for each in will if each[:2] not in {other[:2] for other in was}]
+            pairs = [
+                (a, b)
+                for a in gone
+                for b in come
+                if a[0].host == b[0].host
+                and (lost_its_endpoints(a[2], b[2]) or same_workload(a[2], b[2]))
+            ]
+            left = [each for each in gone if all(each is not a for a, _ in pairs)]
+            new = [each for each in come if all(each is not b for _, b in pairs)]
+            rest = [(a, (new or will)[0]) for a in left] + [((left or was)[0], b) for b in new]
+            pairs += [pair for number, pair in enumerate(rest) if pair not in rest[:number]]
+            for (first, place, old), (second, other, new_) in pairs:
+                change = judged(old[1], new_[1])
+                is_led = second.host not in {first.host, host} and may_work(old[1])
+                if is_led and standing(new_[1]) is not Verdict.BROKEN:
+                    yield *client, host, port, side_of(old), side_of(new_), Change.LED_AWAY, True
+                elif change is not None:
+                    yield *client, host, port, side_of(old), side_of(new_), *change[:2]
+                elif place is None or other is None or place[:4] != other[:4]:
+                    yield *client, host, port, side_of(old), side_of(new_), Change.MOVED, True
+
+
+def arrivals(found: dict[object, Aim]) -> list[tuple[Destination, Any, Routed]]:
+    """Each endpoint of each destination, in the order of the destinations."""
+    return [
+        (destination, end(routed), routed)
+        for destination, target in sorted(
+            found.values(), key=lambda aim: (*aim[0][:2], aim[0].subset or "")
+        )
+        for delivery in target.deliveries
+        for routed in [(target.call and target.call.subset, delivery, target.call)]
+    ]
+
+
+def passing(
+    old: Routed | None, new: Routed | None, before: Mesh, after: Mesh
+) -> tuple[Routed | None, Routed | None]:
+    """Both sides of a call, less the one that is only passed through for want of a host."""
+    if old is None or new is None:
+        return old, new
+    for here, there, mesh, flip in ((old, new, after, False), (new, old, before, True)):
+        passed = there[2] is None and there[1].outcome is Outcome.EXTERNAL
+        if passed and here[1].outcome is not Outcome.EXTERNAL:
+            if may_work(here[1]) and end(here) is not None and not is_gone(here, mesh):
+                return old, new
+            return (None, new) if flip else (old, None)
+    return old, new
 
 
 def called(before: Mesh, after: Mesh) -> Iterator[tuple[tuple[str, str, str], str, int]]:
@@ -258,9 +382,7 @@ def paired(was: list[Routed], will: list[Routed]) -> Iterator[tuple[Routed | Non
     for here, there, flip in ((was, will, False), (will, was, True)):
         if there and there[0][2] is None and end(there[0]) is None:
             for each in here:
-                passed = there[0][1].outcome is Outcome.EXTERNAL
-                other = None if passed and each[1].outcome is not Outcome.EXTERNAL else there[0]
-                yield (other, each) if flip else (each, other)
+                yield (there[0], each) if flip else (each, there[0])
             return
     lone_was = [each for each in was if route(each) not in map(route, will)]
     lone_will = [each for each in will if route(each) not in map(route, was)]
@@ -298,9 +420,13 @@ def change_of(
         assert only is not None
         change = Change.VANISHES if new is None else Change.APPEARS
         return None if only[1].outcome is Outcome.NO_ENDPOINT else (change, True)
+    for here, there, change in ((old, new, Change.LED_AWAY), (new, old, Change.APPEARS)):
+        passed = there[2] is None and there[1].outcome is Outcome.EXTERNAL
+        if passed and here[1].outcome is not Outcome.EXTERNAL:
+            return change, True
     if new[1].outcome is Outcome.NO_ENDPOINT and is_gone(old, after):
         return Change.VANISHES, True
-    if old[1].outcome is Outcome.NO_ENDPOINT and is_gone(new, before):
+    if old[1].outcome is Outcome.NO_ENDPOINT and (old[2] is None or is_gone(new, before)):
         return Change.APPEARS, True
     found = judged(old[1], new[1])
     if found is None and old[1].outcome is Outcome.UNKNOWN and ruled(old) != ruled(new):

@@ -19,9 +19,10 @@ from meshgate.effect.changes import (
 )
 from meshgate.effect.clients import Clients, KnownCall
 from meshgate.effect.compare import effect
-from meshgate.effect.verdicts import Change
+from meshgate.effect.verdicts import BREAKING, Change
 
 __all__ = [
+    "BREAKING",
     "NEW_CLIENT",
     "OLD_CLIENT",
     "CallChange",

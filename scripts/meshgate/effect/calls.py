@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.effect.changes import (
@@ -20,6 +20,7 @@ from meshgate.effect.verdicts import (
     Judgement,
     answers,
     judged,
+    may_work,
     mixes,
     standing,
 )
@@ -38,7 +39,11 @@ class SentCall(NamedTuple):
 
 
 class CallComparison(NamedTuple):
-    """Clients and a service port; `counts`: somebody relies on their calls to it."""
+    """Clients and a service port; `counts`: somebody relies on their calls to it.
+
+    `rerouted` says of what is sent whether a route alone begins or ends it: that is told by the
+    host that the client means, not here.
+    """
 
     clients: Clients
     host: str
@@ -46,6 +51,7 @@ class CallComparison(NamedTuple):
     counts: bool
     before: Mesh
     after: Mesh
+    rerouted: Callable[[SentCall], bool]
 
     def changes(self, before: Calls, after: Calls) -> Iterator[CallChange | Unsafe]:
         """All that changes between what these clients call before and after."""
@@ -55,25 +61,40 @@ class CallComparison(NamedTuple):
     def _compared(
         self, old: SentCall | None, new: SentCall | None
     ) -> Iterator[CallChange | Unsafe]:
+        if old is not None and new is not None:
+            for here, there, mesh, change in (
+                (old, new, self.after, Change.LED_AWAY),
+                (new, old, self.before, Change.APPEARS),
+            ):
+                if _leaves(here, there) and may_work(here.delivery) and _is_in(mesh, here):
+                    yield self._change(old, new, Judgement(change, decided=True))
+                    return
+            # What is passed through is no call of this host: it is gone, or was not there.
+            passed = _leaves(new, old), _leaves(old, new)
+            old, new = (None if passed[0] else old), (None if passed[1] else new)
         found = self._judged(old, new)
-        if found is not None:
-            change = found.change
-            if change is Change.BREAKS and not self.counts:
-                change = Change.SHUT_OUT
-            yield CallChange(
-                self.clients,
-                self.host,
-                self.port,
-                state(old),
-                state(new),
-                change,
-                self.counts,
-                found.decided,
-                found.reason,
-                _service(old, new),
-            )
+        told_elsewhere = all(self.rerouted(sent) for sent in (old, new) if sent is not None)
+        if found is not None and not told_elsewhere:
+            yield self._change(old, new, found)
         if old is not None and new is not None:
             yield from self._mixed(old, new)
+
+    def _change(self, old: SentCall | None, new: SentCall | None, found: Judgement) -> CallChange:
+        change = found.change
+        if change is Change.BREAKS and not self.counts:
+            change = Change.SHUT_OUT
+        return CallChange(
+            self.clients,
+            self.host,
+            self.port,
+            state(old),
+            state(new),
+            change,
+            self.counts,
+            found.decided,
+            found.reason,
+            service_of(old, new),
+        )
 
     def _judged(self, old: SentCall | None, new: SentCall | None) -> Judgement | None:
         if old is None or new is None:
@@ -84,7 +105,8 @@ class CallComparison(NamedTuple):
             return Judgement(Change.VANISHES if new is None else Change.APPEARS, decided=True)
         if _is_gone(old, new, self.after):
             return Judgement(Change.VANISHES, decided=True)
-        if _is_gone(new, old, self.before):
+        is_new_port = old.call is None and old.delivery.outcome is Outcome.NO_ENDPOINT
+        if is_new_port or _is_gone(new, old, self.before):
             return Judgement(Change.APPEARS, decided=True)
         found = judged(old.delivery, new.delivery)
         if found is None and old.delivery.outcome is Outcome.UNKNOWN and _told(old) != _told(new):
@@ -133,7 +155,7 @@ class CallComparison(NamedTuple):
                     self.counts,
                     certain,
                     "" if certain else (taken.reason or APPLICATION),
-                    _service(*both),
+                    service_of(*both),
                 )
 
 
@@ -141,7 +163,17 @@ def _is_gone(here: SentCall, there: SentCall, mesh: Mesh) -> bool:
     """Whether a call ends nowhere there since its workload is not there at all."""
     if there.delivery.outcome is not Outcome.NO_ENDPOINT or here.delivery.endpoint is None:
         return False
-    workload = here.delivery.endpoint.workload
+    return _is_gone_from(mesh, here.delivery.endpoint)
+
+
+def _is_in(mesh: Mesh, sent: SentCall) -> bool:
+    """Whether the workload that a call ends at is in the other mesh, too."""
+    endpoint = sent.delivery.endpoint
+    return endpoint is not None and not _is_gone_from(mesh, endpoint)
+
+
+def _is_gone_from(mesh: Mesh, endpoint: Endpoint) -> bool:
+    workload = endpoint.workload
     if workload is None:
         return False
     try:
@@ -178,11 +210,11 @@ def pairs(before: Calls, after: Calls) -> Iterator[tuple[SentCall | None, SentCa
     if _ends_nowhere(after):
         nowhere = SentCall(None, after.unseen[0])
         for sent in was.values():
-            yield sent, (nowhere if _meets(sent, nowhere) else None)
+            yield sent, nowhere
     elif _ends_nowhere(before):
         nowhere = SentCall(None, before.unseen[0])
         for sent in will.values():
-            yield (nowhere if _meets(sent, nowhere) else None), sent
+            yield nowhere, sent
     else:
         for old, new in matched(list(was), list(will)):
             yield was.get(old), will.get(new)
@@ -204,10 +236,11 @@ def _ends_nowhere(calls: Calls) -> bool:
     return bool(calls.unseen) and calls.unseen[0].endpoint is None
 
 
-def _meets(sent: SentCall, nowhere: SentCall) -> bool:
-    """Whether a call is still one of this host: what is passed through leaves the mesh."""
-    external = sent.delivery.outcome is Outcome.EXTERNAL
-    return external or nowhere.delivery.outcome is not Outcome.EXTERNAL
+def _leaves(here: SentCall, there: SentCall) -> bool:
+    """Whether a call that ends in the mesh here is passed through there, out of it."""
+    outside = Outcome.EXTERNAL
+    is_passed = there.call is None and there.delivery.outcome is outside
+    return is_passed and here.delivery.outcome is not outside
 
 
 def matched(
@@ -239,6 +272,11 @@ def _same_subset(was: Route, will: Route) -> bool:
 
 def _same_workload(was: Route, will: Route) -> bool:
     return was[1] is not None and will[1] is not None and was[1][:4] == will[1][:4]
+
+
+def alike(was: Route, will: Route) -> bool:
+    """Whether two routes are the same call though they are written otherwise."""
+    return _same_subset(was, will) or _same_workload(was, will)
 
 
 def place(endpoint: Endpoint | None) -> EndpointName | None:
@@ -278,7 +316,7 @@ def _told(sent: SentCall) -> tuple[object, ...]:
     return sent.delivery.mode, policy.tls if policy is not None else None, rules
 
 
-def _service(old: SentCall | None, new: SentCall | None) -> Resource | None:
+def service_of(old: SentCall | None, new: SentCall | None) -> Resource | None:
     """The Service or ServiceEntry that is called, as it is afterwards."""
     for sent in (new, old):
         if sent is not None and sent.call is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meshgate.effect.clients import Clients
-from meshgate.effect.verdicts import Change
+from meshgate.effect.verdicts import BREAKING, Change
 from meshgate.mesh import DataPlane, DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
 from meshgate.model import Resource
 
@@ -110,6 +110,8 @@ class CallChange:
     reason: str = ""
     # Objects on whose side something is to be edited: the Service that is called.
     service: Resource | None = None
+    # The VirtualService that takes them elsewhere, where one does.
+    route: Resource | None = None
 
     @property
     def count(self) -> int:
@@ -239,8 +241,8 @@ class Effect:
 
     @property
     def breaks(self) -> tuple[CallChange, ...]:
-        """Calls that count, work before and fail afterwards."""
-        return self.of(Change.BREAKS)
+        """Calls that count, work before, and fail afterwards or are led away from their host."""
+        return self.of(*BREAKING)
 
     @property
     def shut_out(self) -> tuple[CallChange, ...]:

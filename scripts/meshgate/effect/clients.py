@@ -161,6 +161,12 @@ class AllClients:
         profiles.count += len(common.members)
         self._profiles_of[id(common)] = profiles
 
+    @property
+    def classes(self) -> Iterator[CommonClass]:
+        """All common classes."""
+        for profiles in self._profiles.values():
+            yield from profiles.classes
+
     def totals(self) -> Counter[DataPlane]:
         """How many clients there are, by what stands between them and the wire."""
         found: Counter[DataPlane] = Counter()

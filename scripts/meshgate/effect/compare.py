@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -10,6 +11,7 @@ from meshgate.effect.changes import CallChange, Effect, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
 from meshgate.effect.policies import open_policies
 from meshgate.effect.ports import port_changes
+from meshgate.effect.rerouted import Rerouted
 from meshgate.effect.uncovered import uncovered
 from meshgate.effect.unexercised import unexercised
 from meshgate.mesh import CallClass, Mesh, Outcome, Service, Verdict, Workload, verdict
@@ -58,7 +60,12 @@ def effect(
 
 
 def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[CallChange | Unsafe]:
-    """The calls that change, service port by service port, in groups of clients."""
+    """The calls that change, service port by service port, in groups of clients.
+
+    What a route takes elsewhere is told by the host that was meant, ahead of the others.
+    """
+    rerouted = Rerouted(before, after, clients)
+    yield from rerouted.changes
     old, new = _by_host(before), _by_host(after)
     for host in dict.fromkeys((*old, *new)):
         then = _by_port(before, old.get(host, ()))
@@ -75,6 +82,7 @@ def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[Cal
                     clients.relies(caller, host, port),
                     before,
                     after,
+                    functools.partial(rerouted.has, caller.clients, host, port),
                 )
                 yield from comparison.changes(caller.before, caller.after)
 

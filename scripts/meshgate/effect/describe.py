@@ -70,6 +70,7 @@ class Sentence(NamedTuple):
 # What becomes of calls, the gravest first: the order of `Change`, and of every list of calls.
 VERBS: Mapping[Change, Verb] = {
     Change.BREAKS: Verb("breaks", "break", Tone.BAD),
+    Change.LED_AWAY: Verb("is led away", "are led away", Tone.BAD),
     Change.SHUT_OUT: Verb("is shut out", "are shut out", Tone.DOUBTFUL),
     Change.EXPOSED: Verb("turns to plaintext", "turn to plaintext", Tone.BAD),
     Change.UNKNOWN: Verb("cannot be told any more", "cannot be told any more", Tone.DOUBTFUL),

@@ -9,7 +9,7 @@ from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh
 from meshgate.model import Resource, ResourceRef
 
-_WORSE = frozenset({Change.BREAKS, Change.SHUT_OUT, Change.EXPOSED})
+_WORSE = frozenset({Change.BREAKS, Change.LED_AWAY, Change.SHUT_OUT, Change.EXPOSED})
 
 
 def uncovered(

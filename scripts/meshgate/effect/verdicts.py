@@ -15,6 +15,9 @@ class Change(enum.StrEnum):
 
     # It works, or may work, and fails afterwards.
     BREAKS = "breaks"
+    # It ends at another host than it did, outside the mesh or at its own proxy: not where it was
+    # meant to go.
+    LED_AWAY = "led-away"
     # The same of a client outside the mesh that nobody counts on: what STRICT is for.
     SHUT_OUT = "shut-out"
     # It works, in plaintext instead of under TLS.
@@ -33,6 +36,8 @@ class Change(enum.StrEnum):
 
 
 GRAVEST_FIRST = tuple(Change)
+# What a call that counts must not suffer.
+BREAKING = (Change.BREAKS, Change.LED_AWAY)
 APPLICATION = "whether it works depends on the application at the other end"
 
 _PROTECTED = frozenset({Transport.MTLS, Transport.TLS, Transport.MTLS_USER})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from meshgate.mesh.calls import CallClass, described
 from meshgate.mesh.clients import ClientClass, ClientGroup, Clients, Profile
-from meshgate.mesh.cluster import NO_CLUSTER, PASSED_THROUGH, Delivery, PortClusters
+from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.lookup import Choice, HostRules
 from meshgate.mesh.order import ORDER
@@ -188,6 +188,8 @@ class Callers:
             return ()
         candidates = self.registry.by_host.get(host, ())
         own = self.registry.service_for(host, client.namespace)
+        if own is not None and own.kubernetes and own.port(number) is None:
+            return (NO_PORT,)
         if own is not None and (
             not client.scopes or any(number in scope.ports(own) for scope in client.scopes)
         ):

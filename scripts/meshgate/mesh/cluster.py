@@ -38,6 +38,8 @@ class Delivery(NamedTuple):
 
 
 NO_CLUSTER = Delivery(None, None, None, Outcome.NO_CLUSTER)
+# A call to a port that a Service does not have.
+NO_PORT = Delivery(None, None, None, Outcome.NO_ENDPOINT)
 # A call to a host that a proxy does not know, sent on as it is.
 PASSED_THROUGH = Delivery(None, Transport.PLAINTEXT, None, Outcome.EXTERNAL)
 

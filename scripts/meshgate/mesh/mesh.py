@@ -19,13 +19,20 @@ from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
+from meshgate.mesh.requests import Requests
+from meshgate.mesh.routes import ANSWERED
 from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
 from meshgate.mesh.undecided import Undecided
-from meshgate.mesh.virtual_services import Caller, Destination, virtual_services
+from meshgate.mesh.virtual_services import (
+    Caller,
+    Destination,
+    VirtualServicePolicy,
+    virtual_services,
+)
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
 
@@ -72,6 +79,8 @@ class Mesh:
             self.clients,
             self._routing,
         )
+        # Where requests go, asked by the host that their client means.
+        self.requests = Requests(self._callers)
         self._by_name: dict[tuple[str, str], list[Workload]] = {}
         for workload in self._registry.workloads:
             self._by_name.setdefault((workload.namespace, workload.name), []).append(workload)
@@ -203,6 +212,8 @@ class Mesh:
     def routes(self, client: Workload, host: str, port: int) -> frozenset[Destination]:
         """All destinations that a sidecar's requests for a service port may be routed to.
 
+        What the sidecar answers by itself goes nowhere.
+
         Raises LookupError as `client_policy` does.
         """
         service = self.service(host, client.namespace)
@@ -211,7 +222,12 @@ class Mesh:
             raise LookupError(f"{service.host} has no port {port}")
         scopes = self.clients.scopes_of(client)
         caller = Caller(client.namespace, client.labels)
-        return self._routing.routes(caller, scopes[0] if scopes else None, service, own)
+        found = self._routing.routes(caller, scopes[0] if scopes else None, service, own)
+        return found - {ANSWERED}
+
+    def routed_hosts(self, policy: VirtualServicePolicy) -> set[str]:
+        """The hosts that a VirtualService is for: its own, and services its wildcards cover."""
+        return {*policy.hosts, *self._routing.covered(policy)}
 
     def gateway_chains(self, workload: Workload) -> tuple[GatewayChain, ...]:
         """The filter chains that Gateway resources give a gateway workload."""

@@ -17,6 +17,9 @@ from meshgate.mesh.virtual_services import (
 
 _HTTP_PORT = 80
 
+# Where a proxy answers requests by itself: a redirect, or a direct response.
+ANSWERED = Destination("", 0, None)
+
 Find = Callable[[str], Service | None]
 Policies = Sequence[VirtualServicePolicy]
 
@@ -28,13 +31,19 @@ def destinations(
 
     `policies` are the VirtualServices that the client sees, the oldest first. A port whose
     protocol is sniffed is routed as HTTP and as TCP. Without a route they go to the service.
+    What the client's proxy answers by itself is ANSWERED.
     """
     own = Destination(service.host, port.number, None)
     bound = [each for each in policies if not caller.gateways.isdisjoint(each.gateways)]
     found: set[Destination] = set()
     if port.protocol in {protocols.HTTP, protocols.AUTO}:
         routed = _http(bound, caller, service.host, port.number)
-        found.update(_at(each, port.number) for each in (routed if routed is not None else (own,)))
+        if routed is None:
+            found.add(own)
+        for route in routed or ():
+            found.update(_at(each, port.number) for each in route.destinations)
+            if route.answered:
+                found.add(ANSWERED)
     if port.protocol != protocols.HTTP:
         forward = _tls if port.protocol == protocols.TLS else _tcp
         chains, is_default = forward(bound, caller, service.host, port.number)
@@ -44,8 +53,19 @@ def destinations(
     return frozenset(found)
 
 
-def _http(policies: Policies, caller: Caller, host: str, port: int) -> list[Destination] | None:
-    """The destinations of the one VirtualService that routes the host; None: none does.
+def mirrors(
+    policies: Policies, caller: Caller, service: Service, port: ServicePort
+) -> frozenset[Destination]:
+    """The destinations that get a copy of a client's requests for a service port."""
+    if port.protocol not in {protocols.HTTP, protocols.AUTO}:
+        return frozenset()
+    bound = [each for each in policies if not caller.gateways.isdisjoint(each.gateways)]
+    routed = _http(bound, caller, service.host, port.number) or ()
+    return frozenset(_at(each, port.number) for route in routed for each in route.mirrors)
+
+
+def _http(policies: Policies, caller: Caller, host: str, port: int) -> list[Route] | None:
+    """The routes of the one VirtualService that routes the host; None: none does.
 
     The source is BuildSidecarVirtualHostWrapper: of those for the very host the oldest with any
     route for this client and port, else the one with the longest wildcard.
@@ -57,7 +77,7 @@ def _http(policies: Policies, caller: Caller, host: str, port: int) -> list[Dest
             continue
         taken = list(_taken(policy.http, caller, port))
         if taken:
-            return [each for route in taken for each in route.destinations]
+            return taken
     return None
 
 
@@ -140,28 +160,46 @@ def by_name(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Destinatio
     """The destinations of requests for hosts that no service has: HTTP on port 80."""
     if not caller.gateways.isdisjoint(policy.gateways):
         for route in _taken(policy.http, caller, _HTTP_PORT):
-            for each in route.destinations:
+            for each in (*route.destinations, *route.mirrors):
                 yield _at(each, _HTTP_PORT)
+
+
+def requested_by_name(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Destination]:
+    """Where requests for hosts that no service has go, copies left out; ANSWERED too."""
+    if not caller.gateways.isdisjoint(policy.gateways):
+        for route in _taken(policy.http, caller, _HTTP_PORT):
+            yield from (_at(each, _HTTP_PORT) for each in route.destinations)
+            if route.answered:
+                yield ANSWERED
 
 
 def through_gateway(
     policies: Policies, caller: Caller, server: GatewayServer
 ) -> Iterator[Destination]:
-    """The destinations of what one server of a gateway hands on.
+    """The destinations of what one server of a gateway hands on, copies included.
 
     `policies` are the VirtualServices bound to its Gateway.
     """
+    for route in routes_through_gateway(policies, caller, server):
+        yield from route.destinations
+        yield from route.mirrors
+
+
+def routes_through_gateway(
+    policies: Policies, caller: Caller, server: GatewayServer
+) -> Iterator[Route]:
+    """The routes that requests to one server of a gateway may take."""
     if server.is_http:
         for policy in policies:
             if server.accepts(policy):
-                for route in _taken(policy.http, caller, server.number):
-                    yield from route.destinations
+                yield from _taken(policy.http, caller, server.number)
     elif server.is_passthrough:
         for _, route in tls_routes(policies, server):
-            yield from route.destinations
+            yield route
     else:
         first = tcp_route(policies, server)
-        yield from first.destinations if first is not None else ()
+        if first is not None:
+            yield first
 
 
 def tcp_route(policies: Policies, server: GatewayServer) -> Route | None:

@@ -8,13 +8,23 @@ from meshgate.mesh.chains import GatewayChain, chains
 from meshgate.mesh.gateways import Gateways
 from meshgate.mesh.hosts import HostIndex, is_wildcard
 from meshgate.mesh.registry import Registry
-from meshgate.mesh.routes import by_name, destinations, through_gateway
+from meshgate.mesh.routes import (
+    ANSWERED,
+    by_name,
+    destinations,
+    mirrors,
+    requested_by_name,
+    routes_through_gateway,
+    through_gateway,
+)
 from meshgate.mesh.scopes import Scope
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.services import Service, ServicePort
 from meshgate.mesh.virtual_services import MESH, Caller, Destination, VirtualServicePolicy, visible
 from meshgate.mesh.workloads import Workload
 
+# Requests for hosts that are no services are routed on this port only.
+NAMED_PORT = 80
 # Ports of a service with a subset each; None: all of its endpoints.
 Reached = frozenset[tuple[int, str | None]]
 
@@ -68,7 +78,7 @@ class Routing:
     def routes(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
     ) -> frozenset[Destination]:
-        """All destinations of a sidecar's requests for a service port."""
+        """All destinations of a sidecar's requests for a service port; ANSWERED is one of them."""
         found = destinations(
             self._policies(caller, scope, port.number),
             caller,
@@ -126,7 +136,7 @@ class Routing:
         found = {
             (each.port, each.subset)
             for port in service.ports
-            for each in self.routes(caller, scope, service, port)
+            for each in self._called(caller, scope, service, port)
             if each.host == service.host
         }
         for policy in about:
@@ -135,12 +145,55 @@ class Routing:
                     for port in other.ports:
                         found.update(
                             (each.port, each.subset)
-                            for each in self.routes(caller, scope, other, port)
+                            for each in self._called(caller, scope, other, port)
                             if each.host == service.host
                         )
                 if not self.covered(policy):
                     found.update(self._by_name_only(policy, caller, service))
         return frozenset(found)
+
+    def requested(
+        self, caller: Caller, scope: Scope | None, host: str, number: int
+    ) -> frozenset[Destination]:
+        """Where a sidecar's requests for a host and port go, whether it is a service or a name.
+
+        Empty: nothing is known of the host or its port. Copies (mirrors) are left out.
+        """
+        service = self._registry.service_for(host, caller.namespace)
+        if service is not None:
+            port = service.port(number)
+            if port is None or (scope is not None and number not in scope.ports(service)):
+                return frozenset()
+            return self.routes(caller, scope, service, port)
+        for policy in self._policies(caller, scope, number):
+            if number == NAMED_PORT and host in policy.hosts:
+                taken = {self._real(each) for each in requested_by_name(policy, caller)}
+                if taken:
+                    return frozenset(taken)
+        return frozenset()
+
+    def requested_of_gateway(self, workload: Workload) -> dict[tuple[str, int], set[Destination]]:
+        """Where a gateway sends requests, by the VirtualServices' host and the server's port."""
+        names = frozenset(map(str, self._gateways.of(workload)))
+        caller = Caller(workload.namespace, workload.labels, names)
+        found: dict[tuple[str, int], set[Destination]] = {}
+        for server in self._gateways.servers(workload):
+            for policy in self._seen_in(workload.namespace):
+                if server.name not in policy.gateways:
+                    continue
+                taken = {
+                    each
+                    for route in routes_through_gateway([policy], caller, server)
+                    for each in (*route.destinations, *((ANSWERED,) if route.answered else ()))
+                }
+                for host in policy.hosts if taken else ():
+                    found.setdefault((host, server.number), set()).update(
+                        each
+                        if each == ANSWERED
+                        else self._with_port(self._real(each), server.number, workload.namespace)
+                        for each in taken
+                    )
+        return found
 
     def reached_by_gateway(self, workload: Workload, service: Service) -> Reached:
         """What a gateway's routes reach of a service."""
@@ -163,6 +216,14 @@ class Routing:
             if match.labels
         ]
         return [own for number, own in enumerate(found) if own not in found[:number]]
+
+    def _called(
+        self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
+    ) -> Iterator[Destination]:
+        """The destinations of requests for a service port, and those that get copies of them."""
+        yield from self.routes(caller, scope, service, port)
+        for each in mirrors(self._policies(caller, scope, port.number), caller, service, port):
+            yield self._real(each)
 
     def _policies(
         self, caller: Caller, scope: Scope | None, port: int

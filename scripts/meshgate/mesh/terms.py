@@ -89,6 +89,8 @@ class Outcome(enum.StrEnum):
     EXTERNAL = "external"
     NO_ENDPOINT = "no-endpoint"
     NO_CLUSTER = "no-cluster"
+    # The client's own proxy answers: a redirect or a direct response of a VirtualService.
+    ANSWERED = "answered"
     UNKNOWN = "unknown"
 
 
@@ -111,6 +113,7 @@ _VERDICTS = {
     Outcome.NO_ENDPOINT: Verdict.UNKNOWN,
     Outcome.UNKNOWN: Verdict.UNKNOWN,
     Outcome.EXTERNAL: Verdict.DEPENDS,
+    Outcome.ANSWERED: Verdict.DEPENDS,
     Outcome.MTLS_USER_TERMINATED: Verdict.DEPENDS,
 }
 

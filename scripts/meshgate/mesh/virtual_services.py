@@ -55,6 +55,10 @@ class Route(NamedTuple):
     destinations: tuple[Destination, ...]
     # Destinations that Sidecar resources count too: mirrors, and those of weight 0.
     named: tuple[Destination, ...]
+    # Destinations that get a copy of each request, whose answers nobody sees.
+    mirrors: tuple[Destination, ...] = ()
+    # Whether the proxy answers by itself: a redirect, or a direct response.
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +154,8 @@ def _route(item: JSONObject, namespace: str, domain: str, *, http: bool = False)
         if answered
         else tuple(_destinations((each.get("destination") for each in weighed), namespace, domain)),
         tuple(_destinations([*named, *mirrors], namespace, domain)),
+        tuple(_destinations(mirrors, namespace, domain)) if http and not answered else (),
+        bool(answered),
     )
 
 

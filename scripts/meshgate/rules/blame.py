@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from meshgate.effect import CallChange, CallState, Effect, EndpointName, PortState, Unsafe
+from meshgate.mesh import Outcome
 from meshgate.model import Resource
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource
 from meshgate.rules.wording import listed
 
 SHOWN = 3
+# Where calls end that end at no endpoint.
+PLACES = {
+    Outcome.ANSWERED: "an answer of the client's own proxy",
+    Outcome.EXTERNAL: "outside the mesh",
+}
 
 
 class Blame(NamedTuple):
@@ -38,6 +44,10 @@ class BlameIndex:
 
     def of(self, each: CallChange | Unsafe) -> Blame:
         """What makes calls change: the server's policy, else the clients' rules."""
+        if isinstance(each, CallChange) and each.route is not None:
+            if not each.route.foreign:
+                return Blame(each.route, "spec")
+            return Blame(None, "", (RelatedResource(each.route, "routes these calls"),))
         if each.endpoint is not None:
             found = self._at_server(each.endpoint)
             if found is not None:
@@ -88,6 +98,16 @@ def callers(found: Iterable[CallChange | Unsafe]) -> str:
 def called(found: Iterable[CallChange | Unsafe]) -> str:
     """The service ports that are called."""
     return listed(dict.fromkeys(f"{each.host}:{each.port}" for each in found))
+
+
+def destinations(found: Iterable[CallChange]) -> str:
+    """Where calls end after a change; without an endpoint what stands in its place."""
+    told = (
+        str(each.after.endpoint or PLACES.get(each.after.outcome, each.after.outcome))
+        for each in found
+        if each.after is not None
+    )
+    return listed(dict.fromkeys(told))
 
 
 def ends(found: Iterable[CallChange]) -> str:

@@ -2,7 +2,9 @@
 
 What it checks
     Each entry of `expectations/<environment>.yaml`: the call from this workload to that host and
-    port must end as written, at every endpoint.
+    port must end as written, at every endpoint. Routes count: where a VirtualService takes requests
+    to a subset, that is where they end; a call that is led to another host, or answered by the
+    client's own proxy, is not the call that was expected.
 
     ```yaml
     expectations:
@@ -28,12 +30,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import ClientPolicy, Mesh, Outcome
+from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Outcome, Workload
+from meshgate.mesh.requests import Target
+from meshgate.mesh.virtual_services import Destination
 from meshgate.model import Expectation, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
+BY_PROXY = "an answer of its own proxy"
 TRACE = "`meshgate explain {0} {1}:{2} --env {3}` tells which policies decide"
 
 
@@ -69,7 +74,13 @@ def broken(
         policy = mesh.client_policy(client, expectation.host, expectation.port)
     except LookupError as error:
         return f"{call} cannot be tried: {error.args[0]}", (), True
-    outcomes = {delivery.outcome for delivery in policy.deliveries}
+    routed = targets(mesh, client, policy)
+    found = [delivery for target in routed for delivery in target.deliveries] or policy.deliveries
+    outcomes = {delivery.outcome for delivery in found}
+    elsewhere = led_away(policy, routed)
+    if elsewhere:
+        message = f"{call} is led to {listed(elsewhere)}, expected {expectation.outcome}"
+        return f"{message} at the host that is named", deciding(mesh, policy), True
     if outcomes == {Outcome(expectation.outcome)}:
         return None
     ends = listed(sorted(outcome.value for outcome in outcomes))
@@ -79,6 +90,38 @@ def broken(
         f"{call} ends in {ends}{why}, expected {expectation.outcome}",
         deciding(mesh, policy),
         decided,
+    )
+
+
+def targets(mesh: Mesh, client: Workload, policy: ClientPolicy) -> list[Target]:
+    """Where VirtualServices take the call; empty: nowhere but to the service itself."""
+    own = mesh.clients.class_of(client)
+    host, port = policy.service.host, policy.port.number
+    if own is None or policy.discovery is None:
+        return []
+    found = mesh.requests.destinations(own, host, port)
+    if found == {Destination(host, port, None)}:
+        return []
+    return [mesh.requests.target(own, each) for each in sorted(found, key=str)]
+
+
+def led_away(policy: ClientPolicy, routed: list[Target]) -> list[str]:
+    """The other hosts that a call is led to; a gateway on the way out of the mesh is none."""
+    return [
+        f"{each.destination.host}:{each.destination.port}" if each.destination.host else BY_PROXY
+        for each in routed
+        if each.destination.host != policy.service.host
+        and not (policy.service.external and is_gateway(each))
+        and not all(delivery.outcome is Outcome.NO_CLUSTER for delivery in each.deliveries)
+    ]
+
+
+def is_gateway(target: Target) -> bool:
+    """Whether a gateway stands there."""
+    ends = [each.endpoint for each in target.deliveries]
+    return any(
+        end is not None and end.workload is not None and end.workload.plane is DataPlane.GATEWAY
+        for end in ends
     )
 
 

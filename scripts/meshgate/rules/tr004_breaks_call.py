@@ -3,7 +3,8 @@
 What it checks
     Every call that counts: of a client with a sidecar, in ambient mode or of a gateway; and of a
     client without a proxy where `expectations/<environment>.yaml` wants it to work, or it was seen.
-    It must not work before and fail afterwards. A call that may fail, and of which files do not
+    It must not work before and fail afterwards, nor be led away: to another host, out of the mesh,
+    or to an answer of its own proxy. A call that may fail, and of which files do not
     tell, is a warning, never silence.
 
     ```yaml
@@ -33,14 +34,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.effect import CallChange, Change
+from meshgate.effect import BREAKING, CallChange, Change
 from meshgate.model import Severity
-from meshgate.rules.blame import Blame, BlameIndex, called, callers, ends
+from meshgate.rules.blame import Blame, BlameIndex, called, callers, destinations, ends
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 # What may be a break where it is not certain.
-_FEARED = frozenset({Change.BREAKS, Change.UNKNOWN})
+_FEARED = frozenset({*BREAKING, Change.UNKNOWN})
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -52,7 +53,8 @@ def check(context: Context) -> Iterator[Violation]:
     feared = [each for each in effect.open_calls if each.counts and each.change in _FEARED]
     for each in (*effect.breaks, *feared):
         cause = causes.of(each)
-        groups.setdefault((cause.key, each.decided, each.reason), (cause, []))[1].append(each)
+        key = cause.key, each.change is Change.LED_AWAY, each.decided, each.reason
+        groups.setdefault(key, (cause, []))[1].append(each)
     for cause, found in groups.values():
         yield _violation(cause, found)
     for policy in effect.open_policies:
@@ -71,7 +73,10 @@ def _violation(cause: Blame, found: list[CallChange]) -> Violation:
     how = ends(found)
     calls = f"{total:,} {'call' if total == 1 else 'calls'}"
     told = f"{calls} of {callers(found)} to {called(found)}"
-    if first.decided:
+    if first.change is Change.LED_AWAY:
+        verb = "is" if total == 1 else "are"
+        message = f"{told} {verb} led away by this change, to {destinations(found)}: {how}"
+    elif first.decided:
         verb = "fails" if total == 1 else "fail"
         message = f"{told} {verb} after this change: {how}"
     else:
@@ -82,8 +87,15 @@ def _violation(cause: Blame, found: list[CallChange]) -> Violation:
         message,
         related=cause.related,
         decided=first.decided,
-        key="" if first.decided else first.reason,
+        key=_key(first),
     )
+
+
+def _key(first: CallChange) -> str:
+    """What sets findings at one object apart."""
+    if first.change is Change.LED_AWAY:
+        return first.change
+    return "" if first.decided else first.reason
 
 
 RULE = Rule(

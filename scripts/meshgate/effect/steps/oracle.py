@@ -16,7 +16,9 @@ from meshgate.model import Expectation, MeshFacts, Resource
 
 State = tuple[Resource, ...]
 
-LOSSES = frozenset({Change.BREAKS, Change.SHUT_OUT, Change.VANISHES, Change.UNKNOWN})
+LOSSES = frozenset(
+    {Change.BREAKS, Change.LED_AWAY, Change.SHUT_OUT, Change.VANISHES, Change.UNKNOWN}
+)
 
 # A step of so many objects has an order.
 SEVERAL = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 
-from meshgate.effect import CallChange, CallState, Change, PortChange, describe
+from meshgate.effect import BREAKING, CallChange, CallState, PortChange, describe
 from meshgate.mesh import Verdict
 from meshgate.promotion.guards import BY_ID
 from meshgate.promotion.page.contents import PageContents
@@ -186,7 +186,7 @@ def calls(contents: PageContents) -> Section:
     rows = [
         _call_row(change)
         for change in sorted(found, key=lambda change: (_GRAVITY[change.change], -change.count))
-        if change.change is not Change.BREAKS
+        if change.change not in BREAKING
     ]
     if not rows:
         return Section("")

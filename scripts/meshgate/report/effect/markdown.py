@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshgate.effect import Change, Strength, describe
+from meshgate.effect import BREAKING, Change, Strength, describe
 from meshgate.effect.grouping import CallLine, PortLine, call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
@@ -19,7 +19,12 @@ PORTS = ("", "ports", "before", "after", "decided by")
 CALLS = ("", "calls", "of", "to", "before", "after")
 # How many environments have a sentence of their own.
 FEW = 8
-MARK = {Change.BREAKS: ":x:", Change.EXPOSED: ":unlock:", Change.ENCRYPTED: ":lock:"}
+MARK = {
+    Change.BREAKS: ":x:",
+    Change.LED_AWAY: ":x:",
+    Change.EXPOSED: ":unlock:",
+    Change.ENCRYPTED: ":lock:",
+}
 
 
 def render(diff: Diff, _options: Options, *, limit: int = LIMITS["github"]) -> str:
@@ -45,7 +50,7 @@ def _opening(diff: Diff) -> Iterator[Section]:
     for each in diff.environments:
         if ports := port_lines(each.effect.ports):
             yield _ports(f"#### Ports in {_name(each)}", ports)
-        others = call_lines(x for x in each.effect.calls if x.change is not Change.BREAKS)
+        others = call_lines(x for x in each.effect.calls if x.change not in BREAKING)
         if others:
             yield _calls(f"#### Calls in {_name(each)}", each, others)
 

@@ -37,6 +37,7 @@ ENDINGS = {
     Outcome.EXTERNAL: "it leaves the mesh; what the other side accepts is not known here",
     Outcome.NO_ENDPOINT: "nothing is there to answer",
     Outcome.NO_CLUSTER: "the client's proxy has no such destination and answers by itself",
+    Outcome.ANSWERED: "the client's proxy answers by itself: a redirect or a direct response",
     Outcome.UNKNOWN: "it cannot be decided from files",
 }
 

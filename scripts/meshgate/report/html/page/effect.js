@@ -1,6 +1,6 @@
 // The colour of what may happen to a call; the words and their order are in `data.verbs`.
 const COLOURS = {
-  breaks: "c-broken", "shut-out": "c-shut", exposed: "c-plaintext", unknown: "c-depends", mends: "c-mtls", encrypted: "c-mtls",
+  breaks: "c-broken", "led-away": "c-broken", "shut-out": "c-shut", exposed: "c-plaintext", unknown: "c-depends", mends: "c-mtls", encrypted: "c-mtls",
 };
 const LISTED = 100;
 

@@ -1,0 +1,87 @@
+"""Requests as their clients mean them: for one host and port, wherever routes take them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from meshgate.mesh.callers import Callers
+from meshgate.mesh.calls import CallClass
+from meshgate.mesh.clients import ClientClass, ClientGroup
+from meshgate.mesh.cluster import NO_CLUSTER, Delivery
+from meshgate.mesh.policy import deliveries
+from meshgate.mesh.routes import ANSWERED
+from meshgate.mesh.terms import DataPlane, Outcome
+from meshgate.mesh.virtual_services import Caller, Destination
+
+BY_PROXY = Delivery(None, None, None, Outcome.ANSWERED)
+
+
+class Target(NamedTuple):
+    """One place that requests for a host are sent to, and what becomes of them there.
+
+    `call` None: the proxy answers by itself, or knows no such service, or the service no such port.
+    """
+
+    destination: Destination
+    call: CallClass | None
+    deliveries: tuple[Delivery, ...]
+
+
+class Requests:
+    """Where the requests of proxied clients go, asked by the host that the client means."""
+
+    __slots__ = ("_callers", "_of_gateways")
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+        self._of_gateways: dict[int, dict[tuple[str, int], set[Destination]]] = {}
+
+    def destinations(self, client: ClientClass, host: str, port: int) -> frozenset[Destination]:
+        """Where a client's requests for a host and port go.
+
+        Empty: its proxy knows no such host and port, is bypassed, or nothing is known of it.
+        """
+        if client.reason or port in client.uncaptured:
+            return frozenset()
+        if client.plane is DataPlane.GATEWAY:
+            return frozenset(self._through(client).get((host, port), ()))
+        if client.plane is not DataPlane.SIDECAR:
+            return frozenset()
+        scope = client.scopes[0] if client.is_limited else None
+        caller = Caller(client.namespace, client.labels)
+        return self._callers.routing.requested(caller, scope, host, port)
+
+    def target(self, client: ClientClass, destination: Destination) -> Target:
+        """What becomes of a client's requests at one destination."""
+        if destination == ANSWERED:
+            return Target(destination, None, (BY_PROXY,))
+        callers = self._callers
+        service = callers.registry.service_for(destination.host, client.namespace)
+        port = service.port(destination.port) if service is not None else None
+        if service is None or port is None:
+            return Target(destination, None, (NO_CLUSTER,))
+        clusters = callers.clusters(service, port)
+        choices = callers.rules(service).choices(client.namespace, client.labels)
+        reason = callers.undecided.hosts.get(service.host, "")
+        found = (
+            clusters.unknown(reason)
+            if reason
+            else deliveries(clusters, choices, destination.subset, client.plane)
+        )
+        group = ClientGroup(client.plane, [client])
+        return Target(
+            destination,
+            CallClass(group, clusters, destination.subset, found, choices),
+            found,
+        )
+
+    def _through(self, client: ClientClass) -> dict[tuple[str, int], set[Destination]]:
+        found = self._of_gateways.get(id(client))
+        if found is None:
+            found = self._callers.routing.requested_of_gateway(client.members[0])
+            self._of_gateways[id(client)] = found
+        return found
+
+    def asked_of(self, client: ClientClass) -> set[tuple[str, int]]:
+        """The hosts and ports that a gateway's VirtualServices route."""
+        return set(self._through(client)) if client.plane is DataPlane.GATEWAY else set()
