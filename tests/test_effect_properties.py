@@ -16,7 +16,7 @@ from conformance.compare import cases, mesh_of, transport_files
 from meshgate.effect import NEW_CLIENT, OLD_CLIENT, CallChange, Change, Effect, effect
 from meshgate.effect.verdicts import judged, may_work, standing
 from meshgate.mesh import (
-    Call,
+    CallClass,
     ClientClass,
     DataPlane,
     Delivery,
@@ -184,7 +184,9 @@ def by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
             old, new = passing(*pair, before, after)
             verdict_ = change_of(old, new, before, after)
             if verdict_ is not None and not all(
-                each[2] is not None and (host, port, each[0]) in moved(before, after, client)
+                each[2] is not None
+                and (each[2].led_to or Destination(host, port, each[0]))
+                in moved(before, after, client)
                 for each in (old, new)
                 if each is not None
             ):
@@ -199,11 +201,12 @@ def by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
 
 
 Aim = tuple[Destination, Target]
+AimKey = tuple[Destination, bool]
 
 
-def aims(mesh: Mesh, client: ClientClass, host: str, port: int) -> dict[object, Aim]:
+def aims(mesh: Mesh, client: ClientClass, host: str, port: int) -> dict[AimKey, Aim]:
     """Where a client's requests for a host go, each with whether there is such a service port."""
-    found = {}
+    found: dict[AimKey, Aim] = {}
     for each in mesh.requests.destinations(client, host, port):
         target = mesh.requests.target(client, each)
         found[each, target.call is not None] = (each, target)
@@ -212,7 +215,7 @@ def aims(mesh: Mesh, client: ClientClass, host: str, port: int) -> dict[object, 
 
 def redirected(
     before: Mesh, after: Mesh, client: tuple[str, str, str]
-) -> Iterator[tuple[str, int, dict[object, Aim], dict[object, Aim]]]:
+) -> Iterator[tuple[str, int, dict[AimKey, Aim], dict[AimKey, Aim]]]:
     """The hosts and ports whose requests routes take elsewhere."""
     sides = [(mesh, same(mesh, client)) for mesh in (before, after)]
     own = [mesh.clients.class_of(each) if each else None for mesh, each in sides]
@@ -234,14 +237,12 @@ def redirected(
 
 
 @functools.lru_cache(maxsize=512)
-def moved(
-    before: Mesh, after: Mesh, client: tuple[str, str, str]
-) -> set[tuple[str, int, str | None]]:
+def moved(before: Mesh, after: Mesh, client: tuple[str, str, str]) -> set[Destination]:
     """The destinations that only routes begin or end."""
     return {
-        tuple(each)
+        destination
         for _, _, then, now in redirected(before, after, client)
-        for each, _ in set(then) ^ set(now)  # type: ignore[misc]
+        for destination, _ in set(then) ^ set(now)
     }
 
 
@@ -275,7 +276,7 @@ def routed_away(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
                     yield *client, host, port, side_of(old), side_of(new_), Change.MOVED, True
 
 
-def arrivals(found: dict[object, Aim]) -> list[tuple[Destination, Any, Routed]]:
+def arrivals(found: dict[AimKey, Aim]) -> list[tuple[Destination, Any, Routed]]:
     """Each endpoint of each destination, in the order of the destinations."""
     return [
         (destination, end(routed), routed)
@@ -283,7 +284,7 @@ def arrivals(found: dict[object, Aim]) -> list[tuple[Destination, Any, Routed]]:
             found.values(), key=lambda aim: (*aim[0][:2], aim[0].subset or "")
         )
         for delivery in target.deliveries
-        for routed in [(target.call and target.call.subset, delivery, target.call)]
+        for routed in [(target.call.subset if target.call else None, delivery, target.call)]
     ]
 
 
@@ -325,8 +326,8 @@ def same(mesh: Mesh, client: tuple[str, str, str]) -> Workload | None:
     )
 
 
-# The subset, what becomes of it, and the call; None: the proxy does not know the service.
-Routed = tuple[str | None, "Delivery", "Call | None"]
+# The subset, what becomes of it, and the calls; None: the proxy does not know the service.
+Routed = tuple[str | None, "Delivery", "CallClass | None"]
 
 
 def calls(mesh: Mesh, client: tuple[str, str, str], host: str, port: int) -> list[Routed]:
@@ -336,10 +337,10 @@ def calls(mesh: Mesh, client: tuple[str, str, str], host: str, port: int) -> lis
         return []
     own = mesh.clients.class_of(workload)
     return [
-        (call.subset, call.delivery, None if each.hidden else call)
+        (each.subset, delivery, None if each.hidden else each)
         for each in mesh.call_classes(services)
         if each.port.number == port and own is not None and each.clients.has(own)
-        for call in each.calls([workload])
+        for delivery in each.deliveries
     ]
 
 

@@ -74,7 +74,7 @@ class Rerouted:
         """Whether a route, and nothing else, begins or ends what these clients send there."""
         if sent.call is None or not self._moved:
             return False
-        destination = Destination(host, port, sent.call.subset)
+        destination = sent.call.led_to or Destination(host, port, sent.call.subset)
         return all(destination in self._moved.get(id(each), ()) for each in clients.classes)
 
     def _aims(self, mesh: Mesh, client: ClientClass, host: str, port: int) -> frozenset[Aim]:

@@ -20,7 +20,6 @@ from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.requests import Requests
-from meshgate.mesh.routes import ANSWERED
 from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.servers import ServerClass, ServerMode
@@ -222,8 +221,7 @@ class Mesh:
             raise LookupError(f"{service.host} has no port {port}")
         scopes = self.clients.scopes_of(client)
         caller = Caller(client.namespace, client.labels)
-        found = self._routing.routes(caller, scopes[0] if scopes else None, service, own)
-        return found - {ANSWERED}
+        return self._routing.routes(caller, scopes[0] if scopes else None, service, own)
 
     def routed_hosts(self, policy: VirtualServicePolicy) -> set[str]:
         """The hosts that a VirtualService is for: its own, and services its wildcards cover."""

@@ -58,8 +58,11 @@ class Requests:
         callers = self._callers
         service = callers.registry.service_for(destination.host, client.namespace)
         port = service.port(destination.port) if service is not None else None
-        if service is None or port is None:
-            return Target(destination, None, (NO_CLUSTER,))
+        scope = client.scopes[0] if client.is_limited else None
+        if service is None or port is None or (scope and port.number not in scope.ports(service)):
+            reason = callers.routing.unlisted(destination.host)
+            unknown = NO_CLUSTER._replace(outcome=Outcome.UNKNOWN, reason=reason)
+            return Target(destination, None, (unknown if reason else NO_CLUSTER,))
         clusters = callers.clusters(service, port)
         choices = callers.rules(service).choices(client.namespace, client.labels)
         reason = callers.undecided.hosts.get(service.host, "")

@@ -78,7 +78,13 @@ class Routing:
     def routes(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
     ) -> frozenset[Destination]:
-        """All destinations of a sidecar's requests for a service port; ANSWERED is one of them."""
+        """All destinations of a sidecar's requests for a service port."""
+        return self._routes(caller, scope, service, port) - {ANSWERED}
+
+    def _routes(
+        self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
+    ) -> frozenset[Destination]:
+        """The same, with ANSWERED where the proxy answers requests by itself."""
         found = destinations(
             self._policies(caller, scope, port.number),
             caller,
@@ -164,7 +170,7 @@ class Routing:
             port = service.port(number)
             if port is None or (scope is not None and number not in scope.ports(service)):
                 return frozenset()
-            return self.routes(caller, scope, service, port)
+            return self._routes(caller, scope, service, port)
         for policy in self._policies(caller, scope, number):
             if number == NAMED_PORT and host in policy.hosts:
                 taken = {self._real(each) for each in requested_by_name(policy, caller)}
