@@ -100,3 +100,46 @@ def test_56_metadata_that_makes_a_policy_anew(tmp_path: Path, capsys: Capture) -
 
     assert found.code == 1
     assert len(of(found, "RE008")) == 3
+
+
+def test_53_patches_that_replace_lists(tmp_path: Path, capsys: Capture) -> None:
+    found = judged(capsys, "-C", changed("53", tmp_path, capsys), "validate", "prod")
+
+    told = of(found, "RE002")
+    assert len(told) == 3
+    assert any("notPrincipals" in each for each in told)
+    assert any("the route for [{uri: {prefix: /v2}}]" in each for each in told)
+    assert any("loses 8443" in each for each in told)
+
+
+def test_55_what_takes_the_mesh_wide_policy_away(tmp_path: Path, capsys: Capture) -> None:
+    folder = changed("55", tmp_path, capsys)
+    found = judged(capsys, "-C", folder, "validate", "prod")
+
+    patch = {"file": "overlays/prod/kustomization.yaml", "line": 9, "column": 7}
+    (lost,) = [each for each in found.findings if each["rule"] == "PA007"]
+    assert lost["source"] == patch
+    assert "deletes PeerAuthentication/istio-system/default" in str(lost["message"])
+    assert main(["-C", str(folder), "diff", "--env", "prod"]) == 1
+    told = capsys.readouterr().out
+    assert "overlays/prod/kustomization.yaml:9:7 error TR002" in told
+    assert "overlays/prod/kustomization.yaml:9:7 error TR003" in told
+
+
+def test_10_the_api_server_at_ztunnel(capsys: Capture) -> None:
+    (told,) = [each for each in lint(capsys, case("10")).findings if each["rule"] == "PA013"]
+
+    assert str(told["fix"]).startswith("make this port PERMISSIVE")
+
+
+def test_70_discovery_selectors_that_leave_the_root_out(tmp_path: Path, capsys: Capture) -> None:
+    facts = tmp_path / "mesh.yaml"
+    selector = "mesh:\n  discoverySelectors:\n  - matchLabels: {%s}\n"
+    facts.write_text(selector % "istio-injection: enabled", encoding="utf-8")
+    found = lint(capsys, case("70"), "--mesh", facts)
+
+    assert found.code == 1
+    assert "istiod does not see this policy" in of(found, "PA007")[0]
+    both = "  - matchLabels: {kubernetes.io/metadata.name: istio-system}\n"
+    facts.write_text(selector % "istio-injection: enabled" + both, encoding="utf-8")
+    assert of(lint(capsys, case("70"), "--mesh", facts), "PA007") == []

@@ -10,7 +10,7 @@ import msgspec
 from meshgate.mesh import selectors
 from meshgate.mesh.order import created
 from meshgate.mesh.selectors import Labels
-from meshgate.model import MeshFacts, Resource
+from meshgate.model import JSON, MeshFacts, Resource
 
 # Where an object without namespace lands when nobody says otherwise.
 DEFAULT_NAMESPACE = "default"
@@ -86,7 +86,7 @@ class Catalog:
         self.namespaces = {
             resource.name: Namespace(
                 resource.name,
-                selectors.labels(resource.labels),
+                namespace_labels(resource.name, resource.labels),
                 selectors.labels(resource.annotations),
                 resource,
             )
@@ -173,6 +173,11 @@ def namespace_of(resource: Resource) -> str:
     if resource.kind in _CLUSTER_WIDE:
         return ""
     return resource.namespace or DEFAULT_NAMESPACE
+
+
+def namespace_labels(name: str, own: JSON) -> Labels:
+    """The labels of a Namespace, with the one that the API server adds."""
+    return {"kubernetes.io/metadata.name": name, **selectors.labels(own)}
 
 
 def _hidden(resource: Resource, facts: MeshFacts, unseen: frozenset[str]) -> str:

@@ -49,3 +49,5 @@ class BuildRecord:
     chains: Mapping[ResourceRef, tuple[BuildStep, ...]] = field(default_factory=dict)
     # Patches that match no object at all, by origin.
     idle_patches: tuple[BuildStep, ...] = ()
+    # Patches that take an object away (`$patch: delete`), with the object before them.
+    removing_patches: tuple[BuildStep, ...] = ()

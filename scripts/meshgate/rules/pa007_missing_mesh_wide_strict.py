@@ -2,8 +2,10 @@
 
 What it checks
     Whether a PeerAuthentication without selector in the root namespace (`mesh.rootNamespace`)
-    gives the mesh the mode of the floor (`require.mtls`). Asked where all policies of a mesh are
-    there: by `validate`, and by `lint` with `--mesh`.
+    gives the mesh the mode of the floor (`require.mtls`), and whether istiod sees it: discovery
+    selectors have to select the root namespace, too. Asked where all policies of a mesh are there:
+    by `validate`, and by `lint` with `--mesh`. Where a patch or a transformer takes the policy of
+    the bases away, the finding points at it.
 
     ```yaml
     apiVersion: security.istio.io/v1
@@ -33,13 +35,16 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from meshgate.mesh.catalog import namespace_labels
 from meshgate.mesh.order import age
 from meshgate.mesh.peer_authentication import PeerPolicy
-from meshgate.model import Position, Resource, Severity
+from meshgate.mesh.selectors import matches_expression
+from meshgate.model import Position, Resource, Severity, value_at
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPlane"
 
@@ -53,6 +58,36 @@ def check(context: Context) -> Iterator[Violation]:
         if all(pa.is_weaker(mode, floor) for mode in given):
             yield weak(context, policies[0], given[0]) if policies else missing(context, plane)
             return
+        if policies and pa.is_weaker(pa.DEFAULT_MODE, floor):
+            yield from unseen(context, policies[0])
+
+
+def unseen(context: Context, policy: PeerPolicy) -> Iterator[Violation]:
+    """The mesh-wide policy is there, and discovery selectors keep istiod from seeing it."""
+    facts = context.environment.mesh
+    root = facts.root_namespace
+    if not facts.discovery_selectors:
+        return
+    namespace = next(
+        (each for each in context.resources.of("Namespace") if each.name == root), None
+    )
+    labels = namespace_labels(root, namespace.labels if namespace else {})
+    if any(matches_expression(selector, labels) for selector in facts.discovery_selectors):
+        return
+    decided = namespace is not None
+    yield Violation(
+        policy.resource,
+        "metadata.namespace",
+        f"no discovery selector selects the root namespace {root}"
+        + ("" if decided else ", as far as is known without its Namespace object")
+        + f": istiod {'does' if decided else 'may'} not see this policy, and every workload "
+        f"without a narrower one is {pa.DEFAULT_MODE}, weaker than the floor "
+        f"{context.environment.require.mtls}",
+        fix=f"label namespace {root} so that a discovery selector selects it",
+        related=(RelatedResource(namespace, "is not selected", "metadata"),) if namespace else (),
+        decided=decided,
+        key="discovery",
+    )
 
 
 def weak(context: Context, policy: PeerPolicy, mode: str) -> Violation:
@@ -68,12 +103,13 @@ def weak(context: Context, policy: PeerPolicy, mode: str) -> Violation:
 
 
 def missing(context: Context, plane: pa.Plane) -> Violation:
-    """There is none; the finding names the object to write."""
+    """There is none; the finding names what took it away, or the object to write."""
     environment = context.environment
     floor, root = environment.require.mtls, environment.mesh.root_namespace
     metadata = {"namespace": root, "name": "default"}
     wanted = {"apiVersion": "security.istio.io/v1", "kind": pa.KIND, "metadata": metadata}
     operator = environment.mesh.distribution == "ossm2"
+    lost = taken_away(context)
     file = f"{environment.overlay.rstrip('/')}/kustomization.yaml" if environment.overlay else ""
     return Violation(
         Resource.of(wanted),
@@ -82,12 +118,56 @@ def missing(context: Context, plane: pa.Plane) -> Violation:
         + (f" for revision {plane.revision}" if plane.revision else "")
         + f": every workload without a narrower policy is {pa.DEFAULT_MODE}, weaker than the "
         f"floor {floor}"
-        + ("; the operator's own policy is not in the inventory" if operator else ""),
+        + ("; the operator's own policy is not in the inventory" if operator else "")
+        + (f": {lost.what}" if lost else ""),
         fix=SMCP_FIX
         if operator
+        else f"correct {lost.file}"
+        if lost
         else f"add a PeerAuthentication without selector to {root}, with spec.mtls.mode {floor}",
         decided=not operator,
-        source=Position(file, 1, 1) if file else None,
+        source=lost.position if lost else Position(file, 1, 1) if file else None,
+    )
+
+
+class TakenAway(NamedTuple):
+    """The patch or transformer that takes the mesh-wide policy away, and what it does."""
+
+    what: str
+    file: str
+    position: Position | None
+
+
+def taken_away(context: Context) -> TakenAway | None:
+    """What takes the mesh-wide policy of the bases away; None: they have none."""
+    floor, root = context.environment.require.mtls, context.environment.mesh.root_namespace
+    removing = [("deletes", step) for step in context.record.removing_patches]
+    changing = [
+        ("moves" if step.kind == "transformer" else "changes", step)
+        for steps in context.record.chains.values()
+        for step in steps
+        if step.after
+    ]
+    for verb, step in removing + changing:
+        was, now = Resource.of(step.before or {}), Resource.of(step.after)
+        if gives(was, floor, root) and not gives(now, floor, root):
+            kind = "patch" if step.kind == "patch" else "kustomization"
+            return TakenAway(
+                f"the {kind} in {step.origin.file} {verb} {was}", step.origin.file, step.position
+            )
+    return None
+
+
+def gives(resource: Resource, floor: str, root: str) -> bool:
+    """Whether an object is a mesh-wide policy with the mode of the floor, or a stronger one."""
+    selector = resource.spec.get("selector")
+    mode = value_at(resource.value, "spec.mtls.mode")
+    return (
+        resource.kind == pa.KIND
+        and resource.namespace == root
+        and not (isinstance(selector, dict) and selector.get("matchLabels"))
+        and mode in pa.WEAKEST_FIRST
+        and not pa.is_weaker(str(mode), floor)
     )
 
 
@@ -99,6 +179,6 @@ RULE = Rule(
     fix="add a mesh-wide PeerAuthentication with the mode of the floor to the root namespace",
     phase=Phase.STATE,
     needs=Needs.FACTS,
-    kinds=frozenset({pa.KIND}),
+    kinds=frozenset({pa.KIND, "Namespace"}),
     check=check,
 )

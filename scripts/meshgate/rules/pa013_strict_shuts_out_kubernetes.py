@@ -2,8 +2,9 @@
 
 What it checks
     Ports in STRICT mode, of a workload with a sidecar that captures them, which an HTTP or gRPC
-    probe asks while probe rewriting is off, or to which a webhook configuration sends the API
-    server.
+    probe asks while probe rewriting is off, or to which a webhook configuration, an APIService or
+    the conversion of a CustomResourceDefinition sends the API server. Of a workload in ambient mode
+    those of the API server: ztunnel lets kubelet in, and nobody else without a certificate.
 
     ```yaml
     kind: ValidatingWebhookConfiguration
@@ -17,7 +18,8 @@ Why it matters
 
 How to fix
     Leave probe rewriting on. Take the webhook's port out of the mesh by
-    `traffic.sidecar.istio.io/excludeInboundPorts`, or make that one port PERMISSIVE with a waiver.
+    `traffic.sidecar.istio.io/excludeInboundPorts`, or make that one port PERMISSIVE with a waiver;
+    in ambient mode only the latter helps.
 
 Known gaps
     A TCP probe succeeds whatever the mode, so it is left out. Custom resources that make webhooks
@@ -28,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, Mode, Workload
+from meshgate.mesh import DataPlane, Mesh, Mode, Workload
 from meshgate.mesh.controllers import template_of
 from meshgate.model import JSONObject, Resource, Severity
 from meshgate.rules import peer_authentication as pa
@@ -37,8 +39,17 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
-WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+WEBHOOKS = (
+    "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+    "APIService",
+    "CustomResourceDefinition",
+)
 HTTPS = 443
+# What stands before a port and refuses the API server: ztunnel does as a sidecar does.
+ENFORCING = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT})
+# ztunnel captures every port; DISABLE is not a mode of ambient.
+AMBIENT_FIX = "make this port PERMISSIVE in a policy that selects the workload, with a waiver"
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -80,8 +91,7 @@ def probed(template: JSONObject) -> set[tuple[int, str]]:
 
 def webhooks(mesh: Mesh, configuration: Resource) -> Iterator[Violation]:
     """The STRICT ports that the API server is sent to."""
-    for webhook in configuration.value.get("webhooks") or ():
-        target = (webhook.get("clientConfig") or {}).get("service") or {}
+    for told, target in called_by_api_server(configuration):
         namespace = target.get("namespace") or ""
         try:
             service = mesh.service(
@@ -90,14 +100,28 @@ def webhooks(mesh: Mesh, configuration: Resource) -> Iterator[Violation]:
         except LookupError:
             continue
         for endpoint in service.endpoints.get(target.get("port") or HTTPS, ()):
-            if endpoint.workload is not None and endpoint.workload.has_sidecar:
+            if endpoint.workload is not None and endpoint.workload.plane in ENFORCING:
                 yield from shut_out(
                     mesh,
                     endpoint.workload,
                     endpoint.port,
                     f"the API server calls it for {configuration} and has none",
-                    RelatedResource(configuration, f"webhook {webhook.get('name')}", "webhooks"),
+                    RelatedResource(configuration, told, "webhooks"),
                 )
+
+
+def called_by_api_server(configuration: Resource) -> Iterator[tuple[str, JSONObject]]:
+    """The services that the API server calls for an object, each with what it is for."""
+    for webhook in configuration.value.get("webhooks") or ():
+        target = (webhook.get("clientConfig") or {}).get("service")
+        if target:
+            yield f"webhook {webhook.get('name')}", target
+    if configuration.kind == "APIService" and configuration.spec.get("service"):
+        yield "is served there", configuration.spec["service"]
+    conversion = configuration.spec.get("conversion") or {}
+    client = (conversion.get("webhook") or {}).get("clientConfig") or {}
+    if client.get("service"):
+        yield "is converted there", client["service"]
 
 
 def shut_out(
@@ -111,6 +135,7 @@ def shut_out(
             policy,
             pa.port_path(policy, port),
             f"STRICT wants a certificate of the mesh on {workload}:{port}: {why}",
+            fix=AMBIENT_FIX if workload.plane is DataPlane.AMBIENT else "",
             related=(RelatedResource(workload.resource, "is the server"), *related),
             key=f"{workload}:{port}",
         )

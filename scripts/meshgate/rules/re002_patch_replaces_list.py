@@ -1,9 +1,12 @@
 """A patch that replaces a list and loses what the base had in it.
 
 What it checks
-    Every patch that writes `subsets`, `portLevelSettings` or `exportTo` as a whole, for entries
-    that were there before it and are in the rendered object no more. Subsets are known by their
-    name, port entries by their port.
+    Every patch that writes a list by which its kind decides as a whole, for entries that were there
+    before it and are in the rendered object no more: `subsets`, `portLevelSettings` and `exportTo`;
+    rules of an AuthorizationPolicy; hosts, gateways and routes of a VirtualService; hosts, ports,
+    endpoints and addresses of a ServiceEntry; servers of a Gateway, with their hosts; `egress` and
+    `ingress` of a Sidecar; `jwtRules`; rules of a NetworkPolicy; `configPatches`. Entries are known
+    by their name, port or host; a rule by whom it is for, a route by what it matches.
 
     ```yaml
     # base: portLevelSettings for 8080 and for 9090; the overlay's patch:
@@ -100,7 +103,7 @@ RULE = Rule(
     id="RE002",
     name="patch-replaces-list",
     severity=Severity.ERROR,
-    summary="A patch replaces subsets, portLevelSettings or exportTo and loses an entry.",
+    summary="A patch replaces a list that its kind decides by, and loses an entry.",
     fix="write the whole list in the patch, or use a JSON patch that adds to it",
     phase=Phase.STATE,
     needs=Needs.BUILD,

@@ -37,6 +37,7 @@ from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.transformed import removing_patch
 from meshgate.rules.waiver_use import declared_differences
 from meshgate.rules.wording import listed
 
@@ -54,10 +55,10 @@ def check(context: Context) -> Iterator[Violation]:
             key = ref, path, each.before.mode, each.after.mode, each.decided, each.reason
             groups.setdefault(key, []).append(each)
     for found in groups.values():
-        yield _violation(found)
+        yield _violation(context, found)
 
 
-def _violation(found: list[PortChange]) -> Violation:
+def _violation(context: Context, found: list[PortChange]) -> Violation:
     first = found[0]
     policy, path = _place(first)
     was = first.before.decided_by.policy
@@ -66,6 +67,9 @@ def _violation(found: list[PortChange]) -> Violation:
     told = f"{listed(map(str, found))} {verb if first.decided else 'may get'} weaker: {modes}"
     if first.after.decided_by.policy is None:
         told += ", since no policy decides any more"
+    patch = removing_patch(context, was) if was is not None else None
+    if patch:
+        told += f"; the patch in {patch.origin.file} deletes {was}"
     return Violation(
         policy,
         path,
@@ -74,6 +78,7 @@ def _violation(found: list[PortChange]) -> Violation:
         if was is not None and was is not policy
         else (),
         decided=first.decided,
+        source=patch.position if patch else None,
         key=modes,
     )
 

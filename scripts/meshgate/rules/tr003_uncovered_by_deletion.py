@@ -39,17 +39,21 @@ from meshgate.model import Severity
 from meshgate.rules.blame import called, callers
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.transformed import removing_patch
 from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
     for each in context.effect.uncovered if context.effect is not None else ():
         heir = str(each.now) if each.now is not None else _default(each)
+        patch = removing_patch(context, each.policy) if each.is_deleted else None
+        by = f" by the patch in {patch.origin.file}" if patch else ""
+        lost = f"is deleted{by}" if each.is_deleted else "decides less than before"
         yield Violation(
             each.policy,
             "",
-            f"{each.policy} {'is deleted' if each.is_deleted else 'decides less than before'}, and "
-            f"{heir} decides now: {_what(each)}",
+            f"{each.policy} {lost}, and {heir} decides now: {_what(each)}",
+            source=patch.position if patch else None,
             related=(RelatedResource(each.now, "decides now"),) if each.now is not None else (),
             key=heir,
         )

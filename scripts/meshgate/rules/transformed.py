@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshgate.model import BuildStep, Resource, join_path, value_at
+from meshgate.rules.context import Context
 
 
 def earlier(steps: Iterable[BuildStep], path: str, final: str | None) -> list[str]:
@@ -31,3 +32,11 @@ def hosts(resource: Resource) -> Iterator[tuple[str, str]]:
                 for to in range(len(route.get("route") or ())):
                     path = join_path("spec", protocol, at, "route", to, "destination", "host")
                     yield path, str(value_at(resource.value, path))
+
+
+def removing_patch(context: Context, resource: Resource) -> BuildStep | None:
+    """The patch that takes an object of the bases away; None: no patch does."""
+    for step in context.record.removing_patches:
+        if Resource.of(step.before or {}).ref == resource.ref:
+            return step
+    return None

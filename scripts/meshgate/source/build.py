@@ -103,7 +103,7 @@ def _build(
         for resource in joined
         if isinstance(resource.origin, TracedOrigin) and resource.origin.traced.steps
     }
-    record = BuildRecord(tuple(defects), chains, tuple(layers.idle))
+    record = BuildRecord(tuple(defects), chains, tuple(layers.idle), tuple(layers.removing))
     return Build(joined, record)
 
 

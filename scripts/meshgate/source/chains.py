@@ -23,12 +23,16 @@ from meshgate.yamldoc.positions import SourceFiles
 
 
 class Layers:
-    """The objects of an overlay's tree, with their chains; `idle` are patches for no object."""
+    """The objects of an overlay's tree, with their chains.
+
+    `idle` are patches for no object, `removing` those that take one away.
+    """
 
     def __init__(self, tree: Tree, files: SourceFiles) -> None:
         self.tree = tree
         self.files = files
         self.idle: list[BuildStep] = []
+        self.removing: list[BuildStep] = []
 
     def traced(self) -> list[TracedObject]:
         """Every object of the overlay, in kustomize's order before it sorts."""
@@ -127,6 +131,8 @@ class Layers:
                 operations,
             )
             traced.steps.append(AppliedStep(step, patch.written, patch.document))
+            if not after:
+                self.removing.append(step)
             traced.value = after
             traced.known.append(Identity.of(after))
         if not touched and patch.target is not None and is_followed(patch.target):
