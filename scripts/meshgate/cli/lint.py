@@ -29,7 +29,14 @@ from meshgate.errors import SourcesError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge
 from meshgate.pipeline.manifests import read_manifests
-from meshgate.pipeline.reports import exit_code, failures_of, notes_on, report_of, tally
+from meshgate.pipeline.reports import (
+    exit_code,
+    failures_of,
+    notes_on,
+    report_of,
+    tally,
+    undecided_note,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +63,10 @@ def run(options: argparse.Namespace) -> int:
         raise untold[0]
     whole = [each for each in judged.values() if each.context is not None]
     findings = [finding for each in judged.values() for finding in each.findings]
-    notes = [*notes_on(whole), *found.notes]
+    undecided = undecided_note(whole, options.fail_on)
+    notes = [*notes_on(whole), *found.notes, *undecided]
     report = report_of(findings, [tally(each) for each in whole], found.locate, notes, failures)
     report = dataclasses.replace(report, failures=(*report.failures, *found.failures))
     publish_report(report, options)
-    return gravest([found.exit_code, exit_code(findings, failures.values(), options.fail_on)])
+    code = exit_code(findings, failures.values(), options.fail_on)
+    return gravest([found.exit_code, code, int(bool(undecided))])

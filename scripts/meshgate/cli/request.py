@@ -11,12 +11,12 @@ from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import track
 from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError
+from meshgate.errors import MeshgateError, gravest
 from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
 from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import Given
-from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of
+from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
 
 
@@ -62,7 +62,11 @@ def end(options: argparse.Namespace, judged: Mapping[str, Judged], wanted: Itera
         return exit_code((), failures.values(), NEVER)
     findings = [finding for name in wanted for finding in judged[name].findings]
     tell_failing(failing(findings, options.fail_on))
-    return exit_code(findings, failures.values(), options.fail_on)
+    undecided = undecided_note([judged[name] for name in wanted], options.fail_on)
+    for note in undecided:
+        print(f"meshgate: {note}", file=sys.stderr)
+    code = exit_code(findings, failures.values(), options.fail_on)
+    return gravest([code, int(bool(undecided))])
 
 
 def tell_failing(findings: Sequence[Finding]) -> None:

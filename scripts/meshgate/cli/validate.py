@@ -21,6 +21,7 @@ from meshgate import config, source
 from meshgate.cli.options import add_judging
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import folder, settings, tell_failures
+from meshgate.errors import gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge, with_upstream
 from meshgate.pipeline.judged import judge_sources
@@ -30,6 +31,7 @@ from meshgate.pipeline.reports import (
     notes_on,
     report_of,
     tally,
+    undecided_note,
     untold,
 )
 from meshgate.pipeline.targets import select
@@ -71,13 +73,15 @@ def run(options: argparse.Namespace) -> int:
     failures = failures_of(judged)
     shown = untold(failures, [environment.name for environment in wanted])
     built = [each for each in asked if each.context is not None]
-    notes = notes_on(built)
+    undecided = undecided_note(built, options.fail_on)
+    notes = [*notes_on(built), *undecided]
     if not wanted:
         notes = [f"no environment's inputs changed since {options.changed_since}"]
     report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)
     publish_report(report, options)
     tell_failures(shown)
-    return exit_code(findings, failures.values(), options.fail_on)
+    code = exit_code(findings, failures.values(), options.fail_on)
+    return gravest([code, int(bool(undecided))])
 
 
 def changed(root: Path, environments: Sequence[Environment], reference: str) -> list[Environment]:

@@ -31,7 +31,15 @@ from meshgate.model import (
 from meshgate.wording.nearest import nearest
 from meshgate.yamldoc.document import Document, shown
 
-__all__ = ["Configuration", "load", "load_environment", "load_mesh", "load_traffic", "merged"]
+__all__ = [
+    "ENVIRONMENTS",
+    "Configuration",
+    "load",
+    "load_environment",
+    "load_mesh",
+    "load_traffic",
+    "merged",
+]
 
 ENVIRONMENTS = "environments.yaml"
 SUFFIX = ".yaml"

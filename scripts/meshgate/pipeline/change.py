@@ -95,7 +95,9 @@ class Change:
         traffic: str | None = None,
     ) -> None:
         self.revisions = revisions
-        old = config.load(revisions.before).environments
+        # The change that brings meshgate in starts from nothing.
+        self.is_first = not (revisions.before / config.ENVIRONMENTS).is_file()
+        old = () if self.is_first else config.load(revisions.before).environments
         new = config.load(revisions.after).environments
         self.wanted = select(new, names)
         self.known = {environment.name: environment for environment in old}
@@ -150,7 +152,9 @@ class Change:
     def notes(self) -> list[str]:
         """Environments of one revision only."""
         new = [each.name for each in self.wanted if each.name not in self.known]
+        first = f"{self.revisions.base} has no {config.ENVIRONMENTS}: taken for empty"
         return [
+            *([first] if self.is_first else ()),
             *(f"{name} is new: there is nothing to compare it with" for name in new),
             *(f"{name} is gone, with all that it guarded" for name in self.gone),
         ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from meshgate.errors import MeshgateError, SourcesError, gravest
-from meshgate.mesh import DataPlane
+from meshgate.mesh import DataPlane, Mesh, Outcome, ServerMode
 from meshgate.model import Failure, Finding, Report, Severity, Tally
 from meshgate.pipeline.judged import Judged
 from meshgate.rules.context import Context
 from meshgate.rules.judge import order
 from meshgate.source import Locator
+from meshgate.wording import plural
 
 # The level of `--fail-on` at which findings never end a run with 1.
 NEVER = "never"
@@ -109,6 +110,33 @@ def _of(environments: Sequence[str], text: str) -> str:
 def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
     return ", ".join(names[:NAMED_AT_MOST]) + more
+
+
+def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
+    """What fails a run with `--fail-on undecided` beside findings; nothing for another level.
+
+    Those are the calls and ports that `calls` and `posture` show as undecided.
+    """
+    if fail_on != UNDECIDED:
+        return []
+    known = [each.held().mesh for each in judged if each.context is not None]
+    meshes = [mesh for mesh in known if mesh is not None]
+    calls = sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes)
+    ports = sum(not answer.decided for mesh in meshes for answer in _modes(mesh))
+    told = [
+        f"{plural(number, noun)} {'is' if number == 1 else 'are'} undecided: `meshgate {shows}`"
+        for number, noun, shows in ((calls, "call", "calls"), (ports, "port", "posture"))
+        if number
+    ]
+    return [f"{text} shows {'it' if text.startswith('1 ') else 'them'}" for text in told]
+
+
+def _modes(mesh: Mesh) -> Iterable[ServerMode]:
+    """The answer of every port of every workload, as `posture` asks."""
+    for workload in mesh.workloads:
+        ports: list[int | None] = [*mesh.ports(workload)]
+        for port in ports or [None]:
+            yield mesh.mode_at(workload, port)
 
 
 def exit_code(findings: Iterable[Finding], failures: Iterable[MeshgateError], fail_on: str) -> int:
