@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from msgspec import Struct, structs
@@ -25,6 +26,7 @@ from meshgate.model import (
     Waiver,
 )
 from meshgate.model.environment import RequiredApprovals, ReviewTeams
+from meshgate.promotion import guards
 from meshgate.promotion.candidate import Ancestry, Candidate, SourceContent
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.guards import BY_FILES, GUARDS, Guard, Refusal, refusals
@@ -711,6 +713,8 @@ def test_guards_are_told_apart_and_explained() -> None:
 
     assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 23)]
     assert len(set(names)) == len(names)
+    files = sorted(file.stem for file in Path(guards.__file__).parent.glob("pr*.py"))
+    assert files == [f"{guard.id.lower()}_{guard.name.replace('-', '_')}" for guard in GUARDS]
     for guard in GUARDS:
         assert isinstance(guard, Guard)
         assert guard.summary

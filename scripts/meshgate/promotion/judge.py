@@ -14,9 +14,9 @@ from meshgate.promotion.files import ADDED, LEDGER, STATE, FileChange, differenc
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import BY_ID, GUARDS, Refusal, refusals, stray_changes
-from meshgate.promotion.guards.chain import RECORDED
 from meshgate.promotion.guards.guard import Objection
-from meshgate.promotion.guards.scope import STRAY
+from meshgate.promotion.guards.pr02_written_by_hand import GUARD as WRITTEN_BY_HAND
+from meshgate.promotion.guards.pr05_broken_ledger import GUARD as BROKEN_LEDGER
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import GateResult, PromotionRecord
@@ -83,7 +83,7 @@ def judge(
     name = promoted_environment(session, changed)
     if name is None:
         stray = tuple(stray_changes(changed))
-        return HeadJudgement(head, None, None, stray, asked=(STRAY.id,), pull=pull)
+        return HeadJudgement(head, None, None, stray, asked=(WRITTEN_BY_HAND.id,), pull=pull)
     record = _new_record(session, head, name, changed)
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
@@ -179,9 +179,9 @@ def _new_record(
         change.path for change in changed if change.path.startswith(folder) and change.kind == ADDED
     ]
     if len(added) != 1:
-        return RECORDED.refusal(Objection(f"it adds {len(added)} records, not one"))
+        return BROKEN_LEDGER.refusal(Objection(f"it adds {len(added)} records, not one"))
     content = session.repository.read(head, added[0])
     try:
         return read_record(content or b"", added[0]).record
     except IntegrityError as error:
-        return RECORDED.refusal(Objection(error.what, details=(error.why,)))
+        return BROKEN_LEDGER.refusal(Objection(error.what, details=(error.why,)))

@@ -17,7 +17,7 @@ from meshgate.promotion import names
 from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
-from meshgate.promotion.guards.unseen import unseen
+from meshgate.promotion.guards.pr18_never_tried_below import unseen
 from meshgate.promotion.judge import HeadJudgement, judge_unopened
 from meshgate.promotion.records import (
     Acknowledged,

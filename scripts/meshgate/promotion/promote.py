@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion.backport import missing_facts
 from meshgate.promotion.files import rendered_sum
-from meshgate.promotion.guards.backport import given_up
+from meshgate.promotion.guards.pr17_loses_a_hotfix import given_up
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.prepare import PreparedCommit, prepare, refuse, shrinks

@@ -13,7 +13,7 @@ from meshgate.promotion.files import (
     rendered_folder,
     rendered_sum,
 )
-from meshgate.promotion.guards.lint import LINT
+from meshgate.promotion.guards.pr12_findings import GUARD as FINDINGS
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.prepare import PreparedCommit, prepare, refuse
@@ -62,7 +62,7 @@ def prepare_rollback(
             blocks=(Event.PROMOTE, Event.HOTFIX),
         ),
         # What a rule of today forbids may be what worked then; the ticket answers for it.
-        bypasses=(Bypass(LINT.id, session.login, reason, ticket),) if ticket else (),
+        bypasses=(Bypass(FINDINGS.id, session.login, reason, ticket),) if ticket else (),
         requested_by=session.requested_by,
         reason=reason,
         ticket=ticket,

@@ -18,7 +18,7 @@ from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import Objection
-from meshgate.promotion.guards.waiting import PROVEN
+from meshgate.promotion.guards.pr09_no_evidence import GUARD as NO_EVIDENCE
 from meshgate.promotion.judge import HeadJudgement, judge
 from meshgate.promotion.records import Event, GateResult
 from meshgate.promotion.session import Session
@@ -143,7 +143,7 @@ def _missing(
     age = session.now - _committed_at(session, pull.head_sha)
     for context in expected.contexts:
         if context not in posted and age > expected.within:
-            yield PROVEN.refusal(
+            yield NO_EVIDENCE.refusal(
                 Objection(
                     f"the check {context} has not started for {format_duration(age)}",
                     "a pull request that was opened with the workflow's own token (GITHUB_TOKEN) "

@@ -1,18 +1,18 @@
-"""Gates: what a promotion waits for. One module for each type; GATE_TYPES is all of them."""
+"""Gates: what a promotion waits for, one file for each type of gate."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 from collections.abc import Iterable, Iterator
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.gates.commit_status import COMMIT_STATUS
-from meshgate.promotion.gates.effects import EFFECTS
-from meshgate.promotion.gates.evidence import EVIDENCE
+from meshgate.promotion.gates.evidence import GATE_TYPE as EVIDENCE
 from meshgate.promotion.gates.gate import GateType
-from meshgate.promotion.gates.soak import SOAK
-from meshgate.promotion.gates.window import WINDOW
+from meshgate.promotion.gates.soak import GATE_TYPE as SOAK
+from meshgate.promotion.gates.window import GATE_TYPE as WINDOW
 from meshgate.promotion.records import Event, GateResult, GateVerdict
 from meshgate.promotion.status import EnvironmentStatus
 from meshgate.promotion.times import duration
@@ -29,9 +29,15 @@ __all__ = [
     "verified",
 ]
 
-GATE_TYPES: dict[str, GateType] = {
-    gate_type.name: gate_type for gate_type in (SOAK, WINDOW, COMMIT_STATUS, EVIDENCE, EFFECTS)
-}
+
+def _registered() -> dict[str, GateType]:
+    """The type of gate of each file in this package but `gate`, by its name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names if name != "gate"]
+    return {module.GATE_TYPE.name: module.GATE_TYPE for module in modules}
+
+
+GATE_TYPES: dict[str, GateType] = _registered()
 BLOCKING = frozenset({GateVerdict.FAIL, GateVerdict.WAITING})
 # The events that gates have a say in.
 GATED = frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK})

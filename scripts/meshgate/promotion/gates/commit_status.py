@@ -103,7 +103,7 @@ def _summary(status: CommitStatus, upstream: EnvironmentStatus) -> GateEvidence:
     }
 
 
-COMMIT_STATUS = GateType(
+GATE_TYPE = GateType(
     name="commit-status",
     status="evidence",
     keys=frozenset({"context", "reporters", "maxAge", "timeout"}),

@@ -40,7 +40,7 @@ def problems(gate: GateEntry, _environment: EnvironmentPolicy) -> Iterator[str]:
         yield "has no limit: give it `loosened`, `breaks` or both"
 
 
-EFFECTS = GateType(
+GATE_TYPE = GateType(
     name="effects",
     status="effects",
     keys=frozenset({"loosened", "breaks"}),

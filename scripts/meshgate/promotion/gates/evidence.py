@@ -76,7 +76,7 @@ def _of_cluster(
     return passed(gate, f"{place}: {kind} passed at {at}", [newest.summary])
 
 
-EVIDENCE = GateType(
+GATE_TYPE = GateType(
     name="evidence",
     status="evidence",
     keys=frozenset({"evidence", "reporters", "maxAge", "timeout"}),

@@ -75,7 +75,7 @@ def _soaked_in(
     return waiting(gate, f"{stayed}; done {format_moment(soaked.ends)}")
 
 
-SOAK = GateType(
+GATE_TYPE = GateType(
     name="soak",
     status="soak",
     keys=frozenset({"duration", "evidence", "reporters"}),

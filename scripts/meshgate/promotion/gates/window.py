@@ -37,7 +37,7 @@ def problems(gate: GateEntry, environment: EnvironmentPolicy) -> Iterator[str]:
             yield f"names the window {name!r}, which is not for this environment"
 
 
-WINDOW = GateType(
+GATE_TYPE = GateType(
     name="window",
     status="window",
     keys=frozenset({"windows"}),

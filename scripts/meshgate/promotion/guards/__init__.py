@@ -1,4 +1,4 @@
-"""Guards: what refuses a promotion. GUARDS is all of them; a new one is a module and a line here.
+"""Guards: what refuses a promotion, one file each, in the order of their ids.
 
 Each is a pure function over a `Candidate`. What it needs and does not have is a refusal, and so is
 a guard that raises.
@@ -6,51 +6,33 @@ a guard that raises.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 from collections.abc import Iterable
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import FileChange
-from meshgate.promotion.guards.approvals import APPROVALS
-from meshgate.promotion.guards.backport import BACKPORT
-from meshgate.promotion.guards.chain import FOLLOWS, RECORDED
-from meshgate.promotion.guards.deletions import DELETIONS
-from meshgate.promotion.guards.effects import BREAKS, STEPS, WEAKENS
 from meshgate.promotion.guards.guard import Guard, MissingError, Refusal
-from meshgate.promotion.guards.lint import LINT
-from meshgate.promotion.guards.order import FORWARD_ONLY, PASSED
-from meshgate.promotion.guards.origin import BASE, IN_DATE, SIGNED
-from meshgate.promotion.guards.reproducible import REPRODUCIBLE
-from meshgate.promotion.guards.scope import SCOPE, STRAY, strays
-from meshgate.promotion.guards.stopped import STOPPED
-from meshgate.promotion.guards.unseen import UNSEEN
-from meshgate.promotion.guards.waiting import OPEN, PROVEN, SOAKED
+from meshgate.promotion.guards.pr02_written_by_hand import GUARD as WRITTEN_BY_HAND
+from meshgate.promotion.guards.pr02_written_by_hand import strays
 
 __all__ = ["BY_FILES", "BY_ID", "GUARDS", "Guard", "Refusal", "refusals", "stray_changes"]
 
-GUARDS: tuple[Guard, ...] = (
-    SCOPE,
-    STRAY,
-    REPRODUCIBLE,
-    FOLLOWS,
-    RECORDED,
-    PASSED,
-    FORWARD_ONLY,
-    SOAKED,
-    PROVEN,
-    OPEN,
-    STOPPED,
-    LINT,
-    BREAKS,
-    STEPS,
-    WEAKENS,
-    DELETIONS,
-    BACKPORT,
-    UNSEEN,
-    APPROVALS,
-    BASE,
-    IN_DATE,
-    SIGNED,
-)
+# A guard's file is named for its id and its name: `pr12_findings`.
+_GUARD_FILE = re.compile(r"pr\d{2}_\w+")
+
+
+def _registered() -> tuple[Guard, ...]:
+    """The guard of each file in this package that is named like one."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = [
+        importlib.import_module(f"{__name__}.{name}") for name in names if _GUARD_FILE.match(name)
+    ]
+    return tuple(module.GUARD for module in modules)
+
+
+GUARDS: tuple[Guard, ...] = _registered()
 BY_ID = {guard.id: guard for guard in GUARDS}
 # What files alone decide, whenever it is asked: the check of a pull request without a forge.
 BY_FILES = frozenset(guard.id for guard in GUARDS if guard.by_files)
@@ -87,5 +69,5 @@ def ask(guard: Guard, candidate: Candidate) -> list[Refusal]:
 
 
 def stray_changes(changed: Iterable[FileChange]) -> list[Refusal]:
-    """What STRAY says of a pull request that is no promotion."""
-    return [STRAY.refusal(objection) for objection in strays(changed)]
+    """What PR02 says of a pull request that is no promotion."""
+    return [WRITTEN_BY_HAND.refusal(objection) for objection in strays(changed)]

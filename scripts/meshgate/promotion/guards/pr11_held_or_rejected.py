@@ -1,4 +1,4 @@
-"""PR11: nothing enters an environment that is held, while all is paused, or after a rejection."""
+"""Nothing enters an environment that is held, while all is paused, or after a rejection."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SETS_HOLD = frozenset({Event.HOLD, Event.ROLLBACK, Event.REJECT})
 ENDS_HOLD = frozenset({*SETS_HOLD, Event.RESUME})
 
 
-def may_move(candidate: Candidate) -> Iterator[Objection]:
-    """PR11."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask for a pause, a hold and rejections; then whether those that are there stay."""
     name, event = candidate.name, candidate.event
     if candidate.paused is not None and event in FORWARD:
         by = f"{candidate.paused.by}: {candidate.paused.reason}"
@@ -59,7 +59,7 @@ def _keeps_state(candidate: Candidate) -> Iterator[Objection]:
         yield Objection(f"a {candidate.event} forgets that {', '.join(sorted(gone))} was rejected")
 
 
-STOPPED = Guard(
+GUARD = Guard(
     id="PR11",
     name="held-or-rejected",
     summary="the environment is held, promotion is paused, or the release was rejected",
@@ -69,5 +69,5 @@ STOPPED = Guard(
     by_files=False,
     holds_back=True,
     awaits="the end of a hold",
-    check=may_move,
+    check=check,
 )

@@ -1,4 +1,4 @@
-"""PR12: the whole target render passes every rule, not only what changes."""
+"""The whole target render passes every rule, not only what changes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+from meshgate.promotion.guards.questions import MOST_SHOWN
 from meshgate.promotion.records import Event
 
-TOLD = 20
 # What the cluster would not take at all is never passed over.
 UNSERVABLE = ("SH001", "SH002", "SH003", "SH004", "SH007", "SH009")
 
 
-def holds_every_rule(candidate: Candidate) -> Iterator[Objection]:
-    """PR12.
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask the findings of the render.
 
     A rollback restores what a rule of today may forbid: with a reason and a ticket it may pass over
     all but what the cluster would refuse.
@@ -23,7 +23,7 @@ def holds_every_rule(candidate: Candidate) -> Iterator[Objection]:
     findings = known(candidate.findings, "the findings of the render")
     unwaived = [finding for finding in findings if finding.waiver is None]
     if candidate.event is Event.ROLLBACK and any(
-        bypass.gate == LINT.id and bypass.reason and bypass.ticket
+        bypass.gate == GUARD.id and bypass.reason and bypass.ticket
         for bypass in candidate.record.bypasses
     ):
         unwaived = [finding for finding in unwaived if finding.rule in UNSERVABLE]
@@ -33,17 +33,19 @@ def holds_every_rule(candidate: Candidate) -> Iterator[Objection]:
         if matching:
             yield Objection(
                 f"the render of {candidate.name} has {len(matching)} {what}",
-                details=tuple(f"{f.rule} {f.resource or ''}: {f.message}" for f in matching[:TOLD]),
+                details=tuple(
+                    f"{f.rule} {f.resource or ''}: {f.message}" for f in matching[:MOST_SHOWN]
+                ),
             )
 
 
-LINT = Guard(
+GUARD = Guard(
     id="PR12",
     name="findings",
     summary="the whole target render has an error, or something that cannot be decided",
     why="Policies decide together: a change that is right alone can be wrong beside the rest.",
     hint="`meshgate validate ENV` tells each finding and its repair",
     status="effects",
-    check=holds_every_rule,
+    check=check,
     events=RENDERING,
 )

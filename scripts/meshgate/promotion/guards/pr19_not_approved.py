@@ -1,4 +1,4 @@
-"""PR19: enough of the right people agree to exactly this commit."""
+"""Enough of the right people agree to exactly this commit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import Review
-from meshgate.promotion.guards.effects import APPROVED
 from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
+from meshgate.promotion.guards.questions import APPROVED
 from meshgate.promotion.records import Event
 from meshgate.wording import plural
 
@@ -16,8 +16,8 @@ CHANGES = "changes-requested"
 TWO = 2
 
 
-def is_agreed(candidate: Candidate) -> Iterator[Objection]:
-    """PR19."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Count the reviews of the head commit, and look for what would merge another one."""
     for bypass in candidate.record.bypasses:
         if not bypass.by or not bypass.reason:
             yield Objection(f"the bypass of {bypass.gate} does not say by whom, or why")
@@ -80,7 +80,7 @@ def approving(candidate: Candidate, reviews: Reviews) -> list[Review]:
     ]
 
 
-APPROVALS = Guard(
+GUARD = Guard(
     id="PR19",
     name="not-approved",
     summary="not enough of the right people approved exactly this commit, or the forge would "
@@ -88,7 +88,7 @@ APPROVALS = Guard(
     why="An approval that outlives the commit it was given for approves whatever is pushed next.",
     hint="ask for a review of the head commit",
     status="gate",
-    check=is_agreed,
+    check=check,
     events=frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK, Event.ADOPT, Event.RESUME}),
     by_files=False,
     awaits="approval",

@@ -1,4 +1,4 @@
-"""PR06, PR07: a release comes from the environments before this one, and never goes backwards."""
+"""A release has been in the environments before this one, and none of them rejected it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates import verified
-from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
+from meshgate.promotion.guards.guard import FORWARD, Guard, Objection
 from meshgate.promotion.records import Event
 from meshgate.promotion.status import EnvironmentStatus, Presence
 
 
-def passed_upstream(candidate: Candidate) -> Iterator[Objection]:
-    """PR06."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask each environment before this one; all of them, or any, as `after` says."""
     if candidate.event is Event.ADOPT:
         yield from _adopts_what_is_there(candidate)
         return
@@ -61,37 +61,13 @@ def _not_passed(candidate: Candidate, upstream: EnvironmentStatus) -> Iterator[O
         )
 
 
-def moves_forward(candidate: Candidate) -> Iterator[Objection]:
-    """PR07."""
-    ancestry = known(candidate.ancestry, "where the source commit lies")
-    source = candidate.record.source.commit[:12]
-    if candidate.event is Event.PROMOTE and not ancestry.on_main:
-        yield Objection(f"its source {source} is not on the base branch", "merge it first")
-    if ancestry.newest is not None and not ancestry.is_newer:
-        yield Objection(
-            f"its source {source} does not hold {ancestry.newest[:12]}, which "
-            f"{candidate.name} has had",
-            f"promote a newer release, or `meshgate rollback {candidate.name} --to SEQ`",
-        )
-
-
-PASSED = Guard(
+GUARD = Guard(
     id="PR06",
     name="out-of-order",
     summary="an environment before this one never had the release, or rejected it",
     why="The environments before exist to find out; what changes nothing there is not tried there.",
     hint="promote through the environments in order",
     status="order",
-    check=passed_upstream,
+    check=check,
     events=FORWARD | {Event.ADOPT},
-)
-FORWARD_ONLY = Guard(
-    id="PR07",
-    name="backwards",
-    summary="the source is older than one that this environment has had, or not on main",
-    why="A late merge must not undo what came after it; only a rollback goes back, and says so.",
-    hint="promote a newer release; a rollback is a command of its own",
-    status="order",
-    check=moves_forward,
-    events=frozenset({Event.PROMOTE}),
 )

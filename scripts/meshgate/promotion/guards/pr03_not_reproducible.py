@@ -1,4 +1,4 @@
-"""PR03: rendered/<env> is what the recorded source renders to, byte for byte."""
+"""rendered/<environment> is what the recorded source renders to, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from meshgate.promotion.files import git_tree, rendered_sum
 from meshgate.promotion.guards.guard import FORWARD, RENDERING, Guard, Objection, known
 from meshgate.promotion.records import Event
 
-TOLD = 10
+MOST_SHOWN = 10
 
 
-def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
-    """PR03."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Compare the files with state and record, and with a fresh render or the recorded bytes."""
     if candidate.event in FORWARD:
         yield from _base_holds(candidate)
     state = known(candidate.head.state, f"the state of {candidate.name}")
@@ -52,7 +52,7 @@ def is_reproducible(candidate: Candidate) -> Iterator[Objection]:
         )
         yield Objection(
             f"{len(differing)} files of rendered/{candidate.name} differ from {expectation}",
-            details=tuple(sorted(differing, key=lambda line: line[2:])[:TOLD]),
+            details=tuple(sorted(differing, key=lambda line: line[2:])[:MOST_SHOWN]),
         )
 
 
@@ -99,7 +99,7 @@ def _moved_nothing(candidate: Candidate) -> Iterator[Objection]:
         yield Objection(f"a {candidate.event} moves no release, and this one does")
 
 
-REPRODUCIBLE = Guard(
+GUARD = Guard(
     id="PR03",
     name="not-reproducible",
     summary="the rendered files are not byte for byte what the recorded source renders to",
@@ -107,5 +107,5 @@ REPRODUCIBLE = Guard(
     "says what nobody reviewed.",
     hint="close the pull request and run `meshgate promote` again; do not edit rendered files",
     status="reproducible",
-    check=is_reproducible,
+    check=check,
 )

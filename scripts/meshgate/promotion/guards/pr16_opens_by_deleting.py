@@ -1,4 +1,4 @@
-"""PR16: what is deleted is judged by what it uncovers."""
+"""What is deleted leaves nothing weaker in its place."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.model import Resource
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.effects import acknowledged, effect_of, how_to_acknowledge
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+from meshgate.promotion.guards.questions import (
+    MOST_SHOWN,
+    acknowledged,
+    effect_of,
+    how_to_acknowledge,
+)
 
 # Fewer than 70 of 100 resources are left: a patch that deletes too much looks like this.
 LEAST_LEFT = 0.7
 # In a folder of two files, one is already half.
 FEW = 3
 ALLOW = "ALLOW"
-TOLD = 20
 
 
-def uncovers_nothing(candidate: Candidate) -> Iterator[Objection]:
-    """PR16."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask the effect and the AuthorizationPolicies, and count what is left."""
     effect = effect_of(candidate)
     if effect is None:
         return
@@ -54,7 +58,7 @@ def _unless_accepted(
     digest = hashlib.sha256("\n".join(("PR16", message, *uncovered)).encode()).hexdigest()
     if not acknowledged(candidate, digest):
         yield Objection(
-            message, how_to_acknowledge(candidate, digest), details=tuple(uncovered[:TOLD])
+            message, how_to_acknowledge(candidate, digest), details=tuple(uncovered[:MOST_SHOWN])
         )
 
 
@@ -91,13 +95,13 @@ def _names(resources: Sequence[Resource]) -> set[str]:
     return {str(resource) for resource in resources}
 
 
-DELETIONS = Guard(
+GUARD = Guard(
     id="PR16",
     name="opens-by-deleting",
     summary="a deleted policy leaves something weaker in its place, or very much is deleted",
     why="Agents prune without a word. What falls back to a default is open, and nothing shows it.",
     hint="keep the policy, or replace it by what is meant to hold",
     status="effects",
-    check=uncovers_nothing,
+    check=check,
     events=RENDERING,
 )

@@ -1,8 +1,8 @@
-"""PR01, PR02: a promotion changes its own three places and no other; nobody else changes them."""
+"""A promotion changes its rendered files, its state and one new record, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import (
@@ -16,8 +16,8 @@ from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
 from meshgate.repository import REGULAR
 
 
-def stays_in_scope(candidate: Candidate) -> Iterator[Objection]:
-    """PR01."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Each file that it changes and may not, or should change and does not."""
     name, record = candidate.name, candidate.record
     wanted = {state_path(name): "modified", record.path: "added"}
     if candidate.base.state is None and not candidate.base.records:
@@ -47,34 +47,12 @@ def _why(candidate: Candidate, change: FileChange) -> str:
     return "make a pull request of its own for it"
 
 
-def strays(changed: Iterable[FileChange]) -> Iterator[Objection]:
-    """PR02, for a pull request that is no promotion."""
-    for change in changed:
-        if is_owned(change.path):
-            yield Objection(f"{change.path} is {change.kind}")
-
-
-def is_recorded(candidate: Candidate) -> Iterator[Objection]:
-    """PR02, for a promotion: what it writes is written down."""
-    if not candidate.head.records or candidate.head.records[-1] != candidate.record:
-        yield Objection("the newest record of the ledger is not that of this promotion")
-
-
-SCOPE = Guard(
+GUARD = Guard(
     id="PR01",
     name="outside-its-scope",
     summary="changes more than its rendered files, its state and one new record",
     why="Whatever rides along in a promotion was not judged as what it is.",
     hint="run `meshgate promote` again; it writes exactly these files",
     status="scope",
-    check=stays_in_scope,
-)
-STRAY = Guard(
-    id="PR02",
-    name="written-by-hand",
-    summary="changes rendered/, promotion/state/ or promotion/ledger/ without a promotion",
-    why="What clusters sync is written by promotion alone, so that each byte has a source.",
-    hint="edit policies/ or overlays/ instead, and promote; `meshgate promote` writes the rest",
-    status="scope",
-    check=is_recorded,
+    check=check,
 )

@@ -1,4 +1,4 @@
-"""PR17: what a hotfix changed stays until a release has it, or says that it is over."""
+"""What a hotfix changed stays until a release has it, or somebody says that it is over."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from meshgate.promotion.records import Event, Fact, PromotionRecord
 from meshgate.wording import plural
 
 
-def keeps_hotfix(candidate: Candidate) -> Iterator[Objection]:
-    """PR17."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Compare what is owed before and after, and the objects that the values are in."""
     before = candidate.base.state.pending_backport if candidate.base.state is not None else None
     after = known(candidate.head.state, f"the state of {candidate.name}").pending_backport
     if candidate.event not in RENDERING:
@@ -58,7 +58,7 @@ def _is_noted(candidate: Candidate, noted: Sequence[Fact]) -> Iterator[Objection
 
 def given_up(fact: Fact) -> str:
     """How a record names a fact that it gives up on purpose: in `acknowledges[].finding`."""
-    return f"{BACKPORT.id}:{fact.resource}#{fact.pointer}"
+    return f"{GUARD.id}:{fact.resource}#{fact.pointer}"
 
 
 def is_given_up(fact: Fact, record: PromotionRecord) -> bool:
@@ -69,12 +69,12 @@ def is_given_up(fact: Fact, record: PromotionRecord) -> bool:
     )
 
 
-BACKPORT = Guard(
+GUARD = Guard(
     id="PR17",
     name="loses-a-hotfix",
     summary="the render lacks what an earlier hotfix set here",
     why="The next promotion must not bring an incident back whose repair never reached main.",
     hint="merge the hotfix to main and promote a release that has it, or name what is over",
     status="order",
-    check=keeps_hotfix,
+    check=check,
 )

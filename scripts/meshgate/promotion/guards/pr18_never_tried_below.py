@@ -1,4 +1,4 @@
-"""PR18: what changes here to something that no environment before has is told, and limited."""
+"""What changes to something that no environment before has is limited."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Iterator, Sequence
 from meshgate.model import JSON, Resource
 from meshgate.promotion.backport import leaves
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.effects import acknowledged, how_to_acknowledge
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-
-TOLD = 20
+from meshgate.promotion.guards.questions import MOST_SHOWN, acknowledged, how_to_acknowledge
 
 
 def unseen(candidate: Candidate) -> list[str]:
@@ -31,8 +29,8 @@ def unseen(candidate: Candidate) -> list[str]:
     )
 
 
-def was_seen(candidate: Candidate) -> Iterator[Objection]:
-    """PR18."""
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Count the fields, against the limit of the environment."""
     if not candidate.upstream or candidate.base.state is None:
         return
     untried = unseen(candidate)
@@ -42,7 +40,7 @@ def was_seen(candidate: Candidate) -> Iterator[Objection]:
         yield Objection(
             f"{len(untried)} fields change to what no environment before has, at most {limit}",
             how_to_acknowledge(candidate, digest),
-            details=tuple(untried[:TOLD]),
+            details=tuple(untried[:MOST_SHOWN]),
         )
 
 
@@ -54,13 +52,13 @@ def _fields(resources: Sequence[Resource]) -> dict[str, JSON]:
     }
 
 
-UNSEEN = Guard(
+GUARD = Guard(
     id="PR18",
     name="never-tried-below",
     summary="more fields change to values that no environment before has than the limit allows",
     why="What only exists in this environment's overlay was never tried anywhere.",
     hint="bring the environments closer, promote in smaller parts, or accept exactly this set",
     status="effects",
-    check=was_seen,
+    check=check,
     events=FORWARD,
 )

@@ -1,0 +1,68 @@
+"""No port gets weaker without the word of the teams that environments.yaml names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
+from meshgate.promotion.guards.questions import APPROVED, MOST_SHOWN, effect_of
+from meshgate.promotion.names import LOOSENS
+
+
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask the reviews of the head commit, and the label of the pull request."""
+    effect = effect_of(candidate)
+    if effect is None or not effect.loosened:
+        return
+    ports = tuple(map(str, effect.loosened[:MOST_SHOWN]))
+    teams = candidate.policy.approvals.weakening_teams
+    if not teams:
+        yield Objection(
+            f"{len(effect.loosened)} ports get weaker, and no team may agree to that",
+            "name one in `approvals.weakening.teams` of environments.yaml",
+            details=ports,
+        )
+        return
+    if candidate.reviews is None and candidate.without_forge:
+        return
+    reviews = reviews_of(candidate)
+    if LOOSENS not in reviews.pull_request.labels:
+        yield Objection(
+            f"{len(effect.loosened)} ports get weaker, and the label {LOOSENS} is missing",
+            "`meshgate gate` sets it again",
+            waits=True,
+        )
+    agreed = any(
+        review.state == APPROVED
+        and review.commit == reviews.pull_request.head_sha
+        and set(review.teams) & set(teams)
+        for review in reviews.reviews
+    )
+    if not agreed:
+        yield Objection(
+            f"{len(effect.loosened)} ports get weaker, and nobody of {' or '.join(teams)} agrees",
+            "ask them for a review of this commit",
+            waits=True,
+            details=ports,
+        )
+
+
+def agreement_to_come(candidate: Candidate) -> str:
+    """What people will have to say of a candidate that has no pull request yet."""
+    teams = candidate.policy.approvals.weakening_teams
+    return f"a port gets weaker: somebody of {' or '.join(teams)} must agree"
+
+
+GUARD = Guard(
+    id="PR15",
+    name="weakens",
+    summary="a port gets weaker without the word of the security team",
+    why="A rollback is often a loosening, made in a hurry; somebody must say yes to it.",
+    hint="ask a member of `approvals.weakening.teams` for a review of the head commit",
+    status="effects",
+    check=check,
+    events=RENDERING,
+    awaits="agreement to weaker ports",
+    awaited_review=agreement_to_come,
+)

@@ -1,0 +1,48 @@
+"""What several guards ask of a candidate: its gates, its effect, what was accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.effect import Effect
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.gates import BLOCKING, GATE_TYPES, results
+from meshgate.promotion.guards.guard import Objection, known
+from meshgate.promotion.records import Event, GateVerdict
+
+# How many lines of one refusal are shown.
+MOST_SHOWN = 20
+# A review that agrees.
+APPROVED = "approved"
+
+
+def closed_gates(candidate: Candidate, status: str) -> Iterator[Objection]:
+    """An objection for each gate that shows in this commit status and is not open."""
+    for gate, result in results(candidate):
+        if GATE_TYPES[gate.type].status == status and result.verdict in BLOCKING:
+            waits = result.verdict is GateVerdict.WAITING
+            yield Objection(f"{result.name}: {result.reason}", waits=waits)
+
+
+def effect_of(candidate: Candidate) -> Effect | None:
+    """The effect; None where nothing was here before. Raises MissingError."""
+    if candidate.base.state is None and candidate.event is Event.ADOPT:
+        return None
+    return known(candidate.effect, "the effect of the change")
+
+
+def acknowledged(candidate: Candidate, digest: str) -> bool:
+    """Whether the base accepts exactly this set for this release, today."""
+    return any(
+        ack.release == candidate.release and ack.breaks == digest and candidate.today <= ack.until
+        for ack in candidate.environment.acknowledgements
+    )
+
+
+def how_to_acknowledge(candidate: Candidate, digest: str) -> str:
+    """The way to accept a set: an entry that is merged before the promotion is made."""
+    return (
+        f"merge into waivers/{candidate.name}.yaml, under acknowledgements, "
+        f"{{release: {candidate.release}, breaks: {digest}, owner, reason, until}}, and promote "
+        "again"
+    )
