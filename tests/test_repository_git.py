@@ -14,6 +14,7 @@ from meshgate.repository import (
     MovedError,
     Repository,
     additions,
+    base_branch,
     commit_files,
     commits_between,
     delete_remote_branch,
@@ -27,7 +28,6 @@ from meshgate.repository import (
     remote_branch,
     set_branch,
     tag,
-    truth,
 )
 from promoted import START, commit, git
 
@@ -341,18 +341,18 @@ class TestRemote:
         fetch(repository)
         ahead = commit(repository.root, {"b": "4\n"}, "not pushed", day=2)
 
-        found = truth(repository)
+        found = base_branch(repository)
 
         assert (found.branch, found.reference) == ("main", "refs/remotes/origin/main")
         assert found.commit != ahead
         git(repository.root, "branch", "other")
-        assert truth(repository, "other").commit == ahead
+        assert base_branch(repository, "other").commit == ahead
         with pytest.raises(RepositoryError, match="no branch nope"):
-            truth(repository, "nope")
+            base_branch(repository, "nope")
         assert git(remote, "rev-parse", "main") == found.commit
 
     def test_without_a_remote_the_clones_own_branch_counts(self, repository: Repository) -> None:
-        assert truth(repository).reference == "refs/heads/main"
+        assert base_branch(repository).reference == "refs/heads/main"
 
     def test_a_remote_that_is_gone(self, repository: Repository, tmp_path: Path) -> None:
         git(repository.root, "remote", "add", "origin", str(tmp_path / "gone"))

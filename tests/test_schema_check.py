@@ -10,7 +10,7 @@ import pytest
 from meshgate.errors import SchemaMissingError
 from meshgate.model import JSON, JSONObject, Origin, Resource, SchemaViolation
 from meshgate.schema import _of_object, catalog, check
-from meshgate.schema.engine import Refusal
+from meshgate.schema.engine import SchemaRefusal
 from meshgate.schema.webhook import MODULES
 from meshgate.wording.phrases import listed, shown
 from meshgate.wording.problems import WORDINGS
@@ -285,7 +285,7 @@ def test_everything_wrong_is_told_at_once() -> None:
 def test_a_refusal_without_words_is_still_a_violation() -> None:
     kind = catalog.catalog_of("1.31").kinds["security.istio.io", "PeerAuthentication"]
 
-    told = _of_object(Resource.of(PA), kind, Refusal("spec", "no"))
+    told = _of_object(Resource.of(PA), kind, SchemaRefusal("spec", "no"))
 
     assert [(v.rule, v.path, v.message) for v in told] == [("SH002", "spec", "no")]
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from meshgate.errors import RepositoryError
-from meshgate.repository import Repository, changed_files, truth
+from meshgate.repository import Repository, base_branch, changed_files
 from promoted import commit, git
 
 ROOT = Path(__file__).parents[2]
@@ -107,14 +107,14 @@ def test_head_is_what_is_checked_out(clone: Path, name: str) -> None:
 @pytest.mark.parametrize("branch", ["", "main", "origin/main"])
 def test_the_base_branch_is_the_fetched_one(clone: Path, branch: str) -> None:
     with Repository(clone) as repository:
-        found = truth(repository, branch)
+        found = base_branch(repository, branch)
     assert (found.reference, found.commit) == ("refs/remotes/origin/main", good(clone))
 
 
 @pytest.mark.parametrize("branch", ["only", "gone"])
 def test_no_tag_is_a_base_branch(clone: Path, branch: str) -> None:
     with Repository(clone) as repository, pytest.raises(RepositoryError, match="no branch"):
-        truth(repository, branch)
+        base_branch(repository, branch)
 
 
 def test_changed_files_are_those_since_the_branch(clone: Path) -> None:

@@ -34,7 +34,7 @@ from meshgate.cli.request import environments_of, folder, settings, tell_failure
 from meshgate.effect import effect
 from meshgate.errors import UsageError
 from meshgate.pipeline import judge
-from meshgate.pipeline.change import Change
+from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.reports import (
     exit_code,
     failures_of,
@@ -116,7 +116,7 @@ def drift(options: argparse.Namespace) -> int:
 
 def change(options: argparse.Namespace, revisions: Revisions) -> int:
     """What lies between two revisions."""
-    found = Change(
+    found = ProposedChange(
         revisions,
         options.env,
         functools.partial(folder, options),

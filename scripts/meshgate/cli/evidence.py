@@ -27,7 +27,7 @@ from meshgate.promotion import evidence
 from meshgate.promotion.deployments import status_of
 from meshgate.promotion.evidence import Observation
 from meshgate.promotion.session import Clock, session_at
-from meshgate.repository import Repository, truth
+from meshgate.repository import Repository, base_branch
 
 OPTION = "--evidence"
 
@@ -88,7 +88,7 @@ def observed(options: argparse.Namespace) -> Observation:
     """The observation that the options tell, bound to what the environment has now."""
     clock = Clock()
     with Repository(options.directory) as repository:
-        session = session_at(repository, truth(repository, options.branch).commit, clock)
+        session = session_at(repository, base_branch(repository, options.branch).commit, clock)
         deployment = status_of(session, options.environment).current
     if deployment is None:
         raise UsageError(

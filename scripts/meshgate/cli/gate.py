@@ -35,7 +35,7 @@ from meshgate.promotion.report.judged import FORMATS
 from meshgate.promotion.session import Clock, session_at
 from meshgate.promotion.statuses import ExpectedChecks, FailedJudgement, PostedJudgement, gate
 from meshgate.promotion.times import duration
-from meshgate.repository import Repository, fetch, has_remote, truth
+from meshgate.repository import Repository, base_branch, fetch, has_remote
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     with Repository(options.directory) as repository:
         if has_remote(repository):
             fetch(repository)
-        base = truth(repository, options.branch)
+        base = base_branch(repository, options.branch)
         session = session_at(
             repository,
             base.commit,

@@ -28,7 +28,7 @@ from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
 from meshgate.pipeline import Judged, judge, with_upstream
-from meshgate.pipeline.change import Change
+from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.reports import (
     NEVER,
     exit_code,
@@ -94,7 +94,7 @@ def content_since(options: argparse.Namespace) -> Content:
     """The same, compared with the base; each side is built once."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
         revisions = Revisions.of(options.directory, options.base, None, Path(temporary))
-        change = Change(
+        change = ProposedChange(
             revisions,
             options.environments,
             functools.partial(folder, options),

@@ -33,7 +33,7 @@ from meshgate.cli.request import folder, settings, tell_failing, tell_failures
 from meshgate.effect.steps import NoPlan, plan
 from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.model import Environment, Failure, Resource
-from meshgate.pipeline.change import Change, Comparison
+from meshgate.pipeline.change import Comparison, ProposedChange
 from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.revisions import Revisions
 from meshgate.report.steps import FORMATS, EnvironmentSteps, StepFiles, Steps
@@ -66,14 +66,14 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
         revisions = Revisions.of(options.directory, options.base, options.head, Path(temporary))
         files = functools.partial(folder, options)
-        change = Change(revisions, options.env, files, settings(options))
+        change = ProposedChange(revisions, options.env, files, settings(options))
         return Planning(options, change).run()
 
 
 class Planning:
     """The plans for the environments that a change reaches."""
 
-    def __init__(self, options: argparse.Namespace, change: Change) -> None:
+    def __init__(self, options: argparse.Namespace, change: ProposedChange) -> None:
         self.options = options
         self.change = change
         self.failures: dict[str, MeshgateError] = {}

@@ -43,11 +43,11 @@ def check(document: Document, name: str) -> None:
     if validator.is_valid(document.value):
         return
     # jsonschema takes 0.1 s to import, and only an error needs it.
-    from meshgate.wording.problems import Problem, problems  # noqa: PLC0415
+    from meshgate.wording.problems import SchemaProblem, problems  # noqa: PLC0415
 
     # What only the validator refuses is said in its words.
     refused = problems(schema(name), document.value, own=True) or [
-        Problem(tuple(error.instance_path), error.message)
+        SchemaProblem(tuple(error.instance_path), error.message)
         for error in validator.iter_errors(document.value)
     ]
     if len(refused) == 1:

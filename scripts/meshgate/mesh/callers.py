@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from meshgate.mesh.calls import CallClass, described
-from meshgate.mesh.clients import ClientClass, ClientGroup, Clients, Profile
+from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients, Profile
 from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.lookup import Choice, HostRules
@@ -42,7 +42,7 @@ class Callers:
         registry: Registry,
         rules: DestinationRules,
         receivers: Receivers,
-        clients: Clients,
+        clients: MeshClients,
         routing: Routing,
     ) -> None:
         self.registry = registry

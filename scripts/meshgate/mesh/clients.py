@@ -129,7 +129,7 @@ class Profile:
         return ClientGroup(self.plane, self.classes, self, without)
 
 
-class Clients:
+class MeshClients:
     """All clients of a mesh."""
 
     __slots__ = (

@@ -9,7 +9,7 @@ from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.catalog import Catalog, Hidden
 from meshgate.mesh.chains import GatewayChain
-from meshgate.mesh.clients import ClientClass, Clients
+from meshgate.mesh.clients import ClientClass, MeshClients
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
@@ -64,7 +64,7 @@ class Mesh:
             undecided=undecided,
             facts=facts,
         )
-        self.clients = Clients(
+        self.clients = MeshClients(
             self._registry.workloads,
             self.rules,
             self._scopes,

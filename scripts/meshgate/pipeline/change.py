@@ -79,7 +79,7 @@ class Comparison:
         return locate
 
 
-class Change:
+class ProposedChange:
     """Both sides, judged; what the other side lacks, and what could not be judged.
 
     `folder` gives the files of a side, `traffic` names a file of seen calls. Raises UsageError as

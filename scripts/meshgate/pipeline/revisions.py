@@ -48,8 +48,8 @@ def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool)
     from meshgate import repository  # noqa: PLC0415 - as above
 
     # A branch as it was fetched counts before the one of this clone.
-    truth = repository.truth(opened, reference).commit if is_branch else ""
-    other = truth or opened.resolve(reference)
+    base = repository.base_branch(opened, reference).commit if is_branch else ""
+    other = base or opened.resolve(reference)
     found = repository.merge_base(opened, other, head)
     if found is None:
         raise RepositoryError(

@@ -11,14 +11,14 @@ from meshgate.errors import UsageError
 from meshgate.model import Traffic
 
 
-class Seen(NamedTuple):
+class SeenTraffic(NamedTuple):
     """The calls of one environment."""
 
     environment: str
     traffic: Traffic
 
 
-def seen(file: str | None, environments: Sequence[str]) -> Seen | None:
+def seen(file: str | None, environments: Sequence[str]) -> SeenTraffic | None:
     """What a file tells, for one of the environments that are compared; None: no file is given.
 
     Raises UsageError as `config.load_traffic` does, and where the calls belong to none of them,
@@ -42,4 +42,4 @@ def seen(file: str | None, environments: Sequence[str]) -> Seen | None:
             why=f"Compared are {', '.join(environments)}.",
             hint=f"add {name} with --env, or capture the calls of what is compared",
         )
-    return Seen(name, traffic)
+    return SeenTraffic(name, traffic)

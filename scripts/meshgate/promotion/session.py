@@ -33,11 +33,11 @@ from meshgate.promotion.release import OVERLAYS, Releases
 from meshgate.promotion.rendering import render
 from meshgate.repository import (
     Repository,
+    base_branch,
     extract,
     fetch,
     has_remote,
     remote_branch,
-    truth,
 )
 from meshgate.yamldoc.files import read_file
 
@@ -220,7 +220,7 @@ def open_session(
     with Repository(root) as repository:
         if has_remote(repository):
             fetch(repository)
-        base = truth(repository, branch)
+        base = base_branch(repository, branch)
         without_forge = "" if forge.hosted else NO_FORGE
         yield session_at(
             repository,

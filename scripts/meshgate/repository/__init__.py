@@ -4,7 +4,7 @@
 - `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`.
 - `extract`: the files of a commit, into a folder.
 - `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
-- `truth(repository, branch)`: the branch that counts.
+- `base_branch(repository, branch)`: the branch that counts.
 - `signed(repository, commit, allowed_signers)`: who signed a commit.
 - `commit_files`, `set_branch`, `push_branch`, `remote_branch`, `fetch`, `tag`, `push_tag`: writing,
   never through the user's index or working tree, never by plain force.
@@ -24,8 +24,9 @@ from meshgate.repository.history import (
 )
 from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
 from meshgate.repository.refs import (
+    BaseBranch,
     MovedError,
-    Truth,
+    base_branch,
     delete_remote_branch,
     fetch,
     has_remote,
@@ -34,7 +35,6 @@ from meshgate.repository.refs import (
     remote_branch,
     set_branch,
     tag,
-    truth,
 )
 from meshgate.repository.signatures import Signed, signed
 from meshgate.repository.worktree import changed_files, top
@@ -44,13 +44,14 @@ __all__ = [
     "EXECUTABLE",
     "LINK",
     "REGULAR",
+    "BaseBranch",
     "Commit",
     "MovedError",
     "Repository",
     "Signed",
     "TreeEntry",
-    "Truth",
     "additions",
+    "base_branch",
     "changed_files",
     "commit_files",
     "commits_between",
@@ -69,5 +70,4 @@ __all__ = [
     "signed",
     "tag",
     "top",
-    "truth",
 ]

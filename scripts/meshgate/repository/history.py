@@ -58,10 +58,10 @@ class Commit(NamedTuple):
         """The number that the forge wrote into the message."""
         first, _, rest = self.message.partition("\n")
         for pattern in NUMBERS:
-            if found := pattern.search(first):
-                return int(found[1])
-        found = SEE_MERGE_REQUEST.search(rest)
-        return int(found[1]) if found else None
+            if number := pattern.search(first):
+                return int(number[1])
+        number = SEE_MERGE_REQUEST.search(rest)
+        return int(number[1]) if number else None
 
 
 def mainline(repository: Repository, head: str, *paths: str) -> list[Commit]:
@@ -88,11 +88,11 @@ def additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
         *("--no-renames", "--name-only", "--format=%x01%H", head, "--", folder),
         what="git cannot list the commits",
     )
-    found: dict[str, str] = {}
+    commits: dict[str, str] = {}
     for piece in filter(None, listed.split("\x01")):
         commit, _, names = piece.partition("\n")
-        found.update(dict.fromkeys(filter(None, names.splitlines()), commit))
-    return found
+        commits.update(dict.fromkeys(filter(None, names.splitlines()), commit))
+    return commits
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str | None:
@@ -121,7 +121,9 @@ def _with_authors(repository: Repository, commit: Commit) -> Commit:
     if len(commit.parents) <= 1:
         return commit
     brought = list(_log(repository, "--no-merges", f"{commit.parents[0]}..{commit.sha}", "--"))
-    names = dict.fromkeys(name for each in brought for name in (each.author, *each.co_authors))
+    names = dict.fromkeys(
+        name for merged in brought for name in (merged.author, *merged.co_authors)
+    )
     if not names:
         return commit
     first, *others = names

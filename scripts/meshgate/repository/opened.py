@@ -242,12 +242,12 @@ class Repository:
         listed = self.run(
             "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, what=_unreadable(commit)
         )
-        found = []
+        entries = []
         for line in filter(None, listed.split("\0")):
-            told, _, path = line.partition("\t")
-            mode, _, blob = told.split(" ")
-            found.append(TreeEntry(path, mode, blob))
-        return sorted(found)
+            head, _, path = line.partition("\t")
+            mode, _, blob = head.split(" ")
+            entries.append(TreeEntry(path, mode, blob))
+        return sorted(entries)
 
     def blob(self, blob: str) -> bytes:
         """The bytes of a blob. Raises RepositoryError where it is missing or above 20 MiB."""
@@ -266,8 +266,9 @@ class Repository:
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The bytes of a file of a commit; None where there is none."""
-        found = self.entries(commit, path)
-        return self.blob(found[0].blob) if len(found) == 1 and found[0].path == path else None
+        entries = self.entries(commit, path)
+        is_file = len(entries) == 1 and entries[0].path == path
+        return self.blob(entries[0].blob) if is_file else None
 
     def store(self, content: bytes) -> str:
         """Add a blob to the repository; its id."""
@@ -277,19 +278,19 @@ class Repository:
         """The id of an object. Raises ValueError where there is none."""
         if "\n" in name:
             raise ValueError(name)
-        told: str | bytes = self._repo.git.get_object_header(name)[0]
+        answer: str | bytes = self._repo.git.get_object_header(name)[0]
         # GitPython says text and gives bytes.
-        return told.decode("ascii") if isinstance(told, bytes) else told
+        return answer.decode("ascii") if isinstance(answer, bytes) else answer
 
 
 @contextlib.contextmanager
 def _without(names: Iterable[str]) -> Iterator[None]:
     """Keep inherited variables from GitPython while it opens a repository."""
-    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    inherited = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield
     finally:
-        os.environ.update(kept)
+        os.environ.update(inherited)
 
 
 def no_git() -> ToolError:

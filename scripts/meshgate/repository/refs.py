@@ -17,15 +17,20 @@ class MovedError(RepositoryError):
     """A branch is not what it was taken for: somebody else was faster, and nothing was changed."""
 
 
-class Truth(NamedTuple):
-    """The branch that counts: its name at the forge, the reference that was read, its commit."""
+class BaseBranch(NamedTuple):
+    """The branch that pull requests are merged to.
+
+    branch     its name at the forge
+    reference  what was read, here or as it was fetched
+    commit     where that is
+    """
 
     branch: str
     reference: str
     commit: str
 
 
-def truth(repository: Repository, branch: str = "", remote: str = REMOTE) -> Truth:
+def base_branch(repository: Repository, branch: str = "", remote: str = REMOTE) -> BaseBranch:
     """The branch that states and ledgers are read from.
 
     Without a name: the remote's default branch, then `main` and `master`. What was fetched from the
@@ -38,7 +43,7 @@ def truth(repository: Repository, branch: str = "", remote: str = REMOTE) -> Tru
     for name in names:
         for reference in (f"refs/remotes/{remote}/{name}", f"{HEADS}{name}"):
             if (commit := repository.find(reference)) is not None:
-                return Truth(name, reference, commit)
+                return BaseBranch(name, reference, commit)
     raise RepositoryError(
         f"there is no branch {' or '.join(dict.fromkeys(names))}, here or at {remote}",
         why="States and ledgers are read from the branch that pull requests are merged to.",
@@ -49,10 +54,10 @@ def truth(repository: Repository, branch: str = "", remote: str = REMOTE) -> Tru
 def _default_branch(repository: Repository, remote: str) -> list[str]:
     prefix = f"refs/remotes/{remote}/"
     try:
-        told = repository.run("symbolic-ref", "--quiet", f"{prefix}HEAD")
+        head = repository.run("symbolic-ref", "--quiet", f"{prefix}HEAD")
     except RepositoryError:
         return []
-    return [told.removeprefix(prefix)]
+    return [head.removeprefix(prefix)]
 
 
 def has_remote(repository: Repository, remote: str = REMOTE) -> bool:

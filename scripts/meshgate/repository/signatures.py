@@ -38,12 +38,12 @@ def signed(repository: Repository, commit: str, allowed_signers: bytes) -> Signe
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         file = Path(folder) / "allowed_signers"
         file.write_bytes(allowed_signers)
-        told = repository.run(
+        answer = repository.run(
             *("-c", f"gpg.ssh.allowedSignersFile={file}", "-c", "gpg.ssh.revocationFile="),
             *("log", "-1", "--format=%G?%x00%GS%x00%GF", commit),
             what=f"git cannot check the signature of {commit}",
         )
-    verdict, signer, key = told.split("\0")
+    verdict, signer, key = answer.split("\0")
     if verdict != GOOD:
         return Signed("", VERDICTS.get(verdict, f"git says {verdict} of its signature"))
     if not key.startswith(SSH_KEY):

@@ -42,7 +42,7 @@ from meshgate.rules import same_host
 from meshgate.rules.context import Context
 from meshgate.rules.merge_orders import Result, age, concerned, differing, told, why
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
-from meshgate.rules.same_host import Group
+from meshgate.rules.same_host import SameHostRules
 from meshgate.rules.wording import listed
 
 # So many results are told, beginning with that of today or of a fresh cluster.
@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Violation]:
             yield undecided(group)
 
 
-def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation:
+def conflict(group: SameHostRules, results: Sequence[tuple[Order, Result]]) -> Violation:
     """The finding on one group, at the rule that loses first."""
     among = concerned(results)
     losers = [loss.rule for _, result in results for losses in result.values() for loss in losses]
@@ -84,7 +84,7 @@ def conflict(group: Group, results: Sequence[tuple[Order, Result]]) -> Violation
     )
 
 
-def undecided(group: Group) -> Violation:
+def undecided(group: SameHostRules) -> Violation:
     """The finding on a group of which more orders are possible than were tried."""
     names = listed(rule.name for rule in group.rules)
     return Violation(

@@ -49,7 +49,7 @@ def check(context: Context) -> Iterator[Violation]:
                 yield swallowed(group.host, rule, swallowers)
 
 
-def swallowed_by(group: same_host.Group, rule: DestinationRule) -> list[DestinationRule]:
+def swallowed_by(group: same_host.SameHostRules, rule: DestinationRule) -> list[DestinationRule]:
     """The rules that take this one in, where some order of age leaves it nothing of its own."""
     pool = next((view.rules for view in group.views if view.namespace is None), ())
     for order in group.orders().orders:

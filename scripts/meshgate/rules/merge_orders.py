@@ -8,15 +8,15 @@ from typing import TypeAlias
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.merge import Order
 from meshgate.rules import same_host
-from meshgate.rules.same_host import Group, Loss, View
+from meshgate.rules.same_host import ClientView, Loss, SameHostRules
 
 # Longer orders are told by their ends.
 LONGEST = 4
 
-Result: TypeAlias = Mapping[View, Sequence[Loss]]
+Result: TypeAlias = Mapping[ClientView, Sequence[Loss]]
 
 
-def differing(group: Group, orders: Iterable[Order]) -> list[tuple[Order, Result]]:
+def differing(group: SameHostRules, orders: Iterable[Order]) -> list[tuple[Order, Result]]:
     """One order for each different result, without what every order loses."""
     found = [(order, same_host.losses(group, order)) for order in orders]
     always = {
@@ -38,7 +38,7 @@ def concerned(results: Iterable[tuple[Order, Result]]) -> set[DestinationRule]:
     return {rule for loss in losses for rule in (loss.rule, loss.winner) if rule is not None}
 
 
-def why(group: Group) -> str:
+def why(group: SameHostRules) -> str:
     """What decides between the rules."""
     selectors = [rule.selector for rule in group.rules if rule.selector is not None]
     if any(selector != selectors[0] for selector in selectors):
@@ -49,7 +49,9 @@ def why(group: Group) -> str:
     return "they are merged into the oldest"
 
 
-def told(group: Group, order: Order, result: Result, concerned: Container[DestinationRule]) -> str:
+def told(
+    group: SameHostRules, order: Order, result: Result, concerned: Container[DestinationRule]
+) -> str:
     """What one order loses; `concerned` are the rules that lose or win in some order."""
     if len(order) == len("ab"):
         when = f"if {order[0].name} is older"
@@ -83,7 +85,7 @@ def words(losses: Sequence[Loss]) -> str:
     )
 
 
-def age(group: Group) -> str:
+def age(group: SameHostRules) -> str:
     """Which order holds, as far as the files tell."""
     today = group.by_age()
     if today is None:

@@ -77,7 +77,7 @@ def named(violation: Violation, workloads: Sequence[Workload]) -> Violation:
 
 
 def judged(
-    context: Context, plane: pa.Plane, scope: pa.Scope, policy: PeerPolicy
+    context: Context, plane: pa.Plane, scope: pa.PolicyScope, policy: PeerPolicy
 ) -> Violation | None:
     """What is wrong with the mode that this policy gives its scope."""
     facts, floor = context.environment.mesh, context.environment.require.mtls
@@ -103,7 +103,7 @@ def judged(
     )
 
 
-def whose(scope: pa.Scope) -> str:
+def whose(scope: pa.PolicyScope) -> str:
     """Whom a mode of this scope is the mode of."""
     if scope == pa.MESH:
         return "every workload without a narrower policy"

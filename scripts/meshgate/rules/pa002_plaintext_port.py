@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Violation]:
                     yield from open_ports(context, policy, scope)
 
 
-def open_ports(context: Context, policy: PeerPolicy, scope: pa.Scope) -> Iterator[Violation]:
+def open_ports(context: Context, policy: PeerPolicy, scope: pa.PolicyScope) -> Iterator[Violation]:
     """The entries of one policy that are weaker than the floor."""
     facts, floor = context.environment.mesh, context.environment.require.mtls
     for port, mode in pa.port_modes(policy).items():

@@ -83,7 +83,7 @@ def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[PeerPolicy
     subject = max(rivals, key=lambda policy: (not policy.resource.foreign, policy.name))
     gives = {
         id(policy): plane.outcome(
-            pa.Scope(policy.namespace, frozenset(policy.selector.items())), policy
+            pa.PolicyScope(policy.namespace, frozenset(policy.selector.items())), policy
         )
         for policy in rivals
     }
@@ -109,7 +109,7 @@ def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[PeerPolicy
     )
 
 
-def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[PeerPolicy]]]:
+def groups(plane: pa.Plane) -> Iterator[tuple[pa.PolicyScope, list[PeerPolicy]]]:
     """Policies of which only one can decide, with the scope they share."""
     for scope, policies in plane.scopes.items():
         if len(policies) > 1:
@@ -118,7 +118,7 @@ def groups(plane: pa.Plane) -> Iterator[tuple[pa.Scope, list[PeerPolicy]]]:
             yield scope, [*plane.scopes[wider], *policies]
 
 
-def conflict(plane: pa.Plane, scope: pa.Scope, rivals: Sequence[PeerPolicy]) -> Violation:
+def conflict(plane: pa.Plane, scope: pa.PolicyScope, rivals: Sequence[PeerPolicy]) -> Violation:
     """What each order of these policies, sorted by name, gives."""
     # Best told at the narrower policy, and at one that can be edited here.
     here = {id(policy) for policy in plane.scopes[scope]}

@@ -70,7 +70,7 @@ def says_something(policy: PeerPolicy) -> bool:
 
 
 def violation(
-    plane: pa.Plane, scope: pa.Scope, policy: PeerPolicy, blocked: list[PeerPolicy]
+    plane: pa.Plane, scope: pa.PolicyScope, policy: PeerPolicy, blocked: list[PeerPolicy]
 ) -> Violation:
     """What the scope gets when the empty policy is the oldest."""
     names = listed([other.name for other in blocked])

@@ -30,7 +30,7 @@ ACCEPTS = {
 }
 
 
-class Scope(NamedTuple):
+class PolicyScope(NamedTuple):
     """What a policy is for: the pods of a namespace that carry all of these labels.
 
     The namespace is None for the mesh as a whole.
@@ -52,7 +52,7 @@ class Scope(NamedTuple):
         return f"workloads of {self.namespace} with {told_labels(self.labels)}"
 
 
-MESH = Scope(None)
+MESH = PolicyScope(None)
 
 
 def told_labels(labels: Iterable[tuple[str, str]]) -> str:
@@ -122,7 +122,7 @@ class Plane:
         )
         self.by_resource = {id(policy.resource): policy for policy in policies.all.values()}
         # The policies written for exactly this scope.
-        self.scopes: dict[Scope, list[PeerPolicy]] = {MESH: []}
+        self.scopes: dict[PolicyScope, list[PeerPolicy]] = {MESH: []}
         self._labels: dict[str | None, set[frozenset[tuple[str, str]]]] = {}
         for policy in policies.all.values():
             if not is_ignored(policy, facts):
@@ -136,17 +136,17 @@ class Plane:
         # The policies of a scope that istiod may use for it: it uses the oldest of its rivals.
         self.deciding = {scope: self._deciding(scope) for scope in self.scopes}
 
-    def rivals(self, scope: Scope) -> list[PeerPolicy]:
+    def rivals(self, scope: PolicyScope) -> list[PeerPolicy]:
         """The policies of which istiod uses one for a scope, the oldest."""
         wider = [policy for other in self.wider[scope] for policy in self.scopes[other]]
         return [*wider, *self.scopes[scope]]
 
-    def above(self, scope: Scope) -> Scope | None:
+    def above(self, scope: PolicyScope) -> PolicyScope | None:
         """The scope that UNSET inherits from; None where no policy stands behind this one."""
-        chain = [Scope(scope.namespace)] if scope.labels else []
+        chain = [PolicyScope(scope.namespace)] if scope.labels else []
         return next((s for s in [*chain, MESH] if s != scope and self.scopes.get(s)), None)
 
-    def inherited(self, scope: Scope) -> list[str]:
+    def inherited(self, scope: PolicyScope) -> list[str]:
         """The modes that UNSET may stand for in a scope, weakest first."""
         above = self.above(scope)
         if above is None:
@@ -156,7 +156,7 @@ class Plane:
             modes = modes - {UNSET} | set(self.inherited(above))
         return sorted(modes, key=WEAKEST_FIRST.index)
 
-    def outcome(self, scope: Scope, policy: PeerPolicy) -> str:
+    def outcome(self, scope: PolicyScope, policy: PeerPolicy) -> str:
         """What the scope gets if this policy decides: the mode, then each port that differs."""
         mode = own_mode(policy)
         if mode == UNSET:
@@ -165,7 +165,7 @@ class Plane:
         differing = [f"port {p} {m}" for p, m in sorted(ports.items()) if m not in (UNSET, mode)]
         return ", ".join([mode, *differing])
 
-    def _wider(self, scope: Scope) -> Iterator[Scope]:
+    def _wider(self, scope: PolicyScope) -> Iterator[PolicyScope]:
         """The work grows with the smaller of the subsets of the labels and the scopes there are."""
         known = self._labels.get(scope.namespace, set())
         if len(known) == 1 or not scope.labels:
@@ -179,18 +179,18 @@ class Plane:
         else:
             found = [labels for labels in known if labels and labels < scope.labels]
         for labels in sorted(found, key=sorted):
-            yield Scope(scope.namespace, labels)
+            yield PolicyScope(scope.namespace, labels)
 
-    def _deciding(self, scope: Scope) -> list[PeerPolicy]:
+    def _deciding(self, scope: PolicyScope) -> list[PeerPolicy]:
         possible = set(possible_oldest(self.rivals(scope)))
         return [policy for policy in self.scopes[scope] if policy in possible]
 
 
-def scope_of(policy: PeerPolicy, facts: MeshFacts) -> Scope:
+def scope_of(policy: PeerPolicy, facts: MeshFacts) -> PolicyScope:
     """What istiod uses a policy for."""
     if is_mesh_wide(policy, facts):
         return MESH
-    return Scope(policy.namespace, frozenset(policy.selector.items()))
+    return PolicyScope(policy.namespace, frozenset(policy.selector.items()))
 
 
 def planes(context: Context) -> tuple[Plane, ...]:

@@ -23,7 +23,7 @@ ANY_OTHER = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class ClientView:
     """Clients that no rule of the group tells apart."""
 
     clients: str
@@ -65,12 +65,12 @@ class Loss(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SameHostRules:
     """The rules, by name, with the clients that see more than one of them."""
 
     host: str
     rules: Order
-    views: tuple[View, ...]
+    views: tuple[ClientView, ...]
 
     def orders(self) -> MergeOrders:
         """Orders of age that give somebody something else; that of a fresh cluster first.
@@ -90,7 +90,7 @@ class Group:
         )
 
 
-def groups(context: Context) -> Iterator[Group]:
+def groups(context: Context) -> Iterator[SameHostRules]:
     """Every group of two and more, each once."""
     known: set[frozenset[int]] = set()
     for plane in dr.planes(context):
@@ -102,15 +102,17 @@ def groups(context: Context) -> Iterator[Group]:
             if len(members) > 1 and both not in known:
                 known.add(both)
                 rules = tuple(sorted(members, key=lambda rule: rule.name))
-                yield Group(host, rules, tuple(_views(host, rules, context)))
+                yield SameHostRules(host, rules, tuple(_views(host, rules, context)))
 
 
-def losses(group: Group, order: Sequence[DestinationRule]) -> dict[View, tuple[Loss, ...]]:
+def losses(
+    group: SameHostRules, order: Sequence[DestinationRule]
+) -> dict[ClientView, tuple[Loss, ...]]:
     """What the rules lose in one order, by the clients that lose it."""
     return {view: tuple(_lost(view, view.chosen(order))) for view in group.views}
 
 
-def _lost(view: View, entry: Entry | None) -> Iterator[Loss]:
+def _lost(view: ClientView, entry: Entry | None) -> Iterator[Loss]:
     merged = entry.rules if entry else []
     first = merged[0] if merged else None
     deciding = next((rule for rule in merged if _policy(rule) is not None), None)
@@ -152,7 +154,7 @@ def _summary(policy: JSONObject) -> str:
     return ", ".join(parts)
 
 
-def _views(host: str, rules: Order, context: Context) -> Iterator[View]:
+def _views(host: str, rules: Order, context: Context) -> Iterator[ClientView]:
     facts = context.environment.mesh
     namespace = rules[0].namespace
     default = facts.default_destination_rule_export_to
@@ -166,27 +168,27 @@ def _views(host: str, rules: Order, context: Context) -> Iterator[View]:
     named = {name for rule in exported for name in rule.export_to}
     named -= {export_to.PUBLIC, export_to.PRIVATE, namespace}
     for name in sorted(named):
-        yield View(f"clients of {name}", exported, name)
-    yield View("clients of other namespaces", exported, ANY_OTHER)
+        yield ClientView(f"clients of {name}", exported, name)
+    yield ClientView("clients of other namespaces", exported, ANY_OTHER)
 
 
-def _own_views(place: str, rules: Order, mesh: Mesh | None) -> Iterator[View]:
+def _own_views(place: str, rules: Order, mesh: Mesh | None) -> Iterator[ClientView]:
     known = mesh if mesh is not None and mesh.knows(place) else None
     chosen = [rule.selector for rule in rules if rule.selector is not None]
     if not chosen:
-        yield View(f"clients of {place}", rules)
+        yield ClientView(f"clients of {place}", rules)
         return
-    yield View(f"other pods of {place}", rules, labels={})
+    yield ClientView(f"other pods of {place}", rules, labels={})
     certain = list({tuple(sorted(labels.items())): labels for labels in chosen if labels}.values())
     for labels in certain:
-        yield View(_pods(place, labels), rules, labels=labels)
+        yield ClientView(_pods(place, labels), rules, labels=labels)
     for one, other in itertools.combinations(certain[:MOST_PAIRED], 2):
         both = {**one, **other}
         if both in (one, other) or not selectors.matches(one, both):
             continue
         # With an inventory, only pods that there are count.
         if known is None or known.selected(place, both):
-            yield View(_pods(place, both), rules, labels=both, certain=known is not None)
+            yield ClientView(_pods(place, both), rules, labels=both, certain=known is not None)
 
 
 def _pods(place: str, labels: Labels) -> str:

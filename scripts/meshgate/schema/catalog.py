@@ -50,7 +50,7 @@ def _maturity(version: str) -> int:
     return 2 if "alpha" in version else 1 if "beta" in version else 0
 
 
-class Catalog(NamedTuple):
+class ServedKinds(NamedTuple):
     """The kinds that one Istio minor version, Kubernetes, Argo CD and Flux serve."""
 
     istio: str
@@ -78,7 +78,7 @@ def folder() -> Path:
 
 
 @cache
-def catalog_of(istio: str) -> Catalog:
+def catalog_of(istio: str) -> ServedKinds:
     """The kinds for a minor version such as `1.31`. Raises SchemaMissingError for others."""
     root = folder()
     index = _read(root / INDEX)
@@ -105,7 +105,7 @@ def catalog_of(istio: str) -> Catalog:
         for name, server in servers.items()
         for entry in index["kinds"][name]
     }
-    return Catalog(minor, kinds)
+    return ServedKinds(minor, kinds)
 
 
 def other_versions(kind: str, group: str) -> list[str]:

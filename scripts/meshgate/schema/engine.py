@@ -12,7 +12,7 @@ from meshgate.model import Resource, join_path
 from meshgate.schema.catalog import Kind
 
 
-class Refusal(NamedTuple):
+class SchemaRefusal(NamedTuple):
     """The engine's own words; people see them only where `wording` finds none of its own."""
 
     path: str
@@ -22,14 +22,14 @@ class Refusal(NamedTuple):
 class Engine(Protocol):
     """Decides which objects fit the schema of their kind."""
 
-    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, Refusal]:
+    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, SchemaRefusal]:
         """The refused ones, by their index. Raises ToolError when it cannot decide."""
 
 
 class Embedded:
     """Decides by jsonschema-rs, which reads Python values as they are."""
 
-    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, Refusal]:
+    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, SchemaRefusal]:
         """The refused objects, by their index."""
         refused = {}
         for index, (resource, kind) in enumerate(objects):
@@ -39,7 +39,7 @@ class Embedded:
         return refused
 
 
-def _refusal(resource: Resource, kind: Kind) -> Refusal | None:
+def _refusal(resource: Resource, kind: Kind) -> SchemaRefusal | None:
     validator = _validator(kind)
     try:
         if validator.is_valid(resource.value):
@@ -47,8 +47,8 @@ def _refusal(resource: Resource, kind: Kind) -> Refusal | None:
         first = next(iter(validator.iter_errors(resource.value)))
     except ValueError as error:
         # No JSON: a key that is a number, half a surrogate pair.
-        return Refusal("", str(error))
-    return Refusal(join_path(*first.instance_path), first.message)
+        return SchemaRefusal("", str(error))
+    return SchemaRefusal(join_path(*first.instance_path), first.message)
 
 
 @cache

@@ -14,7 +14,7 @@ from meshgate.model import JSONObject, Resource
 from meshgate.process import run
 from meshgate.schema import catalog, tools
 from meshgate.schema.catalog import Kind
-from meshgate.schema.engine import Refusal
+from meshgate.schema.engine import SchemaRefusal
 
 NAME = "kubeconform"
 MODULE = "github.com/yannh/kubeconform"
@@ -39,12 +39,12 @@ class Kubeconform(NamedTuple):
     program: Path
     istio: str
 
-    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, Refusal]:
+    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, SchemaRefusal]:
         """The refused objects, by their index.
 
         Raises ToolError when kubeconform fails, does not end, or does not answer for every object.
         """
-        refused: dict[int, Refusal] = {}
+        refused: dict[int, SchemaRefusal] = {}
         start = 0
         for batch in batches(document(resource) for resource, _ in objects):
             for offset, answer in enumerate(self._ask(batch)):
@@ -84,7 +84,7 @@ class Kubeconform(NamedTuple):
         return [f"{catalog.folder()}/{folder}/{template}" for folder in folders]
 
 
-def _refusal(answer: JSONObject, resource: Resource) -> Refusal | None:
+def _refusal(answer: JSONObject, resource: Resource) -> SchemaRefusal | None:
     # An object that kubeconform cannot read has no kind for it either.
     named = (answer["kind"], answer["version"]) == (resource.kind, resource.api_version)
     if not named and answer["status"] != ERROR:
@@ -93,9 +93,9 @@ def _refusal(answer: JSONObject, resource: Resource) -> Refusal | None:
         return None
     if answer["status"] == INVALID:
         first = next(iter(answer.get("validationErrors") or ()), {"path": "", "msg": answer["msg"]})
-        return Refusal("", f"{first['path']}: {first['msg']}")
+        return SchemaRefusal("", f"{first['path']}: {first['msg']}")
     if answer["status"] == ERROR and answer["msg"].startswith(UNREADABLE):
-        return Refusal("", answer["msg"])
+        return SchemaRefusal("", answer["msg"])
     raise _failed(f"could not judge {resource}", answer["msg"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from meshgate.errors import SchemaMissingError
 from meshgate.model import Resource, SchemaViolation
-from meshgate.schema.catalog import Catalog, Kind, other_versions
+from meshgate.schema.catalog import Kind, ServedKinds, other_versions
 from meshgate.wording.nearest import hint
 
 # A file that istioctl reads; no cluster stores it.
@@ -17,7 +17,7 @@ SLIP = 0.85
 
 
 def judged_by(
-    resource: Resource, catalog: Catalog, allowed: Collection[str] | None
+    resource: Resource, catalog: ServedKinds, allowed: Collection[str] | None
 ) -> Kind | SchemaViolation | None:
     """The kind whose schema judges this object; what is wrong with its apiVersion or kind; or None.
 
@@ -72,7 +72,7 @@ def _unserved(resource: Resource, kinds: list[Kind]) -> SchemaViolation:
 
 
 def _unknown_policy(
-    resource: Resource, catalog: Catalog, allowed: Collection[str] | None
+    resource: Resource, catalog: ServedKinds, allowed: Collection[str] | None
 ) -> SchemaViolation | None:
     elsewhere = other_versions(resource.kind, resource.group)
     if elsewhere:
@@ -97,7 +97,7 @@ def _unknown_policy(
     return None
 
 
-def _missing(resource: Resource, catalog: Catalog) -> SchemaMissingError:
+def _missing(resource: Resource, catalog: ServedKinds) -> SchemaMissingError:
     place = f"{resource.origin.file}: " if resource.origin else ""
     otherwise = "take the kind out of require.kinds and of the policies, or add its schema"
     return SchemaMissingError(

@@ -16,7 +16,7 @@ from meshgate.source.cache import Cache
 from meshgate.source.chains import Layers
 from meshgate.source.kustomization import Inline, Role
 from meshgate.source.kustomize import rendered
-from meshgate.source.load import Document, parsed
+from meshgate.source.load import SourceDocument, parsed
 from meshgate.source.match_rendered import resources
 from meshgate.source.program import renderer
 from meshgate.source.provenance import TracedOrigin
@@ -134,7 +134,7 @@ def _refuse(tree: Tree, files: SourceFiles) -> None:
         )
 
 
-def _documents(tree: Tree) -> Iterator[Document]:
+def _documents(tree: Tree) -> Iterator[SourceDocument]:
     """Every YAML document of an overlay's sources. Raises BuildError for one that is unreadable."""
     for name, role in tree.files.items():
         if role is not Role.CONTENT:

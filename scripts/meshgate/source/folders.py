@@ -57,7 +57,7 @@ def build_folders(
     start = Path(os.path.realpath(root / folder))
     top = _top(start, names)
     below = os.path.relpath(start, top).replace(os.sep, "/")
-    seen = Seen(top, Path(os.path.realpath(root)))
+    seen = FolderView(top, Path(os.path.realpath(root)))
     trees = [Tree(top, posixpath.join(below, name)) for name in names]
     brought_in = {inner for tree in trees for inner in tree.kustomizations if inner != tree.start}
     outermost = [tree for tree in trees if tree.start not in brought_in] or trees
@@ -113,7 +113,7 @@ def _leads_out(tree: Tree) -> bool:
     )
 
 
-class Seen(NamedTuple):
+class FolderView(NamedTuple):
     """How names below one folder look from another; links are resolved in both."""
 
     top: Path
@@ -126,7 +126,7 @@ class Seen(NamedTuple):
         return position._replace(file=self.name(position.file))
 
 
-def _as_seen(seen: Seen, record: BuildRecord) -> BuildRecord:
+def _as_seen(seen: FolderView, record: BuildRecord) -> BuildRecord:
     """The record with the places of its defects as people are shown them."""
     defects = (
         defect._replace(
@@ -160,4 +160,4 @@ class FolderLocator(Locator):
             return super().__call__(resource, path)
         locator = self._tops.setdefault(each.top, Locator(each.top))
         found = locator(resource, path)
-        return found and Seen(each.top, self._root).position(found)
+        return found and FolderView(each.top, self._root).position(found)

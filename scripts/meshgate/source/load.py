@@ -74,7 +74,7 @@ def documents(
         yield value, [] if odd is None else list(defects_of(odd, Origin(file), line))
 
 
-class Document(NamedTuple):
+class SourceDocument(NamedTuple):
     """One document: what it says, and what two readers take differently in it."""
 
     value: JSON
@@ -82,14 +82,16 @@ class Document(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def parsed(content: bytes, name: str, reader: Reader = Reader.KUSTOMIZE) -> tuple[Document, ...]:
+def parsed(
+    content: bytes, name: str, reader: Reader = Reader.KUSTOMIZE
+) -> tuple[SourceDocument, ...]:
     """The documents of a file, empty ones included. Values are shared: never change them.
 
     Raises BuildError.
     """
     text = decoded(content, name)
     return tuple(
-        Document(value, tuple(defects)) for value, defects in documents(text, name, reader)
+        SourceDocument(value, tuple(defects)) for value, defects in documents(text, name, reader)
     )
 
 

@@ -56,7 +56,7 @@ FORMAT_ADVICE = {
 }
 
 
-class Problem(NamedTuple):
+class SchemaProblem(NamedTuple):
     """One thing that is wrong.
 
     path     of the value, or of the field that is not known
@@ -84,7 +84,7 @@ def _is_time(kind: type[datetime.date], value: object) -> bool:
     return not isinstance(value, str) or bool(kind.fromisoformat(value))
 
 
-def problems(schema: JSONObject, value: JSON, *, own: bool = False) -> list[Problem]:
+def problems(schema: JSONObject, value: JSON, *, own: bool = False) -> list[SchemaProblem]:
     """Everything a JSON Schema (2020-12) refuses in a value, in the order of paths.
 
     `own`: it is a file of this project's own, where `date` and `date-time` are asked for, and every
@@ -114,24 +114,24 @@ def _in_the_alternative_meant(errors: Iterable[ValidationError]) -> Iterator[Val
         yield from fitting[0] if len(fitting) == 1 and len(alternatives) > 1 else [error]
 
 
-def _described(fault: Fault, root: JSONObject, most: int | None) -> Iterator[Problem]:
+def _described(fault: Fault, root: JSONObject, most: int | None) -> Iterator[SchemaProblem]:
     if fault.keyword in CHOICES and not isinstance(fault.found, dict):
         return  # a choice between fields; that this is no mapping is another error
     if fault.is_key:
         is_label = fault.path[-1:] == ("labels",)
         label = (f"{shown(fault.found)} is not a valid key for a label",)
-        yield Problem((*fault.path, fault.found), *(label if is_label else _pattern(fault)))
+        yield SchemaProblem((*fault.path, fault.found), *(label if is_label else _pattern(fault)))
     elif fault.keyword == "additionalProperties":
         node = Node(join_path(*fault.path), fault.schema)
         for name in fault.found:
             if name not in fault.schema.get("properties", {}):
-                yield Problem((*fault.path, name), *unknown_field(name, node, root, most))
+                yield SchemaProblem((*fault.path, name), *unknown_field(name, node, root, most))
     elif fault.keyword == "required":
         for name in fault.wanted:
             if name not in fault.found:
-                yield Problem(fault.path, f"`{name}` is missing")
+                yield SchemaProblem(fault.path, f"`{name}` is missing")
     else:
-        yield Problem(fault.path, *_worded(fault, root))
+        yield SchemaProblem(fault.path, *_worded(fault, root))
 
 
 def _worded(fault: Fault, root: JSONObject) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from meshgate.model import (
     SyncSettings,
     WindowEntry,
 )
-from meshgate.schema.catalog import Catalog, catalog_of
+from meshgate.schema.catalog import ServedKinds, catalog_of
 
 PINNED = "pinned"
 BRANCH = "main"
@@ -174,7 +174,7 @@ def _kinds(environment: Environment) -> tuple[AllowedKind, ...]:
     return tuple(sorted({_allowed(name, known, environment.name) for name in names}))
 
 
-def _allowed(name: str, known: Catalog, environment: str) -> AllowedKind:
+def _allowed(name: str, known: ServedKinds, environment: str) -> AllowedKind:
     groups = sorted(kind.group for kind in known.named(name))
     mesh = [group for group in groups if group in known.mesh_groups]
     if not groups:

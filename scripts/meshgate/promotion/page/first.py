@@ -182,10 +182,10 @@ def ports(contents: PageContents) -> Section:
 
 def calls(contents: PageContents) -> Section:
     """What becomes of calls, gravest first; those that break have a section of their own."""
-    found = contents.effect.calls if contents.effect else ()
+    calls = contents.effect.calls if contents.effect else ()
     rows = [
         _call_row(change)
-        for change in sorted(found, key=lambda change: (_GRAVITY[change.change], -change.count))
+        for change in sorted(calls, key=lambda change: (_GRAVITY[change.change], -change.count))
         if change.change not in BREAKING
     ]
     if not rows:
@@ -197,13 +197,13 @@ def breaks(contents: PageContents) -> Section:
     """The clients that will fail, or that none is known to."""
     if contents.effect is None:
         return Section("")
-    found = contents.effect.breaks
+    broken = contents.effect.breaks
     effects = contents.record.effects
     seen = _inventory(effects.inventory if effects else {})
-    if not found:
+    if not broken:
         return Section(f"#### Breaks\n\nNo client is known to fail. {seen}\n\n")
-    rows = [f"{row(_break_cells(change))}\n" for change in found]
-    total = sum(change.count for change in found)
+    rows = [f"{row(_break_cells(change))}\n" for change in broken]
+    total = sum(change.count for change in broken)
     head = (
         f"#### Breaks: {plural(total, 'call')} will fail\n\n"
         f"{row(('from', 'to', 'before', 'after'))}\n{row(['---'] * 4)}\n"

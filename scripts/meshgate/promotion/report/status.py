@@ -72,7 +72,7 @@ def json(overviews: Sequence[Overview], _options: Options) -> str:
         commit=overview.commit,
         now=overview.now.isoformat(),
         paused=paused,
-        environments=Rows(_json(each, overview) for each in overview.environments),
+        environments=Rows(_json(environment, overview) for environment in overview.environments),
     )
 
 
