@@ -294,8 +294,11 @@ def test_an_envoy_filter_leaves_its_workloads_undecided() -> None:
     answer_of_ui = outbound.client_policy(outbound.workload("a", "ui"), "cart.b", 80)
     assert not answer_of_ui.decided
     assert outbound.counts()[Outcome.UNKNOWN] == 1
+    refusing = shop(patch("b", "HTTP_FILTER", "SIDECAR_INBOUND", {"app": "cart"}))
+    assert outcomes(refusing, "a/ui") == [Outcome.UNKNOWN]
+    # A filter leaves the mode alone.
+    assert refusing.server_mode("b", "cart", 8080).decided
     for harmless in (
-        patch("b", "HTTP_FILTER", "SIDECAR_INBOUND", {"app": "cart"}),
         patch("a", "FILTER_CHAIN", "SIDECAR_INBOUND", {"app": "cart"}),
         patch("b", "FILTER_CHAIN", "GATEWAY", {"app": "cart"}),
         patch("b", "FILTER_CHAIN", "SIDECAR_INBOUND", {"app": "other"}),

@@ -212,7 +212,6 @@ def test_objects_of_other_kinds_do_not_matter(found: list[Object]) -> None:
     others = [
         thing("v1", "ConfigMap", "web", "alpha", data={"host": "*"}),
         thing("example.com/v1", "DestinationRule", "web", "alpha", spec={"host": "*"}),
-        thing("security.istio.io/v1", "AuthorizationPolicy", "web", ROOT, spec={}),
         thing("telemetry.istio.io/v1", "Telemetry", "web", ROOT, spec={}),
     ]
     assert answers(mesh(*others, *found)) == answers(mesh(*found))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from meshgate.cli import COMMANDS, parser_for
 from meshgate.config.documents import DOCUMENTS
 from meshgate.config.schemas import schema_text
+from meshgate.mesh.coverage import TABLE, Column, Coverage
 from meshgate.promotion.evidence import EVIDENCE_DOCUMENTS
 from meshgate.promotion.guards import GUARDS
 from meshgate.promotion.records import LEDGER_DOCUMENTS
@@ -20,12 +21,29 @@ from meshgate.rules.pages import rule_pages
 
 HELP_COLUMNS = "88"
 
+READ = """\
+# What is read
+
+meshgate says what becomes of a call from files alone, and no verdict rests on what it did not read.
+Every kind of object is one of three things: modelled; not read, so that what it covers is
+undecided, with the object named as the reason; or irrelevant, since no call depends on it. A kind
+that is not here is told (SH011); each object that leaves calls undecided is told too (CA010).
+
+A call that fails by what is modelled fails all the same: a policy that is not read may refuse more,
+it mends nothing."""
+COLUMNS = {
+    Column.MODELLED: "Modelled",
+    Column.UNDECIDED: "Makes calls undecided",
+    Column.IRRELEVANT: "Irrelevant",
+}
+
 
 def pages() -> dict[str, str]:
     """Every generated file: its path in the repository, and its text."""
     return {
         "docs/cli.md": command_line(),
         "docs/guards.md": guards_page(GUARDS),
+        "docs/what-is-read.md": what_is_read(TABLE),
         **{f"docs/rules/{name}": text for name, text in rule_pages(RULES).items()},
         **{
             f"schemas/meshgate/{name}.schema.json": schema_text(name, document, title)
@@ -56,6 +74,20 @@ def help_of(command: str) -> str:
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             return str(action.choices[command].format_help())
     raise LookupError(command)
+
+
+def what_is_read(table: Iterable[Coverage]) -> str:
+    """The page that says of every kind what is made of it."""
+    parts = [READ]
+    for column, title in COLUMNS.items():
+        parts.append(f"## {title}\n\n| Kind | API group | |\n|---|---|---|")
+        parts[-1] += "".join(
+            f"\n| {'every other kind' if row.kind == '*' else row.kind} "
+            f"| {row.group or 'core'} | {row.about} |"
+            for row in table
+            if row.column is column
+        )
+    return "\n\n".join(parts) + "\n"
 
 
 def fenced(text: str) -> str:

@@ -117,7 +117,7 @@ class CallComparison(NamedTuple):
         """The combinations of an old and a new proxy that fail though both states work."""
         told: dict[tuple[str, Outcome], Unsafe] = {}
         for first, second in mixes(old.delivery, new.delivery):
-            certain = not (old.delivery.alternatives or new.delivery.alternatives)
+            certain = not any(_is_open(each.delivery) for each in (old, new))
             certain = certain and {standing(first), standing(second)} == {Verdict.WORKS}
             for combination, sent, mesh, end in (
                 (OLD_CLIENT, first, self.after, second.endpoint),
@@ -154,9 +154,18 @@ class CallComparison(NamedTuple):
                     each.mode,
                     self.counts,
                     certain,
-                    "" if certain else (taken.reason or APPLICATION),
+                    "" if certain else _why(taken, both[1].delivery, both[0].delivery),
                     service_of(*both),
                 )
+
+
+def _why(*deliveries: Delivery) -> str:
+    return next((each.reason for each in deliveries if each.reason), APPLICATION)
+
+
+def _is_open(delivery: Delivery) -> bool:
+    """Whether files leave open how a call ends, or who may refuse it."""
+    return bool(delivery.alternatives) or delivery.on_wire is not None
 
 
 def _is_gone(here: SentCall, there: SentCall, mesh: Mesh) -> bool:

@@ -208,10 +208,14 @@ class Unexercised:
 
 @dataclass(frozen=True, slots=True)
 class UndecidedPolicy:
-    """A policy whose change cannot be judged, since the inventory lacks what it is about."""
+    """A policy whose change cannot be judged.
+
+    The inventory lacks what it is about, or (`unread`) the model does not read its kind.
+    """
 
     policy: Resource
     reason: str
+    unread: bool = False
 
 
 @dataclass(frozen=True)

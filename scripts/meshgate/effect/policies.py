@@ -1,16 +1,19 @@
-"""Policies that change where the inventory knows nothing of what they are about."""
+"""Changed policies that cannot be judged: not read, or about what the inventory does not know."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshgate.effect.changes import UndecidedPolicy
-from meshgate.mesh import Mesh
+from meshgate.mesh import Mesh, Unread
 from meshgate.model import Resource, ResourceRef
+
+# How many of the workloads that an object covers are named.
+NAMED = 3
 
 
 def open_policies(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
-    """Changed PeerAuthentications and DestinationRules of namespaces without inventory."""
+    """Changed policies of namespaces without inventory, and changed objects that are not read."""
     was, will = _policies(before), _policies(after)
     for ref in dict.fromkeys((*was, *will)):
         old, new = was.get(ref), will.get(ref)
@@ -19,6 +22,43 @@ def open_policies(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
         policy, namespace = new or old  # type: ignore[misc]
         if namespace and not (before.knows(namespace) or after.knows(namespace)):
             yield UndecidedPolicy(policy, f"the inventory knows nothing of namespace {namespace}")
+    yield from _unread(before, after)
+
+
+def _unread(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
+    """Changed objects that calls depend on and that the model does not read.
+
+    One that covers nothing on either side changes no call, where it is known what there is.
+    """
+    was = {each.resource.ref: each for each in before.unread}
+    will = {each.resource.ref: each for each in after.unread}
+    for ref in dict.fromkeys((*was, *will)):
+        old, new = was.get(ref), will.get(ref)
+        if old is not None and new is not None and _content(old) == _content(new):
+            continue
+        changed = new or old
+        assert changed is not None
+        policy = changed.resource
+        covered = dict.fromkeys(name for side in (old, new) if side for name in side.covered)
+        namespace = policy.namespace or ""
+        if covered:
+            yield UndecidedPolicy(policy, f"it {changed.reason}: {_few(covered)}", unread=True)
+        elif not (before.workloads and after.workloads):
+            yield UndecidedPolicy(policy, f"it {changed.reason}", unread=True)
+        elif namespace and not (before.knows(namespace) or after.knows(namespace)):
+            yield UndecidedPolicy(policy, f"the inventory knows nothing of namespace {namespace}")
+
+
+def _few(names: Iterable[str]) -> str:
+    first = list(names)
+    more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
+    return ", ".join(first[:NAMED]) + more
+
+
+def _content(unread: Unread) -> tuple[object, ...]:
+    """What an object decides by, and whom it covers."""
+    resource = unread.resource
+    return resource.spec, resource.annotations, resource.labels, unread.reason, unread.covered
 
 
 def _policies(mesh: Mesh) -> dict[ResourceRef, tuple[Resource, str]]:

@@ -58,6 +58,13 @@ def standing(delivery: Delivery) -> Verdict:
     return verdict(delivery.outcome, delivery.transport)
 
 
+def on_wire(delivery: Delivery) -> Delivery:
+    """How a call ends as far as TLS goes, whoever may refuse it still."""
+    if delivery.on_wire is None:
+        return delivery
+    return delivery._replace(outcome=delivery.on_wire, on_wire=None)
+
+
 def answers(delivery: Delivery) -> tuple[Delivery, ...]:
     """What may become of a call: one answer for each order of creation that matters."""
     return delivery.alternatives or (delivery,)
@@ -83,7 +90,7 @@ def judged(before: Delivery, after: Delivery) -> Judgement | None:
 
 def _said(delivery: Delivery) -> tuple[object, ...]:
     """All that tells one delivery from another, the endpoint aside."""
-    return delivery.reason, frozenset(_answer(each) for each in answers(delivery))
+    return delivery.reason, frozenset((*_answer(each), each.on_wire) for each in answers(delivery))
 
 
 def _answer(delivery: Delivery) -> tuple[object, ...]:
@@ -92,6 +99,9 @@ def _answer(delivery: Delivery) -> tuple[object, ...]:
 
 def _judged(before: Delivery, after: Delivery) -> Judgement | None:
     """The same where both ends are certain of themselves."""
+    if before.on_wire is not None and after.on_wire is not None:
+        found = _judged(on_wire(before), on_wire(after))
+        return found and found._replace(decided=False, reason=after.reason)
     if _answer(before) == _answer(after):
         return None
     was, will = standing(before), standing(after)
@@ -119,7 +129,9 @@ def _another_way(before: Delivery, after: Delivery, both: Verdict) -> Change:
 
 def mixes(before: Delivery, after: Delivery) -> Iterator[tuple[Delivery, Delivery]]:
     """The answers of both sides that may work, of which the clients send something different."""
-    for first, second in itertools.product(answers(before), answers(after)):
+    for first, second in itertools.product(
+        map(on_wire, answers(before)), map(on_wire, answers(after))
+    ):
         ways = [(each.transport, each.name, each.tunnel) for each in (first, second)]
         if ways[0] != ways[1] and may_work(first) and may_work(second):
             yield first, second

@@ -23,6 +23,7 @@ from meshgate.mesh.terms import (
     Verdict,
     verdict,
 )
+from meshgate.mesh.undecided import Unread
 from meshgate.mesh.workloads import Workload
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Tls",
     "TlsSource",
     "Transport",
+    "Unread",
     "Verdict",
     "Workload",
     "verdict",

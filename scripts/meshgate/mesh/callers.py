@@ -94,7 +94,7 @@ class Callers:
                 yield from self._proxied(clusters, profile)
             elif service.kubernetes:
                 group = profile.rest(())
-                yield CallClass(group, clusters, None, self._without_rules(clusters, profile))
+                yield _calls(clusters, group, self._without_rules(clusters, profile))
         importing = list(self._limited(service))
         for each in importing:
             if port.number not in each.uncaptured:
@@ -103,8 +103,9 @@ class Callers:
         if service.kubernetes:
             yield from self._not_importing(clusters, [*importing, *bypassing])
         if bypassing and service.kubernetes:
-            group = _group(DataPlane.SIDECAR, bypassing)
-            yield CallClass(group, clusters, None, clusters.direct(DataPlane.NONE))
+            found = clusters.direct(DataPlane.NONE)
+            for group in _groups(DataPlane.SIDECAR, bypassing):
+                yield _calls(clusters, group, found)
         for each in self.clients.gateways:
             yield from self._gateway(clusters, each)
 
@@ -116,6 +117,13 @@ class Callers:
         if port is None:
             raise LookupError(f"{service.host} has no port {number}")
         clusters = self.clusters(service, port)
+        found = self._policy(client, clusters, subset)
+        cover = self.undecided.client_cover(client)
+        return _restricted(clusters, found, cover.reason if cover is not None else "")
+
+    def _policy(self, client: Workload, clusters: PortClusters, subset: str | None) -> ClientPolicy:
+        """What a client sends, whoever may refuse it."""
+        service, number = clusters.service, clusters.port.number
         if not client.is_proxied:
             reason = client.plane_reason
             found = clusters.unknown(reason) if reason else clusters.direct(client.plane)
@@ -166,7 +174,7 @@ class Callers:
                 found = self._unknown_host(clusters, outbound)
                 if profile.reason:
                     found = clusters.unknown(profile.reason)
-                yield CallClass(rest, clusters, None, found, hidden=True)
+                yield _calls(clusters, rest, found, hidden=True)
 
     def _unknown_host(self, clusters: PortClusters, outbound: str) -> tuple[Delivery, ...]:
         """What becomes of calls to a Service that a proxy does not know: passed on, or blocked."""
@@ -215,8 +223,9 @@ class Callers:
         if hidden:
             yield self._passing(clusters, _group(profile.plane, hidden))
         if bypassing and service.kubernetes:
-            found = clusters.direct(DataPlane.NONE)
-            yield CallClass(_group(profile.plane, bypassing), clusters, None, found)
+            yield _calls(
+                clusters, _group(profile.plane, bypassing), clusters.direct(DataPlane.NONE)
+            )
         for each in bypassing:
             apart[id(each)] = each
         rest = profile.rest(apart.values())
@@ -255,7 +264,7 @@ class Callers:
 
     def _passing(self, clusters: PortClusters, group: ClientGroup) -> CallClass:
         """Calls of clients whose proxies do not know the Service, since it is not exported."""
-        return CallClass(group, clusters, None, self._unknown_host(clusters, ""), hidden=True)
+        return _calls(clusters, group, self._unknown_host(clusters, ""), hidden=True)
 
     def _apart(
         self, service: Service, about: list[VirtualServicePolicy], profile: Profile
@@ -280,7 +289,7 @@ class Callers:
         seen = {number in scope.ports(service) for scope in each.scopes}
         group = _group(each.plane, [each])
         if each.reason or len(seen) > 1:
-            yield CallClass(group, clusters, None, clusters.unknown(each.reason or ORDER))
+            yield _calls(clusters, group, clusters.unknown(each.reason or ORDER))
         elif True in seen:
             choices = self.rules(service).choices(each.namespace, each.labels)
             caller = Caller(each.namespace, each.labels)
@@ -299,7 +308,7 @@ class Callers:
         reached = self.routing.reached_by_gateway(each.members[0], service)
         group = _group(each.plane, [each])
         if each.reason and any(port == clusters.port.number for port, _ in reached):
-            yield CallClass(group, clusters, None, clusters.unknown(each.reason))
+            yield _calls(clusters, group, clusters.unknown(each.reason))
         else:
             yield from self._routed(clusters, group, choices, reached)
 
@@ -332,7 +341,7 @@ class Callers:
         found: tuple[Delivery, ...] = (NO_CLUSTER,)
         if reason := self.routing.unlisted(destination.host):
             found = (NO_CLUSTER._replace(outcome=Outcome.UNKNOWN, reason=reason),)
-        return CallClass(group, clusters, None, found, led_to=destination)
+        return _calls(clusters, group, found, led_to=destination)
 
     def led_away(
         self, client: Workload, service: Service, port: ServicePort, destination: Destination
@@ -378,7 +387,7 @@ class Callers:
                 if reason
                 else deliveries(clusters, choices, subset, group.plane)
             )
-            yield CallClass(group, clusters, subset, found, choices)
+            yield _calls(clusters, group, found, subset, choices)
 
     def _without_rules(self, clusters: PortClusters, profile: Profile) -> tuple[Delivery, ...]:
         if profile.reason:
@@ -421,5 +430,41 @@ class Callers:
         return self._importers.get(id(service), ())
 
 
+def _restricted(clusters: PortClusters, policy: ClientPolicy, by_client: str) -> ClientPolicy:
+    """The answer for a client, with what may refuse its calls at either end."""
+    told = clusters.restricted(policy.deliveries, by_client)
+    if told is policy.deliveries:
+        return policy
+    return dataclasses.replace(
+        policy,
+        deliveries=told,
+        alternatives=tuple(_restricted(clusters, each, by_client) for each in policy.alternatives),
+    )
+
+
 def _group(plane: DataPlane, classes: Iterable[ClientClass]) -> ClientGroup:
     return ClientGroup(plane, list(classes))
+
+
+def _groups(plane: DataPlane, classes: Iterable[ClientClass]) -> Iterator[ClientGroup]:
+    """One group for each thing that may refuse the calls of its clients."""
+    found: dict[str, list[ClientClass]] = {}
+    for each in classes:
+        found.setdefault(each.restricted_by, []).append(each)
+    for members in found.values():
+        yield _group(plane, members)
+
+
+def _calls(
+    clusters: PortClusters,
+    group: ClientGroup,
+    sent: tuple[Delivery, ...],
+    subset: str | None = None,
+    choices: tuple[Choice, ...] = (),
+    *,
+    hidden: bool = False,
+    led_to: Destination | None = None,
+) -> CallClass:
+    """The calls of clients, with what may refuse them at either end."""
+    told = clusters.restricted(sent, group.restricted_by)
+    return CallClass(group, clusters, subset, told, choices, led_to, hidden)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from meshgate.mesh.clients import ClientGroup
@@ -117,7 +117,8 @@ class CallClass:
         """What the clients' rules say; None: none applies."""
         if not self.choices:
             return None
-        return policy(self.clusters, self.choices, self.subset, self.clients.plane)
+        found = policy(self.clusters, self.choices, self.subset, self.clients.plane)
+        return replace(found, deliveries=self.deliveries)
 
     @property
     def outcomes(self) -> Counter[Outcome]:
@@ -138,9 +139,11 @@ class CallClass:
         """The calls one by one, of all clients or of these."""
         own = self.policy
         told = self.broken if only_broken else self.deliveries
+        restriction = self.clients.restricted_by
         for client in self.clients.members if clients is None else clients:
             for delivery in told:
-                yield Call(client, self.service, self.port, self.subset, own, delivery, self.detour)
+                named = self.clusters.by_name(delivery, client, restriction)
+                yield Call(client, self.service, self.port, self.subset, own, named, self.detour)
 
 
 def described(destination: Destination) -> str:

@@ -8,50 +8,19 @@ from typing import NamedTuple
 import msgspec
 
 from meshgate.mesh import selectors
+from meshgate.mesh.coverage import GROUPS, Column, coverage_of
 from meshgate.mesh.order import created
 from meshgate.mesh.selectors import Labels
-from meshgate.model import JSON, MeshFacts, Resource
+from meshgate.model import CLUSTER_WIDE_KINDS, JSON, MeshFacts, Resource
 
 # Where an object without namespace lands when nobody says otherwise.
 DEFAULT_NAMESPACE = "default"
 
 REVISION_LABEL = "istio.io/rev"
 
-_ISTIO_GROUPS = frozenset({"networking.istio.io", "security.istio.io"})
-_CLUSTER_WIDE = frozenset({"Namespace"})
-
-# The API groups in which a kind means what the model reads; others only share the name.
-_GROUPS = {
-    "Namespace": {""},
-    "Service": {""},
-    "Pod": {""},
-    "ReplicationController": {""},
-    "Endpoints": {""},
-    "EndpointSlice": {"discovery.k8s.io"},
-    "Deployment": {"apps"},
-    "StatefulSet": {"apps"},
-    "DaemonSet": {"apps"},
-    "ReplicaSet": {"apps"},
-    "Job": {"batch"},
-    "CronJob": {"batch"},
-    "PeerAuthentication": {"security.istio.io"},
-    "AuthorizationPolicy": {"security.istio.io"},
-    "RequestAuthentication": {"security.istio.io"},
-    "DestinationRule": {"networking.istio.io"},
-    "ServiceEntry": {"networking.istio.io"},
-    "WorkloadEntry": {"networking.istio.io"},
-    "Sidecar": {"networking.istio.io"},
-    "Gateway": {"networking.istio.io"},
-    "VirtualService": {"networking.istio.io"},
-    "EnvoyFilter": {"networking.istio.io"},
-    "HTTPRoute": {"gateway.networking.k8s.io"},
-    "GRPCRoute": {"gateway.networking.k8s.io"},
-    "TLSRoute": {"gateway.networking.k8s.io"},
-    "TCPRoute": {"gateway.networking.k8s.io"},
-    "BackendTLSPolicy": {"gateway.networking.k8s.io"},
-    "XBackendTrafficPolicy": {"gateway.networking.x-k8s.io"},
-    "ServiceMeshMemberRoll": {"maistra.io"},
-}
+_ISTIO_GROUPS = frozenset(
+    {"extensions.istio.io", "networking.istio.io", "security.istio.io", "telemetry.istio.io"}
+)
 
 
 class Namespace(NamedTuple):
@@ -76,7 +45,8 @@ class Catalog:
     __slots__ = ("_by_kind", "_created", "hidden", "namespaces", "repeated")
 
     def __init__(self, resources: Iterable[Resource], facts: MeshFacts) -> None:
-        self._by_kind: dict[str, list[Resource]] = {}
+        # By API group and kind.
+        self._by_kind: dict[tuple[str, str], list[Resource]] = {}
         # Further copies of an object, as two files may hold them: no rivals of the one that counts.
         self.repeated: list[Resource] = []
         # A managed object keeps the age of its copy in the cluster.
@@ -99,13 +69,18 @@ class Catalog:
             if reason := _hidden(resource, facts, unseen):
                 self.hidden.append(Hidden(resource, reason))
             else:
-                self._by_kind.setdefault(resource.kind, []).append(resource)
+                key = resource.group, resource.kind
+                self._by_kind.setdefault(key, []).append(resource)
 
     def of(self, *kinds: str) -> Sequence[Resource]:
-        """The objects of these kinds."""
+        """The objects of these kinds, each of the API group that the name stands for here."""
         if len(kinds) == 1:
-            return self._by_kind.get(kinds[0], ())
-        return [resource for kind in kinds for resource in self._by_kind.get(kind, ())]
+            return self._by_kind.get((GROUPS[kinds[0]], kinds[0]), ())
+        return [each for kind in kinds for each in self._by_kind.get((GROUPS[kind], kind), ())]
+
+    def of_group(self, group: str, *kinds: str) -> list[Resource]:
+        """The objects of these kinds of an API group."""
+        return [each for kind in kinds for each in self._by_kind.get((group, kind), ())]
 
     def created(self, resource: Resource) -> str:
         """The object's age as sortable text; empty: files do not tell."""
@@ -114,13 +89,12 @@ class Catalog:
 
     def _distinct(self, resources: Iterable[Resource]) -> list[Resource]:
         """One object per identity: what is managed replaces its copy in the inventory."""
-        found: dict[tuple[str, str, str], Resource] = {}
+        found: dict[tuple[str, str, str, str], Resource] = {}
         for resource in resources:
-            kind = resource.kind
-            groups = _GROUPS.get(kind)
-            if groups is None or resource.group not in groups:
+            row = coverage_of(resource.group, resource.kind)
+            if row is None or row.column is Column.IRRELEVANT:
                 continue
-            key = (kind, namespace_of(resource), resource.name)
+            key = (resource.kind, namespace_of(resource), resource.name, resource.group)
             other = found.get(key)
             if other is None:
                 found[key] = resource
@@ -170,7 +144,7 @@ def revision_of(resource: Resource) -> str | None:
 
 def namespace_of(resource: Resource) -> str:
     """The namespace an object is applied to: `default` for one that names none."""
-    if resource.kind in _CLUSTER_WIDE:
+    if resource.kind in CLUSTER_WIDE_KINDS:
         return ""
     return resource.namespace or DEFAULT_NAMESPACE
 

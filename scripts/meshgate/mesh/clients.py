@@ -29,6 +29,8 @@ class ClientClass:
     uncaptured: frozenset[int]
     # Why nothing can be said of their calls; empty: it can.
     reason: str
+    # Why their calls may be refused that work otherwise; empty: nothing of theirs may.
+    restricted_by: str = ""
     members: list[Workload] = field(default_factory=list)
     profile: Profile | None = None
 
@@ -42,7 +44,10 @@ class ClientClass:
 
 
 class ClientGroup:
-    """Classes of clients that get the same answer for one service port."""
+    """Classes of clients that get the same answer for one service port.
+
+    All of them have one `restricted_by`.
+    """
 
     __slots__ = ("_classes", "_profile", "_without", "count", "plane")
 
@@ -73,6 +78,13 @@ class ClientGroup:
         return self._without
 
     @property
+    def restricted_by(self) -> str:
+        """Why calls of theirs may be refused that work otherwise; empty: nothing of theirs may."""
+        if self._profile is not None:
+            return self._profile.restricted_by
+        return self._classes[0].restricted_by if self._classes else ""
+
+    @property
     def classes(self) -> Iterator[ClientClass]:
         """The classes, one after the other."""
         for each in self._classes:
@@ -100,11 +112,20 @@ class ClientGroup:
 class Profile:
     """Classes that differ only by namespace and selectors: most services treat them alike."""
 
-    __slots__ = ("by_namespace", "classes", "count", "plane", "reason", "uncaptured")
+    __slots__ = (
+        "by_namespace",
+        "classes",
+        "count",
+        "plane",
+        "reason",
+        "restricted_by",
+        "uncaptured",
+    )
 
-    def __init__(self, plane: DataPlane, reason: str) -> None:
+    def __init__(self, plane: DataPlane, reason: str, restricted_by: str) -> None:
         self.plane = plane
         self.reason = reason
+        self.restricted_by = restricted_by
         self.classes: list[ClientClass] = []
         self.by_namespace: dict[str, list[ClientClass]] = {}
         self.uncaptured: dict[int, list[ClientClass]] = {}
@@ -149,8 +170,14 @@ class MeshClients:
         scopes: Scopes,
         sources: Sequence[Labels],
         reason: Callable[[Workload], str],
+        *,
+        restriction: Callable[[Workload], str],
     ) -> None:
-        """`sources`: source labels that routes ask for; `reason`: why nothing can be said."""
+        """`sources`: source labels that routes ask for; `reason`: why nothing can be said.
+
+        `restriction`: why calls may be refused. It names no object, or each namespace with a
+        policy of its own would be a profile of its own.
+        """
         self.classes: list[ClientClass] = []
         self._class_of: dict[int, ClientClass] = {}
         wanted = _selectors(rules)
@@ -177,6 +204,7 @@ class MeshClients:
                 ),
                 workload.uncaptured_outbound,
                 why := workload.plane_reason or reason(workload),
+                restricted_by := restriction(workload),
             )
             known = found.get(key)
             if known is None:
@@ -187,6 +215,7 @@ class MeshClients:
                     own,
                     workload.uncaptured_outbound,
                     why,
+                    restricted_by,
                 )
                 self.classes.append(known)
             known.members.append(workload)
@@ -220,10 +249,10 @@ class MeshClients:
                 yield each
 
     def _profiles(self) -> list[Profile]:
-        found: dict[tuple[DataPlane, str], Profile] = {}
+        found: dict[tuple[DataPlane, str, str], Profile] = {}
         for each in self.classes:
             if each.plane is not DataPlane.GATEWAY and not each.is_limited:
-                key = each.plane, each.reason
+                key = each.plane, each.reason, each.restricted_by
                 profile = found.get(key)
                 if profile is None:
                     profile = found[key] = Profile(*key)
@@ -231,12 +260,12 @@ class MeshClients:
         return list(found.values())
 
     def _limited_profiles(self) -> list[Profile]:
-        found: dict[tuple[str, str], Profile] = {}
+        found: dict[tuple[str, str, str], Profile] = {}
         for each in self.limited:
-            key = _outbound(each), each.reason
+            key = _outbound(each), each.reason, each.restricted_by
             profile = found.get(key)
             if profile is None:
-                profile = found[key] = Profile(each.plane, each.reason)
+                profile = found[key] = Profile(each.plane, each.reason, each.restricted_by)
             profile.add(each)
         return list(found.values())
 

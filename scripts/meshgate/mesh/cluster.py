@@ -9,12 +9,24 @@ from typing import NamedTuple
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.receivers import Arrival, Receivers, World
 from meshgate.mesh.services import Endpoint, Service, ServicePort
-from meshgate.mesh.terms import DataPlane, Discovery, Mode, Outcome, Transport
+from meshgate.mesh.terms import (
+    DataPlane,
+    Discovery,
+    Mode,
+    Outcome,
+    Transport,
+    Verdict,
+    verdict,
+)
 from meshgate.mesh.traffic_policy import Resolved, Subset
 from meshgate.mesh.transport import discovery, explicit, is_auto, of_subset, transport
+from meshgate.mesh.workloads import Workload
 
 # Clusters whose endpoints need not be known.
 _ADDRESS_KEPT = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS})
+
+
+_MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
 
 
 class Delivery(NamedTuple):
@@ -35,6 +47,22 @@ class Delivery(NamedTuple):
     name: str = ""
     # Whether it goes through an HBONE tunnel.
     tunnel: bool = False
+    # How it ends as far as TLS goes, where an object that is not read may still refuse it.
+    on_wire: Outcome | None = None
+
+    def restricted(self, reason: str) -> Delivery:
+        """The same where something that is not read may refuse it: what fails anyway still fails.
+
+        `reason` empty: nothing may.
+        """
+        if not reason:
+            return self
+        if self.alternatives:
+            answers = tuple(each.restricted(reason) for each in self.alternatives)
+            return self._replace(alternatives=answers)
+        if verdict(self.outcome, self.transport) not in _MAY_WORK:
+            return self
+        return self._replace(outcome=Outcome.UNKNOWN, reason=reason, on_wire=self.outcome)
 
 
 NO_CLUSTER = Delivery(None, None, None, Outcome.NO_CLUSTER)
@@ -68,7 +96,9 @@ class PortClusters:
         "_auto_enabled",
         "_built",
         "_direct",
+        "_may_refuse",
         "_receivers",
+        "_restricted",
         "_to_gateways",
         "endpoints",
         "port",
@@ -86,6 +116,15 @@ class PortClusters:
             (endpoint, receivers.worlds(endpoint))
             for endpoint in service.endpoints.get(port.number, ())
         ]
+        # Why an endpoint may refuse what arrives, by its identity.
+        self._may_refuse = {
+            id(endpoint): reason
+            for endpoint, _ in self.endpoints
+            if (reason := receivers.undecided.may_refuse_at(endpoint))
+        }
+        self._restricted: dict[
+            tuple[int, str], tuple[tuple[Delivery, ...], tuple[Delivery, ...]]
+        ] = {}
         self._to_gateways = any(
             endpoint.workload is not None and endpoint.workload.plane is DataPlane.GATEWAY
             for endpoint, _ in self.endpoints
@@ -127,6 +166,35 @@ class PortClusters:
             each._replace(transport=None, outcome=Outcome.UNKNOWN, reason=reason, alternatives=())
             for each in self.direct(DataPlane.NONE)
         )
+
+    def restricted(self, sent: tuple[Delivery, ...], by_client: str) -> tuple[Delivery, ...]:
+        """What becomes of deliveries that objects which are not read may refuse.
+
+        `by_client` says why the client's own calls may be refused; empty: only servers may refuse.
+        The answers of authorization and of network policies for a client belong here.
+        """
+        if not (by_client or self._may_refuse):
+            return sent
+        key = id(sent), by_client
+        if key not in self._restricted:
+            # What was sent is kept with its answer, so that no other takes its identity.
+            answer = tuple(
+                each.restricted(
+                    "; ".join(
+                        filter(None, (by_client, self._may_refuse.get(id(each.endpoint), "")))
+                    )
+                )
+                for each in sent
+            )
+            self._restricted[key] = sent, answer
+        return self._restricted[key][1]
+
+    def by_name(self, delivery: Delivery, client: Workload, restriction: str) -> Delivery:
+        """A delivery of one of many clients, with the name of the object that may refuse it."""
+        cover = self._receivers.undecided.client_cover(client) if restriction else None
+        if cover is None:
+            return delivery
+        return delivery._replace(reason=delivery.reason.replace(restriction, cover.reason))
 
     def take(self, sent: Delivery, endpoint: Endpoint) -> Delivery:
         """What becomes of bytes from a client of another state of this mesh.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -25,7 +26,7 @@ from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
-from meshgate.mesh.undecided import Undecided
+from meshgate.mesh.undecided import Undecided, Unread
 from meshgate.mesh.virtual_services import (
     Caller,
     Destination,
@@ -51,7 +52,7 @@ class Mesh:
         # Objects of another revision, or in namespaces that the control plane does not discover.
         self.hidden: tuple[Hidden, ...] = tuple(catalog.hidden)
         self.namespaces = catalog.namespaces
-        undecided = Undecided(catalog, facts)
+        self._undecided = undecided = Undecided(catalog, facts)
         self.virtual_services = virtual_services(catalog, facts.cluster_domain)
         self._scopes = Scopes(catalog, facts.root_namespace, self.virtual_services)
         gateways = Gateways(catalog, self._registry)
@@ -70,6 +71,7 @@ class Mesh:
             self._scopes,
             self._routing.labels(),
             undecided.client,
+            restriction=undecided.client_restriction,
         )
         self._callers = Callers(
             self._registry,
@@ -149,6 +151,11 @@ class Mesh:
     def knows(self, namespace: str) -> bool:
         """Whether the inventory has any workload or Service of a namespace."""
         return namespace in self._registry.index or namespace in self._registry.by_namespace
+
+    @functools.cached_property
+    def unread(self) -> tuple[Unread, ...]:
+        """The objects that the model does not read and calls depend on, with what they cover."""
+        return tuple(self._undecided.unread(self._registry))
 
     def membership(self, service: Service) -> MeshMembership:
         """Whether the workloads behind a service are in the mesh, by the inventory."""

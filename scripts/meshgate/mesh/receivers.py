@@ -15,7 +15,7 @@ from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import Scopes
 from meshgate.mesh.servers import DecidedBy, ServerClass, ServerMode, Servers
 from meshgate.mesh.services import Endpoint, Service, ServicePort
-from meshgate.mesh.terms import DataPlane, Level, Mode, Outcome, Transport
+from meshgate.mesh.terms import DataPlane, Level, Mode, Outcome, Transport, Verdict, verdict
 from meshgate.mesh.undecided import Undecided
 from meshgate.mesh.workloads import AGENT_PORTS, GATEWAY_API, TLS_MODE, Workload
 from meshgate.model import MeshFacts, Resource
@@ -136,6 +136,11 @@ class Receivers:
 
     def server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         """What a workload enforces on a container port; None: on ports that no port table names."""
+        found = self._server_mode(workload, port)
+        may_refuse = self.undecided.may_refuse(workload, port)
+        return dataclasses.replace(found, may_refuse=may_refuse) if may_refuse else found
+
+    def _server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         plane = workload.plane
         if plane is DataPlane.AMBIENT:
             return self._ambient.server_mode(workload.namespace, workload.labels, port)
@@ -179,6 +184,9 @@ class Receivers:
         ]
         if any(other != first for other in others):
             return Outcome.UNKNOWN, ORDER
+        reason = self.undecided.may_refuse(workload, port)
+        if reason and verdict(first[0], transport) in {Verdict.WORKS, Verdict.DEPENDS}:
+            return Outcome.UNKNOWN, reason
         return first
 
     def outcome(

@@ -71,6 +71,7 @@ class Requests:
             if reason
             else deliveries(clusters, choices, destination.subset, client.plane)
         )
+        found = clusters.restricted(found, client.restricted_by)
         group = ClientGroup(client.plane, [client])
         return Target(
             destination,

@@ -46,6 +46,8 @@ class ServerMode:
     # False: the answer depends on what files do not tell.
     decided: bool = True
     reason: str = ""
+    # Why calls that the mode lets in may be refused all the same; empty: nothing may refuse them.
+    may_refuse: str = ""
     # Every answer, where the order of objects without creationTimestamp decides.
     alternatives: tuple[ServerMode, ...] = ()
 

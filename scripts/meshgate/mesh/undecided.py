@@ -1,99 +1,154 @@
-"""What the model cannot decide: proxies that EnvoyFilters patch, hosts that Gateway API rules."""
+"""What the model cannot decide of a call, by its two ends and the host that is called."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshgate.mesh import selectors
-from meshgate.mesh.catalog import Catalog, namespace_of
-from meshgate.mesh.selectors import Labels
+from meshgate.mesh.catalog import Catalog
+from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Pod, Say, pod_of
+from meshgate.mesh.registry import Registry
+from meshgate.mesh.services import Endpoint
 from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.unread import authorization, gateway_api, network_policies, proxy_extensions
 from meshgate.mesh.workloads import Workload
-from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+from meshgate.model import MeshFacts, Resource
 
-# What decides on who may connect and what is sent; other patches leave mutual TLS alone.
-_DECISIVE = frozenset({"LISTENER", "LISTENER_FILTER", "FILTER_CHAIN", "CLUSTER"})
-_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+WORKLOAD_ENTRY = "WorkloadEntry"
+_FAMILIES = (authorization.covers, network_policies.covers, proxy_extensions.covers)
 
 
-class _Patch(NamedTuple):
-    namespace: str
-    selector: Labels
-    context: str
-    name: str
-    kinds: str
+class _Covered(NamedTuple):
+    """The first object, by end and by what it may do, that covers a workload."""
+
+    server_changes: Cover | None = None
+    client_changes: Cover | None = None
+    # At the server's proxy, and before it.
+    server_refuses: Cover | None = None
+    server_filters: Cover | None = None
+    client_refuses: Cover | None = None
+
+
+_NOTHING = _Covered()
+
+
+class Unread(NamedTuple):
+    """An object that is not read, and the workloads and hosts whose calls it leaves undecided."""
+
+    resource: Resource
+    reason: str
+    covered: tuple[str, ...]
 
 
 class Undecided:
     """The reasons for which an answer is "not decidable", by workload and host."""
 
-    __slots__ = ("_patches", "_root", "hosts")
+    __slots__ = ("_covered", "covers", "hosts", "hosts_by")
 
     def __init__(self, catalog: Catalog, facts: MeshFacts) -> None:
-        self._root = facts.root_namespace
-        self._patches = [
-            patch for resource in catalog.of("EnvoyFilter") for patch in _patches(resource)
-        ]
-        # Why the calls of clients with a proxy to a host are not decidable.
-        self.hosts: dict[str, str] = {}
-        for resource in catalog.of("BackendTLSPolicy", "XBackendTrafficPolicy"):
-            for host in _targets(resource, resource.spec.get("targetRefs"), facts):
-                self.hosts[host] = (
-                    f"{resource.kind} {namespace_of(resource)}/{resource.name} sets its TLS"
-                )
-        for resource in catalog.of(*_ROUTES):
-            for host in _targets(resource, resource.spec.get("parentRefs"), facts):
-                self.hosts[host] = (
-                    f"{resource.kind} {namespace_of(resource)}/{resource.name} routes its calls"
-                )
+        self.covers = Covers(
+            itertools.chain.from_iterable(family(catalog, facts) for family in _FAMILIES)
+        )
+        self._covered: dict[int, _Covered] = {}
+        # Why the calls of clients with a proxy to a host are not decidable, and by which objects.
+        self.hosts_by = tuple(gateway_api.host_covers(catalog, facts))
+        self.hosts: dict[str, str] = {each.host: each.reason for each in self.hosts_by}
 
     def server(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy accepts; empty: it is."""
-        own = "GATEWAY" if workload.plane is DataPlane.GATEWAY else "SIDECAR_INBOUND"
-        return self._patched(workload, {own, "ANY"})
+        return _reason(self._of(workload).server_changes)
 
     def client(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy sends; empty: it is."""
-        own = "GATEWAY" if workload.plane is DataPlane.GATEWAY else "SIDECAR_OUTBOUND"
-        return self._patched(workload, {own, "ANY"})
+        return _reason(self._of(workload).client_changes)
 
-    def _patched(self, workload: Workload, contexts: set[str]) -> str:
-        if not self._patches or workload.plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}:
+    def may_refuse(self, workload: Workload, port: int | None) -> str:
+        """Why it is not known whether a server lets a call in that works otherwise; empty: it is.
+
+        `port` None: on ports in general.
+        """
+        covered = self._of(workload)
+        reasons = [_reason(covered.server_filters)]
+        is_bypassed = workload.plane is DataPlane.SIDECAR and not (
+            port is None or workload.captures(port)
+        )
+        if not is_bypassed:
+            reasons.insert(0, _reason(covered.server_refuses))
+        return "; ".join(filter(None, reasons))
+
+    def may_refuse_at(self, endpoint: Endpoint) -> str:
+        """The same of an endpoint, which may be an address outside the inventory."""
+        if endpoint.workload is not None:
+            return self.may_refuse(endpoint.workload, endpoint.port)
+        if not endpoint.mtls or not self.covers.all:
             return ""
-        for patch in self._patches:
-            if (
-                patch.context in contexts
-                and patch.namespace in {self._root, workload.namespace}
-                and selectors.matches(patch.selector, workload.labels)
-            ):
-                return f"EnvoyFilter {patch.namespace}/{patch.name} patches its {patch.kinds}"
-        return ""
+        # An address that is marked to have a sidecar.
+        pod = Pod(endpoint.namespace, endpoint.labels, DataPlane.SIDECAR)
+        return _reason(_covered(self.covers.of(pod)).server_refuses)
+
+    def client_cover(self, workload: Workload) -> Cover | None:
+        """An object that may refuse a client's calls; None: none does."""
+        return self._of(workload).client_refuses
+
+    def client_restriction(self, workload: Workload) -> str:
+        """Why a client's calls may be refused, without the name of the object; empty: none may."""
+        cover = self.client_cover(workload)
+        return f"a {cover.resource.kind} {cover.about}" if cover is not None else ""
+
+    def unread(self, registry: Registry) -> Iterator[Unread]:
+        """Every object that is not read and calls depend on; `covered` is empty for some."""
+        found: dict[int, tuple[Resource, list[str], dict[str, None]]] = {}
+        for cover in self.covers.all:
+            _, reasons, covered = found.setdefault(id(cover.resource), (cover.resource, [], {}))
+            reasons.append(cover.about)
+            for workload in self._candidates(cover, registry):
+                if _is_for(cover, workload):
+                    covered[str(workload)] = None
+        for host in self.hosts_by:
+            _, reasons, covered = found.setdefault(id(host.resource), (host.resource, [], {}))
+            reasons.append(host.about)
+            if host.host in registry.by_host:
+                covered[host.host] = None
+        for resource, reasons, covered in found.values():
+            yield Unread(resource, "; ".join(dict.fromkeys(reasons)), tuple(sorted(covered)))
+
+    def _candidates(self, cover: Cover, registry: Registry) -> Iterator[Workload]:
+        places = registry.index if cover.namespace == EVERYWHERE else (cover.namespace,)
+        for place in places:
+            index = registry.index.get(place)
+            if index is not None:
+                yield from index.select(cover.labels)
+
+    def _of(self, workload: Workload) -> _Covered:
+        if not self.covers.all:
+            return _NOTHING
+        found = self._covered.get(id(workload))
+        if found is None:
+            found = self._covered[id(workload)] = _covered(
+                cover for cover in self.covers.of(pod_of(workload)) if _is_for(cover, workload)
+            )
+        return found
 
 
-def _patches(resource: Resource) -> Iterator[_Patch]:
-    selector = resource.spec.get("workloadSelector")
-    own = selectors.labels(selector.get("labels")) if isinstance(selector, dict) else {}
-    kinds: dict[str, set[str]] = {}
-    for item in _objects(resource.spec.get("configPatches")):
-        kind = str(item.get("applyTo"))
-        match = item.get("match")
-        context = str(match.get("context") or "ANY") if isinstance(match, dict) else "ANY"
-        if kind in _DECISIVE:
-            kinds.setdefault(context, set()).add(kind)
-    for context, names in kinds.items():
-        yield _Patch(namespace_of(resource), own, context, resource.name, ", ".join(sorted(names)))
+def _is_for(cover: Cover, workload: Workload) -> bool:
+    """Whether a cover that fits by labels is for a workload: packet filters stand before pods."""
+    return cover.covers(pod_of(workload)) and (cover.by_proxy or workload.kind != WORKLOAD_ENTRY)
 
 
-def _targets(resource: Resource, references: JSON, facts: MeshFacts) -> Iterator[str]:
-    """The hosts of the Services that a Gateway API object refers to."""
-    for item in _objects(references):
-        if item.get("kind") == "Service":
-            namespace = item.get("namespace") or namespace_of(resource)
-            yield f"{item.get('name')}.{namespace}.svc.{facts.cluster_domain}"
+def _covered(covers: Iterator[Cover]) -> _Covered:
+    found: dict[str, Cover] = {}
+    for cover in covers:
+        if End.SERVER in cover.ends:
+            name = "server_changes" if cover.say is Say.CHANGE else "server_refuses"
+            if name == "server_refuses" and not cover.by_proxy:
+                name = "server_filters"
+            found.setdefault(name, cover)
+        if End.CLIENT in cover.ends:
+            name = "client_changes" if cover.say is Say.CHANGE else "client_refuses"
+            found.setdefault(name, cover)
+    return _Covered(**found)
 
 
-def _objects(value: JSON) -> Iterator[JSONObject]:
-    for item in value if isinstance(value, list) else ():
-        if isinstance(item, dict):
-            yield item
+def _reason(cover: Cover | None) -> str:
+    return cover.reason if cover is not None else ""

@@ -28,6 +28,8 @@ HEADINGS = (
     Column("decided by"),
     Column("overrides", soft=True),
 )
+# How many workloads a note names.
+NAMED = 4
 COLUMNS = tuple(heading.heading for heading in HEADINGS)
 LEGEND = "STRICT takes mesh mTLS only, PERMISSIVE plaintext too, DISABLE plaintext only."
 
@@ -85,7 +87,8 @@ def markdown(views: Sequence[View], _options: Options) -> str:
             cells = (prose(cell.text) for cell in _cells(line))
             lines.append(row([cell_code(str(line.workload)), *cells]))
         title = f"### {prose(view.environment)}\n\n" if view.environment else ""
-        parts.append(title + "\n".join(lines) + f"\n\n{tally(found)}. {LEGEND}\n")
+        notes = "".join(f"\n{prose(note)}" for note in unread(found))
+        parts.append(title + "\n".join(lines) + f"\n\n{tally(found)}. {LEGEND}\n{notes}")
     return "\n".join(parts)
 
 
@@ -134,6 +137,21 @@ def tally(found: Iterable[Server]) -> str:
     if outside:
         told += f"; {plural(len(outside), 'workload')} that no PeerAuthentication reaches"
     return told + (f"; {undecided} undecided" if undecided else "")
+
+
+def unread(found: Iterable[Server]) -> Iterator[str]:
+    """What is not known beside the modes: who may refuse calls that a mode lets in."""
+    covered: dict[str, dict[str, None]] = {}
+    for server in found:
+        if server.answer.may_refuse:
+            covered.setdefault(server.answer.may_refuse, {})[str(server.workload)] = None
+    for reason, names in covered.items():
+        yield f"Not known is who gets in at {_few(list(names))}: {reason}."
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {plural(len(names) - NAMED, 'more workload')}" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _by_namespace(lines: Iterable[PortGroup]) -> Iterator[list[Cell]]:
@@ -193,6 +211,7 @@ def _as_json(view: View, server: Server) -> JSONObject:
         "captured": answer.captured,
         "decided": answer.decided,
         "reason": answer.reason,
+        "mayRefuse": answer.may_refuse or None,
         "alternatives": [
             {"mode": other.mode, "decidedBy": _decided_by(view, server.port, other)}
             for other in answer.alternatives

@@ -43,6 +43,9 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 # What may be a break where it is not certain.
 _FEARED = frozenset({*BREAKING, Change.UNKNOWN})
 
+UNKNOWN = "add the namespace to the inventory; `meshgate inventory capture` writes it"
+UNREAD = "let somebody look who knows what it decides: meshgate does not read {0}"
+
 
 def check(context: Context) -> Iterator[Violation]:
     effect = context.effect
@@ -62,7 +65,7 @@ def check(context: Context) -> Iterator[Violation]:
             policy.policy,
             "spec",
             f"what this change does cannot be judged: {policy.reason}",
-            fix="add the namespace to the inventory; `meshgate inventory capture` writes it",
+            fix=UNREAD.format(policy.policy.kind) if policy.unread else UNKNOWN,
             decided=False,
         )
 

@@ -39,6 +39,8 @@ def repairs(case: Case) -> tuple[CallRepair, ...]:
 def _repairs(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     if delivery.alternatives:
         yield from _order(case)
+    elif delivery.on_wire is not None:
+        yield CallRepair(f"Look at what is not read here: {delivery.reason}.")
     elif delivery.outcome is Outcome.UNKNOWN:
         yield CallRepair(f"Tell what is missing: {delivery.reason}.")
     elif delivery.outcome is Outcome.NO_ENDPOINT:

@@ -151,6 +151,9 @@ def _ends(case: Case) -> Iterator[Statement]:
 def _ending(delivery: Delivery) -> str:
     if delivery.outcome is Outcome.TLS_TO_APP and delivery.transport is Transport.MTLS:
         return f"{ENDINGS[delivery.outcome]}, and no application holds the mesh's certificates"
+    if delivery.on_wire is not None:
+        wire = f"{delivery.on_wire} ({ENDINGS[delivery.on_wire]})"
+        return f"{ENDINGS[delivery.outcome]}. As far as TLS goes: {wire}; but {delivery.reason}"
     if delivery.outcome is Outcome.UNKNOWN:
         return f"{ENDINGS[delivery.outcome]}: {delivery.reason}"
     return ENDINGS[delivery.outcome]

@@ -1,0 +1,57 @@
+"""What is loaded into proxies: EnvoyFilters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.mesh.catalog import Catalog
+from meshgate.mesh.coverage import ISTIO_NETWORKING
+from meshgate.mesh.covers import Cover, End, Say
+from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.unread.attachment import attachments
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+
+# Patches that may only refuse what arrives at a server; all others may change anything.
+_REFUSING = frozenset({"NETWORK_FILTER", "HTTP_FILTER", "EXTENSION_CONFIG"})
+# The proxies, and the end of a call, that a context means.
+_CONTEXTS: dict[str, tuple[tuple[DataPlane, End], ...]] = {
+    "SIDECAR_INBOUND": ((DataPlane.SIDECAR, End.SERVER),),
+    "SIDECAR_OUTBOUND": ((DataPlane.SIDECAR, End.CLIENT),),
+    "GATEWAY": ((DataPlane.GATEWAY, End.SERVER), (DataPlane.GATEWAY, End.CLIENT)),
+}
+_ANY = tuple(place for places in _CONTEXTS.values() for place in places)
+
+
+def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
+    """The proxies that EnvoyFilters patch."""
+    root = facts.root_namespace
+    for resource in catalog.of_group(ISTIO_NETWORKING, "EnvoyFilter"):
+        yield from _envoy_filter(resource, root)
+
+
+def _envoy_filter(resource: Resource, root: str) -> Iterator[Cover]:
+    patched: dict[tuple[DataPlane, End, Say], set[str]] = {}
+    for patch in _objects(resource.spec.get("configPatches")):
+        kind = str(patch.get("applyTo"))
+        match = patch.get("match")
+        context = str(match.get("context") or "ANY") if isinstance(match, dict) else "ANY"
+        for plane, end in _CONTEXTS.get(context, _ANY):
+            say = Say.REFUSE if kind in _REFUSING and end is End.SERVER else Say.CHANGE
+            patched.setdefault((plane, end, say), set()).add(kind)
+    for place in attachments(resource, root, "workloadSelector.labels"):
+        for (plane, end, say), kinds in patched.items():
+            yield Cover(
+                resource,
+                f"patches its {', '.join(sorted(kinds))}",
+                frozenset({end}),
+                say,
+                place.namespace,
+                place.labels,
+                frozenset({plane}),
+            )
+
+
+def _objects(value: JSON) -> Iterator[JSONObject]:
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, dict):
+            yield item
