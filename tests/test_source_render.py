@@ -187,9 +187,17 @@ def test_an_overlay_that_renders_to_nothing_is_empty(tmp_path: Path) -> None:
     [
         ("resources: [../gone]\n", "overlay/kustomization.yaml:1:13: ../gone is not there", "path"),
         ("resources: [../base, ../overlay]\n", "overlay does not build", "name each other"),
-        ("resources: [../base]\nfoo: bar\n", "overlay does not build", "spelling"),
+        (
+            "resources: [../base]\nfoo: bar\n",
+            "overlay/kustomization.yaml:2:1: overlay does not build",
+            "spelling",
+        ),
         ("resources: [../base, ../copy]\n", "overlay does not build", "same object"),
-        ("resources: [../base]\npatches: [{path: p.yaml}]\n", "overlay does not build", "compare"),
+        (
+            "resources: [../base]\npatches: [{path: p.yaml}]\n",
+            "overlay/p.yaml:3:12: overlay does not build",
+            "compare",
+        ),
         ("resources: [../base, ../ports]\n", "overlay does not build", "quotes"),
         ("resources: [../base/pa.yaml]\n", "overlay does not build", "own folder"),
         ("resources: [../nameless]\n", "overlay does not build", "metadata.name"),

@@ -21,11 +21,13 @@ from meshgate.model import (
     Finding,
     Resource,
     ResourceIndex,
+    SchemaViolation,
     Scopes,
     Severity,
     substituted,
 )
 from meshgate.pipeline.files import Files, Folder
+from meshgate.pipeline.nulls import without_refused_nulls
 from meshgate.pipeline.twice import last_of_each
 from meshgate.rules import RULES, rules_of
 from meshgate.rules.context import Context
@@ -188,12 +190,19 @@ def context_of(
     given = substituted(build.resources, environment.values, scalars.plain)
     own = tuple(given.resources)
     unknown = {id(resource) for resource, _ in given.unresolved}
-    violations = check(
-        [r for r in (*own, *inventory) if id(r) not in unknown],
-        istio=environment.mesh.istio,
-        engine=settings.engine,
-        allowed=environment.require.kinds,
-    )
+
+    def refusals(resources: Sequence[Resource]) -> list[SchemaViolation]:
+        return check(
+            resources,
+            istio=environment.mesh.istio,
+            engine=settings.engine,
+            allowed=environment.require.kinds,
+        )
+
+    every = [*own, *inventory]
+    first = refusals([r for r in every if id(r) not in unknown])
+    every, violations = without_refused_nulls(every, first, refusals)
+    own, inventory = tuple(every[: len(own)]), tuple(every[len(own) :])
     refused = {id(violation.resource) for violation in violations} | unknown
     lasting, overwritten = last_of_each(own)
     scopes = Scopes((*own, *inventory))

@@ -25,22 +25,35 @@ Known gaps
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
+# A full commit id (SHA-1 or SHA-256) as the reference of a git address.
+PINNED = re.compile(r"[?&](?:ref|version)=(?:[0-9a-f]{40}|[0-9a-f]{64})(?:&|$)")
+
 
 def check(context: Context) -> Iterator[Violation]:
     for defect in context.record.defects:
         if defect.kind == "remote-reference":
+            pinned = PINNED.search(defect.detail) is not None
+            why = (
+                "it is pinned to a commit, but its content is not here to be reviewed or judged, "
+                "and is never fetched"
+                if pinned
+                else "what it brings in can change without review"
+            )
             yield Violation(
                 None,
                 defect.path,
-                f"{defect.detail} is not a file of this repository: what it brings in can change "
-                "without review, so the overlay is not built",
-                fix="copy what it brings into policies/ and name that instead",
+                f"{defect.detail} is not a file of this repository: {why}, so the overlay is not "
+                "built",
+                fix="copy that commit's files into policies/ and name that instead"
+                if pinned
+                else "copy what it brings into policies/ and name that instead",
                 source=defect.position,
                 key=defect.detail,
             )

@@ -31,14 +31,24 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
-    for step in context.record.idle_patches:
+    touching = {
+        (step.origin, step.position)
+        for chain in context.record.chains.values()
+        for step in chain
+        if step.kind == "patch"
+    }
+    # A component may be included several times: what one inclusion needs is needed.
+    idle = dict.fromkeys((step.origin, step.position) for step in context.record.idle_patches)
+    for origin, position in idle:
+        if (origin, position) in touching:
+            continue
         yield Violation(
             None,
             "",
-            f"the patch in {step.origin.file} matches no object: what it sets is set nowhere",
+            f"the patch in {origin.file} matches no object: what it sets is set nowhere",
             fix="correct its target, or remove the patch",
-            source=step.position,
-            key=step.origin.file,
+            source=position,
+            key=origin.file,
         )
     for (origin, position), resources in without_effect(context).items():
         names = ", ".join(str(resource) for resource in resources)
