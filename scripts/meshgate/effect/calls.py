@@ -248,8 +248,8 @@ def _ends_nowhere(calls: Calls) -> bool:
 def _leaves(here: SentCall, there: SentCall) -> bool:
     """Whether a call that ends in the mesh here is passed through there, out of it."""
     outside = Outcome.EXTERNAL
-    is_passed = there.call is None and there.delivery.outcome is outside
-    return is_passed and here.delivery.outcome is not outside
+    is_passed = there.call is None and there.delivery.by_transport is outside
+    return is_passed and here.delivery.by_transport is not outside
 
 
 def matched(

@@ -205,11 +205,20 @@ class Callers:
         outbound = client.scopes[0].outbound if client.scopes else ""
         if (outbound or self.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
             return (NO_CLUSTER,)
-        for each in candidates:
+        return self._passed_on(client, candidates, number)
+
+    def _passed_on(
+        self, client: ClientClass, services: Iterable[Service], number: int
+    ) -> tuple[Delivery, ...]:
+        """What becomes of calls that a proxy passes on as they are, to one of these services."""
+        for each in services:
             port = each.port(number)
             if each.kubernetes and port is not None:
-                return self.clusters(each, port).direct(DataPlane.NONE)
-        return (PASSED_THROUGH,)
+                clusters = self.clusters(each, port)
+                return clusters.restricted(clusters.direct(DataPlane.NONE), client.restricted_by)
+        if self.undecided.mesh:
+            return (PASSED_THROUGH.unknown(self.undecided.mesh),)
+        return (PASSED_THROUGH.restricted(client.restricted_by),)
 
     def _proxied(self, clusters: PortClusters, profile: Profile) -> Iterator[CallClass]:
         service, number = clusters.service, clusters.port.number

@@ -50,6 +50,17 @@ class Delivery(NamedTuple):
     # How it ends as far as TLS goes, where an object that is not read may still refuse it.
     on_wire: Outcome | None = None
 
+    @property
+    def by_transport(self) -> Outcome:
+        """How it ends as far as TLS goes, whoever may refuse it still."""
+        return self.outcome if self.on_wire is None else self.on_wire
+
+    def unknown(self, reason: str) -> Delivery:
+        """The same where nothing can be said of it."""
+        return self._replace(
+            transport=None, outcome=Outcome.UNKNOWN, reason=reason, alternatives=(), on_wire=None
+        )
+
     def restricted(self, reason: str) -> Delivery:
         """The same where something that is not read may refuse it: what fails anyway still fails.
 
@@ -96,10 +107,12 @@ class PortClusters:
         "_auto_enabled",
         "_built",
         "_direct",
+        "_may_change",
         "_may_refuse",
         "_receivers",
         "_restricted",
         "_to_gateways",
+        "_unknown_for_all",
         "endpoints",
         "port",
         "service",
@@ -122,6 +135,15 @@ class PortClusters:
             for endpoint, _ in self.endpoints
             if (reason := receivers.undecided.may_refuse_at(endpoint))
         }
+        self._may_change = {
+            id(endpoint): reason
+            for endpoint, _ in self.endpoints
+            if (reason := receivers.undecided.may_change_at(endpoint))
+        }
+        # Why nothing is known of any call, whoever calls.
+        self._unknown_for_all = receivers.undecided.mesh or receivers.undecided.hosts_of_all.get(
+            service.host, ""
+        )
         self._restricted: dict[
             tuple[int, str], tuple[tuple[Delivery, ...], tuple[Delivery, ...]]
         ] = {}
@@ -162,10 +184,7 @@ class PortClusters:
 
     def unknown(self, reason: str) -> tuple[Delivery, ...]:
         """The deliveries of clients of which nothing can be said."""
-        return tuple(
-            each._replace(transport=None, outcome=Outcome.UNKNOWN, reason=reason, alternatives=())
-            for each in self.direct(DataPlane.NONE)
-        )
+        return tuple(each.unknown(reason) for each in self.direct(DataPlane.NONE))
 
     def restricted(self, sent: tuple[Delivery, ...], by_client: str) -> tuple[Delivery, ...]:
         """What becomes of deliveries that objects which are not read may refuse.
@@ -173,21 +192,23 @@ class PortClusters:
         `by_client` says why the client's own calls may be refused; empty: only servers may refuse.
         The answers of authorization and of network policies for a client belong here.
         """
-        if not (by_client or self._may_refuse):
+        if self._unknown_for_all:
+            return tuple(each.unknown(self._unknown_for_all) for each in sent)
+        if not (by_client or self._may_refuse or self._may_change):
             return sent
         key = id(sent), by_client
         if key not in self._restricted:
             # What was sent is kept with its answer, so that no other takes its identity.
-            answer = tuple(
-                each.restricted(
-                    "; ".join(
-                        filter(None, (by_client, self._may_refuse.get(id(each.endpoint), "")))
-                    )
-                )
-                for each in sent
-            )
+            answer = tuple(self._restricted_at(each, by_client) for each in sent)
             self._restricted[key] = sent, answer
         return self._restricted[key][1]
+
+    def _restricted_at(self, delivery: Delivery, by_client: str) -> Delivery:
+        key = id(delivery.endpoint)
+        if key in self._may_change:
+            return delivery.unknown(self._may_change[key])
+        reasons = by_client, self._may_refuse.get(key, "")
+        return delivery.restricted("; ".join(filter(None, reasons)))
 
     def by_name(self, delivery: Delivery, client: Workload, restriction: str) -> Delivery:
         """A delivery of one of many clients, with the name of the object that may refuse it."""

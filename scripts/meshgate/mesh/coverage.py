@@ -74,7 +74,13 @@ TABLE: tuple[Coverage, ...] = (
         "calls to the workloads it applies to: a token of another issuer is refused",
     ),
     Coverage(ISTIO_NETWORKING, "DestinationRule", _IS, "what clients send"),
-    Coverage(ISTIO_NETWORKING, "VirtualService", _IS, "where requests go"),
+    Coverage(
+        ISTIO_NETWORKING,
+        "VirtualService",
+        _IS,
+        "where requests go. A fault that aborts leaves calls to its destinations undecided; a "
+        "delay and a mirror change no answer",
+    ),
     Coverage(ISTIO_NETWORKING, "Gateway", _IS, "the listeners of gateways"),
     Coverage(ISTIO_NETWORKING, "ServiceEntry", _IS, "hosts and their endpoints"),
     Coverage(ISTIO_NETWORKING, "WorkloadEntry", _IS, "endpoints outside the cluster"),
@@ -309,7 +315,7 @@ TABLE: tuple[Coverage, ...] = (
         _OPEN,
         "calls to and from ingress gateways, where its class is Istio's",
     ),
-    Coverage(KUBERNETES_NETWORKING, "IngressClass", _NOT, "only names a controller"),
+    Coverage(KUBERNETES_NETWORKING, "IngressClass", _IS, "which Ingresses are Istio's"),
     Coverage(KUBERNETES_NETWORKING, "IPAddress", _NOT, "an address that a Service holds"),
     Coverage(KUBERNETES_NETWORKING, "ServiceCIDR", _NOT, "where addresses of Services come from"),
     *(

@@ -35,11 +35,15 @@ class Say(enum.StrEnum):
 
 
 class Pod(NamedTuple):
-    """What objects are matched with: the pods of a workload, or an address that is like one."""
+    """What objects are matched with: the pods of a workload, or an address that is like one.
+
+    `on_host`: they are in the node's network.
+    """
 
     namespace: str
     labels: Labels
     plane: DataPlane
+    on_host: bool = False
 
 
 def _everything(_pod: Pod) -> bool:
@@ -113,7 +117,7 @@ class Covers:
 
 def pod_of(workload: Workload) -> Pod:
     """The pods of a workload."""
-    return Pod(workload.namespace, workload.labels, workload.plane)
+    return Pod(workload.namespace, workload.labels, workload.plane, workload.on_host)
 
 
 def named(resource: Resource) -> str:

@@ -27,6 +27,7 @@ from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
 from meshgate.mesh.undecided import Undecided, Unread
+from meshgate.mesh.unread.mesh_config import Contradiction
 from meshgate.mesh.virtual_services import (
     Caller,
     Destination,
@@ -151,6 +152,11 @@ class Mesh:
     def knows(self, namespace: str) -> bool:
         """Whether the inventory has any workload or Service of a namespace."""
         return namespace in self._registry.index or namespace in self._registry.by_namespace
+
+    @property
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """What MeshConfig, where the inventory has it, says otherwise than the declared facts."""
+        return self._undecided.contradictions
 
     @functools.cached_property
     def unread(self) -> tuple[Unread, ...]:

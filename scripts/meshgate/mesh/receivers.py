@@ -137,6 +137,8 @@ class Receivers:
     def server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         """What a workload enforces on a container port; None: on ports that no port table names."""
         found = self._server_mode(workload, port)
+        if self.undecided.modes:
+            found = dataclasses.replace(found, decided=False, reason=self.undecided.modes)
         may_refuse = self.undecided.may_refuse(workload, port)
         return dataclasses.replace(found, may_refuse=may_refuse) if may_refuse else found
 
@@ -170,6 +172,8 @@ class Receivers:
 
     def receive(self, workload: Workload, port: int, transport: Transport) -> tuple[Outcome, str]:
         """What becomes of bytes that reach a workload's container port directly."""
+        if self.undecided.mesh:
+            return Outcome.UNKNOWN, self.undecided.mesh
         endpoint = Endpoint(
             workload.namespace,
             workload,
@@ -184,6 +188,8 @@ class Receivers:
         ]
         if any(other != first for other in others):
             return Outcome.UNKNOWN, ORDER
+        if reason := self.undecided.may_change_at(endpoint):
+            return Outcome.UNKNOWN, reason
         reason = self.undecided.may_refuse(workload, port)
         if reason and verdict(first[0], transport) in {Verdict.WORKS, Verdict.DEPENDS}:
             return Outcome.UNKNOWN, reason

@@ -11,12 +11,24 @@ from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Pod, Say, pod_o
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.services import Endpoint
 from meshgate.mesh.terms import DataPlane
-from meshgate.mesh.unread import authorization, gateway_api, network_policies, proxy_extensions
+from meshgate.mesh.unread import (
+    authorization,
+    gateways,
+    mesh_config,
+    network_policies,
+    proxy_extensions,
+    services,
+)
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
 
 WORKLOAD_ENTRY = "WorkloadEntry"
-_FAMILIES = (authorization.covers, network_policies.covers, proxy_extensions.covers)
+_FAMILIES = (
+    authorization.covers,
+    network_policies.covers,
+    proxy_extensions.covers,
+    gateways.covers,
+)
 
 
 class _Covered(NamedTuple):
@@ -44,24 +56,44 @@ class Unread(NamedTuple):
 class Undecided:
     """The reasons for which an answer is "not decidable", by workload and host."""
 
-    __slots__ = ("_covered", "covers", "hosts", "hosts_by")
+    __slots__ = (
+        "_covered",
+        "contradictions",
+        "covers",
+        "hosts",
+        "hosts_by",
+        "hosts_of_all",
+        "mesh",
+        "modes",
+    )
 
     def __init__(self, catalog: Catalog, facts: MeshFacts) -> None:
         self.covers = Covers(
             itertools.chain.from_iterable(family(catalog, facts) for family in _FAMILIES)
         )
         self._covered: dict[int, _Covered] = {}
-        # Why the calls of clients with a proxy to a host are not decidable, and by which objects.
-        self.hosts_by = tuple(gateway_api.host_covers(catalog, facts))
+        # Objects that decide calls to a host: why those of clients with a proxy are not decidable,
+        # and why those of all clients are not.
+        self.hosts_by = tuple(services.host_covers(catalog, facts))
         self.hosts: dict[str, str] = {each.host: each.reason for each in self.hosts_by}
+        self.hosts_of_all = {each.host: each.reason for each in self.hosts_by if each.everybody}
+        # MeshConfig that is not what is declared; `mesh` is why no call at all is decidable.
+        self.contradictions = tuple(mesh_config.contradictions(catalog, facts))
+        self.mesh = next((each.reason for each in self.contradictions if each.decides), "")
+        # Why no mode of a server is known either.
+        self.modes = next((each.reason for each in self.contradictions if each.places), "")
 
     def server(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy accepts; empty: it is."""
-        return _reason(self._of(workload).server_changes)
+        doubt = workload.doubts.server
+        return _reason(self._of(workload).server_changes) or (f"it {doubt}" if doubt else "")
 
     def client(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy sends; empty: it is."""
-        return _reason(self._of(workload).client_changes)
+        doubt = workload.doubts.client
+        return _reason(self._of(workload).client_changes) or (
+            f"the client {doubt}" if doubt else ""
+        )
 
     def may_refuse(self, workload: Workload, port: int | None) -> str:
         """Why it is not known whether a server lets a call in that works otherwise; empty: it is.
@@ -87,6 +119,14 @@ class Undecided:
         pod = Pod(endpoint.namespace, endpoint.labels, DataPlane.SIDECAR)
         return _reason(_covered(self.covers.of(pod)).server_refuses)
 
+    def may_change_at(self, endpoint: Endpoint) -> str:
+        """Why nothing is known of what arrives at an endpoint in ambient mode; empty: it is."""
+        workload = endpoint.workload
+        if workload is None or workload.plane is not DataPlane.AMBIENT:
+            return ""
+        reason = self.server(workload)
+        return f"{workload}: {reason}" if reason else ""
+
     def client_cover(self, workload: Workload) -> Cover | None:
         """An object that may refuse a client's calls; None: none does."""
         return self._of(workload).client_refuses
@@ -110,6 +150,13 @@ class Undecided:
             reasons.append(host.about)
             if host.host in registry.by_host:
                 covered[host.host] = None
+        for workload in registry.workloads:
+            if told := [each for each in dict.fromkeys(workload.doubts) if each]:
+                _, reasons, covered = found.setdefault(
+                    id(workload.resource), (workload.resource, [], {})
+                )
+                reasons += told
+                covered[str(workload)] = None
         for resource, reasons, covered in found.values():
             yield Unread(resource, "; ".join(dict.fromkeys(reasons)), tuple(sorted(covered)))
 

@@ -12,6 +12,7 @@ from meshgate.mesh.controllers import Controller, controllers, is_ready
 from meshgate.mesh.injection import Membership, PodMeta
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.unread.pods import NO_DOUBTS, PodDoubts, doubts
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
 TLS_MODE = "security.istio.io/tlsMode"
@@ -51,6 +52,10 @@ class Workload:
     # False: its pods run, and none is ready.
     ready: bool = True
     pods: tuple[str, ...] = ()
+    # Whether its pods are in the node's network.
+    on_host: bool = False
+    # Why it is not known what its proxy takes and sends, for what its pods are.
+    doubts: PodDoubts = NO_DOUBTS
 
     @property
     def has_sidecar(self) -> bool:
@@ -127,6 +132,8 @@ def _workload(
         plane_reason=reason,
         ready=not controller.pods or any(is_ready(pod) for pod in controller.pods),
         pods=tuple(pod.name for pod in controller.pods),
+        on_host=pod.get("hostNetwork") is True,
+        doubts=doubts(pod, own, annotations, plane),
     )
 
 

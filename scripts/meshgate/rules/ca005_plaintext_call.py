@@ -97,7 +97,7 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
             and call.clients.count
             and not call.hidden
             and key not in told
-            and any(each.outcome is Outcome.OK_PLAINTEXT for each in call.deliveries)
+            and any(each.by_transport is Outcome.OK_PLAINTEXT for each in call.deliveries)
             and not mesh.is_outside(call.service)
         ):
             told.add(key)
@@ -122,7 +122,7 @@ def passed_through(mesh: Mesh) -> Iterator[Violation]:
             not call.hidden
             or not call.clients.count
             or mesh.is_outside(call.service)
-            or all(each.outcome is not Outcome.OK_PLAINTEXT for each in call.deliveries)
+            or all(each.by_transport is not Outcome.OK_PLAINTEXT for each in call.deliveries)
         ):
             continue
         for each in call.clients.classes:

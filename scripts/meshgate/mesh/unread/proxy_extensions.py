@@ -1,12 +1,12 @@
-"""What is loaded into proxies: EnvoyFilters."""
+"""What is loaded into proxies: EnvoyFilters, WasmPlugins, TrafficExtensions, their settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from meshgate.mesh.catalog import Catalog
-from meshgate.mesh.coverage import ISTIO_NETWORKING
-from meshgate.mesh.covers import Cover, End, Say
+from meshgate.mesh.coverage import ISTIO_EXTENSIONS, ISTIO_NETWORKING
+from meshgate.mesh.covers import PROXIES, Cover, End, Say
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.unread.attachment import attachments
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
@@ -18,15 +18,33 @@ _CONTEXTS: dict[str, tuple[tuple[DataPlane, End], ...]] = {
     "SIDECAR_INBOUND": ((DataPlane.SIDECAR, End.SERVER),),
     "SIDECAR_OUTBOUND": ((DataPlane.SIDECAR, End.CLIENT),),
     "GATEWAY": ((DataPlane.GATEWAY, End.SERVER), (DataPlane.GATEWAY, End.CLIENT)),
+    # A waypoint leaves the calls that it handles undecided anyway.
+    "WAYPOINT": (),
 }
 _ANY = tuple(place for places in _CONTEXTS.values() for place in places)
+_MODES = {"CLIENT": (End.CLIENT,), "SERVER": (End.SERVER,)}
 
 
 def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
-    """The proxies that EnvoyFilters patch."""
+    """The proxies that are patched, extended or set up otherwise."""
     root = facts.root_namespace
     for resource in catalog.of_group(ISTIO_NETWORKING, "EnvoyFilter"):
         yield from _envoy_filter(resource, root)
+    for resource in catalog.of_group(ISTIO_EXTENSIONS, "WasmPlugin", "TrafficExtension"):
+        yield from _extension(resource, root)
+    for resource in catalog.of_group(ISTIO_NETWORKING, "ProxyConfig"):
+        # An image or a number of threads changes no call; a variable may set anything.
+        if resource.spec.get("environmentVariables"):
+            for place in attachments(resource, root, "selector.matchLabels"):
+                yield Cover(
+                    resource,
+                    "sets environment variables of its proxy",
+                    frozenset(End),
+                    Say.CHANGE,
+                    place.namespace,
+                    place.labels,
+                    PROXIES,
+                )
 
 
 def _envoy_filter(resource: Resource, root: str) -> Iterator[Cover]:
@@ -48,6 +66,23 @@ def _envoy_filter(resource: Resource, root: str) -> Iterator[Cover]:
                 place.namespace,
                 place.labels,
                 frozenset({plane}),
+            )
+
+
+def _extension(resource: Resource, root: str) -> Iterator[Cover]:
+    """A plugin sees what its traffic selectors match; without any, what comes in and goes out."""
+    modes = [str(item.get("mode") or "") for item in _objects(resource.spec.get("match"))] or [""]
+    ends = frozenset(end for mode in modes for end in _MODES.get(mode, tuple(End)))
+    for place in attachments(resource, root, "selector.matchLabels"):
+        for end in sorted(ends):
+            yield Cover(
+                resource,
+                "is code in its proxy",
+                frozenset({end}),
+                Say.REFUSE if end is End.SERVER else Say.CHANGE,
+                place.namespace,
+                place.labels,
+                PROXIES,
             )
 
 
