@@ -15,6 +15,11 @@ _INJECTION = "istio-injection"
 _DATA_PLANE_MODE = "istio.io/dataplane-mode"
 _TEMPLATES = "inject.istio.io/templates"
 _PROXY = "istio-proxy"
+# What the webhook, or `istioctl kube-inject`, leaves on a pod that it gave a sidecar.
+_STATUS = "sidecar.istio.io/status"
+# The node proxy of ambient mode, whose container is named like a sidecar.
+_ZTUNNEL = "ztunnel"
+_NAMES = ("app", "app.kubernetes.io/name")
 # inject.IgnoredNamespaces
 _IGNORED = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 
@@ -48,12 +53,12 @@ def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
     """The data plane of a pod.
 
     Follows the webhook's selectors (istio-discovery mutatingwebhook.yaml) and
-    inject.injectRequired; a proxy container that is already there settles it.
+    inject.injectRequired. What a proxy container that is already there is told to be settles it;
+    its mere name does not, where labels or the host's network keep sidecars out.
     """
-    proxy = _proxy_container(pod)
-    if proxy is not None:
-        arguments = [str(item) for item in proxy.get("args") or ()]
-        return GATEWAY if {"router", "waypoint"} & set(arguments) else SIDECAR
+    there = _already_there(meta, pod)
+    if there is not None:
+        return there
     if pod.get("hostNetwork") is True or meta.namespace in _IGNORED:
         return NONE
     injected = _injected(meta, facts)
@@ -65,6 +70,30 @@ def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
     if injected:
         return _by_template(meta.annotations.get(_TEMPLATES, ""))
     return AMBIENT if _ambient(meta) else NONE
+
+
+def _already_there(meta: PodMeta, pod: JSONObject) -> Membership | None:
+    """What a proxy container of the pod is; None: it has none that says so."""
+    proxy = _proxy_container(pod)
+    if proxy is None:
+        return None
+    arguments = {str(item) for item in proxy.get("args") or ()}
+    if _ZTUNNEL in arguments or _ZTUNNEL in {meta.labels.get(key) for key in _NAMES}:
+        return NONE
+    if {"router", "waypoint"} & arguments:
+        return GATEWAY
+    return SIDECAR if _STATUS in meta.annotations or not _kept_out(meta, pod) else None
+
+
+def _kept_out(meta: PodMeta, pod: JSONObject) -> bool:
+    """Whether labels, annotations or the host's network speak against a sidecar."""
+    wish = meta.labels.get(INJECT, meta.annotations.get(INJECT))
+    return (
+        wish == "false"
+        or meta.labels.get(_DATA_PLANE_MODE) == "none"
+        or pod.get("hostNetwork") is True
+        or meta.namespace in _IGNORED
+    )
 
 
 def _by_template(templates: str) -> Membership:

@@ -1,9 +1,15 @@
 """An AuthorizationPolicy asks for an identity that plaintext does not carry.
 
 What it checks
-    AuthorizationPolicies with `principals`, `namespaces`, `serviceAccounts` (or their `not` forms),
-    or a `when` on `source.principal` or `source.namespace`, against each port of the workloads they
-    apply to: the port must not accept plaintext.
+    AuthorizationPolicies with `principals`, `namespaces`, `serviceAccounts` or `trustDomains` (or
+    their `not` forms), or a `when` on `source.principal` and its like, against each port of the
+    workloads they apply to that accepts plaintext. Without mutual TLS every positive form is false
+    and every `not` form is true, so that the polarity of a rule decides:
+
+    | Rule | asks for an identity | asks for what an identity is not |
+    |---|---|---|
+    | DENY | plaintext walks around it: error | plaintext is denied, too: info |
+    | ALLOW | plaintext is kept out: info | plaintext gets in: error |
 
     ```yaml
     kind: AuthorizationPolicy
@@ -14,20 +20,22 @@ What it checks
     ```
 
 Why it matters
-    A plaintext request has no identity. ALLOW turns such callers away although they are meant;
-    DENY lets everybody in who leaves out TLS: the policy is walked around.
+    A plaintext request has no identity. A DENY by identity lets everybody in who leaves out TLS,
+    and an ALLOW of everybody but some lets in those, too, in plaintext.
 
 How to fix
-    Make the port STRICT before identities decide on it.
+    Make the port STRICT before identities decide on it. An info needs no repair: it says whom the
+    policy keeps out beside those it names.
 
 Known gaps
     Policies that name a Gateway or Service by `targetRefs` are not decidable here. `to` is looked
-    at for its ports only.
+    at for its ports only; CUSTOM and AUDIT are left out, since they let nobody in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import JSONObject, Resource, Severity
@@ -35,16 +43,42 @@ from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
-IDENTITIES = (
-    "principals",
-    "notPrincipals",
-    "namespaces",
-    "notNamespaces",
-    "serviceAccounts",
-    "notServiceAccounts",
+IDENTITIES = ("principals", "namespaces", "serviceAccounts", "trustDomains")
+NEGATED = ("notPrincipals", "notNamespaces", "notServiceAccounts", "notTrustDomains")
+CONDITIONS = frozenset(
+    {"source.principal", "source.namespace", "source.serviceAccount", "source.trustDomain"}
 )
-CONDITIONS = frozenset({"source.principal", "source.namespace", "source.serviceAccount"})
 OPEN = frozenset({"PERMISSIVE", "DISABLE"})
+FIX = "make the port STRICT before identities decide on it"
+
+
+class Asked(NamedTuple):
+    """What some rules of a policy mean for a caller without a certificate."""
+
+    severity: Severity
+    consequence: str
+    fix: str
+
+
+# By action, and by whether plaintext may match the rule: all it asks is what an identity is not.
+MEANINGS = {
+    ("DENY", False): Asked(
+        Severity.ERROR, "a caller that leaves out TLS walks around this DENY", FIX
+    ),
+    ("DENY", True): Asked(
+        Severity.INFO,
+        "every caller without a certificate is denied, wherever it comes from",
+        "nothing, if only callers with a certificate are meant to get in",
+    ),
+    ("ALLOW", False): Asked(
+        Severity.INFO,
+        "no caller without a certificate gets in by it",
+        "nothing, if only callers with a certificate are meant to get in",
+    ),
+    ("ALLOW", True): Asked(
+        Severity.ERROR, "a caller that leaves out TLS is let in, whoever it is", FIX
+    ),
+}
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -52,7 +86,7 @@ def check(context: Context) -> Iterator[Violation]:
     if mesh is None:
         return
     for policy in context.resources.of("AuthorizationPolicy"):
-        asks = [rule for rule in policy.spec.get("rules") or () if needs_identity(rule)]
+        asks = [rule for rule in policy.spec.get("rules") or () if polarities(rule)]
         if not asks:
             continue
         if "targetRef" in policy.spec or "targetRefs" in policy.spec:
@@ -64,31 +98,57 @@ def check(context: Context) -> Iterator[Violation]:
                 decided=False,
             )
             continue
-        opened = {
-            f"{workload}:{port}": workload
-            for workload in protected(mesh, policy)
-            for port in mesh.ports(workload)
-            if any(applies_to(rule, port) for rule in asks) and is_open(mesh, workload, port)
-        }
-        if opened:
-            yield Violation(
-                policy,
-                "spec.rules",
-                f"asks for an identity, and {listed(opened)} accepts plaintext, which has none: "
-                + consequence(policy),
-                related=tuple(
-                    RelatedResource(workload.resource, "accepts plaintext")
-                    for workload in list(dict.fromkeys(opened.values()))[:3]
-                ),
-            )
+        action = str(policy.spec.get("action") or "ALLOW")
+        for passes in (False, True):
+            rules = [rule for rule in asks if passes in polarities(rule)]
+            meaning = MEANINGS.get((action, passes))
+            if rules and meaning is not None:
+                yield from opened_by(mesh, policy, rules, meaning)
 
 
-def needs_identity(rule: JSONObject) -> bool:
-    """Whether a rule looks at who the caller is by certificate."""
-    sources = [(each or {}).get("source") or {} for each in rule.get("from") or ()]
-    return any(source.get(field) for source in sources for field in IDENTITIES) or any(
-        condition.get("key") in CONDITIONS for condition in rule.get("when") or ()
-    )
+def opened_by(
+    mesh: Mesh, policy: Resource, rules: list[JSONObject], meaning: Asked
+) -> Iterator[Violation]:
+    """One finding on the ports that take plaintext and that some rules of a policy apply to."""
+    opened = {
+        f"{workload}:{port}": workload
+        for workload in protected(mesh, policy)
+        for port in mesh.ports(workload)
+        if any(applies_to(rule, port) for rule in rules) and is_open(mesh, workload, port)
+    }
+    if opened:
+        yield Violation(
+            policy,
+            "spec.rules",
+            f"asks for an identity, and {listed(opened)} accepts plaintext, which has none: "
+            + meaning.consequence,
+            fix=meaning.fix,
+            related=tuple(
+                RelatedResource(workload.resource, "accepts plaintext")
+                for workload in list(dict.fromkeys(opened.values()))[:3]
+            ),
+            severity=meaning.severity,
+            key="" if meaning.severity is Severity.ERROR else meaning.consequence,
+        )
+
+
+def polarities(rule: JSONObject) -> set[bool]:
+    """Whether a request without identity may match what a rule asks of one, source by source.
+
+    Positive forms are false for it, `not` forms true (authorization/builder of Istio). One entry of
+    `from` is enough, every condition of `when` must hold. Empty: it asks for no identity.
+    """
+    conditions = [each for each in rule.get("when") or () if each.get("key") in CONDITIONS]
+    if any(each.get("values") for each in conditions):
+        return {False}
+    found: set[bool] = set()
+    for each in rule.get("from") or ({},):
+        source = (each or {}).get("source") or {}
+        if any(source.get(field) for field in IDENTITIES):
+            found.add(False)
+        elif conditions or any(source.get(field) for field in NEGATED):
+            found.add(True)
+    return found
 
 
 def applies_to(rule: JSONObject, port: int) -> bool:
@@ -118,19 +178,12 @@ def is_open(mesh: Mesh, workload: Workload, port: int) -> bool:
     return mode.captured and mode.mode is not None and mode.mode.value in OPEN
 
 
-def consequence(policy: Resource) -> str:
-    """What a caller without identity gets."""
-    if policy.spec.get("action") == "DENY":
-        return "a caller that leaves out TLS walks around this DENY"
-    return "a caller without a certificate is turned away, or matched by a `not` field"
-
-
 RULE = Rule(
     id="CA006",
     name="identity-without-mtls",
     severity=Severity.ERROR,
     summary="An AuthorizationPolicy needs an identity on a port that accepts plaintext.",
-    fix="make the port STRICT before identities decide on it",
+    fix=FIX,
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
     kinds=frozenset({"AuthorizationPolicy"}),

@@ -18,7 +18,7 @@ Why it matters
     calls the pod by its address.
 
 How to fix
-    Remove the entry, or set it to the floor. A port that really must stay open (a probe, a scrape
+    Remove the entry, or set it to the floor. A port that really must stay open (a webhook, a scrape
     from outside the mesh) gets a waiver with an owner and an expiry date, for exactly that path.
 
 Known gaps
@@ -32,9 +32,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh.peer_authentication import PeerPolicy
+from meshgate.mesh.selectors import matches
 from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
+from meshgate.rules.kubernetes_calls import WEBHOOKS, kubernetes_calls
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
@@ -59,8 +61,32 @@ def open_ports(context: Context, policy: PeerPolicy, scope: pa.PolicyScope) -> I
                 join_path("spec", "portLevelMtls", port, "mode"),
                 f"port {port} of {scope} is {mode}, weaker than the floor {floor}: "
                 f"it {pa.ACCEPTS[effective]}, whatever wider policies say",
-                fix=f'set portLevelMtls["{port}"].mode to {floor}, or remove the entry',
+                fix=fix(context, policy, int(port), floor),
             )
+
+
+def fix(context: Context, policy: PeerPolicy, port: int, floor: str) -> str:
+    """The one repair: STRICT would shut out Kubernetes where it calls the port (PA013)."""
+    mesh = context.mesh
+    call = next(
+        (
+            each
+            for each in (kubernetes_calls(mesh, context.resources) if mesh else ())
+            if each.port == port
+            and each.workload.namespace == policy.namespace
+            and matches(policy.selector, each.workload.labels)
+        ),
+        None,
+    )
+    close = f'set portLevelMtls["{port}"].mode to {floor}, or remove the entry'
+    if call is None:
+        return close
+    if call.is_probe:
+        return f"turn probe rewriting on for {call.workload} ({call.why}), then {close}"
+    return (
+        f"keep the entry and waive this finding: the port takes calls without a certificate of "
+        f"the mesh ({call.why}), and {floor} would refuse them"
+    )
 
 
 RULE = Rule(
@@ -71,6 +97,6 @@ RULE = Rule(
     fix="remove the entry, or set its mode to the floor of the environment",
     phase=Phase.STATE,
     needs=Needs.FACTS,
-    kinds=frozenset({pa.KIND}),
+    kinds=frozenset({pa.KIND, *WEBHOOKS}),
     check=check,
 )

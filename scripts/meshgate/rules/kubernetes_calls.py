@@ -1,0 +1,124 @@
+"""The ports that Kubernetes itself calls without a certificate of the mesh: probes and webhooks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshgate.mesh import Mesh, Workload
+from meshgate.mesh.controllers import template_of
+from meshgate.mesh.injection import containers
+from meshgate.model import JSONObject, Resource, ResourceIndex
+from meshgate.rules.rule import RelatedResource
+
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
+WEBHOOKS = (
+    "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+    "APIService",
+    "CustomResourceDefinition",
+)
+HTTPS = 443
+
+
+class KubernetesCall(NamedTuple):
+    """A port of a workload with a sidecar that kubelet or the API server calls in its own way."""
+
+    workload: Workload
+    port: int
+    why: str
+    # Of a webhook: the configuration that sends the API server there.
+    related: tuple[RelatedResource, ...] = ()
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether kubelet calls, and not the API server."""
+        return not self.related
+
+
+# Several rules, and several findings of one, ask for the same mesh.
+@functools.lru_cache(maxsize=4)
+def kubernetes_calls(mesh: Mesh, resources: ResourceIndex) -> tuple[KubernetesCall, ...]:
+    """All of them, probes first."""
+    return tuple(_calls(mesh, resources))
+
+
+def _calls(mesh: Mesh, resources: ResourceIndex) -> Iterator[KubernetesCall]:
+    for workload in mesh.workloads:
+        template = template_of(workload.resource)
+        if workload.has_sidecar and not rewrites(mesh, template):
+            ports: dict[int, list[str]] = {}
+            for port, probe in sorted(probed(template)):
+                ports.setdefault(port, []).append(probe)
+            for port, probes in ports.items():
+                asks = f"its {' and '.join(probes)} {'asks' if len(probes) == 1 else 'ask'}"
+                tail = "is not rewritten" if len(probes) == 1 else "are not rewritten"
+                yield KubernetesCall(workload, port, f"{asks} there without one, and {tail}")
+    for configuration in resources.of(*WEBHOOKS):
+        yield from _webhooks(mesh, configuration)
+
+
+def rewrites(mesh: Mesh, template: JSONObject) -> bool:
+    """Whether the sidecar answers probes for its pod."""
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    stated = annotations.get(REWRITE)
+    return mesh.facts.rewrite_app_http_probe if stated is None else str(stated).lower() == "true"
+
+
+def probed(template: JSONObject) -> set[tuple[int, str]]:
+    """The ports that kubelet asks by HTTP or gRPC, with the probe."""
+    return {
+        (number, probe)
+        for container in containers(template.get("spec") or {})
+        for probe in PROBES
+        if (number := asked_port(container, probe)) is not None
+    }
+
+
+def asked_port(container: JSONObject, probe: str) -> int | None:
+    """The number of the port that an HTTP or gRPC probe asks; None: there is no such probe."""
+    asks = container.get(probe) or {}
+    port = (asks.get("httpGet") or asks.get("grpc") or {}).get("port")
+    if isinstance(port, str):
+        # The name of a port of the same container; a port without a name is none of them.
+        for each in container.get("ports") or ():
+            if each.get("name") == port and isinstance(each.get("containerPort"), int):
+                return int(each["containerPort"])
+        return int(port) if port.isdigit() else None
+    return port if isinstance(port, int) else None
+
+
+def _webhooks(mesh: Mesh, configuration: Resource) -> Iterator[KubernetesCall]:
+    """The ports that the API server is sent to."""
+    for told, target in called_by_api_server(configuration):
+        namespace = target.get("namespace") or ""
+        try:
+            service = mesh.service(
+                f"{target.get('name')}.{namespace}.svc.{mesh.facts.cluster_domain}", namespace
+            )
+        except LookupError:
+            continue
+        for endpoint in service.endpoints.get(target.get("port") or HTTPS, ()):
+            if endpoint.workload is not None:
+                yield KubernetesCall(
+                    endpoint.workload,
+                    endpoint.port,
+                    f"the API server calls it for {configuration} and has none",
+                    (RelatedResource(configuration, told, "webhooks"),),
+                )
+
+
+def called_by_api_server(configuration: Resource) -> Iterator[tuple[str, JSONObject]]:
+    """The services that the API server calls for an object, each with what it is for."""
+    for webhook in configuration.value.get("webhooks") or ():
+        target = (webhook.get("clientConfig") or {}).get("service")
+        if target:
+            yield f"webhook {webhook.get('name')}", target
+    if configuration.kind == "APIService" and configuration.spec.get("service"):
+        yield "is served there", configuration.spec["service"]
+    conversion = configuration.spec.get("conversion") or {}
+    client = (conversion.get("webhook") or {}).get("clientConfig") or {}
+    if client.get("service"):
+        yield "is converted there", client["service"]
