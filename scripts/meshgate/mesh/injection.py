@@ -12,7 +12,7 @@ from meshgate.model import JSON, JSONObject, MeshFacts
 
 INJECT = "sidecar.istio.io/inject"
 _INJECTION = "istio-injection"
-_DATA_PLANE_MODE = "istio.io/dataplane-mode"
+DATA_PLANE_MODE = "istio.io/dataplane-mode"
 _TEMPLATES = "inject.istio.io/templates"
 _PROXY = "istio-proxy"
 # What the webhook, or `istioctl kube-inject`, leaves on a pod that it gave a sidecar.
@@ -90,7 +90,7 @@ def _kept_out(meta: PodMeta, pod: JSONObject) -> bool:
     wish = meta.labels.get(INJECT, meta.annotations.get(INJECT))
     return (
         wish == "false"
-        or meta.labels.get(_DATA_PLANE_MODE) == "none"
+        or meta.labels.get(DATA_PLANE_MODE) == "none"
         or pod.get("hostNetwork") is True
         or meta.namespace in _IGNORED
     )
@@ -129,9 +129,9 @@ def _injected(meta: PodMeta, facts: MeshFacts) -> bool | None:
 
 
 def _ambient(meta: PodMeta) -> bool:
-    mode = meta.labels.get(_DATA_PLANE_MODE)
+    mode = meta.labels.get(DATA_PLANE_MODE)
     if mode is None and meta.known is not None:
-        mode = meta.known.labels.get(_DATA_PLANE_MODE)
+        mode = meta.known.labels.get(DATA_PLANE_MODE)
     return mode == "ambient"
 
 

@@ -142,8 +142,9 @@ def polarities(rule: JSONObject) -> set[bool]:
     if any(each.get("values") for each in conditions):
         return {False}
     found: set[bool] = set()
-    for each in rule.get("from") or ({},):
-        source = (each or {}).get("source") or {}
+    entries: list[JSONObject] = rule.get("from") or [{}]
+    for entry in entries:
+        source = (entry or {}).get("source") or {}
         if any(source.get(field) for field in IDENTITIES):
             found.add(False)
         elif conditions or any(source.get(field) for field in NEGATED):

@@ -87,7 +87,7 @@ def judged(
             return None  # told at the wider policy
         mode, because = pa.DEFAULT_MODE, " (this policy sets no mode, and no wider policy is here)"
         decided = scope == pa.MESH or (context.complete and facts.distribution != "ossm2")
-    effective = pa.effective(mode, facts)
+    effective = pa.effective(mode, ambient=pa.is_ambient(context, scope))
     if not pa.is_weaker(effective, floor):
         return None
     contested = len(possible_oldest(plane.rivals(scope))) > 1

@@ -52,9 +52,9 @@ def check(context: Context) -> Iterator[Violation]:
 
 def open_ports(context: Context, policy: PeerPolicy, scope: pa.PolicyScope) -> Iterator[Violation]:
     """The entries of one policy that are weaker than the floor."""
-    facts, floor = context.environment.mesh, context.environment.require.mtls
+    floor, ambient = context.environment.require.mtls, pa.is_ambient(context, scope)
     for port, mode in pa.port_modes(policy).items():
-        effective = pa.effective(mode, facts)
+        effective = pa.effective(mode, ambient=ambient)
         if mode != pa.UNSET and pa.is_weaker(effective, floor):
             yield Violation(
                 policy.resource,

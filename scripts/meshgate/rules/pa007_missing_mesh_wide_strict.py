@@ -51,10 +51,13 @@ SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPl
 
 def check(context: Context) -> Iterator[Violation]:
     floor, facts = context.environment.require.mtls, context.environment.mesh
+    ambient = pa.is_ambient(context, pa.MESH)
     for plane in pa.planes(context) if context.complete else ():
         policies = sorted(plane.deciding[pa.MESH], key=age)
         modes = [pa.own_mode(policy) for policy in policies] or [pa.UNSET]
-        given = [pa.DEFAULT_MODE if m == pa.UNSET else pa.effective(m, facts) for m in modes]
+        given = [
+            pa.DEFAULT_MODE if m == pa.UNSET else pa.effective(m, ambient=ambient) for m in modes
+        ]
         if all(pa.is_weaker(mode, floor) for mode in given):
             yield weak(context, policies[0], given[0]) if policies else missing(context, plane)
             return

@@ -1,8 +1,9 @@
 """DISABLE in a mesh without sidecars.
 
 What it checks
-    In an ambient mesh (`mesh.dataPlane: ambient`), every PeerAuthentication mode and port mode
-    that is DISABLE.
+    Every PeerAuthentication mode and port mode that is DISABLE where ztunnel enforces it: for
+    workloads in ambient mode by the labels of namespaces and pods, and where none is known in a
+    mesh that is declared so (`mesh.dataPlane: ambient`).
 
     ```yaml
     spec:
@@ -23,7 +24,8 @@ How to fix
     `spec.mtls.mode`. Remove DISABLE everywhere else.
 
 Known gaps
-    Whether a single workload has a sidecar inside an ambient mesh is not looked at.
+    A policy for workloads of both kinds, with sidecars and in ambient mode, is not looked at: for
+    the former DISABLE does what it says.
 """
 
 from __future__ import annotations
@@ -38,10 +40,8 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
-    if facts.data_plane != "ambient":
-        return
     for policy in pa.seen(context):
-        if pa.is_ignored(policy, facts):
+        if pa.is_ignored(policy, facts) or not pa.is_ambient(context, pa.scope_of(policy, facts)):
             continue
         own = pa.own_mode(policy)
         if own == "DISABLE":
@@ -81,6 +81,7 @@ RULE = Rule(
     fix="write PERMISSIVE where plaintext is meant",
     phase=Phase.STATE,
     needs=Needs.FACTS,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({pa.KIND}),
     check=check,
 )

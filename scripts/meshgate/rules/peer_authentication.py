@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from meshgate.mesh import DataPlane, injection
 from meshgate.mesh.catalog import catalogs, revision_of
 from meshgate.mesh.order import possible_oldest
 from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
@@ -107,9 +108,32 @@ def is_ignored(policy: PeerPolicy, facts: MeshFacts) -> bool:
     return policy.namespace == facts.root_namespace and bool(policy.selector)
 
 
-def effective(mode: str, facts: MeshFacts) -> str:
+def effective(mode: str, *, ambient: bool) -> str:
     """What a mode does: ambient has no DISABLE, ztunnel takes mTLS beside plaintext."""
-    return "PERMISSIVE" if mode == "DISABLE" and facts.data_plane == "ambient" else mode
+    return "PERMISSIVE" if mode == "DISABLE" and ambient else mode
+
+
+def is_ambient(context: Context, scope: Scope) -> bool:
+    """Whether ztunnel enforces what a policy says of its scope.
+
+    Labels of namespaces and pods decide, as they do for the webhook and the node agent; what the
+    mesh is declared to be decides only where the inventory has no workload in a proxy of the mesh.
+    """
+    declared = context.environment.mesh.data_plane == "ambient"
+    mesh = context.mesh
+    if mesh is None:
+        return declared
+    if scope.namespace is not None:
+        governed = mesh.selected(scope.namespace, dict(scope.labels))
+    else:
+        governed = mesh.workloads
+    planes_ = {each.plane for each in governed} & {DataPlane.SIDECAR, DataPlane.AMBIENT}
+    if planes_:
+        return planes_ == {DataPlane.AMBIENT}
+    known = mesh.namespaces.get(scope.namespace or "")
+    if known is not None and known.labels.get(injection.DATA_PLANE_MODE) == "ambient":
+        return True
+    return declared
 
 
 class Plane:
