@@ -50,7 +50,7 @@ SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPl
 
 
 def check(context: Context) -> Iterator[Violation]:
-    floor, facts = context.environment.require.mtls, context.environment.mesh
+    floor = context.environment.require.mtls
     ambient = pa.is_ambient(context, pa.MESH)
     for plane in pa.planes(context) if context.complete else ():
         policies = sorted(plane.deciding[pa.MESH], key=age)

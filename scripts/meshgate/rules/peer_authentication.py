@@ -113,7 +113,7 @@ def effective(mode: str, *, ambient: bool) -> str:
     return "PERMISSIVE" if mode == "DISABLE" and ambient else mode
 
 
-def is_ambient(context: Context, scope: Scope) -> bool:
+def is_ambient(context: Context, scope: PolicyScope) -> bool:
     """Whether ztunnel enforces what a policy says of its scope.
 
     Labels of namespaces and pods decide, as they do for the webhook and the node agent; what the
