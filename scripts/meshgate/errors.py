@@ -8,12 +8,18 @@ from collections.abc import Iterable
 GRAVEST_FIRST = (70, 11, 4, 2, 7, 3, 6, 5, 8, 10, 1, 9)
 
 
+def one_line(text: str) -> str:
+    """The text on one line: what it quotes may hold line breaks, and a log would obey the next."""
+    return " ".join(text.splitlines()) if len(text.splitlines()) > 1 else text
+
+
 class MeshgateError(Exception):
     """Base of the errors a person can act on."""
 
     exit_code = 70
 
     def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
+        what = one_line(what)
         super().__init__(what)
         self.what = what
         self.why = why

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from meshgate import interrupts
 from meshgate.errors import ToolError
 
 ERROR_TAIL = 2000
+
+
+class Limits(NamedTuple):
+    """What a program may take, in bytes; it is ended by its own error where it asks for more.
+
+    memory  address space
+    output  standard output, which is written to a file
+    """
+
+    memory: int
+    output: int
 
 
 class Completed(NamedTuple):
@@ -30,6 +44,7 @@ def run(
     cwd: Path | None = None,
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> Completed:
     """Run a program to its end.
 
@@ -41,15 +56,16 @@ def run(
     interrupts.check()
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
-        done = subprocess.run(
-            list(argv),
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            cwd=cwd,
-            env={**inherited, **(environment or {})},
-            check=False,
-        )
+        with tempfile.TemporaryFile() as output:
+            done = _completed(
+                argv,
+                stdin,
+                subprocess.PIPE if limits is None else output,
+                timeout=timeout,
+                cwd=cwd,
+                environment={**inherited, **(environment or {})},
+                limits=limits,
+            )
     except FileNotFoundError as error:
         raise ToolError(
             f"cannot start {argv[0]}: {error.strerror}",
@@ -73,3 +89,47 @@ def run(
             hint="memory may have run out; run it by hand: " + " ".join(argv),
         )
     return Completed(done.returncode, done.stdout, stderr)
+
+
+def _completed(
+    argv: Sequence[str],
+    stdin: bytes,
+    stdout: int | IO[bytes],
+    *,
+    timeout: float,
+    cwd: Path | None,
+    environment: Mapping[str, str],
+    limits: Limits | None,
+) -> subprocess.CompletedProcess[bytes]:
+    """As subprocess.run, with limits from its first moments on: what it asks for later fails."""
+    with subprocess.Popen(
+        list(argv),
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=environment,
+    ) as process:
+        try:
+            if limits is not None:
+                _limit(process.pid, limits)
+            written, stderr = process.communicate(stdin, timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    if not isinstance(stdout, int):
+        stdout.seek(0)
+        written = stdout.read()
+    return subprocess.CompletedProcess(list(argv), process.returncode, written, stderr)
+
+
+def _limit(process: int, limits: Limits) -> None:
+    """Only Linux limits another process; elsewhere the timeout alone does."""
+    if not hasattr(resource, "prlimit"):
+        return
+    for what, size in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_FSIZE, limits.output),
+    ):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(process, what, (size, size))

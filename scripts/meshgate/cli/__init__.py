@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except MeshgateError as error:
         interrupts.check()
-        print(f"meshgate: {printable(str(error))}", file=sys.stderr)
+        print(printable(f"meshgate: {error}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader (`head`, `less`) has gone; stop Python from saying so once more at exit.

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from meshgate.errors import UsageError
 
 TODAY_VARIABLE = "MESHGATE_TODAY"
+# Years with room on both sides, to count days and time zones from.
+FIRST_YEAR, LAST_YEAR = 1970, 8999
 FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
 
 
@@ -114,11 +116,14 @@ def today(text: str | None) -> datetime.date:
     if not text:
         return datetime.datetime.now(tz=datetime.UTC).date()
     try:
-        return datetime.date.fromisoformat(text)
+        day = datetime.date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
             f"{text!r} is not a date", hint="write it as YYYY-MM-DD, such as 2027-01-31"
         ) from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise UsageError(f"{text!r} is beyond the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def moment(text: str) -> datetime.datetime:
@@ -129,6 +134,8 @@ def moment(text: str) -> datetime.datetime:
         raise UsageError(
             f"{text!r} is no time", hint="write it as 2026-09-07 or 2026-09-07T08:00+02:00"
         ) from error
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise UsageError(f"{text!r} is beyond the years {FIRST_YEAR} to {LAST_YEAR}")
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 

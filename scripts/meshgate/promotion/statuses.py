@@ -24,6 +24,7 @@ from meshgate.promotion.records import Event, GateResult
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import format_duration
 from meshgate.report.escape.terminal import clip, plain
+from meshgate.repository import moment
 
 AGGREGATE = "gate"
 PREFIX = "promotion/"
@@ -155,7 +156,7 @@ def _missing(
 
 def _committed_at(session: Session, sha: str) -> datetime.datetime:
     seconds = session.repository.run("show", "--no-patch", "--format=%ct", sha)
-    return datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
+    return moment(seconds)
 
 
 def _close_rejected(

@@ -25,6 +25,8 @@ CLOCK_CHANGE = datetime.timedelta(hours=3)
 HORIZON = datetime.timedelta(days=400)
 BOUNDARIES = 5000
 CRON_FIELDS = 5
+# Years with room on both sides, so that time zones and lengths lead to no year that is not there.
+FIRST_YEAR, LAST_YEAR = 1970, 8999
 
 
 class Span(NamedTuple):
@@ -206,6 +208,11 @@ def _dates(entry: WindowEntry, zone: ZoneInfo) -> Span:
         raise UsageError(
             f"window {entry.name!r}: {error}", hint="write moments as YYYY-MM-DDTHH:MM"
         ) from error
+    if min(start.year, end.year) < FIRST_YEAR or max(start.year, end.year) > LAST_YEAR:
+        raise UsageError(
+            f"window {name!r}: {entry['from']} to {entry['to']} is not between the years "
+            f"{FIRST_YEAR} and {LAST_YEAR}"
+        )
     span = Span(
         start.replace(tzinfo=zone, fold=1 - late).astimezone(datetime.UTC),
         end.replace(tzinfo=zone, fold=late).astimezone(datetime.UTC),

@@ -21,6 +21,7 @@ from meshgate.repository.history import (
     mainline,
     merge_base,
     merge_bases,
+    moment,
 )
 from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
 from meshgate.repository.refs import (
@@ -63,6 +64,7 @@ __all__ = [
     "mainline",
     "merge_base",
     "merge_bases",
+    "moment",
     "push_branch",
     "push_tag",
     "remote_branch",

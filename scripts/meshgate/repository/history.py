@@ -14,15 +14,17 @@ from meshgate.repository.opened import Repository
 FORMAT = "%H%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%ct%x00%B"
 FIELDS = 6
 
-CO_AUTHOR = re.compile(r"^co-authored-by:\s*(\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+CO_AUTHORED_BY = "co-authored-by"
 # GitHub, Gitea and Forgejo; then GitLab's squash and merge commits.
 NUMBERS = (
-    re.compile(r"^Merge pull request #(\d+)\b"),
-    re.compile(r"^Merge pull request '.*' \(#(\d+)\)"),
-    re.compile(r"\(#(\d+)\)$"),
-    re.compile(r"\(!(\d+)\)$"),
+    re.compile(r"^Merge pull request #(\d{1,18})\b"),
+    re.compile(r"^Merge pull request '.*' \(#(\d{1,18})\)"),
+    re.compile(r"\(#(\d{1,18})\)$"),
+    re.compile(r"\(!(\d{1,18})\)$"),
 )
-SEE_MERGE_REQUEST = re.compile(r"^See merge request \S*!(\d+)$", re.MULTILINE)
+SEE_MERGE_REQUEST = "See merge request "
+# The last moment that can be told and counted on from; a commit may say a later one.
+END_OF_TIME = datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC)
 MERGE_SUBJECT = re.compile(r"^Merge (?:pull request #\d+|branch '.*' into|remote-tracking branch)")
 TITLED_MERGE = re.compile(r"^Merge pull request '(.*)' \(#\d+\)")
 
@@ -51,17 +53,22 @@ class Commit(NamedTuple):
     @property
     def co_authors(self) -> tuple[str, ...]:
         """Who its `Co-authored-by` trailers name."""
-        return tuple(dict.fromkeys(CO_AUTHOR.findall(self.message)))
+        trailers = (line.partition(":") for line in self.message.split("\n"))
+        names = (name.strip() for key, _, name in trailers if key.casefold() == CO_AUTHORED_BY)
+        return tuple(dict.fromkeys(filter(None, names)))
 
     @property
     def pull_request(self) -> int | None:
         """The number that the forge wrote into the message."""
         first, _, rest = self.message.partition("\n")
         for pattern in NUMBERS:
-            if number := pattern.search(first):
-                return int(number[1])
-        number = SEE_MERGE_REQUEST.search(rest)
-        return int(number[1]) if number else None
+            if match := pattern.search(first):
+                return int(match[1])
+        for line in rest.split("\n"):
+            number = line.rpartition("!")[2]
+            if line.startswith(SEE_MERGE_REQUEST) and number.isdecimal() and number.isascii():
+                return int(number[:18])
+        return None
 
 
 def mainline(repository: Repository, head: str, *paths: str) -> list[Commit]:
@@ -138,5 +145,12 @@ def _log(repository: Repository, *arguments: str) -> Iterator[Commit]:
     fields = iter(text.split("\0"))
     for sha, *told in zip(*[fields] * FIELDS, strict=False):
         parents, author, committer, seconds, message = told
-        at = datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
-        yield Commit(sha, tuple(parents.split()), author, committer, at, message)
+        yield Commit(sha, tuple(parents.split()), author, committer, moment(seconds), message)
+
+
+def moment(seconds: str) -> datetime.datetime:
+    """A time as git tells it, by seconds; what no calendar has is the end of time."""
+    try:
+        return min(datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC), END_OF_TIME)
+    except (ValueError, OverflowError, OSError):
+        return END_OF_TIME

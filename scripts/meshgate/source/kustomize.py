@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from meshgate.errors import BuildError, ToolError
 from meshgate.model import JSONObject
-from meshgate.process import run
+from meshgate.process import Completed, Limits, run
 from meshgate.source import kustomize_errors
 from meshgate.source.cache import Cache, digest
 from meshgate.source.load import parsed, read
@@ -22,6 +23,10 @@ from meshgate.source.tree import Tree
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "1"
 TIMEOUT = 120.0
+# 50,000 objects take 60 MiB of output and less than 1 GiB of memory.
+LIMITS = Limits(memory=3 << 30, output=128 << 20)
+# What the Go runtime, and a program whose output is cut, say of that.
+TOO_LARGE = ("out of memory", "cannot allocate memory", "file too large")
 
 ORIGIN = "config.kubernetes.io/origin"
 ADDED = frozenset({ORIGIN, "alpha.config.kubernetes.io/transformations"})
@@ -70,13 +75,32 @@ def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
     wrapper.mkdir(exist_ok=True)
     target = os.path.relpath(tree.root / tree.overlay, wrapper)
     (wrapper / "kustomization.yaml").write_text(json.dumps(_wrapper(tree, target)), "utf-8")
-    done = run([*program.argv, str(wrapper)], timeout=TIMEOUT, environment=OFFLINE)
+    done = _run(tree, [*program.argv, str(wrapper)])
     if done.code != 0:
         raise kustomize_errors.build_error(tree, done.stderr, wrapper)
     return [
         _rendered(tree, wrapper, resource.value)
         for resource in read(done.stdout, f"{tree.overlay}, as rendered").resources
     ]
+
+
+def _run(tree: Tree, argv: list[str]) -> Completed:
+    """The program's end, within limits: a few lines can ask for any amount of time and memory.
+
+    Raises BuildError where it needs more memory or writes more than `LIMITS`, and ToolError.
+    """
+    try:
+        done = run(argv, timeout=TIMEOUT, environment=OFFLINE, limits=LIMITS)
+    except ToolError as error:
+        raise ToolError(f"{tree.overlay}: {error.what}", why=error.why, hint=error.hint) from error
+    if len(done.stdout) >= LIMITS.output or any(sign in done.stderr for sign in TOO_LARGE):
+        raise BuildError(
+            f"{tree.overlay} does not build within {LIMITS.memory >> 30} GiB of memory and "
+            f"{LIMITS.output >> 20} MiB of output",
+            why="Replacements, patches or generators that copy what they made grow without end.",
+            hint="look for a replacement whose target is its own source",
+        )
+    return done
 
 
 def _wrapper(tree: Tree, target: str) -> JSONObject:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
+from meshgate.errors import BuildError
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import SUFFIXES
+from meshgate.yamldoc.files import LARGEST_SOURCE, read_file
 
 IGNORE_FILE = ".gitignore"
 GIT_FOLDER = ".git"
@@ -39,9 +41,10 @@ class Patterns(NamedTuple):
     def within(self, folder: str) -> Patterns:
         """These and those of the ignore file in a folder, if there is one."""
         try:
-            lines = Path(folder, IGNORE_FILE).read_text("utf-8", "replace").splitlines()
-        except OSError:
+            content = read_file(Path(folder, IGNORE_FILE), IGNORE_FILE, LARGEST_SOURCE)
+        except BuildError:
             return self
+        lines = content.decode("utf-8", "replace").splitlines()
         own = (folder, GitIgnoreSpec.from_lines(lines))
         return self._replace(ignored=(*self.ignored, own))
 

@@ -18,8 +18,8 @@ CHART_FILES = frozenset({CHART, "Chart.lock", "requirements.yaml", "requirements
 TEMPLATES = "templates"
 TEMPLATE_MARK = re.compile(r"\{\{|\{%")
 # What only charts say: built-in objects (helm.sh/docs/chart_template_guide) and `include`.
-HELM_MARK = re.compile(r"\{\{[^}]*(?:\.(?:Values|Release|Chart|Files|Capabilities)\b|include\s)")
-JSON_COMMENT = re.compile(r"^\s*(?://|/\*)", re.MULTILINE)
+HELM_MARK = re.compile(r"\{\{[^{}]*(?:\.(?:Values|Release|Chart|Files|Capabilities)\b|include\s)")
+JSON_COMMENT = re.compile(r"^[ \t]*(?://|/\*)", re.MULTILINE)
 TRAILING_COMMA = re.compile(r",\s*[}\]]")
 PLAY_KEYS = frozenset({"hosts", "import_playbook", "ansible.builtin.import_playbook"})
 TASK_FOLDERS = frozenset({"tasks", "handlers", "playbooks"})

@@ -1,0 +1,150 @@
+"""Claim: nothing that is judged takes all memory, waits for ever, or ends in a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from meshgate import process
+from meshgate.cli import main
+from meshgate.errors import BuildError, ToolError
+from meshgate.process import Limits
+from promoted import ENVIRONMENTS, git
+
+Change = Callable[[str, str], Path]
+
+SEED = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a, namespace: shop}
+data: {a: xxxxxxxxxxxxxxxx}
+"""
+COPY = (
+    "- {source: {kind: ConfigMap, fieldPath: data}, targets: [{select: {kind: ConfigMap}, "
+    "fieldPaths: [data.b, data.c], options: {create: true}}]}\n"
+)
+
+
+def test_replacements_that_copy_themselves_end_within_limits(
+    hostile_repository: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = hostile_repository("overlays/dev/a.yaml", SEED)
+    (root / "overlays/dev/kustomization.yaml").write_text(
+        "resources: [a.yaml]\nreplacements:\n" + COPY * 26, "utf-8"
+    )
+
+    assert main(["validate", "-C", str(root), "--no-cache"]) == BuildError.exit_code
+    assert "overlays/dev does not build within" in capsys.readouterr().out
+
+
+MEBIBYTE = 1 << 20
+TAKES = {
+    "memory": "import time; time.sleep(0.5); x = b'x' * (900 << 20); print(len(x))",
+    "output": "import sys\nfor _ in range(64): sys.stdout.write('x' * (1 << 20))",
+}
+
+
+@pytest.mark.parametrize("what", TAKES)
+def test_a_program_gets_no_more_than_its_limits(what: str) -> None:
+    limits = Limits(memory=600 * MEBIBYTE, output=2 * MEBIBYTE)
+    argv = [sys.executable, "-c", TAKES[what]]
+    try:
+        done = process.run(argv, timeout=20, limits=limits)
+    except ToolError:
+        return
+    assert done.code != 0
+    assert len(done.stdout) <= limits.output
+
+
+def test_a_program_within_its_limits_is_read_whole() -> None:
+    argv = [sys.executable, "-c", "print('x' * 100000)"]
+    done = process.run(argv, timeout=20, limits=Limits(2048 * MEBIBYTE, MEBIBYTE))
+    assert (done.code, len(done.stdout)) == (0, 100001)
+
+
+PIPES = [
+    *("environments.yaml", "promotion/toolchain.yaml", "overlays/dev/kustomization.yaml"),
+    *("policies/mesh/peerauthentication-default.yaml", "inventory/dev/shop.yaml"),
+    *("waivers/dev.yaml", "expectations/dev.yaml", ".sourceignore", ".gitignore"),
+]
+
+
+@pytest.mark.parametrize("file", PIPES)
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_is_told_and_never_waited_for(
+    hostile_repository: Change, capsys: pytest.CaptureFixture[str], file: str, kind: str
+) -> None:
+    root = hostile_repository(file, "")
+    (root / file).unlink()
+    if kind == "pipe":
+        os.mkfifo(root / file)
+    elif kind == "link":
+        (root / file).symlink_to("/etc/hostname")
+    else:
+        (root / file).mkdir()
+
+    code = main(["validate", "-C", str(root), "--no-cache"])
+
+    output = "".join(capsys.readouterr())
+    assert "Traceback" not in output
+    # An ignore file that cannot be read leaves nothing out: the floor is not met here.
+    assert code in ({1} if "ignore" in file else {1, 2, 3}), output
+
+
+WINDOWS = [
+    '{from: "0001-01-01T00:00", to: "2026-01-01T00:00"}',
+    '{from: "2026-01-01T00:00", to: "9999-12-31T23:59"}',
+    '{from: "0001-01-01T00:00", to: "0001-01-02T00:00", timezone: Pacific/Kiritimati}',
+    '{from: "9999-12-31T00:00", to: "9999-12-31T23:00", timezone: America/Los_Angeles}',
+    '{from: "2026-01-01T00:00", to: "2026-01-01T00:00"}',
+    '{cron: "0 0 31 2 *", duration: 1h}',
+    '{cron: "99 99 99 99 99", duration: 1h}',
+    '{cron: "* * * * *", duration: 99999999999w}',
+    '{cron: "* * * * *", duration: 8h, timezone: ../../etc/passwd}',
+    '{cron: "* * * * *", duration: 8h, timezone: "Europe/Berlin\\n"}',
+]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_that_no_calendar_has_is_an_error(
+    hostile_repository: Change, capsys: pytest.CaptureFixture[str], window: str
+) -> None:
+    entry = "{name: w, kind: deny, " + window.removeprefix("{")
+    root = hostile_repository("environments.yaml", f"windows:\n  - {entry}\n{ENVIRONMENTS}")
+
+    assert main(["validate", "-C", str(root)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+WITHOUT_GIT = [
+    *(("check", "--base", "x"), ("status",), ("diff",), ("validate", "--changed-since", "x")),
+    *(("audit",), ("promote", "prod"), ("history", "prod")),
+]
+
+
+def meshgate_without_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    git(root, "init", "--quiet")
+    (root / "environments.yaml").write_text(ENVIRONMENTS, "utf-8")
+    argv = [sys.executable, "-m", "meshgate", *arguments]
+    return subprocess.run(
+        argv, cwd=root, env={"PATH": str(root)}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", WITHOUT_GIT, ids=" ".join)
+def test_without_git_the_package_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = meshgate_without_git(tmp_path, *arguments)
+    assert done.returncode == ToolError.exit_code, done.stderr
+    assert "apt-get install git" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "promote"])
+def test_help_needs_no_git(tmp_path: Path, command: str) -> None:
+    done = meshgate_without_git(tmp_path, command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
