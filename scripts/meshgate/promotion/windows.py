@@ -210,7 +210,7 @@ def _dates(entry: WindowEntry, zone: ZoneInfo) -> Span:
         ) from error
     if min(start.year, end.year) < FIRST_YEAR or max(start.year, end.year) > LAST_YEAR:
         raise UsageError(
-            f"window {name!r}: {entry['from']} to {entry['to']} is not between the years "
+            f"window {entry.name!r}: {entry.start} to {entry.end} is not between the years "
             f"{FIRST_YEAR} and {LAST_YEAR}"
         )
     span = Span(
