@@ -23,7 +23,7 @@ from meshgate.mesh import DataPlane, DecidedBy, Level, Mode, Outcome, Tls, Workl
 from meshgate.model import Resource
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import PageContents, WeakerPort
-from meshgate.promotion.prepare import recorded_effects
+from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import (
     Bypass,
     EnvironmentState,

@@ -38,6 +38,11 @@ class GateEntry(DocumentPart, frozen=True, kw_only=True):
         "block"
     )
     duration: Annotated[Duration | None, about("soak: how long, such as 30m, 24h or 7d.")] = None
+    events: Annotated[
+        Annotated[tuple[Annotated[str, choice("promote", "rollback", "hotfix")], ...], SOME, UNIQUE]
+        | None,
+        about("What it holds for; by default promote and hotfix, soak and window as they say."),
+    ] = None
     windows: Annotated[
         SomeNames, about("window: names of entries of the top-level `windows`.")
     ] = ()

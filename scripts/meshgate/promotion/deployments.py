@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Iterable
 
 from meshgate.errors import BuildError, RepositoryError
@@ -15,7 +16,7 @@ from meshgate.promotion.release import INPUTS
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import Deployment, EnvironmentStatus
-from meshgate.repository import additions, mainline
+from meshgate.repository import mainline, newest_additions
 
 # A commit's statuses cost a request each; what synced posts on one of the newest commits.
 STATUS_COMMITS = 30
@@ -62,20 +63,30 @@ def _pinned(session: Session, files: EnvironmentFiles) -> tuple[Deployment, ...]
         commit.sha: commit.committed_at
         for commit in mainline(session.repository, session.commit, folder)
     }
-    merged = additions(session.repository, session.commit, folder)
-    return _joined(
-        (record.release, record.rendered.tree, times[merged[record.path]])
+    merged = newest_additions(session.repository, session.commit, folder)
+    began = (
+        max(times[merged[record.path]], record.created_at or times[merged[record.path]])
         for record in records
         if record.path in merged
+    )
+    return _joined(
+        (record.release, record.rendered.tree, since)
+        for record, since in zip(
+            (record for record in records if record.path in merged),
+            itertools.accumulate(began, max),
+            strict=True,
+        )
     )
 
 
 def _floating(session: Session) -> tuple[Deployment, ...]:
-    """From main: from the commit that brought a release until the next."""
-    return _joined(
-        (release, "", commit.committed_at)
-        for commit, release in reversed(session.releases.history())
-    )
+    """From main: from the commit that brought a release until the next.
+
+    A commit's time is what its author's clock said; none counts from before the one it follows.
+    """
+    history = session.releases.history()[::-1]
+    times = itertools.accumulate((commit.committed_at for commit, _ in history), max)
+    return _joined((release, "", since) for (_, release), since in zip(history, times, strict=True))
 
 
 def _joined(events: Iterable[tuple[str, str, datetime.datetime]]) -> tuple[Deployment, ...]:

@@ -20,7 +20,7 @@ from meshgate.wording.nearest import hint
 
 PINNED = "pinned"
 # Settings of the gate's entry that every type has.
-COMMON_KEYS = frozenset({"name", "type", "description", "onMissing"})
+COMMON_KEYS = frozenset({"name", "type", "description", "onMissing", "events"})
 # The words of the schema that this version does not act on: ignoring them would open a gate.
 UNSUPPORTED = {
     ("select", "match-upstream"): "use `newest-eligible` or `manual`",

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import itertools
-import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from meshgate.effect import Effect, codec
 from meshgate.errors import RefusedError, WaitingError
-from meshgate.model import JSON
 from meshgate.promotion import names
 from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.pr18_never_tried_below import unseen
 from meshgate.promotion.judge import HeadJudgement, judge_unopened
+from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import (
     Acknowledged,
-    Effects,
     EnvironmentState,
     Event,
     InventoryUsed,
@@ -168,26 +164,6 @@ def coverage(candidate: Candidate) -> tuple[tuple[str, ...], tuple[str, ...]]:
     }
     never = unseen(candidate)
     return tuple(never), tuple(sorted(changed - set(never)))
-
-
-def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Effects:
-    """What a record says of an effect. `ports`: how many server ports the mesh has."""
-    parts: JSON = {
-        "tightened": list(map(codec.port, effect.tightened)),
-        "loosened": list(map(codec.port, effect.loosened)),
-        "breaks": list(map(codec.call, effect.breaks)),
-        "deleted": [codec.deleted(gone) for gone in effect.uncovered if gone.is_deleted],
-    }
-    text = json.dumps(parts, sort_keys=True).encode()
-    return Effects(
-        digest=hashlib.sha256(text).hexdigest(),
-        inventory=inventory,
-        tightened=tuple(parts["tightened"]),
-        loosened=tuple(parts["loosened"]),
-        unchanged=max(0, ports - len(effect.tightened) - len(effect.loosened)),
-        breaks=tuple(parts["breaks"]),
-        deleted=tuple(parts["deleted"]),
-    )
 
 
 def inventory(session: Session, environment: str) -> InventoryUsed:

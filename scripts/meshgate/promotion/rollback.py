@@ -29,7 +29,7 @@ from meshgate.promotion.records import (
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session
 from meshgate.promotion.transition import RecordDraft
-from meshgate.repository import additions
+from meshgate.repository import newest_additions
 from meshgate.schema import check
 
 SHOWN = 5
@@ -104,7 +104,7 @@ def _target(session: Session, state: EnvironmentState, to: int) -> PromotionReco
 def recorded_bytes(session: Session, record: PromotionRecord) -> dict[str, bytes]:
     """The rendered files of a record, from the commit that brought it. Raises IntegrityError."""
     name, repository = record.environment, session.repository
-    brought = additions(repository, session.commit, ledger_folder(name)).get(record.path)
+    brought = newest_additions(repository, session.commit, ledger_folder(name)).get(record.path)
     if brought is not None:
         files = below(contents(at_commit(repository, brought)), rendered_folder(name))
         if rendered_sum(name, files) == record.rendered.sha256:

@@ -180,10 +180,21 @@ def _release(state: EnvironmentState | None) -> Release:
 
 def _hold(state: EnvironmentState | None, draft: RecordDraft) -> Hold | None:
     if draft.hold is not None:
-        return draft.hold
+        return _joined(draft.hold, state.hold if state else None, draft.created_at)
     if draft.event is Event.RESUME or draft.lifts_hold or state is None:
         return None
     return state.hold
+
+
+def _joined(new: Hold, old: Hold | None, now: datetime.datetime) -> Hold:
+    """A hold that begins while another one lasts: what either keeps out, for as long as either."""
+    if old is None or (old.until is not None and old.until <= now):
+        return new
+    until = None if new.until is None or old.until is None else max(new.until, old.until)
+    blocks = tuple(event for event in Event if event in {*new.blocks, *old.blocks})
+    if (until, set(blocks)) == (new.until, set(new.blocks)):
+        return new
+    return dataclasses.replace(new, until=until, blocks=blocks)
 
 
 def _rejected(state: EnvironmentState | None, draft: RecordDraft) -> tuple[str, ...]:

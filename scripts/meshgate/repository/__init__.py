@@ -22,6 +22,7 @@ from meshgate.repository.history import (
     merge_base,
     merge_bases,
     moment,
+    newest_additions,
 )
 from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
 from meshgate.repository.refs import (
@@ -65,6 +66,7 @@ __all__ = [
     "merge_base",
     "merge_bases",
     "moment",
+    "newest_additions",
     "push_branch",
     "push_tag",
     "remote_branch",

@@ -90,16 +90,33 @@ def commits_between(repository: Repository, old: str | None, new: str, *paths: s
 
 def additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
     """The first-parent commit up to `head` that first added each file below a folder, by path."""
+    return _bringing(repository, head, folder, "A", newest=False)
+
+
+def _bringing(
+    repository: Repository, head: str, folder: str, kinds: str, *, newest: bool
+) -> dict[str, str]:
     listed = repository.run(
-        *("log", "--first-parent", "--diff-merges=first-parent", "--diff-filter=A"),
+        *("log", "--first-parent", "--diff-merges=first-parent", f"--diff-filter={kinds}"),
         *("--no-renames", "--name-only", "--format=%x01%H", head, "--", folder),
         what="git cannot list the commits",
     )
     commits: dict[str, str] = {}
     for piece in filter(None, listed.split("\x01")):
         commit, _, names = piece.partition("\n")
-        commits.update(dict.fromkeys(filter(None, names.splitlines()), commit))
+        for name in filter(None, names.splitlines()):
+            if not newest or name not in commits:
+                commits[name] = commit
     return commits
+
+
+def newest_additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
+    """The first-parent commit that gave each file below a folder the content it has at `head`.
+
+    A path that was there before with another content, or was removed and came again, counts from
+    when what is in force came.
+    """
+    return _bringing(repository, head, folder, "AM", newest=True)
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str | None:

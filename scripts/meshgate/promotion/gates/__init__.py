@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.evidence import GATE_TYPE as EVIDENCE
-from meshgate.promotion.gates.gate import GateType
+from meshgate.promotion.gates.gate import GateType, not_applicable
 from meshgate.promotion.gates.soak import GATE_TYPE as SOAK
 from meshgate.promotion.gates.window import GATE_TYPE as WINDOW
 from meshgate.promotion.records import Event, GateResult, GateVerdict
@@ -62,12 +62,22 @@ def results(candidate: Candidate) -> Iterator[tuple[GateEntry, GateResult]]:
         return
     bypasses = {bypass.gate: bypass for bypass in candidate.record.bypasses}
     for gate in _gates(candidate):
+        if candidate.event not in holds_for(gate):
+            yield gate, not_applicable(gate, f"it does not hold for a {candidate.event}")
+            continue
         result = _judge(gate, candidate)
         bypass = bypasses.get(gate.name)
         if bypass is not None and result.verdict in BLOCKING:
             reason = f"{bypass.by}: {bypass.reason} ({result.reason})"
             result = GateResult(gate.name, GateVerdict.BYPASSED, reason, result.evidence)
         yield gate, result
+
+
+def holds_for(gate: GateEntry) -> frozenset[Event]:
+    """The events that a gate has a say in: those it names, else those of its type."""
+    return (
+        GATE_TYPES[gate.type].events if gate.events is None else frozenset(map(Event, gate.events))
+    )
 
 
 def verified(candidate: Candidate, upstream: EnvironmentStatus) -> str:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import GateEvidence, GateResult, GateVerdict
+from meshgate.promotion.records import Event, GateEvidence, GateResult, GateVerdict
+
+# What brings a cluster something that it has not had yet.
+FORWARD = frozenset({Event.PROMOTE, Event.HOTFIX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class GateType:
     problems what is wrong with a gate in an environment, in words; nothing where all is well
     judge    its verdict on a promotion
     status   the commit status that it shows in, below `promotion/`
+    events   what it holds for unless a gate's own `events` say otherwise. A rollback is the way out
+             of an incident: nothing that a release waits for stands in its way
     asks_statuses  it asks the forge for the statuses of commits before this environment
     """
 
@@ -30,6 +35,7 @@ class GateType:
     judge: Callable[[GateEntry, Candidate], GateResult]
     problems: Callable[[GateEntry, EnvironmentPolicy], Iterable[str]]
     asks_statuses: bool = False
+    events: frozenset[Event] = FORWARD
 
 
 def passed(gate: GateEntry, reason: str, evidence: Iterable[GateEvidence] = ()) -> GateResult:

@@ -82,4 +82,6 @@ GATE_TYPE = GateType(
     needed=frozenset(),
     judge=judge,
     problems=problems,
+    # The lengths of `soak` say themselves which events they are for.
+    events=frozenset(Event),
 )

@@ -8,7 +8,7 @@ from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, not_applicable, passed, waiting
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import GateResult
+from meshgate.promotion.records import Event, GateResult
 from meshgate.promotion.windows import applying, opening
 
 
@@ -44,4 +44,6 @@ GATE_TYPE = GateType(
     needed=frozenset(),
     judge=judge,
     problems=problems,
+    # The windows say themselves which events they are for.
+    events=frozenset(Event),
 )

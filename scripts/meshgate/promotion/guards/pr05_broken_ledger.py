@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.files import ledger_folder, sha256
+from meshgate.promotion.files import ledger_folder, sha256, state_path
 from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.ledger import state_of
+from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
+from meshgate.promotion.recorded_effects import recorded_effects
+from meshgate.promotion.status import SKEW
+from meshgate.promotion.times import format_utc
+
+NOT_WRITTEN = "no comments, anchors or other order of keys: run the command again"
+# What of an effect follows from the change alone.
+OF_EFFECT = ("digest", "tightened", "loosened", "breaks", "deleted")
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:
@@ -28,8 +35,62 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     before = candidate.base.state
     if record.previous_tree != (before.rendered.tree if before else None):
         yield Objection("the record does not say what was there before")
-    if record.created_at is None:
+    if content != record_bytes(record):
+        yield Objection(f"{record.path} is not written as promotion writes it", NOT_WRITTEN)
+    if candidate.head.files.get(state_path(candidate.name)) != state_bytes(state):
+        yield Objection(
+            f"the state of {candidate.name} is not written as promotion writes it", NOT_WRITTEN
+        )
+    yield from _made_when(candidate)
+    yield from _says_what_changes(candidate)
+    yield from _asked_by_its_author(candidate)
+
+
+def _made_when(candidate: Candidate) -> Iterator[Objection]:
+    """Only its writer knows when a record was made: not before the last one, nor ahead of now."""
+    made = candidate.record.created_at
+    if made is None:
         yield Objection("the record does not say when it was made")
+        return
+    if made > candidate.now + SKEW:
+        yield Objection(f"the record was made {format_utc(made)}, which is ahead")
+    last = candidate.base.records[-1].created_at if candidate.base.records else None
+    if last is not None and made < last:
+        yield Objection(f"the record was made {format_utc(made)}, before the one it follows")
+
+
+def _says_what_changes(candidate: Candidate) -> Iterator[Objection]:
+    """The files that a record lists, and the effect that it tells, computed anew.
+
+    What is judged is the effect itself; a record that tells none says nothing wrong of it.
+    """
+    record, old, new = candidate.record, candidate.base.rendered, candidate.head.rendered
+    lists = {
+        "added": tuple(sorted(new.keys() - old.keys())),
+        "changed": tuple(sorted(path for path in new.keys() & old if new[path] != old[path])),
+        "removed": tuple(sorted(old.keys() - new.keys())),
+    }
+    for key, paths in lists.items():
+        if getattr(record, key) != paths:
+            yield Objection(f"the record tells other files as {key} than its commit has")
+    if candidate.effect is None:
+        return
+    computed = recorded_effects(candidate.effect, {}, candidate.ports)
+    told = record.effects
+    if told is not None and any(getattr(told, key) != getattr(computed, key) for key in OF_EFFECT):
+        yield Objection(
+            "the record tells another effect than the change has", "run the command again"
+        )
+
+
+def _asked_by_its_author(candidate: Candidate) -> Iterator[Objection]:
+    """Who asked by hand opened the pull request; a job tells who started it, and where."""
+    asked = candidate.record.requested_by
+    if asked.get("via") == "ci" or candidate.reviews is None:
+        return
+    author = candidate.reviews.pull_request.author
+    if asked.get("login") != author:
+        yield Objection(f"it says that {asked.get('login')} asked, and {author} opened it")
 
 
 GUARD = Guard(

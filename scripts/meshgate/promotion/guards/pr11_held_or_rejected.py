@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-from meshgate.promotion.records import Event
+from meshgate.promotion.records import Event, Hold
 from meshgate.promotion.times import format_moment
 
-SETS_HOLD = frozenset({Event.HOLD, Event.ROLLBACK, Event.REJECT})
-ENDS_HOLD = frozenset({*SETS_HOLD, Event.RESUME})
+SETS_HOLD = frozenset({Event.HOLD, Event.ROLLBACK})
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:
@@ -44,11 +43,20 @@ def _keeps_state(candidate: Candidate) -> Iterator[Objection]:
     after = known(candidate.head.state, f"the state of {candidate.name}")
     before = candidate.base.state
     held = before.hold if before else None
-    expired = held is not None and held.until is not None and held.until <= candidate.now
-    if after.hold != held:
-        allowed = SETS_HOLD if after.hold is not None else ENDS_HOLD
-        if candidate.event not in allowed and not (expired and after.hold is None):
+    if held is not None and held.until is not None and held.until <= candidate.now:
+        held = None
+    if after.hold != (before.hold if before else None):
+        if after.hold is not None and candidate.event not in SETS_HOLD:
             yield Objection(f"a {candidate.event} changes the hold of {candidate.name}")
+        if (
+            held is not None
+            and candidate.event is not Event.RESUME
+            and not covers(after.hold, held)
+        ):
+            yield Objection(
+                f"a {candidate.event} puts a weaker hold in place of that of {held.by}",
+                f"`meshgate resume {candidate.name}` ends a hold, and is approved as such",
+            )
     if candidate.event is Event.ROLLBACK and before is not None:
         if after.hold is None:
             yield Objection("a rollback without a hold is undone by the next promotion")
@@ -59,6 +67,13 @@ def _keeps_state(candidate: Candidate) -> Iterator[Objection]:
         yield Objection(f"a {candidate.event} forgets that {', '.join(sorted(gone))} was rejected")
 
 
+def covers(hold: Hold | None, other: Hold) -> bool:
+    """Whether a hold keeps out all that another one does, for as long."""
+    if hold is None or not set(other.blocks) <= set(hold.blocks):
+        return False
+    return hold.until is None or (other.until is not None and other.until <= hold.until)
+
+
 GUARD = Guard(
     id="PR11",
     name="held-or-rejected",
@@ -66,7 +81,6 @@ GUARD = Guard(
     why="A rollback without a hold is undone by the next promotion, within minutes.",
     hint="`meshgate status` tells who holds what, and why",
     status="order",
-    by_files=False,
     holds_back=True,
     awaits="the end of a hold",
     check=check,

@@ -1,0 +1,30 @@
+"""The effect of a change as its record tells it: written by promotion, computed anew by guards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from meshgate.effect import Effect, codec
+from meshgate.model import JSON
+from meshgate.promotion.records import Effects, InventoryUsed
+
+
+def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Effects:
+    """What a record says of an effect. `ports`: how many server ports the mesh has."""
+    parts: JSON = {
+        "tightened": list(map(codec.port, effect.tightened)),
+        "loosened": list(map(codec.port, effect.loosened)),
+        "breaks": list(map(codec.call, effect.breaks)),
+        "deleted": [codec.deleted(gone) for gone in effect.uncovered if gone.is_deleted],
+    }
+    text = json.dumps(parts, sort_keys=True).encode()
+    return Effects(
+        digest=hashlib.sha256(text).hexdigest(),
+        inventory=inventory,
+        tightened=tuple(parts["tightened"]),
+        loosened=tuple(parts["loosened"]),
+        unchanged=max(0, ports - len(effect.tightened) - len(effect.loosened)),
+        breaks=tuple(parts["breaks"]),
+        deleted=tuple(parts["deleted"]),
+    )
