@@ -194,7 +194,7 @@ def _joined(new: Hold, old: Hold | None, now: datetime.datetime) -> Hold:
     blocks = tuple(event for event in Event if event in {*new.blocks, *old.blocks})
     if (until, set(blocks)) == (new.until, set(new.blocks)):
         return new
-    return dataclasses.replace(new, until=until, blocks=blocks)
+    return structs.replace(new, until=until, blocks=blocks)
 
 
 def _rejected(state: EnvironmentState | None, draft: RecordDraft) -> tuple[str, ...]:
