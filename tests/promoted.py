@@ -178,7 +178,7 @@ def promote(
             overlay=overlay,
             changes=changes(repository, state.source.commit if state else None, head),
             tool=tool(repository, release.source.commit),
-            requested_by={"login": "a-test", "via": "cli", "run": None},
+            requested_by={"login": "a-test", "via": "ci", "run": None},
             **more,  # type: ignore[arg-type] # fields of a proposal
         )
         advanced = advance(state, files, proposal)

@@ -39,6 +39,7 @@ __all__ = [
     "load_mesh",
     "load_traffic",
     "merged",
+    "merged_document",
 ]
 
 ENVIRONMENTS = "environments.yaml"
@@ -108,6 +109,11 @@ def merged(root: Path) -> dict[str, JSONObject]:
     `load` does, though nothing beside the file is looked at.
     """
     return {entry["name"]: entry for entry in _merged(root).value["environments"]}
+
+
+def merged_document(root: Path) -> JSONObject:
+    """All that environments.yaml of `root` says, `defaults` merged. Raises as `merged`."""
+    return dict(_merged(root).value)
 
 
 def _merged(root: Path) -> MergedDocument:

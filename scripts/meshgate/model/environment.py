@@ -206,6 +206,9 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
     weakening: Annotated[ReviewTeams | None, about("Who must agree when a port gets weaker.")] = (
         None
     )
+    rules: Annotated[
+        ReviewTeams | None, about("Who must agree when a pull request changes the rules.")
+    ] = None
     blast_radius: Annotated[
         tuple[BlastRadius, ...] | None, about("More approvals from this many workloads on.")
     ] = None
@@ -214,6 +217,11 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
     def weakening_teams(self) -> tuple[str, ...]:
         """The teams of which one must agree when a port gets weaker."""
         return self.weakening.teams if self.weakening else ()
+
+    @property
+    def rules_teams(self) -> tuple[str, ...]:
+        """The teams of which one must agree when a pull request changes the rules."""
+        return self.rules.teams if self.rules else ()
 
 
 class SignaturePolicy(DocumentPart, frozen=True):

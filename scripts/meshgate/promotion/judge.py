@@ -7,8 +7,8 @@ import enum
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from meshgate.errors import IntegrityError, RepositoryError
-from meshgate.promotion.candidate import Candidate
+from meshgate.errors import IntegrityError, RepositoryError, UsageError
+from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.candidate_builder import CandidateBuilder
 from meshgate.promotion.files import ADDED, LEDGER, STATE, FileChange, differences, ledger_folder
 from meshgate.promotion.forges import PullRequest
@@ -17,10 +17,12 @@ from meshgate.promotion.guards import BY_ID, GUARDS, Refusal, refusals, stray_ch
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr02_written_by_hand import GUARD as WRITTEN_BY_HAND
 from meshgate.promotion.guards.pr05_broken_ledger import GUARD as BROKEN_LEDGER
+from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
+from meshgate.promotion.guards.pr23_loosens_rules import RuleChange, is_rule, rules_are_agreed
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import GateResult, PromotionRecord
-from meshgate.promotion.session import Session, configuration_at
+from meshgate.promotion.session import Session, configuration_at, rules_at
 from meshgate.repository import merge_bases
 
 
@@ -82,8 +84,9 @@ def judge(
     changed = changed_files(session, head)
     name = promoted_environment(session, changed)
     if name is None:
-        stray = tuple(stray_changes(changed))
-        return HeadJudgement(head, None, None, stray, asked=(WRITTEN_BY_HAND.id,), pull=pull)
+        found = (*stray_changes(changed), *_rule_refusals(session, head, changed, pull))
+        asked = (WRITTEN_BY_HAND.id, LOOSENS_RULES.id)
+        return HeadJudgement(head, None, None, found, asked=asked, pull=pull)
     record = _new_record(session, head, name, changed)
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
@@ -102,6 +105,38 @@ def judge(
         asked=asked,
         pull=pull,
     )
+
+
+def _rule_refusals(
+    session: Session, head: str, changed: tuple[FileChange, ...], pull: PullRequest | None
+) -> list[Refusal]:
+    """What the guard of rules says of a pull request that is no promotion."""
+    policies = session.policy.environments
+    signers = tuple(policy.allowed_signers for policy in policies if policy.allowed_signers)
+    if not any(is_rule(change.path, signers) for change in changed):
+        return []
+    teams = tuple(
+        dict.fromkeys(filter(None, (policy.approvals.rules_teams for policy in policies)))
+    )
+    reviews = None
+    if pull is not None and session.forge.hosted:
+        names = tuple(dict.fromkeys(name for team in teams for name in team))
+        reviews = Reviews(pull, tuple(session.forge.get_reviews(pull.number, names)))
+    lefts = merge_bases(session.repository, session.commit, head)
+    try:
+        change = RuleChange(
+            changed,
+            rules_at(session.repository, lefts[0] if len(lefts) == 1 else session.commit),
+            rules_at(session.repository, head),
+            signers,
+            teams,
+            reviews,
+        )
+    except UsageError as error:
+        return [
+            LOOSENS_RULES.refusal(Objection(f"its rules cannot be read: {error.what}", error.hint))
+        ]
+    return [LOOSENS_RULES.refusal(objection) for objection in rules_are_agreed(change)]
 
 
 def judge_unopened(session: Session, commit: str) -> HeadJudgement:

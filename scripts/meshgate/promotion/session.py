@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack
 from meshgate import config, source
 from meshgate.config import Configuration
 from meshgate.errors import BuildError, UsageError
-from meshgate.model import Environment, Resource
+from meshgate.model import Environment, JSONObject, Resource
 from meshgate.pipeline import Judged, Objects, Settings, judge
 from meshgate.promotion import evidence
 from meshgate.promotion.evidence import Evidence
@@ -26,7 +26,7 @@ from meshgate.promotion.files import at_commit, below, contents, rendered_folder
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.ledger import read_state
-from meshgate.promotion.policy import EnvironmentPolicy, Policy
+from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import EnvironmentState, Release, Requester
 from meshgate.promotion.release import OVERLAYS, Releases
@@ -264,6 +264,16 @@ def configuration_at(repository: Repository, commit: str) -> Configuration:
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         extract(repository, commit, RULES, Path(folder))
         return config.load(Path(folder))
+
+
+def rules_at(repository: Repository, commit: str) -> JSONObject:
+    """All that environments.yaml of a commit says, defaults merged; empty where there is none.
+
+    Raises UsageError where it is not exactly known.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        extract(repository, commit, (FILE,), Path(folder))
+        return config.merged_document(Path(folder)) if (Path(folder) / FILE).exists() else {}
 
 
 def given_evidence(folders: Mapping[str, Path]) -> tuple[Evidence, ...]:

@@ -1,0 +1,203 @@
+"""What a pull request changes of the rules themselves is approved by those who own them.
+
+Judged of every pull request, also of one that promotes nothing: a rule that is loosened first makes
+the next pull request pass. What is not known to tighten a rule counts as loosening it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from meshgate.model import JSON, JSONObject
+from meshgate.promotion.candidate import Candidate, Reviews
+from meshgate.promotion.files import DELETED, FileChange
+from meshgate.promotion.guards.guard import Guard, Objection
+from meshgate.promotion.guards.questions import APPROVED
+from meshgate.wording import plural
+
+ENVIRONMENTS = "environments.yaml"
+FOLDERS = (
+    *("waivers/", "inventory/", "expectations/", "evidence/", "schemas/", "scripts/", "sync/"),
+    *(".github/", ".gitea/", ".forgejo/", ".gitlab/", ".circleci/", ".ci/"),
+)
+FILES = frozenset(
+    [
+        *("noxfile.py", "pyproject.toml", "constraints.txt", "action.yml", "docs/gitlab-ci.yml"),
+        *(".gitlab-ci.yml", "Jenkinsfile", "azure-pipelines.yml", "bitbucket-pipelines.yml"),
+        *(".pre-commit-config.yaml", ".pre-commit-hooks.yaml", "CODEOWNERS", "docs/CODEOWNERS"),
+    ]
+)
+# Git and meshgate read them in every folder.
+NAMES = frozenset([".sourceignore", ".gitattributes", ".gitmodules"])
+# What only accepts or permits: without it there is less that is permitted.
+PERMITS = ("waivers/",)
+MODES = ("DISABLE", "PERMISSIVE", "STRICT")
+ABSENT = "nothing"
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """What a pull request changes, and who may agree to a looser rule.
+
+    before, after  environments.yaml with its defaults merged; empty: there is none
+    signers        files of allowed signers that the base names
+    teams          for each environment that names them, those of which one must agree
+    reviews        what the forge says; None: it is not asked
+    """
+
+    changed: tuple[FileChange, ...]
+    before: JSONObject
+    after: JSONObject
+    signers: tuple[str, ...] = ()
+    teams: tuple[tuple[str, ...], ...] = ()
+    reviews: Reviews | None = None
+
+
+def is_rule(path: str, signers: Iterable[str] = ()) -> bool:
+    """Whether a file decides how anything is judged, built, run or synced."""
+    return (
+        path == ENVIRONMENTS
+        or path in FILES
+        or path.startswith(FOLDERS)
+        or path.rpartition("/")[2] in NAMES
+        or path in set(signers)
+    )
+
+
+def loosened(change: RuleChange) -> list[str]:
+    """What gets looser, or may, in plain words; empty: nothing does."""
+    sentences = [
+        f"{file.path} is {file.kind}"
+        for file in change.changed
+        if file.path != ENVIRONMENTS
+        and is_rule(file.path, change.signers)
+        and not (file.kind == DELETED and file.path.startswith(PERMITS))
+    ]
+    if any(file.path == ENVIRONMENTS for file in change.changed):
+        sentences += environments_loosened(change.before, change.after)
+    return sentences
+
+
+def environments_loosened(before: JSONObject, after: JSONObject) -> Iterator[str]:
+    """The same of environments.yaml. An environment that is renamed is one that goes."""
+    old, new = _by_name(before), _by_name(after)
+    for name, entry in old.items():
+        if name not in new:
+            yield f"the environment {name} is dropped or renamed"
+            continue
+        for place, was, becomes in _differences("", entry, new[name]):
+            if not _tightens(place, was, becomes):
+                yield f"{name}: {place} goes from {_shown(was)} to {_shown(becomes)}"
+    rest = [key for key in {**before, **after} if key not in {"environments", "defaults"}]
+    for key in sorted(rest):
+        was, becomes = before.get(key), after.get(key)
+        if was != becomes and not (key == "paused" and was is None):
+            yield f"{key} goes from {_shown(was)} to {_shown(becomes)}"
+
+
+def _by_name(document: JSONObject) -> dict[str, JSONObject]:
+    entries = document.get("environments")
+    entries = entries if isinstance(entries, list) else []
+    return {str(entry["name"]): entry for entry in entries if isinstance(entry, dict)}
+
+
+def _differences(place: str, was: JSON, becomes: JSON) -> Iterator[tuple[str, JSON, JSON]]:
+    if {type(was), type(becomes)} <= {dict, type(None)}:
+        was, becomes = was or {}, becomes or {}
+        for key in sorted(was.keys() | becomes.keys()):
+            below = f"{place}.{key}" if place else str(key)
+            yield from _differences(below, was.get(key), becomes.get(key))
+    elif was != becomes or type(was) is not type(becomes):
+        yield place, was, becomes
+
+
+def _is_higher(was: JSON, becomes: JSON) -> bool:
+    # Absent is STRICT.
+    both = (was or "STRICT", becomes or "STRICT")
+    modes = [MODES.index(mode) for mode in both if mode in MODES]
+    return len(modes) == len(both) and modes == sorted(modes)
+
+
+# The keys of an environment that a change may tighten, each with what tells it.
+TIGHTENS: dict[str, Callable[[JSON, JSON], bool]] = {
+    "require.mtls": _is_higher,
+    "require.authorization": lambda _, becomes: becomes == "default-deny",
+    "require.newAccess": lambda _, becomes: becomes == "reviewed",
+    "require.kinds": lambda was, becomes: (
+        isinstance(becomes, list) and (was is None or set(becomes) <= set(was))
+    ),
+    "gates": lambda was, becomes: becomes is not None and set(was or ()) <= set(becomes),
+    "approvals.count": lambda was, becomes: isinstance(becomes, int) and becomes >= (was or 0),
+    # Where nobody was named, whoever is named narrows it; where teams are, others take their place.
+    "approvals.rules.teams": lambda was, _: was is None,
+    "signatures.allowedSigners": lambda was, _: was is None,
+}
+
+
+def _tightens(place: str, was: JSON, becomes: JSON) -> bool:
+    """Whether a change of one key can only refuse more."""
+    return place in TIGHTENS and TIGHTENS[place](was, becomes)
+
+
+def _shown(value: JSON) -> str:
+    if value is None:
+        return ABSENT
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def rules_are_agreed(change: RuleChange) -> Iterator[Objection]:
+    """Ask of a pull request that is no promotion, who agrees to the rules it loosens."""
+    sentences = loosened(change)
+    if not sentences:
+        return
+    missing = [teams for teams in change.teams if not _agreed(change.reviews, teams)]
+    if change.teams and not missing:
+        return
+    who = " and ".join(" or ".join(teams) for teams in missing)
+    what = plural(len(sentences), "change") + " of rules"
+    yield Objection(
+        f"{what}: needs approval of {who or 'a team, and none is named'}",
+        "" if change.teams else "name one in `approvals.rules.teams` of environments.yaml",
+        waits=True,
+        details=tuple(sentences),
+    )
+
+
+def _agreed(reviews: Reviews | None, teams: tuple[str, ...]) -> bool:
+    """Whether somebody else of these teams approved exactly the head commit."""
+    if reviews is None or reviews.pull_request.auto_merge:
+        return False
+    return any(
+        review.state == APPROVED
+        and review.commit == reviews.pull_request.head_sha
+        and review.login != reviews.pull_request.author
+        and set(review.teams) & set(teams)
+        for review in reviews.reviews
+    )
+
+
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask of a promotion that it changes no rule."""
+    for change in candidate.changed:
+        if is_rule(change.path, filter(None, [candidate.policy.allowed_signers])):
+            yield Objection(
+                f"{change.path} is {change.kind}: a rule is changed by a pull request of its own",
+                "take it out of the promotion",
+            )
+
+
+GUARD = Guard(
+    id="PR23",
+    name="loosens-rules",
+    summary="a pull request changes the rules themselves, and nobody of `approvals.rules` agreed "
+    "to that",
+    why="A floor that is lowered first lets the next pull request pass: two steps must not do what "
+    "one may not.",
+    hint="ask a member of `approvals.rules.teams` for a review of the head commit",
+    status="scope",
+    check=check,
+    awaits="approval of changed rules",
+)
