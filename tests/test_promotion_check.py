@@ -55,7 +55,7 @@ def test_a_promotion_passes(promoted: Promoted, capsys: pytest.CaptureFixture[st
     output = capsys.readouterr().out
     assert code == 0, output
     assert "promote(prod): 2026-07-04.1 (r-" in output
-    assert "It may be merged: 18 guards asked, none refuses." in output
+    assert "It may be merged: 19 guards asked, none refuses." in output
 
 
 @pytest.mark.parametrize("style", ["merge", "squash", "rebase"])

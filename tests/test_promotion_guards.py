@@ -1,4 +1,4 @@
-"""PR01 to PR22: each refuses what it is for, and whatever it cannot know."""
+"""PR01 to PR23: each refuses what it is for, and whatever it cannot know."""
 
 from __future__ import annotations
 
@@ -346,6 +346,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         "the difference of a/b ended",
     ),
     ("PR22", lambda c: unsigned(c, None), "the signature of the head commit"),
+    ("PR23", lambda c: changed(c, FileChange("noxfile.py", "modified")), "of its own"),
     ("PR22", lambda c: unsigned(c, Signed("", "it is not signed")), "it is not signed"),
 ]
 
@@ -711,7 +712,7 @@ def test_the_check_of_files_asks_what_files_decide() -> None:
 def test_guards_are_told_apart_and_explained() -> None:
     names = [guard.name for guard in GUARDS]
 
-    assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 23)]
+    assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 24)]
     assert len(set(names)) == len(names)
     files = sorted(file.stem for file in Path(guards.__file__).parent.glob("pr*.py"))
     assert files == [f"{guard.id.lower()}_{guard.name.replace('-', '_')}" for guard in GUARDS]

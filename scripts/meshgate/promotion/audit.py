@@ -5,6 +5,7 @@ Deep: every record ever, and whether each is still what was merged and follows f
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,8 @@ from meshgate.promotion.ledger import RECORD_NAME, EnvironmentFiles, Recorded, r
 from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
 from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render, rendered_of
+from meshgate.promotion.status import SKEW
+from meshgate.promotion.times import format_utc
 from meshgate.repository import REGULAR, Repository, additions, mainline
 
 # How much of a differing line is told.
@@ -242,6 +245,11 @@ def deep_faults(
     """
     repository = renders.repository
     added = additions(repository, releases.main, ledger_folder(environment))
+    merged_at = {
+        commit.sha: commit.committed_at
+        for commit in mainline(repository, releases.main, ledger_folder(environment))
+    }
+    before: PromotionRecord | None = None
     replayable: set[tuple[str, str]] = set()
     for recorded in records:
         record = recorded.record
@@ -253,6 +261,8 @@ def deep_faults(
             if sha256(content) != recorded.sha256:
                 yield AuditFault(environment, record.path, f"is not what {commit[:10]} added")
             yield from _tree_faults(record, commit, renders)
+            yield from _time_faults(record, before, merged_at[commit])
+        before = record
         if record.event.changes_render:
             try:
                 _check_source(record, renders, releases)
@@ -283,6 +293,27 @@ def _tree_faults(record: PromotionRecord, commit: str, renders: Renders) -> Iter
             record.path,
             f"was merged by {commit[:10]} with another {folder}",
             f"It tells {record.rendered.tree}, and there it is {tree}.",
+        )
+
+
+def _time_faults(
+    record: PromotionRecord, before: PromotionRecord | None, merged_at: datetime.datetime
+) -> Iterator[AuditFault]:
+    """When a record was made is for its writer to say: after the last, and before its merge."""
+    made, last = record.created_at, before.created_at if before is not None else None
+    if made is None:
+        yield AuditFault(record.environment, record.path, "does not say when it was made")
+        return
+    if last is not None and made < last:
+        yield AuditFault(
+            record.environment, record.path, f"was made {format_utc(made)}, before the last one"
+        )
+    if made > merged_at + SKEW:
+        yield AuditFault(
+            record.environment,
+            record.path,
+            f"was made {format_utc(made)}, after it was merged",
+            f"Its commit is of {format_utc(merged_at)}.",
         )
 
 

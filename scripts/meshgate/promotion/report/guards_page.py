@@ -20,6 +20,14 @@ believed. What a guard needs and cannot find out is a refusal, and so is a guard
   `promotion/gate`.
 - Rules, waivers, inventory and evidence are read from the base branch; the head is data.
 - Where there is no forge, PR15 and PR19 cannot ask anybody: who may merge is then up to git.
+- PR23 is asked of every pull request, also of one that promotes nothing. Without a forge it waits
+  (10) and says whose approval it needs: it never passes.
+
+What the forge must hold: a ruleset on the base branch that requires a pull request and the status
+`promotion/gate` from the gate's App, dismisses approvals on a push, and lets nobody push directly.
+Gitea and Forgejo take a required status from anybody who may write to the repository, and so does
+GitLab without external status checks: there only the bot may write to what is merged from, and
+`meshgate merge`, which judges once more, merges.
 
 """
 COLUMNS = "| Guard | Refuses what | Judges | Check | Status |\n|---|---|---|---|---|\n"
