@@ -15,7 +15,7 @@ from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import sha256, state_path
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import refusals
-from meshgate.promotion.guards.stopped import covers
+from meshgate.promotion.guards.pr11_held_or_rejected import covers
 from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
 from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import Event, GateVerdict, Hold, PromotionRecord

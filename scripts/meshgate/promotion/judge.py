@@ -85,8 +85,8 @@ def judge(
     name = promoted_environment(session, changed)
     if name is None:
         found = (*stray_changes(changed), *_rule_refusals(session, head, changed, pull))
-        asked = (WRITTEN_BY_HAND.id, LOOSENS_RULES.id)
-        return HeadJudgement(head, None, None, found, asked=asked, pull=pull)
+        of_any = (WRITTEN_BY_HAND.id, LOOSENS_RULES.id)
+        return HeadJudgement(head, None, None, found, asked=of_any, pull=pull)
     record = _new_record(session, head, name, changed)
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
