@@ -148,3 +148,57 @@ def test_without_git_the_package_is_named(tmp_path: Path, arguments: tuple[str, 
 def test_help_needs_no_git(tmp_path: Path, command: str) -> None:
     done = meshgate_without_git(tmp_path, command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+GATES = {
+    "a soak without time": "{name: g, type: soak}",
+    "a type that is none": "{name: g, type: prayer}",
+    "a key of another type": "{name: g, type: effects, duration: 1h}",
+    "evidence from anybody": "{name: g, type: evidence, evidence: probe}",
+    "effects without a limit": "{name: g, type: effects}",
+    "events that are none": "{name: g, type: effects, loosened: 0, events: [never]}",
+}
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_validate_refuses_what_promotion_would_not_take(
+    hostile_repository: Change, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    text = (
+        "environments:\n  - {name: dev, overlay: overlays/dev, mode: pinned, gates: [g], "
+        "clusters: {selector: {a: b}}}\n"
+        f"gates:\n  - {GATES[name]}\n"
+    )
+    root = hostile_repository("environments.yaml", text)
+
+    assert main(["validate", "-C", str(root)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+FOREIGN = [
+    *("evil.example.com/v1", "security.istio.io.evil.com/v1", "gateway.networking.k8s.io/v1"),
+    *("networking.k8s.io/v1", "config.istio.io/v1"),
+]
+
+
+@pytest.mark.parametrize("version", FOREIGN)
+@pytest.mark.parametrize("kind", ["PeerAuthentication", "DestinationRule", "Gateway"])
+def test_a_kind_of_a_foreign_group_is_refused(
+    hostile_repository: Change, capsys: pytest.CaptureFixture[str], kind: str, version: str
+) -> None:
+    text = (
+        "environments:\n  - name: dev\n    overlay: overlays/dev\n    mode: floating\n"
+        "    require:\n      mtls: PERMISSIVE\n"
+        "      kinds: [PeerAuthentication, DestinationRule, Gateway]\n"
+    )
+    root = hostile_repository("environments.yaml", text)
+    (root / "policies/shop/other.yaml").write_text(
+        f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x, namespace: shop}}\n", "utf-8"
+    )
+    (root / "policies/shop/kustomization.yaml").write_text(
+        "resources: [destinationrule-cart.yaml, other.yaml]\n", "utf-8"
+    )
+
+    assert main(["validate", "-C", str(root), "--no-cache"]) in {1, 6}
+    output = capsys.readouterr().out
+    assert "SH008" in output or "SH007" in output or "schema" in output

@@ -37,6 +37,7 @@ from meshgate.pipeline.reports import (
 from meshgate.pipeline.targets import select
 
 # What changes the judgement of every environment.
+PINNED = "pinned"
 SHARED_INPUTS = ("environments.yaml", "promotion/toolchain.yaml")
 # Folders with one file or folder for each environment.
 PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml")
@@ -56,7 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the chosen environments; findings on standard output."""
     root: Path = options.directory
-    environments = config.load(root).environments
+    configuration = config.load(root)
+    environments = configuration.environments
+    refuse_policy(configuration)
     wanted = select(environments, options.environments)
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since)
@@ -82,6 +85,15 @@ def run(options: argparse.Namespace) -> int:
     tell_failures(shown)
     code = exit_code(findings, failures.values(), options.fail_on)
     return gravest([code, int(bool(undecided))])
+
+
+def refuse_policy(configuration: config.Configuration) -> None:
+    """Raise UsageError for rules of promotion that `check` and `status` would not take."""
+    pinned = any(environment.mode == PINNED for environment in configuration.environments)
+    if pinned or configuration.gates or configuration.windows:
+        from meshgate.promotion.policy_reader import read_policy  # noqa: PLC0415 - slow to import
+
+        read_policy(configuration)
 
 
 def changed(root: Path, environments: Sequence[Environment], reference: str) -> list[Environment]:
