@@ -13,7 +13,7 @@ import pytest
 from judged import NOW, base_of, judged, proposed
 from meshgate.cli import main
 from meshgate.promotion.files import FileChange
-from meshgate.promotion.judge import Decision, HeadJudgement, changed_files
+from meshgate.promotion.judge import HeadJudgement, MergeVerdict, changed_files
 from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
 from meshgate.promotion.transition import RecordDraft, advance
@@ -77,8 +77,8 @@ def test_how_it_was_merged_does_not_matter(promoted: Promoted, style: str) -> No
 
     found = judged(folder, now, "HEAD")
 
-    assert (found.verdict, found.refusals) == (Decision.PASS, ())
-    assert judged(folder, now, head).verdict is Decision.PASS
+    assert (found.verdict, found.refusals) == (MergeVerdict.PASS, ())
+    assert judged(folder, now, head).verdict is MergeVerdict.PASS
 
 
 BY_HAND: dict[str, tuple[dict[str, str], str]] = {
@@ -101,7 +101,7 @@ def test_a_promotion_that_was_edited_is_refused(promoted: Promoted, name: str) -
 
     found = judged(promoted.folder, base, "HEAD")
 
-    assert found.verdict is Decision.REFUSED
+    assert found.verdict is MergeVerdict.REFUSED
     assert guard in guards(found)
 
 
@@ -132,7 +132,7 @@ def test_out_of_order_and_backwards(promoted: Promoted) -> None:
     commit(folder, {MESH: "# new\n" + peer_authentication("STRICT")}, "a comment", day=5)
     skipped = proposed(folder, day=6)
     # The text differs, the render does not: it would change nothing in staging.
-    assert judged(folder, skipped, "HEAD").verdict is Decision.PASS
+    assert judged(folder, skipped, "HEAD").verdict is MergeVerdict.PASS
 
     git(folder, "reset", "--quiet", "--hard", skipped)
     commit(folder, {RULE_FILE: RULE.replace("ISTIO_MUTUAL", "ISTIO_MUTUAL, sni: cart")}, "d", day=6)
@@ -242,7 +242,7 @@ def test_an_environment_that_is_inserted_or_removed(promoted: Promoted) -> None:
     removed = text.replace("    after: [staging]\n", "")
     commit(folder, {"environments.yaml": removed}, "remove the order", day=6)
     base = proposed(folder, source=promoted.second, day=6)
-    assert judged(folder, base, "HEAD").verdict is Decision.PASS
+    assert judged(folder, base, "HEAD").verdict is MergeVerdict.PASS
 
 
 def test_a_namespace_that_is_not_in_the_target_is_told(promoted: Promoted) -> None:
@@ -260,7 +260,7 @@ def test_a_namespace_that_is_not_in_the_target_is_told(promoted: Promoted) -> No
 
     found = judged(folder, base, "HEAD")
 
-    assert found.verdict is Decision.REFUSED
+    assert found.verdict is MergeVerdict.REFUSED
     assert guards(found) & {"PR12", "PR13"}
 
 
@@ -281,7 +281,7 @@ def test_another_pull_request_leaves_alone_what_promotion_writes(
     found = strays(promoted.folder, {path: "a: b\n", "README.md": "x\n"})
 
     assert guards(found) == {"PR02"} or found.environment == "prod"
-    assert found.verdict is Decision.REFUSED
+    assert found.verdict is MergeVerdict.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_another_pull_request_leaves_alone_what_promotion_writes(
     [{"policies/mesh/x.yaml": "a: b\n"}, {"promotion/evidence/prod/probe/x.json": "{}\n"}],
 )
 def test_another_pull_request_passes(promoted: Promoted, files: dict[str, str]) -> None:
-    assert strays(promoted.folder, files).verdict is Decision.PASS
+    assert strays(promoted.folder, files).verdict is MergeVerdict.PASS
 
 
 def test_branches_that_were_merged_into_each_other_hide_nothing(promoted: Promoted) -> None:
@@ -312,7 +312,7 @@ def test_branches_that_were_merged_into_each_other_hide_nothing(promoted: Promot
     found = judged(folder, "main", "feature")
 
     assert "promotion/state/prod.yaml" in {change.path for change in found_changes(folder)}
-    assert found.verdict is Decision.REFUSED
+    assert found.verdict is MergeVerdict.REFUSED
 
 
 def found_changes(folder: Path) -> tuple[FileChange, ...]:

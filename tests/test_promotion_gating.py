@@ -16,7 +16,7 @@ from meshgate.errors import RepositoryError
 from meshgate.promotion import names
 from meshgate.promotion.forges import CommitStatus, Draft, PullRequest, StatusState
 from meshgate.promotion.forges.local import LocalForge
-from meshgate.promotion.judge import Decision
+from meshgate.promotion.judge import MergeVerdict
 from meshgate.promotion.records import Event, Hold
 from meshgate.promotion.session import Clock
 from meshgate.promotion.statuses import ExpectedChecks, FailedJudgement, PostedJudgement, gate
@@ -149,19 +149,19 @@ def test_all_is_green_when_nothing_is_waited_for(story: Story) -> None:
 
 def test_an_approval_is_waited_for_and_counts_for_its_commit_only(story: Story) -> None:
     """#9 of the failure cases: approval given, then a push."""
-    assert story.gated().judgement.verdict is Decision.WAITING
+    assert story.gated().judgement.verdict is MergeVerdict.WAITING
     assert story.statuses() == ALL_GREEN | {"gate": "pending"}
     assert story.description("gate") == "PR19 0 of 1 approvals of the head commit"
 
     story.approve()
-    assert story.gated().judgement.verdict is Decision.PASS
+    assert story.gated().judgement.verdict is MergeVerdict.PASS
 
     git(story.folder, "switch", "--quiet", story.pull.head)
     commit(story.folder, {}, "an empty push", day=6)
     git(story.folder, "push", "--quiet", "origin", story.pull.head)
     git(story.folder, "switch", "--quiet", "main")
 
-    assert story.gated().judgement.verdict is Decision.WAITING
+    assert story.gated().judgement.verdict is MergeVerdict.WAITING
     assert story.statuses()["gate"] == "pending"
 
 
@@ -190,7 +190,7 @@ def test_evidence_that_fails_closes_the_gate(story: Story) -> None:
     story.witness("fail")
     story.push_main()
 
-    assert story.gated().judgement.verdict is Decision.REFUSED
+    assert story.gated().judgement.verdict is MergeVerdict.REFUSED
     assert story.statuses() == ALL_GREEN | {"evidence": "failure", "gate": "failure"}
 
 
@@ -200,7 +200,7 @@ def test_a_status_on_a_later_commit_with_the_same_tree_counts(story: Story) -> N
     story.seen_by("flux-bot").set_status(
         story.base, CommitStatus("flux/staging", StatusState.FAILURE)
     )
-    assert story.gated().judgement.verdict is Decision.REFUSED
+    assert story.gated().judgement.verdict is MergeVerdict.REFUSED
 
     later = commit(story.folder, {"README.md": "x\n"}, "unrelated", day=6)
     story.push_main()
@@ -208,7 +208,7 @@ def test_a_status_on_a_later_commit_with_the_same_tree_counts(story: Story) -> N
     with_time.now = lambda: NOW + dt.timedelta(minutes=1)
     with_time.set_status(later, CommitStatus("flux/staging", StatusState.SUCCESS))
 
-    assert story.gated().judgement.verdict is Decision.PASS
+    assert story.gated().judgement.verdict is MergeVerdict.PASS
 
 
 def test_a_hold_is_seen_at_once(story: Story) -> None:
@@ -305,7 +305,7 @@ def test_an_armed_auto_merge_is_a_failure(story: Story, monkeypatch: pytest.Monk
         lambda *a: [replace(pull, auto_merge=True) for pull in plain(*a)],
     )
 
-    assert story.gated().judgement.verdict is Decision.REFUSED
+    assert story.gated().judgement.verdict is MergeVerdict.REFUSED
     assert story.statuses()["gate"] == "failure"
     assert story.description("gate") == "PR19 the forge's auto-merge is armed"
 

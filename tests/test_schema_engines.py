@@ -19,7 +19,7 @@ from meshgate.errors import ToolError, UsageError
 from meshgate.model import JSON, JSONObject, Resource
 from meshgate.schema import catalog, check
 from meshgate.schema import kubeconform as wrapper
-from meshgate.schema.catalog import Kind
+from meshgate.schema.catalog import ServedKind
 from meshgate.schema.engine import Embedded
 from meshgate.schema.kubeconform import Kubeconform, batches, document
 
@@ -137,7 +137,7 @@ def containers(value: JSON) -> list[tuple[JSON, JSON]]:
     return found
 
 
-def kinds_of(resources: list[Resource], istio: str = "1.31") -> list[tuple[Resource, Kind]]:
+def kinds_of(resources: list[Resource], istio: str = "1.31") -> list[tuple[Resource, ServedKind]]:
     known = catalog.catalog_of(istio).kinds
     return [(resource, known[resource.group, resource.kind]) for resource in resources]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshgate.errors import IntegrityError, MeshgateError, RefusedError, WaitingError
-from meshgate.promotion.judge import Decision, HeadJudgement
+from meshgate.promotion.judge import HeadJudgement, MergeVerdict
 
 CODES = {
-    Decision.PASS: 0,
-    Decision.WAITING: WaitingError.exit_code,
-    Decision.REFUSED: RefusedError.exit_code,
-    Decision.BROKEN: MeshgateError.exit_code,
+    MergeVerdict.PASS: 0,
+    MergeVerdict.WAITING: WaitingError.exit_code,
+    MergeVerdict.REFUSED: RefusedError.exit_code,
+    MergeVerdict.BROKEN: MeshgateError.exit_code,
 }
 
 
@@ -23,7 +23,7 @@ def exit_code(judgements: Sequence[HeadJudgement]) -> int:
     ):
         return IntegrityError.exit_code
     verdicts = {judgement.verdict for judgement in judgements}
-    for verdict in (Decision.BROKEN, Decision.REFUSED, Decision.WAITING):
+    for verdict in (MergeVerdict.BROKEN, MergeVerdict.REFUSED, MergeVerdict.WAITING):
         if verdict in verdicts:
             return CODES[verdict]
     return 0

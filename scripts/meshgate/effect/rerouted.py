@@ -20,7 +20,7 @@ Aim = tuple[Destination, bool]
 HostPort = tuple[str, int]
 
 
-class Arrival(NamedTuple):
+class EndpointAnswer(NamedTuple):
     """What becomes of requests at one endpoint of one destination."""
 
     destination: Destination
@@ -47,7 +47,9 @@ class Rerouted:
         # By common class of clients: the destinations that routes give or take away.
         self._moved: dict[int, set[Destination]] = {}
         routes = _Routes(before, after)
-        groups: dict[object, tuple[list[CommonClass], HostPort, tuple[list[Arrival], ...]]] = {}
+        groups: dict[
+            object, tuple[list[CommonClass], HostPort, tuple[list[EndpointAnswer], ...]]
+        ] = {}
         for common in clients.classes:
             if common.before is None or common.after is None:
                 continue
@@ -175,17 +177,17 @@ def _lost(
     )
 
 
-def _arrivals(mesh: Mesh, client: ClientClass, aims: Iterable[Aim]) -> list[Arrival]:
-    found: list[Arrival] = []
+def _arrivals(mesh: Mesh, client: ClientClass, aims: Iterable[Aim]) -> list[EndpointAnswer]:
+    found: list[EndpointAnswer] = []
     for destination, _ in sorted(aims, key=lambda aim: (*aim[0][:2], aim[0].subset or "")):
         target: Target = mesh.requests.target(client, destination)
         for delivery in target.deliveries:
             sent = SentCall(target.call, delivery)
-            found.append(Arrival(destination, place(delivery.endpoint), sent))
+            found.append(EndpointAnswer(destination, place(delivery.endpoint), sent))
     return found
 
 
-def _print(arrival: Arrival) -> object:
+def _print(arrival: EndpointAnswer) -> object:
     return arrival.key, arrival.sent.delivery[1:5], arrival.sent.delivery.alternatives
 
 
@@ -193,7 +195,7 @@ def _changes(
     clients: Clients,
     host: str,
     port: int,
-    sides: tuple[list[Arrival], ...],
+    sides: tuple[list[EndpointAnswer], ...],
     route: Resource | None,
 ) -> Iterator[CallChange]:
     for old, new in _pairs(*sides):
@@ -214,7 +216,7 @@ def _changes(
             )
 
 
-def _judged(host: str, old: Arrival, new: Arrival) -> Judgement | None:
+def _judged(host: str, old: EndpointAnswer, new: EndpointAnswer) -> Judgement | None:
     """What becomes of requests for a host that arrive at one place instead of another."""
     was, will = old.sent.delivery, new.sent.delivery
     found = judged(was, will)
@@ -227,7 +229,9 @@ def _judged(host: str, old: Arrival, new: Arrival) -> Judgement | None:
     return found
 
 
-def _pairs(before: list[Arrival], after: list[Arrival]) -> Iterator[tuple[Arrival, Arrival]]:
+def _pairs(
+    before: list[EndpointAnswer], after: list[EndpointAnswer]
+) -> Iterator[tuple[EndpointAnswer, EndpointAnswer]]:
     """What requests met before, and what they meet instead.
 
     The same destination and endpoint is no change. The same workload or subset is paired; what is
@@ -240,7 +244,7 @@ def _pairs(before: list[Arrival], after: list[Arrival]) -> Iterator[tuple[Arriva
     yield from paired
     old = [each for each in old if all(each is not was for was, _ in paired)]
     new = [each for each in new if all(each is not will for _, will in paired)]
-    told: dict[tuple[int, int], tuple[Arrival, Arrival]] = {}
+    told: dict[tuple[int, int], tuple[EndpointAnswer, EndpointAnswer]] = {}
     for was in old:
         will = (new or after)[0]
         told[id(was), id(will)] = was, will
@@ -250,7 +254,7 @@ def _pairs(before: list[Arrival], after: list[Arrival]) -> Iterator[tuple[Arriva
     yield from told.values()
 
 
-def _same(was: Arrival, will: Arrival) -> bool:
+def _same(was: EndpointAnswer, will: EndpointAnswer) -> bool:
     """Whether two arrivals of one service are the same call by subset or workload."""
     if was.destination.host != will.destination.host:
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from meshgate.mesh import selectors
 from meshgate.mesh.destination_rules import DestinationRules
-from meshgate.mesh.scopes import Scope, Scopes
+from meshgate.mesh.scopes import Scope, SidecarScopes
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import Workload
@@ -167,7 +167,7 @@ class MeshClients:
         self,
         workloads: Iterable[Workload],
         rules: DestinationRules,
-        scopes: Scopes,
+        scopes: SidecarScopes,
         sources: Sequence[Labels],
         reason: Callable[[Workload], str],
         *,

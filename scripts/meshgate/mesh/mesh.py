@@ -22,7 +22,7 @@ from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.requests import Requests
 from meshgate.mesh.routing import Routing
-from meshgate.mesh.scopes import Scopes
+from meshgate.mesh.scopes import SidecarScopes
 from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
@@ -55,7 +55,7 @@ class Mesh:
         self.namespaces = catalog.namespaces
         self._undecided = undecided = Undecided(catalog, facts)
         self.virtual_services = virtual_services(catalog, facts.cluster_domain)
-        self._scopes = Scopes(catalog, facts.root_namespace, self.virtual_services)
+        self._scopes = SidecarScopes(catalog, facts.root_namespace, self.virtual_services)
         gateways = Gateways(catalog, self._registry)
         self._routing = Routing(self.virtual_services, self._registry, gateways)
         self._receivers = Receivers(

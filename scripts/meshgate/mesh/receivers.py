@@ -12,7 +12,7 @@ from meshgate.mesh.order import ORDER
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing
-from meshgate.mesh.scopes import Scopes
+from meshgate.mesh.scopes import SidecarScopes
 from meshgate.mesh.servers import DecidedBy, ServerClass, ServerMode, Servers
 from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Level, Mode, Outcome, Transport, Verdict, verdict
@@ -59,7 +59,7 @@ class Receivers:
         self,
         registry: Registry,
         policies: PeerPolicies,
-        scopes: Scopes,
+        scopes: SidecarScopes,
         routing: Routing,
         *,
         undecided: Undecided,

@@ -141,7 +141,7 @@ class Scope:
         return str(policy.get("mode") or "REGISTRY_ONLY")
 
 
-class Scopes:
+class SidecarScopes:
     """The Sidecar resources of one mesh."""
 
     __slots__ = ("_built", "_by_namespace", "_root", "_virtual_services")

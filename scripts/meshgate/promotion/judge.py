@@ -26,7 +26,7 @@ from meshgate.promotion.session import Session, configuration_at, rules_at
 from meshgate.repository import merge_bases
 
 
-class Decision(enum.StrEnum):
+class MergeVerdict(enum.StrEnum):
     """Whether a pull request may be merged; `broken`: a guard failed, which is no answer."""
 
     PASS = "pass"  # noqa: S105 - a verdict
@@ -58,13 +58,13 @@ class HeadJudgement:
         return tuple(refusal for refusal in self.refusals if not refusal.waits)
 
     @property
-    def verdict(self) -> Decision:
+    def verdict(self) -> MergeVerdict:
         """The gravest of what the guards say."""
         if any(refusal.broken for refusal in self.refusals):
-            return Decision.BROKEN
+            return MergeVerdict.BROKEN
         if self.final:
-            return Decision.REFUSED
-        return Decision.WAITING if self.refusals else Decision.PASS
+            return MergeVerdict.REFUSED
+        return MergeVerdict.WAITING if self.refusals else MergeVerdict.PASS
 
 
 def judge(

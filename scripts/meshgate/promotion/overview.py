@@ -20,7 +20,7 @@ from meshgate.model import Pause
 from meshgate.promotion import names
 from meshgate.promotion.deployments import status_of
 from meshgate.promotion.forges import PullRequest
-from meshgate.promotion.judge import Decision
+from meshgate.promotion.judge import MergeVerdict
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.promote import (
     NoEffectError,
@@ -193,7 +193,7 @@ def _next(session: Session, name: str) -> NextRelease:
     except (RefusedError, BuildError) as error:
         return NextRelease(Outlook.REFUSED, reasons=(error.what,))
     verdict = prepared.judgement.verdict
-    outlook = {Decision.PASS: Outlook.READY, Decision.WAITING: Outlook.WAITING}.get(
+    outlook = {MergeVerdict.PASS: Outlook.READY, MergeVerdict.WAITING: Outlook.WAITING}.get(
         verdict, Outlook.REFUSED
     )
     record = prepared.record

@@ -34,7 +34,7 @@ COLUMNS = tuple(heading.heading for heading in HEADINGS)
 LEGEND = "STRICT takes mesh mTLS only, PERMISSIVE plaintext too, DISABLE plaintext only."
 
 
-class Server(NamedTuple):
+class ServedPort(NamedTuple):
     """One port of one workload; `port` None: every port that has no answer of its own."""
 
     workload: Workload
@@ -50,11 +50,11 @@ class PortGroup(NamedTuple):
     answer: ServerMode
 
 
-def servers(view: View) -> Iterator[Server]:
+def servers(view: View) -> Iterator[ServedPort]:
     """Every port of every workload, sorted by namespace, workload and port."""
     for workload in view.mesh.workloads:
         for port in (*view.mesh.ports(workload), None):
-            yield Server(workload, port, view.mesh.mode_at(workload, port))
+            yield ServedPort(workload, port, view.mesh.mode_at(workload, port))
 
 
 def text(views: Sequence[View], options: Options) -> str:
@@ -95,10 +95,10 @@ def markdown(views: Sequence[View], _options: Options) -> str:
 FORMATS = formats.of(text, json, markdown)
 
 
-def grouped(found: Iterable[Server]) -> Iterator[PortGroup]:
+def grouped(found: Iterable[ServedPort]) -> Iterator[PortGroup]:
     """The ports of each workload that have one answer together."""
     for workload, own in itertools.groupby(found, key=lambda server: server.workload):
-        answers: dict[object, list[Server]] = {}
+        answers: dict[object, list[ServedPort]] = {}
         for server in own:
             answer = server.answer
             key = accepts(server), answer.decided_by, answer.overrides
@@ -108,7 +108,7 @@ def grouped(found: Iterable[Server]) -> Iterator[PortGroup]:
             yield PortGroup(workload, "all" if len(answers) == 1 else ports, alike[0].answer)
 
 
-def accepts(server: Server | PortGroup) -> str:
+def accepts(server: ServedPort | PortGroup) -> str:
     """What the ports let in, in a word or two."""
     answer = server.answer
     if answer.mode is None:
@@ -121,7 +121,7 @@ def accepts(server: Server | PortGroup) -> str:
     return str(answer.mode) if answer.decided else f"{answer.mode}? ({answer.reason})"
 
 
-def tally(found: Iterable[Server]) -> str:
+def tally(found: Iterable[ServedPort]) -> str:
     """How many ports accept what."""
     modes: Counter[str] = Counter()
     outside: set[int] = set()
@@ -139,7 +139,7 @@ def tally(found: Iterable[Server]) -> str:
     return told + (f"; {undecided} undecided" if undecided else "")
 
 
-def unread(found: Iterable[Server]) -> Iterator[str]:
+def unread(found: Iterable[ServedPort]) -> Iterator[str]:
     """What is not known beside the modes: who may refuse calls that a mode lets in."""
     covered: dict[str, dict[str, None]] = {}
     for server in found:
@@ -187,7 +187,7 @@ def _overridden(other: Overridden) -> str:
     return f"{other.level} {other.policy.name} {other.mode or 'UNSET'}{why}"
 
 
-def _as_json(view: View, server: Server) -> JSONObject:
+def _as_json(view: View, server: ServedPort) -> JSONObject:
     answer = server.answer
     return {
         "environment": view.environment,

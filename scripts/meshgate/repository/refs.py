@@ -109,13 +109,6 @@ def push_branch(
     _push(repository, f"{commit}:{HEADS}{name}", f"{HEADS}{name}", expected, remote)
 
 
-def delete_remote_branch(
-    repository: Repository, name: str, *, expected: str, remote: str = REMOTE
-) -> None:
-    """Remove a branch at the remote that is at `expected`; raises as `push_branch` does."""
-    _push(repository, f":{HEADS}{name}", f"{HEADS}{name}", expected, remote)
-
-
 def tag(repository: Repository, name: str, commit: str, message: str) -> bool:
     """Make an annotated tag; False where that commit has it already.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from meshgate.model import Resource, SchemaViolation, join_path
 from meshgate.schema import crd_rules, webhook
-from meshgate.schema.catalog import Kind, catalog_of
+from meshgate.schema.catalog import ServedKind, catalog_of
 from meshgate.schema.engine import SchemaRefusal
 from meshgate.schema.engines import engine as engine_named
 from meshgate.schema.serving import judged_by
@@ -30,7 +30,7 @@ def check(
     kinds = catalog_of(istio)
     decide = engine_named(engine, kinds.istio)
     found: list[SchemaViolation] = []
-    judged: list[tuple[Resource, Kind]] = []
+    judged: list[tuple[Resource, ServedKind]] = []
     for resource in resources:
         verdict = judged_by(resource, kinds, allowed)
         if isinstance(verdict, SchemaViolation):
@@ -44,7 +44,7 @@ def check(
 
 
 def _of_object(
-    resource: Resource, kind: Kind, refusal: SchemaRefusal | None
+    resource: Resource, kind: ServedKind, refusal: SchemaRefusal | None
 ) -> Iterable[SchemaViolation]:
     if refusal is not None:
         # Loaded only for a refused object: the words cost more than the decision.

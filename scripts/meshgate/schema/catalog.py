@@ -25,7 +25,7 @@ OTHERS = {
 }
 
 
-class Kind(NamedTuple):
+class ServedKind(NamedTuple):
     """One kind that has a schema."""
 
     group: str
@@ -54,9 +54,9 @@ class ServedKinds(NamedTuple):
     """The kinds that one Istio minor version, Kubernetes, Argo CD and Flux serve."""
 
     istio: str
-    kinds: dict[tuple[str, str], Kind]
+    kinds: dict[tuple[str, str], ServedKind]
 
-    def named(self, kind: str) -> list[Kind]:
+    def named(self, kind: str) -> list[ServedKind]:
         """The kinds with this name, of any group."""
         return [known for (_, name), known in self.kinds.items() if name == kind]
 
@@ -95,7 +95,7 @@ def catalog_of(istio: str) -> ServedKinds:
         **{name: f"{title} {_minor(index, name)}" for name, title in OTHERS.items()},
     }
     kinds = {
-        (entry["group"], entry["kind"]): Kind(
+        (entry["group"], entry["kind"]): ServedKind(
             entry["group"],
             entry["kind"],
             frozenset(entry["served"]),

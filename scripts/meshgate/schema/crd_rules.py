@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from meshgate.model import JSON, JSONObject, Resource, SchemaViolation, join_path
-from meshgate.schema.catalog import Kind
+from meshgate.schema.catalog import ServedKind
 from meshgate.schema.cel_rules import CelRule
 from meshgate.wording.phrases import shown
 
@@ -25,7 +25,7 @@ class Demands(NamedTuple):
     values: Demands | None
 
 
-def violations(resource: Resource, kind: Kind) -> Iterator[SchemaViolation]:
+def violations(resource: Resource, kind: ServedKind) -> Iterator[SchemaViolation]:
     """What the rules of the CRD refuse in an object that fits its schema."""
     demands = _of_kind(kind)
     if demands is not None and not _holds(demands, resource.value):
@@ -34,7 +34,7 @@ def violations(resource: Resource, kind: Kind) -> Iterator[SchemaViolation]:
 
 
 @cache
-def _of_kind(kind: Kind) -> Demands | None:
+def _of_kind(kind: ServedKind) -> Demands | None:
     return demands_of(kind.schema())
 
 

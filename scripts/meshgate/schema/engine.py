@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import jsonschema_rs
 
 from meshgate.model import Resource, join_path
-from meshgate.schema.catalog import Kind
+from meshgate.schema.catalog import ServedKind
 
 
 class SchemaRefusal(NamedTuple):
@@ -22,14 +22,14 @@ class SchemaRefusal(NamedTuple):
 class Engine(Protocol):
     """Decides which objects fit the schema of their kind."""
 
-    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, SchemaRefusal]:
+    def refusals(self, objects: Sequence[tuple[Resource, ServedKind]]) -> dict[int, SchemaRefusal]:
         """The refused ones, by their index. Raises ToolError when it cannot decide."""
 
 
 class Embedded:
     """Decides by jsonschema-rs, which reads Python values as they are."""
 
-    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, SchemaRefusal]:
+    def refusals(self, objects: Sequence[tuple[Resource, ServedKind]]) -> dict[int, SchemaRefusal]:
         """The refused objects, by their index."""
         refused = {}
         for index, (resource, kind) in enumerate(objects):
@@ -39,7 +39,7 @@ class Embedded:
         return refused
 
 
-def _refusal(resource: Resource, kind: Kind) -> SchemaRefusal | None:
+def _refusal(resource: Resource, kind: ServedKind) -> SchemaRefusal | None:
     validator = _validator(kind)
     try:
         if validator.is_valid(resource.value):
@@ -52,7 +52,7 @@ def _refusal(resource: Resource, kind: Kind) -> SchemaRefusal | None:
 
 
 @cache
-def _validator(kind: Kind) -> jsonschema_rs.Validator:
+def _validator(kind: ServedKind) -> jsonschema_rs.Validator:
     import jsonschema_rs  # noqa: PLC0415 - its start-up is paid only where something is checked
 
     return jsonschema_rs.validator_for(kind.schema())

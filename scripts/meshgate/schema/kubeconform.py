@@ -13,7 +13,7 @@ from meshgate.errors import ToolError
 from meshgate.model import JSONObject, Resource
 from meshgate.process import run
 from meshgate.schema import catalog, tools
-from meshgate.schema.catalog import Kind
+from meshgate.schema.catalog import ServedKind
 from meshgate.schema.engine import SchemaRefusal
 
 NAME = "kubeconform"
@@ -39,7 +39,7 @@ class Kubeconform(NamedTuple):
     program: Path
     istio: str
 
-    def refusals(self, objects: Sequence[tuple[Resource, Kind]]) -> dict[int, SchemaRefusal]:
+    def refusals(self, objects: Sequence[tuple[Resource, ServedKind]]) -> dict[int, SchemaRefusal]:
         """The refused objects, by their index.
 
         Raises ToolError when kubeconform fails, does not end, or does not answer for every object.

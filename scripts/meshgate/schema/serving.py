@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from meshgate.errors import SchemaMissingError
 from meshgate.model import Resource, SchemaViolation
-from meshgate.schema.catalog import Kind, ServedKinds, other_versions
+from meshgate.schema.catalog import ServedKind, ServedKinds, other_versions
 from meshgate.wording.nearest import hint
 
 # A file that istioctl reads; no cluster stores it.
@@ -18,7 +18,7 @@ SLIP = 0.85
 
 def judged_by(
     resource: Resource, catalog: ServedKinds, allowed: Collection[str] | None
-) -> Kind | SchemaViolation | None:
+) -> ServedKind | SchemaViolation | None:
     """The kind whose schema judges this object; what is wrong with its apiVersion or kind; or None.
 
     None: no mesh policy, and nothing is known of it. Raises SchemaMissingError when it is policy
@@ -58,7 +58,7 @@ def _means(group: str, known: str) -> bool:
     return difflib.SequenceMatcher(None, group, known).ratio() >= SLIP
 
 
-def _unserved(resource: Resource, kinds: list[Kind]) -> SchemaViolation:
+def _unserved(resource: Resource, kinds: list[ServedKind]) -> SchemaViolation:
     served = [version for kind in kinds for version in kind.api_versions]
     servers = " or ".join(dict.fromkeys(kind.server for kind in kinds))
     return SchemaViolation(

@@ -11,7 +11,7 @@ from meshgate.mesh.authorization.attributes import Chain
 from meshgate.mesh.authorization.cover import described
 from meshgate.mesh.authorization.decisions import matches_all, matches_any
 from meshgate.mesh.authorization.enforcement import Applied
-from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy, Rule
+from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy, PolicyRule
 from meshgate.mesh.authorization.projection import FreeRule, FreeRuleSet
 from meshgate.mesh.authorization.proxy_rules import http_only_fields, malformed_keys
 from meshgate.mesh.authorization.ztunnel_rules import is_sent, unjudged_fields
@@ -79,7 +79,7 @@ def _ignored(policy: AuthorizationPolicy, chain: Chain) -> str:
     return ""
 
 
-def _unjudged(rule: Rule, chain: Chain) -> tuple[str, ...]:
+def _unjudged(rule: PolicyRule, chain: Chain) -> tuple[str, ...]:
     """The fields of a rule that a place cannot judge."""
     match chain:
         case Chain.HTTP:

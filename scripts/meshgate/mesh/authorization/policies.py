@@ -37,7 +37,7 @@ class Condition(NamedTuple):
     excluded: tuple[str, ...]  # notValues
 
 
-class Rule(NamedTuple):
+class PolicyRule(NamedTuple):
     """One rule: any source, any operation, all conditions; an empty tuple asks for nothing."""
 
     sources: tuple[Fields, ...] = ()
@@ -79,7 +79,7 @@ class AuthorizationPolicy:
     namespace: str
     name: str
     action: Action
-    rules: tuple[Rule, ...]
+    rules: tuple[PolicyRule, ...]
     attachment: Attachment
     # CUSTOM: the name of the extension provider.
     provider: str = ""
@@ -116,7 +116,7 @@ def authorization_policy(resource: Resource) -> AuthorizationPolicy:
     """The typed value of an AuthorizationPolicy."""
     spec = resource.spec
     action, fault = Action.ALLOW, ""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
     attachment = Attachment(None)
     provider = spec.get("provider")
     try:
@@ -183,9 +183,9 @@ def _attachment(spec: JSONObject) -> Attachment:
     return Attachment(selectors.labels(own), targets, labels_unset=own is None)
 
 
-def _rules(value: JSON) -> Iterator[Rule]:
+def _rules(value: JSON) -> Iterator[PolicyRule]:
     for rule in _mappings(value, "rules"):
-        yield Rule(
+        yield PolicyRule(
             tuple(_fields(item, "source") for item in _mappings(rule.get("from"), "from")),
             tuple(_fields(item, "operation") for item in _mappings(rule.get("to"), "to")),
             tuple(

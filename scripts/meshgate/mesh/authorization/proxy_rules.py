@@ -10,7 +10,7 @@ from meshgate.mesh.authorization.policies import (
     Action,
     AuthorizationPolicy,
     Fields,
-    Rule,
+    PolicyRule,
     positive_field,
 )
 from meshgate.mesh.authorization.proxy_terms import (
@@ -54,7 +54,7 @@ def proxy_rules(
     return tuple(rule for rule in rules if rule is not None)
 
 
-def http_only_fields(rule: Rule) -> list[str]:
+def http_only_fields(rule: PolicyRule) -> list[str]:
     """The fields and keys of a rule that exist in HTTP only, as they are written."""
     fields = []
     for name in [*_names(rule.sources), *_names(rule.operations)]:
@@ -66,13 +66,13 @@ def http_only_fields(rule: Rule) -> list[str]:
     return list(dict.fromkeys(fields))
 
 
-def malformed_keys(rule: Rule) -> list[str]:
+def malformed_keys(rule: PolicyRule) -> list[str]:
     """The keys of a rule that the webhook lets pass and Istio's generator fails on."""
     keys = (condition.key for condition in rule.conditions)
     return [key for key in dict.fromkeys(keys) if not _is_usable(key)]
 
 
-def rule_fault(rule: Rule) -> str:
+def rule_fault(rule: PolicyRule) -> str:
     """What of a rule has no meaning, so that the webhook refuses it; empty: all of it has one.
 
     The webhook refuses more. This is what an evaluation would take for something else.
@@ -110,7 +110,7 @@ def _is_usable(key: str) -> bool:
 
 
 def _proxy_rule(
-    policy: AuthorizationPolicy, index: int, rule: Rule, chain: Chain, dialect: Dialect
+    policy: AuthorizationPolicy, index: int, rule: PolicyRule, chain: Chain, dialect: Dialect
 ) -> ProxyRule | None:
     """One rule; None: an ALLOW rule with something that the chain cannot decide."""
     is_allow = policy.action is Action.ALLOW

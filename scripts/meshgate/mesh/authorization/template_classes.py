@@ -24,7 +24,7 @@ _OPERATOR = frozenset(_CHARACTERS)
 _ESCAPES = frozenset({"%2f", "%5c"})
 
 
-class _State(NamedTuple):
+class _PathState(NamedTuple):
     """Where a path stands after some characters.
 
     head       the path so far while a prefix or whole value may still be it; else the longest
@@ -68,11 +68,11 @@ class TemplateWalk:
 
     def texts(self) -> Iterator[tuple[str, list[TemplateMatcher]]]:
         """One path for each class, with the templates that fit it. Raises TooComplexError."""
-        start = _State("", False, "", frozenset(self._start()), "")
+        start = _PathState("", False, "", frozenset(self._start()), "")
         seen = {start}
         layer = [(start, "")]
         while layer:
-            following: list[tuple[_State, str]] = []
+            following: list[tuple[_PathState, str]] = []
             for state, text in layer:
                 templates = self._fitting(state)
                 if templates and text not in self._exact and self._may_end(state):
@@ -97,7 +97,7 @@ class TemplateWalk:
             place += 1
             yield number, place
 
-    def _step(self, state: _State, char: str) -> _State | None:
+    def _step(self, state: _PathState, char: str) -> _PathState | None:
         places = frozenset(
             place for number, at in state.places for place in self._moved(number, at, char)
         )
@@ -113,7 +113,7 @@ class TemplateWalk:
         tail = state.tail + char
         while tail and tail not in self._tails:
             tail = tail[1:]
-        return _State(head, left, tail, places, segment)
+        return _PathState(head, left, tail, places, segment)
 
     def _moved(self, number: int, at: int, char: str) -> Iterator[tuple[int, int]]:
         tokens = self._tokens[number]
@@ -136,7 +136,7 @@ class TemplateWalk:
                 return text[:length]
         return ""
 
-    def _fitting(self, state: _State) -> list[TemplateMatcher]:
+    def _fitting(self, state: _PathState) -> list[TemplateMatcher]:
         return [
             self._templates[number]
             for number, at in sorted(state.places)
@@ -163,7 +163,7 @@ class TemplateWalk:
             return begun if begun in {"%", "%2", "%5"} else "-"
         return "-"
 
-    def _may_end(self, state: _State) -> bool:
+    def _may_end(self, state: _PathState) -> bool:
         return state.segment not in {".", ".."}
 
 

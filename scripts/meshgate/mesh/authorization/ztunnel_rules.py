@@ -19,7 +19,7 @@ from meshgate.mesh.authorization.policies import (
     Action,
     AuthorizationPolicy,
     Fields,
-    Rule,
+    PolicyRule,
     positive_field,
 )
 from meshgate.mesh.authorization.terms import EVERYTHING, Entry, ProxyRule, Term
@@ -58,7 +58,7 @@ def ztunnel_rules(policy: AuthorizationPolicy) -> tuple[ProxyRule, ...]:
     return tuple(rule for rule in rules if rule is not None)
 
 
-def unjudged_fields(rule: Rule) -> list[str]:
+def unjudged_fields(rule: PolicyRule) -> list[str]:
     """The fields and keys of a rule that ztunnel cannot judge, as they are written."""
     names = [
         name
@@ -70,7 +70,7 @@ def unjudged_fields(rule: Rule) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _rule(policy: AuthorizationPolicy, index: int, rule: Rule) -> ProxyRule | None:
+def _rule(policy: AuthorizationPolicy, index: int, rule: PolicyRule) -> ProxyRule | None:
     if policy.action is Action.ALLOW and unjudged_fields(rule):
         return None
     namespace = policy.namespace

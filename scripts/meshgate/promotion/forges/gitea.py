@@ -11,7 +11,7 @@ import httpx
 from meshgate.model import JSONObject
 from meshgate.promotion.forges.forge import CommitStatus, Draft, NoDifferenceError, PullRequest
 from meshgate.promotion.forges.github_api import GitHubLike, part
-from meshgate.promotion.forges.http import Dialect, HttpApi
+from meshgate.promotion.forges.http import ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import color
 from meshgate.promotion.forges.responses import number as number_at
 from meshgate.promotion.forges.responses import text
@@ -25,7 +25,7 @@ def _goes_on(answer: httpx.Response, seen: int) -> bool:
 
 
 # 50 is what a server gives at most, if it was not told otherwise.
-DIALECT = Dialect("Gitea", ("limit", 50), _goes_on, scheme="token")
+DIALECT = ApiDialect("Gitea", ("limit", 50), _goes_on, scheme="token")
 # The timeline's words for a forge-side auto-merge; a pull request itself does not tell it.
 ARMED, DISARMED = "pull_scheduled_merge", "pull_cancel_scheduled_merge"
 

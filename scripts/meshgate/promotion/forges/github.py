@@ -15,7 +15,7 @@ from meshgate.promotion.forges.forge import (
     StatusState,
 )
 from meshgate.promotion.forges.github_api import GitHubLike, part
-from meshgate.promotion.forges.http import FORBIDDEN, Dialect, HttpApi
+from meshgate.promotion.forges.http import FORBIDDEN, ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import color
 from meshgate.promotion.forges.responses import moment, text
 from meshgate.promotion.forges.responses import number as number_at
@@ -25,7 +25,7 @@ from meshgate.report.budget import LIMITS
 LOG = logging.getLogger(__name__)
 
 PUBLIC = "https://api.github.com"
-DIALECT = Dialect("GitHub", ("per_page", 100), lambda answer, _: "next" in answer.links)
+DIALECT = ApiDialect("GitHub", ("per_page", 100), lambda answer, _: "next" in answer.links)
 # The account of a token: also of an App's, which REST does not tell.
 VIEWER = "query { viewer { login } }"
 # What a role is called where it may push; the old API knows no other roles that may.

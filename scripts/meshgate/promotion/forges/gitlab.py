@@ -19,7 +19,7 @@ from meshgate.promotion.forges.forge import (
     Review,
     StatusState,
 )
-from meshgate.promotion.forges.http import Dialect, HttpApi
+from meshgate.promotion.forges.http import ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import labels_wanted
 from meshgate.promotion.forges.responses import NOT_YET, moment, sha, shortened, text
 from meshgate.promotion.forges.responses import number as number_at
@@ -29,7 +29,7 @@ from meshgate.report.budget import LIMITS
 
 PUBLIC = "https://gitlab.com"
 # As a bearer: PRIVATE-TOKEN is no header that clients know to keep to themselves.
-DIALECT = Dialect(
+DIALECT = ApiDialect(
     "GitLab", ("per_page", 100), lambda answer, _: bool(answer.headers.get("X-Next-Page"))
 )
 NOT_FOUND = 404

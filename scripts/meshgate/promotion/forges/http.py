@@ -22,7 +22,7 @@ FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class ApiDialect:
     """How one forge says what all forges say.
 
     forge      what errors call it
@@ -40,7 +40,7 @@ class Dialect:
 class HttpApi:
     """A REST API below an address, with a token that no error repeats."""
 
-    def __init__(self, url: str, token: str, dialect: Dialect) -> None:
+    def __init__(self, url: str, token: str, dialect: ApiDialect) -> None:
         self._token = token
         self._dialect = dialect
         # A redirect could carry the token elsewhere; httpx follows none by itself.

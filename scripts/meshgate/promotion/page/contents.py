@@ -22,7 +22,11 @@ from meshgate.promotion.records import (
     PromotionRecord,
 )
 from meshgate.promotion.session import Session
+from meshgate.report.escape.visible import visible
 
+# The longest text out of a file, in characters: a long one must not push others out.
+LONG = 400
+SHORT = 90
 # The rule whose findings are ports that are weaker here than in the environment before.
 WEAKER = "RE001"
 
@@ -164,3 +168,9 @@ def _also_in(session: Session, prepared: PreparedCommit) -> tuple[str, ...]:
 
 def _lines(content: bytes | None) -> list[str]:
     return (content or b"").decode("utf-8", "replace").splitlines(keepends=True)
+
+
+def cut(text: str, length: int = LONG) -> str:
+    """The text with every character visible, or its start."""
+    shown = visible(text[:length])
+    return shown if len(shown) <= length and len(text) <= length else shown[:length] + "..."

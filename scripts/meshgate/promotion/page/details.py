@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.files import rendered_folder
-from meshgate.promotion.page.contents import PageContents, WeakerPort, digest_of
-from meshgate.promotion.page.words import LONG, SHORT, cut
+from meshgate.promotion.page.contents import LONG, SHORT, PageContents, WeakerPort, cut, digest_of
 from meshgate.promotion.records import DeletedPolicy, Event, InputChange
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html

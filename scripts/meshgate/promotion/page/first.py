@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from meshgate.effect import BREAKING, CallChange, CallState, PortChange, describe
 from meshgate.mesh import Verdict
 from meshgate.promotion.guards import BY_ID
-from meshgate.promotion.page.contents import PageContents
-from meshgate.promotion.page.words import LONG, SHORT, cut
+from meshgate.promotion.page.contents import LONG, SHORT, PageContents, cut
 from meshgate.promotion.records import (
     Event,
     GateEvidence,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.model import JSONObject
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.judge import Decision, HeadJudgement
+from meshgate.promotion.judge import HeadJudgement, MergeVerdict
 from meshgate.promotion.records import GateResult
 from meshgate.report import Options, formats
 from meshgate.report.escape import markdown as md
@@ -20,10 +20,10 @@ from meshgate.wording import plural
 
 SHORT = 12
 COLOURS = {
-    Decision.PASS: "green",
-    Decision.WAITING: "yellow",
-    Decision.REFUSED: "red",
-    Decision.BROKEN: "red",
+    MergeVerdict.PASS: "green",
+    MergeVerdict.WAITING: "yellow",
+    MergeVerdict.REFUSED: "red",
+    MergeVerdict.BROKEN: "red",
 }
 GATE_COLOURS = {"pass": "green", "fail": "red", "waiting": "yellow", "bypassed": "yellow"}
 # GitHub shows ten annotations of a sort for each step.
@@ -126,13 +126,13 @@ def _sentence(judgement: HeadJudgement) -> str:
     guards = plural(len(judgement.asked), "guard")
     refusing = len({refusal.guard for refusal in judgement.refusals if not refusal.waits})
     match judgement.verdict:
-        case Decision.PASS if judgement.environment is None:
+        case MergeVerdict.PASS if judgement.environment is None:
             return "It touches nothing that only promotion may write."
-        case Decision.PASS:
+        case MergeVerdict.PASS:
             return f"It may be merged: {guards} asked, none refuses."
-        case Decision.WAITING:
+        case MergeVerdict.WAITING:
             return f"It waits: {guards} asked, none refuses for good."
-        case Decision.REFUSED:
+        case MergeVerdict.REFUSED:
             return f"It may not be merged: {refusing} of {guards} refuse it."
         case _:
             return "It could not be judged, so it may not be merged."

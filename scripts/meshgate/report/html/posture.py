@@ -10,7 +10,7 @@ from meshgate.effect.describe import named, owner
 from meshgate.mesh import Level, Mode
 from meshgate.model import JSONObject, Resource, join_path
 from meshgate.report.escape.visible import visible
-from meshgate.report.posture import PortGroup, Server, accepts, grouped, servers
+from meshgate.report.posture import PortGroup, ServedPort, accepts, grouped, servers
 from meshgate.report.view import View
 
 STATES = {Mode.STRICT: "strict", Mode.PERMISSIVE: "permissive", Mode.DISABLE: "disable"}
@@ -47,7 +47,7 @@ def posture(view: View) -> JSONObject:
     return {"policies": policies.told, "namespaces": namespaces}
 
 
-def state(server: Server | PortGroup) -> str:
+def state(server: ServedPort | PortGroup) -> str:
     """The one word that gives a port its colour."""
     answer = server.answer
     if not answer.decided:
@@ -57,7 +57,7 @@ def state(server: Server | PortGroup) -> str:
     return STATES[answer.mode] if answer.captured else "uncaptured"
 
 
-def _namespace(name: str, found: list[Server], policies: Policies) -> JSONObject:
+def _namespace(name: str, found: list[ServedPort], policies: Policies) -> JSONObject:
     return {
         "name": visible(name),
         "counts": dict(_counts(found)),
@@ -72,7 +72,7 @@ def _namespace(name: str, found: list[Server], policies: Policies) -> JSONObject
     }
 
 
-def _counts(found: Iterable[Server]) -> Counter[str]:
+def _counts(found: Iterable[ServedPort]) -> Counter[str]:
     """Ports by state; workloads that no PeerAuthentication reaches count once."""
     outside: set[int] = set()
     told: Counter[str] = Counter()
