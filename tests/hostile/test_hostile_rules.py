@@ -16,7 +16,7 @@ from meshgate.promotion.guards.pr23_loosens_rules import (
     environments_loosened,
     rules_are_agreed,
 )
-from meshgate.promotion.judge import Decision
+from meshgate.promotion.judge import MergeVerdict
 from promoted import ENVIRONMENTS, Promoted, commit, git
 
 BEFORE: JSONObject = {
@@ -219,7 +219,7 @@ def test_two_steps_do_not_pass_where_one_would_not(promoted: Promoted) -> None:
     commit(promoted.folder, {"environments.yaml": ENVIRONMENTS.replace("pinned", "floating")}, "x")
     found = judged(promoted.folder, base, "HEAD")
     assert {refusal.guard for refusal in found.refusals} == {"PR23"}
-    assert found.verdict is not Decision.PASS
+    assert found.verdict is not MergeVerdict.PASS
     assert NOW is not None
 
 
@@ -227,4 +227,4 @@ def test_two_steps_do_not_pass_where_one_would_not(promoted: Promoted) -> None:
 def test_rules_that_cannot_be_read_are_refused(promoted: Promoted, text: str) -> None:
     base = git(promoted.folder, "rev-parse", "HEAD")
     commit(promoted.folder, {"environments.yaml": text}, "x")
-    assert judged(promoted.folder, base, "HEAD").verdict is Decision.REFUSED
+    assert judged(promoted.folder, base, "HEAD").verdict is MergeVerdict.REFUSED
