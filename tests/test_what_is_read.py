@@ -24,6 +24,7 @@ from meshes import (
     thing,
 )
 from meshgate.cluster import kinds
+from meshgate.cluster.capture.redact import redacted
 from meshgate.effect import effect
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh, Outcome, Verdict, Workload
@@ -216,6 +217,23 @@ def test_every_kind_has_a_column() -> None:
     named = {row.kind for row in TABLE}
     assert named.issuperset(INVENTORY_KINDS)
     assert named.issuperset(RUNNING)
+
+
+def test_a_cluster_is_asked_for_every_kind_that_calls_depend_on() -> None:
+    """A Gateway of the Gateway API is known by the label of its pods; Calico keeps its own CRDs."""
+    asked = {(kind.group, kind.kind) for kind in kinds.DECIDING}
+    undecided = {(row.group, row.kind) for row in TABLE if row.column is Column.UNDECIDED}
+    not_asked = {each for each in undecided - asked if each[0] != "projectcalico.org"}
+    assert not_asked == {("gateway.networking.k8s.io", "Gateway")}
+
+
+def test_what_is_captured_of_code_in_proxies_says_where_it_is() -> None:
+    plugin = extension("WasmPlugin", "b", selector=CART, pluginConfig={"token": "secret"})
+    settings_of = proxy("ProxyConfig", "b", environmentVariables={"TOKEN": "secret"})
+    for value in (plugin, settings_of):
+        kept = redacted(value)
+        assert "secret" not in json.dumps(kept)
+        assert outcomes(shop(kept), "a/ui") == [Outcome.UNKNOWN]
 
 
 def test_no_kind_has_two_rows_and_each_has_a_reason() -> None:

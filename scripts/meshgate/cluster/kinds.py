@@ -87,16 +87,38 @@ DECIDING = (
         "xbackendtrafficpolicies",
     ),
     ListedKind("maistra.io/v1", "ServiceMeshMemberRoll", "servicemeshmemberrolls"),
-)
-
-# What the model does not read: only compared with what was rendered.
-OTHERS = (
+    # Not modelled: what they cover is undecided, see meshgate.mesh.coverage.
     ListedKind("security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications"),
     ListedKind("networking.istio.io/v1beta1", "ProxyConfig", "proxyconfigs"),
-    ListedKind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups"),
-    ListedKind("telemetry.istio.io/v1", "Telemetry", "telemetries", ("v1alpha1",)),
     ListedKind("extensions.istio.io/v1alpha1", "WasmPlugin", "wasmplugins"),
     ListedKind("extensions.istio.io/v1alpha1", "TrafficExtension", "trafficextensions"),
+    ListedKind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    ListedKind("networking.k8s.io/v1", "Ingress", "ingresses"),
+    ListedKind("networking.k8s.io/v1", "IngressClass", "ingressclasses"),
+    ListedKind("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies"),
+    ListedKind(
+        "policy.networking.k8s.io/v1alpha1",
+        "BaselineAdminNetworkPolicy",
+        "baselineadminnetworkpolicies",
+    ),
+    ListedKind(
+        "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies"
+    ),
+    ListedKind("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
+    ListedKind(
+        "cilium.io/v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies"
+    ),
+    ListedKind("cilium.io/v2", "CiliumEnvoyConfig", "ciliumenvoyconfigs"),
+    ListedKind("cilium.io/v2", "CiliumClusterwideEnvoyConfig", "ciliumclusterwideenvoyconfigs"),
+    ListedKind("cilium.io/v2", "CiliumLocalRedirectPolicy", "ciliumlocalredirectpolicies"),
+    ListedKind("crd.projectcalico.org/v1", "NetworkPolicy", "networkpolicies"),
+    ListedKind("crd.projectcalico.org/v1", "GlobalNetworkPolicy", "globalnetworkpolicies"),
+)
+
+# What no call depends on: only compared with what was rendered.
+OTHERS = (
+    ListedKind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups"),
+    ListedKind("telemetry.istio.io/v1", "Telemetry", "telemetries", ("v1alpha1",)),
 )
 
 ALL = (*RUNNING, *DECIDING, *OTHERS)

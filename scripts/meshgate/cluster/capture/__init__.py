@@ -55,7 +55,7 @@ class Captured(NamedTuple):
 def captured(live: Live, facts: MeshFacts, ownership: Ownership) -> Captured:
     """What an inventory says of a cluster: what runs there, and what decides and is not ours."""
     found = running(live, facts)
-    deciding = (kind.kind for kind in kinds.DECIDING)
+    deciding = dict.fromkeys(kind.kind for kind in kinds.DECIDING)
     found.objects.extend(
         redacted(each) for each in live.of(*deciding) if ownership.is_foreign(each)
     )

@@ -37,7 +37,8 @@ def read(cluster: ClusterClient, progress: Callable[[], object] = lambda: None) 
         if objects is None:
             live.unserved.append(kind.kind)
         else:
-            live.by_kind[kind.kind] = objects
+            # Two APIs may have a kind of one name.
+            live.by_kind.setdefault(kind.kind, []).extend(objects)
         progress()
     if missing := sorted(kinds.EXPECTED.intersection(live.unserved)):
         raise ServiceError(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from meshgate.mesh.unread.pods import PROXY_USER
 from meshgate.model import JSON, JSONObject
 
-ENVOY_FILTER = "EnvoyFilter"
 PROXY = "istio-proxy"
 AUTOMATIC = "auto"
 ALWAYS = "Always"
@@ -19,11 +19,16 @@ ROLES = frozenset({"router", "waypoint"})
 
 # Annotations that decide, by name or by the beginning of it.
 ANNOTATIONS = (
+    "ambient.istio.io/bypass-inbound-capture",
     "experimental.istio.io/disable-gateway-port-translation",
     "inject.istio.io/templates",
     "istio.io/dry-run",
+    "istio.io/reroute-virtual-interfaces",
+    "kubernetes.io/ingress.class",
     "networking.istio.io/exportTo",
+    "sidecar.istio.io/bootstrapOverride",
     "sidecar.istio.io/inject",
+    "sidecar.istio.io/interceptionMode",
     "sidecar.istio.io/rewriteAppHTTPProbers",
     "traffic.sidecar.istio.io/",
 )
@@ -51,7 +56,11 @@ def redacted(value: JSONObject) -> JSONObject:
     safe: JSONObject = head | without_nothing(shape(value) if shape else _decides(value))
     if shape is None:
         # As it stands: an empty `tls` turns TLS off, an empty selector selects.
-        safe["spec"] = _patched(value) if value["kind"] == ENVOY_FILTER else value.get("spec", {})
+        part = PARTS.get(value["kind"])
+        safe["spec"] = part(value.get("spec") or {}) if part else value.get("spec", {})
+        if "specs" in value:
+            # The other rules of a network policy of Cilium.
+            safe["specs"] = value["specs"]
     return safe
 
 
@@ -86,6 +95,7 @@ def pod_spec(spec: JSONObject) -> JSONObject:
     account = spec.get("serviceAccountName")
     return {
         "hostNetwork": spec.get("hostNetwork") or None,
+        "securityContext": _identity(spec),
         "serviceAccountName": account if account != "default" else None,
         "initContainers": [
             {**container(entry), "restartPolicy": ALWAYS}
@@ -104,12 +114,19 @@ def container(value: JSONObject) -> JSONObject:
         return {"name": PROXY, "image": AUTOMATIC if automatic else None, "args": roles}
     return {
         "name": value.get("name"),
+        "securityContext": _identity(value),
         "ports": [
             _port(entry, ("name", "containerPort", "protocol"))
             for entry in value.get("ports") or ()
         ],
         **{name: _probe(value[name]) for name in PROBES if value.get(name)},
     }
+
+
+def _identity(value: JSONObject) -> JSONObject:
+    """The user and group of a pod or container, where they are the proxy's: not captured then."""
+    own = value.get("securityContext") or {}
+    return {key: own[key] for key in ("runAsUser", "runAsGroup") if own.get(key) == PROXY_USER}
 
 
 def template(value: JSONObject) -> JSONObject:
@@ -268,9 +285,8 @@ def _decides(value: JSONObject) -> JSONObject:
     return {"metadata": own}
 
 
-def _patched(value: JSONObject) -> JSONObject:
+def _patched(spec: JSONObject) -> JSONObject:
     """Where an EnvoyFilter applies. What it patches in is free text, and may hold credentials."""
-    spec = value.get("spec") or {}
     return {
         **{key: spec[key] for key in ("workloadSelector", "targetRefs") if key in spec},
         "configPatches": [
@@ -280,6 +296,39 @@ def _patched(value: JSONObject) -> JSONObject:
     }
 
 
+def _extended(spec: JSONObject) -> JSONObject:
+    """Where code is loaded into proxies, and nothing of it."""
+    kept = ("selector", "targetRef", "targetRefs", "match", "phase")
+    return {key: spec[key] for key in kept if key in spec}
+
+
+def _set_up(spec: JSONObject) -> JSONObject:
+    """Which proxies a ProxyConfig is for, and the names of the variables that it sets."""
+    names = dict.fromkeys(spec.get("environmentVariables") or {}, "")
+    kept = {"selector": spec["selector"]} if "selector" in spec else {}
+    return {**kept, **({"environmentVariables": names} if names else {})}
+
+
+def _ingress(spec: JSONObject) -> JSONObject:
+    """Which controller an Ingress is for."""
+    return {key: spec[key] for key in ("ingressClassName",) if key in spec}
+
+
+def _proxied_by_cilium(spec: JSONObject) -> JSONObject:
+    """The Services whose calls a CiliumEnvoyConfig leads through a proxy."""
+    return {key: spec[key] for key in ("services",) if key in spec}
+
+
+# What is kept of a spec that may hold more than where it applies.
+PARTS: dict[str, Callable[[JSONObject], JSONObject]] = {
+    "EnvoyFilter": _patched,
+    "WasmPlugin": _extended,
+    "TrafficExtension": _extended,
+    "ProxyConfig": _set_up,
+    "Ingress": _ingress,
+    "CiliumEnvoyConfig": _proxied_by_cilium,
+    "CiliumClusterwideEnvoyConfig": _proxied_by_cilium,
+}
 SHAPES: dict[str, Callable[[JSONObject], JSONObject]] = {
     "Namespace": _namespace,
     "Service": _service,

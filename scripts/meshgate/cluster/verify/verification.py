@@ -17,7 +17,7 @@ from meshgate.cluster.verify.pushed import Disagreement, Late
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, Resource
 
-DECIDING = tuple(kind.kind for kind in kinds.DECIDING)
+DECIDING = tuple(dict.fromkeys(kind.kind for kind in kinds.DECIDING))
 
 
 @dataclass(frozen=True, slots=True)
