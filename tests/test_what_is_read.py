@@ -31,6 +31,8 @@ from meshgate.mesh import Mesh, Outcome, Verdict, Workload
 from meshgate.mesh.coverage import TABLE, Column, Coverage, coverage_of
 from meshgate.model import MESH_KINDS
 from meshgate.pipeline.judged import INVENTORY_KINDS
+from meshgate.report import Options, posture
+from meshgate.report.view import View
 from meshgate.rules.sh008_unsupported_kind import RUNNING
 from test_mesh_properties import answers, objects
 
@@ -692,3 +694,13 @@ def test_a_delay_and_a_mirror_change_nothing() -> None:
     model = shop(proxy("VirtualService", "b", hosts=["cart"], http=[route]))
 
     assert outcomes(model, "a/ui") == [Outcome.OK_MTLS]
+
+
+def test_posture_says_what_it_does_not_know() -> None:
+    view = View("prod", shop(authorization("p", "b")), lambda _resource, _path: None)
+    note = "Not known is who gets in at b/cart: AuthorizationPolicy b/p decides who may call it"
+
+    assert note in posture.text([view], Options(width=200))
+    assert note in posture.markdown([view], Options())
+    assert '"mayRefuse": "AuthorizationPolicy b/p' in posture.json([view], Options())
+    assert "Not known" not in posture.text([View("prod", shop(), view.locate)], Options())

@@ -67,7 +67,7 @@ def text(views: Sequence[View], options: Options) -> str:
         found = list(servers(view))
         rows_ = list(_by_namespace(grouped(found)))
         lines += table(HEADINGS, rows_, style, options.width)
-        lines += ["", f"{tally(found)}.", LEGEND, ""]
+        lines += ["", f"{tally(found)}.", LEGEND, *map(plain, unread(found)), ""]
     return page(lines[:-1])
 
 
@@ -211,7 +211,8 @@ def _as_json(view: View, server: ServedPort) -> JSONObject:
         "captured": answer.captured,
         "decided": answer.decided,
         "reason": answer.reason,
-        "mayRefuse": answer.may_refuse or None,
+        # Only where something may: most readers know no such key.
+        **({"mayRefuse": answer.may_refuse} if answer.may_refuse else {}),
         "alternatives": [
             {"mode": other.mode, "decidedBy": _decided_by(view, server.port, other)}
             for other in answer.alternatives
