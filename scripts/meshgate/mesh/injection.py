@@ -16,7 +16,7 @@ DATA_PLANE_MODE = "istio.io/dataplane-mode"
 _TEMPLATES = "inject.istio.io/templates"
 _PROXY = "istio-proxy"
 # What the webhook, or `istioctl kube-inject`, leaves on a pod that it gave a sidecar.
-_STATUS = "sidecar.istio.io/status"
+STATUS = "sidecar.istio.io/status"
 # The node proxy of ambient mode, whose container is named like a sidecar.
 _ZTUNNEL = "ztunnel"
 _NAMES = ("app", "app.kubernetes.io/name")
@@ -82,7 +82,7 @@ def _already_there(meta: PodMeta, pod: JSONObject) -> Membership | None:
         return NONE
     if {"router", "waypoint"} & arguments:
         return GATEWAY
-    return SIDECAR if _STATUS in meta.annotations or not _kept_out(meta, pod) else None
+    return SIDECAR if STATUS in meta.annotations or not _kept_out(meta, pod) else None
 
 
 def _kept_out(meta: PodMeta, pod: JSONObject) -> bool:

@@ -19,6 +19,7 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 DONE = frozenset({"Complete", "Failed"})
 REDIRECTION = "ambient.istio.io/redirection"
 INJECT = injection.INJECT
+STATUS = injection.STATUS
 DATA_PLANE_MODE = "istio.io/dataplane-mode"
 
 Key = tuple[str, str, str]  # kind, namespace, name
@@ -160,6 +161,9 @@ def _express(template: JSONObject, plane: DataPlane) -> None:
         proxy: JSONObject = {"name": PROXY}
         if plane is DataPlane.GATEWAY:
             proxy["args"] = ["router"]
+        else:
+            # The container alone does not settle it where labels speak against a sidecar.
+            own.setdefault("annotations", {})[STATUS] = "injected"
         spec["containers"] = [
             *(each for each in spec.get("containers") or () if each["name"] != PROXY),
             proxy,
