@@ -77,6 +77,15 @@ class Broken:
         return any(workload and workload.has_sidecar for workload in self.workloads.values())
 
     @property
+    def is_captured(self) -> bool:
+        """Whether the sidecar of the server gets what is sent: annotations may keep it out."""
+        return self.server is None or self.server.captured
+
+    def ends_at(self, plane: DataPlane) -> bool:
+        """Whether some of these calls end at a workload of this kind."""
+        return any(workload and workload.plane is plane for workload in self.workloads.values())
+
+    @property
     def policy(self) -> Resource | None:
         """The PeerAuthentication that decides what the server takes."""
         return self.server.decided_by.policy if self.server else None
@@ -100,6 +109,10 @@ class Broken:
     @property
     def taken_by(self) -> str:
         """Which object says what the server takes."""
+        if self.ends_at(DataPlane.GATEWAY):
+            return "it is a gateway, and no server of its Gateway resources answers that"
+        if not self.is_captured:
+            return "its sidecar does not capture that port, so that the application gets it"
         if self.server is None or self.server.mode is None:
             return "there is no sidecar"
         return f"{self.server.mode} by {self.policy or 'default'}"

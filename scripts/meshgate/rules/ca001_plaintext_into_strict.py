@@ -32,9 +32,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mode, Outcome, Transport
+from meshgate.mesh import DataPlane, Mode, Outcome, Transport
 from meshgate.model import Severity
-from meshgate.rules.broken_calls import broken_calls, undecided_calls, violation
+from meshgate.rules.broken_calls import Broken, broken_calls, undecided_calls, violation
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -50,13 +50,25 @@ def check(context: Context) -> Iterator[Violation]:
                 f"calls from {broken.clients} to {broken.target} are plaintext ({broken.sent_by}), "
                 f"and {broken.servers} takes mutual TLS only ({broken.taken_by}): every one is "
                 "refused",
-                "give the client a sidecar, or make this port PERMISSIVE with a waiver"
-                if broken.expected
-                else "remove the tls block for this port, or set its mode to ISTIO_MUTUAL"
-                if broken.rule and not broken.is_auto
-                else "",
+                fix(broken),
             )
     yield from undecided_calls(context)
+
+
+def fix(broken: Broken) -> str:
+    """What lets the client send mutual TLS, or the server take plaintext."""
+    if broken.expected:
+        return "give the client a sidecar, or make this port PERMISSIVE with a waiver"
+    if broken.ends_at(DataPlane.AMBIENT):
+        return (
+            "no DestinationRule helps: towards ztunnel a sidecar sends mutual TLS through HBONE "
+            "only, and it cannot where it calls the pods by their own addresses (a headless "
+            "Service); give the client's namespace ambient mode, call a Service with a cluster "
+            "address, or make this port PERMISSIVE with a waiver"
+        )
+    if broken.rule and not broken.is_auto:
+        return "remove the tls block for this port, or set its mode to ISTIO_MUTUAL"
+    return ""
 
 
 RULE = Rule(

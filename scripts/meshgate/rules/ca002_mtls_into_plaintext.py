@@ -30,9 +30,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Transport
+from meshgate.mesh import DataPlane, Transport
 from meshgate.model import Severity
-from meshgate.rules.broken_calls import broken_calls, violation
+from meshgate.rules.broken_calls import Broken, broken_calls, violation
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -45,12 +45,34 @@ def check(context: Context) -> Iterator[Violation]:
                 f"calls from {broken.clients} to {broken.target} are the mesh's mutual TLS "
                 f"({broken.sent_by}), and {broken.servers} cannot take it ({broken.taken_by}): "
                 "every one fails",
-                "set the port of the server to PERMISSIVE, or add an exact DestinationRule for "
-                f"{broken.call.service.host} with tls mode DISABLE where these clients look first"
-                if broken.has_sidecar
-                else f"add an exact DestinationRule for {broken.call.service.host} with tls mode "
-                "DISABLE where these clients look first, or give the server a sidecar",
+                fix(broken),
             )
+
+
+def fix(broken: Broken) -> str:
+    """What lets the server take the call, or the client send what the server takes."""
+    host, port = broken.call.service.host, broken.call.port.number
+    if broken.ends_at(DataPlane.GATEWAY):
+        name = broken.delivery.name or host
+        return (
+            f"write a host of the Gateway as sni beside the tls mode: the client asks for {name}, "
+            "and a server with tls mode ISTIO_MUTUAL answers its own hosts only"
+        )
+    if broken.has_sidecar and not broken.is_captured:
+        return (
+            f"add a portLevelSettings entry for port {port} with tls mode DISABLE to the "
+            f"DestinationRule for {host} that these clients find, and leave its other ports alone; "
+            "no PeerAuthentication reaches a port that is not captured"
+        )
+    if broken.has_sidecar:
+        return (
+            f"set the port of the server to PERMISSIVE, or add an exact DestinationRule for {host} "
+            "with tls mode DISABLE where these clients look first"
+        )
+    return (
+        f"add an exact DestinationRule for {host} with tls mode DISABLE where these clients look "
+        "first, or give the server a sidecar"
+    )
 
 
 RULE = Rule(

@@ -44,6 +44,8 @@ def check(context: Context) -> Iterator[Violation]:
             context.environment.mesh.enable_auto_mtls
             and broken.is_auto
             and broken.has_sidecar
+            # What annotations keep from the sidecar is no matter of two policies: CA002 tells it.
+            and broken.is_captured
             and broken.server is not None
         ):
             why, fix = cause(broken)

@@ -57,6 +57,8 @@ def check(context: Context) -> Iterator[Violation]:
             else "readable on the way, refused by a server that is STRICT"
         )
         for place in disabled:
+            if place.port is not None and is_raw(context, rule.host, place.port):
+                continue
             yield Violation(
                 rule.resource,
                 place.path("tls", "mode"),
@@ -66,6 +68,26 @@ def check(context: Context) -> Iterator[Violation]:
                 decided=is_outside is not None,
             )
     yield from wrongly_declared(context)
+
+
+def is_raw(context: Context, host: str, port: int) -> bool:
+    """Whether no sidecar gets what is sent to a service port: then only plaintext works there.
+
+    Annotations (`excludeInboundPorts`, `includeInboundPorts`) keep ports from sidecars, and auto
+    mTLS does not look at them.
+    """
+    known = inventory.of(context)
+    endpoints = [
+        endpoint
+        for service in (known.services(host) if known is not None else ())
+        for endpoint in service.endpoints.get(port, ())
+    ]
+    return bool(endpoints) and all(
+        endpoint.workload is not None
+        and endpoint.workload.has_sidecar
+        and not endpoint.workload.captures(endpoint.port)
+        for endpoint in endpoints
+    )
 
 
 def wrongly_declared(context: Context) -> Iterator[Violation]:

@@ -40,6 +40,25 @@ def plaintext_port(name: str, namespace: str, host: str, port: int) -> str:
 """
 
 
+def raw_port(name: str, namespace: str, host: str, port: int) -> str:
+    """A DestinationRule for one host that turns TLS off at one port and leaves all others alone."""
+    return f"""\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: {scalar(name)}
+  namespace: {scalar(namespace)}
+spec:
+  host: {scalar(host)}
+  trafficPolicy:
+    portLevelSettings:
+      - port:
+          number: {port}
+        tls:
+          mode: DISABLE
+"""
+
+
 def open_port(name: str, namespace: str, labels: Mapping[str, str], port: int) -> str:
     """A PeerAuthentication that lets plaintext in at one port of some workloads."""
     selected = "".join(f"      {scalar(key)}: {scalar(value)}\n" for key, value in labels.items())

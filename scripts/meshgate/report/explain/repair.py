@@ -16,6 +16,7 @@ from meshgate.mesh import (
     Tls,
     Transport,
     Verdict,
+    Workload,
 )
 from meshgate.mesh.terms import verdict
 from meshgate.model import Resource, value_at
@@ -108,6 +109,17 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
 
 def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
     """Make the client send mesh mTLS."""
+    end = case.policy.deliveries[0].endpoint if case.policy.deliveries else None
+    server = end.workload if end is not None else None
+    if server is not None and server.plane is DataPlane.AMBIENT and case.client.is_proxied:
+        yield CallRepair(
+            "Nothing in policies encrypts it: towards ztunnel a sidecar sends mesh mTLS through "
+            "HBONE only, and not where it calls the pods by their own addresses. Give namespace "
+            f"{case.client.namespace} ambient mode, or call a Service with a cluster address."
+        )
+        if end is not None and not purpose:
+            yield from _open(case, end)
+        return
     lead = f"{purpose}: " if purpose else ""
     client, policy = case.client, case.policy
     rule, path = stated(case)
@@ -172,6 +184,13 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     end = delivery.endpoint
     workload = end.workload if end is not None else None
     rule, path = stated(case)
+    if workload is not None and workload.plane is DataPlane.GATEWAY:
+        yield from _at_gateway(case, delivery, workload)
+        return
+    is_held = workload is not None and end is not None and workload.has_sidecar
+    if is_held and workload is not None and end is not None and not workload.captures(end.port):
+        yield from _raw(case, workload, end.port)
+        return
     if delivery.mode is Mode.DISABLE and end is not None and workload is not None:
         level, policy = case.view.mesh.mode_at(workload, end.port).decided_by
         if policy is not None:
@@ -195,6 +214,49 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         yield CallRepair(
             f"{text}: the exact host wins over the wildcard of the same namespace.",
             _exact(case, "DISABLE"),
+        )
+
+
+def _at_gateway(case: Case, delivery: Delivery, workload: Workload) -> Iterator[CallRepair]:
+    """No filter chain of a gateway answers what the client asks for."""
+    name = delivery.name or case.service.host
+    names = sorted(
+        {
+            host
+            for chain in case.view.mesh.gateway_chains(workload)
+            if chain.mode == Tls.ISTIO_MUTUAL
+            for host in (chain.names or ("any host",))
+        }
+    )
+    rule, path = stated(case)
+    if rule is not None and names:
+        where = path.removesuffix(".mode")
+        yield CallRepair(
+            f"Set {where}.sni of {owner(rule)} to a host of the Gateway ({', '.join(names)}): "
+            f"{workload} has no filter chain for {name}, which the client asks for."
+        )
+    else:
+        yield CallRepair(
+            f"Add a server with tls mode ISTIO_MUTUAL for this port to a Gateway of {workload}."
+        )
+
+
+def _raw(case: Case, workload: Workload, port: int) -> Iterator[CallRepair]:
+    """A port that annotations keep from the sidecar takes what the application takes."""
+    service, number = case.service, case.port.number
+    text = (
+        f"Tell the client to send plaintext to port {number} alone: the sidecar of {workload} does "
+        f"not capture port {port}, and auto mTLS does not look at that"
+    )
+    rule, _ = stated(case)
+    if rule is not None and case.policy.rule_host == service.host:
+        yield CallRepair(
+            f"{text}. Add an entry for port {number} with tls mode DISABLE to "
+            f"spec.trafficPolicy.portLevelSettings of {owner(rule)}."
+        )
+    else:
+        yield CallRepair(
+            f"{text}.", manifests.raw_port(service.name, _place(case), service.host, number)
         )
 
 

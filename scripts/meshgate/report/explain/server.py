@@ -154,6 +154,10 @@ def _ending(delivery: Delivery) -> str:
     if delivery.on_wire is not None:
         wire = f"{delivery.on_wire} ({ENDINGS[delivery.on_wire]})"
         return f"{ENDINGS[delivery.outcome]}. As far as TLS goes: {wire}; but {delivery.reason}"
+    workload = delivery.endpoint.workload if delivery.endpoint is not None else None
+    at_gateway = workload is not None and workload.plane is DataPlane.GATEWAY
+    if delivery.outcome is Outcome.REFUSED and at_gateway:
+        return "no filter chain of the gateway answers it, and the connection is closed"
     if delivery.outcome is Outcome.UNKNOWN:
         return f"{ENDINGS[delivery.outcome]}: {delivery.reason}"
     return ENDINGS[delivery.outcome]
