@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from conformance.compare import cases, mesh_of, transport_files
-from meshgate.effect import NEW_CLIENT, OLD_CLIENT, CallChange, Change, Effect, effect
+from meshgate.effect import (
+    NEW_CLIENT,
+    NEW_ROUTES,
+    OLD_CLIENT,
+    OLD_ROUTES,
+    CallChange,
+    Change,
+    Effect,
+    effect,
+)
 from meshgate.effect.verdicts import judged, may_work, standing
 from meshgate.mesh import (
     CallClass,
@@ -76,6 +85,7 @@ def test_a_transition_is_unsafe_where_one_of_four_combinations_fails(name: str) 
              each.before.endpoint, each.combination, each.outcome)
             for each in effect(before, after).unsafe
             if each.decided
+            and each.combination in {OLD_CLIENT, NEW_CLIENT}
             and at_sidecar(before, each.before.endpoint)
             and at_sidecar(after, each.after.endpoint)
             for client in each.clients.members
@@ -166,7 +176,12 @@ def ports(found: Effect, *, swapped: bool) -> Counter[tuple[object, ...]]:
 
 def transitions(found: Effect, *, swapped: bool) -> Counter[tuple[object, ...]]:
     result: Counter[tuple[object, ...]] = Counter()
-    names = {OLD_CLIENT: NEW_CLIENT, NEW_CLIENT: OLD_CLIENT}
+    names = {
+        OLD_CLIENT: NEW_CLIENT,
+        NEW_CLIENT: OLD_CLIENT,
+        OLD_ROUTES: NEW_ROUTES,
+        NEW_ROUTES: OLD_ROUTES,
+    }
     for each in found.unsafe:
         combination = names[each.combination] if swapped else each.combination
         for client in each.clients.members:

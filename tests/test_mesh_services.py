@@ -216,7 +216,12 @@ def test_a_machine_has_a_sidecar_by_label_or_service_account() -> None:
     planes = {
         each.name: str(each.plane) for each in model.workloads if each.kind == "WorkloadEntry"
     }
-    assert planes == {"plain": "none", "account": "sidecar", "label": "sidecar", "off": "none"}
+    assert planes == {
+        "plain": "unknown",
+        "account": "sidecar",
+        "label": "sidecar",
+        "off": "none",
+    }
     assert model.clients.class_of(model.workload("b", "plain")) is None
     assert model.clients.class_of(model.workload("b", "account")) is not None
     assert model.server_mode("b", "account", 80).mode is Mode.PERMISSIVE

@@ -381,3 +381,27 @@ def test_phrases() -> None:
     assert listed(["a"]) == "`a`"
     assert listed(["a", "b", "c"]) == "`a`, `b` and `c`"
     assert shown("x" * 100).endswith("…")
+
+
+@pytest.mark.parametrize("key", ["team", "example.com/team", "UPPER.example.com/Key", "a" * 63])
+def test_keys_of_annotations_that_the_api_server_takes(key: str) -> None:
+    value = manifest("security.istio.io/v1", "PeerAuthentication", mtls={"mode": "STRICT"})
+    value["metadata"]["annotations"] = {key: "x"}
+
+    assert said(value) == []
+
+
+@pytest.mark.parametrize("key", ["bad key", "a/b/c", "-x", "x-", "/x", "a" * 64, "a..b/x"])
+def test_keys_of_annotations_that_the_api_server_refuses(key: str) -> None:
+    value = manifest("security.istio.io/v1", "PeerAuthentication", mtls={"mode": "STRICT"})
+    value["metadata"]["annotations"] = {key: "x"}
+
+    assert [rule for rule, _, _ in said(value)] == ["SH002"]
+
+
+def test_annotations_of_256_kib_are_too_large() -> None:
+    value = manifest("security.istio.io/v1", "PeerAuthentication", mtls={"mode": "STRICT"})
+    value["metadata"]["annotations"] = {"x": "y" * (256 * 1024 - 1)}
+    assert said(value) == []
+    value["metadata"]["annotations"] = {"x": "y" * 256 * 1024}
+    assert [path for _, path, _ in said(value)] == ["metadata.annotations"]

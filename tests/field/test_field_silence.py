@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import git
+import pytest
 from field_trees import Capture, Linted, judged, lint, written
 
 from meshgate.cli import main
@@ -143,3 +144,55 @@ def test_70_discovery_selectors_that_leave_the_root_out(tmp_path: Path, capsys: 
     both = "  - matchLabels: {kubernetes.io/metadata.name: istio-system}\n"
     facts.write_text(selector % "istio-injection: enabled" + both, encoding="utf-8")
     assert of(lint(capsys, case("70"), "--mesh", facts), "PA007") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "says"),
+    [
+        ("19", "CA011", "squirrel-peers, which serviceName names, is no Service here"),
+        ("25", "DR020", "toward rates.example.com:443, which is declared https"),
+        ("35", "CA012", "the CronJob's own label sidecar.istio.io/inject: false does nothing"),
+        ("39", "DR021", "nothing shows that the proxies of desk/teller have /etc/rates/tls.crt"),
+        ("66", "CA012", "the pod's annotation sidecar.istio.io/inject: true does nothing"),
+        ("79", "VS004", "gate/front send it plain HTTP"),
+    ],
+)
+def test_one_finding_tells_it(name: str, rule: str, says: str, capsys: Capture) -> None:
+    (told,) = of(lint(capsys, case(name)), rule)
+
+    assert says in told
+
+
+def test_20_an_ingress_controller_that_calls_pods(tmp_path: Path, capsys: Capture) -> None:
+    door, coats = "doorway/nginx-door", "coats.hall:80"
+    assert (door, coats, "unknown") in outcomes(capsys, str(case("20")))
+    told = "metadata: {name: coats, namespace: hall, annotations: {%s}}\nspec:\n  ingressClassName"
+    upstream = "nginx.ingress.kubernetes.io/service-upstream: 'true', "
+    upstream += "nginx.ingress.kubernetes.io/upstream-vhost: coats.hall.svc.cluster.local"
+    text = case("20").read_text("utf-8")
+    plain = "metadata: {name: coats, namespace: hall}\nspec:\n  ingressClassName"
+    assert plain in text
+    file = tmp_path / "mesh.yaml"
+    file.write_text(text.replace(plain, told % upstream), encoding="utf-8")
+    assert (door, coats, "ok-mtls") in outcomes(capsys, str(file))
+
+
+def test_72_a_machine_without_service_account(tmp_path: Path, capsys: Capture) -> None:
+    assert ("yard/gate", "crane.yard:80", "unknown") in outcomes(capsys, str(case("72")))
+    text = case("72").read_text("utf-8")
+    file = tmp_path / "mesh.yaml"
+    file.write_text(text.replace("STRICT", "PERMISSIVE"), encoding="utf-8")
+    assert ("yard/gate", "crane.yard:80", "ok-plaintext") in outcomes(capsys, str(file))
+
+
+def test_58_a_subset_and_the_route_to_it_in_one_commit(tmp_path: Path, capsys: Capture) -> None:
+    folder = changed("58", tmp_path, capsys)
+
+    assert main(["-C", str(folder), "diff", "--env", "prod"]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "no-cluster (new routes, old clusters)" in told
+    assert "split it: define the subset first" in told
+    assert main(["-C", str(folder), "steps", "--env", "prod"]) == 0
+    first, second = capsys.readouterr().out.partition("step 2 of 2")[::2]
+    assert "DestinationRule/shop/cart" in first
+    assert "VirtualService/shop/cart" in second

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from meshgate.effect.changes import (
     NEW_CLIENT,
+    NEW_ROUTES,
     OLD_CLIENT,
+    OLD_ROUTES,
     CallChange,
     CallState,
     Effect,
@@ -24,7 +26,9 @@ from meshgate.effect.verdicts import BREAKING, Change
 __all__ = [
     "BREAKING",
     "NEW_CLIENT",
+    "NEW_ROUTES",
     "OLD_CLIENT",
+    "OLD_ROUTES",
     "CallChange",
     "CallState",
     "Change",

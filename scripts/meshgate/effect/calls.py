@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from meshgate.effect.changes import (
     NEW_CLIENT,
+    NEW_ROUTES,
     OLD_CLIENT,
+    OLD_ROUTES,
     CallChange,
     CallState,
     EndpointName,
@@ -131,6 +133,26 @@ class CallComparison(NamedTuple):
                     if key not in told or unsafe.decided:
                         told[key] = unsafe
         yield from told.values()
+        if {standing(old.delivery), standing(new.delivery)} == {Verdict.WORKS}:
+            yield from self._between_updates(old, new)
+
+    def _between_updates(self, old: SentCall, new: SentCall) -> Iterator[Unsafe]:
+        """The routes of one side that meet the clusters of the other in one and the same proxy.
+
+        istiod pushes clusters before routes, so a subset that goes is gone before its route. One
+        that comes is there first only where both objects are in one push, which nobody promises.
+        """
+        for combination, routes, clusters in (
+            (NEW_ROUTES, new.call, old.call),
+            (OLD_ROUTES, old.call, new.call),
+        ):
+            if routes is None or clusters is None or routes.subset in {None, clusters.subset}:
+                continue
+            if not defines(clusters, str(routes.subset)):
+                lost = old.delivery._replace(
+                    transport=None, mode=None, outcome=Outcome.NO_CLUSTER, alternatives=()
+                )
+                yield from self._failing(combination, lost, (old, new), certain=True)
 
     def _failing(
         self, combination: str, taken: Delivery, both: tuple[SentCall, SentCall], *, certain: bool
@@ -166,6 +188,14 @@ def _why(*deliveries: Delivery) -> str:
 def _is_open(delivery: Delivery) -> bool:
     """Whether files leave open how a call ends, or who may refuse it."""
     return bool(delivery.alternatives) or delivery.on_wire is not None
+
+
+def defines(call: CallClass, subset: str) -> bool:
+    """Whether the rule of these clients has a subset, in every order of creation."""
+    return bool(call.choices) and all(
+        choice.entry is not None and any(each.name == subset for each in choice.entry.subsets)
+        for choice in call.choices
+    )
 
 
 def _is_gone(here: SentCall, there: SentCall, mesh: Mesh) -> bool:

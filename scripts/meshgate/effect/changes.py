@@ -177,6 +177,9 @@ class Unsafe:
 
 OLD_CLIENT = "old client, new server"
 NEW_CLIENT = "new client, old server"
+# Within one proxy, between the update of its clusters and that of its routes.
+NEW_ROUTES = "new routes, old clusters"
+OLD_ROUTES = "old routes, new clusters"
 
 
 @dataclass(frozen=True, slots=True)

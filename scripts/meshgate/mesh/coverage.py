@@ -313,7 +313,8 @@ TABLE: tuple[Coverage, ...] = (
         KUBERNETES_NETWORKING,
         "Ingress",
         _OPEN,
-        "calls to and from ingress gateways, where its class is Istio's",
+        "calls to and from ingress gateways, where its class is Istio's; else of a controller "
+        "with a sidecar, which calls the addresses of pods",
     ),
     Coverage(KUBERNETES_NETWORKING, "IngressClass", _IS, "which Ingresses are Istio's"),
     Coverage(KUBERNETES_NETWORKING, "IPAddress", _NOT, "an address that a Service holds"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import Call, CallClass
@@ -119,6 +119,10 @@ class Mesh:
             if found is not None:
                 return found
         raise LookupError(f"no service {name} for clients in namespace {namespace}")
+
+    def services_of(self, host: str) -> Sequence[Service]:
+        """The services of exactly this host: several where ServiceEntries share it."""
+        return self._registry.by_host.get(self._registry.aliases.get(host, host), ())
 
     def called(self, client: Workload, name: str, port: int = 0) -> Service:
         """The service that a client reaches by a name: exportTo only binds proxies.

@@ -211,7 +211,7 @@ class Receivers:
 
     def _at_workload(self, workload: Workload, port: int, arrival: Arrival) -> tuple[Outcome, str]:
         plane, transport = workload.plane, arrival.transport
-        if plane is DataPlane.UNKNOWN:
+        if plane is DataPlane.UNKNOWN and not _taken_either_way(workload, arrival):
             return Outcome.UNKNOWN, f"{workload}: {workload.plane_reason}"
         if plane is DataPlane.AMBIENT:
             return at_ztunnel(arrival.world.port, transport), ""
@@ -243,6 +243,15 @@ class Receivers:
             if scope.policy.ingress:
                 return scope.policy.ingress.get(port, protocols.AUTO)
         return self._registry.protocol(workload, port)
+
+
+def _taken_either_way(workload: Workload, arrival: Arrival) -> bool:
+    """Whether a machine takes these bytes with a proxy as it does without one."""
+    return (
+        workload.kind == "WorkloadEntry"
+        and arrival.transport is Transport.PLAINTEXT
+        and arrival.world.port is not Mode.STRICT
+    )
 
 
 def _without_effect(reason: str) -> ServerMode:

@@ -33,11 +33,18 @@ class EntryPort(NamedTuple):
     target: int
 
 
+_NO_ACCOUNT = (
+    "its WorkloadEntry has no serviceAccount, so clients send it plaintext, and whether a proxy "
+    "runs there is not known"
+)
+
+
 def workload_entries(catalog: Catalog) -> Iterator[Workload]:
     """The WorkloadEntries as workloads.
 
     One that has label security.istio.io/tlsMode=istio, or no such label and a service account,
-    runs a sidecar (getTLSModeFromWorkloadEntry).
+    runs a sidecar (getTLSModeFromWorkloadEntry). Toward one that has neither clients send
+    plaintext; whether a proxy stands there all the same is not known.
     """
     for resource in catalog.of("WorkloadEntry"):
         spec = resource.spec
@@ -45,7 +52,11 @@ def workload_entries(catalog: Catalog) -> Iterator[Workload]:
         account = str(spec.get("serviceAccount") or "")
         if TLS_MODE not in own and account:
             own[TLS_MODE] = "istio"
-        sidecar = own.get(TLS_MODE) == "istio"
+        plane, reason = DataPlane.NONE, ""
+        if own.get(TLS_MODE) == "istio":
+            plane = DataPlane.SIDECAR
+        elif TLS_MODE not in own:
+            plane, reason = DataPlane.UNKNOWN, _NO_ACCOUNT
         yield Workload(
             namespace=namespace_of(resource),
             name=resource.name,
@@ -56,10 +67,11 @@ def workload_entries(catalog: Catalog) -> Iterator[Workload]:
                 for name, number in _object(spec.get("ports")).items()
                 if isinstance(number, int)
             ),
-            plane=DataPlane.SIDECAR if sidecar else DataPlane.NONE,
+            plane=plane,
             service_account=account or "default",
             resource=resource,
             annotations=selectors.labels(resource.annotations),
+            plane_reason=reason,
         )
 
 

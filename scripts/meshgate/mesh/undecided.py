@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Pod, Say, pod_of
+from meshgate.mesh.ingress import IngressControllers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.services import Endpoint
 from meshgate.mesh.terms import DataPlane
@@ -58,6 +59,7 @@ class Undecided:
 
     __slots__ = (
         "_covered",
+        "_ingress",
         "contradictions",
         "covers",
         "hosts",
@@ -72,6 +74,7 @@ class Undecided:
             itertools.chain.from_iterable(family(catalog, facts) for family in _FAMILIES)
         )
         self._covered: dict[int, _Covered] = {}
+        self._ingress = IngressControllers(catalog)
         # Objects that decide calls to a host: why those of clients with a proxy are not decidable,
         # and why those of all clients are not.
         self.hosts_by = tuple(services.host_covers(catalog, facts))
@@ -91,9 +94,12 @@ class Undecided:
     def client(self, workload: Workload) -> str:
         """Why it is not known what a workload's proxy sends; empty: it is."""
         doubt = workload.doubts.client
-        return _reason(self._of(workload).client_changes) or (
+        changed = _reason(self._of(workload).client_changes) or (
             f"the client {doubt}" if doubt else ""
         )
+        if not changed and workload.plane is DataPlane.SIDECAR:
+            return self._ingress.reason(workload)
+        return changed
 
     def may_refuse(self, workload: Workload, port: int | None) -> str:
         """Why it is not known whether a server lets a call in that works otherwise; empty: it is.

@@ -3,7 +3,8 @@
 What it checks
     Every object of Istio's API against the CRD of the environment's Istio version, and the
     Kubernetes, Argo CD and Flux objects beside it against theirs. A field that the schema does not
-    have is refused, also where an API server would drop it without a word.
+    have is refused, also where an API server would drop it without a word. Names, keys and sizes in
+    `metadata` are judged as the API server does.
 
     ```yaml
     spec:

@@ -4,7 +4,9 @@ What it checks
     Every call that works under the old and under the new configuration is tried in both mixed
     states: a client that still sends what it sent against a server that has the change, and a
     client that has the change against a server that has not. Both must work. A change of what a
-    sidecar does not see, such as the labels of a pod, is not taken apart.
+    sidecar does not see, such as the labels of a pod, is not taken apart. And a route to a subset
+    that is defined, or removed, by the same change: a proxy gets clusters and routes one after the
+    other, and answers 503 (no cluster) in between.
 
     ```yaml
     # before: DISABLE, after:
@@ -30,20 +32,26 @@ How to fix
     is PERMISSIVE. `meshgate steps` writes the steps down.
 
 Known gaps
-    A proxy has all of a change or nothing of it. Within one proxy, clusters may arrive before
-    routes: add a subset before a VirtualService names it, and remove it after.
+    Of what one proxy gets, clusters come before routes; other orders within it are not looked at.
+    A ServiceEntry and the route to it in one change are not told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.effect import Unsafe
+from meshgate.effect import NEW_ROUTES, OLD_ROUTES, Unsafe
 from meshgate.model import Severity
 from meshgate.rules.blame import Blame, BlameIndex, called, callers
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
+
+# Where one proxy's clusters and routes do not fit: the two objects go in changes of their own.
+SPLIT = {
+    NEW_ROUTES: "split it: define the subset first, in a change of its own, then route to it",
+    OLD_ROUTES: "split it: take the route away first, in a change of its own, then the subset",
+}
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -54,18 +62,19 @@ def check(context: Context) -> Iterator[Violation]:
     groups: dict[object, tuple[Blame, list[Unsafe]]] = {}
     for each in effect.unsafe:
         cause = causes.of(each)
-        key = cause.key, each.decided, each.reason
+        key = cause.key, each.decided, each.reason, each.combination in SPLIT
         groups.setdefault(key, (cause, []))[1].append(each)
     for cause, found in groups.values():
         first = found[0]
         certain = first.decided
+        fails = "fail" if certain and first.combination not in SPLIT else "may fail"
         how = listed(dict.fromkeys(f"{each.outcome} ({each.combination})" for each in found))
         yield Violation(
             cause.resource,
             cause.path,
             f"calls of {callers(found)} to {called(found)} work before and after this change and "
-            f"{'fail' if certain else 'may fail'} on the way: {how}"
-            + ("" if certain else f"; {first.reason}"),
+            f"{fails} on the way: {how}" + ("" if certain else f"; {first.reason}"),
+            fix=SPLIT.get(first.combination, ""),
             related=cause.related,
             decided=certain,
             key="" if certain else first.reason,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from meshgate.model import Resource, SchemaViolation, join_path
-from meshgate.schema import crd_rules, webhook
+from meshgate.schema import crd_rules, object_meta, webhook
 from meshgate.schema.catalog import ServedKind, catalog_of
 from meshgate.schema.engine import SchemaRefusal
 from meshgate.schema.engines import engine as engine_named
@@ -54,7 +54,7 @@ def _of_object(
             SchemaViolation("SH002", resource, join_path(*problem.path), problem.text)
             for problem in problems(kind.schema(), resource.value)
         ] or [SchemaViolation("SH002", resource, refusal.path, refusal.message)]
-    refused = list(crd_rules.violations(resource, kind))
+    refused = [*object_meta.violations(resource), *crd_rules.violations(resource, kind)]
     told = {violation.path for violation in refused}
     return refused + [v for v in webhook.violations(resource) if not _is_told(v.path, told)]
 

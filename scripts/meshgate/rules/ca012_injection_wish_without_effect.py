@@ -1,0 +1,144 @@
+"""A label or annotation asks for a sidecar, or for none, and nothing happens.
+
+What it checks
+    `sidecar.istio.io/inject` of pods, of the controllers that make them, and of namespaces, against
+    what the injection webhook does: a wish that the pods do not get is told. The webhook reads the
+    labels of the namespace and the pod, the annotation only where both have called it, and never
+    the controller's own metadata.
+
+    ```yaml
+    kind: Deployment
+    spec:
+      template:
+        metadata:
+          annotations: {sidecar.istio.io/inject: "true"}   # namespace without a label: no sidecar
+    ```
+
+Why it matters
+    Who reads the manifest believes in a sidecar that is not there: the workload accepts plaintext
+    from anyone, whatever PeerAuthentication says, and STRICT servers refuse its calls. Or it has
+    one that was to be left out.
+
+How to fix
+    Write it as a label of the pod template. For all pods of a namespace label the namespace
+    `istio-injection: enabled`, or `istio.io/rev` with the revision.
+
+Known gaps
+    Workloads whose membership is not known are left out. Pods that were started before the label
+    changed are judged by what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.mesh import DataPlane, Workload
+from meshgate.mesh.controllers import template_of
+from meshgate.mesh.injection import INJECT
+from meshgate.model import JSONObject, Severity, join_path
+from meshgate.rules.context import Context
+from meshgate.rules.rule import Needs, Phase, Rule, Violation
+
+NAMESPACE_LABEL = "istio-injection"
+WANTED = {"true": DataPlane.SIDECAR, "false": DataPlane.NONE}
+
+
+def check(context: Context) -> Iterator[Violation]:
+    if context.mesh is None:
+        return
+    for workload in context.mesh.workloads:
+        if workload.kind != "WorkloadEntry" and workload.plane is not DataPlane.UNKNOWN:
+            yield from of_workload(workload)
+    for namespace in context.resources.of("Namespace"):
+        if INJECT in {**namespace.labels, **namespace.annotations}:
+            part = "labels" if INJECT in namespace.labels else "annotations"
+            yield Violation(
+                namespace,
+                join_path("metadata", part, INJECT),
+                f"{INJECT} on a Namespace is read by nobody: only pods have it",
+                fix=f"label the namespace {NAMESPACE_LABEL}: enabled, or disabled",
+            )
+
+
+def of_workload(workload: Workload) -> Iterator[Violation]:
+    """The wishes for one workload's pods that nobody fulfils."""
+    template = metadata(template_of(workload.resource))
+    label = mapping(template, "labels").get(INJECT)
+    places = [("the pod's label", label, "labels", True)]
+    if label is None:
+        annotation = mapping(template, "annotations").get(INJECT)
+        places.append(("the pod's annotation", annotation, "annotations", True))
+    if workload.kind != "Pod":
+        own = workload.resource
+        places += [
+            (f"the {own.kind}'s own {part.removesuffix('s')}", marks.get(INJECT), part, False)
+            for part, marks in (("labels", own.labels), ("annotations", own.annotations))
+        ]
+    for what, value, part, on_pod in places:
+        wanted = WANTED.get(str(value).lower())
+        if wanted is None or fits(workload, wanted):
+            continue
+        yield Violation(
+            workload.resource,
+            place(workload, part, on_pod=on_pod),
+            f"{what} {INJECT}: {value} does nothing: {workload} {has(workload)}, "
+            f"{why(workload, part, on_pod=on_pod)}",
+            fix=f"label the pod template {INJECT}: {str(value).lower()}"
+            if part == "annotations" or not on_pod
+            else f"label namespace {workload.namespace} {NAMESPACE_LABEL}: enabled",
+            key=f"{part}:{on_pod}",
+        )
+
+
+def fits(workload: Workload, wanted: DataPlane) -> bool:
+    """Whether the pods are what was asked for."""
+    if wanted is DataPlane.SIDECAR:
+        return workload.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY}
+    return workload.plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}
+
+
+def has(workload: Workload) -> str:
+    """Whether the pods have a sidecar."""
+    there = workload.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY}
+    return "has a sidecar all the same" if there else "has no sidecar"
+
+
+def why(workload: Workload, part: str, *, on_pod: bool) -> str:
+    """Why the webhook does not do as it is asked."""
+    if not on_pod:
+        return "since only the metadata of the pod template counts"
+    if mapping(template_of(workload.resource), "spec").get("hostNetwork") is True:
+        return "since its pods use the network of the host"
+    if part == "annotations":
+        return f"since no label of namespace {workload.namespace} or of the pod calls the webhook"
+    return f"since namespace {workload.namespace} keeps the webhook out"
+
+
+def place(workload: Workload, part: str, *, on_pod: bool) -> str:
+    """Where the wish stands."""
+    if not on_pod or workload.kind == "Pod":
+        return join_path("metadata", part, INJECT)
+    above = ("spec", "jobTemplate") if workload.kind == "CronJob" else ()
+    return join_path(*above, "spec", "template", "metadata", part, INJECT)
+
+
+def metadata(template: JSONObject) -> JSONObject:
+    return mapping(template, "metadata")
+
+
+def mapping(value: JSONObject, key: str) -> JSONObject:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+RULE = Rule(
+    id="CA012",
+    name="injection-wish-without-effect",
+    severity=Severity.ERROR,
+    summary="A label or annotation asks for a sidecar, or for none, and nothing happens.",
+    fix="write sidecar.istio.io/inject as a label of the pod template, or label the namespace",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
+    kinds=frozenset({"Namespace"}),
+    check=check,
+)
