@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 
+from meshgate.mesh.admissions import Admissions
 from meshgate.mesh.calls import CallClass, described
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients, Profile
 from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
@@ -26,6 +28,7 @@ class Callers:
     """The classes of calls of a mesh. Rules, clusters and classes are worked out once."""
 
     __slots__ = (
+        "_admissions",
         "_clusters",
         "_importers",
         "_rules",
@@ -44,7 +47,10 @@ class Callers:
         receivers: Receivers,
         clients: MeshClients,
         routing: Routing,
+        *,
+        admissions: Admissions,
     ) -> None:
+        self._admissions = admissions
         self.registry = registry
         self.receivers = receivers
         self.clients = clients
@@ -88,6 +94,14 @@ class Callers:
 
     def classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
         """Every class of calls to a service port."""
+        if self._admissions.is_empty:
+            return self._classes(service, port)
+        return itertools.chain.from_iterable(
+            map(self._admissions.split, self._classes(service, port))
+        )
+
+    def _classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
+        """The same before any policy of a server is asked."""
         clusters = self.clusters(service, port)
         for profile in self.clients.profiles:
             if profile.plane is DataPlane.SIDECAR and not profile.reason:
@@ -119,7 +133,18 @@ class Callers:
         clusters = self.clusters(service, port)
         found = self._policy(client, clusters, subset)
         cover = self.undecided.client_cover(client)
-        return _restricted(clusters, found, cover.reason if cover is not None else "")
+        found = _restricted(clusters, found, cover.reason if cover is not None else "")
+        return self._admitted(found, client)
+
+    def _admitted(self, found: ClientPolicy, client: Workload) -> ClientPolicy:
+        """The answer for a client, with what the servers' policies let in."""
+        if self._admissions.is_empty:
+            return found
+        return dataclasses.replace(
+            found,
+            deliveries=self._admissions.admitted(found.deliveries, client, found.port),
+            alternatives=tuple(self._admitted(each, client) for each in found.alternatives),
+        )
 
     def _policy(self, client: Workload, clusters: PortClusters, subset: str | None) -> ClientPolicy:
         """What a client sends, whoever may refuse it."""
@@ -215,7 +240,9 @@ class Callers:
             port = each.port(number)
             if each.kubernetes and port is not None:
                 clusters = self.clusters(each, port)
-                return clusters.restricted(clusters.direct(DataPlane.NONE), client.restricted_by)
+                sent = clusters.direct(DataPlane.NONE)
+                sent = clusters.restricted(sent, client.restricted_by)
+                return self._admissions.admitted(sent, client.members[0], port)
         if self.undecided.mesh:
             return (PASSED_THROUGH.unknown(self.undecided.mesh),)
         return (PASSED_THROUGH.restricted(client.restricted_by),)

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from meshgate.mesh.authorization import Allows
 from meshgate.mesh.clients import ClientGroup
 from meshgate.mesh.cluster import Delivery, PortClusters
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.policy import ClientPolicy, policy
 from meshgate.mesh.services import Endpoint, Service, ServicePort
-from meshgate.mesh.terms import Mode, Outcome, Tls, Transport, Verdict, verdict
+from meshgate.mesh.terms import Mode, Outcome, Tls, Transport, Verdict
 from meshgate.mesh.virtual_services import Destination
 from meshgate.mesh.workloads import Workload
 
@@ -60,7 +61,7 @@ class Call(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """Whether it works."""
-        return verdict(self.delivery.outcome, self.delivery.transport)
+        return self.delivery.verdict
 
     @property
     def reason(self) -> str:
@@ -129,6 +130,19 @@ class CallClass:
         return found
 
     @property
+    def denied(self) -> tuple[Delivery, ...]:
+        """The deliveries of which policies let nothing in, or not every request."""
+        return tuple(
+            each
+            for each in self.deliveries
+            if any(
+                answer.outcome is Outcome.DENIED
+                or (answer.admission is not None and answer.admission.allows is not Allows.ALL)
+                for answer in (each, *each.alternatives)
+            )
+        )
+
+    @property
     def broken(self) -> tuple[Delivery, ...]:
         """The deliveries that do not work, in some order of creation at least."""
         return tuple(each for each in self.deliveries if is_broken(each))
@@ -155,7 +169,4 @@ def described(destination: Destination) -> str:
 
 def is_broken(delivery: Delivery) -> bool:
     """Whether an endpoint's calls fail, or may fail where the order of creation decides."""
-    return any(
-        verdict(each.outcome, each.transport) is Verdict.BROKEN
-        for each in (delivery, *delivery.alternatives)
-    )
+    return any(each.verdict is Verdict.BROKEN for each in (delivery, *delivery.alternatives))

@@ -84,6 +84,19 @@ class ClientGroup:
             return self._profile.restricted_by
         return self._classes[0].restricted_by if self._classes else ""
 
+    def leaving_out(self, classes: Sequence[ClientClass]) -> ClientGroup:
+        """The same without some of their classes."""
+        if not classes:
+            return self
+        if self._profile is None:
+            left = {id(each) for each in classes}
+            own = [each for each in self._classes if id(each) not in left]
+            return ClientGroup(self.plane, own)
+        found = ClientGroup(self.plane, self._classes, self._profile, classes)
+        found._without |= self._without
+        found.count = self._profile.count - sum(found._without.values())
+        return found
+
     @property
     def classes(self) -> Iterator[ClientClass]:
         """The classes, one after the other."""
@@ -172,11 +185,13 @@ class MeshClients:
         reason: Callable[[Workload], str],
         *,
         restriction: Callable[[Workload], str],
+        by_account: bool = False,
     ) -> None:
         """`sources`: source labels that routes ask for; `reason`: why nothing can be said.
 
         `restriction`: why calls may be refused. It names no object, or each namespace with a
         policy of its own would be a profile of its own.
+        `by_account`: whether policies may tell service accounts apart.
         """
         self.classes: list[ClientClass] = []
         self._class_of: dict[int, ClientClass] = {}
@@ -205,6 +220,7 @@ class MeshClients:
                 workload.uncaptured_outbound,
                 why := workload.plane_reason or reason(workload),
                 restricted_by := restriction(workload),
+                workload.service_account if by_account else "",
             )
             known = found.get(key)
             if known is None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from meshgate.mesh.admission import Admission
+from meshgate.mesh.authorization import Allows
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.receivers import Arrival, Receivers, World
 from meshgate.mesh.services import Endpoint, Service, ServicePort
@@ -49,6 +51,16 @@ class Delivery(NamedTuple):
     tunnel: bool = False
     # How it ends as far as TLS goes, where an object that is not read may still refuse it.
     on_wire: Outcome | None = None
+    # What AuthorizationPolicies let in; None: none applies, or it fails before they are asked.
+    admission: Admission | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it works; where only some requests are let in, that depends on the request."""
+        found = verdict(self.outcome, self.transport)
+        if found is Verdict.WORKS and self.admission is not None:
+            return found if self.admission.allows is Allows.ALL else Verdict.DEPENDS
+        return found
 
     @property
     def by_transport(self) -> Outcome:

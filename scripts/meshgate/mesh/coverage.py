@@ -63,15 +63,15 @@ TABLE: tuple[Coverage, ...] = (
     Coverage(
         ISTIO_SECURITY,
         "AuthorizationPolicy",
-        _OPEN,
-        "calls to the workloads it applies to: it may refuse them. Dry-run and AUDIT policies, "
-        "those of another revision, and those that select other workloads leave calls alone",
+        _IS,
+        "who may call, over all requests. What an external authorizer answers (CUSTOM) and what "
+        "waypoints enforce is undecided",
     ),
     Coverage(
         ISTIO_SECURITY,
         "RequestAuthentication",
-        _OPEN,
-        "calls to the workloads it applies to: a token of another issuer is refused",
+        _IS,
+        "whose tokens are verified: policies see no other, and one of another issuer is refused",
     ),
     Coverage(ISTIO_NETWORKING, "DestinationRule", _IS, "what clients send"),
     Coverage(

@@ -6,6 +6,8 @@ import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from meshgate.mesh.admissions import Admissions
+from meshgate.mesh.authorization import Allows, Authorization
 from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.catalog import Catalog, Hidden
@@ -54,6 +56,7 @@ class Mesh:
         self.hidden: tuple[Hidden, ...] = tuple(catalog.hidden)
         self.namespaces = catalog.namespaces
         self._undecided = undecided = Undecided(catalog, facts)
+        self.authorization = Authorization(catalog, facts)
         self.virtual_services = virtual_services(catalog, facts.cluster_domain)
         self._scopes = SidecarScopes(catalog, facts.root_namespace, self.virtual_services)
         gateways = Gateways(catalog, self._registry)
@@ -66,6 +69,7 @@ class Mesh:
             undecided=undecided,
             facts=facts,
         )
+        self.admissions = Admissions(self.authorization, self._receivers)
         self.clients = MeshClients(
             self._registry.workloads,
             self.rules,
@@ -73,13 +77,16 @@ class Mesh:
             self._routing.labels(),
             undecided.client,
             restriction=undecided.client_restriction,
+            by_account=not self.authorization.is_empty,
         )
+        self.admissions.file(self.clients)
         self._callers = Callers(
             self._registry,
             self.rules,
             self._receivers,
             self.clients,
             self._routing,
+            admissions=self.admissions,
         )
         # Where requests go, asked by the host that their client means.
         self.requests = Requests(self._callers)
@@ -207,7 +214,17 @@ class Mesh:
 
         The second value says why the outcome is unknown.
         """
-        return self._receivers.receive(workload, port, transport)
+        outcome, reason = self._receivers.receive(workload, port, transport)
+        endpoint = Endpoint(workload.namespace, workload, None, port, workload.labels, mtls=False)
+        sent = Delivery(endpoint, transport, None, outcome, reason)
+        found = self.admissions.judged(sent, None)
+        if found.admission is not None and found.admission.allows is Allows.SOME:
+            return Outcome.UNKNOWN, "policies let some requests in, and others not"
+        return found.outcome, found.reason
+
+    def admitted(self, client: Workload, sent: Delivery) -> Delivery:
+        """What a client sends to an endpoint, with what the policies here let in of it."""
+        return self.admissions.judged(sent, client)
 
     def take(self, host: str, port: int, endpoint: Endpoint, sent: Delivery) -> Delivery:
         """What becomes of the bytes of `sent`, worked out in another state of this mesh.

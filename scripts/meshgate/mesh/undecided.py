@@ -13,7 +13,6 @@ from meshgate.mesh.registry import Registry
 from meshgate.mesh.services import Endpoint
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.unread import (
-    authorization,
     gateways,
     mesh_config,
     network_policies,
@@ -25,7 +24,6 @@ from meshgate.model import MeshFacts, Resource
 
 WORKLOAD_ENTRY = "WorkloadEntry"
 _FAMILIES = (
-    authorization.covers,
     network_policies.covers,
     proxy_extensions.covers,
     gateways.covers,

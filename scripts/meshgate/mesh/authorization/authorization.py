@@ -84,6 +84,11 @@ class Authorization:
         """The authorization that these objects give."""
         return cls(Catalog(resources, facts), facts, rejected)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no policy at all, so that everything is let in."""
+        return not self.policies and self._index.is_empty
+
     def applied(self, server: Server) -> Applied:
         """The policies that apply to a server."""
         return self._index.applied(server)

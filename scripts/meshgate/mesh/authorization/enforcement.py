@@ -102,6 +102,11 @@ class PolicyIndex:
             namespace = authentication.namespace
             self._authentications.setdefault(namespace, []).append(authentication)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no policy of either kind."""
+        return not (self._policies or self._authentications)
+
     def applied(self, server: Server) -> Applied:
         """What applies to a server."""
         key = server.key

@@ -1,0 +1,312 @@
+"""Who gets in at each endpoint: the calls of a class of clients, told apart by identity."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+
+from meshgate.mesh import protocols
+from meshgate.mesh.admission import Admission
+from meshgate.mesh.authorization import (
+    Allows,
+    Authorization,
+    Chain,
+    Connection,
+    Enforcer,
+    Server,
+    identity_of,
+)
+from meshgate.mesh.authorization.attributes import Kind
+from meshgate.mesh.authorization.matchers import Form, Matcher, PatternMatcher, TextMatcher
+from meshgate.mesh.authorization.rule_sets import RuleSet
+from meshgate.mesh.authorization.terms import Term
+from meshgate.mesh.calls import CallClass
+from meshgate.mesh.clients import ClientClass, ClientGroup, Clients
+from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.receivers import Receivers
+from meshgate.mesh.services import Endpoint, ServicePort
+from meshgate.mesh.terms import DataPlane, Outcome, Transport, Verdict, verdict
+from meshgate.mesh.workloads import GATEWAY_API, Workload
+
+_MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
+_PROVEN = frozenset({Transport.MTLS})
+# Stands for a server name that no file tells.
+_SOME_NAME = "?"
+_CHAINS = {
+    protocols.HTTP: (Chain.HTTP,),
+    # What the first bytes of a connection tell.
+    protocols.AUTO: (Chain.HTTP, Chain.TCP),
+}
+# What matchers of whole namespaces and service accounts compare behind the trust domain.
+_WITHIN = re.compile(r"(?:\.\*|\[\^/\]\+)/ns/((?:[A-Za-z0-9_]|\\.)+)/(?:sa/.*|\.\*)")
+
+
+class Admissions:
+    """What the policies of a mesh let in of every call. Cheap where there is no policy."""
+
+    def __init__(self, authorization: Authorization, receivers: Receivers) -> None:
+        self.authorization = authorization
+        self._receivers = receivers
+        self._trust_domain = receivers.facts.trust_domain
+        self._servers: dict[tuple[int, bool], Server | None] = {}
+        self._known: dict[tuple[object, ...], Admission | None] = {}
+        self._by_namespace: dict[str, dict[str, list[ClientClass]]] = {}
+        self._by_matcher: dict[Matcher, frozenset[str] | None] = {}
+        self._apart: dict[int, tuple[RuleSet, frozenset[str]]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no policy says anything of any call."""
+        return self.authorization.is_empty
+
+    def file(self, clients: Clients) -> None:
+        """Take in the classes of clients, each of which has one service account."""
+        for each in clients.classes:
+            own = self._by_namespace.setdefault(each.namespace, {})
+            own.setdefault(self._identity(each.members[0]), []).append(each)
+
+    def split(self, call: CallClass) -> Iterator[CallClass]:
+        """The calls of a class in as many classes as policies tell apart."""
+        governed = [each for each in call.deliveries if self._governs(each)]
+        if not governed:
+            yield call
+            return
+        apart = self._told_apart(call, governed)
+        rest = call.clients.leaving_out(apart)
+        groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
+        for each in apart:
+            told = self.admitted(call.deliveries, each.members[0], call.port)
+            key = tuple((item.outcome, item.admission) for item in told)
+            groups.setdefault(key, (told, []))[1].append(each)
+        first = next(rest.members, None)
+        if first is not None:
+            told = self.admitted(call.deliveries, first, call.port)
+            yield dataclasses.replace(call, clients=rest, deliveries=told)
+        for told, classes in groups.values():
+            group = ClientGroup(call.clients.plane, classes)
+            yield dataclasses.replace(call, clients=group, deliveries=told)
+
+    def admitted(
+        self, deliveries: tuple[Delivery, ...], client: Workload, port: ServicePort
+    ) -> tuple[Delivery, ...]:
+        """The deliveries of a client with what policies let in."""
+        if self.is_empty or not any(map(self._governs, deliveries)):
+            return deliveries
+        return tuple(self.judged(each, client, port.protocol) for each in deliveries)
+
+    def judged(self, sent: Delivery, client: Workload | None, protocol: str = "") -> Delivery:
+        """One delivery with what policies let in of it; `protocol` is that of the Service port.
+
+        `client` None: nothing is known of it.
+        """
+        if sent.alternatives:
+            answers = tuple(self.judged(each, client, protocol) for each in sent.alternatives)
+            return sent._replace(alternatives=answers)
+        admission = self._admission(sent, client, protocol)
+        return sent if admission is None else _with(sent, admission)
+
+    def _admission(
+        self, sent: Delivery, client: Workload | None, protocol: str
+    ) -> Admission | None:
+        """What is let in; None: no policy is asked."""
+        if self.is_empty or sent.endpoint is None:
+            return None
+        server = self.server(sent.endpoint)
+        if server is None or verdict(_wire(sent), sent.transport) not in _MAY_WORK:
+            return None
+        return self._over_all(server, sent, client, protocol)
+
+    def server(self, endpoint: Endpoint) -> Server | None:
+        """What policies are matched with at an endpoint; None: no policy applies."""
+        workload = endpoint.workload
+        if workload is None:
+            if not endpoint.mtls:
+                return None
+            found = Server(endpoint.namespace, endpoint.labels, Enforcer.SIDECAR)
+            return found if self._applies(found) else None
+        is_captured = workload.captures(endpoint.port)
+        key = id(workload), is_captured
+        if key not in self._servers:
+            found = _server(workload, is_captured=is_captured)
+            self._servers[key] = found if self._applies(found) else None
+        return self._servers[key]
+
+    def _applies(self, server: Server) -> bool:
+        applied = self.authorization.applied(server)
+        return bool(applied.policies or applied.authentications or applied.undecided)
+
+    def _governs(self, sent: Delivery) -> bool:
+        return sent.endpoint is not None and self.server(sent.endpoint) is not None
+
+    def _identity(self, client: Workload) -> str:
+        return identity_of(self._trust_domain, client.namespace, client.service_account)
+
+    def _over_all(
+        self, server: Server, sent: Delivery, client: Workload | None, protocol: str
+    ) -> Admission | None:
+        """What is let in, over all that files leave open of a connection."""
+        assert sent.endpoint is not None
+        found: Admission | None = None
+        for connection in self._connections(server, sent, client, protocol):
+            key = server.key, connection
+            if key not in self._known:
+                self._known[key] = Admission.of(self.authorization, server, connection)
+            other = self._known[key]
+            if found is None or other is None:
+                found = other
+            elif found.allows is not other.allows or (
+                found.allows is Allows.SOME and found != other
+            ):
+                reason = _doubt(found.connection, connection, sent.endpoint)
+                return dataclasses.replace(found, reason=reason, key=(*found.key, reason))
+        return found
+
+    def _connections(
+        self, server: Server, sent: Delivery, client: Workload | None, protocol: str
+    ) -> Iterator[Connection]:
+        """The connections that a delivery may be; several where files leave open which."""
+        assert sent.endpoint is not None
+        port = sent.endpoint.port
+        is_proven = sent.tunnel or sent.transport in _PROVEN
+        identity = self._identity(client) if is_proven and client is not None else None
+        identities = [identity]
+        if sent.transport is Transport.MTLS_USER or (is_proven and client is None):
+            identities = [None, identity_of(self._trust_domain, _SOME_NAME, _SOME_NAME)]
+        names = [sent.name]
+        if sent.transport is Transport.PLAINTEXT:
+            names = [""]
+        elif (sent.tunnel or sent.transport is not Transport.MTLS) and (
+            server.enforcer is not Enforcer.ZTUNNEL
+        ):
+            names = ["", sent.name or _SOME_NAME]
+        for chain in self._chains(server, sent.endpoint, protocol):
+            for name in names:
+                for each in identities:
+                    yield Connection(
+                        chain,
+                        port,
+                        each,
+                        sni="" if chain is Chain.ZTUNNEL else name,
+                        trusts_headers=server.enforcer is not Enforcer.GATEWAY,
+                    )
+
+    def _chains(self, server: Server, endpoint: Endpoint, protocol: str) -> tuple[Chain, ...]:
+        if server.enforcer is Enforcer.ZTUNNEL:
+            return (Chain.ZTUNNEL,)
+        if server.enforcer is Enforcer.GATEWAY:
+            # Its servers' protocols decide, of which several may listen.
+            return (Chain.HTTP, Chain.TCP)
+        if endpoint.workload is not None:
+            protocol = self._receivers.protocol(endpoint.workload, endpoint.port)
+        return _CHAINS.get(protocol, (Chain.TCP,))
+
+    def _told_apart(self, call: CallClass, governed: Iterable[Delivery]) -> list[ClientClass]:
+        """The classes whose identities some policy of the servers names, or may name."""
+        found: dict[int, ClientClass] = {}
+        for sent in governed:
+            for each in (sent, *sent.alternatives):
+                if each.endpoint is None or not (each.tunnel or each.transport in _PROVEN):
+                    continue
+                server = self.server(each.endpoint)
+                assert server is not None
+                for chain in self._chains(server, each.endpoint, call.port.protocol):
+                    for identity in self._named(self.authorization.rules(server, chain)):
+                        namespace = identity.split("/")[2]
+                        for own in self._by_namespace[namespace][identity]:
+                            found[id(own)] = own
+        return [each for each in found.values() if call.clients.has(each)]
+
+    def _named(self, rules: RuleSet) -> frozenset[str]:
+        """The identities of clients that some rule may treat otherwise than all others."""
+        if id(rules) not in self._apart:
+            named = {
+                identity
+                for matcher in _identity_matchers(rules)
+                for identity in self._matching(matcher) or ()
+            }
+            # The rules are kept with the answer, so that no others take their identity.
+            self._apart[id(rules)] = rules, frozenset(named)
+        return self._apart[id(rules)][1]
+
+    def _matching(self, matcher: Matcher) -> frozenset[str] | None:
+        """The identities of clients that a matcher matches; None: all of them."""
+        if matcher not in self._by_matcher:
+            if isinstance(matcher, TextMatcher) and matcher.form is Form.PRESENT:
+                self._by_matcher[matcher] = None
+            else:
+                candidates = self._candidates(matcher)
+                self._by_matcher[matcher] = frozenset(filter(matcher.matches, candidates))
+        return self._by_matcher[matcher]
+
+    def _candidates(self, matcher: Matcher) -> Iterable[str]:
+        """The identities that a matcher may match: those of the namespace that it names."""
+        namespace = None
+        if isinstance(matcher, TextMatcher) and matcher.form is Form.EXACT:
+            _, *rest = matcher.text.split("/")
+            namespace = rest[1] if len(rest) > 1 else ""
+        elif isinstance(matcher, PatternMatcher):
+            within = _WITHIN.fullmatch(matcher.pattern)
+            namespace = re.sub(r"\\(.)", r"\1", within[1]) if within else None
+        if namespace is not None:
+            return self._by_namespace.get(namespace, {})
+        return (identity for own in self._by_namespace.values() for identity in own)
+
+
+def _server(workload: Workload, *, is_captured: bool) -> Server:
+    enforcer = {
+        DataPlane.SIDECAR: Enforcer.SIDECAR if is_captured else Enforcer.NONE,
+        DataPlane.AMBIENT: Enforcer.ZTUNNEL,
+        DataPlane.GATEWAY: Enforcer.GATEWAY,
+    }.get(workload.plane, Enforcer.NONE)
+    gateway = workload.labels.get(GATEWAY_API, "") if enforcer is Enforcer.GATEWAY else ""
+    return Server(workload.namespace, workload.labels, enforcer, gateway)
+
+
+def _identity_matchers(rules: RuleSet) -> Iterator[Matcher]:
+    seen: dict[Matcher, None] = {}
+    for group in (rules.unauthorized, rules.custom, rules.deny, rules.allow):
+        for rule in group:
+            for entry in (*rule.sources, rule.conditions):
+                seen.update(dict.fromkeys(_matchers(entry)))
+    yield from seen
+
+
+def _matchers(entry: Iterable[Term]) -> Iterator[Matcher]:
+    for term in entry:
+        if term.attribute.kind is Kind.IDENTITY:
+            yield from term.matchers
+
+
+def _doubt(first: Connection, second: Connection, endpoint: Endpoint) -> str:
+    """Why it is not known what is let in: how two possible connections differ."""
+    if first.chain is not second.chain:
+        return (
+            f"policies say another thing of HTTP than of TCP, and no file tells which of them "
+            f"port {endpoint.port} speaks"
+        )
+    if first.sni != second.sni:
+        return "policies ask for a server name that files do not tell"
+    return "policies ask for the identity of a certificate that files do not tell"
+
+
+def _wire(sent: Delivery) -> Outcome:
+    """How a call ends as far as TLS goes."""
+    return sent.on_wire or sent.outcome
+
+
+def _with(sent: Delivery, admission: Admission) -> Delivery:
+    """A delivery of which policies let that in."""
+    match admission.allows:
+        case Allows.NONE:
+            # Whatever else may refuse it.
+            return sent._replace(
+                outcome=Outcome.DENIED, reason="", on_wire=None, admission=admission
+            )
+        case Allows.UNKNOWN:
+            reason = "; ".join(filter(None, (admission.reason, sent.reason)))
+            return sent._replace(
+                outcome=Outcome.UNKNOWN, reason=reason, on_wire=_wire(sent), admission=admission
+            )
+        case _:
+            return sent._replace(admission=admission)
