@@ -4,6 +4,7 @@ Clients that no policy tells apart share a line; --format json has one for each 
 
 examples:
   meshgate calls prod --only-broken              what fails
+  meshgate calls prod --only-denied              what AuthorizationPolicies deny
   meshgate calls prod --to boards:8080           who reaches a port, and how
   meshgate calls prod --from boards/app-ui       what one workload sends
 """
@@ -25,6 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="client", metavar="NS/WORKLOAD", help="calls of this one")
     parser.add_argument("--to", dest="service", metavar="HOST[:PORT]", help="calls of this service")
     parser.add_argument("--only-broken", action="store_true", help="calls that do not work")
+    parser.add_argument(
+        "--only-denied",
+        action="store_true",
+        help="calls of which policies deny requests",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,4 +49,5 @@ def question(view: View, options: argparse.Namespace) -> calls.Question:
         services_of(view, host) if host else None,
         port,
         options.only_broken,
+        options.only_denied,
     )

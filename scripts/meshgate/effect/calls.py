@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from meshgate.effect.access import differences, example
 from meshgate.effect.changes import (
     NEW_CLIENT,
     NEW_ROUTES,
@@ -79,6 +81,7 @@ class CallComparison(NamedTuple):
         if found is not None and not told_elsewhere:
             yield self._change(old, new, found)
         if old is not None and new is not None:
+            yield from self._access(old, new)
             yield from self._mixed(old, new)
 
     def _change(self, old: SentCall | None, new: SentCall | None, found: Judgement) -> CallChange:
@@ -96,7 +99,16 @@ class CallComparison(NamedTuple):
             found.decided,
             found.reason,
             service_of(old, new),
+            None,
+            *(example(old.delivery, new.delivery) if old and new else ()),
         )
+
+    def _access(self, old: SentCall, new: SentCall) -> Iterator[CallChange]:
+        """The requests that policies treat otherwise, of a call that gets in on both sides."""
+        for found in differences(old.delivery, new.delivery, self.before, self.after):
+            decided = Judgement(found.change, not found.reason, found.reason)
+            told = self._change(old, new, decided)
+            yield replace(told, witness=found.witness, requests=found.requests)
 
     def _judged(self, old: SentCall | None, new: SentCall | None) -> Judgement | None:
         if old is None or new is None:
@@ -128,6 +140,7 @@ class CallComparison(NamedTuple):
                 if end is None:
                     continue
                 taken = mesh.take(self.host, self.port, end, sent)
+                taken = mesh.admitted(next(self.clients.members), taken)
                 for unsafe in self._failing(combination, taken, (old, new), certain=certain):
                     key = combination, unsafe.outcome
                     if key not in told or unsafe.decided:
@@ -345,6 +358,7 @@ def state(sent: SentCall | None) -> CallState | None:
         place(delivery.endpoint),
         delivery.reason,
         tuple(dict.fromkeys(each.outcome for each in delivery.alternatives)),
+        delivery.admission,
     )
 
 
@@ -352,7 +366,8 @@ def _told(sent: SentCall) -> tuple[object, ...]:
     """What decides a call whose outcome is not known."""
     policy = sent.call.policy if sent.call is not None else None
     rules = tuple(rule.ref for rule in policy.rules) if policy is not None else ()
-    return sent.delivery.mode, policy.tls if policy is not None else None, rules
+    tls = policy.tls if policy is not None else None
+    return sent.delivery.mode, tls, rules, sent.delivery.admission
 
 
 def service_of(old: SentCall | None, new: SentCall | None) -> Resource | None:

@@ -11,7 +11,18 @@ from typing import NamedTuple
 
 from meshgate.effect.clients import Clients
 from meshgate.effect.verdicts import BREAKING, Change
-from meshgate.mesh import DataPlane, DecidedBy, Mode, Outcome, Tls, Transport, Verdict, Workload
+from meshgate.mesh import (
+    Admission,
+    DataPlane,
+    DecidedBy,
+    Mode,
+    Outcome,
+    Request,
+    Tls,
+    Transport,
+    Verdict,
+    Workload,
+)
 from meshgate.model import Resource
 
 
@@ -88,6 +99,8 @@ class CallState(NamedTuple):
     endpoint: EndpointName | None
     reason: str = ""
     outcomes: tuple[Outcome, ...] = ()
+    # What policies let in; None: none applies.
+    admission: Admission | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,9 @@ class CallChange:
     service: Resource | None = None
     # The VirtualService that takes them elsewhere, where one does.
     route: Resource | None = None
+    # Of requests that are let in or denied now: an example, and all of them in few words.
+    witness: Request | None = None
+    requests: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -239,6 +255,8 @@ class Effect:
     open_policies: tuple[UndecidedPolicy, ...] = ()
     added: tuple[Workload, ...] = ()
     removed: tuple[Workload, ...] = ()
+    # Changed policies of authorization; where no call changes, no request does.
+    authorization: tuple[Resource, ...] = ()
     # How many clients there are, by what stands between them and the wire.
     clients: Mapping[DataPlane, int] = field(default_factory=dict)
 
@@ -255,6 +273,11 @@ class Effect:
     def shut_out(self) -> tuple[CallChange, ...]:
         """Calls of clients outside the mesh that nobody relies on, and that are refused now."""
         return self.of(Change.SHUT_OUT)
+
+    @property
+    def opened(self) -> tuple[CallChange, ...]:
+        """Calls of which policies let requests in that they denied before."""
+        return self.of(Change.OPENED)
 
     @property
     def encrypted(self) -> tuple[CallChange, ...]:

@@ -27,7 +27,7 @@ from meshgate.effect.changes import (
 )
 from meshgate.effect.clients import Clients
 from meshgate.effect.describe import owner
-from meshgate.mesh import Level
+from meshgate.mesh import Level, Request
 from meshgate.model import JSONObject, Position, Resource, ResourceRef, join_path
 
 # Where a value of an object is written; None: in no file.
@@ -74,7 +74,28 @@ def call(change: CallChange) -> JSONObject:
         "before": _outcome(change.before),
         "after": _outcome(change.after),
         "change": change.change.value,
+        **_access(change),
     }
+
+
+def _access(change: CallChange) -> JSONObject:
+    """Which requests are let in or denied now; nothing where policies decide nothing of it."""
+    if change.witness is None and not change.requests:
+        return {}
+    return {"witness": request(change.witness), "requests": list(change.requests)}
+
+
+def request(witness: Request | None) -> JSONObject | None:
+    """A request: `{method, path, host, headers}`, and `token` where one is needed."""
+    if witness is None:
+        return None
+    told: JSONObject = {
+        "method": witness.method,
+        "path": witness.path,
+        "host": witness.host,
+        "headers": dict(witness.headers),
+    }
+    return {**told, "token": witness.token} if witness.token is not None else told
 
 
 def deleted(each: Uncovered) -> JSONObject:
@@ -181,6 +202,8 @@ class EffectJSON:
             "port": told["port"],
             "subset": change.subset,
             **{key: told[key] for key in ("endpoint", "before", "after", "change")},
+            "witness": told.get("witness"),
+            "requests": told.get("requests", []),
             "counts": change.counts,
             "decided": change.decided,
             "reason": change.reason,

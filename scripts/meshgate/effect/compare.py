@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from meshgate.effect.calls import CallComparison, fingerprint
 from meshgate.effect.changes import CallChange, Effect, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
-from meshgate.effect.policies import open_policies
+from meshgate.effect.policies import changed_authorization, open_policies
 from meshgate.effect.ports import port_changes
 from meshgate.effect.rerouted import Rerouted
 from meshgate.effect.uncovered import uncovered
@@ -55,6 +55,7 @@ def effect(
         open_policies=tuple(open_policies(before, after)),
         added=tuple(_only(after, before)),
         removed=tuple(_only(before, after)),
+        authorization=tuple(changed_authorization(before, after)),
         clients=clients.totals(),
     )
 

@@ -34,7 +34,7 @@ from meshgate.effect.grouping import (
     port_lines,
 )
 from meshgate.effect.verdicts import Change
-from meshgate.mesh import DataPlane, Level, Workload
+from meshgate.mesh import DataPlane, Level, Request, Workload
 from meshgate.model import Resource, Severity
 from meshgate.wording import plural
 
@@ -73,7 +73,9 @@ VERBS: Mapping[Change, Verb] = {
     Change.LED_AWAY: Verb("is led away", "are led away", Tone.BAD),
     Change.SHUT_OUT: Verb("is shut out", "are shut out", Tone.DOUBTFUL),
     Change.EXPOSED: Verb("turns to plaintext", "turn to plaintext", Tone.BAD),
+    Change.CLOSED: Verb("is narrowed", "are narrowed", Tone.DOUBTFUL),
     Change.UNKNOWN: Verb("cannot be told any more", "cannot be told any more", Tone.DOUBTFUL),
+    Change.OPENED: Verb("is let in", "are let in", Tone.DOUBTFUL),
     Change.MENDS: Verb("works again", "work again", Tone.GOOD),
     Change.ENCRYPTED: Verb("turns to TLS", "turn to TLS", Tone.GOOD),
     Change.MOVED: Verb("takes another way", "take another way", Tone.NEUTRAL),
@@ -96,8 +98,12 @@ PLANES = {
     DataPlane.NONE: "no sidecar",
     DataPlane.UNKNOWN: "sidecar unknown",
 }
+# What only policies of authorization do.
+ACCESS = (Change.OPENED, Change.CLOSED)
 MAY = "may "
 NO_EFFECT = "no effect on any port or call"
+# Said where policies of authorization change, and all that they let in is the same.
+PROVEN = "nothing changes for any request of any client"
 NO_BREAK = "no call that counts breaks"
 SAFE = "every call that works before and after works on the way there"
 NOT_MADE = "not made"
@@ -108,7 +114,7 @@ def gravity(effect: Effect) -> Severity | None:
     """How grave an effect is at its worst; None: nothing of it needs a second look."""
     if effect.breaks or effect.loosened or any(each.decided for each in effect.unsafe):
         return Severity.ERROR
-    if effect.undecided or effect.exposed or effect.shut_out:
+    if effect.undecided or effect.exposed or effect.shut_out or effect.of(*ACCESS):
         return Severity.WARNING
     return None
 
@@ -125,7 +131,7 @@ def verdict(effect: Effect) -> str:
         if count:
             parts.append(f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}")
     if not parts and effect.is_empty:
-        return NO_EFFECT
+        return f"{NO_EFFECT}: {PROVEN}" if effect.authorization else NO_EFFECT
     if not effect.breaks:
         parts.append(NO_BREAK)
     certain = [each for each in effect.unsafe if each.decided]
@@ -162,7 +168,24 @@ def call_sentence(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
     """`3 calls of shop/web to shop/cart:8080 break: ok-mtls -> refused`."""
     before, after = outcomes(line)
     calls = f"{plural(line.count, 'call')} of {who(line, totals)} to {where(line)}"
-    return f"{calls} {change(line)}: {before} -> {after}"
+    told = f"{calls} {change(line)}: {before} -> {after}"
+    return f"{told} ({access(line)})" if line.requests or line.witness else told
+
+
+def access(line: CallLine) -> str:
+    """Which requests policies treat otherwise: `GET /orders/*, such as GET /orders/1`."""
+    shown = "; ".join(line.requests[:PORTS])
+    if len(line.requests) > PORTS:
+        shown += f" and {len(line.requests) - PORTS} more"
+    example = f"such as {request(line.witness)}" if line.witness is not None else ""
+    return ", ".join(filter(None, (shown, example)))
+
+
+def request(witness: Request) -> str:
+    """A request in one line: `GET http://cart/x with x-user: a`."""
+    headers = ", ".join(f"{name}: {value}" for name, value in witness.headers.items())
+    told = f"{witness.method} {witness.path}"
+    return f"{told} with {headers}" if headers else told
 
 
 def named(workload: Workload) -> str:

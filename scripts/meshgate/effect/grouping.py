@@ -15,7 +15,7 @@ from meshgate.effect.changes import (
 )
 from meshgate.effect.clients import Clients, CommonClass
 from meshgate.effect.verdicts import GRAVEST_FIRST
-from meshgate.mesh import DataPlane, Outcome, Workload
+from meshgate.mesh import DataPlane, Outcome, Request, Workload
 from meshgate.model import ResourceRef
 
 # Over so many namespaces calls are told in one line for each, over more in one line for all.
@@ -83,6 +83,9 @@ class CallLine:
     hosts: dict[tuple[str, int], None] = field(default_factory=dict)
     subsets: dict[str | None, None] = field(default_factory=dict)
     count: int = 0
+    # The requests that policies treat otherwise, and an example.
+    requests: tuple[str, ...] = ()
+    witness: Request | None = None
 
     def add(self, each: CallChange | Unsafe) -> None:
         """Take a group of calls in."""
@@ -94,6 +97,8 @@ class CallLine:
             self.ends[each.endpoint] = None
         if state is not None:
             self.subsets[state.subset] = None
+        if isinstance(each, CallChange) and self.witness is None:
+            self.requests, self.witness = each.requests, each.witness
 
 
 def call_lines(changes: Iterable[CallChange]) -> list[CallLine]:
@@ -114,7 +119,7 @@ def unsafe_lines(found: Iterable[Unsafe]) -> list[CallLine]:
 def _lines(
     told: Iterable[tuple[str, Outcome | None, Outcome | None, CallChange | Unsafe]],
 ) -> list[CallLine]:
-    groups: dict[tuple[object, ...], list[CallChange | Unsafe]] = {}
+    groups: dict[tuple[tuple[object, ...], tuple[str, ...]], list[CallChange | Unsafe]] = {}
     for change, before, after, each in told:
         key = (
             change,
@@ -125,8 +130,9 @@ def _lines(
             each.decided,
             each.reason,
         )
-        groups.setdefault(key, []).append(each)
-    lines = [line for key, members in groups.items() for line in _by_namespace(key, members)]
+        requests = each.requests if isinstance(each, CallChange) else ()
+        groups.setdefault((key, requests), []).append(each)
+    lines = [line for (key, _), members in groups.items() for line in _by_namespace(key, members)]
     order = {change.value: rank for rank, change in enumerate(GRAVEST_FIRST)}
     return sorted(lines, key=lambda line: (order.get(line.change, 0), not line.counts, -line.count))
 

@@ -25,6 +25,23 @@ def open_policies(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
     yield from _unread(before, after)
 
 
+def changed_authorization(before: Mesh, after: Mesh) -> Iterator[Resource]:
+    """The AuthorizationPolicies and RequestAuthentications that are not what they were."""
+    was, will = (
+        {each.ref: each for each in mesh.authorization.resources} for mesh in (before, after)
+    )
+    for ref in dict.fromkeys((*was, *will)):
+        old, new = was.get(ref), will.get(ref)
+        if old is None or new is None or _decides_by(old) != _decides_by(new):
+            changed = new or old
+            assert changed is not None
+            yield changed
+
+
+def _decides_by(resource: Resource) -> tuple[object, ...]:
+    return resource.spec, resource.annotations, resource.labels
+
+
 def _unread(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
     """Changed objects that calls depend on and that the model does not read.
 
@@ -73,4 +90,7 @@ def _policies(mesh: Mesh) -> dict[ResourceRef, tuple[Resource, str]]:
         namespace, _, suffix = rest.partition(".")
         about = namespace if name and suffix == f"svc.{domain}" else ""
         found[rule.resource.ref] = rule.resource, about
+    for resource in mesh.authorization.resources:
+        namespace = resource.namespace or ""
+        found[resource.ref] = resource, "" if namespace == root else namespace
     return found

@@ -22,8 +22,12 @@ class Change(enum.StrEnum):
     SHUT_OUT = "shut-out"
     # It works, in plaintext instead of under TLS.
     EXPOSED = "exposed"
+    # Requests of a client are denied that were let in; others still are.
+    CLOSED = "closed"
     # What becomes of it cannot be told any more, or could not be told before.
     UNKNOWN = "unknown"
+    # Requests of a client are let in that policies denied.
+    OPENED = "opened"
     # It fails, and works afterwards.
     MENDS = "mends"
     # It works, under TLS instead of in plaintext.
@@ -65,6 +69,11 @@ def on_wire(delivery: Delivery) -> Delivery:
     return delivery._replace(outcome=delivery.on_wire, on_wire=None)
 
 
+def is_denied(delivery: Delivery) -> bool:
+    """Whether policies deny every request of a call that works otherwise."""
+    return delivery.outcome is Outcome.DENIED and delivery.admission is not None
+
+
 def answers(delivery: Delivery) -> tuple[Delivery, ...]:
     """What may become of a call: one answer for each order of creation that matters."""
     return delivery.alternatives or (delivery,)
@@ -90,7 +99,9 @@ def judged(before: Delivery, after: Delivery) -> Judgement | None:
 
 def _said(delivery: Delivery) -> tuple[object, ...]:
     """All that tells one delivery from another, the endpoint aside."""
-    return delivery.reason, frozenset((*_answer(each), each.on_wire) for each in answers(delivery))
+    return delivery.reason, frozenset(
+        (*_answer(each), each.on_wire, each.admission) for each in answers(delivery)
+    )
 
 
 def _answer(delivery: Delivery) -> tuple[object, ...]:
@@ -105,6 +116,8 @@ def _judged(before: Delivery, after: Delivery) -> Judgement | None:
     if _answer(before) == _answer(after):
         return None
     was, will = standing(before), standing(after)
+    if is_denied(before) and may_work(after):
+        return Judgement(Change.OPENED, decided=True)
     reason = after.reason or before.reason
     if Verdict.UNKNOWN in {was, will}:
         grave = will is Verdict.BROKEN and was is Verdict.UNKNOWN

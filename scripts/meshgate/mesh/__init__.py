@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from meshgate.mesh.admission import Admission
+from meshgate.mesh.authorization import Allows, PolicyStep, Request, Says, Witness
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
 from meshgate.mesh.cluster import Delivery
@@ -27,6 +29,8 @@ from meshgate.mesh.undecided import Unread
 from meshgate.mesh.workloads import Workload
 
 __all__ = [
+    "Admission",
+    "Allows",
     "Call",
     "CallClass",
     "ClientClass",
@@ -47,6 +51,9 @@ __all__ = [
     "Outcome",
     "Overridden",
     "Place",
+    "PolicyStep",
+    "Request",
+    "Says",
     "ServerMode",
     "Service",
     "ServicePort",
@@ -56,6 +63,7 @@ __all__ = [
     "Transport",
     "Unread",
     "Verdict",
+    "Witness",
     "Workload",
     "verdict",
 ]

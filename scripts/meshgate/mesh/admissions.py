@@ -22,7 +22,7 @@ from meshgate.mesh.authorization.matchers import Form, Matcher, PatternMatcher, 
 from meshgate.mesh.authorization.rule_sets import RuleSet
 from meshgate.mesh.authorization.terms import Term
 from meshgate.mesh.calls import CallClass
-from meshgate.mesh.clients import ClientClass, ClientGroup, Clients
+from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.services import Endpoint, ServicePort
@@ -60,7 +60,7 @@ class Admissions:
         """Whether no policy says anything of any call."""
         return self.authorization.is_empty
 
-    def file(self, clients: Clients) -> None:
+    def file(self, clients: MeshClients) -> None:
         """Take in the classes of clients, each of which has one service account."""
         for each in clients.classes:
             own = self._by_namespace.setdefault(each.namespace, {})

@@ -17,6 +17,8 @@ from meshgate.mesh.terms import Mode, Outcome, Tls, Transport, Verdict
 from meshgate.mesh.virtual_services import Destination
 from meshgate.mesh.workloads import Workload
 
+_DENYING = frozenset({Allows.NONE, Allows.SOME})
+
 
 class Call(NamedTuple):
     """One client, one service port, one endpoint.
@@ -130,19 +132,6 @@ class CallClass:
         return found
 
     @property
-    def denied(self) -> tuple[Delivery, ...]:
-        """The deliveries of which policies let nothing in, or not every request."""
-        return tuple(
-            each
-            for each in self.deliveries
-            if any(
-                answer.outcome is Outcome.DENIED
-                or (answer.admission is not None and answer.admission.allows is not Allows.ALL)
-                for answer in (each, *each.alternatives)
-            )
-        )
-
-    @property
     def broken(self) -> tuple[Delivery, ...]:
         """The deliveries that do not work, in some order of creation at least."""
         return tuple(each for each in self.deliveries if is_broken(each))
@@ -170,3 +159,11 @@ def described(destination: Destination) -> str:
 def is_broken(delivery: Delivery) -> bool:
     """Whether an endpoint's calls fail, or may fail where the order of creation decides."""
     return any(each.verdict is Verdict.BROKEN for each in (delivery, *delivery.alternatives))
+
+
+def is_denied(delivery: Delivery) -> bool:
+    """Whether policies deny an endpoint's calls, or some requests of them."""
+    return any(
+        each.admission is not None and each.admission.allows in _DENYING
+        for each in (delivery, *delivery.alternatives)
+    )

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
-from meshgate.mesh.terms import verdict
+from meshgate.mesh.calls import is_denied
 from meshgate.model import JSONObject
-from meshgate.report import Options, formats
+from meshgate.report import Options, access, formats
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
@@ -47,6 +47,7 @@ class Question(NamedTuple):
     services: Sequence[Service] | None = None
     port: int | None = None
     only_broken: bool = False
+    only_denied: bool = False
 
 
 def classes(asked: Question) -> Iterator[CallClass]:
@@ -56,7 +57,7 @@ def classes(asked: Question) -> Iterator[CallClass]:
     for each in mesh.call_classes(asked.services):
         if asked.port is not None and each.port.number != asked.port:
             continue
-        if asked.only_broken and not each.broken:
+        if not _wanted(each, asked):
             continue
         if asked.client is None or (own is not None and each.clients.has(own)):
             yield each
@@ -118,7 +119,15 @@ def calls(asked: Question) -> Iterator[Call]:
     """The calls one by one."""
     clients = None if asked.client is None else [asked.client]
     for each in classes(asked):
-        yield from each.calls(clients, only_broken=asked.only_broken)
+        for call in each.calls(clients, only_broken=asked.only_broken):
+            if not asked.only_denied or is_denied(call.delivery):
+                yield call
+
+
+def _wanted(each: CallClass, asked: Question) -> tuple[Delivery, ...]:
+    """The deliveries of a class that were asked for."""
+    found = each.broken if asked.only_broken else each.deliveries
+    return tuple(filter(is_denied, found)) if asked.only_denied else found
 
 
 def reasons(found: Iterable[CallClass]) -> list[str]:
@@ -142,10 +151,12 @@ def tally(asked: Question, found: Iterable[CallClass]) -> str:
     outcomes: Counter[Outcome] = Counter()
     for each in found:
         number = each.clients.count if asked.client is None else 1
-        for delivery in each.broken if asked.only_broken else each.deliveries:
+        for delivery in _wanted(each, asked):
             outcomes[delivery.outcome] += number
     total = sum(outcomes.values())
     kind = "broken call" if asked.only_broken else "call"
+    if asked.only_denied:
+        kind = "denied call"
     parts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
     return f"{plural(total, kind)}: {parts}" if total else f"no {kind}s"
 
@@ -174,10 +185,10 @@ def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
     policy = each.policy
     rules = " + ".join(owner(rule) for rule in policy.rules) if policy is not None else ""
     clients, rule = _clients(each, asked), plain(rules) or "-"
-    told = each.broken if asked.only_broken else each.deliveries
+    told = _wanted(each, asked)
     sorts: dict[object, list[Delivery]] = {}
     for delivery in told:
-        key = delivery.transport, delivery.mode, delivery.outcome, delivery.reason
+        key = (*delivery[1:5], delivery.admission)
         sorts.setdefault(key, []).append(delivery)
     for deliveries in sorts.values():
         first = deliveries[0]
@@ -188,7 +199,7 @@ def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
             Cell(plain(_sent(first))),
             Cell(plain(_endpoints(deliveries))),
             Cell(str(mode or "-"), MODE_STYLES[mode] if mode else "dim"),
-            Cell(plain(_outcome(first)), VERDICT_STYLES[verdict(first.outcome, first.transport)]),
+            Cell(plain(_outcome(first)), VERDICT_STYLES[first.verdict]),
         ]
         clients = rule = ""
 
@@ -220,6 +231,8 @@ def _endpoints(deliveries: Sequence[Delivery]) -> str:
 def _outcome(delivery: Delivery) -> str:
     if delivery.alternatives:
         return " or ".join(dict.fromkeys(str(each.outcome) for each in delivery.alternatives))
+    if delivery.admission is not None and (how := access.told(delivery.admission)):
+        return f"{delivery.outcome} {how}"
     return str(delivery.outcome)
 
 
@@ -247,6 +260,7 @@ def as_json(view: View, call: Call) -> JSONObject:
         "serverMode": call.mode,
         "outcome": call.outcome,
         "verdict": call.verdict,
+        "authorization": access.as_json(view, call.delivery.admission),
         "decided": call.outcome is not Outcome.UNKNOWN,
         "reason": call.reason,
         "alternatives": [

@@ -63,14 +63,16 @@ class Authorization:
             for resource in catalog.of("AuthorizationPolicy")
             if id(resource) not in refused
         )
-        self._index = PolicyIndex(
-            self.policies,
-            (
-                request_authentication(resource)
-                for resource in catalog.of("RequestAuthentication")
-                if id(resource) not in refused
-            ),
-            facts.root_namespace,
+        authentications = tuple(
+            request_authentication(resource)
+            for resource in catalog.of("RequestAuthentication")
+            if id(resource) not in refused
+        )
+        self._index = PolicyIndex(self.policies, authentications, facts.root_namespace)
+        # The objects behind it all.
+        self.resources: tuple[Resource, ...] = (
+            *(policy.resource for policy in self.policies),
+            *(authentication.resource for authentication in authentications),
         )
         self._peers = ZtunnelPeerPolicies(PeerPolicies(catalog, facts.root_namespace))
         self._rule_sets: dict[tuple[object, ...], RuleSet] = {}

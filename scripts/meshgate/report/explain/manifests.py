@@ -77,6 +77,32 @@ spec:
 """
 
 
+def allow(
+    name: str, namespace: str, labels: Mapping[str, str], identity: str | None, port: int
+) -> str:
+    """An AuthorizationPolicy that lets one client, or everybody, in at a port of some workloads."""
+    selected = "".join(f"      {scalar(key)}: {scalar(value)}\n" for key, value in labels.items())
+    selector = f"  selector:\n    matchLabels:\n{selected}" if selected else ""
+    source = (
+        f"from:\n        - source:\n            principals: [{scalar(identity)}]\n      "
+        if identity
+        else ""
+    )
+    return f"""\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: {scalar(name)}
+  namespace: {scalar(namespace)}
+spec:
+{selector}  action: ALLOW
+  rules:
+    - {source}to:
+        - operation:
+            ports: ["{port}"]
+"""
+
+
 def scalar(text: str) -> str:
     """The text as a YAML string on one line: plain, or with the escapes of JSON and YAML."""
     if PLAIN.fullmatch(text) and text.lower() not in WORDS:

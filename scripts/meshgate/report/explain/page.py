@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.effect.codec import place
 from meshgate.mesh import Call, DataPlane, Service, ServicePort, Verdict, Workload
-from meshgate.mesh.terms import verdict
 from meshgate.model import JSONObject
 from meshgate.report import Options, calls, formats
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.explain.access import who_gets_in
 from meshgate.report.explain.ends import what_is_called, who_calls
 from meshgate.report.explain.explanation import CallExplanation, Case, Statement
 from meshgate.report.explain.repair import repairs
@@ -66,6 +66,7 @@ def explained(case: Case) -> CallExplanation:
         which_rule(case),
         what_is_sent(case),
         what_is_accepted(case),
+        *who_gets_in(case),
         what_happens(case),
     )
     return CallExplanation(case, chapters, repairs(case))
@@ -134,7 +135,7 @@ def outcomes(explanation: CallExplanation) -> list[str]:
 
 def verdicts(explanation: CallExplanation) -> set[Verdict]:
     """Whether the call works, for each of its endpoints."""
-    return {verdict(each.outcome, each.transport) for each in explanation.case.policy.deliveries}
+    return {each.verdict for each in explanation.case.policy.deliveries}
 
 
 def nothing(explanation: CallExplanation) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.effect.describe import owner
 from meshgate.mesh import (
+    Admission,
     DataPlane,
     Delivery,
     Endpoint,
@@ -18,9 +19,10 @@ from meshgate.mesh import (
     Verdict,
     Workload,
 )
-from meshgate.mesh.terms import verdict
+from meshgate.mesh.selectors import Labels
 from meshgate.model import Resource, value_at
 from meshgate.report.explain import manifests
+from meshgate.report.explain.access import admission_repairs
 from meshgate.report.explain.ends import INJECT, INJECTION
 from meshgate.report.explain.explanation import CallRepair, Case
 from meshgate.report.explain.server import mode_path
@@ -48,10 +50,26 @@ def _repairs(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         yield CallRepair("Bring a ready workload behind the service, or its inventory up to date.")
     elif delivery.outcome is Outcome.NO_CLUSTER:
         yield from _without_cluster(case)
-    elif verdict(delivery.outcome, delivery.transport) is Verdict.BROKEN:
+    elif delivery.outcome is Outcome.DENIED and delivery.admission is not None:
+        yield from _not_let_in(case, delivery, delivery.admission)
+    elif delivery.verdict is Verdict.BROKEN:
         yield from _broken(case, delivery)
     elif delivery.outcome is Outcome.OK_PLAINTEXT and delivery.mode is not None:
         yield from _plaintext(case, "To encrypt it")
+
+
+def _not_let_in(case: Case, delivery: Delivery, admission: Admission) -> Iterator[CallRepair]:
+    """Policies deny every request; a client without identity gets one first."""
+    if admission.connection.identity is None and delivery.mode is not None:
+        yield from _plaintext(case, "To have an identity that policies can name")
+    workload = delivery.endpoint.workload if delivery.endpoint is not None else None
+    labels = _own_labels(workload) if workload is not None else {}
+    yield from admission_repairs(case, delivery, labels)
+
+
+def _own_labels(workload: Workload) -> Labels:
+    """The labels that select a workload, whatever its version."""
+    return {key: value for key, value in workload.labels.items() if not key.startswith(PASSING)}
 
 
 def _without_cluster(case: Case) -> Iterator[CallRepair]:
@@ -167,9 +185,7 @@ def _open(case: Case, end: Endpoint) -> Iterator[CallRepair]:
             "policies that select a workload only the oldest counts: add no second one."
         )
     else:
-        labels = {
-            key: value for key, value in workload.labels.items() if not key.startswith(PASSING)
-        }
+        labels = _own_labels(workload)
         name = f"{workload.name}-{end.port}"
         yield CallRepair(
             f"{text}.", manifests.open_port(name, workload.namespace, labels, end.port)

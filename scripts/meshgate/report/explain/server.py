@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.effect.describe import owner
 from meshgate.mesh import (
+    Allows,
     DataPlane,
     Delivery,
     Level,
@@ -17,8 +18,8 @@ from meshgate.mesh import (
     Verdict,
     Workload,
 )
-from meshgate.mesh.terms import verdict
 from meshgate.model import join_path
+from meshgate.report.access import deciders, told
 from meshgate.report.explain.explanation import Case, Chapter, Statement
 
 MEANINGS = {
@@ -151,6 +152,10 @@ def _ends(case: Case) -> Iterator[Statement]:
 def _ending(delivery: Delivery) -> str:
     if delivery.outcome is Outcome.TLS_TO_APP and delivery.transport is Transport.MTLS:
         return f"{ENDINGS[delivery.outcome]}, and no application holds the mesh's certificates"
+    if delivery.outcome is Outcome.DENIED and delivery.admission is not None:
+        return f"policies of authorization deny every request: {deciders(delivery.admission)}"
+    if delivery.admission is not None and delivery.admission.allows is Allows.SOME:
+        return f"{ENDINGS[delivery.outcome]}; but policies let {told(delivery.admission)} in"
     if delivery.on_wire is not None:
         wire = f"{delivery.on_wire} ({ENDINGS[delivery.on_wire]})"
         return f"{ENDINGS[delivery.outcome]}. As far as TLS goes: {wire}; but {delivery.reason}"
@@ -167,4 +172,4 @@ def _mark(delivery: Delivery) -> str:
     return {
         Verdict.WORKS: "works",
         Verdict.BROKEN: "broken",
-    }.get(verdict(delivery.outcome, delivery.transport), "")
+    }.get(delivery.verdict, "")

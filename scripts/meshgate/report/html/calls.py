@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.effect.describe import named, owner
-from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service, verdict
+from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service
 from meshgate.model import JSONObject
+from meshgate.report import access
 from meshgate.report.calls import CROWDS
 from meshgate.report.escape.visible import visible
 from meshgate.report.view import View
@@ -91,6 +92,10 @@ def _service(view: View, service: Service) -> list[object]:
     return [visible(service.host), visible(service.namespace), outside]
 
 
+def _access(delivery: Delivery) -> str:
+    return access.told(delivery.admission) if delivery.admission is not None else ""
+
+
 def _edge(each: CallClass, delivery: Delivery) -> tuple[object, ...]:
     policy = each.policy
     rule = " + ".join(owner(own) for own in policy.rules) if policy is not None else ""
@@ -102,9 +107,7 @@ def _edge(each: CallClass, delivery: Delivery) -> tuple[object, ...]:
         str(delivery.transport or ""),
         str(delivery.mode or ""),
         " or ".join(outcomes),
-        str(verdict(delivery.outcome, delivery.transport))
-        if delivery.outcome is not Outcome.UNKNOWN
-        else "unknown",
+        str(delivery.verdict) if delivery.outcome is not Outcome.UNKNOWN else "unknown",
         visible(rule),
-        visible(delivery.reason),
+        visible(delivery.reason or _access(delivery)),
     )

@@ -1,6 +1,7 @@
 // The colour of what may happen to a call; the words and their order are in `data.verbs`.
 const COLOURS = {
   breaks: "c-broken", "led-away": "c-broken", "shut-out": "c-shut", exposed: "c-plaintext", unknown: "c-depends", mends: "c-mtls", encrypted: "c-mtls",
+  closed: "c-depends", opened: "c-depends",
 };
 const LISTED = 100;
 
