@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 
 from meshgate import __version__, interrupts
 from meshgate.cli.options import add_common_options, settle
@@ -29,6 +30,7 @@ COMMANDS = {
     "calls": "tell what every client sends to every service port, and what happens",
     "diff": "tell what a change does to calls and ports, and whether the way there is safe",
     "steps": "find the safe steps to an unsafe change",
+    "who-can": "tell which clients get in at a service, and by what identity",
     "explain": "tell one call step by step",
     "traffic": "write down the calls that Istio's metrics have seen",
     "verify": "tell whether a cluster is what was reviewed",
@@ -95,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         settle(options)
-        code: int = importlib.import_module(f"meshgate.cli.{options.command}").run(options)
+        code: int = _module(options.command).run(options)
         sys.stdout.flush()
     except MeshgateError as error:
         interrupts.check()
@@ -132,11 +134,16 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _module(command: str) -> ModuleType:
+    """The module of a command."""
+    return importlib.import_module(f"meshgate.cli.{command.replace('-', '_')}")
+
+
 def add_command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
 ) -> argparse.ArgumentParser:
     """Add one command with all its options; its module's docstring is its help."""
-    module = importlib.import_module(f"meshgate.cli.{name}")
+    module = _module(name)
     command = commands.add_parser(
         name,
         help=summary,

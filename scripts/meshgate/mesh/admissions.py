@@ -95,10 +95,10 @@ class Admissions:
             return deliveries
         return tuple(self.judged(each, client, port.protocol) for each in deliveries)
 
-    def judged(self, sent: Delivery, client: Workload | None, protocol: str = "") -> Delivery:
+    def judged(self, sent: Delivery, client: Workload | str | None, protocol: str = "") -> Delivery:
         """One delivery with what policies let in of it; `protocol` is that of the Service port.
 
-        `client` None: nothing is known of it.
+        `client` None: nothing is known of it; a text: only its identity, empty for none.
         """
         if sent.alternatives:
             answers = tuple(self.judged(each, client, protocol) for each in sent.alternatives)
@@ -106,8 +106,17 @@ class Admissions:
         admission = self._admission(sent, client, protocol)
         return sent if admission is None else _with(sent, admission)
 
+    @property
+    def stranger(self) -> str:
+        """An identity of the mesh that no file names."""
+        return identity_of(self._trust_domain, _SOME_NAME, _SOME_NAME)
+
+    def judged_as(self, sent: Delivery, identity: str | None) -> Delivery:
+        """One delivery of whoever proves this identity; None: nothing is proven."""
+        return self.judged(sent, identity or "")
+
     def _admission(
-        self, sent: Delivery, client: Workload | None, protocol: str
+        self, sent: Delivery, client: Workload | str | None, protocol: str
     ) -> Admission | None:
         """What is let in; None: no policy is asked."""
         if self.is_empty or sent.endpoint is None:
@@ -139,11 +148,13 @@ class Admissions:
     def _governs(self, sent: Delivery) -> bool:
         return sent.endpoint is not None and self.server(sent.endpoint) is not None
 
-    def _identity(self, client: Workload) -> str:
+    def _identity(self, client: Workload | str) -> str:
+        if isinstance(client, str):
+            return client
         return identity_of(self._trust_domain, client.namespace, client.service_account)
 
     def _over_all(
-        self, server: Server, sent: Delivery, client: Workload | None, protocol: str
+        self, server: Server, sent: Delivery, client: Workload | str | None, protocol: str
     ) -> Admission | None:
         """What is let in, over all that files leave open of a connection."""
         assert sent.endpoint is not None
@@ -163,16 +174,16 @@ class Admissions:
         return found
 
     def _connections(
-        self, server: Server, sent: Delivery, client: Workload | None, protocol: str
+        self, server: Server, sent: Delivery, client: Workload | str | None, protocol: str
     ) -> Iterator[Connection]:
         """The connections that a delivery may be; several where files leave open which."""
         assert sent.endpoint is not None
         port = sent.endpoint.port
         is_proven = sent.tunnel or sent.transport in _PROVEN
-        identity = self._identity(client) if is_proven and client is not None else None
+        identity = (self._identity(client) or None) if is_proven and client is not None else None
         identities = [identity]
         if sent.transport is Transport.MTLS_USER or (is_proven and client is None):
-            identities = [None, identity_of(self._trust_domain, _SOME_NAME, _SOME_NAME)]
+            identities = [None, self.stranger]
         names = [sent.name]
         if sent.transport is Transport.PLAINTEXT:
             names = [""]

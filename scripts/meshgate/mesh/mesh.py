@@ -222,6 +222,19 @@ class Mesh:
             return Outcome.UNKNOWN, "policies let some requests in, and others not"
         return found.outcome, found.reason
 
+    def met_by_stranger(self, endpoint: Endpoint, *, is_proven: bool) -> Delivery:
+        """What becomes of calls of a client that no file names to a workload of the inventory.
+
+        `is_proven`: it is of the mesh and sends mesh mTLS; else it sends plaintext.
+        """
+        workload, port = endpoint.workload, endpoint.port
+        assert workload is not None
+        transport = Transport.MTLS if is_proven else Transport.PLAINTEXT
+        outcome, reason = self._receivers.receive(workload, port, transport)
+        mode = self._receivers.server_mode(workload, port).mode
+        sent = Delivery(endpoint, transport, mode, outcome, reason)
+        return self.admissions.judged_as(sent, self.admissions.stranger if is_proven else None)
+
     def admitted(self, client: Workload, sent: Delivery) -> Delivery:
         """What a client sends to an endpoint, with what the policies here let in of it."""
         return self.admissions.judged(sent, client)

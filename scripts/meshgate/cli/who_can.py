@@ -1,0 +1,61 @@
+"""Tell which clients get in at a service, by what identity, with a request as witness.
+
+TO is a service: `boards`, `boards.apps`, or a full host. Who gets in is worked out over all
+requests; --method, --path and --host ask about some of them only. Beside the workloads that are
+known, two strangers are asked for: one that proves no identity, and one of the mesh that no file
+names. "some" means that it depends on the request: the witness is one that gets in.
+
+examples:
+  meshgate who-can boards:8080 --env prod
+  meshgate who-can boards --env prod --method DELETE --path /boards/1
+  kubectl get ns,svc,deploy,pod,pa,dr,authorizationpolicy -A -o yaml | meshgate who-can boards -
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from meshgate.cli.meshes import add_mesh, meshes
+from meshgate.cli.options import add_judging
+from meshgate.cli.output import publish
+from meshgate.cli.parties import host_and_port, ports_of, services_of
+from meshgate.errors import UsageError
+from meshgate.pipeline.reports import NEVER
+from meshgate.report import who_can
+from meshgate.report.view import View
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("service", metavar="TO[:PORT]", help="host or name of a service")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="manifests in place of an environment"
+    )
+    parser.add_argument("--env", metavar="ENV", help="default: every environment")
+    parser.add_argument("--method", default="", metavar="M", help="of the requests: GET")
+    parser.add_argument("--path", default="", metavar="P", help="of the requests, as it is sent")
+    parser.add_argument("--host", default="", metavar="H", help="the Host header as it is sent")
+    add_mesh(parser)
+    add_judging(parser, fail_on=NEVER)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print who gets in, once for each port and environment."""
+    if options.env and options.paths:
+        raise UsageError("--env and PATH exclude each other", hint="leave one of them out")
+    if options.path and not options.path.startswith("/"):
+        raise UsageError(f"{options.path!r} is no path of a request", hint="begin it with /")
+    shown = meshes(options, [options.env] if options.env else options.paths)
+    asked = [question for view in shown.views for question in questions(view, options)]
+    publish(who_can.FORMATS, asked, options)
+    return shown.end(options)
+
+
+def questions(view: View, options: argparse.Namespace) -> Iterator[who_can.Question]:
+    """What is asked of one mesh."""
+    host, number = host_and_port(options.service)
+    wanted = who_can.Wanted(options.method, options.path, options.host)
+    for service in services_of(view, host):
+        for port in ports_of(service, number):
+            yield who_can.Question(view, service, port, wanted)

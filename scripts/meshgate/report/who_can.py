@@ -1,0 +1,277 @@
+"""Which clients get in at a service port, by what identity, with a request as witness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from meshgate.effect.codec import request as request_json
+from meshgate.effect.describe import named, request
+from meshgate.mesh import (
+    Allows,
+    Delivery,
+    Outcome,
+    Request,
+    Service,
+    ServicePort,
+    Transport,
+    Verdict,
+    Workload,
+)
+from meshgate.model import JSONObject
+from meshgate.report import Options, access, formats
+from meshgate.report.escape.json_text import Rows, document
+from meshgate.report.escape.markdown import cell_code, prose, row
+from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.json import VERSION
+from meshgate.report.style import Style
+from meshgate.report.table import Cell, Column, table
+from meshgate.report.view import View
+from meshgate.wording import plural
+
+COLUMNS = ("gets in", "clients", "identity", "requests", "witness")
+STYLES = {Allows.ALL: "green", Allows.SOME: "yellow", Allows.NONE: "red", Allows.UNKNOWN: "yellow"}
+# Those who get in come first.
+ORDER = (Allows.ALL, Allows.SOME, Allows.UNKNOWN, Allows.NONE)
+# How many clients a line names before it only counts them.
+NAMED = 3
+NO_IDENTITY = "none"
+ANYBODY = "anybody who proves no identity"
+STRANGER = "any other workload of the mesh"
+
+
+class Wanted(NamedTuple):
+    """The requests in question; empty: any."""
+
+    method: str = ""
+    path: str = ""
+    host: str = ""
+
+
+class Question(NamedTuple):
+    """One port of one service in one mesh."""
+
+    view: View
+    service: Service
+    port: ServicePort
+    wanted: Wanted
+
+
+class Answer(NamedTuple):
+    """Clients that are treated alike at one endpoint.
+
+    label      what they are where they are no workloads of the inventory
+    delivery   what one of them sends, and what becomes of it
+    """
+
+    clients: tuple[Workload, ...]
+    label: str
+    delivery: Delivery
+    allows: Allows
+    requests: tuple[str, ...]
+    witness: Request | None
+    reason: str
+
+    @property
+    def who(self) -> str:
+        """The clients in a few words."""
+        if self.label:
+            return self.label
+        if len(self.clients) <= NAMED:
+            return ", ".join(map(named, self.clients))
+        namespaces = sorted({client.namespace for client in self.clients})
+        where = namespaces[0] if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
+        return f"{len(self.clients)} workloads in {where}"
+
+
+def answers(asked: Question) -> list[Answer]:
+    """Who gets in, and who does not; those who get in first."""
+    groups: dict[object, tuple[list[Workload], Delivery]] = {}
+    for call in asked.view.mesh.call_classes([asked.service]):
+        if call.port.number != asked.port.number or not call.clients.count:
+            continue
+        for delivery in call.deliveries:
+            key = (*delivery[1:5], delivery.admission)
+            known = groups.setdefault(key, ([], delivery))[0]
+            known += call.clients.members
+    found = [
+        _answer(asked, _distinct(clients), "", delivery) for clients, delivery in groups.values()
+    ]
+    found += _strangers(asked)
+    return sorted(found, key=lambda each: (ORDER.index(each.allows), bool(each.label)))
+
+
+def text(questions: Sequence[Question], options: Options) -> str:
+    """For each port a table, those who get in first."""
+    style = Style(color=options.color)
+    lines: list[str] = []
+    for asked in questions:
+        lines += [style("bold", plain(title(asked))), ""]
+        found = answers(asked)
+        rows = [
+            [
+                Cell(each.allows, STYLES[each.allows]),
+                Cell(plain(each.who)),
+                Cell(plain(identity(each))),
+                Cell(plain(_requests(each))),
+                Cell(plain(request(each.witness)) if each.witness is not None else ""),
+            ]
+            for each in found
+        ]
+        lines += table([Column(name) for name in COLUMNS], rows, style, options.width)
+        lines.append("")
+        reasons = dict.fromkeys(each.reason for each in found if each.reason)
+        for reason in reasons:
+            lines += wrap(plain(f"unknown: {reason}."), options.width)
+        lines += [f"{tally(found)}.", ""]
+    return page(lines[:-1])
+
+
+def json(questions: Sequence[Question], _options: Options) -> str:
+    """`{"version", "answers"}`."""
+    return document(version=VERSION, answers=Rows(map(_as_json, questions)))
+
+
+def markdown(questions: Sequence[Question], _options: Options) -> str:
+    """One table for each port."""
+    parts = []
+    for asked in questions:
+        lines = [row(COLUMNS), row(["---"] * len(COLUMNS))]
+        for each in answers(asked):
+            witness = cell_code(request(each.witness)) if each.witness is not None else ""
+            cells = (each.allows, each.who, identity(each), _requests(each))
+            lines.append(row([*map(prose, cells), witness]))
+        parts.append(f"### {prose(title(asked))}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+FORMATS = formats.of(text, json, markdown)
+
+
+def title(asked: Question) -> str:
+    """What is asked."""
+    where = f" in {asked.view.environment}" if asked.view.environment else ""
+    method, path, host = asked.wanted
+    parts = [method, path, f"with Host {host}" if host else ""]
+    what = " ".join(filter(None, parts))
+    return f"who can call {asked.service.host}:{asked.port.number}{where}" + (
+        f" ({what})" if what else ""
+    )
+
+
+def identity(each: Answer) -> str:
+    """The identity by which they get in, where all of them have the same."""
+    admission = each.delivery.admission
+    if each.delivery.transport in {None, Transport.PLAINTEXT} or (
+        admission is not None and admission.connection.identity is None
+    ):
+        return NO_IDENTITY
+    accounts = {(client.namespace, client.service_account) for client in each.clients}
+    if len(accounts) == 1:
+        (namespace, account) = next(iter(accounts))
+        return f"ns/{namespace}/sa/{account}"
+    return f"{len(accounts)} service accounts" if accounts else "some other"
+
+
+def tally(found: Sequence[Answer]) -> str:
+    """How many workloads get in."""
+    counts = {
+        allows: sum(len(each.clients) for each in found if each.allows is allows)
+        for allows in Allows
+    }
+    told = f"{plural(counts[Allows.ALL], 'workload')} in for every request"
+    told += f", {counts[Allows.SOME]} for some, {counts[Allows.NONE]} kept out"
+    return told + (f", {counts[Allows.UNKNOWN]} not known" if counts[Allows.UNKNOWN] else "")
+
+
+def _requests(each: Answer) -> str:
+    if each.allows is Allows.NONE:
+        admission = each.delivery.admission
+        if admission is not None:
+            return f"denied by {access.deciders(admission)}"
+        return str(each.delivery.outcome)
+    return "; ".join(each.requests)
+
+
+def _answer(
+    asked: Question, clients: tuple[Workload, ...], label: str, delivery: Delivery
+) -> Answer:
+    admission = delivery.admission
+    allows, witness, reason = _transport(delivery), None, delivery.reason
+    requests: tuple[str, ...] = () if allows is Allows.NONE else ("all",)
+    if admission is not None and allows is not Allows.UNKNOWN:
+        allows, requests = admission.allows, admission.decision.requests
+        permitted = admission.decision.permitted
+        witness = permitted.request if permitted is not None else None
+        within = admission.decision.access
+        if within is not None and any(asked.wanted) and allows is Allows.SOME:
+            part = within.narrowed(*asked.wanted)
+            first, denied = part.first_permitted(), part.first_denied()
+            witness = part.witness(first).request if first is not None else None
+            allows = Allows.NONE if first is None else Allows.SOME if denied else Allows.ALL
+    if allows is not Allows.UNKNOWN:
+        reason = ""
+    return Answer(clients, label, delivery, allows, requests, witness, reason)
+
+
+def _transport(delivery: Delivery) -> Allows:
+    """Whether anything gets in as far as the transport goes."""
+    match delivery.verdict:
+        case Verdict.WORKS:
+            return Allows.ALL
+        case Verdict.BROKEN:
+            return Allows.NONE
+        case Verdict.DEPENDS if delivery.admission is not None:
+            return Allows.SOME
+        case _:
+            return Allows.NONE if delivery.outcome is Outcome.NO_ENDPOINT else Allows.UNKNOWN
+
+
+def _strangers(asked: Question) -> Iterator[Answer]:
+    """Who is in no inventory: without identity, and with one that no file names."""
+    mesh = asked.view.mesh
+    found: dict[object, Answer] = {}
+    for endpoint in asked.service.endpoints.get(asked.port.number, ()):
+        if endpoint.workload is None:
+            continue
+        for label, is_proven in ((ANYBODY, False), (STRANGER, True)):
+            delivery = mesh.met_by_stranger(endpoint, is_proven=is_proven)
+            answer = _answer(asked, (), label, delivery)
+            found.setdefault((label, *delivery[1:5], delivery.admission), answer)
+    yield from found.values()
+
+
+def _distinct(clients: Sequence[Workload]) -> tuple[Workload, ...]:
+    return tuple({id(client): client for client in clients}.values())
+
+
+def _as_json(asked: Question) -> JSONObject:
+    return {
+        "environment": asked.view.environment,
+        "host": asked.service.host,
+        "port": asked.port.number,
+        "method": asked.wanted.method or None,
+        "path": asked.wanted.path or None,
+        "clients": [
+            {
+                "clients": [
+                    {
+                        "namespace": client.namespace,
+                        "workload": client.name,
+                        "serviceAccount": client.service_account,
+                    }
+                    for client in each.clients
+                ],
+                "stranger": each.label or None,
+                "transport": each.delivery.transport,
+                "identity": identity(each),
+                "allows": each.allows,
+                "requests": list(each.requests),
+                "witness": request_json(each.witness),
+                "outcome": each.delivery.outcome,
+                "reason": each.reason,
+                "authorization": access.as_json(asked.view, each.delivery.admission),
+            }
+            for each in answers(asked)
+        ],
+    }
