@@ -104,7 +104,8 @@ def test_changes_of_these_meshes_are_of_every_kind() -> None:
             unsafe += len(found.unsafe)
             undecided += len(found.undecided)
 
-    assert set(told) >= set(Change) - {Change.UNKNOWN}
+    # Policies of authorization are in meshes of their own: `test_authorized_calls.py`.
+    assert set(told) >= set(Change) - {Change.UNKNOWN, Change.OPENED, Change.CLOSED}
     assert unsafe
     assert undecided
 

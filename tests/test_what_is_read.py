@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,6 @@ def network(name: str, place: str, *types: str, **selector: str) -> Object:
 SELECTOR = {"selector": {"matchLabels": {"app": "cart"}}}
 # Objects that cover the server b/cart, and leave it alone, of the shop.
 COVERING_SERVER = {
-    "authorization of its namespace": authorization("p", "b"),
-    "authorization by selector": authorization("p", "b", **SELECTOR),
-    "authorization of the root namespace": authorization("p", ROOT),
-    "authorization of the root namespace by selector": authorization("p", ROOT, **SELECTOR),
-    "custom authorization": authorization("p", "b", action="CUSTOM", rules=[{}]),
-    "tokens": authentication("p", "b"),
-    "tokens by selector": authentication("p", ROOT, **SELECTOR),
     "network policy": network("p", "b"),
     "network policy by label": network("p", "b", "Ingress", app="cart"),
 }
@@ -124,8 +117,8 @@ def test_a_policy_of_another_revision_is_not_seen() -> None:
     policy["metadata"]["labels"] = {"istio.io/rev": "canary"}
 
     assert outcomes(shop(policy, revision="stable"), "a/ui") == [Outcome.OK_MTLS]
-    assert outcomes(shop(policy, revision="canary"), "a/ui") == [Outcome.UNKNOWN]
-    assert outcomes(shop(policy), "a/ui") == [Outcome.UNKNOWN]
+    assert outcomes(shop(policy, revision="canary"), "a/ui") == [Outcome.DENIED]
+    assert outcomes(shop(policy), "a/ui") == [Outcome.DENIED]
 
 
 def test_network_policies_that_the_plugin_ignores_decide_nothing() -> None:
@@ -136,7 +129,7 @@ def test_network_policies_that_the_plugin_ignores_decide_nothing() -> None:
 
 def test_what_fails_anyway_still_fails() -> None:
     strict = thing(SECURITY, "PeerAuthentication", "m", "b", spec={"mtls": {"mode": "STRICT"}})
-    model = shop(strict, authorization("p", "b"), network("n", "b"), network("n", "a", "Egress"))
+    model = shop(strict, network("n", "b"), network("n", "a", "Egress"))
 
     assert outcomes(model, "a/old") == [Outcome.REFUSED]
     assert outcomes(model, "a/ui") == [Outcome.UNKNOWN]
@@ -162,7 +155,7 @@ def test_clients_under_policies_of_many_names_are_one_class() -> None:
 
 
 def test_a_new_policy_is_no_silence() -> None:
-    found = effect(shop(), shop(authorization("deny-all", "b")))
+    found = effect(shop(), shop(network("deny-all", "b")))
 
     assert not found.is_empty
     assert {each.change for each in found.open_calls} == {Change.UNKNOWN}
@@ -171,15 +164,14 @@ def test_a_new_policy_is_no_silence() -> None:
 
 
 def test_a_changed_policy_is_never_no_effect() -> None:
-    before = authorization("p", "b", rules=[{}])
-    after = authorization("p", "b", rules=[{"to": [{"operation": {"paths": ["/a"]}}]}])
+    before, after = network("p", "b"), network("p", "b", "Ingress", app="cart")
 
     found = effect(shop(before), shop(after))
 
-    assert [str(each.policy) for each in found.undecided] == ["AuthorizationPolicy/b/p"]  # type: ignore[union-attr]
+    assert [str(each.policy) for each in found.undecided] == ["NetworkPolicy/b/p"]  # type: ignore[union-attr]
     assert effect(shop(before), shop(before)).is_empty
     # Nor where the inventory knows nothing of its namespace, or of anything.
-    there = authorization("p", "c", rules=[{}])
+    there = network("p", "c")
     assert effect(shop(), shop(there)).undecided
     assert effect(mesh(), mesh(there)).undecided
 
@@ -193,14 +185,14 @@ def test_a_transition_under_a_policy_is_still_told() -> None:
         "b",
         spec={"host": "cart", "trafficPolicy": {"tls": {"mode": "DISABLE"}}},
     )
-    policy = authorization("p", "b")
+    policy = network("p", "b")
 
     found = effect(shop(plain, policy), shop(strict, policy))
 
     assert found.unsafe
     for unsafe in found.unsafe:
         assert not unsafe.decided
-        assert "AuthorizationPolicy b/p" in unsafe.reason
+        assert "NetworkPolicy b/p" in unsafe.reason
     assert {each.change for each in found.open_calls if each.counts} == {Change.ENCRYPTED}
 
 
@@ -270,10 +262,7 @@ def proxied(workload: Workload) -> bool:
     return workload.has_sidecar
 
 
-SERVER_IN_BETA = {
-    "authorization": (authorization("p", "beta"), proxied),
-    "authorization of everybody": (authorization("p", ROOT), proxied),
-    "tokens": (authentication("p", "beta"), proxied),
+SERVER_IN_BETA: dict[str, tuple[Object, Callable[[Workload], bool]]] = {
     "network policy": (network("p", "beta"), lambda _: True),
 }
 

@@ -28,11 +28,11 @@ class Callers:
     """The classes of calls of a mesh. Rules, clusters and classes are worked out once."""
 
     __slots__ = (
-        "_admissions",
         "_clusters",
         "_importers",
         "_rules",
         "_rules_of",
+        "admissions",
         "clients",
         "receivers",
         "registry",
@@ -50,7 +50,7 @@ class Callers:
         *,
         admissions: Admissions,
     ) -> None:
-        self._admissions = admissions
+        self.admissions = admissions
         self.registry = registry
         self.receivers = receivers
         self.clients = clients
@@ -94,10 +94,10 @@ class Callers:
 
     def classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
         """Every class of calls to a service port."""
-        if self._admissions.is_empty:
+        if self.admissions.is_empty:
             return self._classes(service, port)
         return itertools.chain.from_iterable(
-            map(self._admissions.split, self._classes(service, port))
+            map(self.admissions.split, self._classes(service, port))
         )
 
     def _classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
@@ -138,11 +138,11 @@ class Callers:
 
     def _admitted(self, found: ClientPolicy, client: Workload) -> ClientPolicy:
         """The answer for a client, with what the servers' policies let in."""
-        if self._admissions.is_empty:
+        if self.admissions.is_empty:
             return found
         return dataclasses.replace(
             found,
-            deliveries=self._admissions.admitted(found.deliveries, client, found.port),
+            deliveries=self.admissions.admitted(found.deliveries, client, found.port),
             alternatives=tuple(self._admitted(each, client) for each in found.alternatives),
         )
 
@@ -242,7 +242,7 @@ class Callers:
                 clusters = self.clusters(each, port)
                 sent = clusters.direct(DataPlane.NONE)
                 sent = clusters.restricted(sent, client.restricted_by)
-                return self._admissions.admitted(sent, client.members[0], port)
+                return self.admissions.admitted(sent, client.members[0], port)
         if self.undecided.mesh:
             return (PASSED_THROUGH.unknown(self.undecided.mesh),)
         return (PASSED_THROUGH.restricted(client.restricted_by),)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from meshgate.effect import CallChange, CallState, Effect, EndpointName, PortState, Unsafe
+from meshgate.effect import (
+    CallChange,
+    CallState,
+    Change,
+    Effect,
+    EndpointName,
+    PortState,
+    Unsafe,
+)
 from meshgate.mesh import Outcome
-from meshgate.model import Resource
+from meshgate.model import Resource, ResourceRef
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.rule import RelatedResource
 from meshgate.rules.wording import listed
@@ -37,6 +45,7 @@ class BlameIndex:
     """The causes in one effect."""
 
     def __init__(self, effect: Effect) -> None:
+        self._changed = {policy.ref for policy in effect.authorization}
         self._ports: dict[tuple[str, str, int | None], tuple[PortState, PortState]] = {}
         for each in (*effect.ports, *effect.open_ports):
             key = each.namespace, each.workload.name, each.port
@@ -48,6 +57,9 @@ class BlameIndex:
             if not each.route.foreign:
                 return Blame(each.route, "spec")
             return Blame(None, "", (RelatedResource(each.route, "routes these calls"),))
+        by_access = _by_authorization(each, self._changed)
+        if by_access is not None:
+            return by_access
         if each.endpoint is not None:
             found = self._at_server(each.endpoint)
             if found is not None:
@@ -79,6 +91,36 @@ class BlameIndex:
             told = RelatedResource(was, "decided before") if was and was.ref != policy.ref else None
             return Blame(policy, pa.port_path(policy, end.port), (told,) if told else ())
         return Blame(was, pa.port_path(was, end.port)) if was is not None else None
+
+
+def _by_authorization(each: CallChange | Unsafe, changed: Collection[ResourceRef]) -> Blame | None:
+    """The policy of authorization that decides, where it is such policies that make the change.
+
+    One that is changed is to blame before others, one that is managed here before a foreign one.
+    """
+    before, after = each.before, each.after
+    if not isinstance(each, CallChange) or not (before and after):
+        return None
+    is_denied = after.outcome is Outcome.DENIED and after.admission is not None
+    if not is_denied and each.change not in {Change.OPENED, Change.CLOSED}:
+        return None
+    deciding = [
+        decided.resource
+        for state in (after, before)
+        if state.admission is not None
+        for decided in state.admission.decision.decided_by
+    ]
+    if not deciding:
+        return None
+    first, *others = dict.fromkeys(
+        sorted(deciding, key=lambda policy: (policy.ref not in changed, policy.foreign))
+    )
+    related = {other.ref: other for other in others if other.ref != first.ref}
+    return Blame(
+        first,
+        "spec",
+        tuple(RelatedResource(other, "decides with it") for other in related.values()),
+    )
 
 
 def callers(found: Iterable[CallChange | Unsafe]) -> str:

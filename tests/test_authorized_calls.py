@@ -1,0 +1,388 @@
+"""Authorization in every call: who gets in, what a change opens and closes, and the way out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import git
+import pytest
+import yaml
+
+from meshes import (
+    ROOT,
+    Object,
+    deployment,
+    destination_rule,
+    mesh,
+    namespace,
+    peer_authentication,
+    service,
+    shop,
+    thing,
+)
+from meshgate.cli import main
+from meshgate.effect import Change, Effect, describe, effect
+from meshgate.mesh import Allows, Mesh, Outcome, Verdict
+from meshgate.model import ExtensionProvider
+
+HERE = Path(__file__).parent.parent
+SECURITY = "security.istio.io/v1"
+
+
+def policy(name: str, place: str = "b", **spec: Any) -> Object:
+    return thing(SECURITY, "AuthorizationPolicy", name, place, spec=spec)
+
+
+def allow(name: str = "p", *, source: Object | None = None, **operation: Any) -> Object:
+    rule: Object = {"from": [{"source": source}]} if source else {}
+    if operation:
+        rule["to"] = [{"operation": operation}]
+    return policy(name, rules=[rule])
+
+
+def told(model: Mesh, client: str = "a/ui") -> tuple[Outcome, Verdict, tuple[str, ...]]:
+    place, _, name = client.partition("/")
+    (call,) = model.calls(model.workload(place, name))
+    admission = call.delivery.admission
+    return call.outcome, call.verdict, admission.decision.requests if admission else ()
+
+
+def test_without_policies_nothing_is_asked() -> None:
+    assert told(shop()) == (Outcome.OK_MTLS, Verdict.WORKS, ())
+    assert shop().admissions.is_empty
+
+
+@pytest.mark.parametrize("place", ["b", ROOT])
+def test_a_policy_without_rules_denies_everybody(place: str) -> None:
+    model = shop(policy("deny-all", place))
+
+    for client in ("a/ui", "a/old", "b/cart"):
+        assert told(model, client) == (Outcome.DENIED, Verdict.BROKEN, ())
+    assert model.counts() == {Outcome.DENIED: 3}
+
+
+def test_identity_is_what_mutual_tls_proves() -> None:
+    model = shop(allow(source={"namespaces": ["a"]}))
+
+    assert told(model)[0] is Outcome.OK_MTLS
+    assert told(model, "a/old")[0] is Outcome.DENIED
+    assert told(model, "b/cart")[0] is Outcome.DENIED
+    # Plaintext proves nothing, also of a client with a sidecar.
+    plain = destination_rule("d", "a", "cart.b.svc.cluster.local", "DISABLE")
+    assert told(shop(plain, allow(source={"namespaces": ["a"]})))[0] is Outcome.DENIED
+    assert told(shop(plain, allow(source={"notNamespaces": ["x"]})))[0] is Outcome.OK_PLAINTEXT
+
+
+def test_some_requests_depend() -> None:
+    model = shop(allow(methods=["GET"], paths=["/orders/*"]))
+
+    assert told(model) == (Outcome.OK_MTLS, Verdict.DEPENDS, ("GET /orders/*",))
+    (call,) = model.calls(model.workload("a", "ui"))
+    assert call.delivery.admission is not None
+    assert call.delivery.admission.allows is Allows.SOME
+
+
+def test_what_strict_refuses_is_no_matter_of_policies() -> None:
+    model = shop(peer_authentication("s", "b", "STRICT"), policy("deny-all"))
+
+    assert told(model, "a/old")[0] is Outcome.REFUSED
+
+
+def test_an_authorizer_that_is_asked_leaves_the_call_open() -> None:
+    custom = policy("ext", action="CUSTOM", provider={"name": "ext"}, rules=[{}])
+    model = shop(custom, extension_providers=(ExtensionProvider("ext", "grpc"),))
+    (call,) = model.calls(model.workload("a", "ui"))
+    assert call.verdict is Verdict.UNKNOWN
+    assert "ext" in call.reason
+
+
+def test_a_port_without_protocol_may_be_either() -> None:
+    rule = allow(methods=["GET"])
+    plain = shop_of("tcp-x:80")
+    assert told(mesh(*plain, rule))[0] is Outcome.DENIED
+    either = shop_of("other:80")
+    outcome, verdict, _ = told(mesh(*either, rule))
+    assert (outcome, verdict) == (Outcome.UNKNOWN, Verdict.UNKNOWN)
+
+
+def shop_of(port: str) -> list[Object]:
+    return [
+        namespace("a"),
+        namespace("b"),
+        deployment("ui", "a"),
+        deployment("cart", "b"),
+        service("cart", "b", {port: 8080}),
+    ]
+
+
+NAMES = ("one", "two", "three")
+SOURCES: tuple[Object | None, ...] = (
+    None,
+    {"namespaces": ["one"]},
+    {"notNamespaces": ["two"]},
+    {"namespaces": ["t*"]},
+    {"serviceAccounts": ["one/alpha", "two/beta"]},
+    {"principals": ["cluster.local/ns/two/sa/alpha", "*beta"]},
+    {"notPrincipals": ["cluster.local/ns/t*"]},
+    {"principals": ["*"]},
+)
+
+
+def crowded(dice: random.Random) -> list[Object]:
+    """Namespaces with clients of several accounts, with and without sidecar, and some policies."""
+    found: list[Object] = []
+    for name in NAMES:
+        found.append(namespace(name))
+        for number, account in enumerate(("alpha", "beta", "default")):
+            labels = {"app": f"c{number}"}
+            if dice.random() < 0.2:
+                labels["sidecar.istio.io/inject"] = "false"
+            found.append(deployment(f"c{number}", name, labels=labels, serviceAccountName=account))
+            found.append(service(f"c{number}", name))
+    for number in range(dice.randint(1, 4)):
+        operation = dice.choice([{}, {"methods": ["GET"]}, {"paths": ["/x*"]}])
+        rule: Object = {}
+        if (source := dice.choice(SOURCES)) is not None:
+            rule["from"] = [{"source": source}]
+        if operation:
+            rule["to"] = [{"operation": operation}]
+        spec: Object = {"action": dice.choice(["ALLOW", "ALLOW", "DENY"]), "rules": [rule]}
+        if dice.random() < 0.4:
+            spec["selector"] = {"matchLabels": {"app": dice.choice(["c0", "c1"])}}
+        found.append(policy(f"p{number}", dice.choice([*NAMES, ROOT]), **spec))
+    if dice.random() < 0.4:
+        found.append(destination_rule("d", "one", "*.two.svc.cluster.local", "DISABLE"))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_classes_say_of_each_client_what_is_asked_of_it_alone(seed: int) -> None:
+    model = mesh(*crowded(random.Random(seed)))
+    counted = 0
+    for call in model.calls():
+        alone = model.client_policy(call.client, call.service.host, call.port.number)
+        same = [each for each in alone.deliveries if each.endpoint is call.endpoint]
+        assert [(each.outcome, each.admission) for each in same] == [
+            (call.outcome, call.delivery.admission)
+        ]
+        counted += 1
+    clients = len(NAMES) * 3
+    assert counted == clients * clients == sum(model.counts().values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_effect_is_what_each_call_says(seed: int) -> None:
+    dice = random.Random(seed)
+    objects = crowded(dice)
+    before = mesh(*objects)
+    kept = [each for each in objects if each["kind"] != "AuthorizationPolicy"]
+    after = mesh(*kept, *(each for each in crowded(dice) if each["kind"] == "AuthorizationPolicy"))
+    # Whether a client has a sidecar is the same on both sides.
+    found = effect(before, after)
+    expected = {Change.BREAKS: 0, Change.SHUT_OUT: 0, Change.OPENED: 0}
+    ends = {key(call): call for call in after.calls()}
+    for call in before.calls():
+        now = ends[key(call)]
+        if call.outcome is not now.outcome:
+            if now.outcome is Outcome.DENIED:
+                counted = call.client.has_sidecar
+                expected[Change.BREAKS if counted else Change.SHUT_OUT] += 1
+            elif call.outcome is Outcome.DENIED:
+                expected[Change.OPENED] += 1
+    whole = dict.fromkeys(expected, 0)
+    for each in found.calls:
+        denied = each.before is not None and each.before.outcome is Outcome.DENIED
+        if each.change in whole and (each.change is not Change.OPENED or denied):
+            whole[each.change] += each.count
+    assert whole == expected
+    assert not found.undecided
+
+
+def key(call: Any) -> tuple[str, str, str]:
+    return str(call.client), call.service.host, str(call.endpoint.workload)
+
+
+def changes(found: Effect) -> dict[Change, tuple[str, ...]]:
+    return {each.change: each.requests for each in found.calls}
+
+
+def test_a_method_more_is_opened_and_one_less_is_closed() -> None:
+    one, two = allow(methods=["GET"]), allow(methods=["GET", "POST"])
+
+    opened = effect(shop(one), shop(two))
+    assert changes(opened) == {Change.OPENED: ("POST",)}
+    assert all(each.witness is not None and each.witness.method == "POST" for each in opened.calls)
+    closed = effect(shop(two), shop(one))
+    assert changes(closed) == {Change.CLOSED: ("POST",)}
+    assert not closed.breaks
+
+
+def test_a_first_allow_breaks_some_and_narrows_others() -> None:
+    found = effect(shop(), shop(allow(source={"namespaces": ["a"]}, methods=["GET"])))
+
+    assert {str(each.clients.first.members[0]): each.change for each in found.calls} == {
+        "a/ui": Change.CLOSED,
+        "a/old": Change.SHUT_OUT,
+        "b/cart": Change.BREAKS,
+    }
+
+
+def test_other_words_for_the_same_are_proven_to_change_nothing() -> None:
+    one = allow(methods=["GET", "POST"])
+    two = policy(
+        "p",
+        rules=[{"to": [{"operation": {"methods": [method]}}]} for method in ("POST", "GET")],
+    )
+    found = effect(shop(one), shop(two))
+
+    assert found.is_empty
+    assert [each.name for each in found.authorization] == ["p"]
+    assert describe.verdict(found) == f"{describe.NO_EFFECT}: {describe.PROVEN}"
+    assert describe.verdict(effect(shop(), shop())) == describe.NO_EFFECT
+
+
+def test_a_client_that_loses_its_identity_breaks() -> None:
+    rule = allow(source={"principals": ["*"]})
+    plain = destination_rule("d", "a", "cart.b.svc.cluster.local", "DISABLE")
+
+    found = effect(shop(rule), shop(rule, plain))
+    assert [each.change for each in found.calls] == [Change.BREAKS]
+
+
+REPAIRED = {
+    "deny by default": policy("deny-all"),
+    "another client": allow(source={"namespaces": ["x"]}),
+    "of the root namespace": policy("deny-all", ROOT),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_the_repair_lets_the_call_pass(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    objects = [*shop_of("http:80"), REPAIRED[name]]
+    for each in objects:
+        if each["kind"] == "Deployment":
+            labels = each["spec"]["template"]["metadata"]["labels"]
+            each["spec"]["selector"] = {"matchLabels": dict(labels)}
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+
+    def explained() -> Any:
+        assert main(["explain", "a/ui", "cart.b:80", str(file), "--format", "json"]) == 0
+        (found,) = json.loads(capsys.readouterr().out)["explanations"]
+        return found
+
+    first = explained()
+    assert first["outcomes"] == ["denied"]
+    assert "Who gets in" in [chapter["title"] for chapter in first["chapters"]]
+    manifests = [each["manifest"] for each in first["repairs"] if each["manifest"]]
+    assert manifests
+    file.write_text(yaml.safe_dump_all([*objects, yaml.safe_load(manifests[0])]), encoding="utf-8")
+    assert explained()["outcomes"] == ["ok-mtls"]
+
+
+PARTS = ("policies", "overlays", "inventory", "expectations", "waivers", "environments.yaml")
+
+
+def environments() -> Iterator[str]:
+    found = yaml.safe_load((HERE / "environments.yaml").read_text("utf-8"))["environments"]
+    yield from (each["name"] for each in found)
+
+
+def test_a_deny_all_pull_request_fails_diff_in_every_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "repository"
+    root.mkdir()
+    for part in PARTS:
+        if (HERE / part).is_dir():
+            shutil.copytree(HERE / part, root / part)
+        elif (HERE / part).exists():
+            shutil.copy(HERE / part, root / part)
+    with git.Repo.init(root, initial_branch="main") as made:
+        made.git.add("--all")
+        made.git.commit("-m", "base")
+    file = root / "policies/boards/authorizationpolicy-deny-all.yaml"
+    file.write_text(yaml.safe_dump(policy("deny-all", "boards")), encoding="utf-8")
+    kustomization = root / "policies/boards/kustomization.yaml"
+    listed = yaml.safe_load(kustomization.read_text("utf-8"))
+    listed["resources"].append(file.name)
+    kustomization.write_text(yaml.safe_dump(listed), encoding="utf-8")
+
+    for name in environments():
+        code = main(["-C", str(root), "diff", "--env", name, "--format", "json"])
+        document = json.loads(capsys.readouterr().out)
+        assert code == 1, name
+        assert {each["rule"] for each in document["findings"] if each["severity"] == "error"} >= {
+            "TR004"
+        }
+        (environment,) = document["environments"]
+        broken = [each for each in environment["calls"] if each["change"] == "breaks"]
+        assert broken
+        assert all(each["after"] == "denied" and each["witness"] for each in broken)
+
+
+def test_who_can_names_strangers_and_witnesses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    objects = [*shop_of("http:80"), allow(source={"namespaces": ["a"]}, methods=["GET"])]
+    for each in objects:
+        if each["kind"] == "Deployment":
+            labels = each["spec"]["template"]["metadata"]["labels"]
+            each["spec"]["selector"] = {"matchLabels": dict(labels)}
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+
+    def asked(*more: str) -> dict[str, Any]:
+        assert main(["who-can", "cart.b:80", str(file), "--format", "json", *more]) == 0
+        (answer,) = json.loads(capsys.readouterr().out)["answers"]
+        return {
+            each["stranger"] or each["clients"][0]["workload"]: each for each in answer["clients"]
+        }
+
+    anyone = asked()
+    assert {name: each["allows"] for name, each in anyone.items()} == {
+        "ui": "some",
+        "cart": "none",
+        "anybody who proves no identity": "none",
+        "any other workload of the mesh": "none",
+    }
+    assert anyone["ui"]["witness"]["method"] == "GET"
+    assert anyone["ui"]["identity"] == "ns/a/sa/default"
+    assert asked("--method", "GET", "--path", "/x")["ui"]["allows"] == "all"
+    assert asked("--method", "DELETE")["ui"]["allows"] == "none"
+
+
+def test_calls_are_told_with_what_is_let_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    objects = [*shop_of("http:80"), allow(source={"namespaces": ["a"]}, methods=["GET"])]
+    for each in objects:
+        if each["kind"] == "Deployment":
+            labels = each["spec"]["template"]["metadata"]["labels"]
+            each["spec"]["selector"] = {"matchLabels": dict(labels)}
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+
+    assert main(["calls", str(file), "--only-denied", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["calls"]
+    assert {each["client"]["workload"]: each["outcome"] for each in found} == {
+        "ui": "ok-mtls",
+        "cart": "denied",
+    }
+    by_client = {each["client"]["workload"]: each["authorization"] for each in found}
+    assert by_client["ui"]["requests"] == ["GET"]
+    assert by_client["ui"]["decidedBy"][0]["resource"] == "b/p"
+    assert by_client["ui"]["decidedBy"][0]["source"]["line"] > 1
+    assert by_client["cart"]["allows"] == "none"
+    assert main(["calls", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "only GET" in " ".join(out.split())
+    assert not set(itertools.chain(out)) & {"\x1b"}
