@@ -57,9 +57,10 @@ class BlameIndex:
             if not each.route.foreign:
                 return Blame(each.route, "spec")
             return Blame(None, "", (RelatedResource(each.route, "routes these calls"),))
-        by_access = _by_authorization(each, self._changed)
-        if by_access is not None:
-            return by_access
+        return _by_authorization(each, self._changed) or self._by_transport(each)
+
+    def _by_transport(self, each: CallChange | Unsafe) -> Blame:
+        """What makes calls change as far as TLS goes."""
         if each.endpoint is not None:
             found = self._at_server(each.endpoint)
             if found is not None:
