@@ -68,7 +68,9 @@ def test_commands_are_held_apart() -> None:
     contracts = pyproject["tool"]["importlinter"]["contracts"]
     (apart,) = [each["modules"] for each in contracts if each["type"] == "independence"]
 
-    assert sorted(apart) == sorted(f"meshgate.cli.{command}" for command in COMMANDS)
+    assert sorted(apart) == sorted(
+        f"meshgate.cli.{command.replace('-', '_')}" for command in COMMANDS
+    )
 
 
 def test_environments_are_shown_with_their_defaults(tmp_path: Path, capsys: Capture) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.effect.codec import place
 from meshgate.effect.describe import owner
-from meshgate.mesh import Admission, Allows
+from meshgate.mesh import Admission, Allows, Delivery, Verdict
 from meshgate.model import JSONObject, join_path
 from meshgate.report.view import View
 
@@ -12,10 +12,16 @@ from meshgate.report.view import View
 LISTED = 3
 
 
-def as_json(view: View, admission: Admission | None) -> JSONObject:
-    """The authorization of the contract; where no policy applies, everything is let in."""
+def as_json(view: View, delivery: Delivery) -> JSONObject | None:
+    """The authorization of the contract: everything is let in where no policy applies.
+
+    None: policies are not asked, as the call fails before.
+    """
+    admission = delivery.admission
     if admission is None:
-        return {"allows": Allows.ALL, "requests": [], "reason": "", "decidedBy": []}
+        works = delivery.verdict in {Verdict.WORKS, Verdict.DEPENDS}
+        told_ = {"allows": Allows.ALL, "requests": ["all"], "reason": "", "decidedBy": []}
+        return told_ if works else None
     decision = admission.decision
     return {
         "allows": admission.allows,

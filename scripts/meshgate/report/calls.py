@@ -260,7 +260,7 @@ def as_json(view: View, call: Call) -> JSONObject:
         "serverMode": call.mode,
         "outcome": call.outcome,
         "verdict": call.verdict,
-        "authorization": access.as_json(view, call.delivery.admission),
+        "authorization": access.as_json(view, call.delivery),
         "decided": call.outcome is not Outcome.UNKNOWN,
         "reason": call.reason,
         "alternatives": [

@@ -270,7 +270,7 @@ def _as_json(asked: Question) -> JSONObject:
                 "witness": request_json(each.witness),
                 "outcome": each.delivery.outcome,
                 "reason": each.reason,
-                "authorization": access.as_json(asked.view, each.delivery.admission),
+                "authorization": access.as_json(asked.view, each.delivery),
             }
             for each in answers(asked)
         ],
