@@ -327,8 +327,6 @@ SUBJECT = {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "b"}}}
 PATCH = {"applyTo": "HTTP_FILTER", "match": {"context": "SIDECAR_INBOUND"}}
 # By kind, an object that covers the server b/cart or its host, and one that leaves it alone.
 ROWS: dict[str, tuple[Object, Object]] = {
-    "AuthorizationPolicy": (authorization("p", "b"), authorization("p", "c")),
-    "RequestAuthentication": (authentication("p", "b"), authentication("p", "c")),
     "NetworkPolicy": (network("p", "b"), network("p", "b", app="x")),
     "EnvoyFilter": (
         proxy("EnvoyFilter", "b", configPatches=[PATCH]),
