@@ -152,10 +152,8 @@ def _ends(case: Case) -> Iterator[Statement]:
 def _ending(delivery: Delivery) -> str:
     if delivery.outcome is Outcome.TLS_TO_APP and delivery.transport is Transport.MTLS:
         return f"{ENDINGS[delivery.outcome]}, and no application holds the mesh's certificates"
-    if delivery.outcome is Outcome.DENIED and delivery.admission is not None:
-        return f"policies of authorization deny every request: {deciders(delivery.admission)}"
-    if delivery.admission is not None and delivery.admission.allows is Allows.SOME:
-        return f"{ENDINGS[delivery.outcome]}; but policies let {told(delivery.admission)} in"
+    if by_policies := _by_policies(delivery):
+        return by_policies
     if delivery.on_wire is not None:
         wire = f"{delivery.on_wire} ({ENDINGS[delivery.on_wire]})"
         return f"{ENDINGS[delivery.outcome]}. As far as TLS goes: {wire}; but {delivery.reason}"
@@ -166,6 +164,18 @@ def _ending(delivery: Delivery) -> str:
     if delivery.outcome is Outcome.UNKNOWN:
         return f"{ENDINGS[delivery.outcome]}: {delivery.reason}"
     return ENDINGS[delivery.outcome]
+
+
+def _by_policies(delivery: Delivery) -> str:
+    """How the call ends where policies of authorization deny some or all requests; else empty."""
+    admission = delivery.admission
+    if admission is None:
+        return ""
+    if delivery.outcome is Outcome.DENIED:
+        return f"policies of authorization deny every request: {deciders(admission)}"
+    if admission.allows is Allows.SOME:
+        return f"{ENDINGS[delivery.outcome]}; but policies let {told(admission)} in"
+    return ""
 
 
 def _mark(delivery: Delivery) -> str:
