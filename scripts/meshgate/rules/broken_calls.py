@@ -132,7 +132,7 @@ def _of(mesh: Mesh) -> tuple[Broken, ...]:
     for call in mesh.call_classes():
         # A proxy that does not know a service is not meant to call it.
         if call.clients.plane in COUNTED and call.clients.count and not call.hidden:
-            for delivery in call.broken:
+            for delivery in _failing(call):
                 broken = _broken(mesh, call, delivery)
                 first = found.setdefault(_key(broken), broken)
                 first.groups[id(call.clients)] = call.clients
@@ -156,13 +156,20 @@ def _expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Broke
         own = mesh.clients.class_of(client)
         for call in mesh.call_classes([service]):
             if own is not None and call.clients.has(own) and call.port.number == expectation.port:
-                for delivery in call.broken:
+                for delivery in _failing(call):
                     broken = _broken(mesh, call, delivery)
                     first = found.setdefault(_key(broken), broken)
                     first.workloads |= broken.workloads
                     if client not in first.expected:
                         first.expected.append(client)
     yield from found.values()
+
+
+def _failing(call: CallClass) -> Iterator[Delivery]:
+    """The deliveries that fail for their transport: who may call is no matter of it."""
+    for delivery in call.broken:
+        if delivery.outcome is not Outcome.DENIED or delivery.admission is None:
+            yield delivery
 
 
 def _broken(mesh: Mesh, call: CallClass, delivery: Delivery) -> Broken:
