@@ -66,7 +66,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; `-- tests/test_cases.py -k DR003` narrows them."""
+    """Run the tests; `-- tests/rules/test_cases.py -k DR003` narrows them."""
     install(session)
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
@@ -76,7 +76,7 @@ def interrupts(session: nox.Session) -> None:
     """Interrupt commands at 200 random moments; each must end within a second."""
     install(session)
     session.run(
-        *("pytest", "-s", "tests/test_interrupts.py", *session.posargs),
+        *("pytest", "-s", "tests/process/test_interrupts.py", *session.posargs),
         env={"INTERRUPTS": "200", "INTERRUPTS_LIMIT": "1"},
     )
 
@@ -91,7 +91,7 @@ def lint(session: nox.Session) -> None:
     session.run("yamllint", "--strict", ".")
     session.run("codespell")
     session.run("zizmor", "--offline", "--quiet", ".github", "action.yml")
-    session.run("python", "tests/actionlint.py")
+    session.run("python", "tests/support/actionlint.py")
     session.run("sp-repo-review", ".")
 
 
@@ -173,7 +173,7 @@ def conformance(session: nox.Session) -> None:
 def pairs(session: nox.Session) -> None:
     """Compare the sets of requests that policies let in with brute force; `-- PAIRS [SEED]`."""
     install(session)
-    session.run("python", "tests/authorization_pairs.py", *session.posargs)
+    session.run("python", "tests/support/authorization_pairs.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -201,7 +201,9 @@ def corpus(session: nox.Session) -> None:
 def steps(session: nox.Session) -> None:
     """Plan 200 random unsafe changes and judge every step by brute force; `-- --cases 1000`."""
     install(session)
-    session.run("python", "tests/safe_steps.py", *session.posargs)
+    session.run(
+        *("python", "tests/support/safe_steps.py", *session.posargs), env={"PYTHONPATH": "tests"}
+    )
 
 
 @nox.session(default=False)
@@ -265,7 +267,7 @@ def stateful(session: nox.Session) -> None:
     """Try 500 random orders of promotions, merges, holds, rollbacks and hotfixes by two writers."""
     install(session)
     session.run(
-        *("pytest", "-n", "auto", "tests/test_promotion_stateful.py", *session.posargs),
+        *("pytest", "-n", "auto", "tests/promotion/test_promotion_stateful.py", *session.posargs),
         env={"STATEFUL_EXAMPLES": "500"},
     )
 
@@ -275,7 +277,7 @@ def crashes(session: nox.Session) -> None:
     """Kill every flow of promotion after each of its steps, and see the next run end it."""
     install(session)
     session.run(
-        *("pytest", "-n", "auto", "tests/test_promotion_crashes.py", *session.posargs),
+        *("pytest", "-n", "auto", "tests/promotion/test_promotion_crashes.py", *session.posargs),
         env={"CRASHES_EVERY": "1"},
     )
 
@@ -284,7 +286,7 @@ def crashes(session: nox.Session) -> None:
 def new_rule(session: nox.Session) -> None:
     """Start a rule: `-- DR020 bad-pattern` writes its module and two cases."""
     install(session)
-    session.run("python", "tests/scaffold_rule.py", *session.posargs)
+    session.run("python", "tests/support/scaffold_rule.py", *session.posargs)
 
 
 @nox.session(default=False, tags=["update"])

@@ -1,0 +1,415 @@
+"""The command line as a person meets it: exit codes, errors with the way out, outputs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshgate.cli import COMMANDS, main, parser_for
+from meshgate.cli import init as init_command
+from meshgate.cli import lint as lint_command
+from meshgate.cli.progress import Progress
+from meshgate.errors import MeshgateError
+from meshgate.pipeline import judged
+from meshgate.rules import RULES
+from meshgate.rules.rule import Needs, Rule
+from places import REPOSITORY
+
+STRICT = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+"""
+PERMISSIVE = STRICT.replace("STRICT", "PERMISSIVE")
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def policy_repository(tmp_path: Path) -> Path:
+    """A new policy repository, which is clean."""
+    init_command.init(tmp_path / "repository")
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """A file with one finding."""
+    file = tmp_path / "permissive.yaml"
+    file.write_text(PERMISSIVE, encoding="utf-8")
+    return file
+
+
+def lint(*arguments: object) -> int:
+    return main(["lint", *map(str, arguments)])
+
+
+def test_every_command_has_a_help_that_shows_how_it_is_used(capsys: Capture) -> None:
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        told = capsys.readouterr().out
+
+        assert f"usage: meshgate {command}" in told
+        assert f"  meshgate {command}" in told.split("example", 1)[1]
+
+
+def test_commands_are_held_apart() -> None:
+    pyproject = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    (apart,) = [each["modules"] for each in contracts if each["type"] == "independence"]
+
+    assert sorted(apart) == sorted(
+        f"meshgate.cli.{command.replace('-', '_')}" for command in COMMANDS
+    )
+
+
+def test_environments_are_shown_with_their_defaults(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "environments.yaml").write_text(
+        "defaults: {mesh: {istio: '1.31', outside: [{host: a.b, reason: c}]}}\n"
+        "environments:\n"
+        "  - {name: dev, overlay: dev}\n"
+        "  - {name: prod, overlay: prod, mesh: {outside: []}}\n",
+        encoding="utf-8",
+    )
+
+    assert main(["-C", str(tmp_path), "environments", "prod"]) == 0
+    told = capsys.readouterr().out
+    assert main(["-C", str(tmp_path), "environments", "--format", "json"]) == 0
+    entries = json.loads(capsys.readouterr().out)["environments"]
+    assert main(["-C", str(tmp_path), "environments", "prd"]) == 2
+
+    assert yaml.safe_load(told) == [
+        {"name": "prod", "overlay": "prod", "mesh": {"istio": "1.31", "outside": []}}
+    ]
+    assert [each["mesh"]["istio"] for each in entries] == ["1.31", "1.31"]
+    assert "did you mean `prod`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["posture", "calls", "lint"])
+def test_a_mistyped_path_or_environment_is_told_what_was_meant(
+    command: str, policy_repository: Path, capsys: Capture
+) -> None:
+    assert main(["-C", str(policy_repository), command, "overlay"]) == 2
+    assert "did you mean `overlays`?" in capsys.readouterr().err
+
+
+def test_help_names_every_command_and_exit_code() -> None:
+    told = parser_for([]).format_help()
+
+    assert all(f"    {command}" in told for command in COMMANDS)
+    assert all(f" {code} " in told for code in (0, 1, 2, 3, 4, 5, 6, 7, 70))
+
+
+def test_errors_have_the_exit_codes_that_are_documented() -> None:
+    codes = {error.__name__: error.exit_code for error in MeshgateError.__subclasses__()}
+
+    assert (
+        codes.items()
+        >= {
+            "UsageError": 2,
+            "BuildError": 3,
+            "ToolError": 4,
+            "NothingToCheckError": 5,
+            "SchemaMissingError": 6,
+            "RepositoryError": 7,
+            "RuleError": 70,
+        }.items()
+    )
+
+
+def test_no_command_is_a_usage_error(capsys: Capture) -> None:
+    assert main([]) == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["validate", "-C", "/no/such/folder"], "there is no such folder"),
+        (["validate", "prdo"], "did you mean `prod`?"),
+        (["lint", "x", "--today", "tomorrow"], "YYYY-MM-DD"),
+        (["lint", "x", "--format", "yaml"], "use one of text"),
+        (["lint", "no-such-file.yaml"], "no such file or folder"),
+        (["rules", "PA0001"], "did you mean `PA001`?"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_right(
+    policy_repository: Path, capsys: Capture, arguments: list[str], told: str
+) -> None:
+    assert main(["-C", str(policy_repository), *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_new_repository_is_clean(policy_repository: Path, capsys: Capture) -> None:
+    assert main(["validate", "-C", str(policy_repository)]) == 0
+    assert "Clean." in capsys.readouterr().out
+
+
+def test_init_leaves_a_folder_that_holds_something(manifest: Path, capsys: Capture) -> None:
+    assert main(["init", str(manifest.parent)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert list(manifest.parent.iterdir()) == [manifest]
+
+
+def test_findings_end_with_one_and_the_level_can_be_set(manifest: Path) -> None:
+    assert lint(manifest) == 1
+    assert lint(manifest, "--fail-on", "never") == 0
+    assert lint(manifest, "--fail-on", "warning") == 1
+
+
+def test_nothing_to_check_is_never_a_pass(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "empty.yaml").write_text("---\n# nothing\n---\n", encoding="utf-8")
+
+    assert lint(tmp_path) == 5
+    assert "not a pass" in capsys.readouterr().err
+
+
+def test_lint_reads_standard_input(manifest: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "meshgate", "lint", "-", "--format", "json"],
+        input=manifest.read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["findings"][0]["source"]["file"] == "-"
+
+
+def test_lint_puts_objects_without_namespace_where_it_is_told(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "pa.yaml"
+    file.write_text(STRICT.replace(", namespace: shop", ""), encoding="utf-8")
+
+    assert lint(file) == 1
+    assert "SH009" in capsys.readouterr().out
+    assert lint(file, "-n", "shop") == 0
+
+
+def test_paths_are_relative_to_the_judged_folder(
+    policy_repository: Path,
+    manifest: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(manifest.parent.parent)
+    parent = manifest.parent.name
+
+    assert lint("-C", parent, manifest.name, "--format", "json") == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["source"]["file"] == manifest.name
+    assert lint("-C", parent, ".") == 1
+    assert lint("-C", f"{parent}/{policy_repository.name}", f"../{manifest.name}") == 1
+    assert main(["validate", "-C", f"{parent}/{policy_repository.name}"]) == 0
+
+
+def test_a_mesh_file_sets_the_floor(tmp_path: Path, manifest: Path) -> None:
+    mesh = tmp_path / "mesh" / "mesh.yaml"
+    mesh.parent.mkdir()
+    mesh.write_text("require: {mtls: PERMISSIVE}\n", encoding="utf-8")
+    manifest.write_text(PERMISSIVE.replace("shop", "istio-system"), encoding="utf-8")
+
+    assert lint(manifest) == 1
+    assert lint(manifest, "--mesh", mesh) == 0
+
+
+def test_several_formats_in_one_run(manifest: Path, tmp_path: Path, capsys: Capture) -> None:
+    outputs = [
+        argument
+        for name in ("json", "sarif", "junit", "gitlab", "markdown")
+        for argument in ("--format", f"{name}={tmp_path / name}")
+    ]
+
+    assert lint(manifest, "--format", "text", *outputs) == 1
+    assert "PA001" in capsys.readouterr().out
+    for name in ("json", "sarif", "junit", "gitlab", "markdown"):
+        assert "PA001" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_an_output_that_cannot_be_written_is_an_error(manifest: Path, capsys: Capture) -> None:
+    assert lint(manifest, "--format", f"json={manifest}/x.json") == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_inside_actions_annotations_and_a_summary_are_added(
+    manifest: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+
+    assert lint(manifest) == 1
+    assert "::error " in capsys.readouterr().out
+    assert "PA001" in summary.read_text(encoding="utf-8")
+
+    assert lint(manifest, "--format", "json") == 1
+    json.loads(capsys.readouterr().out)
+
+
+def test_a_rule_that_raises_ends_the_run(
+    manifest: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: object) -> None:
+        raise ZeroDivisionError
+
+    broken = Rule(
+        id="XX001",
+        name="broken",
+        severity=RULES[0].severity,
+        summary="",
+        fix="",
+        needs=Needs.POLICIES,
+        kinds=frozenset(),
+        check=check,  # type: ignore[arg-type]
+    )
+    monkeypatch.setattr(judged, "RULES", (*RULES, broken))
+
+    assert lint(manifest) == 70
+    assert "XX001" in capsys.readouterr().err
+
+
+def test_an_unknown_error_is_never_a_pass(
+    manifest: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("unheard of")
+
+    monkeypatch.setattr(lint_command, "report_of", fail)
+
+    assert lint(manifest) == 70
+    assert "please report it" in capsys.readouterr().err
+
+
+def test_kubeconform_that_is_missing_is_an_error(
+    manifest: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere")
+
+    assert lint(manifest, "--engine", "kubeconform") == 4
+    assert "nox -s tools" in capsys.readouterr().err
+    assert lint(manifest, "--engine", "auto") == 1
+
+
+def test_an_environment_that_does_not_build_does_not_stop_the_others(
+    policy_repository: Path, capsys: Capture
+) -> None:
+    kustomization = policy_repository / "overlays" / "dev" / "kustomization.yaml"
+    text = kustomization.read_text(encoding="utf-8")
+    kustomization.write_text(text + "\nnosuchfield: 1\n", encoding="utf-8")
+
+    assert main(["validate", "-C", str(policy_repository)]) == 3
+    told = capsys.readouterr()
+    assert "dev was not judged" in told.err
+    assert "prod" in told.out
+
+
+def test_changed_since_judges_only_what_changed(policy_repository: Path, capsys: Capture) -> None:
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
+        subprocess.run(["git", *arguments], cwd=policy_repository, check=True)
+    validate = ["validate", "-C", str(policy_repository), "--changed-since", "HEAD"]
+
+    assert main(validate) == 0
+    assert "no environment's inputs changed" in capsys.readouterr().out
+
+    (policy_repository / "waivers" / "prod.yaml").write_text("waivers: []\n", encoding="utf-8")
+    assert main([*validate, "--format", "json"]) == 0
+    judged = json.loads(capsys.readouterr().out)["summary"]
+    assert "prod" in json.dumps(judged)
+    assert "dev" not in json.dumps(judged)
+
+    assert main(["validate", "-C", str(policy_repository), "--changed-since", "nowhere"]) == 7
+
+
+def test_render_prints_what_is_judged(policy_repository: Path, capsys: Capture) -> None:
+    assert main(["render", "prod", "-C", str(policy_repository)]) == 0
+    told = capsys.readouterr().out
+    assert "kind: PeerAuthentication" in told
+    assert "config.kubernetes.io/origin" not in told
+
+
+def test_rules_are_listed_and_explained(capsys: Capture) -> None:
+    assert main(["rules"]) == 0
+    assert capsys.readouterr().out.count("\n") == len(RULES)
+
+    assert main(["rules", "dr003"]) == 0
+    assert "Why it matters" in capsys.readouterr().out
+
+    assert main(["rules", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rules"]) == len(RULES)
+
+
+def test_ctrl_c_ends_at_once_and_says_so() -> None:
+    # Nobody closes its input: the run waits in its read until it is interrupted.
+    child = subprocess.Popen(
+        [sys.executable, "-m", "meshgate", "lint", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    # More than a pipe holds: when it is written, the run has begun to read.
+    child.stdin.write(b"#" * 1_000_000)
+    child.stdin.flush()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=20)
+
+    assert child.returncode == 130
+    assert b"interrupted" in errors
+
+
+def test_a_reader_that_goes_away_is_no_crash() -> None:
+    shell = f"{sys.executable} -m meshgate rules | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False, cwd=REPOSITORY)
+
+    assert done.stderr == b""
+
+
+def test_control_characters_of_a_manifest_never_reach_the_terminal(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "hostile.yaml"
+    file.write_text(PERMISSIVE.replace("default", '"\\e[31mred"'), encoding="utf-8")
+
+    assert lint(file, "--color", "never") == 1
+    told = capsys.readouterr()
+    assert "\x1b" not in told.out + told.err
+
+
+class Terminal:
+    """A stream that says it is a terminal and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told = ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.told += text
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_progress_shows_after_a_second_and_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.chain([0.0, 0.5], itertools.repeat(2.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    terminal = Terminal()
+
+    with Progress("rendering", 2, terminal) as progress:  # type: ignore[arg-type]
+        progress.step()
+        assert terminal.told == ""
+        progress.step()
+        assert "2/2" in terminal.told
+    assert terminal.told.endswith("\r\x1b[K")

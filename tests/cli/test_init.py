@@ -1,0 +1,77 @@
+"""`meshgate init` writes a policy repository that validates at once, and overwrites nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from meshgate import __version__, config
+from meshgate.cli import main
+from places import REPOSITORY
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    assert main(["init", str(tmp_path / "mesh-policies")]) == 0
+    return tmp_path / "mesh-policies"
+
+
+def test_it_validates_at_once(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+
+    code = main(["-C", str(repository), "--format", "json", "validate", "--fail-on", "warning"])
+
+    told = json.loads(capsys.readouterr().out)
+    assert (code, told["findings"]) == (0, [])
+
+
+def test_it_shows_every_part_of_a_repository(repository: Path) -> None:
+    environments = config.load(repository).environments
+
+    assert [environment.name for environment in environments] == ["dev", "prod"]
+    assert all(environment.expectations for environment in environments)
+    assert {path.name for path in repository.iterdir()} == {
+        *("policies", "overlays", "inventory", "waivers", "expectations", "promotion"),
+        *("environments.yaml", "README.md", ".github"),
+    }
+
+
+def test_its_releases_are_rendered_as_ours(repository: Path) -> None:
+    toolchain = "promotion/toolchain.yaml"
+    assert (repository / toolchain).read_bytes() == (REPOSITORY / toolchain).read_bytes()
+
+
+def test_its_workflow_pins_what_it_runs(repository: Path) -> None:
+    workflow = (repository / ".github/workflows/validate.yml").read_text()
+
+    actions = re.findall(r"uses: (\S+)", workflow)
+    assert actions
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in actions)
+    assert f'"meshgate=={__version__}"' in workflow
+
+
+def test_a_clone_of_an_empty_repository_is_empty(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+
+    assert main(["-C", str(tmp_path), "init", "."]) == 0
+    assert (tmp_path / "environments.yaml").is_file()
+
+
+def test_what_is_there_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").touch()
+
+    assert main(["init", str(tmp_path)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policies").touch()
+
+    assert main(["init", str(tmp_path / "policies")]) == 2
+    assert "cannot write to" in capsys.readouterr().err

@@ -1,0 +1,418 @@
+"""`meshgate diff` on this repository: what a change does, between revisions and environments."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import git
+import jsonschema_rs
+import pytest
+
+from hostile_repository import HOSTILE, PARTS, rewrite
+from markdown_page import Page, rendered
+from meshes import ROOT, deployment, destination_rule, peer_authentication, service, shop
+from meshgate.cli import main
+from meshgate.effect import Change, effect
+from meshgate.mesh import Outcome
+from meshgate.model import Report
+from meshgate.promotion.forges import Draft
+from meshgate.promotion.forges.local import LocalForge
+from meshgate.report import Options
+from meshgate.report.budget import FIRST, LIMITS
+from meshgate.report.effect import FORMATS, Compared, Diff
+from places import REPOSITORY
+
+MODE = "overlays/dev/boards-permissive.yaml"
+Told = dict[str, Any]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """This repository's policies, committed on branch main."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
+        copy(REPOSITORY / part, root / part)
+    with git.Repo.init(root, initial_branch="main") as made:
+        made.git.add("--all")
+        made.git.commit("-m", "base")
+    return root
+
+
+@pytest.fixture
+def told(repository: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Told]]:
+    """Run `meshgate diff`; its exit code, and its JSON, which fits the schema."""
+    schema = json.loads((REPOSITORY / "schemas/meshgate/effect.schema.json").read_text("utf-8"))
+    valid = jsonschema_rs.validator_for(schema)
+
+    def run(*arguments: str) -> tuple[int, Told]:
+        code = main(["-C", str(repository), "diff", "--format", "json", *arguments])
+        document = json.loads(capsys.readouterr().out)
+        valid.validate(document)
+        return code, document
+
+    return run
+
+
+def members(environment: Told, change: str) -> set[str]:
+    """The clients whose calls change so."""
+    return {
+        name
+        for call in environment["calls"]
+        if call["change"] == change
+        for name in environment["clients"][call["clients"]]["members"]
+    }
+
+
+def test_strict_shuts_out_clients_without_a_sidecar_and_changes_no_other_call(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    # The one call of the pod without an owner that somebody still expects.
+    rewrite(
+        repository / "expectations/dev.yaml",
+        "  - from: boards/rogue\n    to: boards.boards.svc.cluster.local:8080\n"
+        "    outcome: ok-plaintext\n",
+        "",
+    )
+
+    code, document = told()
+
+    dev, *others = document["environments"]
+    assert code == 0
+    assert document["findings"] == []
+    assert {call["change"] for call in dev["calls"]} == {"shut-out"}
+    assert {call["before"] for call in dev["calls"]} == {"ok-plaintext"}
+    assert {call["after"] for call in dev["calls"]} == {"refused"}
+    assert "boards/rogue" in members(dev, "shut-out")
+    assert {clients["dataPlane"] for clients in dev["clients"].values()} == {"none"}
+    assert {port["change"] for port in dev["ports"]} == {"tightened"}
+    assert dev["transition"]["safe"]
+    assert all(environment["empty"] for environment in others)
+
+
+def test_a_client_that_is_expected_is_no_longer_shut_out_but_breaks(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+
+    code, document = told("--env", "dev")
+
+    (dev,) = document["environments"]
+    assert code == 1
+    assert members(dev, "breaks") == {"boards/rogue"}
+    assert [finding["rule"] for finding in document["findings"]] == ["TR004"]
+    assert dev["breaksDigest"]
+
+
+def test_calls_that_were_seen_are_tried_on_the_change(
+    repository: Path, told: Callable[..., tuple[int, Told]], tmp_path: Path
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    traffic = tmp_path / "traffic.yaml"
+    seen = "security: {}, rate: 1.5, lastSeen: 2026-08-01T11:00:00Z"
+    host = "boards.boards.svc.cluster.local"
+    traffic.write_text(
+        "version: 1\nenvironment: dev\nsource: a test\n"
+        "window: {from: 2026-07-25T12:00:00Z, to: 2026-08-01T12:00:00Z}\ncalls:\n"
+        f"- {{from: boards/app-ui, to: {host}, port: 8080, {seen.format('mutual_tls')}}}\n"
+        f"- {{from: unknown, to: {host}, port: 8080, {seen.format('none')}}}\n"
+    )
+
+    code, document = told("--env", "dev", "--traffic", str(traffic))
+
+    (dev,) = document["environments"]
+    assert code == 1
+    assert dev["traffic"]["counts"] == {"fails": 1, "undecided": 0, "holds": 1}
+    assert [call["client"] for call in dev["traffic"]["fails"]] == [None]
+
+
+def test_one_comment_tells_the_change_and_is_kept_up_to_date(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = tmp_path / "hub.git"
+    with git.Repo(repository) as made:
+        made.git.clone("--bare", str(repository), str(hub))
+        made.git.commit("--allow-empty", "-m", "a change")
+        made.git.push(str(hub), "HEAD:change")
+        made.git.reset("--hard", "HEAD~1")
+    forge = LocalForge(hub, "bot")
+    number = forge.create(Draft("change", "main", "a change", "")).number
+    for name, value in (("", "local"), ("_URL", str(hub)), ("_TOKEN", "bot")):
+        monkeypatch.setenv(f"MESHGATE_FORGE{name}", value)
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    asked = [
+        "-C",
+        str(repository),
+        "diff",
+        "--comment",
+        str(number),
+        "--format",
+        "markdown=/dev/null",
+    ]
+
+    assert main(asked) == 1
+    assert main(asked) == 1
+
+    ((_, first),) = forge.comments(number)
+    assert "boards/rogue" in first
+
+    rewrite(repository / MODE, "STRICT", "PERMISSIVE")
+    assert main(asked) == 0
+    ((_, second),) = forge.comments(number)
+    assert "boards/rogue" not in second
+
+
+def test_the_page_says_what_of_the_base_cannot_be_compared(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = repository / "overlays/prod/kustomization.yaml"
+    whole = overlay.read_text("utf-8")
+    overlay.write_text(whole + "patches: [{path: gone.yaml}]\n", encoding="utf-8")
+    with git.Repo(repository) as made:
+        made.git.commit("--all", "-m", "a base that does not build")
+    overlay.write_text(whole, encoding="utf-8")
+    page = tmp_path / "page.html"
+    asked = ["report", "--base", "HEAD", "--format", f"html={page}"]
+
+    code = main(["-C", str(repository), *asked])
+
+    assert code in {2, 3}
+    assert "prod was not judged" in capsys.readouterr().err
+    assert '"environment": "prod", "message"' in page.read_text("utf-8")
+
+
+def test_a_comment_needs_a_forge(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MESHGATE_FORGE", raising=False)
+
+    assert main(["-C", str(repository), "diff", "--comment", "1"]) == 2
+
+    assert "--forge" in capsys.readouterr().err
+
+
+def test_deleting_every_destination_rule_breaks_only_routes_to_subsets(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    drop_rules(repository)
+
+    code, document = told("--env", "dev")
+
+    (dev,) = document["environments"]
+    assert code == 1
+    assert [(call["change"], call["subset"], call["after"]) for call in dev["calls"]] == [
+        ("breaks", "v1", "no-cluster")
+    ]
+    assert {finding["rule"] for finding in document["findings"]} == {"TR003", "TR004"}
+
+
+def test_deleting_every_destination_rule_without_auto_mtls_turns_calls_to_plaintext(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / "environments.yaml", '    istio: "1.31"\n',
+            '    istio: "1.31"\n    enableAutoMtls: false\n')  # fmt: skip
+    with git.Repo(repository) as opened:
+        opened.git.commit("--all", "-m", "without auto mTLS")
+    drop_rules(repository)
+
+    code, document = told("--base", "HEAD")
+
+    assert code == 1
+    dev, _, prod = document["environments"]
+    # dev is PERMISSIVE and takes plaintext, prod is STRICT and refuses it.
+    assert members(dev, "exposed") >= {"boards/app-ui", "boards/boards"}
+    assert members(prod, "breaks") >= {"boards/app-ui", "boards/boards"}
+    assert {call["after"] for call in prod["calls"] if call["change"] == "breaks"} == {
+        "refused",
+        "no-cluster",
+    }
+
+
+def drop_rules(repository: Path) -> None:
+    for file in repository.glob("policies/*/kustomization.yaml"):
+        lines = file.read_text("utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if "destinationrule-" not in line]
+        file.write_text("".join(kept), encoding="utf-8")
+    for file in repository.glob("policies/*/destinationrule-*.yaml"):
+        file.unlink()
+
+
+def test_between_two_commits_the_working_tree_does_not_count(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    rewrite(repository / MODE, "PERMISSIVE", "STRICT")
+    with git.Repo(repository) as opened:
+        opened.git.commit("--all", "-m", "strict")
+    rewrite(repository / MODE, "STRICT", "DISABLE")
+
+    _, document = told("--base", "HEAD~1", "--head", "HEAD", "--env", "dev")
+
+    (dev,) = document["environments"]
+    assert {(port["before"]["mode"], port["after"]["mode"]) for port in dev["ports"]} == {
+        ("PERMISSIVE", "STRICT")
+    }
+
+
+def test_a_base_without_its_attributes_is_read_whole(
+    repository: Path, told: Callable[..., tuple[int, Told]]
+) -> None:
+    (repository / ".gitattributes").write_text("overlays export-ignore\n", encoding="utf-8")
+    with git.Repo(repository) as opened:
+        opened.git.add("--all")
+        opened.git.commit("-m", "hide")
+
+    code, document = told("--base", "HEAD~1", "--head", "HEAD")
+
+    assert code == 0
+    assert [each["name"] for each in document["environments"]] == ["dev", "staging", "prod"]
+
+
+def test_two_environments_are_compared_by_effect(
+    told: Callable[..., tuple[int, Told]],
+) -> None:
+    code, document = told("dev", "prod")
+
+    (drift,) = document["environments"]
+    assert code == 0
+    assert document["drift"]
+    assert members(drift, "shut-out") >= {"boards/rogue"}
+
+
+def test_a_base_that_cannot_be_built_is_not_passed_over(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = repository / "overlays/dev/kustomization.yaml"
+    text = overlay.read_text("utf-8")
+    overlay.write_text(text + "resources: [twice]\n", encoding="utf-8")
+    with git.Repo(repository) as opened:
+        opened.git.commit("--all", "-m", "broken")
+    overlay.write_text(text, encoding="utf-8")
+
+    code = main(["-C", str(repository), "diff", "--env", "dev"])
+
+    assert code != 0
+    assert "dev was not judged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["dev"], ["dev", "prod", "--base", "HEAD"], ["--base", "nowhere"]]
+)
+def test_what_cannot_be_compared_is_refused(
+    repository: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-C", str(repository), "diff", *arguments]) in {2, 7}
+    assert capsys.readouterr().err
+
+
+def test_disable_to_strict_is_unsafe_and_through_permissive_is_not() -> None:
+    def mode(text: str) -> Any:
+        # The clients are held to plaintext until the server takes mTLS too.
+        return shop(peer_authentication("default", ROOT, text))
+
+    pinned = [
+        shop(peer_authentication("default", ROOT, text), destination_rule("c", "b", "cart", tls))
+        for text, tls in (("DISABLE", "DISABLE"), ("PERMISSIVE", "DISABLE"),
+                          ("PERMISSIVE", "ISTIO_MUTUAL"), ("STRICT", "ISTIO_MUTUAL"))
+    ]  # fmt: skip
+
+    jump = effect(mode("DISABLE"), mode("STRICT"))
+
+    assert not jump.is_safe
+    assert {each.outcome for each in jump.unsafe} == {"refused", "protocol-error"}
+    assert all(effect(a, b).is_safe for a, b in itertools.pairwise(pinned))
+
+
+def test_a_sidecar_resource_that_hides_a_service_breaks_calls() -> None:
+    sidecar = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": {"name": "default", "namespace": "a"},
+        "spec": {
+            "egress": [{"hosts": ["./*"]}],
+            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+        },
+    }
+
+    found = effect(shop(), shop(sidecar))
+
+    (broken,) = found.breaks
+    assert [str(client) for client in broken.clients.members] == ["a/ui"]
+    assert broken.after is not None
+    assert broken.after.outcome == "no-cluster"
+
+
+def test_workloads_and_services_of_one_inventory_only_are_no_breaks() -> None:
+    found = effect(shop(service("gone", "b")), shop())
+
+    assert not found.breaks
+    assert {each.change for each in found.calls} <= {Change.VANISHES}
+
+
+def test_what_the_environment_before_has_not_been_through_is_told() -> None:
+    before, after = shop(), shop(peer_authentication("default", ROOT, "STRICT"))
+
+    assert not effect(before, after, upstream={"dev": after}).unexercised
+    assert effect(before, after, upstream={"dev": before}).unexercised
+
+
+def test_a_call_that_is_no_longer_made_needs_no_rehearsal() -> None:
+    orders = service("orders", "b")
+    before, after = shop(orders, deployment("orders", "b")), shop(orders)
+    called = "orders.b.svc.cluster.local"
+
+    found = effect(before, after, upstream={"dev": before})
+
+    gone = [each for each in found.calls if each.host == called]
+    # The calls end nowhere afterwards, which they do not in the environment before.
+    assert {each.after.outcome for each in gone if each.after} == {Outcome.NO_ENDPOINT}
+    assert {each.change for each in gone} == {Change.VANISHES}
+    assert not found.unexercised
+
+
+def test_a_call_to_a_new_workload_is_new_and_not_mended() -> None:
+    orders = service("orders", "b")
+    # Its Service was there before, so that calls of it ended nowhere.
+    found = effect(shop(orders), shop(orders, deployment("orders", "b")))
+
+    calls = [each for each in found.calls if each.host == "orders.b.svc.cluster.local"]
+    assert [each.before.outcome for each in calls if each.before and each.endpoint]
+    assert {each.change for each in calls} == {Change.APPEARS}
+    assert not found.breaks
+    assert not found.of(Change.MENDS)
+
+
+def test_calls_of_a_new_client_are_new_and_not_mended() -> None:
+    found = effect(shop(), shop(deployment("app", "a")))
+
+    calls = [each for each in found.calls if "app" in {w.name for w in each.clients.members}]
+    assert {each.change for each in calls} == {Change.APPEARS}
+    assert not found.of(Change.MENDS)
+
+
+def test_reports_escape_what_manifests_say_and_keep_within_their_budget() -> None:
+    many = [
+        peer_authentication(f"p{number}", "b", "STRICT", selector={"app": f"x{number}"})
+        for number in range(3)
+    ]
+    found = effect(
+        shop(peer_authentication("default", ROOT, "STRICT")),
+        shop(*many, destination_rule(HOSTILE, "b", "cart", "DISABLE")),
+    )
+    compared = Compared(HOSTILE, found, lambda *_: None, lambda *_: None)
+    diff = Diff(HOSTILE, "head", [compared] * 40, Report(findings=()))
+
+    text = FORMATS["text"]([diff], Options(color=False))
+    page = FORMATS["markdown"]([diff], Options())
+
+    assert "\x1b" not in text
+    assert "\x1b" not in page
+    assert "script" not in Page(rendered(page)).tags
+    assert len(page.encode()) <= LIMITS["github"]
+    assert page.index("#### The way there is unsafe") < FIRST

