@@ -275,4 +275,5 @@ def test_a_time_that_is_none_leaves_the_order_unknown(stamp: object) -> None:
 
     rules = [finding.rule for finding in findings([strict, weak], complete=False)]
 
-    assert rules == ["PA001", "PA003"]
+    # A time that was written by hand is for the API server to set (RE008).
+    assert [rule for rule in rules if rule != "RE008"] == ["PA001", "PA003"]

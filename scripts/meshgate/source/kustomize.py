@@ -26,7 +26,13 @@ TIMEOUT = 120.0
 # 50,000 objects take 60 MiB of output and less than 1 GiB of memory.
 LIMITS = Limits(memory=3 << 30, output=128 << 20)
 # What the Go runtime, and a program whose output is cut, say of that.
-TOO_LARGE = ("out of memory", "cannot allocate memory", "file too large")
+# The last is what a Go program says where there is no memory for another thread.
+TOO_LARGE = (
+    "out of memory",
+    "cannot allocate memory",
+    "file too large",
+    "pthread_create failed",
+)
 
 ORIGIN = "config.kubernetes.io/origin"
 ADDED = frozenset({ORIGIN, "alpha.config.kubernetes.io/transformations"})

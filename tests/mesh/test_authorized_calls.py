@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from places import REPOSITORY
+
 import itertools
 import json
 import random
@@ -31,7 +33,6 @@ from meshgate.effect import Change, Effect, describe, effect
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
 from meshgate.model import ExtensionProvider
 
-HERE = Path(__file__).parent.parent
 SECURITY = "security.istio.io/v1"
 
 
@@ -292,7 +293,7 @@ PARTS = ("policies", "overlays", "inventory", "expectations", "waivers", "enviro
 
 
 def environments() -> Iterator[str]:
-    found = yaml.safe_load((HERE / "environments.yaml").read_text("utf-8"))["environments"]
+    found = yaml.safe_load((REPOSITORY / "environments.yaml").read_text("utf-8"))["environments"]
     yield from (each["name"] for each in found)
 
 
@@ -302,10 +303,10 @@ def test_a_deny_all_pull_request_fails_diff_in_every_environment(
     root = tmp_path / "repository"
     root.mkdir()
     for part in PARTS:
-        if (HERE / part).is_dir():
-            shutil.copytree(HERE / part, root / part)
-        elif (HERE / part).exists():
-            shutil.copy(HERE / part, root / part)
+        if (REPOSITORY / part).is_dir():
+            shutil.copytree(REPOSITORY / part, root / part)
+        elif (REPOSITORY / part).exists():
+            shutil.copy(REPOSITORY / part, root / part)
     with git.Repo.init(root, initial_branch="main") as made:
         made.git.add("--all")
         made.git.commit("-m", "base")
