@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from places import REPOSITORY
-
 import itertools
 import json
 import random
@@ -32,6 +30,7 @@ from meshgate.cli import main
 from meshgate.effect import Change, Effect, describe, effect
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
 from meshgate.model import ExtensionProvider
+from places import REPOSITORY
 
 SECURITY = "security.istio.io/v1"
 
