@@ -684,10 +684,10 @@ def test_a_delay_and_a_mirror_change_nothing() -> None:
 
 
 def test_posture_says_what_it_does_not_know() -> None:
-    view = View("prod", shop(authorization("p", "b")), lambda _resource, _path: None)
-    note = "Not known is who gets in at b/cart: AuthorizationPolicy b/p decides who may call it"
+    view = View("prod", shop(network("p", "b")), lambda _resource, _path: None)
+    note = "Not known is who gets in at b/cart: NetworkPolicy b/p "
 
     assert note in posture.text([view], Options(width=200))
     assert note in posture.markdown([view], Options())
-    assert '"mayRefuse": "AuthorizationPolicy b/p' in posture.json([view], Options())
+    assert '"mayRefuse": "NetworkPolicy b/p' in posture.json([view], Options())
     assert "Not known" not in posture.text([View("prod", shop(), view.locate)], Options())
