@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import git
+import msgspec
 import pytest
 import yaml
 
@@ -27,9 +28,10 @@ from meshes import (
     thing,
 )
 from meshgate.cli import main
-from meshgate.effect import Change, Effect, describe, effect
+from meshgate.effect import Change, Effect, codec, describe, effect
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
 from meshgate.model import ExtensionProvider
+from meshgate.promotion.records import RecordedCall
 from places import REPOSITORY
 
 SECURITY = "security.istio.io/v1"
@@ -386,3 +388,16 @@ def test_calls_are_told_with_what_is_let_in(
     out = capsys.readouterr().out
     assert "only GET" in " ".join(out.split())
     assert not set(itertools.chain(out)) & {"\x1b"}
+
+
+def test_an_effect_of_policies_is_recorded_and_read_again() -> None:
+    found = effect(shop(allow(methods=["GET"])), shop(allow(source={"namespaces": ["x"]})))
+    told_ = [codec.call(each) for each in found.calls]
+
+    assert {each["change"] for each in told_} == {"breaks", "shut-out"}
+    for each in told_:
+        assert each["witness"]["method"] == "GET"
+        assert msgspec.convert(each, RecordedCall)["witness"] == each["witness"]
+    # A record of old has neither.
+    old = {key: value for key, value in told_[0].items() if key not in {"witness", "requests"}}
+    assert msgspec.convert(old, RecordedCall) == old

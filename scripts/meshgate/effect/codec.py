@@ -10,6 +10,7 @@ once, and a group names its set, so that every call is in it and no pair is writ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from meshgate.effect import describe
@@ -86,7 +87,7 @@ def _access(change: CallChange) -> JSONObject:
 
 
 def request(witness: Request | None) -> JSONObject | None:
-    """A request: `{method, path, host, headers}`, and `token` where one is needed."""
+    """A request: `{method, path, host, headers}`, and `token`, as JSON text, where one is needed."""
     if witness is None:
         return None
     told: JSONObject = {
@@ -95,7 +96,9 @@ def request(witness: Request | None) -> JSONObject | None:
         "host": witness.host,
         "headers": dict(witness.headers),
     }
-    return {**told, "token": witness.token} if witness.token is not None else told
+    if witness.token is None:
+        return told
+    return {**told, "token": json.dumps(witness.token, sort_keys=True)}
 
 
 def deleted(each: Uncovered) -> JSONObject:

@@ -272,6 +272,16 @@ class RecordedEndpoint(TypedDict):
     port: int
 
 
+class RecordedRequest(TypedDict, total=False):
+    """A request that policies of authorization let in or deny now."""
+
+    method: str
+    path: str
+    host: str
+    headers: dict[str, str]
+    token: Annotated[str, about("The payload of a token that shows it, as JSON.")]
+
+
 class RecordedCall(TypedDict, total=False):
     """A group of calls that stop to work."""
 
@@ -286,6 +296,8 @@ class RecordedCall(TypedDict, total=False):
     before: str | None
     after: str | None
     change: str
+    witness: Annotated[RecordedRequest | None, about("Absent where policies decide nothing.")]
+    requests: Annotated[list[str], about("All requests that are let in or denied now, in words.")]
 
 
 class DeletedPolicy(TypedDict, total=False):
