@@ -87,7 +87,7 @@ def _access(change: CallChange) -> JSONObject:
 
 
 def request(witness: Request | None) -> JSONObject | None:
-    """A request: `{method, path, host, headers}`, and `token`, as JSON text, where one is needed."""
+    """A request: `{method, path, host, headers}`, and where one is needed `token`, a JSON text."""
     if witness is None:
         return None
     told: JSONObject = {
