@@ -114,6 +114,18 @@ class Expectation(Placed, frozen=True):
             "denied",
         ),
     ]
+    method: Annotated[
+        str, Meta(pattern="^[A-Za-z-]*$"), about("Of the request; absent: every request ends so.")
+    ] = ""
+    path: Annotated[str, Meta(pattern="^(/.*)?$"), about("Of the request, as it is sent.")] = ""
+    headers: Annotated[dict[str, str], about("Of the request, beside its Host.")] = field(
+        default_factory=dict
+    )
+
+    @property
+    def is_of_one_request(self) -> bool:
+        """Whether it is about one request; else about all of the call."""
+        return bool(self.method or self.path or self.headers)
 
     @property
     def host(self) -> str:

@@ -13,6 +13,10 @@ What it checks
         outcome: ok-mtls
     ```
 
+    With `method`, `path` or `headers` an expectation is about that one request; without, about
+    every request: where policies of authorization treat requests differently, the finding names
+    one that ends otherwise than expected.
+
 Why it matters
     Expectations are the tests of a policy repository: what the application needs, and what must
     stay shut. A change that breaks one changes what people rely on.
@@ -29,8 +33,20 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Outcome, Workload
+from meshgate.effect.describe import request
+from meshgate.mesh import (
+    Allows,
+    ClientPolicy,
+    DataPlane,
+    Delivery,
+    Mesh,
+    Outcome,
+    Request,
+    Workload,
+)
+from meshgate.mesh.authorization import Judgement
 from meshgate.mesh.requests import Target
 from meshgate.mesh.virtual_services import Destination
 from meshgate.model import Expectation, Severity
@@ -76,7 +92,8 @@ def broken(
         return f"{call} cannot be tried: {error.args[0]}", (), True
     routed = targets(mesh, client, policy)
     found = [delivery for target in routed for delivery in target.deliveries] or policy.deliveries
-    outcomes = {delivery.outcome for delivery in found}
+    ends_ = [end_of(delivery, expectation) for delivery in found]
+    outcomes = {end.outcome for end in ends_}
     elsewhere = led_away(policy, routed)
     if elsewhere:
         message = f"{call} is led to {listed(elsewhere)}, expected {expectation.outcome}"
@@ -84,6 +101,7 @@ def broken(
     if outcomes == {Outcome(expectation.outcome)}:
         return None
     ends = listed(sorted(outcome.value for outcome in outcomes))
+    ends += next((f" ({end.request})" for end in ends_ if end.request), "")
     decided = policy.decided and Outcome.UNKNOWN not in outcomes
     why = "" if decided else f" ({policy.reason or first_reason(policy)})"
     return (
@@ -91,6 +109,50 @@ def broken(
         deciding(mesh, policy),
         decided,
     )
+
+
+class End(NamedTuple):
+    """How a call ends at an endpoint, and the request that ends so where others do not."""
+
+    outcome: Outcome
+    request: str = ""
+
+
+def end_of(delivery: Delivery, expectation: Expectation) -> End:
+    """How a delivery ends for the request that is expected; without one, for the worst.
+
+    Where policies let only some requests in, one that ends otherwise than expected is named.
+    """
+    admission = delivery.admission
+    if admission is None or admission.reason:
+        return End(delivery.outcome)
+    if expectation.is_of_one_request:
+        wire = Outcome.OK_MTLS if admission.connection.identity else Outcome.OK_PLAINTEXT
+        judged = {
+            admission.authorization.judge(admission.server, admission.connection, each).judgement
+            for each in requests_of(expectation)
+        }
+        if judged == {Judgement.ALLOW}:
+            return End(wire if delivery.outcome is Outcome.DENIED else delivery.outcome)
+        return End(Outcome.DENIED if judged <= _DENIALS else Outcome.UNKNOWN)
+    decision = admission.decision
+    if admission.allows is not Allows.SOME:
+        return End(delivery.outcome)
+    is_shut = expectation.outcome == Outcome.DENIED
+    witness = decision.permitted if is_shut else decision.denied
+    told = request(witness.request) if witness is not None and witness.request is not None else ""
+    return End(delivery.outcome if is_shut else Outcome.DENIED, told)
+
+
+_DENIALS = frozenset({Judgement.DENY, Judgement.UNAUTHENTICATED})
+
+
+def requests_of(expectation: Expectation) -> Iterator[Request]:
+    """The request that is expected; clients send the port with the host, or do not."""
+    headers = {name.lower(): value for name, value in expectation.headers.items()}
+    for host in (expectation.host, expectation.to):
+        method, path = expectation.method or "GET", expectation.path or "/"
+        yield Request(method, path, headers.get("host", host), headers)
 
 
 def targets(mesh: Mesh, client: Workload, policy: ClientPolicy) -> list[Target]:

@@ -87,6 +87,8 @@ def _untriable(mesh: Mesh, expectation: Expectation) -> str:
         return f"the client runs as {client.plane}"
     if port is None or port.protocol != HTTP:
         return "the port is not known to speak HTTP"
+    if expectation.is_of_one_request:
+        return "a probe sends no request of its own kind"
     if verdict(Outcome(expectation.outcome), None) not in {Verdict.WORKS, Verdict.BROKEN}:
         return f"{expectation.outcome} cannot be told by an HTTP status"
     return ""
