@@ -168,7 +168,7 @@ CASES = {
 def test_a_failure_case_has_its_tests(number: int) -> None:
     for name in CASES[number].tests:
         file, _, test = name.partition("::")
-        text = (TESTS / f"test_promotion_{file}.py").read_text(encoding="utf-8")
+        text = (TESTS / "promotion" / f"test_promotion_{file}.py").read_text(encoding="utf-8")
         functions = {
             node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)
         }

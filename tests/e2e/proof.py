@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "support")]
 
 from e2e import certificates, proof_page, sandbox
 from e2e.combinations import ENTRY_ADDRESS, ENTRY_HOST, Combination, combinations

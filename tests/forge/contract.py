@@ -13,7 +13,7 @@ from pathlib import Path
 from e2e.gitea import Gitea
 from forge_worlds import GITEA_VARIABLE
 
-TESTS = Path(__file__).parents[1] / "test_forge_contract.py"
+TESTS = Path(__file__).parents[1] / "promotion" / "test_forge_contract.py"
 
 
 class Contract:

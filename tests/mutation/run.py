@@ -46,7 +46,9 @@ class Part(NamedTuple):
 
 def by_tests(*names: str) -> str:
     """The command that runs tests of the tree it is called in, until the first that fails."""
-    files = " ".join(f"tests/test_{name}.py" for name in names)
+    root = Path(__file__).parents[2]
+    found = [next((root / "tests").rglob(f"test_{name}.py")) for name in names]
+    files = " ".join(str(file.relative_to(root)) for file in found)
     return f"env PYTHONPATH=scripts {sys.executable} -B -m pytest -q -x -p no:cacheprovider {files}"
 
 
@@ -231,7 +233,7 @@ def page(
             "",
             "A survivor is a place to look, not yet a fault: some change what no answer shows (an",
             "order, a cache, words), some ask for a case. The cases compare answers alone; what",
-            "`explain` tells is held by `tests/test_mesh_*.py`, which do not run here.",
+            "`explain` tells is held by `tests/mesh/`, which do not run here.",
             "",
             "## On lines that the cases reach",
             "",

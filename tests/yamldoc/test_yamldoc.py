@@ -75,9 +75,10 @@ def test_what_lint_is_given_cannot_hang_it(
     (tmp_path / "all/pa.yaml").write_text(POLICY)
     os.mkfifo(tmp_path / "all/pipe.yaml")
 
-    for given_path in ("all", "all/pipe.yaml"):
-        assert main(["lint", given_path]) == BuildError.exit_code
-        assert "all/pipe.yaml is no regular file" in capsys.readouterr().err.replace("\n", " ")
+    # In a folder it is told beside what was judged; named by hand it is a mistake of the command.
+    for given_path, code in (("all", 1), ("all/pipe.yaml", UsageError.exit_code)):
+        assert main(["lint", given_path]) == code
+        assert "all/pipe.yaml is no regular file" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_lint_reads_no_file_that_a_link_leads_out_to(
@@ -88,8 +89,8 @@ def test_lint_reads_no_file_that_a_link_leads_out_to(
     (tmp_path / "elsewhere.yaml").write_text(POLICY)
     (tmp_path / "all/pa.yaml").symlink_to("../elsewhere.yaml")
 
-    assert main(["lint", "all"]) == BuildError.exit_code
-    assert "leads out" in capsys.readouterr().err
+    assert main(["lint", "all"]) == 1
+    assert "leads out" in capsys.readouterr().out
     assert main(["lint", "all/pa.yaml"]) == 0
 
 
