@@ -126,6 +126,13 @@ class Admissions:
             return None
         return self._over_all(server, sent, client, protocol)
 
+    def is_closed(self, workload: Workload) -> bool:
+        """Whether an ALLOW policy applies to a workload, or files do not tell whether one does."""
+        server = _server(workload, is_captured=True)
+        chain = Chain.ZTUNNEL if server.enforcer is Enforcer.ZTUNNEL else Chain.TCP
+        is_open = bool(self.authorization.applied(server).undecided)
+        return is_open or self.authorization.rules(server, chain).is_closed
+
     def server(self, endpoint: Endpoint) -> Server | None:
         """What policies are matched with at an endpoint; None: no policy applies."""
         workload = endpoint.workload

@@ -235,6 +235,10 @@ class Mesh:
         sent = Delivery(endpoint, transport, mode, outcome, reason)
         return self.admissions.judged_as(sent, self.admissions.stranger if is_proven else None)
 
+    def is_closed(self, workload: Workload) -> bool:
+        """Whether an ALLOW policy applies to a workload, so that what none allows is denied."""
+        return self.admissions.is_closed(workload)
+
     def admitted(self, client: Workload, sent: Delivery) -> Delivery:
         """What a client sends to an endpoint, with what the policies here let in of it."""
         return self.admissions.judged(sent, client)
