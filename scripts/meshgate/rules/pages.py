@@ -13,6 +13,7 @@ FAMILIES = {
     "PA": "PeerAuthentication",
     "DR": "DestinationRule",
     "CA": "Calls",
+    "AZ": "Authorization",
     "GW": "Gateway",
     "VS": "VirtualService",
     "SE": "ServiceEntry",
