@@ -29,7 +29,7 @@ RULE_FILE = re.compile(r"(?P<id>[a-z]{2}\d{3})_(?P<name>\w+)")
 # A name is the bad pattern and reads well after "allow"; these start an order instead.
 # (`no-effect` is what the patch has.)
 FORBIDDEN_NAMES = re.compile(
-    r"(?:no(?!-effect-)|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
+    r"(?:no(?!-effect-|-default-)|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
     r"|ensure|allow|bad|invalid-use|valid)-.*|.*-check"
 )
 NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
