@@ -51,7 +51,7 @@ def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
 def survey_repository(root: Path, overlays: Iterable[str]) -> list[Defect]:
     """Manifests that no kustomization reaches, of an environment or of anything else.
 
-    Looked at are the folders where sources are wont to lie, and those that the overlays themselves
+    Looked at are the folders where sources usually lie, and those that the overlays themselves
     lie in. Those beside a kustomization that some overlay reaches are left to its `survey`.
     """
     reached: set[str] = set()
