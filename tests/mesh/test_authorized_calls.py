@@ -264,16 +264,21 @@ REPAIRED = {
 }
 
 
+def accepted(objects: list[Object]) -> list[Object]:
+    """The objects, with the selectors that the API server asks Deployments for."""
+    for resource in objects:
+        if resource["kind"] == "Deployment":
+            labels = resource["spec"]["template"]["metadata"]["labels"]
+            resource["spec"]["selector"] = {"matchLabels": dict(labels)}
+    return objects
+
+
 @pytest.mark.parametrize("name", REPAIRED)
 def test_the_repair_lets_the_call_pass(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mesh.yaml"
-    objects = [*shop_of("http:80"), REPAIRED[name]]
-    for each in objects:
-        if each["kind"] == "Deployment":
-            labels = each["spec"]["template"]["metadata"]["labels"]
-            each["spec"]["selector"] = {"matchLabels": dict(labels)}
+    objects = accepted([*shop_of("http:80"), REPAIRED[name]])
     file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
 
     def explained() -> Any:
@@ -401,3 +406,16 @@ def test_an_effect_of_policies_is_recorded_and_read_again() -> None:
     # A record of old has neither.
     old = {key: value for key, value in told_[0].items() if key not in {"witness", "requests"}}
     assert msgspec.convert(old, RecordedCall) == old
+
+
+def test_a_call_that_some_requests_get_through_is_told_how_more_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    objects = accepted([*shop_of("http:80"), allow("reads", methods=["GET"])])
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+
+    assert main(["explain", "a/ui", "cart.b:80", str(file)]) == 0
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Nothing for the requests that policies let in: they work. To let in more" in out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.effect.codec import place
-from meshgate.mesh import Call, DataPlane, Service, ServicePort, Verdict, Workload
+from meshgate.mesh import Allows, Call, DataPlane, Service, ServicePort, Verdict, Workload
 from meshgate.model import JSONObject
 from meshgate.report import Options, calls, formats
 from meshgate.report.escape.json_text import Rows, document
@@ -29,6 +29,11 @@ REPAIR = "How to repair it"
 NOTHING = "Nothing: it works."
 # The outcome where a call gets nowhere by intent.
 ANSWERED = "answered by the client's proxy"
+# Policies let some requests in and deny others, which may be just what is meant.
+FOR_SOME = (
+    "Nothing for the requests that policies let in: they work. To let in more, add a rule for them "
+    "to an ALLOW policy of the server, or take them out of the DENY rule that names them."
+)
 NOT_HERE = "Nothing that could be told here: it depends on what the other side accepts."
 
 
@@ -140,7 +145,15 @@ def verdicts(explanation: CallExplanation) -> set[Verdict]:
 
 def nothing(explanation: CallExplanation) -> str:
     """What is said where there is no repair."""
-    return NOTHING if verdicts(explanation) == {Verdict.WORKS} else NOT_HERE
+    if verdicts(explanation) == {Verdict.WORKS}:
+        return NOTHING
+    deliveries = explanation.case.policy.deliveries
+    partial = [
+        delivery.admission is not None and delivery.admission.allows is Allows.SOME
+        for delivery in deliveries
+        if delivery.verdict is not Verdict.WORKS
+    ]
+    return FOR_SOME if all(partial) and partial else NOT_HERE
 
 
 def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[str]:
@@ -156,7 +169,7 @@ def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[s
     yield ""
     yield style("cyan", REPAIR)
     if not explanation.repairs:
-        yield f"  {nothing(explanation)}"
+        yield from _hanging(nothing(explanation), "  ", width)
     for repair in explanation.repairs:
         yield from _hanging(plain(repair.text), "  - ", width)
         for manifest in repair.manifest.splitlines():
