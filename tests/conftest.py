@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from meshgate.schema.tools import installed
+from signals import heed_signals
 
 TODAY = "2026-08-01"
 
@@ -26,21 +27,6 @@ def pytest_configure(config: pytest.Config) -> None:
     heed_signals()
     if config.getoption("--update") and os.environ.get("CI"):
         raise pytest.UsageError("--update is for people: CI must compare, not rewrite")
-
-
-def heed_signals() -> None:
-    """Let programs that tests start be interrupted, also where this run itself may not be.
-
-    A job in the background of a shell, or under nohup, ignores SIGINT or SIGHUP, and what it starts
-    inherits that; a program started while a signal has a handler starts with the signal's default.
-    """
-    for number, handler in (
-        (signal.SIGINT, signal.default_int_handler),
-        (signal.SIGTERM, signal.SIG_DFL),
-        (signal.SIGHUP, signal.SIG_DFL),
-    ):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -13,6 +13,10 @@ import time
 from pathlib import Path
 from tempfile import gettempdir
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from signals import heed_signals
+
 STORY = Path(__file__).with_name("story.py")
 # What the story prints once all of it runs.
 UP = "1. Everything PERMISSIVE"
@@ -24,6 +28,7 @@ STARTED, ENDED = 180.0, 60.0
 
 def main() -> int:
     """1 for what is left, and 2 where the story did not begin."""
+    heed_signals()
     before = remains()
     others = labs()
     process = subprocess.Popen(
