@@ -13,7 +13,7 @@ from meshgate.mesh.authorization import (
     Chain,
     Connection,
     Enforcer,
-    Judged,
+    JudgedRequest,
     Request,
     Server,
     identity_of,
@@ -211,7 +211,7 @@ class Comparison:
         return Chain.HTTP if protocol == protocols.HTTP else Chain.TCP
 
 
-def _matched(judged: Judged, chain: Chain) -> list[str]:
+def _matched(judged: JudgedRequest, chain: Chain) -> list[str]:
     if chain is Chain.ZTUNNEL:
         return sorted({*map(str, (rule.policy for rule in judged.rules)), *judged.peer_policies})
     return sorted(f"{rule.policy}#{rule.index}" for rule in judged.rules)

@@ -14,8 +14,8 @@ from meshgate.mesh.authorization import (
     Connection,
     Decision,
     Enforcer,
-    Judgement,
     Request,
+    RequestJudgement,
     Says,
     Server,
     ServiceName,
@@ -221,7 +221,11 @@ def test_a_token_of_an_issuer_that_nobody_verifies_is_refused() -> None:
         mesh.judge(SIDECAR, http(), Request("GET", "/", "s", token=token)).judgement
         for token in (None, {"iss": "https://i"}, {"iss": "https://other"})
     ]
-    assert outcomes == [Judgement.ALLOW, Judgement.ALLOW, Judgement.UNAUTHENTICATED]
+    assert outcomes == [
+        RequestJudgement.ALLOW,
+        RequestJudgement.ALLOW,
+        RequestJudgement.UNAUTHENTICATED,
+    ]
 
 
 def test_what_an_authorizer_is_asked_about_is_unknown() -> None:
@@ -357,9 +361,9 @@ def test_a_gateway_takes_the_address_of_the_peer_not_of_a_header() -> None:
     assert mesh.allowed(gateway(), known).allows is Allows.ALL
     spoofed = Request("GET", "/", "s", {"x-forwarded-for": "10.0.0.7"})
     outside = http(source=Address.of("8.8.8.8"), trusts_headers=False)
-    assert mesh.judge(gateway(), outside, spoofed).judgement is Judgement.DENY
+    assert mesh.judge(gateway(), outside, spoofed).judgement is RequestJudgement.DENY
     at_sidecar = http(source=Address.of("8.8.8.8"))
-    assert mesh.judge(SIDECAR, at_sidecar, spoofed).judgement is Judgement.ALLOW
+    assert mesh.judge(SIDECAR, at_sidecar, spoofed).judgement is RequestJudgement.ALLOW
 
 
 def test_policies_of_a_waypoint_by_service_and_by_class() -> None:

@@ -27,7 +27,7 @@ from meshgate.cluster.capture.redact import redacted
 from meshgate.effect import effect
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh, Outcome, Verdict, Workload
-from meshgate.mesh.coverage import TABLE, Column, Coverage, coverage_of
+from meshgate.mesh.coverage import TABLE, Coverage, CoverageColumn, coverage_of
 from meshgate.model import MESH_KINDS
 from meshgate.pipeline.judged import INVENTORY_KINDS
 from meshgate.report import Options, posture
@@ -216,7 +216,7 @@ def test_every_kind_has_a_column() -> None:
 def test_a_cluster_is_asked_for_every_kind_that_calls_depend_on() -> None:
     """A Gateway of the Gateway API is known by the label of its pods; Calico keeps its own CRDs."""
     asked = {(kind.group, kind.kind) for kind in kinds.DECIDING}
-    undecided = {(row.group, row.kind) for row in TABLE if row.column is Column.UNDECIDED}
+    undecided = {(row.group, row.kind) for row in TABLE if row.column is CoverageColumn.UNDECIDED}
     not_asked = {each for each in undecided - asked if each[0] != "projectcalico.org"}
     assert not_asked == {("gateway.networking.k8s.io", "Gateway")}
 
@@ -254,7 +254,7 @@ def irrelevant_object(row: Coverage) -> Object:
 @MODERATE
 @given(objects())
 def test_what_is_irrelevant_changes_nothing(found: list[Object]) -> None:
-    others = [irrelevant_object(row) for row in TABLE if row.column is Column.IRRELEVANT]
+    others = [irrelevant_object(row) for row in TABLE if row.column is CoverageColumn.IRRELEVANT]
     assert answers(mesh(*others, *found)) == answers(mesh(*found))
 
 
@@ -447,7 +447,7 @@ OF_GATEWAYS = {"Gateway", "Ingress"}
 
 def test_every_kind_that_leaves_calls_undecided_has_its_row_here() -> None:
     kinds_here = {name.partition(" ")[0] for name in ROWS} | OF_GATEWAYS
-    assert kinds_here == {row.kind for row in TABLE if row.column is Column.UNDECIDED}
+    assert kinds_here == {row.kind for row in TABLE if row.column is CoverageColumn.UNDECIDED}
 
 
 @pytest.mark.parametrize("name", ROWS)

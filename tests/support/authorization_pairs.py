@@ -23,7 +23,7 @@ from meshgate.mesh.authorization import (
     Chain,
     Connection,
     Enforcer,
-    Judgement,
+    RequestJudgement,
     Server,
     Side,
     access_change,
@@ -189,7 +189,7 @@ def disagreements(seed: int) -> Iterator[Disagreement]:
         for access, judge in zip((old, new), judged, strict=True):
             if answer(access, point) is not judge:
                 yield Disagreement(seed, f"{old.space.witness(point)}: {answer(access, point)}")
-        let_in = [judge in {Judgement.ALLOW, Judgement.CUSTOM} for judge in judged]
+        let_in = [judge in {RequestJudgement.ALLOW, RequestJudgement.CUSTOM} for judge in judged]
         counts["opened"] += let_in[1] and not let_in[0]
         counts["closed"] += let_in[0] and not let_in[1]
     is_complete = number_of_points(old) <= MOST_REQUESTS
@@ -222,17 +222,17 @@ def holds(boxes: list[Box], point: Box) -> bool:
     return any(all(map(int.__and__, box, point)) for box in boxes)
 
 
-def answer(access: AccessSet, point: Box) -> Judgement:
+def answer(access: AccessSet, point: Box) -> RequestJudgement:
     if not holds(access.universe, point):
-        return Judgement.UNAUTHENTICATED
+        return RequestJudgement.UNAUTHENTICATED
     if not holds(access.permitted, point):
-        return Judgement.DENY
-    return Judgement.CUSTOM if holds(access.asked, point) else Judgement.ALLOW
+        return RequestJudgement.DENY
+    return RequestJudgement.CUSTOM if holds(access.asked, point) else RequestJudgement.ALLOW
 
 
 def judgement(
     judge: Authorization, connection: Connection, access: AccessSet, point: Box
-) -> Judgement:
+) -> RequestJudgement:
     """What the rules say of the witness of one point, one by one."""
     witness = access.witness(point)
     anywhere = Address.of("203.0.113.7")

@@ -11,7 +11,7 @@ from pathlib import Path
 from meshgate.cli import COMMANDS, parser_for
 from meshgate.config.documents import DOCUMENTS
 from meshgate.config.schemas import schema_text
-from meshgate.mesh.coverage import TABLE, Column, Coverage
+from meshgate.mesh.coverage import TABLE, Coverage, CoverageColumn
 from meshgate.promotion.evidence import EVIDENCE_DOCUMENTS
 from meshgate.promotion.guards import GUARDS
 from meshgate.promotion.records import LEDGER_DOCUMENTS
@@ -32,9 +32,9 @@ that is not here is told (SH011); each object that leaves calls undecided is tol
 A call that fails by what is modelled fails all the same: a policy that is not read may refuse more,
 it mends nothing."""
 COLUMNS = {
-    Column.MODELLED: "Modelled",
-    Column.UNDECIDED: "Makes calls undecided",
-    Column.IRRELEVANT: "Irrelevant",
+    CoverageColumn.MODELLED: "Modelled",
+    CoverageColumn.UNDECIDED: "Makes calls undecided",
+    CoverageColumn.IRRELEVANT: "Irrelevant",
 }
 
 

@@ -52,10 +52,10 @@ def run(options: argparse.Namespace) -> int:
     return shown.end(options)
 
 
-def questions(view: View, options: argparse.Namespace) -> Iterator[who_can.Question]:
+def questions(view: View, options: argparse.Namespace) -> Iterator[who_can.AccessQuestion]:
     """What is asked of one mesh."""
     host, number = host_and_port(options.service)
     wanted = who_can.Wanted(options.method, options.path, options.host)
     for service in services_of(view, host):
         for port in ports_of(service, number):
-            yield who_can.Question(view, service, port, wanted)
+            yield who_can.AccessQuestion(view, service, port, wanted)

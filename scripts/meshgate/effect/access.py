@@ -12,7 +12,7 @@ from meshgate.mesh import Delivery, Mesh, Request, Witness, admission
 EVERYTHING = "all"
 
 
-class Difference(NamedTuple):
+class AccessDifference(NamedTuple):
     """Requests that are let in or denied now: an example, and all of them in few words.
 
     `reason` says why it is not known what changes; empty: it is known.
@@ -24,7 +24,9 @@ class Difference(NamedTuple):
     reason: str = ""
 
 
-def differences(was: Delivery, will: Delivery, before: Mesh, after: Mesh) -> Iterator[Difference]:
+def differences(
+    was: Delivery, will: Delivery, before: Mesh, after: Mesh
+) -> Iterator[AccessDifference]:
     """What changes within a call of which some requests get in on both sides."""
     if was.admission == will.admission:
         return
@@ -34,12 +36,12 @@ def differences(was: Delivery, will: Delivery, before: Mesh, after: Mesh) -> Ite
         was.admission, will.admission, before.authorization, after.authorization
     )
     if found.reason:
-        yield Difference(Change.UNKNOWN, reason=found.reason)
+        yield AccessDifference(Change.UNKNOWN, reason=found.reason)
         return
     if found.opened is not None:
-        yield Difference(Change.OPENED, found.opened.request, found.newly_permitted)
+        yield AccessDifference(Change.OPENED, found.opened.request, found.newly_permitted)
     if found.closed is not None:
-        yield Difference(Change.CLOSED, found.closed.request, found.newly_denied)
+        yield AccessDifference(Change.CLOSED, found.closed.request, found.newly_denied)
 
 
 def example(was: Delivery, will: Delivery) -> tuple[Request | None, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from meshgate.mesh import selectors
-from meshgate.mesh.coverage import GROUPS, Column, coverage_of
+from meshgate.mesh.coverage import GROUPS, CoverageColumn, coverage_of
 from meshgate.mesh.order import created
 from meshgate.mesh.selectors import Labels
 from meshgate.model import CLUSTER_WIDE_KINDS, JSON, MeshFacts, Resource
@@ -92,7 +92,7 @@ class Catalog:
         found: dict[tuple[str, str, str, str], Resource] = {}
         for resource in resources:
             row = coverage_of(resource.group, resource.kind)
-            if row is None or row.column is Column.IRRELEVANT:
+            if row is None or row.column is CoverageColumn.IRRELEVANT:
                 continue
             key = (resource.kind, namespace_of(resource), resource.name, resource.group)
             other = found.get(key)

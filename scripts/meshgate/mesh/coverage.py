@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Column(enum.StrEnum):
+class CoverageColumn(enum.StrEnum):
     """What the model makes of a kind."""
 
     # Read, and part of every verdict; `Coverage.about` says what of it is not.
@@ -30,7 +30,7 @@ class Coverage(NamedTuple):
 
     group: str
     kind: str
-    column: Column
+    column: CoverageColumn
     about: str
 
 
@@ -49,9 +49,9 @@ CILIUM = "cilium.io"
 CALICO = "projectcalico.org"
 CALICO_CRD = "crd.projectcalico.org"
 
-_IS = Column.MODELLED
-_OPEN = Column.UNDECIDED
-_NOT = Column.IRRELEVANT
+_IS = CoverageColumn.MODELLED
+_OPEN = CoverageColumn.UNDECIDED
+_NOT = CoverageColumn.IRRELEVANT
 
 _ENDS = "calls to the pods it selects (ingress) and from them (egress)"
 _SETTINGS = "a setting that decides through policies only, and these are told"
@@ -396,7 +396,7 @@ GROUPS: Mapping[str, str] = {
     row.kind: row.group
     for modelled in (False, True)
     for row in reversed(TABLE)
-    if row.kind != "*" and (row.column is Column.MODELLED) is modelled
+    if row.kind != "*" and (row.column is CoverageColumn.MODELLED) is modelled
 }
 
 # Who makes the kinds that decide on calls: one of theirs without a row is an error of this table.

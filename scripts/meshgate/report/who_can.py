@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
     host: str = ""
 
 
-class Question(NamedTuple):
+class AccessQuestion(NamedTuple):
     """One port of one service in one mesh."""
 
     view: View
@@ -57,7 +57,7 @@ class Question(NamedTuple):
     wanted: Wanted
 
 
-class Answer(NamedTuple):
+class AccessAnswer(NamedTuple):
     """Clients that are treated alike at one endpoint.
 
     label      what they are where they are no workloads of the inventory
@@ -84,7 +84,7 @@ class Answer(NamedTuple):
         return f"{len(self.clients)} workloads in {where}"
 
 
-def answers(asked: Question) -> list[Answer]:
+def answers(asked: AccessQuestion) -> list[AccessAnswer]:
     """Who gets in, and who does not; those who get in first."""
     groups: dict[object, tuple[list[Workload], Delivery]] = {}
     for call in asked.view.mesh.call_classes([asked.service]):
@@ -101,7 +101,7 @@ def answers(asked: Question) -> list[Answer]:
     return sorted(found, key=lambda each: (ORDER.index(each.allows), bool(each.label)))
 
 
-def text(questions: Sequence[Question], options: Options) -> str:
+def text(questions: Sequence[AccessQuestion], options: Options) -> str:
     """For each port a table, those who get in first."""
     style = Style(color=options.color)
     lines: list[str] = []
@@ -127,12 +127,12 @@ def text(questions: Sequence[Question], options: Options) -> str:
     return page(lines[:-1])
 
 
-def json(questions: Sequence[Question], _options: Options) -> str:
+def json(questions: Sequence[AccessQuestion], _options: Options) -> str:
     """`{"version", "answers"}`."""
     return document(version=VERSION, answers=Rows(map(_as_json, questions)))
 
 
-def markdown(questions: Sequence[Question], _options: Options) -> str:
+def markdown(questions: Sequence[AccessQuestion], _options: Options) -> str:
     """One table for each port."""
     parts = []
     for asked in questions:
@@ -148,7 +148,7 @@ def markdown(questions: Sequence[Question], _options: Options) -> str:
 FORMATS = formats.of(text, json, markdown)
 
 
-def title(asked: Question) -> str:
+def title(asked: AccessQuestion) -> str:
     """What is asked."""
     where = f" in {asked.view.environment}" if asked.view.environment else ""
     method, path, host = asked.wanted
@@ -159,7 +159,7 @@ def title(asked: Question) -> str:
     )
 
 
-def identity(each: Answer) -> str:
+def identity(each: AccessAnswer) -> str:
     """The identity by which they get in, where all of them have the same."""
     admission = each.delivery.admission
     if each.delivery.transport in {None, Transport.PLAINTEXT} or (
@@ -173,7 +173,7 @@ def identity(each: Answer) -> str:
     return f"{len(accounts)} service accounts" if accounts else "some other"
 
 
-def tally(found: Sequence[Answer]) -> str:
+def tally(found: Sequence[AccessAnswer]) -> str:
     """How many workloads get in."""
     counts = {
         allows: sum(len(each.clients) for each in found if each.allows is allows)
@@ -184,7 +184,7 @@ def tally(found: Sequence[Answer]) -> str:
     return told + (f", {counts[Allows.UNKNOWN]} not known" if counts[Allows.UNKNOWN] else "")
 
 
-def _requests(each: Answer) -> str:
+def _requests(each: AccessAnswer) -> str:
     if each.allows is Allows.NONE:
         admission = each.delivery.admission
         if admission is not None:
@@ -194,8 +194,8 @@ def _requests(each: Answer) -> str:
 
 
 def _answer(
-    asked: Question, clients: tuple[Workload, ...], label: str, delivery: Delivery
-) -> Answer:
+    asked: AccessQuestion, clients: tuple[Workload, ...], label: str, delivery: Delivery
+) -> AccessAnswer:
     admission = delivery.admission
     allows, witness, reason = _transport(delivery), None, delivery.reason
     requests: tuple[str, ...] = () if allows is Allows.NONE else ("all",)
@@ -211,7 +211,7 @@ def _answer(
             allows = Allows.NONE if first is None else Allows.SOME if denied else Allows.ALL
     if allows is not Allows.UNKNOWN:
         reason = ""
-    return Answer(clients, label, delivery, allows, requests, witness, reason)
+    return AccessAnswer(clients, label, delivery, allows, requests, witness, reason)
 
 
 def _transport(delivery: Delivery) -> Allows:
@@ -227,10 +227,10 @@ def _transport(delivery: Delivery) -> Allows:
             return Allows.NONE if delivery.outcome is Outcome.NO_ENDPOINT else Allows.UNKNOWN
 
 
-def _strangers(asked: Question) -> Iterator[Answer]:
+def _strangers(asked: AccessQuestion) -> Iterator[AccessAnswer]:
     """Who is in no inventory: without identity, and with one that no file names."""
     mesh = asked.view.mesh
-    found: dict[object, Answer] = {}
+    found: dict[object, AccessAnswer] = {}
     for endpoint in asked.service.endpoints.get(asked.port.number, ()):
         if endpoint.workload is None:
             continue
@@ -245,7 +245,7 @@ def _distinct(clients: Sequence[Workload]) -> tuple[Workload, ...]:
     return tuple({id(client): client for client in clients}.values())
 
 
-def _as_json(asked: Question) -> JSONObject:
+def _as_json(asked: AccessQuestion) -> JSONObject:
     return {
         "environment": asked.view.environment,
         "host": asked.service.host,

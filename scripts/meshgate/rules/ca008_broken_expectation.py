@@ -46,7 +46,7 @@ from meshgate.mesh import (
     Request,
     Workload,
 )
-from meshgate.mesh.authorization import Judgement
+from meshgate.mesh.authorization import RequestJudgement
 from meshgate.mesh.requests import Target
 from meshgate.mesh.virtual_services import Destination
 from meshgate.model import Expectation, Severity
@@ -111,40 +111,40 @@ def broken(
     )
 
 
-class End(NamedTuple):
+class CallEnd(NamedTuple):
     """How a call ends at an endpoint, and the request that ends so where others do not."""
 
     outcome: Outcome
     request: str = ""
 
 
-def end_of(delivery: Delivery, expectation: Expectation) -> End:
+def end_of(delivery: Delivery, expectation: Expectation) -> CallEnd:
     """How a delivery ends for the request that is expected; without one, for the worst.
 
     Where policies let only some requests in, one that ends otherwise than expected is named.
     """
     admission = delivery.admission
     if admission is None or admission.reason:
-        return End(delivery.outcome)
+        return CallEnd(delivery.outcome)
     if expectation.is_of_one_request:
         wire = Outcome.OK_MTLS if admission.connection.identity else Outcome.OK_PLAINTEXT
         judged = {
             admission.authorization.judge(admission.server, admission.connection, each).judgement
             for each in requests_of(expectation)
         }
-        if judged == {Judgement.ALLOW}:
-            return End(wire if delivery.outcome is Outcome.DENIED else delivery.outcome)
-        return End(Outcome.DENIED if judged <= _DENIALS else Outcome.UNKNOWN)
+        if judged == {RequestJudgement.ALLOW}:
+            return CallEnd(wire if delivery.outcome is Outcome.DENIED else delivery.outcome)
+        return CallEnd(Outcome.DENIED if judged <= _DENIALS else Outcome.UNKNOWN)
     decision = admission.decision
     if admission.allows is not Allows.SOME:
-        return End(delivery.outcome)
+        return CallEnd(delivery.outcome)
     is_shut = expectation.outcome == Outcome.DENIED
     witness = decision.permitted if is_shut else decision.denied
     told = request(witness.request) if witness is not None and witness.request is not None else ""
-    return End(delivery.outcome if is_shut else Outcome.DENIED, told)
+    return CallEnd(delivery.outcome if is_shut else Outcome.DENIED, told)
 
 
-_DENIALS = frozenset({Judgement.DENY, Judgement.UNAUTHENTICATED})
+_DENIALS = frozenset({RequestJudgement.DENY, RequestJudgement.UNAUTHENTICATED})
 
 
 def requests_of(expectation: Expectation) -> Iterator[Request]:

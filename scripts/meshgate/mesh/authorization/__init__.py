@@ -14,14 +14,14 @@ from meshgate.mesh.authorization.attributes import (
     Request,
     outbound_server_name,
 )
-from meshgate.mesh.authorization.authorization import Authorization, Judged
+from meshgate.mesh.authorization.authorization import Authorization, JudgedRequest
 from meshgate.mesh.authorization.changes import AccessChange, Side, access_change
-from meshgate.mesh.authorization.decisions import Allows, DecidedBy, Decision
+from meshgate.mesh.authorization.decisions import Allows, DecidingRule, Decision
 from meshgate.mesh.authorization.enforcement import Enforcer, Server, ServiceName
 from meshgate.mesh.authorization.explanations import PolicyStep, RuleStep, Says
 from meshgate.mesh.authorization.identities import identity_of
 from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy
-from meshgate.mesh.authorization.rule_sets import Judgement
+from meshgate.mesh.authorization.rule_sets import RequestJudgement
 from meshgate.mesh.authorization.space import Witness
 
 __all__ = [
@@ -33,13 +33,13 @@ __all__ = [
     "AuthorizationPolicy",
     "Chain",
     "Connection",
-    "DecidedBy",
+    "DecidingRule",
     "Decision",
     "Enforcer",
-    "Judged",
-    "Judgement",
+    "JudgedRequest",
     "PolicyStep",
     "Request",
+    "RequestJudgement",
     "RuleStep",
     "Says",
     "Server",

@@ -10,7 +10,7 @@ from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import Chain, Connection, Normalization, Request
 from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.call_values import CallValues
-from meshgate.mesh.authorization.decisions import Allows, DecidedBy, Decision, decision, unknown
+from meshgate.mesh.authorization.decisions import Allows, DecidingRule, Decision, decision, unknown
 from meshgate.mesh.authorization.enforcement import Applied, Enforcer, PolicyIndex, Server
 from meshgate.mesh.authorization.explanations import PolicyStep, policy_steps
 from meshgate.mesh.authorization.identities import TrustDomains
@@ -23,7 +23,7 @@ from meshgate.mesh.authorization.policies import (
 from meshgate.mesh.authorization.projection import FreeRuleSet, UndecidableError, project
 from meshgate.mesh.authorization.proxy_rules import rule_fault
 from meshgate.mesh.authorization.rule_sets import (
-    Judgement,
+    RequestJudgement,
     RuleSet,
     proxy_rule_set,
     ztunnel_rule_set,
@@ -34,7 +34,7 @@ from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.model import MeshFacts, Resource
 
 
-class Judged(NamedTuple):
+class JudgedRequest(NamedTuple):
     """What becomes of one concrete call.
 
     rules          the rules that match it, whatever decided
@@ -42,7 +42,7 @@ class Judged(NamedTuple):
     undecided      why the judgement is not certain; empty: it is
     """
 
-    judgement: Judgement
+    judgement: RequestJudgement
     rules: tuple[ProxyRule, ...]
     peer_policies: tuple[str, ...] = ()
     undecided: str = ""
@@ -113,17 +113,17 @@ class Authorization:
 
     def judge(
         self, server: Server, connection: Connection, request: Request | None = None
-    ) -> Judged:
+    ) -> JudgedRequest:
         """What becomes of one request, or of a connection that is not HTTP (`request` None)."""
         applied = self._index.applied(server)
         values = CallValues(connection, request, applied.issuers, self.normalization)
         judgement, rules = self.rules(server, connection.chain).judge(values.value)
         if values.is_unauthenticated:
-            judgement = Judgement.UNAUTHENTICATED
+            judgement = RequestJudgement.UNAUTHENTICATED
         peers = self._peer_denials(server, connection)
         if peers.policies:
-            judgement = Judgement.DENY
-        return Judged(judgement, rules, peers.policies, applied.undecided or peers.undecided)
+            judgement = RequestJudgement.DENY
+        return JudgedRequest(judgement, rules, peers.policies, applied.undecided or peers.undecided)
 
     def allowed(self, server: Server, connection: Connection) -> Decision:
         """What policies let in over a connection to a server."""
@@ -132,7 +132,7 @@ class Authorization:
             return unknown(reason)
         peers = self._peer_denials(server, connection)
         if peers.policies:
-            decided = (DecidedBy(resource, "DENY", None) for resource in peers.resources)
+            decided = (DecidingRule(resource, "DENY", None) for resource in peers.resources)
             return Decision(Allows.NONE, decided_by=tuple(decided))
         rules = self.free_rules(server, connection)
         if rules not in self._decisions:

@@ -26,7 +26,7 @@ class Allows(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-class DecidedBy(NamedTuple):
+class DecidingRule(NamedTuple):
     """A policy that decides; `rule` None: that it applies and no rule of it matches."""
 
     resource: Resource
@@ -46,7 +46,7 @@ class Decision:
     """
 
     allows: Allows
-    decided_by: tuple[DecidedBy, ...] = ()
+    decided_by: tuple[DecidingRule, ...] = ()
     reason: str = ""
     permitted: Witness | None = None
     denied: Witness | None = None
@@ -114,7 +114,7 @@ def _doubt(access: AccessSet) -> str:
 
 def _decided_by(
     access: AccessSet, rules: FreeRuleSet, policies: Sequence[AuthorizationPolicy]
-) -> Iterator[DecidedBy]:
+) -> Iterator[DecidingRule]:
     """The rules that match any request, of CUSTOM, DENY and ALLOW; else the ALLOW policies."""
     allowing = False
     for group in (rules.unauthorized, rules.custom, rules.deny, rules.allow):
@@ -125,7 +125,7 @@ def _decided_by(
     if rules.is_closed and not allowing:
         for policy in policies:
             if policy.action is Action.ALLOW:
-                yield DecidedBy(policy.resource, str(policy.action), None)
+                yield DecidingRule(policy.resource, str(policy.action), None)
 
 
 def matches_any(access: AccessSet, rules: FreeRuleSet, free: FreeRule) -> bool:
@@ -140,6 +140,6 @@ def matches_all(access: AccessSet, rules: FreeRuleSet, free: FreeRule) -> bool:
     return all(uncovered(box, boxes) is None for box in access.universe)
 
 
-def _reference(free: FreeRule) -> DecidedBy:
+def _reference(free: FreeRule) -> DecidingRule:
     rule = free.rule
-    return DecidedBy(rule.policy.resource, str(rule.action), rule.index)
+    return DecidingRule(rule.policy.resource, str(rule.action), rule.index)

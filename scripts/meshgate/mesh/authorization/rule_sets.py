@@ -15,7 +15,7 @@ from meshgate.mesh.authorization.ztunnel_rules import is_sent, ztunnel_rules
 from meshgate.model import ExtensionProvider
 
 
-class Judgement(enum.StrEnum):
+class RequestJudgement(enum.StrEnum):
     """What becomes of one request.
 
     CUSTOM           an external authorizer decides, everything else allows
@@ -43,7 +43,9 @@ class RuleSet(NamedTuple):
     allow: tuple[ProxyRule, ...] = ()
     is_closed: bool = False
 
-    def judge(self, value: Callable[[Attribute], Value]) -> tuple[Judgement, tuple[ProxyRule, ...]]:
+    def judge(
+        self, value: Callable[[Attribute], Value]
+    ) -> tuple[RequestJudgement, tuple[ProxyRule, ...]]:
         """What becomes of a call whose attributes `value` gives, and all rules that match it."""
         unauthorized, custom, audit, deny, allow = (
             [rule for rule in rules if rule.matches(value)]
@@ -51,8 +53,8 @@ class RuleSet(NamedTuple):
         )
         matching = (*unauthorized, *custom, *audit, *deny, *allow)
         if deny or unauthorized or (self.is_closed and not allow):
-            return Judgement.DENY, matching
-        return (Judgement.CUSTOM if custom else Judgement.ALLOW), matching
+            return RequestJudgement.DENY, matching
+        return (RequestJudgement.CUSTOM if custom else RequestJudgement.ALLOW), matching
 
 
 def proxy_rule_set(

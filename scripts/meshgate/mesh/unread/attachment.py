@@ -13,7 +13,7 @@ from meshgate.mesh.workloads import GATEWAY_API
 from meshgate.model import JSON, JSONObject, Resource
 
 
-class Attachment(NamedTuple):
+class PolicyAttachment(NamedTuple):
     """A namespace, or EVERYWHERE, and the labels of the pods; `by_name`: of one gateway's pods."""
 
     namespace: str
@@ -21,7 +21,7 @@ class Attachment(NamedTuple):
     by_name: bool = False
 
 
-def attachments(resource: Resource, root: str, labels: str) -> Iterator[Attachment]:
+def attachments(resource: Resource, root: str, labels: str) -> Iterator[PolicyAttachment]:
     """Where an object is attached (WorkloadPolicyMatcher.ShouldAttachPolicy).
 
     `labels` is the path of its selector's labels: `selector.matchLabels`. With target references
@@ -31,13 +31,13 @@ def attachments(resource: Resource, root: str, labels: str) -> Iterator[Attachme
     targets = list(_targets(resource.spec))
     for target in targets:
         if target.get("kind") == "Gateway":
-            yield Attachment(namespace, {GATEWAY_API: str(target.get("name"))}, by_name=True)
+            yield PolicyAttachment(namespace, {GATEWAY_API: str(target.get("name"))}, by_name=True)
     if targets:
         return
     value: JSON = resource.spec
     for key in labels.split("."):
         value = value.get(key) if isinstance(value, dict) else None
-    yield Attachment(EVERYWHERE if namespace == root else namespace, selectors.labels(value))
+    yield PolicyAttachment(EVERYWHERE if namespace == root else namespace, selectors.labels(value))
 
 
 def _targets(spec: JSONObject) -> Iterator[JSONObject]:
