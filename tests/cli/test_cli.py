@@ -413,3 +413,18 @@ def test_progress_shows_after_a_second_and_cleans_up(monkeypatch: pytest.MonkeyP
         progress.step()
         assert "2/2" in terminal.told
     assert terminal.told.endswith("\r\x1b[K")
+
+
+def test_help_loads_neither_rules_nor_libraries() -> None:
+    """It is what shells ask for completion and people for a word: a matter of milliseconds."""
+    heavy = "meshgate.rules", "meshgate.mesh", "meshgate.model", "msgspec", "yaml", "rich", "git"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "meshgate", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+    assert "meshgate.cli" in loaded
+    assert loaded.isdisjoint(heavy)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from meshgate.model import Report
+from typing import TYPE_CHECKING
+
 from meshgate.report.formats import DEFAULT_WIDTH, Options, Renderer, module
+
+# For types alone: see `formats`.
+if TYPE_CHECKING:
+    from meshgate.model import Report
 
 __all__ = ["DEFAULT_WIDTH", "FORMATS", "Options", "step_summary"]
 
