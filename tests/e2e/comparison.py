@@ -108,24 +108,25 @@ def targets(mesh: Mesh, lab: Lab) -> list[Target]:
             ]
             if any(_is_own(call, pod) for call in ends):
                 continue
-            expected = frozenset(Expected(call.outcome, call.transport) for call in ends)
-            passed = not expected and pod.sidecar
-            if passed:
-                expected = _passed(mesh, pod, service, port)
+            passed = _passed(mesh, pod, service, port) if pod.sidecar else frozenset()
+            called_for = frozenset(Expected(call.outcome, call.transport) for call in ends)
+            expected = called_for or passed
             if expected:
                 called = mesh.service(service.host, pod.namespace).port(port.number)
                 protocol = called.protocol if called is not None else protocols.AUTO
-                kept = passed and protocol == protocols.HTTP
+                kept = bool(passed) and protocol == protocols.HTTP
                 found.append(Target(pod, service, port, protocol, expected, kept))
     return found
 
 
 def _passed(mesh: Mesh, pod: Pod, service: Service, port: Port) -> frozenset[Expected]:
-    """How a call ends to a service that the client's Sidecar resource leaves out."""
+    """How a call ends that the client's Sidecar resource leaves out; empty: it does not."""
     try:
         client = mesh.workload(pod.namespace, pod.name)
         policy = mesh.client_policy(client, service.host, port.number)
     except LookupError:
+        return frozenset()
+    if policy.discovery is not None:
         return frozenset()
     return frozenset(Expected(each.outcome, each.transport) for each in policy.deliveries)
 
