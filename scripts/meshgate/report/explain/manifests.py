@@ -15,14 +15,7 @@ WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 def destination_rule(name: str, namespace: str, host: str, mode: str) -> str:
     """A DestinationRule for one host that only sets the TLS mode."""
     return f"""\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata:
-  name: {scalar(name)}
-  namespace: {scalar(namespace)}
-spec:
-  host: {scalar(host)}
-  trafficPolicy:
+{_rule_for(name, namespace, host)}\
     tls:
       mode: {mode}
 """
@@ -30,18 +23,16 @@ spec:
 
 def plaintext_port(name: str, namespace: str, host: str, port: int) -> str:
     """A DestinationRule for one host that turns TLS off at one of its ports."""
-    return f"""\
-{destination_rule(name, namespace, host, "ISTIO_MUTUAL")}\
-    portLevelSettings:
-      - port:
-          number: {port}
-        tls:
-          mode: DISABLE
-"""
+    return destination_rule(name, namespace, host, "ISTIO_MUTUAL") + _without_tls(port)
 
 
 def raw_port(name: str, namespace: str, host: str, port: int) -> str:
     """A DestinationRule for one host that turns TLS off at one port and leaves all others alone."""
+    return _rule_for(name, namespace, host) + _without_tls(port)
+
+
+def _rule_for(name: str, namespace: str, host: str) -> str:
+    """The beginning of a DestinationRule, its trafficPolicy to be filled."""
     return f"""\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -51,6 +42,12 @@ metadata:
 spec:
   host: {scalar(host)}
   trafficPolicy:
+"""
+
+
+def _without_tls(port: int) -> str:
+    """The settings of a trafficPolicy that turn TLS off at one port."""
+    return f"""\
     portLevelSettings:
       - port:
           number: {port}
