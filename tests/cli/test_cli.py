@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,9 +128,75 @@ def test_errors_have_the_exit_codes_that_are_documented() -> None:
     )
 
 
-def test_no_command_is_a_usage_error(capsys: Capture) -> None:
+def test_no_command_shows_the_help_and_is_no_pass(capsys: Capture) -> None:
     assert main([]) == 2
-    assert "COMMAND" in capsys.readouterr().err
+    assert "prove that what clusters sync" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["posture", "prod"], ["validate"], ["status"]])
+def test_the_repository_around_the_current_folder_is_judged(
+    arguments: list[str],
+    policy_repository: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends = main(["-C", str(policy_repository), *arguments])
+    shown = capsys.readouterr().out
+    # A folder that has the name of an environment is no file that was named.
+    monkeypatch.chdir(policy_repository / "overlays")
+
+    assert (main(arguments), capsys.readouterr().out) == (ends, shown)
+
+
+def test_a_file_is_named_from_the_current_folder(
+    policy_repository: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = policy_repository / "inventory" / "prod"
+    (folder / "manifest.yaml").write_text(
+        "{apiVersion: v1, kind: Pod, metadata: {name: lone, namespace: shop}, "
+        "spec: {containers: [{name: a, image: b, ports: [{containerPort: 80}]}]}}",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(folder)
+
+    assert main(["posture", "manifest.yaml"]) == 0
+    assert "lone" in capsys.readouterr().out
+
+
+def test_the_search_for_a_repository_ends_at_the_top_of_a_checkout(
+    policy_repository: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (policy_repository / "other" / ".git").mkdir(parents=True)
+    monkeypatch.chdir(policy_repository / "other")
+
+    assert main(["validate"]) == 2
+    assert "has no environments.yaml" in capsys.readouterr().err
+
+
+def test_schemas_are_listed_and_printed(capsys: Capture) -> None:
+    assert main(["schema"]) == 0
+    assert "environments  environments.yaml" in capsys.readouterr().out
+    assert main(["schema", "waivers"]) == 0
+    assert json.loads(capsys.readouterr().out)["$id"].endswith("/waivers.schema.json")
+    assert main(["schema", "wavers"]) == 2
+    assert "did you mean `waivers`?" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash to complete in")
+def test_bash_completes_commands_and_their_options(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["completion", "bash"]) == 0
+    script = tmp_path / "meshgate.bash"
+    script.write_text(capsys.readouterr().out, encoding="utf-8")
+    asked = (
+        f"source {script}; COMP_WORDS=(meshgate validate --ch); COMP_CWORD=2; "
+        '_shtab_meshgate meshgate --ch validate; echo "${COMPREPLY[@]}"'
+    )
+
+    completed = subprocess.run(
+        ["bash", "-c", asked], check=True, capture_output=True, text=True, timeout=20
+    )
+
+    assert completed.stdout.split() == ["--changed-since"]
 
 
 @pytest.mark.parametrize(

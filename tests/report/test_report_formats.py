@@ -25,6 +25,7 @@ from sarif import SARIF_SCHEMA
 GOLDEN = TESTS / "golden" / "report"
 SUFFIXES = {
     "text": "txt",
+    "concise": "txt",
     "json": "json",
     "sarif": "sarif",
     "junit": "xml",
@@ -71,7 +72,9 @@ def test_rendering_twice_gives_the_same_and_ends_in_a_line_end(name: str, report
     assert once.endswith("\n") or (name == "github" and once == "")
 
 
-@pytest.mark.parametrize("name", ["text", "json", "sarif", "junit", "github", "gitlab", "markdown"])
+@pytest.mark.parametrize(
+    "name", ["text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown"]
+)
 def test_ten_thousand_findings_take_a_second_or_two_at_most(name: str) -> None:
     report = many(10_000)
     started = time.process_time()

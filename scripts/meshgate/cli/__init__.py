@@ -15,7 +15,7 @@ from types import ModuleType
 from meshgate import __version__, interrupts
 from meshgate.cli.options import add_common_options, settle
 from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError
+from meshgate.errors import MeshgateError, UsageError
 
 BROKEN_PIPE = 141
 
@@ -54,6 +54,8 @@ COMMANDS = {
     "evidence": "write down what was seen in a cluster",
     "audit": "prove that what clusters sync is what was reviewed",
     "rules": "list the rules, or explain one",
+    "schema": "print the JSON Schema of a file or an answer",
+    "completion": "print what completes commands and options in a shell",
     "init": "make a new policy repository that validates at once",
     "schemas": "regenerate the schemas this version carries",
 }
@@ -86,8 +88,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A manifest may say what the terminal's encoding cannot.
             stream.reconfigure(errors="backslashreplace")
+    parser = parser_for(arguments)
+    if not arguments:
+        # No run, so no pass: a job whose command is an empty variable must not be green.
+        parser.print_help(sys.stderr)
+        return UsageError.exit_code
     try:
-        options = parser_for(arguments).parse_args(arguments)
+        options = parser.parse_args(arguments)
     except SystemExit as end:  # argparse ends on --help and on usage errors
         return int(end.code or 0)
     logging.basicConfig(

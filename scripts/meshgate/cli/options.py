@@ -12,9 +12,12 @@ from typing import NamedTuple
 from meshgate.errors import UsageError
 
 TODAY_VARIABLE = "MESHGATE_TODAY"
+# What a policy repository has at its top, and the commands that need none.
+REPOSITORY = "environments.yaml"
+ANYWHERE = frozenset({"completion", "init", "lint", "rules", "schema", "schemas"})
 # Years with room on both sides, to count days and time zones from.
 FIRST_YEAR, LAST_YEAR = 1970, 8999
-FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
+FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
 
 
 class Output(NamedTuple):
@@ -29,7 +32,11 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("everywhere")
     keep = argparse.SUPPRESS  # a command's default must not undo what stood before its name
     group.add_argument(
-        "-C", dest="directory", metavar="DIR", default=keep, help="the repository to judge"
+        "-C",
+        dest="directory",
+        metavar="DIR",
+        default=keep,
+        help="the repository to judge (default: the one around this folder)",
     )
     group.add_argument(
         "--format",
@@ -101,7 +108,7 @@ def add_traffic(parser: argparse.ArgumentParser) -> None:
 def settle(options: argparse.Namespace) -> None:
     """Fill in what was not given. Raises UsageError for a wrong directory, date or format."""
     given = vars(options)
-    options.directory = Path(given.get("directory", "."))
+    options.directory = Path(given["directory"]) if "directory" in given else repository(options)
     if not options.directory.is_dir():
         raise UsageError(f"-C {options.directory}: there is no such folder")
     options.today = today(given.get("today") or os.environ.get(TODAY_VARIABLE))
@@ -109,6 +116,27 @@ def settle(options: argparse.Namespace) -> None:
     options.verbose = given.get("verbose", False)
     options.outputs = outputs(given.get("format") or [])
     options.color = wants_color(given.get("color", "auto"))
+
+
+def repository(options: argparse.Namespace) -> Path:
+    """The policy repository around the current folder, as git looks for its own; else `.`.
+
+    The search ends at the top of the checkout, or of the file system. A command that is given
+    files stays where it was typed, since their names are meant from there.
+    """
+    here = Path()
+    given = vars(options)
+    named = [*(given.get("targets") or ()), *(given.get("paths") or ()), given.get("mesh")]
+    # A bare word is rather an environment than the folder of its overlay.
+    files = [Path(name) for name in named if name and ("/" in str(name) or "." in str(name))]
+    if options.command in ANYWHERE or any(file.exists() for file in files):
+        return here
+    for up, folder in enumerate((here.absolute(), *here.absolute().parents)):
+        if (folder / REPOSITORY).is_file():
+            return Path(*[".."] * up)
+        if (folder / ".git").exists():
+            break
+    return here
 
 
 def today(text: str | None) -> datetime.date:

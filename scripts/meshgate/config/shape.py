@@ -18,15 +18,21 @@ PACKAGE = Path(meshgate.__file__).parent
 # A wheel carries a copy; a checkout has the folder itself.
 SCHEMAS = (PACKAGE / "_schemas" / "meshgate", PACKAGE.parents[1] / "schemas" / "meshgate")
 
+SUFFIX = ".schema.json"
 # How many problems of one file are shown at once.
 MOST_SHOWN = 10
+
+
+def schema_files() -> dict[str, Path]:
+    """The files of this project's own JSON Schemas, by name, such as `findings`."""
+    folder = next((folder for folder in SCHEMAS if folder.is_dir()), SCHEMAS[0])
+    return {file.name.removesuffix(SUFFIX): file for file in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
 @cache
 def schema(name: str) -> JSONObject:
     """The JSON Schema `name` of this project's own files."""
-    folder = next((folder for folder in SCHEMAS if folder.is_dir()), SCHEMAS[0])
-    loaded: JSONObject = json.loads((folder / f"{name}.schema.json").read_bytes())
+    loaded: JSONObject = json.loads(schema_files()[name].read_bytes())
     return loaded
 
 

@@ -46,8 +46,17 @@ def report_of(
     notes: Sequence[str] = (),
     failures: Mapping[str, MeshgateError] | None = None,
 ) -> Report:
-    """A report with its excerpts; `failures` by the environment that could not be judged."""
-    ordered = tuple(sorted(findings, key=order))
+    """A report with its excerpts; `failures` by the environment that could not be judged.
+
+    Findings come in the order of the environments, those of no environment first.
+    """
+    place = {each.environment: number for number, each in enumerate(tallies)}
+
+    def by_environment(finding: Finding) -> tuple[object, ...]:
+        name = finding.environment
+        return (name is not None, place.get(name, len(place)), order(finding))
+
+    ordered = tuple(sorted(findings, key=by_environment))
     shown = {finding.source for finding in ordered if finding.source}
     shown |= {other.source for finding in ordered for other in finding.related if other.source}
     return Report(

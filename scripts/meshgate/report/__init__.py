@@ -15,7 +15,7 @@ __all__ = ["DEFAULT_WIDTH", "FORMATS", "Options", "step_summary"]
 # The formats of findings, for every command that has some.
 FORMATS: dict[str, Renderer[Report]] = {
     name: module(f"{__name__}.{name}")
-    for name in ("text", "json", "sarif", "junit", "github", "gitlab", "markdown")
+    for name in ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown")
 }
 
 
