@@ -22,5 +22,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the script of one shell, for every command with all its options."""
-    print(shtab.complete(cli.parser_for(cli.COMMANDS), options.shell))
+    print(shtab.complete(cli.parser_for(list(cli.COMMANDS)), options.shell))
     return 0
