@@ -133,6 +133,19 @@ class Admissions:
         is_open = bool(self.authorization.applied(server).undecided)
         return is_open or self.authorization.rules(server, chain).is_closed
 
+    def server_of(self, workload: Workload) -> Server:
+        """What policies are matched with at a workload, on ports that its proxy captures."""
+        return _server(workload, is_captured=True)
+
+    def chains_at(self, workload: Workload, port: int) -> tuple[Chain, ...]:
+        """What may judge connections to a port; several where files do not tell which it is."""
+        endpoint = Endpoint(workload.namespace, workload, None, port, workload.labels, mtls=False)
+        return self._chains(self.server_of(workload), endpoint, "")
+
+    def named(self, rules: RuleSet) -> frozenset[str]:
+        """The identities of known clients that some rule may treat otherwise than all others."""
+        return self._named(rules)
+
     def server(self, endpoint: Endpoint) -> Server | None:
         """What policies are matched with at an endpoint; None: no policy applies."""
         workload = endpoint.workload

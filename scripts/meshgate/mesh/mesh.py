@@ -205,6 +205,10 @@ class Mesh:
         """The ports of a workload that are declared, targeted by a Service or named by a policy."""
         return self._receivers.ports(workload)
 
+    def targets(self, workload: Workload) -> list[tuple[Service, int, int]]:
+        """The Services of a workload: each with a port of its own and the container's behind it."""
+        return self._registry.targets(workload)
+
     def protocol_at(self, workload: Workload, port: int) -> str:
         """The protocol of a workload's inbound filter chain for a container port."""
         return self._receivers.protocol(workload, port)

@@ -84,6 +84,11 @@ class Registry:
         """The ports of a workload that Services target."""
         return [target.bound for target in self._targets.get(id(workload), ())]
 
+    def targets(self, workload: Workload) -> list[tuple[Service, int, int]]:
+        """The service ports that reach a workload, with the container's port behind each."""
+        found = self._targets.get(id(workload), ())
+        return [(target.service, target.port.number, target.bound) for target in found]
+
     def bound(self, workload: Workload, number: int, opt_out: str) -> int:
         """The port of a gateway's pods behind a port that a Gateway names (resolvePorts).
 

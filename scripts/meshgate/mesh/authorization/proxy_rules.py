@@ -54,6 +54,11 @@ def proxy_rules(
     return tuple(rule for rule in rules if rule is not None)
 
 
+def key_of(field: str) -> str:
+    """The `when` key that asks for the same as a field of a rule; the field where none does."""
+    return _FIELDS.get(positive_field(field), positive_field(field))
+
+
 def http_only_fields(rule: PolicyRule) -> list[str]:
     """The fields and keys of a rule that exist in HTTP only, as they are written."""
     fields = []

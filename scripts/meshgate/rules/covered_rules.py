@@ -1,0 +1,198 @@
+"""Rules of AuthorizationPolicies that decide nothing, for others decide all they would."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from meshgate.mesh.authorization import Action, Authorization, AuthorizationPolicy
+from meshgate.mesh.authorization.access import access_sets
+from meshgate.mesh.authorization.attributes import Chain, Connection, Kind
+from meshgate.mesh.authorization.boxes import TooComplexError, intersections, uncovered
+from meshgate.mesh.authorization.enforcement import Enforcer, Server
+from meshgate.mesh.authorization.projection import (
+    FreeRule,
+    FreeRuleSet,
+    UndecidableError,
+    project,
+)
+from meshgate.mesh.authorization.rule_sets import RuleSet
+from meshgate.mesh.authorization.terms import ProxyRule
+from meshgate.rules.policy_places import PolicyPlace, PolicyPlaces
+from meshgate.rules.rule_identities import tried
+
+# Servers with more rules of one action than this are not compared.
+MAX_RULES = 400
+# Names no port: what policies say of ports that nothing declares.
+OTHER_PORT = 0
+
+RuleKey: TypeAlias = tuple[int, int]
+
+
+class CoveredRule(NamedTuple):
+    """A rule, and the rules that decide in its place wherever it applies."""
+
+    policy: AuthorizationPolicy
+    number: int
+    by: tuple[tuple[AuthorizationPolicy, int], ...]
+
+
+def covered_rules(places: PolicyPlaces) -> Iterator[CoveredRule]:
+    """The rules that others make superfluous; of equals the first one stays."""
+    judge = _Judge(places)
+    gone: set[RuleKey] = set()
+    for policy in sorted(
+        places.mesh.authorization.policies,
+        key=lambda policy: (policy.namespace, policy.name),
+        reverse=True,
+    ):
+        if policy.dry_run or policy.fault or policy.action not in {Action.ALLOW, Action.DENY}:
+            continue
+        for number in reversed(range(len(policy.rules))):
+            by = judge.covering(policy, number, gone)
+            if by:
+                gone.add((id(policy), number))
+                yield CoveredRule(policy, number, tuple(by))
+
+
+class _Chained(NamedTuple):
+    """One chain of a place: the ports it stands before, and its rules."""
+
+    server: Server
+    chain: Chain
+    ports: tuple[int, ...]
+    rules: RuleSet
+
+
+class _Judge:
+    """Whether rules are covered, place by place."""
+
+    def __init__(self, places: PolicyPlaces) -> None:
+        self._places = places
+        self._mesh = places.mesh
+        self._authorization: Authorization = places.mesh.authorization
+        self._free: dict[tuple[object, ...], FreeRuleSet] = {}
+
+    def covering(
+        self, policy: AuthorizationPolicy, number: int, gone: set[RuleKey]
+    ) -> list[tuple[AuthorizationPolicy, int]]:
+        """The rules that cover one everywhere; none: it decides something, or it is not known."""
+        found: dict[RuleKey, tuple[AuthorizationPolicy, int]] = {}
+        decided = False
+        for place in self._places.of(policy):
+            for chain, ports in self._chains(place).items():
+                rules = self._authorization.rules(place.server, chain)
+                group = rules.allow if policy.action is Action.ALLOW else rules.deny
+                own = [
+                    each for each in group if (id(each.policy), each.index) == (id(policy), number)
+                ]
+                others = [
+                    each
+                    for each in group
+                    if each not in own and (id(each.policy), each.index) not in gone
+                ]
+                if not own:
+                    continue
+                if not others or len(group) > MAX_RULES:
+                    return []
+                chained = _Chained(place.server, chain, tuple(ports), rules)
+                answer = self._at(chained, own[0], others)
+                if answer is None:
+                    return []
+                decided |= bool(answer)
+                for rule in answer:
+                    found[id(rule.policy), rule.index] = rule.policy, rule.index
+        return list(found.values()) if decided else []
+
+    def _chains(self, place: PolicyPlace) -> dict[Chain, dict[int, None]]:
+        """The ports of a place, by what judges them."""
+        found: dict[Chain, dict[int, None]] = {}
+        for workload in place.workloads:
+            for port in (*self._mesh.ports(workload), OTHER_PORT):
+                for chain in self._places.chains(workload, port):
+                    found.setdefault(chain, {})[port] = None
+        return found
+
+    def _at(
+        self, at: _Chained, own: ProxyRule, others: Sequence[ProxyRule]
+    ) -> list[ProxyRule] | None:
+        """The rules that cover one at a place; None: they do not, or it is not known."""
+        identities = tried(self._mesh, at.rules, own)
+        if identities is None:
+            return None
+        found: dict[int, ProxyRule] = {}
+        # Clients and ports of which the rules ask the same are one.
+        told: set[object] = set()
+        known = {id(each) for each in others}
+        issuers = self._authorization.applied(at.server).issuers
+        trusts = at.server.enforcer is not Enforcer.GATEWAY
+        alone = RuleSet(deny=(own,))
+        for port, identity in itertools.product(_apart(at.ports, (own, *others)), identities):
+            connection = Connection(at.chain, port, identity, trusts_headers=trusts)
+            if not project(alone, connection, issuers).deny:
+                continue
+            free = self._rules(at.server, connection)
+            every = (*free.allow, *free.deny)
+            mine = next(each for each in every if each.rule is own)
+            rest = [each for each in every if id(each.rule) in known]
+            key = mine.alternatives, tuple(each.alternatives for each in rest)
+            if key in told:
+                continue
+            told.add(key)
+            by = self._covering(free, mine, rest)
+            if by is None:
+                return None
+            found.update((id(rule), rule) for rule in by)
+        return list(found.values())
+
+    def _rules(self, server: Server, connection: Connection) -> FreeRuleSet:
+        key = server.key, connection
+        if key not in self._free:
+            self._free[key] = self._authorization.free_rules(server, connection)
+        return self._free[key]
+
+    def _covering(
+        self, free: FreeRuleSet, mine: FreeRule, rest: Sequence[FreeRule]
+    ) -> list[ProxyRule] | None:
+        """The rules of `rest` that cover a rule for one client; None: they do not all of it."""
+        whole = next((each for each in rest if () in each.alternatives), None)
+        if whole is not None:
+            return [whole.rule]
+        if not rest:
+            return None
+        try:
+            (access,) = access_sets([free], self._authorization.normalization)
+            space, issuers = access.space, free.issuers
+            boxes = intersections(access.universe, space.rule_boxes((mine,), issuers))
+            single: list[ProxyRule] = []
+            cover = []
+            for each in rest:
+                own = space.rule_boxes((each,), issuers)
+                if all(uncovered(box, own) is None for box in boxes):
+                    return [each.rule]
+                if intersections(boxes, own):
+                    single.append(each.rule)
+                    cover += own
+            if any(uncovered(box, cover) is not None for box in boxes):
+                return None
+        except (TooComplexError, UndecidableError):
+            return None
+        return single
+
+
+def _apart(ports: Iterable[int], rules: Iterable[ProxyRule]) -> list[int]:
+    """The ports that some rule asks for, and one of all others."""
+    asked = [
+        term
+        for rule in rules
+        for entry in (*rule.sources, *rule.operations, rule.conditions)
+        for term in entry
+        if term.attribute.kind is Kind.PORT
+    ]
+    named = [
+        port
+        for port in ports
+        if any(matcher.matches(port) for term in asked for matcher in term.matchers)
+    ]
+    return [*named, *(port for port in ports if port not in named)][: len(named) + 1]
