@@ -17,7 +17,7 @@ from meshgate.mesh import ClientPolicy, DataPlane, Mesh, MeshMembership, Service
 from meshgate.mesh.explain import Fate
 from meshgate.mesh.hosts import is_subset
 from meshgate.model import Environment, Finding, Resource, ResourceIndex
-from meshgate.rules import RULES, inventory, shadowing
+from meshgate.rules import RULES, dr012_wildcard_reaches_outside, inventory, shadowing
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge
@@ -167,9 +167,9 @@ def test_a_wildcard_is_told_exactly_where_it_reaches_outside(meshes: list[Judged
     for each in meshes:
         listed = {service.host for service in each.mesh.services}
         told = {
-            (finding.resource.namespace, finding.resource.name, host)
-            for finding in each.findings["DR012"]
-            if finding.resource and (host := finding.message.split()[1]) in listed
+            (violation.resource.namespace, violation.resource.name, violation.key)
+            for violation in dr012_wildcard_reaches_outside.check(each.context)
+            if violation.resource and violation.key in listed
         }
         shown = {
             (*deciding(policy), service.host)

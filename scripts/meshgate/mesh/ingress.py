@@ -27,6 +27,9 @@ _GENERAL = frozenset({"ingress", "controller", "io", "k8s", "com", "org", "inter
 # Programs that are Ingress controllers by their very name.
 _PROGRAMS = frozenset({"ambassador", "contour", "emissary", "haproxy", "kong", "traefik"})
 
+# Why calls of such a controller are undecided.
+PAST_SERVICES = "calls the addresses of pods, past the Services that its sidecar knows"
+
 
 class IngressControllers:
     """The words by which the controllers of Ingress objects are known, with such an object each."""
@@ -56,10 +59,7 @@ class IngressControllers:
         for word, ingress in self._words.items():
             if word in words and ("ingress" in words or word in _PROGRAMS):
                 served = f"{namespace_of(ingress)}/{ingress.name}"
-                return (
-                    f"{workload} serves Ingress {served}, and such a controller calls "
-                    "the addresses of pods, past the Services that its sidecar knows"
-                )
+                return f"{workload} serves Ingress {served}, and such a controller {PAST_SERVICES}"
         return ""
 
     def _texts(self, workload: Workload) -> Iterator[str]:

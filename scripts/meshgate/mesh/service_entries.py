@@ -33,7 +33,7 @@ class EntryPort(NamedTuple):
     target: int
 
 
-_NO_ACCOUNT = (
+NO_ACCOUNT = (
     "its WorkloadEntry has no serviceAccount, so clients send it plaintext, and whether a proxy "
     "runs there is not known"
 )
@@ -56,7 +56,7 @@ def workload_entries(catalog: Catalog) -> Iterator[Workload]:
         if own.get(TLS_MODE) == "istio":
             plane = DataPlane.SIDECAR
         elif TLS_MODE not in own:
-            plane, reason = DataPlane.UNKNOWN, _NO_ACCOUNT
+            plane, reason = DataPlane.UNKNOWN, NO_ACCOUNT
         yield Workload(
             namespace=namespace_of(resource),
             name=resource.name,

@@ -8,7 +8,7 @@ from meshgate.model import Failure, Finding, Report, Severity
 from meshgate.report import Options
 from meshgate.report.escape.terminal import plain, plain_lines
 from meshgate.report.escape.workflow import command
-from meshgate.report.place import about
+from meshgate.report.place import about, nearest
 from meshgate.wording import plural
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -54,7 +54,9 @@ def annotation(name: str, finding: Finding) -> str:
     lines = [f"{subject}: {finding.message}{undecided}" if subject else finding.message + undecided]
     if finding.fix:
         lines.append(f"fix: {finding.fix}")
-    lines += [f"see: {other.resource}: {other.message}" for other in finding.related]
+    related, more = nearest(finding)
+    lines += [f"see: {other.resource}: {other.message}" for other in related]
+    lines += [f"see: {more}"] if more else []
     return command(name, properties, "\n".join(map(plain, lines)))
 
 

@@ -10,7 +10,7 @@ from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
-from meshgate.report.place import about, told
+from meshgate.report.place import about, nearest, told
 from meshgate.report.summary import Count, by_environment, severity_text, total, verdict
 from meshgate.wording import plural
 
@@ -159,9 +159,12 @@ def item(report: Report, finding: Finding) -> str:
     if finding.fix:
         parts.append(f"Fix: {prose(cut(finding.fix))}")
     others = []
-    for other in finding.related:
+    related, more = nearest(finding)
+    for other in related:
         seen = f"{code(cut(told(other.source)))} " if other.source else ""
         others.append(f"- {seen}{code(cut(str(other.resource)))}: {prose(cut(other.message))}")
+    if more:
+        others.append(f"- {more}")
     if others:
         parts.append("\n".join(others))
     return "\n\n".join(parts) + "\n\n"

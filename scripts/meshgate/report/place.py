@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshgate.model import Finding, Position
+from collections.abc import Sequence
+
+from meshgate.model import Finding, Position, Related
 
 # Declares every environment and what it requires.
 ENVIRONMENTS = "environments.yaml"
@@ -16,3 +18,15 @@ def told(position: Position) -> str:
 def about(finding: Finding) -> list[str]:
     """The object and the path in it, as far as the finding names them."""
     return [part for part in (str(finding.resource or ""), finding.path) if part]
+
+
+# A person reads this many places of one finding; JSON, SARIF and HTML have all.
+RELATED = 6
+
+
+def nearest(finding: Finding) -> tuple[Sequence[Related], str]:
+    """The first related objects, and how many more there are: empty where these are all."""
+    more = len(finding.related) - RELATED
+    if more <= 1:
+        return finding.related, ""
+    return finding.related[:RELATED], f"{more} more; --format json names them all"

@@ -8,7 +8,7 @@ from meshgate.model import Finding, Report, Severity, Waiver
 from meshgate.report import Options
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
-from meshgate.report.place import about, told
+from meshgate.report.place import about, nearest, told
 from meshgate.report.style import Style
 from meshgate.report.summary import Count, counts, severity_text, total, verdict
 from meshgate.report.table import Cell, Column, table
@@ -69,9 +69,12 @@ class FindingsText:
             yield from self.paragraph("in:  ", ", ".join(subject))
         if finding.fix:
             yield from self.paragraph("fix: ", finding.fix, "green")
-        for other in finding.related:
+        related, more = nearest(finding)
+        for other in related:
             place = f"{told(other.source)} " if other.source else ""
             yield from self.paragraph("see: ", f"{place}{other.resource}: {other.message}", "cyan")
+        if more:
+            yield from self.paragraph("see: ", more, "cyan")
         if finding.waiver:
             yield from self.paragraph("by:  ", accepted(finding.waiver), "green")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from meshgate.mesh import (
@@ -20,10 +20,12 @@ from meshgate.mesh import (
     Workload,
     verdict,
 )
+from meshgate.mesh.ingress import PAST_SERVICES
+from meshgate.mesh.service_entries import NO_ACCOUNT
 from meshgate.model import Expectation, Resource
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import RelatedResource, Violation
+from meshgate.rules.rule import Group, RelatedResource, Violation
 from meshgate.rules.wording import SHOWN, listed
 
 # Clients whose broken calls always count; one without a proxy counts where somebody expects it.
@@ -241,7 +243,34 @@ def violation(
         if other is not None and other is not resource
     ]
     return Violation(
-        resource, path, what + order, fix=fix, related=tuple(related), key=broken.target
+        resource,
+        path,
+        what + order,
+        fix=fix,
+        related=tuple(related),
+        key=broken.target,
+        group=Group(
+            f"{resource.ref} {path} {_way(broken)}",
+            broken.target,
+            lambda names: f"{what}{order}; so do {len(names) - 1} more: {listed(names[1:])}",
+            f"{fix}; likewise for the others" if fix else "",
+        ),
+        about=broken.call.service.host,
+    )
+
+
+def _way(broken: Broken) -> tuple[object, ...]:
+    """How calls fail: those that one object makes fail in one way have one repair."""
+    return (
+        broken.delivery.transport,
+        broken.delivery.outcome,
+        broken.open_order,
+        broken.has_sidecar,
+        broken.is_captured,
+        broken.ends_at(DataPlane.GATEWAY),
+        broken.ends_at(DataPlane.AMBIENT),
+        bool(broken.expected),
+        broken.call.subset is None,
     )
 
 
@@ -283,10 +312,35 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
             call.service.resource,
             "spec",
             f"calls to {key[0]}:{key[1]} cannot be judged: {why}",
-            fix="add to the inventory what it lacks; `meshgate inventory capture` writes it",
+            fix=_what_decides(unknown, why),
             decided=False,
             key=str(key[1]),
+            group=Group(
+                f"undecided: {why}",
+                f"{key[0]}:{key[1]}",
+                functools.partial(_several_undecided, why),
+            ),
         )
+
+
+def _several_undecided(why: str, names: Sequence[str]) -> str:
+    return f"calls to {len(names)} service ports, {listed(names)}, cannot be judged: {why}"
+
+
+def _what_decides(unknown: Delivery, why: str) -> str:
+    """What makes calls that nobody can judge decidable."""
+    workload = unknown.endpoint.workload if unknown.endpoint else None
+    if PAST_SERVICES in why:
+        return (
+            "let the controller call the Service: for ingress-nginx annotate the Ingress with "
+            "service-upstream: 'true' and upstream-vhost: the Service's host"
+        )
+    if workload is not None and workload.kind == "WorkloadEntry" and NO_ACCOUNT in why:
+        return (
+            f"write spec.serviceAccount into WorkloadEntry {workload} if a proxy runs there; "
+            "declare the host in mesh.outside if none does"
+        )
+    return "add to the inventory what it lacks; `meshgate inventory capture` writes it"
 
 
 def is_unknown(delivery: Delivery) -> bool:

@@ -24,18 +24,20 @@ How to fix
 
 Known gaps
     Ports that the sidecar does not capture are left out: nothing the mesh does reaches them. A port
-    whose policy a waiver of PA001 or PA002 accepts is not told a second time.
+    whose policy a waiver of PA001 or PA002 accepts is not told a second time; what PA001, PA002 or
+    PA007 tell of is named there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import DataPlane, Mesh, Outcome
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
 STRICT = "STRICT"
@@ -75,7 +77,34 @@ def accepted(context: Context) -> Iterator[Violation]:
                 f"{policy or 'default, since no policy says otherwise'}",
                 related=(RelatedResource(workload.resource, "accepts it"),) if policy else (),
                 key=f"{workload}:{port}",
+                group=Group(
+                    f"{policy.ref if policy else ''} {path} {mode.mode}",
+                    f"{workload}:{port}",
+                    functools.partial(
+                        several_accept,
+                        f"{mode.mode} by {policy}"
+                        if policy
+                        else f"{mode.mode} by default, since no policy says otherwise",
+                    ),
+                    "make the ports STRICT once every client has a sidecar",
+                ),
+                about=f"{workload}:{port}",
+                by_default=policy is None,
             )
+
+
+def several_accept(because: str, names: Sequence[str]) -> str:
+    """What is said of several ports that one policy, or none, opens."""
+    return f"{len(names)} ports accept plaintext, {because}: {listed(names)}"
+
+
+def several_send(rule: Resource | None, names: Sequence[str]) -> str:
+    """What is said of several service ports that are called in plaintext."""
+    says = f", as {rule} says" if rule else ""
+    return (
+        f"clients with a sidecar send plaintext to {len(names)} service ports{says}: "
+        f"{listed(names)}"
+    )
 
 
 def is_accepted(context: Context, policy: Resource, path: str) -> bool:
@@ -110,6 +139,12 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
                 fix="let the server take mutual TLS, or declare the host in mesh.outside",
                 related=(RelatedResource(call.service.resource, "is called"),) if rules else (),
                 key=f"{key[0]}:{key[1]}",
+                group=Group(
+                    f"sent {rules[0].ref if rules else call.service.resource.ref}",
+                    f"{key[0]}:{key[1]}",
+                    functools.partial(several_send, rules[0] if rules else None),
+                    "let the servers take mutual TLS, or declare the hosts in mesh.outside",
+                ),
             )
 
 

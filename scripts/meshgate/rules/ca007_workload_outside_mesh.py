@@ -34,6 +34,11 @@ from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
+WITHOUT_HOST = (
+    "let the workload have a sidecar (for a Job one that ends with it: a native sidecar), or waive "
+    "this: no Service selects it, so there is no host to declare in mesh.outside"
+)
+
 
 def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
@@ -42,7 +47,7 @@ def check(context: Context) -> Iterator[Violation]:
     injected = {
         namespace.name for namespace in context.resources.of("Namespace") if injects(namespace)
     }
-    declared = declared_outside(mesh)
+    declared, served = declared_outside(mesh), behind_services(mesh)
     for workload in mesh.workloads:
         if (
             workload.plane is DataPlane.NONE
@@ -53,9 +58,10 @@ def check(context: Context) -> Iterator[Violation]:
             yield Violation(
                 workload.resource,
                 "spec",
-                f"{workload} has no sidecar in namespace {workload.namespace}, which injects one, "
-                "and no Service of it is declared outside: it sends plaintext, and STRICT servers "
-                "refuse it",
+                f"{workload} has no sidecar in namespace {workload.namespace}, which injects one"
+                + (", and no Service of it is declared outside" if id(workload) in served else "")
+                + ": it sends plaintext, and STRICT servers refuse it",
+                fix="" if id(workload) in served else WITHOUT_HOST,
             )
 
 
@@ -65,6 +71,16 @@ def injects(namespace: Resource) -> bool:
         namespace.labels.get(REVISION_LABEL)
         and namespace.labels.get("istio-injection") != "disabled"
     )
+
+
+def behind_services(mesh: Mesh) -> set[int]:
+    """The workloads that some Service selects: a Job or a scraper has no host to declare."""
+    return {
+        id(endpoint.workload)
+        for service in mesh.services
+        for found in service.endpoints.values()
+        for endpoint in found
+    }
 
 
 def declared_outside(mesh: Mesh) -> set[int]:

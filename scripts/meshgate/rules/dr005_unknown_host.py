@@ -83,6 +83,7 @@ def unknown(rule: DestinationRule, known: Inventory, facts: MeshFacts) -> Violat
         if meant and fix.endswith(meant.host)
         else (),
         decided=decided,
+        about=host,
     )
 
 

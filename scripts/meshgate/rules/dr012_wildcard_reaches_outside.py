@@ -29,7 +29,8 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.mesh import MeshMembership, Tls, hosts
 from meshgate.model import Resource, Severity
@@ -44,7 +45,8 @@ from meshgate.rules.effective_rules import (
 )
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.outside import OutsideHosts
-from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -96,7 +98,22 @@ def reached(
             "mode DISABLE",
             related=tuple(related),
             key=host,
+            group=Group(
+                f"{rule.ref}",
+                f"{host} ({why})",
+                functools.partial(several, among[0].entry.rules[0].host, names(among)),
+                f"add to namespace {rule.namespace} a DestinationRule with tls mode DISABLE for "
+                "each of these hosts",
+            ),
         )
+
+
+def several(wildcard: str, clients: str, reached_hosts: Sequence[str]) -> str:
+    """What is said of several hosts that one wildcard reaches."""
+    return (
+        f"for {len(reached_hosts)} hosts this rule for {wildcard} wins at the clients {clients}: "
+        f"{listed(reached_hosts)} get the mesh's mutual TLS, which nothing there can answer"
+    )
 
 
 RULE = Rule(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from meshgate.errors import MeshgateError, RuleError
 from meshgate.model import Finding, Position, Related, Resource, Severity, Waiver, fingerprint
+from meshgate.rules.causes import Told, one_for_each_cause
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Phase, Rule, Violation
 
@@ -18,16 +19,18 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
 
     Raises RuleError when a rule raises: silence would be a pass.
     """
-    findings: list[Finding] = []
+    told: list[Told] = []
     for rule in rules:
         if rule.phase is not Phase.WAIVER:
-            findings += _findings(context, rule, locate)
-    findings = [_waived(finding, rules, context) for finding in findings]
+            told += _findings(context, rule, locate)
+    told = [each._replace(finding=_waived(each.finding, rules, context)) for each in told]
+    root = context.environment.mesh.root_namespace
+    findings = list(one_for_each_cause(told, context.violations, root))
     used = frozenset(finding.waiver for finding in findings if finding.waiver)
     context = dataclasses.replace(context, used_waivers=used)
     for rule in rules:
         if rule.phase is Phase.WAIVER:
-            findings += _findings(context, rule, locate)
+            findings += [each.finding for each in _findings(context, rule, locate)]
     return sorted(findings, key=order)
 
 
@@ -43,7 +46,7 @@ def order(finding: Finding) -> tuple[object, ...]:
     )
 
 
-def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Finding]:
+def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Told]:
     name = context.environment.name
     seen: dict[tuple[str, str, str], int] = {}
     for violation in _violations(context, rule):
@@ -54,7 +57,7 @@ def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Finding]
             violation.key,
         )
         repeat = seen[print_key] = seen.get(print_key, 0) + 1
-        yield Finding(
+        finding = Finding(
             rule=rule.id,
             name=rule.name,
             severity=_severity(context, rule, violation),
@@ -71,6 +74,7 @@ def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Finding]
             ),
             fingerprint=_fingerprint(rule, name, violation, repeat),
         )
+        yield Told(finding, violation)
 
 
 def _violations(context: Context, rule: Rule) -> Iterable[Violation]:

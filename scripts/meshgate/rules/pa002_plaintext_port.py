@@ -29,7 +29,8 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
 from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.mesh.selectors import matches
@@ -37,7 +38,8 @@ from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.kubernetes_calls import WEBHOOKS, kubernetes_calls
-from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, Rule, Violation
+from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -61,8 +63,24 @@ def open_ports(context: Context, policy: PeerPolicy, scope: pa.PolicyScope) -> I
                 join_path("spec", "portLevelMtls", port, "mode"),
                 f"port {port} of {scope} is {mode}, weaker than the floor {floor}: "
                 f"it {pa.ACCEPTS[effective]}, whatever wider policies say",
-                fix=fix(context, policy, int(port), floor),
+                fix=(repair := fix(context, policy, int(port), floor)),
+                group=Group(
+                    f"{policy.resource.ref} {repair.startswith('set ')}",
+                    port,
+                    functools.partial(several, scope, floor),
+                    f"set their modes to {floor}, or remove the entries",
+                )
+                if repair.startswith("set ")
+                else None,
             )
+
+
+def several(scope: pa.PolicyScope, floor: str, ports: Sequence[str]) -> str:
+    """What is said of several open ports of one policy."""
+    return (
+        f"{len(ports)} ports of {scope} are weaker than the floor {floor}, whatever wider policies "
+        f"say: {listed(ports)}"
+    )
 
 
 def fix(context: Context, policy: PeerPolicy, port: int, floor: str) -> str:

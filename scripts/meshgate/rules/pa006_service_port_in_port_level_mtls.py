@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, Service, Workload
+from meshgate.mesh import Mesh, Mode, Service, Workload
 from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
@@ -50,6 +50,7 @@ def check(context: Context) -> Iterator[Violation]:
                 found = mistaken(workload, key, behind.get(id(workload), ()))
                 if found is not None:
                     service, targets = found
+                    closes = policy.ports[key] is Mode.STRICT
                     yield Violation(
                         policy.resource,
                         join_path("spec", "portLevelMtls", str(key)),
@@ -57,6 +58,9 @@ def check(context: Context) -> Iterator[Violation]:
                         f"{listed(map(str, targets))}, and only that number means anything here",
                         fix=f"write {listed(map(str, targets))} instead of {key}",
                         related=(RelatedResource(service.resource, "has this port", "spec.ports"),),
+                        explains=frozenset(
+                            f"{each}:{target}" for each in selected for target in targets if closes
+                        ),
                     )
                     break
 

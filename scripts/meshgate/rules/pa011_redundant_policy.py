@@ -18,12 +18,14 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, Rule, Violation
+from meshgate.rules.wording import listed
 
 KIND = "PeerAuthentication"
 
@@ -33,13 +35,17 @@ def check(context: Context) -> Iterator[Violation]:
     if mesh is None:
         return
     reached: dict[int, Resource] = {}
+    instead: dict[int, Resource | None] = {}
     needed: set[int] = set()
     for workload in one_of_each_class(mesh):
         ports = (None, *mesh.ports(workload))
         for slot in mesh.server_class(workload).candidates:
             for each in slot:
                 policy = each.resource
-                reached[id(policy)] = policy
+                if id(policy) not in reached:
+                    reached[id(policy)] = policy
+                    without = mesh.mode_without(workload, None, policy)
+                    instead[id(policy)] = without.decided_by.policy
                 if id(policy) not in needed and any(
                     changes(mesh, workload, port, policy) for port in ports
                 ):
@@ -48,11 +54,27 @@ def check(context: Context) -> Iterator[Violation]:
         # The mesh-wide policy also holds for what comes next: PA007 wants it.
         mesh_wide = policy.namespace == mesh.facts.root_namespace
         if key not in needed and not policy.foreign and not mesh_wide:
+            wider = instead[key]
             yield Violation(
                 policy,
                 "spec",
                 "every port of every workload would enforce the same without this policy",
+                group=Group(
+                    f"{wider.ref if wider else ''}",
+                    f"{policy.namespace}/{policy.name}",
+                    functools.partial(several, wider),
+                    "remove the policies, or keep them on purpose with waivers that say why",
+                ),
             )
+
+
+def several(wider: Resource | None, names: Sequence[str]) -> str:
+    """What is said of several policies that change nothing."""
+    by = f"{wider} gives" if wider else "Istio gives by default"
+    return (
+        f"{len(names)} policies say what {by} without them, for every port of every workload: "
+        f"{listed(names)}"
+    )
 
 
 def one_of_each_class(mesh: Mesh) -> Iterator[Workload]:

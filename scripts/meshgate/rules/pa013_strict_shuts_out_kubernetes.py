@@ -29,14 +29,15 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import DataPlane, Mode
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.kubernetes_calls import WEBHOOKS, KubernetesCall, kubernetes_calls
-from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
 
 TAKING = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT})
 
@@ -62,7 +63,23 @@ def check(context: Context) -> Iterator[Violation]:
                 fix=fix(call),
                 related=(RelatedResource(call.workload.resource, "is the server"), *call.related),
                 key=server,
+                group=Group(
+                    f"{policy.ref} probes",
+                    server,
+                    several_probes,
+                    "leave probe rewriting on, so that the sidecars answer the probes",
+                )
+                if call.is_probe
+                else None,
             )
+
+
+def several_probes(names: Sequence[str]) -> str:
+    """What is said of the probes of several ports."""
+    return (
+        f"STRICT wants a certificate of the mesh on {len(names)} ports that probes ask without "
+        f"one, and the probes are not rewritten: {listed(names)}"
+    )
 
 
 def fix(call: KubernetesCall) -> str:

@@ -27,14 +27,16 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.waiver_use import declared_differences
+from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -77,7 +79,19 @@ def weaker(
                     *((RelatedResource(then, f"decides in {upstream}"),) if then else ()),
                 ),
                 key=f"{workload}:{port} {upstream}",
+                group=Group(
+                    f"{policy.ref if policy else ''} {here.mode} {upstream} {there.mode}",
+                    f"{workload}:{port}",
+                    functools.partial(several, f"{here.mode} here and {there.mode} in {upstream}"),
+                ),
+                about=f"{workload}:{port}",
+                by_default=policy is None,
             )
+
+
+def several(modes: str, names: Sequence[str]) -> str:
+    """What is said of several ports that one policy makes weaker."""
+    return f"{len(names)} ports are {modes}: {listed(names)}"
 
 
 RULE = Rule(

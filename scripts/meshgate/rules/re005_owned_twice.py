@@ -18,11 +18,13 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -38,7 +40,22 @@ def check(context: Context) -> Iterator[Violation]:
                     "syncs will undo each other's work",
                     related=(RelatedResource(other, f"as {name} renders it"),),
                     key=name,
+                    group=Group(
+                        name,
+                        f"{resource}",
+                        functools.partial(several, name),
+                        "let one environment own the objects, or give the environments different "
+                        "clusters",
+                    ),
                 )
+
+
+def several(environment: str, names: Sequence[str]) -> str:
+    """What is said of several objects that one other environment writes, too."""
+    return (
+        f"environment {environment} writes {len(names)} objects of this one too, into the same "
+        f"clusters: two syncs will undo each other's work on {listed(names)}"
+    )
 
 
 def identity(resource: Resource) -> tuple[str, str, str | None, str]:

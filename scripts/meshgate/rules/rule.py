@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,21 @@ class RelatedResource(NamedTuple):
     resource: Resource
     message: str
     path: str = ""
+
+
+class Group(NamedTuple):
+    """What violations of one rule have in common that one cause is behind.
+
+    cause    equal for what is told as one finding; it is part of the fingerprint
+    name     what this violation is about, in the list of all
+    several  the message, given the names of all; a single violation keeps its own
+    fix      of several; empty: that of the first
+    """
+
+    cause: str
+    name: str
+    several: Callable[[Sequence[str]], str]
+    fix: str = ""
 
 
 class Violation(NamedTuple):
@@ -38,6 +53,14 @@ class Violation(NamedTuple):
     source: Position | None = None
     # Tells two violations of one path apart in the fingerprint.
     key: str = ""
+    # None: told by itself, whatever else the rule finds.
+    group: Group | None = None
+    # The server port (`namespace/workload:port`) or host that it is about, and those whose trouble
+    # ends when this one is mended: see `causes`.
+    about: str = ""
+    explains: frozenset[str] = frozenset()
+    # Whether it is so because no object says otherwise.
+    by_default: bool = False
 
 
 class Phase(enum.Enum):

@@ -93,6 +93,7 @@ def unknown(
         if meant
         else (),
         decided=decided,
+        about=host,
     )
 
 
