@@ -252,10 +252,21 @@ def violation(
         group=Group(
             f"{resource.ref} {path} {_way(broken)}",
             broken.target,
-            lambda names: f"{what}{order}; so do {len(names) - 1} more: {listed(names[1:])}",
+            lambda names: f"{what}{order}; so do those to {by_host(names[1:])}",
             f"{fix}; likewise for the others" if fix else "",
         ),
         about=broken.call.service.host,
+    )
+
+
+def by_host(targets: Iterable[str]) -> str:
+    """Service ports, those of one host together."""
+    ports: dict[str, list[str]] = {}
+    for target in targets:
+        ports.setdefault(target.partition(":")[0], []).append(target)
+    return listed(
+        found[0] if len(found) == 1 else f"{host} ({len(found)} ports)"
+        for host, found in ports.items()
     )
 
 
@@ -324,7 +335,7 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
 
 
 def _several_undecided(why: str, names: Sequence[str]) -> str:
-    return f"calls to {len(names)} service ports, {listed(names)}, cannot be judged: {why}"
+    return f"calls to {len(names)} service ports, {by_host(names)}, cannot be judged: {why}"
 
 
 def _what_decides(unknown: Delivery, why: str) -> str:
