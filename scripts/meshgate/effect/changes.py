@@ -69,6 +69,10 @@ class PortChange:
         return f"{self.workload}:{self.port if self.port is not None else '*'}"
 
 
+# Stands for every port of a workload that no file names.
+ANY_PORT = 0
+
+
 class EndpointName(NamedTuple):
     """Where a call ends: a workload's port, or an address outside the inventory."""
 
@@ -79,7 +83,12 @@ class EndpointName(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.workload or self.address}:{self.port}"
+        return f"{self.namespace}/{self.workload or self.address}:{port_name(self.port)}"
+
+
+def port_name(port: int) -> str:
+    """A port as people write it; `*` for those that no file names."""
+    return str(port) if port != ANY_PORT else "*"
 
 
 class CallState(NamedTuple):
@@ -300,6 +309,16 @@ class Effect:
         """What may happen and cannot be told, never a pass."""
         transitions = tuple(each for each in self.unsafe if not each.decided)
         return (*self.open_ports, *self.open_calls, *transitions, *self.open_policies)
+
+    @property
+    def closed(self) -> tuple[CallChange, ...]:
+        """Calls of which policies deny requests that they let in before; others still get in."""
+        return self.of(Change.CLOSED)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether policies of authorization change, and nothing does for any request of anybody."""
+        return bool(self.authorization) and self.is_empty
 
     @property
     def is_safe(self) -> bool:

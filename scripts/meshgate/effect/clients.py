@@ -105,6 +105,46 @@ class Clients:
         """What stands between them and the wire."""
         return self.first.plane
 
+    @property
+    def label(self) -> str:
+        """Who they are where they are no workloads of the inventory; empty: they are."""
+        return ""
+
+
+class Stranger(Clients):
+    """A client that no inventory has, counted as one.
+
+    identity  what it proves; None: nothing. `?` stands for a name that no file has
+    """
+
+    __slots__ = ("_label", "identity")
+
+    def __init__(self, identity: str | None, label: str) -> None:
+        nobody = CommonClass(None, None, None)
+        super().__init__([nobody], 1, nobody)
+        self.identity = identity
+        self._label = label
+
+    @property
+    def members(self) -> Iterator[Workload]:
+        """No workload."""
+        return iter(())
+
+    @property
+    def namespaces(self) -> list[str]:
+        """None that is known."""
+        return []
+
+    @property
+    def plane(self) -> DataPlane:
+        """Not known, but that of mutual TLS there is a proxy."""
+        return DataPlane.NONE if self.identity is None else DataPlane.UNKNOWN
+
+    @property
+    def label(self) -> str:
+        """Who it is."""
+        return self._label
+
 
 class Calls(NamedTuple):
     """What some clients call of one service port on one side.

@@ -108,6 +108,8 @@ def deleted(each: Uncovered) -> JSONObject:
 
 def client(clients: Clients) -> JSONObject | str:
     """The client itself where there is one, else how many there are of which sort."""
+    if clients.label:
+        return clients.label
     if clients.count == 1:
         only = next(clients.members)
         return {"namespace": only.namespace, "workload": only.name}
@@ -155,6 +157,7 @@ class EffectJSON:
         effect = self._effect
         found = {
             "empty": effect.is_empty,
+            "proof": describe.PROVEN if effect.is_proven else None,
             "summary": summary(effect),
             "breaksDigest": effect.breaks_digest,
             "ports": list(map(self._port, effect.ports)),
@@ -319,5 +322,7 @@ def _members(clients: Clients) -> JSONObject:
         "count": clients.count,
         "dataPlane": clients.plane,
         "namespaces": clients.namespaces,
-        "members": [f"{each.namespace}/{each.name}" for each in clients.members],
+        "members": [clients.label]
+        if clients.label
+        else [f"{each.namespace}/{each.name}" for each in clients.members],
     }

@@ -7,11 +7,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from meshgate.effect.calls import CallComparison, fingerprint
-from meshgate.effect.changes import CallChange, Effect, Unsafe
+from meshgate.effect.changes import CallChange, Effect, UndecidedPolicy, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
 from meshgate.effect.policies import changed_authorization, open_policies
 from meshgate.effect.ports import port_changes
 from meshgate.effect.rerouted import Rerouted
+from meshgate.effect.strangers import stranger_changes
 from meshgate.effect.uncovered import uncovered
 from meshgate.effect.unexercised import unexercised
 from meshgate.mesh import CallClass, Mesh, Outcome, Service, Verdict, Workload, verdict
@@ -37,6 +38,10 @@ def effect(
     clients = AllClients(before, after, known_calls)
     calls = list(call_changes(before, after, clients))
     changed = [each for each in calls if isinstance(each, CallChange)]
+    authorization = tuple(changed_authorization(before, after))
+    strangers = list(stranger_changes(before, after, authorization, changed))
+    exercised = tuple(each for each in changed if each.decided)
+    changed += [each for each in strangers if isinstance(each, CallChange)]
     certain_ports = tuple(each for each in ports if each.decided)
     certain_calls = tuple(each for each in changed if each.decided)
     return Effect(
@@ -46,16 +51,19 @@ def effect(
         uncovered=tuple(uncovered(before, after, certain_ports, certain_calls)),
         unexercised=tuple(
             itertools.chain.from_iterable(
-                unexercised(name, mesh, certain_ports, certain_calls)
+                unexercised(name, mesh, certain_ports, exercised)
                 for name, mesh in (upstream or {}).items()
             )
         ),
         open_ports=tuple(each for each in ports if not each.decided),
         open_calls=tuple(each for each in changed if not each.decided),
-        open_policies=tuple(open_policies(before, after)),
+        open_policies=(
+            *open_policies(before, after),
+            *(each for each in strangers if isinstance(each, UndecidedPolicy)),
+        ),
         added=tuple(_only(after, before)),
         removed=tuple(_only(before, after)),
-        authorization=tuple(changed_authorization(before, after)),
+        authorization=authorization,
         clients=clients.totals(),
     )
 

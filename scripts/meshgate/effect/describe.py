@@ -23,6 +23,7 @@ from meshgate.effect.changes import (
     UndecidedPolicy,
     Unexercised,
     Unsafe,
+    port_name,
 )
 from meshgate.effect.clients import Clients
 from meshgate.effect.grouping import (
@@ -131,7 +132,7 @@ def verdict(effect: Effect) -> str:
         if count:
             parts.append(f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}")
     if not parts and effect.is_empty:
-        return f"{NO_EFFECT}: {PROVEN}" if effect.authorization else NO_EFFECT
+        return f"{NO_EFFECT}: {PROVEN}" if effect.is_proven else NO_EFFECT
     if not effect.breaks:
         parts.append(NO_BREAK)
     certain = [each for each in effect.unsafe if each.decided]
@@ -154,6 +155,30 @@ def sentences(effect: Effect) -> Iterator[Sentence]:
         yield Sentence(call_sentence(calls, effect.clients), VERBS[Change(calls.change)].tone)
     for undecided in effect.undecided:
         yield Sentence(f"not decidable: {open_end(undecided)}", Tone.DOUBTFUL)
+
+
+def access_sentences(effect: Effect, *changes: Change) -> list[Sentence]:
+    """Which requests of whom policies let in or deny now, what is let in first.
+
+    Of these changes, or of all that tell requests.
+    """
+    lines = [
+        line
+        for line in call_lines(effect.calls)
+        if (line.change in changes if changes else line.requests or line.witness)
+    ]
+    lines.sort(key=lambda line: line.change != Change.OPENED)
+    return [Sentence(_access_of(line, effect.clients), _tone(line)) for line in lines]
+
+
+def _access_of(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
+    """`shop/web to shop/cart:8080 is let in: GET /orders/*, such as GET /orders/1`."""
+    verb = becomes(Change(line.change), line.clients.count)
+    return f"{who(line, totals)} to {where(line)} {verb}: {access(line)}"
+
+
+def _tone(line: CallLine) -> Tone:
+    return Tone.BAD if line.change == Change.OPENED else VERBS[Change(line.change)].tone
 
 
 def port_sentence(line: PortLine) -> str:
@@ -201,6 +226,8 @@ def owner(resource: Resource) -> str:
 
 def clients(of: Clients | DistinctClients, plane: DataPlane, *, all_of_them: bool = False) -> str:
     """Who these clients are: their names where they are few."""
+    if of.label:
+        return of.label
     if of.count <= NAMED:
         return ", ".join(map(named, of.members))
     if all_of_them:
@@ -220,7 +247,7 @@ def where(line: CallLine) -> str:
     if line.ends:
         told = ends(line.ends)
     else:
-        hosts = [f"{host}:{port}" for host, port in line.hosts]
+        hosts = [f"{host}:{port_name(port)}" for host, port in line.hosts]
         told = ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} service ports"
     subsets = [each for each in line.subsets if each is not None]
     if len(subsets) < len(line.subsets):
@@ -232,11 +259,11 @@ def ends(places: Iterable[EndpointName]) -> str:
     """`boards/boards:8080`; of many `boards/*:8080,9102`."""
     found = list(places)
     numbers = sorted({place.port for place in found})
-    ports = ",".join(map(str, numbers)) if len(numbers) <= PORTS else f"{len(numbers)} ports"
+    ports = ",".join(map(port_name, numbers)) if len(numbers) <= PORTS else f"{len(numbers)} ports"
     names = list(dict.fromkeys(f"{p.namespace}/{p.workload or p.address}" for p in found))
     if len(names) <= NAMED:
         return ", ".join(
-            f"{name}:{','.join(str(p.port) for p in own)}"
+            f"{name}:{','.join(port_name(p.port) for p in own)}"
             for name, group in itertools.groupby(
                 sorted(found, key=_name_and_port), key=lambda p: _name_and_port(p)[0]
             )
@@ -347,4 +374,4 @@ def open_end(each: PortChange | CallChange | Unsafe | UndecidedPolicy) -> str:
         change_ = "loosen" if each.change is Strength.LOOSENED else "tighten"
         return f"{each} may {change_} ({mode(each.before)} to {mode(each.after)}): {each.reason}"
     told = clients(each.clients, each.clients.plane)
-    return f"{told} to {each.host}:{each.port}: {each.reason}"
+    return f"{told} to {each.host}:{port_name(each.port)}: {each.reason}"

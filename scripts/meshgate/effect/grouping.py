@@ -27,9 +27,12 @@ class DistinctClients:
 
     def __init__(self) -> None:
         self._wholes: dict[int, tuple[list[CommonClass], frozenset[int]]] = {}
+        # Who they are where they are no workloads of the inventory.
+        self.label = ""
 
     def add(self, clients: Clients) -> None:
         """Take some clients in."""
+        self.label = self.label or clients.label
         key = id(clients.whole)
         known = self._wholes.get(key)
         left = clients.without if known is None else known[1] & clients.without
@@ -49,7 +52,7 @@ class DistinctClients:
     @property
     def count(self) -> int:
         """How many clients there are."""
-        return sum(len(each.members) for each in self.classes)
+        return 1 if self.label else sum(len(each.members) for each in self.classes)
 
     @property
     def members(self) -> Iterator[Workload]:
@@ -119,7 +122,7 @@ def unsafe_lines(found: Iterable[Unsafe]) -> list[CallLine]:
 def _lines(
     told: Iterable[tuple[str, Outcome | None, Outcome | None, CallChange | Unsafe]],
 ) -> list[CallLine]:
-    groups: dict[tuple[tuple[object, ...], tuple[str, ...]], list[CallChange | Unsafe]] = {}
+    groups: dict[object, tuple[tuple[object, ...], list[CallChange | Unsafe]]] = {}
     for change, before, after, each in told:
         key = (
             change,
@@ -131,8 +134,9 @@ def _lines(
             each.reason,
         )
         requests = each.requests if isinstance(each, CallChange) else ()
-        groups.setdefault((key, requests), []).append(each)
-    lines = [line for (key, _), members in groups.items() for line in _by_namespace(key, members)]
+        group = key, requests, each.clients.label
+        groups.setdefault(group, (key, []))[1].append(each)
+    lines = [line for key, members in groups.values() for line in _by_namespace(key, members)]
     order = {change.value: rank for rank, change in enumerate(GRAVEST_FIRST)}
     return sorted(lines, key=lambda line: (order.get(line.change, 0), not line.counts, -line.count))
 
@@ -185,4 +189,4 @@ def _side(state: PortState) -> tuple[object, ...]:
 
 def everybody(line: CallLine, totals: Mapping[DataPlane, int]) -> bool:
     """Whether these are all clients of their sort."""
-    return line.clients.count == totals.get(line.plane, 0)
+    return not line.clients.label and line.clients.count == totals.get(line.plane, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from meshgate.mesh.authorization import (
@@ -10,6 +11,7 @@ from meshgate.mesh.authorization import (
     Authorization,
     Connection,
     Decision,
+    Enforcer,
     PolicyStep,
     Server,
     Side,
@@ -86,6 +88,8 @@ def change(
             return AccessChange(reason=admission.reason)
     known = after or before
     assert known is not None
-    first = before.side if before is not None else Side(old, known.server, known.connection)
-    second = after.side if after is not None else Side(new, known.server, known.connection)
+    # Nothing is enforced there, though what policies are matched with may be the same.
+    free = dataclasses.replace(known.server, enforcer=Enforcer.NONE)
+    first = before.side if before is not None else Side(old, free, known.connection)
+    second = after.side if after is not None else Side(new, free, known.connection)
     return access_change(first, second)

@@ -20,6 +20,7 @@ from meshgate.mesh.authorization import (
 from meshgate.mesh.authorization.attributes import Kind
 from meshgate.mesh.authorization.matchers import Form, Matcher, PatternMatcher, TextMatcher
 from meshgate.mesh.authorization.rule_sets import RuleSet
+from meshgate.mesh.authorization.strangers import SOME_NAME, rules_of, stranger
 from meshgate.mesh.authorization.terms import Term
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
@@ -28,11 +29,10 @@ from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.services import Endpoint, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome, Transport, Verdict, verdict
 from meshgate.mesh.workloads import GATEWAY_API, Workload
+from meshgate.model import Resource
 
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
 _PROVEN = frozenset({Transport.MTLS})
-# Stands for a server name that no file tells.
-_SOME_NAME = "?"
 _CHAINS = {
     protocols.HTTP: (Chain.HTTP,),
     # What the first bytes of a connection tell.
@@ -109,11 +109,54 @@ class Admissions:
     @property
     def stranger(self) -> str:
         """An identity of the mesh that no file names."""
-        return identity_of(self._trust_domain, _SOME_NAME, _SOME_NAME)
+        return stranger(self.authorization.domains)
+
+    @property
+    def identities(self) -> set[str]:
+        """The identities of all clients."""
+        return {identity for own in self._by_namespace.values() for identity in own}
 
     def judged_as(self, sent: Delivery, identity: str | None) -> Delivery:
-        """One delivery of whoever proves this identity; None: nothing is proven."""
-        return self.judged(sent, identity or "")
+        """One delivery of whoever proves this identity; None: nothing is proven.
+
+        What policies say is in it also where it is not known how the bytes are taken.
+        """
+        if sent.outcome is not Outcome.UNKNOWN or sent.on_wire is not None or self.is_empty:
+            return self.judged(sent, identity or "")
+        assert sent.endpoint is not None
+        server = self.server(sent.endpoint)
+        if server is None:
+            return sent
+        return sent._replace(admission=self._over_all(server, sent, identity or "", ""))
+
+    def over(self, sent: Delivery, identity: str | None) -> dict[Connection, Admission]:
+        """What policies say of each connection that a delivery may be; empty: none applies."""
+        assert sent.endpoint is not None
+        server = self.server(sent.endpoint)
+        if server is None:
+            return {}
+        found = {
+            connection: self._of(server, connection)
+            for connection in self._connections(server, sent, identity or "", "")
+        }
+        return {key: each for key, each in found.items() if each is not None}
+
+    def chains(self, workload: Workload, port: int) -> tuple[Chain, ...]:
+        """The filter chains in which a port of a workload judges calls."""
+        server = _server(workload, is_captured=workload.captures(port))
+        return self._chains(server, Endpoint.of(workload, port), "")
+
+    def rules(self, workload: Workload, port: int, chain: Chain) -> RuleSet:
+        """The rules of a port of a workload in a filter chain; none where nothing enforces them."""
+        server = _server(workload, is_captured=workload.captures(port))
+        return self.authorization.rules(server, chain)
+
+    def deciding(self, workload: Workload, port: int) -> tuple[Resource, ...]:
+        """The policies and RequestAuthentications that apply at a port of a workload."""
+        server = _server(workload, is_captured=workload.captures(port))
+        applied = self.authorization.applied(server)
+        policies = (each.resource for each in applied.policies)
+        return *policies, *(each.resource for each in applied.authentications)
 
     def _admission(
         self, sent: Delivery, client: Workload | str | None, protocol: str
@@ -180,10 +223,7 @@ class Admissions:
         assert sent.endpoint is not None
         found: Admission | None = None
         for connection in self._connections(server, sent, client, protocol):
-            key = server.key, connection
-            if key not in self._known:
-                self._known[key] = Admission.of(self.authorization, server, connection)
-            other = self._known[key]
+            other = self._of(server, connection)
             if found is None or other is None:
                 found = other
             elif found.allows is not other.allows or (
@@ -192,6 +232,12 @@ class Admissions:
                 reason = _doubt(found.connection, connection, sent.endpoint)
                 return dataclasses.replace(found, reason=reason, key=(*found.key, reason))
         return found
+
+    def _of(self, server: Server, connection: Connection) -> Admission | None:
+        key = server.key, connection
+        if key not in self._known:
+            self._known[key] = Admission.of(self.authorization, server, connection)
+        return self._known[key]
 
     def _connections(
         self, server: Server, sent: Delivery, client: Workload | str | None, protocol: str
@@ -210,7 +256,7 @@ class Admissions:
         elif (sent.tunnel or sent.transport is not Transport.MTLS) and (
             server.enforcer is not Enforcer.ZTUNNEL
         ):
-            names = ["", sent.name or _SOME_NAME]
+            names = ["", sent.name or SOME_NAME]
         for chain in self._chains(server, sent.endpoint, protocol):
             for name in names:
                 for each in identities:
@@ -296,10 +342,9 @@ def _server(workload: Workload, *, is_captured: bool) -> Server:
 
 def _identity_matchers(rules: RuleSet) -> Iterator[Matcher]:
     seen: dict[Matcher, None] = {}
-    for group in (rules.unauthorized, rules.custom, rules.deny, rules.allow):
-        for rule in group:
-            for entry in (*rule.sources, rule.conditions):
-                seen.update(dict.fromkeys(_matchers(entry)))
+    for rule in rules_of(rules):
+        for entry in (*rule.sources, rule.conditions):
+            seen.update(dict.fromkeys(_matchers(entry)))
     yield from seen
 
 

@@ -14,6 +14,7 @@ from meshgate.mesh.virtual_services import VirtualServicePolicy
 
 _EVERYWHERE = frozenset({"", "0.0.0.0"})  # noqa: S104 - an address that manifests name
 _ANY = "*"
+ISTIO_MUTUAL = "ISTIO_MUTUAL"
 _AT_MESH_TLS = {
     Transport.MTLS: Outcome.OK_MTLS,
     Transport.TLS: Outcome.REFUSED,
@@ -33,6 +34,11 @@ class GatewayChain(NamedTuple):
     port: int
     names: tuple[str, ...]
     mode: str
+
+    @property
+    def ends_tls(self) -> bool:
+        """Whether it ends TLS with certificates of its own."""
+        return self.mode not in {PLAINTEXT, PASSTHROUGH, AUTO_PASSTHROUGH, ISTIO_MUTUAL}
 
     def answers(self, name: str) -> bool:
         """Whether it takes TLS with a server name."""
@@ -102,7 +108,7 @@ def _behind(chain: GatewayChain, transport: Transport) -> tuple[Outcome, str]:
     """What becomes of TLS that a chain answers."""
     if chain.mode == PASSTHROUGH:
         return Outcome.TLS_TO_APP, ""
-    if chain.mode == "ISTIO_MUTUAL":
+    if chain.mode == ISTIO_MUTUAL:
         return _AT_MESH_TLS[transport], ""
     if chain.mode == AUTO_PASSTHROUGH:
         return Outcome.UNKNOWN, f"Gateway {chain.server.name} hands TLS on by its server name"

@@ -209,6 +209,10 @@ class Mesh:
         """The Services of a workload: each with a port of its own and the container's behind it."""
         return self._registry.targets(workload)
 
+    def listening(self, workload: Workload) -> set[int]:
+        """The same with the ports that Gateway resources open on a gateway."""
+        return {*self.ports(workload), *(chain.port for chain in self.gateway_chains(workload))}
+
     def protocol_at(self, workload: Workload, port: int) -> str:
         """The protocol of a workload's inbound filter chain for a container port."""
         return self._receivers.protocol(workload, port)
@@ -219,25 +223,37 @@ class Mesh:
         The second value says why the outcome is unknown.
         """
         outcome, reason = self._receivers.receive(workload, port, transport)
-        endpoint = Endpoint(workload.namespace, workload, None, port, workload.labels, mtls=False)
-        sent = Delivery(endpoint, transport, None, outcome, reason)
+        sent = Delivery(Endpoint.of(workload, port), transport, None, outcome, reason)
         found = self.admissions.judged(sent, None)
         if found.admission is not None and found.admission.allows is Allows.SOME:
             return Outcome.UNKNOWN, "policies let some requests in, and others not"
         return found.outcome, found.reason
 
-    def met_by_stranger(self, endpoint: Endpoint, *, is_proven: bool) -> Delivery:
-        """What becomes of calls of a client that no file names to a workload of the inventory.
+    def met_by(self, workload: Workload, port: int, identity: str | None) -> Delivery:
+        """What becomes of a call to a port of a workload, of whoever proves an identity.
 
-        `is_proven`: it is of the mesh and sends mesh mTLS; else it sends plaintext.
+        None: nothing is proven, of plaintext; a gateway that ends TLS itself gets TLS. What
+        policies say is in it also where it is not known how the bytes are taken.
         """
-        workload, port = endpoint.workload, endpoint.port
-        assert workload is not None
-        transport = Transport.MTLS if is_proven else Transport.PLAINTEXT
+        transport = Transport.MTLS if identity else Transport.PLAINTEXT
         outcome, reason = self._receivers.receive(workload, port, transport)
         mode = self._receivers.server_mode(workload, port).mode
-        sent = Delivery(endpoint, transport, mode, outcome, reason)
-        return self.admissions.judged_as(sent, self.admissions.stranger if is_proven else None)
+        sent = Delivery(Endpoint.of(workload, port), transport, mode, outcome, reason)
+        if workload.plane is DataPlane.GATEWAY and outcome is Outcome.REFUSED and not identity:
+            sent = self._tls_to_gateway(workload, port, sent)
+        return self.admissions.judged_as(sent, identity)
+
+    def _tls_to_gateway(self, workload: Workload, port: int, sent: Delivery) -> Delivery:
+        """What a gateway takes under certificates of its own; else what is sent in plaintext."""
+        for chain in self.gateway_chains(workload):
+            if chain.port == port and chain.ends_tls:
+                return sent._replace(
+                    transport=Transport.TLS,
+                    outcome=Outcome.UNKNOWN,
+                    reason=f"Gateway {chain.server.name} ends TLS with certificates of its own",
+                    on_wire=Outcome.MTLS_USER_TERMINATED,
+                )
+        return sent
 
     def is_closed(self, workload: Workload) -> bool:
         """Whether an ALLOW policy applies to a workload, so that what none allows is denied."""

@@ -47,6 +47,11 @@ class Endpoint(NamedTuple):
     # Label security.istio.io/tlsMode=istio: clients may send mesh mTLS.
     mtls: bool
 
+    @classmethod
+    def of(cls, workload: Workload, port: int) -> Endpoint:
+        """A port of a workload that is called by the address of its pods."""
+        return cls(workload.namespace, workload, None, port, workload.labels, mtls=False)
+
 
 @dataclass(slots=True, eq=False)
 class Service:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from meshgate.effect.codec import request as request_json
 from meshgate.effect.describe import named, request
+from meshgate.effect.strangers import ANYBODY, OTHERS
 from meshgate.mesh import (
     Allows,
     Delivery,
@@ -36,8 +37,6 @@ ORDER = (Allows.ALL, Allows.SOME, Allows.UNKNOWN, Allows.NONE)
 # How many clients a line names before it only counts them.
 NAMED = 3
 NO_IDENTITY = "none"
-ANYBODY = "anybody who proves no identity"
-STRANGER = "any other workload of the mesh"
 
 
 class Wanted(NamedTuple):
@@ -234,8 +233,8 @@ def _strangers(asked: AccessQuestion) -> Iterator[AccessAnswer]:
     for endpoint in asked.service.endpoints.get(asked.port.number, ()):
         if endpoint.workload is None:
             continue
-        for label, is_proven in ((ANYBODY, False), (STRANGER, True)):
-            delivery = mesh.met_by_stranger(endpoint, is_proven=is_proven)
+        for label, proven in ((ANYBODY, None), (OTHERS, mesh.admissions.stranger)):
+            delivery = mesh.met_by(endpoint.workload, endpoint.port, proven)
             answer = _answer(asked, (), label, delivery)
             found.setdefault((label, *delivery[1:5], delivery.admission), answer)
     yield from found.values()

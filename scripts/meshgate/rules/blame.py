@@ -14,6 +14,7 @@ from meshgate.effect import (
     PortState,
     Unsafe,
 )
+from meshgate.effect.changes import port_name
 from meshgate.mesh import Outcome
 from meshgate.model import Resource, ResourceRef
 from meshgate.rules import peer_authentication as pa
@@ -130,6 +131,8 @@ def callers(found: Iterable[CallChange | Unsafe]) -> str:
     total = 0
     for each in found:
         total += each.count
+        if each.clients.label:
+            names[each.clients.label] = None
         for client in each.clients.members:
             if len(names) > SHOWN:
                 break
@@ -140,7 +143,7 @@ def callers(found: Iterable[CallChange | Unsafe]) -> str:
 
 def called(found: Iterable[CallChange | Unsafe]) -> str:
     """The service ports that are called."""
-    return listed(dict.fromkeys(f"{each.host}:{each.port}" for each in found))
+    return listed(dict.fromkeys(f"{each.host}:{port_name(each.port)}" for each in found))
 
 
 def destinations(found: Iterable[CallChange]) -> str:

@@ -3,11 +3,14 @@
 What it checks
     Every call that the servers' proxies let in as far as TLS goes, before and after: the requests
     that policies of authorization allow afterwards and denied before, over all requests there can
-    be. Each finding names who gets in, where, and one request as a witness. Changes are judged by
-    what they do: an ALLOW policy that is deleted as the last one, a DENY that is narrowed, another
-    service account of a client or another port name count as much as a new rule. It is an error
-    where the environment sets `require.newAccess: reviewed`, else an information. Access that
-    cannot be decided, as where an external authorizer is asked, is a warning.
+    be. Asked for are the clients of the inventory and strangers: whoever proves no identity, any
+    other workload of the mesh, and identities that policies name though nothing known runs under
+    them; also at ports that no Service or container names (`*`). Each finding names who gets in,
+    where, and one request as a witness. Changes are judged by what they do: an ALLOW policy that is
+    deleted as the last one, a DENY that is narrowed, another service account of a client or another
+    port name count as much as a new rule. It is an error where the environment sets
+    `require.newAccess: reviewed`, else an information. Access that cannot be decided, as where an
+    external authorizer is asked, is a warning.
 
     ```yaml
     # was methods: [GET]
@@ -26,8 +29,7 @@ How to fix
     access is meant, let those approve it whom `approvals.access` names, or set `newAccess: told`.
 
 Known gaps
-    Asked for are the clients of the inventory. A client that a change of PeerAuthentication lets in
-    is told by TR002.
+    A client that a change of PeerAuthentication lets in is told by TR002.
 """
 
 from __future__ import annotations

@@ -158,7 +158,10 @@ def _change_entry(change: FieldDrift) -> JSONObject:
 
 def _call_entry(each: CallChange) -> JSONObject:
     """A group of calls, with the clients that make them."""
-    return {**codec.call(each), "clients": [str(client) for client in each.clients.members]}
+    return {
+        **codec.call(each),
+        "clients": [*map(str, each.clients.members)] or [each.clients.label],
+    }
 
 
 def _pushed_entry(answer: Pushed) -> JSONObject:

@@ -91,6 +91,11 @@ class Authorization:
         """Whether there is no policy at all, so that everything is let in."""
         return not self.policies and self._index.is_empty
 
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What of the mesh decides what policies mean."""
+        return self.domains, self.normalization, self._providers, self._index.root
+
     def applied(self, server: Server) -> Applied:
         """The policies that apply to a server."""
         return self._index.applied(server)

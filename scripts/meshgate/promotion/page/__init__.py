@@ -24,10 +24,11 @@ FIRST_SECTIONS: tuple[tuple[Callable[[PageContents], Section], int], ...] = (
     (first.verdict, 850),
     (first.reason, 250),
     (first.alarms, 450),
-    (first.ports, 450),
-    (first.calls, 350),
-    (first.breaks, 450),
-    (first.gates, 450),
+    (first.ports, 400),
+    (first.access, 300),
+    (first.calls, 250),
+    (first.breaks, 350),
+    (first.gates, 400),
     (first.history, 250),
 )
 

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 
 from meshgate.effect import BREAKING, CallChange, CallState, PortChange, describe
+from meshgate.effect.changes import port_name
 from meshgate.mesh import Verdict
 from meshgate.promotion.guards import BY_ID
 from meshgate.promotion.page.contents import LONG, SHORT, PageContents, cut
@@ -179,13 +180,25 @@ def ports(contents: PageContents) -> Section:
     )
 
 
+def access(contents: PageContents) -> Section:
+    """Who is let in now, or denied requests, each with one request as an example."""
+    effect = contents.effect
+    told = describe.access_sentences(effect, *describe.ACCESS) if effect is not None else []
+    if not told:
+        return Section("")
+    opened = sum(each.count for each in effect.opened) if effect is not None else 0
+    head = f"#### Who gets in: {plural(opened, 'call')} let in that policies denied\n\n"
+    items = [f"- {MARKS.get(each.tone, ':lock:')} {prose(cut(each.text, LONG))}\n" for each in told]
+    return Section(head, items, len(items), "\n", "- {} more\n")
+
+
 def calls(contents: PageContents) -> Section:
-    """What becomes of calls, gravest first; those that break have a section of their own."""
+    """What becomes of calls, gravest first; who breaks or is let in has a section of its own."""
     calls = contents.effect.calls if contents.effect else ()
     rows = [
         _call_row(change)
         for change in sorted(calls, key=lambda change: (_GRAVITY[change.change], -change.count))
-        if change.change not in BREAKING
+        if change.change not in {*BREAKING, *describe.ACCESS}
     ]
     if not rows:
         return Section("")
@@ -262,6 +275,7 @@ _GATE_ORDER = (
 )
 
 
+MARKS = {describe.Tone.BAD: ":unlock:"}
 _GRAVITY = {change: rank for rank, change in enumerate(describe.VERBS)}
 
 
@@ -292,7 +306,7 @@ def _call_row(change: CallChange) -> str:
 def _call_cells(change: CallChange) -> tuple[str, ...]:
     return (
         cell_code(cut(describe.clients(change.clients, change.clients.plane), SHORT)),
-        cell_code(cut(f"{change.host}:{change.port}", SHORT)),
+        cell_code(cut(f"{change.host}:{port_name(change.port)}", SHORT)),
         _outcome(change.before),
         _outcome(change.after),
     )

@@ -23,6 +23,7 @@ MARK = {
     Change.BREAKS: ":x:",
     Change.LED_AWAY: ":x:",
     Change.EXPOSED: ":unlock:",
+    Change.OPENED: ":unlock:",
     Change.ENCRYPTED: ":lock:",
 }
 
@@ -53,6 +54,8 @@ def _opening(diff: Diff) -> Iterator[Section]:
         others = call_lines(x for x in each.effect.calls if x.change not in BREAKING)
         if others:
             yield _calls(f"#### Calls in {_name(each)}", each, others)
+        if told := describe.access_sentences(each.effect):
+            yield _access(each, told)
 
 
 def _verdicts(environments: Sequence[Compared]) -> Section:
@@ -121,6 +124,13 @@ def _calls(title: str, each: Compared, lines: Sequence[CallLine]) -> Section:
     return _table(title, CALLS, rows, len(lines))
 
 
+def _access(each: Compared, told: Sequence[describe.Sentence]) -> Section:
+    """Which requests policies let in or deny now, each with an example."""
+    items = (f"- {prose(cut(sentence.text))}\n" for sentence in told)
+    head = f"#### Let in or denied by policies in {_name(each)}\n\n"
+    return Section(head, items, len(told), "\n", "- {} more\n")
+
+
 def _unsafe(each: Compared, lines: Sequence[CallLine]) -> Section:
     items = (
         f"- {line.count:,} of {prose(cut(describe.who(line, each.effect.clients), SHORT))} to "
@@ -158,7 +168,8 @@ def _heading(diff: Diff) -> str:
     if not diff.environments:
         return "nothing was compared"
     if not changed:
-        return describe.NO_EFFECT
+        proven = any(each.effect.is_proven for each in diff.environments)
+        return f"{describe.NO_EFFECT}: {describe.PROVEN}" if proven else describe.NO_EFFECT
     breaks = sum(x.count for each in changed for x in each.effect.breaks)
     safe = "the way there is safe"
     if not all(each.effect.is_safe for each in changed):

@@ -64,6 +64,7 @@ class EffectText:
         yield ""
         yield from self.ports(each.effect)
         yield from self.calls(each.effect)
+        yield from self.access(each.effect)
         yield from self.way(each.effect)
         if each.seen is not None:
             yield from observed.text(*each.seen, self.style, self.width)
@@ -119,6 +120,13 @@ class EffectText:
             yield from table(CALLS, rows, self.style, self.width)
             yield from self.more(lines)
             yield ""
+
+    def access(self, effect: Effect) -> Iterator[str]:
+        """Which requests policies let in or deny now, each with an example."""
+        told = describe.access_sentences(effect)
+        yield from self.listed(
+            "let in or denied by policies", [each.text for each in told], "yellow"
+        )
 
     def way(self, effect: Effect) -> Iterator[str]:
         """Whether the way there is safe."""

@@ -1,0 +1,359 @@
+"""What a change lets in, or denies, of clients that no inventory has.
+
+Policies of authorization hold for everybody who reaches a port: for whoever proves no identity, for
+any other workload of the mesh, and for identities that policies name though nothing known runs
+under them. Each of these is compared at every port of every workload whose policies change, also
+where no Service leads there. That no request of anybody is treated otherwise is proven so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from meshgate.effect.access import EVERYTHING, AccessDifference
+from meshgate.effect.calls import SentCall, place, state
+from meshgate.effect.changes import ANY_PORT, CallChange, EndpointName, UndecidedPolicy
+from meshgate.effect.clients import Stranger
+from meshgate.effect.verdicts import Change
+from meshgate.mesh import (
+    Admission,
+    Allows,
+    Delivery,
+    Endpoint,
+    Mesh,
+    Outcome,
+    Verdict,
+    Workload,
+    admission,
+    verdict,
+)
+from meshgate.mesh.authorization import Chain
+from meshgate.mesh.authorization.matchers import PortMatcher
+from meshgate.mesh.authorization.rule_sets import RuleSet
+from meshgate.mesh.authorization.strangers import (
+    TooManyIdentitiesError,
+    content,
+    examples,
+    holds,
+    identity_entries,
+    rules_of,
+)
+from meshgate.mesh.authorization.terms import ProxyRule
+from meshgate.model import Resource, ResourceRef
+
+ANYBODY = "anybody who proves no identity"
+OTHERS = "any other workload of the mesh"
+
+
+class Port(NamedTuple):
+    """A port of a workload that both meshes have, and the service port by which it is named.
+
+    `number` ANY_PORT: every port that no file names.
+    """
+
+    was: Workload
+    will: Workload
+    number: int
+    host: str
+    port: int
+
+
+def stranger_changes(
+    before: Mesh, after: Mesh, changed: Sequence[Resource], known: Iterable[CallChange]
+) -> Iterator[CallChange | UndecidedPolicy]:
+    """Who else gets in now, or does not any more; `known` are the changes of clients' calls.
+
+    `changed` are the policies of authorization that are not what they were.
+    """
+    if before.authorization.is_empty and after.authorization.is_empty:
+        return
+    comparison = _Comparison(before, after, changed, known)
+    served = {
+        (id(end.workload), end.port): (service.host, number)
+        for service in reversed(after.services)
+        for number, ends in service.endpoints.items()
+        for end in ends
+        if end.workload is not None
+    }
+    was = {(each.namespace, each.name, each.kind): each for each in before.workloads}
+    for will in after.workloads:
+        old = was.get((will.namespace, will.name, will.kind))
+        if old is None:
+            continue
+        told: set[object] = set()
+        for number in comparison.numbers(old, will):
+            where = served.get((id(will), number), (str(will), number))
+            yield from comparison.at(Port(old, will, number, *where), told)
+
+
+class _Known:
+    """Which clients are told of already at an endpoint."""
+
+    def __init__(self, changes: Iterable[CallChange]) -> None:
+        # By endpoint, and for ANY_PORT by workload.
+        self._at: dict[EndpointName, list[CallChange]] = {}
+        self._told: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
+        for each in changes:
+            if each.endpoint is not None:
+                for end in (each.endpoint, each.endpoint._replace(port=ANY_PORT)):
+                    self._at.setdefault(end, []).append(each)
+
+    def has(self, end: EndpointName, identity: str) -> bool:
+        """Whether a client with this identity is; without an account, one of its namespace."""
+        _, _, namespace, _, account = identity.split("/")
+        for each in self._at.get(end, ()):
+            if id(each) not in self._told:
+                members = list(each.clients.members)
+                self._told[id(each)] = (
+                    frozenset(client.namespace for client in members),
+                    frozenset(f"{client.namespace}/{client.service_account}" for client in members),
+                )
+            namespaces, accounts = self._told[id(each)]
+            if f"{namespace}/{account}" in accounts or ("?" in account and namespace in namespaces):
+                return True
+        return False
+
+
+class _Comparison:
+    """Two meshes, asked port by port."""
+
+    def __init__(
+        self,
+        before: Mesh,
+        after: Mesh,
+        changed: Sequence[Resource],
+        known: Iterable[CallChange],
+    ) -> None:
+        self._before = before
+        self._after = after
+        self._changed = {each.ref: each for each in changed}
+        self._is_same_mesh = before.authorization.settings == after.authorization.settings
+        self._inventory = before.admissions.identities | after.admissions.identities
+        self._identities: dict[tuple[int, int], Sequence[str]] = {}
+        self._known_changes = known
+        self._known: _Known | None = None
+
+    def numbers(self, was: Workload, will: Workload) -> Iterator[int]:
+        """The ports of a workload at which policies may say something else, ANY_PORT last."""
+        declared = {*self._before.listening(was), *self._after.listening(will)}
+        of_policies: set[int] = set()
+        for number in (*sorted(declared), ANY_PORT):
+            if self._deciding(was, will, number) is None:
+                continue
+            for chain in self._chains(was, will, number):
+                of_policies.update(_named_ports(self._changed_rules(was, will, number, chain)))
+            if number != ANY_PORT:
+                yield number
+        if of_policies or self._deciding(was, will, ANY_PORT) is not None:
+            yield from sorted(of_policies - declared)
+            yield ANY_PORT
+
+    def at(self, port: Port, told: set[object]) -> Iterator[CallChange | UndecidedPolicy]:
+        """What changes at one port; `told` is what is told of its workload's other ports."""
+        undecided: dict[str, None] = {}
+        generic = self._after.admissions.stranger
+        of_others: set[Change] = set()
+        try:
+            others = [each for each in self._apart(port) if each != generic]
+        except TooManyIdentitiesError as error:
+            others, undecided[str(error)] = [], None
+        for identity in (None, generic, *others):
+            for found in self._compared(port, identity):
+                if found.change is Change.UNKNOWN:
+                    undecided[found.reason] = None
+                    continue
+                key = found.change, found.requests, found.decided, found.reason
+                is_named = identity is not None and identity != generic
+                # Where anybody of the mesh gains or loses, that says enough; or clients tell it.
+                if is_named and (found.change in of_others or self._is_known(found, str(identity))):
+                    continue
+                if identity == generic:
+                    of_others.add(found.change)
+                own = identity, *key
+                if port.number != ANY_PORT or own not in told:
+                    told.add(own)
+                    yield found
+        deciding = self._deciding(port.was, port.will, port.number)
+        if undecided and deciding and (port.number != ANY_PORT or not told):
+            told.add(None)
+            where = str(place(Endpoint.of(port.will, port.number)))
+            reasons = "; ".join(undecided)
+            yield UndecidedPolicy(deciding[0], f"who gets in at {where} is not known: {reasons}")
+
+    def _deciding(self, was: Workload, will: Workload, number: int) -> tuple[Resource, ...] | None:
+        """The policies of one port, those that change first; None: all that decides is the same."""
+        old = self._before.admissions.deciding(was, number)
+        new = self._after.admissions.deciding(will, number)
+        if not old and not new:
+            return None
+        refs = [each.ref for each in old], [each.ref for each in new]
+        if (
+            self._is_same_mesh
+            and refs[0] == refs[1]
+            and not any(ref in self._changed for ref in refs[0])
+            and self._place(self._before, was, number) == self._place(self._after, will, number)
+        ):
+            return None
+        found: dict[ResourceRef, Resource] = {each.ref: each for each in (*new, *old)}
+        return tuple(sorted(found.values(), key=lambda each: each.ref not in self._changed))
+
+    def _chains(self, was: Workload, will: Workload, number: int) -> tuple[Chain, ...]:
+        """The filter chains of both sides."""
+        old = self._before.admissions.chains(was, number)
+        new = self._after.admissions.chains(will, number)
+        return tuple(dict.fromkeys((*old, *new)))
+
+    def _changed_rules(
+        self, was: Workload, will: Workload, number: int, chain: Chain
+    ) -> list[ProxyRule]:
+        """The rules that only one side has."""
+        sides = [
+            {content(rule): rule for rule in rules_of(mesh.admissions.rules(each, number, chain))}
+            for mesh, each in ((self._before, was), (self._after, will))
+        ]
+        return [{**sides[0], **sides[1]}[key] for key in sides[0].keys() ^ sides[1].keys()]
+
+    @staticmethod
+    def _place(mesh: Mesh, workload: Workload, number: int) -> object:
+        """What else decides what policies say."""
+        return mesh.admissions.chains(workload, number), workload.plane, workload.captures(number)
+
+    def _apart(self, port: Port) -> Iterator[str]:
+        """The identities that what changes may treat otherwise than others."""
+        for chain in self._chains(port.was, port.will, port.number):
+            old = self._before.admissions.rules(port.was, port.number, chain)
+            new = self._after.admissions.rules(port.will, port.number, chain)
+            key = id(old), id(new)
+            if key not in self._identities:
+                self._identities[key] = self._told_apart(old, new)
+            yield from self._identities[key]
+
+    def _told_apart(self, old: RuleSet, new: RuleSet) -> Sequence[str]:
+        """One identity for each way in which the rules of both sides may treat one."""
+        rules = {content(rule): rule for rule in (*rules_of(old), *rules_of(new))}
+        both = [{content(rule) for rule in rules_of(each)} for each in (old, new)]
+        changed = [
+            entry for key in both[0] ^ both[1] for entry in identity_entries(rules[key]) if entry
+        ]
+        is_whole_change = old.is_closed is not new.is_closed
+        entries = [entry for rule in rules.values() for entry in identity_entries(rule) if entry]
+        found = {
+            identity: None
+            for domains in (self._before.authorization.domains, self._after.authorization.domains)
+            for identity in examples(rules.values(), domains)
+            if is_whole_change or any(holds(entry, identity) for entry in changed)
+        }
+        by_signature: dict[tuple[object, ...], str] = {}
+        for identity in found:
+            signature = tuple(holds(entry, identity) for entry in entries)
+            # Clients of the inventory are told of one by one, so each of them is asked.
+            own = identity if identity in self._inventory else ""
+            by_signature.setdefault((own, *signature), identity)
+        return tuple(by_signature.values())
+
+    def _compared(self, port: Port, identity: str | None) -> Iterator[CallChange]:
+        """What changes for one identity at a port."""
+        was = self._before.met_by(port.was, port.number, identity)
+        will = self._after.met_by(port.will, port.number, identity)
+        both = [_wire(each) for each in (was, will)]
+        # What TLS refuses is told by ports that get stronger or weaker.
+        if Verdict.BROKEN in both:
+            return
+        unknown = [each.reason for each in (was, will) if _wire(each) is Verdict.UNKNOWN]
+        reason = unknown[0] if unknown else ""
+        told: set[Change] = set()
+        for old, new in self._pairs(was, will, identity):
+            for found in _differences(old, new, self._before, self._after):
+                if found.change not in told:
+                    told.add(found.change)
+                    open_ended = found._replace(reason=found.reason or reason)
+                    yield self._change(port, identity, (was, will), open_ended)
+
+    def _pairs(
+        self, was: Delivery, will: Delivery, identity: str | None
+    ) -> Iterator[tuple[Admission | None, Admission | None]]:
+        """What policies say of each connection that such a client may make, on both sides.
+
+        A client may speak HTTP or not on a port whose protocol no file tells.
+        """
+        old = self._before.admissions.over(was, identity)
+        new = self._after.admissions.over(will, identity)
+        if not old or not new or old.keys() == new.keys():
+            for key in dict.fromkeys((*old, *new)):
+                yield old.get(key), new.get(key)
+        else:
+            yield from itertools.product(old.values(), new.values())
+
+    def _change(
+        self,
+        port: Port,
+        identity: str | None,
+        both: tuple[Delivery, Delivery],
+        found: AccessDifference,
+    ) -> CallChange:
+        return CallChange(
+            Stranger(identity, self._label(identity)),
+            port.host,
+            port.port,
+            state(SentCall(None, both[0])),
+            state(SentCall(None, both[1])),
+            found.change,
+            counts=False,
+            decided=not found.reason,
+            reason=found.reason,
+            witness=found.witness,
+            requests=found.requests,
+        )
+
+    def _label(self, identity: str | None) -> str:
+        if identity is None:
+            return ANYBODY
+        if identity == self._after.admissions.stranger:
+            return OTHERS
+        return f"whoever has the identity {identity.replace('?', '*')}"
+
+    def _is_known(self, found: CallChange, identity: str) -> bool:
+        if self._known is None:
+            self._known = _Known(self._known_changes)
+        assert found.endpoint is not None
+        return self._known.has(found.endpoint, identity)
+
+
+def _wire(delivery: Delivery) -> Verdict:
+    """Whether a call passes as far as TLS goes, whatever policies say of it."""
+    if delivery.outcome is Outcome.DENIED and delivery.admission is not None:
+        return Verdict.WORKS
+    return verdict(delivery.by_transport, delivery.transport)
+
+
+def _differences(
+    was: Admission | None, will: Admission | None, before: Mesh, after: Mesh
+) -> Iterator[AccessDifference]:
+    """What changes of one connection."""
+    found = admission.change(was, will, before.authorization, after.authorization)
+    if found.reason:
+        yield AccessDifference(Change.UNKNOWN, reason=found.reason)
+    whole = (EVERYTHING,) if _is_whole(was, will) else ()
+    if found.opened is not None:
+        requests = whole or found.newly_permitted
+        yield AccessDifference(Change.OPENED, found.opened.request, requests)
+    if found.closed is not None:
+        yield AccessDifference(Change.CLOSED, found.closed.request, whole or found.newly_denied)
+
+
+def _is_whole(was: Admission | None, will: Admission | None) -> bool:
+    """Whether all requests change."""
+    both = {each.allows if each is not None else Allows.ALL for each in (was, will)}
+    return both == {Allows.NONE, Allows.ALL}
+
+
+def _named_ports(rules: Iterable[ProxyRule]) -> Iterator[int]:
+    """The ports that rules name."""
+    for rule in rules:
+        for entry in (*rule.operations, rule.conditions):
+            for term in entry:
+                for matcher in term.matchers:
+                    if isinstance(matcher, PortMatcher):
+                        yield matcher.number
