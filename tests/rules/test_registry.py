@@ -27,9 +27,9 @@ MODULES = REPOSITORY / "scripts" / "meshgate" / "rules"
 RULE_FILE = re.compile(r"(?P<id>[a-z]{2}\d{3})_(?P<name>\w+)")
 
 # A name is the bad pattern and reads well after "allow"; these start an order instead.
-# (`no-effect` is what the patch has.)
+# (`no-effect` is what the patch has, `not-enforced` what the policy is.)
 FORBIDDEN_NAMES = re.compile(
-    r"(?:no(?!-effect-|-default-)|not|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
+    r"(?:no(?!-effect-|-default-)|not(?!-enforced-)|never|avoid|do-not|dont|disallow|forbid|deny|use|prefer|require|must|check|enforce"
     r"|ensure|allow|bad|invalid-use|valid)-.*|.*-check"
 )
 NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")

@@ -47,12 +47,14 @@ def check(context: Context) -> Iterator[Violation]:
     places = policy_places.of(context)
     if places is None:
         return
+    told: set[tuple[int, int]] = set()
     for policy in policy_places.enforced(context):
         if policy.attachment.selector and not policy.attachment.targets:
             yield from _unselecting(places, policy)
         for number, rule in enumerate(policy.rules):
             reason = contradiction(policy, number, rule, places.mesh.authorization)
             if reason:
+                told.add((id(policy), number))
                 yield Violation(
                     policy.resource,
                     rule_path(number),
@@ -60,7 +62,8 @@ def check(context: Context) -> Iterator[Violation]:
                     fix="correct the condition, or remove the rule",
                 )
     for covered in covered_rules(places):
-        yield _superfluous(covered)
+        if (id(covered.policy), covered.number) not in told:
+            yield _superfluous(covered)
 
 
 def _unselecting(places: PolicyPlaces, policy: AuthorizationPolicy) -> Iterator[Violation]:

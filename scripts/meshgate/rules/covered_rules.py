@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshgate.mesh.authorization import Action, Authorization, AuthorizationPolicy
-from meshgate.mesh.authorization.access import access_sets
+from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import Chain, Connection, Kind
-from meshgate.mesh.authorization.boxes import TooComplexError, intersections, uncovered
+from meshgate.mesh.authorization.boxes import Box, TooComplexError, intersections, uncovered
 from meshgate.mesh.authorization.enforcement import Enforcer, Server
 from meshgate.mesh.authorization.projection import (
     FreeRule,
@@ -157,28 +157,31 @@ class _Judge:
     ) -> list[ProxyRule] | None:
         """The rules of `rest` that cover a rule for one client; None: they do not all of it."""
         whole = next((each for each in rest if () in each.alternatives), None)
-        if whole is not None:
-            return [whole.rule]
-        if not rest:
-            return None
+        if whole is not None or not rest:
+            return [whole.rule] if whole is not None else None
         try:
             (access,) = access_sets([free], self._authorization.normalization)
-            space, issuers = access.space, free.issuers
-            boxes = intersections(access.universe, space.rule_boxes((mine,), issuers))
-            single: list[ProxyRule] = []
-            cover = []
-            for each in rest:
-                own = space.rule_boxes((each,), issuers)
-                if all(uncovered(box, own) is None for box in boxes):
-                    return [each.rule]
-                if intersections(boxes, own):
-                    single.append(each.rule)
-                    cover += own
-            if any(uncovered(box, cover) is not None for box in boxes):
-                return None
+            boxes = intersections(access.universe, access.space.rule_boxes((mine,), free.issuers))
+            # What matches nothing by itself is told elsewhere.
+            return _cover(boxes, access, free, rest) if boxes else []
         except (TooComplexError, UndecidableError):
             return None
-        return single
+
+
+def _cover(
+    boxes: Sequence[Box], access: AccessSet, free: FreeRuleSet, rest: Sequence[FreeRule]
+) -> list[ProxyRule] | None:
+    """The rules of `rest` that cover boxes, one alone where one does; None: they do not."""
+    parts: list[ProxyRule] = []
+    cover: list[Box] = []
+    for each in rest:
+        own = access.space.rule_boxes((each,), free.issuers)
+        if all(uncovered(box, own) is None for box in boxes):
+            return [each.rule]
+        if intersections(boxes, own):
+            parts.append(each.rule)
+            cover += own
+    return parts if all(uncovered(box, cover) is None for box in boxes) else None
 
 
 def _apart(ports: Iterable[int], rules: Iterable[ProxyRule]) -> list[int]:

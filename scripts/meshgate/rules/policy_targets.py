@@ -1,0 +1,115 @@
+"""What policies name by target references, and whether a waypoint or gateway stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshgate.mesh import DataPlane, Mesh
+from meshgate.mesh.authorization import AuthorizationPolicy
+from meshgate.mesh.authorization.policies import TargetRef
+from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.coverage import GATEWAY_API
+from meshgate.mesh.unread.labels import waypoint_of
+from meshgate.mesh.workloads import GATEWAY_API as GATEWAY_NAME
+from meshgate.model import Resource
+from meshgate.rules.context import Context
+
+WAYPOINT_CLASS = "istio-waypoint"
+SELECT = "select the pods by `spec.selector` instead"
+
+
+class UnenforcedTarget(NamedTuple):
+    """A target reference behind which nothing enforces a policy, in words."""
+
+    path: str
+    message: str
+    fix: str
+    decided: bool = True
+
+
+class PolicyTargets:
+    """The objects of one environment that policies may be attached to."""
+
+    def __init__(self, context: Context, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._gateways = {
+            (namespace_of(each), each.name): each
+            for each in context.resources.of("Gateway")
+            if each.group == GATEWAY_API
+        }
+        self._services: dict[tuple[str, str, str], Resource] = {
+            (each.kind, namespace_of(each), each.name): each
+            for each in context.resources.of("Service", "ServiceEntry")
+        }
+        self._namespaces = {each.name: each for each in context.resources.of("Namespace")}
+        self._proxies = {
+            (workload.namespace, str(workload.labels.get(GATEWAY_NAME)))
+            for workload in mesh.workloads
+        }
+
+    def unenforced(self, policy: AuthorizationPolicy) -> Iterator[UnenforcedTarget]:
+        """The targets of a policy at which nothing enforces it."""
+        single = "targetRef" in policy.resource.spec
+        for number, target in enumerate(policy.attachment.targets):
+            path = "spec.targetRef" if single else f"spec.targetRefs[{number}]"
+            match target.kind:
+                case "Gateway":
+                    found = self._gateway(policy, target)
+                case "Service" | "ServiceEntry":
+                    found = self._service(policy, target)
+                case _:
+                    found = None
+            if found is not None:
+                yield found._replace(path=path)
+
+    def _gateway(self, policy: AuthorizationPolicy, target: TargetRef) -> UnenforcedTarget | None:
+        key = policy.namespace, target.name
+        if key in self._gateways or key in self._proxies:
+            return None
+        return UnenforcedTarget(
+            "",
+            f"namespace {policy.namespace} has no Gateway {target.name} of the Gateway API: "
+            "nothing enforces the policy",
+            f"name a Gateway that is there, or {SELECT}",
+            self._mesh.knows(policy.namespace),
+        )
+
+    def _service(self, policy: AuthorizationPolicy, target: TargetRef) -> UnenforcedTarget | None:
+        service = self._services.get((target.kind, policy.namespace, target.name))
+        if service is None:
+            return UnenforcedTarget(
+                "",
+                f"namespace {policy.namespace} has no {target.kind} {target.name}: nothing "
+                "enforces the policy",
+                f"name a {target.kind} that is there, or {SELECT}",
+                self._mesh.knows(policy.namespace),
+            )
+        if self._is_behind_waypoint(service):
+            return None
+        sidecars = [
+            str(endpoint.workload)
+            for each in self._mesh.services
+            if each.resource is service
+            for endpoints in each.endpoints.values()
+            for endpoint in endpoints
+            if endpoint.workload is not None and endpoint.workload.plane is DataPlane.SIDECAR
+        ]
+        return UnenforcedTarget(
+            "",
+            f"no waypoint stands before {target.kind} {target.name}: "
+            + (
+                f"a policy with target references never applies to sidecars, and {sidecars[0]} is "
+                "open to whom it denies"
+                if sidecars
+                else "nothing enforces the policy"
+            ),
+            SELECT if sidecars else "give it a waypoint by the label istio.io/use-waypoint",
+        )
+
+    def _is_behind_waypoint(self, service: Resource) -> bool:
+        own = waypoint_of(service.labels)
+        if own is not None:
+            return bool(own)
+        namespace = self._namespaces.get(namespace_of(service))
+        return namespace is not None and bool(waypoint_of(namespace.labels))
