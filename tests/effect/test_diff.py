@@ -26,6 +26,7 @@ from meshgate.report import Options
 from meshgate.report.budget import FIRST, LIMITS
 from meshgate.report.effect import FORMATS, Compared, Diff
 from places import REPOSITORY
+from without_authorization import ROGUE, without_authorization
 
 MODE = "overlays/dev/boards-permissive.yaml"
 Told = dict[str, Any]
@@ -33,12 +34,13 @@ Told = dict[str, Any]
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """This repository's policies, committed on branch main."""
+    """This repository's policies of transport, committed on branch main."""
     root = tmp_path / "repository"
     root.mkdir()
     for part in PARTS:
         copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
         copy(REPOSITORY / part, root / part)
+    without_authorization(root)
     with git.Repo.init(root, initial_branch="main") as made:
         made.git.add("--all")
         made.git.commit("-m", "base")
@@ -75,12 +77,7 @@ def test_strict_shuts_out_clients_without_a_sidecar_and_changes_no_other_call(
 ) -> None:
     rewrite(repository / MODE, "PERMISSIVE", "STRICT")
     # The one call of the pod without an owner that somebody still expects.
-    rewrite(
-        repository / "expectations/dev.yaml",
-        "  - from: boards/rogue\n    to: boards.boards.svc.cluster.local:8080\n"
-        "    outcome: ok-plaintext\n",
-        "",
-    )
+    rewrite(repository / "expectations/dev.yaml", ROGUE, "")
 
     code, document = told()
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from meshgate.mesh import Allows, Mesh, Outcome, Verdict
 from meshgate.model import ExtensionProvider
 from meshgate.promotion.records import RecordedCall
 from places import REPOSITORY
+from without_authorization import without_authorization
 
 SECURITY = "security.istio.io/v1"
 
@@ -311,8 +312,50 @@ def environments() -> Iterator[str]:
     yield from (each["name"] for each in found)
 
 
+def deny_all(root: Path) -> None:
+    """Add the policy without rules to a namespace that has no other."""
+    write_policy(root, policy("deny-all", "boards"))
+
+
+def deny_all_by_name(root: Path) -> None:
+    """Add what denies every request, whatever others allow."""
+    write_policy(root, {**policy("deny-all", "boards"), "spec": {"action": "DENY", "rules": [{}]}})
+
+
+def keep_the_default_alone(root: Path) -> None:
+    """Take away what allows, and leave the policy without rules."""
+    file = root / "policies/boards/kustomization.yaml"
+    listed = yaml.safe_load(file.read_text("utf-8"))
+    allows = root.glob("policies/boards/authorizationpolicy-*.yaml")
+    gone = {each.name for each in allows} - {"authorizationpolicy-default.yaml"}
+    assert gone
+    listed["resources"] = [each for each in listed["resources"] if each not in gone]
+    file.write_text(yaml.safe_dump(listed), encoding="utf-8")
+
+
+def write_policy(root: Path, value: dict[str, Any]) -> None:
+    file = root / "policies/boards/authorizationpolicy-deny-all.yaml"
+    file.write_text(yaml.safe_dump(value), encoding="utf-8")
+    kustomization = root / "policies/boards/kustomization.yaml"
+    listed = yaml.safe_load(kustomization.read_text("utf-8"))
+    listed["resources"].append(file.name)
+    kustomization.write_text(yaml.safe_dump(listed), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "propose"),
+    [
+        (without_authorization, deny_all),
+        (lambda _: None, deny_all_by_name),
+        (lambda _: None, keep_the_default_alone),
+    ],
+    ids=["first-policy", "deny-rule", "allows-removed"],
+)
 def test_a_deny_all_pull_request_fails_diff_in_every_environment(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Path], None],
+    propose: Callable[[Path], None],
 ) -> None:
     root = tmp_path / "repository"
     root.mkdir()
@@ -321,15 +364,11 @@ def test_a_deny_all_pull_request_fails_diff_in_every_environment(
             shutil.copytree(REPOSITORY / part, root / part)
         elif (REPOSITORY / part).exists():
             shutil.copy(REPOSITORY / part, root / part)
+    prepare(root)
     with git.Repo.init(root, initial_branch="main") as made:
         made.git.add("--all")
         made.git.commit("-m", "base")
-    file = root / "policies/boards/authorizationpolicy-deny-all.yaml"
-    file.write_text(yaml.safe_dump(policy("deny-all", "boards")), encoding="utf-8")
-    kustomization = root / "policies/boards/kustomization.yaml"
-    listed = yaml.safe_load(kustomization.read_text("utf-8"))
-    listed["resources"].append(file.name)
-    kustomization.write_text(yaml.safe_dump(listed), encoding="utf-8")
+    propose(root)
 
     for name in environments():
         code = main(["-C", str(root), "diff", "--env", name, "--format", "json"])

@@ -57,7 +57,7 @@ def test_every_environment_is_told_where_none_is_named(run: Run) -> None:
     assert list(dict.fromkeys(told)) == ["dev", "staging", "prod"]
 
 
-def test_the_rogue_pod_is_let_in_by_dev_and_refused_by_prod(run: Run) -> None:
+def test_the_rogue_pod_is_denied_by_dev_and_refused_by_prod(run: Run) -> None:
     outcomes = {}
     for environment in ("dev", "prod"):
         code, out, _ = run(
@@ -69,7 +69,7 @@ def test_the_rogue_pod_is_let_in_by_dev_and_refused_by_prod(run: Run) -> None:
         (told,) = json.loads(out)["explanations"]
         outcomes[environment] = told["outcomes"]
 
-    assert outcomes == {"dev": ["ok-plaintext"], "prod": ["refused"]}
+    assert outcomes == {"dev": ["denied"], "prod": ["refused"]}
 
 
 def test_calls_are_narrowed_by_client_service_port_and_trouble(run: Run) -> None:
