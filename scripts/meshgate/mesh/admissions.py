@@ -28,6 +28,7 @@ from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.services import Endpoint, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome, Transport, Verdict, verdict
+from meshgate.mesh.waypoints import Passage
 from meshgate.mesh.workloads import GATEWAY_API, Workload
 from meshgate.model import Resource
 
@@ -50,6 +51,7 @@ class Admissions:
         self._receivers = receivers
         self._trust_domain = receivers.facts.trust_domain
         self._servers: dict[tuple[int, bool], Server | None] = {}
+        self._waypoints: dict[tuple[object, ...], Server | None] = {}
         self._known: dict[tuple[object, ...], Admission | None] = {}
         self._by_namespace: dict[str, dict[str, list[ClientClass]]] = {}
         self._by_matcher: dict[Matcher, frozenset[str] | None] = {}
@@ -127,7 +129,8 @@ class Admissions:
         server = self.server(sent.endpoint)
         if server is None:
             return sent
-        return sent._replace(admission=self._over_all(server, sent, identity or "", ""))
+        found = self._connections(server, sent, identity or "", "")
+        return sent._replace(admission=self._over_all(server, found))
 
     def over(self, sent: Delivery, identity: str | None) -> dict[Connection, Admission]:
         """What policies say of each connection that a delivery may be; empty: none applies."""
@@ -164,10 +167,62 @@ class Admissions:
         """What is let in; None: no policy is asked."""
         if self.is_empty or sent.endpoint is None:
             return None
-        server = self.server(sent.endpoint)
-        if server is None or verdict(_wire(sent), sent.transport) not in _MAY_WORK:
+        if verdict(_wire(sent), sent.transport) not in _MAY_WORK:
             return None
-        return self._over_all(server, sent, client, protocol)
+        if sent.passage is not None:
+            return self._by_waypoint(sent, sent.passage, client)
+        server = self.server(sent.endpoint)
+        if server is None:
+            return None
+        return self._over_all(server, self._connections(server, sent, client, protocol))
+
+    def _by_waypoint(
+        self, sent: Delivery, passage: Passage, client: Workload | str | None
+    ) -> Admission | None:
+        """What a waypoint lets in of a client, and the endpoint of the waypoint."""
+        place = self.waypoint(passage)
+        first = None
+        if place is not None:
+            first = self._over_all(place, self._at_waypoint(passage, client))
+        assert sent.endpoint is not None
+        server = self.server(sent.endpoint)
+        if server is None:
+            return first
+        as_sent = sent._replace(passage=None)
+        names = (
+            identity_of(self._trust_domain, passage.namespace, each) for each in passage.accounts
+        )
+        connections = [
+            each
+            for name in names
+            for each in self._connections(server, as_sent, name, passage.protocol)
+        ]
+        return _both(first, self._over_all(server, connections))
+
+    def _at_waypoint(self, passage: Passage, client: Workload | str | None) -> Iterator[Connection]:
+        """The connections that a waypoint sees: to the Service port, by the client's identity."""
+        identities = [self._identity(client) or None if client is not None else None]
+        if client is None:
+            identities = [None, self.stranger]
+        for chain in _CHAINS.get(passage.protocol, (Chain.TCP,)):
+            # The application may speak TLS itself.
+            for name in ("",) if chain is Chain.HTTP else ("", SOME_NAME):
+                for each in identities:
+                    yield Connection(chain, passage.port, each, sni=name)
+
+    def waypoint(self, passage: Passage) -> Server | None:
+        """What policies are matched with at a waypoint; None: no policy applies."""
+        key = passage[:2], passage.service
+        if key not in self._waypoints:
+            found = Server(
+                passage.namespace,
+                {},
+                Enforcer.WAYPOINT,
+                gateway=passage.name,
+                services=(passage.service,),
+            )
+            self._waypoints[key] = found if self._applies(found) else None
+        return self._waypoints[key]
 
     def is_closed(self, workload: Workload) -> bool:
         """Whether an ALLOW policy applies to a workload, or files do not tell whether one does."""
@@ -209,6 +264,8 @@ class Admissions:
         return bool(applied.policies or applied.authentications or applied.undecided)
 
     def _governs(self, sent: Delivery) -> bool:
+        if sent.passage is not None and self.waypoint(sent.passage) is not None:
+            return True
         return sent.endpoint is not None and self.server(sent.endpoint) is not None
 
     def _identity(self, client: Workload | str) -> str:
@@ -216,20 +273,17 @@ class Admissions:
             return client
         return identity_of(self._trust_domain, client.namespace, client.service_account)
 
-    def _over_all(
-        self, server: Server, sent: Delivery, client: Workload | str | None, protocol: str
-    ) -> Admission | None:
+    def _over_all(self, server: Server, connections: Iterable[Connection]) -> Admission | None:
         """What is let in, over all that files leave open of a connection."""
-        assert sent.endpoint is not None
         found: Admission | None = None
-        for connection in self._connections(server, sent, client, protocol):
+        for connection in connections:
             other = self._of(server, connection)
             if found is None or other is None:
                 found = other
             elif found.allows is not other.allows or (
                 found.allows is Allows.SOME and found != other
             ):
-                reason = _doubt(found.connection, connection, sent.endpoint)
+                reason = _doubt(found.connection, connection)
                 return dataclasses.replace(found, reason=reason, key=(*found.key, reason))
         return found
 
@@ -285,14 +339,25 @@ class Admissions:
             for each in (sent, *sent.alternatives):
                 if each.endpoint is None or not (each.tunnel or each.transport in _PROVEN):
                     continue
-                server = self.server(each.endpoint)
-                assert server is not None
-                for chain in self._chains(server, each.endpoint, call.port.protocol):
+                for server, chain in self._asked(each, call.port.protocol):
                     for identity in self._named(self.authorization.rules(server, chain)):
                         namespace = identity.split("/")[2]
                         for own in self._by_namespace[namespace][identity]:
                             found[id(own)] = own
         return [each for each in found.values() if call.clients.has(each)]
+
+    def _asked(self, sent: Delivery, protocol: str) -> Iterator[tuple[Server, Chain]]:
+        """Where policies are asked about the client of a delivery, and in which chains."""
+        assert sent.endpoint is not None
+        if sent.passage is not None:
+            # Behind a waypoint the client is the waypoint.
+            server = self.waypoint(sent.passage)
+            chains = _CHAINS.get(sent.passage.protocol, (Chain.TCP,))
+        else:
+            server = self.server(sent.endpoint)
+            chains = self._chains(server, sent.endpoint, protocol) if server is not None else ()
+        if server is not None:
+            yield from ((server, chain) for chain in chains)
 
     def _named(self, rules: RuleSet) -> frozenset[str]:
         """The identities of clients that some rule may treat otherwise than all others."""
@@ -354,16 +419,30 @@ def _matchers(entry: Iterable[Term]) -> Iterator[Matcher]:
             yield from term.matchers
 
 
-def _doubt(first: Connection, second: Connection, endpoint: Endpoint) -> str:
+def _doubt(first: Connection, second: Connection) -> str:
     """Why it is not known what is let in: how two possible connections differ."""
     if first.chain is not second.chain:
         return (
             f"policies say another thing of HTTP than of TCP, and no file tells which of them "
-            f"port {endpoint.port} speaks"
+            f"port {first.port} speaks"
         )
     if first.sni != second.sni:
         return "policies ask for a server name that files do not tell"
     return "policies ask for the identity of a certificate that files do not tell"
+
+
+def _both(first: Admission | None, last: Admission | None) -> Admission | None:
+    """What gets through two places of which each lets something in; the first that decides."""
+    if first is None or last is None:
+        return last if first is None else first
+    for allows in (Allows.NONE, Allows.UNKNOWN):
+        for each in (first, last):
+            if each.allows is allows:
+                return each
+    if Allows.ALL in {first.allows, last.allows}:
+        return last if first.allows is Allows.ALL else first
+    reason = "policies of its waypoint and of the server itself let some requests in, each others"
+    return dataclasses.replace(first, reason=reason, key=(*first.key, *last.key, reason))
 
 
 def _wire(sent: Delivery) -> Outcome:

@@ -21,7 +21,9 @@ from meshgate.mesh.scopes import Scope
 from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome
 from meshgate.mesh.virtual_services import Caller, Destination, VirtualServicePolicy
+from meshgate.mesh.waypoints import Waypoints
 from meshgate.mesh.workloads import Workload
+from meshgate.mesh.ztunnel_calls import ZtunnelCalls
 
 
 class Callers:
@@ -33,6 +35,7 @@ class Callers:
         "_rules",
         "_rules_of",
         "admissions",
+        "by_ztunnel",
         "clients",
         "receivers",
         "registry",
@@ -49,6 +52,7 @@ class Callers:
         routing: Routing,
         *,
         admissions: Admissions,
+        waypoints: Waypoints,
     ) -> None:
         self.admissions = admissions
         self.registry = registry
@@ -60,6 +64,7 @@ class Callers:
         self._rules_of: dict[int, HostRules] = {}
         self._clusters: dict[tuple[int, int], PortClusters] = {}
         self._importers: dict[int, list[ClientClass]] | None = None
+        self.by_ztunnel = ZtunnelCalls(waypoints, receivers.undecided, routing, self.rules)
 
     def rules(self, service: Service) -> HostRules:
         """The rules that some client may find for a service."""
@@ -151,7 +156,7 @@ class Callers:
         service, number = clusters.service, clusters.port.number
         if not client.is_proxied:
             reason = client.plane_reason
-            found = clusters.unknown(reason) if reason else clusters.direct(client.plane)
+            found = clusters.unknown(reason) if reason else self._direct(clusters, client.plane)
             return without_rules(clusters, found, reason)
         if number in client.uncaptured_outbound:
             reason = "the client's proxy does not capture calls to this port"
@@ -167,7 +172,7 @@ class Callers:
         service, number = clusters.service, clusters.port.number
         choices = self.rules(service).choices(client.namespace, client.labels)
         own = policy(clusters, choices, subset, client.plane)
-        reason = self.undecided.client(client) or self.undecided.hosts.get(service.host, "")
+        reason = self.undecided.client(client) or self.host_doubt(service, client.plane)
         if reason:
             return dataclasses.replace(
                 own, deliveries=clusters.unknown(reason), decided=False, reason=reason
@@ -409,7 +414,7 @@ class Callers:
         choices: tuple[Choice, ...],
         reached: Reached | None,
     ) -> Iterator[CallClass]:
-        reason = self.undecided.hosts.get(clusters.service.host, "")
+        reason = self.host_doubt(clusters.service, group.plane)
         subsets: list[str | None] = [None]
         if reached is not None:
             number = clusters.port.number
@@ -428,7 +433,20 @@ class Callers:
     def _without_rules(self, clusters: PortClusters, profile: Profile) -> tuple[Delivery, ...]:
         if profile.reason:
             return clusters.unknown(profile.reason)
-        return clusters.direct(profile.plane)
+        return self._direct(clusters, profile.plane)
+
+    def host_doubt(self, service: Service, plane: DataPlane) -> str:
+        """Why it is not known what proxies' calls to a service come to; empty: it is."""
+        reason = self.undecided.hosts.get(service.host, "")
+        if not reason and plane is DataPlane.GATEWAY:
+            return self.by_ztunnel.waypoints.for_gateways(service)
+        return reason
+
+    def _direct(self, clusters: PortClusters, plane: DataPlane) -> tuple[Delivery, ...]:
+        """What clients get that have no proxy of their own: none at all, or ztunnel."""
+        if plane is not DataPlane.AMBIENT:
+            return clusters.direct(plane)
+        return self.by_ztunnel.sent(clusters)
 
     def _gets(self, service: Service, namespace: str) -> bool:
         """Whether clients of a namespace get this service for its host."""

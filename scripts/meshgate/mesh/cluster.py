@@ -22,6 +22,7 @@ from meshgate.mesh.terms import (
 )
 from meshgate.mesh.traffic_policy import Resolved, Subset
 from meshgate.mesh.transport import discovery, explicit, is_auto, of_subset, transport
+from meshgate.mesh.waypoints import Passage
 from meshgate.mesh.workloads import Workload
 
 # Clusters whose endpoints need not be known.
@@ -53,6 +54,8 @@ class Delivery(NamedTuple):
     on_wire: Outcome | None = None
     # What AuthorizationPolicies let in; None: none applies, or it fails before they are asked.
     admission: Admission | None = None
+    # The waypoint that it passes on the way; None: none.
+    passage: Passage | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -194,6 +197,15 @@ class PortClusters:
             ) or (self._nothing(),)
         return found
 
+    def passing(self, passage: Passage) -> tuple[Delivery, ...]:
+        """What ztunnel sends by way of a waypoint, which sends it on by HBONE."""
+        own = passage._replace(port=self.port.number, protocol=self.port.protocol)
+        found = tuple(
+            combined(self._by_waypoint(endpoint, world, own) for world in worlds)
+            for endpoint, worlds in self.endpoints
+        )
+        return found or (self._nothing(),)
+
     def unknown(self, reason: str) -> tuple[Delivery, ...]:
         """The deliveries of clients of which nothing can be said."""
         return tuple(each.unknown(reason) for each in self.direct(DataPlane.NONE))
@@ -251,7 +263,16 @@ class PortClusters:
         else:
             arrival = Arrival(world, wire, sent.name)
             outcome, reason = self._receivers.outcome(self.service, self.port, endpoint, arrival)
-        return Delivery(endpoint, wire, mode, outcome, reason, (), sent.name, sent.tunnel)
+        return Delivery(
+            endpoint,
+            wire,
+            mode,
+            outcome,
+            reason,
+            name=sent.name,
+            tunnel=sent.tunnel,
+            passage=sent.passage,
+        )
 
     def _build(
         self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, dropped: bool
@@ -323,6 +344,12 @@ class PortClusters:
         arrival = Arrival(world, wire)
         outcome, reason = receivers.outcome(self.service, self.port, endpoint, arrival)
         return Delivery(endpoint, wire, mode, outcome, reason)
+
+    def _by_waypoint(self, endpoint: Endpoint, world: World, passage: Passage) -> Delivery:
+        found = self._directly(endpoint, world, DataPlane.AMBIENT)
+        if found.tunnel:
+            return found._replace(passage=passage)
+        return found.unknown(f"{passage} sends it on without HBONE, which is not modelled")
 
 
 def combined(answers: Iterable[Delivery]) -> Delivery:

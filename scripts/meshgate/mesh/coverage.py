@@ -64,8 +64,8 @@ TABLE: tuple[Coverage, ...] = (
         ISTIO_SECURITY,
         "AuthorizationPolicy",
         _IS,
-        "who may call, over all requests. What an external authorizer answers (CUSTOM) and what "
-        "waypoints enforce is undecided",
+        "who may call, over all requests, at sidecars, gateways, ztunnel and waypoints. What an "
+        "external authorizer answers (CUSTOM) is undecided",
     ),
     Coverage(
         ISTIO_SECURITY,
@@ -143,7 +143,8 @@ TABLE: tuple[Coverage, ...] = (
         GATEWAY_API,
         "Gateway",
         _OPEN,
-        "calls to and from the pods that carry its name; a waypoint's: see `istio.io/use-waypoint`",
+        "calls to and from the pods that carry its name. A waypoint is read: who passes it, whom "
+        "it lets in; where it is not known what it does, calls by way of it are undecided",
     ),
     Coverage(GATEWAY_API, "HTTPRoute", _OPEN, "calls to the Services it is attached to"),
     Coverage(GATEWAY_API, "GRPCRoute", _OPEN, "calls to the Services it is attached to"),
@@ -154,8 +155,9 @@ TABLE: tuple[Coverage, ...] = (
     Coverage(
         GATEWAY_API,
         "GatewayClass",
-        _NOT,
-        "which controller serves a Gateway: calls by way of such Gateways are undecided anyway",
+        _IS,
+        "which traffic its waypoints are for (`istio.io/waypoint-for`); which controller serves a "
+        "Gateway is not: calls by way of such Gateways are undecided anyway",
     ),
     Coverage(
         GATEWAY_API,

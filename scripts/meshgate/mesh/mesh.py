@@ -36,6 +36,7 @@ from meshgate.mesh.virtual_services import (
     VirtualServicePolicy,
     virtual_services,
 )
+from meshgate.mesh.waypoints import Waypoints, accounts_of_gateways
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
 
@@ -87,6 +88,7 @@ class Mesh:
             self.clients,
             self._routing,
             admissions=self.admissions,
+            waypoints=Waypoints(catalog, facts, accounts_of_gateways(self._registry.workloads)),
         )
         # Where requests go, asked by the host that their client means.
         self.requests = Requests(self._callers)
@@ -172,7 +174,10 @@ class Mesh:
     @functools.cached_property
     def unread(self) -> tuple[Unread, ...]:
         """The objects that the model does not read and calls depend on, with what they cover."""
-        return tuple(self._undecided.unread(self._registry))
+        return (
+            *self._undecided.unread(self._registry),
+            *self._callers.by_ztunnel.unread(self._registry),
+        )
 
     def membership(self, service: Service) -> MeshMembership:
         """Whether the workloads behind a service are in the mesh, by the inventory."""

@@ -65,7 +65,7 @@ class Requests:
             return Target(destination, None, (unknown if reason else NO_CLUSTER,))
         clusters = callers.clusters(service, port)
         choices = callers.rules(service).choices(client.namespace, client.labels)
-        reason = callers.undecided.hosts.get(service.host, "")
+        reason = callers.host_doubt(service, client.plane)
         found = (
             clusters.unknown(reason)
             if reason

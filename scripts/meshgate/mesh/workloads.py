@@ -133,7 +133,7 @@ def _workload(
         ready=not controller.pods or any(is_ready(pod) for pod in controller.pods),
         pods=tuple(pod.name for pod in controller.pods),
         on_host=pod.get("hostNetwork") is True,
-        doubts=doubts(pod, own, annotations, plane),
+        doubts=doubts(pod, annotations, plane),
     )
 
 

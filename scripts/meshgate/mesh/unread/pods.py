@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from meshgate.mesh.terms import DataPlane
-from meshgate.mesh.unread.labels import waypoint_of
 from meshgate.mesh.unread.texts import deciding_keys, mapping
 from meshgate.model import JSON, JSONObject
 
@@ -44,24 +43,20 @@ class PodDoubts(NamedTuple):
 NO_DOUBTS = PodDoubts()
 
 
-def doubts(
-    pod: JSONObject, labels: Mapping[str, str], annotations: Mapping[str, str], plane: DataPlane
-) -> PodDoubts:
+def doubts(pod: JSONObject, annotations: Mapping[str, str], plane: DataPlane) -> PodDoubts:
     """What of a pod the model does not read. `pod` is its spec."""
     if plane is DataPlane.AMBIENT:
-        return PodDoubts(next(_at_ztunnel(labels, annotations), ""))
+        return PodDoubts(next(_at_ztunnel(annotations), ""))
     if plane is not DataPlane.SIDECAR:
         return NO_DOUBTS
     both = next(_proxy(pod, annotations), "")
     return PodDoubts(both, both or next(_outbound(pod, annotations), ""))
 
 
-def _at_ztunnel(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[str]:
+def _at_ztunnel(annotations: Mapping[str, str]) -> Iterator[str]:
     """Why it is not known what ztunnel takes for it."""
     if annotations.get("ambient.istio.io/bypass-inbound-capture") == "true":
         yield "takes what comes in past ztunnel"
-    if waypoint := waypoint_of(labels):
-        yield f"is behind waypoint {waypoint}"
 
 
 def _proxy(pod: JSONObject, annotations: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Services that stand behind something else than their own pods: routes, waypoints, redirects."""
+"""Services that stand behind something else than their own pods: routes, redirects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from meshgate.mesh import hosts
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.coverage import CILIUM, GATEWAY_API, GATEWAY_API_EXPERIMENTS
 from meshgate.mesh.covers import named
-from meshgate.mesh.unread.labels import waypoint_of
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
@@ -44,7 +43,6 @@ def host_covers(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
         for host in _hosts(resource, resource.spec.get("parentRefs"), facts):
             yield HostCover(resource, host, "routes its calls")
     yield from _aborted(catalog, facts)
-    yield from _waypoints(catalog, facts)
     yield from _cilium(catalog, facts)
 
 
@@ -67,26 +65,6 @@ def _aborted(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
                     name = str(destination["host"])
                     host = hosts.expand(name, namespace_of(resource), facts.cluster_domain)
                     yield HostCover(resource, host, f"aborts {told}")
-
-
-def _waypoints(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
-    """The hosts that a waypoint serves: by their own label, else by that of their namespace."""
-    for resource in (*catalog.of("Service"), *catalog.of("ServiceEntry")):
-        labelled, waypoint = resource, waypoint_of(resource.labels)
-        if waypoint is None:
-            namespace = catalog.namespaces.get(namespace_of(resource))
-            if namespace is None:
-                continue
-            labelled, waypoint = namespace.resource, waypoint_of(namespace.resource.labels)
-        if not waypoint:
-            continue
-        names = (
-            [_host(resource.name, namespace_of(resource), facts)]
-            if resource.kind == "Service"
-            else [str(host) for host in resource.spec.get("hosts") or ()]
-        )
-        for host in names:
-            yield HostCover(labelled, host, f"puts waypoint {waypoint} before it", everybody=True)
 
 
 def _cilium(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:

@@ -30,7 +30,10 @@ def _admission(case: Case, delivery: Delivery, admission: Admission) -> Iterator
     end = delivery.endpoint
     assert end is not None
     who = admission.connection.identity or NOBODY
-    yield Statement(f"To {end.workload or end.address}:{end.port} the client is {who}.")
+    place = f"{end.workload or end.address}:{end.port}"
+    if delivery.passage is not None:
+        place += f", by way of {delivery.passage},"
+    yield Statement(f"To {place} the client is {who}.")
     for step in admission.steps():
         yield from _policy(case, step)
     yield Statement(_conclusion(admission), mark=_MARKS.get(admission.allows, ""))
@@ -95,6 +98,20 @@ def admission_repairs(case: Case, delivery: Delivery, labels: Labels) -> Iterato
         return
     identity = admission.connection.identity
     who = f"the client, {identity}," if identity else "whoever reaches the port"
+    passage = delivery.passage
+    if passage is not None and admission.server.services and identity:
+        yield CallRepair(
+            f"Let {who} in by an ALLOW policy for the Service, which {passage} asks: it adds to "
+            "the others, and takes nothing away.",
+            manifests.allow_at_waypoint(
+                passage.service.namespace,
+                passage.service.name,
+                f"{passage.service.name}-from-{case.client.namespace}-{case.client.name}",
+                identity,
+                passage.port,
+            ),
+        )
+        return
     yield CallRepair(
         f"Let {who} in by an ALLOW policy of its own: it adds to the others, and takes nothing "
         "away. Name methods and paths in it where not every request is wanted.",

@@ -78,8 +78,23 @@ def allow(
     name: str, namespace: str, labels: Mapping[str, str], identity: str | None, port: int
 ) -> str:
     """An AuthorizationPolicy that lets one client, or everybody, in at a port of some workloads."""
+    return _allow(name, namespace, _selector(labels), identity, port)
+
+
+def allow_at_waypoint(namespace: str, service: str, name: str, identity: str, port: int) -> str:
+    """An AuthorizationPolicy that lets one client in at the waypoint of a Service."""
+    targets = (
+        f'  targetRefs:\n    - kind: Service\n      group: ""\n      name: {scalar(service)}\n'
+    )
+    return _allow(name, namespace, targets, identity, port)
+
+
+def _selector(labels: Mapping[str, str]) -> str:
     selected = "".join(f"      {scalar(key)}: {scalar(value)}\n" for key, value in labels.items())
-    selector = f"  selector:\n    matchLabels:\n{selected}" if selected else ""
+    return f"  selector:\n    matchLabels:\n{selected}" if selected else ""
+
+
+def _allow(name: str, namespace: str, attached: str, identity: str | None, port: int) -> str:
     source = (
         f"from:\n        - source:\n            principals: [{scalar(identity)}]\n      "
         if identity
@@ -92,7 +107,7 @@ metadata:
   name: {scalar(name)}
   namespace: {scalar(namespace)}
 spec:
-{selector}  action: ALLOW
+{attached}  action: ALLOW
   rules:
     - {source}to:
         - operation:
