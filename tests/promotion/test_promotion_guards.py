@@ -29,6 +29,7 @@ from meshgate.model.environment import RequiredApprovals, ReviewTeams
 from meshgate.promotion import guards
 from meshgate.promotion.candidate import Ancestry, Candidate, SourceContent
 from meshgate.promotion.files import FileChange
+from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import BY_FILES, GUARDS, Guard, Refusal, refusals
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.ledger import Recorded
@@ -38,6 +39,7 @@ from meshgate.promotion.records import (
     EnvironmentState,
     Event,
     Fact,
+    GateVerdict,
     Hold,
     PendingBackport,
     RecordedPort,
@@ -489,6 +491,32 @@ def test_a_break_passes_only_as_exactly_that_set(candidate: Candidate) -> None:
     ]:
         judged = on(broken, "environment", acknowledgements=(ack,))
         assert (ask("PR13", judged) == []) is passes
+
+
+def test_a_gate_of_no_breaks_opens_for_exactly_the_accepted_set(candidate: Candidate) -> None:
+    gate = GateEntry(name="calm", type="effects", loosened=9, breaks=0)
+    policy = replace(candidate.policy, gates=(gate,))
+    broken = replace(breaking(candidate), policy=policy)
+    assert broken.effect is not None
+    accepted = Acknowledgement(
+        candidate.release, broken.effect.breaks_digest, "team", "known", TODAY
+    )
+
+    closed = [refusal.message for refusal in ask("PR13", broken)]
+    (told,) = evaluate_gates(on(broken, "environment", acknowledgements=(accepted,)))
+
+    assert closed == ["calm: 1 breaks, at most 0", "1 call breaks"]
+    assert told.verdict is GateVerdict.PASS
+    assert (
+        told.reason == f"0 loosened, 0 breaks beside 1 that waivers/{candidate.name}.yaml accepts"
+    )
+    for ack in (
+        structs.replace(accepted, until=YESTERDAY),
+        structs.replace(accepted, release="r-000000000000"),
+        structs.replace(accepted, breaks="0" * 64),
+    ):
+        (told,) = evaluate_gates(on(broken, "environment", acknowledgements=(ack,)))
+        assert told.verdict is GateVerdict.FAIL
 
 
 def breaking(candidate: Candidate) -> Candidate:

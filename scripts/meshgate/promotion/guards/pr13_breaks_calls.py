@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
-    acknowledged,
     closed_gates,
     effect_of,
     how_to_acknowledge,

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from meshgate.model import Resource
+from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
-    acknowledged,
     effect_of,
     how_to_acknowledge,
 )

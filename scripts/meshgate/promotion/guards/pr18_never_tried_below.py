@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from meshgate.model import JSON, Resource
+from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.backport import leaves
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
-from meshgate.promotion.guards.questions import MOST_SHOWN, acknowledged, how_to_acknowledge
+from meshgate.promotion.guards.questions import MOST_SHOWN, how_to_acknowledge
 
 
 def unseen(candidate: Candidate) -> list[str]:

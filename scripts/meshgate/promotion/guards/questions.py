@@ -31,14 +31,6 @@ def effect_of(candidate: Candidate) -> Effect | None:
     return known(candidate.effect, "the effect of the change")
 
 
-def acknowledged(candidate: Candidate, digest: str) -> bool:
-    """Whether the base accepts exactly this set for this release, today."""
-    return any(
-        ack.release == candidate.release and ack.breaks == digest and candidate.today <= ack.until
-        for ack in candidate.environment.acknowledgements
-    )
-
-
 def how_to_acknowledge(candidate: Candidate, digest: str) -> str:
     """The way to accept a set: an entry that is merged before the promotion is made."""
     return (
