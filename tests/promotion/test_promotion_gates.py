@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from judged import NOW, reviews
-from meshgate.effect import Strength
+from meshes import Object, shop, thing
+from meshgate.effect import Strength, effect
 from meshgate.errors import UsageError
 from meshgate.model import GateEntry
 from meshgate.promotion import evidence as ev
@@ -375,6 +376,32 @@ def test_effects(candidate: Candidate, limit: int, expected: GateVerdict) -> Non
     assert verdict(judged)[0] is expected
     assert bool(refusals(judged, ["PR13"])) is (expected is FAIL)
     assert verdict(replace(asking, effect=None))[0] is FAIL
+
+
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        (GateEntry(name="q", type="effects", opened=0), FAIL),
+        (GateEntry(name="q", type="effects", opened=1), PASS),
+        (GateEntry(name="q", type="effects", closed=0), FAIL),
+        (GateEntry(name="q", type="effects", closed=1, opened=1), PASS),
+    ],
+)
+def test_effects_of_policies(candidate: Candidate, gate: GateEntry, expected: GateVerdict) -> None:
+    def allow(method: str, place: str) -> Object:
+        rule = {
+            "from": [{"source": {"namespaces": [place]}}],
+            "to": [{"operation": {"methods": [method]}}],
+        }
+        return thing(
+            "security.istio.io/v1", "AuthorizationPolicy", method, "b", spec={"rules": [rule]}
+        )
+
+    before, after = [allow("GET", "a"), allow("PUT", "a")], [allow("GET", "a"), allow("POST", "a")]
+    asking = asked(candidate, gate, upstream=())
+    judged = replace(asking, effect=effect(shop(*before), shop(*after)))
+
+    assert verdict(judged)[0] is expected
 
 
 def test_a_bypass_is_told_and_only_of_its_gate(candidate: Candidate) -> None:

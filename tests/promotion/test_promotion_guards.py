@@ -1,4 +1,4 @@
-"""PR01 to PR23: each refuses what it is for, and whatever it cannot know."""
+"""PR01 to PR24: each refuses what it is for, and whatever it cannot know."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from msgspec import Struct, structs
 
 from judged import NOW, review, reviews
+from meshes import Object, shop, thing
 from meshgate.effect import Effect, Strength, effect
 from meshgate.errors import IntegrityError
 from meshgate.mesh import Mesh, Mode
@@ -25,7 +26,7 @@ from meshgate.model import (
     Severity,
     Waiver,
 )
-from meshgate.model.environment import RequiredApprovals, ReviewTeams
+from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
 from meshgate.promotion import guards
 from meshgate.promotion.candidate import Ancestry, Candidate, SourceContent
 from meshgate.promotion.files import FileChange
@@ -119,6 +120,35 @@ def loosened(candidate: Candidate) -> Candidate:
         on(candidate, "policy", approvals=RequiredApprovals(weakening=ReviewTeams(("security",)))),
         effect=replace(effect, ports=(back,)),
     )
+
+
+def allow(*namespaces: str, name: str = "p") -> Object:
+    rule = {"from": [{"source": {"namespaces": list(namespaces)}}]}
+    return thing("security.istio.io/v1", "AuthorizationPolicy", name, "b", spec={"rules": [rule]})
+
+
+def deny(*namespaces: str) -> Object:
+    policy = allow(*namespaces, name="d")
+    return {**policy, "spec": {**policy["spec"], "action": "DENY"}}
+
+
+def effect_on(candidate: Candidate, before: list[Object], after: list[Object]) -> Candidate:
+    """The same with an effect of policies of the shop, by the model alone."""
+    sides = [tuple(map(Resource.of, objects)) for objects in (before, after)]
+    return replace(
+        candidate,
+        effect=effect(shop(*before), shop(*after)),
+        before=(*objects(candidate), *sides[0]),
+        after=(*objects(candidate), *sides[1]),
+    )
+
+
+def opened(candidate: Candidate, teams: tuple[str, ...] = ("access",)) -> Candidate:
+    """Namespace `a` gets in, where new access is reviewed."""
+    approvals = RequiredApprovals(access=ReviewTeams(teams) if teams else None)
+    asking = on(candidate, "policy", approvals=approvals)
+    asking = on(asking, "environment", require=Floor(new_access="reviewed"))
+    return effect_on(asking, [allow("b")], [allow("a", "b")])
 
 
 def jump(candidate: Candidate) -> Candidate:
@@ -289,6 +319,22 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         ),
         "nobody of security agrees",
     ),
+    ("PR24", lambda c: opened(c, ()), "no team may agree"),
+    ("PR24", opened, "needs approval of access"),
+    ("PR24", lambda c: replace(opened(c), without_forge=""), "what the forge says"),
+    (
+        "PR24",
+        lambda c: replace(opened(c), reviews=reviews(c, review("a", c.head.commit, teams=("x",)))),
+        "1 call get in that policies denied, and nobody of access agrees",
+    ),
+    (
+        "PR24",
+        lambda c: replace(opened(c), reviews=reviews(c, review("a", "0" * 40, teams=("access",)))),
+        "nobody of access agrees",
+    ),
+    ("PR16", lambda c: effect_on(c, [deny("a")], []), "AuthorizationPolicy/b/d is gone"),
+    ("PR16", lambda c: effect_on(c, [deny("a")], [deny("x")]), "no longer denies what it denied"),
+    ("PR16", lambda c: effect_on(c, [allow("b")], []), "AuthorizationPolicy/b/p is gone"),
     ("PR16", lambda c: replace(c, before=many(c, 10), after=many(c, 6)), "4 of 10 resources"),
     (
         "PR16",
@@ -402,7 +448,8 @@ def test_a_guard_refuses(
 ) -> None:
     found = ask(guard, change(candidate))
 
-    assert any(message in refusal.message for refusal in found), found
+    told = [" ".join((refusal.message, *refusal.details)) for refusal in found]
+    assert any(message in each for each in told), found
     assert all(refusal.hint and not refusal.broken for refusal in found)
 
 
@@ -616,6 +663,32 @@ def test_a_loosening_passes_with_the_word_of_the_team(candidate: Candidate) -> N
     assert ask("PR15", replace(loosened(candidate), reviews=agreed)) == []
 
 
+def test_new_access_passes_with_the_word_of_the_team(candidate: Candidate) -> None:
+    agreed = reviews(candidate, review("sec", candidate.head.commit, teams=("access",)))
+
+    assert ask("PR24", replace(opened(candidate), reviews=agreed)) == []
+    told = on(opened(candidate), "environment", require=Floor(new_access="told"))
+    assert ask("PR24", told) == []
+    (refusal,) = ask("PR24", replace(opened(candidate), reviews=reviews(candidate)))
+    assert refusal.waits
+    assert refusal.details == ("a/ui to b/cart:8080 is let in: all, such as GET /",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([deny("a")], [{**deny("a"), "metadata": {"name": "e", "namespace": "b"}}]),
+        ([allow("b")], [allow("a", "b")]),
+        ([deny("a", "x")], [deny("a"), {**deny("x"), "metadata": {"name": "e", "namespace": "b"}}]),
+    ],
+    ids=["renamed", "more-allowed", "split"],
+)
+def test_what_denies_as_before_uncovers_nothing(
+    candidate: Candidate, before: list[Object], after: list[Object]
+) -> None:
+    assert ask("PR16", effect_on(candidate, before, after)) == []
+
+
 def test_debt_is_paid_by_the_value_or_by_name(candidate: Candidate) -> None:
     paid = replace(DEBT, facts=(PAID,))
     owing = on(candidate, "base.state", pending_backport=DEBT)
@@ -734,13 +807,13 @@ def test_any_of_several_environments_before_is_enough(candidate: Candidate) -> N
 def test_the_check_of_files_asks_what_files_decide() -> None:
     left_out = set(BY_ID) - BY_FILES
 
-    assert left_out == {"PR08", "PR09", "PR10", "PR19"}
+    assert left_out == {"PR08", "PR09", "PR10", "PR19", "PR24"}
 
 
 def test_guards_are_told_apart_and_explained() -> None:
     names = [guard.name for guard in GUARDS]
 
-    assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 24)]
+    assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 25)]
     assert len(set(names)) == len(names)
     files = sorted(file.stem for file in Path(guards.__file__).parent.glob("pr*.py"))
     assert files == [f"{guard.id.lower()}_{guard.name.replace('-', '_')}" for guard in GUARDS]

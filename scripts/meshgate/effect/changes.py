@@ -273,6 +273,10 @@ class Effect:
         """The certain changes of calls of these kinds."""
         return tuple(each for each in self.calls if each.change in changes)
 
+    def perhaps(self, *changes: Change) -> tuple[CallChange, ...]:
+        """The changes of calls of these kinds, also those that only may happen."""
+        return tuple(each for each in (*self.calls, *self.open_calls) if each.change in changes)
+
     @property
     def breaks(self) -> tuple[CallChange, ...]:
         """Calls that count, work before, and fail afterwards or are led away from their host."""

@@ -157,14 +157,15 @@ def sentences(effect: Effect) -> Iterator[Sentence]:
         yield Sentence(f"not decidable: {open_end(undecided)}", Tone.DOUBTFUL)
 
 
-def access_sentences(effect: Effect, *changes: Change) -> list[Sentence]:
+def access_sentences(effect: Effect, *changes: Change, undecided: bool = False) -> list[Sentence]:
     """Which requests of whom policies let in or deny now, what is let in first.
 
-    Of these changes, or of all that tell requests.
+    Of these changes, or of all that tell requests; `undecided`: also what only may be so.
     """
+    calls = (*effect.calls, *effect.open_calls) if undecided else effect.calls
     lines = [
         line
-        for line in call_lines(effect.calls)
+        for line in call_lines(calls)
         if (line.change in changes if changes else line.requests or line.witness)
     ]
     lines.sort(key=lambda line: line.change != Change.OPENED)
@@ -173,7 +174,7 @@ def access_sentences(effect: Effect, *changes: Change) -> list[Sentence]:
 
 def _access_of(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
     """`shop/web to shop/cart:8080 is let in: GET /orders/*, such as GET /orders/1`."""
-    verb = becomes(Change(line.change), line.clients.count)
+    verb = becomes(Change(line.change), line.clients.count, decided=line.decided)
     return f"{who(line, totals)} to {where(line)} {verb}: {access(line)}"
 
 

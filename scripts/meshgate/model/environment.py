@@ -209,6 +209,10 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
     rules: Annotated[
         ReviewTeams | None, about("Who must agree when a pull request changes the rules.")
     ] = None
+    access: Annotated[
+        ReviewTeams | None,
+        about("Who must agree when policies let in what they denied (newAccess: reviewed)."),
+    ] = None
     blast_radius: Annotated[
         tuple[BlastRadius, ...] | None, about("More approvals from this many workloads on.")
     ] = None
@@ -217,6 +221,11 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
     def weakening_teams(self) -> tuple[str, ...]:
         """The teams of which one must agree when a port gets weaker."""
         return self.weakening.teams if self.weakening else ()
+
+    @property
+    def access_teams(self) -> tuple[str, ...]:
+        """The teams of which one must agree when policies let in what they denied."""
+        return self.access.teams if self.access else ()
 
     @property
     def rules_teams(self) -> tuple[str, ...]:

@@ -65,6 +65,14 @@ class GateEntry(DocumentPart, frozen=True, kw_only=True):
     ] = None
     loosened: Annotated[Count | None, about("effects: how many ports may get weaker.")] = None
     breaks: Annotated[Count | None, about("effects: how many calls may break.")] = None
+    opened: Annotated[
+        Count | None,
+        about("effects: how many calls policies may let in that they denied, strangers included."),
+    ] = None
+    closed: Annotated[
+        Count | None,
+        about("effects: of how many calls policies may deny requests that they let in."),
+    ] = None
 
 
 class WindowEntry(DocumentPart, frozen=True, kw_only=True):

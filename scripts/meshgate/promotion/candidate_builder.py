@@ -97,7 +97,8 @@ class CandidateBuilder:
         if self.pull is None or not forge.hosted:
             return None
         approvals = self.policy.approvals
-        teams = tuple(dict.fromkeys((*approvals.teams, *approvals.weakening_teams)))
+        named = (*approvals.teams, *approvals.weakening_teams, *approvals.access_teams)
+        teams = tuple(dict.fromkeys(named))
         return Reviews(self.pull, tuple(forge.get_reviews(self.pull.number, teams)))
 
     def _rejecting(self) -> Mapping[str, tuple[str, ...]]:

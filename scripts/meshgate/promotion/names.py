@@ -14,6 +14,7 @@ SUBJECTS = 20
 PROMOTION = "promotion"
 SUPERSEDED = "superseded"
 LOOSENS = "risk/loosens"
+OPENS = "risk/opens"
 BREAKS = "risk/breaks"
 
 
@@ -49,6 +50,7 @@ def title(record: PromotionRecord) -> str:
     return visible(
         f"{start}{what} \u2014 {len(effects.tightened)} tightened, "
         f"{len(effects.loosened)} loosened, {plural(len(effects.breaks), 'break')}"
+        + (f", {len(effects.opened)} opened" if effects.opened else "")
     )
 
 
@@ -57,6 +59,8 @@ def labels(record: PromotionRecord) -> tuple[str, ...]:
     listed = [PROMOTION, f"env/{record.environment}", f"event/{record.event}"]
     if record.effects is not None and record.effects.loosened:
         listed.append(LOOSENS)
+    if record.effects is not None and record.effects.opened:
+        listed.append(OPENS)
     if record.effects is not None and record.effects.breaks:
         listed.append(BREAKS)
     return tuple(listed)

@@ -6,18 +6,24 @@ import hashlib
 import json
 
 from meshgate.effect import Effect, codec
-from meshgate.model import JSON
+from meshgate.model import JSON, JSONObject
 from meshgate.promotion.records import Effects, InventoryUsed
 
 
 def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Effects:
     """What a record says of an effect. `ports`: how many server ports the mesh has."""
-    parts: JSON = {
+    parts: JSONObject = {
         "tightened": list(map(codec.port, effect.tightened)),
         "loosened": list(map(codec.port, effect.loosened)),
         "breaks": list(map(codec.call, effect.breaks)),
         "deleted": [codec.deleted(gone) for gone in effect.uncovered if gone.is_deleted],
     }
+    # A digest of old has neither, so one without them stays what it was.
+    access: dict[str, list[JSON]] = {
+        "opened": list(map(codec.call, effect.opened)),
+        "closed": list(map(codec.call, effect.closed)),
+    }
+    parts |= {key: found for key, found in access.items() if found}
     text = json.dumps(parts, sort_keys=True).encode()
     return Effects(
         digest=hashlib.sha256(text).hexdigest(),
@@ -27,4 +33,6 @@ def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Ef
         unchanged=max(0, ports - len(effect.tightened) - len(effect.loosened)),
         breaks=tuple(parts["breaks"]),
         deleted=tuple(parts["deleted"]),
+        opened=tuple(access["opened"]),
+        closed=tuple(access["closed"]),
     )

@@ -324,6 +324,9 @@ class Effects(LedgerPart, frozen=True):
     unchanged: Count = 0
     breaks: tuple[RecordedCall, ...] = ()
     deleted: tuple[DeletedPolicy, ...] = ()
+    # What policies let in that they denied, and deny of what they let in, each with a witness.
+    opened: tuple[RecordedCall, ...] = ()
+    closed: tuple[RecordedCall, ...] = ()
 
 
 class Acknowledged(TypedDict, total=False):

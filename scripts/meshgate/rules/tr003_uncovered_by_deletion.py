@@ -27,7 +27,7 @@ How to fix
     policy.
 
 Known gaps
-    AuthorizationPolicies are not followed: a deleted one is for a person to judge.
+    AuthorizationPolicies are told by TR005, by what they let in, whether deleted or edited.
 """
 
 from __future__ import annotations

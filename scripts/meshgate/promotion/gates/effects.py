@@ -1,20 +1,24 @@
-"""effects: no more ports get weaker, and no more calls break, than the gate allows.
+"""effects: no more ports get weaker, calls break or requests get in than the gate allows.
 
 Breaks that the owners of the exceptions accepted, as exactly this set of exactly this release, are
 not counted: PR13 tells how to accept them, and a gate that stayed closed would make that advice
-useless.
+useless. What policies perhaps let in, or perhaps deny, counts as if they did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.effect import Change
 from meshgate.model import GateEntry
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates.gate import GateType, failed, not_applicable, passed
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.records import GateResult
+
+# What a gate may limit.
+COUNTED = ("loosened", "breaks", "opened", "closed")
 
 
 def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
@@ -26,12 +30,13 @@ def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
         return failed(gate, "the effect of this change was not computed")
     breaks = len(effect.breaks)
     accepted = breaks > 0 and acknowledged(candidate, effect.breaks_digest)
-    counted = {"loosened": len(effect.loosened), "breaks": 0 if accepted else breaks}
-    limits = {
-        key: limit
-        for key, limit in (("loosened", gate.loosened), ("breaks", gate.breaks))
-        if limit is not None
+    counted = {
+        "loosened": len(effect.loosened),
+        "breaks": 0 if accepted else breaks,
+        "opened": sum(each.count for each in effect.perhaps(Change.OPENED)),
+        "closed": sum(each.count for each in effect.perhaps(Change.CLOSED)),
     }
+    limits = {key: limit for key in COUNTED if (limit := getattr(gate, key)) is not None}
     over = [
         f"{counted[key]} {key}, at most {limit}"
         for key, limit in limits.items()
@@ -47,14 +52,14 @@ def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
 
 def problems(gate: GateEntry, _environment: EnvironmentPolicy) -> Iterator[str]:
     """A gate without a limit."""
-    if gate.loosened is None and gate.breaks is None:
-        yield "has no limit: give it `loosened`, `breaks` or both"
+    if all(getattr(gate, key) is None for key in COUNTED):
+        yield "has no limit: give it `loosened`, `breaks`, `opened` or `closed`"
 
 
 GATE_TYPE = GateType(
     name="effects",
     status="effects",
-    keys=frozenset({"loosened", "breaks"}),
+    keys=frozenset(COUNTED),
     needed=frozenset(),
     judge=judge,
     problems=problems,

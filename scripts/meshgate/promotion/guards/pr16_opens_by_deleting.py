@@ -1,11 +1,14 @@
-"""What is deleted leaves nothing weaker in its place."""
+"""What is deleted, or edited so that it decides nothing, leaves nothing weaker in its place."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from meshgate.model import Resource
+from meshgate.effect import Effect
+from meshgate.effect.describe import request
+from meshgate.effect.lifted import lifted
+from meshgate.model import Resource, ResourceRef
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
@@ -14,6 +17,7 @@ from meshgate.promotion.guards.questions import (
     effect_of,
     how_to_acknowledge,
 )
+from meshgate.wording import plural
 
 # Fewer than 70 of 100 resources are left: a patch that deletes too much looks like this.
 LEAST_LEFT = 0.7
@@ -44,10 +48,13 @@ def check(candidate: Candidate) -> Iterator[Objection]:
                 f"{gone.policy.ref}: calls to {call.host}:{call.port} are left to {heir}"
                 for call in gone.calls
             ]
-    uncovered += _opened(before, after)
+    uncovered += _lifted(effect, after)
+    uncovered += _opened(before, after, _judged(effect))
     if uncovered:
         yield from _unless_accepted(
-            candidate, "what is deleted leaves something weaker in its place", sorted(uncovered)
+            candidate,
+            "what is deleted or edited leaves something weaker in its place",
+            sorted(uncovered),
         )
 
 
@@ -62,17 +69,40 @@ def _unless_accepted(
         )
 
 
-def _opened(before: Sequence[Resource], after: Sequence[Resource]) -> Iterator[str]:
-    """AuthorizationPolicies whose end lets more through.
-
-    A DENY or CUSTOM one always does. Without any ALLOW policy that selects it, a workload takes
-    every request; one of several with the same selector only narrows when it goes.
-    """
+def _lifted(effect: Effect, after: Sequence[Resource]) -> Iterator[str]:
+    """AuthorizationPolicies without which requests get in: gone, or edited so that they do."""
     left = {(policy.kind, policy.namespace, policy.name) for policy in after}
+    for each in lifted(effect.opened):
+        policy = each.policy
+        is_left = (policy.kind, policy.namespace, policy.name) in left
+        lost = "no longer denies what it denied" if is_left else "is gone"
+        first = each.calls[0]
+        example = f", such as {request(first.witness)}" if first.witness is not None else ""
+        count = sum(call.count for call in each.calls)
+        yield f"{policy.ref} {lost}: {plural(count, 'call')} get in, to {first.endpoint}{example}"
+
+
+def _judged(effect: Effect) -> set[ResourceRef]:
+    """The changed policies of which the effect tells all that they do."""
+    unknown = {each.policy.ref for each in effect.open_policies}
+    return {policy.ref for policy in effect.authorization} - unknown
+
+
+def _opened(
+    before: Sequence[Resource], after: Sequence[Resource], judged: Collection[ResourceRef]
+) -> Iterator[str]:
+    """AuthorizationPolicies that may let more through, where no inventory tells whether they do.
+
+    Without a DENY or CUSTOM one, or with another, what it refused may pass. Without any ALLOW
+    policy that selects it, a workload takes every request; one of several with the same selector
+    only narrows when it goes.
+    """
+    left = {(policy.kind, policy.namespace, policy.name): policy for policy in after}
     allowing = {_scope(policy) for policy in after if _is_allow(policy)}
     for policy in before:
-        key = policy.kind, policy.namespace, policy.name
-        if policy.kind != "AuthorizationPolicy" or key in left:
+        now = left.get((policy.kind, policy.namespace, policy.name))
+        is_same = now is not None and now.spec == policy.spec
+        if policy.kind != "AuthorizationPolicy" or is_same or policy.ref in judged:
             continue
         action = policy.spec.get("action", ALLOW)
         if action in {"DENY", "CUSTOM"}:

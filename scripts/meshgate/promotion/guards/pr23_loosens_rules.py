@@ -132,6 +132,7 @@ TIGHTENS: dict[str, Callable[[JSON, JSON], bool]] = {
     "approvals.count": lambda was, becomes: isinstance(becomes, int) and becomes >= (was or 0),
     # Where nobody was named, whoever is named narrows it; where teams are, others take their place.
     "approvals.rules.teams": lambda was, _: was is None,
+    "approvals.access.teams": lambda was, _: was is None,
     "signatures.allowedSigners": lambda was, _: was is None,
 }
 

@@ -77,8 +77,8 @@ class PageContents:
 
     @property
     def weakens(self) -> bool:
-        """Whether any port accepts more than before."""
-        return bool(self.effect and self.effect.loosened)
+        """Whether any port accepts more than before, or policies let more in."""
+        return bool(self.effect and (self.effect.loosened or self.effect.opened))
 
     @property
     def is_stop(self) -> bool:

@@ -100,6 +100,8 @@ def _effect(effects: Effects | None) -> str:
         (len(effects.tightened), "tightened"),
         (len(effects.loosened), "loosened"),
         (len(effects.breaks), "broken"),
+        (len(effects.opened), "opened"),
+        (len(effects.closed), "closed"),
     )
     return ", ".join(f"{number} {word}" for number, word in counts if number) or "no port changed"
 
@@ -157,6 +159,8 @@ def _event_json(entry: HistoryEntry) -> JSONObject:
             "tightened": len(effects.tightened),
             "loosened": len(effects.loosened),
             "breaks": len(effects.breaks),
+            "opened": len(effects.opened),
+            "closed": len(effects.closed),
         },
         "bypasses": [bypass.gate for bypass in record.bypasses],
         "merged": {

@@ -1,0 +1,81 @@
+"""Nobody new gets in without the word of the teams that environments.yaml names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.effect import Change, describe
+from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
+from meshgate.promotion.guards.questions import APPROVED, MOST_SHOWN, effect_of
+from meshgate.wording import plural
+
+REVIEWED = "reviewed"
+
+
+def check(candidate: Candidate) -> Iterator[Objection]:
+    """Ask the reviews of the head commit, where the environment wants new access reviewed.
+
+    What perhaps gets in counts as what does: what is not known is never passed.
+    """
+    if candidate.environment.require.new_access != REVIEWED:
+        return
+    effect = effect_of(candidate)
+    opened = effect.perhaps(Change.OPENED) if effect is not None else ()
+    if effect is None or not opened:
+        return
+    told = describe.access_sentences(effect, Change.OPENED, undecided=True)
+    details = tuple(each.text for each in told[:MOST_SHOWN])
+    what = f"{plural(sum(each.count for each in opened), 'call')} get in that policies denied"
+    teams = candidate.policy.approvals.access_teams
+    if not teams:
+        yield Objection(
+            f"{what}, and no team may agree to that",
+            "name one in `approvals.access.teams` of environments.yaml",
+            details=details,
+        )
+        return
+    if candidate.reviews is None and candidate.without_forge:
+        # Nobody can be asked: it waits for a forge, or for a change of `newAccess`.
+        yield Objection(
+            f"{what}: needs approval of {' or '.join(teams)}, and {candidate.without_forge}",
+            "promote it where a forge can be asked",
+            waits=True,
+            details=details,
+        )
+        return
+    reviews = reviews_of(candidate)
+    agreed = any(
+        review.state == APPROVED
+        and review.commit == reviews.pull_request.head_sha
+        and set(review.teams) & set(teams)
+        for review in reviews.reviews
+    )
+    if not agreed:
+        yield Objection(
+            f"{what}, and nobody of {' or '.join(teams)} agrees",
+            "ask them for a review of this commit",
+            waits=True,
+            details=details,
+        )
+
+
+def agreement_to_come(candidate: Candidate) -> str:
+    """What people will have to say of a candidate that has no pull request yet."""
+    teams = candidate.policy.approvals.access_teams
+    return f"policies let in what they denied: somebody of {' or '.join(teams)} must agree"
+
+
+GUARD = Guard(
+    id="PR24",
+    name="new-access",
+    summary="policies let in what they denied, without the word of those who answer for access",
+    why="Nothing fails when somebody new gets in: only who is asked can tell whether it is meant.",
+    hint="ask a member of `approvals.access.teams` for a review of the head commit",
+    status="effects",
+    check=check,
+    events=RENDERING,
+    by_files=False,
+    awaits="agreement to new access",
+    awaited_review=agreement_to_come,
+)
