@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 import pytest
 
+from meshgate.promotion.backport import facts_between
 from meshgate.promotion.files import OWNED, state_path
 from meshgate.promotion.ledger import read_state
-from meshgate.promotion.records import EnvironmentState, Event
-from meshgate.promotion.release import Releases, changes
-from meshgate.promotion.rendering import render, tool
-from meshgate.promotion.transition import RecordDraft, Transition, advance
-from meshgate.repository import Repository, commit_files
+from meshgate.promotion.prepare import prepare
+from meshgate.promotion.records import EnvironmentState, Event, PendingBackport
+from meshgate.promotion.release import changes
+from meshgate.promotion.rendering import read_rendered, render, tool
+from meshgate.promotion.session import Clock, session_at
+from meshgate.promotion.transition import RecordDraft, Transition
+from meshgate.repository import Repository
 
 START = dt.datetime(2026, 7, 1, 8, tzinfo=dt.UTC)
 PINNED = ("staging", "prod")
@@ -162,35 +165,37 @@ def promote(
     source: str = "main",
     **more: object,
 ) -> Transition:
-    """Bring a release to an environment by a commit on main, without any guard."""
+    """Bring a release to an environment by a commit on main, whatever guards say of it."""
     with Repository(folder) as repository:
-        head = repository.resolve("main")
-        release = Releases(repository, head).at(repository.resolve(source))
-        files = owned(repository, head)
-        state = current(files, environment)
-        overlay = f"overlays/{environment}"
-        proposal = RecordDraft(
+        head, now = repository.resolve("main"), START + dt.timedelta(days=day)
+        session = session_at(repository, head, Clock(now, now.date()), without_forge="a test")
+        release = session.releases.at(repository.resolve(source))
+        state = current(owned(repository, head), environment)
+        policy = session.policy.of(environment)
+        files = render(repository, release.source.commit, environment, policy.overlay, cache=None)
+        if event is Event.HOTFIX and state is not None:
+            facts = facts_between(
+                read_rendered(session.rendered(environment)), read_rendered(files)
+            )
+            more.setdefault("pending_backport", PendingBackport("", facts, now.date()))
+        forward = event in {Event.PROMOTE, Event.HOTFIX}
+        draft = RecordDraft(
             environment=environment,
             event=event,
-            created_at=START + dt.timedelta(days=day),
+            created_at=now,
             release=release,
-            files=render(repository, release.source.commit, environment, overlay, cache=None),
-            overlay=overlay,
-            changes=changes(repository, state.source.commit if state else None, head),
+            files=files,
+            overlay=policy.overlay,
+            changes=changes(repository, state.source.commit, release.source.commit)
+            if forward and state is not None
+            else (),
             tool=tool(repository, release.source.commit),
             requested_by={"login": "a-test", "via": "ci", "run": None},
-            **more,  # type: ignore[arg-type] # fields of a proposal
+            **more,  # type: ignore[arg-type] # fields of a draft
         )
-        advanced = advance(state, files, proposal)
-        prepared = commit_files(
-            repository,
-            head,
-            advanced.files,
-            f"{event}({environment}): {release.alias}\n",
-            when=proposal.created_at,
-        )
-    git(folder, "reset", "--quiet", "--hard", prepared)
-    return advanced
+        prepared = prepare(session, state, draft)
+    git(folder, "reset", "--quiet", "--hard", prepared.commit)
+    return prepared.transition
 
 
 class Promoted(NamedTuple):

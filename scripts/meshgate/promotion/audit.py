@@ -27,6 +27,7 @@ from meshgate.promotion.files import (
     state_path,
 )
 from meshgate.promotion.ledger import RECORD_NAME, EnvironmentFiles, Recorded, read_files
+from meshgate.promotion.recomputed import Recomputation, RecordAtMerge
 from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
 from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render, rendered_of
@@ -39,21 +40,29 @@ SHOWN = 60
 
 
 class AuditFault(NamedTuple):
-    """One file that is not as it was written; `environment` is None where none owns it."""
+    """One file that is not as it was written; `environment` is None where none owns it.
+
+    proven  False: it could not be recomputed, and so is neither right nor wrong
+    """
 
     environment: str | None
     file: str
     what: str
     why: str = ""
+    proven: bool = True
 
 
 class AuditedEnvironment(NamedTuple):
-    """One environment: its state where there is one, how many records, how many were rendered."""
+    """One environment: its state where there is one, how many records, how many were rendered.
+
+    unproven  what could not be recomputed of its records, which is neither right nor wrong
+    """
 
     environment: str
     state: EnvironmentState | None
     records: int
     rendered: int
+    unproven: tuple[AuditFault, ...] = ()
 
 
 class Audit(NamedTuple):
@@ -69,7 +78,7 @@ class Renders:
 
     def __init__(self, repository: Repository, cache: Path | None) -> None:
         self.repository = repository
-        self._cache = cache
+        self.cache = cache
         self._made: dict[tuple[str, str, str], dict[str, bytes]] = {}
 
     def of(self, record: PromotionRecord) -> dict[str, bytes]:
@@ -88,7 +97,7 @@ class Renders:
                     hint=f"fetch the tag release/{record.release}, which keeps it",
                 )
             self._made[key] = render(
-                self.repository, commit, record.environment, overlay, cache=self._cache
+                self.repository, commit, record.environment, overlay, cache=self.cache
             )
         return self._made[key]
 
@@ -116,12 +125,15 @@ class Auditor:
         changing = sum(recorded.record.event.changes_render for recorded in own.ledger)
         rendered = changing if self.deep else int(bool(own.ledger))
         state = own.state if not own.state_faults else None
-        self.audited.append(AuditedEnvironment(environment, state, len(own.ledger), rendered))
+        unproven: list[AuditFault] = []
         try:
             for fault in self._faults(own):
-                self.faults.append(fault)
+                (self.faults if fault.proven else unproven).append(fault)
         except MeshgateError as error:
             self.failures[environment] = error
+        self.audited.append(
+            AuditedEnvironment(environment, state, len(own.ledger), rendered, tuple(unproven))
+        )
 
     def result(self) -> Audit:
         """What was found so far."""
@@ -135,7 +147,12 @@ class Auditor:
         if files.state is None and is_whole:
             yield from lost(files.environment, self.releases)
         if self.deep:
-            yield from deep_faults(files.environment, files.ledger, self.renders, self.releases)
+            recomputation = Recomputation(
+                self.renders.repository, self.releases.main, self.renders.cache
+            )
+            yield from deep_faults(
+                files.environment, files.ledger, self.renders, self.releases, recomputation
+            )
 
 
 def foreign(files: Mapping[str, File], pinned: Collection[str]) -> Iterator[AuditFault]:
@@ -236,20 +253,25 @@ def need_history(repository: Repository) -> None:
 
 
 def deep_faults(
-    environment: str, records: Sequence[Recorded], renders: Renders, releases: Releases
+    environment: str,
+    records: Sequence[Recorded],
+    renders: Renders,
+    releases: Releases,
+    recomputation: Recomputation,
 ) -> Iterator[AuditFault]:
     """What is wrong with the records of an environment, up to the main line of `releases`.
 
-    Each must be what a commit added; each that changed what is rendered must have changed it to
-    what its source renders to. Raises ToolError where one cannot be rendered here.
+    Each must be what a commit added, and say what promotion says of that commit; each that changed
+    what is rendered must have changed it to what its source renders to. Raises ToolError where one
+    cannot be rendered here.
     """
     repository = renders.repository
     added = additions(repository, releases.main, ledger_folder(environment))
-    merged_at = {
-        commit.sha: commit.committed_at
+    merges = {
+        commit.sha: commit
         for commit in mainline(repository, releases.main, ledger_folder(environment))
     }
-    before: PromotionRecord | None = None
+    before: Recorded | None = None
     replayable: set[tuple[str, str]] = set()
     for recorded in records:
         record = recorded.record
@@ -261,8 +283,11 @@ def deep_faults(
             if sha256(content) != recorded.sha256:
                 yield AuditFault(environment, record.path, f"is not what {commit[:10]} added")
             yield from _tree_faults(record, commit, renders)
-            yield from _time_faults(record, before, merged_at[commit])
-        before = record
+            yield from _time_faults(record, before, merges[commit].committed_at)
+            merged = RecordAtMerge(recorded, before, merges[commit])
+            for deviation in recomputation.deviations(merged):
+                yield AuditFault(environment, record.path, *deviation)
+        before = recorded
         if record.event.changes_render:
             try:
                 _check_source(record, renders, releases)
@@ -297,10 +322,10 @@ def _tree_faults(record: PromotionRecord, commit: str, renders: Renders) -> Iter
 
 
 def _time_faults(
-    record: PromotionRecord, before: PromotionRecord | None, merged_at: datetime.datetime
+    record: PromotionRecord, before: Recorded | None, merged_at: datetime.datetime
 ) -> Iterator[AuditFault]:
     """When a record was made is for its writer to say: after the last, and before its merge."""
-    made, last = record.created_at, before.created_at if before is not None else None
+    made, last = record.created_at, before.record.created_at if before is not None else None
     if made is None:
         yield AuditFault(record.environment, record.path, "does not say when it was made")
         return

@@ -17,7 +17,7 @@ from meshgate.promotion.record import approvals
 from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.rendering import read_rendered
 from meshgate.promotion.session import Clock, Session, session_at
-from meshgate.repository import Commit, additions, mainline
+from meshgate.repository import Commit, Repository, additions, mainline
 
 MESSAGE = "%(contents)"
 
@@ -133,7 +133,7 @@ def _entries(
 
 
 def _entry(session: Session, recorded: Recorded, merged: Commit) -> HistoryEntry:
-    facts, known_by = _tagged(session, recorded), "tag"
+    facts, known_by = tagged(session.repository, recorded), "tag"
     if facts is None and session.forge.hosted:
         facts, known_by = approvals(session, recorded, merged.sha), "forge"
     if facts is None:
@@ -143,12 +143,12 @@ def _entry(session: Session, recorded: Recorded, merged: Commit) -> HistoryEntry
     )
 
 
-def _tagged(session: Session, recorded: Recorded) -> JSONObject | None:
+def tagged(repository: Repository, recorded: Recorded) -> JSONObject | None:
     """What the tag of a record says; None where there is none, or it is about something else."""
     name = names.tag(recorded.record.environment, recorded.record.sequence)
-    if session.repository.find(f"refs/tags/{name}") is None:
+    if repository.find(f"refs/tags/{name}") is None:
         return None
-    message = session.repository.run("for-each-ref", f"--format={MESSAGE}", f"refs/tags/{name}")
+    message = repository.run("for-each-ref", f"--format={MESSAGE}", f"refs/tags/{name}")
     start = message.find("\n{")
     try:
         facts, _ = json.JSONDecoder().raw_decode(message[start + 1 :])

@@ -70,7 +70,7 @@ def prepare_hotfix(
         files=files,
         overlay=policy.overlay,
         pending_backport=PendingBackport(
-            record="", facts=_pending_facts(state, facts), due=options.due
+            record="", facts=pending_facts(state, facts), due=options.due
         ),
         changes=changes(session.repository, state.source.commit, release.source.commit),
         bypasses=bypasses,
@@ -137,7 +137,7 @@ def _pull_request_to_main(session: Session, options: HotfixOptions) -> tuple[str
     return pull.url, notes
 
 
-def _pending_facts(state: EnvironmentState, new: tuple[Fact, ...]) -> tuple[Fact, ...]:
+def pending_facts(state: EnvironmentState, new: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """The facts of this hotfix, and those of an earlier one that it does not change."""
     renewed = {(fact.resource, fact.pointer) for fact in new}
     earlier = state.pending_backport.facts if state.pending_backport else ()

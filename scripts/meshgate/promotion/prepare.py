@@ -13,6 +13,7 @@ from meshgate.promotion import names
 from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
+from meshgate.promotion.guards.guard import MissingError
 from meshgate.promotion.guards.pr18_never_tried_below import unseen
 from meshgate.promotion.judge import HeadJudgement, judge_unopened
 from meshgate.promotion.recorded_effects import recorded_effects
@@ -20,6 +21,7 @@ from meshgate.promotion.records import (
     Acknowledged,
     EnvironmentState,
     Event,
+    GateResult,
     InventoryUsed,
     PromotionRecord,
     Upstream,
@@ -55,7 +57,9 @@ def prepare(session: Session, state: EnvironmentState | None, draft: RecordDraft
     """
     first = advance(state, session.files, draft)
     judgement = judge_unopened(session, _commit(session, first, draft))
-    complete = advance(state, session.files, _completed(session, draft, judgement))
+    candidate = judgement.candidate
+    told = draft if candidate is None else completed(session, draft, candidate, judgement.gates)
+    complete = advance(state, session.files, told)
     return PreparedCommit(_commit(session, complete, draft), complete, state, judgement)
 
 
@@ -110,13 +114,13 @@ def _commit(session: Session, prepared: Transition, draft: RecordDraft) -> str:
     )
 
 
-def _completed(session: Session, draft: RecordDraft, judgement: HeadJudgement) -> RecordDraft:
-    candidate = judgement.candidate
-    if candidate is None:
-        return draft
+def completed(
+    session: Session, draft: RecordDraft, candidate: Candidate, gates: tuple[GateResult, ...]
+) -> RecordDraft:
+    """A draft with what follows from how its event is judged: effects, gates, upstream."""
     complete = dataclasses.replace(
         draft,
-        gates=judgement.gates,
+        gates=gates,
         upstream=upstream(candidate),
         acknowledges=(*draft.acknowledges, *_acknowledged(candidate)),
     )
@@ -162,7 +166,11 @@ def coverage(candidate: Candidate) -> tuple[tuple[str, ...], tuple[str, ...]]:
         f"{fact.resource}#{fact.pointer}"
         for fact in facts_between(candidate.before, candidate.after)
     }
-    never = unseen(candidate)
+    try:
+        never = unseen(candidate)
+    except MissingError:
+        # The guard of untried fields refuses what cannot be compared.
+        return (), ()
     return tuple(never), tuple(sorted(changed - set(never)))
 
 

@@ -351,6 +351,7 @@ class ToolUsed(TypedDict, total=False):
 
     name: str
     version: str
+    model: Annotated[str, about("Changes with any line by which an effect is computed.")]
     renderer: str
     rendererSha256: str
 

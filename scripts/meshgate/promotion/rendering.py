@@ -12,11 +12,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import meshgate
 from meshgate import __version__, source
 from meshgate.errors import BuildError
 from meshgate.model import Resource
 from meshgate.pipeline.judged import errors_in_sources
-from meshgate.promotion.files import SUFFIX, git_tree, rendered_folder, rendered_sum, sha256
+from meshgate.promotion.files import (
+    SUFFIX,
+    git_tree,
+    rendered_folder,
+    rendered_sum,
+    sha256,
+    sum_of,
+)
 from meshgate.promotion.records import RenderedFiles, ToolUsed
 from meshgate.promotion.release import INPUTS
 from meshgate.repository import Repository, extract
@@ -24,6 +32,8 @@ from meshgate.source.program import TOOLCHAIN
 
 CLUSTER = "_cluster"
 CORE = "core"
+# The packages that an effect follows from.
+MODEL = ("effect", "mesh", "model", "pipeline", "schema", "source", "yamldoc")
 # Object names are of these; whatever else a manifest says is written as %XX.
 PLAIN = re.compile(r"[a-z0-9.-]")
 PLAIN_FOLDER = re.compile(r"[a-z0-9-]")
@@ -107,9 +117,18 @@ def tool(repository: Repository, commit: str) -> ToolUsed:
     return {
         "name": "meshgate",
         "version": __version__,
+        "model": model_digest(),
         "renderer": f"kustomize {program.version}",
         "rendererSha256": _digest(program.argv[0]),
     }
+
+
+@functools.cache
+def model_digest() -> str:
+    """12 hex digits that change with any line by which an effect is computed."""
+    root = Path(meshgate.__file__).parent
+    files = (file for name in MODEL for file in (root / name).rglob("*.py"))
+    return sum_of((str(file.relative_to(root)), sha256(file.read_bytes())) for file in files)[:12]
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 
 from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError, UsageError
@@ -55,12 +56,7 @@ def prepare_rollback(
         release=Release(target.release, target.alias, target.source),
         files=files,
         overlay=target.rendered.overlay,
-        hold=Hold(
-            since=session.now.replace(microsecond=0),
-            by=session.login,
-            reason=f"rolled back to sequence {to}: {reason}",
-            blocks=(Event.PROMOTE, Event.HOTFIX),
-        ),
+        hold=held_by_rollback(to, reason, by=session.login, since=session.now),
         # What a rule of today forbids may be what worked then; the ticket answers for it.
         bypasses=(Bypass(FINDINGS.id, session.login, reason, ticket),) if ticket else (),
         requested_by=session.requested_by,
@@ -78,6 +74,16 @@ def roll_back(
     prepared = prepare_rollback(session, name, to, reason=reason, ticket=ticket)
     refuse(prepared)
     return propose(session, prepared, refresh=refresh, again=True)
+
+
+def held_by_rollback(to: int, reason: str, *, by: str, since: datetime.datetime) -> Hold:
+    """The hold that a rollback to a sequence begins: without it the next promotion undoes it."""
+    return Hold(
+        since=since.replace(microsecond=0),
+        by=by,
+        reason=f"rolled back to sequence {to}: {reason}",
+        blocks=(Event.PROMOTE, Event.HOTFIX),
+    )
 
 
 def _target(session: Session, state: EnvironmentState, to: int) -> PromotionRecord:

@@ -23,6 +23,7 @@ from meshgate.repository.history import (
     merge_bases,
     moment,
     newest_additions,
+    people,
 )
 from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
 from meshgate.repository.refs import (
@@ -65,6 +66,7 @@ __all__ = [
     "merge_bases",
     "moment",
     "newest_additions",
+    "people",
     "push_branch",
     "push_tag",
     "remote_branch",

@@ -155,6 +155,29 @@ def _with_authors(repository: Repository, commit: Commit) -> Commit:
     return commit._replace(author=first, message=f"{commit.message.rstrip()}\n{trailers}\n")
 
 
+def people(repository: Repository, commit: Commit) -> frozenset[str]:
+    """Who wrote or merged what a commit brought: names, addresses and the names within them."""
+    brought = (
+        list(_log(repository, f"{commit.parents[0]}..{commit.sha}", "--"))
+        if (commit.parents)
+        else [commit]
+    )
+    named = {
+        person for each in brought for person in (each.author, each.committer, *each.co_authors)
+    }
+    return frozenset(filter(None, (name for person in named for name in _names(person))))
+
+
+def _names(person: str) -> Iterator[str]:
+    """Of `Name <12+login@users.noreply.example>`: the name, the address, and the login."""
+    name, _, address = person.rstrip(">").rpartition("<")
+    yield name.strip()
+    yield address
+    local = address.partition("@")[0]
+    yield local
+    yield local.rpartition("+")[2]
+
+
 def _log(repository: Repository, *arguments: str) -> Iterator[Commit]:
     text = repository.run(
         *("log", "-z", f"--format={FORMAT}", *arguments), what="git cannot list the commits"

@@ -23,6 +23,7 @@ __all__ = [
     "GATED",
     "GATE_TYPES",
     "GateType",
+    "asks_others",
     "asks_statuses",
     "evaluate_gates",
     "results",
@@ -46,6 +47,11 @@ GATED = frozenset({Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK})
 def asks_statuses(gates: Iterable[GateEntry]) -> bool:
     """Whether any of these gates asks the forge for the statuses of commits."""
     return any(GATE_TYPES[gate.type].asks_statuses for gate in gates)
+
+
+def asks_others(gate: GateEntry) -> bool:
+    """Whether a gate's verdict stands on what a forge, or somebody's evidence, said that day."""
+    return asks_statuses([gate]) or bool(gate.evidence)
 
 
 def evaluate_gates(candidate: Candidate) -> list[GateResult]:

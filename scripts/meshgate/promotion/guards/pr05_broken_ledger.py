@@ -60,10 +60,7 @@ def _made_when(candidate: Candidate) -> Iterator[Objection]:
 
 
 def _says_what_changes(candidate: Candidate) -> Iterator[Objection]:
-    """The files that a record lists, and the effect that it tells, computed anew.
-
-    What is judged is the effect itself; a record that tells none says nothing wrong of it.
-    """
+    """The files that a record lists, and the effect that it tells, computed anew."""
     record, old, new = candidate.record, candidate.base.rendered, candidate.head.rendered
     lists = {
         "added": tuple(sorted(new.keys() - old.keys())),
@@ -77,7 +74,7 @@ def _says_what_changes(candidate: Candidate) -> Iterator[Objection]:
         return
     computed = recorded_effects(candidate.effect, {}, candidate.ports)
     told = record.effects
-    if told is not None and any(getattr(told, key) != getattr(computed, key) for key in OF_EFFECT):
+    if told is None or any(getattr(told, key) != getattr(computed, key) for key in OF_EFFECT):
         yield Objection(
             "the record tells another effect than the change has", "run the command again"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshgate.promotion.audit import Audit, AuditedEnvironment
+from meshgate.promotion.audit import Audit, AuditedEnvironment, AuditFault
 from meshgate.promotion.files import rendered_folder
 from meshgate.report import Options, formats
 from meshgate.report.escape.json_text import Rows, document
@@ -34,8 +34,15 @@ def text(audits: Sequence[Audit], options: Options) -> str:
         for fault in audit.faults:
             lines.append(f"{style('red', plain(fault.file))}: {plain(fault.what)}")
             lines += [f"  {plain(line)}" for line in fault.why.splitlines()]
+        unproven = [item for audited in audit.environments for item in audited.unproven]
+        for item in unproven:
+            lines.append(f"{style('yellow', plain(item.file))}: {plain(item.what)}")
+            lines += [f"  {plain(line)}" for line in item.why.splitlines()]
         if audit.faults:
             lines += ["", f"{plural(len(audit.faults), 'fault')}.", *_ways_out(audit)]
+        elif unproven:
+            records = plural(len({item.file for item in unproven}), "record")
+            lines.append(f"Not whole: {records} could not be recomputed in all. The rest is whole.")
         else:
             lines.append("Everything is as promotion wrote it.")
     return page(lines)
@@ -48,7 +55,7 @@ def json(audits: Sequence[Audit], _options: Options) -> str:
         version=VERSION,
         deep=audit.deep,
         environments=Rows(map(_environment, audit.environments)),
-        faults=Rows(fault._asdict() for fault in audit.faults),
+        faults=Rows(map(_fault, audit.faults)),
     )
 
 
@@ -66,8 +73,14 @@ def _cells(audited: AuditedEnvironment, audit: Audit) -> Iterator[Cell]:
         yield Cell(plural(len(own), "fault"), "red")
     elif audited.state is None:
         yield Cell("not adopted", "yellow")
+    elif audited.unproven:
+        yield Cell(f"{len(_not_recomputed(audited))} not recomputed", "yellow")
     else:
         yield Cell("whole", "green")
+
+
+def _not_recomputed(audited: AuditedEnvironment) -> set[str]:
+    return {item.file for item in audited.unproven}
 
 
 def _environment(audited: AuditedEnvironment) -> dict[str, object]:
@@ -79,6 +92,18 @@ def _environment(audited: AuditedEnvironment) -> dict[str, object]:
         "alias": state.alias if state else None,
         "records": audited.records,
         "renderedAgain": audited.rendered,
+        "notRecomputed": [
+            {"file": item.file, "what": item.what, "why": item.why} for item in audited.unproven
+        ],
+    }
+
+
+def _fault(fault: AuditFault) -> dict[str, object]:
+    return {
+        "environment": fault.environment,
+        "file": fault.file,
+        "what": fault.what,
+        "why": fault.why,
     }
 
 
