@@ -262,21 +262,16 @@ def of_promotion(record: PromotionRecord) -> dict[str, dict[str, object]]:
             )
         },
         **{
-            f"accepted: {name}": {"acknowledges": (lie,)}
-            for name, lie in {
+            f"accepted: {name}": {"acknowledges": (accepted,)}
+            for name, accepted in {
                 "a break": {"finding": "breaks 0", "by": "sam", "reason": "x", "until": None},
                 "a value": {"finding": "PR17:x#/y", "by": "sam", "reason": "x"},
                 "nothing": {},
             }.items()
         },
-        **{
-            f"coverage: {name}": changes
-            for name, changes in {
-                "never tried": {"untested_below": ("x#/y",)},
-                "all tried": {"exercised_below": ()},
-                "more tried": {"exercised_below": (*record.exercised_below, "x#/y")},
-            }.items()
-        },
+        "coverage: never tried": {"untested_below": ("x#/y",)},
+        "coverage: all tried": {"exercised_below": ()},
+        "coverage: more tried": {"exercised_below": (*record.exercised_below, "x#/y")},
         **{
             f"a hold: {name}": {"hold": Hold(START, "sam", "x", None, blocks)}
             for name, blocks in {"of promotions": (Event.PROMOTE,), "of nothing": ()}.items()

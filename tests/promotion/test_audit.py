@@ -306,7 +306,9 @@ class TestDeep:
         told = capsys.readouterr().out
         assert "0002-hotfix-r-" in told
         assert f"the commit {lost}, is gone" in told
-        assert "0004-rollback" not in told.partition("was not recomputed")[0].partition("is gone")[0]
+        assert (
+            "0004-rollback" not in told.partition("was not recomputed")[0].partition("is gone")[0]
+        )
         assert "1 fault." in told
 
     def test_a_shallow_clone_is_told(self, promoted: Promoted, tmp_path: Path) -> None:

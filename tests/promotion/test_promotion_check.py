@@ -159,7 +159,7 @@ def test_a_hotfix_from_a_branch_needs_its_skipped_environments_named(promoted: P
         day=5,
     )
     git(folder, "switch", "--quiet", "main")
-    promote(folder, "prod", event=Event.HOTFIX, source=fix, day=5)
+    promote(folder, "prod", event=Event.HOTFIX, source=fix, day=5, pending_backport=None)
 
     found = guards(judged(folder, base, "HEAD"))
 

@@ -433,8 +433,11 @@ def test_evidence_in_another_environments_folder_is_refused(promoted: Promoted) 
         "observedAt": NOW.isoformat(),
         "result": "pass",
     }
+    promote(folder, "prod", day=5)
+    git(folder, "switch", "-qc", "promotion")
+    git(folder, "switch", "-q", "main")
+    git(folder, "reset", "-q", "--hard", "HEAD~1")
     commit(folder, {"promotion/evidence/staging/probe/x.json": json.dumps(value)}, "x", day=5)
 
     assert main(["check", "--base", "main", "-C", str(folder)]) == 0  # nobody asks yet
-    promote(folder, "prod", day=6)
-    assert main(["check", "--base", "HEAD~1", "-C", str(folder)]) == 2
+    assert main(["check", "--base", "main", "--head", "promotion", "-C", str(folder)]) == 2

@@ -69,6 +69,7 @@ class Candidate:
                      asked
     signature        of the head commit
     reasons          why a part was not found out, in words
+    is_draft         the record is judged before it can tell effects and gates
     """
 
     record: PromotionRecord
@@ -96,6 +97,7 @@ class Candidate:
     without_forge: str = ""
     signature: Signed | None = None
     reasons: tuple[str, ...] = ()
+    is_draft: bool = False
 
     @property
     def release(self) -> str:

@@ -10,7 +10,7 @@ from meshgate.errors import BuildError, RepositoryError
 from meshgate.model import Resource
 from meshgate.pipeline import Judged
 from meshgate.promotion.candidate import Ancestry, Candidate, Reviews, SourceContent
-from meshgate.promotion.deployments import status_of, with_release
+from meshgate.promotion.deployments import by_word, status_of, with_release
 from meshgate.promotion.files import FileChange, rendered_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.gates import asks_statuses
@@ -54,6 +54,7 @@ class CandidateBuilder:
         upstream = [status_of(session, below, statuses=statuses) for below in self.policy.after]
         if self.record.event.changes_render:
             upstream = [self._with_release(status) for status in upstream]
+        upstream = [by_word(session, status, self.record.release) for status in upstream]
         candidate = Candidate(
             record=self.record,
             policy=self.policy,

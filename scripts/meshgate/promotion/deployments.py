@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import itertools
 from collections.abc import Iterable
 
 from meshgate.errors import BuildError, RepositoryError
+from meshgate.promotion import names
 from meshgate.promotion.files import ledger_folder, rendered_folder, rendered_sum
 from meshgate.promotion.forges import CommitStatus
+from meshgate.promotion.history import merged_at
 from meshgate.promotion.ledger import EnvironmentFiles, files_at
+from meshgate.promotion.moments import moments
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.release import INPUTS
 from meshgate.promotion.rendering import read_rendered, render
@@ -56,27 +58,43 @@ def with_release(
 def _pinned(session: Session, files: EnvironmentFiles) -> tuple[Deployment, ...]:
     """From the ledger: from the merge of a record that changes the render until the next."""
     records = [record for record in files.records if record.event.changes_render]
-    if not records:
-        return ()
-    folder = ledger_folder(files.environment)
-    times = {
-        commit.sha: commit.committed_at
-        for commit in mainline(session.repository, session.commit, folder)
-    }
-    merged = newest_additions(session.repository, session.commit, folder)
-    began = (
-        max(times[merged[record.path]], record.created_at or times[merged[record.path]])
-        for record in records
-        if record.path in merged
-    )
+    counted = moments(session.repository, session.commit, files.environment, records)
     return _joined(
-        (record.release, record.rendered.tree, since)
-        for record, since in zip(
-            (record for record in records if record.path in merged),
-            itertools.accumulate(began, max),
-            strict=True,
+        Deployment(
+            record.release,
+            record.rendered.tree,
+            counted[record.path].committed_at,
+            sequence=record.sequence,
         )
+        for record in records
+        if record.path in counted
     )
+
+
+def by_word(session: Session, status: EnvironmentStatus, release: str) -> EnvironmentStatus:
+    """The status, its stays of a release not before a forge or a tag says that they were merged.
+
+    A merge that only moves the branch forward leaves the time that the author's clock said.
+    """
+    name, repository = status.environment, session.repository
+    stays = [stay for stay in status.deployments_for(release) if stay.sequence]
+    known = session.forge.hosted or any(
+        repository.find(f"refs/tags/{names.tag(name, stay.sequence)}") for stay in stays
+    )
+    if not stays or not known:
+        return status
+    files = files_at(repository, session.commit, name)
+    records = {recorded.record.sequence: recorded for recorded in files.ledger}
+    brought = newest_additions(repository, session.commit, ledger_folder(name))
+    moved = []
+    for stay in status.deployments:
+        recorded = records.get(stay.sequence) if stay in stays else None
+        commit = brought.get(recorded.record.path) if recorded is not None else None
+        word = merged_at(session, recorded, commit) if recorded and commit else None
+        moved.append(
+            stay if word is None else dataclasses.replace(stay, since=max(stay.since, word))
+        )
+    return dataclasses.replace(status, deployments=tuple(moved))
 
 
 def _floating(session: Session) -> tuple[Deployment, ...]:
@@ -86,19 +104,21 @@ def _floating(session: Session) -> tuple[Deployment, ...]:
     """
     history = session.releases.history()[::-1]
     times = itertools.accumulate((commit.committed_at for commit, _ in history), max)
-    return _joined((release, "", since) for (_, release), since in zip(history, times, strict=True))
+    return _joined(
+        Deployment(release, "", since) for (_, release), since in zip(history, times, strict=True)
+    )
 
 
-def _joined(events: Iterable[tuple[str, str, datetime.datetime]]) -> tuple[Deployment, ...]:
+def _joined(events: Iterable[Deployment]) -> tuple[Deployment, ...]:
     """One deployment for each run of events with the same release and tree, ended by the next."""
     deployments: list[Deployment] = []
-    for release, tree, since in events:
+    for event in events:
         if deployments:
             current = deployments[-1]
-            if (current.release, current.tree) == (release, tree):
+            if (current.release, current.tree) == (event.release, event.tree):
                 continue
-            deployments[-1] = dataclasses.replace(current, until=since)
-        deployments.append(Deployment(release, tree, since))
+            deployments[-1] = dataclasses.replace(current, until=event.since)
+        deployments.append(event)
     return tuple(deployments)
 
 

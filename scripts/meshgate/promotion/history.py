@@ -11,13 +11,14 @@ from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.mesh import ServerMode, Workload
 from meshgate.model import JSONObject
 from meshgate.promotion import names
-from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.ledger import Recorded, read_ledger
-from meshgate.promotion.record import approvals
+from meshgate.promotion.moments import forward, moments
+from meshgate.promotion.record import approvals, pull_request_of
 from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.rendering import read_rendered
 from meshgate.promotion.session import Clock, Session, session_at
-from meshgate.repository import Commit, Repository, additions, mainline
+from meshgate.promotion.times import moment_of
+from meshgate.repository import Commit, Repository, mainline
 
 MESSAGE = "%(contents)"
 
@@ -25,7 +26,7 @@ MESSAGE = "%(contents)"
 class HistoryEntry(NamedTuple):
     """One event of an environment.
 
-    merged     the first-parent commit of the base that brought it
+    merged     the first-parent commit of the base that brought it; its time is when it counts from
     approvals  as its tag, or else the forge, has them: login, commit, at
     pull       the pull request: number, url, mergedBy; None: not known
     known_by   where approvals are from: `tag`, `forge`, or empty: nobody could be asked
@@ -72,7 +73,7 @@ def enforced(
     that whoever merged them gave. Raises UsageError where there is no such workload, or nothing
     was there yet.
     """
-    line = mainline(session.repository, session.commit)
+    line = _line(session, environment)
     commit = next((commit for commit in line if commit.committed_at <= at), None)
     if commit is None:
         raise NothingToCheckError(
@@ -121,15 +122,33 @@ def _entries(
     session: Session, files: Mapping[str, bytes], environment: str
 ) -> Iterator[HistoryEntry]:
     """The events that files tell of, newest first; the merge is that of the base branch."""
-    folder = ledger_folder(environment)
-    merged = additions(session.repository, session.commit, folder)
-    line = {
-        commit.sha: commit
-        for commit in mainline(session.repository, session.commit, folder.rstrip("/"))
-    }
-    for recorded in reversed(read_ledger(files, environment)):
-        commit = line[merged[recorded.record.path]]
-        yield _entry(session, recorded, commit)
+    ledger = read_ledger(files, environment)
+    records = [recorded.record for recorded in ledger]
+    merged = moments(session.repository, session.commit, environment, records)
+    for recorded in reversed(ledger):
+        yield _entry(session, recorded, merged[recorded.record.path])
+
+
+def _line(session: Session, environment: str) -> list[Commit]:
+    """The main line, newest first, with times that an event of the environment counts from."""
+    ledger = read_ledger(session.files, environment)
+    records = [recorded.record for recorded in ledger]
+    counted = moments(session.repository, session.commit, environment, records)
+    return forward(mainline(session.repository, session.commit), [*counted.values()])
+
+
+def merged_at(session: Session, recorded: Recorded, commit: str) -> datetime.datetime | None:
+    """When the pull request of a record was merged, as its tag or the forge tells; None: neither.
+
+    `commit` is the one that brought the record.
+    """
+    facts = tagged(session.repository, recorded)
+    if facts is not None and facts["pullRequest"] is not None:
+        return moment_of(facts.get("mergedAt"))
+    if not session.forge.hosted:
+        return None
+    pull = pull_request_of(session, names.branch(recorded.record), commit)
+    return pull.merged_at if pull is not None else None
 
 
 def _entry(session: Session, recorded: Recorded, merged: Commit) -> HistoryEntry:

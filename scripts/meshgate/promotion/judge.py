@@ -73,10 +73,12 @@ def judge(
     *,
     pull: PullRequest | None = None,
     only: Collection[str] | None = None,
+    is_draft: bool = False,
 ) -> HeadJudgement:
     """Judge the commit `head` as data: whether it may be merged to the base as that is now.
 
-    `only` are the ids of the guards to ask. Raises ToolError where the renderer is not there, and
+    `only` are the ids of the guards to ask; `is_draft`: its record tells no effect yet.
+    Raises ToolError where the renderer is not there, and
     RepositoryError where git or the forge fails.
     """
     if session.repository.find(head) is None:
@@ -91,6 +93,7 @@ def judge(
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
     candidate = CandidateBuilder(session, head, record, changed, pull).build()
+    candidate = dataclasses.replace(candidate, is_draft=is_draft)
     asked = tuple(
         guard.id
         for guard in GUARDS
@@ -144,7 +147,7 @@ def judge_unopened(session: Session, commit: str) -> HeadJudgement:
 
     What only people can say of an open pull request is waited for.
     """
-    judgement = judge(session, commit)
+    judgement = judge(session, commit, is_draft=True)
     candidate = judgement.candidate
     if candidate is None or not session.forge.hosted:
         return judgement

@@ -16,7 +16,7 @@ from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.ledger import Recorded, read_ledger
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import rfc3339
-from meshgate.repository import MovedError, additions, fetch, mainline, push_tag, tag
+from meshgate.repository import MovedError, fetch, mainline, newest_additions, push_tag, tag
 
 VERSION = 1
 
@@ -43,7 +43,7 @@ def record(
         if not policy.pinned or (environments and policy.name not in environments):
             continue
         folder = ledger_folder(policy.name)
-        merged = additions(session.repository, session.commit, folder)
+        merged = newest_additions(session.repository, session.commit, folder)
         for recorded in read_ledger(session.files, policy.name):
             name = names.tag(policy.name, recorded.record.sequence)
             with effort.attempt(f"the tag {name}"):
@@ -88,7 +88,7 @@ def _publish(session: Session, name: str, commit: str) -> None:
 def approvals(session: Session, recorded: Recorded, merged: str) -> JSONObject:
     """What a tag says: the merge, the pull request, and who approved which commit of it."""
     record = recorded.record
-    pull = _pull(session, names.branch(record), merged)
+    pull = pull_request_of(session, names.branch(record), merged)
     return {
         "version": VERSION,
         "environment": record.environment,
@@ -123,7 +123,7 @@ def _committed(session: Session, commit: str) -> datetime.datetime:
     return mainline(session.repository, commit)[0].committed_at
 
 
-def _pull(session: Session, branch: str, merged: str) -> PullRequest | None:
+def pull_request_of(session: Session, branch: str, merged: str) -> PullRequest | None:
     """The pull request that brought a commit; of several merged ones the newest."""
     closed = session.forge.closed(branch, session.main)
     merged_pulls = [pull for pull in closed if pull.state == "merged"]

@@ -36,14 +36,16 @@ class Deployment:
     """A stay: a time in which one release was an environment's state.
 
     tree    git's id of rendered/<environment>; empty for a floating environment, which has none
-    since   when it was merged: from the forge, else the first-parent committer date
+    since   when it was merged: from the forge, else as `moments` has it
     until   None: it is the environment's state now
+    sequence  of the record that began it; 0: floating
     """
 
     release: str
     tree: str
     since: datetime.datetime
     until: datetime.datetime | None = None
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

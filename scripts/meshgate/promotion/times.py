@@ -52,3 +52,14 @@ def rfc3339(when: datetime.datetime) -> str:
     """A point in time as JSON, in UTC, to the second: `2026-08-22T10:00:00Z`."""
     utc = when.astimezone(datetime.UTC).replace(tzinfo=None)
     return utc.isoformat(timespec="seconds") + "Z"
+
+
+def moment_of(text: object) -> datetime.datetime | None:
+    """The point in time that a text of RFC 3339 means; None for what is none, or has no zone."""
+    if not isinstance(text, str):
+        return None
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo is not None else None
