@@ -101,10 +101,9 @@ def test_matrix_counts_what_posture_lists(capsys: pytest.CaptureFixture[str]) ->
     assert sum(each["counts"].get("strict", 0) for each in told["namespaces"]) == strict > 0
     workloads = {(each["namespace"], each["workload"], each["kind"]) for each in servers}
     assert sum(len(each["workloads"]) for each in told["namespaces"]) == len(workloads)
-    places = dict(told["policies"])
-    assert re.fullmatch(
-        r"policies/boards/peerauthentication-default\.yaml:\d+", places["boards/default"]
-    )
+    places = " ".join(place for name, place in told["policies"] if name == "boards/default")
+    assert re.search(r"policies/boards/peerauthentication-default\.yaml:\d+", places)
+    assert re.search(r"policies/boards/authorizationpolicy-default\.yaml:\d+", places)
 
 
 def test_graph_counts_what_calls_counts() -> None:
@@ -119,8 +118,9 @@ def test_every_policy_that_decides_is_named() -> None:
 
     for namespace in told["namespaces"]:
         for _, _, lines in namespace["workloads"]:
-            for _, state, _, level, policy, _ in lines:
-                assert policy < len(told["policies"])
+            for _, state, _, level, policy, _, who, deciding in lines:
+                assert max([policy, *deciding]) < len(told["policies"])
+                assert who
                 assert (level == "default") == (policy == -1 and state != "outside")
 
 

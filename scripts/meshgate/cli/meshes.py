@@ -61,6 +61,12 @@ def add_mesh(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
 
 
+def view_of(judged: Judged) -> View:
+    """One judged environment as reports look at it; loose manifests have no name."""
+    floor = judged.environment.require.authorization
+    return View(judged.name or None, judged.mesh, judged.locate, floor)
+
+
 def meshes(options: argparse.Namespace, targets: Sequence[str]) -> Meshes:
     """The meshes of environments, or of manifests. Raises UsageError for what is neither."""
     wanted = select_targets(options.directory, targets)
@@ -72,7 +78,7 @@ def meshes(options: argparse.Namespace, targets: Sequence[str]) -> Meshes:
     names = list(judged) if wanted is None else [environment.name for environment in wanted]
     shown = [judged[name] for name in names if judged[name].context is not None]
     tell_left_out(shown)
-    views = [View(each.name or None, each.mesh, each.locate) for each in shown]
+    views = [view_of(each) for each in shown]
     whole = len(shown) == len(judged)
     if views and whole and not any(view.mesh.workloads for view in views):
         tell_failures(manifests.unread if manifests else {})

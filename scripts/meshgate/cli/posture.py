@@ -1,7 +1,8 @@
-"""Tell what every server port accepts, and which policy decides it.
+"""Tell what every server port accepts, which policy decides it, and who gets in.
 
 Every workload and port: the mode that Istio enforces there, the PeerAuthentication that
-says so, and those that it overrides.
+says so, and those that it overrides. Where there are AuthorizationPolicies, or the environment
+requires default-deny, also who gets in.
 
 examples:
   meshgate posture prod                          an environment, with its inventory

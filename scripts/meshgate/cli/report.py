@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshgate import __version__, config
+from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_judging, add_traffic
 from meshgate.cli.output import write
 from meshgate.cli.request import folder, settings, tell_failing, tell_failures
@@ -42,7 +43,6 @@ from meshgate.pipeline.reports import (
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.targets import select
 from meshgate.report.html import Page, render
-from meshgate.report.view import View
 from meshgate.source import Locator
 
 HTML = "html"
@@ -137,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
             [*shown.notes, *notes_on(built)],
             untold_failures,
         ),
-        views=[View(each.name, each.mesh, shown.locate) for each in built],
+        views=[view_of(each)._replace(locate=shown.locate) for each in built],
         today=options.today.isoformat(),
         effects=shown.effects,
         base=shown.base,

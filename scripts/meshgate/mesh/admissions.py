@@ -25,6 +25,11 @@ from meshgate.mesh.authorization.terms import Term
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
 from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.port_authorization import (
+    OTHER_PORT,
+    PortAuthorization,
+    port_authorization,
+)
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.services import Endpoint, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome, Transport, Verdict, verdict
@@ -53,6 +58,7 @@ class Admissions:
         self._servers: dict[tuple[int, bool], Server | None] = {}
         self._waypoints: dict[tuple[object, ...], Server | None] = {}
         self._known: dict[tuple[object, ...], Admission | None] = {}
+        self._at_ports: dict[tuple[object, ...], PortAuthorization] = {}
         self._by_namespace: dict[str, dict[str, list[ClientClass]]] = {}
         self._by_matcher: dict[Matcher, frozenset[str] | None] = {}
         self._apart: dict[int, tuple[RuleSet, frozenset[str]]] = {}
@@ -239,6 +245,16 @@ class Admissions:
         """What may judge connections to a port; several where files do not tell which it is."""
         endpoint = Endpoint(workload.namespace, workload, None, port, workload.labels, mtls=False)
         return self._chains(self.server_of(workload), endpoint, "")
+
+    def at_port(self, workload: Workload, port: int | None) -> PortAuthorization:
+        """What policies say of a port of a workload; None: of ports that nothing declares."""
+        number = OTHER_PORT if port is None else port
+        server = _server(workload, is_captured=port is None or workload.captures(port))
+        chains = self.chains_at(workload, number)
+        key = server.key, chains, port
+        if key not in self._at_ports:
+            self._at_ports[key] = port_authorization(self.authorization, server, chains, port)
+        return self._at_ports[key]
 
     def named(self, rules: RuleSet) -> frozenset[str]:
         """The identities of known clients that some rule may treat otherwise than all others."""

@@ -20,6 +20,7 @@ from meshgate.mesh.gateways import Gateways
 from meshgate.mesh.membership import MeshMembership, is_outside, membership
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.policy import ClientPolicy
+from meshgate.mesh.port_authorization import PortAuthorization
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.requests import Requests
@@ -197,6 +198,10 @@ class Mesh:
     def mode_at(self, workload: Workload, port: int | None) -> ServerMode:
         """What a workload enforces on a container port; None: on ports that no port table names."""
         return self._receivers.server_mode(workload, port)
+
+    def authorization_at(self, workload: Workload, port: int | None) -> PortAuthorization:
+        """What policies of authorization say of a port; None: of ports that nothing declares."""
+        return self.admissions.at_port(workload, port)
 
     def mode_without(self, workload: Workload, port: int | None, policy: Resource) -> ServerMode:
         """What a workload with a sidecar would enforce if a PeerAuthentication were not there."""

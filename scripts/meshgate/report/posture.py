@@ -10,8 +10,9 @@ from typing import NamedTuple
 from meshgate.effect.codec import place
 from meshgate.effect.describe import PLANES, owner
 from meshgate.mesh import Level, Mode, Overridden, ServerMode, Workload
+from meshgate.mesh.port_authorization import PortAuthorization
 from meshgate.model import JSONObject, join_path
-from meshgate.report import Options, formats
+from meshgate.report import Options, admitted, formats
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain
@@ -28,9 +29,10 @@ HEADINGS = (
     Column("decided by"),
     Column("overrides", soft=True),
 )
+# Only where there is a policy, or a floor.
+WHO = Column("who gets in", soft=True)
 # How many workloads a note names.
 NAMED = 4
-COLUMNS = tuple(heading.heading for heading in HEADINGS)
 LEGEND = "STRICT takes mesh mTLS only, PERMISSIVE plaintext too, DISABLE plaintext only."
 
 
@@ -40,6 +42,7 @@ class ServedPort(NamedTuple):
     workload: Workload
     port: int | None
     answer: ServerMode
+    access: PortAuthorization
 
 
 class PortGroup(NamedTuple):
@@ -48,13 +51,21 @@ class PortGroup(NamedTuple):
     workload: Workload
     ports: str
     answer: ServerMode
+    access: PortAuthorization
+
+
+def headings(view: View) -> tuple[Column, ...]:
+    """The columns of a mesh."""
+    return (*HEADINGS, WHO) if admitted.is_asked(view) else HEADINGS
 
 
 def servers(view: View) -> Iterator[ServedPort]:
     """Every port of every workload, sorted by namespace, workload and port."""
     for workload in view.mesh.workloads:
         for port in (*view.mesh.ports(workload), None):
-            yield ServedPort(workload, port, view.mesh.mode_at(workload, port))
+            mode = view.mesh.mode_at(workload, port)
+            access = view.mesh.authorization_at(workload, port)
+            yield ServedPort(workload, port, mode, access)
 
 
 def text(views: Sequence[View], options: Options) -> str:
@@ -65,9 +76,10 @@ def text(views: Sequence[View], options: Options) -> str:
         if view.environment:
             lines += [style("bold", plain(view.environment)), ""]
         found = list(servers(view))
-        rows_ = list(_by_namespace(grouped(found)))
-        lines += table(HEADINGS, rows_, style, options.width)
-        lines += ["", f"{tally(found)}.", LEGEND, *map(plain, unread(found)), ""]
+        rows_ = list(_by_namespace(view, grouped(found)))
+        lines += table(headings(view), rows_, style, options.width)
+        who = admitted.tally(view, (each.access for each in found if each.port is not None))
+        lines += ["", f"{tally(found)}.", LEGEND, who, *map(plain, unread(found)), ""]
     return page(lines[:-1])
 
 
@@ -82,13 +94,15 @@ def markdown(views: Sequence[View], _options: Options) -> str:
     parts = []
     for view in views:
         found = list(servers(view))
-        lines = [row(COLUMNS), row(["---"] * len(COLUMNS))]
+        columns = [heading.heading for heading in headings(view)]
+        lines = [row(columns), row(["---"] * len(columns))]
         for line in grouped(found):
-            cells = (prose(cell.text) for cell in _cells(line))
+            cells = (prose(cell.text) for cell in _cells(view, line))
             lines.append(row([cell_code(str(line.workload)), *cells]))
         title = f"### {prose(view.environment)}\n\n" if view.environment else ""
+        who = admitted.tally(view, (each.access for each in found if each.port is not None))
         notes = "".join(f"\n{prose(note)}" for note in unread(found))
-        parts.append(title + "\n".join(lines) + f"\n\n{tally(found)}. {LEGEND}\n{notes}")
+        parts.append(title + "\n".join(lines) + f"\n\n{tally(found)}. {LEGEND} {who}\n{notes}")
     return "\n".join(parts)
 
 
@@ -101,11 +115,12 @@ def grouped(found: Iterable[ServedPort]) -> Iterator[PortGroup]:
         answers: dict[object, list[ServedPort]] = {}
         for server in own:
             answer = server.answer
-            key = accepts(server), answer.decided_by, answer.overrides
+            key = accepts(server), answer.decided_by, answer.overrides, server.access
             answers.setdefault(key, []).append(server)
         for alike in answers.values():
             ports = ", ".join(str(server.port or "others") for server in alike)
-            yield PortGroup(workload, "all" if len(answers) == 1 else ports, alike[0].answer)
+            told = "all" if len(answers) == 1 else ports
+            yield PortGroup(workload, told, alike[0].answer, alike[0].access)
 
 
 def accepts(server: ServedPort | PortGroup) -> str:
@@ -154,7 +169,7 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _by_namespace(lines: Iterable[PortGroup]) -> Iterator[list[Cell]]:
+def _by_namespace(view: View, lines: Iterable[PortGroup]) -> Iterator[list[Cell]]:
     """The rows of the table, with a line before each namespace."""
     for namespace, own in itertools.groupby(lines, key=lambda line: line.workload.namespace):
         yield [Cell(plain(namespace), "bold")]
@@ -162,11 +177,11 @@ def _by_namespace(lines: Iterable[PortGroup]) -> Iterator[list[Cell]]:
         for line in own:
             name = f"  {plain(line.workload.name)}" if line.workload is not told else ""
             told = line.workload
-            yield [Cell(name), *_cells(line)]
+            yield [Cell(name), *_cells(view, line)]
 
 
-def _cells(line: PortGroup) -> Iterator[Cell]:
-    """What the ports accept, and why; a policy's namespace follows from its level."""
+def _cells(view: View, line: PortGroup) -> Iterator[Cell]:
+    """What the ports accept, why, and who gets in; a policy's namespace follows from its level."""
     answer = line.answer
     yield Cell(line.ports)
     settled = answer.mode is not None and answer.captured and answer.decided
@@ -180,6 +195,9 @@ def _cells(line: PortGroup) -> Iterator[Cell]:
     else:
         yield Cell(plain(f"{answer.decided_by.level} {policy.name}"))
     yield Cell(plain("; ".join(map(_overridden, answer.overrides))) or "-", "dim")
+    if admitted.is_asked(view):
+        who = admitted.told(view, line.access, answer.mode)
+        yield Cell(plain(who), admitted.style(view, line.access))
 
 
 def _overridden(other: Overridden) -> str:
@@ -208,6 +226,7 @@ def _as_json(view: View, server: ServedPort) -> JSONObject:
             }
             for other in answer.overrides
         ],
+        "authorization": admitted.as_json(view, server.access),
         "captured": answer.captured,
         "decided": answer.decided,
         "reason": answer.reason,

@@ -18,3 +18,5 @@ class View(NamedTuple):
     environment: str | None
     mesh: Mesh
     locate: Callable[[Resource, str], Position | None]
+    # `require.authorization` of the environment.
+    authorization: str = "none"

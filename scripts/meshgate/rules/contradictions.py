@@ -14,8 +14,8 @@ from meshgate.mesh.authorization.policies import Action, PolicyRule
 from meshgate.mesh.authorization.projection import UndecidableError
 from meshgate.mesh.authorization.proxy_rules import proxy_rules
 from meshgate.mesh.authorization.space import Space
+from meshgate.mesh.authorization.strangers import TooManyIdentitiesError, examples, holds
 from meshgate.mesh.authorization.terms import ProxyRule, Term
-from meshgate.rules.rule_identities import likely
 
 # What a token holds depends on who verifies it, and has its own rule.
 _LEFT_OUT = frozenset({Kind.TOKEN_PRINCIPAL, Kind.CLAIM, Kind.METADATA})
@@ -63,14 +63,14 @@ def _reasons(rule: ProxyRule, authorization: Authorization) -> Iterator[str]:
                 for attribute, terms in by_attribute.items()
                 if len(terms) > 1
                 and attribute.kind not in _LEFT_OUT
-                and not _holds_for_some(attribute, terms, authorization)
+                and not _holds_for_some(attribute, terms, rule, authorization)
             ),
             "",
         )
 
 
 def _holds_for_some(
-    attribute: Attribute, terms: Sequence[Term], authorization: Authorization
+    attribute: Attribute, terms: Sequence[Term], rule: ProxyRule, authorization: Authorization
 ) -> bool:
     """Whether one value can satisfy all terms; also where that is not known."""
     positive = [term for term in terms if not term.negated]
@@ -84,7 +84,7 @@ def _holds_for_some(
             }
             return not ports or any(all(term.holds(port) for term in terms) for port in ports)
         case Kind.IDENTITY:
-            return _some_identity(positive, terms, authorization)
+            return _some_identity(positive, terms, rule, authorization)
         case _:
             return _some_text(terms, authorization)
 
@@ -99,23 +99,16 @@ def _some_text(terms: Sequence[Term], authorization: Authorization) -> bool:
 
 
 def _some_identity(
-    positive: Sequence[Term], terms: Sequence[Term], authorization: Authorization
+    positive: Sequence[Term], terms: Sequence[Term], rule: ProxyRule, authorization: Authorization
 ) -> bool:
-    """Whether some identity satisfies all; of each list the identities of its values are tried."""
-    if not positive:
+    """Whether some identity satisfies all, where some satisfies each list by itself."""
+    try:
+        tried = examples((rule,), authorization.domains)
+    except TooManyIdentitiesError:
         return True
-    domains = authorization.domains.names
-    for term in positive:
-        tried: list[str] = []
-        for matcher in term.matchers:
-            own = likely(matcher, domains)
-            if not own:
-                return True
-            tried += own
-        if any(all(each.holds(identity) for each in terms) for identity in tried):
-            return True
-    # An identity has one namespace and one account: what two lists share is in one of them.
-    return False
+    if not all(any(map(term.holds, tried)) for term in positive):
+        return True
+    return not positive or any(holds(tuple(terms), identity) for identity in tried)
 
 
 def _named(attribute: Attribute) -> str:

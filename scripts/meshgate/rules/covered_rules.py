@@ -11,6 +11,7 @@ from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import Chain, Connection, Kind
 from meshgate.mesh.authorization.boxes import Box, TooComplexError, intersections, uncovered
 from meshgate.mesh.authorization.enforcement import Enforcer, Server
+from meshgate.mesh.authorization.identities import trust_domain_of
 from meshgate.mesh.authorization.projection import (
     FreeRule,
     FreeRuleSet,
@@ -18,9 +19,9 @@ from meshgate.mesh.authorization.projection import (
     project,
 )
 from meshgate.mesh.authorization.rule_sets import RuleSet
+from meshgate.mesh.authorization.strangers import TooManyIdentitiesError, examples
 from meshgate.mesh.authorization.terms import ProxyRule
 from meshgate.rules.policy_places import PolicyPlace, PolicyPlaces
-from meshgate.rules.rule_identities import tried
 
 # Servers with more rules of one action than this are not compared.
 MAX_RULES = 400
@@ -118,8 +119,9 @@ class _Judge:
         self, at: _Chained, own: ProxyRule, others: Sequence[ProxyRule]
     ) -> list[ProxyRule] | None:
         """The rules that cover one at a place; None: they do not, or it is not known."""
-        identities = tried(self._mesh, at.rules, own)
-        if identities is None:
+        try:
+            identities = self._identities(at.rules, own)
+        except TooManyIdentitiesError:
             return None
         found: dict[int, ProxyRule] = {}
         # Clients and ports of which the rules ask the same are one.
@@ -145,6 +147,19 @@ class _Judge:
                 return None
             found.update((id(rule), rule) for rule in by)
         return list(found.values())
+
+    def _identities(self, rules: RuleSet, own: ProxyRule) -> Iterator[str | None]:
+        """Whom to try: of each class of clients that a rule may match one that others least name.
+
+        Raises TooManyIdentitiesError.
+        """
+        domains = self._authorization.domains
+        known = (
+            domain + identity[len(trust_domain_of(identity)) :]
+            for identity in self._mesh.admissions.named(rules)
+            for domain in domains.names
+        )
+        return iter(dict.fromkeys([*examples((own,), domains), None, *known]))
 
     def _rules(self, server: Server, connection: Connection) -> FreeRuleSet:
         key = server.key, connection

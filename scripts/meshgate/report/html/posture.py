@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import Level, Mode
 from meshgate.model import JSONObject, Resource, join_path
+from meshgate.report import admitted
 from meshgate.report.escape.visible import visible
 from meshgate.report.posture import PortGroup, ServedPort, accepts, grouped, servers
 from meshgate.report.view import View
@@ -41,7 +42,7 @@ def posture(view: View) -> JSONObject:
     """`{"policies", "namespaces"}`: counts by state, and every workload with its ports."""
     policies = Policies(view)
     namespaces = [
-        _namespace(name, list(own), policies)
+        _namespace(view, name, list(own), policies)
         for name, own in itertools.groupby(servers(view), key=lambda each: each.workload.namespace)
     ]
     return {"policies": policies.told, "namespaces": namespaces}
@@ -57,7 +58,7 @@ def state(server: ServedPort | PortGroup) -> str:
     return STATES[answer.mode] if answer.captured else "uncaptured"
 
 
-def _namespace(name: str, found: list[ServedPort], policies: Policies) -> JSONObject:
+def _namespace(view: View, name: str, found: list[ServedPort], policies: Policies) -> JSONObject:
     return {
         "name": visible(name),
         "counts": dict(_counts(found)),
@@ -65,7 +66,7 @@ def _namespace(name: str, found: list[ServedPort], policies: Policies) -> JSONOb
             [
                 visible(named(workload)),
                 workload.kind,
-                [_line(line, policies) for line in lines],
+                [_line(view, line, policies) for line in lines],
             ]
             for workload, lines in itertools.groupby(grouped(found), key=lambda line: line.workload)
         ],
@@ -87,8 +88,8 @@ def _counts(found: Iterable[ServedPort]) -> Counter[str]:
     return told
 
 
-def _line(line: PortGroup, policies: Policies) -> list[object]:
-    """`[ports, state, what they accept, level, policy, overridden]`."""
+def _line(view: View, line: PortGroup, policies: Policies) -> list[object]:
+    """`[ports, state, what they accept, level, policy, overridden, who gets in, policies]`."""
     level, policy = line.answer.decided_by
     ports = line.ports
     path = "spec.mtls.mode"
@@ -101,6 +102,8 @@ def _line(line: PortGroup, policies: Policies) -> list[object]:
         str(level) if line.answer.mode is not None else "",
         policies.index(policy, path),
         list(_overridden(line, policies)),
+        visible(admitted.told(view, line.access, line.answer.mode)),
+        [policies.index(each.resource, "spec") for each in line.access.policies],
     ]
 
 

@@ -85,18 +85,19 @@ function drill(environment, namespace) {
   const wanted = matcher($("posture-search").value);
   const named = namespace.workloads.filter(([name]) => wanted(name.toLowerCase()));
   const shown = named.length ? named : namespace.workloads;
-  const rows = shown.flatMap(([name, kind, lines]) => lines.map(([port, state, text, level, policy, overrides], index) =>
+  const rows = shown.flatMap(([name, kind, lines]) => lines.map(([port, state, text, level, policy, overrides, who, deciding], index) =>
     h("tr", {},
       index ? h("td") : h("th", { scope: "row" }, name, " ", h("span", { class: "by" }, kind)),
       h("td", {}, port),
       h("td", { class: `t-${state}` }, text),
       h("td", {}, decider(policies, level, policy)),
       h("td", { class: "by" }, overrides.map(([other, where, mode, why]) =>
-        h("div", {}, `${where} ${policies[other][0]} says ${mode}${why === "older" ? ", and is newer" : ""}`))))));
+        h("div", {}, `${where} ${policies[other][0]} says ${mode}${why === "older" ? ", and is newer" : ""}`))),
+      h("td", {}, who, deciding.map((index) => h("div", { class: "by" }, h("code", {}, policies[index][0])))))));
   return [
     h("h3", {}, `${namespace.name} in ${environment.name}`),
     h("div", { class: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["workload", "ports", "accepts", "decided by", "overridden"].map((text) => h("th", { scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ["workload", "ports", "accepts", "decided by", "overridden", "who gets in"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, rows))),
   ];
 }
