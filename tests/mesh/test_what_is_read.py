@@ -57,11 +57,22 @@ def network(name: str, place: str, *types: str, **selector: str) -> Object:
     return thing("networking.k8s.io/v1", "NetworkPolicy", name, place, spec=spec)
 
 
+def cilium(kind: str, place: str | None, name: str = "p", **spec: Any) -> Object:
+    return thing("cilium.io/v2", kind, name, place, spec=spec)
+
+
+def filtering(name: str, place: str, *types: str, **selector: str) -> Object:
+    """A policy of Cilium, which is not read, for what comes in or, as `types` says, goes out."""
+    chosen = {"matchLabels": selector} if selector else {}
+    ways: dict[str, list[Object]] = {way.lower(): [] for way in types or ("Ingress",)}
+    return cilium("CiliumNetworkPolicy", place, name, endpointSelector=chosen, **ways)
+
+
 SELECTOR = {"selector": {"matchLabels": {"app": "cart"}}}
 # Objects that cover the server b/cart, and leave it alone, of the shop.
 COVERING_SERVER = {
-    "network policy": network("p", "b"),
-    "network policy by label": network("p", "b", "Ingress", app="cart"),
+    "network policy": filtering("p", "b"),
+    "network policy by label": filtering("p", "b", "Ingress", app="cart"),
 }
 LEAVING_ALONE = {
     "audit": authorization("p", "b", action="AUDIT", rules=[{}]),
@@ -129,33 +140,33 @@ def test_network_policies_that_the_plugin_ignores_decide_nothing() -> None:
 
 def test_what_fails_anyway_still_fails() -> None:
     strict = thing(SECURITY, "PeerAuthentication", "m", "b", spec={"mtls": {"mode": "STRICT"}})
-    model = shop(strict, network("n", "b"), network("n", "a", "Egress"))
+    model = shop(strict, filtering("n", "b"), filtering("n", "a", "Egress"))
 
     assert outcomes(model, "a/old") == [Outcome.REFUSED]
     assert outcomes(model, "a/ui") == [Outcome.UNKNOWN]
 
 
 def test_a_client_under_a_network_policy_is_undecided() -> None:
-    model = shop(network("out", "a", "Egress", app="ui"))
+    model = shop(filtering("out", "a", "Egress", app="ui"))
 
     assert outcomes(model, "a/ui") == [Outcome.UNKNOWN]
     assert outcomes(model, "a/old") == [Outcome.OK_PLAINTEXT]
     (call,) = model.calls(model.workload("a", "ui"))
-    assert "NetworkPolicy a/out" in call.reason
+    assert "CiliumNetworkPolicy a/out" in call.reason
     assert verdicts(model, "a/old") == {Verdict.WORKS}
 
 
 def test_clients_under_policies_of_many_names_are_one_class() -> None:
-    alone = shop(network("one", "a", "Egress"), network("two", "b", "Egress"))
+    alone = shop(filtering("one", "a", "Egress"), filtering("two", "b", "Egress"))
 
     assert len({each.profile for each in alone.clients.classes}) == 2
     assert {each.restricted_by for each in alone.clients.classes} == {
-        "a NetworkPolicy decides whom it may call, and is not read"
+        "a CiliumNetworkPolicy decides whom it may call, and is not read"
     }
 
 
 def test_a_new_policy_is_no_silence() -> None:
-    found = effect(shop(), shop(network("deny-all", "b")))
+    found = effect(shop(), shop(filtering("deny-all", "b")))
 
     assert not found.is_empty
     assert {each.change for each in found.open_calls} == {Change.UNKNOWN}
@@ -164,14 +175,14 @@ def test_a_new_policy_is_no_silence() -> None:
 
 
 def test_a_changed_policy_is_never_no_effect() -> None:
-    before, after = network("p", "b"), network("p", "b", "Ingress", app="cart")
+    before, after = filtering("p", "b"), filtering("p", "b", "Ingress", app="cart")
 
     found = effect(shop(before), shop(after))
 
-    assert [str(each.policy) for each in found.undecided] == ["NetworkPolicy/b/p"]  # type: ignore[union-attr]
+    assert [str(each.policy) for each in found.undecided] == ["CiliumNetworkPolicy/b/p"]  # type: ignore[union-attr]
     assert effect(shop(before), shop(before)).is_empty
     # Nor where the inventory knows nothing of its namespace, or of anything.
-    there = network("p", "c")
+    there = filtering("p", "c")
     assert effect(shop(), shop(there)).undecided
     assert effect(mesh(), mesh(there)).undecided
 
@@ -185,14 +196,14 @@ def test_a_transition_under_a_policy_is_still_told() -> None:
         "b",
         spec={"host": "cart", "trafficPolicy": {"tls": {"mode": "DISABLE"}}},
     )
-    policy = network("p", "b")
+    policy = filtering("p", "b")
 
     found = effect(shop(plain, policy), shop(strict, policy))
 
     assert found.unsafe
     for unsafe in found.unsafe:
         assert not unsafe.decided
-        assert "NetworkPolicy b/p" in unsafe.reason
+        assert "CiliumNetworkPolicy b/p" in unsafe.reason
     assert {each.change for each in found.open_calls if each.counts} == {Change.ENCRYPTED}
 
 
@@ -263,7 +274,7 @@ def proxied(workload: Workload) -> bool:
 
 
 SERVER_IN_BETA: dict[str, tuple[Object, Callable[[Workload], bool]]] = {
-    "network policy": (network("p", "beta"), lambda _: True),
+    "network policy": (filtering("p", "beta"), lambda _: True),
 }
 
 
@@ -290,14 +301,10 @@ def test_no_call_works_at_a_server_that_is_covered(name: str, found: list[Object
 @MODERATE
 @given(objects())
 def test_no_call_works_of_a_client_that_is_covered(found: list[Object]) -> None:
-    model = mesh(*found, network("p", "beta", "Egress"))
+    model = mesh(*found, filtering("p", "beta", "Egress"))
     for call in model.calls():
         if call.client.namespace == "beta":
             assert call.verdict not in {Verdict.WORKS, Verdict.DEPENDS}
-
-
-def cilium(kind: str, place: str | None, **spec: Any) -> Object:
-    return thing("cilium.io/v2", kind, "p", place, spec=spec)
 
 
 def calico(kind: str, place: str | None, **spec: Any) -> Object:
@@ -327,7 +334,6 @@ SUBJECT = {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "b"}}}
 PATCH = {"applyTo": "HTTP_FILTER", "match": {"context": "SIDECAR_INBOUND"}}
 # By kind, an object that covers the server b/cart or its host, and one that leaves it alone.
 ROWS: dict[str, tuple[Object, Object]] = {
-    "NetworkPolicy": (network("p", "b"), network("p", "b", app="x")),
     "EnvoyFilter": (
         proxy("EnvoyFilter", "b", configPatches=[PATCH]),
         proxy("EnvoyFilter", "b", workloadSelector={"labels": {"app": "x"}}, configPatches=[PATCH]),
@@ -483,7 +489,13 @@ def test_no_call_works_that_any_kind_covers(found: list[Object], name: str) -> N
 
 
 CLIENTS = {
-    "egress": network("p", "a", "Egress"),
+    "invalid network policy": thing(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "p",
+        "a",
+        spec={"podSelector": {}, "egress": [{"to": [{}]}]},
+    ),
     "egress of Cilium": cilium("CiliumNetworkPolicy", "a", endpointSelector={}, egress=[]),
     "egress of Calico": calico("NetworkPolicy", "a", types=["Egress"]),
     "egress of the cluster": cluster_policy(
@@ -684,10 +696,10 @@ def test_a_delay_and_a_mirror_change_nothing() -> None:
 
 
 def test_posture_says_what_it_does_not_know() -> None:
-    view = View("prod", shop(network("p", "b")), lambda _resource, _path: None)
-    note = "Not known is who gets in at b/cart: NetworkPolicy b/p "
+    view = View("prod", shop(filtering("p", "b")), lambda _resource, _path: None)
+    note = "Not known is who gets in at b/cart: CiliumNetworkPolicy b/p "
 
     assert note in posture.text([view], Options(width=200))
     assert note in posture.markdown([view], Options())
-    assert '"mayRefuse": "NetworkPolicy b/p' in posture.json([view], Options())
+    assert '"mayRefuse": "CiliumNetworkPolicy b/p' in posture.json([view], Options())
     assert "Not known" not in posture.text([View("prod", shop(), view.locate)], Options())

@@ -359,6 +359,7 @@ def state(sent: SentCall | None) -> CallState | None:
         delivery.reason,
         tuple(dict.fromkeys(each.outcome for each in delivery.alternatives)),
         delivery.admission,
+        delivery.blocking,
     )
 
 

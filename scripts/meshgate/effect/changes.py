@@ -13,6 +13,7 @@ from meshgate.effect.clients import Clients
 from meshgate.effect.verdicts import BREAKING, Change
 from meshgate.mesh import (
     Admission,
+    Blocking,
     DataPlane,
     DecidedBy,
     Mode,
@@ -110,6 +111,8 @@ class CallState(NamedTuple):
     outcomes: tuple[Outcome, ...] = ()
     # What policies let in; None: none applies.
     admission: Admission | None = None
+    # What NetworkPolicies stop; None: nothing.
+    blocking: Blocking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +269,8 @@ class Effect:
     removed: tuple[Workload, ...] = ()
     # Changed policies of authorization; where no call changes, no request does.
     authorization: tuple[Resource, ...] = ()
+    # Changed NetworkPolicies.
+    network_policies: tuple[Resource, ...] = ()
     # How many clients there are, by what stands between them and the wire.
     clients: Mapping[DataPlane, int] = field(default_factory=dict)
 

@@ -9,7 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from meshgate.effect.calls import CallComparison, fingerprint
 from meshgate.effect.changes import CallChange, Effect, UndecidedPolicy, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
-from meshgate.effect.policies import changed_authorization, open_policies
+from meshgate.effect.policies import (
+    changed_authorization,
+    changed_network_policies,
+    open_policies,
+)
 from meshgate.effect.ports import port_changes
 from meshgate.effect.rerouted import Rerouted
 from meshgate.effect.strangers import stranger_changes
@@ -64,6 +68,7 @@ def effect(
         added=tuple(_only(after, before)),
         removed=tuple(_only(before, after)),
         authorization=authorization,
+        network_policies=tuple(changed_network_policies(before, after)),
         clients=clients.totals(),
     )
 

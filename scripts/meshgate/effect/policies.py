@@ -27,9 +27,19 @@ def open_policies(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
 
 def changed_authorization(before: Mesh, after: Mesh) -> Iterator[Resource]:
     """The AuthorizationPolicies and RequestAuthentications that are not what they were."""
-    was, will = (
-        {each.ref: each for each in mesh.authorization.resources} for mesh in (before, after)
+    return _changed(before.authorization.resources, after.authorization.resources)
+
+
+def changed_network_policies(before: Mesh, after: Mesh) -> Iterator[Resource]:
+    """The NetworkPolicies that are not what they were."""
+    return _changed(
+        (each.resource for each in before.packets.policies),
+        (each.resource for each in after.packets.policies),
     )
+
+
+def _changed(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[Resource]:
+    was, will = ({each.ref: each for each in side} for side in (before, after))
     for ref in dict.fromkeys((*was, *will)):
         old, new = was.get(ref), will.get(ref)
         if old is None or new is None or _decides_by(old) != _decides_by(new):
@@ -93,4 +103,6 @@ def _policies(mesh: Mesh) -> dict[ResourceRef, tuple[Resource, str]]:
     for resource in mesh.authorization.resources:
         namespace = resource.namespace or ""
         found[resource.ref] = resource, "" if namespace == root else namespace
+    for filtering in mesh.packets.policies:
+        found[filtering.resource.ref] = filtering.resource, filtering.namespace
     return found

@@ -70,7 +70,9 @@ def on_wire(delivery: Delivery) -> Delivery:
 
 
 def is_denied(delivery: Delivery) -> bool:
-    """Whether policies deny every request of a call that works otherwise."""
+    """Whether policies deny every request of a call, or drop its packets."""
+    if delivery.outcome is Outcome.BLOCKED:
+        return True
     return delivery.outcome is Outcome.DENIED and delivery.admission is not None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from meshgate.mesh.admission import Admission
 from meshgate.mesh.authorization import Allows, PolicyStep, Request, Says, Witness
+from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.explain import Explanation, Fate, Landing, Step, TlsSource
 from meshgate.mesh.membership import MeshMembership
 from meshgate.mesh.mesh import Mesh
+from meshgate.mesh.network_policies import Direction, NetworkPolicy
 from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.servers import DecidedBy, Overridden, ServerMode
 from meshgate.mesh.services import Endpoint, Service, ServicePort
@@ -31,6 +33,7 @@ from meshgate.mesh.workloads import Workload
 __all__ = [
     "Admission",
     "Allows",
+    "Blocking",
     "Call",
     "CallClass",
     "ClientClass",
@@ -39,6 +42,7 @@ __all__ = [
     "DataPlane",
     "DecidedBy",
     "Delivery",
+    "Direction",
     "Discovery",
     "Endpoint",
     "Explanation",
@@ -48,6 +52,7 @@ __all__ = [
     "Mesh",
     "MeshMembership",
     "Mode",
+    "NetworkPolicy",
     "Outcome",
     "Overridden",
     "Place",

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from meshgate.mesh.admissions import Admissions
+from meshgate.mesh.call_filter import CallFilter
 from meshgate.mesh.calls import CallClass, described
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients, Profile
 from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
@@ -37,6 +38,7 @@ class Callers:
         "admissions",
         "by_ztunnel",
         "clients",
+        "filters",
         "receivers",
         "registry",
         "routing",
@@ -51,9 +53,11 @@ class Callers:
         clients: MeshClients,
         routing: Routing,
         *,
+        filters: CallFilter,
         admissions: Admissions,
         waypoints: Waypoints,
     ) -> None:
+        self.filters = filters
         self.admissions = admissions
         self.registry = registry
         self.receivers = receivers
@@ -99,14 +103,15 @@ class Callers:
 
     def classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
         """Every class of calls to a service port."""
-        if self.admissions.is_empty:
-            return self._classes(service, port)
-        return itertools.chain.from_iterable(
-            map(self.admissions.split, self._classes(service, port))
-        )
+        found = self._classes(service, port)
+        if not self.filters.is_empty:
+            found = itertools.chain.from_iterable(map(self.filters.split, found))
+        if not self.admissions.is_empty:
+            found = itertools.chain.from_iterable(map(self.admissions.split, found))
+        return found
 
     def _classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
-        """The same before any policy of a server is asked."""
+        """The same before any policy for packets or of a server is asked."""
         clusters = self.clusters(service, port)
         for profile in self.clients.profiles:
             if profile.plane is DataPlane.SIDECAR and not profile.reason:
@@ -142,14 +147,21 @@ class Callers:
         return self._admitted(found, client)
 
     def _admitted(self, found: ClientPolicy, client: Workload) -> ClientPolicy:
-        """The answer for a client, with what the servers' policies let in."""
-        if self.admissions.is_empty:
+        """The answer for a client, with the packets that pass and what the servers let in."""
+        if self.filters.is_empty and self.admissions.is_empty:
             return found
         return dataclasses.replace(
             found,
-            deliveries=self.admissions.admitted(found.deliveries, client, found.port),
+            deliveries=self.judged(found.deliveries, client, found.port),
             alternatives=tuple(self._admitted(each, client) for each in found.alternatives),
         )
+
+    def judged(
+        self, sent: tuple[Delivery, ...], client: Workload, port: ServicePort
+    ) -> tuple[Delivery, ...]:
+        """What a client sends, with the packets that pass and what the servers let in."""
+        passed = self.filters.filtered(sent, client, port.number)
+        return self.admissions.admitted(passed, client, port)
 
     def _policy(self, client: Workload, clusters: PortClusters, subset: str | None) -> ClientPolicy:
         """What a client sends, whoever may refuse it."""
@@ -247,10 +259,11 @@ class Callers:
                 clusters = self.clusters(each, port)
                 sent = clusters.direct(DataPlane.NONE)
                 sent = clusters.restricted(sent, client.restricted_by)
-                return self.admissions.admitted(sent, client.members[0], port)
+                return self.judged(sent, client.members[0], port)
         if self.undecided.mesh:
             return (PASSED_THROUGH.unknown(self.undecided.mesh),)
-        return (PASSED_THROUGH.restricted(client.restricted_by),)
+        passed_on = PASSED_THROUGH.restricted(client.restricted_by)
+        return (self.filters.judged(passed_on, client.members[0], number),)
 
     def _proxied(self, clusters: PortClusters, profile: Profile) -> Iterator[CallClass]:
         service, number = clusters.service, clusters.port.number

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from meshgate.mesh import selectors
 from meshgate.mesh.destination_rules import DestinationRules
+from meshgate.mesh.packet_filter import Isolated, PacketFilter
 from meshgate.mesh.scopes import Scope, SidecarScopes
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
@@ -31,6 +32,8 @@ class ClientClass:
     reason: str
     # Why their calls may be refused that work otherwise; empty: nothing of theirs may.
     restricted_by: str = ""
+    # How NetworkPolicies treat what they send.
+    isolated: Isolated = Isolated.NO
     members: list[Workload] = field(default_factory=list)
     profile: Profile | None = None
 
@@ -46,7 +49,7 @@ class ClientClass:
 class ClientGroup:
     """Classes of clients that get the same answer for one service port.
 
-    All of them have one `restricted_by`.
+    All of them have one `restricted_by` and one `isolated`.
     """
 
     __slots__ = ("_classes", "_profile", "_without", "count", "plane")
@@ -83,6 +86,13 @@ class ClientGroup:
         if self._profile is not None:
             return self._profile.restricted_by
         return self._classes[0].restricted_by if self._classes else ""
+
+    @property
+    def isolated(self) -> Isolated:
+        """How NetworkPolicies treat what they send."""
+        if self._profile is not None:
+            return self._profile.isolated
+        return self._classes[0].isolated if self._classes else Isolated.NO
 
     def leaving_out(self, classes: Sequence[ClientClass]) -> ClientGroup:
         """The same without some of their classes."""
@@ -129,16 +139,20 @@ class Profile:
         "by_namespace",
         "classes",
         "count",
+        "isolated",
         "plane",
         "reason",
         "restricted_by",
         "uncaptured",
     )
 
-    def __init__(self, plane: DataPlane, reason: str, restricted_by: str) -> None:
+    def __init__(
+        self, plane: DataPlane, reason: str, restricted_by: str, isolated: Isolated
+    ) -> None:
         self.plane = plane
         self.reason = reason
         self.restricted_by = restricted_by
+        self.isolated = isolated
         self.classes: list[ClientClass] = []
         self.by_namespace: dict[str, list[ClientClass]] = {}
         self.uncaptured: dict[int, list[ClientClass]] = {}
@@ -185,12 +199,13 @@ class MeshClients:
         reason: Callable[[Workload], str],
         *,
         restriction: Callable[[Workload], str],
+        packets: PacketFilter,
         by_account: bool = False,
     ) -> None:
         """`sources`: source labels that routes ask for; `reason`: why nothing can be said.
 
         `restriction`: why calls may be refused. It names no object, or each namespace with a
-        policy of its own would be a profile of its own.
+        policy of its own would be a profile of its own. `packets`: which packets pass.
         `by_account`: whether policies may tell service accounts apart.
         """
         self.classes: list[ClientClass] = []
@@ -220,6 +235,8 @@ class MeshClients:
                 workload.uncaptured_outbound,
                 why := workload.plane_reason or reason(workload),
                 restricted_by := restriction(workload),
+                isolated := packets.isolated(workload),
+                packets.client_key(workload),
                 workload.service_account if by_account else "",
             )
             known = found.get(key)
@@ -232,6 +249,7 @@ class MeshClients:
                     workload.uncaptured_outbound,
                     why,
                     restricted_by,
+                    isolated,
                 )
                 self.classes.append(known)
             known.members.append(workload)
@@ -265,10 +283,10 @@ class MeshClients:
                 yield each
 
     def _profiles(self) -> list[Profile]:
-        found: dict[tuple[DataPlane, str, str], Profile] = {}
+        found: dict[tuple[DataPlane, str, str, Isolated], Profile] = {}
         for each in self.classes:
             if each.plane is not DataPlane.GATEWAY and not each.is_limited:
-                key = each.plane, each.reason, each.restricted_by
+                key = each.plane, each.reason, each.restricted_by, each.isolated
                 profile = found.get(key)
                 if profile is None:
                     profile = found[key] = Profile(*key)
@@ -276,12 +294,12 @@ class MeshClients:
         return list(found.values())
 
     def _limited_profiles(self) -> list[Profile]:
-        found: dict[tuple[str, str, str], Profile] = {}
+        found: dict[tuple[str, str, str, Isolated], Profile] = {}
         for each in self.limited:
-            key = _outbound(each), each.reason, each.restricted_by
+            key = _outbound(each), each.reason, each.restricted_by, each.isolated
             profile = found.get(key)
             if profile is None:
-                profile = found[key] = Profile(each.plane, each.reason, each.restricted_by)
+                profile = found[key] = Profile(each.plane, *key[1:])
             profile.add(each)
         return list(found.values())
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from meshgate.mesh.admission import Admission
 from meshgate.mesh.authorization import Allows
+from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.receivers import Arrival, Receivers, World
 from meshgate.mesh.services import Endpoint, Service, ServicePort
@@ -30,6 +31,8 @@ _ADDRESS_KEPT = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS})
 
 
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
+# Where ztunnel and the proxies of an ambient mesh take HBONE, whatever port is called.
+HBONE_PORT = 15008
 
 
 class Delivery(NamedTuple):
@@ -56,6 +59,8 @@ class Delivery(NamedTuple):
     admission: Admission | None = None
     # The waypoint that it passes on the way; None: none.
     passage: Passage | None = None
+    # What NetworkPolicies stop; None: nothing.
+    blocking: Blocking | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -64,6 +69,12 @@ class Delivery(NamedTuple):
         if found is Verdict.WORKS and self.admission is not None:
             return found if self.admission.allows is Allows.ALL else Verdict.DEPENDS
         return found
+
+    def wire_port(self, called: int) -> int:
+        """The port that packets of it go to; `called` is that of the service."""
+        if self.tunnel or self.passage is not None:
+            return HBONE_PORT
+        return self.endpoint.port if self.endpoint is not None else called
 
     @property
     def by_transport(self) -> Outcome:
@@ -235,11 +246,25 @@ class PortClusters:
         return delivery.restricted("; ".join(filter(None, reasons)))
 
     def by_name(self, delivery: Delivery, client: Workload, restriction: str) -> Delivery:
-        """A delivery of one of many clients, with the name of the object that may refuse it."""
+        """A delivery of one of many clients, with the names of objects that may refuse it."""
+        if delivery.blocking is not None:
+            return self._blocked_by_name(delivery, delivery.blocking, client)
         cover = self._receivers.undecided.client_cover(client) if restriction else None
         if cover is None:
             return delivery
         return delivery._replace(reason=delivery.reason.replace(restriction, cover.reason))
+
+    def _blocked_by_name(
+        self, delivery: Delivery, blocking: Blocking, client: Workload
+    ) -> Delivery:
+        packets = self._receivers.packets
+        if delivery.endpoint is None:
+            found = packets.outside(client, blocking.port)
+        elif delivery.passage is not None:
+            found = packets.by_way_of(delivery.passage, client, delivery.endpoint, blocking.port)
+        else:
+            found = packets.between(client, delivery.endpoint, blocking.port)
+        return delivery._replace(blocking=replace(blocking, policies=found.policies))
 
     def take(self, sent: Delivery, endpoint: Endpoint) -> Delivery:
         """What becomes of bytes from a client of another state of this mesh.

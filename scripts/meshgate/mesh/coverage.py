@@ -187,8 +187,9 @@ TABLE: tuple[Coverage, ...] = (
     Coverage(
         KUBERNETES_NETWORKING,
         "NetworkPolicy",
-        _OPEN,
-        f"{_ENDS}; none where `mesh.networkPolicies` is `ignored`",
+        _IS,
+        "which packets pass, in and out; all where `mesh.networkPolicies` is `ignored`. "
+        "What hangs on the address of a pod or on the network of its node is undecided",
     ),
     Coverage(CLUSTER_NETWORK_POLICY, "AdminNetworkPolicy", _OPEN, _ENDS),
     Coverage(CLUSTER_NETWORK_POLICY, "BaselineAdminNetworkPolicy", _OPEN, _ENDS),

@@ -53,7 +53,9 @@ def attach(
         for port in service.ports:
             service.endpoints[port.number] = tuple(_listed(service, port, listed, pods))
     elif is_declared_outside(service.host, facts):
-        outside = Endpoint(service.namespace, None, service.host, 0, {}, mtls=False)
+        outside = Endpoint(
+            service.namespace, None, service.host, 0, {}, mtls=False, may_be_pod=True
+        )
         for port in service.ports:
             number = port.target if isinstance(port.target, int) else port.number
             service.endpoints[port.number] = (outside._replace(port=number),)
@@ -126,6 +128,7 @@ def _listed(
                 number,
                 own,
                 own.get(TLS_MODE) == "istio",
+                may_be_pod=workload is None,
             )
 
 

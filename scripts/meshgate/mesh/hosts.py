@@ -27,11 +27,15 @@ def is_wildcard(host: str) -> bool:
 
 def is_address(host: str) -> bool:
     """Whether this is an IP address."""
+    return address_of(host) is not None
+
+
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a text is; None: it is none."""
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def is_subset(host: str, other: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.mesh.admissions import Admissions
 from meshgate.mesh.authorization import Allows, Authorization
+from meshgate.mesh.call_filter import CallFilter
 from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.catalog import Catalog, Hidden
@@ -18,6 +19,7 @@ from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
 from meshgate.mesh.gateways import Gateways
 from meshgate.mesh.membership import MeshMembership, is_outside, membership
+from meshgate.mesh.packet_filter import PacketFilter
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.policy import ClientPolicy
 from meshgate.mesh.port_authorization import PortAuthorization
@@ -58,6 +60,8 @@ class Mesh:
         self.hidden: tuple[Hidden, ...] = tuple(catalog.hidden)
         self.namespaces = catalog.namespaces
         self._undecided = undecided = Undecided(catalog, facts)
+        # Which packets NetworkPolicies let through.
+        self.packets = PacketFilter(catalog, facts, undecided, self._registry.workloads)
         self.authorization = Authorization(catalog, facts)
         self.virtual_services = virtual_services(catalog, facts.cluster_domain)
         self._scopes = SidecarScopes(catalog, facts.root_namespace, self.virtual_services)
@@ -69,8 +73,10 @@ class Mesh:
             self._scopes,
             self._routing,
             undecided=undecided,
+            packets=self.packets,
             facts=facts,
         )
+        self.filters = CallFilter(self.packets)
         self.admissions = Admissions(self.authorization, self._receivers)
         self.clients = MeshClients(
             self._registry.workloads,
@@ -79,8 +85,10 @@ class Mesh:
             self._routing.labels(),
             undecided.client,
             restriction=undecided.client_restriction,
+            packets=self.packets,
             by_account=not self.authorization.is_empty,
         )
+        self.filters.file(self.clients)
         self.admissions.file(self.clients)
         self._callers = Callers(
             self._registry,
@@ -88,6 +96,7 @@ class Mesh:
             self._receivers,
             self.clients,
             self._routing,
+            filters=self.filters,
             admissions=self.admissions,
             waypoints=Waypoints(catalog, facts, accounts_of_gateways(self._registry.workloads)),
         )
@@ -234,6 +243,7 @@ class Mesh:
         """
         outcome, reason = self._receivers.receive(workload, port, transport)
         sent = Delivery(Endpoint.of(workload, port), transport, None, outcome, reason)
+        sent = self.filters.judged(sent, self.packets.anybody, port)
         found = self.admissions.judged(sent, None)
         if found.admission is not None and found.admission.allows is Allows.SOME:
             return Outcome.UNKNOWN, "policies let some requests in, and others not"
@@ -242,8 +252,9 @@ class Mesh:
     def met_by(self, workload: Workload, port: int, identity: str | None) -> Delivery:
         """What becomes of a call to a port of a workload, of whoever proves an identity.
 
-        None: nothing is proven, of plaintext; a gateway that ends TLS itself gets TLS. What
-        policies say is in it also where it is not known how the bytes are taken.
+        None: nothing is proven, of plaintext; a gateway that ends TLS itself gets TLS. Port 0: one
+        that no file names. What policies say is in it also where it is not known how the bytes are
+        taken.
         """
         transport = Transport.MTLS if identity else Transport.PLAINTEXT
         outcome, reason = self._receivers.receive(workload, port, transport)
@@ -251,6 +262,10 @@ class Mesh:
         sent = Delivery(Endpoint.of(workload, port), transport, mode, outcome, reason)
         if workload.plane is DataPlane.GATEWAY and outcome is Outcome.REFUSED and not identity:
             sent = self._tls_to_gateway(workload, port, sent)
+        if port:
+            if identity and workload.plane is DataPlane.AMBIENT:
+                sent = sent._replace(tunnel=True)
+            sent = self.filters.judged(sent, self.packets.anybody, port)
         return self.admissions.judged_as(sent, identity)
 
     def _tls_to_gateway(self, workload: Workload, port: int, sent: Delivery) -> Delivery:
@@ -271,7 +286,8 @@ class Mesh:
 
     def admitted(self, client: Workload, sent: Delivery) -> Delivery:
         """What a client sends to an endpoint, with what the policies here let in of it."""
-        return self.admissions.judged(sent, client)
+        passed = self.filters.judged(sent, client, 0)
+        return self.admissions.judged(passed, client)
 
     def take(self, host: str, port: int, endpoint: Endpoint, sent: Delivery) -> Delivery:
         """What becomes of the bytes of `sent`, worked out in another state of this mesh.

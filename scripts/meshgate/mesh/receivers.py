@@ -9,6 +9,7 @@ from meshgate.mesh import outcome, protocols
 from meshgate.mesh.ambient import Ambient, at_ztunnel
 from meshgate.mesh.chains import received
 from meshgate.mesh.order import ORDER
+from meshgate.mesh.packet_filter import PacketFilter
 from meshgate.mesh.peer_authentication import PeerPolicies
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing
@@ -52,6 +53,7 @@ class Receivers:
         "_scopes",
         "_servers",
         "facts",
+        "packets",
         "undecided",
     )
 
@@ -63,6 +65,7 @@ class Receivers:
         routing: Routing,
         *,
         undecided: Undecided,
+        packets: PacketFilter,
         facts: MeshFacts,
     ) -> None:
         self._registry = registry
@@ -70,6 +73,7 @@ class Receivers:
         self._routing = routing
         self.facts = facts
         self.undecided = undecided
+        self.packets = packets
         self._servers = Servers(policies)
         self._ambient = Ambient(policies)
         # Sidecars of an ambient mesh take HBONE too (ISTIO_META_ENABLE_HBONE in its profile).

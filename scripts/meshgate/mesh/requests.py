@@ -72,7 +72,7 @@ class Requests:
             else deliveries(clusters, choices, destination.subset, client.plane)
         )
         found = clusters.restricted(found, client.restricted_by)
-        found = callers.admissions.admitted(found, client.members[0], port)
+        found = callers.judged(found, client.members[0], port)
         group = ClientGroup(client.plane, [client])
         return Target(
             destination,

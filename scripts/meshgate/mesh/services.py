@@ -46,6 +46,8 @@ class Endpoint(NamedTuple):
     labels: Labels
     # Label security.istio.io/tlsMode=istio: clients may send mesh mTLS.
     mtls: bool
+    # Whether an address outside the inventory may be that of a pod.
+    may_be_pod: bool = False
 
     @classmethod
     def of(cls, workload: Workload, port: int) -> Endpoint:

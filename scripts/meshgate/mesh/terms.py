@@ -83,6 +83,8 @@ class Outcome(enum.StrEnum):
     PROTOCOL_ERROR = "protocol-error"
     TLS_TO_APP = "tls-to-app"
     MTLS_USER_TERMINATED = "mtls-user-terminated"
+    # A NetworkPolicy drops the packets: no proxy and no policy of the mesh sees them.
+    BLOCKED = "blocked"
     # ztunnel refuses plaintext.
     DENIED = "denied"
     # Leaves the mesh: what the server accepts is not known here.
@@ -108,6 +110,7 @@ _VERDICTS = {
     Outcome.OK_PLAINTEXT: Verdict.WORKS,
     Outcome.REFUSED: Verdict.BROKEN,
     Outcome.PROTOCOL_ERROR: Verdict.BROKEN,
+    Outcome.BLOCKED: Verdict.BROKEN,
     Outcome.DENIED: Verdict.BROKEN,
     Outcome.NO_CLUSTER: Verdict.BROKEN,
     Outcome.NO_ENDPOINT: Verdict.UNKNOWN,

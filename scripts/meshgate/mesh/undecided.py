@@ -39,6 +39,8 @@ class _Covered(NamedTuple):
     server_refuses: Cover | None = None
     server_filters: Cover | None = None
     client_refuses: Cover | None = None
+    # Before the client's proxy.
+    client_filters: Cover | None = None
 
 
 _NOTHING = _Covered()
@@ -135,6 +137,11 @@ class Undecided:
         """An object that may refuse a client's calls; None: none does."""
         return self._of(workload).client_refuses
 
+    def packet_filter(self, workload: Workload, end: End) -> Cover | None:
+        """An object that is not read and decides which packets pass there; None: there is none."""
+        covered = self._of(workload)
+        return covered.server_filters if end is End.SERVER else covered.client_filters
+
     def client_restriction(self, workload: Workload) -> str:
         """Why a client's calls may be refused, without the name of the object; empty: none may."""
         cover = self.client_cover(workload)
@@ -198,6 +205,8 @@ def _covered(covers: Iterator[Cover]) -> _Covered:
         if End.CLIENT in cover.ends:
             name = "client_changes" if cover.say is Say.CHANGE else "client_refuses"
             found.setdefault(name, cover)
+            if not cover.by_proxy:
+                found.setdefault("client_filters", cover)
     return _Covered(**found)
 
 

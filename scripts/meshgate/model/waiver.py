@@ -112,6 +112,7 @@ class Expectation(Placed, frozen=True):
             "no-endpoint",
             "no-cluster",
             "denied",
+            "blocked",
         ),
     ]
     method: Annotated[

@@ -11,7 +11,7 @@ from meshgate.effect.describe import named, owner
 from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
 from meshgate.mesh.calls import is_denied
 from meshgate.model import JSONObject
-from meshgate.report import Options, access, formats
+from meshgate.report import Options, access, formats, packets
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
@@ -188,7 +188,7 @@ def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
     told = _wanted(each, asked)
     sorts: dict[object, list[Delivery]] = {}
     for delivery in told:
-        key = (*delivery[1:5], delivery.admission)
+        key = (*delivery[1:5], delivery.admission, delivery.blocking)
         sorts.setdefault(key, []).append(delivery)
     for deliveries in sorts.values():
         first = deliveries[0]
@@ -231,6 +231,8 @@ def _endpoints(deliveries: Sequence[Delivery]) -> str:
 def _outcome(delivery: Delivery) -> str:
     if delivery.alternatives:
         return " or ".join(dict.fromkeys(str(each.outcome) for each in delivery.alternatives))
+    if delivery.blocking is not None:
+        return f"{delivery.outcome} {packets.told(delivery.blocking)}"
     if delivery.admission is not None and (how := access.told(delivery.admission)):
         return f"{delivery.outcome} {how}"
     return str(delivery.outcome)
@@ -261,6 +263,7 @@ def as_json(view: View, call: Call) -> JSONObject:
         "outcome": call.outcome,
         "verdict": call.verdict,
         "authorization": access.as_json(view, call.delivery),
+        "blocked": packets.as_json(view, call.delivery.blocking),
         "decided": call.outcome is not Outcome.UNKNOWN,
         "reason": call.reason,
         "alternatives": [

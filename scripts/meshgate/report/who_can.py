@@ -20,7 +20,7 @@ from meshgate.mesh import (
     Workload,
 )
 from meshgate.model import JSONObject
-from meshgate.report import Options, access, formats
+from meshgate.report import Options, access, formats, packets
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
@@ -90,7 +90,7 @@ def answers(asked: AccessQuestion) -> list[AccessAnswer]:
         if call.port.number != asked.port.number or not call.clients.count:
             continue
         for delivery in call.deliveries:
-            key = (*delivery[1:5], delivery.admission)
+            key = (*delivery[1:5], delivery.admission, delivery.blocking)
             known = groups.setdefault(key, ([], delivery))[0]
             known += call.clients.members
     found = [
@@ -185,7 +185,9 @@ def tally(found: Sequence[AccessAnswer]) -> str:
 
 def _requests(each: AccessAnswer) -> str:
     if each.allows is Allows.NONE:
-        admission = each.delivery.admission
+        admission, blocking = each.delivery.admission, each.delivery.blocking
+        if blocking is not None:
+            return f"blocked {packets.told(blocking)}"
         if admission is not None:
             return f"denied by {access.deciders(admission)}"
         return str(each.delivery.outcome)
@@ -270,6 +272,7 @@ def _as_json(asked: AccessQuestion) -> JSONObject:
                 "outcome": each.delivery.outcome,
                 "reason": each.reason,
                 "authorization": access.as_json(asked.view, each.delivery),
+                "blocked": packets.as_json(asked.view, each.delivery.blocking),
             }
             for each in answers(asked)
         ],

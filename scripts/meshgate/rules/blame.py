@@ -47,6 +47,7 @@ class BlameIndex:
 
     def __init__(self, effect: Effect) -> None:
         self._changed = {policy.ref for policy in effect.authorization}
+        self._filters = {policy.ref for policy in effect.network_policies}
         self._ports: dict[tuple[str, str, int | None], tuple[PortState, PortState]] = {}
         for each in (*effect.ports, *effect.open_ports):
             key = each.namespace, each.workload.name, each.port
@@ -58,7 +59,11 @@ class BlameIndex:
             if not each.route.foreign:
                 return Blame(each.route, "spec")
             return Blame(None, "", (RelatedResource(each.route, "routes these calls"),))
-        return _by_authorization(each, self._changed) or self._by_transport(each)
+        return (
+            _by_packets(each, self._filters)
+            or _by_authorization(each, self._changed)
+            or self._by_transport(each)
+        )
 
     def _by_transport(self, each: CallChange | Unsafe) -> Blame:
         """What makes calls change as far as TLS goes."""
@@ -95,11 +100,38 @@ class BlameIndex:
         return Blame(was, pa.port_path(was, end.port)) if was is not None else None
 
 
-def _by_authorization(each: CallChange | Unsafe, changed: Collection[ResourceRef]) -> Blame | None:
-    """The policy of authorization that decides, where it is such policies that make the change.
+def _by_packets(each: CallChange | Unsafe, changed: Collection[ResourceRef]) -> Blame | None:
+    """The NetworkPolicy that decides, where packets are dropped on one side."""
+    if not isinstance(each, CallChange):
+        return None
+    states = [state for state in (each.after, each.before) if state and state.blocking]
+    deciding = [
+        policy.resource
+        for state in states
+        if state.blocking is not None
+        for _, policy in state.blocking.policies
+    ]
+    return _first_to_blame(deciding, changed) if len(states) == 1 else None
 
-    One that is changed is to blame before others, one that is managed here before a foreign one.
-    """
+
+def _first_to_blame(deciding: Iterable[Resource], changed: Collection[ResourceRef]) -> Blame | None:
+    """One that is changed before others, one that is managed here before a foreign one."""
+    found = dict.fromkeys(
+        sorted(deciding, key=lambda policy: (policy.ref not in changed, policy.foreign))
+    )
+    if not found:
+        return None
+    first, *others = found
+    related = {other.ref: other for other in others if other.ref != first.ref}
+    return Blame(
+        first,
+        "spec",
+        tuple(RelatedResource(other, "decides with it") for other in related.values()),
+    )
+
+
+def _by_authorization(each: CallChange | Unsafe, changed: Collection[ResourceRef]) -> Blame | None:
+    """The policy of authorization that decides, where it is such policies that make the change."""
     before, after = each.before, each.after
     if not isinstance(each, CallChange) or not (before and after):
         return None
@@ -112,17 +144,7 @@ def _by_authorization(each: CallChange | Unsafe, changed: Collection[ResourceRef
         if state.admission is not None
         for decided in state.admission.decision.decided_by
     ]
-    if not deciding:
-        return None
-    first, *others = dict.fromkeys(
-        sorted(deciding, key=lambda policy: (policy.ref not in changed, policy.foreign))
-    )
-    related = {other.ref: other for other in others if other.ref != first.ref}
-    return Blame(
-        first,
-        "spec",
-        tuple(RelatedResource(other, "decides with it") for other in related.values()),
-    )
+    return _first_to_blame(deciding, changed)
 
 
 def callers(found: Iterable[CallChange | Unsafe]) -> str:

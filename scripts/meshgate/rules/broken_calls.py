@@ -170,7 +170,8 @@ def _expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Broke
 def _failing(call: CallClass) -> Iterator[Delivery]:
     """The deliveries that fail for their transport: who may call is no matter of it."""
     for delivery in call.broken:
-        if delivery.outcome is not Outcome.DENIED or delivery.admission is None:
+        is_denied = delivery.outcome is Outcome.DENIED and delivery.admission is not None
+        if not is_denied and delivery.outcome is not Outcome.BLOCKED:
             yield delivery
 
 

@@ -1,8 +1,8 @@
-"""Which packets pass: network policies of Kubernetes, Cilium and Calico, which are not read.
+"""Which packets pass: policies of the cluster, of Cilium and of Calico, which are not read.
 
-This is the seam for the model of NetworkPolicy: its answer replaces the covers of the kind
-`NetworkPolicy` of Kubernetes. Selectors are matched as far as files tell; a term that they do not
-tell (a service account, a label that the plugin sets) counts as fulfilled.
+Selectors are matched as far as files tell; a term that they do not tell (a service account, a
+label that the plugin sets) counts as fulfilled. Of Kubernetes' own NetworkPolicies only those are
+here that the API server refuses: what a cluster has in their place is not known.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from meshgate.mesh.coverage import (
     CALICO_CRD,
     CILIUM,
     CLUSTER_NETWORK_POLICY,
-    KUBERNETES_NETWORKING,
 )
 from meshgate.mesh.covers import EVERYWHERE, Cover, End, Pod, Say
+from meshgate.mesh.network_policies.reading import invalid_policies
 from meshgate.mesh.selectors import Labels
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
@@ -41,8 +41,8 @@ _TERM = re.compile(
 def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
     """What network policies cover; those of Kubernetes nothing, where the plugin ignores them."""
     if facts.network_policies == "enforced":
-        for policy in catalog.of_group(KUBERNETES_NETWORKING, "NetworkPolicy"):
-            yield from _kubernetes(policy)
+        for policy, why in invalid_policies(catalog):
+            yield from _invalid(policy, why)
     for policy in catalog.of_group(
         CLUSTER_NETWORK_POLICY,
         "AdminNetworkPolicy",
@@ -76,29 +76,14 @@ def _cover(
     )
 
 
-def _kubernetes(policy: Resource) -> Iterator[Cover]:
-    """The pods that a policy isolates, in each direction of `policyTypes`.
-
-    By default that is Ingress, and Egress where there are egress rules
-    (NetworkPolicySpec.PolicyTypes).
-    """
-    spec = policy.spec
-    selector: JSON = spec.get("podSelector")
+def _invalid(policy: Resource, why: str) -> Iterator[Cover]:
+    """The pods of the namespace that a policy may select: what it was meant to say is not known."""
+    selector: JSON = policy.spec.get("podSelector")
     labels = selectors.labels(selector.get("matchLabels")) if isinstance(selector, dict) else {}
-
-    def selects(pod: Pod) -> bool:
-        return _selects(selector, pod.labels)
-
-    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
-    for end, name in ((End.SERVER, "Ingress"), (End.CLIENT, "Egress")):
-        if name in types:
-            yield _cover(
-                policy,
-                end,
-                namespace_of(policy),
-                lambda pod: _selects(selector, pod.labels),
-                labels,
-            )
+    for end in (End.SERVER, End.CLIENT):
+        yield _cover(policy, end, namespace_of(policy), lambda _pod: True, labels)._replace(
+            about=f"decides which packets pass, and is not valid: {why}"
+        )
 
 
 def _of_the_cluster(policy: Resource, catalog: Catalog) -> Iterator[Cover]:

@@ -52,7 +52,7 @@ class Case(NamedTuple):
         """The deliveries that differ in more than the endpoint, each with those like it."""
         found: dict[object, list[Delivery]] = {}
         for delivery in self.policy.deliveries:
-            key = (*delivery[1:5], delivery.admission)
+            key = (*delivery[1:5], delivery.admission, delivery.blocking)
             found.setdefault(key, []).append(delivery)
         for alike in found.values():
             yield alike[0], alike

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from meshgate.model import JSONObject
 
 # What every YAML reader takes for a string.
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*")
@@ -113,6 +116,54 @@ spec:
         - operation:
             ports: ["{port}"]
 """
+
+
+def network_policy(
+    name: str, direction: str, subject: NetworkPods, peer: NetworkPods, port: int
+) -> str:
+    """A NetworkPolicy that lets pods of one workload through to a port, in or out."""
+    selects = _labels(subject.labels, "    ")
+    if subject.expressions:
+        lines = "".join(f"      - {json.dumps(each)}\n" for each in subject.expressions)
+        selects += f"    matchExpressions:\n{lines}"
+    key = "from" if direction == "ingress" else "to"
+    return f"""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {scalar(name)}
+  namespace: {scalar(subject.namespace)}
+spec:
+  podSelector:{_or_everything(selects)}\
+  policyTypes: [{direction.capitalize()}]
+  {direction}:
+    - {key}:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {scalar(peer.namespace)}
+          podSelector:{_or_everything(_labels(peer.labels, " " * 12))}\
+      ports:
+        - port: {port}
+"""
+
+
+class NetworkPods(NamedTuple):
+    """Pods that a NetworkPolicy is for, or names; `expressions` as matchExpressions has them."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    expressions: Sequence[JSONObject] = ()
+
+
+def _or_everything(selects: str) -> str:
+    return f"\n{selects}" if selects else " {}\n"
+
+
+def _labels(labels: Mapping[str, str], indent: str) -> str:
+    if not labels:
+        return ""
+    pairs = "".join(f"{indent}  {scalar(key)}: {scalar(own)}\n" for key, own in labels.items())
+    return f"{indent}matchLabels:\n{pairs}"
 
 
 def scalar(text: str) -> str:

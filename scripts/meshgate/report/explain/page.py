@@ -14,6 +14,7 @@ from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.explain.access import who_gets_in
 from meshgate.report.explain.ends import what_is_called, who_calls
 from meshgate.report.explain.explanation import CallExplanation, Case, Statement
+from meshgate.report.explain.packets import which_packets_pass
 from meshgate.report.explain.repair import repairs
 from meshgate.report.explain.rule import which_rule
 from meshgate.report.explain.server import what_happens, what_is_accepted
@@ -70,6 +71,7 @@ def explained(case: Case) -> CallExplanation:
         what_is_called(case),
         which_rule(case),
         what_is_sent(case),
+        *which_packets_pass(case),
         what_is_accepted(case),
         *who_gets_in(case),
         what_happens(case),

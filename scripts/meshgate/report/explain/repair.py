@@ -25,6 +25,7 @@ from meshgate.report.explain import manifests
 from meshgate.report.explain.access import admission_repairs
 from meshgate.report.explain.ends import INJECT, INJECTION
 from meshgate.report.explain.explanation import CallRepair, Case
+from meshgate.report.explain.packets import packet_repairs
 from meshgate.report.explain.server import mode_path
 
 # Labels that only name one version or one rollout of a workload.
@@ -40,7 +41,9 @@ def repairs(case: Case) -> tuple[CallRepair, ...]:
 
 
 def _repairs(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
-    if delivery.alternatives:
+    if delivery.blocking is not None:
+        yield from packet_repairs(case, delivery, delivery.blocking, own_labels)
+    elif delivery.alternatives:
         yield from _order(case)
     elif delivery.on_wire is not None:
         yield CallRepair(f"Look at what is not read here: {delivery.reason}.")
@@ -63,11 +66,11 @@ def _not_let_in(case: Case, delivery: Delivery, admission: Admission) -> Iterato
     if admission.connection.identity is None and delivery.mode is not None:
         yield from _plaintext(case, "To have an identity that policies can name")
     workload = delivery.endpoint.workload if delivery.endpoint is not None else None
-    labels = _own_labels(workload) if workload is not None else {}
+    labels = own_labels(workload) if workload is not None else {}
     yield from admission_repairs(case, delivery, labels)
 
 
-def _own_labels(workload: Workload) -> Labels:
+def own_labels(workload: Workload) -> Labels:
     """The labels that select a workload, whatever its version."""
     return {key: value for key, value in workload.labels.items() if not key.startswith(PASSING)}
 
@@ -185,7 +188,7 @@ def _open(case: Case, end: Endpoint) -> Iterator[CallRepair]:
             "policies that select a workload only the oldest counts: add no second one."
         )
     else:
-        labels = _own_labels(workload)
+        labels = own_labels(workload)
         name = f"{workload.name}-{end.port}"
         yield CallRepair(
             f"{text}.", manifests.open_port(name, workload.namespace, labels, end.port)

@@ -19,6 +19,7 @@ from meshgate.mesh import (
     Workload,
 )
 from meshgate.model import join_path
+from meshgate.report import packets
 from meshgate.report.access import deciders, told
 from meshgate.report.explain.explanation import Case, Chapter, Statement
 
@@ -34,6 +35,7 @@ ENDINGS = {
     Outcome.PROTOCOL_ERROR: "TLS bytes reach a port that expects HTTP and terminates no TLS",
     Outcome.TLS_TO_APP: "the TLS bytes reach the application itself, unterminated",
     Outcome.MTLS_USER_TERMINATED: "it works only if the rule's certificate is signed by the mesh",
+    Outcome.BLOCKED: "NetworkPolicies drop its packets before any proxy sees them",
     Outcome.DENIED: "ztunnel denies the connection",
     Outcome.EXTERNAL: "it leaves the mesh; what the other side accepts is not known here",
     Outcome.NO_ENDPOINT: "nothing is there to answer",
@@ -167,7 +169,9 @@ def _ending(delivery: Delivery) -> str:
 
 
 def _by_policies(delivery: Delivery) -> str:
-    """How the call ends where policies of authorization deny some or all requests; else empty."""
+    """How the call ends where policies drop its packets, or deny requests; else empty."""
+    if delivery.blocking is not None:
+        return f"{ENDINGS[delivery.outcome]}: {packets.named(delivery.blocking)}"
     admission = delivery.admission
     if admission is None:
         return ""

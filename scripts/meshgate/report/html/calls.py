@@ -9,7 +9,7 @@ from typing import NamedTuple
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service
 from meshgate.model import JSONObject
-from meshgate.report import access
+from meshgate.report import access, packets
 from meshgate.report.calls import CROWDS
 from meshgate.report.escape.visible import visible
 from meshgate.report.view import View
@@ -93,6 +93,8 @@ def _service(view: View, service: Service) -> list[object]:
 
 
 def _access(delivery: Delivery) -> str:
+    if delivery.blocking is not None:
+        return packets.told(delivery.blocking)
     return access.told(delivery.admission) if delivery.admission is not None else ""
 
 

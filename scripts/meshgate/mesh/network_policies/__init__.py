@@ -1,0 +1,51 @@
+"""NetworkPolicies of Kubernetes: which connections between pods they let through.
+
+What it follows is the API's own documentation (NetworkPolicySpec) and the page "Network Policies"
+of Kubernetes; where that leaves something to the network plugin, or hangs on addresses of pods,
+the answer is that it is not known.
+"""
+
+from meshgate.mesh.network_policies.addresses import ordinary
+from meshgate.mesh.network_policies.filtering import (
+    FilterAnswer,
+    Isolation,
+    Packets,
+    PolicyTable,
+    selects,
+)
+from meshgate.mesh.network_policies.invalid import InvalidPolicyError
+from meshgate.mesh.network_policies.label_selectors import LabelSelector, OpenLabels, label_selector
+from meshgate.mesh.network_policies.parties import Parties, Party, Standing
+from meshgate.mesh.network_policies.policies import (
+    Direction,
+    FilterRule,
+    NetworkPolicy,
+    Peer,
+    PortRule,
+    network_policy,
+)
+from meshgate.mesh.network_policies.reading import invalid_policies, network_policies
+
+__all__ = [
+    "Direction",
+    "FilterAnswer",
+    "FilterRule",
+    "InvalidPolicyError",
+    "Isolation",
+    "LabelSelector",
+    "NetworkPolicy",
+    "OpenLabels",
+    "Packets",
+    "Parties",
+    "Party",
+    "Peer",
+    "PolicyTable",
+    "PortRule",
+    "Standing",
+    "invalid_policies",
+    "label_selector",
+    "network_policies",
+    "network_policy",
+    "ordinary",
+    "selects",
+]

@@ -1,0 +1,165 @@
+"""The two ends of a connection, as far as NetworkPolicies look at them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from meshgate.mesh import hosts
+from meshgate.mesh.catalog import Catalog
+from meshgate.mesh.network_policies.addresses import Address
+from meshgate.mesh.network_policies.label_selectors import OpenLabels
+from meshgate.mesh.services import Endpoint
+from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.workloads import TLS_MODE, ContainerPort, Workload
+
+_REVISION = "istio.io/rev"
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+# What controllers add to the labels of each pod.
+_BY_CONTROLLERS = frozenset(
+    {
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-completion-index",
+        "batch.kubernetes.io/job-name",
+        "controller-revision-hash",
+        "controller-uid",
+        "job-name",
+        "pod-template-generation",
+        "pod-template-hash",
+        "statefulset.kubernetes.io/pod-name",
+    }
+)
+_OF_A_PROXY = frozenset(
+    {
+        TLS_MODE,
+        "service.istio.io/canonical-name",
+        "service.istio.io/canonical-revision",
+    }
+)
+
+
+class Standing(enum.Enum):
+    """What an end of a connection is."""
+
+    # Pods with addresses of their own.
+    POD = "pod"
+    # Pods in the node's network.
+    HOST = "host"
+    # No pod: a machine, or an address outside the cluster.
+    OUTSIDE = "outside"
+    # A pod or not.
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Party:
+    """One end of a connection.
+
+    name              of the workload; empty: it has none
+    namespace_labels  those of its Namespace
+    ports             that its containers declare; None: not known
+    address           its IP address; None: not known
+    is_alone          whether it is one pod, so that it reaches itself only
+    """
+
+    name: str
+    namespace: str
+    namespace_labels: OpenLabels
+    labels: OpenLabels
+    standing: Standing
+    ports: tuple[ContainerPort, ...] | None = None
+    address: Address | None = None
+    is_alone: bool = False
+
+
+class Parties:
+    """The ends of connections of one mesh, each made once."""
+
+    def __init__(self, catalog: Catalog, cluster_domain: str) -> None:
+        self._domain = cluster_domain
+        self._namespaces = {
+            name: OpenLabels(found.labels) for name, found in catalog.namespaces.items()
+        }
+        # By identity: the object is kept with its party, so that no other takes its identity.
+        self._of_workloads: dict[int, tuple[Workload, Party]] = {}
+
+    def of_workload(self, workload: Workload) -> Party:
+        """The pods of a workload, or the machine that a WorkloadEntry is."""
+        found = self._of_workloads.get(id(workload))
+        if found is None:
+            found = self._of_workloads[id(workload)] = workload, self._party(workload)
+        return found[1]
+
+    def of_endpoint(self, endpoint: Endpoint) -> Party:
+        """What stands at an endpoint."""
+        if endpoint.workload is not None:
+            return self.of_workload(endpoint.workload)
+        address = endpoint.address or ""
+        if endpoint.may_be_pod:
+            return self.unknown(endpoint.namespace, Standing.ANY, address)
+        if not hosts.is_address(address) and self._is_of_cluster(address):
+            # A name of a ServiceEntry that a Service of the cluster has.
+            return self.unknown("", Standing.ANY)
+        return self.unknown(endpoint.namespace, Standing.OUTSIDE, address)
+
+    def unknown(self, namespace: str, standing: Standing, address: str = "") -> Party:
+        """An end of which at most the namespace and the address are known."""
+        return Party(
+            "",
+            namespace,
+            self.namespace_labels(namespace) if namespace else OpenLabels({}, is_open=True),
+            OpenLabels({}, is_open=True),
+            standing,
+            None,
+            hosts.address_of(address),
+        )
+
+    def pod(self, name: str, namespace: str, labels: dict[str, str]) -> Party:
+        """A pod that is in no inventory, with the labels that it is made with."""
+        return Party(
+            name,
+            namespace,
+            self.namespace_labels(namespace),
+            OpenLabels(labels, _BY_CONTROLLERS | _OF_A_PROXY | {_REVISION}),
+            Standing.POD,
+        )
+
+    def namespace_labels(self, name: str) -> OpenLabels:
+        """The labels of a namespace; but for its name not known without a Namespace object."""
+        found = self._namespaces.get(name)
+        return found or OpenLabels({_NAMESPACE_NAME: name}, is_open=True)
+
+    def namespaces(self, others: Iterable[str]) -> dict[str, OpenLabels]:
+        """The labels of all namespaces that have an object, and of some more."""
+        return {**{name: self.namespace_labels(name) for name in others}, **self._namespaces}
+
+    def _is_of_cluster(self, host: str) -> bool:
+        return host.endswith((f".{self._domain}", ".svc")) or "." not in host
+
+    def _party(self, workload: Workload) -> Party:
+        if workload.kind == "WorkloadEntry":
+            address = str(workload.resource.spec.get("address") or "")
+            return self.unknown(workload.namespace, Standing.OUTSIDE, address)
+        open_keys = _BY_CONTROLLERS
+        if workload.plane is DataPlane.UNKNOWN:
+            open_keys |= _OF_A_PROXY
+        return Party(
+            str(workload),
+            workload.namespace,
+            self.namespace_labels(workload.namespace),
+            OpenLabels(workload.labels, open_keys),
+            Standing.HOST if workload.on_host else Standing.POD,
+            workload.ports,
+            is_alone=_is_alone(workload),
+        )
+
+
+def _is_alone(workload: Workload) -> bool:
+    """Whether a workload asks for one pod: what a controller makes where it does not say more."""
+    spec = workload.resource.spec
+    return workload.kind != "DaemonSet" and all(
+        not isinstance(count, int) or count <= 1
+        for count in (spec.get("replicas"), spec.get("parallelism"))
+    )

@@ -1,0 +1,279 @@
+"""The NetworkPolicies of a mesh, asked about its workloads."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
+
+from meshgate.mesh import selectors
+from meshgate.mesh.catalog import Catalog, namespace_of
+from meshgate.mesh.coverage import GATEWAY_API as GATEWAY_GROUP
+from meshgate.mesh.covers import End
+from meshgate.mesh.network_policies import (
+    Direction,
+    FilterAnswer,
+    LabelSelector,
+    NetworkPolicy,
+    OpenLabels,
+    Packets,
+    Parties,
+    Party,
+    PolicyTable,
+    Standing,
+    network_policies,
+)
+from meshgate.mesh.services import Endpoint
+from meshgate.mesh.undecided import Undecided
+from meshgate.mesh.waypoints import Passage
+from meshgate.mesh.workloads import GATEWAY_API, Workload
+from meshgate.model import MeshFacts, Resource
+
+# What istiod writes to the pods of a waypoint, beside the labels of the Gateway (waypoint.yaml).
+_OF_WAYPOINTS = {
+    "gateway.istio.io/managed": "istio.io-mesh-controller",
+    "istio.io/dataplane-mode": "none",
+    "sidecar.istio.io/inject": "false",
+}
+_ENDS = {Direction.EGRESS: End.CLIENT, Direction.INGRESS: End.SERVER}
+
+
+class Isolated(enum.Enum):
+    """How NetworkPolicies treat what clients send."""
+
+    # No policy isolates them: what they send passes.
+    NO = "no"
+    # Only what some rule lets through passes.
+    YES = "yes"
+    # Asked one by one: files leave something open.
+    APART = "apart"
+
+
+class PacketVerdict(NamedTuple):
+    """Whether a connection passes at both ends; `passes` None: `doubt` says why not known."""
+
+    passes: bool | None
+    ends: tuple[tuple[Direction, FilterAnswer], ...] = ()
+    doubt: str = ""
+
+    @property
+    def stopping(self) -> tuple[Direction, ...]:
+        """Where it is stopped."""
+        found = (direction for direction, answer in self.ends if answer.passes is False)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def policies(self) -> tuple[tuple[Direction, NetworkPolicy], ...]:
+        """The policies of the ends where it is stopped."""
+        return tuple(
+            (direction, policy)
+            for direction, found in self.ends
+            if found.passes is False
+            for policy in found.policies
+        )
+
+
+PASSES = PacketVerdict(passes=True)
+
+
+class PacketFilter:
+    """What the NetworkPolicies of a mesh let through. Cheap where there is none."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        facts: MeshFacts,
+        undecided: Undecided,
+        workloads: Iterable[Workload],
+    ) -> None:
+        self.parties = Parties(catalog, facts.cluster_domain)
+        self._undecided = undecided
+        policies = tuple(network_policies(catalog))
+        is_enforced = facts.network_policies == "enforced"
+        # Policies that the cluster's network plugin is declared to ignore.
+        self.ignored = () if is_enforced else policies
+        self.table = PolicyTable(policies if is_enforced else (), _families(catalog))
+        # The pods of gateways by namespace and the Gateway's name.
+        self._gateways = {
+            (each.namespace, each.labels[GATEWAY_API]): each
+            for each in workloads
+            if GATEWAY_API in each.labels
+        }
+        self._waypoint_labels = {
+            (namespace_of(each), each.name): {
+                **selectors.labels(each.labels),
+                **_infrastructure_labels(each),
+                **_OF_WAYPOINTS,
+            }
+            for each in catalog.of_group(GATEWAY_GROUP, "Gateway")
+        }
+        self._waypoints: dict[tuple[str, str], Party] = {}
+        self._selectors: dict[str, tuple[LabelSelector, ...]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no policy says anything of any call."""
+        return not self.table.policies
+
+    @property
+    def policies(self) -> tuple[NetworkPolicy, ...]:
+        """The policies that are enforced."""
+        return self.table.policies
+
+    def client_key(self, workload: Workload) -> Hashable:
+        """Equal for workloads of a namespace whose calls no policy tells apart."""
+        if self.is_empty:
+            return ()
+        party = self.parties.of_workload(workload)
+        egress = self.table.isolation(Direction.EGRESS, party)
+        ingress = self.table.isolation(Direction.INGRESS, party)
+        return (
+            tuple(map(id, egress.certain)),
+            tuple(map(id, egress.possible)),
+            party.standing,
+            # A pod never loses the way to itself.
+            id(workload) if party.is_alone and (egress or ingress) else 0,
+            self._undecided.packet_filter(workload, End.CLIENT) is not None,
+            tuple(selector.selects(party.labels) for selector in self._peers_in(party)),
+        )
+
+    def isolated(self, workload: Workload) -> Isolated:
+        """How policies treat what a client sends."""
+        if self.is_empty:
+            return Isolated.NO
+        party = self.parties.of_workload(workload)
+        isolation = self.table.isolation(Direction.EGRESS, party)
+        is_open = isolation.possible or self._undecided.packet_filter(workload, End.CLIENT)
+        if party.standing is not Standing.POD or (isolation and is_open):
+            return Isolated.APART
+        return Isolated.YES if isolation else Isolated.NO
+
+    def between(self, client: Workload | Party, endpoint: Endpoint, port: int) -> PacketVerdict:
+        """Whether a client's connection to a port of an endpoint passes."""
+        if endpoint.address is not None and endpoint.address.startswith("unix:"):
+            return PASSES
+        return self.of_parties(client, self.parties.of_endpoint(endpoint), port, endpoint.workload)
+
+    def by_way_of(
+        self, passage: Passage, client: Workload | Party, endpoint: Endpoint, port: int
+    ) -> PacketVerdict:
+        """Whether the connections to a waypoint, and from it to an endpoint, pass."""
+        pods = self._gateways.get((passage.namespace, passage.name))
+        hops = (
+            self.of_parties(client, self.waypoint(passage), port, pods),
+            self.between(pods or self.waypoint(passage), endpoint, port),
+        )
+        ends = tuple(end for hop in hops for end in hop.ends)
+        doubt = "; ".join(filter(None, (hop.doubt for hop in hops)))
+        if any(hop.passes is False for hop in hops):
+            return PacketVerdict(False, ends)
+        return PacketVerdict(None if doubt else True, ends, doubt)
+
+    def waypoint(self, passage: Passage) -> Party:
+        """The pods of a waypoint: where the inventory has none, those that istiod makes for it."""
+        key = passage.namespace, passage.name
+        if key in self._gateways:
+            return self.parties.of_workload(self._gateways[key])
+        if key not in self._waypoints:
+            labels = {**self._waypoint_labels.get(key, {}), GATEWAY_API: passage.name}
+            self._waypoints[key] = self.parties.pod(str(passage), passage.namespace, labels)
+        return self._waypoints[key]
+
+    def of_parties(
+        self, client: Workload | Party, target: Party, port: int, server: Workload | None = None
+    ) -> PacketVerdict:
+        """The same of any other end; `server` is the workload there."""
+        caller = client if isinstance(client, Workload) else None
+        source = self.parties.of_workload(client) if isinstance(client, Workload) else client
+        packets = Packets(port)
+        ends = []
+        doubts = []
+        for direction, subject, other, workload in (
+            (Direction.EGRESS, source, target, caller),
+            (Direction.INGRESS, target, source, server),
+        ):
+            found = self.table.passage(direction, subject, other, packets)
+            ends.append((direction, found))
+            if found.passes is None:
+                doubts.append(found.doubt)
+            elif found.passes is False and workload is not None:
+                # Policies of another kind are asked before, or besides, and may let it through.
+                cover = self._undecided.packet_filter(workload, _ENDS[direction])
+                if cover is not None:
+                    ends[-1] = direction, FilterAnswer(None, found.policies, cover.reason)
+                    doubts.append(cover.reason)
+        verdict = PacketVerdict(passes=True, ends=tuple(ends))
+        if verdict.stopping:
+            return verdict._replace(passes=False)
+        return verdict._replace(passes=None, doubt="; ".join(doubts)) if doubts else verdict
+
+    def from_anybody(self, workload: Workload, port: int) -> PacketVerdict:
+        """Whether a connection of a client passes of which nothing is known."""
+        if self.is_empty:
+            return PASSES
+        target = self.parties.of_workload(workload)
+        return self.of_parties(self.anybody, target, port, workload)
+
+    def outside(self, client: Workload | Party, port: int) -> PacketVerdict:
+        """Whether a client's connection to an address outside the cluster passes."""
+        return self.of_parties(client, self.somewhere, port)
+
+    @property
+    def somewhere(self) -> Party:
+        """An address outside the cluster that files do not tell."""
+        return self.parties.unknown("", Standing.OUTSIDE)
+
+    @property
+    def anybody(self) -> Party:
+        """A client of which nothing is known: a pod, or an address outside the cluster."""
+        return self.parties.unknown("", Standing.ANY)
+
+    def isolates(self, party: Party) -> bool:
+        """Whether some policy isolates an end for what comes in."""
+        return bool(self.table.isolation(Direction.INGRESS, party))
+
+    def _peers_in(self, party: Party) -> tuple[LabelSelector, ...]:
+        """The selectors of pods that rules for what comes in apply to a namespace."""
+        found = self._selectors.get(party.namespace)
+        if found is None:
+            found = tuple(self._selecting_in(party.namespace, party.namespace_labels))
+            self._selectors[party.namespace] = found
+        return found
+
+    def _selecting_in(self, namespace: str, labels: OpenLabels) -> Iterable[LabelSelector]:
+        found: dict[LabelSelector, None] = {}
+        for policy in self.table.policies:
+            for rule in policy.ingress or ():
+                for peer in rule.peers:
+                    if peer.block is not None or peer.pods.is_empty or peer.pods in found:
+                        continue
+                    if peer.namespaces is None:
+                        is_meant: bool | None = peer.namespace == namespace
+                    else:
+                        is_meant = peer.namespaces.selects(labels)
+                    if is_meant is not False:
+                        found[peer.pods] = None
+        return found
+
+
+def _infrastructure_labels(gateway: Resource) -> selectors.Labels:
+    """The labels that a Gateway asks for on what is made for it."""
+    found = gateway.spec.get("infrastructure")
+    return selectors.labels(found.get("labels")) if isinstance(found, dict) else {}
+
+
+def _families(catalog: Catalog) -> tuple[int, ...]:
+    """The families of addresses that pods may have: IPv4, unless a Service says otherwise."""
+    told: set[str] = set()
+    for service in catalog.of("Service"):
+        listed = service.spec.get("ipFamilies")
+        if isinstance(listed, list):
+            told.update(map(str, listed))
+        address = str(service.spec.get("clusterIP") or "")
+        if ":" in address:
+            told.add("IPv6")
+        elif "." in address:
+            told.add("IPv4")
+    if "IPv6" not in told:
+        return (4,)
+    return (4, 6) if "IPv4" in told else (6,)
