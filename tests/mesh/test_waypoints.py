@@ -320,3 +320,17 @@ def test_a_strict_port_that_the_conversion_loses_takes_plaintext() -> None:
         assert outcomes(model, "a/old") == [outcome]
         is_strict = outcome is Outcome.DENIED
         assert (model.server_mode("b", "cart", 8080).mode == "STRICT") is is_strict
+
+
+def test_who_else_passes_a_waypoint_is_compared() -> None:
+    def shop(*namespaces: str) -> Mesh:
+        target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "w"}
+        rule = {"from": [{"source": {"namespaces": list(namespaces)}}]}
+        spec = {"targetRefs": [target], "rules": [rule]}
+        policy = thing("security.istio.io/v1", "AuthorizationPolicy", "p", "b", spec=spec)
+        return mesh(*objects_of(waypoint(), policy))
+
+    (found,) = effect(shop("a"), shop("a", "partners")).opened
+    assert found.clients.label == "whoever has the identity cluster.local/ns/partners/sa/*"
+    assert (found.host, found.port) == (HOST, 80)
+    assert effect(shop("a", "x"), shop("x", "a")).is_proven

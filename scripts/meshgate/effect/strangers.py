@@ -8,25 +8,23 @@ where no Service leads there. That no request of anybody is treated otherwise is
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.effect.access import EVERYTHING, AccessDifference
+from meshgate.effect.access import AccessDifference
 from meshgate.effect.calls import SentCall, place, state
 from meshgate.effect.changes import ANY_PORT, CallChange, EndpointName, UndecidedPolicy
 from meshgate.effect.clients import Stranger
+from meshgate.effect.connections import differences_of, paired
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import (
-    Admission,
-    Allows,
     Delivery,
     Endpoint,
     Mesh,
     Outcome,
+    Transport,
     Verdict,
     Workload,
-    admission,
     verdict,
 )
 from meshgate.mesh.authorization import Chain
@@ -41,6 +39,7 @@ from meshgate.mesh.authorization.strangers import (
     rules_of,
 )
 from meshgate.mesh.authorization.terms import ProxyRule
+from meshgate.mesh.waypoints import Passage
 from meshgate.model import Resource, ResourceRef
 
 ANYBODY = "anybody who proves no identity"
@@ -86,21 +85,23 @@ def stranger_changes(
         for number in comparison.numbers(old, will):
             where = served.get((id(will), number), (str(will), number))
             yield from comparison.at(Port(old, will, number, *where), told)
+    yield from comparison.at_waypoints()
 
 
 class _Known:
     """Which clients are told of already at an endpoint."""
 
     def __init__(self, changes: Iterable[CallChange]) -> None:
-        # By endpoint, and for ANY_PORT by workload.
-        self._at: dict[EndpointName, list[CallChange]] = {}
+        # By endpoint, for ANY_PORT by workload, and by service port.
+        self._at: dict[object, list[CallChange]] = {}
         self._told: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         for each in changes:
+            self._at.setdefault((each.host, each.port), []).append(each)
             if each.endpoint is not None:
                 for end in (each.endpoint, each.endpoint._replace(port=ANY_PORT)):
                     self._at.setdefault(end, []).append(each)
 
-    def has(self, end: EndpointName, identity: str) -> bool:
+    def has(self, end: EndpointName | tuple[str, int], identity: str) -> bool:
         """Whether a client with this identity is; without an account, one of its namespace."""
         _, _, namespace, _, account = identity.split("/")
         for each in self._at.get(end, ()):
@@ -181,6 +182,57 @@ class _Comparison:
             where = str(place(Endpoint.of(port.will, port.number)))
             reasons = "; ".join(undecided)
             yield UndecidedPolicy(deciding[0], f"who gets in at {where} is not known: {reasons}")
+
+    def at_waypoints(self) -> Iterator[CallChange | UndecidedPolicy]:
+        """What changes for strangers at the waypoints before services, on both sides.
+
+        Only ztunnel sends calls that way, so that whoever passes one has an identity.
+        """
+        old, new = self._before.passages(), self._after.passages()
+        for key in old.keys() & new.keys():
+            yield from self._at_waypoint(key, old[key], new[key])
+
+    def _at_waypoint(
+        self, key: tuple[str, int], was: Passage, will: Passage
+    ) -> Iterator[CallChange | UndecidedPolicy]:
+        rules = [
+            mesh.admissions.waypoint_rules(passage)
+            for mesh, passage in ((self._before, was), (self._after, will))
+        ]
+        generic = self._after.admissions.stranger
+        identities = {generic: None}
+        for chain in {**rules[0], **rules[1]}:
+            sides = [each.get(chain, RuleSet()) for each in rules]
+            identities |= dict.fromkeys(self._told_apart(*sides))
+        of_others: set[Change] = set()
+        for identity in identities:
+            pairs = paired(
+                self._before.admissions.over_waypoint(was, identity),
+                self._after.admissions.over_waypoint(will, identity),
+            )
+            for found in differences_of(pairs, self._before, self._after):
+                is_told = found.change in of_others or self._knows(key, identity)
+                if identity == generic or not is_told:
+                    yield self._through(key, identity, found)
+                if identity == generic:
+                    of_others.add(found.change)
+
+    def _through(self, key: tuple[str, int], identity: str, found: AccessDifference) -> CallChange:
+        """A change of calls by way of a waypoint, wherever they end."""
+        sent = Delivery(None, Transport.MTLS, None, Outcome.OK_MTLS, tunnel=True)
+        told = state(SentCall(None, sent))
+        return CallChange(
+            Stranger(identity, self._label(identity)),
+            *key,
+            told,
+            told,
+            found.change,
+            counts=False,
+            decided=not found.reason,
+            reason=found.reason,
+            witness=found.witness,
+            requests=found.requests,
+        )
 
     def _deciding(self, was: Workload, will: Workload, number: int) -> tuple[Resource, ...] | None:
         """The policies of one port, those that change first; None: all that decides is the same."""
@@ -263,28 +315,12 @@ class _Comparison:
             return
         unknown = [each.reason for each in (was, will) if _wire(each) is Verdict.UNKNOWN]
         reason = unknown[0] if unknown else ""
-        told: set[Change] = set()
-        for old, new in self._pairs(was, will, identity):
-            for found in _differences(old, new, self._before, self._after):
-                if found.change not in told:
-                    told.add(found.change)
-                    open_ended = found._replace(reason=found.reason or reason)
-                    yield self._change(port, identity, (was, will), open_ended)
-
-    def _pairs(
-        self, was: Delivery, will: Delivery, identity: str | None
-    ) -> Iterator[tuple[Admission | None, Admission | None]]:
-        """What policies say of each connection that such a client may make, on both sides.
-
-        A client may speak HTTP or not on a port whose protocol no file tells.
-        """
-        old = self._before.admissions.over(was, identity)
-        new = self._after.admissions.over(will, identity)
-        if not old or not new or old.keys() == new.keys():
-            for key in dict.fromkeys((*old, *new)):
-                yield old.get(key), new.get(key)
-        else:
-            yield from itertools.product(old.values(), new.values())
+        pairs = paired(
+            self._before.admissions.over(was, identity), self._after.admissions.over(will, identity)
+        )
+        for found in differences_of(pairs, self._before, self._after):
+            open_ended = found._replace(reason=found.reason or reason)
+            yield self._change(port, identity, (was, will), open_ended)
 
     def _change(
         self,
@@ -315,10 +351,14 @@ class _Comparison:
         return f"whoever has the identity {identity.replace('?', '*')}"
 
     def _is_known(self, found: CallChange, identity: str) -> bool:
+        assert found.endpoint is not None
+        return self._knows(found.endpoint, identity)
+
+    def _knows(self, end: EndpointName | tuple[str, int], identity: str) -> bool:
+        """Whether changes of calls tell of clients with an identity there."""
         if self._known is None:
             self._known = _Known(self._known_changes)
-        assert found.endpoint is not None
-        return self._known.has(found.endpoint, identity)
+        return self._known.has(end, identity)
 
 
 def _wire(delivery: Delivery) -> Verdict:
@@ -326,27 +366,6 @@ def _wire(delivery: Delivery) -> Verdict:
     if delivery.outcome is Outcome.DENIED and delivery.admission is not None:
         return Verdict.WORKS
     return verdict(delivery.by_transport, delivery.transport)
-
-
-def _differences(
-    was: Admission | None, will: Admission | None, before: Mesh, after: Mesh
-) -> Iterator[AccessDifference]:
-    """What changes of one connection."""
-    found = admission.change(was, will, before.authorization, after.authorization)
-    if found.reason:
-        yield AccessDifference(Change.UNKNOWN, reason=found.reason)
-    whole = (EVERYTHING,) if _is_whole(was, will) else ()
-    if found.opened is not None:
-        requests = whole or found.newly_permitted
-        yield AccessDifference(Change.OPENED, found.opened.request, requests)
-    if found.closed is not None:
-        yield AccessDifference(Change.CLOSED, found.closed.request, whole or found.newly_denied)
-
-
-def _is_whole(was: Admission | None, will: Admission | None) -> bool:
-    """Whether all requests change."""
-    both = {each.allows if each is not None else Allows.ALL for each in (was, will)}
-    return both == {Allows.NONE, Allows.ALL}
 
 
 def _named_ports(rules: Iterable[ProxyRule]) -> Iterator[int]:

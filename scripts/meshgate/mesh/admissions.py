@@ -150,6 +150,22 @@ class Admissions:
         }
         return {key: each for key, each in found.items() if each is not None}
 
+    def over_waypoint(self, passage: Passage, identity: str) -> dict[Connection, Admission]:
+        """What the policies of a waypoint say of each connection; empty: none applies."""
+        server = self.waypoint(passage)
+        if server is None:
+            return {}
+        found = {each: self._of(server, each) for each in self._at_waypoint(passage, identity)}
+        return {key: each for key, each in found.items() if each is not None}
+
+    def waypoint_rules(self, passage: Passage) -> dict[Chain, RuleSet]:
+        """The rules of a waypoint by filter chain; empty: no policy applies."""
+        server = self.waypoint(passage)
+        if server is None:
+            return {}
+        chains = _CHAINS.get(passage.protocol, (Chain.TCP,))
+        return {chain: self.authorization.rules(server, chain) for chain in chains}
+
     def chains(self, workload: Workload, port: int) -> tuple[Chain, ...]:
         """The filter chains in which a port of a workload judges calls."""
         server = _server(workload, is_captured=workload.captures(port))

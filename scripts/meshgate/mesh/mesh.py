@@ -39,7 +39,7 @@ from meshgate.mesh.virtual_services import (
     VirtualServicePolicy,
     virtual_services,
 )
-from meshgate.mesh.waypoints import Waypoints, accounts_of_gateways
+from meshgate.mesh.waypoints import Passage, Waypoints, accounts_of_gateways
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
 
@@ -279,6 +279,18 @@ class Mesh:
                     on_wire=Outcome.MTLS_USER_TERMINATED,
                 )
         return sent
+
+    def passages(self) -> dict[tuple[str, int], Passage]:
+        """The waypoints that judge calls of ztunnel, by host and port of the service."""
+        return {
+            (service.host, port.number): found.passage._replace(
+                port=port.number, protocol=port.protocol
+            )
+            for service in self.services
+            if (found := self._callers.by_ztunnel.waypoints.of_service(service)) is not None
+            and found.passage is not None
+            for port in service.ports
+        }
 
     def is_closed(self, workload: Workload) -> bool:
         """Whether an ALLOW policy applies to a workload, so that what none allows is denied."""
