@@ -17,6 +17,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 
 LOCK = "constraints.txt"
+# What a job installs before it runs nox, and what `action.yml` installs to run meshgate alone.
+BOOTSTRAP, RUNTIME = "bootstrap.txt", "runtime.txt"
 # What the tests judge expiry dates by; the policies themselves are judged by the clock.
 TODAY = "2026-08-01"
 
@@ -314,13 +316,23 @@ def vendor(session: nox.Session) -> None:
 
 @nox.session(default=False, tags=["update"])
 def lock(session: nox.Session) -> None:
-    """Resolve all dependencies anew into constraints.txt, with hashes and without addresses."""
+    """Resolve all dependencies anew, with hashes: into constraints.txt, bootstrap.txt, runtime.txt."""
     session.install("uv")
+    compiled = (
+        *("uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--quiet"),
+    )
+    everything = ("pyproject.toml", "--group", "dev", "--all-extras")
+    session.run(*compiled, *everything, "--upgrade", "--output-file", LOCK)
+    # The same versions of what they share.
+    tools = Path(session.create_tmp()) / "bootstrap.in"
+    tools.write_text("nox>=2025.5.1\nuv\n", encoding="utf-8")
+    same = (*compiled, "--constraint", LOCK)
+    session.run(*same, str(tools), "--output-file", BOOTSTRAP)
     session.run(
-        "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--all-extras", "--universal",
-        "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate",
-        "--no-emit-index-url", "--upgrade", "--quiet", "--output-file", LOCK,
-    )  # fmt: skip
+        *(*same, "pyproject.toml", "--extra", "github", "--group", "build"),
+        *("--output-file", RUNTIME),
+    )
 
 
 if __name__ == "__main__":

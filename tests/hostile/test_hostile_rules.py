@@ -149,6 +149,7 @@ FILES = [
     *("evidence/prod/probe/x.json", ".gitattributes", "policies/.gitattributes", "noxfile.py"),
     *("sync/argocd/prod.yaml", ".github/workflows/promotion-check.yml", ".github/CODEOWNERS"),
     *(".gitlab-ci.yml", "docs/gitlab-ci.yml", "action.yml", "pyproject.toml", "constraints.txt"),
+    *("bootstrap.txt", "runtime.txt"),
     *("scripts/meshgate/cli/check.py", "schemas/index.json", ".ci/run", "overlays/.sourceignore"),
     *(".gitea/workflows/x.yml", ".forgejo/workflows/x.yml", ".circleci/config.yml", "Jenkinsfile"),
     *("promotion/allowed_signers", ".gitmodules", ".pre-commit-config.yaml", "CODEOWNERS"),

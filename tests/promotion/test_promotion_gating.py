@@ -19,7 +19,13 @@ from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.judge import MergeVerdict
 from meshgate.promotion.records import Event, Hold
 from meshgate.promotion.session import Clock
-from meshgate.promotion.statuses import ExpectedChecks, FailedJudgement, PostedJudgement, gate
+from meshgate.promotion.statuses import (
+    ExpectedCheck,
+    ExpectedChecks,
+    FailedJudgement,
+    PostedJudgement,
+    gate,
+)
 from meshgate.promotion.transition import RecordDraft, advance
 from meshgate.repository import Repository, commit_files
 from places import REPOSITORY
@@ -313,10 +319,10 @@ def test_an_armed_auto_merge_is_a_failure(story: Story, monkeypatch: pytest.Monk
 def test_a_check_that_never_starts_is_told_with_the_reason(story: Story) -> None:
     """#28 of the failure cases."""
     story.approve()
-    expected = ExpectedChecks(("promotion-check",), dt.timedelta(minutes=10))
+    expected = ExpectedChecks((ExpectedCheck("promotion-check"),), dt.timedelta(minutes=10))
 
-    found = story.gated(expected=expected)
-    assert found.judgement.refusals == ()  # it was pushed just now
+    (refusal,) = story.gated(expected=expected).judgement.refusals
+    assert refusal.message == "the check promotion-check has not started yet"  # just pushed
 
     late = Clock(NOW + dt.timedelta(minutes=11), CLOCK.today)
     (refusal,) = story.gated(late, expected).judgement.refusals
@@ -324,9 +330,25 @@ def test_a_check_that_never_starts_is_told_with_the_reason(story: Story) -> None
     assert "GITHUB_TOKEN" in refusal.hint
     assert story.statuses()["evidence"] == "pending"
 
+
+@pytest.mark.parametrize(
+    ("by", "state", "message"),
+    [
+        ("ci", StatusState.PENDING, "is not done"),
+        ("ci", StatusState.FAILURE, "failed"),
+        ("mallory", StatusState.SUCCESS, "is told by mallory, and only ci's word counts"),
+        ("ci", StatusState.SUCCESS, None),
+    ],
+)
+def test_a_check_is_believed_by_its_state_and_its_reporter(
+    story: Story, by: str, state: StatusState, message: str | None
+) -> None:
+    story.approve()
+    expected = ExpectedChecks((ExpectedCheck("promotion-check", "ci"),))
     sha = story.forge.get(story.pull.number).head_sha
-    story.seen_by("ci").set_status(sha, CommitStatus("promotion-check", StatusState.PENDING))
-    assert story.gated(late, expected).judgement.refusals == ()
+    story.seen_by(by).set_status(sha, CommitStatus("promotion-check", state))
+    found = [refusal.message for refusal in story.gated(expected=expected).judgement.refusals]
+    assert found == ([] if message is None else [f"the check promotion-check {message}"])
 
 
 def test_a_head_that_git_does_not_have_is_not_passed(

@@ -14,7 +14,7 @@ how gates are configured.
 examples:
   meshgate gate --all --forge github
   meshgate gate 42 --forge gitea
-  meshgate gate --all --evidence probe=artifacts/probe --expect promotion-check
+  meshgate gate --all --evidence probe=artifacts/probe --expect promotion-check=github-actions
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ from meshgate.errors import UsageError, gravest
 from meshgate.promotion.forges import Forge, PullRequest
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.promotion.session import Clock, session_at
-from meshgate.promotion.statuses import ExpectedChecks, FailedJudgement, PostedJudgement, gate
+from meshgate.promotion.statuses import (
+    ExpectedCheck,
+    ExpectedChecks,
+    FailedJudgement,
+    PostedJudgement,
+    gate,
+)
 from meshgate.promotion.times import duration
 from meshgate.repository import Repository, base_branch, fetch, has_remote
 
@@ -50,9 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--expect",
         action="append",
         default=[],
-        metavar="CONTEXT",
-        help="a check that other workflows run on every pull request; repeatable. Its absence is "
-        "told with the likely reason",
+        metavar="CONTEXT[=REPORTER]",
+        help="a check that another workflow runs on every pull request, and that must be green, by "
+        "that account's word; repeatable. Its absence is told with the likely reason",
     )
     parser.add_argument(
         "--expect-within",
@@ -73,7 +79,11 @@ def run(options: argparse.Namespace) -> int:
             why="There is nothing to post a status on; `meshgate merge` judges before it merges.",
             hint="name another one with --forge or MESHGATE_FORGE",
         )
-    expected = ExpectedChecks(tuple(options.expect), duration(options.expect_within))
+    checks = [text.partition("=") for text in options.expect]
+    expected = ExpectedChecks(
+        tuple(ExpectedCheck(context, reporter) for context, _, reporter in checks),
+        duration(options.expect_within),
+    )
     with Repository(options.directory) as repository:
         if has_remote(repository):
             fetch(repository)

@@ -33,10 +33,17 @@ STATUSES = ("scope", "reproducible", "order", "soak", "window", "effects", "evid
 DESCRIPTION = 140
 
 
-class ExpectedChecks(NamedTuple):
-    """Checks that other workflows run on every pull request, and how soon they should start."""
+class ExpectedCheck(NamedTuple):
+    """A check that another workflow runs; with no reporter, whoever posts it is believed."""
 
-    contexts: tuple[str, ...] = ()
+    context: str
+    reporter: str = ""
+
+
+class ExpectedChecks(NamedTuple):
+    """Checks that must be green, and how soon they should start."""
+
+    checks: tuple[ExpectedCheck, ...] = ()
     within: datetime.timedelta = datetime.timedelta(minutes=15)
 
 
@@ -137,21 +144,46 @@ def _label(forge: Forge, pull: PullRequest, judgement: HeadJudgement, effort: Be
 def _missing(
     session: Session, forge: Forge, pull: PullRequest, expected: ExpectedChecks
 ) -> Iterator[Refusal]:
-    """Checks that should have started by now. A check that never starts is never green."""
-    if not expected.contexts:
+    """Checks that are not green. One that never starts is never green."""
+    if not expected.checks:
         return
-    posted = {status.context for status in forge.get_statuses(pull.head_sha)}
+    posted = forge.get_statuses(pull.head_sha)
     age = session.now - _committed_at(session, pull.head_sha)
-    for context in expected.contexts:
-        if context not in posted and age > expected.within:
-            yield NO_EVIDENCE.refusal(
-                Objection(
-                    f"the check {context} has not started for {format_duration(age)}",
-                    "a pull request that was opened with the workflow's own token (GITHUB_TOKEN) "
-                    "starts no workflow: open it with an App's, or close and open it again",
-                    waits=True,
-                )
-            )
+    for check in expected.checks:
+        named = [status for status in posted if status.context == check.context]
+        own = [status for status in named if check.reporter in ("", status.reporter)]
+        for objection in _not_green(check, named, own, age, expected.within):
+            yield NO_EVIDENCE.refusal(objection)
+
+
+def _not_green(
+    check: ExpectedCheck,
+    named: Sequence[CommitStatus],
+    own: Sequence[CommitStatus],
+    age: datetime.timedelta,
+    within: datetime.timedelta,
+) -> Iterator[Objection]:
+    """Why a check is not green: by all statuses of its name, and those that count."""
+    name = f"the check {check.context}"
+    if not own and named:
+        others = ", ".join(sorted({status.reporter or "nobody" for status in named}))
+        yield Objection(
+            f"{name} is told by {others}, and only {check.reporter}'s word counts",
+            "find out who posted it; anybody who may push may post a status",
+            waits=True,
+        )
+    elif not own and age > within:
+        yield Objection(
+            f"{name} has not started for {format_duration(age)}",
+            "a pull request that was opened with the workflow's own token (GITHUB_TOKEN) "
+            "starts no workflow: open it with an App's, or close and open it again",
+            waits=True,
+        )
+    elif not own or own[0].state is StatusState.PENDING:
+        state = "is not done" if own else "has not started yet"
+        yield Objection(f"{name} {state}", "wait for it", waits=True)
+    elif own[0].state is not StatusState.SUCCESS:
+        yield Objection(f"{name} failed", "mend what it tells; its log is beside its status")
 
 
 def _committed_at(session: Session, sha: str) -> datetime.datetime:
