@@ -316,7 +316,7 @@ def vendor(session: nox.Session) -> None:
 
 @nox.session(default=False, tags=["update"])
 def lock(session: nox.Session) -> None:
-    """Resolve all dependencies anew, with hashes: into constraints.txt, bootstrap.txt, runtime.txt."""
+    """Resolve all dependencies anew, with hashes: for work, for jobs and for `action.yml`."""
     session.install("uv")
     compiled = (
         *("uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes"),

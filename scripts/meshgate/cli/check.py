@@ -3,7 +3,8 @@
 Reads two commits, runs nothing of either, and needs no token: rules, waivers and inventory
 come from the base, the head is data. A promotion is rendered again byte by byte, and its
 whole result is judged by every rule; any other pull request must leave alone what only
-promotion may write. `meshgate gate` asks what also needs time or a forge.
+promotion may write, and what clusters are told by (sync/) must be what environments.yaml says.
+`meshgate gate` asks what also needs time or a forge.
 
 Ends with 8 when a guard refuses, 10 when it would pass later by itself, 11 when the base's
 own state or ledger is broken. docs/guards.md tells each guard.
@@ -18,16 +19,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Iterator
 
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.verdicts import exit_code
-from meshgate.promotion.guards import BY_FILES
-from meshgate.promotion.judge import check_rules, judge
+from meshgate.errors import MeshgateError
+from meshgate.promotion.guards import BY_FILES, Refusal
+from meshgate.promotion.guards.guard import Objection
+from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
+from meshgate.promotion.judge import changed_files, check_rules, judge
 from meshgate.promotion.report.judged import FORMATS
-from meshgate.promotion.session import Clock, session_at
+from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.repository import Repository
+from meshgate.wording import plural
 
 WITHOUT_FORGE = "the check of files asks no forge; `meshgate gate` does"
 
@@ -59,5 +65,41 @@ def run(options: argparse.Namespace) -> int:
         judgement = judge(session, repository.resolve(options.head), only=BY_FILES)
         if judgement.environment is None:
             check_rules(session, judgement.head)
+            told = tuple(_not_as_told(session, judgement.head))
+            judgement = dataclasses.replace(judgement, refusals=(*judgement.refusals, *told))
     publish(FORMATS, [dataclasses.replace(judgement, gates=())], options)
     return exit_code([judgement])
+
+
+def _not_as_told(session: Session, head: str) -> Iterator[Refusal]:
+    """What clusters are told by must be what environments.yaml says, as `sync --check` has it.
+
+    Of a file that the base has no better, only one that the pull request changes is refused.
+    """
+    from meshgate.cluster import sync  # noqa: PLC0415 - needs only what is no promotion
+
+    changed = {change.path for change in changed_files(session, head)}
+    if not any(map(sync.follows, changed)):
+        return
+    try:
+        stale = sync.stale_files(session.repository, head, cache=session.cache)
+    except MeshgateError as error:
+        yield LOOSENS_RULES.refusal(
+            Objection(f"what clusters are told cannot be made: {error.what}", error.hint)
+        )
+        return
+    if not changed & set(stale):
+        try:
+            before = sync.stale_files(session.repository, session.commit, cache=session.cache)
+        except MeshgateError:
+            before = []
+        stale = [path for path in stale if path not in before]
+    if stale:
+        yield LOOSENS_RULES.refusal(
+            Objection(
+                f"{plural(len(stale), 'file')} that clusters are told by would not be what "
+                "environments.yaml and the policies lead to",
+                "run `meshgate sync argocd` or `meshgate sync flux`, and commit the result",
+                details=tuple(stale),
+            )
+        )

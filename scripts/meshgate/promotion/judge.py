@@ -18,7 +18,12 @@ from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr02_written_by_hand import GUARD as WRITTEN_BY_HAND
 from meshgate.promotion.guards.pr05_broken_ledger import GUARD as BROKEN_LEDGER
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
-from meshgate.promotion.guards.pr23_loosens_rules import RuleChange, is_rule, rules_are_agreed
+from meshgate.promotion.guards.pr23_loosens_rules import (
+    RuleChange,
+    is_rule,
+    loosened,
+    rules_are_agreed,
+)
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import GateResult, PromotionRecord
@@ -42,6 +47,7 @@ class HeadJudgement:
     environment  None: it is no promotion
     candidate    None: as above, or `refusals` says why it cannot be judged as a promotion
     asked        the ids of the guards that were asked
+    loosens      what of the rules gets looser, in plain words, whoever agreed to it
     """
 
     head: str
@@ -51,6 +57,7 @@ class HeadJudgement:
     gates: tuple[GateResult, ...] = ()
     asked: tuple[str, ...] = ()
     pull: PullRequest | None = None
+    loosens: tuple[str, ...] = ()
 
     @property
     def final(self) -> tuple[Refusal, ...]:
@@ -86,9 +93,10 @@ def judge(
     changed = changed_files(session, head)
     name = promoted_environment(session, changed)
     if name is None:
-        found = (*stray_changes(changed), *_rule_refusals(session, head, changed, pull))
+        of_rules, loosens = _rule_refusals(session, head, changed, pull)
+        found = (*stray_changes(changed), *of_rules)
         of_any = (WRITTEN_BY_HAND.id, LOOSENS_RULES.id)
-        return HeadJudgement(head, None, None, found, asked=of_any, pull=pull)
+        return HeadJudgement(head, None, None, found, asked=of_any, pull=pull, loosens=loosens)
     record = _new_record(session, head, name, changed)
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
@@ -112,12 +120,12 @@ def judge(
 
 def _rule_refusals(
     session: Session, head: str, changed: tuple[FileChange, ...], pull: PullRequest | None
-) -> list[Refusal]:
-    """What the guard of rules says of a pull request that is no promotion."""
+) -> tuple[list[Refusal], tuple[str, ...]]:
+    """What the guard of rules says of a pull request that is no promotion, and what it loosens."""
     policies = session.policy.environments
     signers = tuple(policy.allowed_signers for policy in policies if policy.allowed_signers)
     if not any(is_rule(change.path, signers) for change in changed):
-        return []
+        return [], ()
     teams = tuple(
         dict.fromkeys(filter(None, (policy.approvals.rules_teams for policy in policies)))
     )
@@ -136,10 +144,10 @@ def _rule_refusals(
             reviews,
         )
     except UsageError as error:
-        return [
-            LOOSENS_RULES.refusal(Objection(f"its rules cannot be read: {error.what}", error.hint))
-        ]
-    return [LOOSENS_RULES.refusal(objection) for objection in rules_are_agreed(change)]
+        unread = Objection(f"its rules cannot be read: {error.what}", error.hint)
+        return [LOOSENS_RULES.refusal(unread)], ()
+    refused = [LOOSENS_RULES.refusal(objection) for objection in rules_are_agreed(change)]
+    return refused, tuple(loosened(change))
 
 
 def judge_unopened(session: Session, commit: str) -> HeadJudgement:

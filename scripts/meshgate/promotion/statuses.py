@@ -19,14 +19,20 @@ from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr09_no_evidence import GUARD as NO_EVIDENCE
+from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
 from meshgate.promotion.judge import HeadJudgement, judge
 from meshgate.promotion.records import Event, GateResult
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import format_duration
+from meshgate.report.escape import markdown as md
 from meshgate.report.escape.terminal import clip, plain
 from meshgate.repository import moment
+from meshgate.wording import plural
 
 AGGREGATE = "gate"
+# Which of the comments on a pull request is the one on rules.
+RULES = "<!-- meshgate-rules -->"
+MOST_LOOSENED = 40
 PREFIX = "promotion/"
 STATUSES = ("scope", "reproducible", "order", "soak", "window", "effects", "evidence")
 # GitHub takes 140 characters, GitLab and Gitea 255.
@@ -76,9 +82,32 @@ def gate(
         return FailedJudgement(pull, error)
     judgement = dataclasses.replace(judgement, refusals=(*judgement.refusals, *missing))
     _label(forge, pull, judgement, effort)
+    if judgement.loosens:
+        with effort.attempt("the comment on changed rules"):
+            forge.comment_sticky(pull.number, RULES, rules_comment(judgement))
     _post(forge, pull.head_sha, statuses(judgement), effort)
     closed = _close_rejected(forge, pull, judgement, effort)
     return PostedJudgement(judgement, tuple(effort.reasons), closed)
+
+
+def rules_comment(judgement: HeadJudgement) -> str:
+    """What a pull request changes of the rules, and whose word it needs, for its page."""
+    waited = [refusal for refusal in judgement.refusals if refusal.guard == LOOSENS_RULES.id]
+    lines = [
+        RULES,
+        f"### {plural(len(judgement.loosens), 'change')} of the rules",
+        "",
+        "Every pull request after this one would be judged by them:",
+        "",
+        *(f"- {md.prose(sentence)}" for sentence in judgement.loosens[:MOST_LOOSENED]),
+    ]
+    if len(judgement.loosens) > MOST_LOOSENED:
+        lines.append(f"- and {len(judgement.loosens) - MOST_LOOSENED} more")
+    if waited:
+        lines += ["", *(f":hourglass: {md.prose(refusal.message)}" for refusal in waited)]
+    else:
+        lines += ["", ":white_check_mark: The teams that own the rules agreed to this commit."]
+    return "\n".join([*lines, "", f"At {judgement.head[:12]}. {LOOSENS_RULES.hint}."])
 
 
 def statuses(judgement: HeadJudgement) -> Iterator[CommitStatus]:

@@ -1,0 +1,63 @@
+"""Whether the files that clusters are told by are, in a commit, what its environments.yaml says."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from meshgate import config
+from meshgate.cluster.sync.files import AGENTS, SOURCE_IGNORE, WRITTEN, files, leftovers, stale
+from meshgate.cluster.sync.target import targets
+from meshgate.repository import Repository, extract
+
+FOLDER = "sync"
+# What the generated files follow from, wherever else environments.yaml leads.
+FOLLOW_FROM = (
+    *("environments.yaml", "waivers", "expectations", "inventory", "policies", "overlays"),
+    *("promotion/toolchain.yaml", "rendered", FOLDER, SOURCE_IGNORE),
+)
+
+
+def follows(path: str) -> bool:
+    """Whether a change of a path may change what clusters are told, or is one of it."""
+    return any(path == start or path.startswith(f"{start}/") for start in FOLLOW_FROM)
+
+
+def stale_files(repository: Repository, commit: str, *, cache: Path | None) -> list[str]:
+    """The generated files of a commit that are not what they follow from, for each agent it has.
+
+    Raises UsageError where environments.yaml does not say enough, and what a build raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        root = Path(folder)
+        extract(repository, commit, FOLLOW_FROM, root)
+        agents = list(_agents(root))
+        if not agents:
+            return []
+        configuration = config.load(root)
+        sources = {
+            environment.overlay.partition("/")[0] for environment in configuration.environments
+        }
+        elsewhere = sorted(sources - {*FOLLOW_FROM, ""})
+        if elsewhere:
+            extract(repository, commit, elsewhere, root)
+        every = targets(root, configuration, configuration.environments, cache=cache)
+        names = [environment.name for environment in configuration.environments]
+        found: list[str] = []
+        for agent in agents:
+            found += stale(root, files(agent, every, every))
+            found += leftovers(root, agent, names)
+        return found
+
+
+def _agents(root: Path) -> Iterator[str]:
+    """The agents whose files a folder has."""
+    for agent in AGENTS:
+        mark = WRITTEN.format(agent=agent).encode()
+        present = sorted((root / FOLDER / agent).rglob("*.yaml"))
+        if any(
+            file.is_file() and not file.is_symlink() and mark in file.read_bytes()
+            for file in present
+        ):
+            yield agent

@@ -1,0 +1,113 @@
+"""Claim: clusters are told what environments.yaml says, and a page says what a rule change does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from judged import base_of
+from meshgate.cli import main
+from meshgate.promotion.forges import Draft
+from meshgate.promotion.forges.local import LocalForge
+from meshgate.promotion.statuses import ExpectedChecks, PostedJudgement, gate
+from meshgate.repository import Repository
+from promoted import ENVIRONMENTS, RULE, Promoted, commit, git
+
+SYNC = "sync: {repository: https://git.example.com/p/mesh.git, namespaces: [shop, istio-system]}\n"
+RULES = "    approvals: {rules: {teams: [security]}}\n"
+
+
+@pytest.fixture
+def told(promoted: Promoted) -> Path:
+    """Main, with what clusters are told."""
+    folder = promoted.folder
+    commit(folder, {"environments.yaml": SYNC + ENVIRONMENTS + RULES}, "sync", day=4)
+    for agent in ("argocd", "flux"):
+        assert main(["-C", str(folder), "sync", agent]) == 0
+    commit(folder, {}, "sync", day=4)
+    git(folder, "branch", "--quiet", "base")
+    return folder
+
+
+def edited(path: str, old: str, new: str) -> Callable[[Path], dict[str, str]]:
+    def files(folder: Path) -> dict[str, str]:
+        text = (folder / path).read_text()
+        assert old in text
+        return {path: text.replace(old, new)}
+
+    return files
+
+
+ATTACKS: dict[str, Callable[[Path], dict[str, str]]] = {
+    "another repository": edited("sync/argocd/prod.yaml", "git.example.com", "evil.example.com"),
+    "another path": edited("sync/argocd/prod.yaml", "rendered/prod", "rendered/staging"),
+    "another branch": edited("sync/flux/prod/sync.yaml", "branch: main", "branch: mine"),
+    "no pruning": edited("sync/flux/prod/sync.yaml", "prune: true", "prune: false"),
+    "more namespaces": edited("sync/argocd/prod.yaml", "shop", "kube-system"),
+    "a comment": edited("sync/flux/staging/sync.yaml", "apiVersion", "# x\napiVersion"),
+    "what is ignored": edited(".sourceignore", "/*", "/rendered"),
+    "gone": lambda _: {"sync/argocd/prod.yaml": ""},
+    "an environment that is not there": lambda folder: {
+        "sync/argocd/evil.yaml": (folder / "sync/argocd/prod.yaml").read_text()
+    },
+    "the rules, and not what follows": edited("environments.yaml", "mesh-env: prod", "mesh-env: x"),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_clusters_are_told_is_what_the_rules_say(
+    told: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(told, ATTACKS[name](told), name, day=5)
+    assert main(["-C", str(told), "check", "--base", "base"]) == 8
+    assert "that clusters are told by would not be" in capsys.readouterr().out
+
+
+def test_what_follows_from_the_rules_only_needs_their_owners(told: Path) -> None:
+    old = ENVIRONMENTS.replace("mesh-env: prod", "mesh-env: production")
+    commit(told, {"environments.yaml": SYNC + old + RULES}, "x", day=5)
+    for agent in ("argocd", "flux"):
+        assert main(["-C", str(told), "sync", agent]) == 0
+    commit(told, {}, "sync", day=5)
+    assert main(["-C", str(told), "check", "--base", "base"]) == 10
+
+
+def test_a_policy_alone_is_not_asked_for_what_was_stale_before(told: Path) -> None:
+    text = (told / "sync/argocd/prod.yaml").read_text()
+    commit(told, {"sync/argocd/prod.yaml": text + "# by an administrator\n"}, "x", day=5)
+    git(told, "branch", "--quiet", "--force", "base")
+    rule = {"policies/shop/destinationrule-cart.yaml": RULE + "  exportTo: ['*']\n"}
+    commit(told, rule, "a policy", day=6)
+    assert main(["-C", str(told), "check", "--base", "base"]) == 0
+
+
+def test_the_page_tells_what_a_change_of_rules_does(told: Path, tmp_path: Path) -> None:
+    hub = tmp_path / "hub.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(told), str(hub))
+    git(hub, "branch", "--quiet", "--force", "main", "base")
+    lower = ENVIRONMENTS.replace("mode: pinned", "require: {mtls: PERMISSIVE}\n    mode: pinned", 1)
+    git(told, "switch", "--quiet", "-c", "lower")
+    commit(told, {"environments.yaml": SYNC + lower + RULES}, "lower", day=5)
+    git(told, "push", "--quiet", str(hub), "lower")
+
+    def forge(login: str) -> LocalForge:
+        return LocalForge(hub, login, teams={"security": ["sam"]})
+
+    pull = forge("mallory").create(Draft("lower", "main", "t", "b", ()))
+
+    def page() -> str:
+        with Repository(told) as repository:
+            session = base_of(repository, "base", forge=forge("gate"), without_forge="")
+            found = gate(session, forge("gate").get(pull.number), ExpectedChecks())
+        assert isinstance(found, PostedJudgement)
+        assert found.degraded == ()
+        ((author, body),) = forge("gate").comments(pull.number)
+        assert author == "gate"
+        return body
+
+    assert "staging: require.mtls goes from nothing to PERMISSIVE" in page()
+    assert "needs approval of security" in page()
+    forge("sam").review(pull.number)
+    assert "The teams that own the rules agreed to this commit." in page()
