@@ -122,18 +122,17 @@ class Catalog:
         )
 
 
-def catalogs(resources: Iterable[Resource], facts: MeshFacts) -> list[Catalog]:
-    """What each control plane sees of some objects, one catalog for each.
+def control_planes(resources: Iterable[Resource], facts: MeshFacts) -> list[MeshFacts]:
+    """The facts of each control plane that some objects are meant for.
 
     There is one where the mesh facts name its revision, or where objects are labelled for one at
     most. Else each revision that some object is labelled for has its own: two objects for two
     revisions never meet.
     """
-    given = list(resources)
-    named = sorted({label for each in given if (label := revision_of(each))})
+    named = sorted({label for each in resources if (label := revision_of(each))})
     if facts.revision or len(named) <= 1:
-        return [Catalog(given, facts)]
-    return [Catalog(given, msgspec.structs.replace(facts, revision=name)) for name in named]
+        return [facts]
+    return [msgspec.structs.replace(facts, revision=name) for name in named]
 
 
 def revision_of(resource: Resource) -> str | None:

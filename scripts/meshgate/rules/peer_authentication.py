@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, injection
-from meshgate.mesh.catalog import catalogs, revision_of
+from meshgate.mesh import DataPlane, Mesh, injection
+from meshgate.mesh.catalog import Catalog, control_planes, revision_of
 from meshgate.mesh.order import possible_oldest
 from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
 from meshgate.model import MeshFacts, Resource, ResourceIndex
@@ -219,26 +219,32 @@ def scope_of(policy: PeerPolicy, facts: MeshFacts) -> PolicyScope:
 
 def planes(context: Context) -> tuple[Plane, ...]:
     """One model for each control plane that reads the environment's PeerAuthentications."""
-    return _planes(context.resources, visible_facts(context))
+    return _planes(context.resources, visible_facts(context), context.mesh)
 
 
 def seen(context: Context) -> Sequence[PeerPolicy]:
     """The policies that some control plane of the environment reads, copies in other files too."""
     by_object = {
         id(policy.resource): policy
-        for read in _read(context.resources, visible_facts(context))
+        for read in _read(context.resources, visible_facts(context), context.mesh)
         for policy in (*read.all.values(), *read.repeated)
     }
     return tuple(by_object.values())
 
 
-# The rules of the family ask for the same values: they are made once for each environment.
+# The rules of the family ask for the same values: they are made once for each environment, and are
+# those of its mesh where there is one that hides nothing.
 @functools.lru_cache(maxsize=4)
-def _read(resources: ResourceIndex, facts: MeshFacts) -> tuple[PeerPolicies, ...]:
-    given = resources.of(KIND)
-    return tuple(PeerPolicies(each, facts.root_namespace) for each in catalogs(given, facts))
+def _read(
+    resources: ResourceIndex, facts: MeshFacts, mesh: Mesh | None
+) -> tuple[PeerPolicies, ...]:
+    given = tuple(resources.of(KIND))
+    each = control_planes(given, facts)
+    if mesh is not None and each == [mesh.facts]:
+        return (mesh.peer_policies,)
+    return tuple(PeerPolicies(Catalog(given, own), own.root_namespace) for own in each)
 
 
 @functools.lru_cache(maxsize=4)
-def _planes(resources: ResourceIndex, facts: MeshFacts) -> tuple[Plane, ...]:
-    return tuple(Plane(policies, facts) for policies in _read(resources, facts))
+def _planes(resources: ResourceIndex, facts: MeshFacts, mesh: Mesh | None) -> tuple[Plane, ...]:
+    return tuple(Plane(policies, facts) for policies in _read(resources, facts, mesh))
