@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,22 @@ pytest_plugins = ("tools", "promoted", "judged", "pipeline")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite expected output; read the diff")
+
+
+def keep_bytecode() -> None:
+    """Let each module be compiled once, and not by every process that a test starts.
+
+    Where the machine wants no `__pycache__` beside the sources, in the user's cache.
+    """
+    if sys.dont_write_bytecode:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        sys.pycache_prefix = str(folder / "meshgate" / "bytecode")
+        sys.dont_write_bytecode = False
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+
+
+keep_bytecode()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,8 +1,10 @@
 """Every broken repository ends every command that judges alike: same exit code, same first cause.
 
 `validate` says what is wrong; the other commands must not show an answer that rests on it. The
-commands that report findings on a change (`diff`) or a plan (`steps`) judge the rules of a state
-elsewhere: there it is held that what cannot be judged ends them as it ends `validate`.
+commands that report findings on a change (`diff`), a plan (`steps`) or a cluster (`verify`) judge
+the rules of a state elsewhere: there it is held that what cannot be judged ends them as it ends
+`validate`. So it is with `check` and `plan`, which judge commits, where the configuration cannot be
+read; what they say of a promotion that cannot be judged stands with the guards.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import shutil
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +23,14 @@ from git import Repo
 
 from broken_repositories import broken, copy_sources, situations
 from meshgate.cli import main
+from meshgate.model import Environment, Finding
+from meshgate.pipeline import Files, Folder, Judged, Settings, judged
 from meshgate.rules import rules_of
-from meshgate.rules.rule import Phase
+from meshgate.rules.context import Context
+from meshgate.rules.judge import Locate
+from meshgate.rules.judge import judge as judge_rules
+from meshgate.rules.rule import Phase, Rule
+from meshgate.source import Build
 
 # What a state is asked for; each fails by the same findings if it is told to.
 OF_A_STATE: tuple[tuple[str, ...], ...] = (
@@ -35,6 +45,13 @@ OF_A_CHANGE: tuple[tuple[str, ...], ...] = (
     ("steps", "--base", "HEAD"),
     ("report", "--base", "HEAD", "--format", "html=page.html"),
 )
+# What is asked of commits, of a pinned environment.
+OF_COMMITS: tuple[tuple[str, ...], ...] = (
+    ("check", "--base", "HEAD~1"),
+    ("plan", "prod"),
+)
+CONFIGURATION = 2
+NOT_JUDGED = re.compile(r"meshgate: (\w+) was not judged: ")
 
 
 class Ending(NamedTuple):
@@ -52,25 +69,68 @@ def end(repository: Path, *arguments: str) -> Ending:
     return Ending(code, out.getvalue(), err.getvalue())
 
 
-def first_cause(validated: Ending) -> tuple[str, ...]:
-    """What says why `validate` does not end with 0, in parts; none where it does."""
+@pytest.fixture
+def judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the same question to the pipeline once: what it is asked is each command's own."""
+    judge_build = judged.judge_build
+    # Each with all that its key names by `id`, so that nothing else gets that id.
+    builds: dict[Hashable, tuple[Judged, object]] = {}
+    findings: dict[Hashable, tuple[list[Finding], object]] = {}
+
+    def build_once(
+        environment: Environment, build: Build, files: Files, settings: Settings
+    ) -> Judged:
+        if not isinstance(files, Folder):
+            return judge_build(environment, build, files, settings)
+        values = json.dumps([resource.value for resource in build.resources], default=str)
+        key = (repr(environment), files.root, settings, values, repr(build.record))
+        if key not in builds:
+            builds[key] = judge_build(environment, build, files, settings), None
+        return builds[key][0]
+
+    def rules_once(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Finding]:
+        others = (*context.upstream.values(), *context.siblings.values())
+        parts = (context.resources, *(other.resources for other in others))
+        key = (tuple(map(id, parts)), tuple(rule.id for rule in rules), context.record.defects)
+        if context.effect is not None:
+            return judge_rules(context, rules, locate)
+        if key not in findings:
+            findings[key] = judge_rules(context, rules, locate), parts
+        return findings[key][0]
+
+    monkeypatch.setattr(judged, "judge_build", build_once)
+    monkeypatch.setattr(judged, "judge_rules", rules_once)
+
+
+class Cause(NamedTuple):
+    """Why `validate` does not end with 0, in parts, none where it does; of which environment."""
+
+    parts: tuple[str, ...] = ()
+    environment: str = "prod"
+
+
+def first_cause(validated: Ending) -> Cause:
+    """The first thing that is wrong."""
     if validated.code == 0:
-        return ()
+        return Cause()
     if validated.err:
-        return (validated.err.splitlines()[0],)
-    first = next(
+        first = validated.err.splitlines()[0]
+        judged_of = NOT_JUDGED.match(first)
+        return Cause((NOT_JUDGED.sub("", first),), judged_of[1] if judged_of else "prod")
+    finding = next(
         finding
         for finding in json.loads(validated.out)["findings"]
         if finding["severity"] == "error" and finding["waiver"] is None
     )
-    place = "{file}:{line}:{column}".format(**first["source"]) if first["source"] else ""
-    return (place, f"{first['rule']} {first['name']}", first["message"])
+    place = "{file}:{line}:{column}".format(**finding["source"]) if finding["source"] else ""
+    parts = (place, f"{finding['rule']} {finding['name']}", finding["message"])
+    return Cause(parts, finding["environment"])
 
 
-def says(ended: Ending, cause: tuple[str, ...]) -> bool:
+def says(ended: Ending, cause: Cause) -> bool:
     """Whether a command tells these parts, as a line or as a report that wraps lines."""
     text = " ".join(f"{ended.err} {ended.out}".split())
-    return all(" ".join(part.split()) in text for part in cause)
+    return all(" ".join(part.split()) in text for part in cause.parts)
 
 
 def unjudged(validated: Ending) -> bool:
@@ -94,6 +154,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return repository / ".git"
 
 
+@pytest.mark.usefixtures("judged_once")
 @pytest.mark.parametrize("situation", situations(), ids=lambda folder: folder.name)
 def test_every_command_ends_alike(
     situation: Path, history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -103,13 +164,22 @@ def test_every_command_ends_alike(
 
     validated = end(repository, "validate", "--format", "json")
 
-    told = unjudged(validated)
-    commands = OF_A_STATE
-    if told:
-        shutil.copytree(history, repository / ".git")
-        commands = (*OF_A_STATE, *OF_A_CHANGE)
     cause = first_cause(validated)
+    is_unjudged = unjudged(validated)
+    commands = OF_A_STATE
+    if is_unjudged:
+        shutil.copytree(history, repository / ".git")
+        commands = (
+            *OF_A_STATE,
+            *OF_A_CHANGE,
+            ("verify", cause.environment, "--context", "none"),
+        )
+    if validated.code == CONFIGURATION:
+        with Repo(repository) as repo:
+            repo.git.add("--all")
+            repo.git.commit("--message", "policies: broken")
+        commands += OF_COMMITS
     for command in commands:
-        ended = end(repository, *command, *(() if told else ("--fail-on", "error")))
+        ended = end(repository, *command, *(() if is_unjudged else ("--fail-on", "error")))
         assert ended.code == validated.code, (command, ended.err)
         assert says(ended, cause), (command, ended.err, ended.out)

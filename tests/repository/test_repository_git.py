@@ -13,6 +13,7 @@ from meshgate.errors import RepositoryError
 from meshgate.repository import (
     MovedError,
     Repository,
+    TreeEntry,
     additions,
     base_branch,
     commit_files,
@@ -27,6 +28,7 @@ from meshgate.repository import (
     remote_branch,
     set_branch,
     tag,
+    trees,
 )
 from promoted import START, commit, git
 
@@ -74,6 +76,53 @@ class TestReading:
         with pytest.raises(RepositoryError, match="git knows no commit"):
             repository.resolve(name)
         assert repository.resolve("main")
+
+    def test_files_of_paths_are_those_that_git_lists(
+        self, repository: Repository, folder: Path
+    ) -> None:
+        files = {"a/b/c": "1\n", "a/b.d": "2\n", "ab/c": "3\n", "b": "4\n", "é/x y": "5\n"}
+        commit(folder, files, "more", day=2)
+        (folder / "link").symlink_to("a")
+        git(folder, "rm", "--quiet", "b")
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "-m", "and a link")
+
+        for paths in (("a",), ("a/",), ("a/b", "a"), ("ab", "link", "é"), ("b",), ("link/b",), ()):
+            listed = git(folder, "ls-tree", "-r", "-z", "HEAD", "--", *paths).split("\0")
+            wanted = [line.replace(" blob ", " ").split() for line in listed if line]
+            entries = repository.entries("HEAD", *paths)
+            assert [entry.path for entry in entries] == [
+                line.partition("\t")[2] for line in listed if line
+            ], paths
+            assert [(entry.mode, entry.blob) for entry in entries] == [
+                (mode, blob) for mode, blob, *_ in wanted
+            ], paths
+
+    def test_folders_without_end_are_an_error(self) -> None:
+        with pytest.raises(ValueError, match="x/x/x"):
+            list(trees.below("top", ["x"], lambda _: [TreeEntry("x", trees.FOLDER, "again")]))
+
+    def test_what_is_asked_about_ids_is_asked_once(
+        self, repository: Repository, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = git(folder, "rev-parse", "HEAD~1"), git(folder, "rev-parse", "HEAD")
+        asked: list[str] = []
+        run = repository.run
+
+        def counted(*words: str, **how: str) -> str:
+            asked.append(words[0])
+            return run(*words, **how)  # type: ignore[arg-type] # options as they come
+
+        monkeypatch.setattr(repository, "run", counted)
+
+        for _ in range(2):
+            assert is_ancestor(repository, first, second)
+            assert [each.sha for each in mainline(repository, second)] == [second, first]
+        assert asked == ["merge-base", "log"]
+        commit(folder, {"b": "4\n"}, "change b again", day=2)
+        for _ in range(2):
+            assert len(mainline(repository, "main")) == 3
+        assert asked == ["merge-base", "log", "log", "log"]
 
     def test_files(self, repository: Repository) -> None:
         assert repository.read("main", "b") == b"3\n"
@@ -166,7 +215,7 @@ class TestExtract:
         why: str,
     ) -> None:
         """Git makes no such trees; whoever can push objects can."""
-        blob = repository.store(b"x")
+        [blob] = repository.store([b"x"])
         listed = "\0".join(f"{mode} blob {blob}\t{path}" for mode, path in paths)
         monkeypatch.setattr(repository, "run", lambda *_, **__: listed)
         with pytest.raises(RepositoryError, match=why):

@@ -71,17 +71,17 @@ FLOWS: dict[str, tuple[Callable[[Pipeline], object], Callable[[Pipeline], object
 
 
 class Killer:
-    """Ends this process after its step number `last`; counts steps and names them."""
+    """Ends this process after its step number `last`; writes the name of each step, a line each."""
 
-    def __init__(self, last: int, told: int) -> None:
+    def __init__(self, last: int, stream: int) -> None:
         self.last = last
-        self.told = told
+        self.stream = stream
         self.count = 0
 
     def step(self, name: str) -> None:
         self.count += 1
+        os.write(self.stream, f"{name}\n".encode())
         if self.count == self.last:
-            os.write(self.told, name.encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     def install(self) -> None:
@@ -103,8 +103,8 @@ class Killer:
         Store.changed = written  # type: ignore[method-assign, assignment]
 
 
-def in_child(act: Callable[[], object], last: int = 0) -> tuple[int, str]:
-    """Run in a process of its own: its exit code, negative for a signal; the step it died after."""
+def in_child(act: Callable[[], object], last: int = 0) -> tuple[int, list[str]]:
+    """Run in a process of its own: its exit code, negative for a signal, and the steps it took."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -118,9 +118,9 @@ def in_child(act: Callable[[], object], last: int = 0) -> tuple[int, str]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
-        step = stream.read().decode()
+        steps = stream.read().decode().splitlines()
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), step
+    return os.waitstatus_to_exitcode(status), steps
 
 
 def end_state(pipeline: Pipeline) -> JSON:
@@ -143,18 +143,17 @@ def main(flow: str, once: Pipeline, every: int) -> None:
         start = copy(once, place(folder, "start"))
         prepare(start)
         whole = copy(start, place(folder, "whole"))
-        assert in_child(lambda: act(whole)) == (0, "")
+        code, steps = in_child(lambda: act(whole))
+        assert code == 0
         wanted = end_state(whole)
-        for last in range(1, 100, every):
+        for last in range(1, len(steps) + 1, every):
             pipeline = copy(start, place(folder, str(last)))
-            code, step = in_child(lambda: act(pipeline), last)  # noqa: B023 - run at once
-            if code == 0:
-                return
+            code, died = in_child(lambda: act(pipeline), last)  # noqa: B023 - run at once
             again, _ = in_child(lambda: act(pipeline))  # noqa: B023 - run at once
-            found = end_state(pipeline)
-            result = {"step": step, "killed": code, "again": again, "same": found == wanted}
-            if found != wanted:
-                result |= {"found": found, "wanted": wanted}
+            actual = end_state(pipeline)
+            result = {"step": died[-1], "killed": code, "again": again, "same": actual == wanted}
+            if actual != wanted:
+                result |= {"actual": actual, "wanted": wanted}
             print(json.dumps(result))
 
 

@@ -141,7 +141,7 @@ def judge(
         judged[environment.name] = (
             Judged(environment, files.locate, failure=build)
             if isinstance(build, MeshgateError)
-            else _judge(environment, build, files, settings)
+            else judge_build(environment, build, files, settings)
         )
     contexts = {name: each.context for name, each in judged.items() if each.context is not None}
     return {
@@ -264,7 +264,7 @@ def _refused(errors: Sequence[Finding]) -> SourcesError:
     )
 
 
-def _judge(environment: Environment, build: Build, files: Files, settings: Settings) -> Judged:
+def judge_build(environment: Environment, build: Build, files: Files, settings: Settings) -> Judged:
     """What was built, as the API server and istiod would take it."""
     judged = Judged(environment, files.locate, build)
     if not build.resources:

@@ -25,7 +25,7 @@ from meshgate.repository.history import (
     newest_additions,
     people,
 )
-from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
+from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository
 from meshgate.repository.refs import (
     BaseBranch,
     MovedError,
@@ -39,6 +39,7 @@ from meshgate.repository.refs import (
     tag,
 )
 from meshgate.repository.signatures import Signed, signed
+from meshgate.repository.trees import TreeEntry
 from meshgate.repository.worktree import changed_files, top
 from meshgate.repository.writing import commit_files
 

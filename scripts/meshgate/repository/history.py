@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
@@ -73,7 +73,7 @@ class Commit(NamedTuple):
 
 def mainline(repository: Repository, head: str, *paths: str) -> list[Commit]:
     """The first-parent commits up to `head` that change one of the paths, newest first."""
-    return list(_log(repository, "--first-parent", head, "--", *paths))
+    return list(_log(repository, [head], "--first-parent", head, "--", *paths))
 
 
 def commits_between(repository: Repository, old: str | None, new: str, *paths: str) -> list[Commit]:
@@ -81,10 +81,10 @@ def commits_between(repository: Repository, old: str | None, new: str, *paths: s
 
     A merge stands for all it brought in: its authors are the author and co-authors.
     """
-    wanted = new if old is None else f"{old}..{new}"
+    ends = [new] if old is None else [old, new]
     return [
         _with_authors(repository, commit)
-        for commit in _log(repository, "--first-parent", wanted, "--", *paths)
+        for commit in _log(repository, ends, "--first-parent", "..".join(ends), "--", *paths)
     ]
 
 
@@ -96,9 +96,10 @@ def additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
 def _bringing(
     repository: Repository, head: str, folder: str, kinds: str, *, newest: bool
 ) -> dict[str, str]:
-    listed = repository.run(
+    listed = repository.ask(
         *("log", "--first-parent", "--diff-merges=first-parent", f"--diff-filter={kinds}"),
         *("--no-renames", "--name-only", "--format=%x01%H", head, "--", folder),
+        about=[head],
         what="git cannot list the commits",
     )
     commits: dict[str, str] = {}
@@ -122,7 +123,7 @@ def newest_additions(repository: Repository, head: str, folder: str) -> dict[str
 def merge_base(repository: Repository, one: str, other: str) -> str | None:
     """The newest commit that both have; None where there is none."""
     try:
-        return repository.run("merge-base", one, other)
+        return repository.ask("merge-base", one, other, about=(one, other))
     except RepositoryError as error:
         if error.why:
             raise
@@ -132,7 +133,9 @@ def merge_base(repository: Repository, one: str, other: str) -> str | None:
 def merge_bases(repository: Repository, one: str, other: str) -> list[str]:
     """Every best common ancestor: several where two branches were merged into each other."""
     first = merge_base(repository, one, other)
-    return [] if first is None else repository.run("merge-base", "--all", one, other).split()
+    if first is None:
+        return []
+    return repository.ask("merge-base", "--all", one, other, about=(one, other)).split()
 
 
 def is_ancestor(repository: Repository, old: str, new: str) -> bool:
@@ -144,7 +147,8 @@ def _with_authors(repository: Repository, commit: Commit) -> Commit:
     """A merge as its authors made it: the first is its author, the others its co-authors."""
     if len(commit.parents) <= 1:
         return commit
-    brought = list(_log(repository, "--no-merges", f"{commit.parents[0]}..{commit.sha}", "--"))
+    ends = [commit.parents[0], commit.sha]
+    brought = list(_log(repository, ends, "--no-merges", "..".join(ends), "--"))
     names = dict.fromkeys(
         name for merged in brought for name in (merged.author, *merged.co_authors)
     )
@@ -157,11 +161,10 @@ def _with_authors(repository: Repository, commit: Commit) -> Commit:
 
 def people(repository: Repository, commit: Commit) -> frozenset[str]:
     """Who wrote or merged what a commit brought: names, addresses and the names within them."""
-    brought = (
-        list(_log(repository, f"{commit.parents[0]}..{commit.sha}", "--"))
-        if (commit.parents)
-        else [commit]
-    )
+    brought = [commit]
+    if commit.parents:
+        ends = [commit.parents[0], commit.sha]
+        brought = list(_log(repository, ends, "..".join(ends), "--"))
     named = {
         person for each in brought for person in (each.author, each.committer, *each.co_authors)
     }
@@ -178,13 +181,14 @@ def _names(person: str) -> Iterator[str]:
     yield local.rpartition("+")[2]
 
 
-def _log(repository: Repository, *arguments: str) -> Iterator[Commit]:
-    text = repository.run(
-        *("log", "-z", f"--format={FORMAT}", *arguments), what="git cannot list the commits"
+def _log(repository: Repository, about: Iterable[str], *arguments: str) -> Iterator[Commit]:
+    text = repository.ask(
+        *("log", "-z", f"--format={FORMAT}", *arguments),
+        about=about,
+        what="git cannot list the commits",
     )
     fields = iter(text.split("\0"))
-    for sha, *told in zip(*[fields] * FIELDS, strict=False):
-        parents, author, committer, seconds, message = told
+    for sha, parents, author, committer, seconds, message in zip(*[fields] * FIELDS, strict=False):
         yield Commit(sha, tuple(parents.split()), author, committer, moment(seconds), message)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 # Without git GitPython refuses to be imported, and a help text would end in a traceback.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -16,6 +18,8 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import git
 
 from meshgate.errors import RepositoryError, ToolError
+from meshgate.repository import trees
+from meshgate.repository.trees import TreeEntry
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -25,6 +29,14 @@ LARGEST_FILE = 20 * MEBIBYTE
 
 # Over the network; everything else is local and fast.
 NETWORK_TIMEOUT = 300.0
+
+# Answers about commits that are remembered of one repository, and the characters of the largest.
+MOST_ANSWERS = 256
+LARGEST_ANSWER = MEBIBYTE
+# Folders that are remembered; each is a few entries.
+MOST_TREES = 10_000
+# A folder may be in a commit many times over: a few kilobytes of objects can list files for ever.
+MOST_ENTRIES = 1_000_000
 
 # What `git rev-parse --local-env-vars` lists: a hook's would lead to another repository.
 LOCAL_VARIABLES = (
@@ -55,14 +67,6 @@ OWN_NAMES = frozenset(
 STEPS = re.compile(r"[~^]|@\{")
 # What no reference has in its name (git-check-ref-format(1)), and what would be a pattern.
 NO_NAME = re.compile(r"[\s~^:?*\[\\]|\.\.|@\{")
-
-
-class TreeEntry(NamedTuple):
-    """A file of a commit: path from the top, git's mode (`100644`…) and the id of its blob."""
-
-    path: str
-    mode: str
-    blob: str
 
 
 class Repository:
@@ -97,6 +101,8 @@ class Repository:
             GIT_TERMINAL_PROMPT="0",
         )
         self.root = Path(root)
+        self._answers: dict[tuple[str, ...], str] = {}
+        self._trees: dict[str, trees.Entries] = {}
         if self.config("extensions.objectformat") not in {"", "sha1"}:
             self.close()
             raise RepositoryError(
@@ -154,9 +160,40 @@ class Repository:
             except git.GitCommandNotFound as error:
                 raise no_git() from error
 
+    def ask(self, *arguments: str, about: Iterable[str], what: str = "") -> str:
+        """As `run`, for a question `about` commits: git is started once where ids name them all.
+
+        What an id names never changes, so neither does the answer. Raises RepositoryError.
+        """
+        answer = self._answers.get(arguments)
+        if answer is None:
+            answer = self.run(*arguments, what=what)
+            if len(answer) <= LARGEST_ANSWER and all(map(COMMIT_ID.fullmatch, about)):
+                if len(self._answers) >= MOST_ANSWERS:
+                    del self._answers[next(iter(self._answers))]
+                self._answers[arguments] = answer
+        return answer
+
+    def forget(self) -> None:
+        """Ask everything again: history that was missing in a shallow clone may have come."""
+        self._answers.clear()
+
+    @functools.cached_property
+    def settings(self) -> Mapping[str, str]:
+        """The settings of git as they were when the first was asked for, by their names.
+
+        Of those that are given several times the last, as `git config --get` has it.
+        """
+        pairs = (each.partition("\n") for each in self.run("config", "--list", "-z").split("\0"))
+        return {name: value for name, _, value in pairs}
+
     def config(self, name: str) -> str:
-        """The value of a git setting; empty where there is none."""
-        return self.run("config", "--default", "", "--get", name)
+        """The value of a git setting, its name in lower case; empty where there is none."""
+        return self.settings.get(name, "")
+
+    def remotes(self) -> frozenset[str]:
+        """The names of the remotes. Raises RepositoryError."""
+        return frozenset(self.run("remote").splitlines())
 
     def find(self, reference: str) -> str | None:
         """The id of the commit a reference names, or None.
@@ -200,7 +237,7 @@ class Repository:
         """The references of this repository that a name may mean, by their full names."""
         if name.startswith("refs/"):
             candidates = [name]
-        elif name.partition("/")[0] in self.run("remote").splitlines():
+        elif name.partition("/")[0] in self.remotes():
             candidates = [f"refs/remotes/{name}", f"refs/remotes/{name}/HEAD"]
         else:
             candidates = [
@@ -239,15 +276,37 @@ class Repository:
 
     def entries(self, commit: str, *paths: str) -> list[TreeEntry]:
         """The files at or below these paths of a commit, sorted; all of them without paths."""
-        listed = self.run(
-            "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, what=_unreadable(commit)
+        if not paths:
+            return sorted(self._all_entries(commit))
+        try:
+            listed = trees.below(self._id(f"{commit}^{{tree}}"), paths, self._tree)
+            entries = sorted(itertools.islice(listed, MOST_ENTRIES + 1))
+        except (ValueError, git.BadObject) as error:
+            raise RepositoryError(_unreadable(commit)) from error
+        if len(entries) > MOST_ENTRIES:
+            raise RepositoryError(f"{commit} has more than {MOST_ENTRIES:,} files at {paths[0]}")
+        return entries
+
+    def _all_entries(self, commit: str) -> Iterator[TreeEntry]:
+        listed = self.ask(
+            *("ls-tree", "-r", "-z", "--full-tree", commit),
+            about=[commit],
+            what=_unreadable(commit),
         )
-        entries = []
         for line in filter(None, listed.split("\0")):
             head, _, path = line.partition("\t")
             mode, _, blob = head.split(" ")
-            entries.append(TreeEntry(path, mode, blob))
-        return sorted(entries)
+            yield TreeEntry(path, mode, blob)
+
+    def _tree(self, tree: str) -> trees.Entries:
+        """What a folder holds; remembered, since neighbours in history share most folders."""
+        entries = self._trees.get(tree)
+        if entries is None:
+            if len(self._trees) >= MOST_TREES:
+                self._trees.clear()
+            content = self._repo.odb.stream(bytes.fromhex(tree)).read()
+            entries = self._trees[tree] = trees.entries_of(content)
+        return entries
 
     def blob(self, blob: str) -> bytes:
         """The bytes of a blob. Raises RepositoryError where it is missing or above 20 MiB."""
@@ -270,9 +329,16 @@ class Repository:
         is_file = len(entries) == 1 and entries[0].path == path
         return self.blob(entries[0].blob) if is_file else None
 
-    def store(self, content: bytes) -> str:
-        """Add a blob to the repository; its id."""
-        return self.run("hash-object", "-w", "--stdin", stdin=content)
+    def store(self, contents: Sequence[bytes]) -> list[str]:
+        """Add blobs to the repository; their ids, in the same order."""
+        with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+            files = [Path(os.path.realpath(folder), str(number)) for number in range(len(contents))]
+            for file, content in zip(files, contents, strict=True):
+                file.write_bytes(content)
+            return self.run(
+                *("hash-object", "-w", "--no-filters", "--stdin-paths"),
+                stdin="".join(f"{file}\n" for file in files).encode("utf-8", "surrogateescape"),
+            ).split()
 
     def _id(self, name: str) -> str:
         """The id of an object. Raises ValueError where there is none."""

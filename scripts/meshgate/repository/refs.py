@@ -62,7 +62,7 @@ def _default_branch(repository: Repository, remote: str) -> list[str]:
 
 def has_remote(repository: Repository, remote: str = REMOTE) -> bool:
     """Whether the clone knows a remote of this name."""
-    return remote in repository.run("remote").splitlines()
+    return remote in repository.remotes()
 
 
 def fetch(repository: Repository, *refspecs: str, remote: str = REMOTE) -> None:
@@ -72,6 +72,8 @@ def fetch(repository: Repository, *refspecs: str, remote: str = REMOTE) -> None:
         what=f"cannot fetch from {remote}",
         timeout=NETWORK_TIMEOUT,
     )
+    if repository.shallow:
+        repository.forget()
 
 
 def set_branch(repository: Repository, name: str, commit: str, *, expected: str | None) -> None:

@@ -58,11 +58,12 @@ def commit_files(
 def _changes(repository: Repository, files: Mapping[str, bytes | None]) -> list[str]:
     """Lines for `git update-index`; what goes comes first: a folder may take its place."""
     gone = [path for path, content in files.items() if content is None]
-    lines = [f"0 {NO_OBJECT}\t{path}\0" for path in sorted(gone)]
-    for path, content in sorted(files.items()):
-        if content is not None:
-            lines.append(f"{REGULAR} {repository.store(content)}\t{path}\0")
-    return lines
+    written = sorted((path, content) for path, content in files.items() if content is not None)
+    blobs = repository.store([content for _, content in written])
+    return [
+        *(f"0 {NO_OBJECT}\t{path}\0" for path in sorted(gone)),
+        *(f"{REGULAR} {blob}\t{path}\0" for (path, _), blob in zip(written, blobs, strict=True)),
+    ]
 
 
 def _date(when: datetime.datetime) -> str:

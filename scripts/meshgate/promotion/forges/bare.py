@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshgate import process
@@ -22,10 +22,14 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class BareRepository:
-    """A bare repository; `login` is who its new commits are by."""
+    """A bare repository; `login` is who its new commits are by.
+
+    `merged` remembers the trees of merges by the ids of the two commits, which never change.
+    """
 
     path: Path
     login: str
+    merged: dict[tuple[str, str], str | Conflict] = field(default_factory=dict, compare=False)
 
     def branches(self) -> dict[str, str]:
         """The commit of every branch."""
@@ -44,12 +48,15 @@ class BareRepository:
 
     def merged_tree(self, ours: str, theirs: str) -> str | Conflict:
         """The tree of two commits' merge."""
+        known = self.merged.get((ours, theirs))
+        if known is not None:
+            return known
         done = self._run("merge-tree", "--write-tree", ours, theirs)
         text = done.stdout.decode("utf-8", "replace")
-        if done.code == 1:
-            return Conflict(text)
-        self._succeeded("merge-tree", done)
-        return text.strip()
+        if done.code != 1:
+            self._succeeded("merge-tree", done)
+        tree = Conflict(text) if done.code else text.strip()
+        return self.merged.setdefault((ours, theirs), tree)
 
     def merge(
         self, base: str, head: str, method: str, message: str, at: datetime.datetime
