@@ -15,6 +15,7 @@ from meshgate.mesh.authorization import (
     Enforcer,
     JudgedRequest,
     Request,
+    RequestJudgement,
     Server,
     identity_of,
     outbound_server_name,
@@ -212,6 +213,9 @@ class Comparison:
 
 
 def _matched(judged: JudgedRequest, chain: Chain) -> list[str]:
+    if judged.judgement is RequestJudgement.UNAUTHENTICATED:
+        # Its token is refused before any policy is asked.
+        return []
     if chain is Chain.ZTUNNEL:
         return sorted({*map(str, (rule.policy for rule in judged.rules)), *judged.peer_policies})
     return sorted(f"{rule.policy}#{rule.index}" for rule in judged.rules)

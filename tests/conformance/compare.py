@@ -36,15 +36,19 @@ def cases(path: Path) -> Iterator[Row]:
             yield json.loads(line)
 
 
+# What the names of the files begin with whose cases are about authorization.
+ABOUT_AUTHORIZATION = ("authz-", "authorization.", "ztunnel.")
+
+
 def transport_files(folder: Path) -> dict[str, Path]:
     """The files by name whose cases are about what is sent and accepted.
 
-    Those named `authz-…` are about authorization.
+    The others are about authorization.
     """
     return {
         path.name.removesuffix(".jsonl.gz"): path
         for path in sorted(folder.glob("*.jsonl.gz"))
-        if not path.name.startswith("authz-")
+        if not path.name.startswith(ABOUT_AUTHORIZATION)
     }
 
 

@@ -244,6 +244,27 @@ def test_what_an_authorizer_is_asked_about_is_unknown() -> None:
     assert (missing.allows, missing.requests) == (Allows.SOME, ("all but /admin*",))
 
 
+@pytest.mark.parametrize("names", [["Guard"], ["guard_1"], ["-guard"], ["guard", "guard"]])
+def test_a_provider_that_istio_takes_for_none_denies(names: list[str]) -> None:
+    custom = policy("ext", {}, action="CUSTOM", provider={"name": names[0]})
+    providers = tuple(ExtensionProvider(name, "http") for name in names)
+    decision = authorization(custom, extension_providers=providers).allowed(SIDECAR, http())
+    assert decision.allows is Allows.NONE
+
+
+def test_a_claim_may_have_dots_in_its_name() -> None:
+    name = "https://issuer.example/roles"
+    rule = {"when": [{"key": f"request.auth.claims[{name}]", "values": ["admin"]}]}
+    tokens = security("RequestAuthentication", "t", {"jwtRules": [{"issuer": "https://i"}]})
+    decision = authorization(tokens, policy("p", rule)).allowed(SIDECAR, http())
+    assert decision.allows is Allows.SOME
+    assert decision.permitted is not None
+    assert decision.permitted.request is not None
+    assert decision.permitted.request.token is not None
+    assert decision.permitted.request.token[name] == "admin"
+    assert name in decision.requests[0]
+
+
 def test_addresses_of_pods_are_unknown_until_they_are_given() -> None:
     mesh = authorization(policy("ip", {"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}]}))
     decision = mesh.allowed(SIDECAR, http())

@@ -51,6 +51,13 @@ def first_ten(mismatches: list[Mismatch]) -> str:
     return "\n".join(map(str, mismatches[:10]))
 
 
+@pytest.mark.parametrize("profile", ["authorization", "ztunnel"])
+def test_cases_of_the_oracle(profile: str) -> None:
+    answered = compared(profile)
+    assert answered.size.cases == 50
+    assert not first_ten(answered.mismatches)
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_corner_cases(section: str) -> None:
     hand = compared("authz-hand")

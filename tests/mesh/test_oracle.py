@@ -16,12 +16,13 @@ import pytest
 from conformance.oracle import program, run
 from conformance.oracle.generate import COMMON, cases
 from conformance.oracle.profiles import PROFILES
-from places import TESTS
+from places import REPOSITORY, TESTS
 
 Case = dict[str, Any]
 
 # The seed that the committed files were made with.
 SEED = 1
+POLICY_SCHEMA = REPOSITORY / "schemas/istio/1.31/security.istio.io/authorizationpolicy.json"
 
 
 def committed(profile: str) -> list[Case]:
@@ -35,6 +36,10 @@ def objects(case: Case, kind: str) -> list[Case]:
 
 def any_object(kind: str, has: Callable[[Case], object]) -> Callable[[Case], bool]:
     return lambda case: any(has(each) for each in objects(case, kind))
+
+
+def judgements(case: Case) -> set[str]:
+    return {outcome for row in case["expect"]["asks"] for outcome in row["outcomes"]}
 
 
 SHOWS: dict[str, Callable[[Case], object]] = {
@@ -61,6 +66,8 @@ SHOWS: dict[str, Callable[[Case], object]] = {
         "Service", lambda each: any("appProtocol" in port for port in each["spec"]["ports"])
     ),
     "ambient": lambda case: any(each.get("plane") == "ambient" for each in case["workloads"]),
+    "authorization": lambda case: {"allow", "deny"} <= judgements(case),
+    "ztunnel": lambda case: {"allow", "deny"} <= judgements(case),
 }
 
 
@@ -91,6 +98,8 @@ def test_every_answer_is_in_the_committed_cases() -> None:
     for profile in PROFILES:
         for case in committed(profile):
             expect = case["expect"]
+            if "asks" in case:
+                continue
             outcomes |= {row["outcome"] for row in expect["calls"]}
             kinds |= {row["discovery"] for row in expect["client"]}
             modes |= {row["mode"] for row in expect.get("gateways", ())}
@@ -118,6 +127,55 @@ def test_every_answer_is_in_the_committed_cases() -> None:
         "OPTIONAL_MUTUAL",
         "ISTIO_MUTUAL",
         "PASSTHROUGH",
+    }
+
+
+def test_every_judgement_and_every_field_is_in_the_committed_cases() -> None:
+    found: set[str] = set()
+    actions: set[str] = set()
+    fields: set[str] = set()
+    keys: set[str] = set()
+    dropped: set[str] = set()
+    for profile in ("authorization", "ztunnel"):
+        for case in committed(profile):
+            found |= judgements(case)
+            dropped |= {each.partition(": ")[2] for each in case["expect"]["dropped"]}
+            for policy in objects(case, "AuthorizationPolicy"):
+                actions.add(policy["spec"].get("action", ""))
+                for rule in policy["spec"].get("rules", ()):
+                    for each in (*rule.get("from", ()), *rule.get("to", ())):
+                        fields |= set(each.get("source", each.get("operation")))
+                    keys |= {each["key"].partition("[")[0] for each in rule.get("when", ())}
+    assert found == {
+        "allow",
+        "deny",
+        "custom",
+        "refused",
+        "protocol-error",
+        "unauthenticated",
+    }
+    assert actions == {"", "ALLOW", "DENY", "AUDIT", "CUSTOM"}
+    assert dropped == {"rejected", "other revision"}
+    schema = json.loads(POLICY_SCHEMA.read_text("utf-8"))
+    rule = schema["properties"]["spec"]["properties"]["rules"]["items"]["properties"]
+    source = rule["from"]["items"]["properties"]["source"]["properties"]
+    operation = rule["to"]["items"]["properties"]["operation"]["properties"]
+    assert fields == {*source, *operation}
+    assert keys >= {
+        "source.ip",
+        "source.namespace",
+        "source.principal",
+        "source.serviceAccount",
+        "source.trustDomain",
+        "remote.ip",
+        "destination.ip",
+        "destination.port",
+        "connection.sni",
+        "request.headers",
+        "request.auth.principal",
+        "request.auth.audiences",
+        "request.auth.presenter",
+        "request.auth.claims",
     }
 
 

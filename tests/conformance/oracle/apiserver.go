@@ -183,7 +183,7 @@ func podOf(c *caseFile, w *workload) *corev1.Pod {
 		})
 	}
 	pod.Spec.Containers = []corev1.Container{container}
-	pod.Spec.ServiceAccountName = "default"
+	pod.Spec.ServiceAccountName = w.account()
 	return pod
 }
 

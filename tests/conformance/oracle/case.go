@@ -17,6 +17,9 @@ type caseFile struct {
 	Hidden    []workload        `json:"hidden"`
 	// Which rows beside the common ones are wanted: routes, gateways, aliases.
 	Ask []string `json:"ask"`
+	// A case about authorization: its questions, and the requests they speak of.
+	Asks     []ask     `json:"asks"`
+	Requests []request `json:"requests"`
 }
 
 // meshFacts is what MeshConfig and the installation say.
@@ -28,6 +31,19 @@ type meshFacts struct {
 	Revision                       string            `json:"revision"`
 	DiscoverySelectors             []json.RawMessage `json:"discoverySelectors"`
 	DataPlane                      string            `json:"dataPlane"`
+	// Only in cases about authorization.
+	TrustDomain        string       `json:"trustDomain"`
+	TrustDomainAliases []string     `json:"trustDomainAliases"`
+	PathNormalization  string       `json:"pathNormalization"`
+	ExtensionProviders []authorizer `json:"extensionProviders"`
+}
+
+// authorizer is an external authorizer.
+type authorizer struct {
+	Name    string `json:"name"`
+	Kind    string `json:"kind"` // http or grpc
+	Service string `json:"service"`
+	Port    uint32 `json:"port"`
 }
 
 type workload struct {
@@ -41,6 +57,19 @@ type workload struct {
 	// Facts that only some profiles carry.
 	Plane string `json:"plane"`
 	Ready *bool  `json:"ready"`
+	// Only in cases about authorization: sidecar, ambient or none.
+	Mode           string `json:"mode"`
+	ServiceAccount string `json:"serviceAccount"`
+	// Of its certificate, where it is not the mesh's.
+	TrustDomain string `json:"trustDomain"`
+}
+
+// account is the name of the workload's service account.
+func (w *workload) account() string {
+	if w.ServiceAccount == "" {
+		return "default"
+	}
+	return w.ServiceAccount
 }
 
 func (w *workload) gateway() bool { return w.Plane == "gateway" }
@@ -127,6 +156,19 @@ func parseCase(line []byte) (*caseFile, error) {
 	}
 	if err := json.Unmarshal(line, &c.raw); err != nil {
 		return nil, err
+	}
+	if c.Asks != nil {
+		c.Mesh.EnableAutoMtls = true
+	}
+	for i := range c.Workloads {
+		w := &c.Workloads[i]
+		switch w.Mode {
+		case "sidecar":
+			w.Sidecar = true
+		case "ambient":
+			w.Plane = "ambient"
+			c.Mesh.DataPlane = "ambient"
+		}
 	}
 	return c, nil
 }

@@ -30,7 +30,7 @@ def cases(seed: int, count: int, profile: str | None = None) -> Iterator[JSONObj
         name = names[number % len(names)]
         # A string, since a tuple's hash is not the same in every run.
         rng = random.Random(f"{name}/{seed}/{number}")
-        mesh = base.policies(base.plain(rng)) if name == COMMON else PROFILES[name](rng)
+        mesh = PROFILES[name](rng) if name != COMMON else base.policies(base.plain(rng))
         yield mesh.case(f"{name}-{seed}-{number:04}", seed)
 
 

@@ -97,15 +97,26 @@ func answerLine(line []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.dropRejected(); err != nil {
+	var dropped []string
+	if c.Asks != nil {
+		dropped, err = c.sift()
+	} else {
+		err = c.dropRejected()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.ID, err)
 	}
-	var expect *expectations
+	var expect any
 	var inner error
 	if err := test.Wrap(func(t test.Failer) {
 		var control *istiod
-		if control, inner = newIstiod(t, c); inner == nil {
+		if control, inner = newIstiod(t, c); inner != nil {
+			return
+		}
+		if c.Asks == nil {
 			expect = control.expectations()
+		} else {
+			expect, inner = control.accessExpectations(dropped)
 		}
 	}); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.ID, err)

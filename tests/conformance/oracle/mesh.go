@@ -43,6 +43,19 @@ func meshConfigOf(facts *meshFacts) (*meshconfig.MeshConfig, error) {
 	m.RootNamespace = facts.RootNamespace
 	m.EnableAutoMtls = wrapperspb.Bool(facts.EnableAutoMtls)
 	m.TrustDomain = facts.ClusterDomain
+	if facts.TrustDomain != "" {
+		m.TrustDomain = facts.TrustDomain
+	}
+	m.TrustDomainAliases = facts.TrustDomainAliases
+	if facts.PathNormalization != "" {
+		number := meshconfig.MeshConfig_ProxyPathNormalization_NormalizationType_value[facts.PathNormalization]
+		m.PathNormalization = &meshconfig.MeshConfig_ProxyPathNormalization{
+			Normalization: meshconfig.MeshConfig_ProxyPathNormalization_NormalizationType(number),
+		}
+	}
+	for i := range facts.ExtensionProviders {
+		m.ExtensionProviders = append(m.ExtensionProviders, facts.ExtensionProviders[i].config())
+	}
 	if facts.DefaultDestinationRuleExportTo != nil {
 		m.DefaultDestinationRuleExportTo = facts.DefaultDestinationRuleExportTo
 	}
@@ -54,6 +67,25 @@ func meshConfigOf(facts *meshFacts) (*meshconfig.MeshConfig, error) {
 		m.DiscoverySelectors = append(m.DiscoverySelectors, selector)
 	}
 	return m, nil
+}
+
+// config is an external authorizer as MeshConfig declares it.
+func (p *authorizer) config() *meshconfig.MeshConfig_ExtensionProvider {
+	out := &meshconfig.MeshConfig_ExtensionProvider{Name: p.Name}
+	if p.Kind == "grpc" {
+		out.Provider = &meshconfig.MeshConfig_ExtensionProvider_EnvoyExtAuthzGrpc{
+			EnvoyExtAuthzGrpc: &meshconfig.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationGrpcProvider{
+				Service: p.Service, Port: p.Port,
+			},
+		}
+		return out
+	}
+	out.Provider = &meshconfig.MeshConfig_ExtensionProvider_EnvoyExtAuthzHttp{
+		EnvoyExtAuthzHttp: &meshconfig.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationHttpProvider{
+			Service: p.Service, Port: p.Port,
+		},
+	}
+	return out
 }
 
 // newIstiod starts Istio's own Kubernetes registry, CRD client and ServiceEntry registry over a

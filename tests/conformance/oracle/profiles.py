@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from conformance.oracle import base
+from conformance.oracle import access, base
+from conformance.oracle.access import AccessMesh
 from conformance.oracle.builder import Mesh
 from conformance.oracle.entries import add_selecting_entries, add_workload_entries
 from conformance.oracle.policies import (
@@ -233,7 +234,7 @@ def ambient(rng: random.Random) -> Mesh:
     return mesh
 
 
-PROFILES: dict[str, Callable[[random.Random], Mesh]] = {
+PROFILES: dict[str, Callable[[random.Random], Mesh | AccessMesh]] = {
     each.__name__: each
     for each in (
         sidecar,
@@ -250,5 +251,7 @@ PROFILES: dict[str, Callable[[random.Random], Mesh]] = {
         notready,
         shapes,
         ambient,
+        access.authorization,
+        access.ztunnel,
     )
 }

@@ -36,13 +36,28 @@ class Kind(enum.StrEnum):
 
 
 class Attribute(NamedTuple):
-    """One attribute; `name` is that of the header, the claim (`a` or `a.b`) or the metadata."""
+    """One attribute; `name` is that of the header, the claim (`a` or `a][b`) or the metadata."""
 
     kind: Kind
     name: str = ""
 
+    @property
+    def claim(self) -> tuple[str, ...]:
+        """The names of a claim inside each other (extractNameInNestedBrackets).
+
+        A name may have dots: `https://issuer.example/roles` is one.
+        """
+        parts = tuple(self.name.split("]["))
+        is_nested = not any(mark in part for part in parts for mark in "[]")
+        return parts if is_nested else (self.name,)
+
+    @property
+    def words(self) -> str:
+        """The name for people."""
+        return ".".join(self.claim) if self.kind is Kind.CLAIM else self.name
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}" if self.name else str(self.kind)
+        return f"{self.kind} {self.words}" if self.name else str(self.kind)
 
 
 class Address(NamedTuple):

@@ -60,16 +60,17 @@ class CallValues:
             case Kind.HEADER:
                 return self._headers.get(attribute.name)
             case Kind.CLAIM:
-                return self._claim(attribute.name)
+                return self._claim(attribute)
             case kind:
                 return self._fixed.get(kind)
 
-    def _claim(self, name: str) -> tuple[str, ...] | None:
+    def _claim(self, attribute: Attribute) -> tuple[str, ...] | None:
         value: JSON = self._claims
-        for part in name.split("."):
+        for part in attribute.claim:
             value = value.get(part) if isinstance(value, dict) else None
         if isinstance(value, str):
-            return tuple(value.split()) if name in self._issuers.space_delimited else (value,)
+            is_split = attribute.name in self._issuers.space_delimited
+            return tuple(value.split()) if is_split else (value,)
         if isinstance(value, list):
             return tuple(item for item in value if isinstance(item, str))
         return None

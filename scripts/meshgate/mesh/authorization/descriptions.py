@@ -55,7 +55,7 @@ def describe(space: Space, box: Box) -> str:
         if mask == full:
             continue
         if dimension.element is not None:
-            words = f"claim {dimension.attribute.name}: {_element(space, dimension)}"
+            words = f"claim {dimension.attribute.words}: {_element(space, dimension)}"
             (parts if mask == 2 else exceptions).append(words)  # noqa: PLR2004 - class 1: it is there
             continue
         choice = _choice(dimension, mask, full)

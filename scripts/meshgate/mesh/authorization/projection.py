@@ -92,10 +92,11 @@ def check_independent(terms: Iterable[Term]) -> None:
         raise UndecidableError("the path is compared both with and without its query")
     if Kind.REMOTE_IP in kinds and _FORWARDED_FOR in asked:
         raise UndecidableError("X-Forwarded-For is compared both as text and as an address")
-    claims = sorted(attribute.name for attribute in asked if attribute.kind is Kind.CLAIM)
+    claims = sorted(attribute.claim for attribute in asked if attribute.kind is Kind.CLAIM)
     for outer, inner in itertools.pairwise(claims):
-        if inner.startswith(f"{outer}."):
-            raise UndecidableError(f"the claim {outer} is compared as a text and as an object")
+        if inner[: len(outer)] == outer:
+            name = ".".join(outer)
+            raise UndecidableError(f"the claim {name} is compared as a text and as an object")
 
 
 class _Projection:

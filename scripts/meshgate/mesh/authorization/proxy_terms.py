@@ -85,7 +85,7 @@ def attribute_of(key: str) -> Attribute:
         name = _bracketed(key.removeprefix(HEADERS)).lower()
         return _PSEUDO_HEADERS.get(name) or Attribute(Kind.HEADER, name)
     if key.startswith(CLAIMS):
-        return Attribute(Kind.CLAIM, _bracketed(key.removeprefix(CLAIMS)).replace("][", "."))
+        return Attribute(Kind.CLAIM, _bracketed(key.removeprefix(CLAIMS)))
     if key.startswith(EXPERIMENTAL):
         return Attribute(Kind.METADATA, key)
     raise UnusableError

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -13,6 +15,8 @@ from meshgate.mesh.authorization.proxy_rules import proxy_rules
 from meshgate.mesh.authorization.terms import ProxyRule
 from meshgate.mesh.authorization.ztunnel_rules import is_sent, ztunnel_rules
 from meshgate.model import ExtensionProvider
+
+_PROVIDER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class RequestJudgement(enum.StrEnum):
@@ -96,12 +100,18 @@ def _by_authorizer(
     chain: Chain,
     providers: Collection[ExtensionProvider],
 ) -> tuple[tuple[ProxyRule, ...], tuple[ProxyRule, ...]]:
-    """CUSTOM rules without and with an authorizer (custom_provider.go, buildExtAuthz).
+    """CUSTOM rules without and with an authorizer (extauthz.go, processExtensionProvider).
 
-    One workload has one provider; with more, none is asked. HTTP providers see no TCP.
+    A provider counts if its name is unique and a DNS label. One workload has one provider; with
+    more, none is asked. HTTP providers see no TCP.
     """
     names = {policy.provider for policy in policies if policy.action is Action.CUSTOM}
-    known = {provider.name: provider for provider in providers}
+    counts = Counter(provider.name for provider in providers)
+    known = {
+        provider.name: provider
+        for provider in providers
+        if counts[provider.name] == 1 and _PROVIDER.fullmatch(provider.name)
+    }
     if len(names) > 1 or not names <= set(known):
         return tuple(rules), ()
     if chain is Chain.TCP and any(known[name].kind == "http" for name in names):

@@ -327,7 +327,7 @@ def _token(
     if values.get(SUBJECT) is not None:
         token["sub"] = values[SUBJECT]
     for attribute, texts in elements.items():
-        *outer, name = attribute.name.split(".")
+        *outer, name = attribute.claim
         node = token
         for part in outer:
             node = node.setdefault(part, {})

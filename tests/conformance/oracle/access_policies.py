@@ -1,0 +1,461 @@
+"""Random AuthorizationPolicies, RequestAuthentications and PeerAuthentications for a mesh."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from conformance.oracle.access_requests import (
+    AGENTS,
+    GROUPS,
+    ISSUERS,
+    METHODS,
+    PATHS,
+    SCOPES,
+    STRANGE_ISSUER,
+    SUBJECTS,
+    TEAMS,
+    URL_CLAIM,
+)
+from meshgate.model import JSONObject
+
+_SECURITY = "security.istio.io/v1"
+_ACTIONS = ("ALLOW", "DENY", "AUDIT", "CUSTOM")
+_DRY_RUN = ("true", "t", "1", "TRUE", "false", "yes", "")
+_TEMPLATES = (
+    "/orders/{*}",
+    "/orders/{*}/items",
+    "/orders/{**}",
+    "/{*}/users",
+    "/{**}/x.json",
+    "/files/{*}/b/{**}",
+    "/orders/{**}/",
+)
+_JWKS = '{"keys":[{"kty":"RSA","kid":"k","e":"AQAB","n":"%s"}]}' % ("uZk9" * 86)
+
+
+class _Mesh(Protocol):
+    """What policies are added to."""
+
+    rng: random.Random
+    ambient: bool
+    root: str
+    facts: JSONObject
+    namespaces: list[str]
+    workloads: list[JSONObject]
+
+    def chance(self, share: float) -> bool: ...
+
+    def add(
+        self,
+        version: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        spec: JSONObject | None,
+        **metadata: JSONObject,
+    ) -> JSONObject: ...
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The values that policies of a mesh are made of."""
+
+    domains: Sequence[str]
+    namespaces: Sequence[str]
+    accounts: Sequence[tuple[str, str]]
+    addresses: Sequence[str]
+    ports: Sequence[int]
+    hosts: Sequence[str]
+    labels: Sequence[JSONObject]
+
+    @classmethod
+    def of(
+        cls, workloads: Sequence[JSONObject], namespaces: Sequence[str], facts: JSONObject
+    ) -> Vocabulary:
+        """The values that a mesh has, and some beside them."""
+        domain = facts["clusterDomain"]
+        return cls(
+            domains=[facts["trustDomain"], *facts.get("trustDomainAliases", ()), "cluster.local"],
+            namespaces=[*namespaces, "nobody"],
+            accounts=[(each["namespace"], each["serviceAccount"]) for each in workloads],
+            addresses=[each["ip"] for each in workloads],
+            ports=[port["port"] for each in workloads for port in each["ports"]],
+            hosts=[f"{each['name']}.{each['namespace']}.svc.{domain}" for each in workloads],
+            labels=[each["labels"] for each in workloads],
+        )
+
+
+class _Values:
+    """Random values of each field."""
+
+    def __init__(self, rng: random.Random, words: Vocabulary) -> None:
+        self.rng = rng
+        self.words = words
+
+    def pattern(self, text: str) -> str:
+        """A text as it is, or cut to a prefix or a suffix; seldom another use of `*`."""
+        form = self.rng.random()
+        if form < 0.5 or len(text) < 2:
+            return text
+        cut = self.rng.randrange(1, len(text))
+        if form < 0.7:
+            return f"{text[:cut]}*"
+        if form < 0.9:
+            return f"*{text[cut:]}"
+        if form < 0.94:
+            return "*"
+        return f"{text[:cut]}*{text[cut:]}" if form < 0.97 else f"*{text[cut:]}*"
+
+    def principal(self) -> str:
+        place, account = self.rng.choice(self.words.accounts)
+        text = f"{self.rng.choice(self.words.domains)}/ns/{place}/sa/{account}"
+        form = self.rng.random()
+        if form < 0.06:
+            return f"spiffe://{text}"
+        if form < 0.16:
+            return f"*/ns/{place}/sa/{account}"
+        if form < 0.22:
+            return f"{text.rpartition('/')[0]}/*"
+        return text if form < 0.6 else self.pattern(text)
+
+    def namespace(self) -> str:
+        return self.pattern(self.rng.choice(self.words.namespaces))
+
+    def account(self) -> str:
+        place, account = self.rng.choice(self.words.accounts)
+        return account if self.rng.random() < 0.4 else f"{place}/{account}"
+
+    def trust_domain(self) -> str:
+        return self.pattern(self.rng.choice([*self.words.domains, "stranger.example"]))
+
+    def block(self) -> str:
+        address = self.rng.choice([*self.words.addresses, "192.0.2.7"])
+        bits = self.rng.choice((None, None, 32, 31, 24, 16, 8, 0))
+        if self.rng.random() < 0.05:
+            return self.rng.choice(("2001:db8::/32", "::/0"))
+        return address if bits is None else f"{address}/{bits}"
+
+    def port(self) -> str:
+        return str(self.rng.choice([*self.words.ports, 80, 7777]))
+
+    def host(self) -> str:
+        host = self.rng.choice([*self.words.hosts, "www.example.com", "api.eu.example.com"])
+        form = self.rng.random()
+        if form < 0.15:
+            return host.partition(".")[0]
+        if form < 0.25:
+            return f"{host}:80"
+        if form < 0.35:
+            return host.title()
+        return self.pattern(host)
+
+    def method(self) -> str:
+        return self.pattern(self.rng.choice(METHODS))
+
+    def path(self) -> str:
+        if self.rng.random() < 0.25:
+            return self.rng.choice(_TEMPLATES)
+        return self.pattern(self.rng.choice(PATHS))
+
+    def request_principal(self) -> str:
+        issuer = self.rng.choice((*ISSUERS, STRANGE_ISSUER))
+        text = f"{issuer}/{self.rng.choice(SUBJECTS)}"
+        form = self.rng.random()
+        if form < 0.1:
+            return f"{issuer}/*"
+        if form < 0.2:
+            return f"*/{text.rpartition('/')[2]}"
+        return text if form < 0.5 else self.pattern(text)
+
+    def sni(self) -> str:
+        host = self.rng.choice(self.words.hosts)
+        return self.pattern(f"outbound_.{self.rng.choice((80, 81, 443, 8080))}_._.{host}")
+
+    def of(self, choices: Sequence[str]) -> Callable[[], str]:
+        return lambda: self.pattern(self.rng.choice(choices))
+
+    def many(self, one: Callable[[], str]) -> list[str]:
+        """One to three values, all different."""
+        count = self.rng.choice((1, 1, 2, 3))
+        return list(dict.fromkeys(value for _ in range(count) if (value := one())))
+
+    @property
+    def sources(self) -> dict[str, Callable[[], str]]:
+        return {
+            "principals": self.principal,
+            "namespaces": self.namespace,
+            "serviceAccounts": self.account,
+            "trustDomains": self.trust_domain,
+            "ipBlocks": self.block,
+            "remoteIpBlocks": self.block,
+            "requestPrincipals": self.request_principal,
+        }
+
+    @property
+    def operations(self) -> dict[str, Callable[[], str]]:
+        return {
+            "hosts": self.host,
+            "ports": self.port,
+            "methods": self.method,
+            "paths": self.path,
+        }
+
+    @property
+    def conditions(self) -> dict[str, Callable[[], str]]:
+        return {
+            "source.ip": self.block,
+            "source.namespace": self.namespace,
+            "source.principal": self.principal,
+            "source.serviceAccount": self.account,
+            "source.trustDomain": self.trust_domain,
+            "remote.ip": self.block,
+            "destination.ip": self.block,
+            "destination.port": self.port,
+            "connection.sni": self.sni,
+            "request.headers[X-Team]": self.of(TEAMS),
+            "request.headers[user-agent]": self.of([each for each in AGENTS if each]),
+            "request.headers[:method]": self.method,
+            "request.headers[:path]": self.of(PATHS),
+            "request.headers[:authority]": self.host,
+            "request.headersx[a]": self.of(TEAMS),
+            "request.auth.principal": self.request_principal,
+            "request.auth.audiences": self.of(("web", "app")),
+            "request.auth.presenter": self.of(("portal", "portal-2")),
+            "request.auth.claims[groups]": self.of(GROUPS),
+            "request.auth.claims[scope]": self.of(SCOPES),
+            "request.auth.claims[perms]": self.of(("a", "a b")),
+            "request.auth.claims[realm][roles]": self.of(("admin",)),
+            f"request.auth.claims[{URL_CLAIM}]": self.of(("admin", "user")),
+            "request.auth.claims[sub]": self.of(SUBJECTS),
+            "experimental.envoy.filters.http.dynamic[key]": self.of(("a", "[a]")),
+        }
+
+
+_IDENTITY = {"principals", "namespaces", "serviceAccounts", "trustDomains", "requestPrincipals"}
+_TOKEN_KEYS = ("request.auth.", "source.namespace", "source.principal", "source.service")
+
+
+def add_policies(mesh: _Mesh, words: Vocabulary) -> None:
+    """Policies of all kinds."""
+    rng = mesh.rng
+    if not mesh.ambient and mesh.chance(0.35):
+        kinds = rng.choice((["http"], ["grpc"], ["http", "grpc"]))
+        mesh.facts["extensionProviders"] = [
+            {
+                "name": f"asks-{kind}",
+                "kind": kind,
+                "service": f"authorizer.{mesh.root}.svc.{mesh.facts['clusterDomain']}",
+                "port": 9001,
+            }
+            for kind in kinds
+        ]
+        if mesh.chance(0.15):
+            # A name that Istio takes for none, and one that two have.
+            spoiled = rng.choice(mesh.facts["extensionProviders"])
+            mesh.facts["extensionProviders"].append({**spoiled, "kind": "http"})
+            if mesh.chance(0.5):
+                spoiled["name"] = rng.choice(("Asks", "asks_it", "-asks", "asks.it"))
+        ports = [{"name": "grpc", "port": 9001, "targetPort": 9001}]
+        spec: JSONObject = {"ports": ports, "clusterIP": "10.96.2.1"}
+        mesh.add("v1", "Service", mesh.root, "authorizer", spec)
+    _add_peer_authentications(mesh)
+    if not mesh.ambient:
+        for number in range(rng.choice((0, 1, 1, 2, 3))):
+            _add_request_authentication(mesh, number)
+    values = _Values(rng, words)
+    for number in range(rng.choice((2, 3, 4, 5, 6))):
+        _add_policy(mesh, values, number)
+
+
+def _selector(mesh: _Mesh) -> JSONObject:
+    if mesh.chance(0.05):
+        return {}
+    labels = mesh.rng.choice(mesh.workloads)["labels"]
+    keys = mesh.rng.sample(sorted(labels), mesh.rng.choice((1, 1, 2)))
+    return {"matchLabels": {key: labels[key] for key in keys}}
+
+
+def _place(mesh: _Mesh) -> str:
+    return mesh.root if mesh.chance(0.25) else mesh.rng.choice(mesh.namespaces)
+
+
+def _add_peer_authentications(mesh: _Mesh) -> None:
+    mode = mesh.rng.choice
+    if mesh.chance(0.4):
+        mtls = {"mtls": {"mode": mode(("STRICT", "PERMISSIVE", "STRICT"))}}
+        mesh.add(_SECURITY, "PeerAuthentication", mesh.root, "default", mtls)
+    for place in mesh.namespaces:
+        if place != mesh.root and mesh.chance(0.15):
+            mtls = {"mtls": {"mode": mode(("STRICT", "PERMISSIVE", "DISABLE"))}}
+            mesh.add(_SECURITY, "PeerAuthentication", place, "default", mtls)
+    for index, each in enumerate(mesh.workloads):
+        if mesh.chance(0.15):
+            spec: JSONObject = {
+                "selector": {"matchLabels": {"app": each["labels"]["app"]}},
+                "portLevelMtls": {
+                    str(each["ports"][0]["port"]): {
+                        "mode": mode(("STRICT", "PERMISSIVE", "DISABLE"))
+                    }
+                },
+            }
+            if mesh.chance(0.7):
+                spec["mtls"] = {"mode": mode(("STRICT", "PERMISSIVE", "DISABLE"))}
+            mesh.add(_SECURITY, "PeerAuthentication", each["namespace"], f"ports-{index}", spec)
+
+
+def _add_request_authentication(mesh: _Mesh, number: int) -> None:
+    spec: JSONObject = {}
+    rules = []
+    for issuer in mesh.rng.sample(ISSUERS, mesh.rng.choice((1, 1, 2))):
+        rule: JSONObject = {"issuer": issuer, "jwks": _JWKS}
+        if mesh.chance(0.2):
+            rule["spaceDelimitedClaims"] = ["perms"]
+        rules.append(rule)
+    if not mesh.chance(0.05):
+        spec["jwtRules"] = rules
+    if mesh.chance(0.4):
+        spec["selector"] = _selector(mesh)
+    mesh.add(_SECURITY, "RequestAuthentication", _place(mesh), f"tokens-{number}", spec)
+
+
+def _add_policy(mesh: _Mesh, values: _Values, number: int) -> None:
+    rng = mesh.rng
+    weights = (9, 6, 2, 4 if mesh.facts.get("extensionProviders") else 0)
+    action = rng.choices(_ACTIONS, weights)[0]
+    spec: JSONObject = {}
+    if action != "ALLOW" or mesh.chance(0.3):
+        spec["action"] = action
+    if mesh.chance(0.4):
+        spec["selector"] = _selector(mesh)
+    elif mesh.chance(0.05):
+        spec["targetRefs"] = [
+            rng.choice(
+                (
+                    {"kind": "Service", "group": "", "name": "cart"},
+                    {"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "w"},
+                )
+            )
+        ]
+    if action == "CUSTOM":
+        names = [each["name"] for each in mesh.facts["extensionProviders"]]
+        spec["provider"] = {"name": rng.choice([*names, *names, *names, "missing"])}
+    count = rng.choice((1, 1, 2, 3)) if action == "DENY" or mesh.chance(0.9) else 0
+    if count:
+        spec["rules"] = [_rule(mesh, values, action) for _ in range(count)]
+    metadata: JSONObject = {}
+    if action in {"ALLOW", "DENY"} and mesh.chance(0.12):
+        metadata["annotations"] = {"istio.io/dry-run": rng.choice(_DRY_RUN)}
+    if mesh.chance(0.1):
+        metadata["labels"] = {"istio.io/rev": rng.choice(("default", "canary"))}
+    if mesh.chance(0.06):
+        _spoil(rng, spec)
+    mesh.add(_SECURITY, "AuthorizationPolicy", _place(mesh), f"p-{number}", spec, **metadata)
+
+
+def _rule(mesh: _Mesh, values: _Values, action: str) -> JSONObject:
+    if mesh.chance(0.04):
+        return {}
+    sources, operations, conditions = values.sources, values.operations, values.conditions
+    if action == "CUSTOM":
+        sources = {key: one for key, one in sources.items() if key not in _IDENTITY}
+        conditions = {
+            key: one
+            for key, one in conditions.items()
+            if not key.startswith((*_TOKEN_KEYS, "source.trust"))
+        }
+    rule: JSONObject = {}
+    if mesh.chance(0.65):
+        rule["from"] = [
+            {"source": _fields(mesh, values, sources)} for _ in range(mesh.rng.choice((1, 1, 2)))
+        ]
+    if mesh.chance(0.65):
+        rule["to"] = [
+            {"operation": _fields(mesh, values, operations)}
+            for _ in range(mesh.rng.choice((1, 1, 2)))
+        ]
+    if mesh.chance(0.35) or not rule:
+        rule["when"] = [
+            _condition(mesh, values, conditions) for _ in range(mesh.rng.choice((1, 1, 2)))
+        ]
+    return rule
+
+
+def _fields(mesh: _Mesh, values: _Values, known: dict[str, Callable[[], str]]) -> JSONObject:
+    """One to three fields; `serviceAccounts` stand with neither principals nor namespaces."""
+    found: JSONObject = {}
+    for name in mesh.rng.sample(sorted(known), mesh.rng.choice((1, 1, 2, 3)) % (len(known) + 1)):
+        negated = f"not{name[0].upper()}{name[1:]}"
+        form = mesh.rng.random()
+        if form < 0.65 or form > 0.92:
+            found[name] = values.many(known[name])
+        if form >= 0.65:
+            found[negated] = values.many(known[name])
+    if any("erviceAccounts" in name for name in found):
+        for name in ("principals", "notPrincipals", "namespaces", "notNamespaces"):
+            found.pop(name, None)
+    return found
+
+
+def _condition(mesh: _Mesh, values: _Values, known: dict[str, Callable[[], str]]) -> JSONObject:
+    key = mesh.rng.choice(sorted(known))
+    found: JSONObject = {"key": key}
+    form = mesh.rng.random()
+    if form < 0.65 or form > 0.92:
+        found["values"] = values.many(known[key])
+    if form >= 0.65:
+        found["notValues"] = values.many(known[key])
+    return found
+
+
+def _spoil(rng: random.Random, spec: JSONObject) -> None:
+    """Something that Istio's webhook may refuse the policy for."""
+    rules = spec.setdefault("rules", [{}])
+    source, operation = {"principals": ["a"]}, {"methods": ["GET"]}
+    rule: JSONObject = rng.choice(
+        (
+            {"from": [{"source": {}}]},
+            {"from": []},
+            {"to": [{"operation": {}}]},
+            {"to": [{"operation": {"paths": []}}]},
+            {"from": [{"source": {"principals": [""]}}]},
+            {"from": [{"source": {**source, "serviceAccounts": ["a/b"]}}]},
+            {"from": [{"source": {"serviceAccounts": [rng.choice(("a*", "a/b/c", "/b", "a/"))]}}]},
+            {"from": [{"source": {"ipBlocks": [rng.choice(("10.0.0", "10.0.0.1/33", "x"))]}}]},
+            {"from": [{"source": {"trustDomains": [rng.choice(("a/b", "a*b", "*a*"))]}}]},
+            {"to": [{"operation": {"ports": [rng.choice(("http", "70000", "-1", "0"))]}}]},
+            {
+                "to": [
+                    {
+                        "operation": {
+                            **operation,
+                            "paths": [
+                                rng.choice(
+                                    (
+                                        "/{*}.txt",
+                                        "/{**}/{*}",
+                                        "/a*/{*}",
+                                        "/{x}",
+                                        "/a//{*}",
+                                        "{*}",
+                                        "/{**}/{**}",
+                                    )
+                                )
+                            ],
+                        }
+                    }
+                ]
+            },
+            {"when": [{"key": rng.choice(("request.header", "source.labels[a]", ""))}]},
+            {"when": [{"key": "source.ip"}]},
+            {"when": [{"key": "source.ip", "values": ["nowhere"]}]},
+            {"when": [{"key": "destination.port", "values": ["99999"]}]},
+        )
+    )
+    rules.append(rule)
+    if rng.random() < 0.2:
+        spec["provider"] = {"name": "asks-http"}
+    if rng.random() < 0.1:
+        spec["targetRefs"] = [{"kind": "Pod", "group": "", "name": "cart"}]
