@@ -116,10 +116,10 @@ def test_every_kind_in_use_is_there(minor: str) -> None:
         "AppProject", "Application", "ApplicationSet", "AuthorizationPolicy", "ConfigMap",
         "CronJob", "DaemonSet", "Deployment", "DestinationRule", "EndpointSlice", "Endpoints",
         "EnvoyFilter", "Gateway", "Job", "MutatingWebhookConfiguration", "Namespace",
-        "PeerAuthentication", "Pod", "ProxyConfig", "ReplicaSet", "RequestAuthentication",
-        "Service", "ServiceAccount", "ServiceEntry", "Sidecar", "StatefulSet", "Telemetry",
-        "ValidatingWebhookConfiguration", "VirtualService", "WasmPlugin", "WorkloadEntry",
-        "WorkloadGroup",
+        "NetworkPolicy", "PeerAuthentication", "Pod", "ProxyConfig", "ReplicaSet",
+        "RequestAuthentication", "Service", "ServiceAccount", "ServiceEntry", "Sidecar",
+        "StatefulSet", "Telemetry", "ValidatingWebhookConfiguration", "VirtualService",
+        "WasmPlugin", "WorkloadEntry", "WorkloadGroup",
     }  # fmt: skip
 
 

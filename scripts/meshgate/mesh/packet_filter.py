@@ -228,6 +228,10 @@ class PacketFilter:
         """A client of which nothing is known: a pod, or an address outside the cluster."""
         return self.parties.unknown("", Standing.ANY)
 
+    def is_doubted(self, client: Workload) -> bool:
+        """Whether policies of another kind may let out what is dropped here."""
+        return self._undecided.packet_filter(client, End.CLIENT) is not None
+
     def isolates(self, party: Party) -> bool:
         """Whether some policy isolates an end for what comes in."""
         return bool(self.table.isolation(Direction.INGRESS, party))

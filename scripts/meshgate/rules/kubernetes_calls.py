@@ -21,6 +21,8 @@ WEBHOOKS = (
     "CustomResourceDefinition",
 )
 HTTPS = 443
+# Where kubelet's probes of ambient pods seem to come from (HOST_PROBE_SNAT_IP of istio-cni).
+PROBE_ADDRESS = "169.254.7.127"
 
 
 class KubernetesCall(NamedTuple):
@@ -75,6 +77,17 @@ def probed(template: JSONObject) -> set[tuple[int, str]]:
         for probe in PROBES
         if (number := asked_port(container, probe)) is not None
     }
+
+
+def all_probed(template: JSONObject) -> set[int]:
+    """The ports that kubelet asks, be it by a connection alone."""
+    found = {number for number, _ in probed(template)}
+    for container in containers(template.get("spec") or {}):
+        for probe in PROBES:
+            port = ((container.get(probe) or {}).get("tcpSocket") or {}).get("port")
+            if isinstance(port, int):
+                found.add(port)
+    return found
 
 
 def asked_port(container: JSONObject, probe: str) -> int | None:

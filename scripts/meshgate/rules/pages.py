@@ -14,6 +14,7 @@ FAMILIES = {
     "DR": "DestinationRule",
     "CA": "Calls",
     "AZ": "Authorization",
+    "NP": "NetworkPolicy",
     "GW": "Gateway",
     "VS": "VirtualService",
     "SE": "ServiceEntry",

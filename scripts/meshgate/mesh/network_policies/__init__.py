@@ -11,6 +11,7 @@ from meshgate.mesh.network_policies.filtering import (
     Isolation,
     Packets,
     PolicyTable,
+    ports_match,
     selects,
 )
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError
@@ -47,5 +48,6 @@ __all__ = [
     "network_policies",
     "network_policy",
     "ordinary",
+    "ports_match",
     "selects",
 ]

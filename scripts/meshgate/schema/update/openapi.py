@@ -61,6 +61,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "apis__apps__v1_openapi.json": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
     "apis__batch__v1_openapi.json": ("CronJob", "Job"),
     "apis__discovery.k8s.io__v1_openapi.json": ("EndpointSlice",),
+    "apis__networking.k8s.io__v1_openapi.json": ("NetworkPolicy",),
 }
 
 
