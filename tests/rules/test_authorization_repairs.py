@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import rule_cases
 from authorization_cases import SECURITY, context, edited, findings, lets_in, listed, model, written
 from meshes import Object, deployment, namespace, service, shop_inventory, thing
 from meshgate.effect import effect
@@ -208,21 +209,59 @@ def ambient(**labels: str) -> list[Object]:
     ]
 
 
+GATEWAY = thing(
+    "gateway.networking.k8s.io/v1",
+    "Gateway",
+    "w",
+    "b",
+    spec={
+        "gatewayClassName": "istio-waypoint",
+        "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}],
+    },
+)
+BEHIND = [*ambient(**{"istio.io/use-waypoint": "w"}), GATEWAY]
+TARGET = [{"group": "", "kind": "Service", "name": "cart"}]
+
+
 def test_http_is_judged_at_a_waypoint() -> None:
     rules = [operation(methods=["DELETE"])]
     before = context([policy(action="DENY", rules=rules)], ambient(), data_plane="ambient")
     fix = only("AZ008", before).fix
     assert "`targetRefs`" in fix
     assert "istio.io/use-waypoint" in fix
-    assert lets_in(model(before), method="DELETE")
-    target = [{"group": "", "kind": "Service", "name": "cart"}]
-    after = context(
-        [policy(targetRefs=target, action="DENY", rules=rules)],
-        ambient(**{"istio.io/use-waypoint": "w"}),
-        data_plane="ambient",
-    )
+    behind = [policy(targetRefs=TARGET, action="DENY", rules=rules)]
+    after = context(behind, BEHIND, data_plane="ambient")
 
     assert findings("AZ008", after) == []
+    deletes = [lets_in(model(each), host="cart.b", method="DELETE") for each in (before, after)]
+    assert deletes == [True, False]
+
+
+def test_nobody_goes_around_a_waypoint_that_alone_is_let_in() -> None:
+    inventory = [*BEHIND, namespace("c"), deployment("ui", "c")]
+    behind = policy(targetRefs=TARGET, action="DENY", rules=[operation(methods=["DELETE"])])
+    before = context([behind], inventory, data_plane="ambient")
+    found = only("AZ008", before)
+    assert "c/ui goes around waypoint b/w" in found.message
+    assert found.fix == "let a policy with a selector admit the waypoint's account and nobody else"
+    account = source(principals=["cluster.local/ns/b/sa/w"])
+    own = policy("own", selector=on("cart"), rules=[account])
+    after = context([behind, own], inventory, data_plane="ambient")
+
+    assert findings("AZ008", after) == []
+    for client, gets_in in (("a/ui", True), ("c/ui", False)):
+        assert lets_in(model(after), client, host="cart.b", method="GET") is gets_in
+
+
+def test_a_policy_without_rules_keeps_the_default() -> None:
+    allow = policy("allow", rules=[source(principals=[UI])])
+    bare, kept = context([allow], SHOP), context([allow, policy("keep")], SHOP)
+    opened, closed = context([], SHOP), context([policy("keep")], SHOP)
+    found = only("TR007", rule_cases.changed(bare, opened))
+    assert found.fix == "add a policy with `spec: {}` before the last one goes"
+
+    assert findings("TR007", rule_cases.changed(kept, closed)) == []
+    assert [lets_in(model(each), "b/cart") for each in (opened, closed)] == [True, False]
 
 
 def test_the_selector_is_left_out_at_ztunnel() -> None:

@@ -20,6 +20,7 @@ from meshgate.effect.changes import (
     Unsafe,
 )
 from meshgate.effect.clients import Clients, KnownCall
+from meshgate.effect.closures import Closure
 from meshgate.effect.compare import effect
 from meshgate.effect.verdicts import BREAKING, Change
 
@@ -33,6 +34,7 @@ __all__ = [
     "CallState",
     "Change",
     "Clients",
+    "Closure",
     "Effect",
     "EndpointName",
     "KnownCall",

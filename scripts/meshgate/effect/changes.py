@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meshgate.effect.clients import Clients
+from meshgate.effect.closures import Closure
 from meshgate.effect.verdicts import BREAKING, Change
 from meshgate.mesh import (
     Admission,
@@ -271,6 +272,8 @@ class Effect:
     authorization: tuple[Resource, ...] = ()
     # Changed NetworkPolicies.
     network_policies: tuple[Resource, ...] = ()
+    # Workloads that are closed by default on one side only.
+    closures: tuple[Closure, ...] = ()
     # How many clients there are, by what stands between them and the wire.
     clients: Mapping[DataPlane, int] = field(default_factory=dict)
 

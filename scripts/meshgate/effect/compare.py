@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from meshgate.effect.calls import CallComparison, fingerprint
 from meshgate.effect.changes import CallChange, Effect, UndecidedPolicy, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
+from meshgate.effect.closures import closures
 from meshgate.effect.policies import (
     changed_authorization,
     changed_network_policies,
@@ -69,6 +70,7 @@ def effect(
         removed=tuple(_only(before, after)),
         authorization=authorization,
         network_policies=tuple(changed_network_policies(before, after)),
+        closures=tuple(closures(before, after)),
         clients=clients.totals(),
     )
 

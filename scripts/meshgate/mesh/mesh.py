@@ -39,7 +39,7 @@ from meshgate.mesh.virtual_services import (
     VirtualServicePolicy,
     virtual_services,
 )
-from meshgate.mesh.waypoints import Passage, Waypoints, accounts_of_gateways
+from meshgate.mesh.waypoints import Enrolment, Passage, Waypoints, accounts_of_gateways
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
 
@@ -188,6 +188,10 @@ class Mesh:
             *self._undecided.unread(self._registry),
             *self._callers.by_ztunnel.unread(self._registry),
         )
+
+    def enrolment(self, service: Service) -> Enrolment | None:
+        """The waypoint before a service for calls of ztunnel; None: there is none."""
+        return self._callers.by_ztunnel.waypoints.of_service(service)
 
     def membership(self, service: Service) -> MeshMembership:
         """Whether the workloads behind a service are in the mesh, by the inventory."""

@@ -1,10 +1,10 @@
 """A rule or policy of authorization that decides no request.
 
 What it checks
-    Three things of each enforced ALLOW and DENY policy, the last two proven over all requests:
-    its selector selects no workload that is known; what one rule asks of one attribute excludes
-    itself; or, at every workload and for every client, other rules of the same action match
-    all that a rule matches. The message names these rules.
+    That the selector of a policy, or of a RequestAuthentication, selects no workload that is known.
+    And two things of each enforced ALLOW and DENY rule, proven over all requests: what it asks of
+    one attribute excludes itself; or, at every workload and for every client, other rules of the
+    same action match all that it matches. The message names these rules.
 
     ```yaml
     rules:
@@ -32,13 +32,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh.authorization import Action, AuthorizationPolicy
-from meshgate.model import Severity
+from meshgate.mesh import Mesh
+from meshgate.mesh.authorization import Action
+from meshgate.mesh.authorization.policies import Attachment, request_authentication
+from meshgate.model import Resource, Severity
 from meshgate.rules import policy_places
 from meshgate.rules.context import Context
 from meshgate.rules.contradictions import contradiction
 from meshgate.rules.covered_rules import CoveredRule, covered_rules
-from meshgate.rules.policy_places import PolicyPlaces, rule_path
+from meshgate.rules.policy_places import rule_path, selected_by
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
@@ -49,8 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
         return
     told: set[tuple[int, int]] = set()
     for policy in policy_places.enforced(context):
-        if policy.attachment.selector and not policy.attachment.targets:
-            yield from _unselecting(places, policy)
+        yield from _unselecting(places.mesh, policy.resource, policy.namespace, policy.attachment)
         for number, rule in enumerate(policy.rules):
             reason = contradiction(policy, number, rule, places.mesh.authorization)
             if reason:
@@ -61,27 +62,32 @@ def check(context: Context) -> Iterator[Violation]:
                     f"the rule matches no request: {reason}",
                     fix="correct the condition, or remove the rule",
                 )
+    read = {id(each) for each in places.mesh.authorization.resources}
+    for resource in context.resources.of("RequestAuthentication"):
+        own = request_authentication(resource)
+        if id(resource) in read:
+            yield from _unselecting(places.mesh, resource, own.namespace, own.attachment)
     for covered in covered_rules(places):
         if (id(covered.policy), covered.number) not in told:
             yield _superfluous(covered)
 
 
-def _unselecting(places: PolicyPlaces, policy: AuthorizationPolicy) -> Iterator[Violation]:
+def _unselecting(
+    mesh: Mesh, resource: Resource, namespace: str, attachment: Attachment
+) -> Iterator[Violation]:
     """A selector without workloads."""
-    mesh = places.mesh
-    selector = dict(policy.attachment.selector or {})
-    is_root = policy.namespace == mesh.facts.root_namespace
-    namespaces = mesh.namespaces if is_root else [policy.namespace]
-    if any(mesh.selected(namespace, selector) for namespace in namespaces):
+    selector = dict(attachment.selector or {})
+    if not selector or attachment.targets or selected_by(mesh, namespace, selector):
         return
+    is_root = namespace == mesh.facts.root_namespace
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    where = "the mesh" if is_root else f"namespace {policy.namespace}"
+    where = "the mesh" if is_root else f"namespace {namespace}"
     yield Violation(
-        policy.resource,
+        resource,
         "spec.selector.matchLabels",
         f"selects no workload of {where}: none has the labels {labels}",
         fix="correct the labels to those of the pods, or remove the policy",
-        decided=is_root or mesh.knows(policy.namespace),
+        decided=is_root or mesh.knows(namespace),
     )
 
 
@@ -110,6 +116,6 @@ RULE = Rule(
     fix="correct the rule, or remove it",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({"AuthorizationPolicy"}),
+    kinds=frozenset({"RequestAuthentication"}),
     check=check,
 )

@@ -62,7 +62,7 @@ def check(context: Context) -> Iterator[Violation]:
     for policy in policy_places.policies(context):
         for value in policy_values(policy):
             found = of_method(policy, value) or of_path(policy, value, normalization)
-            if found is None and value.key.startswith(METADATA):
+            if found is None and value.key.startswith(METADATA) and value.path.endswith("ues[0]"):
                 found = Violation(
                     policy.resource,
                     value.path,

@@ -7,6 +7,9 @@ What it checks
       `selector: {}`, which attaches to no workload there;
     - `targetRefs` to a Service, ServiceEntry or Gateway behind which no waypoint or gateway of the
       Gateway API stands: a policy with them never applies to a sidecar;
+    - `targetRefs` to a Service whose waypoint some clients go around, as all do that are not
+      ambient: a warning;
+    - a RequestAuthentication for workloads at ztunnel, which verifies no token;
     - a selector all of whose workloads have neither sidecar nor ztunnel.
 
     ```yaml
@@ -26,8 +29,7 @@ How to fix
     pods by `spec.selector`.
 
 Known gaps
-    Clients that go around a waypoint, as sidecars may, are not looked for. A waypoint is known by
-    its label on the Service or Namespace; that it runs is not checked.
+    What a policy does at a waypoint of which files do not tell everything is not decidable.
 """
 
 from __future__ import annotations
@@ -36,13 +38,13 @@ from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh, Workload
 from meshgate.mesh.authorization import Action, AuthorizationPolicy
-from meshgate.mesh.authorization.policies import PolicyRule, positive_field
+from meshgate.mesh.authorization.policies import PolicyRule, positive_field, request_authentication
 from meshgate.mesh.authorization.terms import ProxyRule
 from meshgate.mesh.authorization.ztunnel_rules import unjudged_fields, ztunnel_rules
 from meshgate.model import Severity
 from meshgate.rules import policy_places
 from meshgate.rules.context import Context
-from meshgate.rules.policy_places import PolicyPlaces, rule_path
+from meshgate.rules.policy_places import PolicyPlaces, rule_path, selected_by
 from meshgate.rules.policy_targets import PolicyTargets
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
@@ -69,6 +71,7 @@ def check(context: Context) -> Iterator[Violation]:
                     target.message,
                     fix=target.fix,
                     decided=target.decided,
+                    severity=Severity.WARNING if target.is_partial else None,
                 )
             continue
         ambient = [
@@ -81,6 +84,7 @@ def check(context: Context) -> Iterator[Violation]:
             yield from _at_ztunnel(policy, ambient)
         yield from _unattached(places, policy)
         yield from _without_proxy(places.mesh, policy)
+    yield from _unverified(context, places.mesh)
 
 
 def _at_ztunnel(policy: AuthorizationPolicy, ambient: list[Workload]) -> Iterator[Violation]:
@@ -128,6 +132,29 @@ def _effect(policy: AuthorizationPolicy, rule: PolicyRule, kept: ProxyRule | Non
     return f"{names}: the rule {does} by its other fields alone"
 
 
+def _unverified(context: Context, mesh: Mesh) -> Iterator[Violation]:
+    """RequestAuthentications for workloads that only ztunnel stands before."""
+    read = {id(each) for each in mesh.authorization.resources}
+    for resource in context.resources.of("RequestAuthentication"):
+        own = request_authentication(resource)
+        if own.attachment.targets or id(resource) not in read:
+            continue
+        selector = dict(own.attachment.selector or {})
+        selected = selected_by(mesh, own.namespace, selector)
+        if selected and all(each.plane is DataPlane.AMBIENT for each in selected):
+            yield Violation(
+                resource,
+                "spec",
+                f"ztunnel verifies no token: the policy does nothing for "
+                f"{listed(map(str, selected))}",
+                fix=WAYPOINT,
+                related=tuple(
+                    RelatedResource(each.resource, "is ambient") for each in selected[:3]
+                ),
+                key="token",
+            )
+
+
 def _unattached(places: PolicyPlaces, policy: AuthorizationPolicy) -> Iterator[Violation]:
     """`selector: {}`, by which ztunnel attaches a policy to no workload."""
     attachment = policy.attachment
@@ -158,9 +185,7 @@ def _without_proxy(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Violatio
     selector = dict(policy.attachment.selector or {})
     if not selector:
         return
-    is_root = policy.namespace == mesh.facts.root_namespace
-    namespaces = mesh.namespaces if is_root else [policy.namespace]
-    selected = [each for name in namespaces for each in mesh.selected(name, selector)]
+    selected = selected_by(mesh, policy.namespace, selector)
     if selected and all(each.plane is DataPlane.NONE for each in selected):
         yield Violation(
             policy.resource,
@@ -183,6 +208,6 @@ RULE = Rule(
     fix=WAYPOINT,
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({"Gateway", "Service", "ServiceEntry", "Namespace"}),
+    kinds=frozenset({"Gateway", "Service", "ServiceEntry", "RequestAuthentication"}),
     check=check,
 )

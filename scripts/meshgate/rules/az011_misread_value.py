@@ -4,8 +4,8 @@ What it checks
     - a `*` inside of a value, where it is a letter: only one at the start or the end means
       anything, and one at the start wins (`methods`, `paths`, `hosts`, headers, claims,
       principals);
-    - `namespaces` with a `*` anywhere, where it runs over slashes: `*a` matches every namespace,
-      for each identity goes on with `/sa/`;
+    - `namespaces` that end in `a` or `sa` behind a `*`, which runs over slashes: `*a` matches every
+      namespace, for each identity goes on with `/sa/`;
     - principals that begin with `spiffe://`, which is not a part of what is compared;
     - `source.trustDomain` with a slash in `when`, which selects by namespace;
     - keys like `request.headersx[a]` or `request.headers.a[b]`: the webhook lets them pass, and the
@@ -31,7 +31,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane
-from meshgate.mesh.authorization import Action, AuthorizationPolicy
+from meshgate.mesh.authorization import Action, AuthorizationPolicy, identity_of
+from meshgate.mesh.authorization.identities import namespace_matcher
 from meshgate.mesh.authorization.paths import is_template
 from meshgate.mesh.authorization.policy_values import PolicyValue, policy_values
 from meshgate.mesh.authorization.proxy_rules import malformed_keys
@@ -41,6 +42,8 @@ from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 SPIFFE = "spiffe://"
+# Part of no name that is given here.
+OTHER = "?"
 TEXTS = frozenset(
     {
         "methods",
@@ -104,22 +107,19 @@ def _template(path: str) -> str:
 def _namespace(policy: AuthorizationPolicy, value: PolicyValue) -> Violation | None:
     """A star in a namespace, which runs over slashes."""
     text = value.value
-    if value.key != "source.namespace" or "*" not in text or text == "*":
+    head, star, tail = text.rpartition("*")
+    if value.key != "source.namespace" or not star or not tail:
         return None
-    if "*" not in text[:-1]:
+    # The namespace that is meant without its end, and behind it `/sa/`, as in every identity.
+    other = f"{head.replace('*', OTHER)}{OTHER}"
+    identity = identity_of("cluster.local", other, OTHER)
+    if not namespace_matcher(text).matches(identity) or other.endswith(tail):
         return None
-    # What every identity has behind its namespace is `/sa/`.
-    ending = text.rpartition("*")[2]
-    is_all = text.startswith("*") and text.count("*") == 1 and "/sa".endswith(ending)
     return Violation(
         policy.resource,
         value.path,
-        f"`{text}`: the `*` runs over slashes to the account behind the namespace, "
-        + (
-            "and so it matches every namespace"
-            if is_all
-            else "and so it matches namespaces that do not end so"
-        ),
+        f"`{text}`: the `*` runs over slashes to the `/sa/` behind the namespace, and so it "
+        "matches " + (f"every namespace that begins with `{head}`" if head else "every namespace"),
         fix="list the namespaces by name",
     )
 

@@ -80,6 +80,13 @@ def authorization(context: Context) -> Authorization:
     return _authorization(context.resources, context.environment.mesh)
 
 
+def selected_by(mesh: Mesh, namespace: str, selector: dict[str, str]) -> list[Workload]:
+    """The workloads that labels select from a namespace; from the root namespace, everywhere."""
+    is_root = namespace == mesh.facts.root_namespace
+    names = mesh.namespaces if is_root else [namespace]
+    return [each for name in names for each in mesh.selected(name, selector)]
+
+
 def rule_path(number: int) -> str:
     """The place of a rule in its policy."""
     return f"spec.rules[{number}]"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Mesh
+from meshgate.mesh import DataPlane, Mesh, Service, Verdict
 from meshgate.mesh.authorization import AuthorizationPolicy
 from meshgate.mesh.authorization.policies import TargetRef
 from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.coverage import GATEWAY_API
-from meshgate.mesh.unread.labels import waypoint_of
+from meshgate.mesh.waypoints import Enrolment
 from meshgate.mesh.workloads import GATEWAY_API as GATEWAY_NAME
 from meshgate.model import Resource
 from meshgate.rules.context import Context
+from meshgate.rules.wording import listed
 
 WAYPOINT_CLASS = "istio-waypoint"
 SELECT = "select the pods by `spec.selector` instead"
@@ -26,6 +27,8 @@ class UnenforcedTarget(NamedTuple):
     message: str
     fix: str
     decided: bool = True
+    # Whether it is enforced for some clients.
+    is_partial: bool = False
 
 
 class PolicyTargets:
@@ -42,7 +45,6 @@ class PolicyTargets:
             (each.kind, namespace_of(each), each.name): each
             for each in context.resources.of("Service", "ServiceEntry")
         }
-        self._namespaces = {each.name: each for each in context.resources.of("Namespace")}
         self._proxies = {
             (workload.namespace, str(workload.labels.get(GATEWAY_NAME)))
             for workload in mesh.workloads
@@ -85,12 +87,20 @@ class PolicyTargets:
                 f"name a {target.kind} that is there, or {SELECT}",
                 self._mesh.knows(policy.namespace),
             )
-        if self._is_behind_waypoint(service):
-            return None
+        own = [each for each in self._mesh.services if each.resource is service]
+        for enrolment in filter(None, map(self._mesh.enrolment, own)):
+            if enrolment.reason:
+                return UnenforcedTarget(
+                    "",
+                    f"waypoint {enrolment.waypoint} stands before {target.kind} {target.name}, and "
+                    f"{enrolment.reason}: whether the policy is enforced is not known",
+                    "add the Gateway of the waypoint to the inventory",
+                    decided=False,
+                )
+            return self._passed_by(enrolment, own)
         sidecars = [
             str(endpoint.workload)
-            for each in self._mesh.services
-            if each.resource is service
+            for each in own
             for endpoints in each.endpoints.values()
             for endpoint in endpoints
             if endpoint.workload is not None and endpoint.workload.plane is DataPlane.SIDECAR
@@ -107,9 +117,24 @@ class PolicyTargets:
             SELECT if sidecars else "give it a waypoint by the label istio.io/use-waypoint",
         )
 
-    def _is_behind_waypoint(self, service: Resource) -> bool:
-        own = waypoint_of(service.labels)
-        if own is not None:
-            return bool(own)
-        namespace = self._namespaces.get(namespace_of(service))
-        return namespace is not None and bool(waypoint_of(namespace.labels))
+    def _passed_by(self, enrolment: Enrolment, own: list[Service]) -> UnenforcedTarget | None:
+        """Clients that reach the service without its waypoint."""
+        around = dict.fromkeys(
+            str(client)
+            for call in self._mesh.call_classes(own)
+            if any(
+                sent.passage is None and sent.verdict in {Verdict.WORKS, Verdict.DEPENDS}
+                for sent in call.deliveries
+            )
+            for client in call.clients.members
+        )
+        if not around:
+            return None
+        return UnenforcedTarget(
+            "",
+            f"{listed(around)} {'goes' if len(around) == 1 else 'go'} around waypoint "
+            f"{enrolment.waypoint}, which only ambient clients pass: for "
+            f"{'it' if len(around) == 1 else 'them'} the policy decides nothing",
+            "let a policy with a selector admit the waypoint's account and nobody else",
+            is_partial=True,
+        )
