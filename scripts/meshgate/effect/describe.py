@@ -39,7 +39,8 @@ from meshgate.mesh import DataPlane, Level, Request, Workload
 from meshgate.model import Resource, Severity
 from meshgate.wording import plural
 
-# How many clients, workloads or ports a line names before it only counts them.
+# How many clients a line names before it only counts them; and how many workloads or hosts.
+CLIENTS_NAMED = 5
 NAMED = 2
 PORTS = 4
 
@@ -106,7 +107,7 @@ NO_EFFECT = "no effect on any port or call"
 # Said where policies of authorization change, and all that they let in is the same.
 PROVEN = "nothing changes for any request of any client"
 NO_BREAK = "no call that counts breaks"
-SAFE = "every call that works before and after works on the way there"
+SAFE = "every call that works before and after works in between, too"
 NOT_MADE = "not made"
 DEFAULT = "Istio's default"
 
@@ -229,8 +230,10 @@ def clients(of: Clients | DistinctClients, plane: DataPlane, *, all_of_them: boo
     """Who these clients are: their names where they are few."""
     if of.label:
         return of.label
-    if of.count <= NAMED:
-        return ", ".join(map(named, of.members))
+    if of.count <= CLIENTS_NAMED:
+        # All of a line stand in the same way to the mesh.
+        names = ", ".join(map(str, of.members))
+        return f"{names} ({PLANES[plane]})" if PLANES[plane] else names
     if all_of_them:
         return f"all {of.count} {CLIENTS[plane]}"
     namespaces = of.namespaces

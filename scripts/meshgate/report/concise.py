@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.model import Finding, Report
+from meshgate.model import Report
 from meshgate.report import Options
+from meshgate.report.alike import SharedFinding, shared_findings
 from meshgate.report.escape.terminal import plain
 from meshgate.report.place import about, told
 from meshgate.report.style import Style
@@ -21,13 +22,8 @@ def render(report: Report, options: Options) -> str:
 def lines(report: Report, options: Options) -> Iterator[str]:
     """One line for all environments in which a finding reads the same, in the report's order."""
     style = Style(color=options.color)
-    shown = report.findings if options.verbose else report.open
-    alike: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in shown:
-        key = (finding.rule, finding.source, finding.resource, finding.path, finding.message)
-        alike.setdefault(key, []).append(finding)
-    for same in alike.values():
-        yield line(same, style)
+    for shared in shared_findings(report.findings if options.verbose else report.open):
+        yield line(shared, style)
     for failure in report.failures:
         message = plain(" ".join(failure.message.split()))
         yield f"{style('red', 'not judged')} {plain(failure.environment)}: {message}"
@@ -35,18 +31,17 @@ def lines(report: Report, options: Options) -> Iterator[str]:
     yield style("bold", sentence[:1].upper() + sentence[1:] + ".")
 
 
-def line(same: list[Finding], style: Style) -> str:
+def line(shared: SharedFinding, style: Style) -> str:
     """One finding, with every environment it holds in."""
-    finding = same[0]
+    finding, environments = shared
     severity = severity_text(finding.severity, decided=finding.decided)
-    environments = ", ".join(each.environment for each in same if each.environment)
     parts = [
         style("bold", plain(told(finding.source)) + ":") if finding.source else "",
         style(COLOURS[finding.severity], severity),
         style("bold", plain(finding.rule)),
         plain(" ".join(finding.message.split())),
         style("dim", plain(f"({', '.join(about(finding))})")) if about(finding) else "",
-        style("dim", plain(f"[{environments}]")) if environments else "",
+        style("dim", plain(f"[{', '.join(environments)}]")) if environments else "",
         style("green", "(waived)") if finding.waiver else "",
     ]
     return " ".join(part for part in parts if part)

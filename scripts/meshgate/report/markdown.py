@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.model import Finding, Position, Report, Severity
 from meshgate.report import Options
+from meshgate.report.alike import SharedFinding, enumerated, shared_findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
 from meshgate.report.escape.visible import visible
@@ -62,10 +63,10 @@ def opening(report: Report, found: list[Count]) -> Iterator[Section]:
         )
     for note in report.notes:
         yield Section(f"Note: {prose(cut(note))}\n\n")
-    if shown := gravest(report.open):
+    if shown := shared_findings(gravest(report.open)):
         yield Section(
             f"{row(FINDINGS)}\n{row(['---'] * len(FINDINGS))}\n",
-            (f"{line(finding)}\n" for finding in shown),
+            (f"{line(shared)}\n" for shared in shown),
             len(shown),
             "\n",
             "| | {} more | | |\n",
@@ -114,9 +115,10 @@ def gravest(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.severity.rank)
 
 
-def line(finding: Finding) -> str:
+def line(shared: SharedFinding) -> str:
     """A finding as a row of the table."""
-    places = [finding.environment or ""]
+    finding = shared.finding
+    places = [enumerated(shared.environments) if shared.environments else ""]
     places.append(told(finding.source) if finding.source else str(finding.resource or ""))
     return row(
         [
@@ -144,12 +146,13 @@ def folded(summary: str, items: Iterable[str], number: int) -> Section:
     return Section(head, items, number, "\n</details>\n\n", "\n{} more\n")
 
 
-def item(report: Report, finding: Finding) -> str:
-    """A finding in full."""
+def item(report: Report, finding: Finding, environments: Sequence[str] = ()) -> str:
+    """A finding in full; `environments`: where it holds, if the reader does not know already."""
     severity = severity_text(finding.severity, decided=finding.decided)
     place = f" at {code(cut(told(finding.source)))}" if finding.source else ""
+    where = f" in {code(cut(enumerated(environments), SHORT))}" if environments else ""
     parts = [
-        f"**{code(finding.rule)} {prose(finding.name)}**, {severity}{place}",
+        f"**{code(finding.rule)} {prose(finding.name)}**, {severity}{place}{where}",
         prose(cut(finding.message)),
     ]
     if finding.source and (text := report.excerpts.get(finding.source)):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from meshgate.model import Finding, Report, Severity, Waiver
 from meshgate.report import Options
+from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
 from meshgate.report.place import about, nearest, told
@@ -40,20 +42,26 @@ class FindingsText:
 
     def all(self) -> Iterator[str]:
         """Everything, line by line, without line ends."""
-        heading = ""
-        for finding in self.report.findings:
-            if finding.waiver is not None and not self.verbose:
-                continue
-            if finding.environment and finding.environment != heading:
-                heading = finding.environment
-                yield from self.heading(heading)
-            yield from self.finding(finding)
-            yield ""
+        yield from self.findings()
         yield from self.closing()
 
-    def heading(self, environment: str) -> Iterator[str]:
-        """The line that starts an environment."""
-        title = plain(environment)
+    def findings(self) -> Iterator[str]:
+        """The findings below the environments they hold in, those of most environments first."""
+        report = self.report
+        groups: dict[tuple[str, ...], list[Finding]] = {}
+        for each in shared_findings(report.findings if self.verbose else report.open):
+            groups.setdefault(each.environments, []).append(each.finding)
+        # What belongs to no environment comes first, without a heading.
+        for names in sorted(groups, key=lambda names: -len(names) if names else -sys.maxsize):
+            if names:
+                yield from self.heading(enumerated(names))
+            for finding in groups[names]:
+                yield from self.finding(finding)
+                yield ""
+
+    def heading(self, environments: str) -> Iterator[str]:
+        """The line above the findings of these environments."""
+        title = plain(environments)
         rule = "-" * max(3, self.prose - len(title) - 1)
         yield f"{self.style('bold', title)} {self.style('dim', rule)}"
         yield ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from meshgate.effect import BREAKING, Change, Strength, describe
-from meshgate.effect.grouping import CallLine, PortLine, call_lines, port_lines, unsafe_lines
+from meshgate.effect import BREAKING, CallChange, Change, Strength, describe
+from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import markdown as findings
+from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.markdown import cell_code, code, prose, row
@@ -43,34 +44,45 @@ def _opening(diff: Diff) -> Iterator[Section]:
     yield _verdicts(diff.environments)
     for note in diff.report.notes:
         yield Section(f"Note: {prose(cut(note))}\n\n")
-    for each in diff.environments:
-        if breaks := call_lines(each.effect.breaks):
-            yield _calls(f"#### Breaks in {_name(each)}", each, breaks)
-        if lines := unsafe_lines(each.effect.unsafe):
-            yield _unsafe(each, lines)
-    for each in diff.environments:
-        if ports := port_lines(each.effect.ports):
-            yield _ports(f"#### Ports in {_name(each)}", ports)
-        others = call_lines(x for x in each.effect.calls if x.change not in BREAKING)
-        if others:
-            yield _calls(f"#### Calls in {_name(each)}", each, others)
-        if told := describe.access_sentences(each.effect):
-            yield _access(each, told)
+    for names, rows in _alike(diff.environments, _breaks):
+        yield _table(f"#### Breaks in {names}", CALLS, rows)
+    for names, rows in _alike(diff.environments, _unsafe):
+        yield _listed(f"#### The way there is unsafe in {names}", rows)
+    for names, rows in _alike(diff.environments, _ports):
+        yield _table(f"#### Ports in {names}", PORTS, rows)
+    for names, rows in _alike(diff.environments, _other_calls):
+        yield _table(f"#### Calls in {names}", CALLS, rows)
+    for names, rows in _alike(diff.environments, _access):
+        yield _listed(f"#### Let in or denied by policies in {names}", rows)
+
+
+def _alike(
+    environments: Sequence[Compared], rows_of: Callable[[Compared], Iterator[str]]
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """The rows of environments that have some: once for all in which they read the same."""
+    groups: dict[tuple[str, ...], list[Compared]] = {}
+    for each in environments:
+        groups.setdefault(tuple(rows_of(each)), []).append(each)
+    return ((enumerated(map(_name, alike)), rows) for rows, alike in groups.items() if rows)
 
 
 def _verdicts(environments: Sequence[Compared]) -> Section:
     """A sentence for each environment, or for the first that change where they are many."""
-    shown = sorted(environments, key=lambda each: each.effect.is_empty)[:FEW]
-    items = [
-        f"- {_sign(each)} **{_name(each)}** {prose(describe.verdict(each.effect))}\n"
-        for each in (environments if len(environments) <= FEW else shown)
-    ]
-    rest = len(environments) - len(shown)
+    sentences: dict[str, list[Compared]] = {}
+    for each in sorted(environments, key=lambda each: each.effect.is_empty):
+        sentence = f"{prose(describe.verdict(each.effect))}\n"
+        sentences.setdefault(f"{_sign(each)} {sentence}", []).append(each)
+    items = []
+    for text, alike in list(sentences.items())[:FEW]:
+        sign, sentence = text.split(" ", 1)
+        items.append(f"- {sign} **{enumerated(map(_name, alike))}** {sentence}")
+    rest = sum(map(len, list(sentences.values())[FEW:]))
     return Section("".join(items) + (f"- {rest} more environments\n" if rest else "") + "\n")
 
 
 def _details(diff: Diff) -> Iterator[Section]:
     """What opens with a click: what is not known, what is new, the findings in full."""
+    told: dict[tuple[str, ...], list[str]] = {}
     for each in diff.environments:
         effect = each.effect
         if each.seen is not None:
@@ -81,18 +93,20 @@ def _details(diff: Diff) -> Iterator[Section]:
             ("not exercised before", [describe.unexercised(x) for x in effect.unexercised]),
         ):
             if texts:
-                items = (f"- {prose(cut(text))}\n" for text in texts)
-                yield folded(f"{each.environment}: {len(texts)} {title}", items, len(texts))
+                told.setdefault((title, *texts), []).append(each.environment)
+    for (title, *texts), names in told.items():
+        items = (f"- {prose(cut(text))}\n" for text in texts)
+        yield folded(f"{enumerated(names)}: {len(texts)} {title}", items, len(texts))
     shown = findings.gravest(diff.report.open)
-    if shown:
-        items = (item(diff.report, finding) for finding in shown)
-        yield folded(plural(len(shown), "finding"), items, len(shown))
+    if alike := shared_findings(shown):
+        items = (item(diff.report, each.finding, each.environments) for each in alike)
+        yield folded(plural(len(shown), "finding"), items, len(alike))
     yield Section(f"Compared: {code(diff.base)} with {code(diff.head)}\n")
 
 
-def _ports(title: str, lines: Sequence[PortLine]) -> Section:
-    rows = (
-        row(
+def _ports(each: Compared) -> Iterator[str]:
+    for line in port_lines(each.effect.ports):
+        yield row(
             [
                 ":unlock:" if line.first.change is Strength.LOOSENED else ":lock:",
                 cell_code(cut(describe.ports_of(line), SHORT)),
@@ -101,15 +115,19 @@ def _ports(title: str, lines: Sequence[PortLine]) -> Section:
                 prose(cut(describe.decider(line.first.after), SHORT)),
             ]
         )
-        + "\n"
-        for line in lines
-    )
-    return _table(title, PORTS, rows, len(lines))
 
 
-def _calls(title: str, each: Compared, lines: Sequence[CallLine]) -> Section:
-    rows = (
-        row(
+def _breaks(each: Compared) -> Iterator[str]:
+    return _calls(each, each.effect.breaks)
+
+
+def _other_calls(each: Compared) -> Iterator[str]:
+    return _calls(each, (x for x in each.effect.calls if x.change not in BREAKING))
+
+
+def _calls(each: Compared, changes: Iterable[CallChange]) -> Iterator[str]:
+    for line in call_lines(changes):
+        yield row(
             [
                 MARK.get(Change(line.change), ""),
                 f"{line.count:,} {describe.change(line)}",
@@ -118,33 +136,31 @@ def _calls(title: str, each: Compared, lines: Sequence[CallLine]) -> Section:
                 *map(prose, describe.outcomes(line)),
             ]
         )
-        + "\n"
-        for line in lines
-    )
-    return _table(title, CALLS, rows, len(lines))
 
 
-def _access(each: Compared, told: Sequence[describe.Sentence]) -> Section:
+def _access(each: Compared) -> Iterator[str]:
     """Which requests policies let in or deny now, each with an example."""
-    items = (f"- {prose(cut(sentence.text))}\n" for sentence in told)
-    head = f"#### Let in or denied by policies in {_name(each)}\n\n"
-    return Section(head, items, len(told), "\n", "- {} more\n")
+    for sentence in describe.access_sentences(each.effect):
+        yield prose(cut(sentence.text))
 
 
-def _unsafe(each: Compared, lines: Sequence[CallLine]) -> Section:
-    items = (
-        f"- {line.count:,} of {prose(cut(describe.who(line, each.effect.clients), SHORT))} to "
-        f"{code(cut(describe.where(line), SHORT))} {prose(describe.unsafe(line))}\n"
-        for line in lines
-    )
-    head = f"#### The way there is unsafe in {_name(each)}\n\n"
-    return Section(head, items, len(lines), "\n", "- {} more\n")
+def _unsafe(each: Compared) -> Iterator[str]:
+    for line in unsafe_lines(each.effect.unsafe):
+        yield (
+            f"{line.count:,} of {prose(cut(describe.who(line, each.effect.clients), SHORT))} to "
+            f"{code(cut(describe.where(line), SHORT))} {prose(describe.unsafe(line))}"
+        )
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterator[str], number: int) -> Section:
+def _listed(title: str, texts: Sequence[str]) -> Section:
+    items = (f"- {text}\n" for text in texts)
+    return Section(f"{title}\n\n", items, len(texts), "\n", "- {} more\n")
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[str]) -> Section:
     head = f"{title}\n\n{row(columns)}\n{row(['---'] * len(columns))}\n"
     rest = "| | {} more |" + " |" * (len(columns) - 2) + "\n"
-    return Section(head, rows, number, "\n", rest)
+    return Section(head, (f"{each}\n" for each in rows), len(rows), "\n", rest)
 
 
 def _name(each: Compared) -> str:
@@ -170,10 +186,25 @@ def _heading(diff: Diff) -> str:
     if not changed:
         proven = any(each.effect.is_proven for each in diff.environments)
         return f"{describe.NO_EFFECT}: {describe.PROVEN}" if proven else describe.NO_EFFECT
-    breaks = sum(x.count for each in changed for x in each.effect.breaks)
-    safe = "the way there is safe"
-    if not all(each.effect.is_safe for each in changed):
-        safe = "the way there is unsafe"
-    broken = f"{plural(breaks, 'call')} would break" if breaks else describe.NO_BREAK
-    named = ", ".join(each.environment for each in changed)
-    return f"changes {named}: {broken}" + ("" if diff.is_drift else f", {safe}")
+    named = enumerated(each.environment for each in changed)
+    worst = [
+        f"{plural(count, noun)} {verb}"
+        for count, noun, verb in (
+            (_count(changed, *BREAKING), "call", "would break"),
+            (sum(len(each.effect.loosened) for each in changed), "port", "would loosen"),
+            (_count(changed, Change.EXPOSED), "call", "would turn to plaintext"),
+            (_count(changed, Change.OPENED), "call", "would be let in"),
+        )
+        if count
+    ]
+    safe = all(each.effect.is_safe for each in changed)
+    way = f"the way there is {'safe' if safe else 'unsafe'}"
+    # A way that is safe is no news beside what the change does once it is there.
+    told = worst or [describe.NO_BREAK]
+    if not diff.is_drift and not (worst and safe):
+        told.append(way)
+    return f"{', '.join(told)}, in {named}" if worst else f"changes {named}: {', '.join(told)}"
+
+
+def _count(changed: Sequence[Compared], *changes: Change) -> int:
+    return sum(x.count for each in changed for x in each.effect.of(*changes))

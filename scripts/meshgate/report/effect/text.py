@@ -10,6 +10,7 @@ from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import text as findings
+from meshgate.report.alike import enumerated
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.style import TONES, Style
@@ -46,22 +47,28 @@ class EffectText:
 
     def all(self) -> Iterator[str]:
         """Everything, line by line."""
-        told = [each for each in self.diff.environments if each.seen or not each.effect.is_empty]
-        for each in told:
-            yield from self.environment(each)
-        report = findings.FindingsText(self.diff.report, self.options)
-        for finding in self.diff.report.findings:
-            if finding.waiver is None or self.options.verbose:
-                yield from report.finding(finding)
-                yield ""
+        for names, body in self.effects().items():
+            title = plain(enumerated(names))
+            rule = "-" * max(3, min(self.width, WIDEST) - len(title) - 1)
+            yield f"{self.style('bold', title)} {self.style('dim', rule)}"
+            yield ""
+            yield from body
+        yield from findings.FindingsText(self.diff.report, self.options).findings()
         yield from self.closing()
 
+    def effects(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """What is shown of environments, by their names: once for all that read the same.
+
+        What breaks a call stands first.
+        """
+        alike: dict[tuple[str, ...], list[str]] = {}
+        changed = [each for each in self.diff.environments if each.seen or not each.effect.is_empty]
+        for each in sorted(changed, key=lambda each: -sum(x.count for x in each.effect.breaks)):
+            alike.setdefault(tuple(self.environment(each)), []).append(each.environment)
+        return {tuple(names): body for body, names in alike.items()}
+
     def environment(self, each: Compared) -> Iterator[str]:
-        """The effect on one environment."""
-        title = plain(each.environment)
-        rule = "-" * max(3, min(self.width, WIDEST) - len(title) - 1)
-        yield f"{self.style('bold', title)} {self.style('dim', rule)}"
-        yield ""
+        """The effect on one environment, without its name."""
         yield from self.ports(each.effect)
         yield from self.calls(each.effect)
         yield from self.access(each.effect)
@@ -133,7 +140,13 @@ class EffectText:
         if self.diff.is_drift:
             return
         if effect.is_safe:
-            yield self.style("green", "safe: ") + describe.SAFE
+            # Good news of the way must not stand below calls that do not arrive.
+            label = (
+                self.style("dim", "on the way: ")
+                if effect.breaks
+                else self.style("green", "safe: ")
+            )
+            yield label + describe.SAFE
             yield ""
             return
         lines = unsafe_lines(effect.unsafe)
@@ -184,11 +197,13 @@ class EffectText:
         if report.failures or report.notes:
             yield ""
         yield self.style("dim", plain(f"{self.diff.base} -> {self.diff.head}"))
+        verdicts: dict[tuple[str, Severity | None], list[str]] = {}
         for each in self.diff.environments:
-            sentence = f"{each.environment}: {describe.verdict(each.effect)}."
-            yield self.style(
-                "bold", self.style(VERDICT_STYLES[describe.gravity(each.effect)], plain(sentence))
-            )
+            told = (describe.verdict(each.effect), describe.gravity(each.effect))
+            verdicts.setdefault(told, []).append(each.environment)
+        for (verdict, gravity), names in verdicts.items():
+            sentence = plain(f"{enumerated(names)}: {verdict}.")
+            yield self.style("bold", self.style(VERDICT_STYLES[gravity], sentence))
 
 
 def _deciders(first: PortChange) -> str:

@@ -1,0 +1,98 @@
+"""What reads the same in several environments is shown once, with their names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import promotion_samples as samples
+from meshgate.effect import Change, Effect
+from meshgate.model import Report
+from meshgate.report import FORMATS, Options
+from meshgate.report.alike import enumerated, shared_findings
+from meshgate.report.effect import FORMATS as EFFECT_FORMATS
+from meshgate.report.effect import Compared, Diff
+from report_samples import rich
+
+OPTIONS = Options(width=80)
+NAMES = ("test", "next", "live")
+
+
+def in_environments(*names: str) -> Report:
+    """One finding of the sample in each of these environments, another one in the last alone."""
+    first = next(each for each in rich().open if each.rule == "DR003")
+    other = replace(first, rule="PA001", message="stands alone", environment=names[-1])
+    return Report((*(replace(first, environment=name) for name in names), other))
+
+
+def diff(effects: dict[str, Effect]) -> Diff:
+    compared = [
+        Compared(name, effect, lambda *_: None, lambda *_: None) for name, effect in effects.items()
+    ]
+    return Diff("a", "b", compared, Report(()))
+
+
+def test_a_finding_of_several_environments_is_one_finding_with_their_names() -> None:
+    report = in_environments(*NAMES)
+
+    shared = shared_findings(report.findings)
+
+    assert [each.environments for each in shared] == [NAMES, ("live",)]
+
+
+def test_text_has_one_heading_for_the_environments_that_share_findings() -> None:
+    report = in_environments(*NAMES)
+
+    lines = FORMATS["text"](report, OPTIONS).splitlines()
+
+    assert [line.rstrip("-") for line in lines if line.endswith("---")] == [
+        "test, next and live ",
+        "live ",
+    ]
+    assert sum("DR003" in line for line in lines) == 1
+
+
+def test_one_line_and_one_row_name_all_environments() -> None:
+    report = in_environments(*NAMES)
+
+    (line,) = (x for x in FORMATS["concise"](report, OPTIONS).splitlines() if "DR003" in x)
+    (row,) = (x for x in FORMATS["markdown"](report, OPTIONS).splitlines() if "| `DR003`" in x)
+
+    assert line.endswith("[test, next, live]")
+    assert "`test, next and live`" in row
+
+
+def test_an_effect_that_is_the_same_is_shown_once_and_what_breaks_stands_first() -> None:
+    quiet = Effect(ports=samples.EFFECT.ports)
+    change = diff({"test": quiet, "next": samples.EFFECT, "live": samples.EFFECT})
+
+    text = EFFECT_FORMATS["text"]([change], OPTIONS)
+    page = EFFECT_FORMATS["markdown"]([change], OPTIONS)
+
+    headings = [line.split(" ---")[0] for line in text.splitlines() if line.endswith("---")]
+    assert headings == ["next and live", "test"]
+    assert [line.split(":")[0] for line in text.splitlines()[-2:]] == ["test", "next and live"]
+    assert page.count("#### Breaks in `next` and `live`\n") == 1
+    assert "**`next` and `live`**" in page
+
+
+def test_no_good_news_stands_beside_what_breaks_or_loosens() -> None:
+    change = diff({"live": samples.EFFECT})
+
+    text = EFFECT_FORMATS["text"]([change], OPTIONS)
+    headline = EFFECT_FORMATS["markdown"]([change], OPTIONS).splitlines()[0]
+
+    assert "safe" not in text
+    assert headline == "### :x: meshgate: 1 call would break, 1 port would loosen, in live"
+
+
+def test_who_is_shut_out_is_named() -> None:
+    calls = tuple(each for each in samples.EFFECT.calls if each.change is Change.BREAKS)
+
+    text = EFFECT_FORMATS["text"]([diff({"live": Effect(calls=calls)})], Options(width=200))
+
+    assert all(str(member) in text for each in calls for member in each.clients.members)
+
+
+def test_of_many_environments_the_first_are_named_and_the_rest_counted() -> None:
+    assert enumerated(["a"]) == "a"
+    assert enumerated(map(str, range(10))) == "0, 1, 2, 3, 4, 5, 6 and 3 more"
