@@ -66,6 +66,18 @@ class TestText:
         state = state_of(record, found.sha256)
         assert read_state(state_bytes(state), record.environment) == state
 
+    def test_a_record_of_before_who_gets_in_was_recorded(self) -> None:
+        document = yaml.safe_load(record_bytes(RECORD))
+        for name in ("opened", "closed"):
+            assert document["effects"].pop(name) == []
+        content = yaml.safe_dump(document, sort_keys=False).encode()
+
+        assert read_record(content, RECORD.path).record == RECORD
+
+        del document["effects"]["deleted"]
+        with pytest.raises(IntegrityError, match="is not as it was written"):
+            read_record(yaml.safe_dump(document).encode(), RECORD.path)
+
     @settings(max_examples=60, deadline=None)
     @given(
         text=st.text(min_size=1),

@@ -17,8 +17,8 @@ EMPTY: tuple[JSON, ...] = (None, "", (), [], {})
 def schema_text(name: str, document: object, title: str, *, complete: bool = False) -> str:
     """The file of the schema `name`, for a class of documents that people call `title`.
 
-    complete  whether a file has every field of its classes, with null for None; else a field that
-              is None is left out, and one with a default may be
+    complete  whether a file has every field of its classes, with null for None, but for fields that
+              were added later; else a field that is None is left out, and one with a default may be
     """
     generated = msgspec.json.schema(document)
     definitions = generated.pop("$defs", {})
@@ -78,8 +78,10 @@ def _without_null(schema: JSONObject) -> None:
 def _close(schema: JSONObject, *, complete: bool) -> None:
     """An object of exactly these keys. Where a value is written is not one of them."""
     del schema["title"]
+    properties = schema["properties"]
+    later = [name for name, part in properties.items() if part.pop("addedLater", False)]
     if complete and "additionalProperties" in schema:  # a class, and no TypedDict
-        schema["required"] = list(schema["properties"])
+        schema["required"] = [name for name in properties if name not in later]
     schema["additionalProperties"] = False
     if schema["properties"].get("source") == {"$ref": f"#/$defs/{Position.__name__}"}:
         del schema["properties"]["source"]

@@ -59,6 +59,8 @@ def choice(*values: str) -> Meta:
 
 
 UNIQUE = Meta(extra_json_schema={"uniqueItems": True})
+# Of a file that has every field: one that files written before it was there do not have.
+ADDED_LATER = Meta(extra_json_schema={"addedLater": True})
 SOME = Meta(min_length=1)
 
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"

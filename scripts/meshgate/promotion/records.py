@@ -1,7 +1,8 @@
 """What promotion writes and reads: a release, an environment's state, the records of its ledger.
 
 The classes are the files: `schemas/meshgate/state.schema.json` and `record.schema.json` are
-generated from them, and a file always has every field. Times are UTC, to the second.
+generated from them, and a file always has every field that there was when it was written. Times are
+UTC, to the second.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType, field, structs
 
 from meshgate.model import JSON
 from meshgate.model.document import (
+    ADDED_LATER,
     UNIQUE,
     Count,
     DocumentPart,
@@ -325,8 +327,8 @@ class Effects(LedgerPart, frozen=True):
     breaks: tuple[RecordedCall, ...] = ()
     deleted: tuple[DeletedPolicy, ...] = ()
     # What policies let in that they denied, and deny of what they let in, each with a witness.
-    opened: tuple[RecordedCall, ...] = ()
-    closed: tuple[RecordedCall, ...] = ()
+    opened: Annotated[tuple[RecordedCall, ...], ADDED_LATER] = ()
+    closed: Annotated[tuple[RecordedCall, ...], ADDED_LATER] = ()
 
 
 class Acknowledged(TypedDict, total=False):
