@@ -789,3 +789,25 @@ def test_a_place_is_right_behind_comments_and_a_document_start(repository: Path)
     (dev,) = config.load(repository).environments
 
     assert dev.mesh.outside[0].source == Position("environments.yaml", 9, 17)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{never: [dev], only: [shop], to: [shop]}", "one of `never`, `only` and `always`"),
+        ("{to: [shop]}", "one of `never`, `only` and `always`"),
+        ("{never: [dev/web/x], to: [shop]}", "never"),
+        ("{never: [], to: [shop]}", "never"),
+        ("{always: open, to: [shop]}", "encrypted"),
+        ("{never: [dev], to: []}", "to"),
+    ],
+)
+def test_an_invariant_is_one_assertion(tmp_path: Path, entry: str, message: str) -> None:
+    file = tmp_path / "expectations.yaml"
+    file.write_text(f"invariants:\n  - {entry}\n", encoding="utf-8")
+
+    none = tmp_path / "none.yaml"
+    with pytest.raises(UsageError) as error:
+        config.load_environment(none, waivers=none, expected=file)
+    assert message in str(error.value)
+    assert "expectations.yaml:2" in str(error.value)

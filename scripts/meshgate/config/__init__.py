@@ -19,7 +19,6 @@ from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import (
     SYNC_NAME,
     Environment,
-    Expectation,
     GateEntry,
     JSONObject,
     Pause,
@@ -200,7 +199,7 @@ def _environment(
     if waivers is not None:
         others |= msgspec.structs.asdict(typed(waivers, "waivers", WaiversFile))
     if expected is not None:
-        others["expectations"] = _expectations(expected)
+        others |= _expectations(expected)
     return msgspec.structs.replace(environment, **others)
 
 
@@ -263,13 +262,13 @@ def _inventories(root: Path, names: Collection[str]) -> None:
         )
 
 
-def _expectations(document: Document) -> tuple[Expectation, ...]:
-    expectations = typed(document, "expectations", ExpectationsFile).expectations
-    for index, expectation in enumerate(expectations):
+def _expectations(document: Document) -> dict[str, object]:
+    file = typed(document, "expectations", ExpectationsFile)
+    for index, expectation in enumerate(file.expectations):
         if not 0 < expectation.port <= LAST_PORT:
             position = document.at(["expectations", index, "to"])
             raise UsageError(
                 f"{shown(position)}: {expectation.port} is no port",
                 hint="write HOST:PORT with the port of the Service",
             )
-    return expectations
+    return {"expectations": file.expectations, "invariants": file.invariants}

@@ -14,6 +14,7 @@ from meshgate.model import (
     Expectation,
     Floor,
     GateEntry,
+    Invariant,
     MeshFacts,
     Pause,
     SyncSettings,
@@ -108,9 +109,12 @@ class WaiversFile(DocumentPart, frozen=True, kw_only=True):
 
 
 class ExpectationsFile(DocumentPart, frozen=True):
-    """`expectations/<environment>.yaml`: how calls must end there."""
+    """`expectations/<environment>.yaml`: how calls must end there, and who must not get in."""
 
     expectations: tuple[Expectation, ...] = ()
+    invariants: Annotated[
+        tuple[Invariant, ...], about("What must hold of everybody: never, only, always.")
+    ] = ()
 
 
 # By the name of the schema: the class of a document, and what it is called for people.

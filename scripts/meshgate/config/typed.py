@@ -65,7 +65,8 @@ def _refusal(document: Document, value: JSON, message: str) -> UsageError:
         key = step["key"] or int(step["index"])
     where = shown(document.place(container, "" if key is None else key))
     try:
-        datetime.datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        if isinstance(value, str):
+            datetime.datetime.fromisoformat(value)
+    except ValueError as error:
         return UsageError(f"{where}: {value} is no time: {error}")
     return UsageError(f"{where}: {message}")

@@ -76,6 +76,7 @@ from meshgate.model.waiver import (
     Acknowledgement,
     Difference,
     Expectation,
+    Invariant,
     Waiver,
 )
 
@@ -104,6 +105,7 @@ __all__ = [
     "Floor",
     "FluxSettings",
     "GateEntry",
+    "Invariant",
     "JSONObject",
     "MeshFacts",
     "Origin",

@@ -26,7 +26,7 @@ from meshgate.model.document import (
     choice,
 )
 from meshgate.model.finding import Severity
-from meshgate.model.waiver import Acknowledgement, Difference, Expectation, Waiver
+from meshgate.model.waiver import Acknowledgement, Difference, Expectation, Invariant, Waiver
 
 # The kinds that `require.kinds` means by default, each with its API group: a Gateway of the
 # Gateway API is another kind than Istio's.
@@ -347,3 +347,4 @@ class Environment(EnvironmentEntry, frozen=True, kw_only=True):
     differences: tuple[Difference, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    invariants: tuple[Invariant, ...] = ()

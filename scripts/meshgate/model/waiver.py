@@ -14,6 +14,11 @@ Owner = Annotated[Text, about("The team that answers for it.")]
 LastDay = Annotated[datetime.date, about("The last day it holds, as YYYY-MM-DD.")]
 # Kind/namespace/name, or Kind/name.
 RESOURCE = "^[A-Z][A-Za-z0-9]*(/[a-z0-9]([-.a-z0-9]*[a-z0-9])?){1,2}$"
+NAME = "[a-z0-9]([-.a-z0-9]*[a-z0-9])?"
+# NAMESPACE, NAMESPACE/sa/ACCOUNT, `outside` or `*`.
+PARTY = rf"^(\*|{NAME}(/sa/{NAME})?)$"
+# NAMESPACE or NAMESPACE/WORKLOAD, with or without :PORT.
+PLACE = rf"^{NAME}(/{NAME})?(:[0-9]{{1,5}})?$"
 HOST_AND_PORT = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?:[0-9]{1,5}$"
 
 
@@ -90,6 +95,48 @@ class Acknowledgement(Placed, frozen=True):
     owner: Owner
     reason: Text
     until: LastDay
+
+
+Parties = Annotated[
+    tuple[Annotated[str, Meta(pattern=PARTY)], ...],
+    about(
+        "NAMESPACE, NAMESPACE/sa/ACCOUNT, `outside` (whoever proves no identity, and workloads "
+        "without a proxy) or `*`.",
+        minItems=1,
+    ),
+]
+
+
+class Invariant(Placed, frozen=True, kw_only=True):
+    """A user-written assertion on everybody: who never, or alone, gets in, or how all calls go."""
+
+    never: Annotated[Parties | None, about("None of these gets any request in.")] = None
+    only: Annotated[Parties | None, about("Nobody but these gets any request in.")] = None
+    always: Annotated[
+        Annotated[str, choice("encrypted")] | None, about("No request gets in in plaintext.")
+    ] = None
+    to: Annotated[
+        tuple[Annotated[str, Meta(pattern=PLACE)], ...],
+        about("NAMESPACE or NAMESPACE/WORKLOAD, alone or with :PORT of the container.", minItems=1),
+    ]
+    method: Annotated[str, Meta(pattern="^[A-Za-z-]*$"), about("Of the requests; absent: any.")] = (
+        ""
+    )
+    path: Annotated[
+        str, Meta(pattern="^(/.*)?$"), about("Of the requests, as it is sent; absent: any.")
+    ] = ""
+    reason: Annotated[str, about("Why it must hold, for whoever breaks it.")] = ""
+
+    def __post_init__(self) -> None:
+        if sum(each is not None for each in (self.never, self.only, self.always)) != 1:
+            raise ValueError("an invariant has one of `never`, `only` and `always`")
+
+    def __str__(self) -> str:
+        to = ", ".join(self.to)
+        if self.always is not None:
+            return f"always {self.always} to {to}"
+        word = "never" if self.never is not None else "only"
+        return f"{word} {', '.join(self.never or self.only or ())} to {to}"
 
 
 class Expectation(Placed, frozen=True):
