@@ -8,7 +8,7 @@ import pytest
 
 import rule_cases
 from authorization_cases import SECURITY, context, edited, findings, lets_in, listed, model, written
-from meshes import Object, deployment, namespace, service, shop_inventory, thing
+from meshes import Object, deployment, istio, namespace, service, shop_inventory, thing
 from meshgate.effect import effect
 from meshgate.model import ExtensionProvider
 from meshgate.rules.context import Context
@@ -392,3 +392,64 @@ def test_namespaces_are_listed_by_name() -> None:
     # The pattern let in every namespace, that of the server too.
     assert [lets_in(model(each), "b/cart") for each in (before, after)] == [True, False]
     assert lets_in(model(after), "a/ui")
+
+
+def test_a_gateway_verifies_tokens_before_it_routes_by_claims() -> None:
+    gate = deployment("gate", "edge", {"app": "gate", "istio": "ingressgateway"})
+    public = istio(
+        "Gateway",
+        "public",
+        "edge",
+        selector={"istio": "ingressgateway"},
+        servers=[
+            {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["x.example"]}
+        ],
+    )
+    match = {"headers": {"@request.auth.claims.group": {"exact": "admin"}}}
+    route = {"destination": {"host": "cart.b.svc.cluster.local", "port": {"number": 80}}}
+    by_claim = istio(
+        "VirtualService",
+        "v",
+        "b",
+        hosts=["x.example"],
+        gateways=["edge/public"],
+        http=[{"match": [match], "route": [route]}],
+    )
+    inventory = [*SHOP, namespace("edge"), gate, service("gate", "edge"), public]
+    before = context([by_claim], inventory)
+    assert only("VS005", before).fix == "add a RequestAuthentication for edge/gate"
+    rules = [{"issuer": "https://i.example", "jwksUri": "https://i.example/keys"}]
+    token = thing(SECURITY, "RequestAuthentication", "jwt", "edge", spec={"jwtRules": rules})
+
+    assert findings("VS005", context([by_claim, token], inventory)) == []
+
+
+def test_a_token_is_written_to_a_header_of_its_own() -> None:
+    rule = {"issuer": "https://i.example", "jwksUri": "https://i.example/keys"}
+    spec = {"jwtRules": [{**rule, "outputPayloadToHeader": "host"}]}
+    objects = [thing(SECURITY, "RequestAuthentication", "jwt", "b", spec=spec)]
+    found = only("AZ017", context(objects, SHOP))
+
+    assert findings("AZ017", context(written(objects, found), SHOP)) == []
+
+
+def test_a_waypoint_is_named_and_not_selected() -> None:
+    labels = {"gateway.networking.k8s.io/gateway-name": "w", "istio.io/dataplane-mode": "none"}
+    inventory = [*BEHIND, deployment("w", "b", labels)]
+    selector = {"matchLabels": {"gateway.networking.k8s.io/gateway-name": "w"}}
+    rules = [operation(methods=["DELETE"])]
+    before = context(
+        [policy(selector=selector, action="DENY", rules=rules)], inventory, data_plane="ambient"
+    )
+    assert only("AZ008", before).fix == (
+        "name the waypoint's Gateway, or a Service behind it, by `targetRefs`"
+    )
+    for target in (
+        TARGET,
+        [{"group": GATEWAY["apiVersion"].partition("/")[0], "kind": "Gateway", "name": "w"}],
+    ):
+        behind = policy(targetRefs=target, action="DENY", rules=rules)
+        after = context([behind], inventory, data_plane="ambient")
+        assert findings("AZ008", after) == []
+        deletes = [lets_in(model(each), host="cart.b", method="DELETE") for each in (before, after)]
+        assert deletes == [True, False]

@@ -9,6 +9,7 @@ What it checks
       Gateway API stands: a policy with them never applies to a sidecar;
     - `targetRefs` to a Service whose waypoint some clients go around, as all do that are not
       ambient: a warning;
+    - a selector for waypoints, which take policies by `targetRefs` only;
     - a RequestAuthentication for workloads at ztunnel, which verifies no token;
     - a selector all of whose workloads have neither sidecar nor ztunnel.
 
@@ -83,6 +84,7 @@ def check(context: Context) -> Iterator[Violation]:
         if ambient:
             yield from _at_ztunnel(policy, ambient)
         yield from _unattached(places, policy)
+        yield from _of_waypoints(targets, places.mesh, policy)
         yield from _without_proxy(places.mesh, policy)
     yield from _unverified(context, places.mesh)
 
@@ -177,6 +179,23 @@ def _unattached(places: PolicyPlaces, policy: AuthorizationPolicy) -> Iterator[V
             fix="leave the selector out",
             decided=attachment.labels_unset,
             key="selector",
+        )
+
+
+def _of_waypoints(
+    targets: PolicyTargets, mesh: Mesh, policy: AuthorizationPolicy
+) -> Iterator[Violation]:
+    """A selector for waypoints, which take policies by target references only."""
+    selector = dict(policy.attachment.selector or {})
+    selected = selected_by(mesh, policy.namespace, selector) if selector else []
+    if selected and all(map(targets.is_waypoint, selected)):
+        yield Violation(
+            policy.resource,
+            "spec.selector.matchLabels",
+            f"selects only {listed(map(str, selected))}, and waypoints take no policy by a "
+            "selector: nothing enforces it",
+            fix="name the waypoint's Gateway, or a Service behind it, by `targetRefs`",
+            key="waypoint",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Mesh, Service, Verdict
+from meshgate.mesh import DataPlane, Mesh, Service, Verdict, Workload
 from meshgate.mesh.authorization import AuthorizationPolicy
 from meshgate.mesh.authorization.policies import TargetRef
 from meshgate.mesh.catalog import namespace_of
@@ -49,6 +49,12 @@ class PolicyTargets:
             (workload.namespace, str(workload.labels.get(GATEWAY_NAME)))
             for workload in mesh.workloads
         }
+
+    def is_waypoint(self, workload: Workload) -> bool:
+        """Whether a workload is the proxy of a waypoint."""
+        name = str(workload.labels.get(GATEWAY_NAME, ""))
+        gateway = self._gateways.get((workload.namespace, name))
+        return gateway is not None and gateway.spec.get("gatewayClassName") == WAYPOINT_CLASS
 
     def unenforced(self, policy: AuthorizationPolicy) -> Iterator[UnenforcedTarget]:
         """The targets of a policy at which nothing enforces it."""
