@@ -34,6 +34,8 @@ class GatewayChain(NamedTuple):
     port: int
     names: tuple[str, ...]
     mode: str
+    # Of HTTP: requests for some of its hosts are led to HTTPS.
+    redirects: bool = False
 
     @property
     def ends_tls(self) -> bool:
@@ -57,16 +59,18 @@ def chains(
     `policies` are the VirtualServices that the gateway sees. HTTP is always let in; TCP, and TLS
     that is handed on, only where a route tells where to.
     """
+    servers = [server for server in servers if server.bind in _EVERYWHERE]
+    redirected = {server.port for server in servers if server.redirects}
     http: set[int] = set()
     handed: dict[int, set[str]] = {}
     for server in servers:
-        if server.bind not in _EVERYWHERE:
-            continue
         bound = [policy for policy in policies if server.name in policy.gateways]
         if server.protocol == protocols.HTTP:
             if server.port not in http:
                 http.add(server.port)
-                yield GatewayChain(server, server.port, (), PLAINTEXT)
+                yield GatewayChain(
+                    server, server.port, (), PLAINTEXT, redirects=server.port in redirected
+                )
         elif server.mode == AUTO_PASSTHROUGH:
             yield GatewayChain(server, server.port, (), AUTO_PASSTHROUGH)
         elif server.mode == PASSTHROUGH:
@@ -94,7 +98,11 @@ def received(
     if transport is Transport.PLAINTEXT:
         # A chain for TLS under every name matches whatever comes, plaintext too: the older decides.
         first = next((chain for chain in here if chain.mode == PLAINTEXT or not chain.names), None)
-        return Outcome.OK_PLAINTEXT if first and first.mode == PLAINTEXT else Outcome.REFUSED, ""
+        if first is None or first.mode != PLAINTEXT:
+            return Outcome.REFUSED, ""
+        if first.redirects:
+            return Outcome.UNKNOWN, f"port {port} leads requests for some hosts to HTTPS"
+        return Outcome.OK_PLAINTEXT, ""
     named = [chain for chain in here if chain.mode != PLAINTEXT and chain.answers(name)]
     if not named:
         if plain is None:

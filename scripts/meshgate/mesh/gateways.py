@@ -30,6 +30,7 @@ class GatewayServer(NamedTuple):
     bind    the address it is bound to; empty: all
     mode    `plaintext`, or the mode of its `tls`
     hosts   as `[namespace/]host`
+    redirects  HTTP that is led to HTTPS
     """
 
     gateway: Resource
@@ -40,6 +41,7 @@ class GatewayServer(NamedTuple):
     protocol: str
     is_https: bool
     hosts: tuple[str, ...]
+    redirects: bool = False
 
     @property
     def name(self) -> str:
@@ -144,6 +146,7 @@ def _server(
         protocol,
         str(port.get("protocol") or "").upper() == "HTTPS",
         tuple(_hosts(server.get("hosts") or (), gateway.namespace)),
+        isinstance(tls, dict) and tls.get("httpsRedirect") is True and not is_tls,
     )
 
 

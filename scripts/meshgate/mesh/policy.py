@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,9 @@ def build(
         plane,
         selector=entry is not None and entry.selector is not None,
     )
+    if resolved.doubt:
+        unknown = clusters.unknown(f"the client: {resolved.doubt}")
+        return resolved, dataclasses.replace(cluster, deliveries=unknown)
     return resolved, cluster
 
 

@@ -14,6 +14,12 @@ _PASSTHROUGH = "PASSTHROUGH"
 # Readable by every proxy, so not dropped on sidecars (credentials.KubernetesConfigMapTypeURI).
 _CONFIG_MAP = "configmap://"
 _ONE_WAY = frozenset({Tls.SIMPLE, Tls.MUTUAL})
+_NAMES = "its rule says by subjectAltNames whom it takes for the server, which is not modelled"
+# Fields of a policy that put something else on the wire than its TLS.
+_DOUBTS = {
+    "tunnel": "its rule sends TCP through a tunnel to another host, which is not modelled",
+    "proxyProtocol": "its rule puts the PROXY protocol before what it sends, which is not modelled",
+}
 
 
 class TlsSettings(NamedTuple):
@@ -23,6 +29,8 @@ class TlsSettings(NamedTuple):
     sni: str
     # It names a secret, which sidecars may not read unless the rule has a workloadSelector.
     credential: bool
+    # It says whom a client takes for the server (`subjectAltNames`).
+    names: bool = False
 
 
 class PortPolicy(NamedTuple):
@@ -39,6 +47,8 @@ class TrafficPolicy(NamedTuple):
     tls: TlsSettings | None
     balancer: str | None
     ports: tuple[PortPolicy, ...]
+    # Why it is not known what a client with this policy sends; empty: it is.
+    doubt: str = ""
 
 
 class Subset(NamedTuple):
@@ -59,6 +69,7 @@ class Resolved(NamedTuple):
     early       PASSTHROUGH by the default cluster or by the subset's own top level
     late        PASSTHROUGH by the resolved policy
     tested      all endpoints are tested for a sidecar (BestEffortInferServiceMTLSMode)
+    doubt       why it is not known what a client sends; empty: it is
     """
 
     tls: Tls
@@ -68,6 +79,7 @@ class Resolved(NamedTuple):
     early: bool
     late: bool
     tested: bool
+    doubt: str = ""
 
     @property
     def passthrough(self) -> bool:
@@ -96,7 +108,8 @@ def resolve(
     tls, balancer, _ = _at_port(top, port)
     default = balancer == _PASSTHROUGH
     if subset is None:
-        return _resolved(tls, _mark(top, port), early=False, late=default, tested=_tests(top))
+        found = _resolved(tls, _mark(top, port), early=False, late=default, tested=_tests(top))
+        return _doubted(found, top)
     chosen = next((item for item in subsets if item.name == subset), None)
     if chosen is None:
         return UNSET
@@ -108,20 +121,29 @@ def resolve(
             tls = own_tls
         if own_balancer is not None or by_port or top is None:
             balancer = own_balancer
-    return _resolved(
+    found = _resolved(
         tls,
         marks,
         early=default or _tests(own),
         late=balancer == _PASSTHROUGH,
         tested=_tests(own),
     )
+    return _doubted(found, top, own)
+
+
+def _doubted(found: Resolved, *policies: TrafficPolicy | None) -> Resolved:
+    """The answer with the doubts of all policies that it comes from."""
+    doubts = (policy.doubt for policy in policies if policy is not None)
+    reason = found.doubt or next(filter(None, doubts), "")
+    return found._replace(doubt=reason) if reason else found
 
 
 def _resolved(
     tls: TlsSettings | None, marks: Tls | None, *, early: bool, late: bool, tested: bool
 ) -> Resolved:
-    mode, sni, credential = tls or (Tls.NONE, "", False)
-    return Resolved(mode, sni, credential, marks, early, late, tested)
+    mode, sni, credential, names = tls or (Tls.NONE, "", False, False)
+    doubt = _NAMES if names and mode is Tls.ISTIO_MUTUAL else ""
+    return Resolved(mode, sni, credential, marks, early, late, tested, doubt)
 
 
 def _at_port(
@@ -159,6 +181,7 @@ def traffic_policy(value: JSON) -> TrafficPolicy | None:
         _tls(value.get("tls")),
         _balancer(value.get("loadBalancer")),
         tuple(_ports(entries)) if entries else (),
+        next((reason for key, reason in _DOUBTS.items() if value.get(key)), ""),
     )
 
 
@@ -193,6 +216,7 @@ def _tls(value: JSON) -> TlsSettings | None:
         Tls(mode) if mode in Tls.__members__ and mode != Tls.NONE else Tls.DISABLE,
         str(value.get("sni") or ""),
         bool(credential) and not credential.startswith(_CONFIG_MAP),
+        bool(value.get("subjectAltNames")),
     )
 
 

@@ -18,6 +18,7 @@ from meshgate.mesh.unread import (
     network_policies,
     proxy_extensions,
     services,
+    sidecars,
 )
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
@@ -27,6 +28,7 @@ _FAMILIES = (
     network_policies.covers,
     proxy_extensions.covers,
     gateways.covers,
+    sidecars.covers,
 )
 
 
