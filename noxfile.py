@@ -209,6 +209,16 @@ def steps(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def repairs(session: nox.Session) -> None:
+    """Apply what findings and `explain` advise, on 2000 random meshes; `-- MESHES`."""
+    install(session)
+    session.run(
+        *("pytest", "-s", "tests/field/test_stated_repairs.py"),
+        env={"REPAIRS": session.posargs[0] if session.posargs else "2000"},
+    )
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure against the bare parse and against other tools; writes docs/benchmarks.md."""
     install(session)

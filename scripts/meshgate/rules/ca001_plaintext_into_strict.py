@@ -32,15 +32,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane, Mode, Outcome, Transport
+from meshgate.mesh import DataPlane, Mesh, Mode, Outcome, Tls, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, undecided_calls, violation
+from meshgate.rules.call_repairs import mended_by_rule
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
+NO_RULE = (
+    "no rule for this host mends it alone: bring what stands behind the port to one mode, every "
+    "pod with a sidecar, and let one DestinationRule speak for it"
+)
+
 
 def check(context: Context) -> Iterator[Violation]:
-    for broken in broken_calls(context):
+    for broken in broken_calls(context) if context.mesh is not None else ():
+        assert context.mesh is not None
         delivery = broken.delivery
         # A gateway refuses plaintext too, but by its own TLS: an application brings that itself.
         strict = delivery.mode is Mode.STRICT or delivery.outcome is Outcome.DENIED
@@ -50,12 +57,12 @@ def check(context: Context) -> Iterator[Violation]:
                 f"calls from {broken.clients} to {broken.target} are plaintext ({broken.sent_by}), "
                 f"and {broken.servers} takes mutual TLS only ({broken.taken_by}): every one is "
                 "refused",
-                fix(broken),
+                fix(context.mesh, broken),
             )
     yield from undecided_calls(context)
 
 
-def fix(broken: Broken) -> str:
+def fix(mesh: Mesh, broken: Broken) -> str:
     """What lets the client send mutual TLS, or the server take plaintext."""
     if broken.expected:
         return "give the client a sidecar, or make this port PERMISSIVE with a waiver"
@@ -66,9 +73,7 @@ def fix(broken: Broken) -> str:
             "Service); give the client's namespace ambient mode, call a Service with a cluster "
             "address, or make this port PERMISSIVE with a waiver"
         )
-    if broken.rule and not broken.is_auto:
-        return "remove the tls block for this port, or set its mode to ISTIO_MUTUAL"
-    return ""
+    return mended_by_rule(mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE
 
 
 RULE = Rule(

@@ -30,11 +30,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import DataPlane, Transport
+from meshgate.mesh import DataPlane, Tls, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, violation
+from meshgate.rules.call_repairs import mended_by_rule, mended_by_server
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+
+NO_RULE = (
+    "no rule for this host mends it alone: bring what stands behind the port to one mode, every "
+    "pod with a sidecar or none, and let one DestinationRule speak for it"
+)
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -45,34 +51,34 @@ def check(context: Context) -> Iterator[Violation]:
                 f"calls from {broken.clients} to {broken.target} are the mesh's mutual TLS "
                 f"({broken.sent_by}), and {broken.servers} cannot take it ({broken.taken_by}): "
                 "every one fails",
-                fix(broken),
+                fix(context, broken),
             )
 
 
-def fix(broken: Broken) -> str:
+def fix(context: Context, broken: Broken) -> str:
     """What lets the server take the call, or the client send what the server takes."""
-    host, port = broken.call.service.host, broken.call.port.number
+    assert context.mesh is not None
+    host = broken.call.service.host
     if broken.ends_at(DataPlane.GATEWAY):
         name = broken.delivery.name or host
         return (
             f"write a host of the Gateway as sni beside the tls mode: the client asks for {name}, "
             "and a server with tls mode ISTIO_MUTUAL answers its own hosts only"
         )
-    if broken.has_sidecar and not broken.is_captured:
-        return (
-            f"add a portLevelSettings entry for port {port} with tls mode DISABLE to the "
-            f"DestinationRule for {host} that these clients find, and leave its other ports alone; "
-            "no PeerAuthentication reaches a port that is not captured"
-        )
+    by_rule = mended_by_rule(context.mesh, broken, Tls.DISABLE)
+    if not broken.is_captured:
+        tail = "no PeerAuthentication reaches a port that is not captured"
+        return f"{by_rule}; {tail}" if by_rule else f"{NO_RULE}; {tail}"
     if broken.has_sidecar:
-        return (
-            f"set the port of the server to PERMISSIVE, or add an exact DestinationRule for {host} "
-            "with tls mode DISABLE where these clients look first"
-        )
-    return (
-        f"add an exact DestinationRule for {host} with tls mode DISABLE where these clients look "
-        "first, or give the server a sidecar"
+        by_server = mended_by_server(broken, context.environment.require.mtls)
+        waived = f"{by_rule}, with a waiver for DR001" if by_rule else NO_RULE
+        return by_server or waived
+    mixed = any(
+        each.endpoint and each.endpoint.workload and each.endpoint.workload.has_sidecar
+        for each in broken.call.deliveries
     )
+    waived = ", with a waiver for DR001" if by_rule and mixed else ""
+    return f"{by_rule or NO_RULE}{waived}, or give the server a sidecar"
 
 
 RULE = Rule(

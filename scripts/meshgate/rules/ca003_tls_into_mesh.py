@@ -28,17 +28,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Transport
+from meshgate.mesh import Tls, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, violation
+from meshgate.rules.call_repairs import mended_by_rule
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 OWN_TLS = {Transport.TLS: "TLS without a client certificate", Transport.MTLS_USER: "MUTUAL"}
 
 
+NO_RULE = (
+    "no mode of this rule mends it alone: bring what stands behind the port to one mode, every pod "
+    "with a sidecar"
+)
+
+
 def check(context: Context) -> Iterator[Violation]:
-    for broken in broken_calls(context):
+    for broken in broken_calls(context) if context.mesh is not None else ():
+        assert context.mesh is not None
         transport = broken.delivery.transport
         if transport in OWN_TLS and broken.has_sidecar:
             yield violation(
@@ -46,7 +54,7 @@ def check(context: Context) -> Iterator[Violation]:
                 f"calls from {broken.clients} to {broken.target} are {OWN_TLS[transport]} "
                 f"({broken.sent_by}), and the sidecar of {broken.servers} cannot take it "
                 f"({broken.taken_by}): every one fails",
-                "",
+                mended_by_rule(context.mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE,
             )
 
 

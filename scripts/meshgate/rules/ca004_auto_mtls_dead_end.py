@@ -33,6 +33,8 @@ from collections.abc import Iterator
 
 from meshgate.mesh import Discovery, Transport
 from meshgate.model import Severity
+from meshgate.rules import ca001_plaintext_into_strict as plaintext_into_strict
+from meshgate.rules import ca002_mtls_into_plaintext as mtls_into_plaintext
 from meshgate.rules.broken_calls import Broken, broken_calls, taken_at, violation
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
@@ -48,7 +50,8 @@ def check(context: Context) -> Iterator[Violation]:
             and broken.is_captured
             and broken.server is not None
         ):
-            why, fix = cause(broken)
+            why = cause(broken)
+            fix = f"{fix_of(context, broken)}; {lasting(broken)}"
             yield violation(
                 broken,
                 f"auto mTLS comes to {broken.delivery.transport} for {broken.target}, since {why}; "
@@ -59,25 +62,30 @@ def check(context: Context) -> Iterator[Violation]:
             )
 
 
-def cause(broken: Broken) -> tuple[str, str]:
-    """Why auto mTLS chose so, and what repairs it."""
+def fix_of(context: Context, broken: Broken) -> str:
+    """What CA001 or CA002 say of the same calls."""
+    assert context.mesh is not None
+    if broken.delivery.transport is Transport.MTLS:
+        return mtls_into_plaintext.fix(context, broken)
+    return plaintext_into_strict.fix(context.mesh, broken)
+
+
+def cause(broken: Broken) -> str:
+    """Why auto mTLS chose so."""
     policy = broken.call.policy
     headless = policy is not None and policy.discovery is Discovery.ORIGINAL_DST
     if headless and broken.delivery.transport is Transport.MTLS:
-        return (
-            "for a headless Service it does not look at policies of workloads and ports",
-            "use PERMISSIVE instead of DISABLE there, or add a DestinationRule with mode DISABLE",
-        )
+        return "for a headless Service it does not look at policies of workloads and ports"
     if headless and _mixed(broken):
-        return (
-            "for a headless Service it needs a sidecar in every pod, and one has none",
-            "give every pod of the Service a sidecar, or take those without one out of it",
-        )
-    fix = "use PERMISSIVE instead of DISABLE for the wider scope"
-    return (
-        "it looks at the policy of the namespace or mesh only, which is DISABLE",
-        f"{fix}, or add a DestinationRule with mode ISTIO_MUTUAL for this host",
-    )
+        return "for a headless Service it needs a sidecar in every pod, and one has none"
+    return "it looks at the policy of the namespace or mesh only, which is DISABLE"
+
+
+def lasting(broken: Broken) -> str:
+    """What makes an end of the pair, beyond these calls."""
+    if _mixed(broken):
+        return "for good, give every pod of the Service a sidecar, or take those without out of it"
+    return "for good, let the wider and the narrower policy agree, DISABLE in neither"
 
 
 def _mixed(broken: Broken) -> bool:

@@ -38,6 +38,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, Outcome
 from meshgate.model import Resource, Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, violation
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
@@ -63,6 +64,13 @@ def rules_with(mesh: Mesh, host: str, subset: str) -> list[Resource]:
     ]
 
 
+def is_for_all(defining: list[Resource]) -> bool:
+    """Whether it is one rule, and every client that finds it may have it."""
+    rule, *others = defining
+    exported = rule.spec.get("exportTo") or ["*"]
+    return not others and not rule.spec.get("workloadSelector") and "*" in exported
+
+
 def out_of_reach(broken: Broken, defining: list[Resource], subset: str) -> Violation:
     """The finding on one service port and subset."""
     names = listed(map(str, defining))
@@ -76,7 +84,10 @@ def out_of_reach(broken: Broken, defining: list[Resource], subset: str) -> Viola
         f"{names} defines the subset, but {gets}",
         f"define {subset} in the rule that these clients get"
         if own or defining[0].namespace == home
-        else f"move {defining[0]} to namespace {home}, where these clients look",
+        else f"move {defining[0]} to namespace {home}, where these clients look{CAUTION}"
+        if is_for_all(defining)
+        else f"define {subset} in a DestinationRule for {broken.call.service.host} in {home}, "
+        "where these clients look",
         at=lambda _: (defining[0], "metadata.namespace"),
     )
 

@@ -40,6 +40,7 @@ from collections.abc import Iterator
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.outside import Outside
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
@@ -63,8 +64,9 @@ def check(context: Context) -> Iterator[Violation]:
                 rule.resource,
                 place.path("tls", "mode"),
                 f"tls is DISABLE{place.where}: clients send plaintext to {rule.host}, {then}",
-                fix=f"remove this tls block or set mode to ISTIO_MUTUAL; if {rule.host} has no "
-                "sidecar on purpose, declare it in mesh.outside",
+                fix=f"{'set mode' if place.port else 'remove this tls block or set mode'} to "
+                f"ISTIO_MUTUAL once its servers take it{CAUTION}; if {rule.host} has no sidecar on "
+                "purpose, declare it in mesh.outside",
                 decided=is_outside is not None,
             )
     yield from wrongly_declared(context)

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.spelling import Spelling
@@ -47,7 +48,7 @@ def check(context: Context) -> Iterator[Violation]:
                 "spec.host",
                 f"host {rule.resource.spec.get('host')} {flaw.reason}: it matches no service, and "
                 "the rule does nothing",
-                fix=f"write {flaw.meant}",
+                fix=f"write {flaw.meant}{CAUTION}",
                 decided=dr.is_in_cluster(flaw.meant, facts),
             )
 

@@ -29,11 +29,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import hosts
+from meshgate.mesh import Service, hosts
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
@@ -59,7 +60,7 @@ def unknown(rule: DestinationRule, known: Inventory, facts: MeshFacts) -> Violat
     namespace = dr.service_namespace(host, facts)
     target, wider = known.aliases.get(host), known.wildcard_over(host)
     meant = known.namesake(host)
-    fix = f"write {meant.host}" if meant else ""
+    fix = instead(known, rule, meant) if meant else ""
     if target:
         why, fix = f"is an ExternalName, another name for {target}", f"write {target}"
     elif wider:
@@ -80,11 +81,19 @@ def unknown(rule: DestinationRule, known: Inventory, facts: MeshFacts) -> Violat
         f"{host} {why}: the rule {'does' if decided else 'may do'} nothing",
         fix=fix,
         related=(RelatedResource(meant.resource, "has that name", "metadata.name"),)
-        if meant and fix.endswith(meant.host)
+        if meant and meant.host in fix
         else (),
         decided=decided,
         about=host,
     )
+
+
+def instead(known: Inventory, rule: DestinationRule, meant: Service) -> str:
+    """The host that was meant, unless a rule beside this one is for it."""
+    for other in known.mesh.rules.covering(meant.host):
+        if other.host == meant.host and other.resource.namespace == rule.resource.namespace:
+            return f"merge it into {other.resource}, which is for {meant.host}"
+    return f"write {meant.host}{CAUTION}"
 
 
 RULE = Rule(

@@ -33,6 +33,7 @@ from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
@@ -77,7 +78,7 @@ def off_path(
         rule.resource,
         "metadata.namespace",
         f"{why}, and {others}: nobody {'gets' if decided else 'may get'} this rule",
-        fix=f"move the rule to namespace {service.namespace}, or to {root}",
+        fix=f"move the rule to namespace {service.namespace}, or to {root}{CAUTION}",
         related=(RelatedResource(service.resource, "is the service", "metadata.name"),),
         decided=decided,
     )

@@ -32,6 +32,8 @@ from collections.abc import Iterator
 from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
+from meshgate.rules import inventory
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
@@ -46,7 +48,7 @@ def check(context: Context) -> Iterator[Violation]:
                 entry.path(),
                 f"the entry for{entry.where.removeprefix(' at')} has no tls and replaces the "
                 f"policy around it, whose tls is {mode}: {consequence(mode, auto=auto)}",
-                fix=f"repeat the tls block in the entry: mode {mode}",
+                fix=fix(context, rule, mode),
                 related=(RelatedResource(rule.resource, f"tls {mode}", around.path("tls")),),
             )
 
@@ -64,6 +66,19 @@ def dropping(rule: DestinationRule) -> Iterator[tuple[PolicyPlace, PolicyPlace]]
             around = places.get((None, port)) or places.get((None, None)) or around
         if around.tls is not None:
             yield place, around
+
+
+def fix(context: Context, rule: DestinationRule, mode: str) -> str:
+    """What to write into the entry: nothing that DR001 or DR010 would refuse there, too."""
+    known = inventory.of(context)
+    in_mesh = known is not None and any(
+        workload.has_sidecar
+        for service in known.services(rule.host)
+        for workload in inventory.workloads(service)
+    )
+    if mode == dr.DISABLE or (mode in dr.ORIGINATED and in_mesh):
+        return "write tls with mode ISTIO_MUTUAL around the entry and into it, if it is in the mesh"
+    return f"repeat the tls block in the entry: mode {mode}{CAUTION}"
 
 
 def consequence(mode: str, *, auto: bool) -> str:

@@ -34,6 +34,7 @@ from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
+from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
@@ -58,7 +59,9 @@ def check(context: Context) -> Iterator[Violation]:
                     place.path("tls", "mode"),
                     f"tls is {place.mode}{place.where} toward {rule.host}, but the sidecar of "
                     f"{listed(met)} ends the mesh's mutual TLS and no other",
-                    fix="set mode to ISTIO_MUTUAL, or remove this tls block",
+                    fix="set mode to ISTIO_MUTUAL"
+                    + ("" if place.port else ", or remove this tls block")
+                    + CAUTION,
                     related=tuple(
                         RelatedResource(service.resource, "is its Service", "metadata.name")
                         for service in list(dict.fromkeys(met.values()))[:1]

@@ -82,7 +82,7 @@ def reached(
         if winner.tls is Tls.ISTIO_MUTUAL and hosts.is_wildcard(winner.entry.rules[0].host):
             caught.setdefault(id(winner.deciding), []).append(winner)
     for among in caught.values():
-        rule = among[0].deciding
+        rule, wide = among[0].deciding, hosts.is_wildcard(host)
         related = [RelatedResource(service, "is reached by it", "spec") for service in services]
         related += [
             RelatedResource(other.resource, "is an exact rule that they do not get", "spec.host")
@@ -95,7 +95,7 @@ def reached(
             f"for {host} ({why}) this rule for {among[0].entry.rules[0].host} wins at the clients "
             f"{names(among)}: the host gets the mesh's mutual TLS, which nothing there can answer",
             fix=f"add to namespace {rule.namespace} a DestinationRule with host {host} and tls "
-            "mode DISABLE",
+            f"mode DISABLE{' (and name it in require.wildcardHosts)' if wide else ''}",
             related=tuple(related),
             key=host,
             group=Group(

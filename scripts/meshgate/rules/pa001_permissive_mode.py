@@ -40,6 +40,7 @@ from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
+from meshgate.rules.kubernetes_calls import WEBHOOKS, kubernetes_calls
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
@@ -53,7 +54,8 @@ def check(context: Context) -> Iterator[Violation]:
                 violation = judged(context, plane, scope, policy)
                 if violation and id(policy.resource) not in told:
                     told.add(id(policy.resource))
-                    yield named(violation, decided.get(id(policy.resource), ()))
+                    workloads = decided.get(id(policy.resource), ())
+                    yield named(context, violation, workloads)
 
 
 def decided_workloads(mesh: Mesh) -> dict[int, list[Workload]]:
@@ -68,12 +70,24 @@ def decided_workloads(mesh: Mesh) -> dict[int, list[Workload]]:
     return found
 
 
-def named(violation: Violation, workloads: Sequence[Workload]) -> Violation:
+def named(context: Context, violation: Violation, workloads: Sequence[Workload]) -> Violation:
     """The violation with the workloads it is about, as far as the inventory knows them."""
     if not workloads:
         return violation
     known = listed(map(str, workloads))
-    return violation._replace(message=f"{violation.message}; the inventory has {known}")
+    assert context.mesh is not None
+    decided = {id(workload) for workload in workloads}
+    called = [
+        f"{call.workload}:{call.port}"
+        for call in kubernetes_calls(context.mesh, context.resources)
+        if id(call.workload) in decided
+    ]
+    return violation._replace(
+        message=f"{violation.message}; the inventory has {known}",
+        fix=f"{violation.fix}; Kubernetes calls {listed(called)} without a certificate (PA013)"
+        if called
+        else violation.fix,
+    )
 
 
 def judged(
@@ -97,8 +111,12 @@ def judged(
         f"{f'if this policy is the oldest of its scope, {scope}' if contested else scope} "
         f"{'are' if scope.labels else 'is'} {mode}{because}, weaker than the floor {floor}: "
         f"{whose(scope)} {pa.ACCEPTS[effective]}",
-        fix=f"set spec.mtls.mode to {floor}"
-        + ("" if scope == pa.MESH else ", or remove the policy so that a wider one holds"),
+        fix=f"set spec.mtls.mode to {floor}{pa.once(floor)}"
+        + (
+            ", or remove the policy so that a wider one holds"
+            if not any(pa.is_weaker(wider, floor) for wider in plane.inherited(scope))
+            else ""
+        ),
         decided=decided,
     )
 
@@ -119,6 +137,6 @@ RULE = Rule(
     phase=Phase.STATE,
     needs=Needs.FACTS,
     sharper_with=Needs.INVENTORY,
-    kinds=frozenset({pa.KIND}),
+    kinds=frozenset({pa.KIND, *WEBHOOKS}),
     check=check,
 )

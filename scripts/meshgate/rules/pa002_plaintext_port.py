@@ -49,12 +49,17 @@ def check(context: Context) -> Iterator[Violation]:
             for policy in policies if scope.labels else ():
                 if id(policy.resource) not in told:
                     told.add(id(policy.resource))
-                    yield from open_ports(context, policy, scope)
+                    yield from open_ports(context, plane, scope, policy)
 
 
-def open_ports(context: Context, policy: PeerPolicy, scope: pa.PolicyScope) -> Iterator[Violation]:
+def open_ports(
+    context: Context, plane: pa.Plane, scope: pa.PolicyScope, policy: PeerPolicy
+) -> Iterator[Violation]:
     """The entries of one policy that are weaker than the floor."""
     floor, ambient = context.environment.require.mtls, pa.is_ambient(context, scope)
+    own = pa.own_mode(policy)
+    without = plane.inherited(scope) if own == pa.UNSET else [own]
+    falls_back = not any(pa.is_weaker(each, floor) for each in without)
     for port, mode in pa.port_modes(policy).items():
         effective = pa.effective(mode, ambient=ambient)
         if mode != pa.UNSET and pa.is_weaker(effective, floor):
@@ -63,12 +68,12 @@ def open_ports(context: Context, policy: PeerPolicy, scope: pa.PolicyScope) -> I
                 join_path("spec", "portLevelMtls", port, "mode"),
                 f"port {port} of {scope} is {mode}, weaker than the floor {floor}: "
                 f"it {pa.ACCEPTS[effective]}, whatever wider policies say",
-                fix=(repair := fix(context, policy, int(port), floor)),
+                fix=(repair := fix(context, policy, int(port), falls_back=falls_back)),
                 group=Group(
                     f"{policy.resource.ref} {repair.startswith('set ')}",
                     port,
                     functools.partial(several, scope, floor),
-                    f"set their modes to {floor}, or remove the entries",
+                    f"set their modes to {floor}{pa.once(floor)}",
                 )
                 if repair.startswith("set ")
                 else None,
@@ -83,9 +88,9 @@ def several(scope: pa.PolicyScope, floor: str, ports: Sequence[str]) -> str:
     )
 
 
-def fix(context: Context, policy: PeerPolicy, port: int, floor: str) -> str:
+def fix(context: Context, policy: PeerPolicy, port: int, *, falls_back: bool) -> str:
     """The one repair: STRICT would shut out Kubernetes where it calls the port (PA013)."""
-    mesh = context.mesh
+    mesh, floor = context.mesh, context.environment.require.mtls
     call = next(
         (
             each
@@ -96,7 +101,9 @@ def fix(context: Context, policy: PeerPolicy, port: int, floor: str) -> str:
         ),
         None,
     )
-    close = f'set portLevelMtls["{port}"].mode to {floor}, or remove the entry'
+    close = f'set portLevelMtls["{port}"].mode to {floor}{pa.once(floor)}'
+    if falls_back:
+        close += ", or remove the entry"
     if call is None:
         return close
     if call.is_probe:

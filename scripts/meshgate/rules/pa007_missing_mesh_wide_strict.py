@@ -101,7 +101,9 @@ def weak(context: Context, policy: PeerPolicy, mode: str) -> Violation:
         pa.mode_path(policy.resource),
         f"no mesh-wide policy gives {floor}: {policy} gives {mode}, and "
         "that is the mode of every namespace without a policy of its own",
-        fix=SMCP_FIX if facts.distribution == "ossm2" else f"set spec.mtls.mode to {floor}",
+        fix=SMCP_FIX
+        if facts.distribution == "ossm2"
+        else f"set spec.mtls.mode to {floor}{pa.once(floor)}",
     )
 
 
@@ -127,7 +129,8 @@ def missing(context: Context, plane: pa.Plane) -> Violation:
         if operator
         else f"correct {lost.file}"
         if lost
-        else f"add a PeerAuthentication without selector to {root}, with spec.mtls.mode {floor}",
+        else f"add a PeerAuthentication without selector to {root}, with spec.mtls.mode {floor}"
+        + pa.once(floor),
         decided=not operator,
         source=lost.position if lost else Position(file, 1, 1) if file else None,
     )

@@ -50,7 +50,7 @@ def check(context: Context) -> Iterator[Violation]:
                 "spec.mtls.mode",
                 "DISABLE in an ambient mesh means PERMISSIVE: ztunnel takes mTLS all the same, "
                 "and plaintext beside it",
-                fix="set spec.mtls.mode to PERMISSIVE if plaintext is meant, else to STRICT",
+                fix=instead(context, "spec.mtls.mode"),
             )
         for port, mode in pa.port_modes(policy).items():
             if mode == "DISABLE":
@@ -58,9 +58,16 @@ def check(context: Context) -> Iterator[Violation]:
                     policy.resource,
                     join_path("spec", "portLevelMtls", port, "mode"),
                     f"port {port} is DISABLE in an ambient mesh: " + consequence(own),
-                    fix=f'set portLevelMtls["{port}"].mode to PERMISSIVE'
+                    fix=instead(context, f'portLevelMtls["{port}"].mode')
                     + (", and spec.mtls.mode to the mode of the rest" if own == pa.UNSET else ""),
                 )
+
+
+def instead(context: Context, path: str) -> str:
+    """What to write: PERMISSIVE lets in plaintext, which a STRICT floor allows by a waiver only."""
+    if context.environment.require.mtls == "STRICT":
+        return f"set {path} to STRICT, or to PERMISSIVE with a waiver if plaintext is meant"
+    return f"set {path} to PERMISSIVE if plaintext is meant, else to STRICT"
 
 
 def consequence(own: str) -> str:

@@ -87,6 +87,11 @@ def port_path(policy: Resource, port: int | None) -> str:
     return f"spec.portLevelMtls.{port}.mode" if entry.get("mode") else mode_path(policy)
 
 
+def once(floor: str) -> str:
+    """The condition under which a mode is made stronger without shutting anybody out."""
+    return " once no client sends plaintext" if floor == "STRICT" else ""
+
+
 def is_weaker(mode: str, floor: str) -> bool:
     """Whether a mode lets in what the floor keeps out."""
     return WEAKEST_FIRST.index(mode) < WEAKEST_FIRST.index(floor)

@@ -31,6 +31,11 @@ from meshgate.report.explain.server import mode_path
 # Labels that only name one version or one rollout of a workload.
 PASSING = ("pod-template-hash", "service.istio.io/", "security.istio.io/", "istio.io/", "version")
 
+NO_RULE = (
+    "No rule for this host mends it alone: bring what stands behind the port to one mode, every "
+    "pod with a sidecar."
+)
+
 
 def repairs(case: Case) -> tuple[CallRepair, ...]:
     """The ways out, the best first; empty: there is nothing to repair."""
@@ -121,11 +126,16 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         yield from _not_terminated(case, delivery)
     else:
         rule, path = stated(case)
-        if rule is not None:
+        text = "a sidecar terminates mesh mTLS, and no other TLS"
+        if not _all_take_mtls(case):
+            yield CallRepair(NO_RULE)
+        elif _is_wide(case):
             yield CallRepair(
-                f"Set {path} of {owner(rule)} to ISTIO_MUTUAL: a sidecar terminates mesh "
-                "mTLS, and no other TLS."
+                f"Say mesh mTLS for this host, where the client looks first: {text}.",
+                _exact(case, "ISTIO_MUTUAL"),
             )
+        elif rule is not None:
+            yield CallRepair(f"Set {path} of {owner(rule)} to ISTIO_MUTUAL: {text}.")
 
 
 def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
@@ -158,20 +168,60 @@ def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
         yield CallRepair(
             _sentence(f"{lead}give {name} a workloadSelector, or the mode ISTIO_MUTUAL.")
         )
-    elif policy.tls is Tls.DISABLE and rule is not None:
+    elif server is not None and server.plane is DataPlane.GATEWAY:
+        yield from _at_gateway(case, case.policy.deliveries[0], server)
+    elif not _all_take_mtls(case):
+        yield CallRepair(NO_RULE)
+    elif policy.tls is Tls.DISABLE and rule is not None and not _is_wide(case):
         yield CallRepair(
             _sentence(
                 f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL, or delete its tls: "
                 "then auto mTLS decides."
             )
         )
-    elif rule is not None and case.policy.rule_host == case.service.host:
+    elif rule is not None and not _is_wide(case):
         yield CallRepair(_sentence(f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL."))
     else:
         yield CallRepair(
             _sentence(f"{lead}say mesh mTLS for this host, where the client looks first."),
             _exact(case, "ISTIO_MUTUAL"),
         )
+
+
+def _are_alike(case: Case) -> bool:
+    """Whether a sidecar stands before all servers behind the port, or before none."""
+    return len({_has_sidecar(each) for each in case.policy.deliveries}) == 1
+
+
+def _has_own_rule(case: Case) -> bool:
+    """Whether a rule for the very host stands where a new one would: they would be merged."""
+    return any(
+        rule.host == case.service.host and rule.resource.namespace == _place(case)
+        for rule in case.view.mesh.rules.covering(case.service.host)
+    )
+
+
+def _has_sidecar(delivery: Delivery) -> bool:
+    workload = delivery.endpoint.workload if delivery.endpoint is not None else None
+    return workload is not None and workload.has_sidecar
+
+
+def _is_wide(case: Case) -> bool:
+    """Whether the rule that decides is for more hosts than this one."""
+    return bool(case.policy.rule_host) and case.policy.rule_host != case.service.host
+
+
+def _all_take_mtls(case: Case) -> bool:
+    """Whether every server behind the port takes mesh mTLS."""
+    mesh = case.view.mesh
+    for delivery in case.policy.deliveries:
+        workload = delivery.endpoint.workload if delivery.endpoint is not None else None
+        if delivery.endpoint is None or workload is None or not workload.has_sidecar:
+            return False
+        mode = mesh.mode_at(workload, delivery.endpoint.port)
+        if not mode.captured or mode.mode is Mode.DISABLE:
+            return False
+    return True
 
 
 def _open(case: Case, end: Endpoint) -> Iterator[CallRepair]:
@@ -210,17 +260,11 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     if is_held and workload is not None and end is not None and not workload.captures(end.port):
         yield from _raw(case, workload, end.port)
         return
+    if not _are_alike(case):
+        yield CallRepair(NO_RULE)
+        return
     if delivery.mode is Mode.DISABLE and end is not None and workload is not None:
-        level, policy = case.view.mesh.mode_at(workload, end.port).decided_by
-        if policy is not None:
-            where = f"{mode_path(level, end.port)} of {owner(policy)}"
-            yield CallRepair(f"Set {where} to STRICT: the sidecar is there to take it.")
-        yield CallRepair(
-            "Or tell the client to send plaintext to this one port.",
-            manifests.plaintext_port(
-                case.service.name, _place(case), case.service.host, case.port.number
-            ),
-        )
+        yield from _at_closed_sidecar(case, workload, end.port)
         return
     text = "Tell the client to send plaintext to this host, which has no sidecar"
     for other in _hidden_exceptions(case):
@@ -233,6 +277,29 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         yield CallRepair(
             f"{text}: the exact host wins over the wildcard of the same namespace.",
             _exact(case, "DISABLE"),
+        )
+
+
+def _at_closed_sidecar(case: Case, workload: Workload, port: int) -> Iterator[CallRepair]:
+    """The sidecar is told to take plaintext only."""
+    level, policy = case.view.mesh.mode_at(workload, port).decided_by
+    if policy is not None:
+        where = f"{mode_path(level, port)} of {owner(policy)}"
+        yield CallRepair(
+            f"Set {where} to STRICT once no client sends it plaintext: the sidecar is there to "
+            "take it."
+        )
+    rule, _ = stated(case)
+    service, number = case.service, case.port.number
+    if rule is not None and not _is_wide(case):
+        yield CallRepair(
+            f"Or add an entry for port {number} with tls mode DISABLE to "
+            f"spec.trafficPolicy.portLevelSettings of {owner(rule)}, with a waiver for DR001."
+        )
+    elif not _has_own_rule(case):
+        yield CallRepair(
+            "Or tell the client to send plaintext to this one port, with a waiver for DR001.",
+            manifests.plaintext_port(service.name, _place(case), service.host, number),
         )
 
 
