@@ -15,9 +15,9 @@ from meshgate.model import Environment
 from random_meshes import objects
 from stated_repairs import State, Tally, try_all
 
-MESHES = int(os.environ.get("REPAIRS", "15"))
+MESHES = int(os.environ.get("REPAIRS", "5"))
 # Of the cases of rules every so many; all of them on demand.
-EVERY = 1 if "REPAIRS" in os.environ else 12
+EVERY = 1 if "REPAIRS" in os.environ else 40
 
 
 def test_of_random_meshes() -> None:
