@@ -12,6 +12,7 @@ from meshgate.mesh.authorization.attributes import Chain, Connection, Kind
 from meshgate.mesh.authorization.boxes import Box, TooComplexError, intersections, uncovered
 from meshgate.mesh.authorization.enforcement import Enforcer, Server
 from meshgate.mesh.authorization.identities import trust_domain_of
+from meshgate.mesh.authorization.matchers import Form, TextMatcher
 from meshgate.mesh.authorization.projection import (
     FreeRule,
     FreeRuleSet,
@@ -19,8 +20,12 @@ from meshgate.mesh.authorization.projection import (
     project,
 )
 from meshgate.mesh.authorization.rule_sets import RuleSet
-from meshgate.mesh.authorization.strangers import TooManyIdentitiesError, examples
-from meshgate.mesh.authorization.terms import ProxyRule
+from meshgate.mesh.authorization.strangers import (
+    TooManyIdentitiesError,
+    examples,
+    identity_entries,
+)
+from meshgate.mesh.authorization.terms import Entry, ProxyRule
 from meshgate.rules.policy_places import PolicyPlace, PolicyPlaces
 
 # Servers with more rules of one action than this are not compared.
@@ -66,6 +71,39 @@ class _Chained(NamedTuple):
     rules: RuleSet
 
 
+class _ByIdentity:
+    """Rules by the whole identities they are for; the others may be for anybody."""
+
+    def __init__(self, rules: Iterable[ProxyRule]) -> None:
+        self._exact: dict[str, list[ProxyRule]] = {}
+        self._others: list[ProxyRule] = []
+        for rule in rules:
+            wanted = [_whole(entry) for entry in identity_entries(rule)]
+            if all(wanted):
+                for text in dict.fromkeys(itertools.chain.from_iterable(wanted)):
+                    self._exact.setdefault(text, []).append(rule)
+            else:
+                self._others.append(rule)
+
+    def of(self, identity: str | None) -> Iterator[ProxyRule]:
+        """The rules that may match an identity; None: no identity."""
+        yield from self._exact.get(identity, ()) if identity is not None else ()
+        yield from self._others
+
+
+def _whole(entry: Entry) -> list[str]:
+    """The identities of which an entry needs one; empty: others may fit, too."""
+    for term in entry:
+        texts = [
+            matcher.text
+            for matcher in term.matchers
+            if isinstance(matcher, TextMatcher) and matcher.form is Form.EXACT
+        ]
+        if not term.negated and len(texts) == len(term.matchers):
+            return texts
+    return []
+
+
 class _Judge:
     """Whether rules are covered, place by place."""
 
@@ -73,7 +111,7 @@ class _Judge:
         self._places = places
         self._mesh = places.mesh
         self._authorization: Authorization = places.mesh.authorization
-        self._free: dict[tuple[object, ...], FreeRuleSet] = {}
+        self._indexes: dict[tuple[int, Action], tuple[RuleSet, _ByIdentity]] = {}
 
     def covering(
         self, policy: AuthorizationPolicy, number: int, gone: set[RuleKey]
@@ -120,13 +158,14 @@ class _Judge:
     ) -> list[ProxyRule] | None:
         """The rules that cover one at a place; None: they do not, or it is not known."""
         try:
-            identities = self._identities(at.rules, own)
+            identities = list(self._identities(at.rules, own))
         except TooManyIdentitiesError:
             return None
         found: dict[int, ProxyRule] = {}
         # Clients and ports of which the rules ask the same are one.
         told: set[object] = set()
         known = {id(each) for each in others}
+        index = self._index(at.rules, own.action)
         issuers = self._authorization.applied(at.server).issuers
         trusts = at.server.enforcer is not Enforcer.GATEWAY
         alone = RuleSet(deny=(own,))
@@ -134,10 +173,11 @@ class _Judge:
             connection = Connection(at.chain, port, identity, trusts_headers=trusts)
             if not project(alone, connection, issuers).deny:
                 continue
-            free = self._rules(at.server, connection)
-            every = (*free.allow, *free.deny)
-            mine = next(each for each in every if each.rule is own)
-            rest = [each for each in every if id(each.rule) in known]
+            near = tuple(each for each in index.of(identity) if id(each) in known)
+            if not near:
+                return None
+            free = project(RuleSet(deny=(own, *near)), connection, issuers)
+            mine, *rest = free.deny
             key = mine.alternatives, tuple(each.alternatives for each in rest)
             if key in told:
                 continue
@@ -148,24 +188,24 @@ class _Judge:
             found.update((id(rule), rule) for rule in by)
         return list(found.values())
 
+    def _index(self, rules: RuleSet, action: Action) -> _ByIdentity:
+        key = id(rules), action
+        if key not in self._indexes:
+            group = rules.allow if action is Action.ALLOW else rules.deny
+            # The rules are kept with the answer, so that no others take their identity.
+            self._indexes[key] = rules, _ByIdentity(group)
+        return self._indexes[key][1]
+
     def _identities(self, rules: RuleSet, own: ProxyRule) -> Iterator[str | None]:
         """Whom to try: of each class of clients that a rule may match one that others least name.
 
         Raises TooManyIdentitiesError.
         """
         domains = self._authorization.domains
-        known = (
-            domain + identity[len(trust_domain_of(identity)) :]
-            for identity in self._mesh.admissions.named(rules)
-            for domain in domains.names
-        )
-        return iter(dict.fromkeys([*examples((own,), domains), None, *known]))
-
-    def _rules(self, server: Server, connection: Connection) -> FreeRuleSet:
-        key = server.key, connection
-        if key not in self._free:
-            self._free[key] = self._authorization.free_rules(server, connection)
-        return self._free[key]
+        yield from dict.fromkeys([*examples((own,), domains), None])
+        for identity in self._mesh.admissions.named(rules):
+            for domain in domains.names:
+                yield domain + identity[len(trust_domain_of(identity)) :]
 
     def _covering(
         self, free: FreeRuleSet, mine: FreeRule, rest: Sequence[FreeRule]
