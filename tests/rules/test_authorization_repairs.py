@@ -8,7 +8,17 @@ import pytest
 
 import rule_cases
 from authorization_cases import SECURITY, context, edited, findings, lets_in, listed, model, written
-from meshes import Object, deployment, istio, namespace, service, shop_inventory, thing
+from meshes import (
+    Object,
+    deployment,
+    destination_rule,
+    istio,
+    namespace,
+    peer_authentication,
+    service,
+    shop_inventory,
+    thing,
+)
 from meshgate.effect import effect
 from meshgate.model import ExtensionProvider
 from meshgate.rules.context import Context
@@ -251,6 +261,30 @@ def test_nobody_goes_around_a_waypoint_that_alone_is_let_in() -> None:
     assert findings("AZ008", after) == []
     for client, gets_in in (("a/ui", True), ("c/ui", False)):
         assert lets_in(model(after), client, host="cart.b", method="GET") is gets_in
+
+
+@pytest.mark.parametrize("by_server", [False, True], ids=["client", "server"])
+def test_who_is_let_in_by_identity_sends_it(by_server: bool) -> None:
+    def of(rule_mode: str, server_mode: str) -> Context:
+        host = "cart.b.svc.cluster.local"
+        own = (
+            peer_authentication("s", "b", server_mode)
+            if by_server
+            else destination_rule("d", "a", host, rule_mode)
+        )
+        return context([policy(rules=[source(principals=[UI])]), own], SHOP)
+
+    before = of("DISABLE", "DISABLE")
+    found = only("AZ018", before)
+    assert found.fix == (
+        "set the mode of the port to STRICT" if by_server else "set the mode to ISTIO_MUTUAL"
+    )
+    assert found.resource is not None
+    assert found.resource.name == ("s" if by_server else "d")
+    after = of("ISTIO_MUTUAL", "STRICT")
+
+    assert findings("AZ018", after) == []
+    assert [lets_in(model(each)) for each in (before, after)] == [False, True]
 
 
 def test_a_policy_without_rules_keeps_the_default() -> None:

@@ -9,6 +9,9 @@ from meshgate.mesh import Mesh
 from meshgate.mesh.catalog import namespace_of
 from meshgate.rules.context import Context
 
+# Kubernetes makes it in every namespace.
+EVERYWHERE = "default"
+
 
 class KnownIdentities:
     """What identities of a mesh may be made of. `namespaces` of policies count as there."""
@@ -28,6 +31,8 @@ class KnownIdentities:
 
     def has_account(self, namespace: str, account: str) -> bool | None:
         """Whether a namespace has a service account; None: nothing is known of its workloads."""
+        if account == EVERYWHERE:
+            return True
         if not self._mesh.knows(namespace):
             return None
         return account in self._accounts.get(namespace, ())

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from meshgate.mesh import DataPlane, Service, Workload, hosts
 from meshgate.mesh.authorization import AuthorizationPolicy
+from meshgate.model import JSON
 from meshgate.rules.context import Context
 from meshgate.rules.policy_places import PolicyPlaces
 
@@ -64,13 +65,17 @@ class RequestHosts:
 
 
 def _routed(context: Context) -> Iterator[str]:
-    """The hosts of VirtualServices and Gateways, without the namespace before a slash."""
+    """The hosts of VirtualServices and Gateways, without the namespace before a slash.
+
+    Gateways of the Gateway API are not checked by any schema here.
+    """
     for resource in context.resources.of("VirtualService"):
         yield from (str(host).lower() for host in resource.spec.get("hosts") or ())
     for resource in context.resources.of("Gateway"):
-        for server in (
-            *(resource.spec.get("servers") or ()),
-            *(resource.spec.get("listeners") or ()),
-        ):
-            names = server.get("hosts") or [server.get("hostname") or "*"]
-            yield from (str(host).rpartition("/")[2].lower() for host in names)
+        for key in ("servers", "listeners"):
+            servers: JSON = resource.spec.get(key)
+            for server in servers if isinstance(servers, list) else ():
+                if isinstance(server, dict):
+                    names: JSON = server.get("hosts") or [server.get("hostname") or "*"]
+                    listed = names if isinstance(names, list) else ["*"]
+                    yield from (str(host).rpartition("/")[2].lower() for host in listed)
