@@ -228,7 +228,7 @@ def test_a_token_of_an_issuer_that_nobody_verifies_is_refused() -> None:
     ]
 
 
-def test_what_an_authorizer_is_asked_about_is_unknown() -> None:
+def test_what_an_authorizer_is_asked_about_is_unknown_and_the_rest_is_not() -> None:
     custom = policy(
         "ext",
         {"to": [{"operation": {"paths": ["/admin*"]}}]},
@@ -237,9 +237,17 @@ def test_what_an_authorizer_is_asked_about_is_unknown() -> None:
     )
     providers = (ExtensionProvider("guard", "http"),)
     decision = authorization(custom, extension_providers=providers).allowed(SIDECAR, http())
-    assert decision.allows is Allows.UNKNOWN
-    assert decision.reason == "the authorizer guard decides on /admin*"
+    assert (decision.allows, decision.reason) == (Allows.SOME, "")
+    assert decision.left_open == "the authorizer guard decides on /admin*"
     assert decision.requests == ("all but /admin*",)
+    assert decision.permitted is not None
+    assert decision.permitted.request is not None
+    assert not decision.permitted.request.path.startswith("/admin")
+    assert decision.denied is None
+    allowed = policy("a", {"to": [{"operation": {"paths": ["/admin/x"]}}]})
+    only = authorization(custom, allowed, extension_providers=providers).allowed(SIDECAR, http())
+    assert only.allows is Allows.UNKNOWN
+    assert only.reason == "the authorizer guard decides on /admin/x"
     missing = authorization(custom).allowed(SIDECAR, http())
     assert (missing.allows, missing.requests) == (Allows.SOME, ("all but /admin*",))
 

@@ -31,8 +31,9 @@ from meshgate.cli import main
 from meshgate.effect import Change, Effect, codec, describe, effect
 from meshgate.effect.strangers import ANYBODY, OTHERS
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
-from meshgate.model import ExtensionProvider
+from meshgate.model import Expectation, ExtensionProvider
 from meshgate.promotion.records import RecordedCall
+from meshgate.rules.ca008_broken_expectation import end_of
 from places import REPOSITORY
 from without_authorization import without_authorization
 
@@ -104,6 +105,64 @@ def test_an_authorizer_that_is_asked_leaves_the_call_open() -> None:
     (call,) = model.calls(model.workload("a", "ui"))
     assert call.verdict is Verdict.UNKNOWN
     assert "ext" in call.reason
+
+
+GUARD = (ExtensionProvider("guard", "http"),)
+ADMIN: Object = {"to": [{"operation": {"paths": ["/admin*"]}}]}
+CUSTOM = policy("ext", action="CUSTOM", provider={"name": "guard"}, rules=[ADMIN])
+
+
+def test_what_no_authorizer_is_asked_about_keeps_its_answer() -> None:
+    model = shop(CUSTOM, extension_providers=GUARD)
+    assert told(model) == (Outcome.OK_MTLS, Verdict.DEPENDS, ("all but /admin*",))
+    denied = policy("d", action="DENY", rules=[{"to": [{"operation": {"methods": ["PUT"]}}]}])
+    assert told(shop(CUSTOM, denied, extension_providers=GUARD))[1] is Verdict.DEPENDS
+    everything = allow(paths=["/admin/*"])
+    assert told(shop(CUSTOM, everything, extension_providers=GUARD))[1] is Verdict.UNKNOWN
+    assert told(shop(CUSTOM, policy("deny-all"), extension_providers=GUARD))[1] is Verdict.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("policies", "method", "path", "outcome"),
+    [
+        ([CUSTOM], "GET", "/orders", Outcome.OK_MTLS),
+        ([CUSTOM], "GET", "/admin", Outcome.UNKNOWN),
+        # All that policies let in is left to the authorizer, and the rest is denied.
+        ([CUSTOM, allow(paths=["/admin/*"])], "GET", "/orders", Outcome.DENIED),
+        ([CUSTOM, allow(paths=["/admin/*"])], "GET", "/admin/x", Outcome.UNKNOWN),
+        ([CUSTOM], None, None, Outcome.UNKNOWN),
+    ],
+)
+def test_an_expectation_of_one_request_beside_an_authorizer(
+    policies: list[Object], method: str | None, path: str | None, outcome: Outcome
+) -> None:
+    model = shop(*policies, extension_providers=GUARD)
+    (call,) = model.calls(model.workload("a", "ui"))
+    entry = {"from": "a/ui", "to": "cart.b:80", "outcome": "ok-mtls"}
+    entry |= {key: value for key, value in {"method": method, "path": path}.items() if value}
+    expectation = msgspec.convert(entry, Expectation)
+    assert end_of(call.delivery, expectation).outcome is outcome
+
+
+def test_who_can_of_requests_beside_an_authorizer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, facts = tmp_path / "mesh.yaml", tmp_path / "facts.yaml"
+    file.write_text(yaml.safe_dump_all(accepted([*shop_of("http:80"), CUSTOM])), encoding="utf-8")
+    providers = [{"name": "guard", "kind": "http"}]
+    facts.write_text(yaml.safe_dump({"mesh": {"extensionProviders": providers}}), encoding="utf-8")
+
+    def asked(*more: str) -> tuple[str, str]:
+        command = ["who-can", "cart.b:80", str(file), "--mesh", str(facts), "--format", "json"]
+        assert main([*command, *more]) == 0
+        (answer,) = json.loads(capsys.readouterr().out)["answers"]
+        own = next(each for each in answer["clients"] if "ui" in json.dumps(each["clients"]))
+        return own["allows"], own["reason"]
+
+    said = "the authorizer guard decides on /admin*"
+    assert asked() == ("some", said)
+    assert asked("--path", "/orders") == ("all", "")
+    assert asked("--path", "/admin") == ("unknown", said)
 
 
 def test_a_port_without_protocol_may_be_either() -> None:

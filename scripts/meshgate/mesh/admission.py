@@ -56,6 +56,17 @@ class Admission:
         return Allows.UNKNOWN if self.reason else self.decision.allows
 
     @property
+    def is_of_authorizer(self) -> bool:
+        """Whether it is unknown for what an external authorizer decides, and for nothing else."""
+        decision = self.decision
+        return bool(
+            self.reason == decision.reason
+            and decision.access is not None
+            and decision.access.asked
+            and not decision.access.asks_for_addresses
+        )
+
+    @property
     def side(self) -> Side:
         """The same as one side of a comparison."""
         return Side(self.authorization, self.server, self.connection)

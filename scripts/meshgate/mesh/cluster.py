@@ -77,6 +77,11 @@ class Delivery(NamedTuple):
         return self.endpoint.port if self.endpoint is not None else called
 
     @property
+    def is_only_admitted(self) -> bool:
+        """Whether nothing but policies of authorization leaves open how it ends."""
+        return self.admission is not None and self.reason in {"", self.admission.reason}
+
+    @property
     def by_transport(self) -> Outcome:
         """How it ends as far as TLS goes, whoever may refuse it still."""
         return self.outcome if self.on_wire is None else self.on_wire

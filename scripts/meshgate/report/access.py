@@ -26,7 +26,7 @@ def as_json(view: View, delivery: Delivery) -> JSONObject | None:
     return {
         "allows": admission.allows,
         "requests": list(decision.requests),
-        "reason": admission.reason,
+        "reason": admission.reason or decision.left_open,
         "decidedBy": [
             {
                 "resource": owner(each.resource),

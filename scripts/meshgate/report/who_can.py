@@ -200,17 +200,24 @@ def _answer(
     admission = delivery.admission
     allows, witness, reason = _transport(delivery), None, delivery.reason
     requests: tuple[str, ...] = () if allows is Allows.NONE else ("all",)
-    if admission is not None and allows is not Allows.UNKNOWN:
+    is_open = admission is not None and admission.is_of_authorizer and delivery.is_only_admitted
+    if admission is not None and (allows is not Allows.UNKNOWN or is_open):
         allows, requests = admission.allows, admission.decision.requests
         permitted = admission.decision.permitted
         witness = permitted.request if permitted is not None else None
         within = admission.decision.access
-        if within is not None and any(asked.wanted) and allows is Allows.SOME:
+        reason = admission.reason or admission.decision.left_open
+        if within is not None and any(asked.wanted) and (allows is Allows.SOME or is_open):
             part = within.narrowed(*asked.wanted)
+            certain = part.certain().first_permitted()
             first, denied = part.first_permitted(), part.first_denied()
-            witness = part.witness(first).request if first is not None else None
+            witness = part.witness(certain or first).request if first is not None else None
             allows = Allows.NONE if first is None else Allows.SOME if denied else Allows.ALL
-    if allows is not Allows.UNKNOWN:
+            if part.asked:
+                allows = Allows.UNKNOWN if certain is None else Allows.SOME
+            else:
+                reason = ""
+    if allows not in {Allows.UNKNOWN, Allows.SOME}:
         reason = ""
     return AccessAnswer(clients, label, delivery, allows, requests, witness, reason)
 

@@ -37,6 +37,7 @@ from typing import NamedTuple
 
 from meshgate.effect.describe import request
 from meshgate.mesh import (
+    Admission,
     Allows,
     ClientPolicy,
     DataPlane,
@@ -124,24 +125,37 @@ def end_of(delivery: Delivery, expectation: Expectation) -> CallEnd:
     Where policies let only some requests in, one that ends otherwise than expected is named.
     """
     admission = delivery.admission
-    if admission is None or admission.reason:
+    if admission is None:
         return CallEnd(delivery.outcome)
-    if expectation.is_of_one_request:
-        wire = Outcome.OK_MTLS if admission.connection.identity else Outcome.OK_PLAINTEXT
-        judged = {
-            admission.authorization.judge(admission.server, admission.connection, each).judgement
-            for each in requests_of(expectation)
-        }
-        if judged == {RequestJudgement.ALLOW}:
-            return CallEnd(wire if delivery.outcome is Outcome.DENIED else delivery.outcome)
-        return CallEnd(Outcome.DENIED if judged <= _DENIALS else Outcome.UNKNOWN)
+    if expectation.is_of_one_request and (
+        not admission.reason or (admission.is_of_authorizer and delivery.is_only_admitted)
+    ):
+        return CallEnd(_of_one_request(delivery, admission, expectation))
     decision = admission.decision
-    if admission.allows is not Allows.SOME:
+    if admission.reason or admission.allows is not Allows.SOME:
         return CallEnd(delivery.outcome)
     is_shut = expectation.outcome == Outcome.DENIED
     witness = decision.permitted if is_shut else decision.denied
-    told = request(witness.request) if witness is not None and witness.request is not None else ""
+    if witness is None:
+        # Nothing is denied for certain: an authorizer decides on the rest.
+        return CallEnd(Outcome.UNKNOWN)
+    told = request(witness.request) if witness.request is not None else ""
     return CallEnd(delivery.outcome if is_shut else Outcome.DENIED, told)
+
+
+def _of_one_request(delivery: Delivery, admission: Admission, expectation: Expectation) -> Outcome:
+    """How a delivery ends for the request that is expected, also where others are not known."""
+    judged = {
+        admission.authorization.judge(admission.server, admission.connection, each).judgement
+        for each in requests_of(expectation)
+    }
+    if judged <= _DENIALS:
+        return Outcome.DENIED
+    if judged != {RequestJudgement.ALLOW}:
+        return Outcome.UNKNOWN
+    if delivery.outcome is Outcome.DENIED:
+        return Outcome.OK_MTLS if admission.connection.identity else Outcome.OK_PLAINTEXT
+    return delivery.by_transport if admission.reason else delivery.outcome
 
 
 _DENIALS = frozenset({RequestJudgement.DENY, RequestJudgement.UNAUTHENTICATED})

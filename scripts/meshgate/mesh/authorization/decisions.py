@@ -43,6 +43,8 @@ class Decision:
     permitted   an example of what is let in; None: nothing is
     denied      an example of what is denied; None: nothing is
     access      the exact set; None: it is unknown, or ztunnel denies plaintext
+    left_open   what an external authorizer decides, where other requests are let in for certain;
+                empty: nothing
     """
 
     allows: Allows
@@ -51,6 +53,7 @@ class Decision:
     permitted: Witness | None = None
     denied: Witness | None = None
     access: AccessSet | None = None
+    left_open: str = ""
 
     @property
     def depends_on_token(self) -> bool:
@@ -80,28 +83,38 @@ def decision(
     """
     permitted, denied = access.first_permitted(), access.first_denied()
     decided_by = tuple(_decided_by(access, rules, policies))
+    asked = _asked(access) if permitted is not None else ""
     reason = _doubt(access) if permitted is not None else ""
+    certain = access.certain().first_permitted() if asked else permitted
     if permitted is None:
         allows = Allows.NONE
-    elif reason:
+    elif reason or certain is None:
         allows = Allows.UNKNOWN
+        reason = reason or asked
     else:
-        allows = Allows.SOME if denied is not None else Allows.ALL
+        allows = Allows.SOME if denied is not None or asked else Allows.ALL
+    witness = certain or permitted
     return Decision(
         allows,
         decided_by,
         reason,
-        access.witness(permitted) if permitted is not None else None,
+        access.witness(witness) if witness is not None else None,
         access.witness(denied) if denied is not None else None,
         access,
+        asked if allows is Allows.SOME else "",
     )
+
+
+def _asked(access: AccessSet) -> str:
+    """What an external authorizer decides, in words; empty: nothing."""
+    if not access.asked:
+        return ""
+    requests = ", ".join(described(access, access.asked))
+    return f"the authorizer {', '.join(sorted(access.providers))} decides on {requests}"
 
 
 def _doubt(access: AccessSet) -> str:
     """Why files do not tell what becomes of some request; empty: they do."""
-    if access.asked:
-        requests = ", ".join(described(access, access.asked))
-        return f"the authorizer {', '.join(sorted(access.providers))} decides on {requests}"
     if access.asks_for_addresses:
         try:
             hangs = access.hangs_on_addresses()

@@ -51,7 +51,11 @@ def _conclusion(admission: Admission) -> str:
     if admission.allows is Allows.NONE:
         return f"So no request gets in: {deciders(admission)} decides."
     token = " The token of a request decides with it." if decision.depends_on_token else ""
-    return f"So these requests get in: {'; '.join(decision.requests) or 'by token only'}.{token}"
+    others = f" Of the others it is not known: {decision.left_open}." if decision.left_open else ""
+    return (
+        f"So these requests get in: {'; '.join(decision.requests) or 'by token only'}."
+        f"{token}{others}"
+    )
 
 
 def _policy(case: Case, step: PolicyStep) -> Iterator[Statement]:
