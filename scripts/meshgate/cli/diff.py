@@ -32,6 +32,7 @@ from meshgate.cli.options import add_judging, add_traffic
 from meshgate.cli.output import publish, style
 from meshgate.cli.request import environments_of, folder, settings, tell_failures
 from meshgate.effect import effect
+from meshgate.effect.comparable import HINT, is_comparable
 from meshgate.errors import UsageError
 from meshgate.pipeline import judge
 from meshgate.pipeline.change import ProposedChange
@@ -99,16 +100,23 @@ def drift(options: argparse.Namespace) -> int:
     first, second = (environments_of(options, [name])[0] for name in options.environments)
     files = folder(options)
     judged = judge([first, second], files, settings(options))
-    compared = []
+    compared: list[Compared] = []
+    notes: list[str] = []
     if all(each.context is not None for each in judged.values()):
-        before, after = judged[first.name].mesh, judged[second.name].mesh
-        difference = effect(before, after, expected=second.expectations)
-        name = f"{first.name} to {second.name}"
-        compared.append(Compared(name, difference, files.locate, files.locate))
+        before, after = judged[first.name].mesh_by(second.names), judged[second.name].mesh
+        if is_comparable(before, after):
+            difference = effect(before, after, expected=second.expectations)
+            name = f"{first.name} to {second.name}"
+            compared.append(Compared(name, difference, files.locate, files.locate))
+        else:
+            notes.append(
+                f"nothing here is comparable: no workload of {second.name} has the namespace and "
+                f"name of one of {first.name}; {HINT}"
+            )
     failures = failures_of(judged)
     findings = [finding for each in judged.values() for finding in each.on_sources]
     shown = untold(failures, judged)
-    report = report_of(findings, (), files.locate, (), shown)
+    report = report_of(findings, (), files.locate, notes, shown)
     publish(FORMATS, [Diff(first.name, second.name, compared, report, is_drift=True)], options)
     tell_failures(shown)
     return exit_code(findings, failures.values(), options.fail_on)

@@ -254,6 +254,30 @@ class ClusterSelection(DocumentPart, frozen=True):
     ] = None
 
 
+NamePattern = Annotated[str, Meta(pattern=r"^[a-z0-9-]*\{name\}[a-z0-9-]*$")]
+
+
+class NamePatterns(DocumentPart, frozen=True):
+    """How names of an environment are made of the names that all environments share."""
+
+    namespace: Annotated[NamePattern, about("Of namespaces: `{name}-prod`.")] = "{name}"
+    name: Annotated[NamePattern, about("Of objects in them: `{name}-prod`.")] = "{name}"
+
+    def plain_namespace(self, namespace: str) -> str:
+        """The name that all environments share; empty: this one carries no environment."""
+        return _plain(self.namespace, namespace)
+
+    def plain_name(self, name: str) -> str:
+        """The same of an object's name."""
+        return _plain(self.name, name)
+
+
+def _plain(pattern: str, name: str) -> str:
+    before, _, after = pattern.partition("{name}")
+    fits = name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
+    return name[len(before) : len(name) - len(after)] if fits else ""
+
+
 # A YAML file may give a number or a truth value where text is meant.
 Substitutes = dict[str, str | int | float | bool]
 
@@ -302,6 +326,10 @@ class EnvironmentSettings(DocumentPart, frozen=True, kw_only=True):
     mesh: MeshFacts = MeshFacts()
     require: Floor = Floor()
     severities: RaisedSeverities = field(default_factory=dict)
+    names: Annotated[
+        NamePatterns,
+        about("How names here map to those of other environments, for comparisons with them."),
+    ] = NamePatterns()
     substitute: Annotated[
         Substitutes | Text,
         about(

@@ -53,7 +53,7 @@ class Comparison:
             self.after.mesh,
             expected=self.environment.expectations,
             seen=known_calls(self.traffic.calls, self.before.mesh) if self.traffic else (),
-            upstream={each.name: each.mesh for each in self.upstream},
+            upstream={each.name: each.mesh_by(self.environment.names) for each in self.upstream},
         )
 
     @functools.cached_property

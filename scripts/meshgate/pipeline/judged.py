@@ -19,6 +19,7 @@ from meshgate.model import (
     Defect,
     Environment,
     Finding,
+    NamePatterns,
     Resource,
     ResourceIndex,
     SchemaViolation,
@@ -27,6 +28,7 @@ from meshgate.model import (
     substituted,
 )
 from meshgate.pipeline.files import Files, Folder
+from meshgate.pipeline.names import context_by_names
 from meshgate.pipeline.nulls import without_refused_nulls
 from meshgate.pipeline.twice import last_of_each
 from meshgate.rules import RULES, rules_of
@@ -106,6 +108,12 @@ class Judged:
         """The mesh; without an inventory one that knows no workload. Raises `failure`."""
         context = self.held()
         return context.mesh or Mesh(context.resources.all, self.environment.mesh)
+
+    def mesh_by(self, names: NamePatterns) -> Mesh:
+        """The mesh by the names of another environment. Raises `failure`."""
+        if self.environment.names == names or self.context is None:
+            return self.mesh
+        return context_by_names(self.context, names).mesh or self.mesh
 
     def held(self) -> Context:
         """The context. Raises `failure` where there is none."""
@@ -286,7 +294,11 @@ def _compared(context: Context, contexts: Mapping[str, Context]) -> Context:
     environment = context.environment
     return dataclasses.replace(
         context,
-        upstream={name: contexts[name] for name in environment.after if name in contexts},
+        upstream={
+            name: context_by_names(contexts[name], environment.names)
+            for name in environment.after
+            if name in contexts
+        },
         siblings={
             name: other
             for name, other in contexts.items()

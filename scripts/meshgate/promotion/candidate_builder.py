@@ -9,6 +9,7 @@ from meshgate.effect import Effect, effect
 from meshgate.errors import BuildError, RepositoryError
 from meshgate.model import Resource
 from meshgate.pipeline import Judged
+from meshgate.pipeline.names import by_names
 from meshgate.promotion.candidate import Ancestry, Candidate, Reviews, SourceContent
 from meshgate.promotion.deployments import by_word, status_of, with_release
 from meshgate.promotion.files import FileChange, rendered_folder
@@ -82,6 +83,7 @@ class CandidateBuilder:
         old, new = self._judged(candidate.upstream, before, after)
         rendered = dataclasses.replace(
             candidate,
+            upstream=tuple(map(self._by_own_names, candidate.upstream)),
             source=self._source(),
             expected=self._expected(),
             ancestry=self._ancestry(),
@@ -92,6 +94,14 @@ class CandidateBuilder:
             ports=_ports(new.held()) if new is not None else 0,
         )
         return dataclasses.replace(rendered, reasons=tuple(self.reasons))
+
+    def _by_own_names(self, status: EnvironmentStatus) -> EnvironmentStatus:
+        """What an environment before has, by the names that its objects have in this one."""
+        theirs = self.session.environment(status.environment).names
+        ours = self.session.environment(self.policy.name).names
+        if status.objects is None or theirs == ours:
+            return status
+        return dataclasses.replace(status, objects=tuple(by_names(status.objects, theirs, ours)))
 
     def _reviews(self) -> Reviews | None:
         forge = self.session.forge

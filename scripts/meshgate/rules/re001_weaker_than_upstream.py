@@ -22,7 +22,9 @@ How to fix
     Bring the stronger policy here, or declare the difference with an owner and an end date.
 
 Known gaps
-    Workloads are compared by namespace and name; one that exists here only is not compared.
+    Workloads are compared by namespace and name, which `names:` maps between environments; one that
+    exists here only is not compared. Where no name is common, the finding is that nothing is
+    comparable.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 
+from meshgate.effect.comparable import HINT, is_comparable
 from meshgate.mesh import Mesh, Workload
-from meshgate.model import Severity
+from meshgate.model import Position, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
@@ -45,10 +48,26 @@ def check(context: Context) -> Iterator[Violation]:
         return
     declared = declared_differences(context)
     for name, before in context.upstream.items():
-        if before.mesh is not None:
+        if before.mesh is not None and not is_comparable(before.mesh, mesh):
+            yield incomparable(name)
+        elif before.mesh is not None:
             for workload in mesh.workloads:
                 if workload.has_sidecar and (str(workload), None) not in declared:
                     yield from weaker(mesh, before.mesh, workload, name, declared)
+
+
+def incomparable(upstream: str) -> Violation:
+    """No workload has a name that both environments know."""
+    return Violation(
+        None,
+        "",
+        f"nothing here is comparable with {upstream}: no workload has the namespace and name of "
+        "one there, so whether ports are weaker is not known",
+        fix=HINT,
+        decided=False,
+        source=Position("environments.yaml", 1, 1),
+        key=upstream,
+    )
 
 
 def weaker(
