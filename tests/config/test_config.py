@@ -680,7 +680,7 @@ def test_environments_are_shown_merged(shared: Path) -> None:
             "  mode: pinned\n",
             "  name: all\n",
             "environments.yaml:2:3: defaults.name: unknown field `name`",
-            "the fields here are `after`, `approvals`, `clusters`",
+            "did you mean `names`?",
         ),
         (
             'istio: "1.30"',
