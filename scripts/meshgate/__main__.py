@@ -15,8 +15,8 @@ def main() -> NoReturn:
     try:
         interrupts.install()
         gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-        # Imported only here: most of a short command's time is spent in it, and interrupts count.
-        from meshgate import cli  # noqa: PLC0415
+        # Most of a short command's time is spent in this import.
+        from meshgate import cli  # noqa: PLC0415 - only now are interrupts heeded
 
         interrupts.end(cli.main())
     except BaseException as error:

@@ -337,7 +337,7 @@ def test_a_rule_that_raises_ends_the_run(
         fix="",
         needs=Needs.POLICIES,
         kinds=frozenset(),
-        check=check,  # type: ignore[arg-type]
+        check=check,  # type: ignore[arg-type] # a wrong one
     )
     monkeypatch.setattr(judged, "RULES", (*RULES, broken))
 
@@ -474,7 +474,7 @@ def test_progress_shows_after_a_second_and_cleans_up(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     terminal = Terminal()
 
-    with Progress("rendering", 2, terminal) as progress:  # type: ignore[arg-type]
+    with Progress("rendering", 2, terminal) as progress:  # type: ignore[arg-type] # a double
         progress.step()
         assert terminal.told == ""
         progress.step()
@@ -495,3 +495,28 @@ def test_help_loads_neither_rules_nor_libraries() -> None:
 
     assert "meshgate.cli" in loaded
     assert loaded.isdisjoint(heavy)
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("valdate", "invalid choice: 'valdate'; did you mean `validate`?"),
+        ("validate --fial-on error", "--fial-on; did you mean `--fail-on`?"),
+        ("validate --formatt=json", "--formatt=json; did you mean `--format`?"),
+        ("validate --fail-on eror", "invalid choice: 'eror'; did you mean `error`?"),
+        ("sync argo", "invalid choice: 'argo'; did you mean `argocd`?"),
+        ("validate --format jsn", "hint: did you mean `json`?"),
+        ("validate prd", "hint: did you mean `prod`?"),
+        ("explain boards/app-ui boards --env prd", "hint: did you mean `prod`?"),
+        ("explain boards/ap-ui boards --env prod", "hint: did you mean `boards/app-ui`?"),
+        ("who-can bords --env prod", "hint: did you mean `boards`?"),
+        ("calls prod --to bords", "hint: did you mean `boards`?"),
+        ("calls prod --from boards/ap-ui", "hint: did you mean `boards/app-ui`?"),
+        ("validate --zzz", "unrecognized arguments: --zzz; see --help"),
+    ],
+)
+def test_a_word_that_is_not_known_is_answered_with_the_one_that_was_meant(
+    line: str, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-C", str(REPOSITORY), *line.split()]) == 2
+    assert advice in capsys.readouterr().err

@@ -355,7 +355,7 @@ def change_of(
 
 def is_gone(routed: Routed, mesh: Mesh) -> bool:
     place = end(routed)
-    return place is not None and bool(place[1]) and same(mesh, place[:3]) is None  # type: ignore[arg-type]
+    return place is not None and bool(place[1]) and same(mesh, place[:3]) is None  # type: ignore[arg-type] # a triple
 
 
 def ruled(routed: Routed) -> object:

@@ -77,7 +77,7 @@ def test_kustomizations_of_nobodys_environment_reach_files(tmp_path: Path, capsy
         },
     )
     found = judged(capsys, "-C", tmp_path, "validate")
-    files = [each["source"]["file"] for each in found.findings]  # type: ignore[index]
+    files = [each["source"]["file"] for each in found.findings]  # type: ignore[index] # JSON
     assert files == ["policies/other/left.yaml"]
 
 
@@ -92,7 +92,7 @@ def test_other_layouts_are_looked_at_as_well(tmp_path: Path, capsys: Capture) ->
 
     found = judged(capsys, "-C", tmp_path, "validate")
 
-    files = [each["source"]["file"] for each in found.findings]  # type: ignore[index]
+    files = [each["source"]["file"] for each in found.findings]  # type: ignore[index] # JSON
     assert sorted(files) == ["base/apart/left.yaml", "base/shop/job.yaml"]
 
 

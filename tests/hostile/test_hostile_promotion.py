@@ -190,7 +190,7 @@ def test_what_was_rejected_is_not_forgotten(candidate: Candidate, event: Event) 
 
 
 def gated(candidate: Candidate, event: Event, **settings: object) -> GateVerdict:
-    gate = GateEntry(name="calm", type="effects", loosened=0, **settings)  # type: ignore[arg-type]
+    gate = GateEntry(name="calm", type="effects", loosened=0, **settings)  # type: ignore[arg-type] # fields
     assert candidate.effect is not None
 
     policy = replace(candidate.policy, gates=(gate,))

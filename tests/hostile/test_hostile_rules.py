@@ -158,7 +158,7 @@ FILES = [
 
 def change_of(path: str, kind: str = "modified", **more: object) -> RuleChange:
     settings = {"before": BEFORE, "after": BEFORE, "signers": ("promotion/allowed_signers",)} | more
-    return RuleChange((FileChange(path, kind),), **settings)  # type: ignore[arg-type]
+    return RuleChange((FileChange(path, kind),), **settings)  # type: ignore[arg-type] # fields
 
 
 @pytest.mark.parametrize("kind", ["added", "modified", "deleted"])

@@ -21,7 +21,7 @@ MODES = (None, "DISABLE", "ISTIO_MUTUAL", "SIMPLE")
 
 
 def rule(name: str, mode: str | None = None, **fields: object) -> DestinationRule:
-    resource = Resource.of(destination_rule(name, "b", "cart", mode, **fields))  # type: ignore[arg-type]
+    resource = Resource.of(destination_rule(name, "b", "cart", mode, **fields))  # type: ignore[arg-type] # of any type
     created = str(resource.metadata.get("creationTimestamp") or "")
     return read(resource, created, "cluster.local")
 
@@ -96,7 +96,7 @@ def test_so_it_does_for_several_pools_by_origin(
     def said(order: Sequence[DestinationRule]) -> object:
         """Which rule says what, in each entry; who is only listed first says nothing."""
         return tuple(
-            (entry.policy is not None and entry.origin[1], entry.origin[2])  # type: ignore[index]
+            (entry.policy is not None and entry.origin[1], entry.origin[2])  # type: ignore[index] # not None
             for entry in merge(order)
         )
 

@@ -179,7 +179,7 @@ def test_a_changed_policy_is_never_no_effect() -> None:
 
     found = effect(shop(before), shop(after))
 
-    assert [str(each.policy) for each in found.undecided] == ["CiliumNetworkPolicy/b/p"]  # type: ignore[union-attr]
+    assert [str(each.policy) for each in found.undecided] == ["CiliumNetworkPolicy/b/p"]  # type: ignore[union-attr] # not None
     assert effect(shop(before), shop(before)).is_empty
     # Nor where the inventory knows nothing of its namespace, or of anything.
     there = filtering("p", "c")

@@ -403,7 +403,7 @@ def test_26_a_label_that_fails_is_told_and_tried_again(pipeline: Pipeline) -> No
     def fail(number: int, labels: Sequence[str]) -> None:  # noqa: ARG001
         raise RepositoryError("the forge has no labels today")
 
-    forge.set_labels = fail  # type: ignore[method-assign]
+    forge.set_labels = fail  # type: ignore[method-assign] # a fault
     pipeline.forge = forge
     opened = pipeline.promote("staging")
     assert opened.degraded
@@ -423,7 +423,7 @@ def test_27_a_push_between_judgement_and_merge_is_not_merged(pipeline: Pipeline)
         edited(pipeline, opened.pull.head)
         return real(number, head_sha=head_sha, method=method, message=message)
 
-    forge.merge = late  # type: ignore[method-assign]
+    forge.merge = late  # type: ignore[method-assign] # a fault
     pipeline.forge = forge
     before = pipeline.main()
     with pytest.raises(HeadMovedError) as raised:

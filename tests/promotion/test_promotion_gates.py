@@ -39,7 +39,7 @@ def stay(since: dt.timedelta, until: dt.timedelta | None = None, release: str = 
 
 def standing(*deployments: Deployment, **more: object) -> EnvironmentStatus:
     settings: dict[str, object] = {"floating": False, "state": None, "statuses": None} | more
-    return EnvironmentStatus("staging", deployments=deployments, **settings)  # type: ignore[arg-type]
+    return EnvironmentStatus("staging", deployments=deployments, **settings)  # type: ignore[arg-type] # fields
 
 
 def seen(
@@ -422,7 +422,7 @@ def test_a_gate_that_raises_is_closed(
     def fail(*_: object) -> None:
         raise RuntimeError("out of cheese")
 
-    broken = GateType("soak", "soak", frozenset(), frozenset(), fail, fail)  # type: ignore[arg-type]
+    broken = GateType("soak", "soak", frozenset(), frozenset(), fail, fail)  # type: ignore[arg-type] # fields
     monkeypatch.setitem(GATE_TYPES, "soak", broken)
     there = (standing(stay(9 * DAY)),)
 

@@ -164,7 +164,7 @@ def finding(severity: Severity, *, decided: bool = True) -> Finding:
 
 
 def hold(candidate: Candidate, **more: object) -> Candidate:
-    source_of = Hold(NOW, "ops", "an incident", **more)  # type: ignore[arg-type]
+    source_of = Hold(NOW, "ops", "an incident", **more)  # type: ignore[arg-type] # fields
     return on(on(candidate, "base.state", hold=source_of), "head.state", hold=source_of)
 
 

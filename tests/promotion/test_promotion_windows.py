@@ -22,7 +22,7 @@ SPRING, AUTUMN = (2026, 3, 29), (2026, 10, 25)
 
 
 def utc(*parts: int) -> dt.datetime:
-    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc,arg-type]
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc,arg-type] # of five
 
 
 def cron(expression: str, length: str, kind: str = "allow", **more: object) -> Window:

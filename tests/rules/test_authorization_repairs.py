@@ -411,7 +411,7 @@ def test_a_policy_without_the_refused_value_is_there_as_a_whole() -> None:
     before = context(objects, SHOP)
     assert only("AZ016", before).fix == "correct what SH004 or SH002 names at this object"
     (named,) = findings("SH004", before)
-    after = context(edited(objects, named, ["10.0.0.1/32"]), SHOP)  # type: ignore[arg-type]
+    after = context(edited(objects, named, ["10.0.0.1/32"]), SHOP)  # type: ignore[arg-type] # JSON
 
     assert findings("AZ016", after) == findings("SH004", after) == []
     assert [lets_in(model(each), path="/admin") for each in (before, after)] == [True, False]

@@ -137,7 +137,7 @@ def test_a_finding_is_there_just_when_some_pod_is_weaker_than_the_floor(
 def test_order_of_documents_does_not_matter(policies: list[Policy], random: object) -> None:
     resources = named(policies)
     shuffled = resources.copy()
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)  # type: ignore[attr-defined] # Hypothesis
 
     assert findings(shuffled) == findings(resources)
 

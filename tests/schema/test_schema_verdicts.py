@@ -93,7 +93,7 @@ def reaches(value: JSONObject, path: str) -> bool:
     parts = split_path(path)
     for index, part in enumerate(parts):
         try:
-            node = node[part]  # type: ignore[index]
+            node = node[part]  # type: ignore[index] # a path that is there
         except (KeyError, IndexError, TypeError):
             return index == len(parts) - 1
     return True

@@ -99,8 +99,8 @@ class Killer:
                 yield value
             self.step("forge")
 
-        Repository.run = counted  # type: ignore[method-assign, assignment]
-        Store.changed = written  # type: ignore[method-assign, assignment]
+        Repository.run = counted  # type: ignore[method-assign, assignment] # wraps it
+        Store.changed = written  # type: ignore[method-assign, assignment] # wraps it
 
 
 def in_child(act: Callable[[], object], last: int = 0) -> tuple[int, list[str]]:

@@ -25,7 +25,7 @@ def base_of(repository: Repository, reference: str = "main", **more: object) -> 
     """The base of a judgement, without a forge; renders are kept as the command keeps them."""
     kept = cache_folder(argparse.Namespace(no_cache=False))
     settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE, "cache": kept} | more
-    return session_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type]
+    return session_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type] # options
 
 
 def judged(folder: Path, base: str, head: str, **more: object) -> HeadJudgement:
@@ -65,7 +65,7 @@ def pull_request(head: str, **more: object) -> PullRequest:
         "state": "open",
         "labels": (),
     }
-    return PullRequest(**settings | more)  # type: ignore[arg-type]
+    return PullRequest(**settings | more)  # type: ignore[arg-type] # fields
 
 
 def review(login: str, commit: str, state: str = "approved", teams: tuple[str, ...] = ()) -> Review:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from meshgate import __version__, interrupts
+from meshgate.cli.command_line import Parser
 from meshgate.cli.options import add_common_options, settle
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError, UsageError
@@ -122,9 +123,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def parser_for(arguments: Sequence[str]) -> Parser:
     """The parser, with options for the one command that `arguments` name."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="meshgate",
         description=DESCRIPTION,
         epilog=EXIT_CODES,

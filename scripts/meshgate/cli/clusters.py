@@ -11,6 +11,7 @@ from meshgate import source
 from meshgate.cli.progress import Progress
 from meshgate.cli.request import folder
 from meshgate.cli.terminal import printable
+from meshgate.cluster import capture
 from meshgate.cluster.capture import Live
 from meshgate.cluster.client import ClusterClient
 from meshgate.model import Environment
@@ -31,15 +32,11 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
 
 def cluster_of(options: argparse.Namespace) -> ClusterClient:
     """The cluster that the options name. Raises ToolError, UsageError."""
-    from meshgate.cluster.client import ClusterClient  # noqa: PLC0415 - an optional part
-
     return ClusterClient(options.context, options.kubeconfig)
 
 
 def read_cluster(cluster: ClusterClient) -> Live:
     """Everything in it that is looked at. Raises ServiceError."""
-    from meshgate.cluster import capture  # noqa: PLC0415 - as above
-
     with Progress(f"reading {cluster.context}", capture.STEPS) as progress:
         return capture.read(cluster, progress.step)
 

@@ -71,7 +71,7 @@ def help_of(command: str) -> str:
     """What `meshgate COMMAND --help` prints."""
     parser = parser_for([command])
     for action in parser._actions:  # noqa: SLF001 - argparse has no public way to a subparser
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no other way
             return str(action.choices[command].format_help())
     raise LookupError(command)
 

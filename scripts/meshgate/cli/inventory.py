@@ -21,6 +21,7 @@ from pathlib import Path
 
 from meshgate import config
 from meshgate.cli.clusters import add_cluster, cluster_of, intended, read_cluster, tell_notes
+from meshgate.cluster import capture
 from meshgate.cluster.capture import InventoryFiles
 from meshgate.errors import UsageError
 from meshgate.pipeline import Settings
@@ -39,8 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the inventory of one environment."""
-    from meshgate.cluster import capture  # noqa: PLC0415 - needs only this command
-
     root: Path = options.directory
     configuration = config.load(root)
     (environment,) = select(configuration.environments, [options.environment])

@@ -173,8 +173,11 @@ def outputs(texts: list[str]) -> tuple[Output, ...]:
     for text in texts or ["text"]:
         name, _, file = text.partition("=")
         if name not in FORMATS:
+            from meshgate.wording.nearest import hint  # noqa: PLC0415 - --help waits for no model
+
             raise UsageError(
-                f"--format {text}: unknown format {name!r}", hint=f"use one of {', '.join(FORMATS)}"
+                f"--format {text}: unknown format {name!r}",
+                hint=hint(name, FORMATS, f"use one of {', '.join(FORMATS)}"),
             )
         asked.append(Output(name, Path(file) if file else None))
     on_stdout = [output.format for output in asked if output.file is None]

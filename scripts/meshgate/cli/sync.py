@@ -21,7 +21,9 @@ from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
 from meshgate.cli.terminal import printable
-from meshgate.cluster.sync import SyncTarget
+from meshgate.cluster import sync
+from meshgate.cluster.sync import SyncTarget, unprotected
+from meshgate.cluster.sync.prune_protection import ARGOCD, FLUX
 from meshgate.pipeline.targets import select
 
 AGENTS = ("argocd", "flux")
@@ -36,8 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the files, or say which are stale."""
-    from meshgate.cluster import sync  # noqa: PLC0415 - needs only this command
-
     root, agent = options.directory, options.agent
     configuration = config.load(root)
     wanted = select(configuration.environments, options.environments)
@@ -69,9 +69,6 @@ def run(options: argparse.Namespace) -> int:
 
 def warn_of_unprotected(agent: str, targets: Iterable[SyncTarget]) -> None:
     """Say which policies the agent would prune without asking, though many workloads rest on it."""
-    from meshgate.cluster.sync import unprotected  # noqa: PLC0415 - as above
-    from meshgate.cluster.sync.prune_protection import ARGOCD, FLUX  # noqa: PLC0415
-
     found: dict[str, list[str]] = {}
     for target in targets:
         for resource in unprotected(agent, target.rendered):

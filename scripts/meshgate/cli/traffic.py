@@ -27,7 +27,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from meshgate import config
+from meshgate.cli.output import write
+from meshgate.cli.progress import Progress
+from meshgate.cluster import traffic
+from meshgate.cluster.prometheus import Prometheus, read_token
 from meshgate.cluster.traffic import TrafficQuery
+from meshgate.config.reading import SIZE_LIMIT
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import SeenSecurity, Traffic
 
@@ -70,8 +76,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask Prometheus and write the file."""
-    from meshgate.cluster import traffic  # noqa: PLC0415 - the help needs none of it
-
     asked = traffic.traffic_query(
         datetime.datetime.now(tz=datetime.UTC),
         seconds("--window", options.window),
@@ -96,8 +100,6 @@ def run(options: argparse.Namespace) -> int:
     if file is None:
         sys.stdout.write(text)
     else:
-        from meshgate.cli.output import write  # noqa: PLC0415 - brings every report with it
-
         write(file, text)
     print(summary(seen, file), file=sys.stderr)
     return 0
@@ -105,10 +107,6 @@ def run(options: argparse.Namespace) -> int:
 
 def capture(asked: TrafficQuery, options: argparse.Namespace) -> Traffic:
     """What Prometheus tells."""
-    from meshgate.cli.progress import Progress  # noqa: PLC0415 - as in `run`
-    from meshgate.cluster import traffic  # noqa: PLC0415 - as in `run`
-    from meshgate.cluster.prometheus import Prometheus, read_token  # noqa: PLC0415 - as in `run`
-
     token = read_token(Path(options.token_file)) if options.token_file else ""
     queries = list(traffic.queries(asked))
     with (
@@ -131,8 +129,6 @@ def refuse_other(file: Path) -> None:
     """Raise UsageError where a file is there that no capture wrote."""
     if not file.exists():
         return
-    from meshgate import config  # noqa: PLC0415 - as in `run`
-
     try:
         config.load_traffic(file)
     except NothingToCheckError:
@@ -147,8 +143,6 @@ def refuse_other(file: Path) -> None:
 
 def refuse_unreadable(text: str) -> None:
     """Raise UsageError for a file that is larger than what is read again."""
-    from meshgate.config.reading import SIZE_LIMIT  # noqa: PLC0415 - as in `run`
-
     if len(text) > SIZE_LIMIT:
         raise UsageError(
             f"the capture is larger than the {SIZE_LIMIT // 2**20} MiB that are read again",

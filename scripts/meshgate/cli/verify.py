@@ -35,11 +35,18 @@ from meshgate.cli.options import add_engine
 from meshgate.cli.output import write
 from meshgate.cli.request import settings
 from meshgate.cli.terminal import printable
+from meshgate.cluster import capture, verify
 from meshgate.cluster.verify import Verification
+from meshgate.cluster.verify.probes import IMAGE, probes
 from meshgate.errors import UsageError
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, Resource
 from meshgate.pipeline.targets import select
+from meshgate.promotion import evidence
+from meshgate.promotion.files import git_tree, rendered_folder
+from meshgate.promotion.release import Releases
+from meshgate.promotion.session import Clock
+from meshgate.repository import Repository
 from meshgate.yamldoc.files import LARGEST_FILE, read_inside
 
 FORMATS = ("text", "json")
@@ -68,8 +75,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Verify one environment in one cluster."""
-    from meshgate.cluster import capture, verify  # noqa: PLC0415 - needs only this command
-
     root: Path = options.directory
     if any(output.format not in (*FORMATS, ANNOTATIONS) for output in options.outputs):
         raise UsageError(
@@ -104,8 +109,6 @@ def run(options: argparse.Namespace) -> int:
 
 def publish_verification(options: argparse.Namespace, verification: Verification) -> None:
     """Write the result in each format that was asked for."""
-    from meshgate.cluster import verify  # noqa: PLC0415 - as above
-
     locate = source.Locator(options.directory)
     for output in options.outputs:
         if output.format == ANNOTATIONS:
@@ -124,8 +127,6 @@ def publish_verification(options: argparse.Namespace, verification: Verification
 
 def write_probes(options: argparse.Namespace, environment: Environment, mesh: Mesh) -> None:
     """Write the Jobs, and say which expectations they do not try."""
-    from meshgate.cluster.verify.probes import IMAGE, probes  # noqa: PLC0415 - as above
-
     tried = probes(mesh, environment.expectations, options.probe_image or IMAGE)
     tell_notes(f"no probe of {call}" for call in tried.untried)
     if not tried.jobs:
@@ -143,9 +144,6 @@ def write_evidence(
     options: argparse.Namespace, environment: Environment, verification: Verification
 ) -> None:
     """Write the result as evidence about exactly what was compared."""
-    from meshgate.promotion import evidence  # noqa: PLC0415 - as above
-    from meshgate.promotion.session import Clock  # noqa: PLC0415
-
     tree, release = subject(options.directory, environment)
     observation = evidence.Observation(
         version=evidence.VERSION,
@@ -169,10 +167,6 @@ def write_evidence(
 
 def subject(root: Path, environment: Environment) -> tuple[str, str]:
     """The tree of the rendered files that were compared, or the release that was rendered."""
-    from meshgate.promotion.files import git_tree, rendered_folder  # noqa: PLC0415 - as above
-    from meshgate.promotion.release import Releases  # noqa: PLC0415
-    from meshgate.repository import Repository  # noqa: PLC0415
-
     folder = rendered_folder(environment.name)
     if environment.mode == PINNED and (root / folder).is_dir():
         paths = (path for path in (root / folder).rglob("*") if not path.is_dir())

@@ -48,8 +48,10 @@ def check(document: Document, name: str) -> None:
     validator = _validator(name)
     if validator.is_valid(document.value):
         return
-    # jsonschema takes 0.1 s to import, and only an error needs it.
-    from meshgate.wording.problems import SchemaProblem, problems  # noqa: PLC0415
+    from meshgate.wording.problems import (  # noqa: PLC0415 - 0.1 s, and only an error needs it
+        SchemaProblem,
+        problems,
+    )
 
     # What only the validator refuses is said in its words.
     refused = problems(schema(name), document.value, own=True) or [

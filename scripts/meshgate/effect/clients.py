@@ -349,7 +349,7 @@ def _common_classes(
         common = found.get(own)
         if common is None:
             common = found[own] = CommonClass(*sides, name)
-        common.members.append(new if new is not None else old)  # type: ignore[arg-type]
+        common.members.append(new if new is not None else old)  # type: ignore[arg-type] # one is there
     return found.values()
 
 

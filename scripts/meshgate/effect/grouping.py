@@ -150,7 +150,7 @@ def _by_namespace(
     for each in members:
         own = _namespace(each) if apart else ""
         if own not in found:
-            found[own] = CallLine(*key)  # type: ignore[arg-type]
+            found[own] = CallLine(*key)  # type: ignore[arg-type] # its first fields
         found[own].add(each)
     return found.values()
 

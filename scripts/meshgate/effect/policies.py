@@ -15,11 +15,10 @@ NAMED = 3
 def open_policies(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
     """Changed policies of namespaces without inventory, and changed objects that are not read."""
     was, will = _policies(before), _policies(after)
-    for ref in dict.fromkeys((*was, *will)):
+    for ref, (policy, namespace) in (was | will).items():
         old, new = was.get(ref), will.get(ref)
         if old is not None and new is not None and old[0].spec == new[0].spec:
             continue
-        policy, namespace = new or old  # type: ignore[misc]
         if namespace and not (before.knows(namespace) or after.knows(namespace)):
             yield UndecidedPolicy(policy, f"the inventory knows nothing of namespace {namespace}")
     yield from _unread(before, after)
@@ -40,11 +39,9 @@ def changed_network_policies(before: Mesh, after: Mesh) -> Iterator[Resource]:
 
 def _changed(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[Resource]:
     was, will = ({each.ref: each for each in side} for side in (before, after))
-    for ref in dict.fromkeys((*was, *will)):
+    for ref, changed in (was | will).items():
         old, new = was.get(ref), will.get(ref)
         if old is None or new is None or _decides_by(old) != _decides_by(new):
-            changed = new or old
-            assert changed is not None
             yield changed
 
 
@@ -59,12 +56,10 @@ def _unread(before: Mesh, after: Mesh) -> Iterator[UndecidedPolicy]:
     """
     was = {each.resource.ref: each for each in before.unread}
     will = {each.resource.ref: each for each in after.unread}
-    for ref in dict.fromkeys((*was, *will)):
+    for ref, changed in (was | will).items():
         old, new = was.get(ref), will.get(ref)
         if old is not None and new is not None and _content(old) == _content(new):
             continue
-        changed = new or old
-        assert changed is not None
         policy = changed.resource
         covered = dict.fromkeys(name for side in (old, new) if side for name in side.covered)
         namespace = policy.namespace or ""

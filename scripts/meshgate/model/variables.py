@@ -53,7 +53,7 @@ def substituted(
         replacing = _Replacing(values, plain)
         value = replacing.value(resource.value)
         if replacing.count:
-            resource = Resource.of(value, resource.origin, foreign=resource.foreign)  # noqa: PLW2901
+            resource = Resource.of(value, resource.origin, foreign=resource.foreign)  # noqa: PLW2901 - the same object, with its values
         found.append(resource)
         if replacing.missing:
             unresolved.append((resource, tuple(replacing.missing)))

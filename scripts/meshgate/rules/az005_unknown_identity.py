@@ -37,8 +37,9 @@ from meshgate.mesh.authorization.policy_values import PolicyValue, policy_values
 from meshgate.model import Severity
 from meshgate.rules import known_identities, policy_places
 from meshgate.rules.context import Context
-from meshgate.rules.known_identities import KnownIdentities, nearest
+from meshgate.rules.known_identities import KnownIdentities
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.wording.nearest import nearest
 
 PARTS = 5
 # What a principal may begin with whatever the mesh's own trust domain is called.
@@ -129,7 +130,7 @@ def namespace(text: str, name: str, known: KnownIdentities) -> Unknown | None:
     """Of a namespace; `text` is the value that it is a part of."""
     if name in known.namespaces:
         return None
-    near = nearest(name, known.namespaces)
+    near = nearest(name, sorted(known.namespaces)) or ""
     meant = text.replace(name, near, 1) if near and text != name else near
     return Unknown(
         f"the inventory has no namespace `{name}`",

@@ -42,11 +42,11 @@ from meshgate.mesh.authorization.text_classes import paths, text_classes
 from meshgate.model import Severity
 from meshgate.rules import policy_places
 from meshgate.rules.context import Context
-from meshgate.rules.known_identities import nearest
 from meshgate.rules.policy_places import PolicyPlaces
 from meshgate.rules.request_hosts import RequestHosts
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording.nearest import nearest
 
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
@@ -190,7 +190,7 @@ def of_hosts(hosts: RequestHosts, policy: AuthorizationPolicy) -> Iterator[Viola
                 fix=f"write {text}:*",
             )
         else:
-            near = nearest(text, sent.all)
+            near = nearest(text, sorted(sent.all))
             yield Violation(
                 policy.resource,
                 value.path,

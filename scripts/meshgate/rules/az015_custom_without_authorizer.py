@@ -34,10 +34,10 @@ from meshgate.mesh.authorization.attributes import Chain
 from meshgate.model import Severity
 from meshgate.rules import policy_places
 from meshgate.rules.context import Context
-from meshgate.rules.known_identities import nearest
 from meshgate.rules.policy_places import PolicyPlaces
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording.nearest import nearest
 
 
 def check(context: Context) -> Iterator[Violation]:

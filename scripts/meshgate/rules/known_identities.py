@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from meshgate.mesh import Mesh
 from meshgate.mesh.catalog import namespace_of
 from meshgate.rules.context import Context
+from meshgate.wording.nearest import nearest
 
 # Kubernetes makes it in every namespace.
 EVERYWHERE = "default"
@@ -39,16 +37,11 @@ class KnownIdentities:
 
     def nearest_account(self, namespace: str, account: str) -> str:
         """`NS/SA` that was probably meant; empty: nothing is like it."""
-        own = nearest(account, self._accounts.get(namespace, ()))
+        own = nearest(account, sorted(self._accounts.get(namespace, ())))
         if own:
             return f"{namespace}/{own}"
         elsewhere = sorted(name for name, names in self._accounts.items() if account in names)
         return f"{elsewhere[0]}/{account}" if len(elsewhere) == 1 else ""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like one; empty: none is."""
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)), "")
 
 
 def of(context: Context) -> KnownIdentities | None:

@@ -7,6 +7,7 @@ as a difference to what was rendered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from meshgate.model import CLUSTER_WIDE_KINDS, JSONObject
 from meshgate.source.kustomization import Kustomization
@@ -42,7 +43,7 @@ def transformers(
     for key, form in (("namePrefix", "{0}{1}"), ("nameSuffix", "{1}{0}")):
         affix = value.get(key)
         if affix:
-            yield key, lambda manifest, a=affix, f=form: _renamed(manifest, f, str(a))  # type: ignore[misc]
+            yield key, partial(_renamed, form=form, affix=str(affix))
     pairs: JSONObject = {}
     for item in kustomization.list("labels"):
         if isinstance(item, dict) and isinstance(item.get("pairs"), dict):
@@ -52,7 +53,7 @@ def transformers(
     for key, where in (("commonLabels", "labels"), ("commonAnnotations", "annotations")):
         common = value.get(key)
         if isinstance(common, dict) and common:
-            yield key, lambda manifest, w=where, c=common: _with(manifest, w, c)  # type: ignore[misc]
+            yield key, partial(_with, where=where, pairs=common)
 
 
 def _metadata(value: JSONObject) -> JSONObject:

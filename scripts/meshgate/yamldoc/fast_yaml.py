@@ -53,7 +53,7 @@ _kept: dict[str, Line | _Other] = {}
 
 
 # One loop without calls: a call for each line would take longer than all the rest.
-def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912
+def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912 - one loop over lines
     """The mapping that a document's text is; None where it is not of the plain kind."""
     lines = text.split("\n")
     if lines[0] == "---":

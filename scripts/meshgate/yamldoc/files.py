@@ -113,10 +113,10 @@ class Root:
         return read_file(Path(self.top, inside), name, limit)
 
     def is_folder(self, name: str) -> bool:
-        return os.path.isdir(f"{self.top}/{name}")  # noqa: PTH112
+        return os.path.isdir(f"{self.top}/{name}")  # noqa: PTH112 - asked of each file
 
     def is_file(self, name: str) -> bool:
-        return os.path.isfile(f"{self.top}/{name}")  # noqa: PTH113
+        return os.path.isfile(f"{self.top}/{name}")  # noqa: PTH113 - as above
 
     def exists(self, name: str) -> bool:
-        return os.path.exists(f"{self.top}/{name}")  # noqa: PTH110
+        return os.path.exists(f"{self.top}/{name}")  # noqa: PTH110 - as above

@@ -56,7 +56,7 @@ class Flux(Syncer):
                 cwd=home,
             )
             url = f"http://{health}/healthz"
-            process.wait_for(lambda url=url: answers(url), "it answered")  # type: ignore[misc]
+            process.wait_for(lambda url=url: answers(url), "it answered")  # type: ignore[misc] # bound in a loop
             self.running.append(process)
 
     def point(self, clone: Path, token: str) -> None:

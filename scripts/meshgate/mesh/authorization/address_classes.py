@@ -23,7 +23,7 @@ def address_classes(matchers: Collection[Matcher]) -> Classes:
     witnesses: dict[frozenset[Matcher], Address] = {}
     for version in sorted({4, *(block.version for block in blocks)}):
         own = [block for block in blocks if block.version == version]
-        if version == 4:  # noqa: PLR2004
+        if version == 4:  # noqa: PLR2004 - as ipaddress says it
             inside = frozenset[Matcher](block for block in own if block.matches(_KNOWN))
             witnesses[inside] = _KNOWN
         starts = {0, *(block.first for block in own), *(block.last + 1 for block in own)}

@@ -76,7 +76,7 @@ class Address(NamedTuple):
         return cls(parsed.version, int(parsed))
 
     def __str__(self) -> str:
-        kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address  # noqa: PLR2004
+        kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address  # noqa: PLR2004 - IPv4
         return str(kind(self.number))
 
 

@@ -174,7 +174,7 @@ def _spelled(matcher: Matcher) -> str:
         case BlockMatcher(version, first, last):
             size = 32 if version == 4 else 128  # noqa: PLR2004 - IP versions
             bits = size - (last - first).bit_length()
-            return str(ipaddress.ip_network((first, bits))) if version == 4 else _v6(first, bits)  # noqa: PLR2004
+            return str(ipaddress.ip_network((first, bits))) if version == 4 else _v6(first, bits)  # noqa: PLR2004 - IPv4
         case _:
             return str(matcher)
 

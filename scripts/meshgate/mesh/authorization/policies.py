@@ -202,7 +202,7 @@ def _rules(value: JSON) -> Iterator[PolicyRule]:
 def _fields(item: JSONObject, name: str) -> Fields:
     node = item.get(name)
     if not isinstance(node, dict):
-        raise ValueError(f"`{name}` is missing or no mapping")  # noqa: TRY004
+        raise ValueError(f"`{name}` is missing or no mapping")  # noqa: TRY004 - a wrong value of a document
     lists = ((str(field), _strings(values, str(field))) for field, values in node.items())
     return {field: values for field, values in lists if values}
 

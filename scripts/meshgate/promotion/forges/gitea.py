@@ -71,7 +71,7 @@ class GiteaForge(GitHubLike):
         newest = {text(entry, "context"): entry for entry in entries}
         return [self._status(entry, text(entry, "status")) for entry in newest.values()]
 
-    def _listed(self, state: str, base: str, head: str) -> Iterable[JSONObject]:  # noqa: ARG002
+    def _listed(self, state: str, base: str, head: str) -> Iterable[JSONObject]:  # noqa: ARG002 - of the protocol
         # Not `/pulls/{base}/{head}`: that gives any pull request of the branch, also a closed one.
         # Servers before 1.24 do not know base_branch, and give the pull requests to every base.
         return self.api.pages(f"{self.repository}/pulls", state=state, base_branch=base)

@@ -29,13 +29,13 @@ class NoForge:
     def login(self) -> str:
         return ""
 
-    def find_open(self, head: str, base: str) -> PullRequest | None:  # noqa: ARG002
+    def find_open(self, head: str, base: str) -> PullRequest | None:  # noqa: ARG002 - nothing is asked
         return None
 
-    def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:  # noqa: ARG002
+    def list_open(self, base: str, prefix: str = "") -> Sequence[PullRequest]:  # noqa: ARG002 - nothing is asked
         return ()
 
-    def closed(self, head: str, base: str) -> Sequence[PullRequest]:  # noqa: ARG002
+    def closed(self, head: str, base: str) -> Sequence[PullRequest]:  # noqa: ARG002 - nothing is asked
         return ()
 
     def get(self, number: int) -> PullRequest:
@@ -65,10 +65,10 @@ class NoForge:
             f"git switch {draft.base} && git merge --no-ff {draft.head}",
         )
 
-    def update(self, number: int, *, title: str, body: str) -> None:  # noqa: ARG002
+    def update(self, number: int, *, title: str, body: str) -> None:  # noqa: ARG002 - nothing is asked
         raise self._nothing(f"there is no pull request {number} to change")
 
-    def close(self, number: int, comment: str = "") -> None:  # noqa: ARG002
+    def close(self, number: int, comment: str = "") -> None:  # noqa: ARG002 - nothing is asked
         raise self._nothing(f"there is no pull request {number} to close")
 
     def comment_sticky(self, number: int, marker: str, body: str) -> None:
@@ -80,17 +80,17 @@ class NoForge:
     def set_status(self, sha: str, status: CommitStatus) -> None:
         """Nothing: there is nowhere to post it; the command's own output and exit code tell it."""
 
-    def get_statuses(self, sha: str) -> Sequence[CommitStatus]:  # noqa: ARG002
+    def get_statuses(self, sha: str) -> Sequence[CommitStatus]:  # noqa: ARG002 - nothing is asked
         return ()
 
     def get_reviews(
         self,
-        number: int,  # noqa: ARG002
-        teams: Sequence[str] = (),  # noqa: ARG002
+        number: int,  # noqa: ARG002 - nothing is asked
+        teams: Sequence[str] = (),  # noqa: ARG002 - nothing is asked
     ) -> Sequence[Review]:
         return ()
 
-    def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:  # noqa: ARG002
+    def merge(self, number: int, *, head_sha: str, method: str, message: str) -> Merged:  # noqa: ARG002 - nothing is asked
         raise self._nothing(f"there is no pull request {number} to merge")
 
     def _nothing(self, what: str) -> RepositoryError:

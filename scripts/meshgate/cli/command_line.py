@@ -1,0 +1,43 @@
+"""A command line that says what was meant by a word it does not know."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+
+
+class Parser(argparse.ArgumentParser):
+    """As argparse's own, with the nearest known word in its errors."""
+
+    def parse_args(  # type: ignore[override] # only a new namespace is ever filled
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
+        """The options. Ends the process for what it cannot read, as argparse does."""
+        options, others = self.parse_known_args(args, namespace)
+        if others:
+            words = (word.partition("=")[0] for word in others if word.startswith("-"))
+            wrong = next(words, "")
+            advice = advised(wrong, self._known(options), otherwise="see --help")
+            self.error(f"unrecognized arguments: {' '.join(others)}{advice}")
+        return options
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = list(map(str, action.choices))
+            advice = advised(str(value), known)
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{advice}")
+
+    def _known(self, options: argparse.Namespace) -> list[str]:
+        """The options of this command line, and of the command that it names."""
+        known = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - has no public name
+                known += action.choices[options.command]._option_string_actions  # noqa: SLF001 - as above
+        return known
+
+
+def advised(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """What follows the error of an unknown word: which was meant, or those that are known."""
+    from meshgate.wording.nearest import hint  # noqa: PLC0415 - --help waits for no model
+
+    return f"; {hint(word, known, otherwise)}"
