@@ -188,6 +188,15 @@ def test_wrong_facts_fail(repository: Path, api: RecordedApi, capsys: Capture) -
     assert told(capsys)["facts"] == [{"key": "enableAutoMtls", "stated": True, "found": False}]
 
 
+def test_another_trust_domain_fails(repository: Path, api: RecordedApi, capsys: Capture) -> None:
+    """It decides who gets in, as the other facts decide how calls are sent."""
+    api.config_maps["istio-system/istio"] = {"mesh": "trustDomain: other.example"}
+
+    assert verify(repository, api, "--format", "json") == 1
+    [fact] = told(capsys)["facts"]
+    assert fact == {"key": "trustDomain", "stated": "cluster.local", "found": "other.example"}
+
+
 def rendered(**spec: JSON) -> Resource:
     return Resource.of({**STORED, "spec": spec})
 
@@ -244,7 +253,7 @@ def test_null_is_no_field_and_true_is_no_number() -> None:
 
     (found,) = drift([wanted], [there], {"PeerAuthentication"})
 
-    assert {each.path: each.found for each in found.changes} == {
+    assert {each.path: each.live for each in found.changes} == {
         "spec.b": 1,
         "spec.c": [1, 2, 3],
     }

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from meshgate.cluster.client import ClusterClient
 from meshgate.config.reading import parse
 from meshgate.errors import ServiceError, UsageError
+from meshgate.mesh.unread.mesh_config import authorization_facts, transport_facts
 from meshgate.model import JSON, JSONObject, MeshFacts
 
 MESH_CONFIG = "istio"
@@ -22,11 +23,11 @@ class FactDifference(NamedTuple):
 
     key: str
     stated: JSON
-    found: JSON
+    live: JSON
 
     def __str__(self) -> str:
         return f"mesh.{self.key} is {json.dumps(self.stated)}, the cluster has " + json.dumps(
-            self.found
+            self.live
         )
 
 
@@ -58,23 +59,7 @@ def differences(
 
     `objects` are live Deployments, among them perhaps istiod, whose image tells the version.
     """
-    policy = config.get("outboundTrafficPolicy") or {}
-    compared: dict[str, tuple[JSON, JSON]] = {
-        "rootNamespace": (facts.root_namespace, config.get("rootNamespace") or "istio-system"),
-        "enableAutoMtls": (facts.enable_auto_mtls, config.get("enableAutoMtls", True)),
-        "outboundTrafficPolicy": (
-            facts.outbound_traffic_policy,
-            policy.get("mode") or "ALLOW_ANY",
-        ),
-        "defaultDestinationRuleExportTo": (
-            list(facts.default_destination_rule_export_to),
-            config.get("defaultDestinationRuleExportTo") or ["*"],
-        ),
-        "discoverySelectors": (
-            list(facts.discovery_selectors),
-            config.get("discoverySelectors") or [],
-        ),
-    }
+    compared = transport_facts(config, facts, "istio-system") | authorization_facts(config, facts)
     versions = sorted(set(_versions(facts, objects)))
     if versions and facts.istio not in versions:
         compared["istio"] = (facts.istio, versions[-1])

@@ -33,7 +33,7 @@ class FieldDrift(NamedTuple):
 
     path: str
     wanted: JSON | Absent
-    found: JSON | Absent
+    live: JSON | Absent
 
 
 class Drift(NamedTuple):

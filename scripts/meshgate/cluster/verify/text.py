@@ -71,7 +71,9 @@ def as_json(whole: Verification, locate: Locator) -> str:
         ports=Rows(map(codec.port, effect.ports)),
         calls=Rows(map(_call_entry, effect.calls)),
         undecided=len(effect.undecided),
-        facts=Rows(each._asdict() for each in whole.facts),
+        facts=Rows(
+            {"key": each.key, "stated": each.stated, "found": each.live} for each in whole.facts
+        ),
         pushed=_pushed_entry(whole.pushed) if whole.pushed else None,
         notes=Rows(whole.notes),
     )
@@ -87,7 +89,7 @@ def _drift(drift: Drift, locate: Locator, style: Style) -> Iterator[str]:
     yield "  " + style("red", f"{plain(str(drift.resource))} {what}") + plain(where)
     for change in drift.changes[:NAMED]:
         yield plain(
-            f"    {change.path}: rendered {_shown(change.wanted)}, there {_shown(change.found)}"
+            f"    {change.path}: rendered {_shown(change.wanted)}, there {_shown(change.live)}"
         )
     if len(drift.changes) > NAMED:
         yield f"    and {len(drift.changes) - NAMED} more"
@@ -119,20 +121,20 @@ def _effect(effect: Effect, style: Style) -> Iterator[str]:
         yield f"  and {len(lines) - NAMED} more; --format json has all"
 
 
-def _pushed(found: Pushed, style: Style) -> Iterator[str]:
-    if not found.proxies:
+def _pushed(compared: Pushed, style: Style) -> Iterator[str]:
+    if not compared.proxies:
         yield style("red", "istiod: no sidecar of a known workload is connected")
     else:
         yield (
-            f"istiod: {plural(found.proxies, 'workload')} compared, "
-            f"{plural(found.ports, 'port')} and {plural(found.clusters, 'cluster')}; "
-            f"{len(found.disagreements)} other than the model, {len(found.late)} late, "
-            f"{found.open} left open"
+            f"istiod: {plural(compared.proxies, 'workload')} compared, "
+            f"{plural(compared.ports, 'port')} and {plural(compared.clusters, 'cluster')}; "
+            f"{len(compared.disagreements)} other than the model, {len(compared.late)} late, "
+            f"{compared.open} left open"
         )
-    for each in found.disagreements:
-        told = f"{each.workload} {each.what}: model {each.model}, pushed {each.pushed}"
-        yield "  " + style("red", plain(told))
-    for late in found.late:
+    for each in compared.disagreements:
+        sentence = f"{each.workload} {each.what}: model {each.model}, pushed {each.pushed}"
+        yield "  " + style("red", plain(sentence))
+    for late in compared.late:
         error = f": {late.error}" if late.error else ""
         yield "  " + style("red", plain(f"{late.proxy} has not taken its {late.what}{error}"))
 
@@ -151,8 +153,8 @@ def _change_entry(change: FieldDrift) -> JSONObject:
     entry: JSONObject = {"path": change.path}
     if change.wanted is not ABSENT:
         entry["rendered"] = change.wanted
-    if change.found is not ABSENT:
-        entry["found"] = change.found
+    if change.live is not ABSENT:
+        entry["found"] = change.live
     return entry
 
 

@@ -92,13 +92,16 @@ def contradictions(catalog: Catalog, facts: MeshFacts) -> Iterator[Contradiction
             yield from _compared(resource, config, facts)
 
 
-def _compared(resource: Resource, config: JSONObject, facts: MeshFacts) -> Iterator[Contradiction]:
-    policy, paths = _object(config.get("outboundTrafficPolicy")), config.get("pathNormalization")
-    deciding: Mapping[str, tuple[JSON, JSON]] = {
-        "rootNamespace": (
-            facts.root_namespace,
-            config.get("rootNamespace") or namespace_of(resource),
-        ),
+def transport_facts(
+    config: JSONObject, facts: MeshFacts, namespace: str
+) -> dict[str, tuple[JSON, JSON]]:
+    """What environments.yaml and MeshConfig say of what decides transport, by MeshConfig's fields.
+
+    `namespace` is what MeshConfig means where it names no root namespace.
+    """
+    policy = _object(config.get("outboundTrafficPolicy"))
+    return {
+        "rootNamespace": (facts.root_namespace, config.get("rootNamespace") or namespace),
         "enableAutoMtls": (facts.enable_auto_mtls, config.get("enableAutoMtls", True)),
         "outboundTrafficPolicy": (
             facts.outbound_traffic_policy,
@@ -112,24 +115,39 @@ def _compared(resource: Resource, config: JSONObject, facts: MeshFacts) -> Itera
             list(facts.discovery_selectors),
             config.get("discoverySelectors") or [],
         ),
+    }
+
+
+def authorization_facts(config: JSONObject, facts: MeshFacts) -> dict[str, tuple[JSON, JSON]]:
+    """As `transport_facts`, of what decides who gets in."""
+    return {
+        "trustDomain": (facts.trust_domain, config.get("trustDomain") or "cluster.local"),
+        "trustDomainAliases": (
+            sorted(facts.trust_domain_aliases),
+            sorted(map(str, config.get("trustDomainAliases") or [])),
+        ),
+        "pathNormalization": (
+            facts.path_normalization,
+            _normalization(config.get("pathNormalization")),
+        ),
+        "extensionProviders": (
+            sorted(f"{each.name} ({each.kind})" for each in facts.extension_providers),
+            sorted(_authorizers(config.get("extensionProviders"))),
+        ),
+    }
+
+
+def _compared(resource: Resource, config: JSONObject, facts: MeshFacts) -> Iterator[Contradiction]:
+    deciding: Mapping[str, tuple[JSON, JSON]] = {
+        **transport_facts(config, facts, namespace_of(resource)),
+        # No fact states these: the model knows their defaults alone.
         "defaultServiceExportTo": (["*"], config.get("defaultServiceExportTo") or ["*"]),
         "defaultVirtualServiceExportTo": (
             ["*"],
             config.get("defaultVirtualServiceExportTo") or ["*"],
         ),
     }
-    of_authorization: Mapping[str, tuple[JSON, JSON]] = {
-        "trustDomain": (facts.trust_domain, config.get("trustDomain") or "cluster.local"),
-        "trustDomainAliases": (
-            sorted(facts.trust_domain_aliases),
-            sorted(map(str, config.get("trustDomainAliases") or [])),
-        ),
-        "pathNormalization": (facts.path_normalization, _normalization(paths)),
-        "extensionProviders": (
-            sorted(f"{each.name} ({each.kind})" for each in facts.extension_providers),
-            sorted(_authorizers(config.get("extensionProviders"))),
-        ),
-    }
+    of_authorization = authorization_facts(config, facts)
     for compared in (deciding, of_authorization):
         for key, (declared, actual) in compared.items():
             if declared != actual:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
-from meshgate.promotion.guards.questions import APPROVED, MOST_SHOWN, effect_of
+from meshgate.promotion.guards.questions import MOST_SHOWN, agrees, effect_of
 from meshgate.promotion.names import LOOSENS
 
 
@@ -33,13 +33,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
             "`meshgate gate` sets it again",
             waits=True,
         )
-    agreed = any(
-        review.state == APPROVED
-        and review.commit == reviews.pull_request.head_sha
-        and set(review.teams) & set(teams)
-        for review in reviews.reviews
-    )
-    if not agreed:
+    if not agrees(reviews, teams):
         yield Objection(
             f"{len(effect.loosened)} ports get weaker, and nobody of {' or '.join(teams)} agrees",
             "ask them for a review of this commit",

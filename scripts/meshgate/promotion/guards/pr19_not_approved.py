@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import Review
 from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
-from meshgate.promotion.guards.questions import APPROVED
+from meshgate.promotion.guards.questions import APPROVED, approvals
 from meshgate.promotion.records import Event
 from meshgate.wording import plural
 
@@ -72,10 +72,8 @@ def approving(candidate: Candidate, reviews: Reviews) -> list[Review]:
     own = {reviews.pull_request.author, candidate.record.requested_by.get("login")}
     return [
         review
-        for review in reviews.reviews
-        if review.state == APPROVED
-        and review.commit == reviews.pull_request.head_sha
-        and not (policy.not_requester and review.login in own)
+        for review in approvals(reviews)
+        if not (policy.not_requester and review.login in own)
         and (not policy.teams or set(policy.teams) & set(review.teams))
     ]
 

@@ -13,7 +13,7 @@ from meshgate.model import JSON, JSONObject
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.files import DELETED, FileChange
 from meshgate.promotion.guards.guard import Guard, Objection
-from meshgate.promotion.guards.questions import APPROVED
+from meshgate.promotion.guards.questions import approvals
 from meshgate.wording import plural
 
 ENVIRONMENTS = "environments.yaml"
@@ -173,11 +173,8 @@ def _agreed(reviews: Reviews | None, teams: tuple[str, ...]) -> bool:
     if reviews is None or reviews.pull_request.auto_merge:
         return False
     return any(
-        review.state == APPROVED
-        and review.commit == reviews.pull_request.head_sha
-        and review.login != reviews.pull_request.author
-        and set(review.teams) & set(teams)
-        for review in reviews.reviews
+        review.login != reviews.pull_request.author and set(review.teams) & set(teams)
+        for review in approvals(reviews)
     )
 
 

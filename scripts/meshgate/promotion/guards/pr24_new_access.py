@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshgate.effect import Change, describe
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
-from meshgate.promotion.guards.questions import APPROVED, MOST_SHOWN, effect_of
+from meshgate.promotion.guards.questions import MOST_SHOWN, agrees, effect_of
 from meshgate.wording import plural
 
 REVIEWED = "reviewed"
@@ -24,8 +24,8 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     opened = effect.perhaps(Change.OPENED) if effect is not None else ()
     if effect is None or not opened:
         return
-    told = describe.access_sentences(effect, Change.OPENED, undecided=True)
-    details = tuple(each.text for each in told[:MOST_SHOWN])
+    sentences = describe.access_sentences(effect, Change.OPENED, undecided=True)
+    details = tuple(each.text for each in sentences[:MOST_SHOWN])
     what = f"{plural(sum(each.count for each in opened), 'call')} get in that policies denied"
     teams = candidate.policy.approvals.access_teams
     if not teams:
@@ -45,13 +45,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         )
         return
     reviews = reviews_of(candidate)
-    agreed = any(
-        review.state == APPROVED
-        and review.commit == reviews.pull_request.head_sha
-        and set(review.teams) & set(teams)
-        for review in reviews.reviews
-    )
-    if not agreed:
+    if not agrees(reviews, teams):
         yield Objection(
             f"{what}, and nobody of {' or '.join(teams)} agrees",
             "ask them for a review of this commit",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshgate.effect import Effect
-from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.candidate import Candidate, Reviews
+from meshgate.promotion.forges import Review
 from meshgate.promotion.gates import BLOCKING, GATE_TYPES, results
 from meshgate.promotion.guards.guard import Objection, known
 from meshgate.promotion.records import Event, GateVerdict
@@ -29,6 +30,20 @@ def effect_of(candidate: Candidate) -> Effect | None:
     if candidate.base.state is None and candidate.event is Event.ADOPT:
         return None
     return known(candidate.effect, "the effect of the change")
+
+
+def approvals(reviews: Reviews) -> list[Review]:
+    """The reviews that agree to exactly this head commit."""
+    return [
+        review
+        for review in reviews.reviews
+        if review.state == APPROVED and review.commit == reviews.pull_request.head_sha
+    ]
+
+
+def agrees(reviews: Reviews, teams: Iterable[str]) -> bool:
+    """Whether somebody of these teams agrees to exactly this head commit."""
+    return any(set(review.teams) & set(teams) for review in approvals(reviews))
 
 
 def how_to_acknowledge(candidate: Candidate, digest: str) -> str:
