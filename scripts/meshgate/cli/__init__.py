@@ -148,7 +148,7 @@ def _module(command: str) -> ModuleType:
 
 
 def add_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+    commands: argparse._SubParsersAction[Parser], name: str, summary: str
 ) -> argparse.ArgumentParser:
     """Add one command with all its options; its module's docstring is its help."""
     module = _module(name)

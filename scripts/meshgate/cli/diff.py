@@ -124,27 +124,27 @@ def drift(options: argparse.Namespace) -> int:
 
 def change(options: argparse.Namespace, revisions: Revisions) -> int:
     """What lies between two revisions."""
-    found = ProposedChange(
+    proposed = ProposedChange(
         revisions,
         options.env,
         functools.partial(folder, options),
         settings(options),
         options.traffic,
     )
-    names = [environment.name for environment in found.wanted]
-    comparisons = found.comparisons()
+    names = [environment.name for environment in proposed.wanted]
+    comparisons = proposed.comparisons()
     after = [each.after for each in comparisons]
-    findings = [*found.on_sources, *(f for each in comparisons for f in each.findings)]
-    failures = found.failures
+    findings = [*proposed.on_sources, *(f for each in comparisons for f in each.findings)]
+    failures = proposed.failures
     shown = untold(failures, names)
     report = report_of(
         findings,
         [tally(each) for each in after],
-        found.after_files.locate,
-        [*found.notes, *notes_on(after)],
+        proposed.after_files.locate,
+        [*proposed.notes, *notes_on(after)],
         shown,
     )
-    before, now = found.before_files.locate, found.after_files.locate
+    before, now = proposed.before_files.locate, proposed.after_files.locate
     compared = [
         Compared(each.environment.name, each.effect, before, now, each.replayed)
         for each in comparisons

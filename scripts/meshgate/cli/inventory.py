@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     facts = environment.mesh
     wrong = capture.differences(facts, capture.mesh_config(cluster, facts), live.of("Deployment"))
     ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
-    found = capture.captured(live, facts, ownership)
-    new = capture.inventory(environment.name, found.objects)
+    captured = capture.captured(live, facts, ownership)
+    new = capture.inventory(environment.name, captured.objects)
     old = capture.before(root, environment.name)
     lost = capture.losses(old, new)
     if lost and not options.force:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     changed = capture.changes(old, new)
     capture.write(root, environment.name, new, changed)
     tell(environment.name, new, changed)
-    tell_notes([*found.notes, *(f"environments.yaml: {each}" for each in wrong)])
+    tell_notes([*captured.notes, *(f"environments.yaml: {each}" for each in wrong)])
     return int(bool(wrong))
 
 

@@ -53,20 +53,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the manifests; findings on standard output."""
     root: Path = options.directory
-    found = read_manifests(root, given(options, options.paths, options.namespace))
+    manifests = read_manifests(root, given(options, options.paths, options.namespace))
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
     how = settings(options, complete=options.mesh is not None)
-    judged = judge(found.environments(environment), found.files(environment), how)
+    judged = judge(manifests.environments(environment), manifests.files(environment), how)
     failures = failures_of(judged)
-    untold = [] if found.unread else [e for e in failures.values() if type(e) is not SourcesError]
+    untold = (
+        [] if manifests.unread else [e for e in failures.values() if type(e) is not SourcesError]
+    )
     if len(judged) == len(untold) > 0:
         raise untold[0]
     whole = [each for each in judged.values() if each.context is not None]
     findings = [finding for each in judged.values() for finding in each.findings]
     undecided = undecided_note(whole, options.fail_on)
-    notes = [*notes_on(whole), *found.notes, *undecided]
-    report = report_of(findings, [tally(each) for each in whole], found.locate, notes, failures)
-    report = dataclasses.replace(report, failures=(*report.failures, *found.failures))
+    notes = [*notes_on(whole), *manifests.notes, *undecided]
+    report = report_of(findings, [tally(each) for each in whole], manifests.locate, notes, failures)
+    report = dataclasses.replace(report, failures=(*report.failures, *manifests.failures))
     publish_report(report, options)
     code = exit_code(findings, failures.values(), options.fail_on)
-    return gravest([found.exit_code, code, int(bool(undecided))])
+    return gravest([manifests.exit_code, code, int(bool(undecided))])

@@ -95,11 +95,11 @@ def judge_manifests(
 ) -> tuple[dict[str, Judged], Manifests]:
     """Loose manifests, as environments without a repository."""
     root: Path = options.directory
-    found = read_manifests(root, given(options, paths))
+    manifests = read_manifests(root, given(options, paths))
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
-    files = found.files(environment, sources=True)
+    files = manifests.files(environment, sources=True)
     how = settings(options, complete=options.mesh is not None)
-    return judge(found.environments(environment), files, how), found
+    return judge(manifests.environments(environment), files, how), manifests
 
 
 def tell_left_out(judged: Sequence[Judged]) -> None:

@@ -157,14 +157,14 @@ def today(text: str | None) -> datetime.date:
 def moment(text: str) -> datetime.datetime:
     """A time; a date is its start, and without a zone it is UTC. Raises UsageError."""
     try:
-        found = datetime.datetime.fromisoformat(text)
+        time = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
             f"{text!r} is no time", hint="write it as 2026-09-07 or 2026-09-07T08:00+02:00"
         ) from error
-    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
         raise UsageError(f"{text!r} is beyond the years {FIRST_YEAR} to {LAST_YEAR}")
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
 def outputs(texts: list[str]) -> tuple[Output, ...]:

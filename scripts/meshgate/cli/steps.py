@@ -101,7 +101,7 @@ class Planning:
             if self.options.fail_on == NEVER
             else [finding for each in comparisons for finding in each.after.findings]
         )
-        without = any(isinstance(each.found, NoPlan) for each in plans)
+        without = any(isinstance(each.outcome, NoPlan) for each in plans)
         tell_failing(failing(findings, self.options.fail_on))
         code = exit_code(findings, failures.values(), self.options.fail_on)
         return gravest([code, int(without)])
@@ -112,7 +112,7 @@ class Planning:
         old, new = comparison.before.held(), comparison.after.held()
         for context in (old, new):
             refuse_invalid(context)
-        found = plan(
+        answer = plan(
             managed(old),
             managed(new),
             [each for each in new.resources.all if each.foreign],
@@ -120,24 +120,25 @@ class Planning:
             whole=comparison.effect,
             expected=environment.expectations,
         )
-        told = EnvironmentSteps(environment.name, found)
-        if self.options.write is not None and len(told.steps) > 1:
-            return told._replace(written=self.written(environment, told, managed(new)))
-        return told
+        result = EnvironmentSteps(environment.name, answer)
+        if self.options.write is not None and len(result.steps) > 1:
+            return result._replace(written=self.written(environment, result, managed(new)))
+        return result
 
     def written(
-        self, environment: Environment, told: EnvironmentSteps, head: list[Resource]
+        self, environment: Environment, planned: EnvironmentSteps, head: list[Resource]
     ) -> list[StepFiles]:
         """Write the files of each step."""
-        found = []
+        written_steps = []
         before: frozenset[str] = frozenset()
-        for number, step in enumerate(told.steps, 1):
+        for number, step in enumerate(planned.steps, 1):
             overlay = source.patched(
                 self.change.revisions.after,
                 environment.overlay.rstrip("/"),
                 head,
                 step.policies,
-                comment=f"Step {number} of {len(told.steps)} to a change that is unsafe at once.",
+                comment=f"Step {number} of {len(planned.steps)} to a change that is unsafe "
+                "at once.",
                 cache=cache_folder(self.options),
             )
             for name, text in overlay.files.items():
@@ -145,9 +146,9 @@ class Planning:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(target, text)
             removed = tuple(sorted(before - overlay.temporary))
-            found.append(StepFiles(tuple(sorted(overlay.files)), removed))
+            written_steps.append(StepFiles(tuple(sorted(overlay.files)), removed))
             before = overlay.temporary
-        return found
+        return written_steps
 
 
 def managed(context: Context) -> list[Resource]:

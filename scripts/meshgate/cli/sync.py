@@ -69,12 +69,12 @@ def run(options: argparse.Namespace) -> int:
 
 def warn_of_unprotected(agent: str, targets: Iterable[SyncTarget]) -> None:
     """Say which policies the agent would prune without asking, though many workloads rest on it."""
-    found: dict[str, list[str]] = {}
+    unprotected_in: dict[str, list[str]] = {}
     for target in targets:
         for resource in unprotected(agent, target.rendered):
-            found.setdefault(str(resource), []).append(target.environment.name)
+            unprotected_in.setdefault(str(resource), []).append(target.environment.name)
     key, value = FLUX if agent == "flux" else ARGOCD
-    for name, environments in found.items():
+    for name, environments in unprotected_in.items():
         where = ", ".join(dict.fromkeys(environments))
         print(
             f"meshgate: {printable(name)} ({where}) decides for many workloads, and would be "

@@ -44,20 +44,20 @@ def substituted(
 
     `plain` reads an unquoted scalar: a value that stands alone has the type that YAML gives it.
     """
-    found: list[Resource] = []
+    resources_after: list[Resource] = []
     unresolved = []
     for resource in resources:
         if KINDS.get(resource.kind) != resource.group or _is_left_alone(resource):
-            found.append(resource)
+            resources_after.append(resource)
             continue
         replacing = _Replacing(values, plain)
         value = replacing.value(resource.value)
         if replacing.count:
             resource = Resource.of(value, resource.origin, foreign=resource.foreign)  # noqa: PLW2901 - the same object, with its values
-        found.append(resource)
+        resources_after.append(resource)
         if replacing.missing:
             unresolved.append((resource, tuple(replacing.missing)))
-    return Substituted(found, tuple(unresolved))
+    return Substituted(resources_after, tuple(unresolved))
 
 
 def _is_left_alone(resource: Resource) -> bool:

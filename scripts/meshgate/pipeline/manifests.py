@@ -160,11 +160,11 @@ class _Reading:
 
     def kustomizations(self, text: str, names: Sequence[str]) -> set[str]:
         """Build those of a folder that no other one of them brings in; the files they reach."""
-        found = source.build_folders(self.root, text, names, self.given.cache)
-        for each in found.builds:
+        builds = source.build_folders(self.root, text, names, self.given.cache)
+        for each in builds.builds:
             self.folders[each.folder] = each
-        self.unread |= found.failures
-        return found.reached
+        self.unread |= builds.failures
+        return builds.reached
 
     def file(self, name: str, *, within: str = "", by_hand: bool = False) -> None:
         """One file, or standard input."""

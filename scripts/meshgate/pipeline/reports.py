@@ -132,12 +132,12 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
     meshes = [mesh for mesh in known if mesh is not None]
     calls = sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes)
     ports = sum(not answer.decided for mesh in meshes for answer in _modes(mesh))
-    told = [
+    sentences = [
         f"{plural(number, noun)} {'is' if number == 1 else 'are'} undecided: `meshgate {shows}`"
         for number, noun, shows in ((calls, "call", "calls"), (ports, "port", "posture"))
         if number
     ]
-    return [f"{text} shows {'it' if text.startswith('1 ') else 'them'}" for text in told]
+    return [f"{text} shows {'it' if text.startswith('1 ') else 'them'}" for text in sentences]
 
 
 def _modes(mesh: Mesh) -> Iterable[ServerMode]:

@@ -50,14 +50,14 @@ def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool)
     # A branch as it was fetched counts before the one of this clone.
     base = repository.base_branch(opened, reference).commit if is_branch else ""
     other = base or opened.resolve(reference)
-    found = repository.merge_base(opened, other, head)
-    if found is None:
+    common = repository.merge_base(opened, other, head)
+    if common is None:
         raise RepositoryError(
             f"{other[:SHORT]} and {head[:SHORT]} have no commit in common",
             why="What a change does is told from where it left the other branch.",
             hint="a shallow clone needs `git fetch --unshallow`; --base names another reference",
         )
-    return found
+    return common
 
 
 def _written(opened: Repository, commit: str, folder: Path, below: str) -> Path:

@@ -53,10 +53,10 @@ def record_anew(session: Session, candidate: Candidate) -> PromotionRecord:
     return advance(candidate.base.state, candidate.base.files, written).record
 
 
-def differing(told: PromotionRecord, anew: PromotionRecord) -> list[str]:
+def differing(record: PromotionRecord, anew: PromotionRecord) -> list[str]:
     """The names of the fields in which a record is not what promotion writes."""
-    names = (field.name for field in structs.fields(told))
-    return [name for name in names if getattr(told, name) != getattr(anew, name)]
+    names = (field.name for field in structs.fields(record))
+    return [name for name in names if getattr(record, name) != getattr(anew, name)]
 
 
 def _draft(session: Session, candidate: Candidate) -> RecordDraft:
@@ -154,10 +154,10 @@ def _bypasses(session: Session, candidate: Candidate, release: Release) -> Itera
             if not passed_in(session, session.policy.of(below), release):
                 yield Bypass(below, by, reason, record.ticket)
     if record.event is Event.PROMOTE:
-        told = {bypass.gate: bypass for bypass in record.bypasses}
+        recorded = {bypass.gate: bypass for bypass in record.bypasses}
         lost = shrinks(len(candidate.base.rendered), len(candidate.head.rendered))
-        if lost and SHRINKS in told:
-            yield structs.replace(told[SHRINKS], by=by)
+        if lost and SHRINKS in recorded:
+            yield structs.replace(recorded[SHRINKS], by=by)
 
 
 def _forgiven(candidate: Candidate) -> Iterator[Acknowledged]:
@@ -165,7 +165,7 @@ def _forgiven(candidate: Candidate) -> Iterator[Acknowledged]:
     record, state = candidate.record, candidate.base.state
     if record.event is not Event.PROMOTE or not _ends_backport(candidate) or state is None:
         return
-    reasons = {told.get("finding"): told.get("reason", "") for told in record.acknowledges}
+    reasons = {entry.get("finding"): entry.get("reason", "") for entry in record.acknowledges}
     facts = state.pending_backport.facts if state.pending_backport is not None else ()
     for fact in missing_facts(facts, candidate.after or ()):
         finding = given_up(fact)
@@ -189,13 +189,13 @@ def _backport(candidate: Candidate) -> PendingBackport | None:
     if record.event is not Event.HOTFIX or state is None:
         return None
     facts = facts_between(candidate.before or (), candidate.after or ())
-    told = record.pending_backport
-    due = told.due if told is not None else candidate.today
+    recorded = record.pending_backport
+    due = recorded.due if recorded is not None else candidate.today
     return PendingBackport(record="", facts=pending_facts(state, facts), due=due)
 
 
 def _gates(candidate: Candidate) -> Iterator[GateResult]:
     """Each gate judged anew; one that asks a forge or somebody's evidence as the record has it."""
-    told = {result.name: result for result in candidate.record.gates}
+    recorded = {result.name: result for result in candidate.record.gates}
     for gate, result in results(candidate):
-        yield told.get(gate.name, result) if asks_others(gate) else result
+        yield recorded.get(gate.name, result) if asks_others(gate) else result

@@ -94,9 +94,9 @@ def judge(
     name = promoted_environment(session, changed)
     if name is None:
         of_rules, loosens = _rule_refusals(session, head, changed, pull)
-        found = (*stray_changes(changed), *of_rules)
+        objections = (*stray_changes(changed), *of_rules)
         of_any = (WRITTEN_BY_HAND.id, LOOSENS_RULES.id)
-        return HeadJudgement(head, None, None, found, asked=of_any, pull=pull, loosens=loosens)
+        return HeadJudgement(head, None, None, objections, asked=of_any, pull=pull, loosens=loosens)
     record = _new_record(session, head, name, changed)
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)

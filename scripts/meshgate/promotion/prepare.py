@@ -58,8 +58,8 @@ def prepare(session: Session, state: EnvironmentState | None, draft: RecordDraft
     first = advance(state, session.files, draft)
     judgement = judge_unopened(session, _commit(session, first, draft))
     candidate = judgement.candidate
-    told = draft if candidate is None else completed(session, draft, candidate, judgement.gates)
-    complete = advance(state, session.files, told)
+    whole = draft if candidate is None else completed(session, draft, candidate, judgement.gates)
+    complete = advance(state, session.files, whole)
     return PreparedCommit(_commit(session, complete, draft), complete, state, judgement)
 
 

@@ -138,19 +138,19 @@ class Recomputation:
         """The record made on each base that it may have been made on: one must give the same."""
         if merged.record.created_at is None:
             return
-        found: list[list[Deviation]] = []
+        deviations: list[list[Deviation]] = []
         for base in self._bases(merged):
             try:
-                found.append(list(self._compared(merged, base)))
+                deviations.append(list(self._compared(merged, base)))
             except ToolError:
                 raise
             except MeshgateError as error:
-                found.append([_unproven("could not be made anew", str(error))])
-            if not found[-1]:
+                deviations.append([_unproven("could not be made anew", str(error))])
+            if not deviations[-1]:
                 return
-        if not found:
-            found = [[_unproven("could not be made anew", "Its commit is the first one.")]]
-        yield from min(found, key=lambda each: (any(one.proven for one in each), len(each)))
+        if not deviations:
+            deviations = [[_unproven("could not be made anew", "Its commit is the first one.")]]
+        yield from min(deviations, key=lambda each: (any(one.proven for one in each), len(each)))
 
     def _made_on(self, merged: RecordAtMerge) -> list[str]:
         """The base of a merged branch: where it left the main line."""
@@ -215,18 +215,22 @@ class Recomputation:
 
 
 def _deviation(record: PromotionRecord, anew: PromotionRecord, name: str) -> Deviation:
-    told, computed = getattr(record, name), getattr(anew, name)
+    recorded, computed = getattr(record, name), getattr(anew, name)
     proven = name not in OF_MODEL or _is_ours(record)
     if name == "upstream" and not _is_ours(record):
-        proven = _stands_longer(told, computed)
+        proven = _stands_longer(recorded, computed)
     key = _key(PromotionRecord, name)
-    if name == "effects" and told is not None and computed is not None:
-        parts = [part for part in structs.fields(told) if _differ(told, computed, part.name)]
+    if name == "effects" and recorded is not None and computed is not None:
+        parts = [
+            part for part in structs.fields(recorded) if _differ(recorded, computed, part.name)
+        ]
         key = ", ".join(f"{key}.{part.encode_name}" for part in parts)
         # Which inventory was there does not depend on how it is understood.
-        proven = proven or told.inventory != computed.inventory
-        told, computed = ([getattr(side, part.name) for part in parts] for side in (told, computed))
-    why = f"It tells {_shown(told)}; made anew it is {_shown(computed)}."
+        proven = proven or recorded.inventory != computed.inventory
+        recorded, computed = (
+            [getattr(side, part.name) for part in parts] for side in (recorded, computed)
+        )
+    why = f"It tells {_shown(recorded)}; made anew it is {_shown(computed)}."
     if proven:
         return Deviation(f"tells another {key} than there was", why)
     return _unproven(f"was not recomputed in {key}", why)
@@ -240,28 +244,32 @@ def _same_but_for_the_forge(record: PromotionRecord, anew: PromotionRecord) -> b
     """Whether stays differ only in that a forge's clock had each merge a little later."""
     if len(record.upstream) != len(anew.upstream):
         return False
-    for told, computed in zip(record.upstream, anew.upstream, strict=True):
-        if told == computed:
+    for recorded, computed in zip(record.upstream, anew.upstream, strict=True):
+        if recorded == computed:
             continue
-        if told.since is None or computed.since is None or None in (told.soak, computed.soak):
+        if (
+            recorded.since is None
+            or computed.since is None
+            or None in (recorded.soak, computed.soak)
+        ):
             return False
-        later = told.since - computed.since
+        later = recorded.since - computed.since
         shifted = structs.replace(
-            computed, since=told.since, soak=(computed.soak or 0) - int(later.total_seconds())
+            computed, since=recorded.since, soak=(computed.soak or 0) - int(later.total_seconds())
         )
-        if shifted != told or not datetime.timedelta() < later <= SKEW:
+        if shifted != recorded or not datetime.timedelta() < later <= SKEW:
             return False
     return True
 
 
-def _stands_longer(told: Sequence[Upstream], computed: Sequence[Upstream]) -> bool:
+def _stands_longer(recorded: Sequence[Upstream], computed: Sequence[Upstream]) -> bool:
     """Whether a record tells more of the environments before than there was."""
-    if [(one.environment, one.release) for one in told] != [
+    if [(one.environment, one.release) for one in recorded] != [
         (one.environment, one.release) for one in computed
     ]:
         return True
     return any(
-        (one.soak or 0) > (other.soak or 0) for one, other in zip(told, computed, strict=True)
+        (one.soak or 0) > (other.soak or 0) for one, other in zip(recorded, computed, strict=True)
     )
 
 

@@ -23,7 +23,7 @@ def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Ef
         "opened": list(map(codec.call, effect.opened)),
         "closed": list(map(codec.call, effect.closed)),
     }
-    parts |= {key: found for key, found in access.items() if found}
+    parts |= {key: admitted for key, admitted in access.items() if admitted}
     text = json.dumps(parts, sort_keys=True).encode()
     return Effects(
         digest=hashlib.sha256(text).hexdigest(),

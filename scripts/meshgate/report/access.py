@@ -20,8 +20,8 @@ def as_json(view: View, delivery: Delivery) -> JSONObject | None:
     admission = delivery.admission
     if admission is None:
         works = delivery.verdict in {Verdict.WORKS, Verdict.DEPENDS}
-        told_ = {"allows": Allows.ALL, "requests": ["all"], "reason": "", "decidedBy": []}
-        return told_ if works else None
+        unlimited = {"allows": Allows.ALL, "requests": ["all"], "reason": "", "decidedBy": []}
+        return unlimited if works else None
     decision = admission.decision
     return {
         "allows": admission.allows,
@@ -50,7 +50,7 @@ def deciders(admission: Admission) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def told(admission: Admission) -> str:
+def describe(admission: Admission) -> str:
     """What is let in, in a few words; empty: everything, or it is not known."""
     if admission.allows is Allows.NONE:
         return f"by {deciders(admission)}"

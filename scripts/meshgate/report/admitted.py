@@ -36,7 +36,7 @@ def is_asked(view: View) -> bool:
     return view.authorization == _DEFAULT_DENY or not view.mesh.authorization.is_empty
 
 
-def told(view: View, access: PortAuthorization, mode: Mode | None) -> str:
+def describe(view: View, access: PortAuthorization, mode: Mode | None) -> str:
     """Who gets in, in a few words; `mode` is what the port accepts."""
     asked = dict.fromkeys(
         policy.provider for policy in access.policies if policy.action is Action.CUSTOM
@@ -74,12 +74,12 @@ def style(view: View, access: PortAuthorization) -> str:
     return "red" if is_below(view, access) else STYLES[access.state]
 
 
-def tally(view: View, found: Iterable[PortAuthorization]) -> str:
+def tally(view: View, answers: Iterable[PortAuthorization]) -> str:
     """How many ports are closed how."""
     if not is_asked(view):
         return "No policy of authorization: everybody gets in."
     states: Counter[AuthorizationState] = Counter(
-        each.state for each in found if each.state is not AuthorizationState.NOT_ENFORCED
+        each.state for each in answers if each.state is not AuthorizationState.NOT_ENFORCED
     )
     below = sum(
         count for state, count in states.items() if is_below(view, PortAuthorization(state))

@@ -70,45 +70,45 @@ def text(questions: Sequence[Question], options: Options) -> str:
     for asked in questions:
         if title := _title(asked):
             lines += [style("bold", plain(title)), ""]
-        found = list(classes(asked))
+        listed = list(classes(asked))
         # The client that was asked for stands in the title.
         first = 0 if asked.client is None else 1
         rows_ = [
             cells if len(cells) == 1 else _indented(cells[first:])
-            for _, alike in itertools.groupby(found, key=lambda each: (each.service, each.port))
+            for _, alike in itertools.groupby(listed, key=lambda each: (each.service, each.port))
             for cells in _port(list(alike), asked)
         ]
         if rows_:
             headings = [Column(name) for name in COLUMNS[first:]]
             lines += table(headings, rows_, style, options.width)
             lines.append("")
-        lines += [line for reason in reasons(found) for line in wrap(plain(reason), options.width)]
-        lines += [f"{tally(asked, found)}.", ""]
+        lines += [line for reason in reasons(listed) for line in wrap(plain(reason), options.width)]
+        lines += [f"{tally(asked, listed)}.", ""]
     return page(lines[:-1])
 
 
 def json(questions: Sequence[Question], _options: Options) -> str:
     """`{"version", "calls"}`, one call of one client to one endpoint a line."""
-    found = (as_json(asked.view, call) for asked in questions for call in calls(asked))
-    return document(version=VERSION, calls=Rows(found))
+    entries = (as_json(asked.view, call) for asked in questions for call in calls(asked))
+    return document(version=VERSION, calls=Rows(entries))
 
 
 def markdown(questions: Sequence[Question], _options: Options) -> str:
     """One table for each environment."""
     parts = []
     for asked in questions:
-        found = list(classes(asked))
+        listed = list(classes(asked))
         lines = [row(["service", *COLUMNS]), row(["---"] * (len(COLUMNS) + 1))]
-        for each in found:
+        for each in listed:
             service = cell_code(f"{each.service}:{each.port.number}")
             lines += [
                 row([service, *(prose(cell.text) for cell in cells)])
                 for cells in _class(each, asked)
             ]
         title = f"### {prose(_title(asked))}\n\n" if _title(asked) else ""
-        told = "\n".join(lines) + "\n\n" if found else ""
-        why = "".join(f"{prose(reason)}\n\n" for reason in reasons(found))
-        parts.append(f"{title}{told}{why}{tally(asked, found)}.\n")
+        rows = "\n".join(lines) + "\n\n" if listed else ""
+        why = "".join(f"{prose(reason)}\n\n" for reason in reasons(listed))
+        parts.append(f"{title}{rows}{why}{tally(asked, listed)}.\n")
     return "\n".join(parts)
 
 
@@ -126,19 +126,19 @@ def calls(asked: Question) -> Iterator[Call]:
 
 def _wanted(each: CallClass, asked: Question) -> tuple[Delivery, ...]:
     """The deliveries of a class that were asked for."""
-    found = each.broken if asked.only_broken else each.deliveries
-    return tuple(filter(is_denied, found)) if asked.only_denied else found
+    deliveries = each.broken if asked.only_broken else each.deliveries
+    return tuple(filter(is_denied, deliveries)) if asked.only_denied else deliveries
 
 
-def reasons(found: Iterable[CallClass]) -> list[str]:
+def reasons(calls_: Iterable[CallClass]) -> list[str]:
     """Why outcomes are unknown, and why services are not reached, each reason once."""
-    classes = list(found)
-    told = (delivery.reason for each in classes for delivery in each.deliveries if delivery.reason)
+    classes = list(calls_)
+    texts = (delivery.reason for each in classes for delivery in each.deliveries if delivery.reason)
     missed: dict[str, set[str]] = {}
     for each in classes:
         if each.detour and each.clients.count:
             missed.setdefault(each.detour, set()).add(f"{each.service.host}:{each.port.number}")
-    return [f"unknown: {reason}." for reason in dict.fromkeys(told)] + [
+    return [f"unknown: {reason}." for reason in dict.fromkeys(texts)] + [
         f"not reached: {plural(len(targets), 'service port')}"
         + (f", {min(targets)}" if len(targets) == 1 else "")
         + f": {detour}."
@@ -146,10 +146,10 @@ def reasons(found: Iterable[CallClass]) -> list[str]:
     ]
 
 
-def tally(asked: Question, found: Iterable[CallClass]) -> str:
+def tally(asked: Question, listed: Iterable[CallClass]) -> str:
     """How many calls end how."""
     outcomes: Counter[Outcome] = Counter()
-    for each in found:
+    for each in listed:
         number = each.clients.count if asked.client is None else 1
         for delivery in _wanted(each, asked):
             outcomes[delivery.outcome] += number
@@ -185,9 +185,9 @@ def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
     policy = each.policy
     rules = " + ".join(owner(rule) for rule in policy.rules) if policy is not None else ""
     clients, rule = _clients(each, asked), plain(rules) or "-"
-    told = _wanted(each, asked)
+    wanted = _wanted(each, asked)
     sorts: dict[object, list[Delivery]] = {}
-    for delivery in told:
+    for delivery in wanted:
         key = (*delivery[1:5], delivery.admission, delivery.blocking)
         sorts.setdefault(key, []).append(delivery)
     for deliveries in sorts.values():
@@ -232,8 +232,8 @@ def _outcome(delivery: Delivery) -> str:
     if delivery.alternatives:
         return " or ".join(dict.fromkeys(str(each.outcome) for each in delivery.alternatives))
     if delivery.blocking is not None:
-        return f"{delivery.outcome} {packets.told(delivery.blocking)}"
-    if delivery.admission is not None and (how := access.told(delivery.admission)):
+        return f"{delivery.outcome} {packets.describe(delivery.blocking)}"
+    if delivery.admission is not None and (how := access.describe(delivery.admission)):
         return f"{delivery.outcome} {how}"
     return str(delivery.outcome)
 

@@ -8,7 +8,7 @@ from meshgate.model import Report
 from meshgate.report import Options
 from meshgate.report.alike import SharedFinding, shared_findings
 from meshgate.report.escape.terminal import plain
-from meshgate.report.place import about, told
+from meshgate.report.place import about, place_text
 from meshgate.report.style import Style
 from meshgate.report.summary import counts, severity_text, verdict
 from meshgate.report.text import COLOURS
@@ -36,7 +36,7 @@ def line(shared: SharedFinding, style: Style) -> str:
     finding, environments = shared
     severity = severity_text(finding.severity, decided=finding.decided)
     parts = [
-        style("bold", plain(told(finding.source)) + ":") if finding.source else "",
+        style("bold", plain(place_text(finding.source)) + ":") if finding.source else "",
         style(COLOURS[finding.severity], severity),
         style("bold", plain(finding.rule)),
         plain(" ".join(finding.message.split())),

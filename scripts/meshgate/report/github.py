@@ -25,11 +25,13 @@ def commands(report: Report) -> Iterator[str]:
     """The commands, at most ten of a sort: the last one counts what does not fit."""
     for severity, name in COMMANDS.items():
         failures = report.failures if severity is Severity.ERROR else ()
-        found = [finding for finding in report.open if finding.severity is severity]
-        number = len(failures) + len(found)
+        findings = [finding for finding in report.open if finding.severity is severity]
+        number = len(failures) + len(findings)
         room = SHOWN if number <= SHOWN else SHOWN - 1
         yield from map(not_judged, failures[:room])
-        yield from (annotation(name, finding) for finding in found[: max(0, room - len(failures))])
+        yield from (
+            annotation(name, finding) for finding in findings[: max(0, room - len(failures))]
+        )
         if number > room:
             yield command(
                 name,

@@ -23,10 +23,10 @@ def render(report: Report, options: Options) -> str:
 
 def summary(report: Report) -> Members:
     """Counts of open findings, in all and for each environment, and what else is to be known."""
-    found = counts(report)
+    by_environment = counts(report)
     return Members(
-        **numbers(total(found)),
-        environments=Rows(map(environment, found)),
+        **numbers(total(by_environment)),
+        environments=Rows(map(environment, by_environment)),
         notes=Rows(report.notes),
         failures=Rows(
             {"environment": failure.environment, "message": failure.message}

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from meshgate.model import Finding, Report, Severity
 from meshgate.report import Options
 from meshgate.report.escape.terminal import plain, plain_lines
-from meshgate.report.place import about, told
+from meshgate.report.place import about, place_text
 from meshgate.report.summary import Count, by_environment
 
 
@@ -85,11 +85,11 @@ def details(finding: Finding) -> str:
     """All of a finding, for the one who opens the case."""
     lines = [f"{finding.severity.value}: {finding.message}"]
     if finding.source:
-        lines.insert(0, f"at {told(finding.source)}")
+        lines.insert(0, f"at {place_text(finding.source)}")
     if finding.fix:
         lines.append(f"fix: {finding.fix}")
     for other in finding.related:
-        place = f"{told(other.source)} " if other.source else ""
+        place = f"{place_text(other.source)} " if other.source else ""
         lines.append(f"see: {place}{other.resource}: {other.message}")
     return "\n".join(map(plain, lines))
 

@@ -11,7 +11,7 @@ from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
-from meshgate.report.place import about, nearest, told
+from meshgate.report.place import about, nearest, place_text
 from meshgate.report.summary import Count, by_environment, severity_text, total, verdict
 from meshgate.wording import plural
 
@@ -42,22 +42,22 @@ EXCERPT_COLUMNS = 100
 
 def render(report: Report, _options: Options, *, limit: int = LIMITS["github"]) -> str:
     """The page, within `limit` characters; verdict, counts and first findings within 3,500."""
-    found = by_environment(report)
-    first = fit(opening(report, [count for count, _ in found]), min(limit, FIRST))
-    return first + fit(details(report, found), limit - size(first))
+    grouped = by_environment(report)
+    first = fit(opening(report, [count for count, _ in grouped]), min(limit, FIRST))
+    return first + fit(details(report, grouped), limit - size(first))
 
 
-def opening(report: Report, found: list[Count]) -> Iterator[Section]:
+def opening(report: Report, counted: list[Count]) -> Iterator[Section]:
     """What is seen without a click."""
-    yield Section(heading(report, found))
+    yield Section(heading(report, counted))
     for failure in report.failures:
         lines = "<br>".join(prose(cut(line, SHORT)) for line in failure.message.splitlines())
         yield Section(f"**{code(cut(failure.environment))} was not judged.** {lines}\n\n")
-    if found:
+    if counted:
         yield Section(
             f"{row(COUNTS)}\n{row(['---', *['--:'] * (len(COUNTS) - 1)])}\n",
-            (f"{row(cells(count))}\n" for count in busiest(found) if not count.is_file),
-            len(found),
+            (f"{row(cells(count))}\n" for count in busiest(counted) if not count.is_file),
+            len(counted),
             "\n",
             "| {} more |\n",
         )
@@ -73,16 +73,16 @@ def opening(report: Report, found: list[Count]) -> Iterator[Section]:
         )
 
 
-def heading(report: Report, found: list[Count]) -> str:
+def heading(report: Report, counted: list[Count]) -> str:
     """One line that says how it stands."""
-    whole = total(found)
-    if whole.error or report.failures or not found:
+    whole = total(counted)
+    if whole.error or report.failures or not counted:
         mark = MARKS[Severity.ERROR]
     elif whole.warning:
         mark = MARKS[Severity.WARNING]
     else:
         mark = CLEAN
-    return f"### {mark} meshgate: {prose(cut(verdict(found), SHORT))}\n\n"
+    return f"### {mark} meshgate: {prose(cut(verdict(counted), SHORT))}\n\n"
 
 
 def cells(count: Count) -> list[str]:
@@ -100,9 +100,9 @@ def cells(count: Count) -> list[str]:
     return [name, *("-" if number is None else str(number) for number in numbers)]
 
 
-def busiest(found: list[Count]) -> list[Count]:
+def busiest(counted: list[Count]) -> list[Count]:
     """The environments in their own order, or the worst first where they are many."""
-    return found if len(found) <= FEW else sorted(found, key=badness)
+    return counted if len(counted) <= FEW else sorted(counted, key=badness)
 
 
 def badness(count: Count) -> tuple[bool, int, int]:
@@ -119,7 +119,7 @@ def line(shared: SharedFinding) -> str:
     """A finding as a row of the table."""
     finding = shared.finding
     places = [enumerated(shared.environments) if shared.environments else ""]
-    places.append(told(finding.source) if finding.source else str(finding.resource or ""))
+    places.append(place_text(finding.source) if finding.source else str(finding.resource or ""))
     return row(
         [
             MARKS[finding.severity],
@@ -130,9 +130,9 @@ def line(shared: SharedFinding) -> str:
     )
 
 
-def details(report: Report, found: list[tuple[Count, list[Finding]]]) -> Iterator[Section]:
+def details(report: Report, grouped: list[tuple[Count, list[Finding]]]) -> Iterator[Section]:
     """The findings of each environment in full, worst first, then what is waived; folded."""
-    for count, findings in sorted(found, key=lambda pair: badness(pair[0])):
+    for count, findings in sorted(grouped, key=lambda pair: badness(pair[0])):
         if shown := gravest(finding for finding in findings if not finding.waiver):
             items = (item(report, finding) for finding in shown)
             yield folded(verdict([count]), items, len(shown))
@@ -149,7 +149,7 @@ def folded(summary: str, items: Iterable[str], number: int) -> Section:
 def item(report: Report, finding: Finding, environments: Sequence[str] = ()) -> str:
     """A finding in full; `environments`: where it holds, if the reader does not know already."""
     severity = severity_text(finding.severity, decided=finding.decided)
-    place = f" at {code(cut(told(finding.source)))}" if finding.source else ""
+    place = f" at {code(cut(place_text(finding.source)))}" if finding.source else ""
     where = f" in {code(cut(enumerated(environments), SHORT))}" if environments else ""
     parts = [
         f"**{code(finding.rule)} {prose(finding.name)}**, {severity}{place}{where}",
@@ -164,7 +164,7 @@ def item(report: Report, finding: Finding, environments: Sequence[str] = ()) -> 
     others = []
     related, more = nearest(finding)
     for other in related:
-        seen = f"{code(cut(told(other.source)))} " if other.source else ""
+        seen = f"{code(cut(place_text(other.source)))} " if other.source else ""
         others.append(f"- {seen}{code(cut(str(other.resource)))}: {prose(cut(other.message))}")
     if more:
         others.append(f"- {more}")

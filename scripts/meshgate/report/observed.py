@@ -26,70 +26,70 @@ DAILY = 0.01
 DAY = 86400
 
 
-def headline(found: Replay) -> str:
+def headline(replay: Replay) -> str:
     """`2 of 4,112 seen edges would fail, 3 cannot be decided`."""
-    counts = found.counts
-    text = f"{counts[SeenFate.FAILS]:,} of {len(found.calls):,} seen edges would fail"
+    counts = replay.counts
+    text = f"{counts[SeenFate.FAILS]:,} of {len(replay.calls):,} seen edges would fail"
     if counts[SeenFate.UNDECIDED]:
         text += f", {counts[SeenFate.UNDECIDED]:,} cannot be decided"
     return text
 
 
-def text(traffic: Traffic, found: Replay, style: Style, width: int) -> list[str]:
+def text(traffic: Traffic, replay: Replay, style: Style, width: int) -> list[str]:
     """The lines for a terminal."""
-    colour = "red" if found.failing else "yellow" if found.undecided else "green"
-    lines = [style(colour, headline(found)), style("dim", plain(origin(traffic)))]
-    if found.failing:
-        rows = [_cells(each) for each in found.failing[:SHOWN]]
-        lines += ["", *table(COLUMNS, rows, style, width), *_more(found.failing)]
-    for title, told in (
-        ("cannot be decided", _by_reason(found.undecided, lambda each: each.reason)),
-        ("seen, though the files deny it", _by_reason(found.contradicting, _contradiction)),
+    colour = "red" if replay.failing else "yellow" if replay.undecided else "green"
+    lines = [style(colour, headline(replay)), style("dim", plain(origin(traffic)))]
+    if replay.failing:
+        rows = [_cells(each) for each in replay.failing[:SHOWN]]
+        lines += ["", *table(COLUMNS, rows, style, width), *_more(replay.failing)]
+    for title, grouped in (
+        ("cannot be decided", _by_reason(replay.undecided, lambda each: each.reason)),
+        ("seen, though the files deny it", _by_reason(replay.contradicting, _contradiction)),
     ):
-        if told:
+        if grouped:
             lines += ["", style("yellow", title)]
-        for reason, calls in told[:SHOWN]:
+        for reason, calls in grouped[:SHOWN]:
             lines += [f"  {line}" for line in wrap(plain(_counted(reason, calls)), width - 2)]
-        lines += _more(told)
-    if found.contradicting:
+        lines += _more(grouped)
+    if replay.contradicting:
         lines += wrap(STALE, width)
     return lines
 
 
-def markdown(traffic: Traffic, found: Replay) -> str:
+def markdown(traffic: Traffic, replay: Replay) -> str:
     """A paragraph, a table of what fails, and what is not known folded away."""
-    parts = [f"**{headline(found)}** ({prose(origin(traffic))})"]
-    if found.failing:
+    parts = [f"**{headline(replay)}** ({prose(origin(traffic))})"]
+    if replay.failing:
         lines = [row(HEADINGS), row(["---"] * len(HEADINGS))]
         lines += [
-            row(cell_code(cell.text) for cell in _cells(each)) for each in found.failing[:SHOWN]
+            row(cell_code(cell.text) for cell in _cells(each)) for each in replay.failing[:SHOWN]
         ]
-        parts += ["\n".join(lines), *map(prose, _more(found.failing))]
-    for title, told in (
-        ("Cannot be decided", _by_reason(found.undecided, lambda each: each.reason)),
-        ("Seen, though the files deny it", _by_reason(found.contradicting, _contradiction)),
+        parts += ["\n".join(lines), *map(prose, _more(replay.failing))]
+    for title, grouped in (
+        ("Cannot be decided", _by_reason(replay.undecided, lambda each: each.reason)),
+        ("Seen, though the files deny it", _by_reason(replay.contradicting, _contradiction)),
     ):
-        if told:
-            number = sum(len(calls) for _, calls in told)
-            items = [f"- {prose(_counted(reason, calls))}" for reason, calls in told[:SHOWN]]
-            inside = "\n".join([*items, *(f"- {prose(line)}" for line in _more(told))])
+        if grouped:
+            number = sum(len(calls) for _, calls in grouped)
+            items = [f"- {prose(_counted(reason, calls))}" for reason, calls in grouped[:SHOWN]]
+            inside = "\n".join([*items, *(f"- {prose(line)}" for line in _more(grouped))])
             summary = f"<summary>{title}: {number:,}</summary>"
             parts.append(f"<details>{summary}\n\n{inside}\n\n</details>")
-    if found.contradicting:
+    if replay.contradicting:
         parts.append(STALE)
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(traffic: Traffic, found: Replay) -> JSONObject:
+def as_json(traffic: Traffic, replay: Replay) -> JSONObject:
     """The object of the contract, with every call that does not simply hold."""
     return {
         "source": traffic.source,
         "window": {"from": _time(traffic.start), "to": _time(traffic.end)},
-        "seen": len(found.calls),
-        "counts": {str(fate): found.counts[fate] for fate in SeenFate},
-        "fails": [_entry(each) for each in found.failing],
-        "undecided": [_entry(each) for each in found.undecided],
-        "contradictions": [_entry(each) for each in found.contradicting],
+        "seen": len(replay.calls),
+        "counts": {str(fate): replay.counts[fate] for fate in SeenFate},
+        "fails": [_entry(each) for each in replay.failing],
+        "undecided": [_entry(each) for each in replay.undecided],
+        "contradictions": [_entry(each) for each in replay.contradicting],
     }
 
 
@@ -140,10 +140,10 @@ def _by_reason(
     calls: Iterable[Replayed], reason: Callable[[Replayed], str]
 ) -> list[tuple[str, list[Replayed]]]:
     """The calls by what is said of them, the most frequent first."""
-    found: dict[str, list[Replayed]] = {}
+    by_reason: dict[str, list[Replayed]] = {}
     for each in calls:
-        found.setdefault(reason(each), []).append(each)
-    return sorted(found.items(), key=lambda item: -len(item[1]))
+        by_reason.setdefault(reason(each), []).append(each)
+    return sorted(by_reason.items(), key=lambda item: -len(item[1]))
 
 
 def _counted(reason: str, calls: Sequence[Replayed]) -> str:
@@ -154,8 +154,8 @@ def _counted(reason: str, calls: Sequence[Replayed]) -> str:
     return f"{len(calls):,} such as {example}: {reason}"
 
 
-def _more(told: Sequence[object]) -> list[str]:
-    rest = len(told) - SHOWN
+def _more(rows: Sequence[object]) -> list[str]:
+    rest = len(rows) - SHOWN
     return [f"and {rest:,} more; --format json has them all"] if rest > 0 else []
 
 

@@ -32,7 +32,7 @@ def as_json(view: View, blocking: Blocking | None) -> JSONObject | None:
     }
 
 
-def told(blocking: Blocking) -> str:
+def describe(blocking: Blocking) -> str:
     """Which policies stop it: `by shop/default-deny`."""
     return f"by {named(blocking)}"
 

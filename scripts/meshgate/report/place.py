@@ -1,4 +1,4 @@
-"""How a place in a file is told, and which file is shown for what no manifest says."""
+"""How a place in a file is written, and which file is shown for what no manifest says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshgate.model import Finding, Position, Related
 ENVIRONMENTS = "environments.yaml"
 
 
-def told(position: Position) -> str:
+def place_text(position: Position) -> str:
     """A place as terminals and editors open it: `file:line:column`."""
     return f"{position.file}:{position.line}:{position.column}"
 

@@ -75,43 +75,43 @@ def text(views: Sequence[View], options: Options) -> str:
     for view in views:
         if view.environment:
             lines += [style("bold", plain(view.environment)), ""]
-        found = list(servers(view))
-        rows_ = list(_by_namespace(view, grouped(found)))
+        ports = list(servers(view))
+        rows_ = list(_by_namespace(view, grouped(ports)))
         lines += table(headings(view), rows_, style, options.width)
-        who = admitted.tally(view, (each.access for each in found if each.port is not None))
-        lines += ["", f"{tally(found)}.", LEGEND, who, *map(plain, unread(found)), ""]
+        who = admitted.tally(view, (each.access for each in ports if each.port is not None))
+        lines += ["", f"{tally(ports)}.", LEGEND, who, *map(plain, unread(ports)), ""]
     return page(lines[:-1])
 
 
 def json(views: Sequence[View], _options: Options) -> str:
     """`{"version", "servers"}`, one port a line."""
-    found = (_as_json(view, server) for view in views for server in servers(view))
-    return document(version=VERSION, servers=Rows(found))
+    entries = (_as_json(view, server) for view in views for server in servers(view))
+    return document(version=VERSION, servers=Rows(entries))
 
 
 def markdown(views: Sequence[View], _options: Options) -> str:
     """A table for each environment."""
     parts = []
     for view in views:
-        found = list(servers(view))
+        ports = list(servers(view))
         columns = [heading.heading for heading in headings(view)]
         lines = [row(columns), row(["---"] * len(columns))]
-        for line in grouped(found):
+        for line in grouped(ports):
             cells = (prose(cell.text) for cell in _cells(view, line))
             lines.append(row([cell_code(str(line.workload)), *cells]))
         title = f"### {prose(view.environment)}\n\n" if view.environment else ""
-        who = admitted.tally(view, (each.access for each in found if each.port is not None))
-        notes = "".join(f"\n{prose(note)}" for note in unread(found))
-        parts.append(title + "\n".join(lines) + f"\n\n{tally(found)}. {LEGEND} {who}\n{notes}")
+        who = admitted.tally(view, (each.access for each in ports if each.port is not None))
+        notes = "".join(f"\n{prose(note)}" for note in unread(ports))
+        parts.append(title + "\n".join(lines) + f"\n\n{tally(ports)}. {LEGEND} {who}\n{notes}")
     return "\n".join(parts)
 
 
 FORMATS = formats.of(text, json, markdown)
 
 
-def grouped(found: Iterable[ServedPort]) -> Iterator[PortGroup]:
+def grouped(served: Iterable[ServedPort]) -> Iterator[PortGroup]:
     """The ports of each workload that have one answer together."""
-    for workload, own in itertools.groupby(found, key=lambda server: server.workload):
+    for workload, own in itertools.groupby(served, key=lambda server: server.workload):
         answers: dict[object, list[ServedPort]] = {}
         for server in own:
             answer = server.answer
@@ -119,8 +119,8 @@ def grouped(found: Iterable[ServedPort]) -> Iterator[PortGroup]:
             answers.setdefault(key, []).append(server)
         for alike in answers.values():
             ports = ", ".join(str(server.port or "others") for server in alike)
-            told = "all" if len(answers) == 1 else ports
-            yield PortGroup(workload, told, alike[0].answer, alike[0].access)
+            covered = "all" if len(answers) == 1 else ports
+            yield PortGroup(workload, covered, alike[0].answer, alike[0].access)
 
 
 def accepts(server: ServedPort | PortGroup) -> str:
@@ -136,28 +136,28 @@ def accepts(server: ServedPort | PortGroup) -> str:
     return str(answer.mode) if answer.decided else f"{answer.mode}? ({answer.reason})"
 
 
-def tally(found: Iterable[ServedPort]) -> str:
+def tally(served: Iterable[ServedPort]) -> str:
     """How many ports accept what."""
     modes: Counter[str] = Counter()
     outside: set[int] = set()
     undecided = 0
-    for server in found:
+    for server in served:
         if server.answer.mode is None and server.answer.decided:
             outside.add(id(server.workload))
         elif server.answer.mode is not None and server.port is not None:
             modes[server.answer.mode if server.answer.captured else "not captured"] += 1
         undecided += not server.answer.decided
     parts = [f"{modes[key]} {key}" for key in (*Mode, "not captured") if modes[key]]
-    told = f"{plural(sum(modes.values()), 'port')}" + (f": {', '.join(parts)}" if parts else "")
+    sentence = f"{plural(sum(modes.values()), 'port')}" + (f": {', '.join(parts)}" if parts else "")
     if outside:
-        told += f"; {plural(len(outside), 'workload')} that no PeerAuthentication reaches"
-    return told + (f"; {undecided} undecided" if undecided else "")
+        sentence += f"; {plural(len(outside), 'workload')} that no PeerAuthentication reaches"
+    return sentence + (f"; {undecided} undecided" if undecided else "")
 
 
-def unread(found: Iterable[ServedPort]) -> Iterator[str]:
+def unread(served: Iterable[ServedPort]) -> Iterator[str]:
     """What is not known beside the modes: who may refuse calls that a mode lets in."""
     covered: dict[str, dict[str, None]] = {}
-    for server in found:
+    for server in served:
         if server.answer.may_refuse:
             covered.setdefault(server.answer.may_refuse, {})[str(server.workload)] = None
     for reason, names in covered.items():
@@ -173,10 +173,10 @@ def _by_namespace(view: View, lines: Iterable[PortGroup]) -> Iterator[list[Cell]
     """The rows of the table, with a line before each namespace."""
     for namespace, own in itertools.groupby(lines, key=lambda line: line.workload.namespace):
         yield [Cell(plain(namespace), "bold")]
-        told = None
+        shown = None
         for line in own:
-            name = f"  {plain(line.workload.name)}" if line.workload is not told else ""
-            told = line.workload
+            name = f"  {plain(line.workload.name)}" if line.workload is not shown else ""
+            shown = line.workload
             yield [Cell(name), *_cells(view, line)]
 
 
@@ -196,7 +196,7 @@ def _cells(view: View, line: PortGroup) -> Iterator[Cell]:
         yield Cell(plain(f"{answer.decided_by.level} {policy.name}"))
     yield Cell(plain("; ".join(map(_overridden, answer.overrides))) or "-", "dim")
     if admitted.is_asked(view):
-        who = admitted.told(view, line.access, answer.mode)
+        who = admitted.describe(view, line.access, answer.mode)
         yield Cell(plain(who), admitted.style(view, line.access))
 
 

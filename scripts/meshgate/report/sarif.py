@@ -84,7 +84,7 @@ def result(finding: Finding, index: dict[str, int]) -> JSONObject:
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],
         "level": LEVELS[finding.severity],
-        "message": text(told(finding)),
+        "message": text(message(finding)),
         "locations": [location(finding.source, finding.resource)],
         "relatedLocations": list(related(finding)),
         # The first is what GitHub matches alerts by: a hash of the line would join environments.
@@ -101,7 +101,7 @@ def result(finding: Finding, index: dict[str, int]) -> JSONObject:
     }
 
 
-def told(finding: Finding) -> str:
+def message(finding: Finding) -> str:
     """Everything a reader of one alert needs."""
     environment = f"[{finding.environment}] " if finding.environment else ""
     subject = " ".join(about(finding))

@@ -52,27 +52,27 @@ class Count:
 
 def counts(report: Report) -> list[Count]:
     """One entry for each environment that the run was about, in the order of the run."""
-    found = {
+    by_environment = {
         tally.environment: Count(tally.environment, tally.policies, tally.inventory)
         for tally in report.tallies
     }
     for finding in report.findings:
-        if finding.environment not in found:
-            found[finding.environment] = Count(finding.environment)
-        found[finding.environment].add(finding)
+        if finding.environment not in by_environment:
+            by_environment[finding.environment] = Count(finding.environment)
+        by_environment[finding.environment].add(finding)
     for failure in report.failures:
-        count = found.setdefault(failure.environment, Count(failure.environment))
+        count = by_environment.setdefault(failure.environment, Count(failure.environment))
         count.judged = False
         count.is_file = failure.is_file
-    return list(found.values())
+    return list(by_environment.values())
 
 
 def by_environment(report: Report) -> list[tuple[Count, list[Finding]]]:
     """Each environment with its findings."""
-    found: dict[str | None, list[Finding]] = {}
+    findings: dict[str | None, list[Finding]] = {}
     for finding in report.findings:
-        found.setdefault(finding.environment, []).append(finding)
-    return [(count, found.get(count.environment, [])) for count in counts(report)]
+        findings.setdefault(finding.environment, []).append(finding)
+    return [(count, findings.get(count.environment, [])) for count in counts(report)]
 
 
 def total(parts: Iterable[Count]) -> Count:

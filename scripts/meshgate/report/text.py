@@ -10,7 +10,7 @@ from meshgate.report import Options
 from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
-from meshgate.report.place import about, nearest, told
+from meshgate.report.place import about, nearest, place_text
 from meshgate.report.style import Style
 from meshgate.report.summary import Count, counts, severity_text, total, verdict
 from meshgate.report.table import Cell, Column, table
@@ -79,7 +79,7 @@ class FindingsText:
             yield from self.paragraph("fix: ", finding.fix, "green")
         related, more = nearest(finding)
         for other in related:
-            place = f"{told(other.source)} " if other.source else ""
+            place = f"{place_text(other.source)} " if other.source else ""
             yield from self.paragraph("see: ", f"{place}{other.resource}: {other.message}", "cyan")
         if more:
             yield from self.paragraph("see: ", more, "cyan")
@@ -90,7 +90,7 @@ class FindingsText:
         """`file:line:column severity ID name`."""
         severity = severity_text(finding.severity, decided=finding.decided)
         parts = [
-            self.style("bold", plain(told(finding.source))) if finding.source else "",
+            self.style("bold", plain(place_text(finding.source))) if finding.source else "",
             self.style(COLOURS[finding.severity], severity),
             self.style("bold", plain(finding.rule)),
             plain(finding.name),
@@ -108,10 +108,10 @@ class FindingsText:
 
     def closing(self) -> Iterator[str]:
         """Counts, what else is to be known, and the verdict."""
-        found = counts(self.report)
-        if found:
+        counted = counts(self.report)
+        if counted:
             # What is told of a file that was not read has no numbers.
-            rows = [list(self.cells(count)) for count in found if not count.is_file]
+            rows = [list(self.cells(count)) for count in counted if not count.is_file]
             yield from table(COLUMNS, rows, self.style, self.width)
             yield ""
         for failure in self.report.failures:
@@ -122,10 +122,10 @@ class FindingsText:
             yield from wrap(f"note: {plain(note)}", self.prose)
         if self.report.failures or self.report.notes:
             yield ""
-        whole = total(found)
-        failed = whole.error or self.report.failures or not found
+        whole = total(counted)
+        failed = whole.error or self.report.failures or not counted
         colour = "red" if failed else "yellow" if whole.warning else "green"
-        sentence = plain(verdict(found))
+        sentence = plain(verdict(counted))
         yield self.style(colour, self.style("bold", sentence[:1].upper() + sentence[1:] + "."))
 
     def cells(self, count: Count) -> Iterator[Cell]:

@@ -93,11 +93,11 @@ def answers(asked: AccessQuestion) -> list[AccessAnswer]:
             key = (*delivery[1:5], delivery.admission, delivery.blocking)
             known = groups.setdefault(key, ([], delivery))[0]
             known += call.clients.members
-    found = [
+    every = [
         _answer(asked, _distinct(clients), "", delivery) for clients, delivery in groups.values()
     ]
-    found += _strangers(asked)
-    return sorted(found, key=lambda each: (ORDER.index(each.allows), bool(each.label)))
+    every += _strangers(asked)
+    return sorted(every, key=lambda each: (ORDER.index(each.allows), bool(each.label)))
 
 
 def text(questions: Sequence[AccessQuestion], options: Options) -> str:
@@ -106,7 +106,7 @@ def text(questions: Sequence[AccessQuestion], options: Options) -> str:
     lines: list[str] = []
     for asked in questions:
         lines += [style("bold", plain(title(asked))), ""]
-        found = answers(asked)
+        given = answers(asked)
         rows = [
             [
                 Cell(each.allows, STYLES[each.allows]),
@@ -115,14 +115,14 @@ def text(questions: Sequence[AccessQuestion], options: Options) -> str:
                 Cell(plain(_requests(each))),
                 Cell(plain(request(each.witness)) if each.witness is not None else ""),
             ]
-            for each in found
+            for each in given
         ]
         lines += table([Column(name) for name in COLUMNS], rows, style, options.width)
         lines.append("")
-        reasons = dict.fromkeys(each.reason for each in found if each.reason)
+        reasons = dict.fromkeys(each.reason for each in given if each.reason)
         for reason in reasons:
             lines += wrap(plain(f"unknown: {reason}."), options.width)
-        lines += [f"{tally(found)}.", ""]
+        lines += [f"{tally(given)}.", ""]
     return page(lines[:-1])
 
 
@@ -172,22 +172,22 @@ def identity(each: AccessAnswer) -> str:
     return f"{len(accounts)} service accounts" if accounts else "some other"
 
 
-def tally(found: Sequence[AccessAnswer]) -> str:
+def tally(given: Sequence[AccessAnswer]) -> str:
     """How many workloads get in."""
     counts = {
-        allows: sum(len(each.clients) for each in found if each.allows is allows)
+        allows: sum(len(each.clients) for each in given if each.allows is allows)
         for allows in Allows
     }
-    told = f"{plural(counts[Allows.ALL], 'workload')} in for every request"
-    told += f", {counts[Allows.SOME]} for some, {counts[Allows.NONE]} kept out"
-    return told + (f", {counts[Allows.UNKNOWN]} not known" if counts[Allows.UNKNOWN] else "")
+    sentence = f"{plural(counts[Allows.ALL], 'workload')} in for every request"
+    sentence += f", {counts[Allows.SOME]} for some, {counts[Allows.NONE]} kept out"
+    return sentence + (f", {counts[Allows.UNKNOWN]} not known" if counts[Allows.UNKNOWN] else "")
 
 
 def _requests(each: AccessAnswer) -> str:
     if each.allows is Allows.NONE:
         admission, blocking = each.delivery.admission, each.delivery.blocking
         if blocking is not None:
-            return f"blocked {packets.told(blocking)}"
+            return f"blocked {packets.describe(blocking)}"
         if admission is not None:
             return f"denied by {access.deciders(admission)}"
         return str(each.delivery.outcome)
@@ -238,15 +238,15 @@ def _transport(delivery: Delivery) -> Allows:
 def _strangers(asked: AccessQuestion) -> Iterator[AccessAnswer]:
     """Who is in no inventory: without identity, and with one that no file names."""
     mesh = asked.view.mesh
-    found: dict[object, AccessAnswer] = {}
+    distinct: dict[object, AccessAnswer] = {}
     for endpoint in asked.service.endpoints.get(asked.port.number, ()):
         if endpoint.workload is None:
             continue
         for label, proven in ((ANYBODY, None), (OTHERS, mesh.admissions.stranger)):
             delivery = mesh.met_by(endpoint.workload, endpoint.port, proven)
             answer = _answer(asked, (), label, delivery)
-            found.setdefault((label, *delivery[1:5], delivery.admission), answer)
-    yield from found.values()
+            distinct.setdefault((label, *delivery[1:5], delivery.admission), answer)
+    yield from distinct.values()
 
 
 def _distinct(clients: Sequence[Workload]) -> tuple[Workload, ...]:

@@ -29,18 +29,18 @@ def check(
     """
     kinds = catalog_of(istio)
     decide = engine_named(engine, kinds.istio)
-    found: list[SchemaViolation] = []
+    violations: list[SchemaViolation] = []
     judged: list[tuple[Resource, ServedKind]] = []
     for resource in resources:
         verdict = judged_by(resource, kinds, allowed)
         if isinstance(verdict, SchemaViolation):
-            found.append(verdict)
+            violations.append(verdict)
         elif verdict is not None:
             judged.append((resource, verdict))
     refusals = decide.refusals(judged)
     for index, (resource, kind) in enumerate(judged):
-        found += _of_object(resource, kind, refusals.get(index))
-    return found
+        violations += _of_object(resource, kind, refusals.get(index))
+    return violations
 
 
 def _of_object(
@@ -55,10 +55,10 @@ def _of_object(
             for problem in problems(kind.schema(), resource.value)
         ] or [SchemaViolation("SH002", resource, refusal.path, refusal.message)]
     refused = [*object_meta.violations(resource), *crd_rules.violations(resource, kind)]
-    told = {violation.path for violation in refused}
-    return refused + [v for v in webhook.violations(resource) if not _is_told(v.path, told)]
+    paths = {violation.path for violation in refused}
+    return refused + [v for v in webhook.violations(resource) if not _is_among(v.path, paths)]
 
 
-def _is_told(path: str, told: set[str]) -> bool:
+def _is_among(path: str, paths: set[str]) -> bool:
     """Whether the CRD's rules, which the webhook repeats in part, have spoken of this place."""
-    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in told)
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in paths)

@@ -86,15 +86,15 @@ class CelRule:
 
 def _guard(source: str) -> str | None:
     """The field without which the rule holds, if the expression is nothing but that condition."""
-    found = GUARDED.fullmatch(source)
-    if found is None:
+    guarded = GUARDED.fullmatch(source)
+    if guarded is None:
         return None
     depth = 0
-    for index, character in enumerate(found[2]):
+    for index, character in enumerate(guarded[2]):
         depth += (character == "(") - (character == ")")
-        if depth == 0 and index < len(found[2]) - 1:
+        if depth == 0 and index < len(guarded[2]) - 1:
             return None  # more than one expression in parentheses
-    return found[1]
+    return guarded[1]
 
 
 def reason(error: Exception) -> str:

@@ -128,9 +128,9 @@ def _url(text: str, *, request: bool) -> str:
         raise ValueError("invalid control character in URL")
     if text.startswith(":"):
         raise ValueError("missing protocol scheme")
-    found = SCHEME.match(text)
-    scheme = found[1].lower() if found else ""
-    rest = text[found.end() :] if found else text
+    matched = SCHEME.match(text)
+    scheme = matched[1].lower() if matched else ""
+    rest = text[matched.end() :] if matched else text
     rest = rest.partition("?")[0]
     if text == "*":
         return ""

@@ -133,8 +133,8 @@ def batches(documents: Iterable[bytes]) -> Iterable[list[bytes]]:
 
 def on_path() -> Path | None:
     """The kubeconform on PATH, if its version fits."""
-    found = shutil.which(NAME)
-    return Path(found) if found and fits(version(Path(found))) else None
+    path = shutil.which(NAME)
+    return Path(path) if path and fits(version(Path(path))) else None
 
 
 def wanted() -> Path:
@@ -143,22 +143,22 @@ def wanted() -> Path:
     Raises ToolError where it is missing or has the wrong version.
     """
     pin = tools.pinned()[NAME]
-    found = shutil.which(NAME)
-    if found is None:
+    path = shutil.which(NAME)
+    if path is None:
         if pin.path.is_file():
             return pin.path
         raise ToolError(
             "kubeconform is not on PATH",
             hint=f"run `nox -s tools`, install kubeconform {pin.version}, or leave --engine out",
         )
-    has = version(Path(found))
+    has = version(Path(path))
     if not fits(has):
         raise ToolError(
-            f"{found} is kubeconform {has or 'of an unknown version'}; {pin.version} is wanted",
+            f"{path} is kubeconform {has or 'of an unknown version'}; {pin.version} is wanted",
             why="Another version may judge in another way.",
             hint="run `nox -s tools` and put that one first on PATH, or leave --engine out",
         )
-    return Path(found)
+    return Path(path)
 
 
 def version(program: Path) -> str | None:
@@ -168,8 +168,8 @@ def version(program: Path) -> str | None:
     return said[0].removeprefix("v") if said else tools.linked_version(program, MODULE)
 
 
-def fits(found: str | None) -> bool:
+def fits(text: str | None) -> bool:
     """Whether a version is of the pinned minor version: its verdicts are tested to be the same."""
-    parts = VERSION.fullmatch(found or "")
+    parts = VERSION.fullmatch(text or "")
     pin = VERSION.fullmatch(tools.pinned()[NAME].version)
     return parts is not None and pin is not None and parts.group(1, 2) == pin.group(1, 2)

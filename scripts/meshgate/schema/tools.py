@@ -105,9 +105,9 @@ def go() -> Path:
 
     Raises ToolError when there is neither.
     """
-    found = shutil.which("go")
-    if found is not None and _go_is_new_enough(Path(found)):
-        return Path(found)
+    path = shutil.which("go")
+    if path is not None and _go_is_new_enough(Path(path)):
+        return Path(path)
     folder = tools_folder() / GO_WHEEL.replace("==", "-")
     program = folder / "go" / "bin" / "go"
     if not program.is_file():
@@ -124,8 +124,8 @@ def _go_is_new_enough(program: Path) -> bool:
     answer = run(
         [str(program), "version"], timeout=VERSION_TIMEOUT, environment={"GOTOOLCHAIN": "local"}
     )
-    found = GO_VERSION.search(answer.stdout.decode("utf-8", "replace"))
-    return found is not None and (int(found[1]), int(found[2])) >= GO_MINIMUM
+    matched = GO_VERSION.search(answer.stdout.decode("utf-8", "replace"))
+    return matched is not None and (int(matched[1]), int(matched[2])) >= GO_MINIMUM
 
 
 def _fetch_go(folder: Path) -> None:
@@ -151,8 +151,8 @@ def linked_version(program: Path, module: str) -> str | None:
         content = program.read_bytes()
     except OSError:
         return None
-    found = re.search(BUILD_INFORMATION % re.escape(module.encode()), content)
-    return found[1].decode("ascii", "replace") if found else None
+    matched = re.search(BUILD_INFORMATION % re.escape(module.encode()), content)
+    return matched[1].decode("ascii", "replace") if matched else None
 
 
 def main(names: Sequence[str]) -> int:

@@ -95,9 +95,9 @@ def _build(
     defects = survey_tree(tree, files)
     _refuse(tree, files)
     program = renderer(tree.root, cache, exact=exact)
-    found = rendered(tree, program, Cache(cache, "render"), aside)
+    values = rendered(tree, program, Cache(cache, "render"), aside)
     layers = Layers(tree, files)
-    joined = list(resources(found, layers.traced(), tree, files))
+    joined = list(resources(values, layers.traced(), tree, files))
     chains = {
         resource.ref: resource.origin.traced.chain()
         for resource in joined

@@ -21,12 +21,12 @@ DIGEST_LENGTH = 64
 
 def digest(*parts: str | bytes) -> str:
     """A key: it depends on every part, and on where one ends and the next begins."""
-    found = hashlib.sha256()
+    total = hashlib.sha256()
     for part in parts:
         content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        found.update(b"%d:" % len(content))
-        found.update(content)
-    return found.hexdigest()
+        total.update(b"%d:" % len(content))
+        total.update(content)
+    return total.hexdigest()
 
 
 class Cache:

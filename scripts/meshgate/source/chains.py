@@ -46,20 +46,20 @@ class Layers:
         if kustomization is None or folder in within:
             return below
         within = (*within, folder)
-        found = list(below)
+        objects = list(below)
         for text in (*kustomization.list("resources"), *kustomization.list("bases")):
             name = self.tree.resolved(kustomization, text)
             if name in self.tree.kustomizations:
-                found += self._accumulate(name, [], within)
+                objects += self._accumulate(name, [], within)
             elif name is not None:
-                found += self._objects(name)
-        found += self._generated(kustomization)
+                objects += self._objects(name)
+        objects += self._generated(kustomization)
         for text in kustomization.list("components"):
             name = self.tree.resolved(kustomization, text)
             if name is not None:
-                found = self._accumulate(name, found, within)
-        self._transform(kustomization, found)
-        return [traced for traced in found if traced.value]
+                objects = self._accumulate(name, objects, within)
+        self._transform(kustomization, objects)
+        return [traced for traced in objects if traced.value]
 
     def _objects(self, name: str) -> Iterator[TracedObject]:
         try:
@@ -86,16 +86,16 @@ class Layers:
                         origin, (field_name, index), value, known=[Identity.of(value)]
                     )
 
-    def _transform(self, kustomization: Kustomization, found: list[TracedObject]) -> None:
+    def _transform(self, kustomization: Kustomization, objects: list[TracedObject]) -> None:
         for patch in patches_of(kustomization, "patchesStrategicMerge", self.tree, self.files):
-            self._apply(patch, found)
+            self._apply(patch, objects)
         for patch in patches_of(kustomization, "patches", self.tree, self.files):
-            self._apply(patch, found)
+            self._apply(patch, objects)
         for key, change in transformers(kustomization):
-            for traced in found:
+            for traced in objects:
                 self._change(kustomization, key, change, traced)
         for patch in patches_of(kustomization, "patchesJson6902", self.tree, self.files):
-            self._apply(patch, found)
+            self._apply(patch, objects)
 
     def _change(
         self,
@@ -114,8 +114,8 @@ class Layers:
         traced.value = after
         traced.known.append(Identity.of(after))
 
-    def _apply(self, patch: Patch, found: list[TracedObject]) -> None:
-        touched = [traced for traced in found if traced.value and self._is_for(patch, traced)]
+    def _apply(self, patch: Patch, objects: list[TracedObject]) -> None:
+        touched = [traced for traced in objects if traced.value and self._is_for(patch, traced)]
         operations = tuple(patch.value) if isinstance(patch.value, list) else ()
         for traced in touched:
             after = self._patched(patch, traced.value)

@@ -38,7 +38,7 @@ def values_of(resources: Iterable[Resource], folder: str | None = None) -> dict[
     """What Flux Kustomizations among objects substitute: in one folder, or None: in any."""
     every = list(resources)
     maps = {r.name: r.value.get("data") for r in every if r.kind == "ConfigMap"}
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     disputed: set[str] = set()
     for resource in every:
         if resource.kind != "Kustomization" or resource.group != GROUP:
@@ -47,9 +47,9 @@ def values_of(resources: Iterable[Resource], folder: str | None = None) -> dict[
         if folder is not None and path != posixpath.normpath(folder):
             continue
         for name, value in _substituted(resource.spec, maps).items():
-            if found.setdefault(name, value) != value:
+            if values.setdefault(name, value) != value:
                 disputed.add(name)
-    return {name: value for name, value in found.items() if name not in disputed}
+    return {name: value for name, value in values.items() if name not in disputed}
 
 
 def _substituted(spec: JSONObject, maps: Mapping[str, object]) -> dict[str, str]:

@@ -64,7 +64,7 @@ def build_folders(
     # A component is nothing by itself.
     wanted = [tree for tree in outermost if not _is_component(tree)]
     done = render_all(top, [tree.overlay for tree in wanted], cache=cache)
-    found = FolderBuilds([], {}, _reached(trees, start, top))
+    result = FolderBuilds([], {}, _reached(trees, start, top))
     for tree in wanted:
         built = done[tree.overlay]
         shown = seen.name(tree.overlay)
@@ -73,11 +73,11 @@ def build_folders(
             if any(defect.kind in REFUSED for defect in defects):
                 built = Build([], BuildRecord(tuple(defects)))
         if isinstance(built, MeshgateError):
-            found.failures[shown] = built
+            result.failures[shown] = built
         else:
             record = _as_seen(seen, built.record)
-            found.builds.append(FolderBuild(shown, top, Build(built.resources, record)))
-    return found
+            result.builds.append(FolderBuild(shown, top, Build(built.resources, record)))
+    return result
 
 
 def _is_component(tree: Tree) -> bool:
@@ -159,5 +159,5 @@ class FolderLocator(Locator):
         if each is None or each.top == self._root:
             return super().__call__(resource, path)
         locator = self._tops.setdefault(each.top, Locator(each.top))
-        found = locator(resource, path)
-        return found and FolderView(each.top, self._root).position(found)
+        position = locator(resource, path)
+        return position and FolderView(each.top, self._root).position(position)

@@ -104,8 +104,8 @@ class Kustomization:
 
     def list(self, field: str) -> list[JSON]:
         """The items of a list field; empty where there is none."""
-        found = self.value.get(field)
-        return found if isinstance(found, list) else []
+        items = self.value.get(field)
+        return items if isinstance(items, list) else []
 
     @property
     def uses_plugins(self) -> bool:

@@ -60,11 +60,11 @@ def rendered(tree: Tree, program: Renderer, cache: Cache, aside: Path) -> list[R
     Raises BuildError with what the program says, ToolError when it crashes or hangs.
     """
     key = _key(tree, program)
-    found = cache.get(key)
-    if found is None:
-        found = [tuple(each) for each in _kustomize(tree, program, aside)]
-        cache.put(key, found)
-    return [Rendered(value, file) for value, file in found]
+    documents = cache.get(key)
+    if documents is None:
+        documents = [tuple(each) for each in _kustomize(tree, program, aside)]
+        cache.put(key, documents)
+    return [Rendered(value, file) for value, file in documents]
 
 
 def _key(tree: Tree, program: Renderer) -> str:
@@ -127,18 +127,18 @@ def _rendered(tree: Tree, wrapper: Path, value: JSONObject) -> Rendered:
     if not isinstance(annotations, dict) or ADDED.isdisjoint(annotations):
         return Rendered(value, None)
     assert isinstance(metadata, dict)
-    told = annotations.get(ORIGIN)
+    annotation = annotations.get(ORIGIN)
     rest = {key: text for key, text in annotations.items() if key not in ADDED}
     if rest:
         metadata["annotations"] = rest
     else:
         del metadata["annotations"]
-    return Rendered(value, _origin(tree, wrapper, str(told)))
+    return Rendered(value, _origin(tree, wrapper, str(annotation)))
 
 
-def _origin(tree: Tree, wrapper: Path, told: str) -> str | None:
+def _origin(tree: Tree, wrapper: Path, annotation: str) -> str | None:
     """The file that kustomize names, relative to the root; None for one that is not of the tree."""
-    value = parsed(told.encode(), ORIGIN)[0].value
+    value = parsed(annotation.encode(), ORIGIN)[0].value
     if not isinstance(value, dict):
         return None
     path = os.path.normpath(wrapper / str(value.get("path") or value.get("configuredIn")))

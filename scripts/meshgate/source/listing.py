@@ -64,15 +64,15 @@ def patterns_around(folder: Path, exclude: Sequence[str], base: Path) -> Pattern
 
     `exclude`: further patterns, relative to `base`.
     """
-    found = Patterns()
+    patterns = Patterns()
     top = top_of(folder)
     if top is not None:
         for parent in reversed(folder.parents):
             if parent == top or top in parent.parents:
-                found = found.within(str(parent))
+                patterns = patterns.within(str(parent))
     if exclude:
-        found = found._replace(excluded=(str(base), GitIgnoreSpec.from_lines(exclude)))
-    return found
+        patterns = patterns._replace(excluded=(str(base), GitIgnoreSpec.from_lines(exclude)))
+    return patterns
 
 
 def top_of(folder: Path) -> Path | None:
@@ -86,11 +86,11 @@ def listing(folder: Path, exclude: Sequence[str] = (), base: Path | None = None)
     Links to folders are not followed. `exclude`: further patterns, relative to `base`.
     """
     top = Path(os.path.realpath(folder))
-    found = Listing([], [], [])
+    listed = Listing([], [], [])
     around = patterns_around(top, exclude, Path(os.path.realpath(base or folder)))
     for name, kind in _walk(str(top), "", around):
-        getattr(found, kind).append(name)
-    return Listing(*(sorted(names) for names in found))
+        getattr(listed, kind).append(name)
+    return Listing(*(sorted(names) for names in listed))
 
 
 def _walk(folder: str, name: str, patterns: Patterns) -> Iterator[tuple[str, str]]:

@@ -172,7 +172,7 @@ def read_folder(root: Path, folder: str) -> list[Resource]:
     Raises BuildError for what would be lost or read twice: a link, a file of another kind, a
     document that is no Kubernetes object, a repeated key.
     """
-    found: list[Resource] = []
+    resources: list[Resource] = []
     for name in _manifest_files(root, folder):
         loaded = read_path(root, Path(name), within=Path(folder))
         for defect in loaded.defects:
@@ -188,8 +188,8 @@ def read_folder(root: Path, folder: str) -> list[Resource]:
                 why="What stands there would decide nothing.",
                 hint="give it an apiVersion and a kind, or take it out",
             )
-        found += map(as_foreign, loaded.resources)
-    return found
+        resources += map(as_foreign, loaded.resources)
+    return resources
 
 
 def _manifest_files(root: Path, folder: str) -> Iterator[str]:

@@ -51,20 +51,20 @@ class Locator:
     def _inside(self, resource: Resource) -> Parts:
         """Where the object stands in its document: mostly at the top, else in a list's items."""
         assert resource.origin is not None
-        found = self._items(resource.origin)
-        if not found:
+        items = self._items(resource.origin)
+        if not items:
             return ()
         name = (resource.kind, resource.name)
         # `lint -n` gives a namespace to an object whose manifest has none.
-        return found.get((*name, resource.namespace)) or found.get((*name, None)) or ()
+        return items.get((*name, resource.namespace)) or items.get((*name, None)) or ()
 
     def _items_of(self, origin: Origin) -> dict[tuple[str, str, str | None], Parts]:
         """The objects of a list, by what they are called; nothing for any other document."""
         file = self.files.get(origin.file)
-        found = file.document(origin.document) if file else None
-        if found is None:
+        document = file.document(origin.document) if file else None
+        if document is None:
             return {}
-        node, line = found
+        node, line = document
         kind = follow(node, ("kind",))
         if kind.depth == 0 or not str(kind.value.value).endswith("List"):
             return {}

@@ -19,12 +19,12 @@ def resources(
     for each in traced:
         waiting.setdefault(Resource.of(each.value).ref, []).append(each)
     left: list[tuple[int, Rendered]] = []
-    found: dict[int, Resource] = {}
+    joined: dict[int, Resource] = {}
     for index, (value, file) in enumerate(rendered):
         resource = Resource.of(value)
         same = waiting.get(resource.ref)
         if same:
-            found[index] = _joined(value, same.pop(), tree, files)
+            joined[index] = _joined(value, same.pop(), tree, files)
         else:
             left.append((index, Rendered(value, file)))
     spare = [each for those in waiting.values() for each in those]
@@ -32,11 +32,11 @@ def resources(
         like = [each for each in spare if _is_like(each, value, file)]
         if len(like) == 1:
             spare.remove(like[0])
-            found[index] = _joined(value, like[0], tree, files)
+            joined[index] = _joined(value, like[0], tree, files)
         else:
-            found[index] = Resource.of(value, Origin(file) if file else None)
+            joined[index] = Resource.of(value, Origin(file) if file else None)
     for index in range(len(rendered)):
-        yield found[index]
+        yield joined[index]
 
 
 def _joined(value: JSONObject, traced: TracedObject, tree: Tree, files: SourceFiles) -> Resource:

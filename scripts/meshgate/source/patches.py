@@ -75,16 +75,16 @@ def _merged_mapping(target: JSON, patch: JSONObject, *, by_key: bool) -> JSON:
     if directive == "delete":
         return None
     keep = directive != "replace" and isinstance(target, dict)
-    found: JSONObject = dict(target) if keep else {}
+    mapping: JSONObject = dict(target) if keep else {}
     for key, value in patch.items():
         if key == DIRECTIVE:
             continue
-        new = None if value is None else merged(found.get(key), value, key, by_key=by_key)
+        new = None if value is None else merged(mapping.get(key), value, key, by_key=by_key)
         if new is None:
-            found.pop(key, None)
+            mapping.pop(key, None)
         else:
-            found[key] = new
-    return found
+            mapping[key] = new
+    return mapping
 
 
 def _merged_list(target: list[JSON], patch: list[JSON], key: str) -> list[JSON]:
@@ -124,10 +124,10 @@ def json_patched(value: JSONObject, operations: Sequence[JSON]) -> JSONObject | 
     import jsonpatch  # noqa: PLC0415 - few overlays have such a patch
 
     try:
-        found = jsonpatch.apply_patch(value, list(operations))
+        patched = jsonpatch.apply_patch(value, list(operations))
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError):
         return None
-    return found if isinstance(found, dict) else None
+    return patched if isinstance(patched, dict) else None
 
 
 def pointer(path: str) -> list[str]:
@@ -141,33 +141,33 @@ def in_patch(patch: JSON, after: JSON, path: Sequence[Part]) -> list[Part] | Non
     The path within the patch; it can be shorter, where the patch sets or removes a parent. None
     where the patch is silent about it.
     """
-    found: list[Part] = []
+    parts: list[Part] = []
     field = ""
     for part in path:
         if isinstance(patch, dict):
             if patch.get(DIRECTIVE) == "replace" and part not in patch:
-                return found
+                return parts
             if part not in patch:
                 return None
-            found.append(part)
+            parts.append(part)
             patch, field = patch[part], str(part)
         elif isinstance(patch, list) and isinstance(part, int):
             index = _item_in_patch(patch, after, part, field)
             if index is None:
                 return None
-            found.append(index)
+            parts.append(index)
             patch = patch[index]
         else:
-            return found
+            return parts
         after = _child(after, part)
-    return found
+    return parts
 
 
 def _item_in_patch(patch: list[JSON], after: JSON, index: int, field: str) -> int | None:
     key = merge_key(field, patch)
     item = _child(after, index)
-    if key and isinstance(item, dict) and (found := same_key(patch, item, key)) is not None:
-        return found
+    if key and isinstance(item, dict) and (place := same_key(patch, item, key)) is not None:
+        return place
     # A list that was replaced as a whole stands in the patch as it stands in the result.
     return index if index < len(patch) and same(patch[index], item) else None
 

@@ -127,14 +127,14 @@ def _version(versions: Cache, path: str, *arguments: str) -> str:
     """The version of kustomize a program has or carries; empty where it does not tell."""
     state = Path(path).stat()
     key = digest(path, str(state.st_mtime_ns), str(state.st_size))
-    found = versions.get(key)
-    if not isinstance(found, str):
-        found = _told(run([path, *arguments], timeout=VERSION_TIMEOUT).stdout)
-        versions.put(key, found)
-    return found
+    version = versions.get(key)
+    if not isinstance(version, str):
+        version = _version_line(run([path, *arguments], timeout=VERSION_TIMEOUT).stdout)
+        versions.put(key, version)
+    return version
 
 
-def _told(output: bytes) -> str:
+def _version_line(output: bytes) -> str:
     text = output.decode("utf-8", "replace")
     # kustomize itself writes nothing but its version.
     with contextlib.suppress(ValueError, AttributeError):

@@ -42,9 +42,9 @@ class TracedOrigin(Origin):
     @classmethod
     def of(cls, traced: TracedObject) -> TracedOrigin:
         """The origin that the object's base document gives it."""
-        found = cls(traced.origin.file, traced.origin.document)
-        found.traced = traced
-        return found
+        origin = cls(traced.origin.file, traced.origin.document)
+        origin.traced = traced
+        return origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,12 @@ def survey_repository(root: Path, overlays: Iterable[str]) -> list[Defect]:
     lie in. Those beside a kustomization that some overlay reaches are left to its `survey`.
     """
     reached: set[str] = set()
-    told: set[str] = set()
+    surveyed: set[str] = set()
     folders: dict[str, None] = dict.fromkeys(SOURCE_FOLDERS)
     for overlay in overlays:
         tree = Tree(root, overlay)
         reached.update(tree.files)
-        told.update(orphans(tree))
+        surveyed.update(orphans(tree))
         for folder in tree.kustomizations:
             folders.setdefault(folder.partition("/")[0])
     others = Others(root)
@@ -70,7 +70,7 @@ def survey_repository(root: Path, overlays: Iterable[str]) -> list[Defect]:
         if folder not in {".", ""}
         for name in _manifest_names(root, folder, into_kustomizations=True)
         if name not in reached
-        and name not in told
+        and name not in surveyed
         and _holds_manifest(root, name)
         and not others.reach(name)
     ]
@@ -159,10 +159,10 @@ def _manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> It
     """YAML files below a folder; hidden ones, links and kustomizations left out."""
     try:
         with os.scandir(root / folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+            in_order = sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return
-    for entry in found:
+    for entry in in_order:
         name = posixpath.join(folder, entry.name)
         if entry.name.startswith("."):
             continue

@@ -68,9 +68,9 @@ def patched(
         text = _with_entries(text, field, entries, kustomization)
     files = {f"{overlay}/{name}": content for name, content in added.items()}
     temporary = frozenset(files)
-    found = Overlay({**files, kustomization: text}, temporary)
-    _verify(root, overlay, found, wanted, cache)
-    return found
+    changed = Overlay({**files, kustomization: text}, temporary)
+    _verify(root, overlay, changed, wanted, cache)
+    return changed
 
 
 def _written(old: Resource | None, new: Resource | None) -> JSONObject | None:
@@ -87,17 +87,17 @@ def _written(old: Resource | None, new: Resource | None) -> JSONObject | None:
 
 def merge_patch(old: JSONObject, new: JSONObject) -> JSONObject:
     """What turns one value into the other (RFC 7386): None takes a member away."""
-    found: JSONObject = {key: None for key in old if key not in new}
+    patch: JSONObject = {key: None for key in old if key not in new}
     for key, value in new.items():
         if key not in old:
-            found[key] = value
+            patch[key] = value
         elif isinstance(value, dict) and isinstance(old[key], dict) and value:
             inner = merge_patch(old[key], value)
             if inner:
-                found[key] = inner
+                patch[key] = inner
         elif value != old[key]:
-            found[key] = value
-    return found
+            patch[key] = value
+    return patch
 
 
 def _identity(resource: Resource) -> JSONObject:
@@ -155,7 +155,11 @@ def _value(text: str, file: str) -> JSONObject:
 
 
 def _verify(
-    root: Path, overlay: str, found: Overlay, wanted: Sequence[Resource], cache: Path | None
+    root: Path,
+    overlay: str,
+    patched_overlay: Overlay,
+    wanted: Sequence[Resource],
+    cache: Path | None,
 ) -> None:
     """Render a copy with these files. Raises BuildError."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
@@ -165,7 +169,7 @@ def _verify(
                 target = copy / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / name, target)
-        for name, text in found.files.items():
+        for name, text in patched_overlay.files.items():
             (copy / name).write_text(text, encoding="utf-8")
         rendered = {each.ref: each.value for each in render(copy, overlay, cache=cache).resources}
     expected = {each.ref: each.value for each in wanted}

@@ -101,8 +101,8 @@ def _labelled(selector: JSON, value: JSONObject, field: str) -> bool:
     if len(str(selector)) > LONGEST_PATTERN:
         return False
     metadata = value.get("metadata")
-    found = metadata.get(field) if isinstance(metadata, dict) else None
-    labels = found if isinstance(found, dict) else {}
+    field_value = metadata.get(field) if isinstance(metadata, dict) else None
+    labels = field_value if isinstance(field_value, dict) else {}
     text = str(selector)
     at = 0
     while at < len(text):

@@ -94,24 +94,24 @@ def _same(text: str, part: Part) -> bool:
 
 def _earlier(before: JSON, after: JSON, path: Sequence[Part], *, inside: bool) -> list[Part] | None:
     """Where the value at a path of `after` stood in `before`; None where it was not the same."""
-    found: list[Part] = []
+    parts: list[Part] = []
     for part in path:
         if isinstance(before, dict) and isinstance(after, dict) and part in before:
             before, after = before[part], after[part]
-            found.append(part)
+            parts.append(part)
         elif isinstance(before, list) and isinstance(after, list) and isinstance(part, int):
             after = after[part]
             index = _index(before, after, part)
             if index is None:
                 return None
             before = before[index]
-            found.append(index)
+            parts.append(index)
         else:
             return None
     if patches.same(before, after) or (
         isinstance(before, dict) and isinstance(after, dict) and not inside
     ):
-        return found
+        return parts
     return None
 
 

@@ -57,8 +57,8 @@ def transformers(
 
 
 def _metadata(value: JSONObject) -> JSONObject:
-    found = value.get("metadata")
-    return found if isinstance(found, dict) else {}
+    metadata = value.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _namespaced(value: JSONObject, namespace: str) -> JSONObject:

@@ -157,8 +157,8 @@ class Tree:
         there = [name for name in names if self.below.is_file(name)]
         self.absent.update(names)
         if len(there) != 1:
-            found = " and ".join(there)
-            what = f"{folder} has {found}" if there else f"{folder} has no kustomization.yaml"
+            listed = " and ".join(there)
+            what = f"{folder} has {listed}" if there else f"{folder} has no kustomization.yaml"
             self.problems.append(
                 BuildError(what, hint="a folder that is built has exactly one of them")
             )

@@ -66,8 +66,8 @@ def _below(node: Node, root: JSONObject) -> Iterator[Node]:
 
 def fields(schema: JSONObject, root: JSONObject) -> JSONObject:
     """The fields that a schema node knows, by name."""
-    found: JSONObject = resolved(schema, root).get("properties", {})
-    return found
+    properties: JSONObject = resolved(schema, root).get("properties", {})
+    return properties
 
 
 def resolved(schema: JSONObject, root: JSONObject) -> JSONObject:

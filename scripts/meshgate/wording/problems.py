@@ -29,7 +29,7 @@ class Fault(NamedTuple):
 
     keyword: str
     wanted: JSON
-    found: JSON
+    value: JSON
     schema: JSONObject
     path: tuple[str | int, ...]
     is_key: bool  # it is a mapping's key that breaks it
@@ -91,12 +91,12 @@ def problems(schema: JSONObject, value: JSON, *, own: bool = False) -> list[Sche
     field that there is is named beside one that is not known.
     """
     validator = Draft202012Validator(schema, format_checker=FORMATS if own else None)
-    found = {
+    every = {
         problem
         for error in _in_the_alternative_meant(validator.iter_errors(value))
         for problem in _described(Fault.of(error), schema, None if own else FEW)
     }
-    return sorted(found, key=lambda problem: (join_path(*problem.path), problem.text))
+    return sorted(every, key=lambda problem: (join_path(*problem.path), problem.text))
 
 
 def _in_the_alternative_meant(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
@@ -115,20 +115,20 @@ def _in_the_alternative_meant(errors: Iterable[ValidationError]) -> Iterator[Val
 
 
 def _described(fault: Fault, root: JSONObject, most: int | None) -> Iterator[SchemaProblem]:
-    if fault.keyword in CHOICES and not isinstance(fault.found, dict):
+    if fault.keyword in CHOICES and not isinstance(fault.value, dict):
         return  # a choice between fields; that this is no mapping is another error
     if fault.is_key:
         is_label = fault.path[-1:] == ("labels",)
-        label = (f"{shown(fault.found)} is not a valid key for a label",)
-        yield SchemaProblem((*fault.path, fault.found), *(label if is_label else _pattern(fault)))
+        label = (f"{shown(fault.value)} is not a valid key for a label",)
+        yield SchemaProblem((*fault.path, fault.value), *(label if is_label else _pattern(fault)))
     elif fault.keyword == "additionalProperties":
         node = Node(join_path(*fault.path), fault.schema)
-        for name in fault.found:
+        for name in fault.value:
             if name not in fault.schema.get("properties", {}):
                 yield SchemaProblem((*fault.path, name), *unknown_field(name, node, root, most))
     elif fault.keyword == "required":
         for name in fault.wanted:
-            if name not in fault.found:
+            if name not in fault.value:
                 yield SchemaProblem(fault.path, f"`{name}` is missing")
     else:
         yield SchemaProblem(fault.path, *_worded(fault, root))
@@ -147,7 +147,7 @@ def _worded(fault: Fault, root: JSONObject) -> tuple[str, str]:
 def _type(fault: Fault) -> tuple[str, str]:
     wanted = fault.wanted
     options = [wanted] if isinstance(wanted, str) else wanted
-    return _mismatch(fault.found, [option for option in options if option != "null"])
+    return _mismatch(fault.value, [option for option in options if option != "null"])
 
 
 def _mismatch(value: JSON, wanted: list[str]) -> tuple[str, str]:
@@ -174,8 +174,8 @@ def _reads_as(text: str, wanted: list[str]) -> bool:
 
 def _enum(fault: Fault) -> tuple[str, str]:
     allowed = [str(value) for value in fault.wanted if value is not None]
-    near = nearest(str(fault.found), allowed)
-    message = f"is {shown(fault.found)}"
+    near = nearest(str(fault.value), allowed)
+    message = f"is {shown(fault.value)}"
     if near is not None:
         return message, f"{MEANT} `{near}`? Allowed: {listed(allowed)}"
     return message, f"allowed: {listed(allowed)}"
@@ -186,7 +186,7 @@ def _dependent(fault: Fault) -> str:
         (name, field)
         for field, names in fault.wanted.items()
         for name in names
-        if field in fault.found and name not in fault.found
+        if field in fault.value and name not in fault.value
     ]
     return " and ".join(f"`{name}` is missing, which `{field}` needs" for name, field in lacking)
 
@@ -195,14 +195,14 @@ def _any_of(fault: Fault) -> str | tuple[str, str]:
     options = fault.wanted
     if all("type" in option for option in options):
         wanted = [str(option["type"]) for option in options if option["type"] != "null"]
-        return _mismatch(fault.found, wanted)
+        return _mismatch(fault.value, wanted)
     names = _names(options)
     return f"{listed(names[:1])} is missing" if names else fault.text
 
 
 def _one_of(fault: Fault) -> str:
     names = _names(fault.wanted)
-    present = [name for name in names if name in fault.found]
+    present = [name for name in names if name in fault.value]
     if len(present) > 1:
         surplus = f"; {listed(present)} are" if len(present) < len(names) else ""
         return f"only one of {listed(names)} may be set{surplus}"
@@ -221,15 +221,15 @@ def _not(fault: Fault) -> str:
 
 def _pattern(fault: Fault) -> tuple[str, str]:
     meaning = fault.schema.get("description", "")
-    found = shown(fault.found)
+    value = shown(fault.value)
     # Kubernetes' schemas have a noun there, ours a sentence.
     if meaning and not meaning.endswith("."):
-        return f"{found} is not {meaning}", ""
-    return f"{found} does not match `{fault.wanted}`", meaning
+        return f"{value} is not {meaning}", ""
+    return f"{value} does not match `{fault.wanted}`", meaning
 
 
 def _at_most(noun: str) -> Callable[[Fault], str]:
-    return lambda e: f"has {len(e.found)} {noun}, at most {e.wanted} are allowed"
+    return lambda e: f"has {len(e.value)} {noun}, at most {e.wanted} are allowed"
 
 
 def _at_least(noun: str, plural: str) -> Callable[[Fault], str]:
@@ -238,18 +238,18 @@ def _at_least(noun: str, plural: str) -> Callable[[Fault], str]:
 
 WORDINGS: dict[str, Callable[[Fault], str | tuple[str, str]]] = {
     "anyOf": _any_of,
-    "const": lambda e: f"is {shown(e.found)}, must be {shown(e.wanted)}",
+    "const": lambda e: f"is {shown(e.value)}, must be {shown(e.wanted)}",
     "dependentRequired": _dependent,
     "enum": _enum,
-    "format": lambda e: (f"is {shown(e.found)}, which is no {e.wanted}", FORMAT_ADVICE[e.wanted]),
+    "format": lambda e: (f"is {shown(e.value)}, which is no {e.wanted}", FORMAT_ADVICE[e.wanted]),
     "maxItems": _at_most("entries"),
     "maxLength": _at_most("characters"),
     "maxProperties": _at_most("keys"),
-    "maximum": lambda e: f"is {shown(e.found)}, must be at most {e.wanted}",
+    "maximum": lambda e: f"is {shown(e.value)}, must be at most {e.wanted}",
     "minItems": _at_least("entry", "entries"),
     "minLength": _at_least("character", "characters"),
     "minProperties": _at_least("key", "keys"),
-    "minimum": lambda e: f"is {shown(e.found)}, must be at least {e.wanted}",
+    "minimum": lambda e: f"is {shown(e.value)}, must be at least {e.wanted}",
     "not": _not,
     "oneOf": _one_of,
     "pattern": _pattern,

@@ -40,13 +40,13 @@ class Document:
 
     def at(self, path: Sequence[Part]) -> Position:
         """Where the value at a path stands; of the nearest one above where it is missing."""
-        found, value = Position(self.file, 1, 1), self.value
+        position, value = Position(self.file, 1, 1), self.value
         for key in path:
             place = self._places.get((id(value), key))
             if place is None:
                 break
-            found, value = place, value[key]
-        return found
+            position, value = place, value[key]
+        return position
 
     def place(self, container: JSON, key: Part) -> Position:
         """Where a key of a mapping, or an item of a list, of this very value stands."""

@@ -103,11 +103,11 @@ def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912 - one loop ove
 
 def _line(text: str) -> Line | _Other:
     """One line, kept for the next of its kind: manifests repeat most of their lines."""
-    found: Line | _Other = _parsed(text)
+    line: Line | _Other = _parsed(text)
     if len(_kept) >= MOST_LINES_KEPT:
         _kept.clear()
-    _kept[text] = found
-    return found
+    _kept[text] = line
+    return line
 
 
 def _parsed(text: str) -> Line | _Other:

@@ -26,16 +26,16 @@ def values(text: str) -> list[JSON] | None:
     decoder = json.JSONDecoder(
         object_pairs_hook=_mapping, parse_int=_integer, parse_float=_float, parse_constant=_constant
     )
-    found = []
+    documents = []
     at = 0
     try:
         while at < len(text):
             value, end = decoder.raw_decode(text, at)
-            found.append(value)
+            documents.append(value)
             at = _skipped(text, end)
     except (ValueError, RecursionError):
         return None
-    return found if all(_depth(value) <= DEEPEST for value in found) else None
+    return documents if all(_depth(value) <= DEEPEST for value in documents) else None
 
 
 def _skipped(text: str, at: int) -> int:
@@ -44,10 +44,10 @@ def _skipped(text: str, at: int) -> int:
 
 
 def _mapping(pairs: list[tuple[str, JSON]]) -> JSONObject:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise UnclearError
-    return found
+    return mapping
 
 
 def _integer(text: str) -> int | float:

@@ -58,8 +58,8 @@ def _entry(node: Node, part: Part) -> tuple[Node, Node] | None:
         for value_node in merged:
             parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
             for other in parts:
-                if found := _entry(other, part):
-                    return found
+                if entry := _entry(other, part):
+                    return entry
     return None
 
 
@@ -89,10 +89,10 @@ class SourceFile:
 
     def position(self, document: int, path: Sequence[Part]) -> Position:
         """The place of a path, or of its nearest parent; line 1 where the document is not there."""
-        found = self.document(document)
-        if found is None:
+        document_node = self.document(document)
+        if document_node is None:
             return Position(self.name, 1, 1)
-        node, line = found
+        node, line = document_node
         return self.at(follow(node, path).shown, line)
 
     def at(self, node: Node, line: int) -> Position:
@@ -105,10 +105,10 @@ class SourceFile:
 
         Exact in a literal block (`|`); any other scalar is shown where it starts.
         """
-        found = self.document(0)
-        if found is None:
+        document_node = self.document(0)
+        if document_node is None:
             return Position(self.name, 1, 1)
-        node, line = found
+        node, line = document_node
         scalar = follow(node, path).value
         start = self.at(scalar, line)
         if not isinstance(scalar, yaml.ScalarNode) or scalar.style != "|":
@@ -127,10 +127,10 @@ class SourceFile:
         """One line, counted from 1, fit for any output: bounded, control characters escaped."""
         if not 0 < line <= len(self._lines):
             return ""
-        found = self._lines[line - 1].rstrip().replace("\t", "    ")
-        if len(found) > EXCERPT_LENGTH:
-            found = found[: EXCERPT_LENGTH - 1] + "…"
-        return CONTROL.sub(lambda match: ascii(match[0])[1:-1], found)
+        line_text = self._lines[line - 1].rstrip().replace("\t", "    ")
+        if len(line_text) > EXCERPT_LENGTH:
+            line_text = line_text[: EXCERPT_LENGTH - 1] + "…"
+        return CONTROL.sub(lambda match: ascii(match[0])[1:-1], line_text)
 
 
 class SourceFiles:
@@ -174,10 +174,10 @@ class SourceFiles:
     ) -> Position:
         """The place of a path in a document of a text that is written at a path of a file."""
         file = self.get(name)
-        found = file.document(0) if file else None
-        if file is None or found is None:
+        document_node = file.document(0) if file else None
+        if file is None or document_node is None:
             return Position(name, 1, 1)
-        text = follow(found[0], at).value.value
+        text = follow(document_node[0], at).value.value
         if not isinstance(text, str):
             return file.position(0, at)
         inner = SourceFile(name, text.encode()).position(document, path)

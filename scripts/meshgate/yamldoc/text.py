@@ -49,14 +49,14 @@ def pieces(text: str) -> list[Piece]:
     """The text cut at its document starts, comments before the first one left out."""
     if WHOLE.search(text):
         return [Piece(text, 0)]
-    found = []
+    parts = []
     line = 0
     for part in DOCUMENT_START.split(text):
-        found.append(Piece(part, line))
+        parts.append(Piece(part, line))
         line += part.count("\n") + 1
-    if NOTHING.fullmatch(found[0].text):
-        del found[0]
-    return found
+    if NOTHING.fullmatch(parts[0].text):
+        del parts[0]
+    return parts
 
 
 def starts(text: str) -> Iterator[tuple[int, int]]:

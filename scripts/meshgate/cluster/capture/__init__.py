@@ -54,12 +54,12 @@ class Captured(NamedTuple):
 
 def captured(live: Live, facts: MeshFacts, ownership: Ownership) -> Captured:
     """What an inventory says of a cluster: what runs there, and what decides and is not ours."""
-    found = running(live, facts)
+    capture = running(live, facts)
     deciding = dict.fromkeys(kind.kind for kind in kinds.DECIDING)
-    found.objects.extend(
+    capture.objects.extend(
         redacted(each) for each in live.of(*deciding) if ownership.is_foreign(each)
     )
-    return found
+    return capture
 
 
 def running(live: Live, facts: MeshFacts) -> Captured:

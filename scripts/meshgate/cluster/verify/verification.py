@@ -94,7 +94,7 @@ def verify(
     Raises ServiceError where istiod is asked and does not answer.
     """
     looked_at = frozenset(live.by_kind)
-    objects = [each for found in live.by_kind.values() for each in found]
+    objects = [each for compared in live.by_kind.values() for each in compared]
     there = running(live, environment.mesh)
     ours = {ObjectIdentity.of(resource) for resource in rendered}
     world = ReviewedAndLive(
@@ -107,17 +107,17 @@ def verify(
         live=[Resource.of(redacted(each), foreign=True) for each in live.of(*DECIDING)],
         running=[Resource.of(each, foreign=True) for each in there.objects],
     )
-    found = outcome(world, environment.mesh, environment.expectations)
+    compared = outcome(world, environment.mesh, environment.expectations)
     return Verification(
         environment=environment.name,
         cluster=cluster,
         rendered=len(rendered),
         drift=tuple(drift(rendered, objects, looked_at)),
         stale=tuple(drift(world.accepted, [each.value for each in world.live], looked_at)),
-        outcome=found,
+        outcome=compared,
         facts=tuple(facts),
         notes=tuple(there.notes),
-        pushed=_pushed(live, found.actual, istiod) if istiod else None,
+        pushed=_pushed(live, compared.actual, istiod) if istiod else None,
     )
 
 

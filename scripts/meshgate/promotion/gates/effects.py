@@ -44,10 +44,10 @@ def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
     ]
     if over:
         return failed(gate, "; ".join(over))
-    told = ", ".join(f"{counted[key]} {key}" for key in limits)
+    summary = ", ".join(f"{counted[key]} {key}" for key in limits)
     if accepted and gate.breaks is not None:
-        told += f" beside {breaks} that waivers/{candidate.name}.yaml accepts"
-    return passed(gate, told)
+        summary += f" beside {breaks} that waivers/{candidate.name}.yaml accepts"
+    return passed(gate, summary)
 
 
 def problems(gate: GateEntry, _environment: EnvironmentPolicy) -> Iterator[str]:

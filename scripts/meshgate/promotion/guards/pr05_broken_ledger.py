@@ -73,8 +73,10 @@ def _says_what_changes(candidate: Candidate) -> Iterator[Objection]:
     if candidate.effect is None or candidate.is_draft:
         return
     computed = recorded_effects(candidate.effect, {}, candidate.ports)
-    told = record.effects
-    if told is None or any(getattr(told, key) != getattr(computed, key) for key in OF_EFFECT):
+    recorded = record.effects
+    if recorded is None or any(
+        getattr(recorded, key) != getattr(computed, key) for key in OF_EFFECT
+    ):
         yield Objection(
             "the record tells another effect than the change has", "run the command again"
         )

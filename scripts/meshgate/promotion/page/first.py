@@ -183,12 +183,14 @@ def ports(contents: PageContents) -> Section:
 def access(contents: PageContents) -> Section:
     """Who is let in now, or denied requests, each with one request as an example."""
     effect = contents.effect
-    told = describe.access_sentences(effect, *describe.ACCESS) if effect is not None else []
-    if not told:
+    sentences = describe.access_sentences(effect, *describe.ACCESS) if effect is not None else []
+    if not sentences:
         return Section("")
     opened = sum(each.count for each in effect.opened) if effect is not None else 0
     head = f"#### Who gets in: {plural(opened, 'call')} let in that policies denied\n\n"
-    items = [f"- {MARKS.get(each.tone, ':lock:')} {prose(cut(each.text, LONG))}\n" for each in told]
+    items = [
+        f"- {MARKS.get(each.tone, ':lock:')} {prose(cut(each.text, LONG))}\n" for each in sentences
+    ]
     return Section(head, items, len(items), "\n", "- {} more\n")
 
 

@@ -27,11 +27,11 @@ def render(diff: Diff, _options: Options) -> str:
 def environment(compared: Compared) -> Members:
     """One environment of the contract."""
     whole = EffectJSON(compared.effect, compared.before, compared.after).whole()
-    found = Members(name=compared.environment)
+    members = Members(name=compared.environment)
     for name, value in whole.items():
-        found[name] = Rows(value) if isinstance(value, list) else value
-    found["transition"] = Members(whole["transition"])
-    found["transition"]["unsafe"] = Rows(whole["transition"]["unsafe"])
-    found["clients"] = Members(whole["clients"])
-    found["traffic"] = observed.as_json(*compared.seen) if compared.seen else None
-    return found
+        members[name] = Rows(value) if isinstance(value, list) else value
+    members["transition"] = Members(whole["transition"])
+    members["transition"]["unsafe"] = Rows(whole["transition"]["unsafe"])
+    members["clients"] = Members(whole["clients"])
+    members["traffic"] = observed.as_json(*compared.seen) if compared.seen else None
+    return members

@@ -82,7 +82,7 @@ def _verdicts(environments: Sequence[Compared]) -> Section:
 
 def _details(diff: Diff) -> Iterator[Section]:
     """What opens with a click: what is not known, what is new, the findings in full."""
-    told: dict[tuple[str, ...], list[str]] = {}
+    by_text: dict[tuple[str, ...], list[str]] = {}
     for each in diff.environments:
         effect = each.effect
         if each.seen is not None:
@@ -93,8 +93,8 @@ def _details(diff: Diff) -> Iterator[Section]:
             ("not exercised before", [describe.unexercised(x) for x in effect.unexercised]),
         ):
             if texts:
-                told.setdefault((title, *texts), []).append(each.environment)
-    for (title, *texts), names in told.items():
+                by_text.setdefault((title, *texts), []).append(each.environment)
+    for (title, *texts), names in by_text.items():
         items = (f"- {prose(cut(text))}\n" for text in texts)
         yield folded(f"{enumerated(names)}: {len(texts)} {title}", items, len(texts))
     shown = findings.gravest(diff.report.open)
@@ -200,10 +200,10 @@ def _heading(diff: Diff) -> str:
     safe = all(each.effect.is_safe for each in changed)
     way = f"the way there is {'safe' if safe else 'unsafe'}"
     # A way that is safe is no news beside what the change does once it is there.
-    told = worst or [describe.NO_BREAK]
+    parts = worst or [describe.NO_BREAK]
     if not diff.is_drift and not (worst and safe):
-        told.append(way)
-    return f"{', '.join(told)}, in {named}" if worst else f"changes {named}: {', '.join(told)}"
+        parts.append(way)
+    return f"{', '.join(parts)}, in {named}" if worst else f"changes {named}: {', '.join(parts)}"
 
 
 def _count(changed: Sequence[Compared], *changes: Change) -> int:

@@ -130,9 +130,9 @@ class EffectText:
 
     def access(self, effect: Effect) -> Iterator[str]:
         """Which requests policies let in or deny now, each with an example."""
-        told = describe.access_sentences(effect)
+        sentences = describe.access_sentences(effect)
         yield from self.listed(
-            "let in or denied by policies", [each.text for each in told], "yellow"
+            "let in or denied by policies", [each.text for each in sentences], "yellow"
         )
 
     def way(self, effect: Effect) -> Iterator[str]:
@@ -152,17 +152,19 @@ class EffectText:
         lines = unsafe_lines(effect.unsafe)
         yield self.style("red", "unsafe:") + " proxies get a change one by one, and on the way"
         for line in lines[:SHOWN]:
-            told = (
+            sentences = (
                 f"{line.count:,} of {describe.who(line, effect.clients)} to {describe.where(line)}"
                 f" {describe.unsafe(line)}"
             )
-            yield from self.indented(told)
+            yield from self.indented(sentences)
         yield from self.more(lines)
         yield ""
 
-    def uncovered(self, found: Sequence[Uncovered]) -> Iterator[str]:
+    def uncovered(self, open_places: Sequence[Uncovered]) -> Iterator[str]:
         """What deleted policies leave to others."""
-        yield from self.listed("uncovered", [describe.uncovered(each) for each in found], "yellow")
+        yield from self.listed(
+            "uncovered", [describe.uncovered(each) for each in open_places], "yellow"
+        )
 
     def listed(self, title: str, texts: Sequence[str], style: str) -> Iterator[str]:
         """A title and some sentences."""
@@ -180,10 +182,10 @@ class EffectText:
             yield first + line
             first = "    "
 
-    def more(self, told: Sequence[object]) -> Iterator[str]:
+    def more(self, rows: Sequence[object]) -> Iterator[str]:
         """How many are not shown."""
-        if len(told) > SHOWN:
-            yield self.style("dim", f"  and {len(told) - SHOWN} more; --format json has them all")
+        if len(rows) > SHOWN:
+            yield self.style("dim", f"  and {len(rows) - SHOWN} more; --format json has them all")
 
     def closing(self) -> Iterator[str]:
         """What was compared, and the verdict on each environment."""
@@ -199,8 +201,8 @@ class EffectText:
         yield self.style("dim", plain(f"{self.diff.base} -> {self.diff.head}"))
         verdicts: dict[tuple[str, Severity | None], list[str]] = {}
         for each in self.diff.environments:
-            told = (describe.verdict(each.effect), describe.gravity(each.effect))
-            verdicts.setdefault(told, []).append(each.environment)
+            judged = (describe.verdict(each.effect), describe.gravity(each.effect))
+            verdicts.setdefault(judged, []).append(each.environment)
         for (verdict, gravity), names in verdicts.items():
             sentence = plain(f"{enumerated(names)}: {verdict}.")
             yield self.style("bold", self.style(VERDICT_STYLES[gravity], sentence))

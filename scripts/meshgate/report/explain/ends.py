@@ -55,10 +55,10 @@ def _called(case: Case) -> Iterator[Statement]:
     if case.routed:
         yield Statement(f"VirtualServices send calls of it to {' and '.join(case.routed)}.")
     ends = service.endpoints.get(port.number, ())
-    told = ", ".join(f"{end.workload or end.address}:{end.port}" for end in ends[:NAMED])
+    places = ", ".join(f"{end.workload or end.address}:{end.port}" for end in ends[:NAMED])
     more = f" and {len(ends) - NAMED} more" if len(ends) > NAMED else ""
     if ends:
-        yield Statement(f"Port {port.number}{name} leads to {told}{more}.")
+        yield Statement(f"Port {port.number}{name} leads to {places}{more}.")
     else:
         reason = service.endpoints_unknown or "no workload of the inventory is behind it"
         yield Statement(f"Port {port.number}{name} leads nowhere that is known: {reason}.")

@@ -50,11 +50,11 @@ class Case(NamedTuple):
 
     def sorts(self) -> Iterator[tuple[Delivery, list[Delivery]]]:
         """The deliveries that differ in more than the endpoint, each with those like it."""
-        found: dict[object, list[Delivery]] = {}
+        by_key: dict[object, list[Delivery]] = {}
         for delivery in self.policy.deliveries:
             key = (*delivery[1:5], delivery.admission, delivery.blocking)
-            found.setdefault(key, []).append(delivery)
-        for alike in found.values():
+            by_key.setdefault(key, []).append(delivery)
+        for alike in by_key.values():
             yield alike[0], alike
 
 

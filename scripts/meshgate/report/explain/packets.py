@@ -45,13 +45,13 @@ def _at_both_ends(case: Case, delivery: Delivery) -> Iterator[Statement]:
     port = delivery.wire_port(case.port.number)
     pairs = [(source, target)]
     if delivery.passage is None:
-        found = packets.between(case.client, end, port)
+        verdicts = packets.between(case.client, end, port)
     else:
-        found = packets.by_way_of(delivery.passage, case.client, end, port)
+        verdicts = packets.by_way_of(delivery.passage, case.client, end, port)
         waypoint = packets.waypoint(delivery.passage)
         pairs = [(source, waypoint), (waypoint, target)]
     for (direction, answer), pair in zip(
-        found.ends, (pair for pair in pairs for _ in Direction), strict=True
+        verdicts.ends, (pair for pair in pairs for _ in Direction), strict=True
     ):
         subject, other = pair if direction is Direction.EGRESS else pair[::-1]
         if not answer.policies:
@@ -65,8 +65,8 @@ def _at_both_ends(case: Case, delivery: Delivery) -> Iterator[Statement]:
             yield Statement(f"So it is not known whether it passes: {answer.doubt}.")
         else:
             dropped = "So it is dropped: no rule lets it through."
-            told = "So it passes." if answer.passes else dropped
-            yield Statement(told, mark="works" if answer.passes else "broken")
+            conclusion = "So it passes." if answer.passes else dropped
+            yield Statement(conclusion, mark="works" if answer.passes else "broken")
 
 
 def _policy(

@@ -20,7 +20,7 @@ from meshgate.report.explain.rule import which_rule
 from meshgate.report.explain.server import what_happens, what_is_accepted
 from meshgate.report.explain.transport import what_is_sent
 from meshgate.report.json import VERSION
-from meshgate.report.place import told
+from meshgate.report.place import place_text
 from meshgate.report.style import Style
 from meshgate.report.view import View
 
@@ -42,13 +42,13 @@ def explanations(
     view: View, client: Workload, service: Service, port: ServicePort
 ) -> Iterator[CallExplanation]:
     """What is said of a call, once for each place where VirtualServices may send it."""
-    found = list(destinations(view, client, service, port))
+    targets = list(destinations(view, client, service, port))
     routed = tuple(
         f"{target}:{number.number}" + (f" subset {subset}" if subset else "")
-        for target, number, subset in found
+        for target, number, subset in targets
     )
-    plain_ = found == [(service, port, None)]
-    for target, number, subset in found:
+    plain_ = targets == [(service, port, None)]
+    for target, number, subset in targets:
         why = view.mesh.explain(client, target.host, number.number, subset)
         yield explained(Case(view, client, target, number, why, () if plain_ else routed))
     if client.plane is DataPlane.SIDECAR and is_seen(view, client, service):
@@ -97,24 +97,24 @@ def destinations(
             yield target, own, subset
 
 
-def text(found: Sequence[CallExplanation], options: Options) -> str:
+def text(answers: Sequence[CallExplanation], options: Options) -> str:
     """The explanations as people read them in a terminal."""
     style = Style(color=options.color)
     width = min(options.width, WIDEST)
     lines: list[str] = []
-    for explanation in found:
+    for explanation in answers:
         lines += ["", *_lines(explanation, style, width)]
     return page(lines[1:])
 
 
-def json(found: Sequence[CallExplanation], _options: Options) -> str:
+def json(answers: Sequence[CallExplanation], _options: Options) -> str:
     """`{"version", "explanations"}`."""
-    return document(version=VERSION, explanations=Rows(map(_as_json, found)))
+    return document(version=VERSION, explanations=Rows(map(_as_json, answers)))
 
 
-def markdown(found: Sequence[CallExplanation], _options: Options) -> str:
+def markdown(answers: Sequence[CallExplanation], _options: Options) -> str:
     """The explanations as sections of a page."""
-    return "\n".join(map(_section, found))
+    return "\n".join(map(_section, answers))
 
 
 FORMATS = formats.of(text, json, markdown)
@@ -159,8 +159,8 @@ def nothing(explanation: CallExplanation) -> str:
 
 
 def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[str]:
-    found = verdicts(explanation)
-    colour = "red" if Verdict.BROKEN in found else "green" if found == {Verdict.WORKS} else "yellow"
+    ends = verdicts(explanation)
+    colour = "red" if Verdict.BROKEN in ends else "green" if ends == {Verdict.WORKS} else "yellow"
     ending = style(colour, " or ".join(outcomes(explanation)) or ANSWERED)
     yield f"{style('bold', plain(title(explanation)))}: {ending}"
     for chapter in explanation.chapters:
@@ -184,7 +184,7 @@ def _sentence(line: Statement, style: Style, width: int) -> Iterator[str]:
     for told_ in _hanging(plain(spoken), indent, width):
         yield style(STYLES.get(line.mark, ""), told_)
     if line.source is not None:
-        yield f"{' ' * len(indent)}{style('dim', plain(told(line.source)))}"
+        yield f"{' ' * len(indent)}{style('dim', plain(place_text(line.source)))}"
 
 
 def _hanging(spoken: str, indent: str, width: int) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _section(explanation: CallExplanation) -> str:
         parts.append(f"#### {prose(chapter.title)}")
         lines = [
             f"- {prose(line.text.strip())}"
-            + (f" ({code(told(line.source))})" if line.source else "")
+            + (f" ({code(place_text(line.source))})" if line.source else "")
             for line in chapter.lines
         ]
         parts.append("\n".join(lines))

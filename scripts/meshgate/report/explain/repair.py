@@ -39,10 +39,10 @@ NO_RULE = (
 
 def repairs(case: Case) -> tuple[CallRepair, ...]:
     """The ways out, the best first; empty: there is nothing to repair."""
-    found = dict.fromkeys(
+    distinct = dict.fromkeys(
         repair for delivery, _ in case.sorts() for repair in _repairs(case, delivery)
     )
-    return tuple(found)
+    return tuple(distinct)
 
 
 def _repairs(case: Case, delivery: Delivery) -> Iterator[CallRepair]:

@@ -46,35 +46,35 @@ def which_rule(case: Case) -> Chapter:
 
 def _lines(case: Case) -> Iterator[Statement]:
     yield Statement(LAW)
-    found: dict[Place, list[Step]] = {}
+    by_place: dict[Place, list[Step]] = {}
     for step in case.why.lookup:
-        found.setdefault(step.place, []).append(step)
-    for number, (place, name) in enumerate(_places(case, found), 1):
-        if place in found:
+        by_place.setdefault(step.place, []).append(step)
+    for number, (place, name) in enumerate(_places(case, by_place), 1):
+        if place in by_place:
             yield Statement(f"{number}. {name}:")
-            yield from (_step(case, step) for step in found[place])
+            yield from (_step(case, step) for step in by_place[place])
         else:
             yield Statement(f"{number}. {name}: no rule for this host.")
-    yield from _elsewhere(case, found.get(Place.NOWHERE, ()))
+    yield from _elsewhere(case, by_place.get(Place.NOWHERE, ()))
     if case.policy.alternatives:
         yield Statement(f"Another order of creation gives another answer: {case.policy.reason}.")
     elif case.policy.entry is None:
         yield Statement("So no rule applies.")
 
 
-def _places(case: Case, found: dict[Place, list[Step]]) -> Iterator[tuple[Place, str]]:
+def _places(case: Case, by_place: dict[Place, list[Step]]) -> Iterator[tuple[Place, str]]:
     """The places that are asked, by name; one namespace is named once."""
     root = case.view.mesh.rules.root
     client, service = case.client.namespace, case.service.namespace
     if client == root:
         yield Place.CLIENT, f"Private rules of {client}, which is the root namespace"
-    elif client == service and Place.SERVICE not in found:
+    elif client == service and Place.SERVICE not in by_place:
         yield Place.CLIENT, f"Namespace {client}, of client and service"
     else:
         yield Place.CLIENT, f"Namespace {client}, of the client"
-    if (service not in {client, root}) or Place.SERVICE in found:
+    if (service not in {client, root}) or Place.SERVICE in by_place:
         yield Place.SERVICE, f"Namespace {service}, of the service"
-    if service != root or Place.SERVICE not in found:
+    if service != root or Place.SERVICE not in by_place:
         yield Place.ROOT, f"Root namespace {root}"
 
 

@@ -20,7 +20,7 @@ from meshgate.mesh import (
 )
 from meshgate.model import join_path
 from meshgate.report import packets
-from meshgate.report.access import deciders, told
+from meshgate.report.access import deciders, describe
 from meshgate.report.explain.explanation import Case, Chapter, Statement
 
 MEANINGS = {
@@ -59,7 +59,7 @@ def what_happens(case: Case) -> Chapter:
 
 
 def _accepted(case: Case) -> Iterator[Statement]:
-    told: dict[object, list[str]] = {}
+    names_of: dict[object, list[str]] = {}
     answers: dict[object, tuple[Workload, int, ServerMode]] = {}
     for delivery in case.policy.deliveries:
         end = delivery.endpoint
@@ -70,9 +70,9 @@ def _accepted(case: Case) -> Iterator[Statement]:
             continue
         answer = case.view.mesh.mode_at(end.workload, end.port)
         key: object = (answer, end.workload.plane)
-        told.setdefault(key, []).append(f"{end.workload}:{end.port}")
+        names_of.setdefault(key, []).append(f"{end.workload}:{end.port}")
         answers.setdefault(key, (end.workload, end.port, answer))
-    for key, names in told.items():
+    for key, names in names_of.items():
         yield from _mode(case, ", ".join(names), *answers[key])
 
 
@@ -145,8 +145,8 @@ def _ends(case: Case) -> Iterator[Statement]:
         to = f"{', '.join(ends)}: " if several and ends else ""
         if delivery.alternatives:
             outcomes = dict.fromkeys(each.outcome for each in delivery.alternatives)
-            told = "; or ".join(f"{outcome}, {ENDINGS[outcome]}" for outcome in outcomes)
-            yield Statement(f"{to}{told}. {delivery.reason[:1].upper()}{delivery.reason[1:]}.")
+            endings = "; or ".join(f"{outcome}, {ENDINGS[outcome]}" for outcome in outcomes)
+            yield Statement(f"{to}{endings}. {delivery.reason[:1].upper()}{delivery.reason[1:]}.")
         else:
             yield Statement(f"{to}{delivery.outcome}: {_ending(delivery)}.", mark=_mark(delivery))
 
@@ -178,7 +178,7 @@ def _by_policies(delivery: Delivery) -> str:
     if delivery.outcome is Outcome.DENIED:
         return f"policies of authorization deny every request: {deciders(admission)}"
     if admission.allows is Allows.SOME:
-        return f"{ENDINGS[delivery.outcome]}; but policies let {told(admission)} in"
+        return f"{ENDINGS[delivery.outcome]}; but policies let {describe(admission)} in"
     return ""
 
 

@@ -42,8 +42,10 @@ def _sent(case: Case) -> Iterator[Statement]:
         ]
         to = f"To {', '.join(ends)}: " if ends else ""
         if delivery.alternatives:
-            told = " or ".join(dict.fromkeys(str(each.transport) for each in delivery.alternatives))
-            yield Statement(f"{to}{told}, by the order in which the objects were created.")
+            transports = " or ".join(
+                dict.fromkeys(str(each.transport) for each in delivery.alternatives)
+            )
+            yield Statement(f"{to}{transports}, by the order in which the objects were created.")
         elif delivery.transport is None:
             yield Statement(f"{to}not known: {delivery.reason or delivery.outcome}.")
         else:
@@ -81,12 +83,12 @@ def _stated(case: Case) -> Iterator[Statement]:
         return
     rule, path = source.rule, f"{source.path}.mode"
     if value_at(rule.value, path) is None:
-        told = f"{owner(rule)} has {source.path} without mode, which is read as {policy.tls}"
+        statement = f"{owner(rule)} has {source.path} without mode, which is read as {policy.tls}"
         place = case.view.locate(rule, source.path)
     else:
-        told = f"{owner(rule)} says {path}: {policy.tls}"
+        statement = f"{owner(rule)} says {path}: {policy.tls}"
         place = case.view.locate(rule, path)
-    yield Statement(f"{told}: {MEANINGS[policy.tls]}.", place, "decides")
+    yield Statement(f"{statement}: {MEANINGS[policy.tls]}.", place, "decides")
 
 
 def _auto(case: Case) -> Iterator[Statement]:

@@ -90,7 +90,7 @@ def _data(page: Page, version: str) -> JSONObject:
         "notes": list(map(visible, page.report.notes)),
         "findings": [finding(each, page.report) for each in page.report.findings],
         "verbs": verbs(),
-        "effects": [effect(name, found) for name, found in page.effects],
+        "effects": [effect(name, change) for name, change in page.effects],
     }
 
 

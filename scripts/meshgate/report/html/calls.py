@@ -33,18 +33,18 @@ def calls(view: View) -> JSONObject:
     nodes = _Nodes()
     edges: Counter[tuple[object, ...]] = Counter()
     services: dict[int, int] = {}
-    told: list[list[object]] = []
+    known: list[list[object]] = []
     for each in view.mesh.call_classes():
         service = each.service
         if id(service) not in services:
-            services[id(service)] = len(told)
-            told.append(_service(view, service))
+            services[id(service)] = len(known)
+            known.append(_service(view, service))
         for clients, count in _clients(each):
             node = nodes.index(clients, count)
             for delivery in each.deliveries:
                 edges[node, services[id(service)], *_edge(each, delivery)] += count
     rows = ([*key[:-1], count, key[-1]] for key, count in edges.items())
-    return {"clients": nodes.told(), "services": told, "edges": list(rows)}
+    return {"clients": nodes.rows(), "services": known, "edges": list(rows)}
 
 
 class _Nodes:
@@ -58,7 +58,7 @@ class _Nodes:
         self._count[clients] = max(count, self._count.get(clients, 0))
         return self._index.setdefault(clients, len(self._index))
 
-    def told(self) -> list[list[object]]:
+    def rows(self) -> list[list[object]]:
         return [[label(clients), clients.plane, self._count[clients]] for clients in self._index]
 
 
@@ -80,10 +80,10 @@ def _clients(each: CallClass) -> Iterator[tuple[ClientNodes, int]]:
         for member in group.members:
             yield ClientNodes(group.plane, member.namespace, named(member)), 1
         return
-    found: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for own in group.classes:
-        found[own.namespace] += len(own)
-    for namespace, count in found.items():
+        counted[own.namespace] += len(own)
+    for namespace, count in counted.items():
         yield ClientNodes(group.plane, namespace, ""), count
 
 
@@ -94,8 +94,8 @@ def _service(view: View, service: Service) -> list[object]:
 
 def _access(delivery: Delivery) -> str:
     if delivery.blocking is not None:
-        return packets.told(delivery.blocking)
-    return access.told(delivery.admission) if delivery.admission is not None else ""
+        return packets.describe(delivery.blocking)
+    return access.describe(delivery.admission) if delivery.admission is not None else ""
 
 
 def _edge(each: CallClass, delivery: Delivery) -> tuple[object, ...]:

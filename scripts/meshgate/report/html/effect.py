@@ -17,7 +17,7 @@ from meshgate.model import JSONObject
 from meshgate.report.escape.visible import visible
 
 
-def effect(environment: str, found: Effect) -> JSONObject:
+def effect(environment: str, change: Effect) -> JSONObject:
     """Changed ports and calls, the way there, what is uncovered, and what files leave open.
 
     A port is `[workload, port, before, after, change]`, its sides `[mode, level, policy]`. A call
@@ -25,14 +25,14 @@ def effect(environment: str, found: Effect) -> JSONObject:
     """
     return {
         "environment": visible(environment),
-        "verdict": visible(describe.verdict(found)),
-        "gravity": describe.gravity(found),
-        "ports": list(map(_port, found.ports)),
-        "calls": list(map(_call, found.calls)),
-        "unsafe": list(map(_unsafe, found.unsafe)),
-        "uncovered": list(map(_uncovered, found.uncovered)),
-        "open": [visible(describe.open_end(each)) for each in found.undecided],
-        "unexercised": [visible(describe.unexercised(each)) for each in found.unexercised],
+        "verdict": visible(describe.verdict(change)),
+        "gravity": describe.gravity(change),
+        "ports": list(map(_port, change.ports)),
+        "calls": list(map(_call, change.calls)),
+        "unsafe": list(map(_unsafe, change.unsafe)),
+        "uncovered": list(map(_uncovered, change.uncovered)),
+        "open": [visible(describe.open_end(each)) for each in change.undecided],
+        "unexercised": [visible(describe.unexercised(each)) for each in change.unexercised],
     }
 
 

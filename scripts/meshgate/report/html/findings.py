@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshgate.model import Finding, JSONObject, Position, Report
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
-from meshgate.report.place import about, told
+from meshgate.report.place import about, place_text
 
 COLUMNS = 120
 
@@ -22,11 +22,11 @@ def finding(each: Finding, report: Report) -> JSONObject:
         "about": [visible(part) for part in about(each)],
         "message": visible(each.message),
         "fix": visible(each.fix),
-        "source": visible(told(each.source)) if each.source else "",
+        "source": visible(place_text(each.source)) if each.source else "",
         "excerpt": _excerpt(each.source, report) if each.source else None,
         "related": [
             [
-                visible(told(other.source)) if other.source else "",
+                visible(place_text(other.source)) if other.source else "",
                 visible(str(other.resource)),
                 visible(other.message),
             ]

@@ -18,12 +18,12 @@ STATES = {Mode.STRICT: "strict", Mode.PERMISSIVE: "permissive", Mode.DISABLE: "d
 
 
 class Policies:
-    """The policies that decide, each told once: `[owner, place]`."""
+    """The policies that decide, each listed once: `[owner, place]`."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._known: dict[tuple[int, str], int] = {}
-        self.told: list[list[str]] = []
+        self.rows: list[list[str]] = []
 
     def index(self, policy: Resource | None, path: str) -> int:
         """The number of a policy in the list; -1: Istio's default decides."""
@@ -31,10 +31,10 @@ class Policies:
             return -1
         key = id(policy), path
         if key not in self._known:
-            self._known[key] = len(self.told)
+            self._known[key] = len(self.rows)
             place = self._view.locate(policy, path)
             where = f"{place.file}:{place.line}" if place else ""
-            self.told.append([visible(owner(policy)), visible(where)])
+            self.rows.append([visible(owner(policy)), visible(where)])
         return self._known[key]
 
 
@@ -45,7 +45,7 @@ def posture(view: View) -> JSONObject:
         _namespace(view, name, list(own), policies)
         for name, own in itertools.groupby(servers(view), key=lambda each: each.workload.namespace)
     ]
-    return {"policies": policies.told, "namespaces": namespaces}
+    return {"policies": policies.rows, "namespaces": namespaces}
 
 
 def state(server: ServedPort | PortGroup) -> str:
@@ -58,34 +58,34 @@ def state(server: ServedPort | PortGroup) -> str:
     return STATES[answer.mode] if answer.captured else "uncaptured"
 
 
-def _namespace(view: View, name: str, found: list[ServedPort], policies: Policies) -> JSONObject:
+def _namespace(view: View, name: str, ports: list[ServedPort], policies: Policies) -> JSONObject:
     return {
         "name": visible(name),
-        "counts": dict(_counts(found)),
+        "counts": dict(_counts(ports)),
         "workloads": [
             [
                 visible(named(workload)),
                 workload.kind,
                 [_line(view, line, policies) for line in lines],
             ]
-            for workload, lines in itertools.groupby(grouped(found), key=lambda line: line.workload)
+            for workload, lines in itertools.groupby(grouped(ports), key=lambda line: line.workload)
         ],
     }
 
 
-def _counts(found: Iterable[ServedPort]) -> Counter[str]:
+def _counts(ports: Iterable[ServedPort]) -> Counter[str]:
     """Ports by state; workloads that no PeerAuthentication reaches count once."""
     outside: set[int] = set()
-    told: Counter[str] = Counter()
-    for server in found:
+    by_mode: Counter[str] = Counter()
+    for server in ports:
         own = state(server)
         if own == "outside":
             outside.add(id(server.workload))
         elif server.port is not None:
-            told[own] += 1
+            by_mode[own] += 1
     if outside:
-        told["outside"] = len(outside)
-    return told
+        by_mode["outside"] = len(outside)
+    return by_mode
 
 
 def _line(view: View, line: PortGroup, policies: Policies) -> list[object]:
@@ -102,7 +102,7 @@ def _line(view: View, line: PortGroup, policies: Policies) -> list[object]:
         str(level) if line.answer.mode is not None else "",
         policies.index(policy, path),
         list(_overridden(line, policies)),
-        visible(admitted.told(view, line.access, line.answer.mode)),
+        visible(admitted.describe(view, line.access, line.answer.mode)),
         [policies.index(each.resource, "spec") for each in line.access.policies],
     ]
 

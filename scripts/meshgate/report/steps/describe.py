@@ -36,13 +36,13 @@ class EnvironmentSteps(NamedTuple):
     """One environment; `written` has an entry for each step that was written."""
 
     environment: str
-    found: Plan | NoPlan
+    outcome: Plan | NoPlan
     written: Sequence[StepFiles] = ()
 
     @property
     def steps(self) -> tuple[SafeStep, ...]:
         """The steps; none where there is no plan."""
-        return () if isinstance(self.found, NoPlan) else self.found.steps
+        return () if isinstance(self.outcome, NoPlan) else self.outcome.steps
 
 
 class Steps(NamedTuple):
@@ -66,12 +66,12 @@ class ValueChange(NamedTuple):
 
 def verdict(planned: EnvironmentSteps) -> str:
     """One sentence."""
-    found = planned.found
-    if isinstance(found, NoPlan):
-        return f"no safe steps: {found.reason}"
-    if found.total.is_safe:
-        return "safe as it is, in one step" if found.steps else "nothing changes"
-    return f"safe in {plural(len(found.steps), 'step')}, each of them a change of its planned"
+    outcome = planned.outcome
+    if isinstance(outcome, NoPlan):
+        return f"no safe steps: {outcome.reason}"
+    if outcome.total.is_safe:
+        return "safe as it is, in one step" if outcome.steps else "nothing changes"
+    return f"safe in {plural(len(outcome.steps), 'step')}, each of them a change of its planned"
 
 
 def why(step: SafeStep) -> str:
@@ -103,8 +103,8 @@ def warnings(step: SafeStep) -> Iterator[str]:
 
 def lasting(planned: EnvironmentSteps) -> str:
     """What the end state breaks, whatever the way there; empty: nothing."""
-    broken = count(planned.found.total)
-    if not broken or isinstance(planned.found, NoPlan):
+    broken = count(planned.outcome.total)
+    if not broken or isinstance(planned.outcome, NoPlan):
         return ""
     return (
         f"In the end {plural(broken, 'call')} cannot be kept that can be made now (TR004), "

@@ -12,30 +12,30 @@ from meshgate.report.steps import describe
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 
 
-def render(found: Steps, _options: Options) -> str:
+def render(steps: Steps, _options: Options) -> str:
     """`{"version", "base", "head", "environments", "notes", "failures"}`."""
     return document(
         version=VERSION,
-        base=found.base,
-        head=found.head,
-        environments=Rows(map(environment, found.environments)),
-        notes=Rows(found.notes),
-        failures=Rows(failure._asdict() for failure in found.failures),
+        base=steps.base,
+        head=steps.head,
+        environments=Rows(map(environment, steps.environments)),
+        notes=Rows(steps.notes),
+        failures=Rows(failure._asdict() for failure in steps.failures),
     )
 
 
 def environment(planned: EnvironmentSteps) -> JSONObject:
     """One environment of the contract."""
-    found = planned.found
+    outcome = planned.outcome
     return {
         "name": planned.environment,
-        "safe": found.total.is_safe,
-        "planned": not isinstance(found, NoPlan),
-        "reason": {"why": found.why.value, "text": found.reason}
-        if isinstance(found, NoPlan)
+        "safe": outcome.total.is_safe,
+        "planned": not isinstance(outcome, NoPlan),
+        "reason": {"why": outcome.why.value, "text": outcome.reason}
+        if isinstance(outcome, NoPlan)
         else None,
-        "breaks": describe.count(found.total),
-        "judged": found.judged,
+        "breaks": describe.count(outcome.total),
+        "judged": outcome.judged,
         "steps": [step(planned, number) for number in range(len(planned.steps))],
     }
 

@@ -11,22 +11,22 @@ from meshgate.report.steps import describe
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 
 
-def render(found: Steps, _options: Options) -> str:
+def render(steps: Steps, _options: Options) -> str:
     """A heading for each environment, and a list of what to do below it."""
-    return "\n".join(_lines(found)) + "\n"
+    return "\n".join(_lines(steps)) + "\n"
 
 
-def _lines(found: Steps) -> Iterator[str]:
+def _lines(steps: Steps) -> Iterator[str]:
     yield "### Safe steps"
     yield ""
-    yield f"From {code(found.base)} to {code(found.head)}."
-    for failure in found.failures:
+    yield f"From {code(steps.base)} to {code(steps.head)}."
+    for failure in steps.failures:
         yield ""
         yield f"- {code(failure.environment)} was not judged: {prose(failure.message)}"
-    for note in found.notes:
+    for note in steps.notes:
         yield ""
         yield f"- {prose(note)}"
-    for planned in found.environments:
+    for planned in steps.environments:
         yield ""
         yield f"#### {prose(planned.environment)}: {prose(describe.verdict(planned))}"
         yield from _steps(planned)

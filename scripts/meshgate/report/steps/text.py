@@ -17,32 +17,32 @@ WIDEST = 100
 SIGNS = {"create": ("+", "green"), "replace": ("~", "yellow"), "delete": ("-", "red")}
 
 
-def render(found: Steps, options: Options) -> str:
+def render(steps: Steps, options: Options) -> str:
     """Each environment's steps, and one sentence for each environment."""
-    return page(StepsText(found, options).all())
+    return page(StepsText(steps, options).all())
 
 
 class StepsText:
     """Steps on their way to a terminal."""
 
-    def __init__(self, found: Steps, options: Options) -> None:
-        self.found = found
+    def __init__(self, steps: Steps, options: Options) -> None:
+        self.answer = steps
         self.style = Style(color=options.color)
         self.width = min(max(options.width, findings.NARROWEST), WIDEST)
 
     def all(self) -> Iterator[str]:
         """Everything, line by line."""
-        for planned in self.found.environments:
+        for planned in self.answer.environments:
             if len(planned.steps) > 1:
                 yield from self.environment(planned)
-        for failure in self.found.failures:
+        for failure in self.answer.failures:
             yield self.style("red", f"not judged: {plain(failure.environment)}")
             for line in failure.message.splitlines():
                 yield from self.indented(line, 2)
-        for note in self.found.notes:
+        for note in self.answer.notes:
             yield from wrap(f"note: {plain(note)}", self.width)
-        yield self.style("dim", plain(f"{self.found.base} -> {self.found.head}"))
-        for planned in self.found.environments:
+        yield self.style("dim", plain(f"{self.answer.base} -> {self.answer.head}"))
+        for planned in self.answer.environments:
             sentence = f"{planned.environment}: {describe.verdict(planned)}."
             for line in wrap(plain(sentence), self.width):
                 yield self.style("bold", self.style("green" if _is_found(planned) else "red", line))
@@ -72,7 +72,7 @@ class StepsText:
 
     def written(self, planned: EnvironmentSteps, number: int) -> Iterator[str]:
         """How to take a step that was written."""
-        source = f"{self.found.folder}/step-{number + 1}"
+        source = f"{self.answer.folder}/step-{number + 1}"
         yield "  " + self.style("dim", plain(f"cp -r {source}/. ."))
         removed = planned.written[number].removed
         if removed:
@@ -99,7 +99,7 @@ class StepsText:
 
 
 def _is_found(planned: EnvironmentSteps) -> bool:
-    return bool(planned.steps) or planned.found.total.is_safe
+    return bool(planned.steps) or planned.outcome.total.is_safe
 
 
 def _short(value: object) -> str:

@@ -67,8 +67,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 
 def definitions(document: bytes) -> JSONObject:
     """The schemas of one OpenAPI document, by full name."""
-    found: JSONObject = json.loads(document)["components"]["schemas"]
-    return found
+    schemas: JSONObject = json.loads(document)["components"]["schemas"]
+    return schemas
 
 
 def kind_schema(kind: str, schemas: JSONObject) -> tuple[str, str, JSONObject]:

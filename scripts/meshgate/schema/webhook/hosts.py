@@ -96,10 +96,10 @@ def tag_faults(labels: dict[str, str]) -> list[tuple[str, str]]:
     """Keys and values that no label can have (labels.Instance.Validate), by key."""
     faults = []
     for key, value in labels.items():
-        found = TAG_KEY.fullmatch(key)
-        if found is None:
+        matched = TAG_KEY.fullmatch(key)
+        if matched is None:
             faults.append((key, f"`{key}` is no label key"))
-        elif len(found[2]) > MAX_LABEL or len(found[1] or "") > MAX_TAG_PREFIX + 1:
+        elif len(matched[2]) > MAX_LABEL or len(matched[1] or "") > MAX_TAG_PREFIX + 1:
             faults.append((key, f"the label key `{key}` is too long"))
         if not TAG_VALUE.fullmatch(value):
             faults.append((key, f"`{value}` is no label value"))
