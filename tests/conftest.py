@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from meshgate.schema.tools import installed
 from signals import heed_signals
@@ -38,6 +39,11 @@ def keep_bytecode() -> None:
 
 
 keep_bytecode()
+
+
+# How long an example takes is the machine's affair: no test fails by chance where it is busy.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:
