@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.network_policies import (
+    TCP,
     Direction,
     FilterRule,
     Packets,
     Party,
     Peer,
+    Standing,
     selects,
 )
 from meshgate.mesh.packet_filter import Isolated, PacketFilter, PacketVerdict
@@ -27,7 +30,21 @@ from meshgate.mesh.terms import Outcome, Verdict, verdict
 from meshgate.mesh.workloads import Workload
 
 _SENT = frozenset({Outcome.NO_CLUSTER, Outcome.NO_ENDPOINT, Outcome.ANSWERED})
+# Ends of which no rule leaves it open whether it selects them.
+_CERTAIN = frozenset({Standing.POD, Standing.OUTSIDE})
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
+
+
+class _Senders(NamedTuple):
+    """A rule for what goes out, and the classes of clients that it is for."""
+
+    rule: FilterRule
+    classes: list[ClientClass]
+
+
+# A rule or peer that selects clients, and whether it does for certain: equal for classes of which
+# policies say the same.
+Mark = tuple[object, ...]
 
 
 class CallFilter:
@@ -37,11 +54,13 @@ class CallFilter:
         self.packets = packets
         self._clients: MeshClients | None = None
         self._by_namespace: dict[str, list[ClientClass]] = {}
-        self._by_peer: dict[Peer, list[ClientClass]] = {}
-        # The classes whose rules for what goes out hold a rule, by the namespaces it may mean.
-        self._senders: dict[FilterRule, list[ClientClass]] = {}
-        self._rules_to: dict[str, list[FilterRule]] = {}
-        self._rules_to_all: list[FilterRule] = []
+        self._by_peer: dict[Peer, list[tuple[ClientClass, Mark]]] = {}
+        # The rules for what goes out by the namespaces of the pods that they may select; those
+        # that may select others, too.
+        self._rules_to: dict[str, list[_Senders]] = {}
+        self._rules_to_others: list[_Senders] = []
+        self._let_in_at: dict[int, list[tuple[ClientClass, Mark]]] = {}
+        self._let_out_to: dict[tuple[int, int], list[tuple[ClientClass, Mark]]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -53,21 +72,36 @@ class CallFilter:
         if self.is_empty:
             return
         self._clients = clients
+        senders: dict[FilterRule, _Senders] = {}
         for each in clients.classes:
             self._by_namespace.setdefault(each.namespace, []).append(each)
-            if each.isolated is Isolated.YES:
-                party = self.packets.parties.of_workload(each.members[0])
-                isolation = self.packets.table.isolation(Direction.EGRESS, party)
-                for policy in isolation.certain:
-                    for rule in dict.fromkeys(policy.egress or ()):
-                        self._senders.setdefault(rule, []).append(each)
-        for rule in self._senders:
-            namespaces = {peer.namespace for peer in rule.peers}
-            if not rule.peers or "" in namespaces:
-                self._rules_to_all.append(rule)
+            if each.sending.isolated is not Isolated.YES:
                 continue
-            for namespace in namespaces:
-                self._rules_to.setdefault(namespace, []).append(rule)
+            party = self.packets.parties.of_workload(each.members[0])
+            isolation = self.packets.table.isolation(Direction.EGRESS, party)
+            rules = (rule for policy in isolation.certain for rule in policy.egress or ())
+            for rule in dict.fromkeys(rules):
+                if rule not in each.sending.anywhere and _is_for_tcp(rule):
+                    senders.setdefault(rule, _Senders(rule, [])).classes.append(each)
+        labels = self.packets.parties.namespaces(self._by_namespace)
+        for own in senders.values():
+            if any(peer.block is not None for peer in own.rule.peers):
+                self._rules_to_others.append(own)
+                continue
+            for place in dict.fromkeys(
+                place
+                for peer in own.rule.peers
+                for place in (
+                    [peer.namespace]
+                    if peer.namespaces is None
+                    else [
+                        name
+                        for name, found in labels.items()
+                        if peer.namespaces.selects(found) is not False
+                    ]
+                )
+            ):
+                self._rules_to.setdefault(place, []).append(own)
 
     def split(self, call: CallClass) -> Iterator[CallClass]:
         """The calls of a class in as many classes as policies tell apart."""
@@ -75,17 +109,22 @@ class CallFilter:
         if not sent:
             yield call
             return
-        told_apart = self._told_apart(call.clients, sent, call.port.number)
-        apart = [each for each in told_apart if call.clients.has(each)]
-        rest = call.clients.leaving_out(apart)
+        number = call.port.number
+        marks = self._marks(call.clients, sent, number)
+        apart = [(each, own) for each, own in marks.values() if call.clients.has(each)]
+        rest = call.clients.leaving_out([each for each, _ in apart])
+        judged: dict[tuple[Mark, ...], tuple[Delivery, ...]] = {}
         groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
-        for each in apart:
-            told = self.filtered(call.deliveries, each.members[0], call.port.number)
+        for each, own in apart:
+            told = judged.get(tuple(own))
+            if told is None:
+                told = self.filtered(call.deliveries, each.members[0], number)
+                judged[tuple(own)] = told
             key = tuple((item.outcome, item.reason, item.blocking) for item in told)
             groups.setdefault(key, (told, []))[1].append(each)
         first = next(rest.members, None)
         if first is not None:
-            told = self.filtered(call.deliveries, first, call.port.number)
+            told = self.filtered(call.deliveries, first, number)
             yield dataclasses.replace(call, clients=rest, deliveries=told)
         for told, classes in groups.values():
             group = ClientGroup(call.clients.plane, classes)
@@ -121,74 +160,90 @@ class CallFilter:
 
     def _may_stop(self, clients: ClientGroup, sent: Delivery) -> bool:
         """Whether some policy of either end may stop a delivery of some of these clients."""
-        if clients.isolated is not Isolated.NO:
+        if clients.sending.isolated is not Isolated.NO or sent.passage is not None:
+            # A waypoint may be kept from the endpoint, too.
             return True
         if sent.endpoint is None:
             return False
-        packets = self.packets
-        if sent.passage is not None:
-            # A waypoint may be kept from the endpoint, too.
-            return True
-        return packets.isolates(packets.parties.of_endpoint(sent.endpoint))
+        return self.packets.isolates(self.packets.parties.of_endpoint(sent.endpoint))
 
-    def _told_apart(
+    def _marks(
         self, clients: ClientGroup, sent: Iterable[Delivery], number: int
-    ) -> Iterable[ClientClass]:
-        """The classes that rules may treat otherwise than all others of the group."""
-        if clients.profile is None or clients.isolated is Isolated.APART:
-            return list(clients.classes)
-        found: dict[int, ClientClass] = {}
+    ) -> dict[int, tuple[ClientClass, list[Mark]]]:
+        """The classes that rules may treat otherwise than all others of the group, by identity.
+
+        Those with the same marks are treated alike.
+        """
+        found: dict[int, tuple[ClientClass, list[Mark]]] = {}
+        isolated = clients.sending.isolated
         for each in sent:
             for delivery in (each, *each.alternatives):
-                if delivery.endpoint is None:
-                    party = self.packets.somewhere
-                else:
+                party = self.packets.somewhere
+                marked: Iterable[tuple[ClientClass, Mark]] = ()
+                if delivery.endpoint is not None:
                     party = self.packets.parties.of_endpoint(delivery.endpoint)
                     if delivery.passage is not None:
                         party = self.packets.waypoint(delivery.passage)
-                    found.update((id(own), own) for own in self._let_in(delivery.endpoint, party))
-                if clients.isolated is Isolated.YES:
-                    port = delivery.wire_port(number)
-                    found.update((id(own), own) for own in self._let_out(party, port))
-        return found.values()
+                    marked = self._let_in(delivery.endpoint, party)
+                if isolated is Isolated.YES and party.standing in _CERTAIN:
+                    marked = (*marked, *self._let_out(party, delivery.wire_port(number)))
+                elif isolated is not Isolated.NO:
+                    marked = (*marked, *((own, (id(own),)) for own in clients.classes))
+                for own, mark in marked:
+                    found.setdefault(id(own), (own, []))[1].append(mark)
+        return found
 
-    def _let_in(self, endpoint: Endpoint, party: Party) -> Iterator[ClientClass]:
+    def _let_in(self, endpoint: Endpoint, party: Party) -> list[tuple[ClientClass, Mark]]:
         """The classes that some rule for what comes in may select, and the server itself."""
-        isolation = self.packets.table.isolation(Direction.INGRESS, party)
-        for policy in isolation.all:
-            for rule in policy.ingress or ():
-                for peer in rule.peers:
-                    if peer.block is None and not peer.is_every_pod:
-                        yield from self._selected(peer)
-        if endpoint.workload is not None and party.is_alone and self._clients is not None:
-            own = self._clients.class_of(endpoint.workload)
-            if own is not None:
-                yield own
+        found = self._let_in_at.get(id(party))
+        if found is None:
+            found = self._let_in_at[id(party)] = []
+            isolation = self.packets.table.isolation(Direction.INGRESS, party)
+            rules = [rule for policy in isolation.all for rule in policy.ingress or ()]
+            for peer in dict.fromkeys(peer for rule in rules for peer in rule.peers):
+                if peer.block is None and not peer.is_every_pod:
+                    found += self._selected(peer)
+            if endpoint.workload is not None and party.is_alone and self._clients is not None:
+                own = self._clients.class_of(endpoint.workload)
+                if own is not None:
+                    found.append((own, (id(own),)))
+        return found
 
-    def _let_out(self, party: Party, port: int) -> Iterator[ClientClass]:
-        """The classes of which some rule may let calls out to a port of an endpoint."""
-        rules = [*self._rules_to_all, *self._rules_to.get(party.namespace, ())]
-        if not party.namespace:
-            rules = list(self._senders)
-        for rule in rules:
-            sender = self.packets.parties.of_workload(self._senders[rule][0].members[0])
-            ends = sender, party
-            passes = self.packets.table.rule_passes(Direction.EGRESS, rule, ends, Packets(port))
-            if passes is not False:
-                yield from self._senders[rule]
+    def _let_out(self, party: Party, port: int) -> list[tuple[ClientClass, Mark]]:
+        """The classes of which some rule may let calls out to a port of an end."""
+        key = id(party), port
+        found = self._let_out_to.get(key)
+        if found is None:
+            found = self._let_out_to[key] = []
+            packets = Packets(port)
+            for own in (*self._rules_to_others, *self._rules_to.get(party.namespace, ())):
+                ends = self.packets.parties.of_workload(own.classes[0].members[0]), party
+                passes = self.packets.table.rule_passes(Direction.EGRESS, own.rule, ends, packets)
+                if passes is None:
+                    # What is not known is told with the names of a client's own policies.
+                    found += ((each, (id(own), id(each))) for each in own.classes)
+                elif passes:
+                    found += ((each, (id(own),)) for each in own.classes)
+        return found
 
-    def _selected(self, peer: Peer) -> list[ClientClass]:
+    def _selected(self, peer: Peer) -> list[tuple[ClientClass, Mark]]:
         """The classes that a peer selects, or may select."""
         found = self._by_peer.get(peer)
         if found is None:
+            found = self._by_peer[peer] = []
             places = [peer.namespace] if peer.namespaces is None else list(self._by_namespace)
-            found = self._by_peer[peer] = [
-                each
-                for place in places
-                for each in self._by_namespace.get(place, ())
-                if selects(peer, self.packets.parties.of_workload(each.members[0])) is not False
-            ]
+            for place in places:
+                for each in self._by_namespace.get(place, ()):
+                    party = self.packets.parties.of_workload(each.members[0])
+                    selected = selects(peer, party)
+                    if selected is not False:
+                        found.append((each, (id(peer), selected)))
         return found
+
+
+def _is_for_tcp(rule: FilterRule) -> bool:
+    """Whether a rule lets through any call at all: calls are TCP."""
+    return not rule.ports or any(port.protocol == TCP for port in rule.ports)
 
 
 def _with(sent: Delivery, found: PacketVerdict, port: int) -> Delivery:

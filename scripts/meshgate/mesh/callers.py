@@ -514,10 +514,10 @@ def _group(plane: DataPlane, classes: Iterable[ClientClass]) -> ClientGroup:
 
 
 def _groups(plane: DataPlane, classes: Iterable[ClientClass]) -> Iterator[ClientGroup]:
-    """One group for each thing that may refuse the calls of its clients."""
-    found: dict[str, list[ClientClass]] = {}
+    """One group for each thing that may refuse or drop the calls of its clients."""
+    found: dict[object, list[ClientClass]] = {}
     for each in classes:
-        found.setdefault(each.restricted_by, []).append(each)
+        found.setdefault((each.restricted_by, each.sending), []).append(each)
     for members in found.values():
         yield _group(plane, members)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from meshgate.mesh import selectors
 from meshgate.mesh.destination_rules import DestinationRules
-from meshgate.mesh.packet_filter import Isolated, PacketFilter
+from meshgate.mesh.packet_filter import UNFILTERED, PacketFilter, Sending
 from meshgate.mesh.scopes import Scope, SidecarScopes
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
@@ -32,8 +32,8 @@ class ClientClass:
     reason: str
     # Why their calls may be refused that work otherwise; empty: nothing of theirs may.
     restricted_by: str = ""
-    # How NetworkPolicies treat what they send.
-    isolated: Isolated = Isolated.NO
+    # What NetworkPolicies make of what they send.
+    sending: Sending = UNFILTERED
     members: list[Workload] = field(default_factory=list)
     profile: Profile | None = None
 
@@ -49,7 +49,7 @@ class ClientClass:
 class ClientGroup:
     """Classes of clients that get the same answer for one service port.
 
-    All of them have one `restricted_by` and one `isolated`.
+    All of them have one `restricted_by` and one `sending`.
     """
 
     __slots__ = ("_classes", "_profile", "_without", "count", "plane")
@@ -88,11 +88,11 @@ class ClientGroup:
         return self._classes[0].restricted_by if self._classes else ""
 
     @property
-    def isolated(self) -> Isolated:
-        """How NetworkPolicies treat what they send."""
+    def sending(self) -> Sending:
+        """What NetworkPolicies make of what they send."""
         if self._profile is not None:
-            return self._profile.isolated
-        return self._classes[0].isolated if self._classes else Isolated.NO
+            return self._profile.sending
+        return self._classes[0].sending if self._classes else UNFILTERED
 
     def leaving_out(self, classes: Sequence[ClientClass]) -> ClientGroup:
         """The same without some of their classes."""
@@ -139,20 +139,18 @@ class Profile:
         "by_namespace",
         "classes",
         "count",
-        "isolated",
         "plane",
         "reason",
         "restricted_by",
+        "sending",
         "uncaptured",
     )
 
-    def __init__(
-        self, plane: DataPlane, reason: str, restricted_by: str, isolated: Isolated
-    ) -> None:
+    def __init__(self, plane: DataPlane, reason: str, restricted_by: str, sending: Sending) -> None:
         self.plane = plane
         self.reason = reason
         self.restricted_by = restricted_by
-        self.isolated = isolated
+        self.sending = sending
         self.classes: list[ClientClass] = []
         self.by_namespace: dict[str, list[ClientClass]] = {}
         self.uncaptured: dict[int, list[ClientClass]] = {}
@@ -235,7 +233,7 @@ class MeshClients:
                 workload.uncaptured_outbound,
                 why := workload.plane_reason or reason(workload),
                 restricted_by := restriction(workload),
-                isolated := packets.isolated(workload),
+                sending := packets.sending(workload),
                 packets.client_key(workload),
                 workload.service_account if by_account else "",
             )
@@ -249,7 +247,7 @@ class MeshClients:
                     workload.uncaptured_outbound,
                     why,
                     restricted_by,
-                    isolated,
+                    sending,
                 )
                 self.classes.append(known)
             known.members.append(workload)
@@ -283,10 +281,10 @@ class MeshClients:
                 yield each
 
     def _profiles(self) -> list[Profile]:
-        found: dict[tuple[DataPlane, str, str, Isolated], Profile] = {}
+        found: dict[tuple[DataPlane, str, str, Sending], Profile] = {}
         for each in self.classes:
             if each.plane is not DataPlane.GATEWAY and not each.is_limited:
-                key = each.plane, each.reason, each.restricted_by, each.isolated
+                key = each.plane, each.reason, each.restricted_by, each.sending
                 profile = found.get(key)
                 if profile is None:
                     profile = found[key] = Profile(*key)
@@ -294,9 +292,9 @@ class MeshClients:
         return list(found.values())
 
     def _limited_profiles(self) -> list[Profile]:
-        found: dict[tuple[str, str, str, Isolated], Profile] = {}
+        found: dict[tuple[str, str, str, Sending], Profile] = {}
         for each in self.limited:
-            key = _outbound(each), each.reason, each.restricted_by, each.isolated
+            key = _outbound(each), each.reason, each.restricted_by, each.sending
             profile = found.get(key)
             if profile is None:
                 profile = found[key] = Profile(each.plane, *key[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from meshgate.mesh.covers import End
 from meshgate.mesh.network_policies import (
     Direction,
     FilterAnswer,
+    FilterRule,
     LabelSelector,
     NetworkPolicy,
     OpenLabels,
@@ -47,6 +49,19 @@ class Isolated(enum.Enum):
     YES = "yes"
     # Asked one by one: files leave something open.
     APART = "apart"
+
+
+class Sending(NamedTuple):
+    """What NetworkPolicies make of what clients send.
+
+    anywhere  the rules that let packets out to every pod of the cluster, on their ports
+    """
+
+    isolated: Isolated = Isolated.NO
+    anywhere: frozenset[FilterRule] = frozenset()
+
+
+UNFILTERED = Sending()
 
 
 class PacketVerdict(NamedTuple):
@@ -137,16 +152,19 @@ class PacketFilter:
             tuple(selector.selects(party.labels) for selector in self._peers_in(party)),
         )
 
-    def isolated(self, workload: Workload) -> Isolated:
-        """How policies treat what a client sends."""
+    def sending(self, workload: Workload) -> Sending:
+        """What policies make of what a client sends."""
         if self.is_empty:
-            return Isolated.NO
+            return UNFILTERED
         party = self.parties.of_workload(workload)
         isolation = self.table.isolation(Direction.EGRESS, party)
         is_open = isolation.possible or self._undecided.packet_filter(workload, End.CLIENT)
         if party.standing is not Standing.POD or (isolation and is_open):
-            return Isolated.APART
-        return Isolated.YES if isolation else Isolated.NO
+            return Sending(Isolated.APART)
+        if not isolation:
+            return UNFILTERED
+        rules = (rule for policy in isolation.certain for rule in policy.egress or ())
+        return Sending(Isolated.YES, frozenset(rule for rule in rules if rule.is_for_every_pod))
 
     def between(self, client: Workload | Party, endpoint: Endpoint, port: int) -> PacketVerdict:
         """Whether a client's connection to a port of an endpoint passes."""
@@ -218,12 +236,12 @@ class PacketFilter:
         """Whether a client's connection to an address outside the cluster passes."""
         return self.of_parties(client, self.somewhere, port)
 
-    @property
+    @functools.cached_property
     def somewhere(self) -> Party:
         """An address outside the cluster that files do not tell."""
         return self.parties.unknown("", Standing.OUTSIDE)
 
-    @property
+    @functools.cached_property
     def anybody(self) -> Party:
         """A client of which nothing is known: a pod, or an address outside the cluster."""
         return self.parties.unknown("", Standing.ANY)

@@ -7,6 +7,7 @@ the answer is that it is not known.
 
 from meshgate.mesh.network_policies.addresses import ordinary
 from meshgate.mesh.network_policies.filtering import (
+    TCP,
     FilterAnswer,
     Isolation,
     Packets,
@@ -28,6 +29,7 @@ from meshgate.mesh.network_policies.policies import (
 from meshgate.mesh.network_policies.reading import invalid_policies, network_policies
 
 __all__ = [
+    "TCP",
     "Direction",
     "FilterAnswer",
     "FilterRule",

@@ -17,7 +17,7 @@ from meshgate.mesh.network_policies.policies import (
     PortRule,
 )
 
-_TCP = "TCP"
+TCP = "TCP"
 
 
 class Isolation(NamedTuple):
@@ -42,7 +42,7 @@ class Packets(NamedTuple):
     """A connection to a port of a pod, as it is on the wire."""
 
     port: int
-    protocol: str = _TCP
+    protocol: str = TCP
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class _Union:
         covered = union(peer.block for peer in blocks if peer.block is not None)
         if blocks and not self._universe.without(covered):
             return True, ""
-        if covered.within(self._universe):
+        if blocks and covered.within(self._universe):
             names = " and ".join(dict.fromkeys(peer.text for peer in blocks))
             who = _name(other, direction)
             return None, doubt or f"files do not tell whether the address of {who} is in {names}"

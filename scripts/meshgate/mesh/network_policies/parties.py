@@ -84,6 +84,7 @@ class Parties:
         }
         # By identity: the object is kept with its party, so that no other takes its identity.
         self._of_workloads: dict[int, tuple[Workload, Party]] = {}
+        self._of_endpoints: dict[int, tuple[Endpoint, Party]] = {}
 
     def of_workload(self, workload: Workload) -> Party:
         """The pods of a workload, or the machine that a WorkloadEntry is."""
@@ -96,6 +97,13 @@ class Parties:
         """What stands at an endpoint."""
         if endpoint.workload is not None:
             return self.of_workload(endpoint.workload)
+        known = self._of_endpoints.get(id(endpoint))
+        if known is None:
+            known = self._of_endpoints[id(endpoint)] = endpoint, self._at(endpoint)
+        return known[1]
+
+    def _at(self, endpoint: Endpoint) -> Party:
+        """What stands at an address outside the inventory."""
         address = endpoint.address or ""
         if endpoint.may_be_pod:
             return self.unknown(endpoint.namespace, Standing.ANY, address)

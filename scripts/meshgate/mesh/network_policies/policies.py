@@ -61,6 +61,11 @@ class FilterRule(NamedTuple):
     ports: tuple[PortRule, ...]
     peers: tuple[Peer, ...]
 
+    @property
+    def is_for_every_pod(self) -> bool:
+        """Whether its ports are all that it asks for of pods."""
+        return not self.peers or any(peer.is_every_pod for peer in self.peers)
+
 
 class NetworkPolicy(NamedTuple):
     """One NetworkPolicy. Rules None: it does not isolate pods in that direction."""
