@@ -24,11 +24,13 @@ from meshes import (
     peer_authentication,
     shop,
     shop_inventory,
+    thing,
 )
 from meshgate import source
 from meshgate.cli import main
 from meshgate.effect import effect
 from meshgate.effect.steps import NoPlan, Plan, Purpose, Why, plan
+from meshgate.effect.steps.oracle import Oracle
 from meshgate.effect.steps.planning import LIMIT
 from meshgate.mesh import Mode
 from meshgate.model import MeshFacts, Resource
@@ -145,6 +147,25 @@ def test_no_step_opens_what_is_closed_at_both_ends() -> None:
     assert isinstance(found, Plan)
     for step in found.steps:
         assert not [each for each in step.effect.loosened if each.namespace == "b"]
+
+
+def test_no_step_lets_in_what_both_ends_deny() -> None:
+    def deny(name: str, place: str) -> Resource:
+        rule = {"from": [{"source": {"namespaces": [place]}}]}
+        spec = {"action": "DENY", "rules": [rule]}
+        return Resource.of(
+            thing("security.istio.io/v1", "AuthorizationPolicy", name, "b", spec=spec)
+        )
+
+    oracle = Oracle(([deny("old", "a")], [deny("new", "a")]), SHOP, MeshFacts())
+
+    # Both together deny as each end does; none at all opens.
+    assert oracle.holds(oracle.state([deny("old", "a"), deny("new", "a")]))
+    assert not oracle.holds(oracle.state([]))
+    # What one of the ends lets in may come early, or stay late.
+    other = Oracle(([deny("old", "a")], [deny("new", "b")]), SHOP, MeshFacts())
+    assert other.holds(other.state([deny("old", "a"), deny("new", "b")]))
+    assert other.holds(other.state([]))
 
 
 def test_what_the_inventory_does_is_no_matter_of_steps() -> None:

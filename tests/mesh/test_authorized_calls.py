@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import git
+import jsonschema_rs
 import msgspec
 import pytest
 import yaml
@@ -28,6 +29,7 @@ from meshes import (
     thing,
 )
 from meshgate.cli import main
+from meshgate.config.shape import schema
 from meshgate.effect import Change, Effect, codec, describe, effect
 from meshgate.effect.strangers import ANYBODY, OTHERS
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
@@ -455,7 +457,9 @@ def test_who_can_names_strangers_and_witnesses(
 
     def asked(*more: str) -> dict[str, Any]:
         assert main(["who-can", "cart.b:80", str(file), "--format", "json", *more]) == 0
-        (answer,) = json.loads(capsys.readouterr().out)["answers"]
+        document = json.loads(capsys.readouterr().out)
+        jsonschema_rs.validator_for(schema("access")).validate(document)
+        (answer,) = document["answers"]
         return {
             each["stranger"] or each["clients"][0]["workload"]: each for each in answer["clients"]
         }
@@ -471,6 +475,19 @@ def test_who_can_names_strangers_and_witnesses(
     assert anyone["ui"]["identity"] == "ns/a/sa/default"
     assert asked("--method", "GET", "--path", "/x")["ui"]["allows"] == "all"
     assert asked("--method", "DELETE")["ui"]["allows"] == "none"
+    guest = {"key": "request.headers[x-user]", "notValues": ["guest"]}
+    objects[-1]["spec"]["rules"][0]["when"] = [guest]
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    assert asked("--method", "GET", "--header", "X-User=guest")["ui"]["allows"] == "none"
+    (ui, *_) = [asked("--method", "GET", "--header", "x-user=bob")["ui"]]
+    assert ui["allows"] == "all"
+    assert ui["witness"]["headers"] == {"x-user": "bob"}
+    assert main(["who-can", "cart.b:80", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "Anybody who proves no identity is kept out." in out
+    assert main(["who-can", "crat.b:80", str(file)]) == 2
+    assert "did you mean `cart.b`?" in capsys.readouterr().err
+    assert main(["who-can", "cart.b:80", str(file), "--header", "x-user"]) == 2
 
 
 def test_calls_are_told_with_what_is_let_in(

@@ -65,7 +65,16 @@ def ports_of(service: Service, number: int | None) -> list[ServicePort]:
 
 def names(view: View) -> list[str]:
     """Every way in which a service may be named."""
-    return [name for service in view.mesh.services for name in (service.host, service.name)]
+    return [
+        name
+        for service in view.mesh.services
+        for name in (
+            service.host,
+            service.name,
+            f"{service.name}.{service.namespace}",
+            *service.aliases,
+        )
+    ]
 
 
 def unknown(kind: str, text: str, view: View, known: Iterable[str]) -> UsageError:

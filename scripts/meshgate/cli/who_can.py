@@ -1,13 +1,15 @@
 """Tell which clients get in at a service, by what identity, with a request as witness.
 
 TO is a service: `boards`, `boards.apps`, or a full host. Who gets in is worked out over all
-requests; --method, --path and --host ask about some of them only. Beside the workloads that are
-known, two strangers are asked for: one that proves no identity, and one of the mesh that no file
-names. "some" means that it depends on the request: the witness is one that gets in.
+requests; --method, --path, --host and --header ask about some of them only. Beside the workloads
+that are known, two strangers are asked for: one that proves no identity, and one of the mesh that
+no file names. A gateway gets in by its own identity, whoever called it. "some" means that it
+depends on the request: the witness is one that gets in.
 
 examples:
   meshgate who-can boards:8080 --env prod
   meshgate who-can boards --env prod --method DELETE --path /boards/1
+  meshgate who-can boards --env prod --header x-user=guest --format json
   kubectl get ns,svc,deploy,pod,pa,dr,authorizationpolicy -A -o yaml | meshgate who-can boards -
 """
 
@@ -36,6 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default="", metavar="M", help="of the requests: GET")
     parser.add_argument("--path", default="", metavar="P", help="of the requests, as it is sent")
     parser.add_argument("--host", default="", metavar="H", help="the Host header as it is sent")
+    parser.add_argument(
+        "--header",
+        default=[],
+        action="append",
+        metavar="NAME=VALUE",
+        help="a header of the requests; repeatable",
+    )
     add_mesh(parser)
     add_judging(parser, fail_on=NEVER)
 
@@ -46,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--env and PATH exclude each other", hint="leave one of them out")
     if options.path and not options.path.startswith("/"):
         raise UsageError(f"{options.path!r} is no path of a request", hint="begin it with /")
+    for each in options.header:
+        if not each.partition("=")[0] or "=" not in each:
+            raise UsageError(f"{each!r} is no header", hint="write it as NAME=VALUE")
     shown = meshes(options, [options.env] if options.env else options.paths)
     asked = [question for view in shown.views for question in questions(view, options)]
     publish(who_can.FORMATS, asked, options)
@@ -55,7 +67,13 @@ def run(options: argparse.Namespace) -> int:
 def questions(view: View, options: argparse.Namespace) -> Iterator[who_can.AccessQuestion]:
     """What is asked of one mesh."""
     host, number = host_and_port(options.service)
-    wanted = who_can.Wanted(options.method, options.path, options.host)
+    headers = (each.partition("=") for each in options.header)
+    wanted = who_can.Wanted(
+        options.method,
+        options.path,
+        options.host,
+        tuple((name.strip().lower(), value) for name, _, value in headers),
+    )
     for service in services_of(view, host):
         for port in ports_of(service, number):
             yield who_can.AccessQuestion(view, service, port, wanted)

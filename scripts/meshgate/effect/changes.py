@@ -168,6 +168,8 @@ class CallChange:
     def lines(self) -> Iterator[str]:
         """Each call in one line that names it: what a digest is made of."""
         called = f"{self.host}:{self.port} {self.subset or '-'} {self.endpoint or '-'}"
+        if self.clients.label:
+            yield f"{self.clients.label} - {called}"
         for client in self.clients.members:
             yield f"{client.namespace}/{client.name} {client.kind} {called}"
 
@@ -330,7 +332,7 @@ class Effect:
     @property
     def is_proven(self) -> bool:
         """Whether policies of authorization change, and nothing does for any request of anybody."""
-        return bool(self.authorization) and self.is_empty
+        return bool(self.authorization) and not self.network_policies and self.is_empty
 
     @property
     def is_safe(self) -> bool:

@@ -152,7 +152,8 @@ def _fate(before: SeenOutcome, after: SeenOutcome) -> tuple[SeenFate, str]:
             after.transports,
         ):
             return SeenFate.HOLDS, ""
-        return SeenFate.UNDECIDED, "it depends on the TLS of the application"
+        why = after.reason or "it depends on the TLS of the application"
+        return SeenFate.UNDECIDED, why
     return SeenFate.UNDECIDED, after.reason or " or ".join(after.outcomes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from meshgate.effect.outcomes import WIRE, OutcomesByPort, SeenOutcome, unknown
 from meshgate.mesh import (
+    Allows,
     CallClass,
     Delivery,
     Mesh,
@@ -205,12 +206,19 @@ def _end(sent: Sequence[Delivery], call: SeenCall) -> SeenOutcome:
         min((_verdict(each) for each in answers), key=GRAVITY.index),
         tuple(dict.fromkeys(each.outcome for each in flat)),
         frozenset(each.transport for each in flat if each.transport is not None),
-        next((each.reason for each in ended if each.reason), ""),
+        next(filter(None, map(_reason, ended)), ""),
         lost=len(sent) - len(ended),
     )
 
 
+def _reason(sent: Delivery) -> str:
+    """Why it is not known what becomes of a call that was seen."""
+    if sent.admission is not None and sent.admission.allows is Allows.SOME:
+        return "policies let some of its requests in, and no metric tells which it made"
+    return sent.reason
+
+
 def _verdict(answers: Sequence[Delivery]) -> Verdict:
     """What all orders of creation agree on."""
-    found = {verdict(each.outcome, each.transport) for each in answers}
+    found = {each.verdict for each in answers}
     return found.pop() if len(found) == 1 else Verdict.UNKNOWN

@@ -16,6 +16,7 @@ from meshgate.mesh.authorization import (
     Server,
     Side,
     access_change,
+    opened_between,
 )
 from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.projection import UndecidableError
@@ -83,6 +84,22 @@ class Admission:
 
     def __hash__(self) -> int:
         return hash((self.decision.allows, self.reason))
+
+
+def opens_between(
+    before: Admission | None, between: Admission | None, after: Admission | None
+) -> str | bool:
+    """Whether a state on the way lets in what neither end does; a text: why that is not known.
+
+    None: no policy applies there, so that everything is let in.
+    """
+    if before is None or after is None or between in {before, after}:
+        return False
+    sides = [before.side, (between or before).side, after.side]
+    if between is None:
+        free = dataclasses.replace(before.server, enforcer=Enforcer.NONE)
+        sides[1] = Side(before.authorization, free, before.connection)
+    return opened_between(*sides)
 
 
 def change(

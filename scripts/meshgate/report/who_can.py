@@ -45,6 +45,8 @@ class Wanted(NamedTuple):
     method: str = ""
     path: str = ""
     host: str = ""
+    # Names in lower case.
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class AccessQuestion(NamedTuple):
@@ -122,7 +124,11 @@ def text(questions: Sequence[AccessQuestion], options: Options) -> str:
         reasons = dict.fromkeys(each.reason for each in given if each.reason)
         for reason in reasons:
             lines += wrap(plain(f"unknown: {reason}."), options.width)
-        lines += [f"{tally(given)}.", ""]
+        lines += wrap(f"{tally(given)}.", options.width)
+        lines += [
+            line for sentence in strangers(given) for line in wrap(plain(sentence), options.width)
+        ]
+        lines.append("")
     return page(lines[:-1])
 
 
@@ -150,8 +156,9 @@ FORMATS = formats.of(text, json, markdown)
 def title(asked: AccessQuestion) -> str:
     """What is asked."""
     where = f" in {asked.view.environment}" if asked.view.environment else ""
-    method, path, host = asked.wanted
+    method, path, host, headers = asked.wanted
     parts = [method, path, f"with Host {host}" if host else ""]
+    parts += [f"with {name}: {value}" for name, value in headers]
     what = " ".join(filter(None, parts))
     return f"who can call {asked.service.host}:{asked.port.number}{where}" + (
         f" ({what})" if what else ""
@@ -183,6 +190,19 @@ def tally(given: Sequence[AccessAnswer]) -> str:
     return sentence + (f", {counts[Allows.UNKNOWN]} not known" if counts[Allows.UNKNOWN] else "")
 
 
+IN_WORDS = {
+    Allows.ALL: "gets in for every request",
+    Allows.SOME: "gets in for some requests",
+    Allows.NONE: "is kept out",
+    Allows.UNKNOWN: "may get in: it is not known",
+}
+
+
+def strangers(found: Sequence[AccessAnswer]) -> list[str]:
+    """What becomes of whoever is in no inventory, a sentence each."""
+    return [f"{each.who.capitalize()} {IN_WORDS[each.allows]}." for each in found if each.label]
+
+
 def _requests(each: AccessAnswer) -> str:
     if each.allows is Allows.NONE:
         admission, blocking = each.delivery.admission, each.delivery.blocking
@@ -207,7 +227,7 @@ def _answer(
         witness = permitted.request if permitted is not None else None
         within = admission.decision.access
         reason = admission.reason or admission.decision.left_open
-        if within is not None and any(asked.wanted) and (allows is Allows.SOME or is_open):
+        if within is not None and any(asked.wanted) and (allows is not Allows.NONE or is_open):
             part = within.narrowed(*asked.wanted)
             certain = part.certain().first_permitted()
             first, denied = part.first_permitted(), part.first_denied()
@@ -231,6 +251,9 @@ def _transport(delivery: Delivery) -> Allows:
             return Allows.NONE
         case Verdict.DEPENDS if delivery.admission is not None:
             return Allows.SOME
+        case _ if delivery.on_wire is Outcome.MTLS_USER_TERMINATED:
+            # A gateway ends TLS with certificates of its own.
+            return Allows.ALL
         case _:
             return Allows.NONE if delivery.outcome is Outcome.NO_ENDPOINT else Allows.UNKNOWN
 
@@ -260,6 +283,8 @@ def _as_json(asked: AccessQuestion) -> JSONObject:
         "port": asked.port.number,
         "method": asked.wanted.method or None,
         "path": asked.wanted.path or None,
+        "requestHost": asked.wanted.host or None,
+        "headers": dict(asked.wanted.headers),
         "clients": [
             {
                 "clients": [

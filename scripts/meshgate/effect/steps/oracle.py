@@ -11,6 +11,7 @@ from meshgate.effect.steps.middle import SERVER, named_subsets, subsets_of
 from meshgate.effect.steps.values import Edit, Key, by_key, edits_between, key_of, sorted_by
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import Mesh
+from meshgate.mesh.admission import opens_between
 from meshgate.mesh.hosts import expand
 from meshgate.model import Expectation, MeshFacts, Resource
 
@@ -101,6 +102,8 @@ class Oracle:
         back = self.effect(self.new, state)
         if open_ports(onward) & open_ports(back):
             return False
+        if lets_in(onward, back):
+            return False
         return self.exposes or not self.exposed(state)
 
     def exposed(self, state: State) -> frozenset[str]:
@@ -173,6 +176,24 @@ def open_ports(found: Effect) -> frozenset[str]:
     """The ports that take more than before, or may."""
     changed = (*found.loosened, *found.open_ports)
     return frozenset(str(each) for each in changed)
+
+
+def lets_in(onward: Effect, back: Effect) -> bool:
+    """Whether policies of a state let in requests that neither end does, or may.
+
+    `onward` and `back` lead there from the old and from the new end. What only one end denies is
+    let in by the other, and may come early or stay late.
+    """
+    by_call = {line: change for change in back.perhaps(Change.OPENED) for line in change.lines()}
+    for change in onward.perhaps(Change.OPENED):
+        for line in change.lines():
+            other = by_call.get(line)
+            if other is not None and opens_between(
+                *(state.admission if state is not None else None for state in (
+                    change.before, change.after, other.before)),
+            ):  # fmt: skip
+                return True
+    return False
 
 
 def exposures(found: Effect) -> frozenset[str]:

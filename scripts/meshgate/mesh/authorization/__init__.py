@@ -15,7 +15,12 @@ from meshgate.mesh.authorization.attributes import (
     outbound_server_name,
 )
 from meshgate.mesh.authorization.authorization import Authorization, JudgedRequest
-from meshgate.mesh.authorization.changes import AccessChange, Side, access_change
+from meshgate.mesh.authorization.changes import (
+    AccessChange,
+    Side,
+    access_change,
+    opened_between,
+)
 from meshgate.mesh.authorization.decisions import Allows, DecidingRule, Decision
 from meshgate.mesh.authorization.enforcement import Enforcer, Server, ServiceName
 from meshgate.mesh.authorization.explanations import PolicyStep, RuleStep, Says
@@ -48,5 +53,6 @@ __all__ = [
     "Witness",
     "access_change",
     "identity_of",
+    "opened_between",
     "outbound_server_name",
 ]

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from meshgate.mesh.authorization.attributes import Chain, Kind, Normalization
+from meshgate.mesh.authorization.attributes import Attribute, Chain, Kind, Normalization
 from meshgate.mesh.authorization.boxes import (
     Box,
     difference,
@@ -39,6 +39,7 @@ class AccessSet:
         self._is_http = rules.chain is Chain.HTTP
         # Method, path and host of the requests in question; empty: any.
         self.sent = ("", "", "")
+        self.headers: dict[str, str] = {}
         issuers = rules.issuers
         self.universe = space.universe(issuers)
         allow = space.rule_boxes(rules.allow, issuers)
@@ -59,6 +60,7 @@ class AccessSet:
             method=method or request.method,
             path=path or request.path,
             host=host or request.host,
+            headers={**request.headers, **self.headers},
         )
         return dataclasses.replace(witness, request=given)
 
@@ -81,8 +83,14 @@ class AccessSet:
         """Some of what is let in; None: nothing is."""
         return next(self._rest(self.allow, self.deny), None)
 
-    def narrowed(self, method: str = "", path: str = "", host: str = "") -> AccessSet:
-        """The part of this set with a method, a path as it is sent, a host; empty: any.
+    def narrowed(
+        self,
+        method: str = "",
+        path: str = "",
+        host: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> AccessSet:
+        """The part of this set with a method, a path as it is sent, a host, headers; empty: any.
 
         Witnesses have these values then.
         """
@@ -94,11 +102,14 @@ class AccessSet:
             Kind.HOST: host.lower(),
             Kind.AUTHORITY: host,
         }
-        box = [self.space.box_of({kind: value for kind, value in given.items() if value})]
+        values = {Attribute(kind): value for kind, value in given.items() if value}
+        values |= {Attribute(Kind.HEADER, name.lower()): value for name, value in headers}
+        box = [self.space.box_of(values)]
         return self._part(
             universe=intersections(self.universe, box),
             allow=intersections(self.allow, box),
             sent=(method, path, host),
+            headers=dict(headers),
         )
 
     def certain(self) -> AccessSet:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import Connection
 from meshgate.mesh.authorization.authorization import Authorization
-from meshgate.mesh.authorization.boxes import TooComplexError
+from meshgate.mesh.authorization.boxes import TooComplexError, intersections
 from meshgate.mesh.authorization.cover import MAX_PARTS, described
 from meshgate.mesh.authorization.enforcement import Server
 from meshgate.mesh.authorization.projection import UndecidableError
@@ -68,6 +68,26 @@ def access_change(before: Side, after: Side) -> AccessChange:
         return _change(old, new)
     except (TooComplexError, UndecidableError) as error:
         return AccessChange(reason=str(error))
+
+
+def opened_between(before: Side, between: Side, after: Side) -> str | bool:
+    """Whether one state lets in a request that two others deny; a text: why it is not known."""
+    sides = (before, between, after)
+    for side in sides:
+        reason = side.authorization.undecided(side.server, side.connection)
+        if reason:
+            return reason
+    rule_sets = [side.authorization.free_rules(side.server, side.connection) for side in sides]
+    try:
+        sets = access_sets(rule_sets, between.authorization.normalization)
+        for access, side in zip(sets, sides, strict=True):
+            if side.authorization.peers_deny(side.server, side.connection):
+                access.allow = []
+        old, here, new = sets
+        beyond = (here.beyond(old, MAX_PARTS), here.beyond(new, MAX_PARTS))
+    except (TooComplexError, UndecidableError) as error:
+        return str(error)
+    return bool(intersections(*beyond))
 
 
 def _change(old: AccessSet, new: AccessSet) -> AccessChange:

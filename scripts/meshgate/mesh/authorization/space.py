@@ -256,11 +256,11 @@ class Space:
             return [none, *self._single(issuer, unverified)]
         return [self.box({place: 2, issuer: verified}) for place in elements] if verified else []
 
-    def box_of(self, values: Mapping[Kind, str]) -> Box:
+    def box_of(self, values: Mapping[Attribute, str]) -> Box:
         """All calls in which these attributes have these values, all others any."""
         masks: dict[int, int] = {}
         for place, dimension in enumerate(self.dimensions):
-            value = values.get(dimension.attribute.kind)
+            value = values.get(dimension.attribute)
             if value is None:
                 continue
             mask = self.full[place]

@@ -30,6 +30,7 @@ def effect(environment: str, change: Effect) -> JSONObject:
         "ports": list(map(_port, change.ports)),
         "calls": list(map(_call, change.calls)),
         "unsafe": list(map(_unsafe, change.unsafe)),
+        "access": [visible(each.text) for each in describe.access_sentences(change)],
         "uncovered": list(map(_uncovered, change.uncovered)),
         "open": [visible(describe.open_end(each)) for each in change.undecided],
         "unexercised": [visible(describe.unexercised(each)) for each in change.unexercised],

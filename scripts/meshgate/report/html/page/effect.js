@@ -23,6 +23,7 @@ function changed(effect) {
         who, number.toLocaleString("en"), [h("code", {}, `${host}:${port}${subset ? ` (${subset})` : ""}`), endpoint ? h("div", { class: "by" }, endpoint) : ""],
         before, [after, reason ? h("div", { class: "by" }, reason) : ""],
       ])),
+    grid("Let in or denied by policies", ["who, to what, and one request as example"], effect.access.map((text) => [text])),
     grid("Ports", ["workload", "port", "before", "after", "change"], effect.ports.map(([workload, port, before, after, change]) =>
       [workload, port, side(before), side(after), change])),
     grid("On the way there", ["clients", "calls", "to", "proxies with", "what happens"], effect.unsafe.map(([who, number, host, port, combination, outcome]) =>
