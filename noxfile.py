@@ -136,6 +136,13 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz loader, scan, ledger and mesh: `-- SECONDS`; what is found is kept in tests/fuzz."""
+    install(session)
+    session.run("python", "-m", "fuzz.run", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
 def proof(session: nox.Session) -> None:
     """Compare the mesh model with real Envoys, policy by policy; writes docs/proof.md."""
     install(session)

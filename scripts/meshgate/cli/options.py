@@ -65,17 +65,21 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_judging(parser: argparse.ArgumentParser, fail_on: str = "error") -> None:
+def add_judging(
+    parser: argparse.ArgumentParser, fail_on: str = "error", *, by_floor: bool = False
+) -> None:
     """Add the options of every command that judges environments or manifests.
 
-    `fail_on`: the default; `never` for commands that show something else than findings.
+    `fail_on`: the default; `never` for commands that show something else than findings. `by_floor`:
+    an environment may ask for more (`require.undecided`), and the option is None where not given.
     """
     add_engine(parser)
     parser.add_argument(
         "--fail-on",
         choices=("error", "warning", "undecided", "never"),
-        default=fail_on,
-        help=f"the least finding that ends the run with 1 (default: {fail_on}); "
+        default=None if by_floor else fail_on,
+        help="the least finding that ends the run with 1 (default: "
+        f"{fail_on + ', undecided where require.undecided says so' if by_floor else fail_on}); "
         "an environment that cannot be judged always fails it",
     )
 

@@ -38,6 +38,8 @@ from meshgate.pipeline.targets import select
 
 # What changes the judgement of every environment.
 PINNED = "pinned"
+# What an environment may ask of what cannot be decided, and the levels of `--fail-on`.
+REFUSED, UNDECIDED, ERROR = "refused", "undecided", "error"
 SHARED_INPUTS = ("environments.yaml", "promotion/toolchain.yaml")
 # Folders with one file or folder for each environment.
 PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml")
@@ -46,7 +48,7 @@ PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of them")
-    add_judging(parser)
+    add_judging(parser, by_floor=True)
     parser.add_argument(
         "--changed-since",
         metavar="REF",
@@ -63,6 +65,9 @@ def run(options: argparse.Namespace) -> int:
     wanted = select(environments, options.environments)
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since)
+    fail_on = options.fail_on or (
+        UNDECIDED if any(each.require.undecided == REFUSED for each in wanted) else ERROR
+    )
     files, how = folder(options), settings(options)
     judged = judge(with_upstream(wanted, environments), files, how)
     asked = [judged[environment.name] for environment in wanted]
@@ -76,14 +81,14 @@ def run(options: argparse.Namespace) -> int:
     failures = failures_of(judged)
     shown = untold(failures, [environment.name for environment in wanted])
     built = [each for each in asked if each.context is not None]
-    undecided = undecided_note(built, options.fail_on)
+    undecided = undecided_note(built, fail_on)
     notes = [*notes_on(built), *undecided]
     if not wanted:
         notes = [f"no environment's inputs changed since {options.changed_since}"]
     report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)
     publish_report(report, options)
     tell_failures(shown)
-    code = exit_code(findings, failures.values(), options.fail_on)
+    code = exit_code(findings, failures.values(), fail_on)
     return gravest([code, int(bool(undecided))])
 
 

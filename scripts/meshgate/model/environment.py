@@ -138,7 +138,7 @@ class WildcardHost(DocumentPart, frozen=True):
 class Floor(DocumentPart, frozen=True, kw_only=True):
     """What an environment requires of its policies.
 
-    kinds  None: every kind of the mesh API
+    kinds  None: those of `MESH_KINDS`
     """
 
     mtls: Annotated[
@@ -153,7 +153,7 @@ class Floor(DocumentPart, frozen=True, kw_only=True):
     kinds: Annotated[
         Annotated[tuple[Annotated[str, Meta(pattern="^[A-Z][A-Za-z0-9]*$")], ...], SOME, UNIQUE]
         | None,
-        about("Kinds that may be rendered; absent: every kind of the mesh API."),
+        about(f"Kinds that may be rendered; absent: {', '.join(MESH_KINDS)}."),
     ] = None
     authorization: Annotated[
         str,
@@ -164,6 +164,11 @@ class Floor(DocumentPart, frozen=True, kw_only=True):
         str,
         choice("told", "reviewed"),
         about("reviewed: a change that lets in what was denied needs a team of approvals.access."),
+    ] = "told"
+    undecided: Annotated[
+        str,
+        choice("told", "refused"),
+        about("refused: what cannot be decided fails `validate`, as `--fail-on undecided` has it."),
     ] = "told"
 
 
@@ -376,3 +381,10 @@ class Environment(EnvironmentEntry, frozen=True, kw_only=True):
     acknowledgements: tuple[Acknowledgement, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     invariants: tuple[Invariant, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...] | None:
+        """The kinds that may be rendered here; None of loose manifests without a list: any."""
+        if self.require.kinds is None and self.overlay:
+            return tuple(MESH_KINDS)
+        return self.require.kinds

@@ -204,7 +204,7 @@ def context_of(
             resources,
             istio=environment.mesh.istio,
             engine=settings.engine,
-            allowed=environment.require.kinds,
+            allowed=environment.kinds,
         )
 
     every = [*own, *inventory]

@@ -131,7 +131,7 @@ def _refuse_unservable(
         read_rendered(files),
         istio=environment.mesh.istio,
         engine=session.engine,
-        allowed=environment.require.kinds,
+        allowed=environment.kinds,
     )
     if violations:
         lines = [

@@ -166,9 +166,9 @@ def _folders(root: Path, overlay: str) -> tuple[str, ...]:
 
 
 def _kinds(environment: Environment) -> tuple[AllowedKind, ...]:
-    """The kinds of `require.kinds`, or every kind of Istio's API. Raises UsageError."""
+    """The kinds that may be rendered, each with its group. Raises UsageError."""
     known = catalog_of(environment.mesh.istio)
-    names = environment.require.kinds
+    names = environment.kinds
     if names is None:
         names = tuple(kind for group, kind in known.kinds if group in known.mesh_groups)
     return tuple(sorted({_allowed(name, known, environment.name) for name in names}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from meshgate.model import JSON, JSONObject
+from meshgate.model import JSON, MESH_KINDS, JSONObject
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.files import DELETED, FileChange
 from meshgate.promotion.guards.guard import Guard, Objection
@@ -126,8 +126,9 @@ TIGHTENS: dict[str, Callable[[JSON, JSON], bool]] = {
     "require.mtls": _is_higher,
     "require.authorization": lambda _, becomes: becomes == "default-deny",
     "require.newAccess": lambda _, becomes: becomes == "reviewed",
+    "require.undecided": lambda _, becomes: becomes == "refused",
     "require.kinds": lambda was, becomes: (
-        isinstance(becomes, list) and (was is None or set(becomes) <= set(was))
+        set(MESH_KINDS if becomes is None else becomes) <= set(MESH_KINDS if was is None else was)
     ),
     "gates": lambda was, becomes: becomes is not None and set(was or ()) <= set(becomes),
     "approvals.count": lambda was, becomes: isinstance(becomes, int) and becomes >= (was or 0),
