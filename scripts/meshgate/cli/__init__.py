@@ -46,6 +46,7 @@ COMMANDS = {
     "check": "judge a pull request from files alone",
     "gate": "judge open pull requests, and post what they wait for",
     "merge": "judge a promotion once more, and merge exactly that commit",
+    "local": "open, review and merge on the forge `local`, as somebody",
     "rollback": "propose to put an environment back to what it had",
     "hotfix": "propose a repair that skips environments",
     "hold": "stop the line: nothing enters an environment",

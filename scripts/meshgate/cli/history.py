@@ -36,7 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of them")
     parser.add_argument("--workload", metavar="NS/NAME", help="what this workload enforced")
     parser.add_argument(
-        "--at", metavar="TIME", help="a date, or a time such as 2026-09-07T08:00+02:00"
+        "--at",
+        metavar="TIME",
+        help="a date, which is its start in UTC, or a time such as 2026-09-07T08:00+02:00",
     )
     add_promotion_options(parser)
 

@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("environment", metavar="ENV")
     add_reason(parser, "the line is stopped")
     parser.add_argument(
-        "--until", metavar="TIME", help="a date, or a time such as 2026-09-07T08:00+02:00"
+        "--until",
+        metavar="TIME",
+        help="a date, which is its start in UTC, or a time such as 2026-09-07T08:00+02:00",
     )
     parser.add_argument(
         "--blocks",

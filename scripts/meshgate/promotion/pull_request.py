@@ -42,6 +42,7 @@ class PullRequestResult:
 
     prepared  what this run would write; the rest is what is there
     pushed    whether the branch moved
+    remote    whether there is a remote that it was pushed to
     degraded  what could not be done beside: labels, comments; the next run tries again
     closed    numbers of the pull requests that it stands in for
     """
@@ -55,6 +56,7 @@ class PullRequestResult:
     degraded: tuple[str, ...] = ()
     closed: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    remote: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,15 @@ def propose(
         )
     )
     result = PullRequestResult(
-        prepared, record, state, commit, pull, there is None, pull.degraded, notes=notes
+        prepared,
+        record,
+        state,
+        commit,
+        pull,
+        there is None,
+        pull.degraded,
+        notes=notes,
+        remote=session.remote,
     )
     return result if record.event in FORWARD else close_stale(session, result)
 

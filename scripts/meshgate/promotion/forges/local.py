@@ -47,7 +47,7 @@ class LocalForge:
 
     login  the account that acts
     now    the forge's clock: when a thing was merged, reviewed, posted
-    teams  who is in which team
+    teams  who is in which team; None: as the forge keeps it
     """
 
     name = "local"
@@ -65,7 +65,16 @@ class LocalForge:
         self.repository = BareRepository(repository, login)
         self.store = Store(repository)
         self.now = now
-        self.teams = teams or {}
+        self.teams = teams if teams is not None else self.store.read().get("teams", {})
+
+    def acting_as(self, login: str) -> LocalForge:
+        """The same forge, as somebody else sees it."""
+        return LocalForge(self.repository.path, login, now=self.now, teams=self.teams)
+
+    def set_team(self, name: str, logins: Sequence[str]) -> None:
+        """Say who is in a team, for everybody who opens this forge from now on."""
+        with self.store.changed() as content:
+            content.setdefault("teams", {})[name] = list(logins)
 
     def login(self) -> str:
         return self.repository.login

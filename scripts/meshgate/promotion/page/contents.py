@@ -51,6 +51,7 @@ class PageContents:
     waits     guards that wait for somebody's word; gates tell of themselves
     also_in   the environments above that hold the release a rollback rejects
     notes     sentences that a reviewer must read first
+    named     the gates of the environment, which promotions wait for
     """
 
     record: PromotionRecord
@@ -64,6 +65,7 @@ class PageContents:
     differences: tuple[WeakerPort, ...] = ()
     also_in: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def environment(self) -> str:
@@ -119,6 +121,7 @@ def page_contents(
         differences=_differences(candidate) if candidate is not None else (),
         also_in=_also_in(session, prepared),
         notes=notes,
+        named=tuple(gate.name for gate in session.policy.of(record.environment).gates),
     )
 
 

@@ -230,7 +230,11 @@ def gates(contents: PageContents) -> Section:
     """What it waits for, what passed, and why."""
     results = sorted(contents.record.gates, key=lambda gate: _GATE_ORDER.index(gate.verdict))
     if not results:
-        return Section("" if contents.is_stop else "#### Gates\n\nThis environment has none.\n\n")
+        if contents.is_stop:
+            return Section("")
+        named = ", ".join(cell_code(cut(name, SHORT)) for name in contents.named)
+        none = f"None of them holds for this: {named}." if named else "This environment has none."
+        return Section(f"#### Gates\n\n{none}\n\n")
     rows = [
         row(
             (

@@ -90,7 +90,7 @@ def as_object(proposal: ProposalReport) -> JSONObject:
             for refusal in proposal.refusals
         ],
         "commit": result.commit if result else None,
-        "pushed": result.pushed if result else False,
+        "pushed": bool(result and result.pushed and result.remote),
         "pullRequest": {
             "number": result.pull.number,
             "url": result.pull.url,
@@ -196,7 +196,8 @@ def _result(result: PullRequestResult, style: Style) -> Iterator[str]:
     if pull.state == "merged":
         yield f"{result.commit[:12]} is on {plain(pull.base)}."
         return
-    what = "pushed" if result.pushed else "already there, nothing was pushed"
+    made = "pushed" if result.remote else "made here: there is no remote to push to"
+    what = made if result.pushed else "already there, nothing was pushed"
     yield f"{style('bold', plain(pull.url))}: {plain(pull.head)} at {result.commit[:12]}, {what}"
     if result.closed:
         yield "closed, superseded: " + ", ".join(f"{number}" for number in result.closed)
