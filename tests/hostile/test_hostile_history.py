@@ -367,6 +367,15 @@ def test_a_record_in_other_bytes_ends_the_audit(
     assert f"{path}: is not written as promotion writes it" in capsys.readouterr().out
 
 
+def test_the_bytes_of_another_version_are_plain_too(
+    promoted: Promoted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = {**of_staging(promoted.folder).tool, "version": "0.0.1"}
+    forged(promoted.folder, lambda text: text + b"# x\n", tool=older)
+    assert main(["-C", str(promoted.folder), "audit", "--deep", "staging"]) == 11
+    assert "is not written as promotion writes it" in capsys.readouterr().out
+
+
 def of_staging(folder: Path) -> PromotionRecord:
     with Repository(folder) as repository:
         return read_ledger(contents(at_commit(repository, "HEAD")), "staging")[-1].record

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import structs
 
 import meshgate
+from meshgate.config.reading import parse
 from meshgate.errors import MeshgateError, ToolError, UsageError
 from meshgate.promotion.anew import OF_MODEL, differing, record_anew
 from meshgate.promotion.candidate import Candidate
@@ -35,6 +36,7 @@ from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.promotion.status import SKEW
 from meshgate.promotion.times import format_utc
 from meshgate.repository import Commit, Repository, mainline, merge_base, people
+from meshgate.yamldoc.writing import dump_value
 
 # The longest value that is shown of a field.
 SHOWN = 100
@@ -89,8 +91,9 @@ class Recomputation:
         """Record and state are written as promotion writes them: no comment, anchor or tag."""
         record = merged.record
         content = self.repository.read(merged.commit.sha, record.path)
-        if content is not None and content != record_bytes(record):
-            yield Deviation("is not written as promotion writes it", proven=_is_ours(record))
+        as_written = record_bytes(record) if _is_ours(record) else _plainly(content, record.path)
+        if content is not None and content != as_written:
+            yield Deviation("is not written as promotion writes it")
         before = merged.before.record.tool if merged.before is not None else {}
         if "model" in before and "model" not in record.tool:
             yield Deviation("does not tell what wrote it, and the one before it does")
@@ -284,6 +287,11 @@ def _key(kind: type[msgspec.Struct], name: str) -> str:
 def _shown(value: object) -> str:
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _plainly(content: bytes | None, file: str) -> bytes:
+    """The same values as promotion writes them; another version may have had fewer of them."""
+    return dump_value(parse(content or b"", file).value).encode()
 
 
 def _is_ours(record: PromotionRecord) -> bool:
