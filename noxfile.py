@@ -192,6 +192,13 @@ def oracle(session: nox.Session) -> None:
     session.run("python", "tests/conformance/oracle/run.py", *session.posargs)
 
 
+@nox.session(name="network-policies", default=False)
+def network_policies(session: nox.Session) -> None:
+    """Compare the model of NetworkPolicies with cyclonus; `-- --seed 7 --cases 500`."""
+    install(session)
+    session.run("python", "tests/conformance/network_policies/run.py", *session.posargs)
+
+
 @nox.session(default=False)
 def forge(session: nox.Session) -> None:
     """Play the whole way of promotion on a real Gitea; `-- story` leaves out the client's tests."""

@@ -219,14 +219,14 @@ def test_without_go_the_run_ends_with_4_and_says_so(
 def test_a_changed_source_is_another_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in program.sources():
+    for path in program.go_program().sources():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    before = program.digest()
+    before = program.go_program().digest()
     monkeypatch.setattr(program, "SOURCES", tmp_path)
-    assert program.digest() == before
+    assert program.go_program().digest() == before
     with (tmp_path / "main.go").open("a") as file:
         file.write("// changed\n")
-    assert program.digest() != before
+    assert program.go_program().digest() != before
 
 
 def test_written_cases_are_the_same_bytes(tmp_path: Path) -> None:

@@ -2,74 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from conformance.go_program import GoProgram
 from meshgate.errors import ToolError
 from meshgate.model import JSONObject
 from meshgate.process import run
 
 SOURCES = Path(__file__).parent
-# Seconds: the first build compiles Istio and its dependencies.
-BUILD_TIMEOUT = 3600
 # Seconds for one batch; a case takes a fifth of a second.
 TIMEOUT = 600
 BATCH = 50
 
 
-def sources() -> list[Path]:
-    """What the program is built from, in a fixed order."""
-    return sorted([*SOURCES.glob("*.go"), SOURCES / "go.mod", SOURCES / "go.sum"])
-
-
-def digest() -> str:
-    """What tells one version of the sources from another."""
-    found = hashlib.sha256()
-    for path in sources():
-        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
-
-
-def program() -> Path:
-    """The built program; builds it where the cache has none.
-
-    Raises ToolError where there is no Go, or where it does not build.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "meshgate" / "tools" / f"oracle-{digest()}"
-    built = folder / "oracle"
-    if built.exists():
-        return built
-    go = shutil.which("go")
-    if go is None:
-        raise ToolError(
-            "the oracle needs Go, and there is none on PATH",
-            why="its program is Istio's own code and is built on first use",
-            hint="install Go 1.26 or newer; the committed cases in tests/conformance need none",
-        )
-    sys.stderr.write("oracle: building the Go program, some minutes the first time\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        fresh = Path(scratch) / "oracle"
-        done = run(
-            [go, "build", "-buildvcs=false", "-o", str(fresh), "."],
-            cwd=SOURCES,
-            timeout=BUILD_TIMEOUT,
-        )
-        if done.code:
-            raise ToolError(
-                "the oracle does not build",
-                why=done.stderr.strip(),
-                hint="go.mod asks for Go 1.26 and for Istio from the module proxy",
-            )
-        fresh.replace(built)
-    return built
+def go_program() -> GoProgram:
+    """The program, as it is built."""
+    return GoProgram(
+        "oracle",
+        "the oracle",
+        SOURCES,
+        "Istio's own code",
+        "the committed cases in tests/conformance need none",
+    )
 
 
 def answers(cases: Iterable[JSONObject], total: int) -> Iterator[JSONObject]:
@@ -77,7 +34,7 @@ def answers(cases: Iterable[JSONObject], total: int) -> Iterator[JSONObject]:
 
     Raises ToolError where the program fails, which names the case.
     """
-    binary = program()
+    binary = go_program().built()
     batch: list[JSONObject] = []
     done = 0
     for case in cases:

@@ -1,0 +1,1 @@
+"""Random NetworkPolicies, and what cyclonus makes of them."""
