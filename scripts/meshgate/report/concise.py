@@ -24,11 +24,16 @@ def lines(report: Report, options: Options) -> Iterator[str]:
     style = Style(color=options.color)
     for shared in shared_findings(report.findings if options.verbose else report.open):
         yield line(shared, style)
+    yield from failures(report, style)
+    sentence = plain(verdict(counts(report)))
+    yield style("bold", sentence[:1].upper() + sentence[1:] + ".")
+
+
+def failures(report: Report, style: Style) -> Iterator[str]:
+    """One line for what could not be judged."""
     for failure in report.failures:
         message = plain(" ".join(failure.message.split()))
         yield f"{style('red', 'not judged')} {plain(failure.environment)}: {message}"
-    sentence = plain(verdict(counts(report)))
-    yield style("bold", sentence[:1].upper() + sentence[1:] + ".")
 
 
 def line(shared: SharedFinding, style: Style) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from meshgate.model import Finding, Report, Severity, Waiver
 from meshgate.report import Options
@@ -45,15 +45,18 @@ class FindingsText:
         yield from self.findings()
         yield from self.closing()
 
-    def findings(self) -> Iterator[str]:
-        """The findings below the environments they hold in, those of most environments first."""
+    def findings(self, everywhere: Sequence[str] = ()) -> Iterator[str]:
+        """The findings below the environments they hold in, those of most environments first.
+
+        `everywhere`: the environments of the page; what holds in all of them needs no heading.
+        """
         report = self.report
         groups: dict[tuple[str, ...], list[Finding]] = {}
         for each in shared_findings(report.findings if self.verbose else report.open):
             groups.setdefault(each.environments, []).append(each.finding)
         # What belongs to no environment comes first, without a heading.
         for names in sorted(groups, key=lambda names: -len(names) if names else -sys.maxsize):
-            if names:
+            if names and names != tuple(everywhere):
                 yield from self.heading(enumerated(names))
             for finding in groups[names]:
                 yield from self.finding(finding)

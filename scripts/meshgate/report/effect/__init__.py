@@ -21,5 +21,5 @@ def _findings(name: str) -> Renderer[Diff]:
 
 FORMATS: Formats[Diff] = {
     **{name: formats.each(_findings(name)) for name in FINDINGS},
-    **formats.modules(__name__, "text", "json", "markdown"),
+    **formats.modules(__name__, "text", "concise", "json", "markdown"),
 }

@@ -53,7 +53,8 @@ class EffectText:
             yield f"{self.style('bold', title)} {self.style('dim', rule)}"
             yield ""
             yield from body
-        yield from findings.FindingsText(self.diff.report, self.options).findings()
+        everywhere = [each.environment for each in self.diff.environments]
+        yield from findings.FindingsText(self.diff.report, self.options).findings(everywhere)
         yield from self.closing()
 
     def effects(self) -> dict[tuple[str, ...], tuple[str, ...]]:
