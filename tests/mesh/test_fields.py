@@ -122,11 +122,12 @@ CLIENTS: dict[str, tuple[Object, Object]] = {
 INGRESS: Object = {"port": {"number": 8080, "protocol": "HTTP", "name": "h"}}
 # The same of calls to `b/cart`.
 SERVERS: dict[str, tuple[Object, Object]] = {
-    "ingress tls": (
-        istio("Sidecar", "s", "b", ingress=[{**INGRESS, "tls": {"mode": "SIMPLE"}}]),
-        istio("Sidecar", "s", "b", ingress=[INGRESS]),
-    ),
     "ingress captureMode": (
+        istio("Sidecar", "s", "b", ingress=[{**INGRESS, "captureMode": "NONE"}]),
+        # Its TLS is only read where a switch of istiod says so.
+        istio("Sidecar", "s", "b", ingress=[{**INGRESS, "tls": {"mode": "SIMPLE"}}]),
+    ),
+    "ingress captureMode of other workloads": (
         istio("Sidecar", "s", "b", ingress=[{**INGRESS, "captureMode": "NONE"}]),
         istio(
             "Sidecar",

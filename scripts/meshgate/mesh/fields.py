@@ -262,10 +262,10 @@ FIELDS: Mapping[str, tuple[Fields, ...]] = {
             "calls of, or to, the proxies it is for, where it is NONE",
         ),
         Fields(
-            _OPEN,
+            _NOT,
             "ingress.[].tls",
             f"mode httpsRedirect {_SERVER_TLS}",
-            "calls to the proxies it is for",
+            "istiod takes it for nothing, unless ENABLE_TLS_ON_SIDECAR_INGRESS is set",
         ),
         Fields(
             _OPEN,

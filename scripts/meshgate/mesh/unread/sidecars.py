@@ -15,7 +15,7 @@ _SIDECARS = frozenset({DataPlane.SIDECAR})
 
 
 def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
-    """The proxies whose listeners a Sidecar opens by itself, or gives TLS of their own."""
+    """The proxies that a Sidecar has listen where nothing is captured, or send to a proxy."""
     for resource in catalog.of("Sidecar"):
         for end, about in _said(resource.spec):
             yield _cover(resource, end, about, facts.root_namespace)
@@ -23,8 +23,6 @@ def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
 
 def _said(spec: JSONObject) -> Iterator[tuple[End, str]]:
     for item in _objects(spec.get("ingress")):
-        if item.get("tls"):
-            yield End.SERVER, "ends TLS of its own in its sidecar"
         if str(item.get("captureMode") or "") not in _CAPTURED:
             yield End.SERVER, "has its sidecar listen where nothing is captured"
     for item in _objects(spec.get("egress")):
