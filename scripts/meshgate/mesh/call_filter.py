@@ -59,6 +59,7 @@ class CallFilter:
         # that may select others, too.
         self._rules_to: dict[str, list[_Senders]] = {}
         self._rules_to_others: list[_Senders] = []
+        self._judged: dict[object, tuple[tuple[Delivery, ...], tuple[Delivery, ...]]] = {}
         self._let_in_at: dict[int, list[tuple[ClientClass, Mark]]] = {}
         self._let_out_to: dict[tuple[int, int], list[tuple[ClientClass, Mark]]] = {}
 
@@ -113,22 +114,29 @@ class CallFilter:
         marks = self._marks(call.clients, sent, number)
         apart = [(each, own) for each, own in marks.values() if call.clients.has(each)]
         rest = call.clients.leaving_out([each for each, _ in apart])
-        judged: dict[tuple[Mark, ...], tuple[Delivery, ...]] = {}
         groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
         for each, own in apart:
-            told = judged.get(tuple(own))
-            if told is None:
-                told = self.filtered(call.deliveries, each.members[0], number)
-                judged[tuple(own)] = told
+            told = self._judged_once(call, tuple(own), each.members[0])
             key = tuple((item.outcome, item.reason, item.blocking) for item in told)
             groups.setdefault(key, (told, []))[1].append(each)
         first = next(rest.members, None)
         if first is not None:
-            told = self.filtered(call.deliveries, first, number)
+            told = self._judged_once(call, (), first)
             yield dataclasses.replace(call, clients=rest, deliveries=told)
         for told, classes in groups.values():
             group = ClientGroup(call.clients.plane, classes)
             yield dataclasses.replace(call, clients=group, deliveries=told)
+
+    def _judged_once(
+        self, call: CallClass, marks: tuple[Mark, ...], client: Workload
+    ) -> tuple[Delivery, ...]:
+        """The deliveries of the clients with these marks, of whom `client` is one."""
+        sent, number = call.deliveries, call.port.number
+        key = id(sent), number, call.clients.sending, marks
+        if key not in self._judged:
+            # What was sent is kept with its answer, so that no other takes its identity.
+            self._judged[key] = sent, self.filtered(sent, client, number)
+        return self._judged[key][1]
 
     def filtered(
         self, deliveries: tuple[Delivery, ...], client: Workload | Party, number: int

@@ -106,6 +106,8 @@ def cuts(mesh: Mesh, context: Context) -> Iterator[Cut]:
 
 def hbone(mesh: Mesh) -> Iterator[Cut]:
     """Calls that pass at the container port, and are dropped at the port of HBONE."""
+    if all(workload.plane is not DataPlane.AMBIENT for workload in mesh.workloads):
+        return
     for call in mesh.call_classes():
         for delivery in call.deliveries:
             end, blocking = delivery.endpoint, delivery.blocking
@@ -226,17 +228,11 @@ def _kept_from(
     source = mesh.packets.parties.of_workload(workload)
     stopping: list[tuple[Direction, tuple[NetworkPolicy, ...]]] = []
     for target, packets in targets:
-        ends = (
-            (
-                Direction.EGRESS,
-                mesh.packets.table.passage(Direction.EGRESS, source, target, packets),
-            ),
-            (
-                Direction.INGRESS,
-                mesh.packets.table.passage(Direction.INGRESS, target, source, packets),
-            ),
-        )
-        found = [(way, each.policies) for way, each in ends if each.passes is False]
+        ends = [(Direction.EGRESS, (source, target))]
+        if target.standing is Standing.POD:
+            ends.append((Direction.INGRESS, (target, source)))
+        answers = [(way, mesh.packets.table.passage(way, *pair, packets)) for way, pair in ends]
+        found = [(way, each.policies) for way, each in answers if each.passes is False]
         if not found:
             return
         stopping += found
