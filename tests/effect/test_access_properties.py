@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from meshes import Object, shop, thing
+from meshes import Object, deployment, mesh, namespace, service, shop, thing
 from meshgate.effect import CallState, Change, Effect, effect
-from meshgate.mesh import Request
+from meshgate.mesh import Mesh, Request
+from meshgate.mesh.authorization import AccessChange, Server, Side, access_change
 from meshgate.mesh.authorization.rule_sets import RequestJudgement
 
 SOURCES: list[Object] = [
@@ -130,3 +131,28 @@ def test_every_witness_gets_another_answer() -> None:
         asked += len(answers)
         assert set(answers) <= expected, seed
     assert asked > 40
+
+
+def test_servers_whose_policies_stay_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fleet(method: str) -> Mesh:
+        objects: list[Object] = []
+        for number in range(20):
+            place = f"n{number}"
+            rules = [{"to": [{"operation": {"methods": [method if number == 3 else "GET"]}}]}]
+            own = thing(
+                "security.istio.io/v1", "AuthorizationPolicy", "p", place, spec={"rules": rules}
+            )
+            objects += [namespace(place), deployment("srv", place), service("srv", place), own]
+        return mesh(*objects)
+
+    compared: list[Server] = []
+
+    def counted(before: Side, after: Side) -> AccessChange:
+        compared.append(after.server)
+        return access_change(before, after)
+
+    monkeypatch.setattr("meshgate.mesh.admission.access_change", counted)
+    found = effect(fleet("GET"), fleet("PUT"))
+
+    assert found.opened
+    assert {server.namespace for server in compared} == {"n3"}

@@ -168,7 +168,7 @@ def title(asked: AccessQuestion) -> str:
 def identity(each: AccessAnswer) -> str:
     """The identity by which they get in, where all of them have the same."""
     admission = each.delivery.admission
-    if each.delivery.transport in {None, Transport.PLAINTEXT} or (
+    if each.delivery.transport in {None, Transport.PLAINTEXT, Transport.TLS} or (
         admission is not None and admission.connection.identity is None
     ):
         return NO_IDENTITY
@@ -219,7 +219,8 @@ def _answer(
 ) -> AccessAnswer:
     admission = delivery.admission
     allows, witness, reason = _transport(delivery), None, delivery.reason
-    requests: tuple[str, ...] = () if allows is Allows.NONE else ("all",)
+    is_known = allows in {Allows.ALL, Allows.SOME}
+    requests: tuple[str, ...] = ("all",) if is_known else ()
     is_open = admission is not None and admission.is_of_authorizer and delivery.is_only_admitted
     if admission is not None and (allows is not Allows.UNKNOWN or is_open):
         allows, requests = admission.allows, admission.decision.requests

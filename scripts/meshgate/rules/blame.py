@@ -148,13 +148,10 @@ def _by_authorization(each: CallChange | Unsafe, changed: Collection[ResourceRef
 
 
 def callers(found: Iterable[CallChange | Unsafe]) -> str:
-    """Some of the clients by name."""
-    names: dict[str, None] = {}
-    total = 0
+    """Some of the clients by name, those first that are no workload of the inventory."""
+    found = list(found)
+    names = {each.clients.label: None for each in found if each.clients.label}
     for each in found:
-        total += each.count
-        if each.clients.label:
-            names[each.clients.label] = None
         for client in each.clients.members:
             if len(names) > SHOWN:
                 break

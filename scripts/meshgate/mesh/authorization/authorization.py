@@ -7,7 +7,13 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from meshgate.mesh.authorization.access import AccessSet, access_sets
-from meshgate.mesh.authorization.attributes import Chain, Connection, Normalization, Request
+from meshgate.mesh.authorization.attributes import (
+    Chain,
+    Connection,
+    Normalization,
+    Request,
+    TokenIssuers,
+)
 from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.call_values import CallValues
 from meshgate.mesh.authorization.decisions import Allows, DecidingRule, Decision, decision, unknown
@@ -76,6 +82,8 @@ class Authorization:
         )
         self._peers = ZtunnelPeerPolicies(PeerPolicies(catalog, facts.root_namespace))
         self._rule_sets: dict[tuple[object, ...], RuleSet] = {}
+        # What a connection is asked about, by rules, connection and verified tokens.
+        self._free: dict[tuple[int, Connection, TokenIssuers], FreeRuleSet] = {}
         # Many clients are one to the policies of a server.
         self._decisions: dict[FreeRuleSet, Decision] = {}
 
@@ -162,7 +170,12 @@ class Authorization:
     def free_rules(self, server: Server, connection: Connection) -> FreeRuleSet:
         """The rules of a server for one connection."""
         issuers = self._index.applied(server).issuers
-        return project(self.rules(server, connection.chain), connection, issuers)
+        rules = self.rules(server, connection.chain)
+        # The rules are kept, so that no others take their identity.
+        key = id(rules), connection, issuers
+        if key not in self._free:
+            self._free[key] = project(rules, connection, issuers)
+        return self._free[key]
 
     def access(self, server: Server, connection: Connection) -> AccessSet:
         """The exact set of requests that policies let in.
