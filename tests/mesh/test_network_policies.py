@@ -20,7 +20,7 @@ from meshes import (
     service,
     thing,
 )
-from meshgate.effect import effect
+from meshgate.effect import CallChange, Effect, effect
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import Direction, Mesh, Outcome, Verdict
 from meshgate.report import Options, calls
@@ -527,20 +527,43 @@ def test_a_change_of_a_policy_breaks_mends_and_opens() -> None:
     deny, allow = policy("p", "b"), policy("p", "b", ingress=[from_(pods(app="web"))])
 
     shut = effect(cluster(), cluster(deny))
-    assert {(each.change, each.after and each.after.outcome) for each in shut.calls} == {
+    assert {(each.change, each.after and each.after.outcome) for each in of_known(shut)} == {
         (Change.BREAKS, Outcome.BLOCKED),
         (Change.SHUT_OUT, Outcome.BLOCKED),
     }
     assert [str(each) for each in shut.network_policies] == ["NetworkPolicy/b/p"]
     opened = effect(cluster(deny), cluster(allow))
     assert [
-        (str(next(each.clients.members)), each.change, each.requests) for each in opened.calls
+        (str(next(each.clients.members)), each.change, each.requests) for each in of_known(opened)
     ] == [("b/web", Change.OPENED, ("all",))]
     # Who is still denied by the server is not let in.
     nobody = thing("security.istio.io/v1", "AuthorizationPolicy", "n", "b", spec={})
     still = effect(cluster(deny, nobody), cluster(allow, nobody))
     assert {each.change for each in still.calls} == {Change.MOVED}
     assert effect(cluster(deny), cluster(deny, policy("more", "b"))).is_empty
+
+
+def test_who_is_in_no_inventory_is_told_of_where_no_known_call_says_it() -> None:
+    """b/spare has no client that files know: no Service leads there."""
+    spare = deployment("spare", "b")
+    only = {"podSelector": {"matchLabels": {"app": "spare"}}}
+    shut, wide = policy("p", "b", **only), policy("p", "b", **only, ingress=[{}])
+    named = policy("p", "b", **only, ingress=[from_(places(team="green"))])
+    other = policy("p", "b", **only, ingress=[from_(places(team="green"), places(team="grey"))])
+
+    def told(*both: Object) -> list[tuple[str, Change, bool]]:
+        found = effect(*(cluster(spare, each) for each in both))
+        calls_ = (*found.calls, *found.open_calls)
+        assert {str(each.endpoint) for each in calls_} <= {"b/spare:8080"}
+        return [(each.clients.label, each.change, each.decided) for each in calls_]
+
+    anybody = "anybody who proves no identity"
+    assert told(shut, wide) == [(anybody, Change.OPENED, True)]
+    assert told(wide, shut) == [(anybody, Change.CLOSED, True)]
+    assert told(shut, named) == [(anybody, Change.OPENED, True)]
+    assert told(named, other) == [(anybody, Change.OPENED, False)]
+    assert told(other, named) == []
+    assert told(named, named) == []
 
 
 def test_a_label_of_a_client_is_what_lets_it_in() -> None:
@@ -571,6 +594,11 @@ def test_a_call_names_what_drops_it_in_json() -> None:
         "policies": [{"resource": "b/deny", "direction": "ingress", "source": None}],
     }
     assert "blocked by b/deny" in calls.text([calls.Question(view)], Options(width=200))
+
+
+def of_known(found: Effect) -> list[CallChange]:
+    """The changes of clients of the inventory."""
+    return [each for each in found.calls if list(each.clients.members)]
 
 
 def explained(model: Mesh) -> CallExplanation:

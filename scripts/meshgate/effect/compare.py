@@ -10,6 +10,7 @@ from meshgate.effect.calls import CallComparison, fingerprint
 from meshgate.effect.changes import CallChange, Effect, UndecidedPolicy, Unsafe
 from meshgate.effect.clients import AllClients, KnownCall
 from meshgate.effect.closures import closures
+from meshgate.effect.packets import packet_changes
 from meshgate.effect.policies import (
     changed_authorization,
     changed_network_policies,
@@ -46,6 +47,8 @@ def effect(
     authorization = tuple(changed_authorization(before, after))
     strangers = list(stranger_changes(before, after, authorization, changed))
     exercised = tuple(each for each in changed if each.decided)
+    network_policies = tuple(changed_network_policies(before, after))
+    changed += list(packet_changes(before, after, network_policies, changed))
     changed += [each for each in strangers if isinstance(each, CallChange)]
     certain_ports = tuple(each for each in ports if each.decided)
     certain_calls = tuple(each for each in changed if each.decided)
@@ -69,7 +72,7 @@ def effect(
         added=tuple(_only(after, before)),
         removed=tuple(_only(before, after)),
         authorization=authorization,
-        network_policies=tuple(changed_network_policies(before, after)),
+        network_policies=network_policies,
         closures=tuple(closures(before, after)),
         clients=clients.totals(),
     )
