@@ -35,6 +35,8 @@ from meshgate.effect.strangers import ANYBODY, OTHERS
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
 from meshgate.model import Expectation, ExtensionProvider
 from meshgate.promotion.records import RecordedCall
+from meshgate.report.html.access import who_can_call
+from meshgate.report.view import View
 from meshgate.rules.ca008_broken_expectation import end_of
 from places import REPOSITORY
 from without_authorization import without_authorization
@@ -488,6 +490,20 @@ def test_who_can_names_strangers_and_witnesses(
     assert main(["who-can", "crat.b:80", str(file)]) == 2
     assert "did you mean `cart.b`?" in capsys.readouterr().err
     assert main(["who-can", "cart.b:80", str(file), "--header", "x-user"]) == 2
+
+
+def test_the_page_lists_who_can_call_whom() -> None:
+    model = shop(allow(source={"namespaces": ["a"]}, methods=["GET"]))
+
+    port = "cart.b.svc.cluster.local:80"
+    assert who_can_call(View("prod", model, lambda *_: None)) == [
+        [port, "GET", "a/ui"],
+        [
+            port,
+            "kept out: denied by b/p",
+            f"all without sidecar, all with sidecar that are not named here, {ANYBODY}, {OTHERS}",
+        ],
+    ]
 
 
 def test_calls_are_told_with_what_is_let_in(

@@ -15,6 +15,7 @@ from meshgate.effect import Effect
 from meshgate.model import JSONObject, Report
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
+from meshgate.report.html.access import who_can_call
 from meshgate.report.html.calls import calls
 from meshgate.report.html.effect import effect, verbs
 from meshgate.report.html.findings import finding
@@ -24,7 +25,10 @@ from meshgate.report.view import View
 
 VERSION = 1
 # In the order they run in: what a later one calls, an earlier one defines.
-SCRIPTS = ("dom.js", "posture.js", "graph.js", "calls.js", "findings.js", "effect.js", "main.js")
+SCRIPTS = (
+    *("dom.js", "posture.js", "graph.js", "calls.js"),
+    *("findings.js", "effect.js", "access.js", "main.js"),
+)
 LIBRARY = "vendor/cytoscape.min.js"
 
 
@@ -80,6 +84,7 @@ def _data(page: Page, version: str) -> JSONObject:
                 "name": visible(view.environment or "manifests"),
                 "posture": posture(view),
                 "calls": calls(view),
+                "access": who_can_call(view),
             }
             for view in page.views
         ],

@@ -43,5 +43,5 @@ function grid(title, headings, rows) {
     h("div", { class: "scroll" }, h("table", {},
       h("thead", {}, h("tr", {}, headings.map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, rows.slice(0, LISTED).map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))))),
-    rows.length > LISTED ? h("p", { class: "by" }, `${rows.length - LISTED} more: meshgate diff --format json lists them all.`) : "");
+    rows.length > LISTED ? h("p", { class: "by" }, `${rows.length - LISTED} more: --format json of the command lists them all.`) : "");
 }

@@ -43,6 +43,7 @@ function themes() {
 themes();
 overview();
 tellEffect();
+tellAccess();
 matrix();
 listFindings();
 drawCalls();
