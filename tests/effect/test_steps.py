@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import git
 import jsonschema_rs
 import pytest
+import yaml
 
 from hostile_repository import HOSTILE, PARTS, rewrite
 from markdown_page import Page, rendered
@@ -32,8 +34,10 @@ from meshgate.effect import effect
 from meshgate.effect.steps import NoPlan, Plan, Purpose, Why, plan
 from meshgate.effect.steps.oracle import Oracle
 from meshgate.effect.steps.planning import LIMIT
+from meshgate.errors import UsageError
 from meshgate.mesh import Mode
 from meshgate.model import MeshFacts, Resource
+from meshgate.pipeline.step_waivers import StepNumber, waivers_of, with_waivers
 from meshgate.report import Options
 from meshgate.report.steps import FORMATS, EnvironmentSteps, Steps
 from places import REPOSITORY
@@ -41,6 +45,15 @@ from safe_steps import judged_by_brute_force, unsafe_changes
 
 # `nox -s steps` judges 200; STEPS_SAMPLE is how many.
 SAMPLE = int(os.environ.get("STEPS_SAMPLE", "9"))
+SAME_LINE = """\
+waivers: # ours
+- rule: PA002
+  resource: A/b/c
+  owner: o
+  reason: r
+  expires: 2027-01-01
+differences: []
+"""
 # How many changes each strategy judges here, so that the sample takes seconds.
 QUICK = 30
 OVERLAY = "overlays/dev"
@@ -217,6 +230,10 @@ def repository(tmp_path: Path) -> Path:
         root / "policies/mesh-wide/kustomization.yaml", "  - destinationrule-mesh-wide.yaml\n", ""
     )
     (root / "policies/mesh-wide/destinationrule-mesh-wide.yaml").unlink()
+    # Who may call is decided elsewhere: here every call is let in.
+    for file in (root / "policies/boards").glob("authorizationpolicy-*.yaml"):
+        rewrite(file.parent / "kustomization.yaml", f"  - {file.name}\n", "")
+        file.unlink()
     for name in MODES:
         rewrite(root / OVERLAY / name, "PERMISSIVE", "DISABLE")
     commit(root, "base")
@@ -256,7 +273,10 @@ def test_steps_of_a_repository_are_written_as_overlay_patches_that_diff_judges_s
     target = {each.ref: each.value for each in rendered_as(repository)}
     before = based(repository)
     for step in dev["steps"]:
-        assert all(Path(name).parent == Path(OVERLAY) for name in step["files"])
+        assert {str(Path(name).parent) for name in step["files"]} <= {
+            OVERLAY.rstrip("/"),
+            "waivers",
+        }
         for name in step["removed"]:
             (repository / name).unlink()
         shutil.copytree(written / f"step-{step['number']}", repository, dirs_exist_ok=True)
@@ -264,10 +284,54 @@ def test_steps_of_a_repository_are_written_as_overlay_patches_that_diff_judges_s
         assert now == applied(before, step["edits"])
         _, judged = asked(repository, capsys, "diff", "--base", "HEAD")
         assert judged["environments"][0]["transition"]["safe"]
+        assert not unwaived(repository, capsys, "DR001")
         commit(repository, f"step {step['number']}")
         before = now
     assert before == target
     assert not list((repository / OVERLAY).glob("on-the-way-*"))
+    assert "safe steps" not in waivers_of_dev(repository)
+
+
+def waivers_of_dev(root: Path) -> str:
+    file = root / "waivers/dev.yaml"
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def unwaived(root: Path, capsys: pytest.CaptureFixture[str], rule: str) -> list[Any]:
+    """The findings of a rule in dev that nobody has accepted."""
+    main(["-C", str(root), "validate", "dev", "--format", "json"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    return [each for each in findings if each["rule"] == rule and each["waiver"] is None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing is accepted\n",
+        "waivers: []\n",
+        "waivers:\n  - {rule: PA002, resource: A/b/c, owner: o, reason: r, expires: 2027-01-01}\n",
+        SAME_LINE,
+        "acknowledgements: []\n",
+    ],
+)
+def test_waivers_of_a_step_are_put_beside_those_there_are(text: str) -> None:
+    held = Resource.of(destination_rule("hold-plaintext-cart", "b", "cart", "DISABLE", age=None))
+    day = dt.date(2026, 8, 1)
+    (waiver,) = waivers_of([held], [], StepNumber(1, 4, day))
+    assert waiver["expires"] == "2026-08-31"
+    new = with_waivers(text, [waiver], "waivers/dev.yaml")
+    found = yaml.safe_load(new)
+    assert str(held) in {each["resource"] for each in found["waivers"]}
+    assert [line for line in text.splitlines() if "rule: PA002" in line] == [
+        line for line in new.splitlines() if "rule: PA002" in line
+    ]
+    assert waivers_of([held], [held], StepNumber(1, 4, day)) == []
+
+
+def test_waivers_in_one_line_are_not_added_to() -> None:
+    with pytest.raises(UsageError, match="cannot be added to"):
+        with_waivers("waivers: [{rule: X}]\n", [{"rule": "DR001"}], "waivers/dev.yaml")
 
 
 def rendered_as(root: Path) -> list[Resource]:

@@ -32,10 +32,11 @@ from meshgate.cli.progress import Progress
 from meshgate.cli.request import folder, settings, tell_failing, tell_failures
 from meshgate.effect.steps import NoPlan, plan
 from meshgate.errors import MeshgateError, UsageError, gravest
-from meshgate.model import Environment, Failure, Resource
+from meshgate.model import Environment, Failure, JSONObject, Resource
 from meshgate.pipeline.change import Comparison, ProposedChange
 from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.step_waivers import StepNumber, waivers_of, with_waivers
 from meshgate.report.steps import FORMATS, EnvironmentSteps, StepFiles, Steps
 from meshgate.rules.context import Context
 
@@ -129,7 +130,7 @@ class Planning:
         self, environment: Environment, planned: EnvironmentSteps, head: list[Resource]
     ) -> list[StepFiles]:
         """Write the files of each step."""
-        written_steps = []
+        written_steps: list[StepFiles] = []
         before: frozenset[str] = frozenset()
         for number, step in enumerate(planned.steps, 1):
             overlay = source.patched(
@@ -145,10 +146,36 @@ class Planning:
                 target: Path = self.options.write / f"step-{number}" / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(target, text)
-            removed = tuple(sorted(before - overlay.temporary))
-            written_steps.append(StepFiles(tuple(sorted(overlay.files)), removed))
+            at = StepNumber(number, len(planned.steps), self.options.today)
+            waivers = waivers_of(step.policies, head, at)
+            waived = self.waived(environment, waivers, number, written_steps)
+            removed = {*(before - overlay.temporary), *waived.removed}
+            files = {*overlay.files, *waived.files}
+            written_steps.append(StepFiles(tuple(sorted(files)), tuple(sorted(removed))))
             before = overlay.temporary
         return written_steps
+
+    def waived(
+        self,
+        environment: Environment,
+        waivers: list[JSONObject],
+        number: int,
+        earlier: list[StepFiles],
+    ) -> StepFiles:
+        """Write the waivers that make a step legal, or take those of an earlier step away."""
+        name = f"waivers/{environment.name}.yaml"
+        own: Path = self.change.revisions.after / name
+        text = own.read_text(encoding="utf-8") if own.is_file() else ""
+        changed_before = any(name in step.files for step in earlier)
+        if not waivers and not changed_before:
+            return StepFiles((), ())
+        if not waivers and not text:
+            gone = any(name in step.removed for step in earlier)
+            return StepFiles((), () if gone else (name,))
+        target: Path = self.options.write / f"step-{number}" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(target, with_waivers(text, waivers, name) if waivers else text)
+        return StepFiles((name,), ())
 
 
 def managed(context: Context) -> list[Resource]:
