@@ -92,6 +92,18 @@ def test_an_identity_that_only_a_policy_names_is_told(source: Object, who: str) 
     assert strangers(found) == {(f"whoever has the identity {who}", "opened", CART)}
 
 
+def test_one_value_more_of_a_list_is_told_of_whom_nobody_knows() -> None:
+    found = effect(shop(allow("p", KNOWN)), shop(allow("p", {"namespaces": ["a", "b", "x"]})))
+    assert strangers(found) == {
+        ("whoever has the identity cluster.local/ns/x/sa/*", "opened", CART)
+    }
+    # Also where clients of the inventory gain by the same value.
+    both = effect(
+        shop(allow("p", {"namespaces": ["b"]})), shop(allow("p", {"namespaces": ["a", "b", "x"]}))
+    )
+    assert strangers(both) == strangers(found)
+
+
 def test_an_identity_is_told_that_only_two_policies_together_treat_otherwise() -> None:
     base = allow("p", KNOWN, {"namespaces": ["partners"]})
     found = effect(shop(base, deny("d", {"principals": ["*/sa/bot"]})), shop(base))

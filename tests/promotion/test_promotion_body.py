@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 
@@ -12,10 +13,12 @@ from markdown_it import MarkdownIt
 
 import promotion_samples as samples
 from conftest import expect
-from meshgate.effect import Effect
+from meshes import Object, shop, thing
+from meshgate.effect import Effect, effect
 from meshgate.promotion import names
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import FIRST_SECTIONS, first_sections, render
+from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import Event, GateVerdict, Hold
 from meshgate.report.budget import FIRST, LIMITS, size
 from places import TESTS
@@ -229,3 +232,32 @@ def test_gates_that_do_not_let_pass_come_first() -> None:
     page = render(samples.CONTENTS)
     assert page.index("waits |") < page.index("passed |") < page.index("not applicable |")
     assert samples.CONTENTS.waiting[0].verdict is GateVerdict.WAITING
+
+
+def policies(*namespaces: str) -> Object:
+    rule = {"from": [{"source": {"namespaces": list(namespaces)}}]}
+    return thing("security.istio.io/v1", "AuthorizationPolicy", "p", "b", spec={"rules": [rule]})
+
+
+def test_the_page_and_the_record_say_who_is_let_in() -> None:
+    opens = effect(shop(policies("b")), shop(policies("a", "b", "partners")))
+    page = render(replace(samples.CONTENTS, effect=opens))
+
+    assert "#### Who gets in: 2 calls let in that policies denied" in page
+    assert ":unlock: a/ui to b/cart:8080 is let in: all, such as GET /" in page
+    stranger = "whoever has the identity cluster.local/ns/partners/sa/"
+    assert f":unlock: {stranger}" in page
+    recorded = recorded_effects(opens, {}, 1)
+    assert [each["change"] for each in recorded.opened] == ["opened", "opened"]
+    assert all(each["witness"] for each in recorded.opened)
+    assert recorded.closed == ()
+    back = recorded_effects(effect(shop(policies("a", "b")), shop(policies("b"))), {}, 1)
+    assert back.digest != recorded.digest
+
+
+def test_a_record_without_access_keeps_its_digest() -> None:
+    # That of a record made before records kept who is let in.
+    parts: dict[str, list[str]] = {"tightened": [], "loosened": [], "breaks": [], "deleted": []}
+    text = json.dumps(parts, sort_keys=True).encode()
+
+    assert recorded_effects(Effect(), {}, 0).digest == hashlib.sha256(text).hexdigest()

@@ -132,6 +132,7 @@ class _Comparison:
         self._changed = {each.ref: each for each in changed}
         self._is_same_mesh = before.authorization.settings == after.authorization.settings
         self._inventory = before.admissions.identities | after.admissions.identities
+        self._namespaces = {identity.split("/")[2] for identity in self._inventory}
         self._identities: dict[tuple[int, int], Sequence[str]] = {}
         self._known_changes = known
         self._known: _Known | None = None
@@ -302,7 +303,9 @@ class _Comparison:
             signature = tuple(holds(entry, identity) for entry in entries)
             # Clients of the inventory are told of one by one, so each of them is asked.
             own = identity if identity in self._inventory else ""
-            by_signature.setdefault((own, *signature), identity)
+            # Of a namespace with clients these tell it, of another one nobody else does.
+            is_inhabited = identity.split("/")[2] in self._namespaces
+            by_signature.setdefault((own, is_inhabited, *signature), identity)
         return tuple(by_signature.values())
 
     def _compared(self, port: Port, identity: str | None) -> Iterator[CallChange]:
