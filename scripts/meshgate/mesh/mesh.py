@@ -29,6 +29,7 @@ from meshgate.mesh.requests import Requests
 from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import SidecarScopes
 from meshgate.mesh.servers import ServerClass, ServerMode
+from meshgate.mesh.service_lookup import ServiceLookup
 from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
 from meshgate.mesh.undecided import Undecided, Unread
@@ -90,7 +91,7 @@ class Mesh:
         )
         self.filters.file(self.clients)
         self.admissions.file(self.clients)
-        self._callers = Callers(
+        services = ServiceLookup(
             self._registry,
             self.rules,
             self._receivers,
@@ -100,8 +101,9 @@ class Mesh:
             admissions=self.admissions,
             waypoints=Waypoints(catalog, facts, accounts_of_gateways(self._registry.workloads)),
         )
+        self._callers = Callers(services)
         # Where requests go, asked by the host that their client means.
-        self.requests = Requests(self._callers)
+        self.requests = Requests(services)
         self._by_name: dict[tuple[str, str], list[Workload]] = {}
         for workload in self._registry.workloads:
             self._by_name.setdefault((workload.namespace, workload.name), []).append(workload)
@@ -186,12 +188,12 @@ class Mesh:
         """The objects that the model does not read and calls depend on, with what they cover."""
         return (
             *self._undecided.unread(self._registry),
-            *self._callers.by_ztunnel.unread(self._registry),
+            *self._callers.services.by_ztunnel.unread(self._registry),
         )
 
     def enrolment(self, service: Service) -> Enrolment | None:
         """The waypoint before a service for calls of ztunnel; None: there is none."""
-        return self._callers.by_ztunnel.waypoints.of_service(service)
+        return self._callers.services.by_ztunnel.waypoints.of_service(service)
 
     def membership(self, service: Service) -> MeshMembership:
         """Whether the workloads behind a service are in the mesh, by the inventory."""
@@ -291,7 +293,8 @@ class Mesh:
                 port=port.number, protocol=port.protocol
             )
             for service in self.services
-            if (found := self._callers.by_ztunnel.waypoints.of_service(service)) is not None
+            if (found := self._callers.services.by_ztunnel.waypoints.of_service(service))
+            is not None
             and found.passage is not None
             for port in service.ports
         }
@@ -350,7 +353,7 @@ class Mesh:
         """One call step by step. Raises LookupError as `client_policy` does."""
         service = self.called(client, host, port)
         policy = self._callers.policy(client, service, port, subset)
-        rules = self._callers.rules(service)
+        rules = self._callers.services.rules(service)
         choice = rules.choices(client.namespace, client.labels)[0]
         landings = tuple(
             Landing(
@@ -404,11 +407,11 @@ class Mesh:
         """All calls in classes: of every service, or of these."""
         for service in self.services if services is None else services:
             for port in service.ports:
-                yield from self._callers.classes(service, port)
+                yield from self._callers.calls.of(service, port)
 
     def importers(self, host: str) -> Iterator[ClientClass]:
         """The classes whose Sidecar resources limit them, and import some service of a host."""
-        return self._callers.importers(host)
+        return self._callers.services.importers(host)
 
     def unseen(self, client: ClientClass, host: str, port: int) -> tuple[Delivery, ...]:
         """What clients get of a host that their proxies do not know; empty: they do know it.
@@ -419,7 +422,7 @@ class Mesh:
 
     def special_namespaces(self, service: Service) -> frozenset[str]:
         """The client namespaces that may get another answer for a service than all others."""
-        return frozenset(self._callers.special(service))
+        return frozenset(self._callers.services.special(service))
 
     def counts(self) -> Counter[Outcome]:
         """How many calls end how, over all clients, without listing them."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
 from meshgate.mesh.cluster import NO_CLUSTER, Delivery
 from meshgate.mesh.policy import deliveries
 from meshgate.mesh.routes import ANSWERED
+from meshgate.mesh.service_lookup import ServiceLookup
 from meshgate.mesh.terms import DataPlane, Outcome
 from meshgate.mesh.virtual_services import Caller, Destination
 
@@ -30,10 +30,10 @@ class Target(NamedTuple):
 class Requests:
     """Where the requests of proxied clients go, asked by the host that the client means."""
 
-    __slots__ = ("_callers", "_of_gateways")
+    __slots__ = ("_of_gateways", "_services")
 
-    def __init__(self, callers: Callers) -> None:
-        self._callers = callers
+    def __init__(self, services: ServiceLookup) -> None:
+        self._services = services
         self._of_gateways: dict[int, dict[tuple[str, int], set[Destination]]] = {}
 
     def destinations(self, client: ClientClass, host: str, port: int) -> frozenset[Destination]:
@@ -49,30 +49,30 @@ class Requests:
             return frozenset()
         scope = client.scopes[0] if client.is_limited else None
         caller = Caller(client.namespace, client.labels)
-        return self._callers.routing.requested(caller, scope, host, port)
+        return self._services.routing.requested(caller, scope, host, port)
 
     def target(self, client: ClientClass, destination: Destination) -> Target:
         """What becomes of a client's requests at one destination."""
         if destination == ANSWERED:
             return Target(destination, None, (BY_PROXY,))
-        callers = self._callers
-        service = callers.registry.service_for(destination.host, client.namespace)
+        services = self._services
+        service = services.registry.service_for(destination.host, client.namespace)
         port = service.port(destination.port) if service is not None else None
         scope = client.scopes[0] if client.is_limited else None
         if service is None or port is None or (scope and port.number not in scope.ports(service)):
-            reason = callers.routing.unlisted(destination.host)
+            reason = services.routing.unlisted(destination.host)
             unknown = NO_CLUSTER._replace(outcome=Outcome.UNKNOWN, reason=reason)
             return Target(destination, None, (unknown if reason else NO_CLUSTER,))
-        clusters = callers.clusters(service, port)
-        choices = callers.rules(service).choices(client.namespace, client.labels)
-        reason = callers.host_doubt(service, client.plane)
+        clusters = services.clusters(service, port)
+        choices = services.rules(service).choices(client.namespace, client.labels)
+        reason = services.host_doubt(service, client.plane)
         found = (
             clusters.unknown(reason)
             if reason
             else deliveries(clusters, choices, destination.subset, client.plane)
         )
         found = clusters.restricted(found, client.restricted_by)
-        found = callers.judged(found, client.members[0], port)
+        found = services.judged(found, client.members[0], port)
         group = ClientGroup(client.plane, [client])
         return Target(
             destination,
@@ -83,7 +83,7 @@ class Requests:
     def _through(self, client: ClientClass) -> dict[tuple[str, int], set[Destination]]:
         found = self._of_gateways.get(id(client))
         if found is None:
-            found = self._callers.routing.requested_of_gateway(client.members[0])
+            found = self._services.routing.requested_of_gateway(client.members[0])
             self._of_gateways[id(client)] = found
         return found
 
