@@ -18,17 +18,37 @@ from meshgate.mesh.services import Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome
 from meshgate.mesh.virtual_services import Caller, Destination, VirtualServicePolicy
 
+# Classes of calls that are remembered; a thousand take a megabyte.
+MOST_KNOWN = 100_000
+
 
 class CallClasses:
-    """The classes of calls to the service ports of a mesh."""
+    """The classes of calls to the service ports of a mesh.
 
-    __slots__ = ("services",)
+    Rules and answers ask for them several times over, so they are remembered.
+    """
+
+    __slots__ = ("_count", "_known", "services")
 
     def __init__(self, services: ServiceLookup) -> None:
         self.services = services
+        self._known: dict[tuple[int, int], list[CallClass]] = {}
+        self._count = 0
 
     def of(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
         """Every class of calls to a service port."""
+        key = id(service), port.number
+        classes = self._known.get(key)
+        if classes is None:
+            classes = self._known[key] = list(self._judged(service, port))
+            self._count += len(classes)
+            if self._count > MOST_KNOWN:
+                self._known.clear()
+                self._count = 0
+        return iter(classes)
+
+    def _judged(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
+        """The same with the packets that pass and what the servers let in."""
         classes = self._classes(service, port)
         if not self.services.filters.is_empty:
             classes = itertools.chain.from_iterable(map(self.services.filters.split, classes))

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from meshgate.model.environment import MESH_KINDS
 from meshgate.model.resource import Resource
 from meshgate.model.value import JSON
@@ -47,7 +49,11 @@ def substituted(
     resources_after: list[Resource] = []
     unresolved = []
     for resource in resources:
-        if KINDS.get(resource.kind) != resource.group or _is_left_alone(resource):
+        if (
+            KINDS.get(resource.kind) != resource.group
+            or not _has_dollar(resource.value)
+            or _is_left_alone(resource)
+        ):
             resources_after.append(resource)
             continue
         replacing = _Replacing(values, plain)
@@ -58,6 +64,15 @@ def substituted(
         if replacing.missing:
             unresolved.append((resource, tuple(replacing.missing)))
     return Substituted(resources_after, tuple(unresolved))
+
+
+def _has_dollar(value: JSON) -> bool:
+    """Whether a text in it could be a variable: most objects hold none, and are left alone."""
+    try:
+        return b"$" in msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError):
+        # Half a character, or a number that JSON has no place for.
+        return True
 
 
 def _is_left_alone(resource: Resource) -> bool:
