@@ -32,16 +32,16 @@ def differences(
         return
     if not all(may_work(each) and not each.alternatives for each in (was, will)):
         return
-    found = admission.change(
+    change = admission.change(
         was.admission, will.admission, before.authorization, after.authorization
     )
-    if found.reason:
-        yield AccessDifference(Change.UNKNOWN, reason=found.reason)
+    if change.reason:
+        yield AccessDifference(Change.UNKNOWN, reason=change.reason)
         return
-    if found.opened is not None:
-        yield AccessDifference(Change.OPENED, found.opened.request, found.newly_permitted)
-    if found.closed is not None:
-        yield AccessDifference(Change.CLOSED, found.closed.request, found.newly_denied)
+    if change.opened is not None:
+        yield AccessDifference(Change.OPENED, change.opened.request, change.newly_permitted)
+    if change.closed is not None:
+        yield AccessDifference(Change.CLOSED, change.closed.request, change.newly_denied)
 
 
 def example(was: Delivery, will: Delivery) -> tuple[Request | None, tuple[str, ...]]:

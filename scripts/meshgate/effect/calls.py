@@ -76,16 +76,18 @@ class CallComparison(NamedTuple):
             # What is passed through is no call of this host: it is gone, or was not there.
             passed = _leaves(new, old), _leaves(old, new)
             old, new = (None if passed[0] else old), (None if passed[1] else new)
-        found = self._judged(old, new)
-        told_elsewhere = all(self.rerouted(sent) for sent in (old, new) if sent is not None)
-        if found is not None and not told_elsewhere:
-            yield self._change(old, new, found)
+        judgement = self._judged(old, new)
+        is_elsewhere = all(self.rerouted(sent) for sent in (old, new) if sent is not None)
+        if judgement is not None and not is_elsewhere:
+            yield self._change(old, new, judgement)
         if old is not None and new is not None:
             yield from self._access(old, new)
             yield from self._mixed(old, new)
 
-    def _change(self, old: SentCall | None, new: SentCall | None, found: Judgement) -> CallChange:
-        change = found.change
+    def _change(
+        self, old: SentCall | None, new: SentCall | None, judgement: Judgement
+    ) -> CallChange:
+        change = judgement.change
         if change is Change.BREAKS and not self.counts:
             change = Change.SHUT_OUT
         return CallChange(
@@ -96,8 +98,8 @@ class CallComparison(NamedTuple):
             state(new),
             change,
             self.counts,
-            found.decided,
-            found.reason,
+            judgement.decided,
+            judgement.reason,
             service_of(old, new),
             None,
             *(example(old.delivery, new.delivery) if old and new else ()),
@@ -105,10 +107,10 @@ class CallComparison(NamedTuple):
 
     def _access(self, old: SentCall, new: SentCall) -> Iterator[CallChange]:
         """The requests that policies treat otherwise, of a call that gets in on both sides."""
-        for found in differences(old.delivery, new.delivery, self.before, self.after):
-            decided = Judgement(found.change, not found.reason, found.reason)
-            told = self._change(old, new, decided)
-            yield replace(told, witness=found.witness, requests=found.requests)
+        for difference in differences(old.delivery, new.delivery, self.before, self.after):
+            decided = Judgement(difference.change, not difference.reason, difference.reason)
+            changed = self._change(old, new, decided)
+            yield replace(changed, witness=difference.witness, requests=difference.requests)
 
     def _judged(self, old: SentCall | None, new: SentCall | None) -> Judgement | None:
         if old is None or new is None:
@@ -122,14 +124,18 @@ class CallComparison(NamedTuple):
         is_new_port = old.call is None and old.delivery.outcome is Outcome.NO_ENDPOINT
         if is_new_port or _is_gone(new, old, self.before):
             return Judgement(Change.APPEARS, decided=True)
-        found = judged(old.delivery, new.delivery)
-        if found is None and old.delivery.outcome is Outcome.UNKNOWN and _told(old) != _told(new):
+        judgement = judged(old.delivery, new.delivery)
+        if (
+            judgement is None
+            and old.delivery.outcome is Outcome.UNKNOWN
+            and _content(old) != _content(new)
+        ):
             return Judgement(Change.UNKNOWN, decided=False, reason=new.delivery.reason)
-        return found
+        return judgement
 
     def _mixed(self, old: SentCall, new: SentCall) -> Iterator[Unsafe]:
         """The combinations of an old and a new proxy that fail though both states work."""
-        told: dict[tuple[str, Outcome], Unsafe] = {}
+        known: dict[tuple[str, Outcome], Unsafe] = {}
         for first, second in mixes(old.delivery, new.delivery):
             certain = not any(_is_open(each.delivery) for each in (old, new))
             certain = certain and {standing(first), standing(second)} == {Verdict.WORKS}
@@ -143,9 +149,9 @@ class CallComparison(NamedTuple):
                 taken = mesh.admitted(next(self.clients.members), taken)
                 for unsafe in self._failing(combination, taken, (old, new), certain=certain):
                     key = combination, unsafe.outcome
-                    if key not in told or unsafe.decided:
-                        told[key] = unsafe
-        yield from told.values()
+                    if key not in known or unsafe.decided:
+                        known[key] = unsafe
+        yield from known.values()
         if {standing(old.delivery), standing(new.delivery)} == {Verdict.WORKS}:
             yield from self._between_updates(old, new)
 
@@ -170,9 +176,9 @@ class CallComparison(NamedTuple):
     def _failing(
         self, combination: str, taken: Delivery, both: tuple[SentCall, SentCall], *, certain: bool
     ) -> Iterator[Unsafe]:
-        told = [(each, standing(each)) for each in answers(taken)]
-        certain = certain and all(verdict is Verdict.BROKEN for _, verdict in told)
-        for each, verdict in told:
+        answered = [(each, standing(each)) for each in answers(taken)]
+        certain = certain and all(verdict is Verdict.BROKEN for _, verdict in answered)
+        for each, verdict in answered:
             if verdict in {Verdict.BROKEN, Verdict.UNKNOWN}:
                 before, after = state(both[0]), state(both[1])
                 assert before is not None
@@ -244,16 +250,16 @@ def fingerprint(calls: Calls) -> tuple[object, ...]:
 
 
 def _print(delivery: Delivery) -> tuple[object, ...]:
-    found: tuple[object, ...] = (place(delivery.endpoint), *delivery[1:5], *delivery[6:])
+    parts: tuple[object, ...] = (place(delivery.endpoint), *delivery[1:5], *delivery[6:])
     if delivery.alternatives:
-        found = (*found, *map(_print, delivery.alternatives))
-    return found
+        parts = (*parts, *map(_print, delivery.alternatives))
+    return parts
 
 
 def _open(call: CallClass) -> tuple[object, ...]:
     """What decides calls of which nothing is known."""
     unknown = next((each for each in call.deliveries if each.outcome is Outcome.UNKNOWN), None)
-    return () if unknown is None else _told(SentCall(call, unknown))
+    return () if unknown is None else _content(SentCall(call, unknown))
 
 
 def pairs(before: Calls, after: Calls) -> Iterator[tuple[SentCall | None, SentCall | None]]:
@@ -274,13 +280,13 @@ def pairs(before: Calls, after: Calls) -> Iterator[tuple[SentCall | None, SentCa
 
 def _routes(calls: Calls) -> dict[Route | None, SentCall]:
     """What some clients send to each endpoint of each subset."""
-    found: dict[Route | None, SentCall] = {}
+    by_route: dict[Route | None, SentCall] = {}
     for call in calls.classes:
         for delivery in call.deliveries:
-            found.setdefault((call.subset, place(delivery.endpoint)), SentCall(call, delivery))
+            by_route.setdefault((call.subset, place(delivery.endpoint)), SentCall(call, delivery))
     for delivery in calls.unseen:
-        found.setdefault((None, place(delivery.endpoint)), SentCall(None, delivery))
-    return found
+        by_route.setdefault((None, place(delivery.endpoint)), SentCall(None, delivery))
+    return by_route
 
 
 def _ends_nowhere(calls: Calls) -> bool:
@@ -308,9 +314,9 @@ def matched(
     old = [route for route in before if route not in has]
     new = [route for route in after if route not in had]
     for same in (_same_subset, _same_workload):
-        found = [(was, will) for was in old for will in new if was and will and same(was, will)]
-        yield from found
-        used = {each for pair in found for each in pair}
+        couples = [(was, will) for was in old for will in new if was and will and same(was, will)]
+        yield from couples
+        used = {each for pair in couples for each in pair}
         old = [route for route in old if route not in used]
         new = [route for route in new if route not in used]
     yield from ((route, None) for route in old)
@@ -363,7 +369,7 @@ def state(sent: SentCall | None) -> CallState | None:
     )
 
 
-def _told(sent: SentCall) -> tuple[object, ...]:
+def _content(sent: SentCall) -> tuple[object, ...]:
     """What decides a call whose outcome is not known."""
     policy = sent.call.policy if sent.call is not None else None
     rules = tuple(rule.ref for rule in policy.rules) if policy is not None else ()

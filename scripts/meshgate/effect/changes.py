@@ -347,5 +347,5 @@ class Effect:
     @functools.cached_property
     def breaks_digest(self) -> str:
         """SHA-256 of the exact set of breaking calls, sorted; empty where there is none."""
-        found = sorted(line for each in self.breaks for line in each.lines())
-        return hashlib.sha256("\n".join(found).encode()).hexdigest() if found else ""
+        broken_lines = sorted(line for each in self.breaks for line in each.lines())
+        return hashlib.sha256("\n".join(broken_lines).encode()).hexdigest() if broken_lines else ""

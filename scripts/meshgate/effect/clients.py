@@ -209,11 +209,11 @@ class AllClients:
 
     def totals(self) -> Counter[DataPlane]:
         """How many clients there are, by what stands between them and the wire."""
-        found: Counter[DataPlane] = Counter()
+        counted: Counter[DataPlane] = Counter()
         for profiles in self._profiles.values():
             for common in profiles.classes:
-                found[common.plane] += len(common.members)
-        return found
+                counted[common.plane] += len(common.members)
+        return counted
 
     def relies(self, calling: CallingClients, host: str, port: int) -> bool:
         """Whether calls of these clients to a service port count.
@@ -253,9 +253,9 @@ class AllClients:
                 alone = id(common) if common.name is not None else 0
                 key = alone, common.is_counted, before.key, after.key
                 groups.setdefault(key, ([], before, after))[0].append(common)
-        for found, before, after in groups.values():
-            count = sum(len(common.members) for common in found)
-            yield CallingClients(Clients(found, count, found[0]), before, after)
+        for members, before, after in groups.values():
+            count = sum(len(common.members) for common in members)
+            yield CallingClients(Clients(members, count, members[0]), before, after)
 
     def _rest(
         self, apart: Mapping[int, CommonClass], then: _Callees, now: _Callees
@@ -318,21 +318,21 @@ class _Callees:
         """The calls of one class of clients; `is_called`: they have some on the other side."""
         if client is None:
             return Calls()
-        found = self._listed.get(id(client), [])
+        own = self._listed.get(id(client), [])
         if client.profile is not None:
             rest = self._rest.get(id(client.profile), ())
-            found = found + [call for call in rest if call.clients.has(client)]
-        if found and all(call.hidden for call in found):
-            return Calls((), tuple(each for call in found for each in call.deliveries))
-        if found or not is_called:
-            return Calls(tuple(found))
+            own = own + [call for call in rest if call.clients.has(client)]
+        if own and all(call.hidden for call in own):
+            return Calls((), tuple(each for call in own for each in call.deliveries))
+        if own or not is_called:
+            return Calls(tuple(own))
         return Calls((), self._side.mesh.unseen(client, self._host, self._port))
 
 
 def _common_classes(
     before: Mesh, after: Mesh, named: set[tuple[str, str]]
 ) -> Iterable[CommonClass]:
-    found: dict[tuple[int, int, tuple[str, str] | None], CommonClass] = {}
+    by_sides: dict[tuple[int, int, tuple[str, str] | None], CommonClass] = {}
     was = {_key(workload): workload for workload in before.workloads}
     now = {_key(workload): workload for workload in after.workloads}
     for key in was | now:
@@ -346,11 +346,11 @@ def _common_classes(
         counted = any(side is not None and side.plane in COUNTED for side in sides)
         name = key[:2] if not counted and key[:2] in named else None
         own = id(sides[0]), id(sides[1]), name
-        common = found.get(own)
+        common = by_sides.get(own)
         if common is None:
-            common = found[own] = CommonClass(*sides, name)
+            common = by_sides[own] = CommonClass(*sides, name)
         common.members.append(new if new is not None else old)  # type: ignore[arg-type] # one is there
-    return found.values()
+    return by_sides.values()
 
 
 def _key(workload: Workload) -> tuple[str, str, str]:

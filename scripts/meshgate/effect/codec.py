@@ -90,15 +90,15 @@ def request(witness: Request | None) -> JSONObject | None:
     """A request: `{method, path, host, headers}`, and where one is needed `token`, a JSON text."""
     if witness is None:
         return None
-    told: JSONObject = {
+    entry: JSONObject = {
         "method": witness.method,
         "path": witness.path,
         "host": witness.host,
         "headers": dict(witness.headers),
     }
     if witness.token is None:
-        return told
-    return {**told, "token": json.dumps(witness.token, sort_keys=True)}
+        return entry
+    return {**entry, "token": json.dumps(witness.token, sort_keys=True)}
 
 
 def deleted(each: Uncovered) -> JSONObject:
@@ -155,7 +155,7 @@ class EffectJSON:
     def whole(self) -> JSONObject:
         """Everything, by the names of the contract."""
         effect = self._effect
-        found = {
+        members = {
             "empty": effect.is_empty,
             "proof": describe.PROVEN if effect.is_proven else None,
             "summary": summary(effect),
@@ -172,7 +172,7 @@ class EffectJSON:
         # The sets are named in this order.
         undecided = list(map(self._undecided, effect.undecided))
         return {
-            **found,
+            **members,
             "unexercised": list(map(self._unexercised, effect.unexercised)),
             "undecided": undecided,
             "added": list(map(str, effect.added)),
@@ -184,32 +184,32 @@ class EffectJSON:
         }
 
     def _port(self, change: PortChange) -> JSONObject:
-        told = port(change)
+        entry = port(change)
         for side, state, locate in (
             ("before", change.before, self._before),
             ("after", change.after, self._after),
         ):
-            decided_by = {**told[side]["decidedBy"], "source": _source(state, change.port, locate)}
-            told[side] = {
+            decided_by = {**entry[side]["decidedBy"], "source": _source(state, change.port, locate)}
+            entry[side] = {
                 "mode": state.mode,
                 "decidedBy": decided_by,
                 "decided": state.decided,
                 "alternatives": list(state.modes),
             }
-        return {**told, "decided": change.decided, "reason": change.reason}
+        return {**entry, "decided": change.decided, "reason": change.reason}
 
     def _call(self, change: CallChange) -> JSONObject:
-        told = call(change)
+        entry = call(change)
         return {
-            "client": told["client"],
+            "client": entry["client"],
             "clients": self._set(change.clients),
-            "count": told["count"],
-            "host": told["host"],
-            "port": told["port"],
+            "count": entry["count"],
+            "host": entry["host"],
+            "port": entry["port"],
             "subset": change.subset,
-            **{key: told[key] for key in ("endpoint", "before", "after", "change")},
-            "witness": told.get("witness"),
-            "requests": told.get("requests", []),
+            **{key: entry[key] for key in ("endpoint", "before", "after", "change")},
+            "witness": entry.get("witness"),
+            "requests": entry.get("requests", []),
             "counts": change.counts,
             "decided": change.decided,
             "reason": change.reason,
@@ -251,10 +251,10 @@ class EffectJSON:
         }
 
     def _unexercised(self, each: Unexercised) -> JSONObject:
-        told = {"upstream": each.upstream, "there": each.there}
+        entry = {"upstream": each.upstream, "there": each.there}
         if isinstance(each.change, PortChange):
-            return {**told, "kind": "port", "port": self._port(each.change)}
-        return {**told, "kind": "call", "call": self._call(each.change)}
+            return {**entry, "kind": "port", "port": self._port(each.change)}
+        return {**entry, "kind": "call", "call": self._call(each.change)}
 
     def _undecided(self, each: PortChange | CallChange | Unsafe | UndecidedPolicy) -> JSONObject:
         if isinstance(each, UndecidedPolicy):
@@ -268,11 +268,11 @@ class EffectJSON:
     def _set(self, clients: Clients) -> str:
         """The name of a set of clients."""
         key = frozenset(map(id, clients.classes))
-        found = self._names.get(key)
-        if found is None:
-            found = self._names[key] = f"c{len(self._names) + 1}"
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = f"c{len(self._names) + 1}"
             self._sets.append(clients)
-        return found
+        return name
 
 
 def _side(state: PortState) -> JSONObject:

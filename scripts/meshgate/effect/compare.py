@@ -107,18 +107,18 @@ def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[Cal
 
 
 def _by_host(mesh: Mesh) -> dict[str, list[Service]]:
-    found: dict[str, list[Service]] = {}
+    by_host: dict[str, list[Service]] = {}
     for service in mesh.services:
-        found.setdefault(service.host, []).append(service)
-    return found
+        by_host.setdefault(service.host, []).append(service)
+    return by_host
 
 
 def _by_port(mesh: Mesh, services: Iterable[Service]) -> dict[int, list[CallClass]]:
-    found: dict[int, list[CallClass]] = {}
+    by_port: dict[int, list[CallClass]] = {}
     for call in mesh.call_classes(services):
         if call.clients.count:
-            found.setdefault(call.port.number, []).append(call)
-    return found
+            by_port.setdefault(call.port.number, []).append(call)
+    return by_port
 
 
 def _expected_calls(mesh: Mesh, expected: Iterable[Expectation]) -> Iterator[KnownCall]:

@@ -29,27 +29,27 @@ def differences_of(
     pairs: Iterable[tuple[Admission | None, Admission | None]], before: Mesh, after: Mesh
 ) -> Iterator[AccessDifference]:
     """What changes over some connections, each sort of change once."""
-    told: set[Change] = set()
+    known: set[Change] = set()
     for old, new in pairs:
-        for found in _differences(old, new, before, after):
-            if found.change not in told:
-                told.add(found.change)
-                yield found
+        for difference in _differences(old, new, before, after):
+            if difference.change not in known:
+                known.add(difference.change)
+                yield difference
 
 
 def _differences(
     was: Admission | None, will: Admission | None, before: Mesh, after: Mesh
 ) -> Iterator[AccessDifference]:
     """What changes of one connection."""
-    found = admission.change(was, will, before.authorization, after.authorization)
-    if found.reason:
-        yield AccessDifference(Change.UNKNOWN, reason=found.reason)
+    change = admission.change(was, will, before.authorization, after.authorization)
+    if change.reason:
+        yield AccessDifference(Change.UNKNOWN, reason=change.reason)
     whole = (EVERYTHING,) if _is_whole(was, will) else ()
-    if found.opened is not None:
-        requests = whole or found.newly_permitted
-        yield AccessDifference(Change.OPENED, found.opened.request, requests)
-    if found.closed is not None:
-        yield AccessDifference(Change.CLOSED, found.closed.request, whole or found.newly_denied)
+    if change.opened is not None:
+        requests = whole or change.newly_permitted
+        yield AccessDifference(Change.OPENED, change.opened.request, requests)
+    if change.closed is not None:
+        yield AccessDifference(Change.CLOSED, change.closed.request, whole or change.newly_denied)
 
 
 def _is_whole(was: Admission | None, will: Admission | None) -> bool:

@@ -195,8 +195,8 @@ def call_sentence(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
     """`3 calls of shop/web to shop/cart:8080 break: ok-mtls -> refused`."""
     before, after = outcomes(line)
     calls = f"{plural(line.count, 'call')} of {who(line, totals)} to {where(line)}"
-    told = f"{calls} {change(line)}: {before} -> {after}"
-    return f"{told} ({access(line)})" if line.requests or line.witness else told
+    sentence = f"{calls} {change(line)}: {before} -> {after}"
+    return f"{sentence} ({access(line)})" if line.requests or line.witness else sentence
 
 
 def access(line: CallLine) -> str:
@@ -211,8 +211,8 @@ def access(line: CallLine) -> str:
 def request(witness: Request) -> str:
     """A request in one line: `GET http://cart/x with x-user: a`."""
     headers = ", ".join(f"{name}: {value}" for name, value in witness.headers.items())
-    told = f"{witness.method} {witness.path}"
-    return f"{told} with {headers}" if headers else told
+    sentence = f"{witness.method} {witness.path}"
+    return f"{sentence} with {headers}" if headers else sentence
 
 
 def named(workload: Workload) -> str:
@@ -249,31 +249,33 @@ def who(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
 def where(line: CallLine) -> str:
     """The places where the calls of a line end, or the service ports that are called."""
     if line.ends:
-        told = ends(line.ends)
+        where_to = ends(line.ends)
     else:
         hosts = [f"{host}:{port_name(port)}" for host, port in line.hosts]
-        told = ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} service ports"
+        where_to = ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} service ports"
     subsets = [each for each in line.subsets if each is not None]
     if len(subsets) < len(line.subsets):
-        return told
-    return f"{told} ({'subset' if len(subsets) == 1 else 'subsets'} {', '.join(subsets[:PORTS])})"
+        return where_to
+    return (
+        f"{where_to} ({'subset' if len(subsets) == 1 else 'subsets'} {', '.join(subsets[:PORTS])})"
+    )
 
 
 def ends(places: Iterable[EndpointName]) -> str:
     """`boards/boards:8080`; of many `boards/*:8080,9102`."""
-    found = list(places)
-    numbers = sorted({place.port for place in found})
+    known = list(places)
+    numbers = sorted({place.port for place in known})
     ports = ",".join(map(port_name, numbers)) if len(numbers) <= PORTS else f"{len(numbers)} ports"
-    names = list(dict.fromkeys(f"{p.namespace}/{p.workload or p.address}" for p in found))
+    names = list(dict.fromkeys(f"{p.namespace}/{p.workload or p.address}" for p in known))
     if len(names) <= NAMED:
         return ", ".join(
             f"{name}:{','.join(port_name(p.port) for p in own)}"
             for name, group in itertools.groupby(
-                sorted(found, key=_name_and_port), key=lambda p: _name_and_port(p)[0]
+                sorted(known, key=_name_and_port), key=lambda p: _name_and_port(p)[0]
             )
             for own in [list(group)]
         )
-    spaces = {place.namespace for place in found}
+    spaces = {place.namespace for place in known}
     if len(spaces) == 1:
         return f"{next(iter(spaces))}/*:{ports}"
     return f"{len(names)} workloads in {len(spaces)} namespaces, port {ports}"
@@ -292,7 +294,7 @@ def ports_of(line: PortLine) -> str:
     if len(names) <= NAMED:
         return ", ".join(f"{name}:{','.join(numbers)}" for name, numbers in names.items())
     spaces = {each.namespace for each in line.ports}
-    numbers = sorted({number for found in names.values() for number in found}, key=_as_number)
+    numbers = sorted({number for own in names.values() for number in own}, key=_as_number)
     ports = ",".join(numbers) if len(numbers) <= PORTS else f"{len(numbers)} ports"
     if len(spaces) == 1:
         return f"{next(iter(spaces))}/*:{ports} ({len(names)} workloads)"
@@ -305,8 +307,8 @@ def _as_number(text: str) -> int:
 
 def mode(state: PortState) -> str:
     """What a port enforces; several where files leave it open."""
-    told = state.modes or (state.mode,)
-    return " or ".join(str(each or "no proxy") for each in told)
+    modes = state.modes or (state.mode,)
+    return " or ".join(str(each or "no proxy") for each in modes)
 
 
 def decider(state: PortState) -> str:
@@ -377,5 +379,5 @@ def open_end(each: PortChange | CallChange | Unsafe | UndecidedPolicy) -> str:
     if isinstance(each, PortChange):
         change_ = "loosen" if each.change is Strength.LOOSENED else "tighten"
         return f"{each} may {change_} ({mode(each.before)} to {mode(each.after)}): {each.reason}"
-    told = clients(each.clients, each.clients.plane)
-    return f"{told} to {each.host}:{port_name(each.port)}: {each.reason}"
+    callers = clients(each.clients, each.clients.plane)
+    return f"{callers} to {each.host}:{port_name(each.port)}: {each.reason}"

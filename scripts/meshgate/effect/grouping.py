@@ -41,13 +41,13 @@ class DistinctClients:
     @property
     def classes(self) -> list[CommonClass]:
         """Their classes."""
-        found = {
+        distinct = {
             id(each): each
             for whole, left in self._wholes.values()
             for each in whole
             if id(each) not in left
         }
-        return list(found.values())
+        return list(distinct.values())
 
     @property
     def count(self) -> int:
@@ -114,16 +114,16 @@ def call_lines(changes: Iterable[CallChange]) -> list[CallLine]:
     )
 
 
-def unsafe_lines(found: Iterable[Unsafe]) -> list[CallLine]:
+def unsafe_lines(unsafe: Iterable[Unsafe]) -> list[CallLine]:
     """The calls that may fail on the way; `change` is the combination, `after` how they fail."""
-    return _lines((each.combination, each.before.outcome, each.outcome, each) for each in found)
+    return _lines((each.combination, each.before.outcome, each.outcome, each) for each in unsafe)
 
 
 def _lines(
-    told: Iterable[tuple[str, Outcome | None, Outcome | None, CallChange | Unsafe]],
+    changes: Iterable[tuple[str, Outcome | None, Outcome | None, CallChange | Unsafe]],
 ) -> list[CallLine]:
     groups: dict[object, tuple[tuple[object, ...], list[CallChange | Unsafe]]] = {}
-    for change, before, after, each in told:
+    for change, before, after, each in changes:
         key = (
             change,
             before,
@@ -146,13 +146,13 @@ def _by_namespace(
 ) -> Iterable[CallLine]:
     namespaces = {_namespace(each) for each in members}
     apart = len(namespaces) <= MOST_NAMESPACES
-    found: dict[str, CallLine] = {}
+    by_namespace: dict[str, CallLine] = {}
     for each in members:
         own = _namespace(each) if apart else ""
-        if own not in found:
-            found[own] = CallLine(*key)  # type: ignore[arg-type] # its first fields
-        found[own].add(each)
-    return found.values()
+        if own not in by_namespace:
+            by_namespace[own] = CallLine(*key)  # type: ignore[arg-type] # its first fields
+        by_namespace[own].add(each)
+    return by_namespace.values()
 
 
 def _namespace(each: CallChange | Unsafe) -> str:
@@ -177,7 +177,7 @@ def port_lines(changes: Iterable[PortChange]) -> list[PortLine]:
     for each in changes:
         key = each.change, each.decided, each.reason, _side(each.before), _side(each.after)
         groups.setdefault(key, []).append(each)
-    lines = [PortLine(found[0], found) for found in groups.values()]
+    lines = [PortLine(members[0], members) for members in groups.values()]
     return sorted(lines, key=lambda line: (line.first.change != "loosened", -len(line.ports)))
 
 

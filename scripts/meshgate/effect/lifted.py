@@ -26,11 +26,11 @@ def lifted(opened: Iterable[CallChange]) -> list[Lifted]:
     DENY and CUSTOM policies whose rules matched the witness; and the ALLOW policies of a server to
     which none applies any more, so that nothing is denied. A rule that allows more lifts nothing.
     """
-    found: dict[ResourceRef, tuple[Resource, list[CallChange]]] = {}
+    by_policy: dict[ResourceRef, tuple[Resource, list[CallChange]]] = {}
     for change in opened:
         for policy in _denied_by(change):
-            found.setdefault(policy.ref, (policy, []))[1].append(change)
-    return [Lifted(policy, tuple(calls)) for policy, calls in found.values()]
+            by_policy.setdefault(policy.ref, (policy, []))[1].append(change)
+    return [Lifted(policy, tuple(calls)) for policy, calls in by_policy.values()]
 
 
 def _denied_by(change: CallChange) -> Iterator[Resource]:

@@ -69,8 +69,8 @@ class Replay:
         return tuple(each for each in self.calls if each.contradiction)
 
     def _busiest(self, fate: SeenFate) -> tuple[Replayed, ...]:
-        found = [each for each in self.calls if each.fate is fate]
-        return tuple(sorted(found, key=lambda each: -each.call.rate))
+        alike = [each for each in self.calls if each.fate is fate]
+        return tuple(sorted(alike, key=lambda each: -each.call.rate))
 
 
 def replay(calls: Iterable[SeenCall], before: Mesh, after: Mesh) -> Replay:
@@ -97,14 +97,14 @@ def known_calls(calls: Iterable[SeenCall], before: Mesh) -> Iterator[KnownCall]:
 
 def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
     """The calls with equal ones joined: rates added up, the last time kept; sorted."""
-    found: dict[tuple[str | int, ...], SeenCall] = {}
+    by_call: dict[tuple[str | int, ...], SeenCall] = {}
     for call in calls:
         key = (
             *(call.client, call.host, call.port or 0),
             *(call.server, call.server_port or 0, str(call.security)),
         )
-        known = found.get(key)
-        found[key] = (
+        known = by_call.get(key)
+        by_call[key] = (
             call
             if known is None
             else structs.replace(
@@ -113,7 +113,7 @@ def merged(calls: Iterable[SeenCall]) -> list[SeenCall]:
                 last_seen=max(known.last_seen, call.last_seen),
             )
         )
-    return [found[key] for key in sorted(found)]
+    return [by_call[key] for key in sorted(by_call)]
 
 
 def _replayed(call: SeenCall, old: Replayer, new: Replayer) -> Replayed:

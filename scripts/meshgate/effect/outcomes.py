@@ -49,26 +49,26 @@ class OutcomesByPort:
         missing = [port for port in wanted if port not in self.by_port]
         if missing:
             return unknown(f"there is no port {_listed(missing)} any more")
-        found = {port: self.by_port[port] for port in wanted}
-        verdicts = dict.fromkeys(each.verdict for each in found.values())
+        by_port = {port: self.by_port[port] for port in wanted}
+        verdicts = dict.fromkeys(each.verdict for each in by_port.values())
         joined = SeenOutcome(
             next(iter(verdicts)),
-            tuple(dict.fromkeys(o for each in found.values() for o in each.outcomes)),
-            frozenset().union(*(each.transports for each in found.values())),
-            next((each.reason for each in found.values() if each.reason), ""),
-            max(each.lost for each in found.values()),
+            tuple(dict.fromkeys(o for each in by_port.values() for o in each.outcomes)),
+            frozenset().union(*(each.transports for each in by_port.values())),
+            next((each.reason for each in by_port.values() if each.reason), ""),
+            max(each.lost for each in by_port.values()),
         )
         if len(verdicts) == 1:
             return joined
-        told = "; ".join(
+        by_answer = "; ".join(
             f"{' or '.join(each.outcomes) or each.verdict} on {port}"
-            for port, each in found.items()
+            for port, each in by_port.items()
         )
         return SeenOutcome(
             Verdict.UNKNOWN,
             joined.outcomes,
             joined.transports,
-            f"which port was called is not known: {told}",
+            f"which port was called is not known: {by_answer}",
         )
 
 

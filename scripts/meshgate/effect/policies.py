@@ -85,19 +85,19 @@ def _content(unread: Unread) -> tuple[object, ...]:
 
 def _policies(mesh: Mesh) -> dict[ResourceRef, tuple[Resource, str]]:
     """Each policy with the namespace that it is about; empty: about more than one."""
-    found = {}
+    by_ref = {}
     root, domain = mesh.facts.root_namespace, mesh.facts.cluster_domain
     for policy in mesh.peer_policies.all.values():
         about = "" if policy.namespace == root else policy.namespace
-        found[policy.resource.ref] = policy.resource, about
+        by_ref[policy.resource.ref] = policy.resource, about
     for rule in mesh.rules.all.values():
         name, _, rest = rule.host.partition(".")
         namespace, _, suffix = rest.partition(".")
         about = namespace if name and suffix == f"svc.{domain}" else ""
-        found[rule.resource.ref] = rule.resource, about
+        by_ref[rule.resource.ref] = rule.resource, about
     for resource in mesh.authorization.resources:
         namespace = resource.namespace or ""
-        found[resource.ref] = resource, "" if namespace == root else namespace
+        by_ref[resource.ref] = resource, "" if namespace == root else namespace
     for filtering in mesh.packets.policies:
-        found[filtering.resource.ref] = filtering.resource, filtering.namespace
-    return found
+        by_ref[filtering.resource.ref] = filtering.resource, filtering.namespace
+    return by_ref

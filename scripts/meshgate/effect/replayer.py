@@ -87,12 +87,12 @@ class Replayer:
                 return self._mesh.service(host, client.namespace)
             except LookupError:
                 pass  # it may still be called, past the proxy's own list
-        found = self._hosts.get(host)
-        if found is None and client is not None:
+        host_service = self._hosts.get(host)
+        if host_service is None and client is not None:
             return self._mesh.service(host, client.namespace)
-        if found is None:
+        if host_service is None:
             raise LookupError(f"the inventory has no service {host}")
-        return found
+        return host_service
 
     def _end(
         self, client: Workload | None, service: Service, port: ServicePort, call: SeenCall
@@ -113,17 +113,17 @@ class Replayer:
         if own is None:
             return {}
         key = id(own), id(service)
-        found = self._sent.get(key)
-        if found is None:
+        sent = self._sent.get(key)
+        if sent is None:
             classes = self._classes.get(id(service))
             if classes is None:
                 classes = self._classes[id(service)] = list(self._mesh.call_classes([service]))
-            found = self._sent[key] = {}
+            sent = self._sent[key] = {}
             for each in classes:
                 if each.clients.has(own):
                     number = each.port.number
-                    found[number] = (*found.get(number, ()), *each.deliveries)
-        return found
+                    sent[number] = (*sent.get(number, ()), *each.deliveries)
+        return sent
 
     def _beyond(
         self, client: Workload, service: Service, port: ServicePort, call: SeenCall
@@ -139,15 +139,15 @@ class Replayer:
 
     def _received(self, service: Service, port: int, wire: Transport) -> tuple[Delivery, ...]:
         """What becomes of bytes at each endpoint, from a client without a proxy."""
-        found = []
+        received = []
         for endpoint in service.endpoints.get(port, ()):
             if endpoint.workload is None:
                 where = f"the inventory does not tell what stands at {endpoint.address}"
                 outcome, reason = Outcome.UNKNOWN, where
             else:
                 outcome, reason = self._mesh.receive(endpoint.workload, endpoint.port, wire)
-            found.append(Delivery(endpoint, wire, None, outcome, reason))
-        return tuple(found)
+            received.append(Delivery(endpoint, wire, None, outcome, reason))
+        return tuple(received)
 
     def _direct(self, call: SeenCall) -> OutcomesByPort:
         """A call of a workload's own address."""
@@ -172,14 +172,14 @@ def _ports(service: Service, call: SeenCall) -> Sequence[ServicePort]:
         return [port]
     if call.server_port is None:
         return service.ports
-    found = [
+    ports = [
         port
         for port in service.ports
         if any(end.port == call.server_port for end in service.endpoints.get(port.number, ()))
     ]
-    if not found:
+    if not ports:
         raise LookupError(f"no port of {service.host} leads to port {call.server_port}")
-    return found
+    return ports
 
 
 def _at_server(sent: Sequence[Delivery], call: SeenCall) -> Sequence[Delivery]:
@@ -220,5 +220,5 @@ def _reason(sent: Delivery) -> str:
 
 def _verdict(answers: Sequence[Delivery]) -> Verdict:
     """What all orders of creation agree on."""
-    found = {each.verdict for each in answers}
-    return found.pop() if len(found) == 1 else Verdict.UNKNOWN
+    verdicts = {each.verdict for each in answers}
+    return verdicts.pop() if len(verdicts) == 1 else Verdict.UNKNOWN

@@ -142,11 +142,11 @@ def _limits(client: ClientClass) -> list[object]:
 
 
 def _services(mesh: Mesh) -> dict[str, frozenset[int]]:
-    found: dict[str, frozenset[int]] = {}
+    by_host: dict[str, frozenset[int]] = {}
     for service in mesh.services:
         numbers = frozenset(port.number for port in service.ports)
-        found[service.host] = found.get(service.host, frozenset()) | numbers
-    return found
+        by_host[service.host] = by_host.get(service.host, frozenset()) | numbers
+    return by_host
 
 
 def _by_name(mesh: Mesh) -> dict[tuple[str, str], VirtualServicePolicy]:
@@ -178,13 +178,13 @@ def _lost(
 
 
 def _arrivals(mesh: Mesh, client: ClientClass, aims: Iterable[Aim]) -> list[EndpointAnswer]:
-    found: list[EndpointAnswer] = []
+    answers: list[EndpointAnswer] = []
     for destination, _ in sorted(aims, key=lambda aim: (*aim[0][:2], aim[0].subset or "")):
         target: Target = mesh.requests.target(client, destination)
         for delivery in target.deliveries:
             sent = SentCall(target.call, delivery)
-            found.append(EndpointAnswer(destination, place(delivery.endpoint), sent))
-    return found
+            answers.append(EndpointAnswer(destination, place(delivery.endpoint), sent))
+    return answers
 
 
 def _print(arrival: EndpointAnswer) -> object:
@@ -199,18 +199,18 @@ def _changes(
     route: Resource | None,
 ) -> Iterator[CallChange]:
     for old, new in _pairs(*sides):
-        found = _judged(host, old, new)
-        if found is not None:
+        judgement = _judged(host, old, new)
+        if judgement is not None:
             yield CallChange(
                 clients,
                 host,
                 port,
                 state(old.sent),
                 state(new.sent),
-                found.change,
+                judgement.change,
                 counts=True,
-                decided=found.decided,
-                reason=found.reason,
+                decided=judgement.decided,
+                reason=judgement.reason,
                 service=service_of(old.sent, new.sent),
                 route=route,
             )
@@ -219,14 +219,14 @@ def _changes(
 def _judged(host: str, old: EndpointAnswer, new: EndpointAnswer) -> Judgement | None:
     """What becomes of requests for a host that arrive at one place instead of another."""
     was, will = old.sent.delivery, new.sent.delivery
-    found = judged(was, will)
+    judgement = judged(was, will)
     aims = old.destination.host, new.destination.host
     led = aims[1] not in {aims[0], host}
     if led and may_work(was) and standing(will) is not Verdict.BROKEN:
         return Judgement(Change.LED_AWAY, decided=True)
-    if found is None and (old.end is None or new.end is None or old.end[:4] != new.end[:4]):
+    if judgement is None and (old.end is None or new.end is None or old.end[:4] != new.end[:4]):
         return Judgement(Change.MOVED, decided=True)
-    return found
+    return judgement
 
 
 def _pairs(
@@ -244,14 +244,14 @@ def _pairs(
     yield from paired
     old = [each for each in old if all(each is not was for was, _ in paired)]
     new = [each for each in new if all(each is not will for _, will in paired)]
-    told: dict[tuple[int, int], tuple[EndpointAnswer, EndpointAnswer]] = {}
+    pairs: dict[tuple[int, int], tuple[EndpointAnswer, EndpointAnswer]] = {}
     for was in old:
         will = (new or after)[0]
-        told[id(was), id(will)] = was, will
+        pairs[id(was), id(will)] = was, will
     for will in new:
         was = (old or before)[0]
-        told[id(was), id(will)] = was, will
-    yield from told.values()
+        pairs[id(was), id(will)] = was, will
+    yield from pairs.values()
 
 
 def _same(was: EndpointAnswer, will: EndpointAnswer) -> bool:

@@ -81,10 +81,10 @@ def stranger_changes(
         old = was.get((will.namespace, will.name, will.kind))
         if old is None:
             continue
-        told: set[object] = set()
+        seen: set[object] = set()
         for number in comparison.numbers(old, will):
             where = served.get((id(will), number), (str(will), number))
-            yield from comparison.at(Port(old, will, number, *where), told)
+            yield from comparison.at(Port(old, will, number, *where), seen)
     yield from comparison.at_waypoints()
 
 
@@ -94,7 +94,7 @@ class _Known:
     def __init__(self, changes: Iterable[CallChange]) -> None:
         # By endpoint, for ANY_PORT by workload, and by service port.
         self._at: dict[object, list[CallChange]] = {}
-        self._told: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
+        self._names: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         for each in changes:
             self._at.setdefault((each.host, each.port), []).append(each)
             if each.endpoint is not None:
@@ -105,13 +105,13 @@ class _Known:
         """Whether a client with this identity is; without an account, one of its namespace."""
         _, _, namespace, _, account = identity.split("/")
         for each in self._at.get(end, ()):
-            if id(each) not in self._told:
+            if id(each) not in self._names:
                 members = list(each.clients.members)
-                self._told[id(each)] = (
+                self._names[id(each)] = (
                     frozenset(client.namespace for client in members),
                     frozenset(f"{client.namespace}/{client.service_account}" for client in members),
                 )
-            namespaces, accounts = self._told[id(each)]
+            namespaces, accounts = self._names[id(each)]
             if f"{namespace}/{account}" in accounts or ("?" in account and namespace in namespaces):
                 return True
         return False
@@ -152,7 +152,7 @@ class _Comparison:
             yield from sorted(of_policies - declared)
             yield ANY_PORT
 
-    def at(self, port: Port, told: set[object]) -> Iterator[CallChange | UndecidedPolicy]:
+    def at(self, port: Port, seen: set[object]) -> Iterator[CallChange | UndecidedPolicy]:
         """What changes at one port; `told` is what is told of its workload's other ports."""
         undecided: dict[str, None] = {}
         generic = self._after.admissions.stranger
@@ -162,24 +162,26 @@ class _Comparison:
         except TooManyIdentitiesError as error:
             others, undecided[str(error)] = [], None
         for identity in (None, generic, *others):
-            for found in self._compared(port, identity):
-                if found.change is Change.UNKNOWN:
-                    undecided[found.reason] = None
+            for change in self._compared(port, identity):
+                if change.change is Change.UNKNOWN:
+                    undecided[change.reason] = None
                     continue
-                key = found.change, found.requests, found.decided, found.reason
+                key = change.change, change.requests, change.decided, change.reason
                 is_named = identity is not None and identity != generic
                 # Where anybody of the mesh gains or loses, that says enough; or clients tell it.
-                if is_named and (found.change in of_others or self._is_known(found, str(identity))):
+                if is_named and (
+                    change.change in of_others or self._is_known(change, str(identity))
+                ):
                     continue
                 if identity == generic:
-                    of_others.add(found.change)
+                    of_others.add(change.change)
                 own = identity, *key
-                if port.number != ANY_PORT or own not in told:
-                    told.add(own)
-                    yield found
+                if port.number != ANY_PORT or own not in seen:
+                    seen.add(own)
+                    yield change
         deciding = self._deciding(port.was, port.will, port.number)
-        if undecided and deciding and (port.number != ANY_PORT or not told):
-            told.add(None)
+        if undecided and deciding and (port.number != ANY_PORT or not seen):
+            seen.add(None)
             where = str(place(Endpoint.of(port.will, port.number)))
             reasons = "; ".join(undecided)
             yield UndecidedPolicy(deciding[0], f"who gets in at {where} is not known: {reasons}")
@@ -211,28 +213,30 @@ class _Comparison:
                 self._before.admissions.over_waypoint(was, identity),
                 self._after.admissions.over_waypoint(will, identity),
             )
-            for found in differences_of(pairs, self._before, self._after):
-                is_told = found.change in of_others or self._knows(key, identity)
-                if identity == generic or not is_told:
-                    yield self._through(key, identity, found)
+            for difference in differences_of(pairs, self._before, self._after):
+                is_known = difference.change in of_others or self._knows(key, identity)
+                if identity == generic or not is_known:
+                    yield self._through(key, identity, difference)
                 if identity == generic:
-                    of_others.add(found.change)
+                    of_others.add(difference.change)
 
-    def _through(self, key: tuple[str, int], identity: str, found: AccessDifference) -> CallChange:
+    def _through(
+        self, key: tuple[str, int], identity: str, difference: AccessDifference
+    ) -> CallChange:
         """A change of calls by way of a waypoint, wherever they end."""
         sent = Delivery(None, Transport.MTLS, None, Outcome.OK_MTLS, tunnel=True)
-        told = state(SentCall(None, sent))
+        on_both_sides = state(SentCall(None, sent))
         return CallChange(
             Stranger(identity, self._label(identity)),
             *key,
-            told,
-            told,
-            found.change,
+            on_both_sides,
+            on_both_sides,
+            difference.change,
             counts=False,
-            decided=not found.reason,
-            reason=found.reason,
-            witness=found.witness,
-            requests=found.requests,
+            decided=not difference.reason,
+            reason=difference.reason,
+            witness=difference.witness,
+            requests=difference.requests,
         )
 
     def _deciding(self, was: Workload, will: Workload, number: int) -> tuple[Resource, ...] | None:
@@ -249,8 +253,8 @@ class _Comparison:
             and self._place(self._before, was, number) == self._place(self._after, will, number)
         ):
             return None
-        found: dict[ResourceRef, Resource] = {each.ref: each for each in (*new, *old)}
-        return tuple(sorted(found.values(), key=lambda each: each.ref not in self._changed))
+        by_ref: dict[ResourceRef, Resource] = {each.ref: each for each in (*new, *old)}
+        return tuple(sorted(by_ref.values(), key=lambda each: each.ref not in self._changed))
 
     def _chains(self, was: Workload, will: Workload, number: int) -> tuple[Chain, ...]:
         """The filter chains of both sides."""
@@ -292,14 +296,14 @@ class _Comparison:
         ]
         is_whole_change = old.is_closed is not new.is_closed
         entries = [entry for rule in rules.values() for entry in identity_entries(rule) if entry]
-        found = {
+        identities = {
             identity: None
             for domains in (self._before.authorization.domains, self._after.authorization.domains)
             for identity in examples(rules.values(), domains)
             if is_whole_change or any(holds(entry, identity) for entry in changed)
         }
         by_signature: dict[tuple[object, ...], str] = {}
-        for identity in found:
+        for identity in identities:
             signature = tuple(holds(entry, identity) for entry in entries)
             # Clients of the inventory are told of one by one, so each of them is asked.
             own = identity if identity in self._inventory else ""
@@ -321,8 +325,8 @@ class _Comparison:
         pairs = paired(
             self._before.admissions.over(was, identity), self._after.admissions.over(will, identity)
         )
-        for found in differences_of(pairs, self._before, self._after):
-            open_ended = found._replace(reason=found.reason or reason)
+        for difference in differences_of(pairs, self._before, self._after):
+            open_ended = difference._replace(reason=difference.reason or reason)
             yield self._change(port, identity, (was, will), open_ended)
 
     def _change(
@@ -330,7 +334,7 @@ class _Comparison:
         port: Port,
         identity: str | None,
         both: tuple[Delivery, Delivery],
-        found: AccessDifference,
+        difference: AccessDifference,
     ) -> CallChange:
         return CallChange(
             Stranger(identity, self._label(identity)),
@@ -338,12 +342,12 @@ class _Comparison:
             port.port,
             state(SentCall(None, both[0])),
             state(SentCall(None, both[1])),
-            found.change,
+            difference.change,
             counts=False,
-            decided=not found.reason,
-            reason=found.reason,
-            witness=found.witness,
-            requests=found.requests,
+            decided=not difference.reason,
+            reason=difference.reason,
+            witness=difference.witness,
+            requests=difference.requests,
         )
 
     def _label(self, identity: str | None) -> str:
@@ -353,9 +357,9 @@ class _Comparison:
             return OTHERS
         return f"whoever has the identity {identity.replace('?', '*')}"
 
-    def _is_known(self, found: CallChange, identity: str) -> bool:
-        assert found.endpoint is not None
-        return self._knows(found.endpoint, identity)
+    def _is_known(self, change: CallChange, identity: str) -> bool:
+        assert change.endpoint is not None
+        return self._knows(change.endpoint, identity)
 
     def _knows(self, end: EndpointName | tuple[str, int], identity: str) -> bool:
         """Whether changes of calls tell of clients with an identity there."""

@@ -34,11 +34,11 @@ def _by_ports(before: Mesh, after: Mesh, ports: Iterable[PortChange]) -> Iterato
         is_uncovered = now[0] is not was[0] and (heir is None or heir in stood)
         if is_deleted or is_uncovered:
             groups.setdefault((was.policy.ref, heir), []).append(each)
-    for (ref, _), found in groups.items():
-        first = found[0]
+    for (ref, _), changes in groups.items():
+        first = changes[0]
         policy, heir_policy = first.before.decided_by.policy, first.after.decided_by.policy
         assert policy is not None
-        yield Uncovered(policy, ref not in left, heir_policy, ports=tuple(found))
+        yield Uncovered(policy, ref not in left, heir_policy, ports=tuple(changes))
 
 
 def _by_calls(after: Mesh, calls: Iterable[CallChange]) -> Iterator[Uncovered]:
@@ -57,5 +57,5 @@ def _by_calls(after: Mesh, calls: Iterable[CallChange]) -> Iterator[Uncovered]:
                 key = rule.ref, heir.ref if heir is not None else None
                 groups.setdefault(key, []).append(each)
                 policies[rule.ref], heirs[key[1]] = rule, heir
-    for (gone, heir_ref), found in groups.items():
-        yield Uncovered(policies[gone], True, heirs[heir_ref], calls=tuple(found))
+    for (gone, heir_ref), changes in groups.items():
+        yield Uncovered(policies[gone], True, heirs[heir_ref], calls=tuple(changes))

@@ -85,17 +85,17 @@ def judged(before: Delivery, after: Delivery) -> Judgement | None:
     """What happens to a call between two deliveries; None: nothing."""
     if _said(before) == _said(after):
         return None
-    found = [
+    judgements = [
         _judged(first, second)
         for first, second in itertools.product(answers(before), answers(after))
     ]
-    told = list(dict.fromkeys(each.change for each in found if each is not None))
-    if not told:
+    changes = list(dict.fromkeys(each.change for each in judgements if each is not None))
+    if not changes:
         return None
-    gravest = min(told, key=GRAVEST_FIRST.index)
-    reason = next((each.reason for each in found if each and each.reason), "")
-    if len(told) == 1 and None not in found:
-        return Judgement(gravest, all(each.decided for each in found if each), reason)
+    gravest = min(changes, key=GRAVEST_FIRST.index)
+    reason = next((each.reason for each in judgements if each and each.reason), "")
+    if len(changes) == 1 and None not in judgements:
+        return Judgement(gravest, all(each.decided for each in judgements if each), reason)
     return Judgement(gravest, decided=False, reason=after.reason or before.reason or reason)
 
 
@@ -113,8 +113,8 @@ def _answer(delivery: Delivery) -> tuple[object, ...]:
 def _judged(before: Delivery, after: Delivery) -> Judgement | None:
     """The same where both ends are certain of themselves."""
     if before.on_wire is not None and after.on_wire is not None:
-        found = _judged(on_wire(before), on_wire(after))
-        return found and found._replace(decided=False, reason=after.reason)
+        judgement = _judged(on_wire(before), on_wire(after))
+        return judgement and judgement._replace(decided=False, reason=after.reason)
     if _answer(before) == _answer(after):
         return None
     was, will = standing(before), standing(after)

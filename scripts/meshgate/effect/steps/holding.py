@@ -44,7 +44,7 @@ def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[He
 
     `by_client`: by a rule in each namespace of clients, whatever decides there now.
     """
-    found: dict[tuple[str, str], HeldHost] = {}
+    held: dict[tuple[str, str], HeldHost] = {}
     for each in unsafe:
         if each.service is None:
             continue
@@ -54,12 +54,12 @@ def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[He
             own = next((rule for rule in rules if rule.namespace == namespace), None)
             place = namespace if by_client or own is not None else home
             deciding = own or next((rule for rule in rules if rule.namespace == home), None)
-            target = found.setdefault(
+            target = held.setdefault(
                 (place, each.host), HeldHost(place, each.host, private=place != home)
             )
             target.ports.add(each.port)
             target.pattern = target.pattern or deciding or (rules[0] if rules else None)
-    for target in found.values():
+    for target in held.values():
         ports = {
             port.number
             for service in mesh.services
@@ -67,7 +67,7 @@ def targets(unsafe: Iterable[Unsafe], mesh: Mesh, *, by_client: bool) -> list[He
             for port in service.ports
         }
         target.every_port = ports <= target.ports
-    return [found[key] for key in sorted(found)]
+    return [held[key] for key in sorted(held)]
 
 
 def held(
@@ -121,8 +121,8 @@ def _held(spec: JSONObject, target: HeldHost) -> JSONObject:
 
 
 def _entries(policy: JSONObject) -> list[JSONObject]:
-    found = policy.get("portLevelSettings")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    entries = policy.get("portLevelSettings")
+    return [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
 
 
 def _number(entry: JSONObject) -> object:

@@ -84,8 +84,8 @@ def mode_of(mtls: JSON) -> str | None:
 
 
 def _ports(spec: JSONObject) -> JSONObject:
-    found = spec.get("portLevelMtls")
-    return {str(port): value for port, value in found.items()} if isinstance(found, dict) else {}
+    ports = spec.get("portLevelMtls")
+    return {str(port): value for port, value in ports.items()} if isinstance(ports, dict) else {}
 
 
 def _with_subsets(rule: Resource, other: Resource) -> Resource:
@@ -99,8 +99,8 @@ def _with_subsets(rule: Resource, other: Resource) -> Resource:
 
 
 def _subsets(rule: Resource) -> list[JSONObject]:
-    found = rule.spec.get("subsets")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    subsets = rule.spec.get("subsets")
+    return [each for each in subsets if isinstance(each, dict)] if isinstance(subsets, list) else []
 
 
 def with_spec(resource: Resource, spec: JSONObject) -> Resource:
@@ -120,8 +120,8 @@ def named_subsets(resources: Iterable[Resource]) -> Iterator[tuple[str | None, s
     """Namespace, host as written, and name of each subset that a VirtualService sends to."""
     for each in resources:
         if each.kind == "VirtualService":
-            for found in _destinations(each.spec):
-                yield each.namespace, str(found.get("host")), str(found.get("subset"))
+            for destination in _destinations(each.spec):
+                yield each.namespace, str(destination.get("host")), str(destination.get("subset"))
 
 
 def _destinations(value: JSON) -> Iterator[JSONObject]:

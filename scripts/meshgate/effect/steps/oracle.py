@@ -136,20 +136,20 @@ class Oracle:
         yield from dict.fromkeys(self._applied(there, part) for part in some)
 
     def _applied(self, there: Mapping[Key, Resource], edits: Iterable[Edit]) -> State:
-        found = dict(there)
+        applied = dict(there)
         for edit in edits:
-            found.pop(key_of(edit.resource), None)
+            applied.pop(key_of(edit.resource), None)
             if edit.after is not None:
-                found[key_of(edit.resource)] = edit.after
-        return self.state(found.values())
+                applied[key_of(edit.resource)] = edit.after
+        return self.state(applied.values())
 
     def _is_step(self, before: State, after: State) -> bool:
         if not (self.holds(before) and self.holds(after)):
             return False
-        found = self.effect(before, after)
-        if not found.is_safe:
+        effect = self.effect(before, after)
+        if not effect.is_safe:
             return False
-        return {line for each in found.breaks for line in each.lines()} <= self._lost
+        return {line for each in effect.breaks for line in each.lines()} <= self._lost
 
     def _races(self, before: State, after: State) -> bool:
         """Whether a subset and a route to it come, or go, at once: one may be there first."""
@@ -162,19 +162,19 @@ class Oracle:
         return expand(host, namespace or "", self.facts.cluster_domain), name
 
 
-def losses(found: Effect) -> frozenset[str]:
+def losses(effect: Effect) -> frozenset[str]:
     """The calls that work before and do not, or may not, afterwards."""
     return frozenset(
         line
-        for each in (*found.calls, *found.open_calls)
+        for each in (*effect.calls, *effect.open_calls)
         if each.change in LOSSES or not each.decided
         for line in each.lines()
     )
 
 
-def open_ports(found: Effect) -> frozenset[str]:
+def open_ports(effect: Effect) -> frozenset[str]:
     """The ports that take more than before, or may."""
-    changed = (*found.loosened, *found.open_ports)
+    changed = (*effect.loosened, *effect.open_ports)
     return frozenset(str(each) for each in changed)
 
 
@@ -196,6 +196,6 @@ def lets_in(onward: Effect, back: Effect) -> bool:
     return False
 
 
-def exposures(found: Effect) -> frozenset[str]:
+def exposures(effect: Effect) -> frozenset[str]:
     """The calls that turn to plaintext."""
-    return frozenset(line for each in found.exposed for line in each.lines())
+    return frozenset(line for each in effect.exposed for line in each.lines())

@@ -50,9 +50,9 @@ def plan(
         return Plan(steps, total, oracle.judged)
     if oracle.total.is_safe:
         return NoPlan(Why.NOT_POLICY, NOT_POLICY, total, oracle.judged)
-    ground = _ground(oracle)
+    states = _way_states(oracle)
     spent = False
-    for strategy in _strategies(ground):
+    for strategy in _strategies(states):
         oracle.limit = oracle.judged + limit
         try:
             way = strategy()
@@ -62,11 +62,11 @@ def plan(
         finally:
             oracle.limit = None
         if way is not None:
-            return Plan(_steps(oracle, ground, way), total, oracle.judged)
-    return _none(ground, total, limit, spent=spent)
+            return Plan(_steps(oracle, states, way), total, oracle.judged)
+    return _none(states, total, limit, spent=spent)
 
 
-def _ground(oracle: Oracle) -> WayStates:
+def _way_states(oracle: Oracle) -> WayStates:
     old, new = by_key(oracle.old), by_key(oracle.new)
     order = list(dict.fromkeys((*new, *old)))
     changed = [
@@ -80,38 +80,38 @@ def _ground(oracle: Oracle) -> WayStates:
     return WayStates(oracle, same, changed, order)
 
 
-def _strategies(ground: WayStates) -> Iterable[Callable[[], list[State] | None]]:
+def _strategies(states: WayStates) -> Iterable[Callable[[], list[State] | None]]:
     """The ways to look for a plan, the simplest first."""
-    oracle = ground.oracle
-    yield lambda: shortest(oracle, ground.grouped(holding=False))
-    unsafe = _unsafe(ground)
+    oracle = states.oracle
+    yield lambda: shortest(oracle, states.grouped(holding=False))
+    unsafe = _unsafe(states)
     for exposes in (False, True):
         oracle.exposes = exposes
         for by_client in (False, True):
-            ground.hold(targets(unsafe, oracle.mesh(oracle.new), by_client=by_client))
-            yield lambda: shortest(oracle, ground.grouped(holding=True))
-        if len(ground.changed) > 1:
+            states.hold(targets(unsafe, oracle.mesh(oracle.new), by_client=by_client))
+            yield lambda: shortest(oracle, states.grouped(holding=True))
+        if len(states.changed) > 1:
             if not exposes:
-                yield lambda: one_by_one(ground, holding=False)
-            ground.hold(targets(unsafe, oracle.mesh(oracle.new), by_client=False))
-            yield lambda: one_by_one(ground, holding=True)
+                yield lambda: one_by_one(states, holding=False)
+            states.hold(targets(unsafe, oracle.mesh(oracle.new), by_client=False))
+            yield lambda: one_by_one(states, holding=True)
 
 
-def _unsafe(ground: WayStates) -> list[Unsafe]:
+def _unsafe(states: WayStates) -> list[Unsafe]:
     """The calls at risk: on the way itself, and on the way through PERMISSIVE."""
-    oracle = ground.oracle
-    found = list(oracle.total.unsafe)
+    oracle = states.oracle
+    unsafe = list(oracle.total.unsafe)
     for clients in (WayLevel.OLD, WayLevel.NEW):
-        soft = ground.state(ground.at(WayLevel.SOFT, clients, clients))
-        found += oracle.effect(oracle.old, soft).unsafe
-        found += oracle.effect(soft, oracle.new).unsafe
-    return found
+        soft = states.state(states.at(WayLevel.SOFT, clients, clients))
+        unsafe += oracle.effect(oracle.old, soft).unsafe
+        unsafe += oracle.effect(soft, oracle.new).unsafe
+    return unsafe
 
 
-def _steps(oracle: Oracle, ground: WayStates, way: Sequence[State]) -> tuple[SafeStep, ...]:
+def _steps(oracle: Oracle, states: WayStates, way: Sequence[State]) -> tuple[SafeStep, ...]:
     soft = {
         id(oracle.state([value])[0])
-        for each in ground.changed
+        for each in states.changed
         if each.is_server
         for level, value in each.levels.items()
         if value is not None and level not in {WayLevel.OLD, WayLevel.NEW}
@@ -123,8 +123,8 @@ def _steps(oracle: Oracle, ground: WayStates, way: Sequence[State]) -> tuple[Saf
 def _step(oracle: Oracle, here: State, there: State, soft: Iterable[int]) -> SafeStep:
     edits = edits_between(here, there)
     ends = {id(each) for each in (*oracle.old, *oracle.new)}
-    found = {_purpose(edit, ends, set(soft)) for edit in edits}
-    purposes = tuple(each for each in Purpose if each in found)
+    needed = {_purpose(edit, ends, set(soft)) for edit in edits}
+    purposes = tuple(each for each in Purpose if each in needed)
     exposed = 0 if there == oracle.new else len(oracle.exposed(there))
     return SafeStep(edits, there, purposes, oracle.effect(here, there), exposed)
 
@@ -152,14 +152,14 @@ NOT_POLICY = (
 )
 
 
-def _none(ground: WayStates, total: Effect, limit: int, *, spent: bool) -> NoPlan:
-    judged = ground.oracle.judged
+def _none(states: WayStates, total: Effect, limit: int, *, spent: bool) -> NoPlan:
+    judged = states.oracle.judged
     if all(not each.decided for each in total.unsafe):
         why, first = Why.UNDECIDED, total.unsafe[0].reason
         return NoPlan(
             why, f"whether calls fail on the way cannot be decided: {first}", total, judged
         )
-    count = len(ground.changed)
+    count = len(states.changed)
     objects = "one object" if count == 1 else f"{count} objects"
     if spent:
         reason = (

@@ -90,21 +90,21 @@ def shortest(oracle: Oracle, states: Sequence[State]) -> list[State] | None:
     return None
 
 
-def one_by_one(ground: WayStates, *, holding: bool) -> list[State] | None:
+def one_by_one(states: WayStates, *, holding: bool) -> list[State] | None:
     """A safe way that moves one object at a time, made as short as it can be. Raises SpentError."""
-    oracle = ground.oracle
-    start: tuple[Levels, bool] = ((WayLevel.OLD,) * len(ground.changed), False)
-    seen = {ground.state(*start[:1])}
-    way = [(start, oracle.old, _moves(ground, start, holding=holding))]
+    oracle = states.oracle
+    start: tuple[Levels, bool] = ((WayLevel.OLD,) * len(states.changed), False)
+    seen = {states.state(*start[:1])}
+    way = [(start, oracle.old, _moves(states, start, holding=holding))]
     while way:
         _, here, moves = way[-1]
         if here == oracle.new:
             return _joined(oracle, [state for _, state, _ in way])
         for node in moves:
-            there = ground.state(node[0], holding=node[1])
+            there = states.state(node[0], holding=node[1])
             if there not in seen and oracle.is_safe(here, there):
                 seen.add(there)
-                way.append((node, there, _moves(ground, node, holding=holding)))
+                way.append((node, there, _moves(states, node, holding=holding)))
                 break
         else:
             way.pop()
@@ -112,7 +112,7 @@ def one_by_one(ground: WayStates, *, holding: bool) -> list[State] | None:
 
 
 def _moves(
-    ground: WayStates, node: tuple[Levels, bool], *, holding: bool
+    states: WayStates, node: tuple[Levels, bool], *, holding: bool
 ) -> Iterator[tuple[Levels, bool]]:
     """What may be tried next: all that is left, one object further, clients held or released."""
     levels, held_now = node
@@ -124,7 +124,7 @@ def _moves(
         WayLevel.SOFT_OLD,
         WayLevel.SOFT_NEW,
     ):
-        for index, each in enumerate(ground.changed):
+        for index, each in enumerate(states.changed):
             if wanted in each.levels and levels[index] not in {wanted, WayLevel.NEW}:
                 yield (*levels[:index], wanted, *levels[index + 1 :]), held_now
     if holding:

@@ -53,9 +53,9 @@ class Edit:
     @property
     def resource(self) -> Resource:
         """The object, as it is after the step where it still is."""
-        found = self.after or self.before
-        assert found is not None
-        return found
+        either = self.after or self.before
+        assert either is not None
+        return either
 
     @property
     def action(self) -> str:
@@ -106,12 +106,12 @@ class NoPlan:
 def edits_between(before: Iterable[Resource], after: Iterable[Resource]) -> tuple[Edit, ...]:
     """What has to be written to get from one state to another, sorted by object."""
     old, new = by_key(before), by_key(after)
-    found = []
+    edits = []
     for key in dict.fromkeys(map(key_of, sorted((*old.values(), *new.values()), key=sorted_by))):
         was, will = old.get(key), new.get(key)
         if was is None or will is None or was.value != will.value:
-            found.append(Edit(was, will))
-    return tuple(found)
+            edits.append(Edit(was, will))
+    return tuple(edits)
 
 
 def by_key(resources: Iterable[Resource]) -> Mapping[Key, Resource]:
