@@ -15,7 +15,7 @@ from meshgate.mesh.network_policies import (
     Direction,
     FilterAnswer,
     FilterRule,
-    LabelSelector,
+    LabelPattern,
     NetworkPolicy,
     OpenLabels,
     Packets,
@@ -123,7 +123,7 @@ class PacketFilter:
             for each in catalog.of_group(GATEWAY_GROUP, "Gateway")
         }
         self._waypoints: dict[tuple[str, str], Party] = {}
-        self._selectors: dict[str, tuple[LabelSelector, ...]] = {}
+        self._selectors: dict[str, tuple[LabelPattern, ...]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -254,7 +254,7 @@ class PacketFilter:
         """Whether some policy isolates an end for what comes in."""
         return bool(self.table.isolation(Direction.INGRESS, party))
 
-    def _peers_in(self, party: Party) -> tuple[LabelSelector, ...]:
+    def _peers_in(self, party: Party) -> tuple[LabelPattern, ...]:
         """The selectors of pods that rules for what comes in apply to a namespace."""
         found = self._selectors.get(party.namespace)
         if found is None:
@@ -262,8 +262,8 @@ class PacketFilter:
             self._selectors[party.namespace] = found
         return found
 
-    def _selecting_in(self, namespace: str, labels: OpenLabels) -> Iterable[LabelSelector]:
-        found: dict[LabelSelector, None] = {}
+    def _selecting_in(self, namespace: str, labels: OpenLabels) -> Iterable[LabelPattern]:
+        found: dict[LabelPattern, None] = {}
         for policy in self.table.policies:
             for rule in policy.ingress or ():
                 for peer in rule.peers:

@@ -25,7 +25,7 @@ from meshgate.mesh.service_entries import NO_ACCOUNT
 from meshgate.model import Expectation, Resource
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Group, RelatedResource, Violation
+from meshgate.rules.rule import RelatedResource, SharedCause, Violation
 from meshgate.rules.wording import SHOWN, listed
 
 # Clients whose broken calls always count; one without a proxy counts where somebody expects it.
@@ -250,7 +250,7 @@ def violation(
         fix=fix,
         related=tuple(related),
         key=broken.target,
-        group=Group(
+        group=SharedCause(
             f"{resource.ref} {path} {_way(broken)}",
             broken.target,
             lambda names: f"{what}{order}; so do those to {by_host(names[1:])}",
@@ -327,7 +327,7 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
             fix=_what_decides(unknown, why),
             decided=False,
             key=str(key[1]),
-            group=Group(
+            group=SharedCause(
                 f"undecided: {why}",
                 f"{key[0]}:{key[1]}",
                 functools.partial(_several_undecided, why),

@@ -37,7 +37,7 @@ from meshgate.mesh import DataPlane, Mesh, Outcome
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
 STRICT = "STRICT"
@@ -77,7 +77,7 @@ def accepted(context: Context) -> Iterator[Violation]:
                 f"{policy or 'default, since no policy says otherwise'}",
                 related=(RelatedResource(workload.resource, "accepts it"),) if policy else (),
                 key=f"{workload}:{port}",
-                group=Group(
+                group=SharedCause(
                     f"{policy.ref if policy else ''} {path} {mode.mode}",
                     f"{workload}:{port}",
                     functools.partial(
@@ -139,7 +139,7 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
                 fix="let the server take mutual TLS, or declare the host in mesh.outside",
                 related=(RelatedResource(call.service.resource, "is called"),) if rules else (),
                 key=f"{key[0]}:{key[1]}",
-                group=Group(
+                group=SharedCause(
                     f"sent {rules[0].ref if rules else call.service.resource.ref}",
                     f"{key[0]}:{key[1]}",
                     functools.partial(several_send, rules[0] if rules else None),

@@ -43,8 +43,8 @@ from meshgate.mesh import Mesh, Workload
 from meshgate.model import Invariant, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.entrants import (
+    Admittance,
     Entrant,
-    Entry,
     TooManyIdentitiesError,
     entrants,
     entry,
@@ -87,7 +87,7 @@ def broken(mesh: Mesh | None, invariant: Invariant) -> Iterator[BrokenInvariant]
         if not found:
             yield BrokenInvariant(place, f"and no workload is known at {place}", decided=True)
         servers += found
-    told: dict[tuple[Workload, int], list[tuple[Entrant, Entry]]] = {}
+    told: dict[tuple[Workload, int], list[tuple[Entrant, Admittance]]] = {}
     try:
         for each in entrants(mesh, servers, invariant.never or invariant.only or ()):
             if _must_not(each, invariant):
@@ -117,7 +117,7 @@ def _must_not(each: Entrant, invariant: Invariant) -> bool:
     return not each.is_one_of(invariant.only or ())
 
 
-def _message(invariant: Invariant, port: str, told: Sequence[tuple[Entrant, Entry]]) -> str:
+def _message(invariant: Invariant, port: str, told: Sequence[tuple[Entrant, Admittance]]) -> str:
     names = list(dict.fromkeys(each.who for each, _ in told))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     who = ", ".join(names[:SHOWN]) + more

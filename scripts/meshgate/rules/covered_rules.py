@@ -26,7 +26,7 @@ from meshgate.mesh.authorization.strangers import (
     identity_entries,
 )
 from meshgate.mesh.authorization.terms import Entry, ProxyRule
-from meshgate.rules.policy_places import PolicyPlace, PolicyPlaces
+from meshgate.rules.policy_places import EnforcedPlace, PolicyPlaces
 
 # Servers with more rules of one action than this are not compared.
 MAX_RULES = 400
@@ -144,7 +144,7 @@ class _Judge:
                     found[id(rule.policy), rule.index] = rule.policy, rule.index
         return list(found.values()) if decided else []
 
-    def _chains(self, place: PolicyPlace) -> dict[Chain, dict[int, None]]:
+    def _chains(self, place: EnforcedPlace) -> dict[Chain, dict[int, None]]:
         """The ports of a place, by what judges them."""
         found: dict[Chain, dict[int, None]] = {}
         for workload in place.workloads:

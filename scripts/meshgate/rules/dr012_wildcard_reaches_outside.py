@@ -45,7 +45,7 @@ from meshgate.rules.effective_rules import (
 )
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.outside import OutsideHosts
-from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
 
@@ -98,7 +98,7 @@ def reached(
             f"mode DISABLE{' (and name it in require.wildcardHosts)' if wide else ''}",
             related=tuple(related),
             key=host,
-            group=Group(
+            group=SharedCause(
                 f"{rule.ref}",
                 f"{host} ({why})",
                 functools.partial(several, among[0].entry.rules[0].host, names(among)),

@@ -61,7 +61,7 @@ class Entrant(NamedTuple):
         return self.delivery.transport is Transport.PLAINTEXT and not self.delivery.tunnel
 
 
-class Entry(NamedTuple):
+class Admittance(NamedTuple):
     """Whether a request gets in; None: it is not known, for `reason`."""
 
     gets_in: bool | None
@@ -113,7 +113,7 @@ def identities(
     return found
 
 
-def entry(entrant: Entrant, method: str = "", path: str = "") -> Entry:
+def entry(entrant: Entrant, method: str = "", path: str = "") -> Admittance:
     """Whether any request gets in, or one of this method and path; with one that does."""
     delivery = entrant.delivery
     found = [
@@ -121,42 +121,48 @@ def entry(entrant: Entrant, method: str = "", path: str = "") -> Entry:
         for each in delivery.alternatives or (delivery,)
     ]
     if len({each.gets_in for each in found}) > 1:
-        return Entry(None, reason=delivery.reason or "the order of creation decides")
+        return Admittance(None, reason=delivery.reason or "the order of creation decides")
     return found[0]
 
 
-def _entry(delivery: Delivery, admissions: tuple[Admission, ...], method: str, path: str) -> Entry:
+def _entry(
+    delivery: Delivery, admissions: tuple[Admission, ...], method: str, path: str
+) -> Admittance:
     if delivery.outcome is Outcome.NO_ENDPOINT or delivery.verdict is Verdict.BROKEN:
-        return Entry(False)
+        return Admittance(False)
     if not admissions and delivery.admission is not None:
         admissions = (delivery.admission,)
     # A client may choose what it speaks on a port whose protocol no file tells.
     answers = [_admitted(each, method, path) for each in admissions] or [
-        Entry(True, Request(method or "GET", path or "/", "server"))
+        Admittance(True, Request(method or "GET", path or "/", "server"))
     ]
     if all(each.gets_in is False for each in answers):
-        return Entry(False)
+        return Admittance(False)
     by_policies = delivery.admission is not None and delivery.admission.allows is Allows.UNKNOWN
     # Whoever a gateway's own certificates let in is asked by policies.
     is_at_gateway = delivery.on_wire is Outcome.MTLS_USER_TERMINATED
     if delivery.outcome is Outcome.UNKNOWN and not (by_policies or is_at_gateway):
-        return Entry(None, reason=delivery.reason)
+        return Admittance(None, reason=delivery.reason)
     return min(answers, key=_rank)
 
 
-def _admitted(admission: Admission, method: str, path: str) -> Entry:
+def _admitted(admission: Admission, method: str, path: str) -> Admittance:
     if admission.allows is Allows.UNKNOWN:
-        return Entry(None, reason=admission.reason)
+        return Admittance(None, reason=admission.reason)
     access = admission.decision.access
     asked = Request(method or "GET", path or "/", "server")
     if access is None:
-        return Entry(admission.allows is not Allows.NONE, asked)
+        return Admittance(admission.allows is not Allows.NONE, asked)
     part = access.narrowed(method, path) if method or path else access
     first = part.first_permitted()
-    return Entry(True, part.witness(first).request or asked) if first is not None else Entry(False)
+    return (
+        Admittance(True, part.witness(first).request or asked)
+        if first is not None
+        else Admittance(False)
+    )
 
 
-def _rank(answer: Entry) -> int:
+def _rank(answer: Admittance) -> int:
     return (True, None, False).index(answer.gets_in)
 
 
@@ -171,4 +177,4 @@ def _who(identity: str) -> str:
     return f"whoever has the identity {identity.replace(SOME_NAME, EVERYBODY)}"
 
 
-__all__ = ["Entrant", "Entry", "TooManyIdentitiesError", "entrants", "entry"]
+__all__ = ["Admittance", "Entrant", "TooManyIdentitiesError", "entrants", "entry"]

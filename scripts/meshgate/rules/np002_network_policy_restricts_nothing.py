@@ -37,7 +37,7 @@ from meshgate.mesh.cluster import HBONE_PORT
 from meshgate.mesh.network_policies import (
     Direction,
     FilterRule,
-    LabelSelector,
+    LabelPattern,
     NetworkPolicy,
     Packets,
     Peer,
@@ -159,7 +159,7 @@ def _void(
         )
 
 
-def described(selector: LabelSelector | None) -> str:
+def described(selector: LabelPattern | None) -> str:
     """What a selector asks for: ` by app: web`; empty: nothing."""
     if selector is None or selector.is_empty:
         return ""

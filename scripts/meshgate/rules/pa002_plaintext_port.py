@@ -38,7 +38,7 @@ from meshgate.model import Severity, join_path
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.kubernetes_calls import WEBHOOKS, kubernetes_calls
-from meshgate.rules.rule import Group, Needs, Phase, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
 
@@ -69,7 +69,7 @@ def open_ports(
                 f"port {port} of {scope} is {mode}, weaker than the floor {floor}: "
                 f"it {pa.ACCEPTS[effective]}, whatever wider policies say",
                 fix=(repair := fix(context, policy, int(port), falls_back=falls_back)),
-                group=Group(
+                group=SharedCause(
                     f"{policy.resource.ref} {repair.startswith('set ')}",
                     port,
                     functools.partial(several, scope, floor),

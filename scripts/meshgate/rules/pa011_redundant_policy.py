@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Group, Needs, Phase, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
 KIND = "PeerAuthentication"
@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Violation]:
                 policy,
                 "spec",
                 "every port of every workload would enforce the same without this policy",
-                group=Group(
+                group=SharedCause(
                     f"{wider.ref if wider else ''}",
                     f"{policy.namespace}/{policy.name}",
                     functools.partial(several, wider),

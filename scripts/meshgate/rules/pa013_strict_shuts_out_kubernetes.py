@@ -36,7 +36,7 @@ from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.kubernetes_calls import WEBHOOKS, KubernetesCall, kubernetes_calls
-from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
 TAKING = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT})
@@ -63,7 +63,7 @@ def check(context: Context) -> Iterator[Violation]:
                 fix=fix(call),
                 related=(RelatedResource(call.workload.resource, "is the server"), *call.related),
                 key=server,
-                group=Group(
+                group=SharedCause(
                     f"{policy.ref} probes",
                     server,
                     several_probes,

@@ -19,7 +19,7 @@ ENFORCED = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT, DataPlane.GATEWAY})
 DECIDING = frozenset({Action.ALLOW, Action.DENY, Action.CUSTOM})
 
 
-class PolicyPlace(NamedTuple):
+class EnforcedPlace(NamedTuple):
     """Workloads that no policy of authorization tells apart, and how policies meet them."""
 
     server: Server
@@ -32,10 +32,10 @@ class PolicyPlaces:
     """Every policy of a mesh with the places where it is enforced."""
 
     mesh: Mesh
-    places: tuple[PolicyPlace, ...]
-    by_policy: dict[int, list[PolicyPlace]]
+    places: tuple[EnforcedPlace, ...]
+    by_policy: dict[int, list[EnforcedPlace]]
 
-    def of(self, policy: AuthorizationPolicy) -> Sequence[PolicyPlace]:
+    def of(self, policy: AuthorizationPolicy) -> Sequence[EnforcedPlace]:
         """Where a policy is enforced."""
         return self.by_policy.get(id(policy), ())
 
@@ -107,10 +107,10 @@ def _of(mesh: Mesh) -> PolicyPlaces:
                 server = mesh.admissions.server_of(workload)
                 alike.setdefault(server.key, (server, []))[1].append(workload)
     places = []
-    by_policy: dict[int, list[PolicyPlace]] = {}
+    by_policy: dict[int, list[EnforcedPlace]] = {}
     for server, workloads in alike.values():
         applied = mesh.authorization.applied(server).policies
-        place = PolicyPlace(server, tuple(workloads), applied)
+        place = EnforcedPlace(server, tuple(workloads), applied)
         places.append(place)
         for policy in applied:
             by_policy.setdefault(id(policy), []).append(place)

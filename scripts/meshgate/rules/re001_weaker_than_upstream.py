@@ -37,7 +37,7 @@ from meshgate.mesh import Mesh, Workload
 from meshgate.model import Position, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.waiver_use import declared_differences
 from meshgate.rules.wording import listed
 
@@ -98,7 +98,7 @@ def weaker(
                     *((RelatedResource(then, f"decides in {upstream}"),) if then else ()),
                 ),
                 key=f"{workload}:{port} {upstream}",
-                group=Group(
+                group=SharedCause(
                     f"{policy.ref if policy else ''} {here.mode} {upstream} {there.mode}",
                     f"{workload}:{port}",
                     functools.partial(several, f"{here.mode} here and {there.mode} in {upstream}"),

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
 
@@ -40,7 +40,7 @@ def check(context: Context) -> Iterator[Violation]:
                     "syncs will undo each other's work",
                     related=(RelatedResource(other, f"as {name} renders it"),),
                     key=name,
-                    group=Group(
+                    group=SharedCause(
                         name,
                         f"{resource}",
                         functools.partial(several, name),

@@ -21,7 +21,7 @@ class RelatedResource(NamedTuple):
     path: str = ""
 
 
-class Group(NamedTuple):
+class SharedCause(NamedTuple):
     """What violations of one rule have in common that one cause is behind.
 
     cause    equal for what is told as one finding; it is part of the fingerprint
@@ -54,7 +54,7 @@ class Violation(NamedTuple):
     # Tells two violations of one path apart in the fingerprint.
     key: str = ""
     # None: told by itself, whatever else the rule finds.
-    group: Group | None = None
+    group: SharedCause | None = None
     # The server port (`namespace/workload:port`) or host that it is about, and those whose trouble
     # ends when this one is mended: see `causes`.
     about: str = ""

@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Mesh, hosts
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Group, Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.virtual_service import KIND, destinations
 from meshgate.rules.wording import listed
 
@@ -64,7 +64,7 @@ def unknown(
             f"no DestinationRule for {host} defines subset {subset}{known}: requests on this "
             "route are answered with 503",
             related=tuple(RelatedResource(rule, "covers the host", "spec") for rule in rules[:3]),
-            group=Group(
+            group=SharedCause(
                 f"{host} {subset}",
                 str(service),
                 lambda names: (

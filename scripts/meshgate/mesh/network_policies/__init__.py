@@ -16,7 +16,7 @@ from meshgate.mesh.network_policies.filtering import (
     selects,
 )
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError
-from meshgate.mesh.network_policies.label_selectors import LabelSelector, OpenLabels, label_selector
+from meshgate.mesh.network_policies.label_selectors import LabelPattern, OpenLabels, label_selector
 from meshgate.mesh.network_policies.parties import Parties, Party, Standing
 from meshgate.mesh.network_policies.policies import (
     Direction,
@@ -35,7 +35,7 @@ __all__ = [
     "FilterRule",
     "InvalidPolicyError",
     "Isolation",
-    "LabelSelector",
+    "LabelPattern",
     "NetworkPolicy",
     "OpenLabels",
     "Packets",

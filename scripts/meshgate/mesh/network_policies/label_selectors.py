@@ -55,7 +55,7 @@ class Requirement(NamedTuple):
                 return value is None
 
 
-class LabelSelector(NamedTuple):
+class LabelPattern(NamedTuple):
     """A selector (metav1.LabelSelector); without pairs and requirements it selects everything."""
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -82,12 +82,12 @@ class LabelSelector(NamedTuple):
         return found
 
 
-def label_selector(value: JSON, path: str) -> LabelSelector:
+def label_selector(value: JSON, path: str) -> LabelPattern:
     """The selector that a manifest holds. Raises InvalidPolicyError."""
     own = mapping(value, path)
     pairs = selectors.labels(mapping(own.get("matchLabels"), f"{path}.matchLabels"))
     listed = sequence(own.get("matchExpressions"), f"{path}.matchExpressions")
-    return LabelSelector(
+    return LabelPattern(
         tuple(sorted(pairs.items())),
         tuple(_requirement(item, f"{path}.matchExpressions") for item in listed),
     )

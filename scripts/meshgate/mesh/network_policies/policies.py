@@ -9,7 +9,7 @@ from typing import NamedTuple
 from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.network_policies.addresses import AddressSet, network_of, of_network, union
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError, mapping, sequence
-from meshgate.mesh.network_policies.label_selectors import LabelSelector, label_selector
+from meshgate.mesh.network_policies.label_selectors import LabelPattern, label_selector
 from meshgate.model import JSON, JSONObject, Resource
 
 _PROTOCOLS = frozenset({"TCP", "UDP", "SCTP"})
@@ -43,8 +43,8 @@ class Peer(NamedTuple):
     """
 
     namespace: str = ""
-    namespaces: LabelSelector | None = None
-    pods: LabelSelector = LabelSelector()
+    namespaces: LabelPattern | None = None
+    pods: LabelPattern = LabelPattern()
     block: AddressSet | None = None
     text: str = ""
 
@@ -72,7 +72,7 @@ class NetworkPolicy(NamedTuple):
 
     resource: Resource
     namespace: str
-    pods: LabelSelector
+    pods: LabelPattern
     ingress: tuple[FilterRule, ...] | None
     egress: tuple[FilterRule, ...] | None
 
