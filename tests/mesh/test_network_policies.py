@@ -23,7 +23,7 @@ from meshes import (
 from meshgate.effect import CallChange, Effect, effect
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import Direction, Mesh, Outcome, Verdict
-from meshgate.report import Options, calls
+from meshgate.report import Options, calls, posture
 from meshgate.report.explain import page as explain
 from meshgate.report.explain.explanation import CallExplanation
 from meshgate.report.view import View
@@ -178,6 +178,34 @@ def test_what_a_policy_of_the_client_lets_out(rules: list[Object], outcome: Outc
     model = cluster(policy("out", "a", policyTypes=["Egress"], egress=rules))
 
     assert ends(model) == {**OPEN, "a/ui": outcome}
+
+
+def test_clients_of_one_namespace_are_told_apart_by_their_labels() -> None:
+    """a/ui and a/late differ in what rules ask for alone, and so do b/web and b/cart."""
+    late = deployment("late", "a", {"app": "late", "tier": "front"})
+    late["spec"]["replicas"] = 2
+    not_in = {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["front"]}]}
+    absent = policy("p", "b", ingress=[from_({**places(), "podSelector": not_in})])
+    front = policy("p", "b", ingress=[from_({**places(), **pods(tier="front")})])
+
+    for allow, let_in in ((absent, {"a/ui": True, "a/late": False}), (front, {"a/late": True})):
+        model = cluster(late, allow)
+        called = {
+            str(call.client): call.outcome is not Outcome.BLOCKED
+            for call in model.calls(services=[model.service("cart", "b")])
+        }
+        assert called["a/ui"] is let_in.get("a/ui", False)
+        assert called["a/late"] is let_in["a/late"]
+
+
+def test_one_of_many_isolated_clients_is_let_out() -> None:
+    """Those whose rules name the server are told apart from all others that are shut in."""
+    shut = [policy(f"shut-{place}", place, policyTypes=["Egress"]) for place in "ac"]
+    out = policy("out", "a", policyTypes=["Egress"], egress=[to(places(team="blue"))])
+    model = cluster(*shut, out)
+    called = {str(call.client): call.outcome for call in model.calls()}
+
+    assert (called["a/ui"], called["c/job"]) == (Outcome.OK_MTLS, Outcome.BLOCKED)
 
 
 def test_policies_add_up_and_both_ends_must_agree() -> None:
@@ -594,6 +622,17 @@ def test_a_call_names_what_drops_it_in_json() -> None:
         "policies": [{"resource": "b/deny", "direction": "ingress", "source": None}],
     }
     assert "blocked by b/deny" in calls.text([calls.Question(view)], Options(width=200))
+
+
+def test_posture_names_the_policies_before_a_server() -> None:
+    view = View("prod", cluster(policy("deny", "b")), lambda _resource, _path: None)
+    note = "Packets are filtered before b/cart, b/web by NetworkPolicies: b/deny"
+
+    assert note in posture.text([view], Options(width=200))
+    assert note in posture.markdown([view], Options())
+    assert '"filteredBy": ["b/deny"]' in posture.json([view], Options())
+    open_ = View("prod", cluster(), view.locate)
+    assert "filtered" not in posture.text([open_], Options()) + posture.json([open_], Options())
 
 
 def of_known(found: Effect) -> list[CallChange]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshgate.effect.codec import place
 from meshgate.effect.describe import PLANES, owner
-from meshgate.mesh import Level, Mode, Overridden, ServerMode, Workload
+from meshgate.mesh import Direction, Level, Mode, Overridden, ServerMode, Workload
 from meshgate.mesh.port_authorization import PortAuthorization
 from meshgate.model import JSONObject, join_path
 from meshgate.report import Options, admitted, formats
@@ -79,7 +79,7 @@ def text(views: Sequence[View], options: Options) -> str:
         rows_ = list(_by_namespace(view, grouped(ports)))
         lines += table(headings(view), rows_, style, options.width)
         who = admitted.tally(view, (each.access for each in ports if each.port is not None))
-        lines += ["", f"{tally(ports)}.", LEGEND, who, *map(plain, unread(ports)), ""]
+        lines += ["", f"{tally(ports)}.", LEGEND, who, *map(plain, notes(view, ports)), ""]
     return page(lines[:-1])
 
 
@@ -101,8 +101,8 @@ def markdown(views: Sequence[View], _options: Options) -> str:
             lines.append(row([cell_code(str(line.workload)), *cells]))
         title = f"### {prose(view.environment)}\n\n" if view.environment else ""
         who = admitted.tally(view, (each.access for each in ports if each.port is not None))
-        notes = "".join(f"\n{prose(note)}" for note in unread(ports))
-        parts.append(title + "\n".join(lines) + f"\n\n{tally(ports)}. {LEGEND} {who}\n{notes}")
+        remarks = "".join(f"\n{prose(note)}" for note in notes(view, ports))
+        parts.append(title + "\n".join(lines) + f"\n\n{tally(ports)}. {LEGEND} {who}\n{remarks}")
     return "\n".join(parts)
 
 
@@ -152,6 +152,28 @@ def tally(served: Iterable[ServedPort]) -> str:
     if outside:
         sentence += f"; {plural(len(outside), 'workload')} that no PeerAuthentication reaches"
     return sentence + (f"; {undecided} undecided" if undecided else "")
+
+
+def notes(view: View, served: Sequence[ServedPort]) -> Iterator[str]:
+    """What a mode does not tell: what is not read, and whose packets are dropped before."""
+    yield from unread(served)
+    filtered: dict[str, dict[str, None]] = {}
+    for server in served:
+        if policies := filtering(view, server.workload):
+            filtered.setdefault(", ".join(policies), {})[str(server.workload)] = None
+    for names, workloads in filtered.items():
+        yield (
+            f"Packets are filtered before {_few(list(workloads))} by NetworkPolicies: {names}; "
+            "`meshgate calls` tells whose pass."
+        )
+
+
+def filtering(view: View, workload: Workload) -> list[str]:
+    """The NetworkPolicies that isolate a workload for what comes in."""
+    packets = view.mesh.packets
+    party = packets.parties.of_workload(workload)
+    isolation = packets.table.isolation(Direction.INGRESS, party)
+    return [owner(policy.resource) for policy in isolation.all]
 
 
 def unread(served: Iterable[ServedPort]) -> Iterator[str]:
@@ -232,6 +254,7 @@ def _as_json(view: View, server: ServedPort) -> JSONObject:
         "reason": answer.reason,
         # Only where something may: most readers know no such key.
         **({"mayRefuse": answer.may_refuse} if answer.may_refuse else {}),
+        **({"filteredBy": names} if (names := filtering(view, server.workload)) else {}),
         "alternatives": [
             {"mode": other.mode, "decidedBy": _decided_by(view, server.port, other)}
             for other in answer.alternatives
