@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -365,6 +366,38 @@ def test_a_record_in_other_bytes_ends_the_audit(
     path = forged(promoted.folder, lambda text: text.replace(old, new, 1))
     assert main(["-C", str(promoted.folder), "audit", "--deep", "staging"]) == 11
     assert f"{path}: is not written as promotion writes it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("pull", "code", "word"),
+    [
+        (None, 0, "could not be recomputed"),
+        ({"author": "alice"}, 0, "Everything is as promotion wrote it."),
+        ({"author": "mallory"}, 11, "alice asked, and mallory opened it"),
+    ],
+)
+def test_who_asked_is_who_the_tag_names(
+    promoted: Promoted,
+    pull: dict[str, str] | None,
+    code: int,
+    word: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    by_hand = {"login": "alice", "via": "cli", "run": None}
+    forged(promoted.folder, requested_by=by_hand)
+    assert main(["-C", str(promoted.folder), "audit", "--deep", "staging"]) == 11
+    with Repository(promoted.folder) as repository:
+        recorded = read_ledger(contents(at_commit(repository, "HEAD")), "staging")[-1]
+    facts: dict[str, object] = {
+        "recordSha256": recorded.sha256,
+        "approvals": [],
+        "pullRequest": pull,
+    }
+    text = json.dumps({**facts, "mergedAt": "2026-07-05T08:00:00Z"})
+    git(promoted.folder, "tag", "-a", "env/staging/0002", "-m", f"t\n\n{text}")
+    capsys.readouterr()
+    assert main(["-C", str(promoted.folder), "audit", "--deep", "staging"]) == code
+    assert word in capsys.readouterr().out
 
 
 def test_the_bytes_of_another_version_are_plain_too(

@@ -116,7 +116,15 @@ class Recomputation:
                 yield Deviation(
                     f"tells that {asked or 'nobody'} asked, and {pull.get('author')} opened it"
                 )
-        elif asked not in people(self.repository, merged.commit):
+        elif asked in people(self.repository, merged.commit):
+            return
+        elif facts is not None:
+            # Pushed without a pull request: an account of the forge has no name in git.
+            yield _unproven(
+                f"tells that {asked or 'nobody'} asked, which could not be recomputed",
+                "No pull request brought it, and no commit that did is theirs.",
+            )
+        else:
             yield Deviation(
                 f"tells that {asked or 'nobody'} asked, and no commit that brought it is theirs",
                 "`meshgate record` keeps in a tag who opened its pull request.",
