@@ -27,6 +27,8 @@ How to fix
     Make the port STRICT before identities decide on it. An info needs no repair: it says whom the
     policy keeps out beside those it names.
 
+    A DENY of `notPrincipals: ["*"]` means exactly who has no identity, and is no finding.
+
 Known gaps
     Policies that name a Gateway or Service by `targetRefs` are not decidable here. `to` is looked
     at for its ports only; CUSTOM and AUDIT are left out, since they let nobody in.
@@ -100,7 +102,11 @@ def check(context: Context) -> Iterator[Violation]:
             continue
         action = str(policy.spec.get("action") or "ALLOW")
         for passes in (False, True):
-            rules = [rule for rule in asks if passes in polarities(rule)]
+            rules = [
+                rule
+                for rule in asks
+                if passes in polarities(rule) and not (action == "DENY" and is_for_strangers(rule))
+            ]
             meaning = MEANINGS.get((action, passes))
             if rules and meaning is not None:
                 yield from opened_by(mesh, policy, rules, meaning)
@@ -130,6 +136,12 @@ def opened_by(
             severity=meaning.severity,
             key="" if meaning.severity is Severity.ERROR else meaning.consequence,
         )
+
+
+def is_for_strangers(rule: JSONObject) -> bool:
+    """Whether a rule means exactly the requests without identity: `notPrincipals: ["*"]`."""
+    sources = [(each or {}).get("source") or {} for each in rule.get("from") or ()]
+    return bool(sources) and all(source.get("notPrincipals") == ["*"] for source in sources)
 
 
 def polarities(rule: JSONObject) -> set[bool]:

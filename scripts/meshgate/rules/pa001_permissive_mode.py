@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.mesh import Mesh, Workload
+from meshgate.mesh.catalog import revision_of
 from meshgate.mesh.order import possible_oldest
 from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.model import Severity
@@ -101,6 +102,8 @@ def judged(
             return None  # told at the wider policy
         mode, because = pa.DEFAULT_MODE, " (this policy sets no mode, and no wider policy is here)"
         decided = scope == pa.MESH or (context.complete and facts.distribution != "ossm2")
+    # Whether such a policy is for this control plane at all is not known.
+    decided = decided and (bool(facts.revision) or revision_of(policy.resource) is None)
     effective = pa.effective(mode, ambient=pa.is_ambient(context, scope))
     if not pa.is_weaker(effective, floor):
         return None

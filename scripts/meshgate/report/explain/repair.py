@@ -317,9 +317,10 @@ def _at_gateway(case: Case, delivery: Delivery, workload: Workload) -> Iterator[
     rule, path = stated(case)
     if rule is not None and names:
         where = path.removesuffix(".mode")
+        mode = "" if delivery.transport is Transport.MTLS else f"{where}.mode to ISTIO_MUTUAL and "
         yield CallRepair(
-            f"Set {where}.sni of {owner(rule)} to a host of the Gateway ({', '.join(names)}): "
-            f"{workload} has no filter chain for {name}, which the client asks for."
+            f"In {owner(rule)} set {mode}{where}.sni to a host of the Gateway "
+            f"({', '.join(names)}): {workload} has no filter chain for {name}, which the client asks for."
         )
     else:
         yield CallRepair(
