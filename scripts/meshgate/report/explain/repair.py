@@ -320,7 +320,8 @@ def _at_gateway(case: Case, delivery: Delivery, workload: Workload) -> Iterator[
         mode = "" if delivery.transport is Transport.MTLS else f"{where}.mode to ISTIO_MUTUAL and "
         yield CallRepair(
             f"In {owner(rule)} set {mode}{where}.sni to a host of the Gateway "
-            f"({', '.join(names)}): {workload} has no filter chain for {name}, which the client asks for."
+            f"({', '.join(names)}): {workload} has no filter chain for {name}, which the client "
+            "asks for."
         )
     else:
         yield CallRepair(
