@@ -13,6 +13,7 @@ from pathlib import Path
 
 SERVICES = 5
 WORKLOADS_PER_SERVICE = 2
+TEAMS = 40
 # One wildcard in every twentieth namespace.
 WILDCARD_EVERY = 20
 
@@ -153,23 +154,81 @@ PORT_TABLE = """  portLevelMtls:
       mode: PERMISSIVE
 """
 
+# Nobody gets in whom no other policy names.
+DENY_ALL = """\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: default
+  namespace: {namespace}
+spec: {{}}
+"""
 
-def fleet(namespaces: int, seed: int = 1) -> Iterator[str]:
-    """The YAML documents of a fleet, namespace after namespace."""
-    dice = random.Random(seed)
-    yield MESH
-    for number in range(namespaces):
-        yield from _namespace(number, namespaces, dice)
+ALLOW = """\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: callers
+  namespace: {namespace}
+spec:
+  selector:
+    matchLabels:
+      app: svc-{service}
+  rules:
+  - from:
+    - source:
+        principals:
+        - cluster.local/ns/{namespace}/sa/svc-{neighbour}
+        - cluster.local/ns/{other}/sa/svc-{caller}
+    to:
+    - operation:
+        methods: ["GET", "HEAD"]
+        paths: ["/api/v{version}/*", "/healthz"]
+  - from:
+    - source:
+        namespaces: ["{other}"]
+    to:
+    - operation:
+        ports: ["9090"]
+"""
+
+NETWORK_POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: callers
+  namespace: {namespace}
+spec:
+  podSelector:
+    matchLabels:
+      app: svc-{service}
+  policyTypes: ["Ingress"]
+  ingress:
+  - from:
+    - namespaceSelector:
+        matchLabels:
+          team: t{team}
+    - podSelector: {{}}
+    ports:
+    - port: 8080
+    - port: metrics
+"""
 
 
-def write(folder: Path, namespaces: int, seed: int = 1) -> int:
-    """Write a fleet, one file of documents per hundred namespaces; the number of bytes."""
+def write(folder: Path, namespaces: int, seed: int = 1, *, policies: bool = False) -> int:
+    """Write a fleet, one file of documents per hundred namespaces; the number of bytes.
+
+    With `policies`, two AuthorizationPolicies for each namespace and a NetworkPolicy for every
+    second one; the rest is the same.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(seed)
+    dice, others = random.Random(seed), random.Random(seed)
     size = 0
     documents = [MESH]
     for number in range(namespaces):
         documents += _namespace(number, namespaces, dice)
+        if policies:
+            documents += access(number, namespaces, others)
         if number % 100 == 99 or number == namespaces - 1:
             text = "---\n".join(documents)
             (folder / f"fleet-{number // 100:04}.yaml").write_text(text, encoding="utf-8")
@@ -179,9 +238,9 @@ def write(folder: Path, namespaces: int, seed: int = 1) -> int:
 
 
 def _namespace(number: int, namespaces: int, dice: random.Random) -> Iterator[str]:
-    namespace = f"team-{number:05}"
+    namespace = name(number)
     injection = "disabled" if number % 50 == 49 else "enabled"
-    yield NAMESPACE.format(namespace=namespace, injection=injection, team=f"t{number % 40}")
+    yield NAMESPACE.format(namespace=namespace, injection=injection, team=f"t{number % TEAMS}")
     for service in range(SERVICES):
         yield from _service(namespace, service, dice)
     for rule in range(SERVICES):
@@ -201,6 +260,30 @@ def _namespace(number: int, namespaces: int, dice: random.Random) -> Iterator[st
         mode="STRICT",
     )
     yield exception + PORT_TABLE
+
+
+def access(number: int, namespaces: int, dice: random.Random) -> Iterator[str]:
+    """Who may call the services of a namespace."""
+    namespace = name(number)
+    other = dice.randrange(namespaces)
+    yield DENY_ALL.format(namespace=namespace)
+    yield ALLOW.format(
+        namespace=namespace,
+        service=dice.randrange(SERVICES),
+        neighbour=dice.randrange(SERVICES),
+        other=name(other),
+        caller=dice.randrange(SERVICES),
+        version=dice.randrange(1, 4),
+    )
+    if number % 2:
+        yield NETWORK_POLICY.format(
+            namespace=namespace, service=dice.randrange(SERVICES), team=other % TEAMS
+        )
+
+
+def name(number: int) -> str:
+    """The name of a namespace."""
+    return f"team-{number:05}"
 
 
 def _service(namespace: str, service: int, dice: random.Random) -> Iterator[str]:

@@ -25,6 +25,7 @@ from meshgate.mesh.authorization.terms import Term
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
 from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.known_admissions import KnownAdmissions
 from meshgate.mesh.port_authorization import (
     OTHER_PORT,
     PortAuthorization,
@@ -57,7 +58,11 @@ class Admissions:
         self._trust_domain = receivers.facts.trust_domain
         self._servers: dict[tuple[int, bool], Server | None] = {}
         self._waypoints: dict[tuple[object, ...], Server | None] = {}
-        self._known: dict[tuple[object, ...], Admission | None] = {}
+        self._unnamed: dict[tuple[object, ...], Server | None] = {}
+        self._known = KnownAdmissions(authorization)
+        # By what of a delivery, and of its client, decides.
+        self._sent: dict[tuple[object, ...], Admission | None] = {}
+        self._classes: dict[tuple[object, ...], tuple[ClientClass, ...]] = {}
         self._at_ports: dict[tuple[object, ...], PortAuthorization] = {}
         self._by_namespace: dict[str, dict[str, list[ClientClass]]] = {}
         self._by_matcher: dict[Matcher, frozenset[str] | None] = {}
@@ -145,7 +150,7 @@ class Admissions:
         if server is None:
             return {}
         found = {
-            connection: self._of(server, connection)
+            connection: self._known.of(server, connection)
             for connection in self._connections(server, sent, identity or "", "")
         }
         return {key: each for key, each in found.items() if each is not None}
@@ -155,7 +160,9 @@ class Admissions:
         server = self.waypoint(passage)
         if server is None:
             return {}
-        found = {each: self._of(server, each) for each in self._at_waypoint(passage, identity)}
+        found = {
+            each: self._known.of(server, each) for each in self._at_waypoint(passage, identity)
+        }
         return {key: each for key, each in found.items() if each is not None}
 
     def waypoint_rules(self, passage: Passage) -> dict[Chain, RuleSet]:
@@ -196,7 +203,13 @@ class Admissions:
         server = self.server(sent.endpoint)
         if server is None:
             return None
-        return self._over_all(server, self._connections(server, sent, client, protocol))
+        identity = self._identity(client) if client is not None else None
+        port = sent.endpoint.port
+        key = id(server), port, sent.transport, sent.name, sent.tunnel, protocol, identity
+        if key not in self._sent:
+            found = self._over_all(server, self._connections(server, sent, client, protocol))
+            self._sent[key] = found
+        return self._sent[key]
 
     def _by_waypoint(
         self, sent: Delivery, passage: Passage, client: Workload | str | None
@@ -282,8 +295,11 @@ class Admissions:
         if workload is None:
             if not endpoint.mtls:
                 return None
-            found = Server(endpoint.namespace, endpoint.labels, Enforcer.SIDECAR)
-            return found if self._applies(found) else None
+            labels = endpoint.namespace, frozenset(endpoint.labels.items())
+            if labels not in self._unnamed:
+                found = Server(endpoint.namespace, endpoint.labels, Enforcer.SIDECAR)
+                self._unnamed[labels] = found if self._applies(found) else None
+            return self._unnamed[labels]
         is_captured = workload.captures(endpoint.port)
         key = id(workload), is_captured
         if key not in self._servers:
@@ -309,7 +325,7 @@ class Admissions:
         """What is let in, over all that files leave open of a connection."""
         found: Admission | None = None
         for connection in connections:
-            other = self._of(server, connection)
+            other = self._known.of(server, connection)
             if found is None or other is None:
                 found = other
             elif found.allows is not other.allows or (
@@ -318,12 +334,6 @@ class Admissions:
                 reason = _doubt(found.connection, connection)
                 return dataclasses.replace(found, reason=reason, key=(*found.key, reason))
         return found
-
-    def _of(self, server: Server, connection: Connection) -> Admission | None:
-        key = server.key, connection
-        if key not in self._known:
-            self._known[key] = Admission.of(self.authorization, server, connection)
-        return self._known[key]
 
     def _connections(
         self, server: Server, sent: Delivery, client: Workload | str | None, protocol: str
@@ -372,11 +382,20 @@ class Admissions:
                 if each.endpoint is None or not (each.tunnel or each.transport in _PROVEN):
                     continue
                 for server, chain in self._asked(each, call.port.protocol):
-                    for identity in self._named(self.authorization.rules(server, chain)):
-                        namespace = identity.split("/")[2]
-                        for own in self._by_namespace[namespace][identity]:
-                            found[id(own)] = own
+                    for own in self.named_classes(server, chain):
+                        found[id(own)] = own
         return [each for each in found.values() if call.clients.has(each)]
+
+    def named_classes(self, server: Server, chain: Chain) -> tuple[ClientClass, ...]:
+        """The classes whose identities some rule of a server may tell from all others."""
+        key = id(server), chain
+        if key not in self._classes:
+            self._classes[key] = tuple(
+                own
+                for identity in self._named(self.authorization.rules(server, chain))
+                for own in self._by_namespace[identity.split("/")[2]][identity]
+            )
+        return self._classes[key]
 
     def _asked(self, sent: Delivery, protocol: str) -> Iterator[tuple[Server, Chain]]:
         """Where policies are asked about the client of a delivery, and in which chains."""

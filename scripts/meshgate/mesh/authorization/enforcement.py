@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meshgate.mesh.authorization.attributes import SPACE_DELIMITED_CLAIMS, TokenIssuers
@@ -53,11 +53,13 @@ class Server:
     gateway: str = ""
     services: tuple[ServiceName, ...] = ()
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What is equal for two servers to which the same policies apply."""
+    # What is equal for two servers to which the same policies apply.
+    key: tuple[object, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
         labels = frozenset(self.labels.items())
-        return self.namespace, labels, self.enforcer, self.gateway, self.services
+        key = self.namespace, labels, self.enforcer, self.gateway, self.services
+        object.__setattr__(self, "key", key)
 
 
 class Applied(NamedTuple):

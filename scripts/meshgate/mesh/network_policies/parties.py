@@ -85,6 +85,7 @@ class Parties:
         # By identity: the object is kept with its party, so that no other takes its identity.
         self._of_workloads: dict[int, tuple[Workload, Party]] = {}
         self._of_endpoints: dict[int, tuple[Endpoint, Party]] = {}
+        self._unknown: dict[tuple[str, Standing, str], Party] = {}
 
     def of_workload(self, workload: Workload) -> Party:
         """The pods of a workload, or the machine that a WorkloadEntry is."""
@@ -114,15 +115,18 @@ class Parties:
 
     def unknown(self, namespace: str, standing: Standing, address: str = "") -> Party:
         """An end of which at most the namespace and the address are known."""
-        return Party(
-            "",
-            namespace,
-            self.namespace_labels(namespace) if namespace else OpenLabels({}, is_open=True),
-            OpenLabels({}, is_open=True),
-            standing,
-            None,
-            hosts.address_of(address),
-        )
+        key = namespace, standing, address
+        if key not in self._unknown:
+            self._unknown[key] = Party(
+                "",
+                namespace,
+                self.namespace_labels(namespace) if namespace else OpenLabels({}, is_open=True),
+                OpenLabels({}, is_open=True),
+                standing,
+                None,
+                hosts.address_of(address),
+            )
+        return self._unknown[key]
 
     def pod(self, name: str, namespace: str, labels: dict[str, str]) -> Party:
         """A pod that is in no inventory, with the labels that it is made with."""
