@@ -58,7 +58,8 @@ class Lab:
         number = next(self._numbers)
         address = f"{MARKER_NETWORK}.{number // 256}.{number % 256}"
         self.cluster.apply(_marker(address))
-        waiting = list(self.sidecars)
+        # A gateway has no listener for it.
+        waiting = [each for each in self.sidecars if not each.pod.gateway]
         for _ in every(0.05, SETTLED):
             waiting = [each for each in waiting if address not in each.admin("listeners")]
             if not waiting:
@@ -102,10 +103,12 @@ def lab(folder: Path, pods: Iterable[Pod], listed: Iterable[Service]) -> Iterato
         stack.callback(running.wire.close)
         istiod.validate_with(cluster, control)
         for pod in own:
-            running.apps.append(app := App(pod))
-            stack.callback(app.close)
-            if pod.sidecar:
-                sidecars.redirect(pod)
+            if not pod.gateway:
+                running.apps.append(app := App(pod))
+                stack.callback(app.close)
+            if pod.sidecar or pod.gateway:
+                if not pod.gateway:
+                    sidecars.redirect(pod)
                 started = sidecars.start(processes, folder, pod, cluster, control)
                 running.sidecars.append(started)
             translate(pod, offered)

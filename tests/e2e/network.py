@@ -28,6 +28,8 @@ class Pod(NamedTuple):
     address: str
     sidecar: bool
     group: str = ""  # of a Service over several pods
+    # A gateway's proxy, which no traffic is redirected to; it has no application.
+    gateway: bool = False
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

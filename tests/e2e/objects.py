@@ -73,7 +73,9 @@ def workloads(pods: Iterable[Pod]) -> list[JSONObject]:
 def labels(pod: Pod) -> dict[str, str]:
     """A pod's labels, with those that injection adds."""
     own = {"app": pod.name, **({"group": pod.group} if pod.group else {})}
-    if pod.sidecar:
+    if pod.gateway:
+        own["istio"] = pod.name
+    elif pod.sidecar:
         own["security.istio.io/tlsMode"] = "istio"
         own["service.istio.io/canonical-name"] = pod.name
     else:
@@ -84,7 +86,10 @@ def labels(pod: Pod) -> dict[str, str]:
 def _pod(pod: Pod) -> JSONObject:
     containers: list[JSONObject] = [{"name": "app", "image": "app"}]
     annotations = {}
-    if pod.sidecar:
+    if pod.gateway:
+        containers = [{"name": "istio-proxy", "image": "proxyv2"}]
+        annotations["inject.istio.io/templates"] = "gateway"
+    elif pod.sidecar:
         containers.append({"name": "istio-proxy", "image": "proxyv2"})
         annotations["sidecar.istio.io/status"] = "{}"
     return {

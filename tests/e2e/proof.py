@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from e2e import certificates, proof_page, sandbox
+from e2e import authorized, certificates, proof_page, sandbox
+from e2e.authorized import Asked
 from e2e.combinations import ENTRY_ADDRESS, ENTRY_HOST, Combination, combinations
 from e2e.comparison import Row, compare, table
 from e2e.lab import PARTS, Lab, lab
@@ -29,7 +31,10 @@ APP_UI = Pod("app-ui", "web", "10.77.0.11", sidecar=True)
 BOARDS = Pod("boards", "boards", "10.77.0.12", sidecar=True, group="mixed")
 DATABASE = Pod("boards-db", "boards", "10.77.0.13", sidecar=False, group="mixed")
 ROGUE = Pod("rogue", "lobby", "10.77.0.14", sidecar=False)
-PODS = (APP_UI, BOARDS, DATABASE, ROGUE)
+GATEWAY = Pod("ingressgateway", "istio-ingress", "10.77.0.15", sidecar=False, gateway=True)
+PODS = (APP_UI, BOARDS, DATABASE, ROGUE, GATEWAY)
+# Those that Services lie over.
+SERVERS = (APP_UI, BOARDS, DATABASE, ROGUE)
 
 HTTP, TCP = Port("http", 8080, 8080), Port("tcp-echo", 9000, 9000)
 # Another number than the pod's, and one whose protocol no name tells.
@@ -37,7 +42,7 @@ PORTS = (HTTP, Port("http-web", 80, 8080), TCP, Port("data", 7000, 7000))
 SERVICES = (
     *(
         Service(pod.name, (pod,), PORTS, f"10.96.1.{number}")
-        for number, pod in enumerate(PODS, start=1)
+        for number, pod in enumerate(SERVERS, start=1)
     ),
     Service("boards-headless", (BOARDS,), (HTTP, TCP)),
     Service("mixed", (BOARDS, DATABASE), (HTTP, TCP), "10.96.1.9"),
@@ -51,21 +56,23 @@ SERVICES = (
 APART = 1.1
 RELOADED = 20.0
 
-FACTS = {
-    "enableAutoMtls": "enable_auto_mtls",
-    "defaultDestinationRuleExportTo": "default_destination_rule_export_to",
+DEFAULTS: JSONObject = {
+    "enableAutoMtls": True,
+    "defaultDestinationRuleExportTo": ["*"],
+    "trustDomainAliases": [],
+    "pathNormalization": {},
 }
 
 
 class Shown(NamedTuple):
-    """One combination and every call under it."""
+    """One combination and every call or request under it."""
 
     combination: Combination
-    rows: list[Row]
+    rows: Sequence[Row | Asked]
 
 
-def show(running: Lab, combination: Combination) -> list[Row]:
-    """Every call of one combination, which is taken back afterwards."""
+def show(running: Lab, combination: Combination) -> Sequence[Row | Asked]:
+    """Every call of one combination, or every request; it is taken back afterwards."""
     applied: list[JSONObject] = []
     if combination.mesh:
         configure(running, combination.mesh)
@@ -76,7 +83,10 @@ def show(running: Lab, combination: Combination) -> list[Row]:
             placed = json.loads(json.dumps(step).replace("{folder}", str(running.folder)))
             running.cluster.apply(*placed)
             applied += placed
-        return compare(running, facts(combination.mesh))
+        known = facts(combination.mesh)
+        if combination.requests:
+            return authorized.compare(running, combination.requests, known)
+        return compare(running, known)
     finally:
         running.cluster.delete(*applied)
         if combination.mesh:
@@ -85,20 +95,26 @@ def show(running: Lab, combination: Combination) -> list[Row]:
 
 def facts(mesh: JSONObject) -> MeshFacts:
     """The mesh facts that MeshConfig fields mean."""
-    known = {FACTS[key]: value for key, value in mesh.items()}
-    if "default_destination_rule_export_to" in known:
-        known["default_destination_rule_export_to"] = tuple(mesh["defaultDestinationRuleExportTo"])
-    return MeshFacts(**known)
+    known = {**DEFAULTS, **mesh}
+    return MeshFacts(
+        enable_auto_mtls=known["enableAutoMtls"],
+        default_destination_rule_export_to=tuple(known["defaultDestinationRuleExportTo"]),
+        trust_domain_aliases=tuple(known["trustDomainAliases"]),
+        path_normalization=known["pathNormalization"].get("normalization", "BASE"),
+    )
 
 
 def configure(running: Lab, mesh: JSONObject) -> None:
     """Change MeshConfig, and wait until istiod has read it. Raises ToolError."""
-    defaults = {"enableAutoMtls": True, "defaultDestinationRuleExportTo": ["*"]}
-    wanted = {**defaults, **mesh}
-    running.control.configure(**wanted)
+    running.control.configure(**{**DEFAULTS, **mesh})
+    # What is empty is left out of the answer.
+    wanted = {key: value for key, value in {**DEFAULTS, **mesh}.items() if value or key in mesh}
+    absent = {key for key, value in DEFAULTS.items() if not value} - set(mesh)
     for _ in every(0.1, RELOADED):
         read = running.control.get("debug/mesh")
-        if all(read.get(key) == value for key, value in wanted.items()):
+        if all(read.get(key) == value for key, value in wanted.items()) and not any(
+            read.get(key) for key in absent
+        ):
             return
     raise ToolError("istiod did not read its changed MeshConfig")
 
@@ -120,20 +136,26 @@ def inside(folder: Path, words: list[str]) -> int:
             rows = show(running, combination)
             shown.append(Shown(combination, rows))
             wrong = [row for row in rows if not row.agrees]
-            say(
-                f"{number}/{len(wanted)} {combination.title}: {len(rows)} calls, {len(wrong)} wrong"
-            )
+            counted = f"{len(rows)} answers, {len(wrong)} wrong"
+            say(f"{number}/{len(wanted)} {combination.title}: {counted}")
             if wrong or words:
-                sys.stdout.write(table(rows if words else wrong) + "\n")
+                sys.stdout.write(lines(rows if words else wrong) + "\n")
     calls = sum(len(each.rows) for each in shown)
     wrong = [row for each in shown for row in each.rows if not row.agrees]
     sys.stdout.write(
-        f"{len(shown)} combinations, {calls} calls, {len(wrong)} disagreements, "
+        f"{len(shown)} combinations, {calls} answers, {len(wrong)} disagreements, "
         f"{time.monotonic() - began:.0f} s\n"
     )
     if not words:
         proof_page.write([(each.combination, each.rows) for each in shown])
     return 1 if wrong or not calls else 0
+
+
+def lines(rows: Sequence[Row | Asked]) -> str:
+    """What was seen, for people: calls as a table, requests one a line."""
+    calls = [row for row in rows if isinstance(row, Row)]
+    asked = [str(row) for row in rows if isinstance(row, Asked)]
+    return "\n".join([*([table(calls)] if calls else []), *asked])
 
 
 def say(line: str) -> None:

@@ -113,7 +113,7 @@ def start(
         [
             *entering(pod),
             *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"),
-            *(_reachable(folder, "pilot-agent"), "proxy", "sidecar"),
+            *(_reachable(folder, "pilot-agent"), "proxy", "router" if pod.gateway else "sidecar"),
             f"--domain={pod.namespace}.svc.cluster.local",
             "--proxyLogLevel=warning",
             "--proxyComponentLogLevel=misc:error",

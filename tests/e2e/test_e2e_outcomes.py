@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from e2e.authorized import Answer, answered
 from e2e.combinations import combinations
 from e2e.outcomes import Expected, Observation, judged, of_http, told
 from e2e.wire import Opened, parse
@@ -81,3 +82,32 @@ def test_the_proof_has_enough_different_combinations() -> None:
 
     assert len({each.title for each in found}) == len(found) >= 60
     assert len({each.group for each in found}) >= 8
+
+
+@pytest.mark.parametrize(
+    ("seen", "answer"),
+    [
+        (of_http(200, 0, body(XFCC), ""), Answer.OK_MTLS),
+        (of_http(200, 0, body(""), ""), Answer.OK_PLAINTEXT),
+        (of_http(403, 0, "RBAC: access denied", ""), Answer.FORBIDDEN),
+        (of_http(403, 0, "the application's own", ""), Answer.OTHER),
+        (of_http(401, 0, "Jwt issuer is not configured", ""), Answer.UNAUTHENTICATED),
+        (of_http(503, 0, "upstream connect error", ""), Answer.REFUSED),
+        (of_http(0, 0, "", "reset"), Answer.REFUSED),
+        (of_http(400, 0, "Bad Request", ""), Answer.OTHER),
+    ],
+)
+def test_an_answer_of_authorization_is_told_from_all_others(
+    seen: Observation, answer: Answer
+) -> None:
+    assert answered(seen) is answer
+
+
+def test_every_field_of_authorization_is_proven_in_both_actions() -> None:
+    found = [each for each in combinations() if each.requests]
+
+    assert len(found) >= 60
+    told = " ".join(each.title for each in found)
+    for name in ("principals", "notPaths", "remoteIpBlocks", "connection.sni notValues"):
+        assert f"allows {name}" in told
+        assert f"denies {name}" in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from e2e.combinations.requests import HttpRequest
 from meshes import Object, destination_rule, peer_authentication
 
 BOARDS = "boards.boards.svc.cluster.local"
@@ -19,12 +20,16 @@ MODES = ("STRICT", "PERMISSIVE", "DISABLE")
 
 
 class Combination(NamedTuple):
-    """One row of the proof. `mesh` changes MeshConfig; `steps`: applied a second apart."""
+    """One row of the proof. `mesh` changes MeshConfig; `steps`: applied a second apart.
+
+    requests  what is asked for at each port, where policies tell requests apart; empty: they do not
+    """
 
     group: str
     title: str
     steps: tuple[tuple[Object, ...], ...]
     mesh: Object
+    requests: tuple[HttpRequest, ...] = ()
 
 
 def peer(place: str, mode: str | None = None, name: str = "default", **spec: Any) -> Object:
