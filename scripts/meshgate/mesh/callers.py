@@ -167,7 +167,7 @@ class Callers:
             port = service.port(number)
             if port is not None:
                 clusters = self.services.clusters(service, port)
-                if any(each is endpoint for each, _ in clusters.endpoints):
+                if any(each is endpoint for each, _ in clusters.all_endpoints):
                     return clusters.take(sent, endpoint)
         raise LookupError(f"{host}:{number} has no such endpoint")
 

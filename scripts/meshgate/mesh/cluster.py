@@ -146,6 +146,7 @@ class PortClusters:
         "_unknown_for_all",
         "endpoints",
         "port",
+        "proxied",
         "service",
     )
 
@@ -160,15 +161,22 @@ class PortClusters:
             (endpoint, receivers.worlds(endpoint))
             for endpoint in service.endpoints.get(port.number, ())
         ]
+        # What sidecars and gateways get of istiod; nearly always the same.
+        self.proxied = self.endpoints
+        if port.number in service.mixed:
+            self.proxied = [
+                (endpoint, receivers.worlds(endpoint))
+                for endpoint in service.seen_by_proxies(port.number)
+            ]
         # Why an endpoint may refuse what arrives, by its identity.
         self._may_refuse = {
             id(endpoint): reason
-            for endpoint, _ in self.endpoints
+            for endpoint, _ in self.all_endpoints
             if (reason := receivers.undecided.may_refuse_at(endpoint))
         }
         self._may_change = {
             id(endpoint): reason
-            for endpoint, _ in self.endpoints
+            for endpoint, _ in self.all_endpoints
             if (reason := receivers.undecided.may_change_at(endpoint))
         }
         # Why nothing is known of any call, whoever calls.
@@ -180,10 +188,17 @@ class PortClusters:
         ] = {}
         self._to_gateways = any(
             endpoint.workload is not None and endpoint.workload.plane is DataPlane.GATEWAY
-            for endpoint, _ in self.endpoints
+            for endpoint, _ in self.all_endpoints
         )
         self._built: dict[object, Cluster] = {}
         self._direct: dict[DataPlane, tuple[Delivery, ...]] = {}
+
+    @property
+    def all_endpoints(self) -> list[tuple[Endpoint, tuple[World, ...]]]:
+        """The endpoints that some client gets."""
+        if self.proxied is self.endpoints:
+            return self.endpoints
+        return [*self.endpoints, *self.proxied]
 
     def cluster(
         self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, selector: bool
@@ -277,7 +292,7 @@ class PortClusters:
         `sent` tells the bytes, worked out in the other state; `endpoint` is one of this service.
         """
         worlds = next(
-            (worlds for each, worlds in self.endpoints if each is endpoint),
+            (worlds for each, worlds in self.all_endpoints if each is endpoint),
             None,
         ) or self._receivers.worlds(endpoint)
         return combined(self._taken(sent, endpoint, world) for world in worlds)
@@ -308,9 +323,9 @@ class PortClusters:
         self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, dropped: bool
     ) -> Cluster:
         receivers = self._receivers
-        everywhere = [endpoint for endpoint, _ in self.endpoints]
+        everywhere = [endpoint for endpoint, _ in self.proxied]
         chosen = set(map(id, of_subset(everywhere, subset.labels if subset else None)))
-        targets = [target for target in self.endpoints if id(target[0]) in chosen]
+        targets = [target for target in self.proxied if id(target[0]) in chosen]
         kind = discovery(self.service, resolved, [target[0] for target in targets], plane)
         may = {
             mode: is_auto(self.service, resolved, everywhere, mode, enabled=self._auto_enabled)

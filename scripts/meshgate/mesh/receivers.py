@@ -21,6 +21,9 @@ from meshgate.mesh.undecided import Undecided
 from meshgate.mesh.workloads import AGENT_PORTS, GATEWAY_API, TLS_MODE, Workload
 from meshgate.model import MeshFacts, Resource
 
+# Bytes that the application gets.
+_ARRIVES = frozenset({Outcome.OK_PLAINTEXT, Outcome.OK_MTLS})
+
 
 class World(NamedTuple):
     """What is enforced in one possible order of creation.
@@ -204,7 +207,10 @@ class Receivers:
     ) -> tuple[Outcome, str]:
         """What becomes of bytes sent to an endpoint, and why it is unknown where it is."""
         if endpoint.workload is not None:
-            return self._at_workload(endpoint.workload, endpoint.port, arrival)
+            end = self._at_workload(endpoint.workload, endpoint.port, arrival)
+            if port.protocol == protocols.TCP and end[0] in _ARRIVES:
+                return self._spoken(endpoint.workload, endpoint.port, end)
+            return end
         if service.external:
             # An address outside the mesh and the inventory.
             return Outcome.EXTERNAL, ""
@@ -212,6 +218,18 @@ class Receivers:
             mode = arrival.world.port
             return outcome.at_sidecar(mode, arrival.transport, port.protocol), ""
         return outcome.at_application(arrival.transport), ""
+
+    def _spoken(
+        self, workload: Workload, port: int, end: tuple[Outcome, str]
+    ) -> tuple[Outcome, str]:
+        """What becomes of bytes of TCP at a sidecar, which may expect HTTP there.
+
+        The oldest service that leads to the port declares its protocol, another one the caller's.
+        """
+        captured = workload.plane is DataPlane.SIDECAR and workload.captures(port)
+        if captured and self.protocol(workload, port) == protocols.HTTP:
+            return Outcome.PROTOCOL_ERROR, ""
+        return end
 
     def _at_workload(self, workload: Workload, port: int, arrival: Arrival) -> tuple[Outcome, str]:
         plane, transport = workload.plane, arrival.transport

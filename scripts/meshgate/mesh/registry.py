@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from meshgate.mesh import endpoints, protocols
+from meshgate.mesh import endpoints, protocols, shared_hosts
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.hosts import is_wildcard
 from meshgate.mesh.scopes import Scope
@@ -154,7 +154,6 @@ class Registry:
             endpoints.attach(service, self.index, slices, pods, facts)
             found.append(service)
         entries = list(entry_services(catalog, self.index))
-        share(entries)
         found.extend(entries)
         found.sort(
             key=lambda each: (
@@ -164,6 +163,9 @@ class Registry:
                 each.name,
             )
         )
+        if entries:
+            shared_hosts.mix(found)
+        share(entries)
         return _merged(found)
 
 

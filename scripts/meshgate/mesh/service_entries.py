@@ -134,13 +134,14 @@ def share(services: Iterable[Service]) -> None:
                 number: tuple(
                     endpoint
                     for endpoint in endpoints
-                    if service.resolution is not Resolution.STATIC or _is_static(endpoint)
+                    if service.resolution is not Resolution.STATIC or is_static(endpoint)
                 )
                 for number, endpoints in behind.items()
             }
 
 
-def _is_static(endpoint: Endpoint) -> bool:
+def is_static(endpoint: Endpoint) -> bool:
+    """Whether a static cluster takes this endpoint: an address or a socket, no name."""
     address = endpoint.address
     return address is None or address.startswith(_UNIX) or hosts.is_address(address)
 
