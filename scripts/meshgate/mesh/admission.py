@@ -73,7 +73,7 @@ class Admission:
         return Side(self.authorization, self.server, self.connection)
 
     def steps(self) -> tuple[PolicyStep, ...]:
-        """Each policy in the order of evaluation; empty where what they say is not known."""
+        """Each policy in the order of evaluation; empty where their decision is not known."""
         try:
             return self.authorization.explain(self.server, self.connection)
         except (TooComplexError, UndecidableError):

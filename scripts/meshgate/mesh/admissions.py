@@ -1,4 +1,4 @@
-"""Who gets in at each endpoint: the calls of a class of clients, told apart by identity."""
+"""Who gets in at each endpoint: the calls of a class of clients, distinguished by identity."""
 
 from __future__ import annotations
 
@@ -85,20 +85,20 @@ class Admissions:
         if not governed:
             yield call
             return
-        apart = self._told_apart(call, governed)
+        apart = self._distinguished(call, governed)
         rest = call.clients.leaving_out(apart)
         groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
         for each in apart:
-            told = self.admitted(call.deliveries, each.members[0], call.port)
-            key = tuple((item.outcome, item.admission) for item in told)
-            groups.setdefault(key, (told, []))[1].append(each)
+            admitted = self.admitted(call.deliveries, each.members[0], call.port)
+            key = tuple((item.outcome, item.admission) for item in admitted)
+            groups.setdefault(key, (admitted, []))[1].append(each)
         first = next(rest.members, None)
         if first is not None:
-            told = self.admitted(call.deliveries, first, call.port)
-            yield dataclasses.replace(call, clients=rest, deliveries=told)
-        for told, classes in groups.values():
+            admitted = self.admitted(call.deliveries, first, call.port)
+            yield dataclasses.replace(call, clients=rest, deliveries=admitted)
+        for admitted, classes in groups.values():
             group = ClientGroup(call.clients.plane, classes)
-            yield dataclasses.replace(call, clients=group, deliveries=told)
+            yield dataclasses.replace(call, clients=group, deliveries=admitted)
 
     def admitted(
         self, deliveries: tuple[Delivery, ...], client: Workload, port: ServicePort
@@ -140,30 +140,30 @@ class Admissions:
         server = self.server(sent.endpoint)
         if server is None:
             return sent
-        found = self._connections(server, sent, identity or "", "")
-        return sent._replace(admission=self._over_all(server, found))
+        admissions = self._connections(server, sent, identity or "", "")
+        return sent._replace(admission=self._over_all(server, admissions))
 
     def over(self, sent: Delivery, identity: str | None) -> dict[Connection, Admission]:
-        """What policies say of each connection that a delivery may be; empty: none applies."""
+        """What policies decide for each connection that a delivery may be; empty: none applies."""
         assert sent.endpoint is not None
         server = self.server(sent.endpoint)
         if server is None:
             return {}
-        found = {
+        admissions = {
             connection: self._known.of(server, connection)
             for connection in self._connections(server, sent, identity or "", "")
         }
-        return {key: each for key, each in found.items() if each is not None}
+        return {key: each for key, each in admissions.items() if each is not None}
 
     def over_waypoint(self, passage: Passage, identity: str) -> dict[Connection, Admission]:
-        """What the policies of a waypoint say of each connection; empty: none applies."""
+        """What the policies of a waypoint decide for each connection; empty: none applies."""
         server = self.waypoint(passage)
         if server is None:
             return {}
-        found = {
+        admissions = {
             each: self._known.of(server, each) for each in self._at_waypoint(passage, identity)
         }
-        return {key: each for key, each in found.items() if each is not None}
+        return {key: each for key, each in admissions.items() if each is not None}
 
     def waypoint_rules(self, passage: Passage) -> dict[Chain, RuleSet]:
         """The rules of a waypoint by filter chain; empty: no policy applies."""
@@ -207,8 +207,8 @@ class Admissions:
         port = sent.endpoint.port
         key = id(server), port, sent.transport, sent.name, sent.tunnel, protocol, identity
         if key not in self._sent:
-            found = self._over_all(server, self._connections(server, sent, client, protocol))
-            self._sent[key] = found
+            admission = self._over_all(server, self._connections(server, sent, client, protocol))
+            self._sent[key] = admission
         return self._sent[key]
 
     def _by_waypoint(
@@ -249,14 +249,14 @@ class Admissions:
         """What policies are matched with at a waypoint; None: no policy applies."""
         key = passage[:2], passage.service
         if key not in self._waypoints:
-            found = Server(
+            server = Server(
                 passage.namespace,
                 {},
                 Enforcer.WAYPOINT,
                 gateway=passage.name,
                 services=(passage.service,),
             )
-            self._waypoints[key] = found if self._applies(found) else None
+            self._waypoints[key] = server if self._applies(server) else None
         return self._waypoints[key]
 
     def is_closed(self, workload: Workload) -> bool:
@@ -276,7 +276,7 @@ class Admissions:
         return self._chains(self.server_of(workload), endpoint, "")
 
     def at_port(self, workload: Workload, port: int | None) -> PortAuthorization:
-        """What policies say of a port of a workload; None: of ports that nothing declares."""
+        """What policies decide for a port of a workload; None: nothing declares it."""
         number = OTHER_PORT if port is None else port
         server = _server(workload, is_captured=port is None or workload.captures(port))
         chains = self.chains_at(workload, number)
@@ -297,14 +297,14 @@ class Admissions:
                 return None
             labels = endpoint.namespace, frozenset(endpoint.labels.items())
             if labels not in self._unnamed:
-                found = Server(endpoint.namespace, endpoint.labels, Enforcer.SIDECAR)
-                self._unnamed[labels] = found if self._applies(found) else None
+                server = Server(endpoint.namespace, endpoint.labels, Enforcer.SIDECAR)
+                self._unnamed[labels] = server if self._applies(server) else None
             return self._unnamed[labels]
         is_captured = workload.captures(endpoint.port)
         key = id(workload), is_captured
         if key not in self._servers:
-            found = _server(workload, is_captured=is_captured)
-            self._servers[key] = found if self._applies(found) else None
+            server = _server(workload, is_captured=is_captured)
+            self._servers[key] = server if self._applies(server) else None
         return self._servers[key]
 
     def _applies(self, server: Server) -> bool:
@@ -323,17 +323,17 @@ class Admissions:
 
     def _over_all(self, server: Server, connections: Iterable[Connection]) -> Admission | None:
         """What is let in, over all that files leave open of a connection."""
-        found: Admission | None = None
+        combined: Admission | None = None
         for connection in connections:
             other = self._known.of(server, connection)
-            if found is None or other is None:
-                found = other
-            elif found.allows is not other.allows or (
-                found.allows is Allows.SOME and found != other
+            if combined is None or other is None:
+                combined = other
+            elif combined.allows is not other.allows or (
+                combined.allows is Allows.SOME and combined != other
             ):
-                reason = _doubt(found.connection, connection)
-                return dataclasses.replace(found, reason=reason, key=(*found.key, reason))
-        return found
+                reason = _doubt(combined.connection, connection)
+                return dataclasses.replace(combined, reason=reason, key=(*combined.key, reason))
+        return combined
 
     def _connections(
         self, server: Server, sent: Delivery, client: Workload | str | None, protocol: str
@@ -374,17 +374,17 @@ class Admissions:
             protocol = self._receivers.protocol(endpoint.workload, endpoint.port)
         return _CHAINS.get(protocol, (Chain.TCP,))
 
-    def _told_apart(self, call: CallClass, governed: Iterable[Delivery]) -> list[ClientClass]:
+    def _distinguished(self, call: CallClass, governed: Iterable[Delivery]) -> list[ClientClass]:
         """The classes whose identities some policy of the servers names, or may name."""
-        found: dict[int, ClientClass] = {}
+        classes: dict[int, ClientClass] = {}
         for sent in governed:
             for each in (sent, *sent.alternatives):
                 if each.endpoint is None or not (each.tunnel or each.transport in _PROVEN):
                     continue
                 for server, chain in self._asked(each, call.port.protocol):
                     for own in self.named_classes(server, chain):
-                        found[id(own)] = own
-        return [each for each in found.values() if call.clients.has(each)]
+                        classes[id(own)] = own
+        return [each for each in classes.values() if call.clients.has(each)]
 
     def named_classes(self, server: Server, chain: Chain) -> tuple[ClientClass, ...]:
         """The classes whose identities some rule of a server may tell from all others."""
@@ -418,7 +418,7 @@ class Admissions:
                 for matcher in _identity_matchers(rules)
                 for identity in self._matching(matcher) or ()
             }
-            # The rules are kept with the answer, so that no others take their identity.
+            # The rules are stored with the answer, so that no others take their identity.
             self._apart[id(rules)] = rules, frozenset(named)
         return self._apart[id(rules)][1]
 

@@ -98,11 +98,11 @@ class Denials(NamedTuple):
 class Ambient:
     """The ambient side of a mesh's PeerAuthentications."""
 
-    __slots__ = ("_found", "_policies")
+    __slots__ = ("_cached", "_policies")
 
     def __init__(self, policies: PeerPolicies) -> None:
         self._policies = policies
-        self._found: dict[tuple[str, tuple[int, ...]], tuple[Denials, ...]] = {}
+        self._cached: dict[tuple[str, tuple[int, ...]], tuple[Denials, ...]] = {}
 
     def denials(self, namespace: str, own: Labels) -> tuple[Denials, ...]:
         """The possible deny rules of a workload; several where order decides.
@@ -111,10 +111,10 @@ class Ambient:
         """
         selecting = self._policies.selecting(namespace, own)
         key = namespace, tuple(map(id, selecting))
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = tuple(self._possible(namespace, selecting))
-        return found
+        denials = self._cached.get(key)
+        if denials is None:
+            denials = self._cached[key] = tuple(self._possible(namespace, selecting))
+        return denials
 
     def server_mode(self, namespace: str, own: Labels, port: int | None) -> ServerMode:
         """What ztunnel enforces on a port; None: on ports that no port table names."""
@@ -151,9 +151,9 @@ def at_ztunnel(mode: Mode, transport: Transport) -> Outcome:
 
 def _oldest(rivals: Sequence[PeerPolicy]) -> Sequence[PeerPolicy | None]:
     """Those that may be the oldest, ties included."""
-    found = list(possible_oldest(rivals))
-    if not found:
+    oldest = list(possible_oldest(rivals))
+    if not oldest:
         return (None,)
-    dated = [policy.created for policy in found if policy.created]
-    ties = [policy for policy in rivals if policy.created in dated and policy not in found]
-    return found + sorted(ties, key=age)
+    dated = [policy.created for policy in oldest if policy.created]
+    ties = [policy for policy in rivals if policy.created in dated and policy not in oldest]
+    return oldest + sorted(ties, key=age)

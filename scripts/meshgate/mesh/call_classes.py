@@ -102,7 +102,7 @@ class CallClasses:
         apart = {id(each): each for each in self._apart(service, about, profile)}
         captured = [each for each in apart.values() if number not in each.uncaptured]
         seeing = [each for each in captured if self.services.gets(service, each.namespace)]
-        yield from self._told_apart_classes(clusters, profile, seeing, about)
+        yield from self._distinguished_classes(clusters, profile, seeing, about)
         hidden = [each for each in captured if self.services.is_hidden(service, each.namespace)]
         if hidden:
             yield self._passing(clusters, _group(profile.plane, hidden))
@@ -122,7 +122,7 @@ class CallClasses:
         elif rest.count and self.services.is_hidden(service, ""):
             yield self._passing(clusters, rest)
 
-    def _told_apart_classes(
+    def _distinguished_classes(
         self,
         clusters: PortClusters,
         profile: Profile,
@@ -158,7 +158,7 @@ class CallClasses:
         for each in about:
             namespaces |= each.export_to
             for host in self.services.routing.covered(each):
-                namespaces |= self.services.told_apart(host)
+                namespaces |= self.services.distinguished(host)
             for route in each.routes:
                 for match in route.matches:
                     namespaces.add(match.namespace)

@@ -43,7 +43,7 @@ class _Senders(NamedTuple):
 
 
 # A rule or peer that selects clients, and whether it does for certain: equal for classes of which
-# policies say the same.
+# policies treat alike.
 Mark = tuple[object, ...]
 
 
@@ -97,8 +97,8 @@ class CallFilter:
                     if peer.namespaces is None
                     else [
                         name
-                        for name, found in labels.items()
-                        if peer.namespaces.selects(found) is not False
+                        for name, known in labels.items()
+                        if peer.namespaces.selects(known) is not False
                     ]
                 )
             ):
@@ -116,16 +116,16 @@ class CallFilter:
         rest = call.clients.leaving_out([each for each, _ in apart])
         groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
         for each, own in apart:
-            told = self._judged_once(call, tuple(own), each.members[0])
-            key = tuple((item.outcome, item.reason, item.blocking) for item in told)
-            groups.setdefault(key, (told, []))[1].append(each)
+            judged = self._judged_once(call, tuple(own), each.members[0])
+            key = tuple((item.outcome, item.reason, item.blocking) for item in judged)
+            groups.setdefault(key, (judged, []))[1].append(each)
         first = next(rest.members, None)
         if first is not None:
-            told = self._judged_once(call, (), first)
-            yield dataclasses.replace(call, clients=rest, deliveries=told)
-        for told, classes in groups.values():
+            judged = self._judged_once(call, (), first)
+            yield dataclasses.replace(call, clients=rest, deliveries=judged)
+        for judged, classes in groups.values():
             group = ClientGroup(call.clients.plane, classes)
-            yield dataclasses.replace(call, clients=group, deliveries=told)
+            yield dataclasses.replace(call, clients=group, deliveries=judged)
 
     def _judged_once(
         self, call: CallClass, marks: tuple[Mark, ...], client: Workload
@@ -134,7 +134,7 @@ class CallFilter:
         sent, number = call.deliveries, call.port.number
         key = id(sent), number, call.clients.sending, marks
         if key not in self._judged:
-            # What was sent is kept with its answer, so that no other takes its identity.
+            # What was sent is stored with its answer, so that no other takes its identity.
             self._judged[key] = sent, self.filtered(sent, client, number)
         return self._judged[key][1]
 
@@ -159,12 +159,12 @@ class CallFilter:
             return sent
         port = sent.wire_port(number)
         if sent.endpoint is None:
-            found = self.packets.outside(client, port)
+            packets = self.packets.outside(client, port)
         elif sent.passage is not None:
-            found = self.packets.by_way_of(sent.passage, client, sent.endpoint, port)
+            packets = self.packets.by_way_of(sent.passage, client, sent.endpoint, port)
         else:
-            found = self.packets.between(client, sent.endpoint, port)
-        return _with(sent, found, port)
+            packets = self.packets.between(client, sent.endpoint, port)
+        return _with(sent, packets, port)
 
     def _may_stop(self, clients: ClientGroup, sent: Delivery) -> bool:
         """Whether some policy of either end may stop a delivery of some of these clients."""
@@ -182,7 +182,7 @@ class CallFilter:
 
         Those with the same marks are treated alike.
         """
-        found: dict[int, tuple[ClientClass, list[Mark]]] = {}
+        by_class: dict[int, tuple[ClientClass, list[Mark]]] = {}
         isolated = clients.sending.isolated
         for each in sent:
             for delivery in (each, *each.alternatives):
@@ -198,55 +198,55 @@ class CallFilter:
                 elif isolated is not Isolated.NO:
                     marked = (*marked, *((own, (id(own),)) for own in clients.classes))
                 for own, mark in marked:
-                    found.setdefault(id(own), (own, []))[1].append(mark)
-        return found
+                    by_class.setdefault(id(own), (own, []))[1].append(mark)
+        return by_class
 
     def _let_in(self, endpoint: Endpoint, party: Party) -> list[tuple[ClientClass, Mark]]:
         """The classes that some rule for what comes in may select, and the server itself."""
-        found = self._let_in_at.get(id(party))
-        if found is None:
-            found = self._let_in_at[id(party)] = []
+        let_in = self._let_in_at.get(id(party))
+        if let_in is None:
+            let_in = self._let_in_at[id(party)] = []
             isolation = self.packets.table.isolation(Direction.INGRESS, party)
             rules = [rule for policy in isolation.all for rule in policy.ingress or ()]
             for peer in dict.fromkeys(peer for rule in rules for peer in rule.peers):
                 if peer.block is None and not peer.is_every_pod:
-                    found += self._selected(peer)
+                    let_in += self._selected(peer)
             if endpoint.workload is not None and party.is_alone and self._clients is not None:
                 own = self._clients.class_of(endpoint.workload)
                 if own is not None:
-                    found.append((own, (id(own),)))
-        return found
+                    let_in.append((own, (id(own),)))
+        return let_in
 
     def _let_out(self, party: Party, port: int) -> list[tuple[ClientClass, Mark]]:
         """The classes of which some rule may let calls out to a port of an end."""
         key = id(party), port
-        found = self._let_out_to.get(key)
-        if found is None:
-            found = self._let_out_to[key] = []
+        let_out = self._let_out_to.get(key)
+        if let_out is None:
+            let_out = self._let_out_to[key] = []
             packets = Packets(port)
             for own in (*self._rules_to_others, *self._rules_to.get(party.namespace, ())):
                 ends = self.packets.parties.of_workload(own.classes[0].members[0]), party
                 passes = self.packets.table.rule_passes(Direction.EGRESS, own.rule, ends, packets)
                 if passes is None:
-                    # What is not known is told with the names of a client's own policies.
-                    found += ((each, (id(own), id(each))) for each in own.classes)
+                    # What is not known is reported with the names of a client's own policies.
+                    let_out += ((each, (id(own), id(each))) for each in own.classes)
                 elif passes:
-                    found += ((each, (id(own),)) for each in own.classes)
-        return found
+                    let_out += ((each, (id(own),)) for each in own.classes)
+        return let_out
 
     def _selected(self, peer: Peer) -> list[tuple[ClientClass, Mark]]:
         """The classes that a peer selects, or may select."""
-        found = self._by_peer.get(peer)
-        if found is None:
-            found = self._by_peer[peer] = []
+        matching = self._by_peer.get(peer)
+        if matching is None:
+            matching = self._by_peer[peer] = []
             places = [peer.namespace] if peer.namespaces is None else list(self._by_namespace)
             for place in places:
                 for each in self._by_namespace.get(place, ()):
                     party = self.packets.parties.of_workload(each.members[0])
                     selected = selects(peer, party)
                     if selected is not False:
-                        found.append((each, (id(peer), selected)))
-        return found
+                        matching.append((each, (id(peer), selected)))
+        return matching
 
 
 def _is_for_tcp(rule: FilterRule) -> bool:
@@ -254,18 +254,18 @@ def _is_for_tcp(rule: FilterRule) -> bool:
     return not rule.ports or any(port.protocol == TCP for port in rule.ports)
 
 
-def _with(sent: Delivery, found: PacketVerdict, port: int) -> Delivery:
+def _with(sent: Delivery, packets: PacketVerdict, port: int) -> Delivery:
     """A delivery with what becomes of its packets."""
-    if found.passes is True:
+    if packets.passes is True:
         return sent
     on_wire = sent.by_transport
-    if found.passes is False:
-        blocking = Blocking(found.stopping, port, found.policies, on_wire)
+    if packets.passes is False:
+        blocking = Blocking(packets.stopping, port, packets.policies, on_wire)
         return sent._replace(
             outcome=Outcome.BLOCKED, reason="", on_wire=None, admission=None, blocking=blocking
         )
     if verdict(on_wire, sent.transport) not in _MAY_WORK:
         # What fails anyway still fails.
         return sent
-    reason = "; ".join(filter(None, (found.doubt, sent.reason)))
+    reason = "; ".join(filter(None, (packets.doubt, sent.reason)))
     return sent._replace(outcome=Outcome.UNKNOWN, reason=reason, on_wire=on_wire)

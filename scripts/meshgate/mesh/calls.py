@@ -117,19 +117,19 @@ class CallClass:
 
     @property
     def policy(self) -> ClientPolicy | None:
-        """What the clients' rules say; None: none applies."""
+        """The policy of the clients' rules; None: none applies."""
         if not self.choices:
             return None
-        found = policy(self.clusters, self.choices, self.subset, self.clients.plane)
-        return replace(found, deliveries=self.deliveries)
+        chosen = policy(self.clusters, self.choices, self.subset, self.clients.plane)
+        return replace(chosen, deliveries=self.deliveries)
 
     @property
     def outcomes(self) -> Counter[Outcome]:
         """How many of these calls end how."""
-        found: Counter[Outcome] = Counter()
+        counted: Counter[Outcome] = Counter()
         for delivery in self.deliveries:
-            found[delivery.outcome] += self.clients.count
-        return found
+            counted[delivery.outcome] += self.clients.count
+        return counted
 
     @property
     def broken(self) -> tuple[Delivery, ...]:
@@ -141,10 +141,10 @@ class CallClass:
     ) -> Iterator[Call]:
         """The calls one by one, of all clients or of these."""
         own = self.policy
-        told = self.broken if only_broken else self.deliveries
+        deliveries = self.broken if only_broken else self.deliveries
         restriction = self.clients.restricted_by
         for client in self.clients.members if clients is None else clients:
-            for delivery in told:
+            for delivery in deliveries:
                 named = self.clusters.by_name(delivery, client, restriction)
                 yield Call(client, self.service, self.port, self.subset, own, named, self.detour)
 

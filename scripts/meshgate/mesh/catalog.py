@@ -89,24 +89,24 @@ class Catalog:
 
     def _distinct(self, resources: Iterable[Resource]) -> list[Resource]:
         """One object per identity: what is managed replaces its copy in the inventory."""
-        found: dict[tuple[str, str, str, str], Resource] = {}
+        by_key: dict[tuple[str, str, str, str], Resource] = {}
         for resource in resources:
             row = coverage_of(resource.group, resource.kind)
             if row is None or row.column is CoverageColumn.IRRELEVANT:
                 continue
             key = (resource.kind, namespace_of(resource), resource.name, resource.group)
-            other = found.get(key)
+            other = by_key.get(key)
             if other is None:
-                found[key] = resource
+                by_key[key] = resource
                 continue
-            kept, copy = (resource, other) if not resource.foreign else (other, resource)
-            found[key] = kept
-            if copy.foreign == kept.foreign:
+            chosen, copy = (resource, other) if not resource.foreign else (other, resource)
+            by_key[key] = chosen
+            if copy.foreign == chosen.foreign:
                 self.repeated.append(copy)
-            if not kept.metadata.get("creationTimestamp"):
-                self._created[id(kept)] = self.created(copy)
+            if not chosen.metadata.get("creationTimestamp"):
+                self._created[id(chosen)] = self.created(copy)
         # Sorted, so that the order of documents decides nothing.
-        return [found[key] for key in sorted(found)]
+        return [by_key[key] for key in sorted(by_key)]
 
     def _undiscovered(self, facts: MeshFacts) -> frozenset[str]:
         """Known namespaces that no discovery selector selects."""

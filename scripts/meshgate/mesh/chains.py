@@ -86,14 +86,14 @@ def chains(
 
 
 def received(
-    found: Iterable[GatewayChain], port: int, transport: Transport, name: str
+    gateway_chains: Iterable[GatewayChain], port: int, transport: Transport, name: str
 ) -> tuple[Outcome, str]:
     """What becomes of bytes that reach a port of a gateway's pod, and why it is unknown.
 
     `name` is the TLS server name that the client asks for. TLS that no chain answers goes to the
     one that speaks plaintext on the port.
     """
-    here = [chain for chain in found if chain.port == port]
+    here = [chain for chain in gateway_chains if chain.port == port]
     plain = next((chain for chain in here if chain.mode == PLAINTEXT), None)
     if transport is Transport.PLAINTEXT:
         # A chain for TLS under every name matches whatever comes, plaintext too: the older decides.

@@ -28,7 +28,7 @@ class ClientClass:
     scopes: tuple[Scope, ...]
     # Destination ports whose calls bypass the sidecar.
     uncaptured: frozenset[int]
-    # Why nothing can be said of their calls; empty: it can.
+    # Why their calls cannot be decided; empty: they can.
     reason: str
     # Why their calls may be refused that work otherwise; empty: nothing of theirs may.
     restricted_by: str = ""
@@ -102,10 +102,10 @@ class ClientGroup:
             left = {id(each) for each in classes}
             own = [each for each in self._classes if id(each) not in left]
             return ClientGroup(self.plane, own)
-        found = ClientGroup(self.plane, self._classes, self._profile, classes)
-        found._without |= self._without
-        found.count = self._profile.count - sum(found._without.values())
-        return found
+        rest = ClientGroup(self.plane, self._classes, self._profile, classes)
+        rest._without |= self._without
+        rest.count = self._profile.count - sum(rest._without.values())
+        return rest
 
     @property
     def classes(self) -> Iterator[ClientClass]:
@@ -200,7 +200,7 @@ class MeshClients:
         packets: PacketFilter,
         by_account: bool = False,
     ) -> None:
-        """`sources`: source labels that routes ask for; `reason`: why nothing can be said.
+        """`sources`: source labels that routes ask for; `reason`: why calls are undecided.
 
         `restriction`: why calls may be refused. It names no object, or each namespace with a
         policy of its own would be a profile of its own. `packets`: which packets pass.
@@ -209,7 +209,7 @@ class MeshClients:
         self.classes: list[ClientClass] = []
         self._class_of: dict[int, ClientClass] = {}
         wanted = _selectors(rules)
-        found: dict[object, ClientClass] = {}
+        by_key: dict[object, ClientClass] = {}
         for workload in workloads:
             if workload.kind == "WorkloadEntry" and not workload.has_sidecar:
                 # A machine outside the cluster, which calls nothing through the mesh.
@@ -237,9 +237,9 @@ class MeshClients:
                 packets.client_key(workload),
                 workload.service_account if by_account else "",
             )
-            known = found.get(key)
+            known = by_key.get(key)
             if known is None:
-                known = found[key] = ClientClass(
+                known = by_key[key] = ClientClass(
                     workload.namespace,
                     workload.plane,
                     workload.labels,
@@ -274,32 +274,32 @@ class MeshClients:
         """The classes of a profile whose members carry a route's source labels."""
         key = tuple(sorted(labels.items()))
         if key not in self._sources:
-            found = [each for each in self.classes if selectors.matches(labels, each.labels)]
-            self._sources[key] = found
+            sources = [each for each in self.classes if selectors.matches(labels, each.labels)]
+            self._sources[key] = sources
         for each in self._sources[key]:
             if each.profile is profile:
                 yield each
 
     def _profiles(self) -> list[Profile]:
-        found: dict[tuple[DataPlane, str, str, Sending], Profile] = {}
+        profiles: dict[tuple[DataPlane, str, str, Sending], Profile] = {}
         for each in self.classes:
             if each.plane is not DataPlane.GATEWAY and not each.is_limited:
                 key = each.plane, each.reason, each.restricted_by, each.sending
-                profile = found.get(key)
+                profile = profiles.get(key)
                 if profile is None:
-                    profile = found[key] = Profile(*key)
+                    profile = profiles[key] = Profile(*key)
                 profile.add(each)
-        return list(found.values())
+        return list(profiles.values())
 
     def _limited_profiles(self) -> list[Profile]:
-        found: dict[tuple[str, str, str, Sending], Profile] = {}
+        profiles: dict[tuple[str, str, str, Sending], Profile] = {}
         for each in self.limited:
             key = _outbound(each), each.reason, each.restricted_by, each.sending
-            profile = found.get(key)
+            profile = profiles.get(key)
             if profile is None:
-                profile = found[key] = Profile(each.plane, *key[1:])
+                profile = profiles[key] = Profile(each.plane, *key[1:])
             profile.add(each)
-        return list(found.values())
+        return list(profiles.values())
 
 
 def _outbound(each: ClientClass) -> str:
@@ -309,10 +309,10 @@ def _outbound(each: ClientClass) -> str:
 
 def _selectors(rules: DestinationRules) -> dict[str, list[Labels]]:
     """The distinct selectors of each namespace's DestinationRules."""
-    found: dict[str, list[Labels]] = {}
+    by_namespace: dict[str, list[Labels]] = {}
     for rule in rules.all.values():
         if rule.selector is not None:
-            own = found.setdefault(rule.namespace, [])
+            own = by_namespace.setdefault(rule.namespace, [])
             if rule.selector not in own:
                 own.append(rule.selector)
-    return found
+    return by_namespace

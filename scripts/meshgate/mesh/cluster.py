@@ -65,10 +65,10 @@ class Delivery(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """Whether it works; where only some requests are let in, that depends on the request."""
-        found = verdict(self.outcome, self.transport)
-        if found is Verdict.WORKS and self.admission is not None:
-            return found if self.admission.allows is Allows.ALL else Verdict.DEPENDS
-        return found
+        by_transport = verdict(self.outcome, self.transport)
+        if by_transport is Verdict.WORKS and self.admission is not None:
+            return by_transport if self.admission.allows is Allows.ALL else Verdict.DEPENDS
+        return by_transport
 
     def wire_port(self, called: int) -> int:
         """The port that packets of it go to; `called` is that of the service."""
@@ -87,7 +87,7 @@ class Delivery(NamedTuple):
         return self.outcome if self.on_wire is None else self.on_wire
 
     def unknown(self, reason: str) -> Delivery:
-        """The same where nothing can be said of it."""
+        """The same where its outcome cannot be decided."""
         return self._replace(
             transport=None, outcome=Outcome.UNKNOWN, reason=reason, alternatives=(), on_wire=None
         )
@@ -213,32 +213,32 @@ class PortClusters:
         # The subset's name is part of the TLS server name, which only gateways look at.
         name = subset.name if subset is not None and self._to_gateways else ""
         key = resolved, dropped, gateway, labels, name
-        found = self._built.get(key)
-        if found is None:
-            found = self._built[key] = self._build(resolved, subset, plane, dropped=dropped)
-        return found
+        cluster = self._built.get(key)
+        if cluster is None:
+            cluster = self._built[key] = self._build(resolved, subset, plane, dropped=dropped)
+        return cluster
 
     def direct(self, plane: DataPlane) -> tuple[Delivery, ...]:
         """What clients get that have no proxy of their own: none at all, or ztunnel."""
-        found = self._direct.get(plane)
-        if found is None:
-            found = self._direct[plane] = tuple(
+        deliveries = self._direct.get(plane)
+        if deliveries is None:
+            deliveries = self._direct[plane] = tuple(
                 combined(self._directly(endpoint, world, plane) for world in worlds)
                 for endpoint, worlds in self.endpoints
             ) or (self._nothing(),)
-        return found
+        return deliveries
 
     def passing(self, passage: Passage) -> tuple[Delivery, ...]:
         """What ztunnel sends by way of a waypoint, which sends it on by HBONE."""
         own = passage._replace(port=self.port.number, protocol=self.port.protocol)
-        found = tuple(
+        deliveries = tuple(
             combined(self._by_waypoint(endpoint, world, own) for world in worlds)
             for endpoint, worlds in self.endpoints
         )
-        return found or (self._nothing(),)
+        return deliveries or (self._nothing(),)
 
     def unknown(self, reason: str) -> tuple[Delivery, ...]:
-        """The deliveries of clients of which nothing can be said."""
+        """The deliveries of clients whose outcome cannot be decided."""
         return tuple(each.unknown(reason) for each in self.direct(DataPlane.NONE))
 
     def restricted(self, sent: tuple[Delivery, ...], by_client: str) -> tuple[Delivery, ...]:
@@ -253,7 +253,7 @@ class PortClusters:
             return sent
         key = id(sent), by_client
         if key not in self._restricted:
-            # What was sent is kept with its answer, so that no other takes its identity.
+            # What was sent is stored with its answer, so that no other takes its identity.
             answer = tuple(self._restricted_at(each, by_client) for each in sent)
             self._restricted[key] = sent, answer
         return self._restricted[key][1]
@@ -279,12 +279,14 @@ class PortClusters:
     ) -> Delivery:
         packets = self._receivers.packets
         if delivery.endpoint is None:
-            found = packets.outside(client, blocking.port)
+            packet_verdict = packets.outside(client, blocking.port)
         elif delivery.passage is not None:
-            found = packets.by_way_of(delivery.passage, client, delivery.endpoint, blocking.port)
+            packet_verdict = packets.by_way_of(
+                delivery.passage, client, delivery.endpoint, blocking.port
+            )
         else:
-            found = packets.between(client, delivery.endpoint, blocking.port)
-        return delivery._replace(blocking=replace(blocking, policies=found.policies))
+            packet_verdict = packets.between(client, delivery.endpoint, blocking.port)
+        return delivery._replace(blocking=replace(blocking, policies=packet_verdict.policies))
 
     def take(self, sent: Delivery, endpoint: Endpoint) -> Delivery:
         """What becomes of bytes from a client of another state of this mesh.
@@ -391,10 +393,10 @@ class PortClusters:
         return Delivery(endpoint, wire, mode, outcome, reason)
 
     def _by_waypoint(self, endpoint: Endpoint, world: World, passage: Passage) -> Delivery:
-        found = self._directly(endpoint, world, DataPlane.AMBIENT)
-        if found.tunnel:
-            return found._replace(passage=passage)
-        return found.unknown(f"{passage} sends it on without HBONE, which is not modelled")
+        delivery = self._directly(endpoint, world, DataPlane.AMBIENT)
+        if delivery.tunnel:
+            return delivery._replace(passage=passage)
+        return delivery.unknown(f"{passage} sends it on without HBONE, which is not modelled")
 
 
 def combined(answers: Iterable[Delivery]) -> Delivery:

@@ -46,13 +46,13 @@ def controllers(catalog: Catalog) -> Iterator[Controller]:
         for resource in catalog.of(*KINDS)
     }
     pods: dict[Key, list[Resource]] = {}
-    found: dict[Key, Resource] = {}
+    topmost: dict[Key, Resource] = {}
     for key, resource in resources.items():
         top = _top(key, resource, resources)
-        found.setdefault(top, resources.get(top, resource))
+        topmost.setdefault(top, resources.get(top, resource))
         if resource.kind == "Pod" and _runs(resource):
             pods.setdefault(top, []).append(resource)
-    for (kind, namespace, name), resource in found.items():
+    for (kind, namespace, name), resource in topmost.items():
         yield Controller(
             kind,
             namespace,

@@ -19,13 +19,13 @@ PROXIES = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
 
 
 class End(enum.StrEnum):
-    """The end of a call at which an object has a say."""
+    """The end of a call that an object influences."""
 
     SERVER = "server"
     CLIENT = "client"
 
 
-class Say(enum.StrEnum):
+class Influence(enum.StrEnum):
     """What an object may do to a call."""
 
     # It may refuse a call that works otherwise; one that fails without it fails all the same.
@@ -64,7 +64,7 @@ class Cover(NamedTuple):
     resource: Resource
     about: str
     ends: frozenset[End]
-    say: Say
+    influence: Influence
     namespace: str
     labels: Labels
     planes: frozenset[DataPlane] = frozenset()

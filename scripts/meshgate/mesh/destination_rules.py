@@ -45,10 +45,10 @@ class Group:
         creationTimestamp and their order matters.
         """
         if self._orders is None:
-            found = merge_orders([self.rules])
-            self._is_order_open = not found.is_complete
+            merged = merge_orders([self.rules])
+            self._is_order_open = not merged.is_complete
             distinct: dict[object, Entries] = {}
-            for order in found.orders:
+            for order in merged.orders:
                 entries = merge(order)
                 distinct.setdefault(tuple(entry.meaning for entry in entries), entries)
             self._orders = tuple(distinct.values())

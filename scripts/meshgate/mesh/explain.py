@@ -87,12 +87,16 @@ _ORDER = (Place.CLIENT, Place.SERVICE, Place.ROOT, Place.NOWHERE)
 
 
 def steps(
-    rules: DestinationRules, found: HostRules, choice: Choice, client: Workload, service: Service
+    rules: DestinationRules,
+    host_rules: HostRules,
+    choice: Choice,
+    client: Workload,
+    service: Service,
 ) -> tuple[Step, ...]:
     """What became of every rule that covers the service's host, for one client."""
-    lookup = _Lookup(rules, found, choice, client, service)
-    told = [lookup.step(rule) for rule in rules.covering(service.host)]
-    return tuple(sorted(told, key=lambda step: (_ORDER.index(step.place), -_weight(step))))
+    lookup = _Lookup(rules, host_rules, choice, client, service)
+    listed = [lookup.step(rule) for rule in rules.covering(service.host)]
+    return tuple(sorted(listed, key=lambda step: (_ORDER.index(step.place), -_weight(step))))
 
 
 def _weight(step: Step) -> int:
@@ -105,7 +109,7 @@ class _Lookup:
     def __init__(
         self,
         rules: DestinationRules,
-        found: HostRules,
+        host_rules: HostRules,
         choice: Choice,
         client: Workload,
         service: Service,
@@ -116,11 +120,11 @@ class _Lookup:
         self.service = service
         self.choice = choice
         self.groups = {
-            Place.CLIENT: found.root_private
+            Place.CLIENT: host_rules.root_private
             if client.namespace == self.root
-            else found.local.get(client.namespace),
-            Place.SERVICE: found.service,
-            Place.ROOT: found.root,
+            else host_rules.local.get(client.namespace),
+            Place.SERVICE: host_rules.service,
+            Place.ROOT: host_rules.root,
         }
 
     def step(self, rule: DestinationRule) -> Step:

@@ -115,10 +115,10 @@ class Gateways:
 
     def servers(self, workload: Workload) -> tuple[GatewayServer, ...]:
         """The servers of a gateway workload, without those that Istio drops for a conflict."""
-        found = self._servers.get(id(workload))
-        if found is None:
-            found = self._servers[id(workload)] = tuple(_merged(self._asked(workload)))
-        return found
+        servers = self._servers.get(id(workload))
+        if servers is None:
+            servers = self._servers[id(workload)] = tuple(_merged(self._asked(workload)))
+        return servers
 
     def _asked(self, workload: Workload) -> Iterator[GatewayServer]:
         for gateway in self.of(workload):
@@ -152,16 +152,16 @@ def _server(
 
 def _hosts(values: Iterable[JSON], namespace: str) -> list[str]:
     """Hosts with their namespace spelled out (sanitizeServerHostNamespace)."""
-    found = []
+    hosts = []
     for value in map(str, values):
         place, slash, host = value.partition("/")
         if slash and place == _ANY:
             if host == _ANY:
                 return [_ANY]
-            found.append(host)
+            hosts.append(host)
         else:
-            found.append(f"{namespace}/{host}" if slash and place == "." else value)
-    return found
+            hosts.append(f"{namespace}/{host}" if slash and place == "." else value)
+    return hosts
 
 
 def _merged(asked: Iterable[GatewayServer]) -> Iterator[GatewayServer]:

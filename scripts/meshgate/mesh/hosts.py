@@ -53,7 +53,7 @@ def overlap(host: str, other: str) -> bool:
 
 
 class HostIndex(Generic[V]):
-    """Values by host, found by the hosts that cover a service's host.
+    """Values by host, looked up by the hosts that cover a service's host.
 
     A lookup costs one dictionary access per distinct wildcard length, whatever the number of hosts.
     """

@@ -82,14 +82,14 @@ def _already_there(meta: PodMeta, pod: JSONObject) -> Membership | None:
         return NONE
     if {"router", "waypoint"} & arguments:
         return GATEWAY
-    return SIDECAR if STATUS in meta.annotations or not _kept_out(meta, pod) else None
+    return SIDECAR if STATUS in meta.annotations or not _is_left_out(meta, pod) else None
 
 
-def _kept_out(meta: PodMeta, pod: JSONObject) -> bool:
+def _is_left_out(meta: PodMeta, pod: JSONObject) -> bool:
     """Whether labels, annotations or the host's network speak against a sidecar."""
-    wish = meta.labels.get(INJECT, meta.annotations.get(INJECT))
+    setting = meta.labels.get(INJECT, meta.annotations.get(INJECT))
     return (
-        wish == "false"
+        setting == "false"
         or meta.labels.get(DATA_PLANE_MODE) == "none"
         or pod.get("hostNetwork") is True
         or meta.namespace in _IGNORED
@@ -124,8 +124,8 @@ def _injected(meta: PodMeta, facts: MeshFacts) -> bool | None:
     else:
         called = label == "true" or REVISION_LABEL in own
     # injectRequired: the label decides before the annotation, anything else is the default.
-    wish = label if label is not None else annotations.get(INJECT, "")
-    return called and wish != "false"
+    setting = label if label is not None else annotations.get(INJECT, "")
+    return called and setting != "false"
 
 
 def _ambient(meta: PodMeta) -> bool:

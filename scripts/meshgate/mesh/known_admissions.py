@@ -28,7 +28,7 @@ class KnownAdmissions:
         key = id(server), connection
         known = self._by_connection.get(key)
         if known is None:
-            # The server is kept with the answer, so that no other takes its identity.
+            # The server is stored with the answer, so that no other takes its identity.
             known = self._by_connection[key] = server, self._shared(server, connection)
         return known[1]
 
@@ -42,10 +42,10 @@ class KnownAdmissions:
         key = self._policies_of(server), asked
         if key not in self._by_policies:
             self._by_policies[key] = Admission.of(self._authorization, server, asked)
-        found = self._by_policies[key]
-        if found is None or (found.server is server and found.connection == connection):
-            return found
-        return dataclasses.replace(found, server=server, connection=connection)
+        admission = self._by_policies[key]
+        if admission is None or (admission.server is server and admission.connection == connection):
+            return admission
+        return dataclasses.replace(admission, server=server, connection=connection)
 
     def _policies_of(self, server: Server) -> tuple[int, ...]:
         """What tells a server from those to which other policies apply."""

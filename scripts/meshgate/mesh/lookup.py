@@ -55,14 +55,14 @@ class HostRules:
     @property
     def special(self) -> set[str]:
         """The client namespaces whose answer may differ from everybody else's."""
-        found = set(self.local)
+        namespaces = set(self.local)
         if self.root_private is not None:
-            found.add(self.root_name)
+            namespaces.add(self.root_name)
         for group in (self.service, self.root):
             if group is not None:
                 for rule in group.rules:
-                    found.update(rule.export_to)
-        return found - {export_to.PUBLIC, export_to.PRIVATE}
+                    namespaces.update(rule.export_to)
+        return namespaces - {export_to.PUBLIC, export_to.PRIVATE}
 
     def generic(self) -> tuple[Choice, ...]:
         """The answer for clients of a namespace that no rule names."""
@@ -79,11 +79,11 @@ class HostRules:
         """
         group = self.root_private if namespace == self.root_name else self.local.get(namespace)
         if group is not None:
-            found = (
+            choices = (
                 Choice(Place.CLIENT, group, _chosen(entries, namespace, own), group.is_order_open)
                 for entries in group.orders
             )
-            return tuple(_distinct(found))
+            return tuple(_distinct(choices))
         return tuple(_distinct(self._exported(namespace)))
 
     def _exported(self, namespace: str) -> Iterator[Choice]:

@@ -28,7 +28,7 @@ UNTRIED = "more orders of objects without creationTimestamp are possible than ca
 
 
 class Entry:
-    """One merged rule (ConsolidatedDestRule): what the first rule says, filled up by later ones."""
+    """One merged rule (ConsolidatedDestRule): what the first rule sets, filled up by later ones."""
 
     __slots__ = (
         "_meaning",
@@ -114,13 +114,13 @@ def merge(rules: Iterable[DestinationRule]) -> Entries:
 def _with(entries: Entries, rule: DestinationRule) -> Entries:
     """The entries after one more rule."""
     alone = True
-    found = []
+    merged = []
     for entry in entries:
         absorbs, alone = _offer(entry, rule)
-        found.append(entry.absorbing(rule) if absorbs else entry)
+        merged.append(entry.absorbing(rule) if absorbs else entry)
     if alone:
-        found.append(Entry((rule,), rule.policy, rule.subsets))
-    return tuple(found)
+        merged.append(Entry((rule,), rule.policy, rule.subsets))
+    return tuple(merged)
 
 
 def _offer(entry: Entry, rule: DestinationRule) -> tuple[bool, bool]:
@@ -197,13 +197,13 @@ class _Search:
 
     def run(self, first: Order) -> MergeOrders:
         """The orders that come to different results."""
-        found: dict[object, Order] = {}
+        by_meaning: dict[object, Order] = {}
         visited: set[object] = set()
         stack = [_State((), ((),) * len(self._pools), first)]
         while stack:
             state = stack.pop()
             if not state.later:
-                found.setdefault(self._meaning(state), state.order)
+                by_meaning.setdefault(self._meaning(state), state.order)
                 continue
             key = self._meaning(state), self._rest(state.later)
             if key in visited:
@@ -213,17 +213,17 @@ class _Search:
             stack.extend(reversed(self._next(state)))
             if self._merges > MOST_MERGES + len(first):
                 return MergeOrders(self._samples(first), is_complete=False)
-        return MergeOrders(tuple(found.values()), is_complete=True)
+        return MergeOrders(tuple(by_meaning.values()), is_complete=True)
 
     def _next(self, state: _State) -> list[_State]:
         """What one more rule makes of it, for each rule whose place among the others matters."""
         selecting = [rule for rule in state.later if rule.selector is not None]
         movable = selecting or state.later
         decisive = [
-            (members, _Competition(own, [r for r in movable if id(r) in members], self._says))
+            (members, _Competition(own, [r for r in movable if id(r) in members], self._stand_in))
             for own, members in zip(state.entries, self._pools, strict=True)
         ]
-        found: list[_State] = []
+        states: list[_State] = []
         tried: set[int] = set()
         is_dated_next = False
         for rule in movable:
@@ -237,8 +237,8 @@ class _Search:
                 is_dated_next = False
             elif self.is_dated(rule) or self._content(rule) not in tried:
                 tried.add(self._content(rule))
-                found.append(self._after(state, rule))
-        return found or [state]
+                states.append(self._after(state, rule))
+        return states or [state]
 
     def _after(self, state: _State, rule: DestinationRule) -> _State:
         self._merges += 1
@@ -254,11 +254,11 @@ class _Search:
             return tuple(tuple(each.origin for each in entries) for entries in state.entries)
         return tuple(tuple(each.meaning for each in entries) for entries in state.entries)
 
-    def _says(self, rule: DestinationRule, content: object) -> object:
+    def _stand_in(self, rule: DestinationRule, content: object) -> object:
         return id(rule) if self._by_origin else content
 
     def _rest(self, later: Sequence[DestinationRule]) -> object:
-        """Equal where the rules to come say the same, and may come in the same orders."""
+        """Equal where the rules to come have equal content, and may come in the same orders."""
         dated = [self._content(rule) for rule in later if self.is_dated(rule)]
         undated = Counter(self._content(rule) for rule in later if not self.is_dated(rule))
         return tuple(dated), frozenset(undated.items())
@@ -269,7 +269,7 @@ class _Search:
         if number is None:
             pools = tuple(id(rule) in pool for pool in self._pools)
             content = (_audience(rule), rule.policy, _by_name(rule.subsets), pools)
-            key = self._says(rule, content)
+            key = self._stand_in(rule, content)
             number = self._contents.setdefault(key, len(self._contents))
             self._content_of[id(rule)] = number
         return number
@@ -296,9 +296,9 @@ class _Competition:
         self,
         entries: Entries,
         later: Sequence[DestinationRule],
-        says: Callable[[DestinationRule, object], object],
+        stand_in: Callable[[DestinationRule, object], object],
     ) -> None:
-        """`says`: equal for rules that may stand for each other in saying something."""
+        """`stand_in`: equal for rules that may stand for each other in a part of their content."""
         self._is_mixed = len({_audience(rule) for rule in later}) > 1
         if self._is_mixed or not later:
             return
@@ -310,11 +310,11 @@ class _Competition:
         self._has_policy = not begins and all(entry.policy is not None for entry in targets)
         known = [{subset.name for subset in entry.subsets} for entry in targets]
         self._known = set[str]() if begins or not known else set.intersection(*known)
-        self._policies = {says(rule, rule.policy) for rule in later if rule.policy is not None}
+        self._policies = {stand_in(rule, rule.policy) for rule in later if rule.policy is not None}
         self._subsets: dict[str, set[object]] = {}
         for rule in later:
             for name, content in _contents(rule.subsets).items():
-                self._subsets.setdefault(name, set()).add(says(rule, content))
+                self._subsets.setdefault(name, set()).add(stand_in(rule, content))
 
     def concerns(self, rule: DestinationRule) -> bool:
         """Whether a rule brings something for which another one competes."""
@@ -335,13 +335,13 @@ def _audience(rule: DestinationRule | Entry) -> object:
 
 
 def _contents(subsets: Sequence[Subset]) -> dict[str, object]:
-    """What each subset says, by name; of two that have one name the first counts."""
-    found: dict[str, object] = {}
+    """The content of each subset, by name; of two that have one name the first counts."""
+    contents: dict[str, object] = {}
     for each in subsets:
-        found.setdefault(each.name, (tuple(sorted(each.labels.items())), each.policy))
-    return found
+        contents.setdefault(each.name, (tuple(sorted(each.labels.items())), each.policy))
+    return contents
 
 
 def _by_name(subsets: Sequence[Subset]) -> object:
-    """Equal for subsets that say the same, in whatever order their names come."""
+    """Equal for subsets of equal content, in whatever order their names come."""
     return frozenset(_contents(subsets).items())

@@ -120,9 +120,9 @@ class Mesh:
 
     def workload(self, namespace: str, name: str, kind: str = "") -> Workload:
         """The workload of this name. Raises LookupError where there is none."""
-        for found in self._by_name.get((namespace, name), ()):
-            if not kind or found.kind == kind:
-                return found
+        for workload in self._by_name.get((namespace, name), ()):
+            if not kind or workload.kind == kind:
+                return workload
         raise LookupError(f"no workload {namespace}/{name}")
 
     def selected(self, namespace: str, selector: dict[str, str]) -> list[Workload]:
@@ -136,9 +136,9 @@ class Mesh:
         Raises LookupError where there is none, or where it is not visible there.
         """
         for host in self._names(name, namespace):
-            found = self._registry.service_for(host, namespace)
-            if found is not None:
-                return found
+            service = self._registry.service_for(host, namespace)
+            if service is not None:
+                return service
         raise LookupError(f"no service {name} for clients in namespace {namespace}")
 
     def services_of(self, host: str) -> Sequence[Service]:
@@ -158,9 +158,9 @@ class Mesh:
                 if client.plane is not DataPlane.SIDECAR:
                     raise
         for host in self._names(name, client.namespace):
-            for found in self._registry.by_host.get(host, ()):
-                if found.kubernetes:
-                    return found
+            for service in self._registry.by_host.get(host, ()):
+                if service.kubernetes:
+                    return service
         return self.service(name, client.namespace)
 
     def _names(self, name: str, namespace: str) -> Iterator[str]:
@@ -215,7 +215,7 @@ class Mesh:
         return self._receivers.server_mode(workload, port)
 
     def authorization_at(self, workload: Workload, port: int | None) -> PortAuthorization:
-        """What policies of authorization say of a port; None: of ports that nothing declares."""
+        """What authorization policies decide for a port; None: nothing declares it."""
         return self.admissions.at_port(workload, port)
 
     def mode_without(self, workload: Workload, port: int | None, policy: Resource) -> ServerMode:
@@ -250,10 +250,10 @@ class Mesh:
         outcome, reason = self._receivers.receive(workload, port, transport)
         sent = Delivery(Endpoint.of(workload, port), transport, None, outcome, reason)
         sent = self.filters.judged(sent, self.packets.anybody, port)
-        found = self.admissions.judged(sent, None)
-        if found.admission is not None and found.admission.allows is Allows.SOME:
+        judged = self.admissions.judged(sent, None)
+        if judged.admission is not None and judged.admission.allows is Allows.SOME:
             return Outcome.UNKNOWN, "policies let some requests in, and others not"
-        return found.outcome, found.reason
+        return judged.outcome, judged.reason
 
     def met_by(self, workload: Workload, port: int, identity: str | None) -> Delivery:
         """What becomes of a call to a port of a workload, of whoever proves an identity.
@@ -289,13 +289,13 @@ class Mesh:
     def passages(self) -> dict[tuple[str, int], Passage]:
         """The waypoints that judge calls of ztunnel, by host and port of the service."""
         return {
-            (service.host, port.number): found.passage._replace(
+            (service.host, port.number): enrolment.passage._replace(
                 port=port.number, protocol=port.protocol
             )
             for service in self.services
-            if (found := self._callers.services.by_ztunnel.waypoints.of_service(service))
+            if (enrolment := self._callers.services.by_ztunnel.waypoints.of_service(service))
             is not None
-            and found.passage is not None
+            and enrolment.passage is not None
             for port in service.ports
         }
 
@@ -386,12 +386,12 @@ class Mesh:
         scopes = self.clients.scopes_of(client)
         scope = scopes[0] if scopes else None
         caller = Caller(client.namespace, client.labels)
-        found = [
+        policies = [
             self._callers.led_away(client, service, own, destination)
             for destination in self._routing.lost(caller, scope, service, own)
         ]
-        if not found and not self._routing.routes(caller, scope, service, own):
-            found = [self._callers.answered(service, own)]
+        if not policies and not self._routing.routes(caller, scope, service, own):
+            policies = [self._callers.answered(service, own)]
         return [
             Explanation(
                 client,
@@ -400,7 +400,7 @@ class Mesh:
                 None,
                 tuple(Landing(delivery, None) for delivery in policy.deliveries),
             )
-            for policy in found
+            for policy in policies
         ]
 
     def call_classes(self, services: Iterable[Service] | None = None) -> Iterator[CallClass]:
@@ -426,10 +426,10 @@ class Mesh:
 
     def counts(self) -> Counter[Outcome]:
         """How many calls end how, over all clients, without listing them."""
-        found: Counter[Outcome] = Counter()
+        counted: Counter[Outcome] = Counter()
         for each in self.call_classes():
-            found.update(each.outcomes)
-        return found
+            counted.update(each.outcomes)
+        return counted
 
     def calls(
         self,

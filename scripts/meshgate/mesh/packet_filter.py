@@ -74,17 +74,17 @@ class PacketVerdict(NamedTuple):
     @property
     def stopping(self) -> tuple[Direction, ...]:
         """Where it is stopped."""
-        found = (direction for direction, answer in self.ends if answer.passes is False)
-        return tuple(dict.fromkeys(found))
+        directions = (direction for direction, answer in self.ends if answer.passes is False)
+        return tuple(dict.fromkeys(directions))
 
     @property
     def policies(self) -> tuple[tuple[Direction, NetworkPolicy], ...]:
         """The policies of the ends where it is stopped."""
         return tuple(
             (direction, policy)
-            for direction, found in self.ends
-            if found.passes is False
-            for policy in found.policies
+            for direction, answer in self.ends
+            if answer.passes is False
+            for policy in answer.policies
         )
 
 
@@ -210,15 +210,15 @@ class PacketFilter:
             (Direction.EGRESS, source, target, caller),
             (Direction.INGRESS, target, source, server),
         ):
-            found = self.table.passage(direction, subject, other, packets)
-            ends.append((direction, found))
-            if found.passes is None:
-                doubts.append(found.doubt)
-            elif found.passes is False and workload is not None:
+            answer = self.table.passage(direction, subject, other, packets)
+            ends.append((direction, answer))
+            if answer.passes is None:
+                doubts.append(answer.doubt)
+            elif answer.passes is False and workload is not None:
                 # Policies of another kind are asked before, or besides, and may let it through.
                 cover = self._undecided.packet_filter(workload, _ENDS[direction])
                 if cover is not None:
-                    ends[-1] = direction, FilterAnswer(None, found.policies, cover.reason)
+                    ends[-1] = direction, FilterAnswer(None, answer.policies, cover.reason)
                     doubts.append(cover.reason)
         verdict = PacketVerdict(passes=True, ends=tuple(ends))
         if verdict.stopping:
@@ -256,46 +256,48 @@ class PacketFilter:
 
     def _peers_in(self, party: Party) -> tuple[LabelPattern, ...]:
         """The selectors of pods that rules for what comes in apply to a namespace."""
-        found = self._selectors.get(party.namespace)
-        if found is None:
-            found = tuple(self._selecting_in(party.namespace, party.namespace_labels))
-            self._selectors[party.namespace] = found
-        return found
+        patterns = self._selectors.get(party.namespace)
+        if patterns is None:
+            patterns = tuple(self._selecting_in(party.namespace, party.namespace_labels))
+            self._selectors[party.namespace] = patterns
+        return patterns
 
     def _selecting_in(self, namespace: str, labels: OpenLabels) -> Iterable[LabelPattern]:
-        found: dict[LabelPattern, None] = {}
+        patterns: dict[LabelPattern, None] = {}
         for policy in self.table.policies:
             for rule in policy.ingress or ():
                 for peer in rule.peers:
-                    if peer.block is not None or peer.pods.is_empty or peer.pods in found:
+                    if peer.block is not None or peer.pods.is_empty or peer.pods in patterns:
                         continue
                     if peer.namespaces is None:
                         is_meant: bool | None = peer.namespace == namespace
                     else:
                         is_meant = peer.namespaces.selects(labels)
                     if is_meant is not False:
-                        found[peer.pods] = None
-        return found
+                        patterns[peer.pods] = None
+        return patterns
 
 
 def _infrastructure_labels(gateway: Resource) -> selectors.Labels:
     """The labels that a Gateway asks for on what is made for it."""
-    found = gateway.spec.get("infrastructure")
-    return selectors.labels(found.get("labels")) if isinstance(found, dict) else {}
+    infrastructure = gateway.spec.get("infrastructure")
+    return (
+        selectors.labels(infrastructure.get("labels")) if isinstance(infrastructure, dict) else {}
+    )
 
 
 def _families(catalog: Catalog) -> tuple[int, ...]:
     """The families of addresses that pods may have: IPv4, unless a Service says otherwise."""
-    told: set[str] = set()
+    families: set[str] = set()
     for service in catalog.of("Service"):
         listed = service.spec.get("ipFamilies")
         if isinstance(listed, list):
-            told.update(map(str, listed))
+            families.update(map(str, listed))
         address = str(service.spec.get("clusterIP") or "")
         if ":" in address:
-            told.add("IPv6")
+            families.add("IPv6")
         elif "." in address:
-            told.add("IPv4")
-    if "IPv6" not in told:
+            families.add("IPv4")
+    if "IPv6" not in families:
         return (4,)
-    return (4, 6) if "IPv4" in told else (6,)
+    return (4, 6) if "IPv4" in families else (6,)

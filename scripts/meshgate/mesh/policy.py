@@ -54,10 +54,10 @@ def meaning(entry: Entry | None, port: int, subset: str | None) -> Resolved:
     if entry is None:
         return UNSET
     key = port, subset
-    found = entry.resolved.get(key)
-    if found is None:
-        found = entry.resolved[key] = resolve(entry.policy, entry.subsets, port, subset)
-    return found
+    resolved = entry.resolved.get(key)
+    if resolved is None:
+        resolved = entry.resolved[key] = resolve(entry.policy, entry.subsets, port, subset)
+    return resolved
 
 
 def build(
@@ -123,7 +123,7 @@ def policy(
     )
 
 
-def without_rules(clusters: PortClusters, told: tuple[Delivery, ...], reason: str) -> ClientPolicy:
+def without_rules(clusters: PortClusters, sent: tuple[Delivery, ...], reason: str) -> ClientPolicy:
     """The answer for calls that no rule applies to; `reason` says why where it is not obvious."""
     return ClientPolicy(
         clusters.service,
@@ -136,8 +136,8 @@ def without_rules(clusters: PortClusters, told: tuple[Delivery, ...], reason: st
         dropped=False,
         discovery=None,
         auto=False,
-        deliveries=told,
-        decided=all(delivery.outcome is not Outcome.UNKNOWN for delivery in told),
+        deliveries=sent,
+        decided=all(delivery.outcome is not Outcome.UNKNOWN for delivery in sent),
         reason=reason,
     )
 
@@ -172,19 +172,19 @@ def _subset(entry: Entry | None, name: str | None) -> Subset | None:
 
 def _combined(clusters: Sequence[Cluster]) -> tuple[Delivery, ...]:
     """Each endpoint's answers over all orders, endpoints in the order of the fullest cluster."""
-    told = [cluster.deliveries for cluster in clusters]
-    by_endpoint = [{id(each.endpoint): each for each in found} for found in told]
+    by_cluster = [cluster.deliveries for cluster in clusters]
+    by_endpoint = [{id(each.endpoint): each for each in sent} for sent in by_cluster]
     keys: dict[int, Delivery] = {}
-    for found in told:
-        for each in found:
+    for sent in by_cluster:
+        for each in sent:
             keys.setdefault(id(each.endpoint), each)
     if len(keys) > 1:
         # A cluster that is missing in one order only is an alternative of every endpoint.
         keys.pop(id(None), None)
     return tuple(
         combined(
-            found.get(key) or found.get(id(None)) or each._replace(outcome=Outcome.NO_ENDPOINT)
-            for found in by_endpoint
+            own.get(key) or own.get(id(None)) or each._replace(outcome=Outcome.NO_ENDPOINT)
+            for own in by_endpoint
         )
         for key, each in keys.items()
     )

@@ -1,4 +1,4 @@
-"""What policies of authorization say of one server port: who is let in at all."""
+"""What authorization policies decide for one server port: who is let in at all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PortAuthorization(NamedTuple):
     """The policies of a port, in the order of evaluation, and what they come to.
 
     admitted  identities that some request gets in with, `None` for no identity; those that no file
-              names have `?` for what is free. Told of an ALLOW_LIST only
+              names have `?` for what is free. Given for an ALLOW_LIST only
     reason    why it is not decided
     """
 
@@ -76,7 +76,7 @@ _ORDER = (Action.CUSTOM, Action.DENY, Action.ALLOW)
 def port_authorization(
     authorization: Authorization, server: Server, chains: Sequence[Chain], port: int | None
 ) -> PortAuthorization:
-    """What policies say of a port; None: of ports that nothing declares.
+    """What policies decide for a port; None: nothing declares it.
 
     `chains` are what may judge its connections.
     """
@@ -92,16 +92,16 @@ def port_authorization(
     if applied.undecided:
         return PortAuthorization(AuthorizationState.UNDECIDED, policies, reason=applied.undecided)
     number = OTHER_PORT if port is None else port
-    found = {chain: _of_chain(authorization, server, chain, number, policies) for chain in chains}
-    first, *others = found.values()
+    answers = {chain: _of_chain(authorization, server, chain, number, policies) for chain in chains}
+    first, *others = answers.values()
     if any(other.state is not first.state for other in others):
-        states = " or ".join(dict.fromkeys(str(each.state) for each in found.values()))
+        states = " or ".join(dict.fromkeys(str(each.state) for each in answers.values()))
         reason = (
             f"{states}: policies say another thing of HTTP than of TCP, and no file tells which of "
             "them the port speaks"
         )
         return PortAuthorization(AuthorizationState.UNDECIDED, policies, reason=reason)
-    admitted = dict.fromkeys(each for answer in found.values() for each in answer.admitted)
+    admitted = dict.fromkeys(each for answer in answers.values() for each in answer.admitted)
     return first._replace(admitted=tuple(admitted))
 
 

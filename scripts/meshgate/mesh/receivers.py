@@ -85,18 +85,18 @@ class Receivers:
 
     def server_class(self, workload: Workload) -> ServerClass:
         """The class of a workload as a server."""
-        found = self._classes.get(id(workload))
-        if found is None:
-            found = self._servers.of(workload.namespace, workload.labels)
-            self._classes[id(workload)] = found
-        return found
+        server = self._classes.get(id(workload))
+        if server is None:
+            server = self._servers.of(workload.namespace, workload.labels)
+            self._classes[id(workload)] = server
+        return server
 
     def worlds(self, endpoint: Endpoint) -> tuple[World, ...]:
         """What an endpoint's port may enforce; the first is that of a fresh cluster."""
         workload = endpoint.workload
         if workload is not None and workload.plane is DataPlane.AMBIENT:
             denials = self._ambient.denials(workload.namespace, workload.labels)
-            found = [
+            worlds = [
                 World(each.slots.namespace_mode(), each.mode(endpoint.port)) for each in denials
             ]
         else:
@@ -105,10 +105,10 @@ class Receivers:
                 if workload is None
                 else self.server_class(workload)
             )
-            found = [
+            worlds = [
                 World(each.namespace_mode(), each.mode(endpoint.port)) for each in server.slots
             ]
-        return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
+        return tuple(dict.fromkeys(worlds)) if len(worlds) > 1 else tuple(worlds)
 
     def enforced(self, endpoint: Endpoint, world: World) -> Mode | None:
         """The mode that something before the application enforces; None: nothing does."""
@@ -143,39 +143,39 @@ class Receivers:
 
     def server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         """What a workload enforces on a container port; None: on ports that no port table names."""
-        found = self._server_mode(workload, port)
+        mode = self._server_mode(workload, port)
         if self.undecided.modes:
-            found = dataclasses.replace(found, decided=False, reason=self.undecided.modes)
+            mode = dataclasses.replace(mode, decided=False, reason=self.undecided.modes)
         may_refuse = self.undecided.may_refuse(workload, port)
-        return dataclasses.replace(found, may_refuse=may_refuse) if may_refuse else found
+        return dataclasses.replace(mode, may_refuse=may_refuse) if may_refuse else mode
 
     def _server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         plane = workload.plane
         if plane is DataPlane.AMBIENT:
             return self._ambient.server_mode(workload.namespace, workload.labels, port)
         if plane is DataPlane.SIDECAR:
-            found = self.server_class(workload).mode(port)
+            mode = self.server_class(workload).mode(port)
             if port is not None and not workload.captures(port):
                 why = f"the sidecar does not capture port {port}"
-                return dataclasses.replace(found, captured=False, reason=why)
+                return dataclasses.replace(mode, captured=False, reason=why)
             reason = self.undecided.server(workload)
-            return dataclasses.replace(found, decided=False, reason=reason) if reason else found
+            return dataclasses.replace(mode, decided=False, reason=reason) if reason else mode
         if plane is DataPlane.UNKNOWN:
-            found = _without_effect(workload.plane_reason)
-            return dataclasses.replace(found, decided=False)
+            mode = _without_effect(workload.plane_reason)
+            return dataclasses.replace(mode, decided=False)
         if plane is DataPlane.GATEWAY:
             return _without_effect("only the servers of Gateway resources count at a gateway")
         return _without_effect("the workload has no sidecar")
 
     def ports(self, workload: Workload) -> list[int]:
         """The ports of a workload that are declared, targeted by a Service or named by a policy."""
-        found = {port.number for port in workload.ports if port.protocol == "TCP"}
-        found.update(self._registry.targeted(workload))
+        numbers = {port.number for port in workload.ports if port.protocol == "TCP"}
+        numbers.update(self._registry.targeted(workload))
         if workload.plane in {DataPlane.SIDECAR, DataPlane.AMBIENT}:
             for slots in self.server_class(workload).slots:
                 if slots.workload is not None:
-                    found.update(slots.workload.ports)
-        return sorted(found)
+                    numbers.update(slots.workload.ports)
+        return sorted(numbers)
 
     def receive(self, workload: Workload, port: int, transport: Transport) -> tuple[Outcome, str]:
         """What becomes of bytes that reach a workload's container port directly."""
@@ -253,8 +253,8 @@ class Receivers:
             reason = "a Gateway of the Gateway API sets its listeners"
         if reason:
             return Outcome.UNKNOWN, f"{workload}: {reason}"
-        found = self._routing.chains(workload)
-        return received(found, port, arrival.transport, arrival.name)
+        chains = self._routing.chains(workload)
+        return received(chains, port, arrival.transport, arrival.name)
 
     def protocol(self, workload: Workload, port: int) -> str:
         """The protocol of the inbound filter chain (buildInboundChainConfigs).

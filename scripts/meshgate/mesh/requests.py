@@ -66,26 +66,26 @@ class Requests:
         clusters = services.clusters(service, port)
         choices = services.rules(service).choices(client.namespace, client.labels)
         reason = services.host_doubt(service, client.plane)
-        found = (
+        sent = (
             clusters.unknown(reason)
             if reason
             else deliveries(clusters, choices, destination.subset, client.plane)
         )
-        found = clusters.restricted(found, client.restricted_by)
-        found = services.judged(found, client.members[0], port)
+        sent = clusters.restricted(sent, client.restricted_by)
+        sent = services.judged(sent, client.members[0], port)
         group = ClientGroup(client.plane, [client])
         return Target(
             destination,
-            CallClass(group, clusters, destination.subset, found, choices),
-            found,
+            CallClass(group, clusters, destination.subset, sent, choices),
+            sent,
         )
 
     def _through(self, client: ClientClass) -> dict[tuple[str, int], set[Destination]]:
-        found = self._of_gateways.get(id(client))
-        if found is None:
-            found = self._services.routing.requested_of_gateway(client.members[0])
-            self._of_gateways[id(client)] = found
-        return found
+        requested = self._of_gateways.get(id(client))
+        if requested is None:
+            requested = self._services.routing.requested_of_gateway(client.members[0])
+            self._of_gateways[id(client)] = requested
+        return requested
 
     def asked_of(self, client: ClientClass) -> set[tuple[str, int]]:
         """The hosts and ports that a gateway's VirtualServices route."""

@@ -35,22 +35,22 @@ def destinations(
     """
     own = Destination(service.host, port.number, None)
     bound = [each for each in policies if not caller.gateways.isdisjoint(each.gateways)]
-    found: set[Destination] = set()
+    reached: set[Destination] = set()
     if port.protocol in {protocols.HTTP, protocols.AUTO}:
         routed = _http(bound, caller, service.host, port.number)
         if routed is None:
-            found.add(own)
+            reached.add(own)
         for route in routed or ():
-            found.update(_at(each, port.number) for each in route.destinations)
+            reached.update(_at(each, port.number) for each in route.destinations)
             if route.answered:
-                found.add(ANSWERED)
+                reached.add(ANSWERED)
     if port.protocol != protocols.HTTP:
         forward = _tls if port.protocol == protocols.TLS else _tcp
         chains, is_default = forward(bound, caller, service.host, port.number)
-        found.update(_alone(each, port.number, find) for each in chains)
+        reached.update(_alone(each, port.number, find) for each in chains)
         if is_default:
-            found.add(own)
-    return frozenset(found)
+            reached.add(own)
+    return frozenset(reached)
 
 
 def mirrors(
@@ -128,7 +128,7 @@ def _tcp(
     policies: Policies, caller: Caller, host: str, port: int
 ) -> tuple[list[Destination], bool]:
     """Destinations of TCP routes, and whether the service itself is one of them."""
-    found: list[Destination] = []
+    reached: list[Destination] = []
     for policy in policies:
         if not policy.covers(host):
             continue
@@ -136,24 +136,24 @@ def _tcp(
             fitting = [match for match in route.matches if _fits(match, caller, port)]
             if not route.named or (route.matches and not fitting):
                 continue
-            found += route.destinations
+            reached += route.destinations
             if not route.matches or any(match.everything for match in fitting):
-                return found, False
-    return found, True
+                return reached, False
+    return reached, True
 
 
 def _tls(
     policies: Policies, caller: Caller, host: str, port: int
 ) -> tuple[list[Destination], bool]:
     """Destinations of TLS routes, and whether the service itself is one of them."""
-    found: list[Destination] = []
+    reached: list[Destination] = []
     matched = False
     for policy in policies:
         for route in policy.tls if policy.covers(host) else ():
             if route.named and any(_fits(match, caller, port) for match in route.matches):
                 matched = True
-                found += route.destinations
-    return found, not matched
+                reached += route.destinations
+    return reached, not matched
 
 
 def by_name(policy: VirtualServicePolicy, caller: Caller) -> Iterator[Destination]:

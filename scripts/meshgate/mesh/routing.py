@@ -70,10 +70,10 @@ class Routing:
         if self._about is None:
             return []
         host = service.host.lower()
-        found = [policy for policies in self._about.covering(host) for policy in policies]
+        relevant = [policy for policies in self._about.covering(host) for policy in policies]
         if is_wildcard(host):
-            found += [policy for policy in self.policies if policy.covers(host)]
-        return list(dict.fromkeys(found))
+            relevant += [policy for policy in self.policies if policy.covers(host)]
+        return list(dict.fromkeys(relevant))
 
     def routes(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
@@ -85,14 +85,14 @@ class Routing:
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
     ) -> frozenset[Destination]:
         """The same, with ANSWERED where the proxy answers requests by itself."""
-        found = destinations(
+        reached = destinations(
             self._policies(caller, scope, port.number),
             caller,
             service,
             port,
             lambda host: self._registry.service_for(host, caller.namespace),
         )
-        return frozenset(map(self._real, found))
+        return frozenset(map(self._real, reached))
 
     def lost(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
@@ -102,7 +102,7 @@ class Routing:
         Envoy answers them with 503 and the flag NC (no cluster): no service that the client sees
         has the host, or it has not the port. Subsets are the rules' matter.
         """
-        found = []
+        lost = []
         for each in sorted(
             self.routes(caller, scope, service, port),
             key=lambda each: (each.host, each.port, each.subset or ""),
@@ -114,8 +114,8 @@ class Routing:
             if has and scope is not None and target is not None:
                 has = each.port in scope.ports(target)
             if not has:
-                found.append(each)
-        return found
+                lost.append(each)
+        return lost
 
     def leading(self, service: Service, destination: Destination) -> VirtualServicePolicy | None:
         """The first VirtualService that leads calls of a service to a destination."""
@@ -139,7 +139,7 @@ class Routing:
 
         `about` are the VirtualServices that name the service.
         """
-        found = {
+        reached = {
             (each.port, each.subset)
             for port in service.ports
             for each in self._called(caller, scope, service, port)
@@ -149,14 +149,14 @@ class Routing:
             if policy.visible_in(caller.namespace) and service.host in self._named(policy):
                 for other in self._detours(policy, caller, scope):
                     for port in other.ports:
-                        found.update(
+                        reached.update(
                             (each.port, each.subset)
                             for each in self._called(caller, scope, other, port)
                             if each.host == service.host
                         )
                 if not self.covered(policy):
-                    found.update(self._by_name_only(policy, caller, service))
-        return frozenset(found)
+                    reached.update(self._by_name_only(policy, caller, service))
+        return frozenset(reached)
 
     def requested(
         self, caller: Caller, scope: Scope | None, host: str, number: int
@@ -182,7 +182,7 @@ class Routing:
         """Where a gateway sends requests, by the VirtualServices' host and the server's port."""
         names = frozenset(map(str, self._gateways.of(workload)))
         caller = Caller(workload.namespace, workload.labels, names)
-        found: dict[tuple[str, int], set[Destination]] = {}
+        requested: dict[tuple[str, int], set[Destination]] = {}
         for server in self._gateways.servers(workload):
             for policy in self._seen_in(workload.namespace):
                 if server.name not in policy.gateways:
@@ -193,35 +193,35 @@ class Routing:
                     for each in (*route.destinations, *((ANSWERED,) if route.answered else ()))
                 }
                 for host in policy.hosts if taken else ():
-                    found.setdefault((host, server.number), set()).update(
+                    requested.setdefault((host, server.number), set()).update(
                         each
                         if each == ANSWERED
                         else self._with_port(self._real(each), server.number, workload.namespace)
                         for each in taken
                     )
-        return found
+        return requested
 
     def reached_by_gateway(self, workload: Workload, service: Service) -> Reached:
         """What a gateway's routes reach of a service."""
-        found = self._by_gateway.get(id(workload))
-        if found is None:
+        reached = self._by_gateway.get(id(workload))
+        if reached is None:
             gathered: dict[str, set[tuple[int, str | None]]] = {}
             for each in self._through(workload):
                 gathered.setdefault(each.host, set()).add((each.port, each.subset))
-            found = {host: frozenset(ports) for host, ports in gathered.items()}
-            self._by_gateway[id(workload)] = found
-        return found.get(service.host, frozenset())
+            reached = {host: frozenset(ports) for host, ports in gathered.items()}
+            self._by_gateway[id(workload)] = reached
+        return reached.get(service.host, frozenset())
 
     def labels(self) -> list[Labels]:
         """The source labels that routes ask of their clients."""
-        found = [
+        listed = [
             match.labels
             for policy in self.policies
             for route in policy.routes
             for match in route.matches
             if match.labels
         ]
-        return [own for number, own in enumerate(found) if own not in found[:number]]
+        return [own for number, own in enumerate(listed) if own not in listed[:number]]
 
     def _called(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
@@ -239,29 +239,29 @@ class Routing:
         return self._seen_in(caller.namespace)
 
     def _seen_in(self, namespace: str) -> list[VirtualServicePolicy]:
-        found = self._visible.get(namespace)
-        if found is None:
-            found = self._visible[namespace] = visible(self.policies, namespace)
-        return found
+        seen = self._visible.get(namespace)
+        if seen is None:
+            seen = self._visible[namespace] = visible(self.policies, namespace)
+        return seen
 
     def _detours(
         self, policy: VirtualServicePolicy, caller: Caller, scope: Scope | None
     ) -> Iterator[Service]:
         """The services whose requests a VirtualService routes for this client."""
         for host in self.covered(policy):
-            found = self._registry.service_for(host, caller.namespace)
-            if found is not None and (scope is None or scope.ports(found)):
-                yield found
+            service = self._registry.service_for(host, caller.namespace)
+            if service is not None and (scope is None or scope.ports(service)):
+                yield service
 
     def covered(self, policy: VirtualServicePolicy) -> list[str]:
         """The hosts of all services that a VirtualService is for."""
-        found = self._hosts.get(id(policy))
-        if found is None:
-            found = [host for host in policy.hosts if host in self._registry.by_host]
+        covered = self._hosts.get(id(policy))
+        if covered is None:
+            covered = [host for host in policy.hosts if host in self._registry.by_host]
             if any(host.startswith("*") for host in policy.hosts):
-                found = [host for host in self._registry.by_host if policy.covers(host)]
-            self._hosts[id(policy)] = found
-        return found
+                covered = [host for host in self._registry.by_host if policy.covers(host)]
+            self._hosts[id(policy)] = covered
+        return covered
 
     def _by_name_only(
         self, policy: VirtualServicePolicy, caller: Caller, service: Service
@@ -277,12 +277,12 @@ class Routing:
 
     def chains(self, workload: Workload) -> tuple[GatewayChain, ...]:
         """The filter chains of a gateway workload."""
-        found = self._chains.get(id(workload))
-        if found is None:
+        served = self._chains.get(id(workload))
+        if served is None:
             servers = self._gateways.servers(workload)
-            found = tuple(chains(servers, self._seen_in(workload.namespace)))
-            self._chains[id(workload)] = found
-        return found
+            served = tuple(chains(servers, self._seen_in(workload.namespace)))
+            self._chains[id(workload)] = served
+        return served
 
     def _through(self, workload: Workload) -> Iterator[Destination]:
         names = frozenset(map(str, self._gateways.of(workload)))

@@ -121,15 +121,15 @@ class Scope:
 
     def ports(self, service: Service) -> frozenset[int]:
         """The ports of a service that it imports; empty: not imported."""
-        found: set[int] = set()
+        numbers: set[int] = set()
         for listener in self.listeners:
             if listener.imports(service):
                 if not listener.port:
                     return frozenset(port.number for port in service.ports)
-                found.add(listener.port)
+                numbers.add(listener.port)
         for port in self.inferred.get(service.host, ()):
-            found.update(each.number for each in service.ports if port in {0, each.number})
-        return frozenset(found)
+            numbers.update(each.number for each in service.ports if port in {0, each.number})
+        return frozenset(numbers)
 
     @property
     def outbound(self) -> str:
@@ -180,11 +180,11 @@ class SidecarScopes:
 
     def _scope(self, policy: SidecarPolicy, namespace: str) -> Scope:
         key = id(policy), namespace
-        found = self._built.get(key)
-        if found is None:
+        scope = self._built.get(key)
+        if scope is None:
             seen = visible(self._virtual_services, namespace)
-            found = self._built[key] = Scope(policy, namespace, seen)
-        return found
+            scope = self._built[key] = Scope(policy, namespace, seen)
+        return scope
 
 
 def _listeners(egress: JSON, namespace: str) -> Iterator[Listener]:

@@ -54,7 +54,7 @@ def _requirement(item: Mapping[str, JSON], own: Mapping[str, str]) -> bool:
 
 
 class LabelIndex(Generic[V]):
-    """Labelled things of one namespace, found by selector without looking at all of them."""
+    """Labelled things of one namespace, looked up by selector without visiting all of them."""
 
     __slots__ = ("_all", "_pairs")
 
@@ -75,9 +75,9 @@ class LabelIndex(Generic[V]):
         """The things that the selector selects, in the order they were added."""
         candidates = self._all
         for pair in selector.items():
-            found = self._pairs.get(pair)
-            if found is None:
+            matching = self._pairs.get(pair)
+            if matching is None:
                 return []
-            if len(found) < len(candidates):
-                candidates = found
+            if len(matching) < len(candidates):
+                candidates = matching
         return [value for value, own in candidates if matches(selector, own)]

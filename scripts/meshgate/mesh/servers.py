@@ -36,7 +36,7 @@ class Overridden(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ServerMode:
-    """What one server port enforces. `mode` None: no PeerAuthentication has a say there."""
+    """What one server port enforces. `mode` None: no PeerAuthentication counts there."""
 
     mode: Mode | None
     decided_by: DecidedBy
@@ -177,20 +177,20 @@ class Servers:
         """The class of a workload with these labels."""
         selecting = self.policies.selecting(namespace, own)
         key = namespace, tuple(map(id, selecting))
-        found = self._classes.get(key)
-        if found is None:
+        server = self._classes.get(key)
+        if server is None:
             plain = self.policies.namespaces.get(namespace, ())
             candidates = (
                 tuple(sorted(selecting, key=age)),
                 tuple(sorted(plain, key=age)),
                 self._mesh,
             )
-            found = self._classes[key] = ServerClass(namespace, candidates)
-        return found
+            server = self._classes[key] = ServerClass(namespace, candidates)
+        return server
 
 
 def _distinct(candidates: Slots3) -> Iterator[Slots]:
-    """Every possible set of winners, those that say the same only once."""
+    """Every possible set of winners, those of equal content only once."""
     seen = set()
     workload, namespace, mesh = (possible_oldest(rivals) or (None,) for rivals in candidates)
     for choice in itertools.product(mesh, namespace, workload):

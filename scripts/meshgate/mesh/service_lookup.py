@@ -83,9 +83,9 @@ class ServiceLookup:
 
     def special(self, service: Service) -> set[str]:
         """The client namespaces that may get another answer than most."""
-        return self.rules(service).special | self.told_apart(service.host)
+        return self.rules(service).special | self.distinguished(service.host)
 
-    def told_apart(self, host: str) -> set[str]:
+    def distinguished(self, host: str) -> set[str]:
         """The client namespaces that may get another service for a host, or none."""
         candidates = self.registry.by_host.get(host, ())
         namespaces: set[str] = set()

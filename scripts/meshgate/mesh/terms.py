@@ -1,4 +1,4 @@
-"""The words in which Istio's decisions are told; the values are those of the JSON output."""
+"""The words for Istio's decisions; the values are those of the JSON output."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Discovery(enum.StrEnum):
 
 
 class Place(enum.StrEnum):
-    """Where a client found the DestinationRules of a host."""
+    """Where a client got the DestinationRules of a host from."""
 
     CLIENT = "client"
     SERVICE = "service"

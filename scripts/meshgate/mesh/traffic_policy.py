@@ -108,8 +108,8 @@ def resolve(
     tls, balancer, _ = _at_port(top, port)
     default = balancer == _PASSTHROUGH
     if subset is None:
-        found = _resolved(tls, _mark(top, port), early=False, late=default, tested=_tests(top))
-        return _doubted(found, top)
+        resolved = _resolved(tls, _mark(top, port), early=False, late=default, tested=_tests(top))
+        return _doubted(resolved, top)
     chosen = next((item for item in subsets if item.name == subset), None)
     if chosen is None:
         return UNSET
@@ -121,21 +121,21 @@ def resolve(
             tls = own_tls
         if own_balancer is not None or by_port or top is None:
             balancer = own_balancer
-    found = _resolved(
+    resolved = _resolved(
         tls,
         marks,
         early=default or _tests(own),
         late=balancer == _PASSTHROUGH,
         tested=_tests(own),
     )
-    return _doubted(found, top, own)
+    return _doubted(resolved, top, own)
 
 
-def _doubted(found: Resolved, *policies: TrafficPolicy | None) -> Resolved:
+def _doubted(resolved: Resolved, *policies: TrafficPolicy | None) -> Resolved:
     """The answer with the doubts of all policies that it comes from."""
     doubts = (policy.doubt for policy in policies if policy is not None)
-    reason = found.doubt or next(filter(None, doubts), "")
-    return found._replace(doubt=reason) if reason else found
+    reason = resolved.doubt or next(filter(None, doubts), "")
+    return resolved._replace(doubt=reason) if reason else resolved
 
 
 def _resolved(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.mesh.catalog import Catalog
-from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Pod, Say, pod_of
+from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Influence, Pod, pod_of
 from meshgate.mesh.ingress import IngressControllers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.services import Endpoint
@@ -151,26 +151,28 @@ class Undecided:
 
     def unread(self, registry: Registry) -> Iterator[Unread]:
         """Every object that is not read and calls depend on; `covered` is empty for some."""
-        found: dict[int, tuple[Resource, list[str], dict[str, None]]] = {}
+        by_resource: dict[int, tuple[Resource, list[str], dict[str, None]]] = {}
         for cover in self.covers.all:
-            _, reasons, covered = found.setdefault(id(cover.resource), (cover.resource, [], {}))
+            _, reasons, covered = by_resource.setdefault(
+                id(cover.resource), (cover.resource, [], {})
+            )
             reasons.append(cover.about)
             for workload in self._candidates(cover, registry):
                 if _is_for(cover, workload):
                     covered[str(workload)] = None
         for host in self.hosts_by:
-            _, reasons, covered = found.setdefault(id(host.resource), (host.resource, [], {}))
+            _, reasons, covered = by_resource.setdefault(id(host.resource), (host.resource, [], {}))
             reasons.append(host.about)
             if host.host in registry.by_host:
                 covered[host.host] = None
         for workload in registry.workloads:
-            if told := [each for each in dict.fromkeys(workload.doubts) if each]:
-                _, reasons, covered = found.setdefault(
+            if doubts := [each for each in dict.fromkeys(workload.doubts) if each]:
+                _, reasons, covered = by_resource.setdefault(
                     id(workload.resource), (workload.resource, [], {})
                 )
-                reasons += told
+                reasons += doubts
                 covered[str(workload)] = None
-        for resource, reasons, covered in found.values():
+        for resource, reasons, covered in by_resource.values():
             yield Unread(resource, "; ".join(dict.fromkeys(reasons)), tuple(sorted(covered)))
 
     def _candidates(self, cover: Cover, registry: Registry) -> Iterator[Workload]:
@@ -183,12 +185,12 @@ class Undecided:
     def _of(self, workload: Workload) -> _Covered:
         if not self.covers.all:
             return _NOTHING
-        found = self._covered.get(id(workload))
-        if found is None:
-            found = self._covered[id(workload)] = _covered(
+        covered = self._covered.get(id(workload))
+        if covered is None:
+            covered = self._covered[id(workload)] = _covered(
                 cover for cover in self.covers.of(pod_of(workload)) if _is_for(cover, workload)
             )
-        return found
+        return covered
 
 
 def _is_for(cover: Cover, workload: Workload) -> bool:
@@ -197,19 +199,19 @@ def _is_for(cover: Cover, workload: Workload) -> bool:
 
 
 def _covered(covers: Iterator[Cover]) -> _Covered:
-    found: dict[str, Cover] = {}
+    fields: dict[str, Cover] = {}
     for cover in covers:
         if End.SERVER in cover.ends:
-            name = "server_changes" if cover.say is Say.CHANGE else "server_refuses"
+            name = "server_changes" if cover.influence is Influence.CHANGE else "server_refuses"
             if name == "server_refuses" and not cover.by_proxy:
                 name = "server_filters"
-            found.setdefault(name, cover)
+            fields.setdefault(name, cover)
         if End.CLIENT in cover.ends:
-            name = "client_changes" if cover.say is Say.CHANGE else "client_refuses"
-            found.setdefault(name, cover)
+            name = "client_changes" if cover.influence is Influence.CHANGE else "client_refuses"
+            fields.setdefault(name, cover)
             if not cover.by_proxy:
-                found.setdefault("client_filters", cover)
-    return _Covered(**found)
+                fields.setdefault("client_filters", cover)
+    return _Covered(**fields)
 
 
 def _reason(cover: Cover | None) -> str:

@@ -95,12 +95,12 @@ class VirtualServicePolicy:
 def virtual_services(catalog: Catalog, domain: str) -> list[VirtualServicePolicy]:
     """The VirtualServices that have hosts, the oldest first; delegates are parts of others."""
     resources = catalog.of("VirtualService")
-    found = [
+    policies = [
         _read(resource, delegates.http_routes(resource, resources), catalog, domain)
         for resource in resources
         if resource.spec.get("hosts")
     ]
-    return sorted(found, key=age)
+    return sorted(policies, key=age)
 
 
 def visible(policies: Iterable[VirtualServicePolicy], namespace: str) -> list[VirtualServicePolicy]:

@@ -99,16 +99,16 @@ class Waypoints:
         if service.resolution is Resolution.PASSTHROUGH or _MANAGED in resource.labels:
             # Without an address of its own; the Service of a waypoint itself.
             return None
-        found = self._enrolled(resource, service.namespace, resource.labels, _OF_SERVICES)
-        if found is None or found.reason:
-            return found
-        return found._replace(
+        enrolment = self._enrolled(resource, service.namespace, resource.labels, _OF_SERVICES)
+        if enrolment is None or enrolment.reason:
+            return enrolment
+        return enrolment._replace(
             passage=Passage(
-                *self._key(found),
-                self._accounts(self._gateways[self._key(found)]),
+                *self._key(enrolment),
+                self._accounts(self._gateways[self._key(enrolment)]),
                 ServiceName(resource.kind, service.namespace, resource.name),
             ),
-            reason=next(self._patches(resource, self._gateways[self._key(found)]), ""),
+            reason=next(self._patches(resource, self._gateways[self._key(enrolment)]), ""),
         )
 
     def of_workload(self, workload: Workload) -> Enrolment | None:
@@ -116,12 +116,14 @@ class Waypoints:
 
         Whether calls to a Service pass it too, where none is before the Service, is not modelled.
         """
-        found = self._enrolled(
+        enrolment = self._enrolled(
             workload.resource, workload.namespace, workload.labels, _OF_WORKLOADS
         )
-        if found is None:
+        if enrolment is None:
             return None
-        return found._replace(reason=found.reason or "what it does with calls is not modelled")
+        return enrolment._replace(
+            reason=enrolment.reason or "what it does with calls is not modelled"
+        )
 
     def for_gateways(self, service: Service) -> str:
         """Why it is not known what becomes of gateways' calls to a service; empty: it is."""
@@ -129,11 +131,12 @@ class Waypoints:
         labels = {**(place.labels if place is not None else {}), **service.resource.labels}
         if str(labels.get(_FOR_INGRESS, "")) not in _TRUE:
             return ""
-        found = self.of_service(service)
-        if found is None:
+        enrolment = self.of_service(service)
+        if enrolment is None:
             return ""
-        who = f"{named(found.resource)} puts waypoint {found.waypoint} before it, for gateways too"
-        return f"{who}; {found.reason or 'what gateways send to a waypoint is not modelled'}"
+        about = enrolment.reason or "what gateways send to a waypoint is not modelled"
+        who = f"{named(enrolment.resource)} puts waypoint {enrolment.waypoint} before it"
+        return f"{who}, for gateways too; {about}"
 
     def _enrolled(
         self,
@@ -152,11 +155,11 @@ class Waypoints:
         if name in {"", _NONE}:
             return None
         where = str(labels.get(_NAMESPACE, namespace))
-        found = Enrolment(resource, f"{where}/{name}", "")
+        enrolment = Enrolment(resource, f"{where}/{name}", "")
         gateway = self._gateways.get((where, name))
         if gateway is None:
             reason = "no Gateway of that name is among the objects"
-            return found._replace(reason=reason)
+            return enrolment._replace(reason=reason)
         if not self._allows(gateway, where, namespace):
             return None
         traffic = gateway.labels.get(_TRAFFIC)
@@ -164,11 +167,11 @@ class Waypoints:
             traffic = self._classes[self._class(gateway)].labels.get(_TRAFFIC)
         if str(traffic if traffic is not None else "service") not in wanted:
             return None
-        return found._replace(reason=self._doubt(gateway, labels))
+        return enrolment._replace(reason=self._doubt(gateway, labels))
 
     @staticmethod
-    def _key(found: Enrolment) -> tuple[str, str]:
-        namespace, _, name = found.waypoint.partition("/")
+    def _key(enrolment: Enrolment) -> tuple[str, str]:
+        namespace, _, name = enrolment.waypoint.partition("/")
         return namespace, name
 
     @staticmethod
@@ -257,12 +260,12 @@ class Waypoints:
 
 def accounts_of_gateways(workloads: list[Workload]) -> dict[tuple[str, str], list[str]]:
     """The service accounts of pods that carry a Gateway's name."""
-    found: dict[tuple[str, str], list[str]] = {}
+    accounts: dict[tuple[str, str], list[str]] = {}
     for each in workloads:
         if GATEWAY_API in each.labels:
             key = each.namespace, each.labels[GATEWAY_API]
-            found.setdefault(key, []).append(each.service_account)
-    return found
+            accounts.setdefault(key, []).append(each.service_account)
+    return accounts
 
 
 def _objects(value: JSON) -> Iterator[JSONObject]:

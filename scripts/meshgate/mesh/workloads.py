@@ -94,11 +94,11 @@ def workloads(catalog: Catalog, facts: MeshFacts) -> list[Workload]:
         for gateway in catalog.of("Gateway")
         if (selector := selectors.labels(gateway.spec.get("selector")))
     ]
-    found = [
+    listed = [
         _workload(controller, catalog.namespaces.get(controller.namespace), gateways, facts)
         for controller in controllers(catalog)
     ]
-    return sorted(found, key=lambda each: (each.namespace, each.name, each.kind))
+    return sorted(listed, key=lambda each: (each.namespace, each.name, each.kind))
 
 
 def _workload(

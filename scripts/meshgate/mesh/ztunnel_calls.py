@@ -47,21 +47,21 @@ class ZtunnelCalls:
             if enrolled.passage is None or enrolled.reason:
                 return clusters.unknown(f"{named(enrolled.resource)} {enrolled.about}")
             return clusters.passing(enrolled.passage)
-        found = clusters.direct(DataPlane.AMBIENT)
-        doubts = [self._doubt(each) for each in found]
+        deliveries = clusters.direct(DataPlane.AMBIENT)
+        doubts = [self._doubt(each) for each in deliveries]
         if not any(doubts):
-            return found
+            return deliveries
         return tuple(
             each.unknown(doubt) if doubt else each
-            for each, doubt in zip(found, doubts, strict=True)
+            for each, doubt in zip(deliveries, doubts, strict=True)
         )
 
     def _enrolled(self, service: Service) -> Enrolment | None:
         """The waypoint before a service, with all reasons for which its answer is not known."""
-        found = self.waypoints.of_service(service)
-        if found is None or found.reason:
-            return found
-        return found._replace(reason=self._at_waypoint(service))
+        enrolment = self.waypoints.of_service(service)
+        if enrolment is None or enrolment.reason:
+            return enrolment
+        return enrolment._replace(reason=self._at_waypoint(service))
 
     def _at_waypoint(self, service: Service) -> str:
         """Why it is not known what a waypoint makes of calls; empty: it sends them on."""
@@ -77,17 +77,17 @@ class ZtunnelCalls:
     def _doubt(self, sent: Delivery) -> str:
         """Why it is not known what becomes of a call to a workload behind a waypoint."""
         workload = sent.endpoint.workload if sent.endpoint is not None else None
-        found = self.waypoints.of_workload(workload) if workload is not None else None
-        return f"{workload}: {named(found.resource)} {found.about}" if found else ""
+        enrolment = self.waypoints.of_workload(workload) if workload is not None else None
+        return f"{workload}: {named(enrolment.resource)} {enrolment.about}" if enrolment else ""
 
     def unread(self, registry: Registry) -> Iterator[Unread]:
         """The objects that put a waypoint before what it is not known to serve."""
-        found: dict[int, tuple[Resource, dict[str, None], set[str]]] = {}
+        by_resource: dict[int, tuple[Resource, dict[str, None], set[str]]] = {}
 
         def note(enrolled: Enrolment | None, covered: str) -> None:
             if enrolled is not None and enrolled.reason:
                 key = id(enrolled.resource)
-                _, reasons, names = found.setdefault(key, (enrolled.resource, {}, set()))
+                _, reasons, names = by_resource.setdefault(key, (enrolled.resource, {}, set()))
                 reasons[enrolled.about] = None
                 names.add(covered)
 
@@ -96,5 +96,5 @@ class ZtunnelCalls:
         for workload in registry.workloads:
             if workload.plane is DataPlane.AMBIENT:
                 note(self.waypoints.of_workload(workload), str(workload))
-        for resource, reasons, names in found.values():
+        for resource, reasons, names in by_resource.values():
             yield Unread(resource, "; ".join(reasons), tuple(sorted(names)))

@@ -1,7 +1,7 @@
 """Who may call whom: AuthorizationPolicies as Istio enforces them.
 
 `Authorization` answers for one server and one connection: what becomes of one request (`judge`),
-which requests are let in (`allowed`), and what each policy says of them (`explain`).
+which requests are let in (`allowed`), and which of them each policy matches (`explain`).
 `access_change` compares two states of a mesh over all requests.
 """
 

@@ -158,7 +158,7 @@ class Authorization:
         return applied.undecided or self._peer_denials(server, connection).undecided
 
     def explain(self, server: Server, connection: Connection) -> tuple[PolicyStep, ...]:
-        """Each policy that applies, in the order of evaluation, and what it says of the client.
+        """Each policy that applies, in the order of evaluation, with the requests it matches.
 
         Raises TooComplexError and UndecidableError where the decision is unknown for them.
         """

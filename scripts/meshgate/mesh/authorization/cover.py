@@ -8,7 +8,7 @@ from meshgate.mesh.authorization.access import AccessSet
 from meshgate.mesh.authorization.boxes import Box, TooComplexError, difference, uncovered
 from meshgate.mesh.authorization.descriptions import describe
 
-# Sets of more parts than this are told by the rules they come from, not by a shortest cover.
+# Sets of more parts than this are named by the rules they come from, not by a shortest cover.
 MAX_PARTS = 200
 # So many requests are listed.
 MAX_REQUESTS = 20
@@ -83,7 +83,7 @@ def _width(box: Box, full: Box) -> tuple[int, int]:
 
 
 def _shortest(access: AccessSet, boxes: Sequence[Box], outside: Sequence[Box]) -> tuple[str, ...]:
-    """A cover in words; where boxes overlap, each as wide or as narrow as it is said shorter."""
+    """A cover in words; where boxes overlap, each as wide or as narrow as makes it shorter."""
     space = access.space
     needed = cover(space.full, boxes, outside)
     phrases = []

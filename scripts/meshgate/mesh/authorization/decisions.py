@@ -1,4 +1,4 @@
-"""What policies say of one client at one server port, with what decides and examples."""
+"""What policies decide for one client at one server port, with what decides and examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each policy of a server, in the order of evaluation, and what it says of one client."""
+"""Each policy of a server, in the order of evaluation, with one client's requests it matches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ORDER = (Action.CUSTOM, Action.AUDIT, Action.DENY, Action.ALLOW)
 
 
 class Says(enum.StrEnum):
-    """What a rule says of a client's requests."""
+    """Which of a client's requests a rule matches."""
 
     ALL = "matches every request"
     SOME = "matches some requests"
@@ -40,7 +40,7 @@ class RuleStep(NamedTuple):
 
 
 class PolicyStep(NamedTuple):
-    """One policy. `ignored` says why it decides nothing; empty: it has its say."""
+    """One policy. `ignored`: why it decides nothing; empty: it counts."""
 
     policy: AuthorizationPolicy
     rules: tuple[RuleStep, ...] = ()
@@ -58,7 +58,7 @@ def policy_steps(applied: Applied, access: AccessSet, rules: FreeRuleSet) -> Ite
                 number,
                 Says.DROPPED
                 if unjudged and policy.action is Action.ALLOW
-                else _says(free, access, rules),
+                else _matched(free, access, rules),
                 _requests(free, access, rules),
                 unjudged,
             )
@@ -90,7 +90,7 @@ def _unjudged(rule: PolicyRule, chain: Chain) -> tuple[str, ...]:
             return tuple(unjudged_fields(rule))
 
 
-def _says(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> Says:
+def _matched(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> Says:
     if free is None or not matches_any(access, rules, free):
         return Says.NONE
     return Says.ALL if matches_all(access, rules, free) else Says.SOME

@@ -27,7 +27,7 @@ from meshgate.model import JSON
 
 ISSUER = Attribute(Kind.TOKEN_PRINCIPAL, "iss")
 SUBJECT = Attribute(Kind.TOKEN_PRINCIPAL, "sub")
-# Elements of one claim that are told apart; each is a dimension.
+# Elements of one claim that are distinguished; each is a dimension.
 MAX_ELEMENTS = 64
 _ADDRESSES = frozenset({Kind.SOURCE_IP, Kind.REMOTE_IP, Kind.DESTINATION_IP})
 # Claims of which the token's principal is made; they are one text each.

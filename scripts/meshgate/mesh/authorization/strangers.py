@@ -44,7 +44,7 @@ def rules_of(rules: RuleSet) -> tuple[ProxyRule, ...]:
 
 
 def content(rule: ProxyRule) -> tuple[object, ...]:
-    """Equal for two rules that say the same, whatever policy they are of."""
+    """Equal for two rules of equal content, whatever policy they are of."""
     provider = rule.policy.provider
     return (
         rule.action,
@@ -137,12 +137,12 @@ def _begun(text: str) -> tuple[str, ...]:
 
 def _of_pattern(pattern: str, domain: str) -> Iterator[str]:
     """The same of the expressions that `namespaces` and `serviceAccounts` become."""
-    if found := _OF_NAMESPACE.fullmatch(pattern):
+    if match := _OF_NAMESPACE.fullmatch(pattern):
         for filler in ("", SOME_NAME):
-            inner = _plain(found[1], filler)
+            inner = _plain(match[1], filler)
             yield identity_of(domain, inner, SOME_NAME)
-    elif found := _OF_ACCOUNT.fullmatch(pattern):
-        yield domain + _plain(found[1], SOME_NAME)
+    elif match := _OF_ACCOUNT.fullmatch(pattern):
+        yield domain + _plain(match[1], SOME_NAME)
 
 
 def _plain(pattern: str, filler: str) -> str:

@@ -64,7 +64,7 @@ METHODS = TextDomain(
 )
 HOSTS = TextDomain(filler=string.ascii_lowercase + string.digits + "-_", common=("server",))
 HEADERS = TextDomain(empty=True, absent=True, possible=lambda _: True)
-# The elements of a claim; that there is none is told by the dimension.
+# The elements of a claim; that there is none is a value of the dimension.
 CLAIMS = TextDomain(empty=True, possible=lambda _: True)
 SUBJECTS = TextDomain(empty=True, absent=True, possible=lambda _: True)
 

@@ -54,10 +54,10 @@ class AddressSet(NamedTuple):
 
     def without(self, other: AddressSet) -> AddressSet:
         """The addresses that are not in the other set."""
-        found = list(self.intervals)
+        remaining = list(self.intervals)
         for hole in other.intervals:
-            found = [part for each in found for part in _cut(each, hole)]
-        return AddressSet(tuple(found))
+            remaining = [part for each in remaining for part in _cut(each, hole)]
+        return AddressSet(tuple(remaining))
 
     def within(self, other: AddressSet) -> AddressSet:
         """The addresses that are in the other set, too."""
@@ -69,14 +69,14 @@ NOTHING = AddressSet(())
 
 def union(sets: Iterable[AddressSet]) -> AddressSet:
     """All addresses of some sets."""
-    found: list[Interval] = []
+    merged: list[Interval] = []
     for each in sorted(interval for own in sets for interval in own.intervals):
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last is not None and last.family == each.family and each.first <= last.last + 1:
-            found[-1] = last._replace(last=max(last.last, each.last))
+            merged[-1] = last._replace(last=max(last.last, each.last))
         else:
-            found.append(each)
-    return AddressSet(tuple(found))
+            merged.append(each)
+    return AddressSet(tuple(merged))
 
 
 @functools.cache

@@ -75,7 +75,7 @@ class PolicyTable:
         self._by_namespace: dict[str, _Index] = {}
         for policy in self.policies:
             self._by_namespace.setdefault(policy.namespace, _Index()).add(policy)
-        # By identity: the party is kept with the answer, so that no other takes its identity.
+        # By identity: the party is stored with the answer, so that no other takes its identity.
         self._isolations: dict[tuple[int, Direction], tuple[Party, Isolation]] = {}
 
     def isolation(self, direction: Direction, subject: Party) -> Isolation:
@@ -83,11 +83,11 @@ class PolicyTable:
         if subject.standing is Standing.OUTSIDE:
             return Isolation()
         key = id(subject), direction
-        found = self._isolations.get(key)
-        if found is None:
+        cached = self._isolations.get(key)
+        if cached is None:
             isolation = self._isolation(direction, subject)
-            found = self._isolations[key] = subject, isolation
-        return found[1]
+            cached = self._isolations[key] = subject, isolation
+        return cached[1]
 
     def passage(
         self, direction: Direction, subject: Party, other: Party, packets: Packets
@@ -263,11 +263,11 @@ def selects(peer: Peer, other: Party) -> bool | None:
         is_here = peer.namespaces.selects(other.namespace_labels)
     if is_here is False:
         return False
-    found = peer.pods.selects(other.labels)
-    if found is False:
+    chosen = peer.pods.selects(other.labels)
+    if chosen is False:
         return False
     # A plugin may take pods of the node's network for what their labels say, or for the node.
-    is_certain = is_here and found and other.standing is Standing.POD
+    is_certain = is_here and chosen and other.standing is Standing.POD
     return True if is_certain else None
 
 
@@ -292,7 +292,7 @@ def _port_matches(rule: PortRule, target: Party, packets: Packets) -> bool | Non
 
 
 def _name(other: Party, direction: Direction) -> str:
-    """The other end: clients of one class are told alike."""
+    """The other end: clients of one class are described alike."""
     return "the client" if direction is Direction.INGRESS else other.name or "the other end"
 
 

@@ -68,18 +68,18 @@ class LabelPattern(NamedTuple):
 
     def selects(self, own: OpenLabels) -> bool | None:
         """Whether it selects what has these labels."""
-        found: bool | None = True
+        result: bool | None = True
         for key, value in self.pairs:
             if own.labels.get(key) != value:
                 if not own.is_unknown(key):
                     return False
-                found = None
+                result = None
         for requirement in self.requirements:
             holds = requirement.holds(own)
             if holds is False:
                 return False
-            found = found and holds
-        return found
+            result = result and holds
+        return result
 
 
 def label_selector(value: JSON, path: str) -> LabelPattern:
@@ -106,10 +106,10 @@ def _requirement(value: JSON, path: str) -> Requirement:
 
 def any_of(answers: Iterable[bool | None]) -> bool | None:
     """Whether one of the answers is True; None: that hangs on what files do not tell."""
-    found: bool | None = False
+    result: bool | None = False
     for answer in answers:
         if answer is True:
             return True
         if answer is None:
-            found = None
-    return found
+            result = None
+    return result

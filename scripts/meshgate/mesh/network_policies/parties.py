@@ -80,19 +80,19 @@ class Parties:
     def __init__(self, catalog: Catalog, cluster_domain: str) -> None:
         self._domain = cluster_domain
         self._namespaces = {
-            name: OpenLabels(found.labels) for name, found in catalog.namespaces.items()
+            name: OpenLabels(namespace.labels) for name, namespace in catalog.namespaces.items()
         }
-        # By identity: the object is kept with its party, so that no other takes its identity.
+        # By identity: the object is stored with its party, so that no other takes its identity.
         self._of_workloads: dict[int, tuple[Workload, Party]] = {}
         self._of_endpoints: dict[int, tuple[Endpoint, Party]] = {}
         self._unknown: dict[tuple[str, Standing, str], Party] = {}
 
     def of_workload(self, workload: Workload) -> Party:
         """The pods of a workload, or the machine that a WorkloadEntry is."""
-        found = self._of_workloads.get(id(workload))
-        if found is None:
-            found = self._of_workloads[id(workload)] = workload, self._party(workload)
-        return found[1]
+        cached = self._of_workloads.get(id(workload))
+        if cached is None:
+            cached = self._of_workloads[id(workload)] = workload, self._party(workload)
+        return cached[1]
 
     def of_endpoint(self, endpoint: Endpoint) -> Party:
         """What stands at an endpoint."""
@@ -140,8 +140,8 @@ class Parties:
 
     def namespace_labels(self, name: str) -> OpenLabels:
         """The labels of a namespace; but for its name not known without a Namespace object."""
-        found = self._namespaces.get(name)
-        return found or OpenLabels({_NAMESPACE_NAME: name}, is_open=True)
+        known = self._namespaces.get(name)
+        return known or OpenLabels({_NAMESPACE_NAME: name}, is_open=True)
 
     def namespaces(self, others: Iterable[str]) -> dict[str, OpenLabels]:
         """The labels of all namespaces that have an object, and of some more."""

@@ -174,5 +174,5 @@ def _block(own: JSONObject, path: str) -> Peer:
         if of_network(hole).without(within) or hole.prefixlen <= network.prefixlen:
             raise InvalidPolicyError(f"{path}: {name} is no part of {text}")
     addresses = within.without(union(map(of_network, holes)))
-    told = f"{text} without {', '.join(listed)}" if listed else text
-    return Peer(block=addresses, text=told)
+    described = f"{text} without {', '.join(listed)}" if listed else text
+    return Peer(block=addresses, text=described)

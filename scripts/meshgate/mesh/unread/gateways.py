@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.coverage import GATEWAY_API as GROUP
 from meshgate.mesh.coverage import KUBERNETES_NETWORKING
-from meshgate.mesh.covers import EVERYWHERE, Cover, End, Say
+from meshgate.mesh.covers import EVERYWHERE, Cover, End, Influence
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import GATEWAY_API
 from meshgate.model import MeshFacts, Resource
@@ -21,7 +21,7 @@ _INGRESS_GATEWAY = {"istio": "ingressgateway"}
 
 
 def covers(catalog: Catalog, _facts: MeshFacts) -> Iterator[Cover]:
-    """The proxies that Gateways of the Gateway API and Ingresses have a say in."""
+    """The proxies that Gateways of the Gateway API and Ingresses influence."""
     for resource in catalog.of_group(GROUP, "Gateway"):
         labels = {GATEWAY_API: resource.name}
         about = "and its routes decide what it takes and calls"
@@ -29,7 +29,7 @@ def covers(catalog: Catalog, _facts: MeshFacts) -> Iterator[Cover]:
             resource,
             about,
             frozenset(End),
-            Say.CHANGE,
+            Influence.CHANGE,
             namespace_of(resource),
             labels,
             _GATEWAYS,
@@ -45,7 +45,7 @@ def covers(catalog: Catalog, _facts: MeshFacts) -> Iterator[Cover]:
                 resource,
                 "decides what it takes and calls",
                 frozenset(End),
-                Say.CHANGE,
+                Influence.CHANGE,
                 EVERYWHERE,
                 _INGRESS_GATEWAY,
                 _GATEWAYS,

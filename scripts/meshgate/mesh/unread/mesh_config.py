@@ -78,9 +78,9 @@ class Contradiction(NamedTuple):
 def contradictions(catalog: Catalog, facts: MeshFacts) -> Iterator[Contradiction]:
     """What the ConfigMap of the control plane contradicts, or says that no fact can state."""
     wanted = {CONFIG_MAP, f"{CONFIG_MAP}-{facts.revision}"} if facts.revision else {CONFIG_MAP}
-    found = [each for each in catalog.of("ConfigMap") if each.name in wanted]
+    configs = [each for each in catalog.of("ConfigMap") if each.name in wanted]
     # That of the revision replaces the common one.
-    for resource in sorted(found, key=lambda each: len(each.name))[-1:]:
+    for resource in sorted(configs, key=lambda each: len(each.name))[-1:]:
         data: JSON = resource.value.get("data")
         text: JSON = data.get(KEY) if isinstance(data, dict) else None
         if not isinstance(text, str):

@@ -19,7 +19,7 @@ from meshgate.mesh.coverage import (
     CILIUM,
     CLUSTER_NETWORK_POLICY,
 )
-from meshgate.mesh.covers import EVERYWHERE, Cover, End, Pod, Say
+from meshgate.mesh.covers import EVERYWHERE, Cover, End, Influence, Pod
 from meshgate.mesh.network_policies.reading import invalid_policies
 from meshgate.mesh.selectors import Labels
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
@@ -68,7 +68,7 @@ def _cover(
         policy,
         _ABOUT[end],
         frozenset({end}),
-        Say.REFUSE,
+        Influence.REFUSE,
         namespace,
         labels or {},
         selects=selects,
@@ -77,7 +77,7 @@ def _cover(
 
 
 def _invalid(policy: Resource, why: str) -> Iterator[Cover]:
-    """The pods of the namespace that a policy may select: what it was meant to say is not known."""
+    """The pods of the namespace that a policy may select: what it should allow is not known."""
     selector: JSON = policy.spec.get("podSelector")
     labels = selectors.labels(selector.get("matchLabels")) if isinstance(selector, dict) else {}
     for end in (End.SERVER, End.CLIENT):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.coverage import ISTIO_EXTENSIONS, ISTIO_NETWORKING
-from meshgate.mesh.covers import PROXIES, Cover, End, Say
+from meshgate.mesh.covers import PROXIES, Cover, End, Influence
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.unread.attachment import attachments
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
@@ -40,7 +40,7 @@ def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
                     resource,
                     "sets environment variables of its proxy",
                     frozenset(End),
-                    Say.CHANGE,
+                    Influence.CHANGE,
                     place.namespace,
                     place.labels,
                     PROXIES,
@@ -48,21 +48,23 @@ def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
 
 
 def _envoy_filter(resource: Resource, root: str) -> Iterator[Cover]:
-    patched: dict[tuple[DataPlane, End, Say], set[str]] = {}
+    patched: dict[tuple[DataPlane, End, Influence], set[str]] = {}
     for patch in _objects(resource.spec.get("configPatches")):
         kind = str(patch.get("applyTo"))
         match = patch.get("match")
         context = str(match.get("context") or "ANY") if isinstance(match, dict) else "ANY"
         for plane, end in _CONTEXTS.get(context, _ANY):
-            say = Say.REFUSE if kind in _REFUSING and end is End.SERVER else Say.CHANGE
-            patched.setdefault((plane, end, say), set()).add(kind)
+            influence = (
+                Influence.REFUSE if kind in _REFUSING and end is End.SERVER else Influence.CHANGE
+            )
+            patched.setdefault((plane, end, influence), set()).add(kind)
     for place in attachments(resource, root, "workloadSelector.labels"):
-        for (plane, end, say), kinds in patched.items():
+        for (plane, end, influence), kinds in patched.items():
             yield Cover(
                 resource,
                 f"patches its {', '.join(sorted(kinds))}",
                 frozenset({end}),
-                say,
+                influence,
                 place.namespace,
                 place.labels,
                 frozenset({plane}),
@@ -79,7 +81,7 @@ def _extension(resource: Resource, root: str) -> Iterator[Cover]:
                 resource,
                 "is code in its proxy",
                 frozenset({end}),
-                Say.REFUSE if end is End.SERVER else Say.CHANGE,
+                Influence.REFUSE if end is End.SERVER else Influence.CHANGE,
                 place.namespace,
                 place.labels,
                 PROXIES,

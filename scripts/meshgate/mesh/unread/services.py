@@ -58,13 +58,15 @@ def _aborted(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
             value: JSON = share.get("value") if isinstance(share, dict) else None
             if value == 0:
                 continue
-            told = f"{value:g} % of its requests" if isinstance(value, int | float) else "requests"
+            affected = (
+                f"{value:g} % of its requests" if isinstance(value, int | float) else "requests"
+            )
             for item in _objects(route.get("route")):
                 destination: JSON = item.get("destination")
                 if isinstance(destination, dict) and destination.get("host"):
                     name = str(destination["host"])
                     host = hosts.expand(name, namespace_of(resource), facts.cluster_domain)
-                    yield HostCover(resource, host, f"aborts {told}")
+                    yield HostCover(resource, host, f"aborts {affected}")
 
 
 def _cilium(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:

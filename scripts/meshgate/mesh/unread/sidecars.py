@@ -1,4 +1,4 @@
-"""Sidecar resources, as far as they say of listeners what is not modelled."""
+"""Sidecar resources, as far as their listeners have settings that are not modelled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.mesh import selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
-from meshgate.mesh.covers import EVERYWHERE, Cover, End, Say
+from meshgate.mesh.covers import EVERYWHERE, Cover, End, Influence
 from meshgate.mesh.terms import DataPlane
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
@@ -17,11 +17,11 @@ _SIDECARS = frozenset({DataPlane.SIDECAR})
 def covers(catalog: Catalog, facts: MeshFacts) -> Iterator[Cover]:
     """The proxies that a Sidecar has listen where nothing is captured, or send to a proxy."""
     for resource in catalog.of("Sidecar"):
-        for end, about in _said(resource.spec):
+        for end, about in _unmodelled(resource.spec):
             yield _cover(resource, end, about, facts.root_namespace)
 
 
-def _said(spec: JSONObject) -> Iterator[tuple[End, str]]:
+def _unmodelled(spec: JSONObject) -> Iterator[tuple[End, str]]:
     for item in _objects(spec.get("ingress")):
         if str(item.get("captureMode") or "") not in _CAPTURED:
             yield End.SERVER, "has its sidecar listen where nothing is captured"
@@ -42,7 +42,7 @@ def _cover(resource: Resource, end: End, about: str, root: str) -> Cover:
         resource,
         about,
         frozenset({end}),
-        Say.CHANGE,
+        Influence.CHANGE,
         EVERYWHERE if is_everywhere else place,
         labels,
         _SIDECARS,

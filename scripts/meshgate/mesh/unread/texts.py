@@ -42,10 +42,10 @@ _HARMLESS = frozenset(
 def mapping(text: str, name: str) -> JSONObject | None:
     """The mapping that a text holds, empty for an empty text; None: it cannot be read."""
     try:
-        found = [parsed.value for parsed in documents(text, name)]
+        values = [parsed.value for parsed in documents(text, name)]
     except MeshgateError:
         return None
-    value = found[0] if found else None
+    value = values[0] if values else None
     return {} if value is None else value if isinstance(value, dict) else None
 
 
