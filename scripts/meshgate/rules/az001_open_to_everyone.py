@@ -100,8 +100,8 @@ def _is_everything(authorization: Authorization, rules: FreeRuleSet) -> bool:
 
 def is_at_gateways(places: policy_places.PolicyPlaces, policy: AuthorizationPolicy) -> bool:
     """Whether a policy is enforced at gateways and nowhere else."""
-    found = {workload.plane for place in places.of(policy) for workload in place.workloads}
-    return found == {DataPlane.GATEWAY}
+    planes = {workload.plane for place in places.of(policy) for workload in place.workloads}
+    return planes == {DataPlane.GATEWAY}
 
 
 RULE = Rule(

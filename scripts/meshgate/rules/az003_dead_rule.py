@@ -49,13 +49,13 @@ def check(context: Context) -> Iterator[Violation]:
     places = policy_places.of(context)
     if places is None:
         return
-    told: set[tuple[int, int]] = set()
+    reported: set[tuple[int, int]] = set()
     for policy in policy_places.enforced(context):
         yield from _unselecting(places.mesh, policy.resource, policy.namespace, policy.attachment)
         for number, rule in enumerate(policy.rules):
             reason = contradiction(policy, number, rule, places.mesh.authorization)
             if reason:
-                told.add((id(policy), number))
+                reported.add((id(policy), number))
                 yield Violation(
                     policy.resource,
                     rule_path(number),
@@ -68,7 +68,7 @@ def check(context: Context) -> Iterator[Violation]:
         if id(resource) in read:
             yield from _unselecting(places.mesh, resource, own.namespace, own.attachment)
     for covered in covered_rules(places):
-        if (id(covered.policy), covered.number) not in told:
+        if (id(covered.policy), covered.number) not in reported:
             yield _superfluous(covered)
 
 

@@ -111,11 +111,11 @@ def principal(text: str, known: KnownIdentities) -> Unknown | None:
         foreign = trust_domain(text, domain, known)
         if foreign is not None:
             return foreign
-    found = namespace(text, place, known) or service_account(place, account, known)
-    if found is None or not found.meant:
-        return found
-    own, _, name = found.meant.partition("/")
-    return found._replace(meant=f"{domain}/ns/{own}/sa/{name or account}")
+    unknown = namespace(text, place, known) or service_account(place, account, known)
+    if unknown is None or not unknown.meant:
+        return unknown
+    own, _, name = unknown.meant.partition("/")
+    return unknown._replace(meant=f"{domain}/ns/{own}/sa/{name or account}")
 
 
 def trust_domain(text: str, domain: str, known: KnownIdentities) -> Unknown | None:

@@ -61,17 +61,21 @@ def check(context: Context) -> Iterator[Violation]:
     hosts = RequestHosts(context, places) if places is not None else None
     for policy in policy_places.policies(context):
         for value in policy_values(policy):
-            found = of_method(policy, value) or of_path(policy, value, normalization)
-            if found is None and value.key.startswith(METADATA) and value.path.endswith("ues[0]"):
-                found = Violation(
+            violation = of_method(policy, value) or of_path(policy, value, normalization)
+            if (
+                violation is None
+                and value.key.startswith(METADATA)
+                and value.path.endswith("ues[0]")
+            ):
+                violation = Violation(
                     policy.resource,
                     value.path,
                     f"nothing in Istio sets `{value.key}`: {_effect(value)}",
                     fix="ask for a header or a claim instead",
                     severity=Severity.WARNING,
                 )
-            if found is not None:
-                yield found
+            if violation is not None:
+                yield violation
         if places is not None and hosts is not None:
             yield from of_ports(places, policy)
             yield from of_hosts(hosts, policy)

@@ -82,22 +82,22 @@ def _violations(
     beside: list[TextMatcher],
     normalization: Normalization,
 ) -> Iterator[Violation]:
-    found = spellings(value.value, beside, normalization)
-    if found.slashes:
+    variants = spellings(value.value, beside, normalization)
+    if variants.slashes:
         yield Violation(
             policy.resource,
             value.path,
-            f"{listed(found.slashes)} {'pass' if len(found.slashes) > 1 else 'passes'} what "
+            f"{listed(variants.slashes)} {'pass' if len(variants.slashes) > 1 else 'passes'} what "
             f"`{value.value}` denies: with the path normalization {normalization} the proxy takes "
             "them for other paths",
             fix=NORMALIZE,
         )
-    elif found.ending:
+    elif variants.ending:
         yield Violation(
             policy.resource,
             value.path,
-            f"{found.ending} passes what `{value.value}` denies",
-            fix=f"list {found.ending} beside it",
+            f"{variants.ending} passes what `{value.value}` denies",
+            fix=f"list {variants.ending} beside it",
             severity=Severity.INFO,
             key="ending",
         )

@@ -103,9 +103,9 @@ def _at_ztunnel(policy: AuthorizationPolicy, ambient: list[Workload]) -> Iterato
             related=related,
         )
         return
-    kept = {rule.index: rule for rule in ztunnel_rules(policy)}
+    remaining = {rule.index: rule for rule in ztunnel_rules(policy)}
     for number, rule in enumerate(policy.rules):
-        effect = _effect(policy, rule, kept.get(number))
+        effect = _effect(policy, rule, remaining.get(number))
         if effect:
             yield Violation(
                 policy.resource,
@@ -116,7 +116,7 @@ def _at_ztunnel(policy: AuthorizationPolicy, ambient: list[Workload]) -> Iterato
             )
 
 
-def _effect(policy: AuthorizationPolicy, rule: PolicyRule, kept: ProxyRule | None) -> str:
+def _effect(policy: AuthorizationPolicy, rule: PolicyRule, remaining: ProxyRule | None) -> str:
     """Which fields ztunnel does not judge, and what the rule does without them; empty: nothing."""
     fields = unjudged_fields(rule)
     lost = [
@@ -125,10 +125,10 @@ def _effect(policy: AuthorizationPolicy, rule: PolicyRule, kept: ProxyRule | Non
     names = listed(f"`{name}`" for name in dict.fromkeys([*fields, *lost]))
     if not names:
         return ""
-    if kept is None:
+    if remaining is None:
         return f"{names}: the rule is dropped and lets nobody in"
     does = "denies" if policy.action is Action.DENY else "lets in"
-    if not (kept.sources and kept.operations):
+    if not (remaining.sources and remaining.operations):
         nobody = "denies nothing" if policy.action is Action.DENY else "lets nobody in"
         return f"{names}: the rule {nobody}"
     return f"{names}: the rule {does} by its other fields alone"

@@ -55,10 +55,10 @@ def check(context: Context) -> Iterator[Violation]:
             continue
         bare = without_issuer(places, policy)
         if bare:
-            told: set[tuple[int, bool]] = set()
+            reported: set[tuple[int, bool]] = set()
             for value in asked:
-                if (value.rule, value.negated) not in told:
-                    told.add((value.rule, value.negated))
+                if (value.rule, value.negated) not in reported:
+                    reported.add((value.rule, value.negated))
                     yield _nobody(policy, value, bare)
         else:
             yield from _others(places, policy, asked)
@@ -101,10 +101,10 @@ def _others(
     """Whole request principals of issuers that no workload of the policy verifies."""
     issuers: set[str] = set()
     for place in places.of(policy):
-        found = places.mesh.authorization.applied(place.server).authentications
-        if any(each.any_issuer for each in found):
+        authentications = places.mesh.authorization.applied(place.server).authentications
+        if any(each.any_issuer for each in authentications):
             return
-        issuers.update(issuer for each in found for issuer in each.issuers)
+        issuers.update(issuer for each in authentications for issuer in each.issuers)
     if not issuers:
         return
     for value in asked:

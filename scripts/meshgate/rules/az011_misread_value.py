@@ -68,11 +68,11 @@ def check(context: Context) -> Iterator[Violation]:
             else set()
         )
         for value in policy_values(policy):
-            found = _namespace(policy, value) if planes != {DataPlane.AMBIENT} else None
-            found = found or _spiffe(policy, value) or _domain(policy, value)
-            found = found or _inner(policy, value)
-            if found is not None:
-                yield found
+            violation = _namespace(policy, value) if planes != {DataPlane.AMBIENT} else None
+            violation = violation or _spiffe(policy, value) or _domain(policy, value)
+            violation = violation or _inner(policy, value)
+            if violation is not None:
+                yield violation
         yield from _keys(policy)
 
 

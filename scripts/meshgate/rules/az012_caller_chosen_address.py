@@ -52,11 +52,11 @@ def check(context: Context) -> Iterator[Violation]:
             for workload, port in places.ports(policy)
             if workload.plane is DataPlane.SIDECAR and Chain.HTTP in places.chains(workload, port)
         }
-        told: set[int] = set()
+        reported: set[int] = set()
         for value in asked:
-            if not open_ or value.rule in told:
+            if not open_ or value.rule in reported:
                 continue
-            told.add(value.rule)
+            reported.add(value.rule)
             yield Violation(
                 policy.resource,
                 value.path,

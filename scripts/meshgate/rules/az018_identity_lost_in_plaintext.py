@@ -66,9 +66,9 @@ def check(context: Context) -> Iterator[Violation]:
             clients = [str(each) for each in meant(mesh, call, sent)]
             if clients:
                 cause, path = plaintext_by(mesh, call, sent)
-                found = groups.setdefault(id(cause), (cause, path, {}, {}))
-                found[2].update(dict.fromkeys(clients))
-                found[3][f"{call.service.host}:{call.port.number}"] = None
+                group = groups.setdefault(id(cause), (cause, path, {}, {}))
+                group[2].update(dict.fromkeys(clients))
+                group[3][f"{call.service.host}:{call.port.number}"] = None
     for cause, path, clients_, hosts in groups.values():
         is_server = cause is not None and cause.kind == "PeerAuthentication"
         one = len(clients_) == 1
@@ -97,8 +97,8 @@ def meant(mesh: Mesh, call: CallClass, sent: Delivery) -> Iterator[Workload]:
 
     def lets_in(identity: str) -> bool:
         proven = dataclasses.replace(admission.connection, identity=identity)
-        found = mesh.authorization.allowed(admission.server, proven)
-        return found.allows in {Allows.ALL, Allows.SOME}
+        access = mesh.authorization.allowed(admission.server, proven)
+        return access.allows in {Allows.ALL, Allows.SOME}
 
     if lets_in(mesh.admissions.stranger):
         yield from (each for each in call.clients.members if lets_in(identity_in(mesh, each)))
@@ -127,8 +127,8 @@ def plaintext_by(mesh: Mesh, call: CallClass, sent: Delivery) -> tuple[Resource 
 
 def related(mesh: Mesh, clients: dict[str, None]) -> tuple[RelatedResource, ...]:
     """Some of the clients."""
-    found = (mesh.workload(*name.split("/", 1)) for name in list(clients)[:3])
-    return tuple(RelatedResource(each.resource, "is denied") for each in found)
+    workloads = (mesh.workload(*name.split("/", 1)) for name in list(clients)[:3])
+    return tuple(RelatedResource(each.resource, "is denied") for each in workloads)
 
 
 RULE = Rule(

@@ -68,9 +68,9 @@ class BlameIndex:
     def _by_transport(self, each: CallChange | Unsafe) -> Blame:
         """What makes calls change as far as TLS goes."""
         if each.endpoint is not None:
-            found = self._at_server(each.endpoint)
-            if found is not None:
-                return found
+            blame = self._at_server(each.endpoint)
+            if blame is not None:
+                return blame
         after = each.after.rules if each.after is not None else ()
         before = each.before.rules if each.before is not None else ()
         gone = [rule for rule in before if rule.ref not in {other.ref for other in after}]
@@ -85,18 +85,22 @@ class BlameIndex:
         if service is not None and not service.foreign:
             return Blame(service, "spec")
         # An object of the inventory would turn an error into a warning.
-        told = (RelatedResource(service, "is called"),) if service is not None else ()
-        return Blame(None, "", told)
+        called_service = (RelatedResource(service, "is called"),) if service is not None else ()
+        return Blame(None, "", called_service)
 
     def _at_server(self, end: EndpointName) -> Blame | None:
-        found = self._ports.get((end.namespace, end.workload or "", end.port))
-        if found is None:
+        states = self._ports.get((end.namespace, end.workload or "", end.port))
+        if states is None:
             return None
-        before, after = found
+        before, after = states
         policy, was = after.decided_by.policy, before.decided_by.policy
         if policy is not None and (was is None or was.foreign or not policy.foreign):
-            told = RelatedResource(was, "decided before") if was and was.ref != policy.ref else None
-            return Blame(policy, pa.port_path(policy, end.port), (told,) if told else ())
+            decided_before = (
+                RelatedResource(was, "decided before") if was and was.ref != policy.ref else None
+            )
+            return Blame(
+                policy, pa.port_path(policy, end.port), (decided_before,) if decided_before else ()
+            )
         return Blame(was, pa.port_path(was, end.port)) if was is not None else None
 
 
@@ -116,12 +120,12 @@ def _by_packets(each: CallChange | Unsafe, changed: Collection[ResourceRef]) -> 
 
 def _first_to_blame(deciding: Iterable[Resource], changed: Collection[ResourceRef]) -> Blame | None:
     """One that is changed before others, one that is managed here before a foreign one."""
-    found = dict.fromkeys(
+    candidates = dict.fromkeys(
         sorted(deciding, key=lambda policy: (policy.ref not in changed, policy.foreign))
     )
-    if not found:
+    if not candidates:
         return None
-    first, *others = found
+    first, *others = candidates
     related = {other.ref: other for other in others if other.ref != first.ref}
     return Blame(
         first,
@@ -147,11 +151,11 @@ def _by_authorization(each: CallChange | Unsafe, changed: Collection[ResourceRef
     return _first_to_blame(deciding, changed)
 
 
-def callers(found: Iterable[CallChange | Unsafe]) -> str:
+def callers(changes: Iterable[CallChange | Unsafe]) -> str:
     """Some of the clients by name, those first that are no workload of the inventory."""
-    found = list(found)
-    names = {each.clients.label: None for each in found if each.clients.label}
-    for each in found:
+    changes = list(changes)
+    names = {each.clients.label: None for each in changes if each.clients.label}
+    for each in changes:
         for client in each.clients.members:
             if len(names) > SHOWN:
                 break
@@ -160,27 +164,29 @@ def callers(found: Iterable[CallChange | Unsafe]) -> str:
     return ", ".join(first) + (" and others" if len(names) > SHOWN else "")
 
 
-def called(found: Iterable[CallChange | Unsafe]) -> str:
+def called(changes: Iterable[CallChange | Unsafe]) -> str:
     """The service ports that are called."""
-    return listed(dict.fromkeys(f"{each.host}:{port_name(each.port)}" for each in found))
+    return listed(dict.fromkeys(f"{each.host}:{port_name(each.port)}" for each in changes))
 
 
-def destinations(found: Iterable[CallChange]) -> str:
+def destinations(changes: Iterable[CallChange]) -> str:
     """Where calls end after a change; without an endpoint what stands in its place."""
-    told = (
+    places = (
         str(each.after.endpoint or PLACES.get(each.after.outcome, each.after.outcome))
-        for each in found
+        for each in changes
         if each.after is not None
     )
-    return listed(dict.fromkeys(told))
+    return listed(dict.fromkeys(places))
 
 
-def ends(found: Iterable[CallChange]) -> str:
+def ends(changes: Iterable[CallChange]) -> str:
     """How calls end: `ok-plaintext to refused`."""
-    told = (
-        f"{_end(each.before)} to {_end(each.after)}" for each in found if each.before and each.after
+    texts = (
+        f"{_end(each.before)} to {_end(each.after)}"
+        for each in changes
+        if each.before and each.after
     )
-    return listed(dict.fromkeys(told))
+    return listed(dict.fromkeys(texts))
 
 
 def _end(state: CallState) -> str:

@@ -130,21 +130,21 @@ def broken_calls(context: Context) -> Iterator[Broken]:
 # Several rules ask for the same mesh.
 @functools.lru_cache(maxsize=4)
 def _of(mesh: Mesh) -> tuple[Broken, ...]:
-    found: dict[tuple[object, ...], Broken] = {}
+    by_key: dict[tuple[object, ...], Broken] = {}
     for call in mesh.call_classes():
         # A proxy that does not know a service is not meant to call it.
         if call.clients.plane in COUNTED and call.clients.count and not call.hidden:
             for delivery in _failing(call):
                 broken = _broken(mesh, call, delivery)
-                first = found.setdefault(_key(broken), broken)
+                first = by_key.setdefault(_key(broken), broken)
                 first.groups[id(call.clients)] = call.clients
                 first.workloads |= broken.workloads
-    return tuple(found.values())
+    return tuple(by_key.values())
 
 
 def _expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Broken]:
     """Calls of clients without a proxy that an expectation wants to work."""
-    found: dict[tuple[object, ...], Broken] = {}
+    by_key: dict[tuple[object, ...], Broken] = {}
     for expectation in expectations:
         wanted = verdict(Outcome(expectation.outcome), None)
         namespace, _, name = expectation.client.partition("/")
@@ -160,11 +160,11 @@ def _expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Broke
             if own is not None and call.clients.has(own) and call.port.number == expectation.port:
                 for delivery in _failing(call):
                     broken = _broken(mesh, call, delivery)
-                    first = found.setdefault(_key(broken), broken)
+                    first = by_key.setdefault(_key(broken), broken)
                     first.workloads |= broken.workloads
                     if client not in first.expected:
                         first.expected.append(client)
-    yield from found.values()
+    yield from by_key.values()
 
 
 def _failing(call: CallClass) -> Iterator[Delivery]:
@@ -235,8 +235,8 @@ def violation(
     resource, path = at(broken) if at else place(broken)
     order = "; another order of creation does not break it" if broken.open_order else ""
     related = [
-        RelatedResource(other, told, where)
-        for other, told, where in (
+        RelatedResource(other, text, where)
+        for other, text, where in (
             (broken.rule, "decides what the clients send", broken.path),
             (broken.policy, "decides what the server takes", taken_at(broken)[1]),
             (broken.call.service.resource, "is the Service that is called", ""),
@@ -266,8 +266,7 @@ def by_host(targets: Iterable[str]) -> str:
     for target in targets:
         ports.setdefault(target.partition(":")[0], []).append(target)
     return listed(
-        found[0] if len(found) == 1 else f"{host} ({len(found)} ports)"
-        for host, found in ports.items()
+        own[0] if len(own) == 1 else f"{host} ({len(own)} ports)" for host, own in ports.items()
     )
 
 
@@ -306,19 +305,19 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
     """Service ports whose calls cannot be judged, each once, with the reason."""
     if context.mesh is None:
         return
-    told: set[tuple[str, int]] = set()
+    reported: set[tuple[str, int]] = set()
     for call in context.mesh.call_classes():
         key = call.service.host, call.port.number
         unknown = next((each for each in call.deliveries if is_unknown(each)), None)
         if (
             unknown is None
-            or key in told
+            or key in reported
             or call.clients.plane not in COUNTED
             or call.hidden
             or context.mesh.is_outside(call.service)
         ):
             continue
-        told.add(key)
+        reported.add(key)
         why = unknown.reason or "nothing in the inventory stands behind it"
         yield Violation(
             call.service.resource,

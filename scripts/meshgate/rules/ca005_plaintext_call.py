@@ -100,9 +100,9 @@ def several_accept(because: str, names: Sequence[str]) -> str:
 
 def several_send(rule: Resource | None, names: Sequence[str]) -> str:
     """What is said of several service ports that are called in plaintext."""
-    says = f", as {rule} says" if rule else ""
+    source = f", as {rule} says" if rule else ""
     return (
-        f"clients with a sidecar send plaintext to {len(names)} service ports{says}: "
+        f"clients with a sidecar send plaintext to {len(names)} service ports{source}: "
         f"{listed(names)}"
     )
 
@@ -118,18 +118,18 @@ def is_accepted(context: Context, policy: Resource, path: str) -> bool:
 
 def sent(mesh: Mesh) -> Iterator[Violation]:
     """The service ports that clients with a sidecar call in plaintext, outside hosts aside."""
-    told: set[tuple[str, int]] = set()
+    reported: set[tuple[str, int]] = set()
     for call in mesh.call_classes():
         key = call.service.host, call.port.number
         if (
             call.clients.plane is DataPlane.SIDECAR
             and call.clients.count
             and not call.hidden
-            and key not in told
+            and key not in reported
             and any(each.by_transport is Outcome.OK_PLAINTEXT for each in call.deliveries)
             and not mesh.is_outside(call.service)
         ):
-            told.add(key)
+            reported.add(key)
             rules = call.policy.rules if call.policy else ()
             yield Violation(
                 rules[0] if rules else call.service.resource,
@@ -150,7 +150,7 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
 
 def passed_through(mesh: Mesh) -> Iterator[Violation]:
     """The Services that proxies do not know and pass through, by what hides them from these."""
-    found: dict[int, tuple[Resource, dict[str, None]]] = {}
+    by_resource: dict[int, tuple[Resource, dict[str, None]]] = {}
     clients: dict[int, dict[str, None]] = {}
     for call in mesh.call_classes():
         if (
@@ -163,9 +163,9 @@ def passed_through(mesh: Mesh) -> Iterator[Violation]:
         for each in call.clients.classes:
             hides = each.scopes[0].policy.resource if each.scopes else call.service.resource
             port = f"{call.service.host}:{call.port.number}"
-            found.setdefault(id(hides), (hides, {}))[1][port] = None
+            by_resource.setdefault(id(hides), (hides, {}))[1][port] = None
             clients.setdefault(id(hides), {})[f"{each.members[0]}"] = None
-    for key, (hides, ports) in found.items():
+    for key, (hides, ports) in by_resource.items():
         yield Violation(
             hides,
             "spec.egress" if hides.kind == "Sidecar" else "metadata.annotations",

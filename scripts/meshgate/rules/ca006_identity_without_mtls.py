@@ -153,15 +153,15 @@ def polarities(rule: JSONObject) -> set[bool]:
     conditions = [each for each in rule.get("when") or () if each.get("key") in CONDITIONS]
     if any(each.get("values") for each in conditions):
         return {False}
-    found: set[bool] = set()
+    signs: set[bool] = set()
     entries: list[JSONObject] = rule.get("from") or [{}]
     for entry in entries:
         source = (entry or {}).get("source") or {}
         if any(source.get(field) for field in IDENTITIES):
-            found.add(False)
+            signs.add(False)
         elif conditions or any(source.get(field) for field in NEGATED):
-            found.add(True)
-    return found
+            signs.add(True)
+    return signs
 
 
 def applies_to(rule: JSONObject, port: int) -> bool:

@@ -78,8 +78,8 @@ def behind_services(mesh: Mesh) -> set[int]:
     return {
         id(endpoint.workload)
         for service in mesh.services
-        for found in service.endpoints.values()
-        for endpoint in found
+        for ends in service.endpoints.values()
+        for endpoint in ends
     }
 
 
@@ -90,8 +90,8 @@ def declared_outside(mesh: Mesh) -> set[int]:
         id(endpoint.workload)
         for service in mesh.services
         if outside.covers(service.host)
-        for found in service.endpoints.values()
-        for endpoint in found
+        for ends in service.endpoints.values()
+        for endpoint in ends
         if endpoint.workload is not None
     }
 

@@ -61,10 +61,10 @@ TRACE = "`meshgate explain {0} {1}:{2} --env {3}` tells which policies decide"
 
 def check(context: Context) -> Iterator[Violation]:
     for expectation in context.environment.expectations:
-        told = broken(context.mesh, expectation)
-        if told is None:
+        result = broken(context.mesh, expectation)
+        if result is None:
             continue
-        message, related, decided = told
+        message, related, decided = result
         name = context.environment.name
         yield Violation(
             None,
@@ -92,8 +92,10 @@ def broken(
     except LookupError as error:
         return f"{call} cannot be tried: {error.args[0]}", (), True
     routed = targets(mesh, client, policy)
-    found = [delivery for target in routed for delivery in target.deliveries] or policy.deliveries
-    ends_ = [end_of(delivery, expectation) for delivery in found]
+    deliveries = [
+        delivery for target in routed for delivery in target.deliveries
+    ] or policy.deliveries
+    ends_ = [end_of(delivery, expectation) for delivery in deliveries]
     outcomes = {end.outcome for end in ends_}
     elsewhere = led_away(policy, routed)
     if elsewhere:
@@ -139,8 +141,8 @@ def end_of(delivery: Delivery, expectation: Expectation) -> CallEnd:
     if witness is None:
         # Nothing is denied for certain: an authorizer decides on the rest.
         return CallEnd(Outcome.UNKNOWN)
-    told = request(witness.request) if witness.request is not None else ""
-    return CallEnd(delivery.outcome if is_shut else Outcome.DENIED, told)
+    example = request(witness.request) if witness.request is not None else ""
+    return CallEnd(delivery.outcome if is_shut else Outcome.DENIED, example)
 
 
 def _of_one_request(delivery: Delivery, admission: Admission, expectation: Expectation) -> Outcome:
@@ -175,10 +177,10 @@ def targets(mesh: Mesh, client: Workload, policy: ClientPolicy) -> list[Target]:
     host, port = policy.service.host, policy.port.number
     if own is None or policy.discovery is None:
         return []
-    found = mesh.requests.destinations(own, host, port)
-    if found == {Destination(host, port, None)}:
+    destinations = mesh.requests.destinations(own, host, port)
+    if destinations == {Destination(host, port, None)}:
         return []
-    return [mesh.requests.target(own, each) for each in sorted(found, key=str)]
+    return [mesh.requests.target(own, each) for each in sorted(destinations, key=str)]
 
 
 def led_away(policy: ClientPolicy, routed: list[Target]) -> list[str]:

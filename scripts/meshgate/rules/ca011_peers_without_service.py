@@ -48,18 +48,20 @@ def governing(mesh: Mesh, workload: Workload) -> Iterator[Violation]:
     if not name:
         return
     host = f"{name}.{workload.namespace}.svc.{mesh.facts.cluster_domain}"
-    found = [service for service in mesh.services_of(host) if service.kubernetes]
+    services = [service for service in mesh.services_of(host) if service.kubernetes]
     related: tuple[RelatedResource, ...] = ()
-    if not found:
+    if not services:
         what = "is no Service here"
-    elif found[0].resolution is not Resolution.PASSTHROUGH:
+    elif services[0].resolution is not Resolution.PASSTHROUGH:
         what = "is no headless Service"
-    elif all(end.workload is not workload for ends in found[0].endpoints.values() for end in ends):
+    elif all(
+        end.workload is not workload for ends in services[0].endpoints.values() for end in ends
+    ):
         what = "selects none of its pods"
     else:
         return
-    if found:
-        related = (RelatedResource(found[0].resource, "is the Service", "spec"),)
+    if services:
+        related = (RelatedResource(services[0].resource, "is the Service", "spec"),)
     ports = ", ".join(str(port.number) for port in workload.ports)
     yield Violation(
         workload.resource,

@@ -127,8 +127,8 @@ def metadata(template: JSONObject) -> JSONObject:
 
 
 def mapping(value: JSONObject, key: str) -> JSONObject:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
+    nested = value.get(key)
+    return nested if isinstance(nested, dict) else {}
 
 
 RULE = Rule(

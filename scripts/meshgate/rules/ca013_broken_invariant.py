@@ -83,22 +83,22 @@ def broken(mesh: Mesh | None, invariant: Invariant) -> Iterator[BrokenInvariant]
         return
     servers = []
     for place in invariant.to:
-        found = list(_servers(mesh, place))
-        if not found:
+        placed = list(_servers(mesh, place))
+        if not placed:
             yield BrokenInvariant(place, f"and no workload is known at {place}", decided=True)
-        servers += found
-    told: dict[tuple[Workload, int], list[tuple[Entrant, Admittance]]] = {}
+        servers += placed
+    by_port: dict[tuple[Workload, int], list[tuple[Entrant, Admittance]]] = {}
     try:
         for each in entrants(mesh, servers, invariant.never or invariant.only or ()):
             if _must_not(each, invariant):
                 answer = entry(each, invariant.method, invariant.path)
                 if answer.gets_in is not False:
-                    told.setdefault((each.workload, each.port), []).append((each, answer))
+                    by_port.setdefault((each.workload, each.port), []).append((each, answer))
     except TooManyIdentitiesError as error:
         yield BrokenInvariant("", f"and it cannot be judged: {error}", decided=False)
         return
-    known = {workload for workload, port in told if port != ANY_PORT}
-    for (workload, port), all_of_them in told.items():
+    known = {workload for workload, port in by_port if port != ANY_PORT}
+    for (workload, port), all_of_them in by_port.items():
         if port != ANY_PORT or workload not in known:
             certain = [each for each in all_of_them if each[1].gets_in]
             place = f"{workload}:{port_name(port)}"
@@ -117,11 +117,13 @@ def _must_not(each: Entrant, invariant: Invariant) -> bool:
     return not each.is_one_of(invariant.only or ())
 
 
-def _message(invariant: Invariant, port: str, told: Sequence[tuple[Entrant, Admittance]]) -> str:
-    names = list(dict.fromkeys(each.who for each, _ in told))
+def _message(
+    invariant: Invariant, port: str, admitted: Sequence[tuple[Entrant, Admittance]]
+) -> str:
+    names = list(dict.fromkeys(each.who for each, _ in admitted))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     who = ", ".join(names[:SHOWN]) + more
-    first = told[0][1]
+    first = admitted[0][1]
     if not first.gets_in:
         return f"and it is not known whether {who} gets in at {port}: {first.reason}"
     verb = "gets in" if len(names) == 1 else "get in"

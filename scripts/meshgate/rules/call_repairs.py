@@ -63,12 +63,12 @@ def takes(mesh: Mesh, endpoint: Endpoint, mode: Tls) -> bool:
         return not encrypted
     if workload.plane is not DataPlane.SIDECAR:
         return False
-    found = mesh.mode_at(workload, endpoint.port)
-    if not found.captured:
+    server_mode = mesh.mode_at(workload, endpoint.port)
+    if not server_mode.captured:
         return not encrypted
     refusing = Mode.DISABLE if encrypted else Mode.STRICT
-    modes = {found.mode, *(each.mode for each in found.alternatives)}
-    return found.decided and None not in modes and refusing not in modes
+    modes = {server_mode.mode, *(each.mode for each in server_mode.alternatives)}
+    return server_mode.decided and None not in modes and refusing not in modes
 
 
 def mended_by_server(broken: Broken, floor: str) -> str:

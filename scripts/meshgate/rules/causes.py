@@ -33,7 +33,7 @@ OF_REFUSED: Mapping[str, frozenset[str]] = {
 }
 
 
-class Told(NamedTuple):
+class JudgedViolation(NamedTuple):
     """A finding, with the violation that it tells of."""
 
     finding: Finding
@@ -41,11 +41,11 @@ class Told(NamedTuple):
 
 
 def one_for_each_cause(
-    told: Sequence[Told], refused: Sequence[SchemaViolation], root_namespace: str
+    judged: Sequence[JudgedViolation], refused: Sequence[SchemaViolation], root_namespace: str
 ) -> Iterator[Finding]:
     """The findings, one for each cause; waived ones as they are."""
-    yield from (each.finding for each in told if each.finding.waiver is not None)
-    standing = [each for each in told if each.finding.waiver is None]
+    yield from (each.finding for each in judged if each.finding.waiver is not None)
+    standing = [each for each in judged if each.finding.waiver is None]
     folded = _consequences(standing, refused, root_namespace)
     gone = {number for numbers in folded.values() for number in numbers}
     numbers = {id(each): number for number, each in enumerate(standing)}
@@ -54,10 +54,10 @@ def one_for_each_cause(
         yield _with(_joined(members), [_joined(each) for each in _grouped(follow)])
 
 
-def _grouped(told: Sequence[Told]) -> list[list[Told]]:
+def _grouped(judged: Sequence[JudgedViolation]) -> list[list[JudgedViolation]]:
     """Violations of one rule that name one cause, together."""
-    groups: dict[tuple[object, ...], list[Told]] = {}
-    for number, each in enumerate(told):
+    groups: dict[tuple[object, ...], list[JudgedViolation]] = {}
+    for number, each in enumerate(judged):
         finding, group = each.finding, each.violation.group
         key = (
             finding.rule,
@@ -70,7 +70,7 @@ def _grouped(told: Sequence[Told]) -> list[list[Told]]:
     return list(groups.values())
 
 
-def _joined(members: Sequence[Told]) -> Finding:
+def _joined(members: Sequence[JudgedViolation]) -> Finding:
     """Violations of one cause as one finding, at the first of them."""
     first, violation = members[0]
     group = violation.group
@@ -98,29 +98,29 @@ def _places(finding: Finding, first: Finding) -> Iterable[Related]:
 
 
 def _consequences(
-    told: Sequence[Told], refused: Sequence[SchemaViolation], root_namespace: str
+    judged: Sequence[JudgedViolation], refused: Sequence[SchemaViolation], root_namespace: str
 ) -> dict[int, list[int]]:
     """What ends with the repair of another, by the place of that one in the list."""
     by_object: dict[object, list[int]] = {}
     by_subject: dict[str, list[int]] = {}
     by_rule: dict[str, list[int]] = {}
-    for number, each in enumerate(told):
+    for number, each in enumerate(judged):
         by_object.setdefault(each.finding.resource, []).append(number)
         by_rule.setdefault(each.finding.rule, []).append(number)
         for subject in each.violation.explains:
             by_subject.setdefault(subject, []).append(number)
-    refusals = _refusals(told, refused, root_namespace)
+    refusals = _refusals(judged, refused, root_namespace)
     folded: dict[int, list[int]] = {}
     gone: set[int] = set()
-    for number, each in enumerate(told):
+    for number, each in enumerate(judged):
         rule, violation = each.finding.rule, each.violation
         same = by_object.get(each.finding.resource, ()) if each.finding.resource else ()
         candidates = [
-            *(n for n in same if told[n].finding.rule in SAME_OBJECT.get(rule, ())),
+            *(n for n in same if judged[n].finding.rule in SAME_OBJECT.get(rule, ())),
             *(
                 n
                 for n in by_subject.get(violation.about, ())
-                if told[n].finding.rule in EXPLAINED.get(rule, ())
+                if judged[n].finding.rule in EXPLAINED.get(rule, ())
             ),
             *(
                 n
@@ -135,7 +135,7 @@ def _consequences(
             ),
         ]
         for cause in candidates:
-            if cause not in gone and _may_stand_for(told[cause], each):
+            if cause not in gone and _may_stand_for(judged[cause], each):
                 folded.setdefault(cause, []).append(number)
                 gone.add(number)
                 break
@@ -149,7 +149,7 @@ def _all(number: int, folded: Mapping[int, Sequence[int]]) -> Iterator[int]:
         yield from _all(each, folded)
 
 
-def _may_stand_for(cause: Told, consequence: Told) -> bool:
+def _may_stand_for(cause: JudgedViolation, consequence: JudgedViolation) -> bool:
     """Whether nothing graver or surer is lost."""
     return (
         cause.finding.severity.rank <= consequence.finding.severity.rank
@@ -179,15 +179,15 @@ class _Refusal(NamedTuple):
     def kind(self) -> str:
         return self.resource.kind
 
-    def explains(self, told: Told) -> bool:
+    def explains(self, judged: JudgedViolation) -> bool:
         """Whether a finding is about what this object would give, were it accepted."""
-        finding, about = told.finding, told.violation.about
+        finding, about = judged.finding, judged.violation.about
         if self.kind == "PeerAuthentication":
             # Without a policy Istio's default decides, which `about` says by the namespace.
             place = self.resource.namespace
             if finding.rule == "PA007":
                 return place == self.root_namespace
-            return told.violation.by_default and (
+            return judged.violation.by_default and (
                 place == self.root_namespace or about.startswith(f"{place}/")
             )
         if self.kind == "DestinationRule":
@@ -206,14 +206,14 @@ def _names(name: str, about: str) -> bool:
 
 
 def _refusals(
-    told: Sequence[Told], refused: Sequence[SchemaViolation], root_namespace: str
+    judged: Sequence[JudgedViolation], refused: Sequence[SchemaViolation], root_namespace: str
 ) -> list[_Refusal]:
     numbers: dict[tuple[object, str], int] = {}
-    for number, each in enumerate(told):
+    for number, each in enumerate(judged):
         numbers.setdefault((each.finding.resource, each.finding.rule), number)
-    found: dict[int, _Refusal] = {}
+    refusals: dict[int, _Refusal] = {}
     for violation in refused:
         at = numbers.get((violation.resource.ref, violation.rule))
         if at is not None:
-            found.setdefault(at, _Refusal(at, violation.resource, root_namespace))
-    return list(found.values())
+            refusals.setdefault(at, _Refusal(at, violation.resource, root_namespace))
+    return list(refusals.values())

@@ -117,7 +117,7 @@ class _Judge:
         self, policy: AuthorizationPolicy, number: int, gone: set[RuleKey]
     ) -> list[tuple[AuthorizationPolicy, int]]:
         """The rules that cover one everywhere; none: it decides something, or it is not known."""
-        found: dict[RuleKey, tuple[AuthorizationPolicy, int]] = {}
+        covering: dict[RuleKey, tuple[AuthorizationPolicy, int]] = {}
         decided = False
         for place in self._places.of(policy):
             for chain, ports in self._chains(place).items():
@@ -141,17 +141,17 @@ class _Judge:
                     return []
                 decided |= bool(answer)
                 for rule in answer:
-                    found[id(rule.policy), rule.index] = rule.policy, rule.index
-        return list(found.values()) if decided else []
+                    covering[id(rule.policy), rule.index] = rule.policy, rule.index
+        return list(covering.values()) if decided else []
 
     def _chains(self, place: EnforcedPlace) -> dict[Chain, dict[int, None]]:
         """The ports of a place, by what judges them."""
-        found: dict[Chain, dict[int, None]] = {}
+        by_chain: dict[Chain, dict[int, None]] = {}
         for workload in place.workloads:
             for port in (*self._mesh.ports(workload), OTHER_PORT):
                 for chain in self._places.chains(workload, port):
-                    found.setdefault(chain, {})[port] = None
-        return found
+                    by_chain.setdefault(chain, {})[port] = None
+        return by_chain
 
     def _at(
         self, at: _Chained, own: ProxyRule, others: Sequence[ProxyRule]
@@ -161,9 +161,9 @@ class _Judge:
             identities = list(self._identities(at.rules, own))
         except TooManyIdentitiesError:
             return None
-        found: dict[int, ProxyRule] = {}
+        by_rule: dict[int, ProxyRule] = {}
         # Clients and ports of which the rules ask the same are one.
-        told: set[object] = set()
+        seen: set[object] = set()
         known = {id(each) for each in others}
         index = self._index(at.rules, own.action)
         issuers = self._authorization.applied(at.server).issuers
@@ -179,14 +179,14 @@ class _Judge:
             free = project(RuleSet(deny=(own, *near)), connection, issuers)
             mine, *rest = free.deny
             key = mine.alternatives, tuple(each.alternatives for each in rest)
-            if key in told:
+            if key in seen:
                 continue
-            told.add(key)
+            seen.add(key)
             by = self._covering(free, mine, rest)
             if by is None:
                 return None
-            found.update((id(rule), rule) for rule in by)
-        return list(found.values())
+            by_rule.update((id(rule), rule) for rule in by)
+        return list(by_rule.values())
 
     def _index(self, rules: RuleSet, action: Action) -> _ByIdentity:
         key = id(rules), action

@@ -59,7 +59,7 @@ def is_in_subset(rule: DestinationRule, subset: str | None, labels: Mapping[str,
     """Whether an endpoint with these labels is in a subset of a rule; None: in the rule's whole."""
     if subset is None:
         return True
-    wanted = next(found.labels for found in rule.subsets if found.name == subset)
+    wanted = next(each.labels for each in rule.subsets if each.name == subset)
     return selectors.matches(wanted, labels)
 
 
@@ -70,6 +70,6 @@ def is_in_cluster(host: str, facts: MeshFacts) -> bool:
 
 def service_namespace(host: str, facts: MeshFacts) -> str | None:
     """The namespace a host names: `boards` for `*.boards.svc.cluster.local`; None: not one."""
-    head, found, rest = host.rpartition(f".svc.{facts.cluster_domain}")
+    head, separator, rest = host.rpartition(f".svc.{facts.cluster_domain}")
     name, _, namespace = head.rpartition(".")
-    return namespace if found and not rest and name else None
+    return namespace if separator and not rest and name else None

@@ -40,7 +40,7 @@ from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import same_host
 from meshgate.rules.context import Context
-from meshgate.rules.merge_orders import Result, age, concerned, differing, told, why
+from meshgate.rules.merge_orders import Result, age, concerned, differing, lost_in, why
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.same_host import SameHostRules
 from meshgate.rules.wording import listed
@@ -71,7 +71,7 @@ def conflict(group: SameHostRules, results: Sequence[tuple[Order, Result]]) -> V
         subject.resource,
         "spec.host",
         f"{names} have one host, {group.host}, and {why(group)}: "
-        + "; ".join(told(group, order, result, among) for order, result in results[:SHOWN])
+        + "; ".join(lost_in(group, order, result, among) for order, result in results[:SHOWN])
         + (f"; {more} more results" if more > 0 else "")
         + age(group),
         fix=f"write one rule for {group.host} instead of {names}",

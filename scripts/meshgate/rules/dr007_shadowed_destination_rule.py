@@ -46,10 +46,10 @@ def check(context: Context) -> Iterator[Violation]:
     known = inventory.of(context)
     if known is None:
         return
-    found: dict[int, list[Shadow]] = {}
+    by_hidden: dict[int, list[Shadow]] = {}
     for shadow in shadows(known):
-        found.setdefault(id(shadow.hidden), []).append(shadow)
-    for group in found.values():
+        by_hidden.setdefault(id(shadow.hidden), []).append(shadow)
+    for group in by_hidden.values():
         yield shadowed(group)
 
 
@@ -61,12 +61,12 @@ def shadowed(group: list[Shadow]) -> Violation:
     subject = managed[0] if managed else hidden
     clients = listed(sorted({shadow.clients for shadow in group}))
     covered = listed(sorted({shadow.service.host for shadow in group}))
-    found = listed(f"{rule} ({rule.host})" for rule in hiding)
+    names = listed(f"{rule} ({rule.host})" for rule in hiding)
     return Violation(
         subject.resource,
         "spec.host",
         f"clients of {clients} do not get {hidden} ({hidden.host}) for {covered}: they find "
-        f"{found} first, and istiod looks no further",
+        f"{names} first, and istiod looks no further",
         fix=f"remove or narrow {listed(map(str, hiding))}, or repeat {hidden} in its namespace",
         related=tuple(
             RelatedResource(

@@ -74,10 +74,10 @@ def sidecars(
 ) -> Iterator[Workload]:
     """The workloads of a service that meet this TLS with a sidecar."""
     taken = {p.port for p in rule.places if p.subset == place.subset and p.port is not None}
-    for number, found in service.endpoints.items():
+    for number, ends in service.endpoints.items():
         if number != place.port and (place.port is not None or number in taken):
             continue
-        for endpoint in found:
+        for endpoint in ends:
             if dr.is_in_subset(rule, place.subset, endpoint.labels) and refuses(mesh, endpoint):
                 assert endpoint.workload is not None
                 yield endpoint.workload

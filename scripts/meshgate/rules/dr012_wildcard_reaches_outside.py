@@ -60,25 +60,25 @@ def check(context: Context) -> Iterator[Violation]:
         empty = standing is MeshMembership.UNKNOWN or inventory.is_gateway(service)
         if standing is MeshMembership.OUTSIDE or (empty and service.host in declared):
             why = declared.get(service.host, "no sidecar")
-            found = effective_rules(known.mesh, service)
-            yield from reached(known, service.host, why, found, (service.resource,))
+            effective = effective_rules(known.mesh, service)
+            yield from reached(known, service.host, why, effective, (service.resource,))
     for host, why in declared.items():
         if not hosts.is_wildcard(host) and not known.services(host):
             namespace = dr.service_namespace(host, facts) or ""
-            found = effective_rules_unlisted(known.mesh, host, namespace)
-            yield from reached(known, host, why, found, ())
+            effective = effective_rules_unlisted(known.mesh, host, namespace)
+            yield from reached(known, host, why, effective, ())
 
 
 def reached(
     known: Inventory,
     host: str,
     why: str,
-    found: Iterable[EffectiveRule],
+    effective: Iterable[EffectiveRule],
     services: Iterable[Resource],
 ) -> Iterator[Violation]:
     """The findings on the wildcards that some clients use for one host, one for each wildcard."""
     caught: dict[int, list[EffectiveRule]] = {}
-    for winner in found:
+    for winner in effective:
         if winner.tls is Tls.ISTIO_MUTUAL and hosts.is_wildcard(winner.entry.rules[0].host):
             caught.setdefault(id(winner.deciding), []).append(winner)
     for among in caught.values():

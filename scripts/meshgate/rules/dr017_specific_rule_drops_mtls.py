@@ -41,7 +41,7 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
-    told: set[int] = set()
+    reported: set[int] = set()
     outside = Outside(context)
     for plane in dr.planes(context):
         rules = plane.all.values()
@@ -50,11 +50,11 @@ def check(context: Context) -> Iterator[Violation]:
             continue
         with_tls = {(rule.namespace, rule.host) for rule in rules if rule.mode is not None}
         for rule in rules:
-            if (rule.namespace, rule.host) in with_tls or id(rule.resource) in told:
+            if (rule.namespace, rule.host) in with_tls or id(rule.resource) in reported:
                 continue
             hidden = first_hidden(rule, wildcards, facts)
             if hidden and not outside.has(rule.host):
-                told.add(id(rule.resource))
+                reported.add(id(rule.resource))
                 yield drops(rule, hidden, auto=facts.enable_auto_mtls)
 
 

@@ -81,12 +81,12 @@ def missing(rule: DestinationRule, place: PolicyPlace, services: Sequence[Servic
         }
     )
     has = f"it has {listed(map(str, numbers))}" if numbers else "it has none"
-    told = f"; {place.port} is the container's port behind {listed(map(str, behind))}"
+    hint = f"; {place.port} is the container's port behind {listed(map(str, behind))}"
     return Violation(
         rule.resource,
         place.path("port", "number"),
         f"{rule.host} has no port {place.port}, {has}: the entry holds for nothing"
-        + (told if behind else ""),
+        + (hint if behind else ""),
         fix=f"write the Service's port {listed(map(str, behind or numbers))}",
         related=(RelatedResource(services[0].resource, "is the service", "spec.ports"),),
     )

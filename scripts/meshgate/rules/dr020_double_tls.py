@@ -49,7 +49,7 @@ def check(context: Context) -> Iterator[Violation]:
     if mesh is None:
         return
     routed = {(target.host, target.port) for target in http_targets(context.resources, mesh)}
-    told: set[tuple[int, str, int]] = set()
+    reported: set[tuple[int, str, int]] = set()
     for call in mesh.call_classes():
         host, port = call.service.host, call.port
         if port.protocol != protocols.TLS or (host, port.number) in routed or not wraps(call):
@@ -57,9 +57,9 @@ def check(context: Context) -> Iterator[Violation]:
         policy = call.policy
         rules = policy.rules if policy is not None else ()
         key = id(rules[0]) if rules else 0, host, port.number
-        if not rules or policy is None or key in told:
+        if not rules or policy is None or key in reported:
             continue
-        told.add(key)
+        reported.add(key)
         source = mesh.explain(next(call.clients.members), host, port.number, call.subset).tls
         place = (source.rule, f"{source.path}.mode") if source else (rules[0], "spec.host")
         yield Violation(

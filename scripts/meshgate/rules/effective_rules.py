@@ -68,12 +68,14 @@ def _effective_rules(
             yield EffectiveRule(clients, choice.entry, port)
 
 
-def names(found: Sequence[EffectiveRule]) -> str:
+def names(effective: Sequence[EffectiveRule]) -> str:
     """The clients by name; of many the first few.
 
     Of several ports only the first counts: its clients call the others too.
     """
-    groups = {id(each.clients): each.clients for each in found if each.port == found[0].port}
+    groups = {
+        id(each.clients): each.clients for each in effective if each.port == effective[0].port
+    }
     members = itertools.chain.from_iterable(group.members for group in groups.values())
     first = itertools.islice(members, SHOWN)
     return listed(map(str, first), total=sum(group.count for group in groups.values()))

@@ -100,29 +100,29 @@ def identities(
 ) -> dict[str | None, str]:
     """The identities to ask for at a port, each with who that is. Raises TooManyIdentitiesError."""
     domains = mesh.authorization.domains
-    found: dict[str | None, str] = {None: ANYBODY, mesh.admissions.stranger: OTHERS}
+    by_identity: dict[str | None, str] = {None: ANYBODY, mesh.admissions.stranger: OTHERS}
     for party in parties:
         namespace, _, account = party.partition("/sa/")
         if party not in {OUTSIDE, EVERYBODY}:
             name = f"{domains.names[0]}/ns/{namespace}/sa/{account or SOME_NAME}"
-            found.setdefault(name, _who(name))
+            by_identity.setdefault(name, _who(name))
     for chain in mesh.admissions.chains(workload, port):
         rules = mesh.admissions.rules(workload, port, chain)
         for name in examples(rules_of(rules), domains):
-            found.setdefault(name, _who(name))
-    return found
+            by_identity.setdefault(name, _who(name))
+    return by_identity
 
 
 def entry(entrant: Entrant, method: str = "", path: str = "") -> Admittance:
     """Whether any request gets in, or one of this method and path; with one that does."""
     delivery = entrant.delivery
-    found = [
+    answers = [
         _entry(each, entrant.admissions, method, path)
         for each in delivery.alternatives or (delivery,)
     ]
-    if len({each.gets_in for each in found}) > 1:
+    if len({each.gets_in for each in answers}) > 1:
         return Admittance(None, reason=delivery.reason or "the order of creation decides")
-    return found[0]
+    return answers[0]
 
 
 def _entry(

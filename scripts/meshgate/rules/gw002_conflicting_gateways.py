@@ -46,8 +46,8 @@ def check(context: Context) -> Iterator[Violation]:
             selector = tuple(sorted((gateway.spec.get("selector") or {}).items()))
             for opened in hosts_of(gateway):
                 servers.setdefault((selector, opened.port, opened.bind), []).append(opened)
-    for found in servers.values():
-        yield from overlapping(found)
+    for alike in servers.values():
+        yield from overlapping(alike)
 
 
 def hosts_of(gateway: Resource) -> Iterator[Opened]:
@@ -61,16 +61,16 @@ def hosts_of(gateway: Resource) -> Iterator[Opened]:
             yield Opened(gateway, path, own, port, str(server.get("bind") or ""))
 
 
-def overlapping(found: list[Opened]) -> Iterator[Violation]:
+def overlapping(alike: list[Opened]) -> Iterator[Violation]:
     """One finding for each pair of Gateways, at the one that comes later by name."""
     known: dict[str, list[Opened]] = {}
-    told: set[frozenset[int]] = set()
-    for opened in sorted(found, key=lambda each: (each.host, str(each.gateway))):
+    reported: set[frozenset[int]] = set()
+    for opened in sorted(alike, key=lambda each: (each.host, str(each.gateway))):
         others = known.setdefault(opened.host, [])
         for other in others:
             pair = frozenset((id(other.gateway), id(opened.gateway)))
-            if other.gateway is not opened.gateway and pair not in told:
-                told.add(pair)
+            if other.gateway is not opened.gateway and pair not in reported:
+                reported.add(pair)
                 yield Violation(
                     opened.gateway,
                     opened.path,

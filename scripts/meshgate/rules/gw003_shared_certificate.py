@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
     if mesh is None:
         return
-    told: set[tuple[int, str]] = set()
+    reported: set[tuple[int, str]] = set()
     for workload in mesh.workloads:
         if workload.plane is not DataPlane.GATEWAY:
             continue
@@ -65,8 +65,8 @@ def check(context: Context) -> Iterator[Violation]:
         for first, *others in groups.values():
             for other in others:
                 mark = id(other.gateway), other.place
-                if set(other.hosts) != set(first.hosts) and mark not in told:
-                    told.add(mark)
+                if set(other.hosts) != set(first.hosts) and mark not in reported:
+                    reported.add(mark)
                     yield shared(first, other)
 
 

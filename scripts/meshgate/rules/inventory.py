@@ -56,10 +56,10 @@ class Inventory:
         Hosts that do not look like a Service's have none.
         """
         name, _, rest = host.partition(".")
-        found = self._by_name.get(name, []) if ".svc" in rest or not rest else []
-        return next((each for each in found if self.is_same_service(host, each)), None) or next(
-            iter(found), None
-        )
+        candidates = self._by_name.get(name, []) if ".svc" in rest or not rest else []
+        return next(
+            (each for each in candidates if self.is_same_service(host, each)), None
+        ) or next(iter(candidates), None)
 
     @staticmethod
     def is_same_service(host: str, service: Service) -> bool:
@@ -105,17 +105,17 @@ def _of(mesh: Mesh) -> Inventory:
 
 def endpoints(service: Service) -> list[Endpoint]:
     """The endpoints of all ports."""
-    return [endpoint for found in service.endpoints.values() for endpoint in found]
+    return [endpoint for ends in service.endpoints.values() for endpoint in ends]
 
 
 def workloads(service: Service) -> list[Workload]:
     """The workloads behind a service, each once."""
-    found = {
+    by_id = {
         id(endpoint.workload): endpoint.workload
         for endpoint in endpoints(service)
         if endpoint.workload is not None
     }
-    return list(found.values())
+    return list(by_id.values())
 
 
 def is_gateway(service: Service) -> bool:

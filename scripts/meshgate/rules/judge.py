@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from meshgate.errors import MeshgateError, RuleError
 from meshgate.model import Finding, Position, Related, Resource, Severity, Waiver, fingerprint
-from meshgate.rules.causes import Told, one_for_each_cause
+from meshgate.rules.causes import JudgedViolation, one_for_each_cause
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Phase, Rule, Violation
 
@@ -19,13 +19,13 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
 
     Raises RuleError when a rule raises: silence would be a pass.
     """
-    told: list[Told] = []
+    judged: list[JudgedViolation] = []
     for rule in rules:
         if rule.phase is not Phase.WAIVER:
-            told += _findings(context, rule, locate)
-    told = [each._replace(finding=_waived(each.finding, rules, context)) for each in told]
+            judged += _findings(context, rule, locate)
+    judged = [each._replace(finding=_waived(each.finding, rules, context)) for each in judged]
     root = context.environment.mesh.root_namespace
-    findings = list(one_for_each_cause(told, context.violations, root))
+    findings = list(one_for_each_cause(judged, context.violations, root))
     used = frozenset(finding.waiver for finding in findings if finding.waiver)
     context = dataclasses.replace(context, used_waivers=used)
     for rule in rules:
@@ -46,7 +46,7 @@ def order(finding: Finding) -> tuple[object, ...]:
     )
 
 
-def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Told]:
+def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[JudgedViolation]:
     name = context.environment.name
     seen: dict[tuple[str, str, str], int] = {}
     for violation in _violations(context, rule):
@@ -74,7 +74,7 @@ def _findings(context: Context, rule: Rule, locate: Locate) -> Iterator[Told]:
             ),
             fingerprint=_fingerprint(rule, name, violation, repeat),
         )
-        yield Told(finding, violation)
+        yield JudgedViolation(finding, violation)
 
 
 def _violations(context: Context, rule: Rule) -> Iterable[Violation]:

@@ -26,14 +26,14 @@ class KnownHosts:
 
     def under(self, wildcard: str) -> str:
         """Hosts that a wildcard catches, those first that cannot take mutual TLS."""
-        found = [f"{host} ({reason})" for host, reason in self._declared.under(wildcard)]
-        found += [f"{host} (no sidecar)" for host in self._bare.under(wildcard, SHOWN)]
-        found += self._others.under(wildcard, SHOWN)
+        names = [f"{host} ({reason})" for host, reason in self._declared.under(wildcard)]
+        names += [f"{host} (no sidecar)" for host in self._bare.under(wildcard, SHOWN)]
+        names += self._others.under(wildcard, SHOWN)
         services = self._bare.count(wildcard) + self._others.count(wildcard)
         if not services and dr.is_in_cluster(wildcard, self._facts):
-            found.append("any database or other workload without a sidecar")
+            names.append("any database or other workload without a sidecar")
         total = len(self._declared.under(wildcard)) + services
-        return f", among them {listed(found, total=total)}" if found else ""
+        return f", among them {listed(names, total=total)}" if names else ""
 
 
 def hosts_without_sidecar(context: Context) -> Iterator[str]:

@@ -81,13 +81,13 @@ def probed(template: JSONObject) -> set[tuple[int, str]]:
 
 def all_probed(template: JSONObject) -> set[int]:
     """The ports that kubelet asks, be it by a connection alone."""
-    found = {number for number, _ in probed(template)}
+    numbers = {number for number, _ in probed(template)}
     for container in containers(template.get("spec") or {}):
         for probe in PROBES:
             port = ((container.get(probe) or {}).get("tcpSocket") or {}).get("port")
             if isinstance(port, int):
-                found.add(port)
-    return found
+                numbers.add(port)
+    return numbers
 
 
 def asked_port(container: JSONObject, probe: str) -> int | None:
@@ -105,7 +105,7 @@ def asked_port(container: JSONObject, probe: str) -> int | None:
 
 def _webhooks(mesh: Mesh, configuration: Resource) -> Iterator[KubernetesCall]:
     """The ports that the API server is sent to."""
-    for told, target in called_by_api_server(configuration):
+    for about, target in called_by_api_server(configuration):
         namespace = target.get("namespace") or ""
         try:
             service = mesh.service(
@@ -119,7 +119,7 @@ def _webhooks(mesh: Mesh, configuration: Resource) -> Iterator[KubernetesCall]:
                     endpoint.workload,
                     endpoint.port,
                     f"the API server calls it for {configuration} and has none",
-                    (RelatedResource(configuration, told, "webhooks"),),
+                    (RelatedResource(configuration, about, "webhooks"),),
                 )
 
 

@@ -18,12 +18,13 @@ Result: TypeAlias = Mapping[ClientView, Sequence[Loss]]
 
 def differing(group: SameHostRules, orders: Iterable[Order]) -> list[tuple[Order, Result]]:
     """One order for each different result, without what every order loses."""
-    found = [(order, same_host.losses(group, order)) for order in orders]
+    results = [(order, same_host.losses(group, order)) for order in orders]
     always = {
-        view: set.intersection(*(set(result[view]) for _, result in found)) for view in group.views
+        view: set.intersection(*(set(result[view]) for _, result in results))
+        for view in group.views
     }
     distinct: dict[tuple[Sequence[Loss], ...], tuple[Order, Result]] = {}
-    for order, result in found:
+    for order, result in results:
         lost = {
             view: tuple(loss for loss in losses if loss not in always[view])
             for view, losses in result.items()
@@ -49,7 +50,7 @@ def why(group: SameHostRules) -> str:
     return "they are merged into the oldest"
 
 
-def told(
+def lost_in(
     group: SameHostRules, order: Order, result: Result, concerned: Container[DestinationRule]
 ) -> str:
     """What one order loses; `concerned` are the rules that lose or win in some order."""

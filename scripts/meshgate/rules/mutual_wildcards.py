@@ -15,15 +15,15 @@ def mutual_wildcards(
     rules: Iterable[DestinationRule],
 ) -> HostIndex[dict[str, DestinationRule]] | None:
     """The wildcard rules with ISTIO_MUTUAL by host and namespace; None: there is none."""
-    found: HostIndex[dict[str, DestinationRule]] | None = None
+    index: HostIndex[dict[str, DestinationRule]] | None = None
     for rule in rules:
         if rule.mode == dr.ISTIO_MUTUAL and hosts.is_wildcard(rule.host):
-            found = HostIndex() if found is None else found
-            by_namespace = found.get(rule.host)
+            index = HostIndex() if index is None else index
+            by_namespace = index.get(rule.host)
             if by_namespace is None:
-                by_namespace = found[rule.host] = {}
+                by_namespace = index[rule.host] = {}
             by_namespace.setdefault(rule.namespace, rule)
-    return found
+    return index
 
 
 def first_hidden(

@@ -78,11 +78,11 @@ def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
     if mesh is None or mesh.packets.is_empty:
         return
-    found: dict[tuple[object, ...], list[Cut]] = {}
+    groups: dict[tuple[object, ...], list[Cut]] = {}
     for cut in cuts(mesh, context):
         key = id(cut.policy), cut.direction, cut.what
-        found.setdefault(key, []).append(cut)
-    for alike in found.values():
+        groups.setdefault(key, []).append(cut)
+    for alike in groups.values():
         first = alike[0]
         who = listed(dict.fromkeys(cut.who for cut in alike))
         yield Violation(
@@ -114,8 +114,8 @@ def hbone(mesh: Mesh) -> Iterator[Cut]:
             if blocking is None or not delivery.tunnel or end is None:
                 continue
             for client in call.clients.members:
-                found = mesh.packets.between(client, end, end.port)
-                if found.passes is False:
+                verdict = mesh.packets.between(client, end, end.port)
+                if verdict.passes is False:
                     continue
                 for direction, policies in _by_direction(
                     mesh.packets.between(client, end, blocking.port).policies
@@ -138,10 +138,10 @@ def probes(mesh: Mesh) -> Iterator[Cut]:
             continue
         target = mesh.packets.parties.of_workload(workload)
         for port in sorted(all_probed(template_of(workload.resource))):
-            found = mesh.packets.table.passage(Direction.INGRESS, target, kubelet, Packets(port))
-            if found.passes is False:
+            answer = mesh.packets.table.passage(Direction.INGRESS, target, kubelet, Packets(port))
+            if answer.passes is False:
                 yield Cut(
-                    _to_blame(found.policies),
+                    _to_blame(answer.policies),
                     Direction.INGRESS,
                     f"kubelet's probes of ambient workloads come from {PROBE_ADDRESS}, which no "
                     "rule lets in; whether they are dropped depends on the network plugin",
@@ -163,7 +163,7 @@ def istiod(mesh: Mesh) -> Iterator[Cut]:
     ] or [mesh.packets.parties.unknown(root, Standing.ANY)]
     for workload in mesh.workloads:
         if workload.plane in CONFIGURED:
-            yield from _kept_from(
+            yield from _dropped(
                 mesh,
                 workload,
                 [(target, Packets(ISTIOD_PORT)) for target in targets],
@@ -183,7 +183,7 @@ def dns(mesh: Mesh, resources: ResourceIndex) -> Iterator[Cut]:
         targets = [(anybody, Packets(port, "UDP")) for port in DNS_TARGETS]
     for workload in mesh.workloads:
         if workload.plane in IN_MESH:
-            yield from _kept_from(
+            yield from _dropped(
                 mesh,
                 workload,
                 targets,
@@ -217,7 +217,7 @@ def expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Cut]:
                     )
 
 
-def _kept_from(
+def _dropped(
     mesh: Mesh,
     workload: Workload,
     targets: Iterable[tuple[Party, Packets]],
@@ -232,10 +232,10 @@ def _kept_from(
         if target.standing is Standing.POD:
             ends.append((Direction.INGRESS, (target, source)))
         answers = [(way, mesh.packets.table.passage(way, *pair, packets)) for way, pair in ends]
-        found = [(way, each.policies) for way, each in answers if each.passes is False]
-        if not found:
+        blocked = [(way, each.policies) for way, each in answers if each.passes is False]
+        if not blocked:
             return
-        stopping += found
+        stopping += blocked
     if stopping and not mesh.packets.is_doubted(workload):
         direction, policies = stopping[0]
         yield Cut(_to_blame(policies), direction, what, fix, str(workload))
@@ -265,10 +265,10 @@ def _dns_servers(mesh: Mesh, resources: ResourceIndex) -> Iterator[tuple[Party, 
 def _by_direction(
     policies: Iterable[tuple[Direction, NetworkPolicy]],
 ) -> Iterator[tuple[Direction, tuple[NetworkPolicy, ...]]]:
-    found: dict[Direction, list[NetworkPolicy]] = {}
+    by_direction: dict[Direction, list[NetworkPolicy]] = {}
     for direction, policy in policies:
-        found.setdefault(direction, []).append(policy)
-    for direction, own in found.items():
+        by_direction.setdefault(direction, []).append(policy)
+    for direction, own in by_direction.items():
         yield direction, tuple(own)
 
 

@@ -80,12 +80,12 @@ def check(context: Context) -> Iterator[Violation]:
 
 def _selects_nothing(mesh: Mesh, policy: NetworkPolicy) -> Violation:
     """A policy whose `podSelector` selects no workload."""
-    told = described(policy.pods)
+    pods = described(policy.pods)
     if not mesh.knows(policy.namespace):
         return Violation(
             policy.resource,
             "spec.podSelector",
-            f"whether it selects a pod{told} cannot be told: the inventory has nothing of "
+            f"whether it selects a pod{pods} cannot be told: the inventory has nothing of "
             f"namespace {policy.namespace}",
             fix=f"add the workloads of {policy.namespace} to the inventory",
             decided=False,
@@ -93,7 +93,7 @@ def _selects_nothing(mesh: Mesh, policy: NetworkPolicy) -> Violation:
     return Violation(
         policy.resource,
         "spec.podSelector",
-        f"no workload of namespace {policy.namespace} is selected{told}: the policy isolates "
+        f"no workload of namespace {policy.namespace} is selected{pods}: the policy isolates "
         "nothing",
     )
 

@@ -47,28 +47,28 @@ from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
-    told: set[int] = set()
+    reported: set[int] = set()
     decided = decided_workloads(context.mesh) if context.mesh else {}
     for plane in pa.planes(context):
         for scope, policies in plane.deciding.items():
             for policy in policies:
                 violation = judged(context, plane, scope, policy)
-                if violation and id(policy.resource) not in told:
-                    told.add(id(policy.resource))
+                if violation and id(policy.resource) not in reported:
+                    reported.add(id(policy.resource))
                     workloads = decided.get(id(policy.resource), ())
                     yield named(context, violation, workloads)
 
 
 def decided_workloads(mesh: Mesh) -> dict[int, list[Workload]]:
     """The workloads with a sidecar whose mode each policy decides."""
-    found: dict[int, list[Workload]] = {}
+    by_policy: dict[int, list[Workload]] = {}
     for workload in mesh.workloads:
         if workload.has_sidecar:
             mode = mesh.mode_at(workload, None)
             for answer in mode.alternatives or (mode,):
                 if answer.decided_by.policy is not None:
-                    found.setdefault(id(answer.decided_by.policy), []).append(workload)
-    return found
+                    by_policy.setdefault(id(answer.decided_by.policy), []).append(workload)
+    return by_policy
 
 
 def named(context: Context, violation: Violation, workloads: Sequence[Workload]) -> Violation:

@@ -43,12 +43,12 @@ from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
-    told: set[int] = set()
+    reported: set[int] = set()
     for plane in pa.planes(context):
         for scope, policies in plane.deciding.items():
             for policy in policies if scope.labels else ():
-                if id(policy.resource) not in told:
-                    told.add(id(policy.resource))
+                if id(policy.resource) not in reported:
+                    reported.add(id(policy.resource))
                     yield from open_ports(context, plane, scope, policy)
 
 

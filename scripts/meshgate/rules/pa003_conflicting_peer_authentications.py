@@ -44,18 +44,18 @@ from meshgate.rules.wording import SHOWN, listed
 
 
 def check(context: Context) -> Iterator[Violation]:
-    told: set[frozenset[int]] = set()
+    reported: set[frozenset[int]] = set()
     for plane in pa.planes(context):
         for scope, group in groups(plane):
             rivals = list(dict.fromkeys(group))
             members = frozenset(id(policy.resource) for policy in rivals)
-            if len(rivals) > 1 and members not in told:
-                told.add(members)
+            if len(rivals) > 1 and members not in reported:
+                reported.add(members)
                 yield conflict(plane, scope, sorted(rivals, key=lambda policy: policy.name))
         for workload, rivals in meeting(context, plane):
             members = frozenset(id(policy.resource) for policy in rivals)
-            if members not in told and not any(members <= known for known in told):
-                told.add(members)
+            if members not in reported and not any(members <= known for known in reported):
+                reported.add(members)
                 yield on_workload(plane, workload, rivals)
 
 

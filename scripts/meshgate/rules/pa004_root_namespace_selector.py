@@ -38,7 +38,7 @@ def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     for policy in pa.seen(context):
         if pa.is_ignored(policy, facts):
-            labels = pa.told_labels(policy.selector.items())
+            labels = pa.labels_text(policy.selector.items())
             yield Violation(
                 policy.resource,
                 "spec.selector",

@@ -47,9 +47,9 @@ def check(context: Context) -> Iterator[Violation]:
         selected = mesh.selected(policy.namespace, policy.selector)
         for key in policy.ports:
             for workload in selected:
-                found = mistaken(workload, key, behind.get(id(workload), ()))
-                if found is not None:
-                    service, targets = found
+                mistake = mistaken(workload, key, behind.get(id(workload), ()))
+                if mistake is not None:
+                    service, targets = mistake
                     closes = policy.ports[key] is Mode.STRICT
                     yield Violation(
                         policy.resource,
@@ -67,7 +67,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 def services_by_workload(mesh: Mesh) -> dict[int, list[Service]]:
     """The Services in front of each workload."""
-    found: dict[int, list[Service]] = {}
+    by_workload: dict[int, list[Service]] = {}
     for service in mesh.services:
         if service.kubernetes:
             for each in {
@@ -76,8 +76,8 @@ def services_by_workload(mesh: Mesh) -> dict[int, list[Service]]:
                 for endpoint in endpoints
                 if endpoint.workload is not None
             }:
-                found.setdefault(each, []).append(service)
-    return found
+                by_workload.setdefault(each, []).append(service)
+    return by_workload
 
 
 def mistaken(

@@ -42,29 +42,29 @@ from meshgate.rules.wording import SHOWN, listed
 
 
 def check(context: Context) -> Iterator[Violation]:
-    told: set[int] = set()
+    reported: set[int] = set()
     for plane in pa.planes(context):
         for scope in plane.scopes:
             empty, others = split(plane.rivals(scope))
             for policy in empty if others else ():
                 after = takewhile(partial(may_precede, policy), others)
                 blocked = list(islice(after, SHOWN))
-                if blocked and id(policy.resource) not in told:
-                    told.add(id(policy.resource))
+                if blocked and id(policy.resource) not in reported:
+                    reported.add(id(policy.resource))
                     yield violation(plane, scope, policy, blocked)
 
 
 def split(policies: list[PeerPolicy]) -> tuple[list[PeerPolicy], list[PeerPolicy]]:
     """The policies that say nothing; those that set a mode, of unknown age first, then youngest."""
-    empty = [policy for policy in policies if not says_something(policy)]
+    empty = [policy for policy in policies if not sets_a_mode(policy)]
     if not empty:
         return [], []
-    real = sorted(filter(says_something, policies), key=age, reverse=True)
+    real = sorted(filter(sets_a_mode, policies), key=age, reverse=True)
     real.sort(key=lambda policy: bool(policy.created))
     return empty, real
 
 
-def says_something(policy: PeerPolicy) -> bool:
+def sets_a_mode(policy: PeerPolicy) -> bool:
     """Whether a policy sets a mode, for the workload or for a port."""
     return any(m != pa.UNSET for m in (pa.own_mode(policy), *pa.port_modes(policy).values()))
 

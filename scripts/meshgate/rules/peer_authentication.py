@@ -50,13 +50,13 @@ class PolicyScope(NamedTuple):
             return "the mesh"
         if not self.labels:
             return f"namespace {self.namespace}"
-        return f"workloads of {self.namespace} with {told_labels(self.labels)}"
+        return f"workloads of {self.namespace} with {labels_text(self.labels)}"
 
 
 MESH = PolicyScope(None)
 
 
-def told_labels(labels: Iterable[tuple[str, str]]) -> str:
+def labels_text(labels: Iterable[tuple[str, str]]) -> str:
     """Labels as kubectl takes them: `app=boards,version=v1`."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels))
 
@@ -204,10 +204,10 @@ class Plane:
                 itertools.combinations(sorted(scope.labels), size)
                 for size in range(1, len(scope.labels))
             )
-            found = [labels for subset in subsets if (labels := frozenset(subset)) in known]
+            wider = [labels for subset in subsets if (labels := frozenset(subset)) in known]
         else:
-            found = [labels for labels in known if labels and labels < scope.labels]
-        for labels in sorted(found, key=sorted):
+            wider = [labels for labels in known if labels and labels < scope.labels]
+        for labels in sorted(wider, key=sorted):
             yield PolicyScope(scope.namespace, labels)
 
     def _deciding(self, scope: PolicyScope) -> list[PeerPolicy]:

@@ -63,13 +63,13 @@ class PolicyTargets:
             path = "spec.targetRef" if single else f"spec.targetRefs[{number}]"
             match target.kind:
                 case "Gateway":
-                    found = self._gateway(policy, target)
+                    unenforced = self._gateway(policy, target)
                 case "Service" | "ServiceEntry":
-                    found = self._service(policy, target)
+                    unenforced = self._service(policy, target)
                 case _:
-                    found = None
-            if found is not None:
-                yield found._replace(path=path)
+                    unenforced = None
+            if unenforced is not None:
+                yield unenforced._replace(path=path)
 
     def _gateway(self, policy: AuthorizationPolicy, target: TargetRef) -> UnenforcedTarget | None:
         key = policy.namespace, target.name

@@ -49,15 +49,15 @@ REPLACING = frozenset({"add", "replace", "copy", "move"})
 def check(context: Context) -> Iterator[Violation]:
     for resource in context.rendered if context.record.chains else ():
         final = lists(resource.value)
-        told: set[tuple[str, str]] = set()
+        reported: set[tuple[str, str]] = set()
         for step in context.record.chains.get(resource.ref, ()):
             for name, path in replaced(step).items():
                 now = final.get(name, Entries(path, frozenset()))
                 before, after = (lists(value).get(name) for value in (step.before, step.after))
                 lost = before.entries - after.entries - now.entries if before and after else set()
-                new = sorted(entry for entry in lost if (name, entry) not in told)
+                new = sorted(entry for entry in lost if (name, entry) not in reported)
                 if new:
-                    told.update((name, entry) for entry in new)
+                    reported.update((name, entry) for entry in new)
                     yield violation(resource, step, name, now.path, new)
 
 
@@ -66,16 +66,16 @@ def replaced(step: BuildStep) -> dict[str, str]:
     if step.kind != "patch":
         return {}
     if isinstance(step.patch, dict):
-        return {name: found.path for name, found in lists(step.patch).items()}
+        return {name: entries.path for name, entries in lists(step.patch).items()}
     written = [
         f"{operation.get('path')}/"
         for operation in step.operations
         if isinstance(operation, dict) and operation.get("op") in REPLACING
     ]
     return {
-        name: found.path
-        for name, found in lists(step.after).items()
-        if any(pointer(found.path).startswith(path) for path in written)
+        name: entries.path
+        for name, entries in lists(step.after).items()
+        if any(pointer(entries.path).startswith(path) for path in written)
     }
 
 

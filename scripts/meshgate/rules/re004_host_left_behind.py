@@ -75,9 +75,9 @@ def left_behind(moved: Moved, path: str, host: str) -> Iterator[Violation]:
     now = expand(host, here, moved.domain)
     for old in moved.spaces:
         if in_namespace(host, old):
-            says = f"{host} still names a service of {old}"
+            fault = f"{host} still names a service of {old}"
         elif unknown_short:
-            says = (
+            fault = (
                 f"{host} is short: it meant {expand(host, old, moved.domain)} and now means {now}"
             )
         else:
@@ -85,7 +85,7 @@ def left_behind(moved: Moved, path: str, host: str) -> Iterator[Violation]:
         yield Violation(
             resource,
             path,
-            f"a transformer moved this object from {old} to {here}, and {says}",
+            f"a transformer moved this object from {old} to {here}, and {fault}",
             fix=f"patch {path} with the full host that is meant, in the overlay that moves it",
             key=old,
         )

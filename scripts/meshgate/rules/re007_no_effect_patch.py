@@ -73,7 +73,7 @@ def without_effect(context: Context) -> dict[tuple[Origin, Position | None], lis
                 touched.setdefault(patch, []).append(resource)
                 if step.before != step.after:
                     effective.add(patch)
-    return {patch: found for patch, found in touched.items() if patch not in effective}
+    return {patch: resources for patch, resources in touched.items() if patch not in effective}
 
 
 RULE = Rule(

@@ -24,13 +24,13 @@ class Entries(NamedTuple):
 
 def lists(value: JSONObject | None) -> dict[str, Entries]:
     """The lists of an object that patches replace, by name."""
-    found: dict[str, Entries] = {}
+    by_name: dict[str, Entries] = {}
 
     def note(name: str, path: str, label: Label) -> None:
         items = value_at(value, path)
         if isinstance(items, list):
             entries = frozenset(text for item in items for text in label(item))
-            found[name] = Entries(path, entries)
+            by_name[name] = Entries(path, entries)
 
     for name, label in (COMMON | LISTS.get(str((value or {}).get("kind")), {})).items():
         note(name, f"spec.{PORTS}" if name == "portLevelSettings" else f"spec.{name}", label)
@@ -38,7 +38,7 @@ def lists(value: JSONObject | None) -> dict[str, Entries]:
     for index, subset in enumerate(subsets if isinstance(subsets, list) else ()):
         name = f"portLevelSettings of subset {value_at(subset, 'name')}"
         note(name, f"spec.subsets[{index}].{PORTS}", _by("port.number"))
-    return found
+    return by_name
 
 
 def _itself(item: JSON) -> Iterator[str]:

@@ -45,14 +45,14 @@ class ClientView:
 
         The first merged rule that selects them, or else the last one without selector.
         """
-        found = None
+        chosen = None
         for entry in merge(rule for rule in order if rule in self.rules):
             if entry.selector is None:
                 if self.namespace is None or entry.seen_from(self.namespace):
-                    found = entry
+                    chosen = entry
             elif selectors.matches(entry.selector, self.labels or {}):
                 return entry
-        return found
+        return chosen
 
 
 class Loss(NamedTuple):
@@ -116,10 +116,10 @@ def _lost(view: ClientView, entry: Entry | None) -> Iterator[Loss]:
     merged = entry.rules if entry else []
     first = merged[0] if merged else None
     deciding = next((rule for rule in merged if _policy(rule) is not None), None)
-    kept: dict[str, tuple[DestinationRule, JSONObject]] = {}
+    by_subset: dict[str, tuple[DestinationRule, JSONObject]] = {}
     for rule in merged:
         for name, subset in _subsets(rule):
-            kept.setdefault(name, (rule, subset))
+            by_subset.setdefault(name, (rule, subset))
     for rule in view.rules:
         if not view.counts(rule):
             continue
@@ -127,7 +127,7 @@ def _lost(view: ClientView, entry: Entry | None) -> Iterator[Loss]:
         if own is not None and (deciding is None or own != _policy(deciding)):
             yield Loss(rule, f"trafficPolicy ({_summary(own)})", deciding or first)
         for name, subset in _subsets(rule):
-            winner, value = kept.get(name, (first, None))
+            winner, value = by_subset.get(name, (first, None))
             if value != subset:
                 yield Loss(rule, f"subset {name}", winner)
 

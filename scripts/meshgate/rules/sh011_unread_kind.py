@@ -38,11 +38,11 @@ def check(context: Context) -> Iterator[Violation]:
     for resource in context.resources.all:
         if coverage_of(resource.group, resource.kind) is None:
             unknown.setdefault((resource.group, resource.kind), []).append(resource)
-    for (group, kind), found in sorted(unknown.items()):
-        first = found[0]
+    for (group, kind), objects in sorted(unknown.items()):
+        first = objects[0]
         if allowed is not None and kind not in allowed and not first.foreign:
             continue
-        more = f" ({len(found)} objects)" if len(found) > 1 else ""
+        more = f" ({len(objects)} objects)" if len(objects) > 1 else ""
         yield Violation(
             first,
             "kind",

@@ -39,7 +39,7 @@ def shadows(known: Inventory) -> Iterator[Shadow]:
             for namespace in dict.fromkeys((service.namespace, facts.root_namespace))
         }
         for hidden, hiding, clients in _pairs(known, covering, pools):
-            if hidden is not hiding and not _say_the_same(hidden, hiding):
+            if hidden is not hiding and not _have_equal_content(hidden, hiding):
                 yield Shadow(hidden, hiding, clients, service)
 
 
@@ -106,7 +106,7 @@ def _is_narrower(rule: DestinationRule, other: DestinationRule) -> bool:
     return rule.host != other.host and hosts.is_subset(rule.host, other.host)
 
 
-def _say_the_same(one: DestinationRule, other: DestinationRule) -> bool:
+def _have_equal_content(one: DestinationRule, other: DestinationRule) -> bool:
     return all(
         one.resource.spec.get(key) == other.resource.spec.get(key)
         for key in ("trafficPolicy", "subsets")

@@ -29,11 +29,11 @@ class Spelling:
     def flaw(self, rule: DestinationRule) -> Flaw | None:
         """The flaw of a rule's host; None: there is none that its spelling shows."""
         host = str(rule.resource.spec.get("host") or "")
-        found = self._found(host)
+        flaw = self._by_spelling(host)
         # A ServiceEntry may spell its host in the same strange way.
-        return None if found is None or self._entries.has(rule.host) else found
+        return None if flaw is None or self._entries.has(rule.host) else flaw
 
-    def _found(self, host: str) -> Flaw | None:
+    def _by_spelling(self, host: str) -> Flaw | None:
         clean = host.rstrip(".").lower()
         full = f"{clean}.{self._domain}" if clean.endswith(".svc") else clean
         if host != "*." and host.endswith("."):

@@ -136,7 +136,7 @@ def _where(values: dict[str, str]) -> Callable[[Resource, str], Answer]:
     return answer
 
 
-def _kept(value: str) -> Callable[[Resource, str], Answer]:
+def _stays(value: str) -> Callable[[Resource, str], Answer]:
     """An object that is not pruned: wanted of what a namespace or mesh rests on."""
 
     def answer(resource: Resource, text: str) -> Answer:
@@ -212,17 +212,17 @@ MARKS: dict[str, Callable[[Resource, str], Answer]] = {
         }
     ),
     f"{FLUX}force": _where({"enabled": "deletes it and makes it anew where an update is refused"}),
-    f"{FLUX}prune": _kept("disabled"),
+    f"{FLUX}prune": _stays("disabled"),
     "helm.sh/hook": _always(HOOK),
     "helm.sh/hook-weight": _always(HOOK),
     "helm.sh/hook-delete-policy": _always(HOOK),
-    "helm.sh/resource-policy": _kept("keep"),
+    "helm.sh/resource-policy": _stays("keep"),
     # The label of charts, which says nothing to any agent.
     "helm.sh/chart": _never,
     "config.kubernetes.io/local-config": _where({"true": "keeps it out of what is applied"}),
     "configmanagement.gke.io/managed": _where({"disabled": "keeps it from being managed"}),
     "config.k8s.io/owning-inventory": _always(FOREIGN),
-    "client.lifecycle.config.k8s.io/deletion": _kept("detach"),
-    "cli-utils.sigs.k8s.io/on-remove": _kept("keep"),
+    "client.lifecycle.config.k8s.io/deletion": _stays("detach"),
+    "cli-utils.sigs.k8s.io/on-remove": _stays("keep"),
     LAST_APPLIED: _always(f"is kubectl's own: {COPIED}, and a merge with it goes wrong"),
 }

@@ -64,15 +64,15 @@ def check(context: Context) -> Iterator[Violation]:
         cause = causes.of(each)
         key = cause.key, each.decided, each.reason, each.combination in SPLIT
         groups.setdefault(key, (cause, []))[1].append(each)
-    for cause, found in groups.values():
-        first = found[0]
+    for cause, unsafe in groups.values():
+        first = unsafe[0]
         certain = first.decided
         fails = "fail" if certain and first.combination not in SPLIT else "may fail"
-        how = listed(dict.fromkeys(f"{each.outcome} ({each.combination})" for each in found))
+        how = listed(dict.fromkeys(f"{each.outcome} ({each.combination})" for each in unsafe))
         yield Violation(
             cause.resource,
             cause.path,
-            f"calls of {callers(found)} to {called(found)} work before and after this change and "
+            f"calls of {callers(unsafe)} to {called(unsafe)} work before and after this change and "
             f"{fails} on the way: {how}" + ("" if certain else f"; {first.reason}"),
             fix=SPLIT.get(first.combination, ""),
             related=cause.related,

@@ -54,26 +54,26 @@ def check(context: Context) -> Iterator[Violation]:
             ref = policy.ref if policy is not None else None
             key = ref, path, each.before.mode, each.after.mode, each.decided, each.reason
             groups.setdefault(key, []).append(each)
-    for found in groups.values():
-        yield _violation(context, found)
+    for changes in groups.values():
+        yield _violation(context, changes)
 
 
-def _violation(context: Context, found: list[PortChange]) -> Violation:
-    first = found[0]
+def _violation(context: Context, changes: list[PortChange]) -> Violation:
+    first = changes[0]
     policy, path = _place(first)
     was = first.before.decided_by.policy
     modes = f"{_modes(first.before)} to {_modes(first.after)}"
-    verb = ("gets", "get")[len(found) > 1]
-    told = f"{listed(map(str, found))} {verb if first.decided else 'may get'} weaker: {modes}"
+    verb = ("gets", "get")[len(changes) > 1]
+    text = f"{listed(map(str, changes))} {verb if first.decided else 'may get'} weaker: {modes}"
     if first.after.decided_by.policy is None:
-        told += ", since no policy decides any more"
+        text += ", since no policy decides any more"
     patch = removing_patch(context, was) if was is not None else None
     if patch:
-        told += f"; the patch in {patch.origin.file} deletes {was}"
+        text += f"; the patch in {patch.origin.file} deletes {was}"
     return Violation(
         policy,
         path,
-        told if first.decided else f"{told}; {first.reason}",
+        text if first.decided else f"{text}; {first.reason}",
         related=(RelatedResource(was, "decided before"),)
         if was is not None and was is not policy
         else (),

@@ -58,8 +58,8 @@ def check(context: Context) -> Iterator[Violation]:
         cause = causes.of(each)
         key = cause.key, each.change is Change.LED_AWAY, each.decided, each.reason
         groups.setdefault(key, (cause, []))[1].append(each)
-    for cause, found in groups.values():
-        yield _violation(cause, found)
+    for cause, changes in groups.values():
+        yield _violation(cause, changes)
     for policy in effect.open_policies:
         yield Violation(
             policy.policy,
@@ -70,20 +70,20 @@ def check(context: Context) -> Iterator[Violation]:
         )
 
 
-def _violation(cause: Blame, found: list[CallChange]) -> Violation:
-    first = found[0]
-    total = sum(each.count for each in found)
-    how = ends(found)
+def _violation(cause: Blame, changes: list[CallChange]) -> Violation:
+    first = changes[0]
+    total = sum(each.count for each in changes)
+    how = ends(changes)
     calls = f"{total:,} {'call' if total == 1 else 'calls'}"
-    told = f"{calls} of {callers(found)} to {called(found)}"
+    subject = f"{calls} of {callers(changes)} to {called(changes)}"
     if first.change is Change.LED_AWAY:
         verb = "is" if total == 1 else "are"
-        message = f"{told} {verb} led away by this change, to {destinations(found)}: {how}"
+        message = f"{subject} {verb} led away by this change, to {destinations(changes)}: {how}"
     elif first.decided:
         verb = "fails" if total == 1 else "fail"
-        message = f"{told} {verb} after this change: {how}"
+        message = f"{subject} {verb} after this change: {how}"
     else:
-        message = f"{told} may fail after this change: {how}; {first.reason}"
+        message = f"{subject} may fail after this change: {how}; {first.reason}"
     return Violation(
         cause.resource,
         cause.path,

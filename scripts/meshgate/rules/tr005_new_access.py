@@ -58,14 +58,16 @@ def check(context: Context) -> Iterator[Violation]:
         cause = causes.of(each)
         key = cause.key, each.requests, each.decided, each.reason
         groups.setdefault(key, (cause, []))[1].append(each)
-    for cause, found in groups.values():
-        yield _violation(cause, found, is_reviewed=is_reviewed)
+    for cause, changes in groups.values():
+        yield _violation(cause, changes, is_reviewed=is_reviewed)
 
 
-def _violation(cause: Blame, found: list[CallChange], *, is_reviewed: bool) -> Violation:
-    first = found[0]
-    count = sum(each.count for each in found)
-    calls = f"{count:,} {'call' if count == 1 else 'calls'} of {callers(found)} to {called(found)}"
+def _violation(cause: Blame, changes: list[CallChange], *, is_reviewed: bool) -> Violation:
+    first = changes[0]
+    count = sum(each.count for each in changes)
+    calls = (
+        f"{count:,} {'call' if count == 1 else 'calls'} of {callers(changes)} to {called(changes)}"
+    )
     what = "; ".join(first.requests[:SHOWN]) or "requests"
     if len(first.requests) > SHOWN:
         what += f" and {len(first.requests) - SHOWN} more"

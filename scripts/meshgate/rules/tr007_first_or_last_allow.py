@@ -45,10 +45,10 @@ def check(context: Context) -> Iterator[Violation]:
     groups: dict[tuple[bool, ResourceRef], list[Closure]] = {}
     for each in effect.closures:
         groups.setdefault((each.closes, each.policies[0].ref), []).append(each)
-    for (closes, _), found in groups.items():
-        policy = found[0].policies[0]
-        names = listed(str(each.workload) for each in found)
-        one = len(found) == 1
+    for (closes, _), members in groups.items():
+        policy = members[0].policies[0]
+        names = listed(str(each.workload) for each in members)
+        one = len(members) == 1
         yield Violation(
             policy,
             "spec",
@@ -61,7 +61,7 @@ def check(context: Context) -> Iterator[Violation]:
                 RelatedResource(
                     each.workload.resource, "is closed now" if closes else "is open now"
                 )
-                for each in found[:SHOWN]
+                for each in members[:SHOWN]
             ),
             key="first" if closes else "last",
         )

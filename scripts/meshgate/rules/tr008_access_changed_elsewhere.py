@@ -56,23 +56,23 @@ def check(context: Context) -> Iterator[Violation]:
         why = causes(each.before, each.after, changed)
         if why is not None:
             groups.setdefault((listed(why), is_opened(each)), []).append(each)
-    for (known, opened), found in groups.items():
-        service = found[0].service
-        count = sum(each.count for each in found)
+    for (known, opened), changes in groups.items():
+        service = changes[0].service
+        count = sum(each.count for each in changes)
         cause = known or listed(f"{each.kind} {each.namespace}/{each.name}" for each in tokens)
         if not cause:
             continue
         yield Violation(
             service if service is not None and not service.foreign else None,
             "spec" if service is not None and not service.foreign else "",
-            f"{count:,} {'call' if count == 1 else 'calls'} of {callers(found)} to "
-            f"{called(found)}: {'let in' if opened else 'denied'} now for some request, and no "
+            f"{count:,} {'call' if count == 1 else 'calls'} of {callers(changes)} to "
+            f"{called(changes)}: {'let in' if opened else 'denied'} now for some request, and no "
             f"policy has changed, but {cause}",
             related=tuple(RelatedResource(each, "has changed") for each in tokens[:3])
             if not known
             else (),
             severity=None if opened else Severity.INFO,
-            key=f"{cause}; {'opened' if opened else 'closed'}; {called(found)}",
+            key=f"{cause}; {'opened' if opened else 'closed'}; {called(changes)}",
         )
 
 

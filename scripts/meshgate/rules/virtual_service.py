@@ -72,8 +72,8 @@ def http_targets(resources: ResourceIndex, mesh: Mesh) -> Iterator[HttpTarget]:
 
 def only_port(mesh: Mesh, host: str) -> int | None:
     """The port of a service that has one; None: it has several, or there is no such service."""
-    found = {port.number for each in mesh.services_of(host) for port in each.ports}
-    return found.pop() if len(found) == 1 else None
+    numbers = {port.number for each in mesh.services_of(host) for port in each.ports}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 def is_called_by_http(routing: Resource, mesh: Mesh) -> bool:

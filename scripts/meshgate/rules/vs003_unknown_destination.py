@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Violation]:
     if known is None:
         return
     for routing in context.resources.of(KIND):
-        told: set[tuple[str, object]] = set()
+        reported: set[tuple[str, object]] = set()
         for path, destination in destinations(routing):
             host = hosts.expand(
                 str(destination.get("host") or ""),
@@ -55,8 +55,8 @@ def check(context: Context) -> Iterator[Violation]:
                 known.mesh.facts.cluster_domain,
             )
             port = (destination.get("port") or {}).get("number")
-            if host and (host, port) not in told:
-                told.add((host, port))
+            if host and (host, port) not in reported:
+                reported.add((host, port))
                 yield from unknown(context, known, routing, path, (host, destination))
 
 

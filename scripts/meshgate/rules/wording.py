@@ -13,8 +13,8 @@ def listed(names: Iterable[str], total: int = 0) -> str:
 
     `total` says how many there are, where not all of them are given.
     """
-    told = list(names)
-    more = max(total, len(told)) - SHOWN
+    shown = list(names)
+    more = max(total, len(shown)) - SHOWN
     if more > 0:
-        told = [*told[:SHOWN], f"{more} more"]
-    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+        shown = [*shown[:SHOWN], f"{more} more"]
+    return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
