@@ -1,7 +1,7 @@
 """What is read of a cluster, kind by kind: modelled, left undecided, or irrelevant.
 
 Every kind that `require.kinds`, the inventory and a dump of a cluster can hold has one row. A kind
-without a row may decide on calls, and nobody has looked: rule SH011 tells it.
+without a row may decide on calls, and nobody has looked: rule SH011 reports it.
 """
 
 from __future__ import annotations

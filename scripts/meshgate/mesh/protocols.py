@@ -7,7 +7,7 @@ TCP = "TCP"
 # TLS of the application's own, HTTPS among it.
 TLS = "TLS"
 UDP = "UDP"
-# No protocol is told: the proxy looks at the first bytes.
+# No protocol is declared: the proxy looks at the first bytes.
 AUTO = "AUTO"
 
 _HTTP_NAMES = frozenset({"grpc", "grpc-web", "http", "http_proxy", "http2"})

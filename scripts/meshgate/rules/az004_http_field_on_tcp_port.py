@@ -17,7 +17,7 @@ What it checks
 
 Why it matters
     The DENY takes a database or a broker off the network at the moment it is applied. The ALLOW
-    lets nobody in there and switches on the default-deny. Neither is told by any status.
+    lets nobody in there and switches on the default-deny. Neither shows in any status.
 
 How to fix
     Give the operation the `ports` that speak HTTP; for the TCP ports write rules with identities

@@ -5,7 +5,7 @@ What it checks
     forms, against the RequestAuthentications of the workloads that it is enforced for. A token
     counts only where one of them verifies its issuer. Without one, what asks for a token matches
     nothing, and what asks for the absence of one matches every request. Where all
-    RequestAuthentications are known, a request principal of another issuer than theirs is told,
+    RequestAuthentications are known, a request principal of another issuer than theirs is reported,
     too.
 
     ```yaml

@@ -3,8 +3,8 @@
 What it checks
     Principals whose trust domain is that of the mesh, one of its aliases or `cluster.local`, in
     another form than `TD/ns/NS/sa/SA` (each part may have a `*`): only in this form istiod replaces
-    the trust domain by those of the mesh. Told where that makes a difference: where the mesh has
-    aliases, or is not called `cluster.local` and the principal says so. At ztunnel nothing is
+    the trust domain by those of the mesh. Reported where that makes a difference: where the mesh
+    has aliases, or is not called `cluster.local` and the principal says so. At ztunnel nothing is
     replaced at all, so that there the form does not help.
 
     ```yaml

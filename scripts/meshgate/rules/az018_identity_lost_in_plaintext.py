@@ -23,8 +23,8 @@ How to fix
     on; and let the port take it.
 
 Known gaps
-    Clients without a sidecar have no identity by any setting; those that are expected are told by
-    CA008.
+    Clients without a sidecar have no identity by any setting; those that are expected are reported
+    by CA008.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ How to fix
 
 Known gaps
     Clients without a sidecar that nobody expects are not counted: refusing them is what STRICT is
-    for. `meshgate calls` lists them. A service port whose calls cannot be judged at all is told
+    for. `meshgate calls` lists them. A service port whose calls cannot be judged at all is reported
     here, once, as not decidable.
 """
 

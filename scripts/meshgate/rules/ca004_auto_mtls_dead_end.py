@@ -23,8 +23,8 @@ How to fix
     Service either give all pods a sidecar and one mode, or state the mode in a DestinationRule.
 
 Known gaps
-    The same calls are told by CA001 or CA002, which name what is sent; this finding names the pair
-    of policies that leads there.
+    The same calls are reported by CA001 or CA002, which name what is sent; this finding names the
+    pair of policies that leads there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Violation]:
             context.environment.mesh.enable_auto_mtls
             and broken.is_auto
             and broken.has_sidecar
-            # What annotations keep from the sidecar is no matter of two policies: CA002 tells it.
+            # What annotations keep from the sidecar is no matter of two policies: CA002 reports it.
             and broken.is_captured
             and broken.server is not None
         ):

@@ -24,8 +24,8 @@ How to fix
 
 Known gaps
     Ports that the sidecar does not capture are left out: nothing the mesh does reaches them. A port
-    whose policy a waiver of PA001 or PA002 accepts is not told a second time; what PA001, PA002 or
-    PA007 tell of is named there.
+    whose policy a waiver of PA001 or PA002 accepts is not reported a second time; what PA001, PA002
+    or PA007 tell of is named there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause
 from meshgate.rules.wording import listed
 
 STRICT = "STRICT"
-# The rules that tell of the policy itself.
+# The rules that report the policy itself.
 POLICY_RULES = ("PA001", "PA002")
 ACCEPTS = frozenset({"PERMISSIVE", "DISABLE"})
 
@@ -94,12 +94,12 @@ def accepted(context: Context) -> Iterator[Violation]:
 
 
 def several_accept(because: str, names: Sequence[str]) -> str:
-    """What is said of several ports that one policy, or none, opens."""
+    """The message on several ports that one policy, or none, opens."""
     return f"{len(names)} ports accept plaintext, {because}: {listed(names)}"
 
 
 def several_send(rule: Resource | None, names: Sequence[str]) -> str:
-    """What is said of several service ports that are called in plaintext."""
+    """The message on several service ports that are called in plaintext."""
     source = f", as {rule} says" if rule else ""
     return (
         f"clients with a sidecar send plaintext to {len(names)} service ports{source}: "

@@ -20,7 +20,7 @@ How to fix
 
 Known gaps
     A pod in a namespace without injection is no finding; a pod of the host network never gets a
-    sidecar and is told here too.
+    sidecar and is reported here too.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 What it checks
     `sidecar.istio.io/inject` of pods, of the controllers that make them, and of namespaces, against
-    what the injection webhook does: a wish that the pods do not get is told. The webhook reads the
-    labels of the namespace and the pod, the annotation only where both have called it, and never
-    the controller's own metadata.
+    what the injection webhook does: a wish that the pods do not get is reported. The webhook reads
+    the labels of the namespace and the pod, the annotation only where both have called it, and
+    never the controller's own metadata.
 
     ```yaml
     kind: Deployment

@@ -21,7 +21,7 @@ CAUTION = " (`meshgate diff` tells which calls change)"
 def mended_by_rule(mesh: Mesh, broken: Broken, mode: Tls) -> str:
     """The DestinationRule that makes these clients send what the port takes; empty: none can.
 
-    None can where servers behind the port take different things, and none is told where several
+    None can where servers behind the port take different things, and none is reported where several
     rules are merged or an order of creation decides.
     """
     policy = broken.call.policy

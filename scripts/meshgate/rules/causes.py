@@ -1,4 +1,4 @@
-"""One cause is one finding: violations of one cause told as one, and consequences folded in.
+"""One cause is one finding: violations of one cause reported as one, and consequences folded in.
 
 Both work on what all rules found, after waivers: a finding that somebody accepted stands for
 itself, and nothing is folded into it.
@@ -34,7 +34,7 @@ OF_REFUSED: Mapping[str, frozenset[str]] = {
 
 
 class JudgedViolation(NamedTuple):
-    """A finding, with the violation that it tells of."""
+    """A finding, with the violation that it reports."""
 
     finding: Finding
     violation: Violation

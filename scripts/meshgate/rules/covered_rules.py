@@ -192,7 +192,7 @@ class _Judge:
         key = id(rules), action
         if key not in self._indexes:
             group = rules.allow if action is Action.ALLOW else rules.deny
-            # The rules are kept with the answer, so that no others take their identity.
+            # The rules are stored with the answer, so that no others take their identity.
             self._indexes[key] = rules, _ByIdentity(group)
         return self._indexes[key][1]
 
@@ -217,7 +217,7 @@ class _Judge:
         try:
             (access,) = access_sets([free], self._authorization.normalization)
             boxes = intersections(access.universe, access.space.rule_boxes((mine,), free.issuers))
-            # What matches nothing by itself is told elsewhere.
+            # What matches nothing by itself is reported elsewhere.
             return _cover(boxes, access, free, rest) if boxes else []
         except (TooComplexError, UndecidableError):
             return None

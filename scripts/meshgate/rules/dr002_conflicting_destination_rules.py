@@ -45,7 +45,7 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.same_host import SameHostRules
 from meshgate.rules.wording import listed
 
-# So many results are told, beginning with that of today or of a fresh cluster.
+# So many results are named, beginning with that of today or of a fresh cluster.
 SHOWN = 3
 
 

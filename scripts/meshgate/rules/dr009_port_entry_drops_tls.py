@@ -22,7 +22,7 @@ How to fix
     Repeat the `tls` block in the entry.
 
 Known gaps
-    Where one port is listed twice only the first entry counts; DR019 tells of the second.
+    Where one port is listed twice only the first entry counts; DR019 reports the second.
 """
 
 from __future__ import annotations

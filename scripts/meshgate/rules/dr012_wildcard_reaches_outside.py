@@ -109,7 +109,7 @@ def reached(
 
 
 def several(wildcard: str, clients: str, reached_hosts: Sequence[str]) -> str:
-    """What is said of several hosts that one wildcard reaches."""
+    """The message on several hosts that one wildcard reaches."""
     return (
         f"for {len(reached_hosts)} hosts this rule for {wildcard} wins at the clients {clients}: "
         f"{listed(reached_hosts)} get the mesh's mutual TLS, which nothing there can answer"

@@ -21,7 +21,7 @@ How to fix
 
 Known gaps
     Named namespaces of which the inventory has no client are taken as reached. A `*` on the lookup
-    path is never told.
+    path is never reported.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ What it checks
     `subjectAltNames` of each `tls` block. Under ISTIO_MUTUAL the servers have the identities of
     their service accounts, `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`: each server that the
     rule is for has to have one of the names. Under SIMPLE and MUTUAL that verify by the CAs of the
-    operating system, names that no public CA signs are told: those of the cluster and SPIFFE ids.
+    operating system, names that no public CA signs are reported: those of the cluster and SPIFFE
+    ids.
 
     ```yaml
     spec:
@@ -25,7 +26,7 @@ How to fix
 
 Known gaps
     The certificates of servers outside the mesh are not known. Where the inventory has no workload
-    behind the host nothing is told.
+    behind the host nothing is reported.
 """
 
 from __future__ import annotations

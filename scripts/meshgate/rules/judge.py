@@ -35,7 +35,7 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
 
 
 def order(finding: Finding) -> tuple[object, ...]:
-    """The order findings are told in: environment, place, rule."""
+    """The order findings are reported in: environment, place, rule."""
     return (
         finding.environment or "",
         finding.source or ("~", 0, 0),

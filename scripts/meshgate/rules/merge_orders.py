@@ -1,4 +1,4 @@
-"""What each order of age of some rules for one host loses, and how it is told."""
+"""What each order of age of some rules for one host loses, and how it is worded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshgate.mesh.merge import Order
 from meshgate.rules import same_host
 from meshgate.rules.same_host import ClientView, Loss, SameHostRules
 
-# Longer orders are told by their ends.
+# Longer orders are named by their ends.
 LONGEST = 4
 
 Result: TypeAlias = Mapping[ClientView, Sequence[Loss]]

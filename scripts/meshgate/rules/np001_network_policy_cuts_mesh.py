@@ -30,10 +30,10 @@ How to fix
     writes the policy for a call.
 
 Known gaps
-    Whether kubelet's probes are dropped depends on the network plugin, so that this is told as not
-    decided. istiod and DNS that are not in the inventory may be any pod: only a policy that lets
-    nothing at all out to such a port is told. Clusters with NodeLocal DNSCache ask their node, and
-    are left alone where its DaemonSet is in the inventory.
+    Whether kubelet's probes are dropped depends on the network plugin, so that this is reported as
+    not decided. istiod and DNS that are not in the inventory may be any pod: only a policy that
+    lets nothing at all out to such a port is reported. Clusters with NodeLocal DNSCache ask their
+    node, and are left alone where its DaemonSet is in the inventory.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What it checks
     The effective mode of each scope that some PeerAuthentication is written for: the mesh, a
     namespace, the workloads of a selector. UNSET and an absent mode are followed to the wider
     policy, and to Istio's default PERMISSIVE where no policy is left. A mode weaker than the
-    floor (`require.mtls`) is told once, at the policy that decides it.
+    floor (`require.mtls`) is reported once, at the policy that decides it.
 
     ```yaml
     apiVersion: security.istio.io/v1
@@ -99,7 +99,7 @@ def judged(
     mode, decided, because = pa.own_mode(policy), True, ""
     if mode == pa.UNSET:
         if plane.above(scope):
-            return None  # told at the wider policy
+            return None  # reported at the wider policy
         mode, because = pa.DEFAULT_MODE, " (this policy sets no mode, and no wider policy is here)"
         decided = scope == pa.MESH or (context.complete and facts.distribution != "ossm2")
     # Whether such a policy is for this control plane at all is not known.

@@ -81,7 +81,7 @@ def open_ports(
 
 
 def several(scope: pa.PolicyScope, floor: str, ports: Sequence[str]) -> str:
-    """What is said of several open ports of one policy."""
+    """The message on several open ports of one policy."""
     return (
         f"{len(ports)} ports of {scope} are weaker than the floor {floor}, whatever wider policies "
         f"say: {listed(ports)}"

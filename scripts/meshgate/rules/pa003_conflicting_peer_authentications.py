@@ -120,7 +120,7 @@ def groups(plane: pa.Plane) -> Iterator[tuple[pa.PolicyScope, list[PeerPolicy]]]
 
 def conflict(plane: pa.Plane, scope: pa.PolicyScope, rivals: Sequence[PeerPolicy]) -> Violation:
     """What each order of these policies, sorted by name, gives."""
-    # Best told at the narrower policy, and at one that can be edited here.
+    # Best reported at the narrower policy, and at one that can be edited here.
     here = {id(policy) for policy in plane.scopes[scope]}
     subject = max(rivals, key=lambda p: (not p.resource.foreign, id(p) in here, p.name))
     gives = {id(policy): plane.outcome(scope, policy) for policy in rivals}

@@ -21,7 +21,7 @@ How to fix
     Policies of the member namespaces are not affected.
 
 Known gaps
-    The operator's own `default` in the inventory is expected there and not told. What the
+    The operator's own `default` in the inventory is expected there and not reported. What the
     ServiceMeshControlPlane says is not read.
 """
 

@@ -12,8 +12,8 @@ How to fix
     Remove it, or keep it on purpose with a waiver that says why.
 
 Known gaps
-    A policy is compared alone: of two that say the same, each is told as redundant. The mesh-wide
-    policy is never told: it holds for what nobody has added yet.
+    A policy is compared alone: of two that say the same, each is reported as redundant. The
+    mesh-wide policy is never reported: it holds for what nobody has added yet.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def several(wider: Resource | None, names: Sequence[str]) -> str:
-    """What is said of several policies that change nothing."""
+    """The message on several policies that change nothing."""
     by = f"{wider} gives" if wider else "Istio gives by default"
     return (
         f"{len(names)} policies say what {by} without them, for every port of every workload: "

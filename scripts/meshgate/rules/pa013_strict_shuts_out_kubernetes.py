@@ -75,7 +75,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def several_probes(names: Sequence[str]) -> str:
-    """What is said of the probes of several ports."""
+    """The message on the probes of several ports."""
     return (
         f"STRICT wants a certificate of the mesh on {len(names)} ports that probes ask without "
         f"one, and the probes are not rewritten: {listed(names)}"

@@ -158,7 +158,7 @@ class Plane:
                 scope = scope_of(policy, facts)
                 self.scopes.setdefault(scope, []).append(policy)
                 self._labels.setdefault(scope.namespace, set()).add(scope.labels)
-        # What is told must not depend on the order of documents.
+        # What is reported must not depend on the order of documents.
         self.scopes = dict(sorted(self.scopes.items(), key=lambda item: item[0].order))
         # The scopes of workload policies that match every pod of this one, and more.
         self.wider = {scope: list(self._wider(scope)) for scope in self.scopes}

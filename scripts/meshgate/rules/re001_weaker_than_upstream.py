@@ -109,7 +109,7 @@ def weaker(
 
 
 def several(modes: str, names: Sequence[str]) -> str:
-    """What is said of several ports that one policy makes weaker."""
+    """The message on several ports that one policy makes weaker."""
     return f"{len(names)} ports are {modes}: {listed(names)}"
 
 

@@ -28,7 +28,7 @@ How to fix
     so.
 
 Known gaps
-    An entry that stays and loses fields of its own is not told. Neither is a list that a patch
+    An entry that stays and loses fields of its own is not reported. Neither is a list that a patch
     removes by name (`subsets: null`), or a JSON patch that removes an entry: both say what they do.
 """
 

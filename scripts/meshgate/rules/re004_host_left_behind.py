@@ -2,7 +2,7 @@
 
 What it checks
     DestinationRules and VirtualServices whose namespace or name was changed by a kustomize
-    transformer (`namespace:`, `namePrefix:`, `nameSuffix:`) after the base had set it. Told are
+    transformer (`namespace:`, `namePrefix:`, `nameSuffix:`) after the base had set it. Reported are
     hosts in the old namespace, and short hosts, unless the inventory has a Service of that name in
     the new one.
 

@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def several(environment: str, names: Sequence[str]) -> str:
-    """What is said of several objects that one other environment writes, too."""
+    """The message on several objects that one other environment writes, too."""
     return (
         f"environment {environment} writes {len(names)} objects of this one too, into the same "
         f"clusters: two syncs will undo each other's work on {listed(names)}"

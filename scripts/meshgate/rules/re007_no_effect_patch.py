@@ -18,7 +18,7 @@ How to fix
     Correct the target, or remove the patch.
 
 Known gaps
-    A patch for several objects is told only if it changes none of them.
+    A patch for several objects is reported only if it changes none of them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 What it checks
     The metadata of every rendered object, and of mesh objects in files. Allowed are name,
     namespace, labels and annotations; of the annotations and labels that Argo CD, Flux and Helm
-    read, those that let the object be applied as it was reviewed. Everything else is told with
+    read, those that let the object be applied as it was reviewed. Everything else is reported with
     what follows: hooks, `Replace` and `Force`, foreign tracking ids, `reconcile: disabled`, `ssa`,
     `compare-options`, and fields that an API server sets.
 

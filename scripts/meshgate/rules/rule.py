@@ -24,7 +24,7 @@ class RelatedResource(NamedTuple):
 class SharedCause(NamedTuple):
     """What violations of one rule have in common that one cause is behind.
 
-    cause    equal for what is told as one finding; it is part of the fingerprint
+    cause    equal for what is reported as one finding; it is part of the fingerprint
     name     what this violation is about, in the list of all
     several  the message, given the names of all; a single violation keeps its own
     fix      of several; empty: that of the first
@@ -53,7 +53,7 @@ class Violation(NamedTuple):
     source: Position | None = None
     # Tells two violations of one path apart in the fingerprint.
     key: str = ""
-    # None: told by itself, whatever else the rule finds.
+    # None: reported by itself, whatever else the rule finds.
     group: SharedCause | None = None
     # The server port (`namespace/workload:port`) or host that it is about, and those whose trouble
     # ends when this one is mended: see `causes`.

@@ -20,7 +20,7 @@ How to fix
     ServiceEntry with mode DISABLE or SIMPLE.
 
 Known gaps
-    Which clients get the rule is not looked at: it is told wherever it lives on a lookup path.
+    Which clients get the rule is not looked at: it is reported wherever it lives on a lookup path.
 """
 
 from __future__ import annotations

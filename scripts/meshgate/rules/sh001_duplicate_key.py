@@ -15,10 +15,10 @@ Why it matters
 
 How to fix
     Remove one of the two keys. Where a second object begins, the line `---` before it is missing,
-    which is told once for the document.
+    which is reported once for the document.
 
 Known gaps
-    Keys that only become equal by reading (`1` and `"1"`) are told by kustomize, not here.
+    Keys that only become equal by reading (`1` and `"1"`) are reported by kustomize, not here.
 """
 
 from __future__ import annotations

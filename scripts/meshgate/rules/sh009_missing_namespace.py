@@ -23,7 +23,7 @@ How to fix
     one. With `meshgate lint`, `-n NAMESPACE` says where the objects will be applied.
 
 Known gaps
-    Services and workloads without a namespace are not told: the policy for them is.
+    Services and workloads without a namespace are not reported: the policy for them is.
 """
 
 from __future__ import annotations

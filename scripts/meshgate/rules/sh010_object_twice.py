@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Violation]:
         files = _file(lost), _file(lasting)
         by_files.setdefault(files, []).append((lost, lasting))
     for pairs in by_files.values():
-        # What loses something is told first, and what loses policy before all.
+        # What loses something is reported first, and what loses policy before all.
         yield twice(sorted(pairs, key=_gravity))
 
 

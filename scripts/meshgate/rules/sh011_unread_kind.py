@@ -19,7 +19,7 @@ How to fix
     project the kind, so that the table gets a row.
 
 Known gaps
-    A kind that `require.kinds` does not allow is SH008 and not told again.
+    A kind that `require.kinds` does not allow is SH008 and not reported again.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ How to fix
 
 Known gaps
     Of what one proxy gets, clusters come before routes; other orders within it are not looked at.
-    A ServiceEntry and the route to it in one change are not told.
+    A ServiceEntry and the route to it in one change are not reported.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ How to fix
     policy.
 
 Known gaps
-    AuthorizationPolicies are told by TR005, by what they let in, whether deleted or edited.
+    AuthorizationPolicies are reported by TR005, by what they let in, whether deleted or edited.
 """
 
 from __future__ import annotations

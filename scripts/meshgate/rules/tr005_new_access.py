@@ -29,7 +29,7 @@ How to fix
     access is meant, let those approve it whom `approvals.access` names, or set `newAccess: told`.
 
 Known gaps
-    A client that a change of PeerAuthentication lets in is told by TR002.
+    A client that a change of PeerAuthentication lets in is reported by TR002.
 """
 
 from __future__ import annotations

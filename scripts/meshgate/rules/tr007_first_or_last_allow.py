@@ -20,7 +20,7 @@ How to fix
     Before the first one comes, name all who call: `meshgate diff` tells whom it denies.
 
 Known gaps
-    Workloads that are new, or join the mesh by this change, are not told.
+    Workloads that are new, or join the mesh by this change, are not reported.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ How to fix
     `require.wildcardHosts` of the environment, with its namespace and without a mode.
 
 Known gaps
-    `*` on a VirtualService bound to the mesh is refused by istiod; SH004 tells that.
+    `*` on a VirtualService bound to the mesh is refused by istiod; SH004 reports that.
 """
 
 from __future__ import annotations

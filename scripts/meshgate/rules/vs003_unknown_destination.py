@@ -25,7 +25,7 @@ How to fix
 Known gaps
     Where the inventory has nothing of a namespace its hosts are not decidable; nor are hosts beyond
     the cluster domain where these are not all policies of the mesh. A service that is there and not
-    exported to a client is told by `meshgate calls`.
+    exported to a client is reported by `meshgate calls`.
 """
 
 from __future__ import annotations

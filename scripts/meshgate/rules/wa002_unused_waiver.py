@@ -39,7 +39,7 @@ ORPHAN = "RE003"
 def check(context: Context) -> Iterator[Violation]:
     for waiver in context.environment.waivers:
         is_asked = context.effect is not None or not waiver.rule.startswith(CHANGE_FAMILY)
-        # What nobody's kustomization reaches is told of the repository, not of an environment.
+        # What nobody's kustomization reaches is reported of the repository, of no environment.
         is_asked = is_asked and not (waiver.rule == ORPHAN and waiver.resource is None)
         if is_asked and waiver.expires >= context.today and waiver not in context.used_waivers:
             yield Violation(
