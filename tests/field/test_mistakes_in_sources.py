@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,23 @@ def test_a_pinned_remote_base_is_not_said_to_change(capsys: Capture) -> None:
     assert (found.code, found.rules) == (1, ["RE006"])
     assert "pinned to a commit" in str(found.findings[0]["message"])
     assert "can change" not in str(found.findings[0]["message"])
+
+
+def test_a_vendored_remote_base_is_built_from_its_copy(capsys: Capture, tmp_path: Path) -> None:
+    vendored = REPOSITORIES / "13-pinned-remote-vendored"
+    found = judged(capsys, "-C", vendored, "validate")
+
+    assert found.rules == ["SH008", "PA001"]
+    assert "'policies/vendor/repo/deploy/pa.yaml'" in str(found.findings[1]["source"])
+    root = tmp_path / "repository"
+    shutil.copytree(vendored, root)
+    (root / "policies/vendor/repo/deploy/pa.yaml").write_text(STRICT, "utf-8")
+    (changed,) = judged(capsys, "-C", root, "validate").findings
+    assert changed["rule"] == "RE006"
+    assert "policies/vendor/repo is not what overlays/prod/vendored.yaml states" in str(
+        changed["message"]
+    )
+    assert "restore the files of commit 0123456789ab" in str(changed["fix"])
 
 
 def test_another_layout_is_judged_alike(capsys: Capture) -> None:

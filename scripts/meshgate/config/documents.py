@@ -30,6 +30,7 @@ from meshgate.model.document import (
     choice,
 )
 from meshgate.model.environment import RaisedSeverities, Substitutes
+from meshgate.model.vendored import VendoredFile
 
 
 class EnvironmentsFile(DocumentPart, frozen=True, kw_only=True):
@@ -123,5 +124,6 @@ DOCUMENTS: dict[str, tuple[type[DocumentPart], str]] = {
     "expectations": (ExpectationsFile, "expectations/<environment>.yaml"),
     "mesh": (MeshFile, "The file of `meshgate lint --mesh`"),
     "traffic": (Traffic, "Calls seen in reality, as `meshgate traffic capture` writes them"),
+    "vendored": (VendoredFile, "vendored.yaml, beside a kustomization that names remote bases"),
     "waivers": (WaiversFile, "waivers/<environment>.yaml"),
 }

@@ -24,6 +24,9 @@ class Defect(NamedTuple):
     origin: Origin
     # Where the same key stood first, for a duplicate key.
     first: Position | None = None
+    # Of a remote reference with a copy that is not right: what is wrong, and what mends it.
+    why: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,9 @@ def _refuse(tree: Tree, files: SourceFiles) -> None:
     for refused in tree.refused:
         raise BuildError(
             f"{refused.kustomization.file}: {refused.detail} is not a file of this repository",
-            why="What it brings in could change without review, or would be executed.",
-            hint="copy what it brings into the repository",
+            why=refused.why
+            or "What it brings in could change without review, or would be executed.",
+            hint=refused.hint or "copy what it brings into the repository",
         )
     for problem in tree.problems:
         raise problem

@@ -19,6 +19,7 @@ from meshgate.source.cache import Cache, digest
 from meshgate.source.load import parsed, read
 from meshgate.source.program import Renderer
 from meshgate.source.tree import Tree
+from meshgate.source.written_aside import written_aside
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "1"
@@ -79,13 +80,15 @@ def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
     """Run the program on a wrapper around the overlay."""
     wrapper = folder / digest(tree.overlay)[:16]
     wrapper.mkdir(exist_ok=True)
-    target = os.path.relpath(tree.root / tree.overlay, wrapper)
+    # Where remote bases are built from copies, the files are aside, too, with the copies named.
+    root = written_aside(tree, wrapper / "files") if tree.vendored else tree.root
+    target = os.path.relpath(root / tree.overlay, wrapper)
     (wrapper / "kustomization.yaml").write_text(json.dumps(_wrapper(tree, target)), "utf-8")
     done = _run(tree, [*program.argv, str(wrapper)])
     if done.code != 0:
-        raise kustomize_errors.build_error(tree, done.stderr, wrapper)
+        raise kustomize_errors.build_error(tree, done.stderr, wrapper, root)
     return [
-        _rendered(tree, wrapper, resource.value)
+        _rendered(tree, wrapper, root, resource.value)
         for resource in read(done.stdout, f"{tree.overlay}, as rendered").resources
     ]
 
@@ -120,7 +123,7 @@ def _wrapper(tree: Tree, target: str) -> JSONObject:
     }
 
 
-def _rendered(tree: Tree, wrapper: Path, value: JSONObject) -> Rendered:
+def _rendered(tree: Tree, wrapper: Path, root: Path, value: JSONObject) -> Rendered:
     """The object without kustomize's annotations, and the file they name."""
     metadata = value.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
@@ -133,14 +136,14 @@ def _rendered(tree: Tree, wrapper: Path, value: JSONObject) -> Rendered:
         metadata["annotations"] = rest
     else:
         del metadata["annotations"]
-    return Rendered(value, _origin(tree, wrapper, str(annotation)))
+    return Rendered(value, _origin(tree, wrapper, root, str(annotation)))
 
 
-def _origin(tree: Tree, wrapper: Path, annotation: str) -> str | None:
+def _origin(tree: Tree, wrapper: Path, root: Path, annotation: str) -> str | None:
     """The file that kustomize names, relative to the root; None for one that is not of the tree."""
     value = parsed(annotation.encode(), ORIGIN)[0].value
     if not isinstance(value, dict):
         return None
     path = os.path.normpath(wrapper / str(value.get("path") or value.get("configuredIn")))
-    name = os.path.relpath(path, tree.root).replace(os.sep, "/")
+    name = os.path.relpath(path, root).replace(os.sep, "/")
     return name if name in tree.files else None

@@ -68,12 +68,15 @@ HINTS = (
 ABOUT_FIELDS = re.compile(r"^# Warning: .*\n?", re.MULTILINE)
 
 
-def build_error(tree: Tree, message: str, wrapper: Path) -> BuildError:
-    """What kustomize said, with paths as they are in the repository, and where to edit."""
+def build_error(tree: Tree, message: str, wrapper: Path, root: Path) -> BuildError:
+    """What kustomize said, with paths as they are in the repository, and where to edit.
+
+    root  where the files lay that were built: the repository, or a copy of them
+    """
     text = ABOUT_FIELDS.sub("", message).strip()
-    text = text.replace(f"{tree.root}/", "").replace(str(tree.root), ".").replace(str(wrapper), ".")
+    text = text.replace(f"{root}/", "").replace(str(root), ".").replace(str(wrapper), ".")
     # From the wrapper, which lies in a temporary folder, the repository is called by `..`.
-    text = text.replace(os.path.relpath(tree.root, wrapper) + "/", "")
+    text = text.replace(os.path.relpath(root, wrapper) + "/", "")
     text = ACCUMULATING.sub("", text)
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"

@@ -34,7 +34,9 @@ def survey(root: Path, overlay: str) -> list[Defect]:
 def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
     """The same for a tree that is known."""
     defects = [
-        _remote(files, refused.kustomization, refused.path, refused.detail)
+        _remote(files, refused.kustomization, refused.path, refused.detail)._replace(
+            why=refused.why, hint=refused.hint
+        )
         for refused in tree.refused
     ]
     for name, role in tree.files.items():

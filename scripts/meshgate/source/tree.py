@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from meshgate.errors import BuildError
@@ -23,6 +24,7 @@ from meshgate.source.kustomization import (
 )
 from meshgate.source.load import parsed
 from meshgate.source.plugins import inline_plugins, paths_of
+from meshgate.source.vendored import Copies, NotVendoredError, is_below
 from meshgate.yamldoc.files import Root
 from meshgate.yamldoc.nodes import Reader
 
@@ -34,11 +36,19 @@ class Refused:
     """A reference that must not be followed, and why."""
 
     def __init__(
-        self, kustomization: Kustomization, path: tuple[str | int, ...], detail: str
+        self,
+        kustomization: Kustomization,
+        path: tuple[str | int, ...],
+        detail: str,
+        why: str = "",
+        hint: str = "",
     ) -> None:
         self.kustomization = kustomization
         self.path = path
         self.detail = detail
+        # Of a remote base whose copy is not right.
+        self.why = why
+        self.hint = hint
 
 
 class Tree:
@@ -60,6 +70,9 @@ class Tree:
         self.start = self.overlay
         self._contents: dict[str, bytes] = {}
         self._reached: dict[tuple[str, str], str] = {}
+        self._copies = Copies(self.below)
+        # By folder and reference as written: the folder of the copy that it is built from.
+        self.vendored: dict[tuple[str, str], str] = {}
         self._follow()
 
     @property
@@ -70,6 +83,13 @@ class Tree:
     def resolved(self, kustomization: Kustomization, text: JSON) -> str | None:
         """The file or folder that a reference of a kustomization leads to, if it is there."""
         return self._reached.get((kustomization.folder, text)) if isinstance(text, str) else None
+
+    def folder_links(self) -> Iterator[tuple[str, str]]:
+        """References to folders that go through a link: the name, and where it leads."""
+        for (folder, text), real in self._reached.items():
+            name = posixpath.normpath(posixpath.join(folder, text))
+            if (folder, text) not in self.vendored and name != real and self.below.is_folder(real):
+                yield name, real
 
     def content(self, name: str) -> bytes:
         """The bytes of a file of the tree. Raises BuildError."""
@@ -194,12 +214,13 @@ class Tree:
             self._refuse(kustomization, reference, f"the chart under {reference.text}")
             return None
         text = reference.text
-        if REMOTE.match(text) or posixpath.isabs(text):
-            self._refuse(kustomization, reference, text)
-            return None
+        if REMOTE.match(text):
+            return self._vendored(kustomization, reference)
         name = kustomization.join(text)
+        # An absolute path leads out, too.
         real = self.below.inside(name)
-        if real is None:
+        copy = self._copies.top_of(kustomization.folder)
+        if real is None or (copy is not None and not is_below(real, copy)):
             self._refuse(kustomization, reference, text)
             return None
         self._reached[kustomization.folder, text] = real
@@ -215,6 +236,30 @@ class Tree:
         self.absent.update((name, *self._candidates(name)))
         self.missing.append((kustomization, reference))
         return None
+
+    def _vendored(self, kustomization: Kustomization, reference: Reference) -> str | None:
+        """The folder in the copy of a remote base; refused where none is, or is as stated."""
+        folder, text = kustomization.folder, reference.text
+        if reference.role not in {Role.RESOURCE, Role.COMPONENT}:
+            self._refuse(kustomization, reference, text)
+            return None
+        try:
+            vendored = self._copies.find(folder, text)
+        except NotVendoredError as error:
+            self.absent.add(self._copies.stated_in(folder))
+            self.refused.append(Refused(kustomization, reference.path, text, error.why, error.hint))
+            return None
+        if vendored is None:
+            self.absent.add(self._copies.stated_in(folder))
+            self._refuse(kustomization, reference, text)
+            return None
+        self.files.setdefault(vendored.stated, Role.CONFIGURATION)
+        for name, content in vendored.files.items():
+            # What the digest was taken of is what is built.
+            self.files.setdefault(name, Role.CONTENT)
+            self._contents[name] = content
+        self._reached[folder, text] = self.vendored[folder, text] = vendored.folder
+        return vendored.folder
 
     def _refuse(self, kustomization: Kustomization, reference: Reference, detail: str) -> None:
         self.refused.append(Refused(kustomization, reference.path, detail))
