@@ -14,6 +14,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from meshgate import config, source
 from meshgate.cli.options import add_judging
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import folder, settings, tell_failures
-from meshgate.errors import gravest
+from meshgate.errors import BuildError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge, with_upstream
 from meshgate.pipeline.judged import judge_sources
@@ -35,12 +36,16 @@ from meshgate.pipeline.reports import (
     untold,
 )
 from meshgate.pipeline.targets import select
+from meshgate.yamldoc.files import read_inside
 
 # What changes the judgement of every environment.
 PINNED = "pinned"
 # What an environment may ask of what cannot be decided, and the levels of `--fail-on`.
 REFUSED, UNDECIDED, ERROR = "refused", "undecided", "error"
 SHARED_INPUTS = ("environments.yaml", "promotion/toolchain.yaml")
+MANIFESTS = (".yaml", ".yml")
+# What holds no objects that a cluster's Flux reads from.
+NO_VALUES = ("expectations/", "inventory/", "promotion/", "rendered/", "waivers/")
 # Folders with one file or folder for each environment.
 PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml")
 
@@ -106,14 +111,29 @@ def changed(root: Path, environments: Sequence[Environment], reference: str) -> 
     from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
 
     files = repository.changed_files(root, reference)
-    if not files.isdisjoint(SHARED_INPUTS):
+    if not files.isdisjoint(SHARED_INPUTS) or any(gives_values(root, name) for name in files):
         return list(environments)
     return [
         environment
         for environment in environments
         if any(name.startswith(tuple(prefixes(environment))) for name in files)
+        or posixpath.normpath(environment.substitute_file) in files
         or not files.isdisjoint(source.inputs(root, environment.overlay))
     ]
+
+
+def gives_values(root: Path, name: str) -> bool:
+    """Whether a changed file may hold an object that gives variables their values.
+
+    Any environment may have them from there. A file that is gone may have held one.
+    """
+    if not name.endswith(MANIFESTS) or name.startswith(NO_VALUES):
+        return False
+    try:
+        content = read_inside(root, name)
+    except BuildError:
+        return True
+    return source.has_flux_values(content)
 
 
 def prefixes(environment: Environment) -> list[str]:

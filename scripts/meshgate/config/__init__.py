@@ -221,7 +221,7 @@ def _with_values(root: Path, environment: Environment) -> Environment:
             "Kustomization with postBuild.substitute.",
             hint="write `NAME: value` for each variable",
         )
-    return msgspec.structs.replace(environment, substitute=value)
+    return msgspec.structs.replace(environment, substitute=value, substitute_file=file)
 
 
 def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[str, Document]:

@@ -381,6 +381,8 @@ class Environment(EnvironmentEntry, frozen=True, kw_only=True):
     acknowledgements: tuple[Acknowledgement, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     invariants: tuple[Invariant, ...] = ()
+    # The file that `substitute` was read from; empty where it says the values itself.
+    substitute_file: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...] | None:

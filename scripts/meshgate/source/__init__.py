@@ -18,7 +18,7 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 from __future__ import annotations
 
 from meshgate.source.build import Build, render, render_all
-from meshgate.source.flux import flux_values, values_of
+from meshgate.source.flux import flux_values, has_flux_values, values_of
 from meshgate.source.folders import FolderBuild, FolderLocator, build_folders
 from meshgate.source.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from meshgate.source.listing import listing
@@ -57,6 +57,7 @@ __all__ = [
     "dump",
     "dump_value",
     "flux_values",
+    "has_flux_values",
     "inputs",
     "listing",
     "patched",

@@ -27,11 +27,16 @@ def flux_values(root: Path, folder: str) -> dict[str, str]:
     for name in listing(root).files:
         try:
             content = read_inside(root, name)
-            if MARK in content or CONFIG_MAP in content:
+            if has_flux_values(content):
                 resources += read(content, name).resources
         except BuildError:
             continue  # told where it is judged; here it only has no values
     return values_of(resources, folder)
+
+
+def has_flux_values(content: bytes) -> bool:
+    """Whether a file may hold an object that gives variables their values."""
+    return MARK in content or CONFIG_MAP in content
 
 
 def values_of(resources: Iterable[Resource], folder: str | None = None) -> dict[str, str]:
