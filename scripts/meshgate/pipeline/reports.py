@@ -50,13 +50,7 @@ def report_of(
 
     Findings come in the order of the environments, those of no environment first.
     """
-    place = {each.environment: number for number, each in enumerate(tallies)}
-
-    def by_environment(finding: Finding) -> tuple[object, ...]:
-        name = finding.environment
-        return (name is not None, place.get(name, len(place)), order(finding))
-
-    ordered = tuple(sorted(findings, key=by_environment))
+    ordered = tuple(_ordered(findings, [each.environment for each in tallies]))
     shown = {finding.source for finding in ordered if finding.source}
     shown |= {other.source for finding in ordered for other in finding.related if other.source}
     return Report(
@@ -167,15 +161,23 @@ def failing(findings: Iterable[Finding], fail_on: str) -> list[Finding]:
     if fail_on == NEVER:
         return []
     level = Severity.ERROR if fail_on == UNDECIDED else Severity(fail_on)
-    return sorted(
-        (
-            finding
-            for finding in findings
-            if finding.waiver is None
-            and (
-                finding.severity.rank <= level.rank
-                or (fail_on == UNDECIDED and not finding.decided)
-            )
-        ),
-        key=order,
-    )
+    counted = [
+        finding
+        for finding in findings
+        if finding.waiver is None
+        and (finding.severity.rank <= level.rank or (fail_on == UNDECIDED and not finding.decided))
+    ]
+    return _ordered(counted, [finding.environment for finding in counted])
+
+
+def _ordered(findings: Iterable[Finding], environments: Iterable[str | None]) -> list[Finding]:
+    """Findings as a report has them: those of no environment, then by environment and place."""
+    place: dict[str | None, int] = {}
+    for name in environments:
+        place.setdefault(name, len(place))
+
+    def by_environment(finding: Finding) -> tuple[object, ...]:
+        name = finding.environment
+        return (name is not None, place.get(name, len(place)), order(finding))
+
+    return sorted(findings, key=by_environment)
