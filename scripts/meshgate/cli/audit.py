@@ -23,7 +23,7 @@ from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.progress import Progress
-from meshgate.cli.request import tell_failures
+from meshgate.cli.request import print_failures
 from meshgate.errors import IntegrityError, NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline.targets import select
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     ):
         raise nothing_adopted(wanted)
     publish(FORMATS, [result], options)
-    tell_failures(auditor.failures)
+    print_failures(auditor.failures)
     if result.faults:
         return IntegrityError.exit_code
     return gravest(failure.exit_code for failure in auditor.failures.values())

@@ -65,13 +65,13 @@ def run(options: argparse.Namespace) -> int:
         judgement = judge(session, repository.resolve(options.head), only=BY_FILES)
         if judgement.environment is None:
             check_rules(session, judgement.head)
-            told = tuple(_not_as_told(session, judgement.head))
-            judgement = dataclasses.replace(judgement, refusals=(*judgement.refusals, *told))
+            stale = tuple(_stale_sync(session, judgement.head))
+            judgement = dataclasses.replace(judgement, refusals=(*judgement.refusals, *stale))
     publish(FORMATS, [dataclasses.replace(judgement, gates=())], options)
     return exit_code([judgement])
 
 
-def _not_as_told(session: Session, head: str) -> Iterator[Refusal]:
+def _stale_sync(session: Session, head: str) -> Iterator[Refusal]:
     """What clusters are told by must be what environments.yaml says, as `sync --check` has it.
 
     Of a file that the base has no better, only one that the pull request changes is refused.

@@ -56,7 +56,7 @@ def intended(options: argparse.Namespace, environment: Environment, how: Setting
     return judge([environment], files, how)[environment.name]
 
 
-def tell_notes(notes: Iterable[str]) -> None:
+def print_notes(notes: Iterable[str]) -> None:
     """What a person should know."""
     for note in notes:
         print(f"meshgate: {printable(note)}", file=sys.stderr)

@@ -30,7 +30,7 @@ from pathlib import Path
 from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.options import add_judging, add_traffic
 from meshgate.cli.output import publish, style
-from meshgate.cli.request import environments_of, folder, settings, tell_failures
+from meshgate.cli.request import environments_of, folder, print_failures, settings
 from meshgate.effect import effect
 from meshgate.effect.comparable import HINT, is_comparable
 from meshgate.errors import UsageError
@@ -118,7 +118,7 @@ def drift(options: argparse.Namespace) -> int:
     shown = untold(failures, judged)
     report = report_of(findings, (), files.locate, notes, shown)
     publish(FORMATS, [Diff(first.name, second.name, compared, report, is_drift=True)], options)
-    tell_failures(shown)
+    print_failures(shown)
     return exit_code(findings, failures.values(), options.fail_on)
 
 
@@ -153,7 +153,7 @@ def change(options: argparse.Namespace, revisions: Revisions) -> int:
     publish(FORMATS, [diff], options)
     if options.comment:
         comment(diff, options)
-    tell_failures(shown)
+    print_failures(shown)
     return exit_code(findings, failures.values(), options.fail_on)
 
 

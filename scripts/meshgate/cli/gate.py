@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
             forge=forge,
         )
         outcomes = [gate(session, pull, expected) for pull in wanted(options, forge, base.branch)]
-    tell(outcomes)
+    print_degraded(outcomes)
     judgements = [outcome.judgement for outcome in outcomes if isinstance(outcome, PostedJudgement)]
     publish(
         FORMATS,
@@ -125,7 +125,7 @@ def wanted(options: argparse.Namespace, forge: Forge, base: str) -> list[PullReq
     return pulls
 
 
-def tell(outcomes: list[PostedJudgement | FailedJudgement]) -> None:
+def print_degraded(outcomes: list[PostedJudgement | FailedJudgement]) -> None:
     """What could not be told to the forge, and what could not be judged, on standard error."""
     for outcome in outcomes:
         if isinstance(outcome, FailedJudgement):

@@ -20,7 +20,7 @@ import argparse
 from pathlib import Path
 
 from meshgate import config
-from meshgate.cli.clusters import add_cluster, cluster_of, intended, read_cluster, tell_notes
+from meshgate.cli.clusters import add_cluster, cluster_of, intended, print_notes, read_cluster
 from meshgate.cluster import capture
 from meshgate.cluster.capture import InventoryFiles
 from meshgate.errors import UsageError
@@ -61,12 +61,12 @@ def run(options: argparse.Namespace) -> int:
         )
     changed = capture.changes(old, new)
     capture.write(root, environment.name, new, changed)
-    tell(environment.name, new, changed)
-    tell_notes([*captured.notes, *(f"environments.yaml: {each}" for each in wrong)])
+    print_written(environment.name, new, changed)
+    print_notes([*captured.notes, *(f"environments.yaml: {each}" for each in wrong)])
     return int(bool(wrong))
 
 
-def tell(environment: str, new: InventoryFiles, changed: dict[str, str]) -> None:
+def print_written(environment: str, new: InventoryFiles, changed: dict[str, str]) -> None:
     """Say what was written."""
     for name, fate in changed.items():
         print(f"inventory/{environment}/{name}: {fate}")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from meshgate import config
 from meshgate.cli.options import add_judging, add_reading
-from meshgate.cli.request import end, given, judge_wanted, settings, tell_failures
+from meshgate.cli.request import end, given, judge_wanted, print_failures, settings
 from meshgate.errors import NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import Judged, judge
@@ -34,7 +34,7 @@ class Meshes(NamedTuple):
         code = end(options, self.judged, self.wanted)
         if self.manifests is None:
             return code
-        tell_failures(self.manifests.unread)
+        print_failures(self.manifests.unread)
         return gravest([code, self.manifests.exit_code])
 
 
@@ -77,11 +77,11 @@ def meshes(options: argparse.Namespace, targets: Sequence[str]) -> Meshes:
         judged = judge_wanted(options, wanted)
     names = list(judged) if wanted is None else [environment.name for environment in wanted]
     shown = [judged[name] for name in names if judged[name].context is not None]
-    tell_left_out(shown)
+    print_left_out(shown)
     views = [view_of(each) for each in shown]
     whole = len(shown) == len(judged)
     if views and whole and not any(view.mesh.workloads for view in views):
-        tell_failures(manifests.unread if manifests else {})
+        print_failures(manifests.unread if manifests else {})
         raise NothingToCheckError(
             "there is no workload among the manifests",
             why="Only workloads accept calls, and only workloads make them.",
@@ -102,7 +102,7 @@ def judge_manifests(
     return judge(manifests.environments(environment), files, how), manifests
 
 
-def tell_left_out(judged: Sequence[Judged]) -> None:
+def print_left_out(judged: Sequence[Judged]) -> None:
     """Say what leaves calls undecided, and how many objects would be refused."""
     for note in notes_on([each for each in judged if each.held().mesh is not None]):
         print(f"meshgate: {note}", file=sys.stderr)

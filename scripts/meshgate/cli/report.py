@@ -24,7 +24,7 @@ from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_judging, add_traffic
 from meshgate.cli.output import write
-from meshgate.cli.request import folder, settings, tell_failing, tell_failures
+from meshgate.cli.request import folder, print_failing, print_failures, settings
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
@@ -149,6 +149,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         write(file, text)
         print(f"meshgate: {file}: {len(text) / 1e6:.1f} MB, open it in a browser", file=sys.stderr)
-    tell_failures(shown.failures)
-    tell_failing(failing(findings, options.fail_on))
+    print_failures(shown.failures)
+    print_failing(failing(findings, options.fail_on))
     return exit_code(findings, shown.failures.values(), options.fail_on)

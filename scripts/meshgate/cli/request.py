@@ -57,11 +57,11 @@ def judge_wanted(options: argparse.Namespace, wanted: list[Environment]) -> dict
 def end(options: argparse.Namespace, judged: Mapping[str, Judged], wanted: Iterable[str]) -> int:
     """Say what could not be judged; the exit code of a command that reports no findings."""
     failures = failures_of(judged)
-    tell_failures(failures)
+    print_failures(failures)
     if options.fail_on == NEVER:
         return exit_code((), failures.values(), NEVER)
     findings = [finding for name in wanted for finding in judged[name].findings]
-    tell_failing(failing(findings, options.fail_on))
+    print_failing(failing(findings, options.fail_on))
     undecided = undecided_note([judged[name] for name in wanted], options.fail_on)
     for note in undecided:
         print(f"meshgate: {note}", file=sys.stderr)
@@ -69,7 +69,7 @@ def end(options: argparse.Namespace, judged: Mapping[str, Judged], wanted: Itera
     return gravest([code, int(bool(undecided))])
 
 
-def tell_failing(findings: Sequence[Finding]) -> None:
+def print_failing(findings: Sequence[Finding]) -> None:
     """Say on standard error which findings fail a run that shows something else."""
     if findings:
         others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
@@ -80,7 +80,7 @@ def tell_failing(findings: Sequence[Finding]) -> None:
         )
 
 
-def tell_failures(failures: Mapping[str, MeshgateError]) -> None:
+def print_failures(failures: Mapping[str, MeshgateError]) -> None:
     """Say on standard error which environments could not be judged, and why."""
     for name, failure in failures.items():
         where = f"{name} was not judged: " if name else ""

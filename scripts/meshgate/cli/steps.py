@@ -29,7 +29,7 @@ from meshgate import source
 from meshgate.cli.options import add_judging, cache_folder
 from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
-from meshgate.cli.request import folder, settings, tell_failing, tell_failures
+from meshgate.cli.request import folder, print_failing, print_failures, settings
 from meshgate.effect.steps import NoPlan, plan
 from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.model import Environment, Failure, JSONObject, Resource
@@ -96,14 +96,14 @@ class Planning:
         folder = str(self.options.write or "")
         steps = Steps(revisions.base, revisions.head, plans, self.change.notes, failed, folder)
         publish(FORMATS, [steps], self.options)
-        tell_failures(failures)
+        print_failures(failures)
         findings = (
             []
             if self.options.fail_on == NEVER
             else [finding for each in comparisons for finding in each.after.findings]
         )
         without = any(isinstance(each.outcome, NoPlan) for each in plans)
-        tell_failing(failing(findings, self.options.fail_on))
+        print_failing(failing(findings, self.options.fail_on))
         code = exit_code(findings, failures.values(), self.options.fail_on)
         return gravest([code, int(without)])
 

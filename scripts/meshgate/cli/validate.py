@@ -21,7 +21,7 @@ from pathlib import Path
 from meshgate import config, source
 from meshgate.cli.options import add_judging
 from meshgate.cli.output import publish_report
-from meshgate.cli.request import folder, settings, tell_failures
+from meshgate.cli.request import folder, print_failures, settings
 from meshgate.errors import BuildError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge, with_upstream
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         notes = [f"no environment's inputs changed since {options.changed_since}"]
     report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)
     publish_report(report, options)
-    tell_failures(shown)
+    print_failures(shown)
     code = exit_code(findings, failures.values(), fail_on)
     return gravest([code, int(bool(undecided))])
 

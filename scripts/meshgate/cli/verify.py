@@ -28,8 +28,8 @@ from meshgate.cli.clusters import (
     add_cluster,
     cluster_of,
     intended,
+    print_notes,
     read_cluster,
-    tell_notes,
 )
 from meshgate.cli.options import add_engine
 from meshgate.cli.output import write
@@ -128,7 +128,7 @@ def publish_verification(options: argparse.Namespace, verification: Verification
 def write_probes(options: argparse.Namespace, environment: Environment, mesh: Mesh) -> None:
     """Write the Jobs, and say which expectations they do not try."""
     tried = probes(mesh, environment.expectations, options.probe_image or IMAGE)
-    tell_notes(f"no probe of {call}" for call in tried.untried)
+    print_notes(f"no probe of {call}" for call in tried.untried)
     if not tried.jobs:
         raise UsageError(
             f"{environment.name}: no expectation can be tried by a probe",

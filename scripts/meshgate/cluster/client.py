@@ -108,7 +108,7 @@ class ClusterClient:
     def _refuse(self, answer: Answer, what: str) -> None:
         if answer.status == HTTPStatus.OK and isinstance(answer.value, dict):
             return
-        said = answer.value.get("message") if isinstance(answer.value, dict) else answer.value
+        message = answer.value.get("message") if isinstance(answer.value, dict) else answer.value
         hint = ""
         if answer.status == HTTPStatus.FORBIDDEN:
             hint = f"{RIGHTS} grants what is needed, and no more: apply it and use its account"
@@ -118,7 +118,7 @@ class ClusterClient:
             f"{self.context}: not allowed to {what}"
             if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED}
             else f"{self.context}: cannot {what} (HTTP {answer.status})",
-            why=str(said or "").strip(),
+            why=str(message or "").strip(),
             hint=hint,
         )
 

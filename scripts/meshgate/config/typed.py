@@ -39,22 +39,22 @@ def converted(document: Document, value: JSON, kind: type[Part]) -> Part:
         made = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _refusal(document, value, str(error)) from error
-    _tell_places(document, value, made)
+    _set_places(document, value, made)
     return made
 
 
-def _tell_places(document: Document, value: JSON, made: object) -> None:
+def _set_places(document: Document, value: JSON, made: object) -> None:
     """Tell each entry of each list where it is written, while nobody else has it."""
     if isinstance(made, tuple):
         for index, item in enumerate(made):
             if isinstance(item, Placed):
                 msgspec.structs.force_setattr(item, "source", document.place(value, index))
-            _tell_places(document, value[index], item)
+            _set_places(document, value[index], item)
     elif isinstance(made, msgspec.Struct):
         keys = zip(made.__struct_fields__, made.__struct_encode_fields__, strict=True)
         for name, key in keys:
             if isinstance(value, dict) and key in value:
-                _tell_places(document, value[key], getattr(made, name))
+                _set_places(document, value[key], getattr(made, name))
 
 
 def _refusal(document: Document, value: JSON, message: str) -> UsageError:

@@ -35,7 +35,7 @@ def packet_changes(
     if not changed:
         return
     refs = {policy.ref for policy in changed}
-    told = {
+    reported = {
         (each.endpoint.namespace, each.endpoint.workload, each.endpoint.port, way)
         for each in known
         if each.endpoint is not None
@@ -52,11 +52,11 @@ def packet_changes(
             continue
         for port in after.ports(will):
             where = _Port(before, after, old, will, port)
-            found = _at(where)
-            if found is not None:
-                key = will.namespace, will.name, port, found[0] is Change.OPENED
-                if key not in told:
-                    yield from _changes(where, *found)
+            change = _at(where)
+            if change is not None:
+                key = will.namespace, will.name, port, change[0] is Change.OPENED
+                if key not in reported:
+                    yield from _changes(where, *change)
 
 
 class _Port(NamedTuple):

@@ -206,7 +206,7 @@ class _Comparison:
         identities = {generic: None}
         for chain in {**rules[0], **rules[1]}:
             sides = [each.get(chain, RuleSet()) for each in rules]
-            identities |= dict.fromkeys(self._told_apart(*sides))
+            identities |= dict.fromkeys(self._distinguishing(*sides))
         of_others: set[Change] = set()
         for identity in identities:
             pairs = paired(
@@ -284,10 +284,10 @@ class _Comparison:
             new = self._after.admissions.rules(port.will, port.number, chain)
             key = id(old), id(new)
             if key not in self._identities:
-                self._identities[key] = self._told_apart(old, new)
+                self._identities[key] = self._distinguishing(old, new)
             yield from self._identities[key]
 
-    def _told_apart(self, old: RuleSet, new: RuleSet) -> Sequence[str]:
+    def _distinguishing(self, old: RuleSet, new: RuleSet) -> Sequence[str]:
         """One identity for each way in which the rules of both sides may treat one."""
         rules = {content(rule): rule for rule in (*rules_of(old), *rules_of(new))}
         both = [{content(rule) for rule in rules_of(each)} for each in (old, new)]

@@ -83,7 +83,7 @@ def answers(delivery: Delivery) -> tuple[Delivery, ...]:
 
 def judged(before: Delivery, after: Delivery) -> Judgement | None:
     """What happens to a call between two deliveries; None: nothing."""
-    if _said(before) == _said(after):
+    if _content(before) == _content(after):
         return None
     judgements = [
         _judged(first, second)
@@ -99,7 +99,7 @@ def judged(before: Delivery, after: Delivery) -> Judgement | None:
     return Judgement(gravest, decided=False, reason=after.reason or before.reason or reason)
 
 
-def _said(delivery: Delivery) -> tuple[object, ...]:
+def _content(delivery: Delivery) -> tuple[object, ...]:
     """All that tells one delivery from another, the endpoint aside."""
     return delivery.reason, frozenset(
         (*_answer(each), each.on_wire, each.admission) for each in answers(delivery)

@@ -28,8 +28,8 @@ def by_names(
     if not renames:
         return given
     longest = sorted(renames, key=len, reverse=True)
-    found = re.compile(rf"(?<![{_LABEL}])({'|'.join(map(re.escape, longest))})(?![{_LABEL}])")
-    return [_renamed(each, found, renames) for each in given]
+    pattern = re.compile(rf"(?<![{_LABEL}])({'|'.join(map(re.escape, longest))})(?![{_LABEL}])")
+    return [_renamed(each, pattern, renames) for each in given]
 
 
 def _renames(
@@ -47,9 +47,9 @@ def _renames(
     return {name: other for name, other in renames.items() if name != other}
 
 
-def _renamed(resource: Resource, found: re.Pattern[str], renames: Mapping[str, str]) -> Resource:
+def _renamed(resource: Resource, pattern: re.Pattern[str], renames: Mapping[str, str]) -> Resource:
     def text(value: str) -> str:
-        return found.sub(lambda match: renames[match[0]], value)
+        return pattern.sub(lambda match: renames[match[0]], value)
 
     def everywhere(value: JSON) -> JSON:
         if isinstance(value, str):

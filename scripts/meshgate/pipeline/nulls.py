@@ -30,7 +30,7 @@ def without_refused_nulls(
         for each in resources
         if id(each) in refused
     }
-    kept = [
+    remaining = [
         violation
         if id(violation.resource) not in pruned
         else violation._replace(resource=pruned[id(violation.resource)])
@@ -38,7 +38,7 @@ def without_refused_nulls(
         if id(violation.resource) not in pruned or _is_unknown_null(violation)
     ]
     again = check(list(pruned.values()))
-    return [pruned.get(id(each), each) for each in resources], [*kept, *again]
+    return [pruned.get(id(each), each) for each in resources], [*remaining, *again]
 
 
 def _is_unknown_null(violation: SchemaViolation) -> bool:

@@ -38,19 +38,19 @@ class Section:
         room -= size(self.head) + size(self.tail) + size(rest)
         if room < 0:
             return None
-        kept: list[str] = []
+        shown: list[str] = []
         for item in self.items:
             length = size(item)
             # The last item may take the place of the line that would count it.
-            if length > room + (size(rest) if len(kept) + 1 == self.number else 0):
+            if length > room + (size(rest) if len(shown) + 1 == self.number else 0):
                 break
             room -= length
-            kept.append(item)
-        if self.number and not kept:
+            shown.append(item)
+        if self.number and not shown:
             return None
-        missing = self.number - len(kept)
+        missing = self.number - len(shown)
         end = self.rest.format(missing) if missing else ""
-        return self.head + "".join(kept) + end + self.tail
+        return self.head + "".join(shown) + end + self.tail
 
 
 def fit(sections: Iterable[Section], limit: int) -> str:

@@ -90,7 +90,7 @@ def total(parts: Iterable[Count]) -> Count:
 def verdict(parts: list[Count]) -> str:
     """The run in one sentence. Names of environments in it are not escaped."""
     whole = total(parts)
-    sentence = _found(whole) or ("clean" if any(part.judged for part in parts) else "")
+    sentence = _counts(whole) or ("clean" if any(part.judged for part in parts) else "")
     if whole.open:
         sentence += _where([part for part in parts if not part.is_file])
     if whole.waived:
@@ -107,7 +107,7 @@ def severity_text(severity: Severity, *, decided: bool) -> str:
     return severity.value if decided else f"{severity.value} (undecided)"
 
 
-def _found(whole: Count) -> str:
+def _counts(whole: Count) -> str:
     numbers = [
         plural(number, noun)
         for number, noun in (

@@ -198,9 +198,9 @@ IN_WORDS = {
 }
 
 
-def strangers(found: Sequence[AccessAnswer]) -> list[str]:
+def strangers(entries: Sequence[AccessAnswer]) -> list[str]:
     """What becomes of whoever is in no inventory, a sentence each."""
-    return [f"{each.who.capitalize()} {IN_WORDS[each.allows]}." for each in found if each.label]
+    return [f"{each.who.capitalize()} {IN_WORDS[each.allows]}." for each in entries if each.label]
 
 
 def _requests(each: AccessAnswer) -> str:

@@ -164,8 +164,8 @@ def wanted() -> Path:
 def version(program: Path) -> str | None:
     """The version a kubeconform says it has, else the one it was linked from."""
     answer = run([str(program), "-v"], timeout=VERSION_TIMEOUT)
-    said = VERSION.search(answer.stdout.decode("utf-8", "replace"))
-    return said[0].removeprefix("v") if said else tools.linked_version(program, MODULE)
+    match = VERSION.search(answer.stdout.decode("utf-8", "replace"))
+    return match[0].removeprefix("v") if match else tools.linked_version(program, MODULE)
 
 
 def fits(text: str | None) -> bool:

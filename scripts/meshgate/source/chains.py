@@ -160,9 +160,9 @@ class Layers:
 def _identity(before: JSONObject, after: JSONObject) -> JSONObject:
     """Kind, name and namespace, which a strategic-merge patch leaves as they were."""
     old, new = before.get("metadata"), after.get("metadata")
-    kept: JSONObject = {"kind": before["kind"]} if "kind" in before else {}
+    identity: JSONObject = {"kind": before["kind"]} if "kind" in before else {}
     if isinstance(old, dict) and isinstance(new, dict):
         names = {key: old[key] for key in ("name", "namespace") if key in old}
         rest = {key: value for key, value in new.items() if key not in {"name", "namespace"}}
-        kept["metadata"] = {**rest, **names}
-    return kept
+        identity["metadata"] = {**rest, **names}
+    return identity

@@ -49,7 +49,7 @@ class _Other:
 
 
 OTHER, BLANK = _Other(), _Other()
-_kept: dict[str, Line | _Other] = {}
+_known: dict[str, Line | _Other] = {}
 
 
 # One loop without calls: a call for each line would take longer than all the rest.
@@ -63,9 +63,9 @@ def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912 - one loop ove
     indent = 0
     outer: list[tuple[JSON, int]] = []
     pending: str | None = None
-    kept = _kept
+    known = _known
     for text_line in lines:
-        line = kept.get(text_line) or _line(text_line)
+        line = known.get(text_line) or _line(text_line)
         if type(line) is not Line:
             if line is BLANK:
                 continue
@@ -104,9 +104,9 @@ def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912 - one loop ove
 def _line(text: str) -> Line | _Other:
     """One line, kept for the next of its kind: manifests repeat most of their lines."""
     line: Line | _Other = _parsed(text)
-    if len(_kept) >= MOST_LINES_KEPT:
-        _kept.clear()
-    _kept[text] = line
+    if len(_known) >= MOST_LINES_KEPT:
+        _known.clear()
+    _known[text] = line
     return line
 
 

@@ -298,15 +298,15 @@ def _patched(spec: JSONObject) -> JSONObject:
 
 def _extended(spec: JSONObject) -> JSONObject:
     """Where code is loaded into proxies, and nothing of it."""
-    kept = ("selector", "targetRef", "targetRefs", "match", "phase")
-    return {key: spec[key] for key in kept if key in spec}
+    remaining = ("selector", "targetRef", "targetRefs", "match", "phase")
+    return {key: spec[key] for key in remaining if key in spec}
 
 
 def _set_up(spec: JSONObject) -> JSONObject:
     """Which proxies a ProxyConfig is for, and the names of the variables that it sets."""
     names = dict.fromkeys(spec.get("environmentVariables") or {}, "")
-    kept = {"selector": spec["selector"]} if "selector" in spec else {}
-    return {**kept, **({"environmentVariables": names} if names else {})}
+    remaining = {"selector": spec["selector"]} if "selector" in spec else {}
+    return {**remaining, **({"environmentVariables": names} if names else {})}
 
 
 def _ingress(spec: JSONObject) -> JSONObject:

@@ -44,11 +44,11 @@ def stale_files(repository: Repository, commit: str, *, cache: Path | None) -> l
             extract(repository, commit, elsewhere, root)
         every = targets(root, configuration, configuration.environments, cache=cache)
         names = [environment.name for environment in configuration.environments]
-        found: list[str] = []
+        outdated: list[str] = []
         for agent in agents:
-            found += stale(root, files(agent, every, every))
-            found += leftovers(root, agent, names)
-        return found
+            outdated += stale(root, files(agent, every, every))
+            outdated += leftovers(root, agent, names)
+        return outdated
 
 
 def _agents(root: Path) -> Iterator[str]:

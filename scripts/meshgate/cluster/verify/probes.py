@@ -154,5 +154,5 @@ def _job(client: Workload, expectation: Expectation, image: str) -> JSONObject:
 
 def _name(expectation: Expectation) -> str:
     """A name that stays as long as the expectation does."""
-    said = f"{expectation.client} {expectation.host}:{expectation.port} {expectation.outcome}"
-    return f"meshgate-probe-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+    identity = f"{expectation.client} {expectation.host}:{expectation.port} {expectation.outcome}"
+    return f"meshgate-probe-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"

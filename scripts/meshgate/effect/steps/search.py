@@ -141,7 +141,7 @@ def _walked(came: Mapping[State, State], oracle: Oracle) -> list[State]:
 def _joined(oracle: Oracle, way: Sequence[State]) -> list[State]:
     """The way with as many of its steps taken together as is safe."""
     oracle.limit = None
-    kept = [way[0]]
+    remaining = [way[0]]
     at = 0
     while at < len(way) - 1:
         at = next(
@@ -149,5 +149,5 @@ def _joined(oracle: Oracle, way: Sequence[State]) -> list[State]:
             for further in range(len(way) - 1, at, -1)
             if further == at + 1 or oracle.is_safe(way[at], way[further])
         )
-        kept.append(way[at])
-    return kept
+        remaining.append(way[at])
+    return remaining

@@ -111,9 +111,9 @@ class GitHubLike(ABC):
 
     def comment_sticky(self, number: int, marker: str, body: str) -> None:
         for comment in self.api.pages(self._comments(number)):
-            said = text(comment, "body")
-            if marker in said and text(comment, "user", "login") == self.login():
-                if said != body:
+            posted = text(comment, "body")
+            if marker in posted and text(comment, "user", "login") == self.login():
+                if posted != body:
                     path = f"{self.repository}/issues/comments/{comment['id']}"
                     self.api.ask("PATCH", path, {"body": body})
                 return
@@ -127,10 +127,10 @@ class GitHubLike(ABC):
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
         description = shortened(status.description, self.description_limit)
-        said = (status.state, description, status.url)
+        wanted = (status.state, description, status.url)
         for before in self.get_statuses(sha):
             if before.context == status.context:
-                if (before.state, before.description, before.url) == said:
+                if (before.state, before.description, before.url) == wanted:
                     return
                 break
         self.api.ask(
@@ -146,10 +146,10 @@ class GitHubLike(ABC):
 
     def get_reviews(self, number: int, teams: Sequence[str] = ()) -> Sequence[Review]:
         listed = self.api.pages(f"{self._path(number)}/reviews")
-        said = [
+        reviews = [
             self._review(entry) for entry in listed if text(entry, "state") in self.review_states
         ]
-        words = last_words(sorted(said, key=lambda review: review.at))
+        words = last_words(sorted(reviews, key=lambda review: review.at))
         return [
             replace(word, teams=tuple(team for team in teams if self._in_team(team, word.login)))
             for word in words

@@ -104,9 +104,9 @@ class GitLabForge:
     def comment_sticky(self, number: int, marker: str, body: str) -> None:
         notes = f"{self._path(number)}/notes"
         for note in self.api.pages(notes, sort="asc"):
-            said = text(note, "body")
-            if marker in said and text(note, "author", "username") == self.login():
-                if said != body:
+            posted = text(note, "body")
+            if marker in posted and text(note, "author", "username") == self.login():
+                if posted != body:
                     self.api.ask("PUT", f"{notes}/{number_at(note, 'id')}", {"body": body})
                 return
         self.api.ask("POST", notes, {"body": body})
@@ -120,10 +120,10 @@ class GitLabForge:
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
         description = shortened(status.description, DESCRIPTION_LIMIT)
-        said = (status.state, description, status.url)
+        wanted = (status.state, description, status.url)
         for before in self.get_statuses(sha):
             if before.context == status.context:
-                if (before.state, before.description, before.url) == said:
+                if (before.state, before.description, before.url) == wanted:
                     return
                 if before.state == status.state == StatusState.PENDING:
                     # It refuses `pending` over what is pending: that one is ended first. A run
@@ -229,8 +229,8 @@ class GitLabForge:
 
 def _merge_request(answer: JSONObject) -> PullRequest:
     """A merge request."""
-    said = text(answer, "state")
-    state = STATES.get(said, said)
+    answered = text(answer, "state")
+    state = STATES.get(answered, answered)
     head = sha(answer, "sha")
     mergeable = None
     if state == "open" and text(answer, "detailed_merge_status") not in UNKNOWN:
@@ -259,11 +259,11 @@ def _merge_request(answer: JSONObject) -> PullRequest:
 
 def _commit_status(entry: JSONObject) -> CommitStatus:
     """A job or an external status."""
-    said = text(entry, "status")
-    state = StatusState.FAILURE if said in ENDED else StatusState.PENDING
+    answered = text(entry, "status")
+    state = StatusState.FAILURE if answered in ENDED else StatusState.PENDING
     return CommitStatus(
         text(entry, "name"),
-        StatusState.SUCCESS if said == "success" else state,
+        StatusState.SUCCESS if answered == "success" else state,
         text(entry, "description"),
         text(entry, "target_url"),
         moment(text(entry, "finished_at") or text(entry, "created_at")),

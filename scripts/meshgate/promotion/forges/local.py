@@ -112,8 +112,8 @@ class LocalForge:
                 entry["comments"].append({"author": self.login(), "body": comment})
 
     def comment_sticky(self, number: int, marker: str, body: str) -> None:
-        for place, (author, said) in enumerate(self.comments(number)):
-            if author == self.login() and marker in said:
+        for place, (author, posted) in enumerate(self.comments(number)):
+            if author == self.login() and marker in posted:
                 self.edit_comment(number, place, body)
                 return
         self.comment(number, body)

@@ -22,9 +22,9 @@ def refused(forge: str, what: str, status: int, words: str, token: str) -> Forge
     if status in {401, 403}:
         hint = "does MESHGATE_FORGE_TOKEN have the rights that docs/forges.md lists?"
     why = " ".join(words.replace(token, "***").split()) if token else words
-    said = f" with {status}" if status else ""
+    with_status = f" with {status}" if status else ""
     return ForgeRefusedError(
-        f"{forge} answered {what}{said}" if status else f"{forge} did not answer {what}",
+        f"{forge} answered {what}{with_status}" if status else f"{forge} did not answer {what}",
         why=why[:WORDS],
         hint=hint,
         status=status,

@@ -70,8 +70,8 @@ def settings_from(
     environment: Mapping[str, str], directory: Path, forge: str | None = None
 ) -> ForgeSettings:
     """The forge that the command line (`forge`) or the environment asks for."""
-    said = forge or environment.get("MESHGATE_FORGE", "")
-    asked = ALIASES.get(said, said)
+    named = forge or environment.get("MESHGATE_FORGE", "")
+    asked = ALIASES.get(named, named)
     url = environment.get("MESHGATE_FORGE_URL", "")
     project = environment.get("MESHGATE_FORGE_PROJECT", "")
     token = environment.get("MESHGATE_FORGE_TOKEN", "")

@@ -26,7 +26,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
             f"rendered/{candidate.name} is empty",
             "an empty result would delete every policy of the environment",
         )
-    yield from _said(candidate, actual)
+    yield from _misstated(candidate, actual)
     if candidate.event is not Event.ROLLBACK:
         if state.rendered.overlay != candidate.policy.overlay:
             yield Objection(
@@ -56,7 +56,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         )
 
 
-def _said(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objection]:
+def _misstated(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objection]:
     """What state and record say of the files is so."""
     facts = {
         "tree": git_tree(candidate.name, actual),

@@ -42,7 +42,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
             f"the state of {candidate.name} is not written as promotion writes it", NOT_WRITTEN
         )
     yield from _made_when(candidate)
-    yield from _says_what_changes(candidate)
+    yield from _misstated_changes(candidate)
     yield from _asked_by_its_author(candidate)
 
 
@@ -59,7 +59,7 @@ def _made_when(candidate: Candidate) -> Iterator[Objection]:
         yield Objection(f"the record was made {format_utc(made)}, before the one it follows")
 
 
-def _says_what_changes(candidate: Candidate) -> Iterator[Objection]:
+def _misstated_changes(candidate: Candidate) -> Iterator[Objection]:
     """The files that a record lists, and the effect that it tells, computed anew."""
     record, old, new = candidate.record, candidate.base.rendered, candidate.head.rendered
     lists = {

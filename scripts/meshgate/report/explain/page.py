@@ -181,8 +181,8 @@ def _lines(explanation: CallExplanation, style: Style, width: int) -> Iterator[s
 def _sentence(line: Statement, style: Style, width: int) -> Iterator[str]:
     spoken = line.text.lstrip()
     indent = "  " + line.text[: len(line.text) - len(spoken)]
-    for told_ in _hanging(plain(spoken), indent, width):
-        yield style(STYLES.get(line.mark, ""), told_)
+    for wrapped in _hanging(plain(spoken), indent, width):
+        yield style(STYLES.get(line.mark, ""), wrapped)
     if line.source is not None:
         yield f"{' ' * len(indent)}{style('dim', plain(place_text(line.source)))}"
 

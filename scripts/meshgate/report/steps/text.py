@@ -45,7 +45,7 @@ class StepsText:
         for planned in self.answer.environments:
             sentence = f"{planned.environment}: {describe.verdict(planned)}."
             for line in wrap(plain(sentence), self.width):
-                yield self.style("bold", self.style("green" if _is_found(planned) else "red", line))
+                yield self.style("bold", self.style("green" if _is_safe(planned) else "red", line))
 
     def environment(self, planned: EnvironmentSteps) -> Iterator[str]:
         """The steps of one environment."""
@@ -98,7 +98,7 @@ class StepsText:
             yield " " * (by + 2 * bool(index)) + shown
 
 
-def _is_found(planned: EnvironmentSteps) -> bool:
+def _is_safe(planned: EnvironmentSteps) -> bool:
     return bool(planned.steps) or planned.outcome.total.is_safe
 
 

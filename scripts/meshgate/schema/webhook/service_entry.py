@@ -34,7 +34,7 @@ def problems(resource: Resource) -> Iterator[Problem]:
     resolution = spec.get("resolution", "NONE")
     yield from RESOLUTIONS[resolution](resource)
     if resolution != "NONE" and len(hosts) > 1:
-        yield from _told_apart(spec.get("ports", ()))
+        yield from _indistinct_ports(spec.get("ports", ()))
     yield from export_to(resource, service=True)
 
 
@@ -60,7 +60,7 @@ def _ports(ports: list[JSONObject]) -> Iterator[Problem]:
             yield Problem((*path, "protocol"), f"`{protocol}` is no protocol that Istio knows")
 
 
-def _told_apart(ports: list[JSONObject]) -> Iterator[Problem]:
+def _indistinct_ports(ports: list[JSONObject]) -> Iterator[Problem]:
     """Plain TCP does not say which of several hosts a connection is for."""
     for index, port in enumerate(ports):
         protocol = port.get("protocol", "")
