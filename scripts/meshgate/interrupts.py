@@ -90,7 +90,7 @@ def end(code: int) -> NoReturn:
     """End the process with this exit code, or as an interrupted one if it was.
 
     Nothing of Python's own way out is gone: it would walk through every object once more, and
-    an interrupt that falls into it would be told as an error.
+    an interrupt that falls into it would be reported as an error.
     """
     _run.over = True
     while _run.interrupted:  # the other thread ends the process

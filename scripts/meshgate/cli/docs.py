@@ -27,7 +27,7 @@ READ = """\
 meshgate says what becomes of a call from files alone, and no verdict rests on what it did not read.
 Every kind of object is one of three things: modelled; not read, so that what it covers is
 undecided, with the object named as the reason; or irrelevant, since no call depends on it. A kind
-that is not here is told (SH011); each object that leaves calls undecided is told too (CA010).
+that is not here is reported (SH011), and so is each object that leaves calls undecided (CA010).
 
 A call that fails by what is modelled fails all the same: a policy that is not read may refuse more,
 it mends nothing."""

@@ -1,7 +1,7 @@
 """Tell one call step by step: which rule wins and why, what is sent, what the server demands.
 
 FROM is a workload, TO a service as the client names it: `boards`, `boards.apps`, or a full
-host. Without a port every port of the service is told.
+host. Without a port every port of the service is explained.
 
 examples:
   meshgate explain boards/app-ui boards:8080 --env prod

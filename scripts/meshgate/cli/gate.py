@@ -126,7 +126,7 @@ def wanted(options: argparse.Namespace, forge: Forge, base: str) -> list[PullReq
 
 
 def print_degraded(outcomes: list[PostedJudgement | FailedJudgement]) -> None:
-    """What could not be told to the forge, and what could not be judged, on standard error."""
+    """What could not be posted to the forge, and what could not be judged, on standard error."""
     for outcome in outcomes:
         if isinstance(outcome, FailedJudgement):
             print(

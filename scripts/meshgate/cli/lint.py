@@ -6,7 +6,7 @@ Without --mesh, Istio's own defaults hold, and every port is wanted STRICT.
 
 A folder with a kustomization is built; --raw reads its files as they stand. Hidden folders
 and what .gitignore leaves out are skipped. A file that cannot be read never ends the run:
-the rest is judged, the file is told, and the run ends with 1, with 2 if the command named it.
+the rest is judged, the file is named, and the run ends with 1, with 2 if the command named it.
 
 examples:
   meshgate lint policies/

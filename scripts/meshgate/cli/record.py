@@ -5,7 +5,7 @@ it, with the approvals as JSON; a release that left dev gets release/RELEASE on 
 commit, which keeps it alive. Tags that are there stay as they are: run it as often as you
 like. They are signed where git's `tag.gpgSign` says so.
 
-A tag that fails is told and tried again by the next run; the merge is valid without it.
+A tag that fails is reported and tried again by the next run; the merge is valid without it.
 
 examples:
   meshgate record

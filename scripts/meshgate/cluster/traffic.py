@@ -42,7 +42,7 @@ WORKLOAD = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-
 HOST = re.compile(r"[a-zA-Z0-9_]([-._a-zA-Z0-9]*[a-zA-Z0-9])?")
 LAST_PORT = 65535
 
-# A week in hours is told to the hour.
+# A week in hours is given to the hour.
 STEPS = 168
 MOST_STEPS = 2000
 # Several times what Prometheus lets pass between two looks at a proxy.
@@ -53,7 +53,7 @@ STEPS_AT_ONCE = 24
 
 @dataclass(frozen=True, slots=True)
 class TrafficQuery:
-    """What is asked: calls of `window` seconds up to `end`, told to `step` seconds.
+    """What is asked: calls of `window` seconds up to `end`, to `step` seconds.
 
     `labels` narrow the metrics; `port_label` is the label that holds the port of the server,
     which Istio's own metrics do not have.

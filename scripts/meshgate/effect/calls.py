@@ -45,7 +45,7 @@ class SentCall(NamedTuple):
 class CallComparison(NamedTuple):
     """Clients and a service port; `counts`: somebody relies on their calls to it.
 
-    `rerouted` says of what is sent whether a route alone begins or ends it: that is told by the
+    `rerouted` says of what is sent whether a route alone begins or ends it: that is reported by the
     host that the client means, not here.
     """
 

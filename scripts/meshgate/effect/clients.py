@@ -310,7 +310,7 @@ class _Callees:
                 self._apart.update(dict.fromkeys(call.clients.apart))
 
     def apart(self) -> Iterator[CommonClass]:
-        """The clients that may be told from the rest."""
+        """The clients that may differ from the rest."""
         for each in self._apart:
             yield from self._side.classes.get(each, ())
 

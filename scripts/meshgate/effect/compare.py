@@ -81,7 +81,7 @@ def effect(
 def call_changes(before: Mesh, after: Mesh, clients: AllClients) -> Iterator[CallChange | Unsafe]:
     """The calls that change, service port by service port, in groups of clients.
 
-    What a route takes elsewhere is told by the host that was meant, ahead of the others.
+    What a route takes elsewhere is reported by the host that was meant, ahead of the others.
     """
     rerouted = Rerouted(before, after, clients)
     yield from rerouted.changes

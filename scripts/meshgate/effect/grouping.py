@@ -18,7 +18,7 @@ from meshgate.effect.verdicts import GRAVEST_FIRST
 from meshgate.mesh import DataPlane, Outcome, Request, Workload
 from meshgate.model import ResourceRef
 
-# Over so many namespaces calls are told in one line for each, over more in one line for all.
+# Over so many namespaces calls are listed in one line for each, over more in one line for all.
 MOST_NAMESPACES = 8
 
 

@@ -1,7 +1,7 @@
 """What a change of NetworkPolicies lets in, or drops, of clients that no inventory has.
 
-Clients that files know are told of call by call. Others may be anywhere: a pod of tomorrow with the
-labels that a rule names, or anybody at all where a port is open. They are told of where no call of
+Clients that files know are reported by call. Others may be anywhere: a pod of tomorrow with the
+labels that a rule names, or anybody at all where a port is open. They are reported where no call of
 a client that is known says it already.
 """
 

@@ -36,7 +36,7 @@ class EndpointAnswer(NamedTuple):
 class Rerouted:
     """The calls that routes take elsewhere between two meshes.
 
-    `changes` are told by the host that the client means. `has` knows the destinations that calls
+    `changes` name the host that the client means. `has` knows the destinations that calls
     are no longer, or newly, made to only since a route says so.
     """
 

@@ -89,7 +89,7 @@ def stranger_changes(
 
 
 class _Known:
-    """Which clients are told of already at an endpoint."""
+    """Which clients are reported already at an endpoint."""
 
     def __init__(self, changes: Iterable[CallChange]) -> None:
         # By endpoint, for ANY_PORT by workload, and by service port.
@@ -153,7 +153,7 @@ class _Comparison:
             yield ANY_PORT
 
     def at(self, port: Port, seen: set[object]) -> Iterator[CallChange | UndecidedPolicy]:
-        """What changes at one port; `told` is what is told of its workload's other ports."""
+        """What changes at one port; `seen` is what was reported of its workload's other ports."""
         undecided: dict[str, None] = {}
         generic = self._after.admissions.stranger
         of_others: set[Change] = set()
@@ -305,7 +305,7 @@ class _Comparison:
         by_signature: dict[tuple[object, ...], str] = {}
         for identity in identities:
             signature = tuple(holds(entry, identity) for entry in entries)
-            # Clients of the inventory are told of one by one, so each of them is asked.
+            # Clients of the inventory are reported one by one, so each of them is asked.
             own = identity if identity in self._inventory else ""
             # Of a namespace with clients these tell it, of another one nobody else does.
             is_inhabited = identity.split("/")[2] in self._namespaces
@@ -317,7 +317,7 @@ class _Comparison:
         was = self._before.met_by(port.was, port.number, identity)
         will = self._after.met_by(port.will, port.number, identity)
         both = [_wire(each) for each in (was, will)]
-        # What TLS refuses is told by ports that get stronger or weaker.
+        # What TLS refuses is reported by ports that get stronger or weaker.
         if Verdict.BROKEN in both:
             return
         unknown = [each.reason for each in (was, will) if _wire(each) is Verdict.UNKNOWN]

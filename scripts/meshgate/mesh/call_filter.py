@@ -1,4 +1,4 @@
-"""Which calls NetworkPolicies let through: those of a class of clients, told apart by label.
+"""Which calls NetworkPolicies let through: those of a class of clients, distinguished by label.
 
 A packet filter stands before every proxy: what it stops fails whatever mutual TLS and
 authorization say.

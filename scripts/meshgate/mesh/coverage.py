@@ -54,7 +54,7 @@ _OPEN = CoverageColumn.UNDECIDED
 _NOT = CoverageColumn.IRRELEVANT
 
 _ENDS = "calls to the pods it selects (ingress) and from them (egress)"
-_SETTINGS = "a setting that decides through policies only, and these are told"
+_SETTINGS = "a setting that decides through policies only, and these are reported"
 _RUNS_NOTHING = "neither a client nor a server, and no proxy reads it"
 
 TABLE: tuple[Coverage, ...] = (

@@ -2,7 +2,7 @@
 
 Such a controller takes the addresses of pods from the API server and calls them itself. A sidecar
 knows those by headless Services only, passes the rest through in plaintext, and STRICT refuses it.
-It calls Services only where it is told to, ingress-nginx by `service-upstream` and
+It calls Services only where it is set to, ingress-nginx by `service-upstream` and
 `upstream-vhost`.
 """
 

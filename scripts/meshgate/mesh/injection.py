@@ -53,7 +53,7 @@ def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
     """The data plane of a pod.
 
     Follows the webhook's selectors (istio-discovery mutatingwebhook.yaml) and
-    inject.injectRequired. What a proxy container that is already there is told to be settles it;
+    inject.injectRequired. What a proxy container that is already there is set to be settles it;
     its mere name does not, where labels or the host's network keep sidecars out.
     """
     there = _already_there(meta, pod)

@@ -242,7 +242,7 @@ def errors_in_sources(root: Path, environment: str, overlay: str) -> SourcesErro
 
 def _survey(environment: Environment, files: Files, settings: Settings) -> Judged:
     """The environment before its build; failed where an error in the sources keeps it from one."""
-    # A file that nothing reaches is in nobody's way: it is told with what is built.
+    # A file that nothing reaches is in nobody's way: it is reported with what is built.
     defects = [each for each in files.survey(environment) if each.kind != ORPHAN_FILE]
     findings = judge_sources(environment, defects, files, settings) if defects else ()
     errors = [

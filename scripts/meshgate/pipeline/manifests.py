@@ -109,7 +109,7 @@ class Manifests:
 
 
 def read_manifests(root: Path, given: Given) -> Manifests:
-    """Everything the paths hold. What cannot be read is told, and the rest is judged.
+    """Everything the paths hold. What cannot be read is reported, and the rest is judged.
 
     Raises UsageError for a path that is not there, and NothingToCheckError where nothing is an
     object and everything was read.

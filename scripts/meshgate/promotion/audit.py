@@ -35,7 +35,7 @@ from meshgate.promotion.status import SKEW
 from meshgate.promotion.times import format_utc
 from meshgate.repository import REGULAR, Repository, additions, mainline
 
-# How much of a differing line is told.
+# How much of a differing line is shown.
 SHOWN = 60
 
 

@@ -31,7 +31,7 @@ def facts_between(before: Iterable[Resource], after: Iterable[Resource]) -> tupl
         facts += [
             Fact(name, pointer, None, absent=True)
             for pointer in was.keys() - now
-            # A scalar that became a mapping is told by what is below it.
+            # A scalar that became a mapping is shown by what is below it.
             if pointer and not any(other.startswith(f"{pointer}/") for other in now)
         ]
     return tuple(sorted(facts, key=lambda fact: (fact.resource, fact.pointer)))

@@ -134,6 +134,6 @@ def _statuses(session: Session, policy: EnvironmentPolicy) -> tuple[CommitStatus
     else:
         if since is not None:
             statuses += session.forge.get_statuses(since.sha)
-    # Stable: where no time is told, the newer commit's comes first.
+    # Stable: where no time is given, the newer commit's comes first.
     statuses.sort(key=lambda status: status.at.timestamp() if status.at else 0.0, reverse=True)
     return tuple(statuses)

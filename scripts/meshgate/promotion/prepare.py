@@ -86,7 +86,7 @@ def holding_back(prepared: PreparedCommit) -> list[Refusal]:
 
 
 def format_refusals(refusals: Iterable[Refusal]) -> str:
-    """Refusals for a person, one after the other; a hint that several share is told once."""
+    """Refusals for a person, one after the other; a hint that several share is given once."""
     lines: list[str] = []
     for (_, hint), group in itertools.groupby(
         refusals, key=lambda refusal: (refusal.guard, refusal.hint)

@@ -1,7 +1,7 @@
 """Each record of history beside what promotion writes for its commit, made anew.
 
 Where they differ the record was forged, or written by a version of meshgate that understood Istio
-otherwise: what does not depend on that is compared for every version, the rest is told as not
+otherwise: what does not depend on that is compared for every version, the rest is reported as not
 recomputed.
 """
 

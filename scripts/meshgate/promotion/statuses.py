@@ -54,7 +54,7 @@ class ExpectedChecks(NamedTuple):
 
 
 class PostedJudgement(NamedTuple):
-    """One pull request after a run: what was found, and what could not be told to the forge."""
+    """One pull request after a run: the judgement, and what could not be posted to the forge."""
 
     judgement: HeadJudgement
     degraded: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class PostedJudgement(NamedTuple):
 
 
 class FailedJudgement(NamedTuple):
-    """A pull request that could not be judged: it is told so, and never passes."""
+    """A pull request that could not be judged: its status says so, and it never passes."""
 
     pull: PullRequest
     error: MeshgateError

@@ -19,9 +19,9 @@ STALE = (
     "The inventory is stale, or the call is older than the policies: capture both anew, or look at "
     "when it was seen last."
 )
-# How many calls of a sort are told before the rest is only counted; json has them all.
+# How many calls of a sort are listed before the rest is only counted; json has them all.
 SHOWN = 20
-# Slower than this is told by the day.
+# Slower than this is given by the day.
 DAILY = 0.01
 DAY = 86400
 

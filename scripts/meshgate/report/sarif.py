@@ -150,7 +150,7 @@ def relative(path: str) -> str:
 
 
 def related(finding: Finding) -> Iterator[JSONObject]:
-    """The other objects; one without a place in a file is told by its name alone."""
+    """The other objects; one without a place in a file is named only."""
     for number, other in enumerate(finding.related):
         place = location(other.source, other.resource)
         if other.source is None:

@@ -113,7 +113,7 @@ class FindingsText:
         """Counts, what else is to be known, and the verdict."""
         counted = counts(self.report)
         if counted:
-            # What is told of a file that was not read has no numbers.
+            # What is reported of a file that was not read has no numbers.
             rows = [list(self.cells(count)) for count in counted if not count.is_file]
             yield from table(COLUMNS, rows, self.style, self.width)
             yield ""

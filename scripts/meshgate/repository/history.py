@@ -23,7 +23,7 @@ NUMBERS = (
     re.compile(r"\(!(\d{1,18})\)$"),
 )
 SEE_MERGE_REQUEST = "See merge request "
-# The last moment that can be told and counted on from; a commit may say a later one.
+# The last moment that can be written and counted on from; a commit may say a later one.
 END_OF_TIME = datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC)
 MERGE_SUBJECT = re.compile(r"^Merge (?:pull request #\d+|branch '.*' into|remote-tracking branch)")
 TITLED_MERGE = re.compile(r"^Merge pull request '(.*)' \(#\d+\)")

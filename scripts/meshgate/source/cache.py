@@ -50,7 +50,7 @@ class Cache:
         return json.loads(body)
 
     def put(self, key: str, value: JSON) -> None:
-        """Keep a value. A folder that cannot be written is told once, and is no failure."""
+        """Store a value. A folder that cannot be written is reported once, and is no failure."""
         if self._folder is None:
             return
         body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(

@@ -124,7 +124,7 @@ class _Look:
             if isinstance(tag, Plain) and tag.ambiguous and is_text(path):
                 yield self.defect("ambiguous-scalar", node, path, node.value)
             return
-        if id(node) in self.seen:  # an alias: told where it is anchored
+        if id(node) in self.seen:  # an alias: reported where it is anchored
             return
         self.seen.add(id(node))
         if isinstance(node, SequenceNode):

@@ -30,7 +30,7 @@ def flux_values(root: Path, folder: str) -> dict[str, str]:
             if has_flux_values(content):
                 resources += read(content, name).resources
         except BuildError:
-            continue  # told where it is judged; here it only has no values
+            continue  # reported where it is judged; here it only has no values
     return values_of(resources, folder)
 
 

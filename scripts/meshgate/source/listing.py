@@ -100,7 +100,7 @@ def _walk(folder: str, name: str, patterns: Patterns) -> Iterator[tuple[str, str
         with os.scandir(folder) as entries:
             there = list(entries)
     except OSError:
-        # Told as a file that cannot be read: silence would pass for a clean folder.
+        # Reported as a file that cannot be read: silence would pass for a clean folder.
         yield name or ".", "files"
         return
     for entry in there:

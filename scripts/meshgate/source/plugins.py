@@ -17,7 +17,7 @@ HELM_PLUGIN = "HelmChartInflationGenerator"
 
 
 def runs(value: JSON) -> str | None:
-    """How the configuration of a plugin is told, if it is not one of kustomize's own."""
+    """How the configuration of a plugin is described, if it is not one of kustomize's own."""
     if not isinstance(value, dict):
         return None
     kind = f"the plugin {value.get('kind')}"
@@ -40,7 +40,7 @@ def inline_plugins(kustomization: Kustomization) -> Iterator[bytes]:
 
 
 def paths_of(content: bytes) -> Iterator[str]:
-    """The files that a configuration names; none where it cannot be read, which is told there."""
+    """The files that a configuration names; none where it cannot be read: the build says so."""
     try:
         documents = parsed(content, "a plugin")
     except BuildError:

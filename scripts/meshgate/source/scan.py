@@ -25,7 +25,7 @@ SOURCE_FOLDERS = ("policies", "overlays")
 def survey(root: Path, overlay: str) -> list[Defect]:
     """The defects of every source file an overlay reaches, and of the folders it reaches.
 
-    Never raises for what the sources say: a file that cannot be read at all is told by `render`.
+    Never raises for what the sources say: a file that cannot be read at all is for `render`.
     """
     tree = Tree(root, overlay)
     return survey_tree(tree, positions.SourceFiles(tree.root))

@@ -164,7 +164,7 @@ class Tree:
     def _bytes(self, name: str) -> bytes:
         try:
             return self.content(name)
-        except BuildError:  # told when it is built
+        except BuildError:  # reported when it is built
             return b""
 
     @staticmethod

@@ -12,7 +12,7 @@ from meshgate.wording.phrases import listed
 
 # How far below a node a misplaced field is looked for; deeper finds would only confuse.
 DEPTH = 3
-# A field's name is told with all its siblings only where these fit a line.
+# A field's name is reported with all its siblings only where these fit a line.
 FEW = 8
 
 

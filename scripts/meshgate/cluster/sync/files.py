@@ -82,7 +82,7 @@ def _text(agent: str, target: SyncTarget) -> str:
 
 
 def _shallow(folder: str) -> str:
-    """What every environment may take is not told apart: the folders at the top."""
+    """What every environment may take is not divided: the folders at the top."""
     return folder.partition("/")[0]
 
 

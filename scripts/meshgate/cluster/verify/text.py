@@ -18,7 +18,7 @@ from meshgate.source import Locator
 from meshgate.wording import plural
 
 VERSION = 1
-# How many ports or calls of one change are told one by one.
+# How many ports or calls of one change are listed one by one.
 NAMED = 10
 
 

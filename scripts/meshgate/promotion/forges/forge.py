@@ -157,7 +157,7 @@ class Forge(Protocol):
         """Open a pull request; the one that is there is found and brought up to date instead.
 
         Raises NoDifferenceError where the branch has nothing new. Labels that the forge refuses are
-        told in `degraded`.
+        reported in `degraded`.
         """
 
     def update(self, number: int, *, title: str, body: str) -> None:

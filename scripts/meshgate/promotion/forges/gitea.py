@@ -24,7 +24,7 @@ def _goes_on(answer: httpx.Response, seen: int) -> bool:
     return seen < int(answer.headers.get("X-Total-Count", seen + 1))
 
 
-# 50 is what a server gives at most, if it was not told otherwise.
+# 50 is what a server gives at most, if it was not set otherwise.
 DIALECT = ApiDialect("Gitea", ("limit", 50), _goes_on, scheme="token")
 # The timeline's words for a forge-side auto-merge; a pull request itself does not tell it.
 ARMED, DISARMED = "pull_scheduled_merge", "pull_cancel_scheduled_merge"

@@ -55,7 +55,7 @@ def asks_others(gate: GateEntry) -> bool:
 
 
 def evaluate_gates(candidate: Candidate) -> list[GateResult]:
-    """The verdict of every gate on a candidate, bypasses told as such.
+    """The verdict of every gate on a candidate, bypasses named as such.
 
     A gate that raises is closed, and says that it did.
     """

@@ -64,7 +64,7 @@ class Guard:
     by_files        files alone decide it: the check of a pull request, which has no forge, asks it
     holds_back      while it waits no pull request is opened: the end of the wait changes the state,
                     which would make the commit stale
-    shown_as_gate   what it waits for is told by the table of gates
+    shown_as_gate   what it waits for is shown by the table of gates
     awaits          what it waits for, in the words of a page's first line; empty: the guard's name
     awaited_review  of a guard that asks a forge for reviews: what people have to say of a candidate
                     once its pull request is open; empty: nothing

@@ -47,7 +47,7 @@ def changes(contents: PageContents) -> Section:
 
 
 def resources(contents: PageContents) -> Section:
-    """The files that come, change and go; what a deletion uncovers is told."""
+    """The files that come, change and go; what a deletion uncovers is named."""
     record = contents.record
     uncovered = {
         str(entry.get("resource")): entry

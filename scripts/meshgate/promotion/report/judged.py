@@ -101,7 +101,7 @@ def _judgement(judgement: HeadJudgement, style: Style) -> Iterator[str]:
 
 
 def _grouped(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, bool]]:
-    """Each refusal, and whether the next one has another hint: one that is shared is told once."""
+    """Each refusal, and whether the next one has another hint: one that is shared is given once."""
     for refusal, after in itertools.zip_longest(refusals, refusals[1:]):
         yield refusal, after is None or (after.guard, after.hint) != (refusal.guard, refusal.hint)
 
