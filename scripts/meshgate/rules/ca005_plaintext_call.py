@@ -25,7 +25,7 @@ How to fix
 Known gaps
     Ports that the sidecar does not capture are left out: nothing the mesh does reaches them. A port
     whose policy a waiver of PA001 or PA002 accepts is not reported a second time; what PA001, PA002
-    or PA007 tell of is named there.
+    or PA007 report is named there.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 What it checks
     `sidecar.istio.io/inject` of pods, of the controllers that make them, and of namespaces, against
-    what the injection webhook does: a wish that the pods do not get is reported. The webhook reads
-    the labels of the namespace and the pod, the annotation only where both have called it, and
-    never the controller's own metadata.
+    what the injection webhook does: a setting that has no effect on them is reported. The webhook
+    reads the labels of the namespace and the pod, the annotation only where both have called it,
+    and never the controller's own metadata.
 
     ```yaml
     kind: Deployment
@@ -61,7 +61,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def of_workload(workload: Workload) -> Iterator[Violation]:
-    """The wishes for one workload's pods that nobody fulfils."""
+    """The settings for one workload's pods that have no effect."""
     template = metadata(template_of(workload.resource))
     label = mapping(template, "labels").get(INJECT)
     places = [("the pod's label", label, "labels", True)]
@@ -115,7 +115,7 @@ def why(workload: Workload, part: str, *, on_pod: bool) -> str:
 
 
 def place(workload: Workload, part: str, *, on_pod: bool) -> str:
-    """Where the wish stands."""
+    """The path of the setting."""
     if not on_pod or workload.kind == "Pod":
         return join_path("metadata", part, INJECT)
     above = ("spec", "jobTemplate") if workload.kind == "CronJob" else ()

@@ -25,7 +25,7 @@ How to fix
 
 Known gaps
     Where the inventory has nothing of a namespace, or no Namespace has the labels, the selector is
-    told as not decided. Blocks of addresses are not looked at.
+    reported as not decided. Blocks of addresses are not looked at.
 """
 
 from __future__ import annotations
