@@ -21,6 +21,7 @@ from meshgate.mesh import (
 )
 from meshgate.mesh.selectors import Labels
 from meshgate.model import Resource, value_at
+from meshgate.report.access import deciders
 from meshgate.report.explain import manifests
 from meshgate.report.explain.access import admission_repairs
 from meshgate.report.explain.ends import INJECT, INJECTION
@@ -120,8 +121,10 @@ def _order(case: Case) -> Iterator[CallRepair]:
 def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     if delivery.transport is Transport.PLAINTEXT:
         yield from _plaintext(case, "")
+        encrypted = delivery._replace(transport=Transport.MTLS, outcome=Outcome.OK_MTLS)
+        yield from _denied_then(case, encrypted)
         if case.client.plane is DataPlane.NONE and delivery.endpoint is not None:
-            yield from _open(case, delivery.endpoint)
+            yield from _open(case, delivery, delivery.endpoint)
     elif delivery.transport is Transport.MTLS:
         yield from _not_terminated(case, delivery)
     else:
@@ -149,7 +152,7 @@ def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
             f"{case.client.namespace} ambient mode, or call a Service with a cluster address."
         )
         if end is not None and not purpose:
-            yield from _open(case, end)
+            yield from _open(case, case.policy.deliveries[0], end)
         return
     lead = f"{purpose}: " if purpose else ""
     client, policy = case.client, case.policy
@@ -224,10 +227,28 @@ def _all_take_mtls(case: Case) -> bool:
     return True
 
 
-def _open(case: Case, end: Endpoint) -> Iterator[CallRepair]:
+def _denied_then(case: Case, sent: Delivery) -> Iterator[CallRepair]:
+    """What else is needed where policies deny what arrives once the transport is mended."""
+    judged = case.view.mesh.admissions.judged(sent, case.client, case.port.protocol)
+    workload = sent.endpoint.workload if sent.endpoint is not None else None
+    if judged.outcome is Outcome.DENIED and workload is not None:
+        for repair in admission_repairs(case, judged, own_labels(workload)):
+            text = repair.text[:1].lower() + repair.text[1:]
+            yield repair._replace(text=f"With that alone policies deny it: {text}")
+
+
+def _open(case: Case, delivery: Delivery, end: Endpoint) -> Iterator[CallRepair]:
     """Let plaintext in at one port: the last resort."""
     workload = end.workload
     if workload is None:
+        return
+    plain = delivery._replace(outcome=Outcome.OK_PLAINTEXT)
+    judged = case.view.mesh.admissions.judged(plain, case.client, case.port.protocol)
+    if judged.outcome is Outcome.DENIED and judged.admission is not None:
+        yield CallRepair(
+            f"To open port {end.port} of {workload} to plaintext does not help: by "
+            f"{deciders(judged.admission)} nobody gets in without an identity."
+        )
         return
     text = f"Or, if it must stay outside the mesh, open port {end.port} of {workload} alone"
     policies = case.view.mesh.peer_policies.selecting(workload.namespace, workload.labels)
