@@ -14,7 +14,6 @@ from meshgate.promotion.history import merged_at
 from meshgate.promotion.ledger import EnvironmentFiles, files_at
 from meshgate.promotion.moments import moments
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.release import INPUTS
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import Deployment, EnvironmentStatus
@@ -124,7 +123,11 @@ def _joined(events: Iterable[Deployment]) -> tuple[Deployment, ...]:
 
 def _statuses(session: Session, policy: EnvironmentPolicy) -> tuple[CommitStatus, ...]:
     """Of the first-parent commits that have the environment as the base has it, newest first."""
-    paths = (rendered_folder(policy.name).rstrip("/"),) if policy.pinned else INPUTS
+    paths = (
+        (rendered_folder(policy.name).rstrip("/"),)
+        if policy.pinned
+        else session.releases.inputs.at(session.commit)
+    )
     since = next(iter(mainline(session.repository, session.commit, *paths)), None)
     statuses: list[CommitStatus] = []
     for commit in mainline(session.repository, session.commit)[:STATUS_COMMITS]:

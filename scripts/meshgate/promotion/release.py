@@ -1,4 +1,4 @@
-"""Releases: what policies/, overlays/ and the toolchain hold, named by content.
+"""Releases: what environments are built from and the toolchain, named by content.
 
 A release keeps its name through squash, rebase and a new clone. Its source is the newest commit of
 the main line that brought exactly these inputs; it does not change when main moves on.
@@ -11,14 +11,12 @@ from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
+from meshgate.promotion.inputs import INPUTS, Inputs
+from meshgate.promotion.policy import FILE
 from meshgate.promotion.records import InputChange, Release, Source
 from meshgate.repository import Commit, Repository, TreeEntry, commits_between, mainline
-from meshgate.source import SOURCE_FOLDERS
 from meshgate.source.cache import Cache, digest
-from meshgate.source.program import TOOLCHAIN
 
-POLICIES, OVERLAYS = SOURCE_FOLDERS
-INPUTS = (POLICIES, OVERLAYS, TOOLCHAIN)
 PREFIX = "r-"
 DIGITS = 12
 SHORT = 7
@@ -34,6 +32,7 @@ class Releases:
         self.repository = repository
         self.main = repository.resolve(main)
         self._stored = Cache(cache, "releases")
+        self.inputs = Inputs(repository, cache=cache)
         self._ids: dict[tuple[str, str, str], str] = {}
         self._blobs: dict[str, str] = {}
         self._line: list[Commit] | None = None
@@ -42,8 +41,30 @@ class Releases:
     def line(self) -> list[Commit]:
         """The first-parent commits of main that change inputs, newest first."""
         if self._line is None:
-            self._line = mainline(self.repository, self.main, *INPUTS)
+            self._line = self._bringing(self.main)
         return self._line
+
+    def _bringing(self, commit: str) -> list[Commit]:
+        """The first-parent commits up to one that change what were inputs there, newest first.
+
+        Where other folders become inputs, by environments.yaml alone, that is a change, too.
+        """
+        usual = mainline(self.repository, commit, *INPUTS)
+        deciding = mainline(self.repository, commit, FILE, *INPUTS)
+        if all(self.inputs.at(each.sha) == INPUTS for each in deciding):
+            return usual
+        every = mainline(self.repository, commit)
+        touching = {INPUTS: {each.sha for each in usual}}
+        found: list[Commit] = []
+        for index, each in enumerate(every):
+            paths = self.inputs.at(each.sha)
+            if paths not in touching:
+                touching[paths] = {one.sha for one in mainline(self.repository, commit, *paths)}
+            older = every[index + 1] if index + 1 < len(every) else None
+            moved = older is not None and self.inputs.at(older.sha) != paths
+            if moved or each.sha in touching[paths]:
+                found.append(each)
+        return found
 
     def at(self, commit: str) -> Release:
         """The release that a commit holds.
@@ -97,15 +118,20 @@ class Releases:
 
     def source(self, commit: str) -> Source:
         """A commit and the git ids of its inputs. Raises RepositoryError where one is missing."""
-        ids = [self.repository.object_id(commit, path) for path in INPUTS]
-        for path, object_id in zip(INPUTS, ids, strict=True):
+        paths = self.inputs.at(commit)
+        ids = [self.repository.object_id(commit, path) for path in paths]
+        for path, object_id in zip(paths, ids, strict=True):
             if object_id is None:
                 raise RepositoryError(
                     f"the commit {commit} has no {path}",
-                    why="A release is policies, overlays and the toolchain they are rendered with.",
+                    why="A release is what environments are built from, and the toolchain.",
                     hint="`meshgate init` shows what a repository starts with",
                 )
-        return Source(commit, *map(str, ids))
+        if paths == INPUTS:
+            return Source(commit, *map(str, ids))
+        # Of another layout: the whole commit's tree stands for the two folders.
+        whole = str(self.repository.object_id(commit, ""))
+        return Source(commit, whole, whole, str(ids[-1]))
 
     def id(self, source: Source) -> str:
         """The content id of what a source holds."""
@@ -113,7 +139,7 @@ class Releases:
         if key not in self._ids:
             release_id = self._stored.get(digest(*key))
             if not isinstance(release_id, str):
-                entries = self.repository.entries(source.commit, *INPUTS)
+                entries = self.repository.entries(source.commit, *self.inputs.at(source.commit))
                 release_id = content_id(
                     (entry.path, entry.mode, self._sha256(entry)) for entry in entries
                 )
@@ -150,6 +176,8 @@ def content_id(files: Iterator[tuple[str, str, str]]) -> str:
 
 def changes(repository: Repository, old: str | None, new: str) -> tuple[InputChange, ...]:
     """The commits to the inputs that `new` has and `old` has not, newest first."""
+    inputs = Inputs(repository)
+    paths = dict.fromkeys((*inputs.at(old), *inputs.at(new)) if old else inputs.at(new))
     return tuple(
         InputChange(
             sha=commit.sha,
@@ -158,5 +186,5 @@ def changes(repository: Repository, old: str | None, new: str) -> tuple[InputCha
             co_authors=commit.co_authors,
             pull_request=commit.pull_request,
         )
-        for commit in commits_between(repository, old, new, *INPUTS)
+        for commit in commits_between(repository, old, new, *paths)
     )

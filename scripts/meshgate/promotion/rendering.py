@@ -25,8 +25,8 @@ from meshgate.promotion.files import (
     sha256,
     sum_of,
 )
+from meshgate.promotion.inputs import Inputs
 from meshgate.promotion.records import RenderedFiles, ToolUsed
-from meshgate.promotion.release import INPUTS
 from meshgate.repository import Repository, extract
 from meshgate.source.program import TOOLCHAIN
 
@@ -58,7 +58,7 @@ def render(
     """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         root = Path(folder)
-        extract(repository, commit, INPUTS, root)
+        extract(repository, commit, Inputs(repository).at(commit), root)
         if not (root / TOOLCHAIN).is_file():
             raise BuildError(
                 f"the commit {commit} has no {TOOLCHAIN}",

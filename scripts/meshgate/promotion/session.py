@@ -25,11 +25,12 @@ from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import at_commit, below, contents, rendered_folder, state_path
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.none import NoForge
+from meshgate.promotion.inputs import OVERLAYS, is_at, overlays_at
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import EnvironmentState, Release, Requester
-from meshgate.promotion.release import OVERLAYS, Releases
+from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render
 from meshgate.repository import (
     Repository,
@@ -262,7 +263,9 @@ def session_at(
 def configuration_at(repository: Repository, commit: str) -> Configuration:
     """What a commit says of itself. Raises UsageError as `config.load` does."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        extract(repository, commit, RULES, Path(folder))
+        # Overlays have to be there, wherever they lie.
+        overlays = [each for each in overlays_at(repository, commit) if not is_at(each, RULES)]
+        extract(repository, commit, (*RULES, *dict.fromkeys(overlays)), Path(folder))
         return config.load(Path(folder))
 
 

@@ -52,10 +52,13 @@ class Refused:
 
 
 class Tree:
-    """The kustomizations and files that an overlay reaches; names are relative to the root."""
+    """The kustomizations and files that an overlay reaches; names are relative to the root.
 
-    def __init__(self, root: Path, overlay: str) -> None:
-        self.below = Root(root)
+    below  the folder as something else than files on disk: `root` is then not looked at
+    """
+
+    def __init__(self, root: Path, overlay: str, below: Root | None = None) -> None:
+        self.below = below or Root(root)
         self.root = Path(self.below.top)
         self.overlay = posixpath.normpath(overlay)
         # By folder, in the order they are reached.

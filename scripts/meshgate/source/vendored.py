@@ -19,7 +19,6 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -182,19 +181,16 @@ class Copies:
 
     def _names(self, folder: str) -> Iterator[str]:
         try:
-            with os.scandir(Path(self._below.top, folder)) as entries:
-                inside = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            raise NotVendoredError(
-                f"cannot read {folder}: {error.strerror}", "let it be read by who runs this"
-            ) from error
-        for entry in inside:
-            name = f"{folder}/{entry.name}"
-            if entry.is_symlink():
+            inside = self._below.listed(folder)
+        except BuildError as error:
+            raise NotVendoredError(error.what, error.hint) from error
+        for own, is_link, is_folder in inside:
+            name = f"{folder}/{own}"
+            if is_link:
                 raise NotVendoredError(
                     f"{name} is a link", "replace it by what it leads to: a copy holds files only"
                 )
-            if entry.is_dir():
+            if is_folder:
                 yield from self._names(name)
             else:
                 yield name

@@ -120,3 +120,16 @@ class Root:
 
     def exists(self, name: str) -> bool:
         return os.path.exists(f"{self.top}/{name}")  # noqa: PTH110 - as above
+
+    def listed(self, folder: str) -> list[tuple[str, bool, bool]]:
+        """What lies in a folder, sorted: name, whether it is a link, whether it is a folder.
+
+        Raises BuildError.
+        """
+        try:
+            with os.scandir(Path(self.top, folder)) as entries:
+                return sorted((each.name, each.is_symlink(), each.is_dir()) for each in entries)
+        except OSError as error:
+            raise BuildError(
+                f"cannot read {folder}: {error.strerror}", hint="let it be read by who runs this"
+            ) from error

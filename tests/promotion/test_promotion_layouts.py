@@ -1,0 +1,178 @@
+"""What a release is the content of, in folders of any name."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from meshgate.cli import main
+from meshgate.errors import RepositoryError
+from meshgate.promotion.files import state_path
+from meshgate.promotion.inputs import INPUTS, Inputs, leads_elsewhere
+from meshgate.promotion.ledger import read_state
+from meshgate.promotion.release import Releases, changes
+from meshgate.promotion.rendering import render
+from meshgate.repository import Repository
+from pipeline import ENVIRONMENTS
+from places import REPOSITORY
+from promoted import FILES, commit, git, start, write
+
+LAYOUT = REPOSITORY / "tests" / "field" / "repositories" / "19-layout"
+TOOLCHAIN = "promotion/toolchain.yaml"
+
+
+def moved(text: str) -> str:
+    return text.replace("policies/", "base/").replace("overlays/", "clusters/")
+
+
+ELSEWHERE = {moved(name): moved(text) for name, text in FILES.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository with other folders."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "-b", "main")
+    commit(folder, ELSEWHERE, "start")
+    return folder
+
+
+def test_it_is_what_environments_are_built_from(folder: Path) -> None:
+    with Repository(folder) as repository:
+        assert Inputs(repository).at("main") == (
+            *("base/mesh", "base/shop"),
+            *("clusters/dev", "clusters/prod", "clusters/staging"),
+            TOOLCHAIN,
+        )
+        release = Releases(repository, "main").newest()
+        files = render(repository, "main", "prod", "clusters/prod", cache=None)
+    assert release.source.policies_tree == git(folder, "rev-parse", "HEAD^{tree}").strip()
+    assert len(files) == 2
+
+
+def test_it_renders_as_in_the_usual_folders(folder: Path, tmp_path: Path) -> None:
+    usual = start(tmp_path / "usual")
+    with Repository(folder) as there, Repository(usual) as here:
+        found = render(there, "main", "prod", "clusters/prod", cache=None)
+        assert found == render(here, "main", "prod", "overlays/prod", cache=None)
+
+
+def test_nothing_else_counts_and_every_input_does(folder: Path) -> None:
+    def newest() -> tuple[str, str]:
+        with Repository(folder) as repository:
+            release = Releases(repository, "main").newest()
+        return release.id, release.source.commit
+
+    before = newest()
+    commit(folder, {"base/other/x.yaml": "x", "inventory/dev/x.yaml": "x"}, "else", day=1)
+    assert newest() == before
+    name = "base/mesh/peerauthentication-default.yaml"
+    changed = commit(folder, {name: ELSEWHERE[name] + "# x\n"}, "edit", day=2)
+    assert newest()[1] == changed
+    assert newest()[0] != before[0]
+    with Repository(folder) as repository:
+        (told,) = changes(repository, before[1], changed)
+    assert told.subject == "edit"
+
+
+def test_another_overlay_is_another_release(folder: Path) -> None:
+    commit(folder, {"other/kustomization.yaml": "resources: [../base/mesh]\n"}, "more", day=1)
+    text = ELSEWHERE["environments.yaml"].replace("clusters/prod", "other")
+    last = commit(folder, {"environments.yaml": text}, "moved", day=2)
+    with Repository(folder) as repository:
+        releases = Releases(repository, "main")
+        assert "other" in releases.inputs.at("main")
+        assert [each.source.commit == last for each in releases] == [True, False]
+
+
+def test_a_base_beside_the_usual_folders_is_an_input(tmp_path: Path) -> None:
+    folder = start(tmp_path / "repository")
+    base = {
+        "vendor/x/kustomization.yaml": "resources: [../y]\n",
+        "vendor/y/kustomization.yaml": "{}",
+    }
+    name = "overlays/prod/kustomization.yaml"
+    commit(folder, {**base, name: FILES[name] + "  - ../../vendor/x\n"}, "more", day=1)
+    with Repository(folder) as repository:
+        before, after = (Inputs(repository).at(each) for each in ("main~1", "main"))
+    assert before == INPUTS
+    assert after == ("policies", "overlays", "vendor/x", "vendor/y", TOOLCHAIN)
+
+
+def test_releases_of_before_a_move_are_found(folder: Path, tmp_path: Path) -> None:
+    folder = start(tmp_path / "usual")
+    with Repository(folder) as repository:
+        first = Releases(repository, "main").newest()
+    git(folder, "mv", "policies", "base")
+    git(folder, "mv", "overlays", "clusters")
+    write(folder, ELSEWHERE)
+    commit(folder, {}, "moved", day=1)
+    with Repository(folder) as repository:
+        releases = Releases(repository, "main")
+        assert releases.find(first.id) == first
+        assert releases.newest().id != first.id
+
+
+def test_what_promotion_writes_is_no_input(folder: Path) -> None:
+    name = "clusters/prod/kustomization.yaml"
+    commit(
+        folder,
+        {"rendered/dev/kustomization.yaml": "{}", name: "resources: [../../rendered/dev]\n"},
+        "circle",
+        day=1,
+    )
+    with Repository(folder) as repository, pytest.raises(RepositoryError, match="rendered/dev"):
+        Inputs(repository).at("main")
+
+
+def test_an_environment_is_adopted_and_promoted(folder: Path) -> None:
+    text = moved(ENVIRONMENTS)
+    commit(folder, {"environments.yaml": text}, "let both modes stand")
+    assert main(["-C", str(folder), "adopt", "staging", "--direct"]) == 0
+    state = read_state((folder / state_path("staging")).read_bytes(), "staging")
+    assert state.rendered.overlay == "clusters/staging"
+    name = "base/mesh/peerauthentication-default.yaml"
+    commit(folder, {name: ELSEWHERE[name].replace("name:", "labels: {a: b}, name:")}, "edit", day=1)
+    git(folder, "switch", "-qc", "elsewhere")
+
+    assert main(["-C", str(folder), "promote", "staging"]) == 0
+    (branch,) = git(folder, "branch", "--list", "promote/*", "--format=%(refname:short)").split()
+    git(folder, "branch", "-f", "main", branch)
+    git(folder, "switch", "-q", "main")
+    assert main(["-C", str(folder), "audit", "staging", "--deep"]) == 0
+
+
+def test_the_tree_of_other_names_is_adopted(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    shutil.copytree(LAYOUT, folder)
+    git(folder, "init", "--quiet", "-b", "main")
+    commit(folder, {}, "start")
+
+    assert main(["-C", str(folder), "adopt", "prod", "--direct"]) == 0
+    assert main(["-C", str(folder), "audit", "--deep"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "elsewhere"),
+    [
+        ("../../policies/shop", False),
+        ("../staging", False),
+        ("./x.yaml", False),
+        ("../../base", True),
+        ("../..", True),
+        ("../../../policies", True),
+        ("../../policies/../base", True),
+        ("../.././base", True),
+        ("..//..//base", True),
+        ('"\\x2e./../base"', True),
+        ("../../policies2", True),
+        ("../../policies-2", True),
+        ("'../../policies'", False),
+    ],
+)
+def test_paths_that_leave_the_usual_folders(path: str, *, elsewhere: bool) -> None:
+    text = f"resources:\n- {path}\n- [{path}]\n".encode()
+    assert leads_elsewhere(text, 2) is elsewhere
