@@ -7,11 +7,12 @@ wire.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from msgspec import structs
 
 from e2e import probes, tokens
 from e2e.combinations.authorization import GATEWAY_PORT, SITE
@@ -184,7 +185,7 @@ def _judged(
     if admission is None:
         return _of_outcome(call.outcome), ""
     server = service.pods[0]
-    connection = dataclasses.replace(
+    connection = structs.replace(
         admission.connection,
         chain=Chain.HTTP if request is not None else Chain.TCP,
         source=Address.of(client.address),
@@ -333,7 +334,7 @@ def _behind(lab: Lab, gateway: Pod, client: Pod, call: Call, request: HttpReques
     if admission is None:
         return _of_outcome(call.outcome)
     server = next(pod for pod in lab.pods if pod.name == "boards")
-    connection = dataclasses.replace(
+    connection = structs.replace(
         admission.connection,
         source=Address.of(gateway.address),
         destination=Address.of(server.address),
@@ -343,7 +344,7 @@ def _behind(lab: Lab, gateway: Pod, client: Pod, call: Call, request: HttpReques
     # The gateway adds the address of whoever connects to it.
     forwarded = [read.headers.get("x-forwarded-for"), client.address]
     headers = {**read.headers, "x-forwarded-for": ",".join(filter(None, forwarded))}
-    asked = dataclasses.replace(read, headers=headers)
+    asked = structs.replace(read, headers=headers)
     judged = admission.authorization.judge(admission.server, connection, asked)
     lets_in = judged.judgement is RequestJudgement.ALLOW
     return Answer.OK_MTLS if lets_in else _denial(judged.judgement, request)

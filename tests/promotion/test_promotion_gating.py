@@ -356,7 +356,9 @@ def test_a_head_that_git_does_not_have_is_not_passed(
 ) -> None:
     plain = story.forge.list_open
     monkeypatch.setattr(
-        story.forge, "list_open", lambda *a: [replace(p, head_sha="f" * 40) for p in plain(*a)]
+        story.forge,
+        "list_open",
+        lambda *a: [replace(p, head_sha="f" * 40) for p in plain(*a)],
     )
 
     found = story.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 import promotion_samples as samples
 from meshgate.effect import Change, Effect
@@ -20,8 +20,8 @@ NAMES = ("test", "next", "live")
 def in_environments(*names: str) -> Report:
     """One finding of the sample in each of these environments, another one in the last alone."""
     first = next(each for each in rich().open if each.rule == "DR003")
-    other = replace(first, rule="PA001", message="stands alone", environment=names[-1])
-    return Report((*(replace(first, environment=name) for name in names), other))
+    other = structs.replace(first, rule="PA001", message="stands alone", environment=names[-1])
+    return Report((*(structs.replace(first, environment=name) for name in names), other))
 
 
 def diff(effects: dict[str, Effect]) -> Diff:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import jsonschema_rs
 import pytest
+from msgspec import structs
 
 from conftest import expect
 from meshgate.model import Failure, Finding, Report, Severity, Tally
@@ -56,7 +56,7 @@ def test_rich_report_reads_as_its_golden_file(name: str, *, update: bool) -> Non
 
 
 def test_verbose_text_in_colour_reads_as_its_golden_file(*, update: bool) -> None:
-    actual = FORMATS["text"](rich(), replace(OPTIONS, color=True, verbose=True, width=72))
+    actual = FORMATS["text"](rich(), OPTIONS._replace(color=True, verbose=True, width=72))
 
     expect(actual, GOLDEN / "text-verbose-colour.txt", update=update)
 
@@ -144,10 +144,10 @@ def test_sarif_tells_rules_suppressions_and_places() -> None:
 
 def test_sarif_fingerprints_stay_when_a_finding_moves_and_its_words_change() -> None:
     report = rich()
-    moved = replace(
+    moved = structs.replace(
         report,
         findings=tuple(
-            replace(
+            structs.replace(
                 finding,
                 message="other words",
                 source=finding.source and finding.source._replace(line=99),
@@ -178,7 +178,7 @@ def test_sarif_fingerprints_stay_when_a_finding_moves_and_its_words_change() -> 
 def test_sarif_addresses_are_relative_and_encoded(file: str, uri: str) -> None:
     finding = rich().findings[0]
     assert finding.source
-    report = Report((replace(finding, source=finding.source._replace(file=file)),))
+    report = Report((structs.replace(finding, source=finding.source._replace(file=file)),))
 
     result = document("sarif", report)["runs"][0]["results"][0]
 
@@ -235,7 +235,7 @@ def test_github_counts_nothing_when_everything_fits() -> None:
 
 
 def test_github_shows_environments_that_were_not_judged_first() -> None:
-    report = replace(
+    report = structs.replace(
         many(40), failures=tuple(Failure(f"e{n}", "does not build") for n in range(12))
     )
 
@@ -250,7 +250,7 @@ def test_github_shows_environments_that_were_not_judged_first() -> None:
 
 def test_gitlab_fingerprints_are_unique_and_waived_findings_left_out() -> None:
     report = rich()
-    twice = replace(report, findings=report.findings * 2)
+    twice = structs.replace(report, findings=report.findings * 2)
 
     entries = document("gitlab", twice)
 
@@ -309,14 +309,14 @@ def test_the_verdict_never_says_clean_of_what_was_not_judged() -> None:
     assert told(EMPTY) == "nothing was judged"
     assert told(CLEAN) == "clean"
     assert told(Report((), failures=(failed,))) == "not judged: prod"
-    assert told(replace(CLEAN, failures=(failed,))) == "not judged: prod; clean"
+    assert told(structs.replace(CLEAN, failures=(failed,))) == "not judged: prod; clean"
     assert told(many(1)) == "1 warning in prod"
 
 
 def test_the_verdict_counts_environments_when_they_are_many() -> None:
     one = many(1).findings[0]
     report = Report(
-        tuple(replace(one, environment=f"e{n}") for n in range(5)),
+        tuple(structs.replace(one, environment=f"e{n}") for n in range(5)),
         tuple(Tally(f"e{n}", 1, 1) for n in range(9)),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import itertools
 import re
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 import rule_cases
 import scaffold_rule
@@ -150,7 +150,7 @@ def test_declared_kinds_are_those_read(rule: Rule) -> None:
     for folder in cases(rule):
         context = rule_cases.context_of(folder)
         recording = Recording(context.resources.all)
-        judge(dataclasses.replace(context, resources=recording), [rule], source.Locator(folder))
+        judge(structs.replace(context, resources=recording), [rule], source.Locator(folder))
         read |= recording.asked
 
     # A rule that asks the mesh model reads no kinds itself; what it declares is what it judges.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,9 +72,7 @@ def context_of(folder: Path) -> Context:
     # What another environment renders, before this one and for the same clusters.
     build = source.Build(source.read_path(folder, other).resources, BuildRecord())
     staging = judged(structs.replace(context.environment, name="staging"), build)
-    return dataclasses.replace(
-        context, upstream={"staging": staging}, siblings={"staging": staging}
-    )
+    return structs.replace(context, upstream={"staging": staging}, siblings={"staging": staging})
 
 
 def changed(before: Context, after: Context) -> Context:
@@ -83,7 +80,7 @@ def changed(before: Context, after: Context) -> Context:
     assert before.mesh is not None
     assert after.mesh is not None
     told = effect(before.mesh, after.mesh, expected=after.environment.expectations)
-    return dataclasses.replace(after, effect=told)
+    return structs.replace(after, effect=told)
 
 
 def built(folder: Path, root: Path | None = None) -> source.Build:

@@ -18,8 +18,9 @@ examples:
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
+
+from msgspec import structs
 
 from meshgate import config
 from meshgate.cli.options import add_judging, add_reading
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     undecided = undecided_note(whole, options.fail_on)
     notes = [*notes_on(whole), *manifests.notes, *undecided]
     report = report_of(findings, [tally(each) for each in whole], manifests.locate, notes, failures)
-    report = dataclasses.replace(report, failures=(*report.failures, *manifests.failures))
+    report = structs.replace(report, failures=(*report.failures, *manifests.failures))
     publish_report(report, options)
     code = exit_code(findings, failures.values(), options.fail_on)
     return gravest([manifests.exit_code, code, int(bool(undecided))])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.config.defaults import MergedDocument
 from meshgate.config.documents import ExpectationsFile, WaiversFile
@@ -49,8 +49,7 @@ FLUX = "kustomize.toolkit.fluxcd.io/"
 UNNAMED = "unnamed"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """All that a repository says of itself."""
 
     environments: tuple[Environment, ...]

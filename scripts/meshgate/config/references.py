@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from meshgate.config.defaults import MergedDocument
 from meshgate.errors import UsageError
@@ -14,8 +15,7 @@ from meshgate.wording.nearest import hint
 from meshgate.yamldoc.document import shown
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(Struct, frozen=True):
     """The names and paths of `environments.yaml`, each of which must lead somewhere."""
 
     root: Path

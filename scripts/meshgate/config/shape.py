@@ -6,13 +6,16 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-
-from jsonschema_rs import Validator
+from typing import TYPE_CHECKING
 
 import meshgate
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, join_path
 from meshgate.yamldoc.document import Document, shown
+
+# For types alone: see `_validator`.
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
 
 PACKAGE = Path(meshgate.__file__).parent
 # A wheel carries a copy; a checkout has the folder itself.

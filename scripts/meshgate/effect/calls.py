@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.effect.access import differences, example
 from meshgate.effect.changes import (
@@ -110,7 +111,7 @@ class CallComparison(NamedTuple):
         for difference in differences(old.delivery, new.delivery, self.before, self.after):
             decided = Judgement(difference.change, not difference.reason, difference.reason)
             changed = self._change(old, new, decided)
-            yield replace(changed, witness=difference.witness, requests=difference.requests)
+            yield structs.replace(changed, witness=difference.witness, requests=difference.requests)
 
     def _judged(self, old: SentCall | None, new: SentCall | None) -> Judgement | None:
         if old is None or new is None:

@@ -6,8 +6,9 @@ import enum
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from meshgate.effect.clients import Clients
 from meshgate.effect.closures import Closure
@@ -48,8 +49,7 @@ class Strength(enum.StrEnum):
     LOOSENED = "loosened"
 
 
-@dataclass(frozen=True, slots=True)
-class PortChange:
+class PortChange(Struct, frozen=True):
     """A server port whose mode changes; `port` None: ports that no port table names.
 
     `decided` False: it may change so, in some order of creation or past what files tell.
@@ -116,8 +116,7 @@ class CallState(NamedTuple):
     blocking: Blocking | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallChange:
+class CallChange(Struct, frozen=True):
     """Calls that change alike and differ only in the client.
 
     `before` or `after` None: the call is not made on that side.
@@ -174,8 +173,7 @@ class CallChange:
             yield f"{client.namespace}/{client.name} {client.kind} {called}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unsafe:
+class Unsafe(Struct, frozen=True):
     """Calls that work before and after the change and may fail on the way there.
 
     Proxies get a change one by one; `combination` is the client and the server that do not fit.
@@ -213,8 +211,7 @@ NEW_ROUTES = "new routes, old clusters"
 OLD_ROUTES = "old routes, new clusters"
 
 
-@dataclass(frozen=True, slots=True)
-class Uncovered:
+class Uncovered(Struct, frozen=True):
     """A policy that is deleted, or decides less than it did, and what decides now in its place.
 
     `policy` is the object as it was; `is_deleted` says that it is gone. `now` None: a default
@@ -228,8 +225,7 @@ class Uncovered:
     calls: tuple[CallChange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unexercised:
+class Unexercised(Struct, frozen=True):
     """A change that the environment before this one has not been through.
 
     `upstream` is that environment, `there` what is so there; empty: it is not there at all.
@@ -240,8 +236,7 @@ class Unexercised:
     there: str
 
 
-@dataclass(frozen=True, slots=True)
-class UndecidedPolicy:
+class UndecidedPolicy(Struct, frozen=True):
     """A policy whose change cannot be judged.
 
     The inventory lacks what it is about, or (`unread`) the model does not read its kind.
@@ -252,8 +247,7 @@ class UndecidedPolicy:
     unread: bool = False
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(Struct, frozen=True, dict=True):
     """All that a change does to one mesh.
 
     `ports` and `calls` are certain; what only may happen is in `open_ports`, `open_calls`, and

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from meshgate.effect.changes import (
     CallChange,
@@ -66,8 +67,7 @@ class DistinctClients:
         return sorted({each.namespace for each in self.classes})
 
 
-@dataclass(slots=True)
-class CallLine:
+class CallLine(Struct):
     """Calls that change alike, of clients of one sort, to ports of one namespace or of many.
 
     `before` or `after` None: the calls are not made on that side. `count` is exact; `ends` are the
@@ -163,8 +163,7 @@ def _outcome(state: CallState | None) -> Outcome | None:
     return state.outcome if state is not None else None
 
 
-@dataclass(slots=True)
-class PortLine:
+class PortLine(Struct):
     """Ports that change alike, decided by the same policies."""
 
     first: PortChange

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization import (
     AccessChange,
@@ -22,8 +23,7 @@ from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.projection import UndecidableError
 
 
-@dataclass(frozen=True, eq=False)
-class Admission:
+class Admission(Struct, frozen=True, eq=False):
     """What a server lets in of a client. Equal where the same requests are let in, in any mesh.
 
     connection  one of the connections: the clients of one class may differ in their identities

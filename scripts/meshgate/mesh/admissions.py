@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator
+
+from msgspec import structs
 
 from meshgate.mesh import protocols
 from meshgate.mesh.admission import Admission
@@ -95,10 +96,10 @@ class Admissions:
         first = next(rest.members, None)
         if first is not None:
             admitted = self.admitted(call.deliveries, first, call.port)
-            yield dataclasses.replace(call, clients=rest, deliveries=admitted)
+            yield structs.replace(call, clients=rest, deliveries=admitted)
         for admitted, classes in groups.values():
             group = ClientGroup(call.clients.plane, classes)
-            yield dataclasses.replace(call, clients=group, deliveries=admitted)
+            yield structs.replace(call, clients=group, deliveries=admitted)
 
     def admitted(
         self, deliveries: tuple[Delivery, ...], client: Workload, port: ServicePort
@@ -332,7 +333,7 @@ class Admissions:
                 combined.allows is Allows.SOME and combined != other
             ):
                 reason = _doubt(combined.connection, connection)
-                return dataclasses.replace(combined, reason=reason, key=(*combined.key, reason))
+                return structs.replace(combined, reason=reason, key=(*combined.key, reason))
         return combined
 
     def _connections(
@@ -493,7 +494,7 @@ def _both(first: Admission | None, last: Admission | None) -> Admission | None:
     if Allows.ALL in {first.allows, last.allows}:
         return last if first.allows is Allows.ALL else first
     reason = "policies of its waypoint and of the server itself let some requests in, each others"
-    return dataclasses.replace(first, reason=reason, key=(*first.key, *last.key, reason))
+    return structs.replace(first, reason=reason, key=(*first.key, *last.key, reason))
 
 
 def _wire(sent: Delivery) -> Outcome:

@@ -6,9 +6,10 @@ authorization say.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import CallClass
@@ -122,10 +123,10 @@ class CallFilter:
         first = next(rest.members, None)
         if first is not None:
             judged = self._judged_once(call, (), first)
-            yield dataclasses.replace(call, clients=rest, deliveries=judged)
+            yield structs.replace(call, clients=rest, deliveries=judged)
         for judged, classes in groups.values():
             group = ClientGroup(call.clients.plane, classes)
-            yield dataclasses.replace(call, clients=group, deliveries=judged)
+            yield structs.replace(call, clients=group, deliveries=judged)
 
     def _judged_once(
         self, call: CallClass, marks: tuple[Mark, ...], client: Workload

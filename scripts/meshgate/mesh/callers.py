@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
+
+from msgspec import structs
 
 from meshgate.mesh.call_classes import CallClasses
 from meshgate.mesh.calls import described
@@ -45,7 +46,7 @@ class Callers:
         """The answer for a client, with the packets that pass and what the servers let in."""
         if self.services.filters.is_empty and self.services.admissions.is_empty:
             return answer
-        return dataclasses.replace(
+        return structs.replace(
             answer,
             deliveries=self.services.judged(answer.deliveries, client, answer.port),
             alternatives=tuple(self._admitted(each, client) for each in answer.alternatives),
@@ -78,7 +79,7 @@ class Callers:
             service, client.plane
         )
         if reason:
-            return dataclasses.replace(
+            return structs.replace(
                 own, deliveries=clusters.unknown(reason), decided=False, reason=reason
             )
         scopes = self.services.clients.scopes_of(client)
@@ -177,7 +178,7 @@ def _restricted(clusters: PortClusters, policy: ClientPolicy, by_client: str) ->
     restricted = clusters.restricted(policy.deliveries, by_client)
     if restricted is policy.deliveries:
         return policy
-    return dataclasses.replace(
+    return structs.replace(
         policy,
         deliveries=restricted,
         alternatives=tuple(_restricted(clusters, each, by_client) for each in policy.alternatives),

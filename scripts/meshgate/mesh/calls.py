@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.mesh.authorization import Allows
 from meshgate.mesh.clients import ClientGroup
@@ -71,8 +72,7 @@ class Call(NamedTuple):
         return self.delivery.reason or self.detour
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CallClass:
+class CallClass(Struct, frozen=True, eq=False):
     """Calls that differ in nothing but the client.
 
     `deliveries` are those of each client: there are `clients.count` calls of each of them.
@@ -121,7 +121,7 @@ class CallClass:
         if not self.choices:
             return None
         chosen = policy(self.clusters, self.choices, self.subset, self.clients.plane)
-        return replace(chosen, deliveries=self.deliveries)
+        return structs.replace(chosen, deliveries=self.deliveries)
 
     @property
     def outcomes(self) -> Counter[Outcome]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from meshgate.mesh import selectors
 from meshgate.mesh.destination_rules import DestinationRules
@@ -14,8 +15,7 @@ from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import Workload
 
 
-@dataclass(slots=True, eq=False)
-class ClientClass:
+class ClientClass(Struct, eq=False):
     """Clients of one namespace that get the same answer for every service.
 
     `labels` are those of one member; the others match the same DestinationRule selectors.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.admission import Admission
 from meshgate.mesh.authorization import Allows
@@ -114,8 +116,7 @@ NO_PORT = Delivery(None, None, None, Outcome.NO_ENDPOINT)
 PASSED_THROUGH = Delivery(None, Transport.PLAINTEXT, None, Outcome.EXTERNAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """The cluster of one service port and subset, for one meaning of a client's rules.
 
     There is at least one delivery: one without endpoint tells why there is no other.
@@ -286,7 +287,9 @@ class PortClusters:
             )
         else:
             packet_verdict = packets.between(client, delivery.endpoint, blocking.port)
-        return delivery._replace(blocking=replace(blocking, policies=packet_verdict.policies))
+        return delivery._replace(
+            blocking=dataclasses.replace(blocking, policies=packet_verdict.policies)
+        )
 
     def take(self, sent: Delivery, endpoint: Endpoint) -> Delivery:
         """What becomes of bytes from a client of another state of this mesh.

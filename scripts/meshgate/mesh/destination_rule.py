@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import export_to
 from meshgate.mesh.selectors import Labels
@@ -13,8 +14,7 @@ from meshgate.mesh.traffic_policy import Subset, TrafficPolicy
 from meshgate.model import JSON, JSONObject, Resource, join_path
 
 
-@dataclass(frozen=True, eq=False)
-class DestinationRule:
+class DestinationRule(Struct, frozen=True, eq=False, dict=True):
     """A DestinationRule, read as Istio reads it."""
 
     resource: Resource

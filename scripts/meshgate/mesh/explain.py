@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import export_to, selectors
 from meshgate.mesh.cluster import Delivery
@@ -62,8 +63,7 @@ class TlsSource(NamedTuple):
     stated: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Landing:
+class Landing(Struct, frozen=True, eq=False):
     """One endpoint of an explained call: what it enforces, and what becomes of the bytes."""
 
     delivery: Delivery
@@ -71,8 +71,7 @@ class Landing:
     server: ServerMode | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Explanation:
+class Explanation(Struct, frozen=True, eq=False):
     """One client, one service port, step by step."""
 
     client: Workload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from meshgate.mesh.admission import Admission
 from meshgate.mesh.authorization import Authorization, Chain, Connection, Enforcer, Server
@@ -38,14 +38,14 @@ class KnownAdmissions:
             return Admission.of(self._authorization, server, connection)
         asked = connection
         if connection.sni and not self._asks_for_names(server, connection.chain):
-            asked = dataclasses.replace(connection, sni="")
+            asked = structs.replace(connection, sni="")
         key = self._policies_of(server), asked
         if key not in self._by_policies:
             self._by_policies[key] = Admission.of(self._authorization, server, asked)
         admission = self._by_policies[key]
         if admission is None or (admission.server is server and admission.connection == connection):
             return admission
-        return dataclasses.replace(admission, server=server, connection=connection)
+        return structs.replace(admission, server=server, connection=connection)
 
     def _policies_of(self, server: Server) -> tuple[int, ...]:
         """What tells a server from those to which other policies apply."""

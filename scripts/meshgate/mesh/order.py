@@ -33,10 +33,12 @@ A = TypeVar("A", bound=Aged)
 
 def created(value: JSON) -> str:
     """A creationTimestamp as sortable UTC text with one-second resolution; empty: not known."""
+    if not value:
+        return ""
     if isinstance(value, datetime.datetime):
         moment = value
     else:
-        text = str(value or "")
+        text = str(value)
         if _CANONICAL.fullmatch(text):
             return text
         try:

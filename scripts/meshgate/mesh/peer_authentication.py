@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.mesh import selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -12,8 +13,7 @@ from meshgate.mesh.terms import Mode
 from meshgate.model import JSON, Resource
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PeerPolicy:
+class PeerPolicy(Struct, frozen=True, eq=False):
     """A PeerAuthentication, read as Istio reads it. `mode` None is UNSET: it inherits."""
 
     resource: Resource

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from meshgate.mesh.cluster import MISSING, Cluster, Delivery, PortClusters, combined
 from meshgate.mesh.lookup import Choice
@@ -16,8 +16,7 @@ from meshgate.mesh.traffic_policy import UNSET, Resolved, Subset, resolve
 from meshgate.model import Resource
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClientPolicy:
+class ClientPolicy(Struct, frozen=True, eq=False):
     """What a client sends to a service port.
 
     place            where the deciding rules were found
@@ -80,7 +79,7 @@ def build(
     )
     if resolved.doubt:
         unknown = clusters.unknown(f"the client: {resolved.doubt}")
-        return resolved, dataclasses.replace(cluster, deliveries=unknown)
+        return resolved, structs.replace(cluster, deliveries=unknown)
     return resolved, cluster
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.mesh import outcome, protocols
 from meshgate.mesh.ambient import Ambient, at_ztunnel
@@ -145,9 +146,9 @@ class Receivers:
         """What a workload enforces on a container port; None: on ports that no port table names."""
         mode = self._server_mode(workload, port)
         if self.undecided.modes:
-            mode = dataclasses.replace(mode, decided=False, reason=self.undecided.modes)
+            mode = structs.replace(mode, decided=False, reason=self.undecided.modes)
         may_refuse = self.undecided.may_refuse(workload, port)
-        return dataclasses.replace(mode, may_refuse=may_refuse) if may_refuse else mode
+        return structs.replace(mode, may_refuse=may_refuse) if may_refuse else mode
 
     def _server_mode(self, workload: Workload, port: int | None) -> ServerMode:
         plane = workload.plane
@@ -157,12 +158,12 @@ class Receivers:
             mode = self.server_class(workload).mode(port)
             if port is not None and not workload.captures(port):
                 why = f"the sidecar does not capture port {port}"
-                return dataclasses.replace(mode, captured=False, reason=why)
+                return structs.replace(mode, captured=False, reason=why)
             reason = self.undecided.server(workload)
-            return dataclasses.replace(mode, decided=False, reason=reason) if reason else mode
+            return structs.replace(mode, decided=False, reason=reason) if reason else mode
         if plane is DataPlane.UNKNOWN:
             mode = _without_effect(workload.plane_reason)
-            return dataclasses.replace(mode, decided=False)
+            return structs.replace(mode, decided=False)
         if plane is DataPlane.GATEWAY:
             return _without_effect("only the servers of Gateway resources count at a gateway")
         return _without_effect("the workload has no sidecar")

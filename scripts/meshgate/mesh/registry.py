@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.mesh import endpoints, protocols, shared_hosts
 from meshgate.mesh.catalog import Catalog
@@ -206,7 +207,7 @@ def _union(group: Sequence[Service]) -> Service:
         ):
             for port in other.ports:
                 ports.setdefault(port.number, port)
-    return dataclasses.replace(first, ports=tuple(ports.values()))
+    return structs.replace(first, ports=tuple(ports.values()))
 
 
 class _Target(NamedTuple):

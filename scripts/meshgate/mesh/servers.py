@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.order import age, possible_oldest
 from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
@@ -34,8 +35,7 @@ class Overridden(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServerMode:
+class ServerMode(Struct, frozen=True):
     """What one server port enforces. `mode` None: no PeerAuthentication counts there."""
 
     mode: Mode | None

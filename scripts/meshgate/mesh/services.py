@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from meshgate.mesh import export_to, protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -55,8 +56,7 @@ class Endpoint(NamedTuple):
         return cls(workload.namespace, workload, None, port, workload.labels, mtls=False)
 
 
-@dataclass(slots=True, eq=False)
-class Service:
+class Service(Struct, eq=False):
     """A host that clients call. Compared by identity."""
 
     host: str

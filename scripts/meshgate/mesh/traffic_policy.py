@@ -15,6 +15,7 @@ _PASSTHROUGH = "PASSTHROUGH"
 _CONFIG_MAP = "configmap://"
 _ONE_WAY = frozenset({Tls.SIMPLE, Tls.MUTUAL})
 _NAMES = "its rule says by subjectAltNames whom it takes for the server, which is not modelled"
+_MODES = {mode.value: mode for mode in Tls if mode is not Tls.NONE}
 # Fields of a policy that put something else on the wire than its TLS.
 _DOUBTS = {
     "tunnel": "its rule sends TCP through a tunnel to another host, which is not modelled",
@@ -213,7 +214,7 @@ def _tls(value: JSON) -> TlsSettings | None:
     mode = str(value.get("mode") or "")
     credential = str(value.get("credentialName") or "")
     return TlsSettings(
-        Tls(mode) if mode in Tls.__members__ and mode != Tls.NONE else Tls.DISABLE,
+        _MODES.get(mode, Tls.DISABLE),
         str(value.get("sni") or ""),
         bool(credential) and not credential.startswith(_CONFIG_MAP),
         bool(value.get("subjectAltNames")),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import delegates, export_to, hosts, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -61,8 +62,7 @@ class Route(NamedTuple):
     answered: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VirtualServicePolicy:
+class VirtualServicePolicy(Struct, frozen=True, eq=False):
     """A VirtualService, read as Istio reads it, delegates merged in."""
 
     resource: Resource

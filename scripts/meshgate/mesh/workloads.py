@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from meshgate.mesh import injection, selectors
 from meshgate.mesh.catalog import Catalog, Namespace
@@ -31,8 +32,7 @@ class ContainerPort(NamedTuple):
     protocol: str = "TCP"
 
 
-@dataclass(slots=True, eq=False)
-class Workload:
+class Workload(Struct, eq=False):
     """A Deployment, StatefulSet, DaemonSet, Job, CronJob, lone Pod or WorkloadEntry.
 
     `labels` are those of its pods, with the labels that injection adds. Compared by identity.

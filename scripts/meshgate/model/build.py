@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from meshgate.model.origin import Origin, Position
 from meshgate.model.resource import ResourceRef
@@ -29,8 +30,7 @@ class Defect(NamedTuple):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildStep:
+class BuildStep(Struct, frozen=True):
     """One link of the chain of values that ends in a rendered resource."""
 
     kind: str  # base | patch | transformer
@@ -44,8 +44,7 @@ class BuildStep:
     operations: tuple[JSON, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRecord:
+class BuildRecord(Struct, frozen=True):
     """How the judged resources came to be: defects of sources, each object's chain of values."""
 
     defects: tuple[Defect, ...] = ()

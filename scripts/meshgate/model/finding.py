@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from meshgate.model.origin import Position
 from meshgate.model.resource import Resource, ResourceRef
@@ -26,8 +27,7 @@ class Severity(enum.StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Struct, frozen=True):
     """A second object that a finding is about."""
 
     resource: ResourceRef
@@ -35,8 +35,7 @@ class Related:
     source: Position | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a rule says of one place. `source` is the line a person must edit."""
 
     rule: str
@@ -87,8 +86,7 @@ class Failure(NamedTuple):
     is_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All that a run has to say; every report format renders this and nothing else."""
 
     # Sorted by environment, file, line, rule; waived findings are in it, with their waiver.

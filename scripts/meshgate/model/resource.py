@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model.origin import Origin
 from meshgate.model.value import JSON, JSONObject
@@ -69,8 +70,7 @@ class ResourceRef(NamedTuple):
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Resource:
+class Resource(Struct, frozen=True, eq=False):
     """One Kubernetes object as it is judged. Compared by identity; never changed."""
 
     api_version: str

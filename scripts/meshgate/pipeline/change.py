@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import structs
 
 from meshgate import config
 from meshgate.effect import Effect, effect
@@ -66,7 +67,7 @@ class Comparison:
     @functools.cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules on changes find. Raises RuleError."""
-        context = dataclasses.replace(self.after.held(), effect=self.effect)
+        context = structs.replace(self.after.held(), effect=self.effect)
         return tuple(judge_rules(context, CHANGE_RULES, self._locate()))
 
     def _locate(self) -> Callable[[Resource, str], Position | None]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.errors import MeshgateError, NothingToCheckError, SourcesError
 from meshgate.mesh import Mesh
@@ -70,8 +68,7 @@ class Settings(NamedTuple):
     complete: bool = True
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Struct, frozen=True, dict=True):
     """One environment, as far as it could be judged.
 
     build      what it renders to; None: it does not
@@ -155,7 +152,7 @@ def judge(
     return {
         name: each
         if each.context is None
-        else dataclasses.replace(each, context=_compared(each.context, contexts))
+        else structs.replace(each, context=_compared(each.context, contexts))
         for name, each in judged.items()
     }
 
@@ -276,7 +273,7 @@ def judge_build(environment: Environment, build: Build, files: Files, settings: 
     """What was built, as the API server and istiod would take it."""
     judged = Judged(environment, files.locate, build)
     if not build.resources:
-        return dataclasses.replace(judged, failure=_nothing_rendered(environment))
+        return structs.replace(judged, failure=_nothing_rendered(environment))
     try:
         inventory = tuple(files.inventory(environment))
         context = context_of(environment, build, inventory, settings)
@@ -285,14 +282,14 @@ def judge_build(environment: Environment, build: Build, files: Files, settings: 
             environment = structs.replace(environment, substitute=known)
             context = context_of(environment, build, inventory, settings)
     except MeshgateError as error:
-        return dataclasses.replace(judged, failure=error)
-    return dataclasses.replace(judged, inventory=inventory, context=context)
+        return structs.replace(judged, failure=error)
+    return structs.replace(judged, inventory=inventory, context=context)
 
 
 def _compared(context: Context, contexts: Mapping[str, Context]) -> Context:
     """The context, with the environments it is compared with."""
     environment = context.environment
-    return dataclasses.replace(
+    return structs.replace(
         context,
         upstream={
             name: context_by_names(contexts[name], environment.names)

@@ -11,11 +11,10 @@ import functools
 import itertools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from meshgate import source
 from meshgate.errors import BuildError, MeshgateError, NothingToCheckError, UsageError, gravest
@@ -59,8 +58,7 @@ class Given(NamedTuple):
     cache: Path | None = None
 
 
-@dataclass(frozen=True)
-class Manifests:
+class Manifests(Struct, frozen=True):
     """What was given, where it is written, and what of it is not judged.
 
     builds  by a name for the lot; one without a name where all go together

@@ -6,9 +6,10 @@ environments say so under `names:`, and comparisons go by what is left of a name
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+
+from msgspec import structs
 
 from meshgate.mesh import Mesh
 from meshgate.model import JSON, NamePatterns, Resource, ResourceIndex
@@ -62,7 +63,7 @@ def _renamed(resource: Resource, pattern: re.Pattern[str], renames: Mapping[str,
 
     value = everywhere(resource.value)
     assert isinstance(value, dict)
-    return dataclasses.replace(
+    return structs.replace(
         resource,
         value=value,
         name=text(resource.name),
@@ -76,7 +77,7 @@ def context_by_names(context: Context, names: NamePatterns) -> Context:
     if theirs == names:
         return context
     renamed = by_names(context.resources.all, theirs, names)
-    return dataclasses.replace(
+    return structs.replace(
         context,
         resources=ResourceIndex(renamed),
         rendered=tuple(by_names(context.rendered, theirs, names)),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.model import Finding
 
@@ -25,7 +26,7 @@ def shared_findings(findings: Iterable[Finding]) -> list[SharedFinding]:
     first: dict[Finding, Finding] = {}
     for finding in findings:
         # Two environments of one finding have a fingerprint each.
-        key = replace(finding, environment=None, fingerprint="")
+        key = structs.replace(finding, environment=None, fingerprint="")
         first.setdefault(key, finding)
         alike.setdefault(key, []).extend([finding.environment] if finding.environment else [])
     return [SharedFinding(first[key], tuple(names)) for key, names in alike.items()]

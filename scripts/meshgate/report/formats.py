@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 # For types alone: `--help` needs this package for its escaping, and starts in a third of the time.
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ T = TypeVar("T")
 DEFAULT_WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How a report is to look."""
 
     color: bool = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.model import Finding, Report, Severity
 from meshgate.wording import plural
@@ -12,8 +13,7 @@ from meshgate.wording import plural
 NAMED = 3
 
 
-@dataclass(slots=True)
-class Count:
+class Count(Struct):
     """One environment in numbers; `policies` and `inventory` are None where it was not built."""
 
     environment: str | None

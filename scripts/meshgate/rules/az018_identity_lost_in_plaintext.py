@@ -29,8 +29,9 @@ Known gaps
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
+
+from msgspec import structs
 
 from meshgate.mesh import (
     Allows,
@@ -96,7 +97,7 @@ def meant(mesh: Mesh, call: CallClass, sent: Delivery) -> Iterator[Workload]:
         return
 
     def lets_in(identity: str) -> bool:
-        proven = dataclasses.replace(admission.connection, identity=identity)
+        proven = structs.replace(admission.connection, identity=identity)
         access = mesh.authorization.allowed(admission.server, proven)
         return access.allows in {Allows.ALL, Allows.SOME}
 

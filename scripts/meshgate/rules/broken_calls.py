@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from meshgate.mesh import (
     CallClass,
@@ -32,8 +33,7 @@ from meshgate.rules.wording import SHOWN, listed
 COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})
 
 
-@dataclass(slots=True, eq=False)
-class Broken:
+class Broken(Struct, eq=False):
     """Calls to one service port that fail for one reason.
 
     `delivery` is one of them, in the order of creation that breaks it; `open_order` says that

@@ -6,9 +6,10 @@ itself, and nothing is folded into it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.model import Finding, Related, Resource, SchemaViolation, fingerprint
 from meshgate.rules.rule import Violation
@@ -81,7 +82,7 @@ def _joined(members: Sequence[JudgedViolation]) -> Finding:
     for finding, _ in members[1:]:
         for other in _places(finding, first):
             related.setdefault((other.resource, other.source), other)
-    return dataclasses.replace(
+    return structs.replace(
         first,
         message=group.several(list(named)) if len(named) > 1 else first.message,
         fix=group.fix or first.fix,
@@ -165,7 +166,7 @@ def _with(finding: Finding, consequences: Sequence[Finding]) -> Finding:
         for each in consequences
         if (resource := each.resource or finding.resource) is not None
     )
-    return dataclasses.replace(finding, related=(*finding.related, *about))
+    return structs.replace(finding, related=(*finding.related, *about))
 
 
 class _Refusal(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from meshgate.effect import Effect
 from meshgate.mesh import Mesh
@@ -21,8 +21,7 @@ from meshgate.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One environment, rendered, with everything that decides in it.
 
     `resources` holds policies and inventory (`resource.foreign`) alike; objects that the API

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
+
+from msgspec import structs
 
 from meshgate.mesh.authorization import Authorization, AuthorizationPolicy
 from meshgate.mesh.authorization.attributes import Attribute, Chain, Kind, TokenIssuers
@@ -28,7 +29,7 @@ def contradiction(
     if not _asks_twice(rule):
         return ""
     # As a DENY, of which nothing is dropped.
-    alone = dataclasses.replace(policy, action=Action.DENY)
+    alone = structs.replace(policy, action=Action.DENY)
     own = [
         each
         for each in proxy_rules(alone, Chain.HTTP, authorization.domains)

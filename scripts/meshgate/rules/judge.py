@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import structs
 
 from meshgate.errors import MeshgateError, RuleError
 from meshgate.model import Finding, Position, Related, Resource, Severity, Waiver, fingerprint
@@ -27,7 +28,7 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
     root = context.environment.mesh.root_namespace
     findings = list(one_for_each_cause(judged, context.violations, root))
     used = frozenset(finding.waiver for finding in findings if finding.waiver)
-    context = dataclasses.replace(context, used_waivers=used)
+    context = structs.replace(context, used_waivers=used)
     for rule in rules:
         if rule.phase is Phase.WAIVER:
             findings += [each.finding for each in _findings(context, rule, locate)]
@@ -115,7 +116,7 @@ def _waived(finding: Finding, rules: Sequence[Rule], context: Context) -> Findin
         return finding
     if not next(rule.waivable for rule in rules if rule.id == finding.rule):
         return finding
-    return dataclasses.replace(finding, waiver=waiver)
+    return structs.replace(finding, waiver=waiver)
 
 
 def _waiver_for(finding: Finding, context: Context) -> Waiver | None:

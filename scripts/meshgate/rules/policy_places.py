@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import DataPlane, Mesh, Workload
 from meshgate.mesh.authorization import Action, Authorization, AuthorizationPolicy, Server
@@ -27,8 +28,7 @@ class EnforcedPlace(NamedTuple):
     policies: tuple[AuthorizationPolicy, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class PolicyPlaces:
+class PolicyPlaces(Struct, frozen=True, eq=False):
     """Every policy of a mesh with the places where it is enforced."""
 
     mesh: Mesh
@@ -94,7 +94,9 @@ def rule_path(number: int) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _authorization(resources: ResourceIndex, facts: MeshFacts) -> Authorization:
-    return Authorization.of(resources.all, facts)
+    # What else there is matters to the judgement of policies alone: without one it is not read.
+    has_policies = any(each.kind == "AuthorizationPolicy" for each in resources.all)
+    return Authorization.of(resources.all if has_policies else (), facts)
 
 
 # Several rules ask for the same mesh: it is looked through once.

@@ -6,8 +6,9 @@ import enum
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import Position, Resource, Severity
 from meshgate.rules.context import Context
@@ -90,8 +91,7 @@ class Needs(enum.StrEnum):
     EFFECT = "D"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One pattern that must not stand. The module's docstring is its page in `docs/rules/`."""
 
     id: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import Mesh, export_to, selectors
 from meshgate.mesh.destination_rule import DestinationRule
@@ -22,8 +23,7 @@ MOST_PAIRED = 50
 ANY_OTHER = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClientView:
+class ClientView(Struct, frozen=True, eq=False):
     """Clients that no rule of the group tells apart."""
 
     clients: str
@@ -64,8 +64,7 @@ class Loss(NamedTuple):
     winner: DestinationRule | None
 
 
-@dataclass(frozen=True, slots=True)
-class SameHostRules:
+class SameHostRules(Struct, frozen=True):
     """The rules, by name, with the clients that see more than one of them."""
 
     host: str

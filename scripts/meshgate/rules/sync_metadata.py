@@ -92,6 +92,8 @@ def metadata_faults(resource: Resource, *, live: bool) -> Iterator[MetadataFault
             yield MetadataFault(f"metadata.{name}", f"has metadata.{name}: {FIELDS[name]}")
     for part, marks in (("annotations", resource.annotations), ("labels", resource.labels)):
         for key, value in marks.items():
+            if key not in MARKS and f"{key.partition('/')[0]}/" not in STRICT_PREFIXES:
+                continue
             path = join_path("metadata", part, key)
             for shown, message, severity in _of_mark(resource, key, value, part, live=live):
                 yield MetadataFault(path, f"{key}: {shown} {message}", severity)

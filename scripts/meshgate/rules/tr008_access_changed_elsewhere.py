@@ -28,8 +28,9 @@ Known gaps
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
+
+from msgspec import structs
 
 from meshgate.effect import CallChange, CallState, Change
 from meshgate.mesh import Admission, Outcome
@@ -138,7 +139,7 @@ def _by_identity(old: Admission, new: Admission) -> bool:
     identity = new.connection.identity
     if old.connection.identity == identity:
         return False
-    connection = dataclasses.replace(old.connection, identity=identity)
+    connection = structs.replace(old.connection, identity=identity)
     return old.authorization.allowed(old.server, connection).allows is new.allows is not old.allows
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple, Protocol
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshgate.model import Resource, join_path
 from meshgate.schema.catalog import ServedKind
+
+# For types alone: see `_validator`.
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 
 class SchemaRefusal(NamedTuple):

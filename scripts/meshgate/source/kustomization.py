@@ -6,8 +6,9 @@ import enum
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import JSON, JSONObject
 
@@ -94,8 +95,7 @@ class Inline(NamedTuple):
     path: tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kustomization:
+class Kustomization(Struct, frozen=True, eq=False):
     """One kustomization file; `folder` and `file` are relative to the root, with `/`."""
 
     folder: str

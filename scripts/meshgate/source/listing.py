@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshgate.errors import BuildError
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import SUFFIXES
 from meshgate.yamldoc.files import LARGEST_SOURCE, read_file
+
+# For types alone: see `_spec`.
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".gitignore"
 GIT_FOLDER = ".git"
@@ -45,7 +47,7 @@ class Patterns(NamedTuple):
         except BuildError:
             return self
         lines = content.decode("utf-8", "replace").splitlines()
-        own = (folder, GitIgnoreSpec.from_lines(lines))
+        own = (folder, _spec(lines))
         return self._replace(ignored=(*self.ignored, own))
 
     def leave_out(self, path: str, *, is_folder: bool = False) -> bool:
@@ -57,6 +59,12 @@ class Patterns(NamedTuple):
             if decided is not None:
                 return decided
         return False
+
+
+def _spec(lines: Sequence[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - 10 ms, and many folders have no pattern
+
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def patterns_around(folder: Path, exclude: Sequence[str], base: Path) -> Patterns:
@@ -71,7 +79,7 @@ def patterns_around(folder: Path, exclude: Sequence[str], base: Path) -> Pattern
             if parent == top or top in parent.parents:
                 patterns = patterns.within(str(parent))
     if exclude:
-        patterns = patterns._replace(excluded=(str(base), GitIgnoreSpec.from_lines(exclude)))
+        patterns = patterns._replace(excluded=(str(base), _spec(exclude)))
     return patterns
 
 

@@ -6,7 +6,6 @@ would take differently is kept as a defect beside the resources, for rules to ju
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import gc
 import itertools
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
+
+from msgspec import structs
 
 from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, JSON, Defect, JSONObject, Origin, Resource
@@ -229,7 +230,7 @@ def _link(name: str) -> BuildError:
 
 def as_foreign(resource: Resource) -> Resource:
     """The resource as one that decides with the rest, but is not managed here."""
-    return dataclasses.replace(resource, foreign=True)
+    return structs.replace(resource, foreign=True)
 
 
 def relative(root: Path, path: Path) -> str:

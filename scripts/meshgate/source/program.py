@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
 import json
 import os
 import re
@@ -109,6 +108,9 @@ def _from_wheel() -> str:
     for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
         if (path := Path(folder) / name).is_file():
             return str(path)
+    # 6 ms, and the wheel's script is nearly always where scripts are.
+    import importlib.metadata  # noqa: PLC0415 - only for that
+
     try:
         listed = importlib.metadata.files(WHEEL) or ()
     except importlib.metadata.PackageNotFoundError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct, field, structs
 
 from meshgate.model import BuildStep, JSONObject, Origin
 from meshgate.source import patches
@@ -14,8 +14,7 @@ from meshgate.yamldoc.positions import SourceFiles
 Parts = tuple[str | int, ...]
 
 
-@dataclass(slots=True)
-class TracedObject:
+class TracedObject(Struct):
     """One object on its way through the layers."""
 
     origin: Origin
@@ -47,8 +46,7 @@ class TracedOrigin(Origin):
         return origin
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedStep:
+class AppliedStep(Struct, frozen=True):
     """A step, and where its own text is found: in a file, or at a path of a kustomization."""
 
     step: BuildStep
@@ -66,7 +64,7 @@ def settle(traced: TracedObject, rendered: JSONObject, tree: Tree, files: Source
     if traced.steps and patches.alike(traced.value, rendered):
         # A patched value keeps the quotes of the one it replaces, and becomes text by them.
         last = traced.steps[-1]
-        traced.steps[-1] = replace(last, step=replace(last.step, after=rendered))
+        traced.steps[-1] = structs.replace(last, step=structs.replace(last.step, after=rendered))
         traced.value = rendered
         return
     file, key = _other(tree)

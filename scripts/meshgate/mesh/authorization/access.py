@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+
+from msgspec import structs
 
 from meshgate.mesh.authorization.attributes import Attribute, Chain, Kind, Normalization
 from meshgate.mesh.authorization.boxes import (
@@ -53,16 +54,16 @@ class AccessSet:
         witness = self.space.witness(box)
         request = witness.request
         if request is None or not self._is_http:
-            return dataclasses.replace(witness, request=None)
+            return structs.replace(witness, request=None)
         method, path, host = self.sent
-        given = dataclasses.replace(
+        given = structs.replace(
             request,
             method=method or request.method,
             path=path or request.path,
             host=host or request.host,
             headers={**request.headers, **self.headers},
         )
-        return dataclasses.replace(witness, request=given)
+        return structs.replace(witness, request=given)
 
     @cached_property
     def permitted(self) -> list[Box]:

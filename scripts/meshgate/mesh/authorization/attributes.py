@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 from meshgate.model import JSONObject
 
@@ -107,8 +108,7 @@ class Normalization(enum.StrEnum):
     DECODE_AND_MERGE_SLASHES = "DECODE_AND_MERGE_SLASHES"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """What is known of a connection before its first request.
 
     identity        `TD/ns/NS/sa/SA` that mutual TLS proves; None: none is proven
@@ -137,8 +137,7 @@ def outbound_server_name(host: str, port: int) -> str:
     return f"outbound_.{port}_._.{host}"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """An HTTP request as it is sent. `headers` has lower-case names; `token` a JWT's payload."""
 
     method: str
@@ -148,8 +147,7 @@ class Request:
     token: JSONObject | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenIssuers:
+class TokenIssuers(Struct, frozen=True):
     """What the RequestAuthentications of a workload accept.
 
     `space_delimited` holds further claims that are split at spaces.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import (
@@ -207,4 +208,4 @@ def _readable(policy: AuthorizationPolicy) -> AuthorizationPolicy:
     if policy.fault:
         return policy
     fault = next(filter(None, map(rule_fault, policy.rules)), "")
-    return dataclasses.replace(policy, fault=fault, rules=()) if fault else policy
+    return structs.replace(policy, fault=fault, rules=()) if fault else policy

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.access import AccessSet
 from meshgate.mesh.authorization.boxes import TooComplexError, intersections, uncovered
@@ -34,8 +35,7 @@ class DecidingRule(NamedTuple):
     rule: int | None
 
 
-@dataclass(frozen=True, eq=False)
-class Decision:
+class Decision(Struct, frozen=True, eq=False, dict=True):
     """What policies let in of one client at one server port. Compared by identity.
 
     decided_by  what decides, in the order of evaluation

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.matchers import (
     Form,
@@ -32,8 +33,7 @@ def trust_domain_of(identity: str) -> str:
     return identity.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class TrustDomains:
+class TrustDomains(Struct, frozen=True):
     """The trust domain of a mesh and its aliases (trustdomain.Bundle)."""
 
     names: tuple[str, ...]

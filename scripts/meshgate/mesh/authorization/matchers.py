@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import ipaddress
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Address, TokenPrincipal, Value
 from meshgate.mesh.authorization.paths import template_pattern
@@ -32,8 +33,7 @@ class Form(enum.Enum):
     PRESENT = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class TextMatcher:
+class TextMatcher(Struct, frozen=True):
     """A text compared whole, from its start, to its end, or for being there."""
 
     form: Form
@@ -60,8 +60,7 @@ class TextMatcher:
                 return True
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateMatcher:
+class TemplateMatcher(Struct, frozen=True):
     """A path template such as `/orders/{*}/items`."""
 
     template: str
@@ -75,8 +74,7 @@ class TemplateMatcher:
         return _template(self.template).fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class PatternMatcher:
+class PatternMatcher(Struct, frozen=True):
     """A regular expression that must match the whole text; identities are compared so."""
 
     pattern: str
@@ -86,8 +84,7 @@ class PatternMatcher:
         return isinstance(value, str) and _pattern(self.pattern).fullmatch(value) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockMatcher:
+class BlockMatcher(Struct, frozen=True):
     """A CIDR block: the addresses of one IP version from `first` to `last`."""
 
     version: int
@@ -109,8 +106,7 @@ class BlockMatcher:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PortMatcher:
+class PortMatcher(Struct, frozen=True):
     """One port number."""
 
     number: int
@@ -120,8 +116,7 @@ class PortMatcher:
         return value == self.number
 
 
-@dataclass(frozen=True, slots=True)
-class TokenMatcher:
+class TokenMatcher(Struct, frozen=True):
     """Issuer and subject of a token, both of which must fit."""
 
     issuer: TextMatcher
@@ -136,8 +131,7 @@ class TokenMatcher:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NeverMatcher:
+class NeverMatcher(Struct, frozen=True):
     """A value that nothing can have."""
 
     def matches(self, value: Value) -> bool:  # noqa: ARG002 - a matcher takes the value

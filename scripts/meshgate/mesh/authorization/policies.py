@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from meshgate.mesh import selectors
 from meshgate.mesh.authorization.attributes import SPACE_DELIMITED_CLAIMS
@@ -68,8 +69,7 @@ class Attachment(NamedTuple):
         return not self.selector or selectors.matches(self.selector, own)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AuthorizationPolicy:
+class AuthorizationPolicy(Struct, frozen=True, eq=False):
     """An AuthorizationPolicy, read as Istio reads it. Compared by identity.
 
     `fault` says what of it cannot be read; its rules are then not known.
@@ -90,8 +90,7 @@ class AuthorizationPolicy:
         return f"{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RequestAuthentication:
+class RequestAuthentication(Struct, frozen=True, eq=False):
     """A RequestAuthentication: the issuers whose tokens it verifies. Compared by identity."""
 
     resource: Resource

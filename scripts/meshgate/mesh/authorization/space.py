@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from meshgate.mesh.authorization import text_classes
 from meshgate.mesh.authorization.address_classes import address_classes
@@ -45,8 +46,7 @@ class Dimension(NamedTuple):
     element: str | None = None
 
 
-@dataclass(frozen=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """A concrete call of a set, with addresses where rules ask for them.
 
     `request` None: a connection that is not judged as HTTP.

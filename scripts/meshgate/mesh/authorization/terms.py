@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Attribute, Value
 from meshgate.mesh.authorization.matchers import Matcher
@@ -28,8 +29,7 @@ Entry: TypeAlias = tuple[Term, ...]
 EVERYTHING: tuple[Entry, ...] = ((),)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ProxyRule:
+class ProxyRule(Struct, frozen=True, eq=False):
     """A rule: one of its sources, one of its operations and all conditions must hold.
 
     No entry at all among `sources` or `operations`: the rule never matches. Compared by identity.

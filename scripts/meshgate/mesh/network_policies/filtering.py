@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.network_policies.addresses import AddressSet, ordinary, union
 from meshgate.mesh.network_policies.label_selectors import any_of
@@ -45,8 +46,7 @@ class Packets(NamedTuple):
     protocol: str = TCP
 
 
-@dataclass(frozen=True, slots=True)
-class FilterAnswer:
+class FilterAnswer(Struct, frozen=True):
     """Whether a connection passes the policies of one end.
 
     passes    None: `doubt` says what that hangs on

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.mesh import hosts
 from meshgate.mesh.catalog import Catalog
@@ -53,8 +54,7 @@ class Standing(enum.Enum):
     ANY = "any"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Party:
+class Party(Struct, frozen=True, eq=False):
     """One end of a connection.
 
     name              of the workload; empty: it has none
