@@ -134,7 +134,7 @@ def _listed(
 
 def slices(catalog: Catalog) -> Slices:
     """EndpointSlices and Endpoints by namespace and Service name; slices win over Endpoints."""
-    found: Slices = {}
+    by_service: Slices = {}
     for resource in catalog.of("EndpointSlice"):
         owner = selectors.labels(resource.labels).get(_SERVICE_NAME)
         if owner:
@@ -143,12 +143,12 @@ def slices(catalog: Catalog) -> Slices:
                 for address in item.get("addresses") or ():
                     part.addresses.append(str(address))
                     part.targets.append(_pod(item))
-            found.setdefault((namespace_of(resource), owner), []).append(part)
+            by_service.setdefault((namespace_of(resource), owner), []).append(part)
     for resource in catalog.of("Endpoints"):
         key = (namespace_of(resource), resource.name)
-        if key not in found:
-            found[key] = [_subset(item) for item in _objects(resource.value.get("subsets"))]
-    return found
+        if key not in by_service:
+            by_service[key] = [_subset(item) for item in _objects(resource.value.get("subsets"))]
+    return by_service
 
 
 def _subset(item: dict[str, JSON]) -> Slice:

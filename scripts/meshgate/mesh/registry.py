@@ -61,9 +61,9 @@ class Registry:
 
     def unlisted(self, host: str) -> str:
         """Why it is not known whether proxies have a service of this host; empty: it is known."""
-        head, found, rest = host.rpartition(f".svc.{self._domain}")
+        head, separator, rest = host.rpartition(f".svc.{self._domain}")
         name, _, namespace = head.rpartition(".")
-        if found and not rest and name:
+        if separator and not rest and name:
             if namespace in self.index or namespace in self.by_namespace:
                 return ""
             return f"the inventory has nothing of {namespace}, so {host} may be a Service or not"
@@ -87,8 +87,8 @@ class Registry:
 
     def targets(self, workload: Workload) -> list[tuple[Service, int, int]]:
         """The service ports that reach a workload, with the container's port behind each."""
-        found = self._targets.get(id(workload), ())
-        return [(target.service, target.port.number, target.bound) for target in found]
+        targets = self._targets.get(id(workload), ())
+        return [(target.service, target.port.number, target.bound) for target in targets]
 
     def bound(self, workload: Workload, number: int, opt_out: str) -> int:
         """The port of a gateway's pods behind a port that a Gateway names (resolvePorts).
@@ -117,21 +117,23 @@ class Registry:
 
     def imported(self, scope: Scope) -> list[Service]:
         """The services that proxies with this Sidecar resource know."""
-        found: dict[str, list[Service]] = {}
+        by_host: dict[str, list[Service]] = {}
         for service in self._candidates(scope):
             if service.visible_in(scope.namespace) and scope.ports(service):
-                found.setdefault(service.host, []).append(service)
-        for services in found.values():
+                by_host.setdefault(service.host, []).append(service)
+        for services in by_host.values():
             services.sort(key=lambda service: service.is_public)
-        chosen = [_preferred(services, scope.namespace) for services in found.values()]
+        chosen = [_preferred(services, scope.namespace) for services in by_host.values()]
         routed = (
-            self.service_for(host, scope.namespace) for host in scope.inferred if host not in found
+            self.service_for(host, scope.namespace)
+            for host in scope.inferred
+            if host not in by_host
         )
         return chosen + [service for service in routed if service is not None]
 
     def _candidates(self, scope: Scope) -> Iterable[Service]:
         """The services that the hosts of a Sidecar resource may mean, without looking at all."""
-        found: dict[int, Service] = {}
+        candidates: dict[int, Service] = {}
         for listener in scope.listeners:
             for place, names in listener.included.items():
                 if place != "*":
@@ -140,8 +142,8 @@ class Registry:
                     return self.services
                 else:
                     services = [each for name in names for each in self.by_host.get(name, ())]
-                found.update((id(service), service) for service in services)
-        return found.values()
+                candidates.update((id(service), service) for service in services)
+        return candidates.values()
 
     def _services(self, catalog: Catalog, facts: MeshFacts) -> list[Service]:
         slices = endpoints.slices(catalog)
@@ -150,13 +152,13 @@ class Registry:
             for workload in self.workloads
             for pod in workload.pods
         }
-        found = []
+        services = []
         for service in kubernetes_services(catalog, facts):
             endpoints.attach(service, self.index, slices, pods, facts)
-            found.append(service)
+            services.append(service)
         entries = list(entry_services(catalog, self.index))
-        found.extend(entries)
-        found.sort(
+        services.extend(entries)
+        services.sort(
             key=lambda each: (
                 each.created,
                 each.name if each.kubernetes else each.host,
@@ -165,9 +167,9 @@ class Registry:
             )
         )
         if entries:
-            shared_hosts.mix(found)
+            shared_hosts.mix(services)
         share(entries)
-        return _merged(found)
+        return _merged(services)
 
 
 def _preferred(visible: Sequence[Service], namespace: str) -> Service:
@@ -220,11 +222,11 @@ class _Target(NamedTuple):
 
 def _targets(services: Iterable[Service]) -> dict[int, list[_Target]]:
     """The service ports that reach each workload, those of the oldest service first."""
-    found: dict[int, list[_Target]] = {}
+    targets: dict[int, list[_Target]] = {}
     for service in sorted(services, key=lambda each: (each.created, each.host)):
         for port in service.ports:
             for endpoint in service.endpoints.get(port.number, ()):
                 if endpoint.workload is not None:
                     target = _Target(service, port, endpoint.port)
-                    found.setdefault(id(endpoint.workload), []).append(target)
-    return found
+                    targets.setdefault(id(endpoint.workload), []).append(target)
+    return targets
