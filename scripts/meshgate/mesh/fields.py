@@ -39,7 +39,7 @@ _CERTIFICATES = "certificates are never read: whether the two ends take them is 
 _CAPACITY = "how much at once, and for how long: not whether a call is taken"
 _WHICH = "which of the endpoints gets a call, not what becomes of it there"
 _TOKENS = "a token is taken to be genuine, for this audience, and where it is looked for"
-_AS_IT_ARRIVES = "what policies let in is told of requests as they arrive at the server"
+_AS_IT_ARRIVES = "what policies let in is shown for requests as they arrive at the server"
 _ROUTES = "which requests take a route: every route that one may take is told"
 _POOL_HTTP = (
     "h2UpgradePolicy http1MaxPendingRequests http2KeepAlive.interval http2KeepAlive.timeout "

@@ -324,6 +324,16 @@ class Mesh:
         """
         return self._callers.policy(client, self.called(client, host, port), port, subset)
 
+    def rewriting(self, service: Service) -> Resource | None:
+        """A VirtualService by which requests arrive otherwise than they were sent; None: none does.
+
+        A path or header that a client sends is then not the one that the server's policies see.
+        """
+        for policy in self._routing.about(service):
+            if policy.covers(service.host) and any(route.rewrites for route in policy.http):
+                return policy.resource
+        return None
+
     def routes(self, client: Workload, host: str, port: int) -> frozenset[Destination]:
         """All destinations that a sidecar's requests for a service port may be routed to.
 

@@ -60,6 +60,8 @@ class Route(NamedTuple):
     mirrors: tuple[Destination, ...] = ()
     # Whether the proxy answers by itself: a redirect, or a direct response.
     answered: bool = False
+    # Whether requests arrive otherwise than they were sent: another path, host or header.
+    rewrites: bool = False
 
 
 class VirtualServicePolicy(Struct, frozen=True, eq=False):
@@ -156,6 +158,15 @@ def _route(item: JSONObject, namespace: str, domain: str, *, http: bool = False)
         tuple(_destinations([*named, *mirrors], namespace, domain)),
         tuple(_destinations(mirrors, namespace, domain)) if http and not answered else (),
         bool(answered),
+        http and _rewrites(item, listed),
+    )
+
+
+def _rewrites(route: JSONObject, listed: Iterable[JSONObject]) -> bool:
+    """Whether a route changes what policies at the server may look at."""
+    headers = [each.get("headers") for each in (route, *listed)]
+    return bool(route.get("rewrite")) or any(
+        isinstance(each, dict) and bool(each.get("request")) for each in headers
     )
 
 

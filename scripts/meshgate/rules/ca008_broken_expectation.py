@@ -26,6 +26,8 @@ How to fix
     the expectation in the same pull request so that a reviewer sees it.
 
 Known gaps
+    Policies see a request as it arrives. Where a VirtualService rewrites it, or its headers, on the
+    way, and only some requests get in, an expectation of one request is undecided.
     A client or host that the inventory does not have is a finding too: an expectation that is never
     tried holds nothing.
 """
@@ -50,7 +52,7 @@ from meshgate.mesh import (
 from meshgate.mesh.authorization import RequestJudgement
 from meshgate.mesh.requests import Target
 from meshgate.mesh.virtual_services import Destination
-from meshgate.model import Expectation, Severity
+from meshgate.model import Expectation, Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
@@ -95,7 +97,8 @@ def broken(
     deliveries = [
         delivery for target in routed for delivery in target.deliveries
     ] or policy.deliveries
-    ends_ = [end_of(delivery, expectation) for delivery in deliveries]
+    rewriting = mesh.rewriting(policy.service) if expectation.is_of_one_request else None
+    ends_ = [end_of(delivery, expectation, rewriting) for delivery in deliveries]
     outcomes = {end.outcome for end in ends_}
     elsewhere = led_away(policy, routed)
     if elsewhere:
@@ -106,7 +109,8 @@ def broken(
     ends = listed(sorted(outcome.value for outcome in outcomes))
     ends += next((f" ({end.request})" for end in ends_ if end.request), "")
     decided = policy.decided and Outcome.UNKNOWN not in outcomes
-    why = "" if decided else f" ({policy.reason or first_reason(policy)})"
+    unknown = next((end.reason for end in ends_ if end.reason), "")
+    why = "" if decided else f" ({policy.reason or first_reason(policy) or unknown})"
     return (
         f"{call} ends in {ends}{why}, expected {expectation.outcome}",
         deciding(mesh, policy),
@@ -119,16 +123,24 @@ class CallEnd(NamedTuple):
 
     outcome: Outcome
     request: str = ""
+    # Why it is not known.
+    reason: str = ""
 
 
-def end_of(delivery: Delivery, expectation: Expectation) -> CallEnd:
+def end_of(
+    delivery: Delivery, expectation: Expectation, rewriting: Resource | None = None
+) -> CallEnd:
     """How a delivery ends for the request that is expected; without one, for the worst.
 
     Where policies let only some requests in, one that ends otherwise than expected is named.
+    `rewriting`: a VirtualService by which that request arrives as another one.
     """
     admission = delivery.admission
     if admission is None:
         return CallEnd(delivery.outcome)
+    if rewriting is not None and admission.allows not in {Allows.ALL, Allows.NONE}:
+        reason = f"{rewriting.ref} rewrites requests on the way, and policies see what arrives"
+        return CallEnd(Outcome.UNKNOWN, reason=reason)
     if expectation.is_of_one_request and (
         not admission.reason or (admission.is_of_authorizer and delivery.is_only_admitted)
     ):
