@@ -15,8 +15,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from e2e import probes, tokens
-from e2e.combinations.authorization import GATEWAY_PORT, SITE
+from e2e.combinations.authorization import BEHIND, GATEWAY_PORT, SITE
 from e2e.combinations.requests import HttpRequest
+from e2e.combinations.shapes import BOARDS
 from e2e.comparison import model, objects
 from e2e.lab import Lab
 from e2e.network import Pod
@@ -45,8 +46,7 @@ PATIENCE = 8.0
 PAUSE = 0.25
 # What HTTP/1.1 of Envoy takes for a method; others it answers with 400 before any policy.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
-DENIED = "RBAC: access denied"
-FORBIDDEN, UNAUTHENTICATED = 403, 401
+UNAUTHENTICATED = 401
 
 
 class Answer(enum.StrEnum):
@@ -261,7 +261,7 @@ def _sendable(client: Pod, witness: Witness) -> Iterator[HttpRequest]:
 def _ask(lab: Lab, question: Question) -> Asked:
     client, host, port, request, expected, fault, address = question
     if request is None:
-        before = _denials(lab)
+        before = lab.denials()
         lab.wire.forget()
         observed = probes.over_tcp(client, host, port, lab.apps)
         # What nobody answered may still be on its way to whoever listens to the wire.
@@ -270,7 +270,7 @@ def _ask(lab: Lab, question: Question) -> Asked:
             tls = any(each.tls for each in sent)
             seen, detail = (Answer.OK_MTLS if tls else Answer.OK_PLAINTEXT), "answered"
         else:
-            denied = _denials(lab) > before
+            denied = lab.denials() > before
             seen, detail = (Answer.RESET if denied else Answer.REFUSED), "closed"
     else:
         answer = probes.ask(client, host, port, request, address)
@@ -282,20 +282,11 @@ def answered(seen: Observation) -> Answer:
     """What an answer over HTTP means."""
     if seen.status == OK:
         return Answer.OK_MTLS if seen.identity else Answer.OK_PLAINTEXT
-    if seen.status == FORBIDDEN and DENIED in seen.text:
+    if seen.denied:
         return Answer.FORBIDDEN
     if seen.status == UNAUTHENTICATED:
         return Answer.UNAUTHENTICATED
     return Answer.OTHER if seen.status and seen.status != UNAVAILABLE else Answer.REFUSED
-
-
-def _denials(lab: Lab) -> int:
-    """How many connections and requests the Envoys of the lab have denied so far."""
-    lines = (line for each in lab.sidecars for line in each.admin(STATISTICS).splitlines())
-    return sum(int(line.rpartition(": ")[2]) for line in lines if ": " in line)
-
-
-STATISTICS = "stats?filter=rbac.denied"
 
 
 def _through_gateway(
@@ -309,6 +300,7 @@ def _through_gateway(
         each
         for each in mesh.calls()
         if (each.client.namespace, each.client.name) == (gateway.namespace, gateway.name)
+        and (each.service.host, each.port.number) == (BOARDS, BEHIND)
     )
     for client in (pod for pod in lab.pods if not pod.gateway and not pod.sidecar):
         at_gateway = Connection(

@@ -23,6 +23,7 @@ KINDS = (
     "pods",
     "peerauthentications.security.istio.io",
     "authorizationpolicies.security.istio.io",
+    "requestauthentications.security.istio.io",
     "destinationrules.networking.istio.io",
     "virtualservices.networking.istio.io",
     "serviceentries.networking.istio.io",
@@ -99,7 +100,9 @@ def targets(mesh: Mesh, lab: Lab) -> list[Target]:
         key = (call.client.namespace, call.client.name, call.service.host, call.port.number)
         calls.setdefault((*key, call.subset), []).append(call)
     found = []
-    for pod, service in itertools.product(lab.pods, lab.services):
+    # No program runs beside a gateway's proxy that could call.
+    clients = [pod for pod in lab.pods if not pod.gateway]
+    for pod, service in itertools.product(clients, lab.services):
         for port in service.ports if pod not in service.pods else ():
             ends = [
                 call
@@ -193,6 +196,11 @@ def _row(lab: Lab, target: Target) -> Row:
 def _make(lab: Lab, target: Target, protocol: str, address: str = "") -> Observation:
     client, host, number = target.client, target.service.host, target.port.number
     lab.wire.forget()
+    # A line over TCP is closed without a word, and only the server's Envoy knows why.
+    is_counted = protocol != protocols.HTTP and any(
+        each.outcome is Outcome.DENIED for each in target.expected
+    )
+    denials = lab.denials() if is_counted else 0
     if protocol == protocols.HTTP:
         seen = probes.over_http(client, host, number, lab.apps, address)
     else:
@@ -204,6 +212,7 @@ def _make(lab: Lab, target: Target, protocol: str, address: str = "") -> Observa
         not_http=protocol == protocols.HTTP and not seen.pod and lab.wire.bad_request,
         sent=bool(sent) or bool(seen.pod),
         sent_tls=tls,
+        denied=seen.denied or (is_counted and not seen.pod and lab.denials() > denials),
         # Where a server's sidecar passes requests on as bytes, it tells the application of no
         # client: on every port that is not declared to be HTTP.
         wire_tls=tls and target.protocol != protocols.HTTP,

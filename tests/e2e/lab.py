@@ -27,6 +27,9 @@ SETTLED = 30.0
 MARKER = "lab-marker"
 MARKER_HOST = "marker.lab.internal"
 MARKER_NETWORK = "240.1"
+MARKER_PORTS = 20000
+# The counters of both filters, for requests and for connections.
+DENIALS = "stats?filter=rbac.denied"
 
 
 class Lab:
@@ -35,18 +38,21 @@ class Lab:
     def __init__(
         self,
         folder: Path,
+        processes: Processes,
         cluster: Cluster,
         control: Istiod,
+        *,
         pods: tuple[Pod, ...],
-        listed: tuple[Service, ...],
+        services: tuple[Service, ...],
     ) -> None:
         self.folder = folder
         self.cluster = cluster
         self.control = control
         self.pods = pods
-        self.services = listed
+        self.services = services
         self.apps: list[App] = []
         self.sidecars: list[Sidecar] = []
+        self._processes = processes
         self.wire = Wire()
         self._numbers = itertools.count(1)
 
@@ -57,11 +63,17 @@ class Lab:
         """
         number = next(self._numbers)
         address = f"{MARKER_NETWORK}.{number // 256}.{number % 256}"
-        self.cluster.apply(_marker(address))
-        # A gateway has no listener for it.
-        waiting = [each for each in self.sidecars if not each.pod.gateway]
+        port = MARKER_PORTS + number
+        gateways = [_marker_of_gateway(pod, port) for pod in self.pods if pod.gateway]
+        self.cluster.apply(_marker(address), *gateways)
+        waiting = list(self.sidecars)
         for _ in every(0.05, SETTLED):
-            waiting = [each for each in waiting if address not in each.admin("listeners")]
+            waiting = [
+                each
+                for each in waiting
+                if (f"0.0.0.0:{port}" if each.pod.gateway else address)
+                not in each.admin("listeners")
+            ]
             if not waiting:
                 return
         raise ToolError(
@@ -69,6 +81,38 @@ class Lab:
             + ", ".join(str(each.pod) for each in waiting),
             why="\n".join(each.process.tail() for each in waiting),
         )
+
+    def denials(self) -> int:
+        """How many requests and connections authorization has denied so far, in all Envoys."""
+        lines = (line for each in self.sidecars for line in each.admin(DENIALS).splitlines())
+        return sum(int(line.rpartition(": ")[2]) for line in lines if ": " in line)
+
+    def start(self, pod: Pod) -> None:
+        """Start a pod's proxy, if it has one, and lead its traffic; ready some seconds later."""
+        if pod.sidecar or pod.gateway:
+            if not pod.gateway:
+                sidecars.redirect(pod)
+            proxy = sidecars.start(self._processes, self.folder, pod, self.cluster, self.control)
+            self.sidecars.append(proxy)
+        translate(pod, self.services)
+
+    def inject(self, pod: Pod) -> Pod:
+        """Restart a pod with a sidecar, as one that asks for injection; what it is now.
+
+        Its application goes on, and its address is the same.
+        """
+        injected = pod._replace(sidecar=True)
+        self.pods = tuple(injected if each == pod else each for each in self.pods)
+        # Nobody stops it on the node, and containers of a pod do not change.
+        gone = ("delete", "pod", pod.name, "--grace-period=0", "--force")
+        self.cluster.kubectl("-n", pod.namespace, *gone)
+        describe(self.cluster, [injected], ())
+        # The sidecar's own rules come before those of the node.
+        run_or_raise([*entering(pod), "iptables", "-t", "nat", "-F", "OUTPUT"])
+        self.start(injected)
+        started = self.sidecars[-1]
+        started.process.wait_for(started.is_ready, "its Envoy was ready")
+        return injected
 
 
 def _marker(address: str) -> JSONObject:
@@ -86,6 +130,24 @@ def _marker(address: str) -> JSONObject:
     }
 
 
+def _marker_of_gateway(pod: Pod, port: int) -> JSONObject:
+    """A gateway opens no listener for a ServiceEntry."""
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": MARKER, "namespace": pod.namespace},
+        "spec": {
+            "selector": {"istio": pod.name},
+            "servers": [
+                {
+                    "port": {"number": port, "name": "http", "protocol": "HTTP"},
+                    "hosts": [MARKER_HOST],
+                }
+            ],
+        },
+    }
+
+
 @contextmanager
 def lab(folder: Path, pods: Iterable[Pod], listed: Iterable[Service]) -> Iterator[Lab]:
     """Bring a lab up, inside the sandbox; take it down after the block. Raises ToolError."""
@@ -99,19 +161,14 @@ def lab(folder: Path, pods: Iterable[Pod], listed: Iterable[Service]) -> Iterato
         cluster.install(apiserver.istio_definitions())
         describe(cluster, own, offered)
         control = istiod.start(processes, folder, cluster, GATEWAY)
-        running = Lab(folder, cluster, control, own, offered)
+        running = Lab(folder, processes, cluster, control, pods=own, services=offered)
         stack.callback(running.wire.close)
         istiod.validate_with(cluster, control)
         for pod in own:
             if not pod.gateway:
                 running.apps.append(app := App(pod))
                 stack.callback(app.close)
-            if pod.sidecar or pod.gateway:
-                if not pod.gateway:
-                    sidecars.redirect(pod)
-                started = sidecars.start(processes, folder, pod, cluster, control)
-                running.sidecars.append(started)
-            translate(pod, offered)
+            running.start(pod)
         for each in running.sidecars:
             each.process.wait_for(each.is_ready, "its Envoy was ready")
         yield running

@@ -12,8 +12,11 @@ SPIFFE = re.compile(r"(?:^|[;,])uri=(spiffe://[^;,]+)", re.IGNORECASE)
 # How Envoy tells that its handshake was answered by something that is no TLS.
 NOT_TLS = "WRONG_VERSION_NUMBER"
 NO_ENDPOINT = "no healthy upstream"
+# What Envoy answers where authorization lets a request in nowhere.
+DENIED = "RBAC: access denied"
 
 OK = 200
+FORBIDDEN = 403
 UNAVAILABLE = 503
 
 
@@ -33,6 +36,7 @@ class Observation(NamedTuple):
     not_http: bool = False  # a server answered that it got no HTTP
     sent: bool = True  # anything left the client's pod
     sent_tls: bool = False  # the client's side of the wire carried TLS
+    denied: bool = False  # authorization let it in nowhere
 
 
 def of_http(status: int, curl: int, body: str, message: str) -> Observation:
@@ -41,13 +45,21 @@ def of_http(status: int, curl: int, body: str, message: str) -> Observation:
         answer = json.loads(body)
         found = SPIFFE.search(answer["identity"])
         return Observation(status, curl, answer["pod"], found[1] if found else "")
-    return Observation(status or None, curl, text=body.strip() or message)
+    text = body.strip() or message
+    return Observation(
+        status or None, curl, text=text, denied=status == FORBIDDEN and DENIED in text
+    )
 
 
 def judged(seen: Observation) -> Outcome:
     """What became of the call."""
     if seen.pod:
         return Outcome.OK_MTLS if seen.identity or seen.wire_tls else Outcome.OK_PLAINTEXT
+    return Outcome.DENIED if seen.denied else _failed(seen)
+
+
+def _failed(seen: Observation) -> Outcome:
+    """What became of a call that nobody answered, where authorization has not denied it."""
     if seen.app_got_tls:
         return Outcome.TLS_TO_APP
     if seen.not_http or NOT_TLS in seen.text:
@@ -87,10 +99,9 @@ class Expected(NamedTuple):
 def told(seen: Observation) -> str:
     """The observation in a few words, as a table shows it."""
     if seen.pod:
-        start = f"{seen.status}" if seen.status is not None else "answered"
-        if seen.identity:
-            return f"{start}, {seen.identity}"
-        return f"{start}, TLS on the wire" if seen.wire_tls else f"{start}, plaintext"
+        return _answered(seen)
+    if seen.denied:
+        return f"{seen.status or 'closed'}, denied by RBAC"
     if seen.not_http:
         return f"{seen.status or 'closed'}, 400 on the wire"
     if seen.status is not None and seen.sent:
@@ -99,3 +110,10 @@ def told(seen: Observation) -> str:
         return "nothing left the pod"
     ended = f"curl {seen.curl}" if seen.curl else "closed"
     return f"{ended}{', TLS reached the application' if seen.app_got_tls else ''}"
+
+
+def _answered(seen: Observation) -> str:
+    start = f"{seen.status}" if seen.status is not None else "answered"
+    if seen.identity:
+        return f"{start}, {seen.identity}"
+    return f"{start}, TLS on the wire" if seen.wire_tls else f"{start}, plaintext"

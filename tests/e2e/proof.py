@@ -1,7 +1,7 @@
 """Drive many combinations of policies through the lab, and write what was seen to docs/proof.md.
 
-`python tests/e2e/proof.py [WORD...]`: with words, only combinations whose title has one of them,
-and the page is left alone. 0 where model and Envoys agree on every call, 1 where not.
+`python tests/e2e/proof.py [WORD...]`: with words, only combinations whose group or title has one of
+them, and the page is left alone. 0 where model and Envoys agree on every call, 1 where not.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def inside(folder: Path, words: list[str]) -> int:
     wanted = [
         each
         for each in combinations()
-        if not words or any(word.lower() in each.title.lower() for word in words)
+        if not words or any(word.lower() in f"{each.group}: {each.title}".lower() for word in words)
     ]
     began = time.monotonic()
     shown: list[Shown] = []

@@ -105,6 +105,8 @@ def start(
                 "concurrency": 1,
                 "discoveryAddress": discovery,
                 "terminationDrainDuration": "0.1s",
+                # What authorization denies is counted, and Istio leaves most counters out.
+                "proxyStatsMatcher": {"inclusionRegexps": [".*rbac.*"]},
             }
         ),
     }

@@ -35,6 +35,7 @@ from promoted import commit, git, write
 # Seconds within which a change that was merged is in the cluster.
 SYNCED = 60.0
 OTHER = "policies/boards/destinationrule-boards.yaml"
+AUTHORIZATION = "authorizationpolicies.security.istio.io/boards"
 MODE = ("peerauthentication/default", "istio-system", ".spec.mtls.mode")
 
 
@@ -76,6 +77,13 @@ class Story(Stage):
             f"NOT SO: {what} in {namespace} has {field} {wanted!r}\n{self.syncer.tail()}"
         )
 
+    def capture(self) -> None:
+        """Write what runs in the cluster into the clone, for both environments."""
+        context = ("--context", self.lab.cluster.context)
+        kubeconfig = ("--kubeconfig", str(self.lab.cluster.kubeconfig))
+        for name in ("dev", "prod"):
+            self.meshgate("inventory", "capture", name, *context, *kubeconfig)
+
     def promoted(self, *arguments: str) -> JSONObject:
         """Propose, approve and merge; what was proposed."""
         opened: JSONObject = self.opened(*arguments)
@@ -112,11 +120,12 @@ def play(story: Story) -> None:
     """Raises StoryError where it goes another way."""
     opening(story)
     closing(story)
+    identifying(story)
     wildcard(story)
     drifting(story)
     reverting(story)
     if sentence := story.syncer.guard():
-        story.chapter(f"6. What {story.syncer.title} alone refuses")
+        story.chapter(f"7. What {story.syncer.title} alone refuses")
         story.tell(sentence)
     story.update()
     story.meshgate("audit", "--deep")
@@ -140,10 +149,7 @@ def opening(story: Story) -> None:
             "data": {"mesh": mesh},
         }
     )
-    context = ("--context", story.lab.cluster.context)
-    kubeconfig = ("--kubeconfig", str(story.lab.cluster.kubeconfig))
-    for name in ("dev", "prod"):
-        story.meshgate("inventory", "capture", name, *context, *kubeconfig)
+    story.capture()
     story.tell("inventory capture: what runs in the cluster, from its API server")
     story.meshgate("sync", story.syncer.name)
     commit(story.clone, {}, "policies of the lab", day=story.days())
@@ -198,11 +204,39 @@ def closing(story: Story) -> None:
     )  # fmt: skip
 
 
+def identifying(story: Story) -> None:
+    story.chapter("3. The rogue pod gets a sidecar: an identity, which authorization refuses")
+    story.lab.inject(ROGUE)
+    seen = story.look()
+    expect_call(
+        story, seen, (ROGUE, BOARDS, 8080), Outcome.OK_MTLS,
+        "mutual TLS alone lets everybody in who has an identity, the rogue pod too",
+    )  # fmt: skip
+    story.update()
+    story.capture()
+    story.publish(policies.authorization(), "boards: app-ui alone gets in")
+    story.update()
+    opened = story.promoted("promote", "prod")
+    body = story.forge().get(opened["pullRequest"]["number"]).body
+    lines = [" ".join(line.split()) for line in body.splitlines() if "rogue" in line]
+    story.expect(lines, f"the pull request says it: {lines[0] if lines else ''}", body)
+    name = (AUTHORIZATION, "boards", ".metadata.name")
+    spent = story.until(*name, "boards")
+    story.tell(f"the policy is in the cluster {spent:.1f} s after the merge")
+    seen = story.look()
+    for port in (8080, 9000):
+        expect_call(
+            story, seen, (ROGUE, BOARDS, port), Outcome.DENIED,
+            f"the rogue pod proves who it is on port {port}, and is denied for it",
+        )  # fmt: skip
+    expect_call(story, seen, (APP_UI, BOARDS, 8080), Outcome.OK_MTLS, "and the application goes on")
+
+
 def wildcard(story: Story) -> None:
-    story.chapter("3. The lab's own wildcard DestinationRule, in the application's namespace")
+    story.chapter("4. The lab's own wildcard DestinationRule, in the application's namespace")
     story.update()
     rule = "policies/boards/destinationrule-wildcard.yaml"
-    listed = policies.kustomization("destinationrule-app-ui.yaml", "destinationrule-wildcard.yaml")
+    listed = policies.kustomization(*policies.BOARDS_FILES, "destinationrule-wildcard.yaml")
     write(story.clone, {rule: policies.WILDCARD, policies.BOARDS_KUSTOMIZATION: listed})
     said = story.meshgate("diff", "--base", "HEAD", "--env", "prod", code=1)
     breaks = [" ".join(line.split()) for line in said.out.splitlines() if "boards-db" in line]
@@ -220,7 +254,7 @@ def wildcard(story: Story) -> None:
 
 
 def drifting(story: Story) -> None:
-    story.chapter("4. Drift comes back, and what is removed in git is pruned")
+    story.chapter("5. Drift comes back, and what is removed in git is pruned")
     cluster = story.lab.cluster
     cluster.kubectl("-n", "istio-system", "delete", "peerauthentication", "default")
     story.syncer.refresh()
@@ -232,7 +266,8 @@ def drifting(story: Story) -> None:
     story.syncer.refresh()
     spent = story.until(*MODE, "STRICT")
     story.tell(f"edited by hand to PERMISSIVE, it is STRICT again after {spent:.1f} s")
-    listed = {policies.BOARDS_KUSTOMIZATION: policies.kustomization("destinationrule-boards.yaml")}
+    files = (policies.BOARDS_FILES[0], "destinationrule-boards.yaml")
+    listed = {policies.BOARDS_KUSTOMIZATION: policies.kustomization(*files)}
     story.change(
         {**listed, OTHER: rule_for_boards()},
         "boards: a rule for boards in place of that for app-ui",
@@ -245,18 +280,18 @@ def drifting(story: Story) -> None:
 
 
 def reverting(story: Story) -> None:
-    story.chapter("5. A bad promotion is rolled back by replay, and the hold stands")
+    story.chapter("6. A bad promotion is rolled back by replay, and the hold stands")
     opened = story.opened(
-        "rollback", "prod", "--to", "2", "--reason", "503 in app-ui", "--ticket", "INC-12"
+        "rollback", "prod", "--to", "3", "--reason", "503 in app-ui", "--ticket", "INC-12"
     )
     number = opened["pullRequest"]["number"]
     story.approve(number)
     story.merge(number)
     story.syncer.refresh()
-    wanted = story.rendered("prod", 2)
+    wanted = story.rendered("prod", 3)
     story.expect(
         git(story.clone, "rev-parse", "HEAD:rendered/prod") == wanted,
-        f"rollback #{number} brings back the very bytes of record 2",
+        f"rollback #{number} brings back the very bytes of record 3",
     )
     spent = story.until("destinationrule/app-ui", "boards", ".metadata.name", "app-ui")
     story.tell(f"and {story.syncer.title} the rule of then, {spent:.1f} s later")

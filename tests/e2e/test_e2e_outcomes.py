@@ -36,6 +36,9 @@ def body(identity: str) -> str:
         (Observation(pod="boards"), Outcome.OK_PLAINTEXT),
         (Observation(), Outcome.REFUSED),
         (Observation(502, text="blocked", sent=False), Outcome.NO_CLUSTER),
+        (of_http(403, 0, "RBAC: access denied", ""), Outcome.DENIED),
+        (of_http(403, 0, "the application's own", ""), Outcome.REFUSED),
+        (Observation(denied=True), Outcome.DENIED),
     ],
 )
 def test_what_is_seen_is_judged(seen: Observation, outcome: Outcome) -> None:

@@ -118,6 +118,10 @@ class Stage:
         self.update()
         if removed:
             (self.clone / removed).unlink()
+        return self.publish(files, message)
+
+    def publish(self, files: Mapping[str, str], message: str) -> str:
+        """The same with all that has changed in the clone."""
         made = commit(self.clone, files, message, day=self.days())
         git(self.clone, "push", "--quiet", self.server.remote(ADMIN, PROJECT), "HEAD:main")
         git(self.clone, "fetch", "--quiet", "origin")

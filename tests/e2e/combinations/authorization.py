@@ -19,6 +19,8 @@ from meshgate.model import JSONObject
 SECURITY = "security.istio.io/v1"
 APP_UI, ROGUE, DATABASE = "10.77.0.11", "10.77.0.14", "10.77.0.13"
 GATEWAY_PORT = 8088
+# The port of `boards` that the gateway leads to.
+BEHIND = 8080
 SITE = "boards.example.org"
 
 GET = HttpRequest("GET", "/shareditems")
@@ -397,7 +399,7 @@ def _gateways() -> Iterator[Combination]:
             "istio-ingress",
             hosts=[SITE],
             gateways=["site"],
-            http=[{"route": [{"destination": {"host": BOARDS, "port": {"number": 8080}}}]}],
+            http=[{"route": [{"destination": {"host": BOARDS, "port": {"number": BEHIND}}}]}],
         ),
     )
     get: JSONObject = {"to": [{"operation": {"methods": ["GET"]}}]}

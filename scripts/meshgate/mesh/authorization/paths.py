@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
+import string
 
 from meshgate.mesh.authorization.attributes import Normalization
 
 ONE_SEGMENT, ANY_REST = "{*}", "{**}"
 # Characters of a segment that an operator matches (uri_template_lib.cc).
 OPERATOR_CHARACTERS = r"A-Za-z0-9\-._~%!$&'()+,;:@=*"
+# Escapes of these are written out, and these that stand as they are become escapes (googleurl's
+# path canonicalization, as Envoy 1.40 answers).
+UNESCAPED = frozenset(string.ascii_letters + string.digits + "-._~")
+ESCAPED = frozenset('"<>^`{|}')
+_ESCAPE = re.compile("%([0-9a-fA-F]{2})")
+_ESCAPED_CHARACTER = re.compile('["<>^`{|}]')
+# Whole segments; what follows a semicolon belongs to a segment of literal dots.
+_DOT = re.compile(r"\.|%2e|\.;.*", re.IGNORECASE)
+_TWO_DOTS = re.compile(r"(?:\.|%2e){2}|\.\.;.*", re.IGNORECASE)
 _ESCAPED_SLASH = re.compile("%2f|%5c", re.IGNORECASE)
-_SLASHES = re.compile("/{2,}")
 
 
 def normalized(path: str, normalization: Normalization) -> str:
     """The path, with its query, as filters see it (HttpConnectionManager path normalization).
 
-    Percent escapes other than `%2F` and `%5C` are left as they are.
+    `%2F` and `%5C` are decoded by DECODE_AND_MERGE_SLASHES alone, escapes of letters, digits and
+    `-._~` always, and other ones never. Envoy answers 400 to `%00`, which is left as it is here.
     """
     path = path.partition("#")[0]
     if normalization is Normalization.NONE:
@@ -26,7 +36,7 @@ def normalized(path: str, normalization: Normalization) -> str:
         text = _ESCAPED_SLASH.sub(lambda escape: "/" if escape[0] in {"%2f", "%2F"} else "\\", text)
     text = _without_dots(text.replace("\\", "/"))
     if normalization is not Normalization.BASE:
-        text = _SLASHES.sub("/", text)
+        text = _merged(text)
     return f"{text}{mark}{query}"
 
 
@@ -54,17 +64,42 @@ def template_pattern(value: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """The path without its dot segments (RFC 3986 5.2.4); an empty segment is a segment."""
+    """The path without its dot segments (RFC 3986 5.2.4); an empty segment is a segment.
+
+    Of the other segments, escapes are written as Envoy writes them.
+    """
     if not path.startswith("/"):
         return path
     resolved: list[str] = []
     segments = path[1:].split("/")
     for index, segment in enumerate(segments):
-        if segment in {".", ".."}:
-            if segment == ".." and resolved:
+        is_parent = _TWO_DOTS.fullmatch(segment) is not None
+        if is_parent or _DOT.fullmatch(segment):
+            if is_parent and resolved:
                 resolved.pop()
             if index == len(segments) - 1:
                 resolved.append("")
         else:
-            resolved.append(segment)
+            resolved.append(_spelled(segment))
     return "/" + "/".join(resolved)
+
+
+def is_unescaped(escape: str) -> bool:
+    """Whether an escape such as `%61` is written out as the character that it means."""
+    return chr(int(escape[1:], 16)) in UNESCAPED
+
+
+def _spelled(segment: str) -> str:
+    """A segment with the escapes that Envoy writes, and no other ones of theirs."""
+    plain = _ESCAPE.sub(
+        lambda found: chr(int(found[1], 16)) if is_unescaped(found[0]) else found[0], segment
+    )
+    return _ESCAPED_CHARACTER.sub(lambda found: f"%{ord(found[0]):02X}", plain)
+
+
+def _merged(path: str) -> str:
+    """The path without empty segments; one of slashes alone keeps two (PathUtil::mergeSlashes)."""
+    if "//" not in path:
+        return path
+    start, end = ("/" if path.startswith("/") else ""), ("/" if path.endswith("/") else "")
+    return f"{start}{'/'.join(filter(None, path.split('/')))}{end}"

@@ -15,13 +15,14 @@ from typing import NamedTuple
 from meshgate.mesh.authorization.attributes import Normalization
 from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.matchers import TemplateMatcher
-from meshgate.mesh.authorization.paths import ANY_REST, ONE_SEGMENT
+from meshgate.mesh.authorization.paths import ANY_REST, ESCAPED, ONE_SEGMENT, is_unescaped
 
 MAX_STATES = 60_000
 # Characters that an operator matches, the nicest first.
 _CHARACTERS = string.ascii_lowercase + string.digits + string.ascii_uppercase + "-._~%!$&'()+,;:@=*"
 _OPERATOR = frozenset(_CHARACTERS)
 _ESCAPES = frozenset({"%2f", "%5c"})
+_ESCAPE_LENGTH = 3
 
 
 class _PathState(NamedTuple):
@@ -146,7 +147,7 @@ class TemplateWalk:
     def _segment(self, segment: str, char: str) -> str | None:
         """What of the last segment counts, one character on; None: it would be normalized away.
 
-        That is: nothing, dots alone, or the beginning of an escaped slash.
+        That is: nothing, dots alone, or the beginning of an escape.
         """
         normalization = self._normalization
         if normalization in {None, Normalization.NONE}:
@@ -156,11 +157,20 @@ class TemplateWalk:
             return None if segment in {".", ".."} or (merges and segment == "/") else "/"
         if segment in {"/", "."} and char == ".":
             return "." if segment == "/" else ".."
-        if normalization is Normalization.DECODE_AND_MERGE_SLASHES:
-            begun = char if char == "%" else segment + char if segment in {"%", "%2", "%5"} else ""
-            if begun.lower() in _ESCAPES:
-                return None
-            return begun if begun in {"%", "%2", "%5"} else "-"
+        if char in ESCAPED or (char == ";" and segment in {".", ".."}):
+            return None
+        return char if char == "%" else self._escape(segment, char)
+
+    def _escape(self, segment: str, char: str) -> str | None:
+        """What counts of an escape that may have begun."""
+        if not segment.startswith("%") or char not in string.hexdigits:
+            return "-"
+        begun = segment + char
+        if len(begun) < _ESCAPE_LENGTH:
+            return begun.lower()
+        is_decoded = self._normalization is Normalization.DECODE_AND_MERGE_SLASHES
+        if is_unescaped(begun) or (is_decoded and begun.lower() in _ESCAPES):
+            return None
         return "-"
 
     def _may_end(self, state: _PathState) -> bool:

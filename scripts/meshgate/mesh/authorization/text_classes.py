@@ -28,6 +28,7 @@ class TextDomain(NamedTuple):
     absent    whether the attribute may be missing
     possible  whether a text that begins right can occur
     common    texts that people know, which make the best witnesses
+    rare      single texts that no other witness stands for
     """
 
     start: str = ""
@@ -37,6 +38,7 @@ class TextDomain(NamedTuple):
     possible: Callable[[str], bool] = bool
     normalization: Normalization | None = None
     common: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
 
 class Classes(NamedTuple):
@@ -77,7 +79,15 @@ def paths(normalization: Normalization, *, query: bool = False) -> TextDomain:
             return False
         return path.startswith("/") and normalized(path, normalization) == path
 
-    return TextDomain(start="/", possible=possible, normalization=normalization, common=("/",))
+    is_merged = normalization not in {Normalization.NONE, Normalization.BASE}
+    return TextDomain(
+        start="/",
+        possible=possible,
+        normalization=normalization,
+        common=("/",),
+        # Slashes are merged, but for those of a path that is nothing else.
+        rare=("//",) if is_merged else (),
+    )
 
 
 def text_classes(matchers: Collection[Matcher], domain: TextDomain) -> Classes:
@@ -90,6 +100,8 @@ def text_classes(matchers: Collection[Matcher], domain: TextDomain) -> Classes:
         witnesses.setdefault(signature, text)
         if len(witnesses) > MAX_CLASSES:
             raise TooComplexError(f"more than {MAX_CLASSES} classes of texts")
+    for text, signature in texts.rare():
+        witnesses.setdefault(signature, text)
     if domain.empty:
         witnesses.setdefault(texts.signature_of_empty(), "")
     if domain.absent:
@@ -128,8 +140,15 @@ class _Texts:
 
     def named(self) -> Iterator[tuple[str, frozenset[Matcher]]]:
         """Texts that are known, and those that matchers name whole."""
+        yield from self._whole([*self.domain.common, *self.by_form[Form.EXACT]])
+
+    def rare(self) -> Iterator[tuple[str, frozenset[Matcher]]]:
+        """Single texts that stand for themselves alone."""
+        yield from self._whole(self.domain.rare)
+
+    def _whole(self, texts: Iterable[str]) -> Iterator[tuple[str, frozenset[Matcher]]]:
         exact = self.by_form[Form.EXACT]
-        for text in dict.fromkeys([*self.domain.common, *exact]):
+        for text in dict.fromkeys(texts):
             if text.startswith(self.domain.start) and self.domain.possible(text):
                 own = [exact[text]] if text in exact else []
                 templates = (template for template in self.templates if template.fits(text))
