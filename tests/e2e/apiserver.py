@@ -89,11 +89,6 @@ class Cluster:
             arguments = ("delete", "--ignore-not-found", "--wait=false", "-f", "-")
             self.kubectl(*arguments, stdin=_listed(objects))
 
-    def objects(self, *kinds: str) -> list[JSONObject]:
-        """All objects of some kinds, of every namespace; a kind as `kubectl get` takes it."""
-        answer = self.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json")
-        return list(json.loads(answer)["items"])
-
     def install(self, definitions: Iterable[Path]) -> None:
         """Install CustomResourceDefinitions from files or folders, and wait until they serve."""
         for path in definitions:

@@ -105,7 +105,7 @@ class Question(NamedTuple):
 def compare(lab: Lab, requests: Iterable[HttpRequest], facts: MeshFacts) -> list[Asked]:
     """Settle the lab, and ask all questions of it. What disagrees is asked again."""
     lab.settle()
-    found = objects(lab.cluster)
+    found = objects(lab)
     mesh = model(found, facts)
     asked = list(requests)
     questions = list(_questions(lab, mesh, asked))

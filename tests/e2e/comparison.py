@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from e2e import probes
-from e2e.apiserver import Cluster
 from e2e.lab import MARKER, Lab
 from e2e.network import Pod
 from e2e.objects import Port, Service
@@ -16,20 +15,22 @@ from e2e.processes import every
 from meshgate.mesh import Call, Mesh, Outcome, protocols
 from meshgate.model import JSONObject, MeshFacts, Resource
 
-# What decides a call; a kind as `kubectl get` takes it.
-KINDS = (
-    "namespaces",
-    "services",
-    "pods",
-    "peerauthentications.security.istio.io",
-    "authorizationpolicies.security.istio.io",
-    "requestauthentications.security.istio.io",
-    "destinationrules.networking.istio.io",
-    "virtualservices.networking.istio.io",
-    "serviceentries.networking.istio.io",
-    "sidecars.networking.istio.io",
-    "gateways.networking.istio.io",
-)
+# What decides a call.
+KINDS = {
+    "v1": ("namespaces", "services", "pods"),
+    "security.istio.io/v1": (
+        "peerauthentications",
+        "authorizationpolicies",
+        "requestauthentications",
+    ),
+    "networking.istio.io/v1": (
+        "destinationrules",
+        "virtualservices",
+        "serviceentries",
+        "sidecars",
+        "gateways",
+    ),
+}
 
 # Seconds in which a call must be seen as the model says: connections of before a change live on
 # for some requests.
@@ -83,9 +84,9 @@ class Target(NamedTuple):
     kept: bool = False
 
 
-def objects(cluster: Cluster) -> list[JSONObject]:
+def objects(lab: Lab) -> list[JSONObject]:
     """What is in the cluster and decides calls, but for the lab's own marker."""
-    return [each for each in cluster.objects(*KINDS) if each["metadata"]["name"] != MARKER]
+    return [each for each in lab.rest.objects(KINDS) if each["metadata"]["name"] != MARKER]
 
 
 def model(found: Iterable[JSONObject], facts: MeshFacts) -> Mesh:
@@ -155,7 +156,7 @@ def _destinations(
 def compare(lab: Lab, facts: MeshFacts | None = None) -> list[Row]:
     """Settle the lab, then make every call of the model. Rows that disagree are tried again."""
     lab.settle()
-    mesh = model(objects(lab.cluster), facts or MeshFacts())
+    mesh = model(objects(lab), facts or MeshFacts())
     listed = targets(mesh, lab)
     for target in listed:
         # A connection of before may serve one request more.

@@ -15,6 +15,7 @@ from e2e.istiod import Istiod
 from e2e.network import GATEWAY, Pod, entering, run_or_raise
 from e2e.objects import Service
 from e2e.processes import Processes, every
+from e2e.rest import Rest
 from e2e.sidecars import Sidecar
 from e2e.wire import Wire
 from meshgate.errors import ToolError
@@ -47,6 +48,7 @@ class Lab:
     ) -> None:
         self.folder = folder
         self.cluster = cluster
+        self.rest = Rest(cluster.kubeconfig)
         self.control = control
         self.pods = pods
         self.services = services
@@ -65,7 +67,7 @@ class Lab:
         address = f"{MARKER_NETWORK}.{number // 256}.{number % 256}"
         port = MARKER_PORTS + number
         gateways = [_marker_of_gateway(pod, port) for pod in self.pods if pod.gateway]
-        self.cluster.apply(_marker(address), *gateways)
+        self.rest.apply(_marker(address), *gateways)
         waiting = list(self.sidecars)
         for _ in every(0.05, SETTLED):
             waiting = [

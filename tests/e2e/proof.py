@@ -81,14 +81,14 @@ def show(running: Lab, combination: Combination) -> Sequence[Row | Asked]:
             if number:
                 time.sleep(APART)
             placed = json.loads(json.dumps(step).replace("{folder}", str(running.folder)))
-            running.cluster.apply(*placed)
+            running.rest.apply(*placed)
             applied += placed
         known = facts(combination.mesh)
         if combination.requests:
             return authorized.compare(running, combination.requests, known)
         return compare(running, known)
     finally:
-        running.cluster.delete(*applied)
+        running.rest.delete(*applied)
         if combination.mesh:
             configure(running, {})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from contextlib import ExitStack
@@ -36,6 +37,7 @@ from promoted import commit, git, write
 SYNCED = 60.0
 OTHER = "policies/boards/destinationrule-boards.yaml"
 AUTHORIZATION = "authorizationpolicies.security.istio.io/boards"
+BROKEN = re.compile(r"release: (r-[0-9a-f]{12}), breaks: ([0-9a-f]+)")
 MODE = ("peerauthentication/default", "istio-system", ".spec.mtls.mode")
 
 
@@ -128,6 +130,8 @@ def play(story: Story) -> None:
         story.chapter(f"7. What {story.syncer.title} alone refuses")
         story.tell(sentence)
     story.update()
+    # As the job does it after each merge.
+    story.meshgate("record")
     story.meshgate("audit", "--deep")
     story.tell("audit --deep: everything is as promotion wrote it")
 
@@ -214,7 +218,16 @@ def identifying(story: Story) -> None:
     )  # fmt: skip
     story.update()
     story.capture()
-    story.publish(policies.authorization(), "boards: app-ui alone gets in")
+    story.publish(policies.authorization(), "boards: the rogue pod does not get in")
+    said = story.meshgate("promote", "prod", code=8)
+    broken = BROKEN.search(said.err)
+    story.expect(
+        broken is not None and "boards/rogue" in said.err,
+        "promotion is refused: the rogue pod's calls break, and nobody has said that they may",
+        said.err,
+    )
+    assert broken is not None
+    story.change(policies.acknowledged(*broken.groups()), "prod: the rogue pod is to be denied")
     story.update()
     opened = story.promoted("promote", "prod")
     body = story.forge().get(opened["pullRequest"]["number"]).body
