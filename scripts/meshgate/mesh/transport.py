@@ -35,6 +35,9 @@ def discovery(
     unless PASSTHROUGH came before.
     """
     kind = _TYPES[service.resolution]
+    if kind is Discovery.DYNAMIC_DNS:
+        # Its balancer is the cluster's own; no rule sets another one.
+        return kind
     if kind is Discovery.ORIGINAL_DST and plane is DataPlane.GATEWAY:
         # Gateways do not see the caller's destination address.
         kind = Discovery.EDS
