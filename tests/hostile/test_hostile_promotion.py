@@ -141,8 +141,8 @@ def stopped(
 ) -> Candidate:
     assert candidate.base.state is not None
     assert candidate.head.state is not None
-    base = replace(candidate.base, state=replace(candidate.base.state, hold=before))
-    head = replace(candidate.head, state=replace(candidate.head.state, hold=after))
+    base = replace(candidate.base, state=structs.replace(candidate.base.state, hold=before))
+    head = replace(candidate.head, state=structs.replace(candidate.head.state, hold=after))
     record = structs.replace(candidate.record, event=event)
     return replace(candidate, record=record, base=base, head=head)
 
