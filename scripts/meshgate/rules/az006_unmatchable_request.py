@@ -65,7 +65,7 @@ def check(context: Context) -> Iterator[Violation]:
             if (
                 violation is None
                 and value.key.startswith(METADATA)
-                and value.path.endswith("ues[0]")
+                and value.path.lower().endswith("values[0]")
             ):
                 violation = Violation(
                     policy.resource,
