@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_pla
 from browser.pages import of_attacker, of_fleet
 from e2e.parts import program
 from meshgate.cli import main
+from without_authorization import without_authorization
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
@@ -90,6 +91,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root.mkdir()
     for part in PARTS:
         (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, root / part)
+    without_authorization(root)
     for command in (["init", "-b", "main"], ["add", "--all"], ["commit", "-m", "base"]):
         subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
     mode = root / "overlays/dev/boards-permissive.yaml"
@@ -113,7 +115,10 @@ def test_posture_opens_to_the_policy_that_decides(page: Page, own: Path) -> None
     cell.click()
 
     drill = page.locator(".drill")
-    expect(drill.get_by_role("row", name="boards/app-ui")).to_contain_text("STRICT")
+    first = drill.get_by_role("row", name="boards/app-ui Deployment 8080")
+    expect(first).to_contain_text("STRICT")
+    # Who gets in stands beside what the port takes.
+    expect(first).to_contain_text("istio-ingress/istio-ingressgateway")
     expect(drill).to_contain_text("policies/boards/peerauthentication-default.yaml:")
     expect(cell).to_have_attribute("aria-expanded", "true")
 
