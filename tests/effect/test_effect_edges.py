@@ -8,11 +8,14 @@ from meshes import (
     ROOT,
     Object,
     deployment,
+    destination_rule,
     istio,
     mesh,
     namespace,
+    outcomes,
     peer_authentication,
     service,
+    shop,
 )
 from meshgate.effect import Change, Strength, effect
 from meshgate.mesh import Mesh, Outcome
@@ -92,3 +95,13 @@ def test_a_call_that_may_leave_no_more_breaks_for_sure() -> None:
     assert change.before.outcome is Outcome.EXTERNAL
     (back,) = effect(after, before).calls
     assert (back.change, back.decided) == (Change.MENDS, True)
+
+
+def test_another_version_of_a_rule_changes_no_call_that_is_not_known() -> None:
+    patch = {"applyTo": "HTTP_FILTER", "patch": {"operation": "INSERT_BEFORE", "value": {}}}
+    unread = istio("EnvoyFilter", "filter", "b", configPatches=[patch])
+    rule = destination_rule("cart", "b", "cart.b.svc.cluster.local", "ISTIO_MUTUAL")
+    older = rule | {"apiVersion": "networking.istio.io/v1beta1"}
+
+    assert "unknown" in outcomes(shop(unread, rule), "a/ui")
+    assert not effect(shop(unread, rule), shop(unread, older)).undecided

@@ -373,7 +373,8 @@ def state(sent: SentCall | None) -> CallState | None:
 def _content(sent: SentCall) -> tuple[object, ...]:
     """What decides a call whose outcome is not known."""
     policy = sent.call.policy if sent.call is not None else None
-    rules = tuple(rule.ref for rule in policy.rules) if policy is not None else ()
+    # A server may give an object in another version of its group than the one it was written in.
+    rules = tuple((rule.namespace, rule.name) for rule in policy.rules) if policy else ()
     tls = policy.tls if policy is not None else None
     return sent.delivery.mode, tls, rules, sent.delivery.admission
 
