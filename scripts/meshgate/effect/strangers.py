@@ -225,19 +225,7 @@ class _Comparison:
     ) -> CallChange:
         """A change of calls by way of a waypoint, wherever they end."""
         sent = Delivery(None, Transport.MTLS, None, Outcome.OK_MTLS, tunnel=True)
-        on_both_sides = state(SentCall(None, sent))
-        return CallChange(
-            Stranger(identity, self._label(identity)),
-            *key,
-            on_both_sides,
-            on_both_sides,
-            difference.change,
-            counts=False,
-            decided=not difference.reason,
-            reason=difference.reason,
-            witness=difference.witness,
-            requests=difference.requests,
-        )
+        return self._change(key, identity, (sent, sent), difference)
 
     def _deciding(self, was: Workload, will: Workload, number: int) -> tuple[Resource, ...] | None:
         """The policies of one port, those that change first; None: all that decides is the same."""
@@ -327,19 +315,18 @@ class _Comparison:
         )
         for difference in differences_of(pairs, self._before, self._after):
             open_ended = difference._replace(reason=difference.reason or reason)
-            yield self._change(port, identity, (was, will), open_ended)
+            yield self._change((port.host, port.port), identity, (was, will), open_ended)
 
     def _change(
         self,
-        port: Port,
+        called: tuple[str, int],
         identity: str | None,
         both: tuple[Delivery, Delivery],
         difference: AccessDifference,
     ) -> CallChange:
         return CallChange(
             Stranger(identity, self._label(identity)),
-            port.host,
-            port.port,
+            *called,
             state(SentCall(None, both[0])),
             state(SentCall(None, both[1])),
             difference.change,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from meshgate.model import Finding
+from meshgate.wording import joined
 
 # How many environments are named before the rest is counted.
 NAMED = 8
@@ -37,4 +38,4 @@ def enumerated(names: Iterable[str]) -> str:
     words = list(names)
     if len(words) > NAMED:
         words = [*words[: NAMED - 1], f"{len(words) - NAMED + 1} more"]
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+    return joined(words)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from meshgate.model import Finding, Report, Severity
-from meshgate.wording import plural
+from meshgate.wording import joined, plural
 
 # How many environments a sentence names before it only counts them.
 NAMED = 3
@@ -132,4 +132,4 @@ def _where(parts: list[Count]) -> str:
 def _named(names: list[str], among: int) -> str:
     if len(names) > NAMED:
         return f"{len(names)} of {among} environments"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[:-1] else names)
+    return joined(names)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshgate.wording import joined
+
 # A message names this many objects; the related objects of a finding name all.
 SHOWN = 4
 
@@ -17,4 +19,4 @@ def listed(names: Iterable[str], total: int = 0) -> str:
     more = max(total, len(shown)) - SHOWN
     if more > 0:
         shown = [*shown[:SHOWN], f"{more} more"]
-    return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
+    return joined(shown)

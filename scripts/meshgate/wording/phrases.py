@@ -18,8 +18,13 @@ def shown(value: JSON) -> str:
 
 def listed(words: Iterable[str]) -> str:
     """Words in a row: `a`, `b` and `c`."""
-    quoted = [f"`{word}`" for word in words]
-    return " and ".join(part for part in (", ".join(quoted[:-1]), quoted[-1]) if part)
+    return joined(f"`{word}`" for word in words)
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words in a row, as they are: a, b and c. Of no word: nothing."""
+    *others, last = list(words) or [""]
+    return " and ".join(part for part in (", ".join(others), last) if part)
 
 
 def counted(count: int, noun: str, plural: str) -> str:
