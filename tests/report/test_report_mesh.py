@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -19,6 +20,7 @@ from meshgate.mesh import Mesh
 from meshgate.model import MeshFacts, Resource
 from meshgate.report import Options, calls, posture
 from meshgate.report.calls import Question
+from meshgate.report.escape.terminal import columns
 from meshgate.report.explain import manifests
 from meshgate.report.explain import page as explain
 from meshgate.report.explain.explanation import CallExplanation
@@ -362,8 +364,12 @@ def test_a_scalar_of_a_repair_is_read_back_as_itself(text: str) -> None:
 # Tables
 
 
+WORDS = st.lists(st.text("ab-é日", min_size=1, max_size=6), max_size=5).map(" ".join)
+NAMES = st.lists(st.text("ab-", min_size=1, max_size=6), max_size=2).map("/".join)
+
+
 @given(
-    st.lists(st.lists(st.text("ab./ é日", max_size=40), min_size=3, max_size=3), max_size=5),
+    st.lists(st.lists(WORDS | NAMES, min_size=3, max_size=3), max_size=5),
     st.integers(50, 90),
 )
 def test_a_table_fits_its_width_and_loses_nothing(rows: list[list[str]], width: int) -> None:
@@ -373,9 +379,35 @@ def test_a_table_fits_its_width_and_loses_nothing(rows: list[list[str]], width: 
         table(headings, [[Cell(c) for c in row] for row in rows], Style(color=False), width)
     )
 
-    assert all(len(line) <= width for line in lines)
-    kept = sorted("".join(lines[1:]).replace(" ", ""))
-    assert kept == sorted("".join(cell for row in rows for cell in row).replace(" ", ""))
+    assert all(columns(line) <= width for line in lines)
+    shown = sorted("".join(lines[1:]).replace(" ", ""))
+    assert shown == sorted("".join(cell for row in rows for cell in row).replace(" ", ""))
+
+
+@given(
+    st.lists(st.from_regex(r"[a-z]{1,12}(-[a-z]{1,12}){0,2}", fullmatch=True), min_size=4),
+    st.integers(80, 200),
+)
+def test_a_name_in_a_table_is_never_broken(names: list[str], width: int) -> None:
+    headings = [Column("one"), Column("two", spare=1), Column("three", soft=True, spare=2)]
+    rows = [[Cell(f"shop/{name}"), Cell(name), Cell(f"{name}, {name}")] for name in names]
+
+    lines = list(table(headings, rows, Style(color=False), width))
+
+    assert all(any(name in line for line in lines) for name in names)
+
+
+def test_what_a_reader_can_spare_is_left_out_and_said() -> None:
+    headings = [Column("when", whole=True), Column("who", spare=1), Column("why", spare=2)]
+    row = [Cell("2026-08-01 10:00 UTC"), Cell("a-name-of-twenty-one"), Cell("because-it-is-so")]
+    draw = functools.partial(table, headings, [row], Style(color=False))
+
+    assert list(draw(80))[1] == "2026-08-01 10:00 UTC  a-name-of-twenty-one  because-it-is-so"
+    assert list(draw(44))[1:] == [
+        "2026-08-01 10:00 UTC  a-name-of-twenty-one",
+        "(not shown in 44 columns: why)",
+    ]
+    assert list(draw(40))[1:] == ["2026-08-01 10:00 UTC", "(not shown in 40 columns: who and why)"]
 
 
 def test_a_routed_call_is_told_for_each_subset() -> None:

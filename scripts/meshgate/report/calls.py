@@ -21,7 +21,15 @@ from meshgate.report.table import Cell, Column, table
 from meshgate.report.view import MODE_STYLES, View
 from meshgate.wording import plural
 
-COLUMNS = ("clients", "rule", "sends", "to", "accepts", "outcome")
+HEADINGS = (
+    Column("clients"),
+    Column("rule", soft=True, spare=1),
+    Column("sends"),
+    Column("to", spare=2),
+    Column("accepts", spare=3),
+    Column("outcome", soft=True),
+)
+COLUMNS = tuple(heading.heading for heading in HEADINGS)
 VERDICT_STYLES = {
     Verdict.WORKS: "green",
     Verdict.BROKEN: "red",
@@ -79,8 +87,7 @@ def text(questions: Sequence[Question], options: Options) -> str:
             for cells in _port(list(alike), asked)
         ]
         if rows_:
-            headings = [Column(name) for name in COLUMNS[first:]]
-            lines += table(headings, rows_, style, options.width)
+            lines += table(HEADINGS[first:], rows_, style, options.width)
             lines.append("")
         lines += [line for reason in reasons(listed) for line in wrap(plain(reason), options.width)]
         lines += [f"{tally(asked, listed)}.", ""]

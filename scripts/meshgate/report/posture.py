@@ -26,8 +26,8 @@ HEADINGS = (
     Column("workload"),
     Column("ports", soft=True),
     Column("accepts"),
-    Column("decided by"),
-    Column("overrides", soft=True),
+    Column("decided by", spare=1),
+    Column("overrides", soft=True, spare=2),
 )
 # Only where there is a policy, or a floor.
 WHO = Column("who gets in", soft=True)

@@ -30,7 +30,14 @@ from meshgate.report.table import Cell, Column, table
 from meshgate.report.view import View
 from meshgate.wording import plural
 
-COLUMNS = ("gets in", "clients", "identity", "requests", "witness")
+HEADINGS = (
+    Column("gets in"),
+    Column("clients"),
+    Column("identity", soft=True, spare=1),
+    Column("requests", soft=True),
+    Column("witness", spare=2),
+)
+COLUMNS = tuple(heading.heading for heading in HEADINGS)
 STYLES = {Allows.ALL: "green", Allows.SOME: "yellow", Allows.NONE: "red", Allows.UNKNOWN: "yellow"}
 # Those who get in come first.
 ORDER = (Allows.ALL, Allows.SOME, Allows.UNKNOWN, Allows.NONE)
@@ -119,7 +126,7 @@ def text(questions: Sequence[AccessQuestion], options: Options) -> str:
             ]
             for each in given
         ]
-        lines += table([Column(name) for name in COLUMNS], rows, style, options.width)
+        lines += table(HEADINGS, rows, style, options.width)
         lines.append("")
         reasons = dict.fromkeys(each.reason for each in given if each.reason)
         for reason in reasons:

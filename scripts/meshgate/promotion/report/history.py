@@ -21,12 +21,12 @@ from meshgate.report.view import MODE_STYLES
 
 EVENTS = (
     Column("", right=True),
-    Column("merged"),
+    Column("merged", whole=True),
     Column("event"),
     Column("release"),
     Column("effect", soft=True),
-    Column("by", soft=True),
-    Column("why", soft=True),
+    Column("by", soft=True, spare=1),
+    Column("why", soft=True, spare=2),
 )
 PORTS = (Column("port", right=True), Column("enforced"), Column("decided by"))
 SHORT = 12

@@ -22,11 +22,11 @@ from meshgate.wording import plural
 COLUMNS = (
     Column("environment"),
     Column("release"),
-    Column("for", right=True),
-    Column("STRICT", right=True),
-    Column("behind", right=True),
-    Column("line", soft=True),
-    Column("pending", soft=True),
+    Column("for", right=True, whole=True),
+    Column("STRICT", right=True, whole=True),
+    Column("behind", right=True, spare=3),
+    Column("line", soft=True, spare=1),
+    Column("pending", soft=True, spare=2),
     Column("next", soft=True),
 )
 OUTLOOKS = {
