@@ -554,6 +554,8 @@ def test_help_loads_neither_rules_nor_libraries() -> None:
         ("who-can bords --env prod", "hint: did you mean `boards`?"),
         ("calls prod --to bords", "hint: did you mean `boards`?"),
         ("calls prod --from boards/ap-ui", "hint: did you mean `boards/app-ui`?"),
+        ("posture --env prod", "environments are named without it: `meshgate posture ENV`"),
+        ("calls --env=prod", "environments are named without it: `meshgate calls ENV`"),
         ("validate --zzz", "unrecognized arguments: --zzz; see --help"),
     ],
 )

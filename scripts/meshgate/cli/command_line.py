@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+# What other commands have an option for.
+NAMED_BY_PLACE = ("--env", "--environment", "--environments")
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,7 +20,9 @@ class Parser(argparse.ArgumentParser):
         if others:
             words = (word.partition("=")[0] for word in others if word.startswith("-"))
             wrong = next(words, "")
-            advice = advised(wrong, self._known(options), otherwise="see --help")
+            advice = self._by_place(wrong, options) or advised(
+                wrong, self._known(options), otherwise="see --help"
+            )
             self.error(f"unrecognized arguments: {' '.join(others)}{advice}")
         return options
 
@@ -29,11 +34,27 @@ class Parser(argparse.ArgumentParser):
 
     def _known(self, options: argparse.Namespace) -> list[str]:
         """The options of this command line, and of the command that it names."""
-        known = list(self._option_string_actions)
+        return [
+            name
+            for parser in (self, *self._chosen(options))
+            for action in parser._actions  # noqa: SLF001 - has no public name
+            for name in action.option_strings
+        ]
+
+    def _chosen(self, options: argparse.Namespace) -> Iterator[argparse.ArgumentParser]:
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - has no public name
-                known += action.choices[options.command]._option_string_actions  # noqa: SLF001 - as above
-        return known
+                yield action.choices[options.command]
+
+    def _by_place(self, wrong: str, options: argparse.Namespace) -> str:
+        """The advice for `--env` where environments are named without an option."""
+        if wrong not in NAMED_BY_PLACE:
+            return ""
+        for parser in self._chosen(options):
+            for action in parser._actions:  # noqa: SLF001 - has no public name
+                if not action.option_strings and str(action.metavar).startswith("ENV"):
+                    return f"; environments are named without it: `{parser.prog} ENV`"
+        return ""
 
 
 def advised(word: str, known: Iterable[str], otherwise: str = "") -> str:
