@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -21,7 +22,8 @@ from meshes import (
     service,
     thing,
 )
-from meshgate.mesh import DataPlane, Mesh, Outcome, Tls, Workload
+from meshgate.mesh import DataPlane, Mesh, Outcome, Service, Tls, Workload, routes
+from meshgate.mesh.virtual_services import Caller, Destination, visible
 from random_meshes import NAMESPACES, answers, objects
 
 MODERATE = settings(max_examples=60, deadline=None)
@@ -77,14 +79,57 @@ def test_objects_of_other_kinds_do_not_matter(found: list[Object]) -> None:
     assert answers(mesh(*others, *found)) == answers(mesh(*found))
 
 
+def private_destination() -> list[Object]:
+    """A route to a service that one namespace alone sees, for hosts that all namespaces see."""
+    private = {"networking.istio.io/exportTo": "."}
+    return [
+        *(namespace(place) for place in NAMESPACES),
+        *(deployment("web", place) for place in NAMESPACES),
+        service("web", "alpha", {"http:80": 8080}, annotations=private),
+        service("web", "beta", {"http:80": 8080}),
+        leading("*.beta.svc.cluster.local", "web.alpha.svc.cluster.local"),
+    ]
+
+
+def aliased_destination() -> list[Object]:
+    """The same by an ExternalName Service."""
+    alias = thing("v1", "Service", "alias", "gamma", spec={"type": "ExternalName"})
+    alias["spec"]["externalName"] = "web.alpha.svc.cluster.local"
+    lead = leading("web.beta.svc.cluster.local", "alias.gamma.svc.cluster.local")
+    return [*private_destination()[:-1], alias, lead]
+
+
+def private_entry() -> list[Object]:
+    """The same by a ServiceEntry of a namespace that is neither the client's nor the route's."""
+    host = "db.example.com"
+    ports = [{"number": 80, "name": "http", "protocol": "HTTP"}]
+    entry = istio("ServiceEntry", "db", "beta", hosts=[host], ports=ports, exportTo=["gamma"])
+    return [*private_destination()[:-1], entry, leading("web.beta.svc.cluster.local", host)]
+
+
+def named_where_it_is_hidden() -> list[Object]:
+    """A route for a service that one namespace alone sees: elsewhere its host is only a name."""
+    lead = leading("web.alpha.svc.cluster.local", "web.beta.svc.cluster.local", subset="v1")
+    return [*private_destination()[:-1], lead]
+
+
+def leading(host: str, destination: str, **more: str) -> Object:
+    route = [{"destination": {"host": destination, **more}}]
+    return istio("VirtualService", "lead", "alpha", hosts=[host], http=[{"route": route}])
+
+
 @MODERATE
 @given(objects())
+@example(private_destination())
+@example(aliased_destination())
+@example(private_entry())
+@example(named_where_it_is_hidden())
 def test_classes_agree_with_each_client_by_itself(found: list[Object]) -> None:
     model = mesh(*found)
     naive: Counter[tuple[str, str, str | None, Outcome]] = Counter()
     for workload in model.workloads:
         for each in model.services:
-            for subset in reached(model, workload, each.host):
+            for subset in reached(model, workload, each):
                 policy = model.client_policy(workload, each.host, 80, subset)
                 naive.update(
                     (str(workload), each.host, subset, delivery.outcome)
@@ -99,20 +144,34 @@ def test_classes_agree_with_each_client_by_itself(found: list[Object]) -> None:
     assert model.counts() == Counter(outcome for *_, outcome in listed.elements())
 
 
-def reached(model: Mesh, workload: Workload, host: str) -> set[str | None]:
+def reached(model: Mesh, workload: Workload, service: Service) -> set[str | None]:
     """The subsets that a client reaches, asked of every service it sees."""
-    if workload.plane is not DataPlane.SIDECAR or 80 in workload.uncaptured_outbound:
-        return {None}
-    if not sees(model, workload, host):
+    captured = workload.plane is DataPlane.SIDECAR and 80 not in workload.uncaptured_outbound
+    if not captured or not sees(model, workload, service.host):
         # Passed through, or blocked, where it is a Service, which DNS knows all the same.
-        return {None}
-    return {
-        destination.subset
+        return {None} if service.kubernetes else set()
+    routed = (
+        destination
         for each in model.services
         if sees(model, workload, each.host)
         for destination in model.routes(workload, each.host, 80)
-        if destination.host == host
+    )
+    return {
+        each.subset for each in (*routed, *by_name(model, workload)) if each.host == service.host
     }
+
+
+def by_name(model: Mesh, workload: Workload) -> Iterator[Destination]:
+    """Where requests go for hosts that are no service for this client."""
+    if model.clients.scopes_of(workload):
+        seen = model.clients.scopes_of(workload)[0].routes(80)
+    else:
+        seen = visible(model.virtual_services, workload.namespace)
+    for policy in seen:
+        if not any(
+            policy.covers(each.host) and sees(model, workload, each.host) for each in model.services
+        ):
+            yield from routes.by_name(policy, Caller(workload.namespace, workload.labels))
 
 
 def lost(model: Mesh, workload: Workload, host: str) -> set[object]:

@@ -139,7 +139,8 @@ def route(draw: st.DrawFn, name: str) -> Object:
     match = draw(
         st.sampled_from(([], [{"sourceLabels": {"version": "v2"}}], [{"sourceNamespace": "alpha"}]))
     )
-    own = draw(st.sampled_from((host, "*.beta.svc.cluster.local")))
+    other = f"{draw(st.sampled_from(NAMES))}.{draw(st.sampled_from(NAMESPACES))}.svc.cluster.local"
+    own = draw(st.sampled_from((host, other, "*.beta.svc.cluster.local")))
     return istio(
         "VirtualService",
         name,

@@ -157,7 +157,9 @@ class CallClasses:
         namespaces = self.services.special(service)
         for each in about:
             namespaces |= each.export_to
-            for host in self.services.routing.covered(each):
+            # Where a route leads decides too: a namespace may get another service there, or none.
+            routing = self.services.routing
+            for host in itertools.chain(routing.named(each), routing.covered(each)):
                 namespaces |= self.services.distinguished(host)
             for route in each.routes:
                 for match in route.matches:

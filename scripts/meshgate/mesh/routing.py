@@ -38,6 +38,7 @@ class Routing:
         "_chains",
         "_gateways",
         "_hosts",
+        "_named",
         "_registry",
         "_visible",
         "policies",
@@ -51,6 +52,7 @@ class Routing:
         self._gateways = gateways
         self._visible: dict[str, list[VirtualServicePolicy]] = {}
         self._hosts: dict[int, list[str]] = {}
+        self._named: dict[int, frozenset[str]] = {}
         self._chains: dict[int, tuple[GatewayChain, ...]] = {}
         self._by_gateway: dict[int, dict[str, Reached]] = {}
         # The VirtualServices of sidecars by the hosts they name, as theirs or as a destination.
@@ -58,7 +60,7 @@ class Routing:
         for policy in policies:
             if MESH in policy.gateways:
                 self._about = self._about or HostIndex()
-                for host in {*policy.hosts, *self._named(policy)}:
+                for host in {*policy.hosts, *self.named(policy)}:
                     known = self._about.get(host)
                     if known is None:
                         self._about[host] = [policy]
@@ -120,7 +122,7 @@ class Routing:
     def leading(self, service: Service, destination: Destination) -> VirtualServicePolicy | None:
         """The first VirtualService that leads calls of a service to a destination."""
         for policy in self.about(service):
-            if destination.host in self._named(policy) and policy.covers(service.host):
+            if destination.host in self.named(policy) and policy.covers(service.host):
                 return policy
         return None
 
@@ -146,15 +148,17 @@ class Routing:
             if each.host == service.host
         }
         for policy in about:
-            if policy.visible_in(caller.namespace) and service.host in self._named(policy):
-                for other in self._detours(policy, caller, scope):
+            if policy.visible_in(caller.namespace) and service.host in self.named(policy):
+                detours = list(self._detours(policy, caller, scope))
+                for other in detours:
                     for port in other.ports:
                         reached.update(
                             (each.port, each.subset)
                             for each in self._called(caller, scope, other, port)
                             if each.host == service.host
                         )
-                if not self.covered(policy):
+                seen = self._policies(caller, scope, NAMED_PORT)
+                if not detours and policy in seen:
                     reached.update(self._by_name_only(policy, caller, service))
         return frozenset(reached)
 
@@ -263,6 +267,16 @@ class Routing:
             self._hosts[id(policy)] = covered
         return covered
 
+    def named(self, policy: VirtualServicePolicy) -> frozenset[str]:
+        """The hosts of all destinations of a VirtualService."""
+        named = self._named.get(id(policy))
+        if named is None:
+            named = frozenset(
+                self._real(each).host for route in policy.routes for each in route.named
+            )
+            self._named[id(policy)] = named
+        return named
+
     def _by_name_only(
         self, policy: VirtualServicePolicy, caller: Caller, service: Service
     ) -> Iterator[tuple[int, str | None]]:
@@ -304,9 +318,6 @@ class Routing:
         if service is not None and len(service.ports) == 1:
             port = service.ports[0].number
         return destination._replace(port=port)
-
-    def _named(self, policy: VirtualServicePolicy) -> set[str]:
-        return {self._real(each).host for route in policy.routes for each in route.named}
 
     def _real(self, destination: Destination) -> Destination:
         """The destination with the service that an ExternalName stands for."""
