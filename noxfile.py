@@ -17,6 +17,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 
 LOCK = "constraints.txt"
+# Of what a release and the site are made with.
+DIST, SITE = ".ci/dist.txt", ".ci/site.txt"
 # What a job installs before it runs nox, and what `action.yml` installs to run meshgate alone.
 BOOTSTRAP, RUNTIME = "bootstrap.txt", "runtime.txt"
 # What the tests judge expiry dates by; the policies themselves are judged by the clock.
@@ -133,6 +135,15 @@ def e2e(session: nox.Session) -> None:
     session.run("python", "tests/e2e/story.py", *session.posargs)
     if not session.posargs:
         session.run("python", "tests/e2e/interrupted.py")
+
+
+@nox.session(default=False)
+def dist(session: nox.Session) -> None:
+    """Make sdist, wheel, one-file program, SBOM and checksums, twice, and try them; `-- FOLDER`."""
+    folder = session.posargs[0] if session.posargs else "dist"
+    session.install("--require-hashes", "-r", DIST)
+    session.run("python", "tests/dist/build.py", folder)
+    session.run("python", "tests/dist/try_it.py", folder)
 
 
 @nox.session(default=False)
@@ -357,6 +368,8 @@ def lock(session: nox.Session) -> None:
         *(*same, "pyproject.toml", "--extra", "github", "--group", "build"),
         *("--output-file", RUNTIME),
     )
+    for group, target in (("dist", DIST), ("site", SITE)):
+        session.run(*same, "--group", f"pyproject.toml:{group}", "--output-file", target)
 
 
 if __name__ == "__main__":

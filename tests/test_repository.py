@@ -23,7 +23,7 @@ from meshgate.model import JSON, JSONObject
 ROOT = Path(__file__).parent.parent
 COPIED = (
     *("policies", "overlays", "inventory", "waivers", "expectations", "sync", ".github"),
-    *("environments.yaml", "action.yml", ".sourceignore"),
+    *("environments.yaml", "action.yml", ".sourceignore", "Containerfile", "promotion"),
 )
 ARGO = "sync/argocd"
 FLUX = "sync/flux"
@@ -86,6 +86,24 @@ def actions_are_pinned(root: Path) -> Iterator[str]:
             action = found[1].strip() if found else "./"
             if not action.startswith("./") and not PINNED.fullmatch(action):
                 yield f"{file.name}: {action}"
+
+
+def image_is_pinned_and_no_root(root: Path) -> Iterator[str]:
+    """Its bases are named by digest, its kustomize is the one of releases, and nobody runs it."""
+    lines = (root / "Containerfile").read_text().splitlines()
+    bases = dict(line.removeprefix("ARG ").split("=", 1) for line in lines if line[:4] == "ARG ")
+    for base in bases.values():
+        if not re.search(r"@sha256:[0-9a-f]{64}$", base):
+            yield f"{base} has no digest"
+    for line in lines:
+        if line.startswith("FROM ") and line.split()[1] not in {f"${{{name}}}" for name in bases}:
+            yield line
+    (toolchain,) = documents(root / "promotion/toolchain.yaml")
+    if f"kustomize/v5@v{toolchain['renderer']['kustomize']}" not in "\n".join(lines):
+        yield "another kustomize than promotion/toolchain.yaml has"
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    if not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1]):
+        yield "it runs as root"
 
 
 def one_object_per_file(root: Path) -> Iterator[str]:
@@ -212,6 +230,16 @@ CHECKS: dict[str, tuple[Callable[[Path], Iterator[str]], Callable[[Path], object
             file.write_text(re.sub(r"@[0-9a-f]{40} # (v\d+)\S*", r"@\1", file.read_text()))
             for file in (root / ".github/workflows").iterdir()
         ],
+    ),
+    "image-by-tag": (
+        image_is_pinned_and_no_root,
+        tamper("Containerfile", "slim-trixie@sha256:0", "slim-trixie"),
+    ),
+    "image-from-elsewhere": (image_is_pinned_and_no_root, tamper("Containerfile", "${GO}", "go")),
+    "image-as-root": (image_is_pinned_and_no_root, tamper("Containerfile", "USER ", "# USER ")),
+    "image-with-another-kustomize": (
+        image_is_pinned_and_no_root,
+        tamper("Containerfile", "v5@v5", "v5@v4"),
     ),
     "two-objects-in-a-file": (
         one_object_per_file,

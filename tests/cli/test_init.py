@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from meshgate import __version__, config
+from meshgate import config
 from meshgate.cli import main
+from meshgate.cli.init import init
+from meshgate.origin import Origin, origin
 from places import REPOSITORY
 
 
@@ -50,7 +53,31 @@ def test_its_workflow_pins_what_it_runs(repository: Path) -> None:
     actions = re.findall(r"uses: (\S+)", workflow)
     assert actions
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in actions)
-    assert f'"meshgate=={__version__}"' in workflow
+    value = yaml.safe_load(workflow)["env"]["MESHGATE"]
+    assert value == origin().requirement
+    assert "@" not in re.sub(r"@[0-9a-f]{40}\b", "", workflow.replace(value, ""))
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (Origin("meshgate @ git+https://git.example/m.git@0123", "commit 0123"), None),
+        (Origin("", "a folder on this machine"), "${MESHGATE:?"),
+        (Origin("meshgate @ https://x.example/a'b\"c.whl#sha256=0", "an odd address"), None),
+    ],
+)
+def test_what_it_installs_is_what_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Origin, value: str | None
+) -> None:
+    monkeypatch.setattr("meshgate.cli.init.origin", lambda: words)
+
+    init(tmp_path / "policies")
+
+    workflow = (tmp_path / "policies/.github/workflows/validate.yml").read_text()
+    assert yaml.safe_load(workflow)["env"]["MESHGATE"] == words.requirement
+    assert words.words in workflow
+    assert value is None or value in workflow
+    assert (words.requirement or words.words) in (tmp_path / "policies/README.md").read_text()
 
 
 def test_a_clone_of_an_empty_repository_is_empty(tmp_path: Path) -> None:

@@ -418,7 +418,7 @@ def test_without_the_extra(
     monkeypatch.setitem(sys.modules, "kubernetes.config", None)
 
     assert capture(repository, api) == 4
-    assert "pip install 'meshgate[cluster]'" in capsys.readouterr().err
+    assert "pip install kubernetes" in capsys.readouterr().err
 
 
 def test_the_shipped_rights_are_those_that_are_used() -> None:

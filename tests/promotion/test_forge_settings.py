@@ -123,7 +123,7 @@ def test_a_missing_client_is_told_with_its_command(monkeypatch: pytest.MonkeyPat
         open_forge(settings_from(OWN, HERE))
 
     assert error.value.exit_code == 4
-    assert error.value.hint == "pip install 'meshgate[gitea]'"
+    assert error.value.hint == "install it beside meshgate: `pip install httpx`"
 
 
 def test_without_a_forge_a_page_is_written_once(tmp_path: Path) -> None:

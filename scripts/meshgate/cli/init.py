@@ -11,15 +11,18 @@ examples:
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from meshgate import __version__
 from meshgate.errors import UsageError
+from meshgate.origin import Origin, origin
 
 TEMPLATE = "template"
-VERSION_MARK = "@VERSION@"
+# What pip is given, as a quoted YAML value; where that comes from; how a person installs it.
+REQUIREMENT_MARK, ORIGIN_MARK, INSTALL_MARK = '"@REQUIREMENT@"', "@ORIGIN@", "@INSTALL@"
 # A fresh clone of an empty repository counts as empty.
 GIT = ".git"
 
@@ -51,21 +54,35 @@ def init(directory: Path) -> list[Path]:
                 hint="name a new folder",
             )
         directory.mkdir(parents=True, exist_ok=True)
-        return sorted(_copy(template, directory))
+        return sorted(_copy(template, directory, marks(origin())))
     except OSError as error:
         raise UsageError(f"cannot write to {directory}: {error.strerror}") from error
 
 
-def _copy(source: Traversable, target: Path) -> list[Path]:
-    """Copy a folder's content; the files written."""
+def marks(meshgate: Origin) -> dict[str, str]:
+    """What stands in the template for where this meshgate came from."""
+    install = f"pip install '{meshgate.requirement}'"
+    if not meshgate.requirement:
+        install = f"# install meshgate; this repository was written by {meshgate.words}"
+    return {
+        REQUIREMENT_MARK: json.dumps(meshgate.requirement),
+        ORIGIN_MARK: meshgate.words,
+        INSTALL_MARK: install,
+    }
+
+
+def _copy(source: Traversable, target: Path, replaced: Mapping[str, str]) -> list[Path]:
+    """Copy a folder's content with what stands for its marks; the files written."""
     written = []
     for entry in source.iterdir():
         path = target / entry.name
         if entry.is_dir():
             path.mkdir()
-            written += _copy(entry, path)
+            written += _copy(entry, path, replaced)
         else:
-            text = entry.read_text(encoding="utf-8").replace(VERSION_MARK, __version__)
+            text = entry.read_text(encoding="utf-8")
+            for mark, value in replaced.items():
+                text = text.replace(mark, value)
             path.write_text(text, encoding="utf-8")
             written.append(path)
     return written

@@ -6,7 +6,7 @@ of this repository, webhooks. Only what is looked at is kept; secrets, environme
 and images are not. The data plane of the pods that run decides over labels. MeshConfig is
 compared with environments.yaml; a difference ends with 1, since every judgement rests on it.
 
-Needs the extra: pip install 'meshgate[cluster]'. sync/rbac/reader.yaml grants the rights.
+Needs meshgate's extra `cluster`. sync/rbac/reader.yaml grants the rights.
 
 examples:
   meshgate inventory capture prod --context prod-eu

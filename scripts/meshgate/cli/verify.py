@@ -7,7 +7,7 @@ proxies, against the model. Ends with 1 if anything is otherwise, or cannot be t
 
 --evidence writes the result as evidence of type `verified` for the gates of promotion.
 --probes writes Jobs that make the calls of expectations/ENV.yaml for real; apply them
-yourself, or have Argo CD or Flux do it. Needs the extra: pip install 'meshgate[cluster]'.
+yourself, or have Argo CD or Flux do it. Needs meshgate's extra `cluster`.
 
 examples:
   meshgate verify prod --context prod-eu

@@ -137,7 +137,7 @@ def _client(context: str, kubeconfig: Path | None) -> JSON:
     except ImportError as error:
         raise ToolError(
             "the Kubernetes client is not installed",
-            hint="install it with `pip install 'meshgate[cluster]'`",
+            hint="install it beside meshgate: `pip install kubernetes`",
         ) from error
     config: JSON = kubernetes.config  # its functions have no types
     file = str(kubeconfig) if kubeconfig else None

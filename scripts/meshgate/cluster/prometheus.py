@@ -174,6 +174,6 @@ def _client_library() -> ModuleType:
         raise ToolError(
             "the Python package httpx is missing",
             why="It is what asks Prometheus; meshgate is installed without its extra for that.",
-            hint="pip install 'meshgate[prometheus]'",
+            hint="install it beside meshgate: `pip install httpx`",
         ) from error
     return httpx

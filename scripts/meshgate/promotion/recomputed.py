@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,7 @@ from meshgate.yamldoc.writing import dump_value
 
 # The longest value that is shown of a field.
 SHOWN = 100
+RELEASE = re.compile(r"\d+\.\d+\.\d+")
 
 
 class Deviation(NamedTuple):
@@ -303,7 +305,13 @@ def _plainly(content: bytes | None, file: str) -> bytes:
 
 
 def _is_ours(record: PromotionRecord) -> bool:
-    """Whether exactly this version of the tool wrote a record."""
-    return record.tool.get("version") == meshgate.__version__ and (
+    """Whether a tool of this release, with exactly this model, wrote a record."""
+    return _release(record.tool.get("version", "")) == _release(meshgate.__version__) and (
         record.tool.get("model") == model_digest()
     )
+
+
+def _release(version: str) -> str:
+    """`0.2.0` of `0.2.0.post1.dev7+g0123456`: between releases, records are as in the last one."""
+    numbers = RELEASE.match(version)
+    return numbers[0] if numbers else version

@@ -35,7 +35,7 @@ def open_forge(settings: ForgeSettings) -> Forge:
             raise
         raise ToolError(
             f"the forge {name} needs the Python package {error.name}, which is not installed",
-            hint=f"pip install 'meshgate[{name}]'",
+            hint=f"install it beside meshgate: `pip install {error.name}`",
         ) from error
     forge: Forge = module.connect(settings)
     return forge
