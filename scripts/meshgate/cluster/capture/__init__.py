@@ -18,6 +18,7 @@ from meshgate.cluster.capture.files import InventoryFiles, before, changes, inve
 from meshgate.cluster.capture.ownership import ObjectIdentity, Ownership
 from meshgate.cluster.capture.reading import STEPS, Live, read
 from meshgate.cluster.capture.redact import SLICE_OF, redacted
+from meshgate.cluster.capture.services import services
 from meshgate.cluster.capture.workloads import CONTROLLERS, workloads
 from meshgate.mesh.catalog import Namespace
 from meshgate.model import JSONObject, MeshFacts, Resource
@@ -50,6 +51,8 @@ class Captured(NamedTuple):
 
     objects: list[JSONObject]
     notes: list[str]
+    # The workload of each running pod, as namespace and name, by `POD.NAMESPACE`.
+    pods: dict[str, tuple[str, str]]
 
 
 def captured(live: Live, facts: MeshFacts, ownership: Ownership) -> Captured:
@@ -66,13 +69,14 @@ def running(live: Live, facts: MeshFacts) -> Captured:
     """What runs in a cluster and how it is reached, without the objects that decide."""
     namespaces = {value["metadata"]["name"]: _namespace(value) for value in live.of("Namespace")}
     observed = workloads(live.of(*CONTROLLERS, "Pod"), namespaces, facts)
-    objects = [redacted(value) for value in live.of("Namespace", "Service")]
+    objects = [redacted(value) for value in live.of("Namespace")]
+    objects.extend(services(live.of("Service"), live.of("Pod")))
     objects.extend(_slices(live))
     objects.extend(observed.objects)
     objects.extend(
         webhook for value in live.of(*WEBHOOKS) if "webhooks" in (webhook := redacted(value))
     )
-    return Captured(objects, observed.notes)
+    return Captured(objects, observed.notes, observed.pods)
 
 
 def _slices(live: Live) -> Iterator[JSONObject]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from meshgate.mesh.pod_labels import OF_ONE_POD
 from meshgate.mesh.unread.pods import PROXY_USER
 from meshgate.model import JSON, JSONObject
 
@@ -32,19 +33,8 @@ ANNOTATIONS = (
     "sidecar.istio.io/rewriteAppHTTPProbers",
     "traffic.sidecar.istio.io/",
 )
-# Labels that a controller gives to one pod of many.
-OF_ONE_POD = frozenset(
-    {
-        "apps.kubernetes.io/pod-index",
-        "batch.kubernetes.io/controller-uid",
-        "batch.kubernetes.io/job-completion-index",
-        "controller-revision-hash",
-        "controller-uid",
-        "pod-template-generation",
-        "pod-template-hash",
-        "statefulset.kubernetes.io/pod-name",
-    }
-)
+# Kinds in whose templates the API server writes labels of one rollout or run.
+MADE_BY_SERVER = frozenset({"ReplicaSet", "Job"})
 SERVICE_LABELS = "istio.io/"
 SLICE_OF = "kubernetes.io/service-name"
 
@@ -86,8 +76,12 @@ def decisive(own: JSONObject) -> JSONObject:
 
 def labels(value: JSONObject) -> JSONObject:
     """The labels of an object's metadata, without those that tell one pod from another."""
-    own = (value.get("metadata") or {}).get("labels") or {}
+    own = _labels(value)
     return {key: own[key] for key in sorted(own.keys() - OF_ONE_POD)}
+
+
+def _labels(value: JSONObject) -> JSONObject:
+    return (value.get("metadata") or {}).get("labels") or {}
 
 
 def pod_spec(spec: JSONObject) -> JSONObject:
@@ -129,11 +123,16 @@ def _identity(value: JSONObject) -> JSONObject:
     return {key: own[key] for key in ("runAsUser", "runAsGroup") if own.get(key) == PROXY_USER}
 
 
-def template(value: JSONObject) -> JSONObject:
-    """A pod template."""
+def template(value: JSONObject, kind: str) -> JSONObject:
+    """The pod template of a controller of this kind.
+
+    The API server writes into those of ReplicaSets and Jobs what tells them from others; in any
+    other each label was written for all pods.
+    """
     own = value.get("metadata") or {}
+    written = labels(value) if kind in MADE_BY_SERVER else dict(sorted(_labels(value).items()))
     return {
-        "metadata": {"labels": labels(value), "annotations": decisive(own)},
+        "metadata": {"labels": written, "annotations": decisive(own)},
         "spec": pod_spec(value.get("spec") or {}),
     }
 
@@ -227,7 +226,7 @@ def _controller(value: JSONObject) -> JSONObject:
         "spec": {
             "serviceName": spec.get("serviceName"),
             "selector": spec.get("selector") if value["kind"] != "Job" else None,
-            "template": template(spec.get("template") or {}),
+            "template": template(spec.get("template") or {}, value["kind"]),
         },
     }
 
@@ -239,7 +238,9 @@ def _cron_job(value: JSONObject) -> JSONObject:
         "metadata": metadata(value),
         "spec": {
             "schedule": spec.get("schedule"),
-            "jobTemplate": {"spec": {"template": template(job.get("template") or {})}},
+            "jobTemplate": {
+                "spec": {"template": template(job.get("template") or {}, value["kind"])}
+            },
         },
     }
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshgate.cluster import kinds
 from meshgate.cluster.capture import FactDifference, Live, ObjectIdentity, running
 from meshgate.cluster.capture.redact import redacted
-from meshgate.cluster.capture.workloads import CONTROLLERS, workload_of_pods
 from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import Drift, drift
 from meshgate.cluster.verify.foreign import ForeignOutcome, ReviewedAndLive, outcome
@@ -117,14 +116,13 @@ def verify(
         outcome=compared,
         facts=tuple(facts),
         notes=tuple(there.notes),
-        pushed=_pushed(live, compared.actual, istiod) if istiod else None,
+        pushed=_pushed(there.pods, compared.actual, istiod) if istiod else None,
     )
 
 
-def _pushed(live: Live, mesh: Mesh, istiod: Istiod) -> Pushed:
+def _pushed(owners: Mapping[str, tuple[str, str]], mesh: Mesh, istiod: Istiod) -> Pushed:
     """Compare one proxy of each workload; that the others have the same, its nonces tell."""
     connected = istiod.proxies()
-    owners = workload_of_pods(live.of(*CONTROLLERS, "Pod"))
     asked: dict[tuple[str, str], str] = {}
     for proxy in connected:
         owner = owners.get(proxy["proxy"])

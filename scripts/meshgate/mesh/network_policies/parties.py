@@ -11,34 +11,13 @@ from meshgate.mesh import hosts
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.network_policies.addresses import Address
 from meshgate.mesh.network_policies.label_selectors import OpenLabels
+from meshgate.mesh.pod_labels import INJECTED, OF_ONE_POD
 from meshgate.mesh.services import Endpoint
 from meshgate.mesh.terms import DataPlane
-from meshgate.mesh.workloads import TLS_MODE, ContainerPort, Workload
+from meshgate.mesh.workloads import ContainerPort, Workload
 
 _REVISION = "istio.io/rev"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
-# What controllers add to the labels of each pod.
-_BY_CONTROLLERS = frozenset(
-    {
-        "apps.kubernetes.io/pod-index",
-        "batch.kubernetes.io/controller-uid",
-        "batch.kubernetes.io/job-completion-index",
-        "batch.kubernetes.io/job-name",
-        "controller-revision-hash",
-        "controller-uid",
-        "job-name",
-        "pod-template-generation",
-        "pod-template-hash",
-        "statefulset.kubernetes.io/pod-name",
-    }
-)
-_OF_A_PROXY = frozenset(
-    {
-        TLS_MODE,
-        "service.istio.io/canonical-name",
-        "service.istio.io/canonical-revision",
-    }
-)
 
 
 class Standing(enum.Enum):
@@ -134,7 +113,7 @@ class Parties:
             name,
             namespace,
             self.namespace_labels(namespace),
-            OpenLabels(labels, _BY_CONTROLLERS | _OF_A_PROXY | {_REVISION}),
+            OpenLabels(labels, OF_ONE_POD | INJECTED | {_REVISION}),
             Standing.POD,
         )
 
@@ -154,9 +133,9 @@ class Parties:
         if workload.kind == "WorkloadEntry":
             address = str(workload.resource.spec.get("address") or "")
             return self.unknown(workload.namespace, Standing.OUTSIDE, address)
-        open_keys = _BY_CONTROLLERS
+        open_keys = OF_ONE_POD
         if workload.plane is DataPlane.UNKNOWN:
-            open_keys |= _OF_A_PROXY
+            open_keys |= INJECTED
         return Party(
             str(workload),
             workload.namespace,
