@@ -114,6 +114,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Make the docs a site in site/, strictly; nothing in it is loaded from elsewhere."""
+    session.install("--require-hashes", "-r", SITE)
+    session.run("python", "tests/support/site_pages.py", *session.posargs)
+
+
+@nox.session(default=False)
 def tools(session: nox.Session) -> None:
     """Build the pinned kubeconform, kustomize and actionlint into the user's cache."""
     install(session)

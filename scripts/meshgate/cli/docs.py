@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from meshgate.cli import COMMANDS, parser_for
+from meshgate.cli.reference import environments_page, outputs_page
 from meshgate.config.documents import DOCUMENTS
 from meshgate.config.schemas import schema_text
+from meshgate.config.shape import schema, schema_files
 from meshgate.mesh.coverage import TABLE, Coverage, CoverageColumn
 from meshgate.promotion.evidence import EVIDENCE_DOCUMENTS
 from meshgate.promotion.guards import GUARDS
@@ -40,31 +43,44 @@ COLUMNS = {
 
 def pages() -> dict[str, str]:
     """Every generated file: its path in the repository, and its text."""
+    written = own_schemas()
     return {
         "docs/cli.md": command_line(),
+        "docs/environments-yaml.md": environments_page(json.loads(written["environments"])),
         "docs/guards.md": guards_page(GUARDS),
+        "docs/json.md": outputs_page(
+            {name: schema(name) for name in schema_files()}
+            | {name: json.loads(text) for name, text in written.items()}
+        ),
         "docs/what-is-read.md": what_is_read(TABLE),
         **{f"docs/rules/{name}": text for name, text in rule_pages(RULES).items()},
-        **{
-            f"schemas/meshgate/{name}.schema.json": schema_text(name, document, title)
-            for name, (document, title) in {**DOCUMENTS, **EVIDENCE_DOCUMENTS}.items()
-        },
-        **{
-            f"schemas/meshgate/{name}.schema.json": schema_text(
-                name, document, title, complete=True
-            )
-            for name, (document, title) in LEDGER_DOCUMENTS.items()
-        },
+        **{f"schemas/meshgate/{name}.schema.json": text for name, text in written.items()},
+    }
+
+
+def own_schemas() -> dict[str, str]:
+    """The schemas that are made of classes, by name."""
+    return {
+        name: schema_text(name, document, title)
+        for name, (document, title) in {**DOCUMENTS, **EVIDENCE_DOCUMENTS}.items()
+    } | {
+        name: schema_text(name, document, title, complete=True)
+        for name, (document, title) in LEDGER_DOCUMENTS.items()
     }
 
 
 def command_line() -> str:
     """The command reference, from the parsers themselves."""
     os.environ["COLUMNS"] = HELP_COLUMNS
-    parts = ["# Command line\n", fenced(parser_for([]).format_help())]
+    parts = ["# Command line\n", contents(COMMANDS), fenced(parser_for([]).format_help())]
     for name in COMMANDS:
         parts += [f"## meshgate {name}\n", fenced(help_of(name))]
     return "\n".join(parts)
+
+
+def contents(commands: Iterable[str]) -> str:
+    """Links to the commands, in the order of the page."""
+    return " · ".join(f"[{name}](#meshgate-{name})" for name in commands) + "\n"
 
 
 def help_of(command: str) -> str:
