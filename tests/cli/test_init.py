@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -38,8 +39,22 @@ def test_it_shows_every_part_of_a_repository(repository: Path) -> None:
     assert all(environment.expectations for environment in environments)
     assert {path.name for path in repository.iterdir()} == {
         *("policies", "overlays", "inventory", "waivers", "expectations", "promotion"),
-        *("environments.yaml", "README.md", ".github"),
+        *("environments.yaml", "README.md", ".github", ".schemas"),
     }
+
+
+def test_editors_find_the_schema_of_each_file(repository: Path) -> None:
+    said = {
+        path: re.match(r"# yaml-language-server: \$schema=(\S+)\n", path.read_text())
+        for name in ("environments.yaml", "waivers/*.yaml", "expectations/*.yaml")
+        for path in repository.glob(name)
+    }
+
+    assert len(said) == 4
+    for path, line in said.items():
+        assert line
+        schema = json.loads((path.parent / line[1]).read_text())
+        jsonschema.validate(yaml.safe_load(path.read_text()), schema)
 
 
 def test_its_releases_are_rendered_as_ours(repository: Path) -> None:

@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from meshgate.config.shape import schema_files
 from meshgate.errors import UsageError
 from meshgate.origin import Origin, origin
 
 TEMPLATE = "template"
 # What pip is given, as a quoted YAML value; where that comes from; how a person installs it.
 REQUIREMENT_MARK, ORIGIN_MARK, INSTALL_MARK = '"@REQUIREMENT@"', "@ORIGIN@", "@INSTALL@"
+# Where editors find the schemas of what people write.
+SCHEMAS, EDITED = ".schemas", ("environments", "waivers", "expectations")
 # A fresh clone of an empty repository counts as empty.
 GIT = ".git"
 
@@ -54,9 +57,19 @@ def init(directory: Path) -> list[Path]:
                 hint="name a new folder",
             )
         directory.mkdir(parents=True, exist_ok=True)
-        return sorted(_copy(template, directory, marks(origin())))
+        return sorted([*_copy(template, directory, marks(origin())), *_schemas(directory)])
     except OSError as error:
         raise UsageError(f"cannot write to {directory}: {error.strerror}") from error
+
+
+def _schemas(directory: Path) -> Iterator[Path]:
+    """Write what the first lines of the files tell editors; the files written."""
+    files = schema_files()
+    (directory / SCHEMAS).mkdir()
+    for name in EDITED:
+        path = directory / SCHEMAS / files[name].name
+        path.write_bytes(files[name].read_bytes())
+        yield path
 
 
 def marks(meshgate: Origin) -> dict[str, str]:
