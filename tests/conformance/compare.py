@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from conformance.mismatch import Mismatch
 from meshgate.mesh import ClientPolicy, DataPlane, Mesh, Transport, Workload
+from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.model import MeshFacts, Resource
 
 Row = dict[str, Any]
@@ -56,7 +57,7 @@ def mesh_of(case: Row) -> Mesh:
     """The model of a case's objects and facts."""
     facts = case["mesh"]
     return Mesh(
-        [Resource.of(value) for value in case["resources"]],
+        list(_of_its_control_plane(case)),
         MeshFacts(
             root_namespace=facts["rootNamespace"],
             cluster_domain=facts["clusterDomain"],
@@ -70,6 +71,31 @@ def mesh_of(case: Row) -> Mesh:
             outbound_traffic_policy=facts.get("outboundTrafficPolicy", "ALLOW_ANY"),
         ),
     )
+
+
+def _of_its_control_plane(case: Row) -> Iterator[Resource]:
+    """The objects, where every proxy is one of the control plane that was asked.
+
+    One without a revision reads every object, as if none had a label.
+    """
+    revision = case["mesh"].get("revision", "")
+    for value in case["resources"]:
+        resource = Resource.of(value)
+        template = value.get("spec", {}).get("template", {})
+        for part in (value, template):
+            _label(part.get("metadata", {}).get("labels") or {}, revision)
+        yield resource
+
+
+def _label(labels: dict[str, str], revision: str) -> None:
+    """Give a namespace or pods that are injected this revision; none: take the label away."""
+    if not revision:
+        labels.pop(REVISION_LABEL, None)
+    elif labels.get("istio-injection") == "enabled":
+        del labels["istio-injection"]
+        labels[REVISION_LABEL] = revision
+    elif labels.get("sidecar.istio.io/inject") == "true":
+        labels[REVISION_LABEL] = revision
 
 
 def compare(case: Row) -> Iterator[Mismatch]:

@@ -123,15 +123,6 @@ def test_what_is_ignored_leaves_the_verdict_alone(name: str) -> None:
     assert not model.server_mode("b", "cart", 8080).may_refuse
 
 
-def test_a_policy_of_another_revision_is_not_seen() -> None:
-    policy = authorization("p", "b")
-    policy["metadata"]["labels"] = {"istio.io/rev": "canary"}
-
-    assert outcomes(shop(policy, revision="stable"), "a/ui") == [Outcome.OK_MTLS]
-    assert outcomes(shop(policy, revision="canary"), "a/ui") == [Outcome.DENIED]
-    assert outcomes(shop(policy), "a/ui") == [Outcome.DENIED]
-
-
 def test_network_policies_that_the_plugin_ignores_decide_nothing() -> None:
     policies = network("p", "b"), network("q", "a", "Egress")
 

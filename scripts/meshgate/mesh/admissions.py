@@ -26,7 +26,7 @@ from meshgate.mesh.authorization.terms import Term
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
 from meshgate.mesh.cluster import Delivery
-from meshgate.mesh.known_admissions import KnownAdmissions
+from meshgate.mesh.known_admissions import KnownAdmissions, server_of
 from meshgate.mesh.port_authorization import (
     OTHER_PORT,
     PortAuthorization,
@@ -34,9 +34,9 @@ from meshgate.mesh.port_authorization import (
 )
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.services import Endpoint, ServicePort
-from meshgate.mesh.terms import DataPlane, Outcome, Transport, Verdict, verdict
+from meshgate.mesh.terms import Outcome, Transport, Verdict, verdict
 from meshgate.mesh.waypoints import Passage
-from meshgate.mesh.workloads import GATEWAY_API, Workload
+from meshgate.mesh.workloads import Workload
 from meshgate.model import Resource
 
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
@@ -176,17 +176,17 @@ class Admissions:
 
     def chains(self, workload: Workload, port: int) -> tuple[Chain, ...]:
         """The filter chains in which a port of a workload judges calls."""
-        server = _server(workload, is_captured=workload.captures(port))
+        server = server_of(workload, is_captured=workload.captures(port))
         return self._chains(server, Endpoint.of(workload, port), "")
 
     def rules(self, workload: Workload, port: int, chain: Chain) -> RuleSet:
         """The rules of a port of a workload in a filter chain; none where nothing enforces them."""
-        server = _server(workload, is_captured=workload.captures(port))
+        server = server_of(workload, is_captured=workload.captures(port))
         return self.authorization.rules(server, chain)
 
     def deciding(self, workload: Workload, port: int) -> tuple[Resource, ...]:
         """The policies and RequestAuthentications that apply at a port of a workload."""
-        server = _server(workload, is_captured=workload.captures(port))
+        server = server_of(workload, is_captured=workload.captures(port))
         applied = self.authorization.applied(server)
         policies = (each.resource for each in applied.policies)
         return *policies, *(each.resource for each in applied.authentications)
@@ -262,14 +262,14 @@ class Admissions:
 
     def is_closed(self, workload: Workload) -> bool:
         """Whether an ALLOW policy applies to a workload, or files do not tell whether one does."""
-        server = _server(workload, is_captured=True)
+        server = server_of(workload, is_captured=True)
         chain = Chain.ZTUNNEL if server.enforcer is Enforcer.ZTUNNEL else Chain.TCP
         is_open = bool(self.authorization.applied(server).undecided)
         return is_open or self.authorization.rules(server, chain).is_closed
 
     def server_of(self, workload: Workload) -> Server:
         """What policies are matched with at a workload, on ports that its proxy captures."""
-        return _server(workload, is_captured=True)
+        return server_of(workload, is_captured=True)
 
     def chains_at(self, workload: Workload, port: int) -> tuple[Chain, ...]:
         """What may judge connections to a port; several where files do not tell which it is."""
@@ -279,7 +279,7 @@ class Admissions:
     def at_port(self, workload: Workload, port: int | None) -> PortAuthorization:
         """What policies decide for a port of a workload; None: nothing declares it."""
         number = OTHER_PORT if port is None else port
-        server = _server(workload, is_captured=port is None or workload.captures(port))
+        server = server_of(workload, is_captured=port is None or workload.captures(port))
         chains = self.chains_at(workload, number)
         key = server.key, chains, port
         if key not in self._at_ports:
@@ -304,7 +304,7 @@ class Admissions:
         is_captured = workload.captures(endpoint.port)
         key = id(workload), is_captured
         if key not in self._servers:
-            server = _server(workload, is_captured=is_captured)
+            server = server_of(workload, is_captured=is_captured)
             self._servers[key] = server if self._applies(server) else None
         return self._servers[key]
 
@@ -445,16 +445,6 @@ class Admissions:
         if namespace is not None:
             return self._by_namespace.get(namespace, {})
         return (identity for own in self._by_namespace.values() for identity in own)
-
-
-def _server(workload: Workload, *, is_captured: bool) -> Server:
-    enforcer = {
-        DataPlane.SIDECAR: Enforcer.SIDECAR if is_captured else Enforcer.NONE,
-        DataPlane.AMBIENT: Enforcer.ZTUNNEL,
-        DataPlane.GATEWAY: Enforcer.GATEWAY,
-    }.get(workload.plane, Enforcer.NONE)
-    gateway = workload.labels.get(GATEWAY_API, "") if enforcer is Enforcer.GATEWAY else ""
-    return Server(workload.namespace, workload.labels, enforcer, gateway)
 
 
 def _identity_matchers(rules: RuleSet) -> Iterator[Matcher]:

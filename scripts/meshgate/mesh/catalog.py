@@ -42,7 +42,7 @@ class Hidden(NamedTuple):
 class Catalog:
     """The objects of one mesh by kind, as one control plane sees them."""
 
-    __slots__ = ("_by_kind", "_created", "hidden", "namespaces", "repeated")
+    __slots__ = ("_by_kind", "_created", "hidden", "labelled", "namespaces", "repeated")
 
     def __init__(self, resources: Iterable[Resource], facts: MeshFacts) -> None:
         # By API group and kind.
@@ -52,6 +52,8 @@ class Catalog:
         # A managed object keeps the age of its copy in the cluster.
         self._created: dict[int, str] = {}
         self.hidden: list[Hidden] = []
+        # Istio's objects that are meant for one revision, also those of another one.
+        self.labelled: list[Resource] = []
         objects = self._distinct(resources)
         self.namespaces = {
             resource.name: Namespace(
@@ -66,6 +68,12 @@ class Catalog:
         unseen = self._undiscovered(facts)
         self.repeated = [each for each in self.repeated if not _hidden(each, facts, unseen)]
         for resource in objects:
+            if (
+                resource.group in _ISTIO_GROUPS
+                and revision_of(resource) is not None
+                and namespace_of(resource) not in unseen
+            ):
+                self.labelled.append(resource)
             if reason := _hidden(resource, facts, unseen):
                 self.hidden.append(Hidden(resource, reason))
             else:

@@ -44,6 +44,8 @@ class Pod(NamedTuple):
     labels: Labels
     plane: DataPlane
     on_host: bool = False
+    # The revision, or tag, whose control plane its proxy asks.
+    revision: str = ""
 
 
 def _everything(_pod: Pod) -> bool:
@@ -117,7 +119,9 @@ class Covers:
 
 def pod_of(workload: Workload) -> Pod:
     """The pods of a workload."""
-    return Pod(workload.namespace, workload.labels, workload.plane, workload.on_host)
+    return Pod(
+        workload.namespace, workload.labels, workload.plane, workload.on_host, workload.revision
+    )
 
 
 def named(resource: Resource) -> str:

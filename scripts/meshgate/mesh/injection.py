@@ -20,6 +20,8 @@ STATUS = "sidecar.istio.io/status"
 # The node proxy of ambient mode, whose container is named like a sidecar.
 _ZTUNNEL = "ztunnel"
 _NAMES = ("app", "app.kubernetes.io/name")
+# What the webhooks without a revision inject; a tag of this name may stand for another one.
+DEFAULT_REVISION = "default"
 # inject.IgnoredNamespaces
 _IGNORED = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 
@@ -70,6 +72,23 @@ def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
     if injected:
         return _by_template(meta.annotations.get(_TEMPLATES, ""))
     return AMBIENT if _ambient(meta) else NONE
+
+
+def revision(meta: PodMeta, plane: DataPlane) -> str:
+    """The revision, or tag, whose webhook gives a pod its proxy; empty: it is that of ztunnel.
+
+    `istio-injection` of the namespace decides before `istio.io/rev` there, and that before the
+    pod's own (istio-discovery mutatingwebhook.yaml). A pod that was injected says whose it is.
+    """
+    if plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}:
+        return ""
+    own = meta.labels.get(REVISION_LABEL, "")
+    if own and STATUS in meta.annotations:
+        return own
+    labels = meta.known.labels if meta.known is not None else {}
+    if _INJECTION in labels:
+        return DEFAULT_REVISION
+    return labels.get(REVISION_LABEL, "") or own or DEFAULT_REVISION
 
 
 def _already_there(meta: PodMeta, pod: JSONObject) -> Membership | None:

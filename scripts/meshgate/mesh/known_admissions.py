@@ -9,6 +9,8 @@ from meshgate.mesh.authorization import Authorization, Chain, Connection, Enforc
 from meshgate.mesh.authorization.attributes import Kind
 from meshgate.mesh.authorization.rule_sets import RuleSet
 from meshgate.mesh.authorization.strangers import rules_of
+from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.workloads import GATEWAY_API, Workload
 
 
 class KnownAdmissions:
@@ -71,3 +73,16 @@ class KnownAdmissions:
             )
             known = self._names_matter[id(rules)] = rules, asks
         return known[1]
+
+
+def server_of(workload: Workload, *, is_captured: bool = True) -> Server:
+    """What policies are matched with at a workload; `is_captured`: its sidecar gets the call."""
+    enforcer = {
+        DataPlane.SIDECAR: Enforcer.SIDECAR if is_captured else Enforcer.NONE,
+        DataPlane.AMBIENT: Enforcer.ZTUNNEL,
+        DataPlane.GATEWAY: Enforcer.GATEWAY,
+    }.get(workload.plane, Enforcer.NONE)
+    gateway = workload.labels.get(GATEWAY_API, "") if enforcer is Enforcer.GATEWAY else ""
+    return Server(
+        workload.namespace, workload.labels, enforcer, gateway, revision=workload.revision
+    )

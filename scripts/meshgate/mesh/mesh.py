@@ -34,6 +34,7 @@ from meshgate.mesh.services import Endpoint, Service
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
 from meshgate.mesh.undecided import Undecided, Unread
 from meshgate.mesh.unread.mesh_config import Contradiction
+from meshgate.mesh.unread.revisions import open_policies
 from meshgate.mesh.virtual_services import (
     Caller,
     Destination,
@@ -189,6 +190,7 @@ class Mesh:
         return (
             *self._undecided.unread(self._registry),
             *self._callers.services.by_ztunnel.unread(self._registry),
+            *map(Unread._make, open_policies(self.authorization, self.workloads)),
         )
 
     def enrolment(self, service: Service) -> Enrolment | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Influence, Pod, pod_of
+from meshgate.mesh.hosts import HostIndex, is_subset, is_wildcard
 from meshgate.mesh.ingress import IngressControllers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.services import Endpoint
@@ -17,6 +18,7 @@ from meshgate.mesh.unread import (
     mesh_config,
     network_policies,
     proxy_extensions,
+    revisions,
     services,
     sidecars,
 )
@@ -29,6 +31,7 @@ _FAMILIES = (
     proxy_extensions.covers,
     gateways.covers,
     sidecars.covers,
+    revisions.covers,
 )
 
 
@@ -79,8 +82,13 @@ class Undecided:
         self._ingress = IngressControllers(catalog)
         # Objects that decide calls to a host: why those of clients with a proxy are not decidable,
         # and why those of all clients are not.
-        self.hosts_by = tuple(services.host_covers(catalog, facts))
-        self.hosts: dict[str, str] = {each.host: each.reason for each in self.hosts_by}
+        self.hosts_by = (
+            *services.host_covers(catalog, facts),
+            *revisions.host_covers(catalog, facts),
+        )
+        self.hosts: HostIndex[str] = HostIndex()
+        for each in self.hosts_by:
+            self.hosts[each.host] = each.reason
         self.hosts_of_all = {each.host: each.reason for each in self.hosts_by if each.everybody}
         # MeshConfig that is not what is declared; `mesh` is why no call at all is decidable.
         self.contradictions = tuple(mesh_config.contradictions(catalog, facts))
@@ -135,6 +143,10 @@ class Undecided:
         reason = self.server(workload)
         return f"{workload}: {reason}" if reason else ""
 
+    def host(self, host: str) -> str:
+        """Why it is not known what becomes of proxies' calls to a host; empty: it is."""
+        return self.hosts.most_specific(host) or ""
+
     def client_cover(self, workload: Workload) -> Cover | None:
         """An object that may refuse a client's calls; None: none does."""
         return self._of(workload).client_refuses
@@ -165,6 +177,9 @@ class Undecided:
             reasons.append(host.about)
             if host.host in registry.by_host:
                 covered[host.host] = None
+            elif is_wildcard(host.host):
+                hosts = (each for each in registry.by_host if is_subset(each, host.host))
+                covered.update(dict.fromkeys(hosts))
         for workload in registry.workloads:
             if doubts := [each for each in dict.fromkeys(workload.doubts) if each]:
                 _, reasons, covered = by_resource.setdefault(

@@ -47,6 +47,8 @@ class Workload(Struct, eq=False):
     service_account: str
     resource: Resource
     annotations: Labels = field(default_factory=dict)
+    # The revision, or tag, whose control plane its proxies ask; empty: that of ztunnel, or none.
+    revision: str = ""
     # Why `plane` is unknown.
     plane_reason: str = ""
     # False: its pods run, and none is ready.
@@ -117,6 +119,9 @@ def _workload(
         plane, reason = _observed(controller, namespace, facts)
     if plane is not DataPlane.GATEWAY and _is_gateway(own, pod, gateways):
         plane, reason = injection.GATEWAY
+    revisions = {
+        injection.revision(each, plane) for each in _observed_metas(controller, namespace) or [meta]
+    }
     if plane is DataPlane.SIDECAR:
         own = {**own, **_injected_labels(own, controller.name)}
     return Workload(
@@ -129,6 +134,7 @@ def _workload(
         service_account=str(pod.get("serviceAccountName") or "default"),
         resource=controller.resource,
         annotations=annotations,
+        revision=" or ".join(sorted(revisions)),
         plane_reason=reason,
         ready=not controller.pods or any(is_ready(pod) for pod in controller.pods),
         pods=tuple(pod.name for pod in controller.pods),
@@ -139,22 +145,27 @@ def _workload(
 
 def _observed(controller: Controller, namespace: Namespace | None, facts: MeshFacts) -> Membership:
     """The data plane of the pods that run, which may be older than the namespace's labels."""
+    metas = _observed_metas(controller, namespace)
     seen = {
-        injection.membership(
-            PodMeta(
-                controller.namespace,
-                namespace,
-                selectors.labels(pod.labels),
-                selectors.labels(pod.annotations),
-            ),
-            _object(pod.value.get("spec")),
-            facts,
-        )
-        for pod in controller.pods
+        injection.membership(meta, _object(pod.value.get("spec")), facts)
+        for meta, pod in zip(metas, controller.pods, strict=True)
     }
     if len(seen) == 1:
         return seen.pop()
     return Membership(DataPlane.UNKNOWN, "some of its pods have a sidecar and some have none")
+
+
+def _observed_metas(controller: Controller, namespace: Namespace | None) -> list[PodMeta]:
+    """What injection read of each pod that runs."""
+    return [
+        PodMeta(
+            controller.namespace,
+            namespace,
+            selectors.labels(pod.labels),
+            selectors.labels(pod.annotations),
+        )
+        for pod in controller.pods
+    ]
 
 
 def _is_gateway(own: Labels, pod: JSONObject, gateways: Iterable[Labels]) -> bool:

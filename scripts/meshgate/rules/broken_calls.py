@@ -21,7 +21,9 @@ from meshgate.mesh import (
     Workload,
     verdict,
 )
+from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.mesh.ingress import PAST_SERVICES
+from meshgate.mesh.revisions import MAY_BE_TAG, NOT_STATED
 from meshgate.mesh.service_entries import NO_ACCOUNT
 from meshgate.model import Expectation, Resource
 from meshgate.rules import peer_authentication as pa
@@ -351,7 +353,24 @@ def _what_decides(unknown: Delivery, why: str) -> str:
             f"write spec.serviceAccount into WorkloadEntry {workload} if a proxy runs there; "
             "declare the host in mesh.outside if none does"
         )
+    if fix := state_revision(why):
+        return fix
     return "add to the inventory what it lacks; `meshgate inventory capture` writes it"
+
+
+def state_revision(why: str) -> str:
+    """What makes known which control plane reads an object of one revision; empty: not asked."""
+    if NOT_STATED in why:
+        return (
+            f"say in mesh.revision which revision this mesh has, or remove the label "
+            f"{REVISION_LABEL} of the object, so that every control plane reads it"
+        )
+    if MAY_BE_TAG in why:
+        return (
+            f"label the namespace with {REVISION_LABEL} and the revision itself, not a tag of it, "
+            "or remove that label of the object, so that every control plane reads it"
+        )
+    return ""
 
 
 def is_unknown(delivery: Delivery) -> bool:

@@ -2,7 +2,9 @@
 
 What it checks
     Every object of a kind that the table in `docs/what-is-read.md` lists under "makes undecided",
-    policies and inventory alike, against the workloads and hosts it covers.
+    policies and inventory alike, against the workloads and hosts it covers. Objects that are
+    labelled for one revision (`istio.io/rev`), too, where it is not known whether proxies are of
+    that revision: `mesh.revision` is not stated, or their own label may be a tag.
 
     ```yaml
     kind: EnvoyFilter
@@ -19,7 +21,8 @@ Why it matters
 
 How to fix
     Look at what the object decides, and waive the finding with that as the reason; or do without
-    it.
+    it. For an object of one revision: state `mesh.revision`, and label namespaces with the revision
+    itself.
 
 Known gaps
     Whether the object really refuses anything is not known here. One that selects nothing is no
@@ -31,6 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.model import Severity
+from meshgate.rules.broken_calls import state_revision
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
@@ -46,6 +50,7 @@ def check(context: Context) -> Iterator[Violation]:
                 "spec",
                 f"it {unread.reason}: {listed(unread.covered)}; what becomes of calls there that "
                 "work otherwise is not decided",
+                fix=state_revision(unread.reason),
                 decided=False,
             )
 

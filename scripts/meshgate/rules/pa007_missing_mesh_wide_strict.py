@@ -29,15 +29,17 @@ How to fix
 Known gaps
     Where the mesh-wide policy is there and weak, PA001 points at its mode as well. Under OpenShift
     Service Mesh 2 the operator's policy is known only when the inventory has it; without it the
-    finding is not decidable.
+    finding is not decidable. A policy that is labelled for one revision (`istio.io/rev`) holds for
+    the workloads of that revision; where `mesh.revision` is not stated, that is not decidable
+    either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.mesh.catalog import namespace_labels
+from meshgate.mesh.catalog import REVISION_LABEL, namespace_labels, revision_of
 from meshgate.mesh.order import age
 from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.mesh.selectors import matches_expression
@@ -63,6 +65,7 @@ def check(context: Context) -> Iterator[Violation]:
             return
         if policies and pa.is_weaker(pa.DEFAULT_MODE, floor):
             yield from unseen(context, policies[0])
+            yield from of_one_revision(context, policies)
 
 
 def unseen(context: Context, policy: PeerPolicy) -> Iterator[Violation]:
@@ -90,6 +93,24 @@ def unseen(context: Context, policy: PeerPolicy) -> Iterator[Violation]:
         related=(RelatedResource(namespace, "is not selected", "metadata"),) if namespace else (),
         decided=decided,
         key="discovery",
+    )
+
+
+def of_one_revision(context: Context, policies: Sequence[PeerPolicy]) -> Iterator[Violation]:
+    """Every mesh-wide policy is for one revision, and it is not known which revision there is."""
+    revisions = [revision_of(policy.resource) for policy in policies]
+    if context.environment.mesh.revision or None in revisions:
+        return
+    yield Violation(
+        policies[0].resource,
+        "metadata.labels",
+        f"the mesh-wide policy is for revision {revisions[0]} alone, and mesh.revision is not "
+        f"stated: workloads of any other control plane are {pa.DEFAULT_MODE}, weaker than the "
+        f"floor {context.environment.require.mtls}",
+        fix=f"say in mesh.revision which revision this mesh has, or remove the label "
+        f"{REVISION_LABEL}, so that every control plane reads the policy",
+        decided=False,
+        key="revision",
     )
 
 

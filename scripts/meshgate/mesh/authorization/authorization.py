@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from msgspec import structs
@@ -38,6 +38,7 @@ from meshgate.mesh.authorization.rule_sets import (
 from meshgate.mesh.authorization.terms import ProxyRule
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.peer_authentication import PeerPolicies
+from meshgate.mesh.revisions import LabelledObject, Revisions
 from meshgate.model import MeshFacts, Resource
 
 
@@ -75,7 +76,10 @@ class Authorization:
             for resource in catalog.of("RequestAuthentication")
             if id(resource) not in refused
         )
-        self._index = PolicyIndex(self.policies, authentications, facts.root_namespace)
+        self.revisions = Revisions(catalog, facts)
+        self._index = PolicyIndex(
+            self.policies, authentications, facts.root_namespace, self.revisions
+        )
         # The objects behind it all.
         self.resources: tuple[Resource, ...] = (
             *(policy.resource for policy in self.policies),
@@ -98,7 +102,7 @@ class Authorization:
     @property
     def is_empty(self) -> bool:
         """Whether there is no policy at all, so that everything is let in."""
-        return not self.policies and self._index.is_empty
+        return self._index.is_empty
 
     @property
     def settings(self) -> tuple[object, ...]:
@@ -108,6 +112,10 @@ class Authorization:
     def applied(self, server: Server) -> Applied:
         """The policies that apply to a server."""
         return self._index.applied(server)
+
+    def of_revisions(self, server: Server) -> Iterator[LabelledObject]:
+        """The objects of one revision of which it is not known whether a server gets them."""
+        return self._index.of_revisions(server)
 
     def trusts(self, identity: str | None) -> bool:
         """Whether the TLS layer of a server lets an identity in, before any policy is asked."""

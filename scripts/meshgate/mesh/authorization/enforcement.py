@@ -13,9 +13,14 @@ from meshgate.mesh.authorization.policies import (
     AuthorizationPolicy,
     RequestAuthentication,
     TargetRef,
+    attachment_of,
 )
+from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.covers import named
+from meshgate.mesh.revisions import LabelledObject, Revisions
 from meshgate.mesh.selectors import Labels
 
+KINDS = "AuthorizationPolicy", "RequestAuthentication"
 _GATEWAY_API = "gateway.networking.k8s.io"
 _ISTIO = "networking.istio.io"
 _WAYPOINT_CLASS = "istio-waypoint"
@@ -45,6 +50,7 @@ class Server:
 
     gateway   name of the Gateway of the Gateway API whose proxy this is; empty: it is none
     services  what a waypoint judges a call for
+    revision  what its labels say of its control plane; empty: it is the one that is modelled
     """
 
     namespace: str
@@ -52,13 +58,14 @@ class Server:
     enforcer: Enforcer
     gateway: str = ""
     services: tuple[ServiceName, ...] = ()
+    revision: str = ""
 
     # What is equal for two servers to which the same policies apply.
     key: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         labels = frozenset(self.labels.items())
-        key = self.namespace, labels, self.enforcer, self.gateway, self.services
+        key = self.namespace, labels, self.enforcer, self.gateway, self.services, self.revision
         object.__setattr__(self, "key", key)
 
 
@@ -86,15 +93,22 @@ class Applied(NamedTuple):
 class PolicyIndex:
     """All policies of a mesh by namespace (AuthorizationPolicies.ListAuthorizationPolicies)."""
 
-    __slots__ = ("_authentications", "_by_server", "_policies", "root")
+    __slots__ = ("_authentications", "_by_server", "_labelled", "_policies", "_revisions", "root")
 
     def __init__(
         self,
         policies: Iterable[AuthorizationPolicy],
         authentications: Iterable[RequestAuthentication],
         root: str,
+        revisions: Revisions | None = None,
     ) -> None:
         self.root = root
+        # The objects that are for one revision, those of another one too.
+        self._revisions = revisions
+        self._labelled = [
+            (each, attachment_of(each.resource), namespace_of(each.resource))
+            for each in (revisions.of(*KINDS) if revisions is not None else ())
+        ]
         self._policies: dict[str, list[AuthorizationPolicy]] = {}
         self._authentications: dict[str, list[RequestAuthentication]] = {}
         self._by_server: dict[tuple[object, ...], Applied] = {}
@@ -107,7 +121,7 @@ class PolicyIndex:
     @property
     def is_empty(self) -> bool:
         """Whether there is no policy of either kind."""
-        return not (self._policies or self._authentications)
+        return not (self._policies or self._authentications or self._labelled)
 
     def applied(self, server: Server) -> Applied:
         """What applies to a server."""
@@ -133,7 +147,11 @@ class PolicyIndex:
             if server.enforcer is not Enforcer.ZTUNNEL
             and self._attaches(authentication.attachment, namespace, server)
         ]
-        undecided = next(_undecided(policies, authentications), "") or self._doubt(server)
+        undecided = (
+            next(_undecided(policies, authentications), "")
+            or self._doubt(server)
+            or next(map(self._reason, self.of_revisions(server)), "")
+        )
         return Applied(tuple(policies), tuple(authentications), undecided)
 
     def _namespaces(self, server: Server) -> Sequence[str]:
@@ -169,6 +187,23 @@ class PolicyIndex:
                 return ServiceName("ServiceEntry", namespace, ref.name) in server.services
             case _:
                 return False
+
+    def of_revisions(self, server: Server) -> Iterator[LabelledObject]:
+        """The objects of one revision of which it is not known whether the server gets them."""
+        if self._revisions is None or not self._revisions.is_open(server.revision):
+            return
+        namespaces = self._namespaces(server)
+        for each, attachment, namespace in self._labelled:
+            if (
+                namespace in namespaces
+                and (server.enforcer is not Enforcer.ZTUNNEL or each.resource.kind == KINDS[0])
+                and self._attaches(attachment, namespace, server)
+            ):
+                yield each
+
+    def _reason(self, each: LabelledObject) -> str:
+        assert self._revisions is not None
+        return f"{named(each.resource)} {each.about(self._revisions.stated)}"
 
     def _doubt(self, server: Server) -> str:
         """Why attachment at ztunnel is not certain: `matchLabels: {}` may or may not be kept."""

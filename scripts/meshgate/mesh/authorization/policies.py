@@ -162,6 +162,14 @@ def request_authentication(resource: Resource) -> RequestAuthentication:
     )
 
 
+def attachment_of(resource: Resource) -> Attachment:
+    """Whom an object is for; one whose selector cannot be read is for its whole namespace."""
+    try:
+        return _attachment(resource.spec)
+    except ValueError:
+        return Attachment(None)
+
+
 def _attachment(spec: JSONObject) -> Attachment:
     selector: JSON = spec.get("selector")
     references: JSON = spec.get("targetRefs") or ()
