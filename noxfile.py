@@ -122,9 +122,9 @@ def site(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tools(session: nox.Session) -> None:
-    """Build the pinned kubeconform, kustomize and actionlint into the user's cache."""
+    """Build the pinned kubeconform, kustomize, helm and actionlint into the user's cache."""
     install(session)
-    session.run("python", "-m", "meshgate.schema.tools", *session.posargs)
+    session.run("python", "-m", "meshgate.tools", *session.posargs)
 
 
 @nox.session(default=False)

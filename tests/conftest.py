@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from meshgate.schema.tools import installed
+from meshgate.tools import installed
 from signals import heed_signals
 
 TODAY = "2026-08-01"

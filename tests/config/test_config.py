@@ -243,8 +243,8 @@ REFUSED = {
         "did you mean `ring`?",
     ),
     "misspelt-required-key": (
-        swap("overlay: overlays/dev", "overlays: overlays/dev"),
-        "environments[0].overlays: unknown field `overlays`",
+        swap("overlay: overlays/dev", "overlai: overlays/dev"),
+        "environments[0].overlai: unknown field `overlai`",
         "did you mean `overlay`?",
     ),
     "key-like-no-other": (
@@ -480,13 +480,13 @@ def test_no_repository_here(tmp_path: Path) -> None:
 
 
 def test_many_problems_are_told_at_once(repository: Path) -> None:
-    text = (repository / "environments.yaml").read_text().replace("overlay:", "overlays:")
+    text = (repository / "environments.yaml").read_text().replace("overlay:", "overlai:")
     (repository / "environments.yaml").write_text(text)
 
     with pytest.raises(UsageError) as caught:
         config.load(repository)
 
-    assert caught.value.what.count("unknown field `overlays`") == 3
+    assert caught.value.what.count("unknown field `overlai`") == 3
 
 
 def test_a_shared_value_may_have_an_anchor(repository: Path) -> None:

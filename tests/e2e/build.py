@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from e2e.parts import RECORD, Part, parts
 from e2e.recipes import RECIPES
 from meshgate.errors import MeshgateError, ToolError
-from meshgate.schema.tools import tools_folder
+from meshgate.tools import tools_folder
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshgate.errors import ToolError
-from meshgate.schema.tools import tools_folder
+from meshgate.tools import tools_folder
 
 TABLE = Path(__file__).parents[2] / "pyproject.toml"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from e2e.parts import Part
 from meshgate.errors import ToolError
 from meshgate.process import run
-from meshgate.schema.tools import go
+from meshgate.tools import go
 
 # Seconds. The largest compiles for nine minutes on two idle cores.
 BUILD_TIMEOUT = 5400.0

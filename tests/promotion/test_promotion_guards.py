@@ -223,7 +223,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         lambda c: on(on(c, "record", event=Event.HOLD), "base.state", pending_backport=DEBT),
         "a hold changes what prod owes",
     ),
-    ("PR03", lambda c: on(c, "policy", overlay="overlays/other"), "it was rendered from"),
+    ("PR03", lambda c: on(c, "policy", sources="overlays/other"), "it was rendered from"),
     (
         "PR03",
         lambda c: on(c, "base", files={**c.base.files, PA: b"edited"}),

@@ -9,12 +9,14 @@ import pytest
 
 from meshgate.cli import main
 from meshgate.errors import RepositoryError
+from meshgate.model.sources import sources_of
 from meshgate.promotion.files import state_path
 from meshgate.promotion.inputs import INPUTS, Inputs, leads_elsewhere
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.release import Releases, changes
 from meshgate.promotion.rendering import render
 from meshgate.repository import Repository
+from meshgate.tools import installed
 from pipeline import ENVIRONMENTS
 from places import REPOSITORY
 from promoted import FILES, commit, git, start, write
@@ -143,6 +145,64 @@ def test_an_environment_is_adopted_and_promoted(folder: Path) -> None:
     git(folder, "branch", "-f", "main", branch)
     git(folder, "switch", "-q", "main")
     assert main(["-C", str(folder), "audit", "staging", "--deep"]) == 0
+
+
+CHART = {
+    "deploy/mesh/Chart.yaml": "apiVersion: v2\nname: mesh\nversion: 0.1.0\n",
+    "deploy/mesh/values.yaml": "mode: STRICT\n",
+    "deploy/values/prod.yaml": "mode: STRICT\n",
+    "deploy/mesh/templates/pa.yaml": "apiVersion: security.istio.io/v1\n"
+    "kind: PeerAuthentication\nmetadata: {name: {{ .Release.Name }}}\n"
+    "spec: {mtls: {mode: {{ .Values.mode }}}}\n",
+    "hydrated/staging/pa.yaml": "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+    "metadata: {name: default, namespace: istio-system}\nspec: {mtls: {mode: STRICT}}\n",
+}
+OTHER_SOURCES = """\
+environments:
+  - {name: staging, manifests: hydrated/staging, mode: pinned, gates: [], gatesWaived: first}
+  - name: prod
+    after: [staging]
+    mode: pinned
+    gates: []
+    gatesWaived: first
+    helm: {chart: deploy/mesh, values: [deploy/values/prod.yaml], release: default,
+           namespace: istio-system}
+"""
+
+
+def test_charts_and_plain_manifests_are_adopted_promoted_and_audited(tmp_path: Path) -> None:
+    installed("helm")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "-b", "main")
+    start = {TOOLCHAIN: FILES[TOOLCHAIN], "environments.yaml": OTHER_SOURCES, **CHART}
+    commit(folder, {**start, "README.md": "x"}, "start")
+    with Repository(folder) as repository:
+        assert Inputs(repository).at("main") == (
+            *("deploy/mesh", "deploy/values/prod.yaml", "hydrated/staging"),
+            TOOLCHAIN,
+        )
+    for name in ("staging", "prod"):
+        assert main(["-C", str(folder), "adopt", name, "--direct"]) == 0
+    state = read_state((folder / state_path("prod")).read_bytes(), "prod")
+    assert state.rendered.resources == 1
+    assert sources_of(state.rendered.overlay).helm is not None
+
+    # What no environment is built from is no release; values are, and so is how charts are called.
+    first = newest(folder)
+    commit(folder, {"README.md": "y", "deploy/values/other.yaml": "mode: DISABLE\n"}, "else", day=1)
+    assert newest(folder) == first
+    commit(folder, {"deploy/values/prod.yaml": "mode: STRICT # said\n"}, "values", day=2)
+    second = newest(folder)
+    text = OTHER_SOURCES.replace("release: default", "release: base")
+    commit(folder, {"environments.yaml": text}, "how", day=3)
+    assert len({first, second, newest(folder)}) == 3
+    assert main(["-C", str(folder), "audit", "--deep"]) == 0
+
+
+def newest(folder: Path) -> str:
+    with Repository(folder) as repository:
+        return Releases(repository, "main").newest().id
 
 
 def test_the_tree_of_other_names_is_adopted(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from meshgate import tools
 from meshgate.errors import ToolError
-from meshgate.schema import tools
 from places import REPOSITORY
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from meshgate.schema.tools import installed
+from meshgate.tools import installed
 
 ROOT = Path(__file__).parents[2]
 

@@ -172,7 +172,7 @@ def promote(
         release = session.releases.at(repository.resolve(source))
         state = current(owned(repository, head), environment)
         policy = session.policy.of(environment)
-        files = render(repository, release.source.commit, environment, policy.overlay, cache=None)
+        files = render(repository, release.source.commit, environment, policy.sources, cache=None)
         if event is Event.HOTFIX and state is not None:
             facts = facts_between(
                 read_rendered(session.rendered(environment)), read_rendered(files)
@@ -185,7 +185,7 @@ def promote(
             created_at=now,
             release=release,
             files=files,
-            overlay=policy.overlay,
+            overlay=policy.sources,
             changes=changes(repository, state.source.commit, release.source.commit)
             if forward and state is not None
             else (),

@@ -93,6 +93,10 @@ def built(folder: Path, root: Path | None = None) -> source.Build:
             return source.Build(resources=[], record=BuildRecord(defects=tuple(defects)))
         rendered = source.render(folder, "overlay", cache=None)
         return source.Build(resources=rendered.resources, record=rendered.record)
+    if (folder / "chart").is_dir():
+        # Of its files alone: what it renders to needs a program.
+        defects = source.survey(folder, '{"helm": {"chart": "chart"}}')
+        return source.Build(resources=[], record=BuildRecord(defects=tuple(defects)))
     parts = [
         source.read_path(root or folder, file)
         for file in sorted(folder.glob("*.yaml"))

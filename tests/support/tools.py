@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshgate.schema.tools import installed
+from meshgate.tools import installed
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,13 @@ class Planning:
     def written(
         self, environment: Environment, planned: EnvironmentSteps, head: list[Resource]
     ) -> list[StepFiles]:
-        """Write the files of each step."""
+        """Write the files of each step. Raises UsageError where there is no overlay to patch."""
+        if not environment.overlay:
+            raise UsageError(
+                f"{environment.name} is built from {environment.source_title}: a step is written "
+                "as patches of one Kustomize overlay",
+                hint="write the steps by hand: `meshgate steps --format json` has each object",
+            )
         written_steps: list[StepFiles] = []
         before: frozenset[str] = frozenset()
         for number, step in enumerate(planned.steps, 1):

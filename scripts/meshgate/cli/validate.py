@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     findings = [finding for each in asked for finding in each.findings]
     if wanted == list(environments):
         # Manifests that no environment reaches at all.
-        defects = source.survey_repository(root, [each.overlay for each in environments])
+        defects = source.survey_repository(root, [each.sources for each in environments])
         waivers = tuple(waiver for each in environments for waiver in each.waivers)
         nobody = Environment(name="", waivers=waivers)
         findings += judge_sources(nobody, defects, files, how)
@@ -116,9 +116,9 @@ def changed(root: Path, environments: Sequence[Environment], reference: str) -> 
     return [
         environment
         for environment in environments
-        if any(name.startswith(tuple(prefixes(environment))) for name in files)
+        if any(name.startswith(tuple(prefixes(root, environment))) for name in files)
         or posixpath.normpath(environment.substitute_file) in files
-        or not files.isdisjoint(source.inputs(root, environment.overlay))
+        or not files.isdisjoint(source.inputs(root, environment.sources))
     ]
 
 
@@ -136,8 +136,9 @@ def gives_values(root: Path, name: str) -> bool:
     return source.has_flux_values(content)
 
 
-def prefixes(environment: Environment) -> list[str]:
-    """Where the files of one environment lie, beside what kustomize reads."""
-    return [form.format(environment.name) for form in PER_ENVIRONMENT] + [
-        environment.overlay.rstrip("/") + "/"
+def prefixes(root: Path, environment: Environment) -> list[str]:
+    """Where the files of one environment lie, beside what its sources are known to read."""
+    return [
+        *(form.format(environment.name) for form in PER_ENVIRONMENT),
+        *(f"{folder}/" for folder in source.named_folders(root, environment.sources)),
     ]

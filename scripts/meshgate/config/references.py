@@ -3,16 +3,49 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from meshgate.config.defaults import MergedDocument
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject
+from meshgate.model.sources import SOURCE_KEYS
 from meshgate.wording.nearest import hint
 from meshgate.yamldoc.document import shown
+
+
+class WantedPath(NamedTuple):
+    """What a path of environments.yaml has to lead to."""
+
+    what: str
+    hint: str
+    folder: bool = True
+    file: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it has to be, for people."""
+        return " or ".join(
+            kind for kind, wanted in (("folder", self.folder), ("file", self.file)) if wanted
+        )
+
+
+OVERLAY = WantedPath(
+    "overlay", "create it with a kustomization.yaml, or remove the environment {name!r}"
+)
+MANIFESTS = WantedPath(
+    "path of `manifests`", "correct it; what CI renders is committed before", file=True
+)
+CHART = WantedPath("chart", "correct it, or remove the environment {name!r}")
+VALUES = WantedPath(
+    "file of values", "correct `helm.values`, or add the file", folder=False, file=True
+)
+# Only promotion writes there.
+WRITTEN = ("rendered", "promotion")
 
 
 class References(Struct, frozen=True):
@@ -35,7 +68,7 @@ class References(Struct, frozen=True):
         windows = [window["name"] for window in value.get("windows", ())]
         base = os.path.realpath(self.root)
         for entry in entries:
-            self._overlay(entry, base)
+            self._sources(entry, base)
             after = entry.get("after", ())
             for listed in after.values() if isinstance(after, dict) else (after,):
                 self._known(listed, names, "environment")
@@ -66,31 +99,93 @@ class References(Struct, frozen=True):
                     f"{shown(position)}: there is no {what} {name!r}", hint=hint(name, known)
                 )
 
-    def _overlay(self, entry: JSONObject, base: str) -> None:
-        if "overlay" not in entry:
-            index = self.document.value["environments"].index(entry)
+    def _sources(self, entry: JSONObject, base: str) -> None:
+        """Raise UsageError unless exactly one key says where manifests come from."""
+        keys = [key for key in SOURCE_KEYS if key in entry]
+        index = self.document.value["environments"].index(entry)
+        if len(keys) > 1:
+            raise UsageError(
+                f"{shown(self.document.place(entry, keys[1]))}: environments[{index}]: "
+                f"`{keys[0]}` and `{keys[1]}` both say where manifests come from",
+                hint="remove one of them, also from `defaults`, or make two environments; "
+                "several overlays go into `overlays`",
+            )
+        if not keys:
             position = self.document.at(["environments", index])
             raise UsageError(
                 f"{shown(position)}: environments[{index}]: `overlay` is missing",
-                hint="add `overlay:`",
+                hint="add `overlay:`, or another of " + ", ".join(SOURCE_KEYS),
             )
-        overlay: str = entry["overlay"]
-        real = self._real(f"{base}/{overlay}")
-        if overlay.startswith("/") or not real.startswith(base + os.sep):
-            raise UsageError(
-                f"{self._where(entry)}: the overlay {overlay!r} is not inside this repository",
-                why="Only what is reviewed here may be rendered.",
-                hint="give the path of a folder, relative to environments.yaml",
-            )
-        if not Path(real).is_dir():
-            raise UsageError(
-                f"{self._where(entry)}: the overlay {overlay!r} is no folder",
-                hint=f"create it with a kustomization.yaml, or remove the environment "
-                f"{entry['name']!r}",
-            )
+        value: JSON = entry[keys[0]]
+        if keys[0] == "overlays":
+            for number, path in enumerate(value):
+                self._path(entry, ("overlays", number), path, base, OVERLAY)
+            self._once(entry, value)
+        elif keys[0] == "helm":
+            self._chart(entry, value, base)
+        else:
+            wanted = MANIFESTS if keys[0] == "manifests" else OVERLAY
+            self._path(entry, (keys[0],), value, base, wanted)
 
-    def _where(self, entry: JSONObject) -> str:
-        return shown(self.document.place(entry, "overlay"))
+    def _chart(self, entry: JSONObject, chart: JSONObject, base: str) -> None:
+        if "chart" not in chart:
+            raise UsageError(
+                f"{shown(self.document.place(entry, 'helm'))}: `helm.chart` is missing",
+                hint="add `chart:` with the folder of the chart",
+            )
+        self._path(entry, ("helm", "chart"), chart["chart"], base, CHART)
+        for index, path in enumerate(chart.get("values", ())):
+            self._path(entry, ("helm", "values", index), path, base, VALUES)
+
+    def _once(self, entry: JSONObject, paths: Sequence[str]) -> None:
+        seen: set[str] = set()
+        for index, path in enumerate(paths):
+            if posixpath.normpath(path) in seen:
+                position = self.document.place(paths, index)
+                raise UsageError(
+                    f"{shown(position)}: {entry['name']} has the overlay {path!r} twice",
+                    hint="remove one of them: each is rendered once",
+                )
+            seen.add(posixpath.normpath(path))
+
+    def _path(
+        self,
+        entry: JSONObject,
+        keys: tuple[str | int, ...],
+        path: str,
+        base: str,
+        wanted: WantedPath,
+    ) -> None:
+        """Raise UsageError for a path that leads out, or to something else than is wanted."""
+        container: JSON = entry
+        for key in keys[:-1]:
+            container = container[key]
+        where = shown(self.document.place(container, keys[-1]))
+        real = self._real(f"{base}/{path}")
+        if path.startswith("/") or not real.startswith(base + os.sep):
+            raise UsageError(
+                f"{where}: the {wanted.what} {path!r} is not inside this repository",
+                why="Only what is reviewed here may be rendered.",
+                hint=f"give the path of a {wanted.kind}, relative to environments.yaml",
+            )
+        for owned in WRITTEN:
+            if f"{posixpath.normpath(path)}/".startswith(f"{owned}/"):
+                raise UsageError(
+                    f"{where}: the {wanted.what} {path!r} lies in {owned}/, which meshgate writes",
+                    why="What is promoted cannot be made of what was promoted.",
+                    hint="name the sources that it was rendered from",
+                )
+        there = Path(real)
+        if not ((wanted.folder and there.is_dir()) or (wanted.file and there.is_file())):
+            raise UsageError(
+                f"{where}: the {wanted.what} {path!r} is no {wanted.kind}",
+                hint=wanted.hint.format(name=entry["name"]),
+            )
+        if wanted is CHART and not (there / "Chart.yaml").is_file():
+            raise UsageError(
+                f"{where}: {path!r} is no chart: it has no Chart.yaml",
+                hint="name the folder of a chart, or use `manifests` or `overlay`",
+            )
 
     def _real(self, path: str) -> str:
         folder, _, name = path.rstrip("/").rpartition("/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, TypedDict
 
-from msgspec import Meta, field, structs
+from msgspec import Meta, field
 
 from meshgate.model.document import (
     SOME,
@@ -26,6 +26,7 @@ from meshgate.model.document import (
     choice,
 )
 from meshgate.model.finding import Severity
+from meshgate.model.sources import ManifestSources
 from meshgate.model.waiver import Acknowledgement, Difference, Expectation, Invariant, Waiver
 
 # The kinds that `require.kinds` means by default, each with its API group: a Gateway of the
@@ -39,6 +40,9 @@ MESH_KINDS: Mapping[str, str] = {
     "ServiceEntry": "networking.istio.io",
     "Sidecar": "networking.istio.io",
 }
+
+# In `require.kinds`: every kind.
+ANY_KIND = "*"
 
 RaisedSeverities = Annotated[
     dict[RuleID, Annotated[Severity, choice("warning", "error")]],
@@ -151,9 +155,14 @@ class Floor(DocumentPart, frozen=True, kw_only=True):
         about("Wildcard hosts that are allowed, each with its place and TLS mode."),
     ] = ()
     kinds: Annotated[
-        Annotated[tuple[Annotated[str, Meta(pattern="^[A-Z][A-Za-z0-9]*$")], ...], SOME, UNIQUE]
+        Annotated[
+            tuple[Annotated[str, Meta(pattern=r"^([A-Z][A-Za-z0-9]*|\*)$")], ...], SOME, UNIQUE
+        ]
         | None,
-        about(f"Kinds that may be rendered; absent: {', '.join(MESH_KINDS)}."),
+        about(
+            f"Kinds that may be rendered; absent: {', '.join(MESH_KINDS)}. `*`: any kind, where "
+            "applications lie in the same folders."
+        ),
     ] = None
     authorization: Annotated[
         str,
@@ -287,13 +296,12 @@ def _plain(pattern: str, name: str) -> str:
 Substitutes = dict[str, str | int | float | bool]
 
 
-class EnvironmentSettings(DocumentPart, frozen=True, kw_only=True):
+class EnvironmentSettings(ManifestSources, frozen=True, kw_only=True):
     """What `defaults` may say of every environment, and each environment of itself.
 
     Where an absent key means something else than any value, the field is None.
     """
 
-    overlay: Annotated[Text, about("Folder of the Kustomize overlay, relative to this file.")] = ""
     mode: Annotated[
         str,
         choice("floating", "pinned"),
@@ -353,9 +361,6 @@ class EnvironmentSettings(DocumentPart, frozen=True, kw_only=True):
             for name, value in given.items()
         }
 
-    def __post_init__(self) -> None:
-        structs.force_setattr(self, "overlay", self.overlay.rstrip("/"))
-
     @property
     def after(self) -> tuple[str, ...]:
         """The environments that a change passes before this one."""
@@ -386,7 +391,7 @@ class Environment(EnvironmentEntry, frozen=True, kw_only=True):
 
     @property
     def kinds(self) -> tuple[str, ...] | None:
-        """The kinds that may be rendered here; None of loose manifests without a list: any."""
-        if self.require.kinds is None and self.overlay:
+        """The kinds that may be rendered here; None: any, as of loose manifests without a list."""
+        if self.require.kinds is None and self.sources:
             return tuple(MESH_KINDS)
-        return self.require.kinds
+        return None if ANY_KIND in (self.require.kinds or ()) else self.require.kinds

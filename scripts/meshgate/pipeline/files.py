@@ -53,19 +53,19 @@ class Folder:
         self._track = track
 
     def survey(self, environment: Environment) -> Sequence[Defect]:
-        return source.survey(self.root, environment.overlay)
+        return source.survey(self.root, environment.sources)
 
     def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
-        overlays = [environment.overlay for environment in environments]
-        with self._track("rendering", len(overlays)) as step:
-            built = source.render_all(self.root, overlays, cache=self.cache, progress=step)
-        return {environment.name: built[environment.overlay] for environment in environments}
+        sources = [environment.sources for environment in environments]
+        with self._track("rendering", len(sources)) as step:
+            built = source.render_all(self.root, sources, cache=self.cache, progress=step)
+        return {environment.name: built[environment.sources] for environment in environments}
 
     def inventory(self, environment: Environment) -> Sequence[Resource]:
         return source.read_folder(self.root, f"inventory/{environment.name}")
 
     def values(self, environment: Environment) -> Mapping[str, str]:
-        return source.flux_values(self.root, environment.overlay)
+        return source.flux_values(self.root, source.named_folders(self.root, environment.sources))
 
 
 class Objects:

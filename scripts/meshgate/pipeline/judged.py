@@ -25,6 +25,7 @@ from meshgate.model import (
     Severity,
     substituted,
 )
+from meshgate.model.sources import sources_of
 from meshgate.pipeline.files import Files, Folder
 from meshgate.pipeline.names import context_by_names
 from meshgate.pipeline.nulls import without_refused_nulls
@@ -229,10 +230,10 @@ def context_of(
     )
 
 
-def errors_in_sources(root: Path, environment: str, overlay: str) -> SourcesError | None:
-    """What is wrong with the sources of an overlay that did not build, waived or not."""
+def errors_in_sources(root: Path, environment: str, sources: str) -> SourcesError | None:
+    """What is wrong with the sources of an environment that did not build, waived or not."""
     files = Folder(root, cache=None)
-    bare = Environment(name=environment, overlay=overlay)
+    bare = Environment(name=environment, **structs.asdict(sources_of(sources)))
     failure = _survey(bare, files, Settings(datetime.date.min)).failure
     return failure if isinstance(failure, SourcesError) else None
 
@@ -307,9 +308,10 @@ def _compared(context: Context, contexts: Mapping[str, Context]) -> Context:
 
 
 def _nothing_rendered(environment: Environment) -> NothingToCheckError:
-    """The error of an overlay that renders to nothing, which is never a pass."""
+    """The error of sources that render to nothing, which is never a pass."""
+    where = "its kustomization.yaml" if environment.overlay else "it"
     return NothingToCheckError(
-        f"{environment.name}: {environment.overlay} renders to nothing",
+        f"{environment.name}: {environment.source_title} renders to nothing",
         why="An empty result would delete every policy of the environment.",
-        hint="add resources to its kustomization.yaml, or remove it from environments.yaml",
+        hint=f"add resources to {where}, or remove it from environments.yaml",
     )

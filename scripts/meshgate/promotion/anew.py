@@ -105,12 +105,12 @@ def _release(session: Session, candidate: Candidate) -> tuple[Release, str]:
     """The release and what it was rendered from; of a rollback, as the ledger had it before."""
     record = candidate.record
     if record.event is not Event.ROLLBACK:
-        return session.releases.at(record.source.commit), candidate.policy.overlay
+        return session.releases.at(record.source.commit), candidate.policy.sources
     for earlier in reversed(candidate.base.records):
         same = (earlier.release, earlier.rendered.sha256)
         if earlier.event.changes_render and same == (record.release, record.rendered.sha256):
             return Release(earlier.release, earlier.alias, earlier.source), earlier.rendered.overlay
-    return session.releases.at(record.source.commit), candidate.policy.overlay
+    return session.releases.at(record.source.commit), candidate.policy.sources
 
 
 def _changes(session: Session, candidate: Candidate, release: Release) -> tuple[InputChange, ...]:

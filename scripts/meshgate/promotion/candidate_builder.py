@@ -153,7 +153,7 @@ class CandidateBuilder:
                 self.session.repository,
                 self.record.source.commit,
                 self.policy.name,
-                self.policy.overlay,
+                self.policy.sources,
                 cache=self.session.cache,
             )
         except (BuildError, RepositoryError) as error:

@@ -43,7 +43,7 @@ def with_release(
 ) -> tuple[EnvironmentStatus, str]:
     """The status with what a release's source commit renders to there, or why it does not."""
     name = status.environment
-    overlay = session.policy.of(name).overlay
+    overlay = session.policy.of(name).sources
     try:
         files = render(session.repository, commit, name, overlay, cache=session.cache)
     except (BuildError, RepositoryError) as error:

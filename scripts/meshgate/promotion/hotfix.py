@@ -68,7 +68,7 @@ def prepare_hotfix(
         created_at=session.now,
         release=release,
         files=files,
-        overlay=policy.overlay,
+        overlay=policy.sources,
         pending_backport=PendingBackport(
             record="", facts=pending_facts(state, facts), due=options.due
         ),

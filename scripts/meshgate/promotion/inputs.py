@@ -1,8 +1,8 @@
 """What a release is the content of: all that the environments of a commit are built from.
 
 Most repositories have bases in policies/ and overlays in overlays/; there it is these two folders
-as they are. Elsewhere it is the folders of the kustomizations that the environments name, whatever
-they are called, and what these reach.
+as they are. Elsewhere it is what the environments name, whatever it is called, and what that
+reaches: kustomizations and their bases, charts and files of values, folders of manifests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import posixpath
 import re
 from pathlib import Path
 
-from meshgate.errors import BuildError, RepositoryError
+from meshgate.config.stated_sources import named_paths, stated_sources
+from meshgate.errors import RepositoryError
+from meshgate.model.sources import ManifestSources
 from meshgate.promotion.committed import CommittedRoot
 from meshgate.promotion.files import is_owned
 from meshgate.promotion.policy import FILE
@@ -19,15 +21,14 @@ from meshgate.repository import Repository, TreeEntry
 from meshgate.repository.opened import LINK
 from meshgate.source import KUSTOMIZATION_NAMES, SOURCE_FOLDERS
 from meshgate.source.cache import Cache, digest
+from meshgate.source.kinds import opened
 from meshgate.source.program import TOOLCHAIN
-from meshgate.source.tree import Tree
 from meshgate.source.vendored import FILE as VENDORED
-from meshgate.yamldoc import document
 
 POLICIES, OVERLAYS = SOURCE_FOLDERS
 INPUTS: tuple[str, ...] = (POLICIES, OVERLAYS, TOOLCHAIN)
 # Part of every key of what is kept: raise it when what is kept, or how it is made, changes.
-FORMAT = "1"
+FORMAT = "2"
 # Paths with more to them than going up and then down.
 ODD = rb"[^.]/\.\.|\.\.//|/\./|\\"
 
@@ -42,6 +43,7 @@ class Inputs:
         self._repository = repository
         self._stored = Cache(cache, "inputs")
         self._by_commit: dict[str, tuple[str, ...]] = {}
+        self._how: dict[str, str] = {}
         # By the blob of a kustomization and its folder: whether all it names lies in the two.
         self._staying: dict[tuple[str, str], bool] = {}
 
@@ -52,12 +54,23 @@ class Inputs:
             self._by_commit[commit] = INPUTS if usual else (*self._kept(commit), TOOLCHAIN)
         return self._by_commit[commit]
 
+    def how(self, commit: str) -> str:
+        """What environments.yaml says of renders beside paths of overlays; empty: no more."""
+        if commit not in self._how:
+            stated = sources_at(self._repository, commit)
+            more = sorted({each.sources for each in stated if each.sources != each.overlay})
+            self._how[commit] = "\n".join(more)
+        return self._how[commit]
+
     def _is_usual(self, commit: str) -> bool:
         """Whether all overlays lie in the two folders, and nothing there leads out of them.
 
         It then follows from these folders and environments.yaml alone. Links are not followed here.
         """
-        overlays = overlays_at(self._repository, commit)
+        stated = sources_at(self._repository, commit)
+        overlays = [posixpath.normpath(each.overlay) for each in stated]
+        if any(each.sources != each.overlay for each in stated):
+            return False
         if not all(is_at(overlay, SOURCE_FOLDERS) for overlay in overlays):
             return False
         if any(self._repository.object_id(commit, name) is None for name in SOURCE_FOLDERS):
@@ -87,16 +100,16 @@ class Inputs:
         return sources
 
     def _sources(self, commit: str) -> tuple[str, ...]:
-        overlays = overlays_at(self._repository, commit)
+        stated = sources_at(self._repository, commit)
         usual = [name for name in SOURCE_FOLDERS if self._repository.object_id(commit, name)]
-        if not overlays:
+        if not stated:
             return SOURCE_FOLDERS
         below = CommittedRoot(self._repository, commit)
         reached: dict[str, None] = {}
-        for overlay in overlays:
-            tree = Tree(Path(below.top), overlay, below)
-            reached |= dict.fromkeys(name for name in tree.kustomizations if name != ".")
-            reached |= dict.fromkeys(tree.files)
+        for each in stated:
+            for source in opened(Path(below.top), each.sources, below):
+                at = source.reached()
+                reached |= dict.fromkeys((*at.folders, *sorted(at.files)))
         elsewhere = sorted(name for name in reached if not is_at(name, SOURCE_FOLDERS))
         if not elsewhere and (len(usual) == len(SOURCE_FOLDERS) or not reached):
             return SOURCE_FOLDERS
@@ -128,20 +141,14 @@ def leads_elsewhere(content: bytes, depth: int) -> bool:
     return re.search(b"|".join((to_top, ends_at_top, ODD)), content) is not None
 
 
-def overlays_at(repository: Repository, commit: str) -> tuple[str, ...]:
-    """The overlays that a commit's environments name; none where that cannot be read."""
-    content = repository.read(commit, FILE)
-    try:
-        value = document.parse(content or b"", FILE).value
-    except BuildError:
-        return ()
-    entries = value.get("environments") if isinstance(value, dict) else None
-    named = (
-        each.get("overlay")
-        for each in (entries if isinstance(entries, list) else ())
-        if isinstance(each, dict)
-    )
-    return tuple(posixpath.normpath(each) for each in named if isinstance(each, str))
+def sources_at(repository: Repository, commit: str) -> tuple[ManifestSources, ...]:
+    """The sources of a commit's environments; none where that cannot be read."""
+    return stated_sources(repository.read(commit, FILE) or b"", FILE)
+
+
+def named_at(repository: Repository, commit: str) -> tuple[str, ...]:
+    """The paths that environments.yaml of a commit names; none where that cannot be read."""
+    return named_paths(repository.read(commit, FILE) or b"", FILE)
 
 
 def is_at(name: str, folders: tuple[str, ...] | list[str]) -> bool:

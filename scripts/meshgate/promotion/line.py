@@ -49,7 +49,7 @@ def adopt(
         created_at=session.now,
         release=adopted,
         files=session.render(policy, adopted),
-        overlay=policy.overlay,
+        overlay=policy.sources,
         requested_by=session.requested_by,
         reason=reason,
         tool=tool(session.repository, adopted.source.commit),

@@ -154,7 +154,7 @@ def _floating(session: Session, policy: EnvironmentPolicy) -> EnvironmentOvervie
     current = status_of(session, policy.name).current
     broken, posture = "", None
     try:
-        commit, overlay = newest.source.commit, policy.overlay
+        commit, overlay = newest.source.commit, policy.sources
         files = render(session.repository, commit, policy.name, overlay, cache=session.cache)
         posture = _posture(session, policy.name, files)
     except BuildError as error:

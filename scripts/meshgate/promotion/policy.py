@@ -30,7 +30,7 @@ class EnvironmentPolicy:
     """
 
     name: str
-    overlay: str
+    sources: str
     pinned: bool
     after: tuple[str, ...] = ()
     after_all: bool = True
@@ -68,7 +68,7 @@ class Policy:
         environment = self.of(name)
         if not environment.pinned:
             raise UsageError(
-                f"{name} is floating: it follows {environment.overlay} on main",
+                f"{name} is floating: it follows {environment.sources} on main",
                 hint=f"set `mode: pinned` and run `meshgate adopt {name}`",
             )
         return environment

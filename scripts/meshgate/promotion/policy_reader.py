@@ -86,7 +86,7 @@ def _environment(
         raise _unsupported("approvals", "blastRadius", f"{entry.name}: ")
     environment = EnvironmentPolicy(
         name=entry.name,
-        overlay=entry.overlay,
+        sources=entry.sources,
         pinned=entry.mode == PINNED,
         after=entry.after,
         after_all=entry.after_all,

@@ -73,7 +73,7 @@ def prepare_promotion(session: Session, name: str, options: PromoteOptions) -> P
         created_at=session.now,
         release=release,
         files=files,
-        overlay=policy.overlay,
+        overlay=policy.sources,
         changes=changes(session.repository, state.source.commit, release.source.commit),
         bypasses=_accept_loss(session, name, files, options),
         requested_by=session.requested_by,

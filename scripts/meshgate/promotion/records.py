@@ -116,7 +116,10 @@ class RenderedFiles(LedgerPart, frozen=True):
         SHA256, about("Over the sorted (path, SHA-256 of bytes): independent of git.")
     ]
     resources: Annotated[Count, about("How many files.")]
-    overlay: Annotated[str, about("The folder they are rendered from.")]
+    overlay: Annotated[
+        str,
+        about("What they are rendered from: a folder, or JSON of the keys of environments.yaml."),
+    ]
 
 
 class Previous(LedgerPart, frozen=True):

@@ -19,6 +19,8 @@ from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"
 DIGITS = 12
+# In the place of a mode: what environments.yaml says of the render beside paths.
+HOW = "how"
 SHORT = 7
 
 
@@ -61,7 +63,10 @@ class Releases:
             if paths not in touching:
                 touching[paths] = {one.sha for one in mainline(self.repository, commit, *paths)}
             older = every[index + 1] if index + 1 < len(every) else None
-            moved = older is not None and self.inputs.at(older.sha) != paths
+            moved = older is not None and (
+                self.inputs.at(older.sha) != paths
+                or self.inputs.how(older.sha) != self.inputs.how(each.sha)
+            )
             if moved or each.sha in touching[paths]:
                 found.append(each)
         return found
@@ -140,9 +145,10 @@ class Releases:
             release_id = self._stored.get(digest(*key))
             if not isinstance(release_id, str):
                 entries = self.repository.entries(source.commit, *self.inputs.at(source.commit))
-                release_id = content_id(
-                    (entry.path, entry.mode, self._sha256(entry)) for entry in entries
-                )
+                files = [(entry.path, entry.mode, self._sha256(entry)) for entry in entries]
+                if how := self.inputs.how(source.commit):
+                    files.append((FILE, HOW, sha256(how.encode())))
+                release_id = content_id(iter(files))
                 self._stored.put(digest(*key), release_id)
             self._ids[key] = release_id
         return self._ids[key]

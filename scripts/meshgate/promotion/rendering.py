@@ -46,7 +46,7 @@ def render(
     repository: Repository,
     commit: str,
     environment: str,
-    overlay: str,
+    sources: str,
     *,
     cache: Path | None,
 ) -> dict[str, bytes]:
@@ -66,10 +66,10 @@ def render(
                 hint="say there which version of kustomize releases are rendered with",
             )
         try:
-            build = source.render(root, overlay, cache=cache, exact=True)
+            build = source.render(root, sources, cache=cache, exact=True)
         except BuildError as error:
             # What is wrong with the sources says it better, as it does in every other command.
-            raise errors_in_sources(root, environment, overlay) or error from error
+            raise errors_in_sources(root, environment, sources) or error from error
     return files_of(environment, build.resources)
 
 
@@ -99,13 +99,13 @@ def read_rendered(files: Mapping[str, bytes]) -> tuple[Resource, ...]:
     )
 
 
-def rendered_of(environment: str, files: Mapping[str, bytes], overlay: str) -> RenderedFiles:
+def rendered_of(environment: str, files: Mapping[str, bytes], sources: str) -> RenderedFiles:
     """What a state and a record say of these files."""
     return RenderedFiles(
         tree=git_tree(environment, files),
         sha256=rendered_sum(environment, files),
         resources=len(files),
-        overlay=overlay,
+        overlay=sources,
     )
 
 

@@ -25,7 +25,7 @@ from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import at_commit, below, contents, rendered_folder, state_path
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.none import NoForge
-from meshgate.promotion.inputs import OVERLAYS, is_at, overlays_at
+from meshgate.promotion.inputs import OVERLAYS, is_at, named_at
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
@@ -183,7 +183,7 @@ class Session:
     def render(self, policy: EnvironmentPolicy, release: Release) -> dict[str, bytes]:
         """What a release renders to in an environment. Raises as `rendering.render`."""
         return render(
-            self.repository, release.source.commit, policy.name, policy.overlay, cache=self.cache
+            self.repository, release.source.commit, policy.name, policy.sources, cache=self.cache
         )
 
     def ensure(self, commit: str) -> None:
@@ -263,9 +263,9 @@ def session_at(
 def configuration_at(repository: Repository, commit: str) -> Configuration:
     """What a commit says of itself. Raises UsageError as `config.load` does."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        # Overlays have to be there, wherever they lie.
-        overlays = [each for each in overlays_at(repository, commit) if not is_at(each, RULES)]
-        extract(repository, commit, (*RULES, *dict.fromkeys(overlays)), Path(folder))
+        # What environments are built from has to be there, wherever it lies.
+        named = [each for each in named_at(repository, commit) if not is_at(each, RULES)]
+        extract(repository, commit, (*RULES, *dict.fromkeys(named)), Path(folder))
         return config.load(Path(folder))
 
 

@@ -43,7 +43,7 @@ MESH_DOMAIN = ".istio.io"
 
 
 def check(context: Context) -> Iterator[Violation]:
-    rendered = bool(context.environment.overlay)
+    rendered = bool(context.environment.sources)
     for resource in context.rendered:
         if resource.foreign or not (rendered or resource.group.endswith(MESH_DOMAIN)):
             continue

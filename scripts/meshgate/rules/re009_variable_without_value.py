@@ -52,7 +52,7 @@ def check(context: Context) -> Iterator[Violation]:
     for resource, names in context.unresolved:
         file = resource.origin.file if resource.origin else ""
         by_file.setdefault(file, []).append((resource, names))
-    where = "environments.yaml" if context.environment.overlay else "the file of --mesh"
+    where = "environments.yaml" if context.environment.sources else "the file of --mesh"
     for those in by_file.values():
         variables = list(dict.fromkeys(name for _, names in those for name in names))
         objects = [str(resource) for resource, _ in those]

@@ -94,7 +94,7 @@ def check(context: Context) -> Iterator[Violation]:
     kinds = context.environment.kinds
     if kinds is None:
         return
-    allowed = frozenset(kinds) if context.environment.overlay else RUNNING.union(kinds)
+    allowed = frozenset(kinds) if context.environment.sources else RUNNING.union(kinds)
     for resource in context.rendered:
         group = GROUPS.get(resource.kind)
         if resource.kind in allowed and group is not None and resource.group != group:

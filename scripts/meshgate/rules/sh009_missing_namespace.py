@@ -72,7 +72,7 @@ def missing(context: Context, resources: list[Resource]) -> Violation:
     fix = "write metadata.namespace, or namespace: in its kustomization"
     if first.kind in FOLLOWS:
         fix += f" ({root} if mesh-wide is meant)"
-    if not context.environment.overlay:
+    if not context.environment.sources:
         fix += "; `-n NAMESPACE` says where the objects will be applied"
     return Violation(
         first,

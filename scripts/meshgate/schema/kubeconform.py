@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from meshgate import tools
 from meshgate.errors import ToolError
 from meshgate.model import JSONObject, Resource
 from meshgate.process import run
-from meshgate.schema import catalog, tools
+from meshgate.schema import catalog
 from meshgate.schema.catalog import ServedKind
 from meshgate.schema.engine import SchemaRefusal
 

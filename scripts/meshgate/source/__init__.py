@@ -4,10 +4,13 @@
   the defects that two readers would take differently. `read_folder(root, folder)`: an inventory.
 - `listing(folder)`, `build_folders(…)`: what lies below any folder, its kustomizations built;
   `recognition`: what a file is that is no manifest.
-- `survey(root, overlay)`: what is wrong with an overlay's sources before kustomize runs;
-  `survey_repository(root, overlays)`: manifests that none of the overlays reaches.
-- `render(root, overlay, cache=)`, `render_all(…)`: resources with origins, and the record of how
-  they came to be. `inputs(root, overlay)`: every file that a build depends on.
+- `kinds`: what an environment can be built from, one module each. An environment's sources are one
+  text, `Environment.sources`; of a Kustomize overlay it is the folder.
+- `survey(root, sources)`: what is wrong with sources before they are built;
+  `survey_repository(root, every)`: manifests that none of the environments reaches.
+- `render(root, sources, cache=)`, `render_all(…)`: resources with origins, and the record of how
+  they came to be. `inputs(root, sources)`: every file that a build depends on;
+  `named_folders(…)`: those that environments.yaml names.
 - `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
 - `patched(root, overlay, wanted)`: an overlay's files that make it render to other objects.
 - `dump(resources)`, `dump_value(value)`: YAML that every reader takes alike.
@@ -17,9 +20,10 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 
 from __future__ import annotations
 
-from meshgate.source.build import Build, render, render_all
+from meshgate.source.build import inputs, named_folders, render, render_all, survey
 from meshgate.source.flux import flux_values, has_flux_values, values_of
 from meshgate.source.folders import FolderBuild, FolderLocator, build_folders
+from meshgate.source.kinds.kind import Build
 from meshgate.source.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from meshgate.source.listing import listing
 from meshgate.source.load import (
@@ -35,9 +39,8 @@ from meshgate.source.load import (
 )
 from meshgate.source.locate import Locator
 from meshgate.source.program import Renderer, renderer, renderer_argv
-from meshgate.source.scan import SOURCE_FOLDERS, survey, survey_repository
 from meshgate.source.step_overlay import Overlay, patched
-from meshgate.source.tree import inputs
+from meshgate.source.unreached import SOURCE_FOLDERS, survey_repository
 from meshgate.yamldoc.writing import dump, dump_value
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "has_flux_values",
     "inputs",
     "listing",
+    "named_folders",
     "patched",
     "read",
     "read_bytes",

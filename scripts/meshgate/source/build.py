@@ -1,4 +1,4 @@
-"""Build overlays: survey their sources, render them, and tell where each object comes from."""
+"""Build the sources of environments: survey them, render them, tell where each object is from."""
 
 from __future__ import annotations
 
@@ -8,70 +8,54 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from meshgate.errors import BuildError, MeshgateError
-from meshgate.model import JSON, BuildRecord, Origin, Resource, join_path
-from meshgate.source.cache import Cache
-from meshgate.source.chains import Layers
-from meshgate.source.kustomization import Inline, Role
-from meshgate.source.kustomize import rendered
-from meshgate.source.load import SourceDocument, parsed
-from meshgate.source.match_rendered import resources
-from meshgate.source.program import renderer
-from meshgate.source.provenance import TracedOrigin
-from meshgate.source.scan import survey_tree
-from meshgate.source.tree import Tree
-from meshgate.yamldoc.positions import SourceFiles
+from meshgate.errors import MeshgateError
+from meshgate.model import Defect
+from meshgate.source.kinds import opened
+from meshgate.source.kinds.kind import Build, Workplace, joined
+from meshgate.yamldoc.files import Root
 
-# Of all JSON patches of an overlay.
-MOST_COPIES = 12
+__all__ = ["Build", "inputs", "named_folders", "render", "render_all", "survey"]
 
 
-class Build(NamedTuple):
-    """One overlay as it is judged."""
+def render(root: Path, sources: str, *, cache: Path | None, exact: bool = False) -> Build:
+    """Build one environment; `cache` is the folder of kept results, None for none.
 
-    resources: list[Resource]
-    record: BuildRecord
+    sources  an overlay's folder, or another text of `ManifestSources.sources`
+    exact    only by the very version of the toolchain, since bytes are to be compared
 
-
-def render(root: Path, overlay: str, *, cache: Path | None, exact: bool = False) -> Build:
-    """Build one overlay; `cache` is the folder of kept results, None for none.
-
-    `exact`: only by the very version of the toolchain, since bytes are to be compared.
-
-    Resources in kustomize's order, with origins relative to `root`; the record holds the defects
-    of the sources and, on demand, each object's chain of values. Raises BuildError when the overlay
+    Resources in the order of the sources, with origins relative to `root`; the record holds the
+    defects of the sources and, on demand, each object's chain of values. Raises BuildError when it
     does not build or its sources are such that it must not be built, ToolError when the renderer
     is missing, of the wrong version, crashes or hangs.
     """
-    with _wrappers() as aside:
-        return _build(root, overlay, cache, aside, exact=exact)
+    with _aside() as aside:
+        return _build(root, sources, Workplace(cache, aside, exact))
 
 
 def render_all(
     root: Path,
-    overlays: Iterable[str],
+    sources: Iterable[str],
     *,
     cache: Path | None,
     progress: Callable[[], object] | None = None,
 ) -> dict[str, Build | MeshgateError]:
-    """Build several overlays at once, as many as there are cores; one that fails is its error.
+    """Build several environments at once, as many as there are cores; one that fails is its error.
 
-    `progress` is called after each, from any thread.
+    By the text of their sources. `progress` is called after each, from any thread.
     """
 
-    def build(overlay: str) -> Build | MeshgateError:
+    def build(text: str) -> Build | MeshgateError:
         try:
-            return _build(root, overlay, cache, aside)
+            return _build(root, text, Workplace(cache, aside))
         except MeshgateError as error:
             return error
         finally:
             if progress:
                 progress()
 
-    wanted = list(dict.fromkeys(overlays))
-    with _wrappers() as aside:
+    wanted = list(dict.fromkeys(sources))
+    with _aside() as aside:
         pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
         try:
             return dict(zip(wanted, pool.map(build, wanted), strict=True))
@@ -80,73 +64,35 @@ def render_all(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def survey(root: Path, sources: str) -> list[Defect]:
+    """The defects of every source file an environment reaches, and of the folders it reaches.
+
+    Never raises for what the sources say: a file that cannot be read at all is for `render`.
+    """
+    return list(dict.fromkeys(d for each in opened(root, sources) for d in each.survey()))
+
+
+def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str]:
+    """Every file an environment depends on, relative to `root`.
+
+    Files and folders that are referred to and do not exist yet are in it, too: their appearance
+    changes the build. Never raises for what the sources say.
+    """
+    every = [each.reached() for each in opened(root, sources, below)]
+    return frozenset(name for each in every for name in each.files | each.absent)
+
+
+def named_folders(root: Path, sources: str) -> list[str]:
+    """The folders, or files, that environments.yaml names, in their order."""
+    return [each.path for each in opened(root, sources)]
+
+
 @contextlib.contextmanager
-def _wrappers() -> Iterator[Path]:
-    """A folder for wrapper kustomizations, removed whatever happens."""
+def _aside() -> Iterator[Path]:
+    """A folder for what programs are given, removed whatever happens."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         yield Path(os.path.realpath(folder))
 
 
-def _build(
-    root: Path, overlay: str, cache: Path | None, aside: Path, *, exact: bool = False
-) -> Build:
-    tree = Tree(root, overlay)
-    files = SourceFiles(tree.root)
-    defects = survey_tree(tree, files)
-    _refuse(tree, files)
-    program = renderer(tree.root, cache, exact=exact)
-    values = rendered(tree, program, Cache(cache, "render"), aside)
-    layers = Layers(tree, files)
-    joined = list(resources(values, layers.traced(), tree, files))
-    chains = {
-        resource.ref: resource.origin.traced.chain()
-        for resource in joined
-        if isinstance(resource.origin, TracedOrigin) and resource.origin.traced.steps
-    }
-    record = BuildRecord(tuple(defects), chains, tuple(layers.idle), tuple(layers.removing))
-    return Build(joined, record)
-
-
-def _refuse(tree: Tree, files: SourceFiles) -> None:
-    """Raise for sources that kustomize must not, or cannot, be given."""
-    for refused in tree.refused:
-        raise BuildError(
-            f"{refused.kustomization.file}: {refused.detail} is not a file of this repository",
-            why=refused.why
-            or "What it brings in could change without review, or would be executed.",
-            hint=refused.hint or "copy what it brings into the repository",
-        )
-    for problem in tree.problems:
-        raise problem
-    for kustomization, reference in tree.missing:
-        place = files.position(Origin(kustomization.file), reference.path)
-        where = ":".join(map(str, place)) if place else kustomization.file
-        raise BuildError(
-            f"{where}: {reference.text} is not there",
-            hint="correct the path, or add the file; paths are relative to the kustomization",
-        )
-    # kustomize takes minutes over an alias bomb, and names no file for what it cannot read.
-    copies = sum(_copies(document.value) for document in _documents(tree))
-    if copies > MOST_COPIES:
-        raise BuildError(
-            f"{tree.overlay}: JSON patches copy {copies} times",
-            why="Each copy can double an object; a page of them can fill any memory.",
-            hint="write the values out with `op: add`",
-        )
-
-
-def _documents(tree: Tree) -> Iterator[SourceDocument]:
-    """Every YAML document of an overlay's sources. Raises BuildError for one that is unreadable."""
-    for name, role in tree.files.items():
-        if role is not Role.CONTENT:
-            yield from parsed(tree.content(name), name)
-    for kustomization in tree.kustomizations.values():
-        for part in kustomization.references():
-            if isinstance(part, Inline):
-                name = f"{kustomization.file}, {join_path(*part.path)}"
-                yield from parsed(part.text.encode(), name)
-
-
-def _copies(value: JSON) -> int:
-    operations = value if isinstance(value, list) else ()
-    return sum(isinstance(each, dict) and each.get("op") == "copy" for each in operations)
+def _build(root: Path, sources: str, place: Workplace) -> Build:
+    return joined([each.build(place) for each in opened(root, sources)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from meshgate.errors import BuildError
@@ -17,8 +17,8 @@ MARK = GROUP.encode()
 CONFIG_MAP = b"ConfigMap"
 
 
-def flux_values(root: Path, folder: str) -> dict[str, str]:
-    """What the Flux Kustomizations of a repository that apply a folder substitute there.
+def flux_values(root: Path, folders: Sequence[str]) -> dict[str, str]:
+    """What the Flux Kustomizations of a repository that apply one of some folders substitute.
 
     Of several that disagree on a value, none counts. ConfigMaps that they name count where the
     repository has them; Secrets are not read.
@@ -31,7 +31,7 @@ def flux_values(root: Path, folder: str) -> dict[str, str]:
                 resources += read(content, name).resources
         except BuildError:
             continue  # reported where it is judged; here it only has no values
-    return values_of(resources, folder)
+    return values_of(resources, folders)
 
 
 def has_flux_values(content: bytes) -> bool:
@@ -39,17 +39,20 @@ def has_flux_values(content: bytes) -> bool:
     return MARK in content or CONFIG_MAP in content
 
 
-def values_of(resources: Iterable[Resource], folder: str | None = None) -> dict[str, str]:
-    """What Flux Kustomizations among objects substitute: in one folder, or None: in any."""
+def values_of(
+    resources: Iterable[Resource], folders: Sequence[str] | None = None
+) -> dict[str, str]:
+    """What Flux Kustomizations among objects substitute: in some folders, or None: in any."""
     every = list(resources)
     maps = {r.name: r.value.get("data") for r in every if r.kind == "ConfigMap"}
+    wanted = None if folders is None else {posixpath.normpath(folder) for folder in folders}
     values: dict[str, str] = {}
     disputed: set[str] = set()
     for resource in every:
         if resource.kind != "Kustomization" or resource.group != GROUP:
             continue
         path = posixpath.normpath(str(resource.spec.get("path") or ".").lstrip("/") or ".")
-        if folder is not None and path != posixpath.normpath(folder):
+        if wanted is not None and path not in wanted:
             continue
         for name, value in _substituted(resource.spec, maps).items():
             if values.setdefault(name, value) != value:

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from meshgate.errors import BuildError, MeshgateError
 from meshgate.model import BuildRecord, Position, Resource
-from meshgate.source.build import Build, render_all
+from meshgate.model.sources import ManifestSources
+from meshgate.source.build import render_all, survey
+from meshgate.source.kinds.kind import Build
 from meshgate.source.kustomization import REMOTE
 from meshgate.source.listing import top_of
 from meshgate.source.locate import Locator
-from meshgate.source.scan import survey
 from meshgate.source.tree import Tree
 
 # So far up bases are looked for where there is no git repository that says where to stop.
@@ -63,13 +64,13 @@ def build_folders(
     outermost = [tree for tree in trees if tree.start not in brought_in] or trees
     # A component is nothing by itself.
     wanted = [tree for tree in outermost if not _is_component(tree)]
-    done = render_all(top, [tree.overlay for tree in wanted], cache=cache)
+    done = render_all(top, map(_sources, wanted), cache=cache)
     result = FolderBuilds([], {}, _reached(trees, start, top))
     for tree in wanted:
-        built = done[tree.overlay]
+        built = done[_sources(tree)]
         shown = seen.name(tree.overlay)
         if isinstance(built, BuildError):
-            defects = [d for d in survey(top, tree.overlay) if d.kind != "orphan-file"]
+            defects = [d for d in survey(top, _sources(tree)) if d.kind != "orphan-file"]
             if any(defect.kind in REFUSED for defect in defects):
                 built = Build([], BuildRecord(tuple(defects)))
         if isinstance(built, MeshgateError):
@@ -78,6 +79,10 @@ def build_folders(
             record = _as_seen(seen, built.record)
             result.builds.append(FolderBuild(shown, top, Build(built.resources, record)))
     return result
+
+
+def _sources(tree: Tree) -> str:
+    return ManifestSources(overlay=tree.overlay).sources
 
 
 def _is_component(tree: Tree) -> bool:

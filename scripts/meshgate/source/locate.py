@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshgate.model import Origin, Position, Resource, split_path
+from meshgate.source.charts.templates import TemplateOrigin
 from meshgate.source.load import Parts, manifests
 from meshgate.source.provenance import TracedObject, TracedOrigin
 from meshgate.source.trace import written
@@ -32,6 +33,8 @@ class Locator:
         parts = split_path(path)
         if isinstance(resource.origin, TracedOrigin):
             return self._traced(resource.origin.traced, parts)
+        if isinstance(resource.origin, TemplateOrigin):
+            return resource.origin.template.position(resource.value, parts, self.files)
         while parts and not exists(resource.value, parts):
             parts.pop()
         return self.files.position(resource.origin, (*self._inside(resource), *parts))

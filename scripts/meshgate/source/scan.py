@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from meshgate.errors import BuildError
@@ -12,23 +12,12 @@ from meshgate.model import Defect, Origin, Position
 from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
 from meshgate.source.load import manifests, parsed
 from meshgate.source.plugins import runs
+from meshgate.source.recognition import CHART
 from meshgate.source.tree import Tree
 from meshgate.yamldoc import positions
 from meshgate.yamldoc.files import read_inside
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
-# Only these folders hold sources and nothing else; what lies elsewhere may be for other tools. The
-# first has what environments share, the second the environments' own.
-SOURCE_FOLDERS = ("policies", "overlays")
-
-
-def survey(root: Path, overlay: str) -> list[Defect]:
-    """The defects of every source file an overlay reaches, and of the folders it reaches.
-
-    Never raises for what the sources say: a file that cannot be read at all is for `render`.
-    """
-    tree = Tree(root, overlay)
-    return survey_tree(tree, positions.SourceFiles(tree.root))
 
 
 def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
@@ -46,36 +35,8 @@ def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
         for reference in kustomization.references():
             if isinstance(reference, Inline):
                 defects += _in_line(files, kustomization, reference)
-    defects += map(_orphan, orphans(tree))
+    defects += map(orphan, orphans(tree))
     return list(dict.fromkeys(defects))
-
-
-def survey_repository(root: Path, overlays: Iterable[str]) -> list[Defect]:
-    """Manifests that no kustomization reaches, of an environment or of anything else.
-
-    Looked at are the folders where sources usually lie, and those that the overlays themselves
-    lie in. Those beside a kustomization that some overlay reaches are left to its `survey`.
-    """
-    reached: set[str] = set()
-    surveyed: set[str] = set()
-    folders: dict[str, None] = dict.fromkeys(SOURCE_FOLDERS)
-    for overlay in overlays:
-        tree = Tree(root, overlay)
-        reached.update(tree.files)
-        surveyed.update(orphans(tree))
-        for folder in tree.kustomizations:
-            folders.setdefault(folder.partition("/")[0])
-    others = Others(root)
-    return [
-        _orphan(name)
-        for folder in folders
-        if folder not in {".", ""}
-        for name in _manifest_names(root, folder, into_kustomizations=True)
-        if name not in reached
-        and name not in surveyed
-        and _holds_manifest(root, name)
-        and not others.reach(name)
-    ]
 
 
 class Others:
@@ -148,17 +109,17 @@ def orphans(tree: Tree) -> Iterator[str]:
     others = Others(tree.root)
     for folder in tree.kustomizations:
         if folder != ".":
-            for name in _manifest_names(tree.root, folder, into_kustomizations=False):
+            for name in manifest_names(tree.root, folder, into_kustomizations=False):
                 if (
                     name not in tree.files
-                    and _holds_manifest(tree.root, name)
+                    and holds_manifest(tree.root, name)
                     and not others.reach(name)
                 ):
                     yield name
 
 
-def _manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> Iterator[str]:
-    """YAML files below a folder; hidden ones, links and kustomizations left out."""
+def manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> Iterator[str]:
+    """YAML files below a folder; hidden ones, links, kustomizations and charts left out."""
     try:
         with os.scandir(root / folder) as entries:
             in_order = sorted(entries, key=lambda entry: entry.name)
@@ -169,8 +130,10 @@ def _manifest_names(root: Path, folder: str, *, into_kustomizations: bool) -> It
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
+            if (root / name / CHART).exists():
+                continue
             if into_kustomizations or not _is_built(root / name):
-                yield from _manifest_names(root, name, into_kustomizations=into_kustomizations)
+                yield from manifest_names(root, name, into_kustomizations=into_kustomizations)
         elif entry.is_symlink() or entry.name in FILE_NAMES:
             continue
         elif entry.name.endswith(MANIFEST_SUFFIXES):
@@ -181,7 +144,7 @@ def _is_built(folder: Path) -> bool:
     return any((folder / name).exists() for name in FILE_NAMES)
 
 
-def _holds_manifest(root: Path, name: str) -> bool:
+def holds_manifest(root: Path, name: str) -> bool:
     """Whether a file has Kubernetes objects, or cannot be read to tell."""
     try:
         documents = parsed(read_inside(root, name), name)
@@ -190,5 +153,5 @@ def _holds_manifest(root: Path, name: str) -> bool:
         return True
 
 
-def _orphan(name: str) -> Defect:
+def orphan(name: str) -> Defect:
     return Defect("orphan-file", Position(name, 1, 1), "", name, Origin(name))

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Resource, ResourceRef
-from meshgate.source.build import render
+from meshgate.source.build import inputs, render
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import read
-from meshgate.source.tree import inputs
 from meshgate.yamldoc.files import read_inside
 from meshgate.yamldoc.text import decoded
 from meshgate.yamldoc.writing import dump_value

@@ -281,12 +281,3 @@ def stricter(one: Role | None, other: Role) -> Role:
     if one is None or one is Role.CONTENT:
         return other
     return other if other is Role.PLUGIN else one
-
-
-def inputs(root: Path, overlay: str) -> frozenset[str]:
-    """Every file an overlay depends on, relative to `root`.
-
-    Files and folders that are referred to and do not exist yet are in it, too: their appearance
-    changes the build. Never raises for what the sources say.
-    """
-    return Tree(root, overlay).inputs

@@ -9,6 +9,7 @@ from pathlib import Path
 from meshgate import config
 from meshgate.cluster.sync.files import AGENTS, SOURCE_IGNORE, WRITTEN, files, leftovers, stale
 from meshgate.cluster.sync.target import targets
+from meshgate.promotion.inputs import named_at
 from meshgate.repository import Repository, extract
 
 FOLDER = "sync"
@@ -31,17 +32,12 @@ def stale_files(repository: Repository, commit: str, *, cache: Path | None) -> l
     """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         root = Path(folder)
-        extract(repository, commit, FOLLOW_FROM, root)
+        elsewhere = {path.partition("/")[0] for path in named_at(repository, commit)}
+        extract(repository, commit, (*FOLLOW_FROM, *sorted(elsewhere - {*FOLLOW_FROM, ""})), root)
         agents = list(_agents(root))
         if not agents:
             return []
         configuration = config.load(root)
-        sources = {
-            environment.overlay.partition("/")[0] for environment in configuration.environments
-        }
-        elsewhere = sorted(sources - {*FOLLOW_FROM, ""})
-        if elsewhere:
-            extract(repository, commit, elsewhere, root)
         every = targets(root, configuration, configuration.environments, cache=cache)
         names = [environment.name for environment in configuration.environments]
         outdated: list[str] = []

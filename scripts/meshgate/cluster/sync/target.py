@@ -112,11 +112,11 @@ def targets(
             "environments.yaml: `sync` has a branch and a tag", hint="a cluster follows one of them"
         )
     wanted = list(environments)
-    overlays = [environment.overlay for environment in wanted]
-    built = source.render_all(root, overlays, cache=cache, progress=progress)
+    sources = [environment.sources for environment in wanted]
+    built = source.render_all(root, sources, cache=cache, progress=progress)
     listed = []
     for environment in wanted:
-        build = built[environment.overlay]
+        build = built[environment.sources]
         if isinstance(build, MeshgateError):
             raise build
         rendered = [*build.resources, *_promoted(root, environment)]
@@ -140,20 +140,34 @@ def _target(
 ) -> SyncTarget:
     name = environment.name
     is_pinned = environment.mode == PINNED
-    path = f"rendered/{name}" if is_pinned else environment.overlay
+    path = f"rendered/{name}" if is_pinned else _followed(root, environment)
     return SyncTarget(
         environment=environment,
         sync=sync,
         name=f"{configuration.sync_name}-{name}",
         path=path,
         folders=(path,) if is_pinned else _folders(root, path),
-        kinds=_kinds(environment),
+        kinds=_kinds(environment, rendered),
         namespaces=_namespaces(name, rendered, sync.namespaces),
         windows=tuple(
             window for window in configuration.windows if name in (window.environments or (name,))
         ),
         rendered=tuple(rendered),
     )
+
+
+def _followed(root: Path, environment: Environment) -> str:
+    """The only folder that a floating environment is built from. Raises UsageError."""
+    folders = source.named_folders(root, environment.sources)
+    if len(folders) != 1 or environment.helm is not None:
+        raise UsageError(
+            f"{environment.name} is built from {environment.source_title}: no agent syncs that as "
+            "one folder with exactly what is judged here",
+            why="A floating environment is synced from its sources.",
+            hint="set `mode: pinned`, so that clusters sync rendered/"
+            f"{environment.name}; or keep the sync objects that you have",
+        )
+    return folders[0]
 
 
 def _folders(root: Path, overlay: str) -> tuple[str, ...]:
@@ -165,12 +179,15 @@ def _folders(root: Path, overlay: str) -> tuple[str, ...]:
     )
 
 
-def _kinds(environment: Environment) -> tuple[AllowedKind, ...]:
-    """The kinds that may be rendered, each with its group. Raises UsageError."""
+def _kinds(environment: Environment, rendered: Sequence[Resource]) -> tuple[AllowedKind, ...]:
+    """The kinds that may be rendered, each with its group; of any kind those that are.
+
+    Raises UsageError.
+    """
     known = catalog_of(environment.mesh.istio)
     names = environment.kinds
     if names is None:
-        names = tuple(kind for group, kind in known.kinds if group in known.mesh_groups)
+        return tuple(sorted({AllowedKind(each.group, each.kind) for each in rendered}))
     return tuple(sorted({_allowed(name, known, environment.name) for name in names}))
 
 

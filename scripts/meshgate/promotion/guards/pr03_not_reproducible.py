@@ -28,10 +28,10 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         )
     yield from _misstated(candidate, actual)
     if candidate.event is not Event.ROLLBACK:
-        if state.rendered.overlay != candidate.policy.overlay:
+        if state.rendered.overlay != candidate.policy.sources:
             yield Objection(
                 f"it was rendered from {state.rendered.overlay!r}, and not from "
-                f"{candidate.policy.overlay!r}"
+                f"{candidate.policy.sources!r}"
             )
         content = known(candidate.source, f"the inputs of {state.source.commit}")
         if content.release != candidate.release:

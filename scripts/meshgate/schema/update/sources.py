@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from meshgate import tools
 from meshgate.errors import ToolError
 from meshgate.process import run
-from meshgate.schema import tools
 
 DOWNLOAD_TIMEOUT = 900.0
 

@@ -1,6 +1,6 @@
 """Programs that are not Python packages: found, or built at their pinned versions.
 
-`python -m meshgate.schema.tools` builds all of them, or those that its arguments name.
+`python -m meshgate.tools` builds all of them, or those that its arguments name.
 They land in `${XDG_CACHE_HOME:-~/.cache}/meshgate/tools/NAME-VERSION/`, outside every repository.
 """
 
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.process import run
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parent
 # A wheel carries a copy of the project's table; a checkout has the table itself.
 TABLES = (PACKAGE / "_pyproject.toml", PACKAGE.parents[1] / "pyproject.toml")
 

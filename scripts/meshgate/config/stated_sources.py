@@ -1,0 +1,61 @@
+"""The files and folders that environments.yaml names, read without a look at the disk."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+import msgspec
+
+from meshgate.config.defaults import DEFAULTS, ENVIRONMENTS, MergedDocument
+from meshgate.errors import BuildError
+from meshgate.model import JSONObject
+from meshgate.model.sources import SOURCE_KEYS, ManifestSources
+from meshgate.yamldoc import document
+
+
+def stated_sources(content: bytes, file: str) -> tuple[ManifestSources, ...]:
+    """The sources of each environment that has some; none of a file that cannot be read."""
+    made = []
+    for entry in _entries(content, file):
+        given = {key: entry[key] for key in SOURCE_KEYS if key in entry}
+        try:
+            if given:
+                made.append(msgspec.convert(given, ManifestSources))
+        except msgspec.ValidationError:
+            continue  # refused where the file is loaded
+    return tuple(made)
+
+
+def named_paths(content: bytes, file: str) -> tuple[str, ...]:
+    """Every path that has to be there for the file to be loaded, relative to it."""
+    paths: dict[str, None] = {}
+    for stated in stated_sources(content, file):
+        paths |= dict.fromkeys(map(posixpath.normpath, paths_of(stated)))
+    for entry in _entries(content, file):
+        if isinstance(entry.get("substitute"), str):
+            paths[posixpath.normpath(entry["substitute"])] = None
+    return tuple(paths)
+
+
+def paths_of(stated: ManifestSources) -> list[str]:
+    """The paths of an environment's sources as they are written."""
+    named = [stated.overlay, *(stated.overlays or ()), stated.manifests]
+    if stated.helm is not None:
+        named += [stated.helm.chart, *stated.helm.values]
+    return [each for each in named if each]
+
+
+def _entries(content: bytes, file: str) -> Iterator[JSONObject]:
+    """The entries with their defaults, as far as the file has the right shape."""
+    try:
+        written = document.parse(content, file)
+    except BuildError:
+        return
+    value = written.value
+    entries = value.get(ENVIRONMENTS) if isinstance(value, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+        return
+    if isinstance(value.get(DEFAULTS, {}), dict):
+        entries = MergedDocument(written).value[ENVIRONMENTS]
+    yield from entries

@@ -1,0 +1,31 @@
+"""The kinds of sources of an environment, one module each.
+
+Each module has `sources(sources, root, below)`: what it builds of what environments.yaml says. A
+new kind is a new module here, its key a field of `ManifestSources`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from meshgate.errors import BuildError
+from meshgate.model.sources import sources_of
+from meshgate.source.kinds import helm, manifests, overlay
+from meshgate.source.kinds.kind import Source
+from meshgate.yamldoc.files import Root
+
+KINDS = (overlay.sources, manifests.sources, helm.sources)
+
+
+def opened(root: Path, text: str, below: Root | None = None) -> list[Source]:
+    """The sources that a text of `ManifestSources.sources` names, in their order.
+
+    below  the folder as something else than files on disk: `root` is then not looked at
+    """
+    try:
+        stated = sources_of(text)
+    except msgspec.MsgspecError as error:
+        raise BuildError(f"{text!r} names no sources of manifests: {error}") from error
+    return [source for kind in KINDS for source in kind(stated, root, below)]

@@ -1,0 +1,118 @@
+"""`overlay: FOLDER`, `overlays: [FOLDER, …]`: what kustomize builds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from meshgate.errors import BuildError
+from meshgate.model import JSON, BuildRecord, Defect, Origin, join_path
+from meshgate.model.sources import ManifestSources
+from meshgate.source.cache import Cache
+from meshgate.source.chains import Layers
+from meshgate.source.kinds.kind import Build, Reached, Source, Workplace
+from meshgate.source.kustomization import Inline, Role
+from meshgate.source.kustomize import rendered
+from meshgate.source.load import SourceDocument, parsed
+from meshgate.source.match_rendered import resources
+from meshgate.source.program import renderer
+from meshgate.source.provenance import TracedOrigin
+from meshgate.source.scan import orphans, survey_tree
+from meshgate.source.tree import Tree
+from meshgate.yamldoc.files import Root
+from meshgate.yamldoc.positions import SourceFiles
+
+# Of all JSON patches of an overlay.
+MOST_COPIES = 12
+
+
+def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
+    """The overlay, or each of them."""
+    for path in (stated.overlay, *(stated.overlays or ())):
+        if path:
+            yield Overlay(root, path.rstrip("/"), below)
+
+
+class Overlay:
+    """One folder with a kustomization."""
+
+    def __init__(self, root: Path, path: str, below: Root | None) -> None:
+        self.path = path
+        self.tree = Tree(root, path, below)
+
+    def reached(self) -> Reached:
+        tree = self.tree
+        return Reached(
+            folders=[folder for folder in tree.kustomizations if folder != "."],
+            files=frozenset(tree.files),
+            absent=frozenset(tree.absent),
+            surroundings=list(tree.kustomizations),
+        )
+
+    def survey(self) -> list[Defect]:
+        return survey_tree(self.tree, SourceFiles(self.tree.root))
+
+    def unreached(self) -> list[str]:
+        return list(orphans(self.tree))
+
+    def build(self, place: Workplace) -> Build:
+        tree = self.tree
+        files = SourceFiles(tree.root)
+        defects = survey_tree(tree, files)
+        _refuse(tree, files)
+        program = renderer(tree.root, place.cache, exact=place.exact)
+        values = rendered(tree, program, Cache(place.cache, "render"), place.aside)
+        layers = Layers(tree, files)
+        joined = list(resources(values, layers.traced(), tree, files))
+        chains = {
+            resource.ref: resource.origin.traced.chain()
+            for resource in joined
+            if isinstance(resource.origin, TracedOrigin) and resource.origin.traced.steps
+        }
+        record = BuildRecord(tuple(defects), chains, tuple(layers.idle), tuple(layers.removing))
+        return Build(joined, record)
+
+
+def _refuse(tree: Tree, files: SourceFiles) -> None:
+    """Raise for sources that kustomize must not, or cannot, be given."""
+    for refused in tree.refused:
+        raise BuildError(
+            f"{refused.kustomization.file}: {refused.detail} is not a file of this repository",
+            why=refused.why
+            or "What it brings in could change without review, or would be executed.",
+            hint=refused.hint or "copy what it brings into the repository",
+        )
+    for problem in tree.problems:
+        raise problem
+    for kustomization, reference in tree.missing:
+        place = files.position(Origin(kustomization.file), reference.path)
+        where = ":".join(map(str, place)) if place else kustomization.file
+        raise BuildError(
+            f"{where}: {reference.text} is not there",
+            hint="correct the path, or add the file; paths are relative to the kustomization",
+        )
+    # kustomize takes minutes over an alias bomb, and names no file for what it cannot read.
+    copies = sum(_copies(document.value) for document in _documents(tree))
+    if copies > MOST_COPIES:
+        raise BuildError(
+            f"{tree.overlay}: JSON patches copy {copies} times",
+            why="Each copy can double an object; a page of them can fill any memory.",
+            hint="write the values out with `op: add`",
+        )
+
+
+def _documents(tree: Tree) -> Iterator[SourceDocument]:
+    """Every YAML document of an overlay's sources. Raises BuildError for one that is unreadable."""
+    for name, role in tree.files.items():
+        if role is not Role.CONTENT:
+            yield from parsed(tree.content(name), name)
+    for kustomization in tree.kustomizations.values():
+        for part in kustomization.references():
+            if isinstance(part, Inline):
+                name = f"{kustomization.file}, {join_path(*part.path)}"
+                yield from parsed(part.text.encode(), name)
+
+
+def _copies(value: JSON) -> int:
+    operations = value if isinstance(value, list) else ()
+    return sum(isinstance(each, dict) and each.get("op") == "copy" for each in operations)
