@@ -61,6 +61,7 @@ class GitHub(FakeServer):
             ("GET", f"{REPOSITORY}/labels", lambda _: Answer(200, [])),
             ("POST", f"{REPOSITORY}/labels", lambda asked: Answer(201, asked.body)),
             ("GET", f"{REPOSITORY}/commits/(\\w+)/statuses", self.statuses),
+            ("GET", f"{REPOSITORY}/commits/(\\w+)/pulls", self.associated),
             ("POST", f"{REPOSITORY}/statuses/(\\w+)", self.post_status),
             ("GET", f"{REPOSITORY}/commits/(\\w+)/check-runs", self.runs),
             ("GET", f"{REPOSITORY}/collaborators/([^/]+)/permission", self.permission),
@@ -99,6 +100,11 @@ class GitHub(FakeServer):
                 and (not head or shape["head"]["label"] == f"{owner}:{head}")
             ],
         )
+
+    def associated(self, asked: Asked) -> Answer:
+        # Whatever has the commit: also what is open still.
+        pulls = self._all(asked)
+        return Answer(200, [self._shape(pull, whole=False) for pull in pulls])
 
     def create(self, asked: Asked) -> Answer:
         body = asked.body

@@ -55,6 +55,7 @@ class GitLab(FakeServer):
             ("GET", f"{request}/versions", self.versions),
             ("GET", f"{BASE}/repository/compare", self.compare),
             ("GET", f"{BASE}/repository/commits/(\\w+)/statuses", self.statuses),
+            ("GET", f"{BASE}/repository/commits/(\\w+)/merge_requests", self.associated),
             ("POST", f"{BASE}/statuses/(\\w+)", self.post_status),
             ("GET", "/api/v4/groups/([^/]+)/members/all/(\\d+)", self.member),
         ]
@@ -82,6 +83,11 @@ class GitLab(FakeServer):
                 and wanted.get("source_branch", shape["source_branch"]) == shape["source_branch"]
             ],
         )
+
+    def associated(self, asked: Asked) -> Answer:
+        forge = self.seen_by(asked.login)
+        pulls = [forge.get(entry["number"]) for entry in forge.store.read()["pulls"]]
+        return Answer(200, [self._shape(pull) for pull in pulls])
 
     def create(self, asked: Asked) -> Answer:
         body = asked.body

@@ -305,3 +305,16 @@ def test_a_closed_one_is_not_merged(world: World) -> None:
 def test_an_unknown_number_is_an_error(world: World) -> None:
     with pytest.raises(RepositoryError):
         world.forge.get(999)
+
+
+def test_the_pull_request_that_made_a_commit_is_known(world: World) -> None:
+    sha = world.push(BRANCH, state="digest: 1\n")
+    opened = world.forge.create(draft())
+    assert world.forge.brought(sha) is None
+    merged = world.forge.merge(opened.number, head_sha=sha, method="merge", message=MESSAGE)
+
+    found = world.forge.brought(merged.commit)
+
+    assert found is not None
+    assert (found.number, found.state, found.head_sha) == (opened.number, "merged", sha)
+    assert world.forge.brought(sha) is None

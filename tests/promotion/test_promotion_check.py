@@ -242,7 +242,10 @@ def test_an_environment_that_is_inserted_or_removed(promoted: Promoted) -> None:
     removed = text.replace("    after: [staging]\n", "")
     commit(folder, {"environments.yaml": removed}, "remove the order", day=6)
     base = proposed(folder, source=promoted.second, day=6)
-    assert judged(folder, base, "HEAD").verdict is MergeVerdict.PASS
+    # Nobody who owns the rules agreed to that.
+    (refusal,) = judged(folder, base, "HEAD").refusals
+    assert (refusal.guard, refusal.waits) == ("PR23", True)
+    assert any(detail.startswith("PR06 ") for detail in refusal.details)
 
 
 def test_a_namespace_that_is_not_in_the_target_is_told(promoted: Promoted) -> None:

@@ -28,10 +28,12 @@ def base_of(repository: Repository, reference: str = "main", **more: object) -> 
     return session_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type] # options
 
 
-def judged(folder: Path, base: str, head: str, **more: object) -> HeadJudgement:
-    """What is said of a head."""
+def judged(
+    folder: Path, base: str, head: str, *, pull: PullRequest | None = None, **more: object
+) -> HeadJudgement:
+    """What is said of a head, and of its pull request."""
     with Repository(folder) as repository:
-        return judge(base_of(repository, base, **more), repository.resolve(head))
+        return judge(base_of(repository, base, **more), repository.resolve(head), pull=pull)
 
 
 def proposed(folder: Path, environment: str = "prod", *, day: int = 5, **more: object) -> str:

@@ -14,7 +14,7 @@ from meshgate.promotion.files import ADDED, LEDGER, STATE, FileChange, differenc
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import BY_ID, GUARDS, Refusal, refusals, stray_changes
-from meshgate.promotion.guards.guard import Objection
+from meshgate.promotion.guards.guard import RENDERING, Objection
 from meshgate.promotion.guards.pr02_written_by_hand import GUARD as WRITTEN_BY_HAND
 from meshgate.promotion.guards.pr05_broken_ledger import GUARD as BROKEN_LEDGER
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
@@ -24,11 +24,20 @@ from meshgate.promotion.guards.pr23_loosens_rules import (
     loosened,
     rules_are_agreed,
 )
+from meshgate.promotion.guards.questions import MOST_SHOWN
 from meshgate.promotion.ledger import read_record
+from meshgate.promotion.loosenings import by_rules_before, unagreed
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import GateResult, PromotionRecord
+from meshgate.promotion.records import Event, GateResult, PromotionRecord
 from meshgate.promotion.session import Session, configuration_at, rules_at
 from meshgate.repository import merge_bases
+
+# What a hold or a rejection does can only refuse more.
+LIVING = RENDERING | {Event.RESUME}
+# What guards ask of a commit whatever the rules are, and PR21, whose exceptions may be gone since.
+OF_THE_COMMIT = frozenset(
+    {"PR01", "PR02", "PR03", "PR04", "PR05", "PR20", "PR21", LOOSENS_RULES.id}
+)
 
 
 class MergeVerdict(enum.StrEnum):
@@ -107,15 +116,62 @@ def judge(
         for guard in GUARDS
         if candidate.event in guard.events and (only is None or guard.id in only)
     )
+    refused = refusals(candidate, asked)
+    if LOOSENS_RULES.id in asked and candidate.event in LIVING:
+        refused += _by_rules_before(session, candidate, asked, refused, pull)
     return HeadJudgement(
         head=head,
         environment=name,
         candidate=candidate,
-        refusals=tuple(refusals(candidate, asked)),
+        refusals=tuple(refused),
         gates=tuple(evaluate_gates(candidate)),
         asked=asked,
         pull=pull,
     )
+
+
+def _by_rules_before(
+    session: Session,
+    candidate: Candidate,
+    asked: Collection[str],
+    known: Collection[Refusal],
+    pull: PullRequest | None,
+) -> Iterator[Refusal]:
+    """What would be refused by the rules before they were loosened, where nobody agreed to that.
+
+    Only what the rules of the base let pass is told: the rest is refused already.
+    """
+    told = {(refusal.guard, refusal.message) for refusal in known}
+    by_rules = [name for name in asked if name not in OF_THE_COMMIT]
+    for loosening in unagreed(session, candidate.record, pull):
+        try:
+            earlier = by_rules_before(session, loosening)
+            if candidate.name not in {policy.name for policy in earlier.policy.environments}:
+                continue
+            again = CandidateBuilder(
+                earlier, candidate.head.commit, candidate.record, candidate.changed, pull
+            ).build()
+            again = dataclasses.replace(again, is_draft=candidate.is_draft)
+            stricter = [
+                f"{refusal.guard} {refusal.message}"
+                for refusal in refusals(again, by_rules)
+                if (refusal.guard, refusal.message) not in told
+            ]
+        except UsageError as error:
+            stricter = [f"the rules before cannot be read: {error.what}"]
+        if stricter:
+            who = " or ".join(loosening.teams) or "a team, and none is named"
+            yield LOOSENS_RULES.refusal(
+                Objection(
+                    f"passes only by rules that {loosening.commit[:12]} loosened: needs approval "
+                    f"of {who}",
+                    "ask them for a review of this commit, or of the pull request that changed them"
+                    if loosening.teams
+                    else "name one in `approvals.rules.teams` of environments.yaml",
+                    waits=True,
+                    details=(*loosening.sentences[:MOST_SHOWN], *stricter[:MOST_SHOWN]),
+                )
+            )
 
 
 def _rule_refusals(

@@ -153,6 +153,9 @@ class Forge(Protocol):
     def get(self, number: int) -> PullRequest:
         """One pull request as it is now."""
 
+    def brought(self, commit: str) -> PullRequest | None:
+        """The merged pull request whose merge made a commit of the base; None: none did."""
+
     def create(self, draft: Draft) -> PullRequest:
         """Open a pull request; the one that is there is found and brought up to date instead.
 

@@ -81,6 +81,10 @@ class GiteaForge(GitHubLike):
         # Gitea says `false` both for a conflict and before it has looked.
         return replace(pull, mergeable=pull.mergeable or None)
 
+    def _associated(self, commit: str) -> Iterable[JSONObject]:
+        found = self._present(f"{self.repository}/commits/{part(commit)}/pull")
+        return [found] if found else []
+
     def _open(self, draft: Draft) -> int:
         span = f"{part(draft.base)}...{part(draft.head)}"
         # Gitea opens a pull request without any change, too.

@@ -93,6 +93,9 @@ class GitHubForge(GitHubLike):
         narrowed = {"head": f"{self.owner}:{head}"} if head else {}
         return self.api.pages(f"{self.repository}/pulls", state=state, base=base, **narrowed)
 
+    def _associated(self, commit: str) -> Iterable[JSONObject]:
+        return self.api.pages(f"{self.repository}/commits/{part(commit)}/pulls")
+
     def _open(self, draft: Draft) -> int:
         body = {"head": draft.head, "base": draft.base, "title": draft.title, "body": draft.body}
         try:

@@ -23,6 +23,7 @@ from meshgate.promotion.forges.labels import labels_wanted
 from meshgate.promotion.forges.responses import (
     NOT_YET,
     last_words,
+    made_by,
     moment,
     pull_request,
     shortened,
@@ -62,6 +63,10 @@ class GitHubLike(ABC):
         """Pull requests, at least those of this state, base and (if given) branch."""
 
     @abstractmethod
+    def _associated(self, commit: str) -> Iterable[JSONObject]:
+        """Pull requests that have to do with a commit of the base."""
+
+    @abstractmethod
     def _open(self, draft: Draft) -> int: ...
 
     @abstractmethod
@@ -93,6 +98,9 @@ class GitHubLike(ABC):
 
     def get(self, number: int) -> PullRequest:
         return self._read(self.api.ask("GET", self._path(number)))
+
+    def brought(self, commit: str) -> PullRequest | None:
+        return made_by(map(self._read, self._associated(commit)), commit)
 
     def create(self, draft: Draft) -> PullRequest:
         return open_or_adopt(self, draft, lambda: self._open(draft))

@@ -21,7 +21,14 @@ from meshgate.promotion.forges.forge import (
 )
 from meshgate.promotion.forges.http import ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import labels_wanted
-from meshgate.promotion.forges.responses import NOT_YET, moment, sha, shortened, text
+from meshgate.promotion.forges.responses import (
+    NOT_YET,
+    made_by,
+    moment,
+    sha,
+    shortened,
+    text,
+)
 from meshgate.promotion.forges.responses import number as number_at
 from meshgate.promotion.forges.retry import merge_pinned, open_or_adopt
 from meshgate.promotion.forges.settings import ForgeSettings
@@ -85,6 +92,10 @@ class GitLabForge:
 
     def get(self, number: int) -> PullRequest:
         return _merge_request(self.api.ask("GET", self._path(number)))
+
+    def brought(self, commit: str) -> PullRequest | None:
+        path = f"{self.project}/repository/commits/{quote(commit, safe='')}/merge_requests"
+        return made_by(map(_merge_request, self.api.pages(path)), commit)
 
     def create(self, draft: Draft) -> PullRequest:
         return open_or_adopt(self, draft, lambda: self._open(draft))

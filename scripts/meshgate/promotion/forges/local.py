@@ -95,6 +95,12 @@ class LocalForge:
         entry = self._entry(self.store.read(), number)
         return self._pull(entry, self.repository.branches())
 
+    def brought(self, commit: str) -> PullRequest | None:
+        for entry in self.store.read()["pulls"]:
+            if (entry["merged"] or {}).get("commit") == commit:
+                return self._pull(entry, self.repository.branches())
+        return None
+
     def create(self, draft: Draft) -> PullRequest:
         return open_or_adopt(self, draft, lambda: self._open(draft))
 

@@ -41,6 +41,9 @@ class NoForge:
     def get(self, number: int) -> PullRequest:
         raise self._nothing(f"there is no pull request {number}")
 
+    def brought(self, commit: str) -> PullRequest | None:  # noqa: ARG002 - nothing is asked
+        return None
+
     def create(self, draft: Draft) -> PullRequest:
         """Write the page. The number is 0, and the head's commit is the caller's to know."""
         text = f"# {draft.title}\n\n{draft.body.rstrip()}\n"

@@ -110,6 +110,13 @@ def pull_request(answer: JSONObject) -> PullRequest:
     )
 
 
+def made_by(pulls: Iterable[PullRequest], commit: str) -> PullRequest | None:
+    """Of pull requests that have to do with a commit, the one whose merge made it."""
+    return next(
+        (pull for pull in pulls if pull.state == "merged" and pull.merge_commit == commit), None
+    )
+
+
 def last_words(reviews: Iterable[Review]) -> list[Review]:
     """One review of each person, of those given in the order of time.
 

@@ -156,7 +156,7 @@ def rules_are_agreed(change: RuleChange) -> Iterator[Objection]:
     sentences = loosened(change)
     if not sentences:
         return
-    missing = [teams for teams in change.teams if not _agreed(change.reviews, teams)]
+    missing = [teams for teams in change.teams if not agreed(change.reviews, teams)]
     if change.teams and not missing:
         return
     who = " and ".join(" or ".join(teams) for teams in missing)
@@ -169,7 +169,7 @@ def rules_are_agreed(change: RuleChange) -> Iterator[Objection]:
     )
 
 
-def _agreed(reviews: Reviews | None, teams: tuple[str, ...]) -> bool:
+def agreed(reviews: Reviews | None, teams: tuple[str, ...]) -> bool:
     """Whether somebody else of these teams approved exactly the head commit."""
     if reviews is None or reviews.pull_request.auto_merge:
         return False
@@ -192,10 +192,11 @@ def check(candidate: Candidate) -> Iterator[Objection]:
 GUARD = Guard(
     id="PR23",
     name="loosens-rules",
-    summary="a pull request changes the rules themselves, and nobody of `approvals.rules` agreed "
-    "to that",
+    summary="a pull request changes the rules themselves, or promotes what only rules that were "
+    "loosened let pass, and nobody of `approvals.rules` agreed to that",
     why="A floor that is lowered first lets the next pull request pass: two steps must not do what "
-    "one may not.",
+    "one may not. So a promotion is judged by the rules of the base, and again by those before "
+    "each change of them that nobody agreed to.",
     hint="ask a member of `approvals.rules.teams` for a review of the head commit",
     status="scope",
     check=check,

@@ -22,7 +22,11 @@ believed. What a guard needs and cannot find out is a refusal, and so is a guard
 - Where there is no forge, PR15 and PR19 cannot ask anybody: who may merge is then up to git.
 - PR24 is asked where `require.newAccess` is `reviewed`. Without a forge it waits (10) as PR23 does.
 - PR23 is asked of every pull request, also of one that promotes nothing. Without a forge it waits
-  (10) and says whose approval it needs: it never passes.
+  (10) and says whose approval it needs: it never passes. A promotion is judged by the rules of the
+  base, and again by those before each change that loosened them and that nobody of
+  `approvals.rules` agreed to, be it in the pull request that changed them or in the promotion. With
+  a forge that holds for all such changes; without one for those since the environment last got
+  something, or since the release's source, and acknowledgements are taken as they stand there.
 
 What the forge must hold: a ruleset on the base branch that requires a pull request and the status
 `promotion/gate` from the gate's App, dismisses approvals on a push, and lets nobody push directly.
