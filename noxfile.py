@@ -154,6 +154,12 @@ def dist(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def readme(session: nox.Session) -> None:
+    """Run every command block of README.md in a fresh clone, with a home of its own."""
+    session.run("python", "tests/dist/readme.py", *session.posargs)
+
+
+@nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Fuzz loader, scan, ledger and mesh: `-- SECONDS`; what is found is kept in tests/fuzz."""
     install(session)

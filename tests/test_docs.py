@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 import yaml
 
 from meshgate import errors
+from meshgate.cli import main
 from meshgate.effect.verdicts import GRAVEST_FIRST
 from meshgate.mesh import Outcome, Transport, verdict
 from meshgate.model import JSON
@@ -73,3 +78,22 @@ def test_links_that_leave_the_site_become_paths() -> None:
     )
     assert without_links_out("[t](../../tests/x)", "rules/A.md") == "t (`tests/x`)"
     assert without_links_out("[t](../cli.md)", "rules/A.md") == "[t](../cli.md)"
+
+
+def test_the_first_ten_minutes_run_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (DOCS / "first-ten-minutes.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    run = 0
+    for line in "".join(blocks).splitlines():
+        program, *words = shlex.split(line)
+        if program == "cd":
+            monkeypatch.chdir(words[0])
+        elif program == "meshgate":
+            assert main(words) == 0, (line, capsys.readouterr())
+            run += 1
+        else:
+            subprocess.run([program, *words], check=True)
+    assert run == 6

@@ -54,13 +54,16 @@ def use(work: Path, meshgate: list[str]) -> None:
     assert "cytoscape" in page
 
 
+def elsewhere(home: Path) -> dict[str, str]:
+    """The environment of somebody else: what reaches an index is kept, and nothing of Python's."""
+    hidden = ("PYTHON", "VIRTUAL_ENV", "MESHGATE", "XDG_", "NOX")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return {**kept, "HOME": str(home), "PYTHONNOUSERSITE": "1"}
+
+
 def outside(work: Path, *argv: str) -> str:
     """The standard output of a program that sees neither this checkout nor its settings."""
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(work / "home"), "PYTHONNOUSERSITE": "1"
-    }  # fmt: skip
-    if cache := os.environ.get("UV_CACHE_DIR"):
-        environment["UV_CACHE_DIR"] = cache
+    environment = elsewhere(work / "home")
     (work / "home").mkdir(exist_ok=True)
     done = subprocess.run(
         argv, cwd=work, env=environment, check=False, capture_output=True, text=True
