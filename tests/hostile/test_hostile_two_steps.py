@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from judged import NOW, judged
+from meshgate.cli import main
 from meshgate.promotion.forges import Draft
 from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.judge import HeadJudgement, MergeVerdict
@@ -18,6 +19,7 @@ from meshgate.promotion.session import Clock, session_at
 from meshgate.repository import Repository
 from promoted import (
     ENVIRONMENTS,
+    INVENTORY,
     RULE,
     Promoted,
     commit,
@@ -100,6 +102,8 @@ WAIVER = "waivers:\n" + "".join(
     for rule in ("PA001", "PA007")
 )
 EXPECTED = "expectations:\n  - {from: shop/cart, to: '%s:80', outcome: %s}\n"
+# Whether sidecars are injected there nobody says.
+UNDECIDED = INVENTORY.split("---\n", 1)[1].replace("namespace: shop", "namespace: ghost")
 ATTACKS = {
     "the floor is lowered": Attack(rules(), rules(PERMISSIVE_TOO), PERMISSIVE, "PR12"),
     "the floor is switched off": Attack(
@@ -334,3 +338,15 @@ def test_a_hold_in_between_hides_nothing(shop: Path, tmp_path: Path) -> None:
     promote(folder, "prod", day=6)
     (message,) = told(judged(folder, base, "HEAD"))
     assert "needs approval of security" in message
+
+
+def test_what_is_not_decided_is_refused_as_validate_refuses_it(shop: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    shutil.copytree(shop, folder, symlinks=True)
+    text = rules("    require: {undecided: refused}\n")
+    files = {"environments.yaml": text, "inventory/prod/odd.yaml": UNDECIDED}
+    base = commit(folder, {**files, **UNUSED}, "rules", day=5)
+    promote(folder, "prod", day=6)
+    found = [each.message for each in judged(folder, base, "HEAD").refusals if not each.waits]
+    assert [each for each in found if "prod refuses what cannot be decided: 1 port" in each]
+    assert main(["-C", str(folder), "validate", "prod"]) == 1

@@ -27,6 +27,7 @@ from meshgate.model import Environment
 from meshgate.pipeline import judge, with_upstream
 from meshgate.pipeline.judged import judge_sources
 from meshgate.pipeline.reports import (
+    UNDECIDED,
     exit_code,
     failures_of,
     notes_on,
@@ -40,8 +41,7 @@ from meshgate.yamldoc.files import read_inside
 
 # What changes the judgement of every environment.
 PINNED = "pinned"
-# What an environment may ask of what cannot be decided, and the levels of `--fail-on`.
-REFUSED, UNDECIDED, ERROR = "refused", "undecided", "error"
+ERROR = "error"
 SHARED_INPUTS = ("environments.yaml", "promotion/toolchain.yaml")
 MANIFESTS = (".yaml", ".yml")
 # What holds no objects that a cluster's Flux reads from.
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since)
     fail_on = options.fail_on or (
-        UNDECIDED if any(each.require.undecided == REFUSED for each in wanted) else ERROR
+        UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
     )
     files, how = folder(options), settings(options)
     judged = judge(with_upstream(wanted, environments), files, how)

@@ -180,6 +180,11 @@ class Floor(DocumentPart, frozen=True, kw_only=True):
         about("refused: what cannot be decided fails `validate`, as `--fail-on undecided` has it."),
     ] = "told"
 
+    @property
+    def refuses_undecided(self) -> bool:
+        """Whether what cannot be decided fails a run, and keeps a release out."""
+        return self.undecided == "refused"
+
 
 class After(DocumentPart, frozen=True):
     """The environments a change passes before this one: all of them, or any one."""

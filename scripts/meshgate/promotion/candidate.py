@@ -63,6 +63,8 @@ class Candidate:
     effect           of the change, with this environment's inventory
     ports            how many server ports the environment has afterwards
     findings         of the whole target render
+    undecided        what cannot be decided of the whole target render beside findings, where the
+                     environment refuses that
     rejecting        the releases that the environments further up the line rejected
     status           this environment itself
     reviews          what the forge says; None with `without_forge`, the reason, where it is not
@@ -90,6 +92,7 @@ class Candidate:
     effect: Effect | None = None
     ports: int = 0
     findings: tuple[Finding, ...] | None = None
+    undecided: tuple[str, ...] = ()
     upstream: tuple[EnvironmentStatus, ...] = ()
     rejecting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     status: EnvironmentStatus | None = None

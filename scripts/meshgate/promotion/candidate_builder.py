@@ -10,6 +10,7 @@ from meshgate.errors import BuildError, RepositoryError
 from meshgate.model import Resource
 from meshgate.pipeline import Judged
 from meshgate.pipeline.names import by_names
+from meshgate.pipeline.reports import UNDECIDED, undecided_note
 from meshgate.promotion.candidate import Ancestry, Candidate, Reviews, SourceContent
 from meshgate.promotion.deployments import by_word, status_of, with_release
 from meshgate.promotion.files import FileChange, rendered_folder
@@ -90,10 +91,17 @@ class CandidateBuilder:
             before=before,
             after=after,
             findings=new.findings if new is not None else None,
+            undecided=self._undecided(new),
             effect=self._effect(old, new),
             ports=_ports(new.held()) if new is not None else 0,
         )
         return dataclasses.replace(rendered, reasons=tuple(self.reasons))
+
+    def _undecided(self, new: Judged | None) -> tuple[str, ...]:
+        require = self.session.environment(self.policy.name).require
+        if new is None or not require.refuses_undecided:
+            return ()
+        return tuple(undecided_note([new], UNDECIDED))
 
     def _by_own_names(self, status: EnvironmentStatus) -> EnvironmentStatus:
         """What an environment before has, by the names that its objects have in this one."""

@@ -37,6 +37,10 @@ def check(candidate: Candidate) -> Iterator[Objection]:
                     f"{f.rule} {f.resource or ''}: {f.message}" for f in matching[:MOST_SHOWN]
                 ),
             )
+    for sentence in candidate.undecided:
+        # As `validate` has it: a rollback restores what may have been so before.
+        if candidate.event is not Event.ROLLBACK:
+            yield Objection(f"{candidate.name} refuses what cannot be decided: {sentence}")
 
 
 GUARD = Guard(
