@@ -138,6 +138,7 @@ class Planning:
             )
         written_steps: list[StepFiles] = []
         before: frozenset[str] = frozenset()
+        held: dict[str, JSONObject] = {}
         for number, step in enumerate(planned.steps, 1):
             overlay = source.patched(
                 self.change.revisions.after,
@@ -153,7 +154,10 @@ class Planning:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(target, text)
             at = StepNumber(number, len(planned.steps), self.options.today)
-            waivers = waivers_of(step.policies, head, at)
+            # One that lasts stays as it is: whoever agreed to it need not agree again.
+            needed = {str(each["resource"]): each for each in waivers_of(step.policies, head, at)}
+            held = {name: held.get(name, waiver) for name, waiver in needed.items()}
+            waivers = list(held.values())
             waived = self.waived(environment, waivers, number, written_steps)
             removed = {*(before - overlay.temporary), *waived.removed}
             files = {*overlay.files, *waived.files}
