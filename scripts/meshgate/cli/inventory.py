@@ -6,6 +6,10 @@ of this repository, webhooks. Only what is looked at is kept; secrets, environme
 and images are not. The data plane of the pods that run decides over labels. MeshConfig is
 compared with environments.yaml; a difference ends with 1, since every judgement rests on it.
 
+All of it is written, or nothing. A capture that has much less of a namespace or of a kind than
+the one before, or whose API server has no such kind any more, needs --force. Files that no
+capture wrote (inventory/ENV/manual/, or any without its first line) are left as they are.
+
 Needs meshgate's extra `cluster`. sync/rbac/reader.yaml grants the rights.
 
 examples:
@@ -17,13 +21,16 @@ examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meshgate import config
 from meshgate.cli.clusters import add_cluster, cluster_of, intended, print_notes, read_cluster
 from meshgate.cluster import capture
-from meshgate.cluster.capture import InventoryFiles
+from meshgate.cluster.capture import InventoryFiles, Live, ObjectIdentity
+from meshgate.cluster.capture.files import ByHand
 from meshgate.errors import UsageError
+from meshgate.model import JSONObject, Resource
 from meshgate.pipeline import Settings
 from meshgate.pipeline.targets import select
 
@@ -50,20 +57,61 @@ def run(options: argparse.Namespace) -> int:
     wrong = capture.differences(facts, capture.mesh_config(cluster, facts), live.of("Deployment"))
     ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
     captured = capture.captured(live, facts, ownership)
-    new = capture.inventory(environment.name, captured.objects)
-    old = capture.before(root, environment.name)
-    lost = capture.losses(old, new)
+    capture.restore(root, environment.name)
+    written_by_hand = capture.by_hand(root, environment.name)
+    objects, doubled = without(captured.objects, written_by_hand, environment.name)
+    new = capture.inventory(environment.name, objects)
+    old = capture.before(root, environment.name, new.files, written_by_hand)
+    lost = [
+        *capture.losses(old, new, live.unserved),
+        *(
+            f"inventory/{environment.name}/{name} was written by hand, and would be written over"
+            for name in sorted(written_by_hand.files & new.files.keys())
+        ),
+    ]
     if lost and not options.force:
         raise UsageError(
-            f"{environment.name}: the cluster has much less than the inventory; nothing is written",
+            f"{environment.name}: the inventory would lose something; nothing is written",
             why="\n".join(lost),
-            hint="check the context; if this is what runs there, add --force",
+            hint="check the context; if this is what runs there, add --force. What people write "
+            f"belongs in inventory/{environment.name}/manual/",
         )
     changed = capture.changes(old, new)
     capture.write(root, environment.name, new, changed)
     print_written(environment.name, new, changed)
-    print_notes([*captured.notes, *(f"environments.yaml: {each}" for each in wrong)])
+    print_notes(
+        [
+            *captured.notes,
+            *doubled,
+            *unserved(live),
+            *(f"environments.yaml: {each}" for each in wrong),
+        ]
+    )
     return int(bool(wrong))
+
+
+def without(
+    objects: Iterable[JSONObject], manual: ByHand, environment: str
+) -> tuple[list[JSONObject], list[str]]:
+    """The objects that no file of people has, and a note for each that one has."""
+    new, notes = [], []
+    for value in objects:
+        identity = ObjectIdentity.of(Resource.of(value))
+        own = f"inventory/{environment}/{identity.namespace or identity.name}.yaml"
+        file = manual.objects.get(identity, own)
+        # A file of the name that a capture writes is written over, or nothing is.
+        if file == own:
+            new.append(value)
+        else:
+            notes.append(f"{identity} stands in {file}, which is left as it is")
+    return new, notes
+
+
+def unserved(live: Live) -> Iterator[str]:
+    """Which kinds nothing can be known of, since the API server does not have them."""
+    if live.unserved:
+        names = ", ".join(sorted(kind.resource for kind in live.unserved))
+        yield f"not served by the API server, so that none is in the inventory: {names}"
 
 
 def print_written(environment: str, new: InventoryFiles, changed: dict[str, str]) -> None:

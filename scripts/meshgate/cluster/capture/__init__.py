@@ -2,8 +2,9 @@
 
 - `read(cluster)`: the live objects; `captured(live, facts, ownership)`: the inventory's objects,
   with the few fields that are looked at.
-- `inventory(environment, objects)`, `before(root, environment)`: their files, and those there are;
-  `losses(old, new)`, `changes(old, new)`, `write(…)`.
+- `inventory(environment, objects)`, `before(root, environment, …)`: their files, and those there
+  are; `by_hand(root, environment)`: what people wrote beside them; `losses(…)`, `changes(…)`,
+  `write(…)`: all of it or nothing.
 - `mesh_config(cluster, facts)`, `differences(…)`: what environments.yaml says otherwise.
 """
 
@@ -14,7 +15,16 @@ from typing import NamedTuple
 
 from meshgate.cluster import kinds
 from meshgate.cluster.capture.facts import FactDifference, differences, mesh_config
-from meshgate.cluster.capture.files import InventoryFiles, before, changes, inventory, losses, write
+from meshgate.cluster.capture.files import (
+    InventoryFiles,
+    before,
+    by_hand,
+    changes,
+    inventory,
+    losses,
+    restore,
+    write,
+)
 from meshgate.cluster.capture.ownership import ObjectIdentity, Ownership
 from meshgate.cluster.capture.reading import STEPS, Live, read
 from meshgate.cluster.capture.redact import SLICE_OF, redacted
@@ -32,6 +42,7 @@ __all__ = [
     "ObjectIdentity",
     "Ownership",
     "before",
+    "by_hand",
     "captured",
     "changes",
     "differences",
@@ -39,6 +50,7 @@ __all__ = [
     "losses",
     "mesh_config",
     "read",
+    "restore",
     "running",
     "write",
 ]

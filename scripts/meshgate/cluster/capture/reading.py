@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from meshgate.cluster import kinds
 from meshgate.cluster.client import ClusterClient
+from meshgate.cluster.kinds import ListedKind
 from meshgate.errors import ServiceError
 from meshgate.model import JSONObject
 
@@ -18,7 +19,7 @@ class Live(NamedTuple):
 
     by_kind: dict[str, list[JSONObject]]
     # Kinds that the API server does not serve.
-    unserved: list[str]
+    unserved: list[ListedKind]
 
     def of(self, *names: str) -> Iterator[JSONObject]:
         """The objects of these kinds."""
@@ -35,12 +36,12 @@ def read(cluster: ClusterClient, progress: Callable[[], object] = lambda: None) 
     for kind in kinds.ALL:
         objects = cluster.objects(kind)
         if objects is None:
-            live.unserved.append(kind.kind)
+            live.unserved.append(kind)
         else:
             # Two APIs may have a kind of one name.
             live.by_kind.setdefault(kind.kind, []).extend(objects)
         progress()
-    if missing := sorted(kinds.EXPECTED.intersection(live.unserved)):
+    if missing := sorted(kinds.EXPECTED.intersection(kind.kind for kind in live.unserved)):
         raise ServiceError(
             f"{cluster.context}: the API server serves no {' and no '.join(missing)}",
             why="Without Istio's CRDs there is no mesh to look at.",
