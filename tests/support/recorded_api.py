@@ -29,6 +29,9 @@ class RecordedApi:
         self.forbidden: set[str] = set()
         self.expiring: set[str] = set()
         self.asked: list[str] = []
+        # What is answered before anything else, by path, in this order: status, value, headers.
+        self.answers: dict[str, list[tuple[int, JSON, dict[str, str]]]] = {}
+        self.tokens: set[str] = set()
         self.kubeconfig: Path
 
     @property
@@ -72,9 +75,19 @@ def recorded_api(folder: Path, objects: Iterable[JSONObject]) -> Iterator[Record
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            status, value = api.answer(parts.path, parse_qs(parts.query))
+            api.tokens.add(self.headers.get("Authorization", ""))
+            headers: dict[str, str] = {}
+            if odd := api.answers.get(parts.path):
+                status, value, headers = odd[0]
+                # A server that is busy says so as often as it is listed, an odd one for ever.
+                if "Retry-After" in headers:
+                    del odd[0]
+            else:
+                status, value = api.answer(parts.path, parse_qs(parts.query))
             body = value.encode() if isinstance(value, str) else json.dumps(value).encode()
             self.send_response(status)
+            for name, text in headers.items():
+                self.send_header(name, text)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meshgate import source
@@ -60,3 +60,10 @@ def print_notes(notes: Iterable[str]) -> None:
     """What a person should know."""
     for note in notes:
         print(f"meshgate: {printable(note)}", file=sys.stderr)
+
+
+def unread_kinds(live: Live) -> Iterator[str]:
+    """Which kinds nothing can be known of, since the API server does not have them."""
+    if live.unserved:
+        names = ", ".join(sorted(kind.resource for kind in live.unserved))
+        yield f"the API server does not serve, so that none is known: {names}"

@@ -21,13 +21,20 @@ examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from meshgate import config
-from meshgate.cli.clusters import add_cluster, cluster_of, intended, print_notes, read_cluster
+from meshgate.cli.clusters import (
+    add_cluster,
+    cluster_of,
+    intended,
+    print_notes,
+    read_cluster,
+    unread_kinds,
+)
 from meshgate.cluster import capture
-from meshgate.cluster.capture import InventoryFiles, Live, ObjectIdentity
+from meshgate.cluster.capture import InventoryFiles, ObjectIdentity
 from meshgate.cluster.capture.files import ByHand
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
@@ -54,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh
-    wrong = capture.differences(facts, capture.mesh_config(cluster, facts), live.of("Deployment"))
+    about = (facts, capture.mesh_config(cluster, facts), [*live.of("Deployment", "Pod")])
+    wrong = capture.differences(*about)
     ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
     captured = capture.captured(live, facts, ownership)
     capture.restore(root, environment.name)
@@ -83,7 +91,8 @@ def run(options: argparse.Namespace) -> int:
         [
             *captured.notes,
             *doubled,
-            *unserved(live),
+            *(f"not known: {each}" for each in capture.unknowns(*about)),
+            *unread_kinds(live),
             *(f"environments.yaml: {each}" for each in wrong),
         ]
     )
@@ -105,13 +114,6 @@ def without(
         else:
             notes.append(f"{identity} stands in {file}, which is left as it is")
     return new, notes
-
-
-def unserved(live: Live) -> Iterator[str]:
-    """Which kinds nothing can be known of, since the API server does not have them."""
-    if live.unserved:
-        names = ", ".join(sorted(kind.resource for kind in live.unserved))
-        yield f"not served by the API server, so that none is in the inventory: {names}"
 
 
 def print_written(environment: str, new: InventoryFiles, changed: dict[str, str]) -> None:

@@ -3,7 +3,9 @@
 Compares what the cluster has with rendered/ENV (floating: with what the overlay renders to):
 missing and changed objects, objects that are not of this repository and not in its inventory,
 and what all of that does to ports and calls. With --istiod also what istiod has pushed to
-proxies, against the model. Ends with 1 if anything is otherwise, or cannot be told.
+proxies, against the model; name each replica. Ends with 1 if anything is otherwise, or cannot
+be told. What decides and could not be read, such as the release of an istiod by digest, is told;
+with --strict that ends with 1, too.
 
 --evidence writes the result as evidence of type `verified` for the gates of promotion.
 --probes writes Jobs that make the calls of expectations/ENV.yaml for real; apply them
@@ -60,7 +62,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("environment", metavar="ENV")
     add_cluster(parser)
     add_engine(parser)
-    parser.add_argument("--istiod", metavar="URL", help="istiod's debug interface, port-forwarded")
+    parser.add_argument(
+        "--istiod",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="a replica's debug interface, port-forwarded; repeatable, once for each replica",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="end with 1 also where something is not known"
+    )
     parser.add_argument(
         "--evidence", type=Path, metavar="DIR", help="write the result there as evidence"
     )
@@ -84,20 +95,23 @@ def run(options: argparse.Namespace) -> int:
     (environment,) = select(configuration.environments, [options.environment])
     judged = intended(options, environment, settings(options))
     judged.held()
-    istiod = verify.Istiod(options.istiod) if options.istiod else None
+    istiods = [verify.Istiod(url) for url in dict.fromkeys(options.istiod)]
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh
+    config_of_mesh = capture.mesh_config(cluster, facts)
+    about = (facts, config_of_mesh, [*live.of("Deployment", "Pod")])
+    releases = [istiod.version() for istiod in istiods]
     verification = verify.verify(
         live,
         environment,
         judged.built().resources,
         list(judged.inventory),
         cluster=options.cluster or options.context,
-        facts=capture.differences(
-            facts, capture.mesh_config(cluster, facts), live.of("Deployment")
-        ),
-        istiod=istiod,
+        facts=capture.differences(*about, releases),
+        unknown=capture.unknowns(*about, releases),
+        istiods=istiods,
+        strict=options.strict,
     )
     publish_verification(options, verification)
     if options.probes:

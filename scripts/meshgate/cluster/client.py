@@ -1,22 +1,25 @@
-"""Read objects of a cluster: the only home of the Kubernetes client, and it only ever reads."""
+"""Read objects of a cluster, and only ever read."""
 
 from __future__ import annotations
 
-import json
+import importlib
 from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
+from meshgate.answers import Patience, parsed, retry_after, words
 from meshgate.cluster.kinds import ListedKind
-from meshgate.errors import ServiceError, ToolError, UsageError
+from meshgate.errors import ServiceError, ToolError
 from meshgate.model import JSON, JSONObject
 
 PAGE = 500
 TIMEOUT = 60.0  # seconds, for one page
 # A list that took longer than the API server keeps its pages is begun anew.
 ATTEMPTS = 3
+# A server that is busy is asked ten times more, as kubectl does; seconds between, unless it says.
+PAUSES = (1.0,) * 10
 RIGHTS = "sync/rbac/reader.yaml"
 
 
@@ -60,8 +63,10 @@ class ClusterClient:
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         self._refuse(answer, f"get the ConfigMap {namespace}/{name}")
-        data = answer.value.get("data")
-        return data if isinstance(data, dict) else {}
+        data = answer.value.get("data") or {}
+        if not isinstance(data, dict) or not all(isinstance(each, str) for each in data.values()):
+            raise self._odd(f"the ConfigMap {namespace}/{name}", "its data is no text by name")
+        return data
 
     def _pages(self, kind: ListedKind) -> Iterator[JSONObject]:
         token = ""
@@ -73,10 +78,19 @@ class ClusterClient:
             if answer.status == HTTPStatus.NOT_FOUND:
                 raise _UnknownError
             self._refuse(answer, f"list {kind.resource} in every namespace")
-            for item in answer.value.get("items") or ():
+            listed = answer.value.get("items") or []
+            more = answer.value.get("metadata") or {}
+            if not isinstance(listed, list) or not isinstance(more, dict):
+                raise self._odd(f"the list of {kind.resource}", "it is no list of objects")
+            for item in listed:
+                if fault := _fault(item):
+                    raise self._odd(f"the list of {kind.resource}", fault)
                 # Items of a list come without their type.
                 yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
-            token = answer.value.get("metadata", {}).get("continue") or ""
+            following = more.get("continue") or ""
+            if not isinstance(following, str) or (following and following == token):
+                raise self._odd(f"the list of {kind.resource}", "its pages do not end")
+            token = following
             if not token:
                 return
 
@@ -90,23 +104,39 @@ class ClusterClient:
             header_params={"Accept": "application/json"},
             auth_settings=["BearerToken"],
         )
+        patience, pauses = Patience(f"the API server of {self.context}"), iter(PAUSES)
+        while True:
+            try:
+                response = self._client.call_api(*call, _request_timeout=TIMEOUT)
+                content = response.read()
+            except HTTPError as error:
+                raise ServiceError(
+                    f"{self.context}: the API server does not answer",
+                    why=words(error),
+                    hint="check the context, the network, and that your login has not expired",
+                ) from error
+            pause, asked = next(pauses, None), retry_after(response.headers)
+            if pause is None or not _is_busy(response):
+                break
+            if not patience.wait(pause if asked is None else asked):
+                break
         try:
-            response = self._client.call_api(*call, _request_timeout=TIMEOUT)
-            content = response.read()
-        except HTTPError as error:
-            raise ServiceError(
-                f"{self.context}: the API server does not answer",
-                why=str(error),
-                hint="check the context, the network, and that your login has not expired",
-            ) from error
-        try:
-            value = json.loads(content or b"{}")
+            value = parsed(content or b"{}")
         except ValueError:
             value = content.decode("utf-8", "replace")
         return Answer(response.status, value)
 
+    def _odd(self, what: str, fault: str) -> ServiceError:
+        return ServiceError(
+            f"{self.context}: {what} is not as the Kubernetes API has it",
+            why=fault,
+            hint="is this address the API server itself, and no proxy or login page before it?",
+        )
+
     def _refuse(self, answer: Answer, what: str) -> None:
-        if answer.status == HTTPStatus.OK and isinstance(answer.value, dict):
+        if answer.status == HTTPStatus.OK:
+            if not isinstance(answer.value, dict):
+                raise self._odd(f"what it gives to `{what}`", words(answer.value))
             return
         message = answer.value.get("message") if isinstance(answer.value, dict) else answer.value
         hint = ""
@@ -118,9 +148,38 @@ class ClusterClient:
             f"{self.context}: not allowed to {what}"
             if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED}
             else f"{self.context}: cannot {what} (HTTP {answer.status})",
-            why=str(message or "").strip(),
+            why=words(message or ""),
             hint=hint,
         )
+
+
+def _is_busy(response: JSON) -> bool:
+    """Whether the same request may succeed later."""
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    return response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (
+        "Retry-After" in response.headers
+    )
+
+
+def _fault(item: JSON) -> str:
+    """What an object lacks that every object has; empty: nothing."""
+    own = item.get("metadata") if isinstance(item, dict) else None
+    if not isinstance(own, dict) or not isinstance(own.get("name"), str) or not own["name"]:
+        return "an object has no name"
+    if not isinstance(own.get("namespace", ""), str):
+        return f"the namespace of {own['name']} is no text"
+    for field in ("labels", "annotations"):
+        texts = own.get(field) or {}
+        if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):
+            return f"{own['name']} has {field} that are no texts"
+    owners = own.get("ownerReferences") or []
+    if not isinstance(owners, list) or not all(isinstance(each, dict) for each in owners):
+        return f"{own['name']} has owners that are no objects"
+    for field in ("spec", "status"):
+        if not isinstance(item.get(field) or {}, dict):
+            return f"the {field} of {own['name']} is no object"
+    return ""
 
 
 class _ExpiredError(Exception):
@@ -133,22 +192,11 @@ class _UnknownError(Exception):
 
 def _client(context: str, kubeconfig: Path | None) -> JSON:
     try:
-        import kubernetes.config  # noqa: PLC0415 - an optional part
+        importlib.import_module("kubernetes")
+        from meshgate.cluster.login import api_client  # noqa: PLC0415 - an optional part
     except ImportError as error:
         raise ToolError(
             "the Kubernetes client is not installed",
             hint="install it beside meshgate: `pip install kubernetes`",
         ) from error
-    config: JSON = kubernetes.config  # its functions have no types
-    file = str(kubeconfig) if kubeconfig else None
-    try:
-        return config.new_client_from_config(file, context=context, persist_config=False)
-    except (config.ConfigException, OSError) as error:
-        known: list[str] = []
-        with suppress(config.ConfigException, OSError):
-            known = [entry["name"] for entry in config.list_kube_config_contexts(file)[0]]
-        raise UsageError(
-            f"--context {context}: cannot be used",
-            why=str(error),
-            hint=f"known: {', '.join(sorted(known))}" if known else "name a file with --kubeconfig",
-        ) from error
+    return api_client(context, kubeconfig)

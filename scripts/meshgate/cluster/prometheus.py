@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from meshgate.answers import Patience, parsed, retry_after, words
 from meshgate.errors import ServiceError, ToolError, UsageError
 from meshgate.model import JSON
 
@@ -19,7 +21,9 @@ CONNECT_TIMEOUT = 10.0  # seconds
 ANSWER_TIMEOUT = 130.0
 # What PromQL itself remarks; all other warnings say that the answer is not whole.
 REMARK = "PromQL info:"
-TOLD = 300  # characters of an answer that made no sense
+# Seconds between the attempts at a query that the server is too busy for, unless it says.
+PAUSES = (0.5, 1.0, 2.0)
+BUSY = frozenset({429, 502, 503, 504})
 
 
 class Series(NamedTuple):
@@ -66,7 +70,7 @@ class Prometheus:
             {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"},
         )
         try:
-            return [
+            answer = [
                 Series(
                     dict(each["metric"]),
                     tuple((float(time), float(value)) for time, value in each["values"]),
@@ -75,12 +79,24 @@ class Prometheus:
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise self._nonsense(repr(data)) from error
+        for series in answer:
+            if fault := _fault(series, start - step, end + step):
+                raise self._nonsense(f"{fault}: {series!r}")
+        return answer
 
     def _ask(self, path: str, form: Mapping[str, str]) -> JSON:
         httpx = self._httpx
+        patience, pauses = Patience(f"Prometheus at {self.url}"), iter(PAUSES)
         try:
-            # In the body: an expression may be longer than an address.
-            response = self._client.post(self.url + path, data=form)
+            while True:
+                # In the body: an expression may be longer than an address.
+                response = self._client.post(self.url + path, data=form)
+                pause, asked = next(pauses, None), retry_after(response.headers)
+                busy = response.status_code in BUSY
+                if not busy or pause is None:
+                    break
+                if not patience.wait(pause if asked is None else asked):
+                    break
         except httpx.TimeoutException as error:
             raise ServiceError(
                 f"Prometheus at {self.url} did not answer in time",
@@ -90,7 +106,7 @@ class Prometheus:
         except httpx.HTTPError as error:
             raise ServiceError(
                 f"Prometheus at {self.url} cannot be reached",
-                why=str(error),
+                why=words(error),
                 hint="is the address right, and the way there open?",
             ) from error
         if response.is_redirect:
@@ -108,29 +124,46 @@ class Prometheus:
 
     def _data(self, response: httpx.Response) -> JSON:
         try:
-            answer = response.json()
+            answer = parsed(response.content)
             status = answer["status"]
-        except (ValueError, KeyError, TypeError) as error:
+            warnings = [str(text) for text in answer.get("warnings") or ()]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._nonsense(f"{response.status_code}: {response.text}") from error
         if status != "success":
             raise ServiceError(
-                f"Prometheus at {self.url} could not answer: {answer.get('error', status)}",
+                f"Prometheus at {self.url} could not answer: " + words(answer.get("error", status)),
                 hint="a shorter --window, or a --query-label, asks for less",
             )
-        partial = [text for text in answer.get("warnings", ()) if not text.startswith(REMARK)]
+        partial = [text for text in warnings if not text.startswith(REMARK)]
+        # Of VictoriaMetrics, whose storage is in several places.
+        if answer.get("isPartial"):
+            partial.append("isPartial is true")
         if partial:
             raise ServiceError(
-                f"Prometheus at {self.url} gave a part of the answer only: {partial[0]}",
+                f"Prometheus at {self.url} gave a part of the answer only: {words(partial[0])}",
                 why="Calls would be missing, and a change would look harmless.",
+                hint="ask again when all of its storage answers",
             )
         return answer.get("data")
 
     def _nonsense(self, text: str) -> ServiceError:
         return ServiceError(
             f"{self.url} does not answer as Prometheus does",
-            why=" ".join(text[:TOLD].split()),
+            why=words(text),
             hint="give the address before /api/v1, such as https://prometheus.example.com",
         )
+
+
+def _fault(series: Series, start: float, end: float) -> str:
+    """What a line of an answer says that cannot be; empty: nothing."""
+    if not all(isinstance(text, str) for pair in series.labels.items() for text in pair):
+        return "its labels are no texts"
+    for time, value in series.points:
+        if not start <= time <= end:
+            return "it is of a time that was not asked for"
+        if not math.isfinite(value) or value < 0:
+            return "calls cannot be counted so"
+    return ""
 
 
 def checked(url: str) -> str:

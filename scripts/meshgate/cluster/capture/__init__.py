@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.cluster import kinds
-from meshgate.cluster.capture.facts import FactDifference, differences, mesh_config
+from meshgate.cluster.capture.facts import FactDifference, differences, mesh_config, unknowns
 from meshgate.cluster.capture.files import (
     InventoryFiles,
     before,
@@ -52,6 +52,7 @@ __all__ = [
     "read",
     "restore",
     "running",
+    "unknowns",
     "write",
 ]
 

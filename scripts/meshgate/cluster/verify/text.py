@@ -48,6 +48,8 @@ def as_text(verification: Verification, locate: Locator, *, color: bool) -> str:
         lines += ["", style("red", plain(f"environments.yaml: {fact}"))]
     if verification.pushed is not None:
         lines += ["", *_pushed(verification.pushed, style)]
+    for sentence in verification.open:
+        lines += ["", style("yellow", plain(f"not known: {sentence}"))]
     for note in verification.notes:
         lines += ["", plain(note)]
     return page(lines)
@@ -75,6 +77,7 @@ def as_json(whole: Verification, locate: Locator) -> str:
             {"key": each.key, "stated": each.stated, "found": each.live} for each in whole.facts
         ),
         pushed=_pushed_entry(whole.pushed) if whole.pushed else None,
+        unknown=Rows(whole.open),
         notes=Rows(whole.notes),
     )
 
@@ -182,6 +185,8 @@ def _pushed_entry(answer: Pushed) -> JSONObject:
             for entry in answer.disagreements
         ],
         "late": [entry._asdict() for entry in answer.late],
+        "unseen": list(answer.unseen),
+        "gone": list(answer.gone),
     }
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshgate.cluster import kinds
 from meshgate.cluster.capture import FactDifference, Live, ObjectIdentity, running
 from meshgate.cluster.capture.redact import redacted
+from meshgate.cluster.capture.workloads import plane_of
 from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import Drift, drift
 from meshgate.cluster.verify.foreign import ForeignOutcome, ReviewedAndLive, outcome
 from meshgate.cluster.verify.istiod import Istiod
-from meshgate.cluster.verify.pushed import Disagreement, Late
-from meshgate.mesh import Mesh
+from meshgate.cluster.verify.pushed import Disagreement, Late, ProxyComparison
+from meshgate.mesh import DataPlane, Mesh
 from meshgate.model import Environment, Resource
+from meshgate.wording import plural
 
 DECIDING = tuple(dict.fromkeys(kind.kind for kind in kinds.DECIDING))
+
+# How many proxies a sentence names before it only counts them.
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What istiod says: proxies asked, ports and clusters compared, what does not fit."""
+    """What istiod says: proxies asked, ports and clusters compared, what does not fit.
+
+    unseen  sidecars and gateways that run and are connected to no replica that was asked
+    gone    proxies that left before they could be asked
+    """
 
     proxies: int
     ports: int
@@ -29,11 +38,18 @@ class Pushed:
     open: int
     disagreements: tuple[Disagreement, ...]
     late: tuple[Late, ...]
+    unseen: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a cluster is, beside what it should be. `pushed` None: istiod was not asked."""
+    """What a cluster is, beside what it should be.
+
+    pushed   None: istiod was not asked
+    unknown  what decides, or may, and was not read
+    strict   whether that is no pass
+    """
 
     environment: str
     cluster: str
@@ -45,10 +61,19 @@ class Verification:
     facts: tuple[FactDifference, ...]
     notes: tuple[str, ...]
     pushed: Pushed | None = None
+    unknown: tuple[str, ...] = ()
+    strict: bool = False
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """What is not known for certain, each in a sentence."""
+        return (*self.unknown, *(_unseen(self.pushed) if self.pushed else ()))
 
     @property
     def passed(self) -> bool:
         """Whether everything is, for certain, as it was reviewed."""
+        if self.strict and self.open:
+            return False
         return not self.drift and self.outcome.effect.is_empty and not self.facts and self.delivered
 
     @property
@@ -70,11 +95,13 @@ class Verification:
             "callsChanged": sum(each.count for each in self.outcome.effect.calls),
             "undecided": len(self.outcome.effect.undecided),
             "factsWrong": len(self.facts),
+            "notKnown": len(self.open),
         }
         if self.pushed is not None:
             values["proxies"] = self.pushed.proxies
             values["disagreements"] = len(self.pushed.disagreements)
             values["late"] = len(self.pushed.late)
+            values["unseen"] = len(self.pushed.unseen)
         return values
 
 
@@ -86,7 +113,9 @@ def verify(
     *,
     cluster: str,
     facts: Sequence[FactDifference],
-    istiod: Istiod | None = None,
+    unknown: Sequence[str] = (),
+    istiods: Sequence[Istiod] = (),
+    strict: bool = False,
 ) -> Verification:
     """Compare a cluster with what was rendered for it and with its reviewed inventory.
 
@@ -116,27 +145,64 @@ def verify(
         outcome=compared,
         facts=tuple(facts),
         notes=tuple(there.notes),
-        pushed=_pushed(there.pods, compared.actual, istiod) if istiod else None,
+        pushed=_pushed(live, there.pods, compared.actual, istiods) if istiods else None,
+        unknown=tuple(unknown),
+        strict=strict,
     )
 
 
-def _pushed(owners: Mapping[str, tuple[str, str]], mesh: Mesh, istiod: Istiod) -> Pushed:
+def _unseen(compared: Pushed) -> Iterator[str]:
+    if compared.unseen:
+        names = ", ".join(compared.unseen[:NAMED])
+        more = f" and {len(compared.unseen) - NAMED} more" if len(compared.unseen) > NAMED else ""
+        yield (
+            f"of {plural(len(compared.unseen), 'running pod')} the proxy was not seen: another "
+            f"replica of istiod has it, or none; name each with --istiod: {names}{more}"
+        )
+    for proxy in compared.gone:
+        yield f"{proxy} left before istiod could be asked about it"
+
+
+def _pushed(
+    live: Live, owners: Mapping[str, tuple[str, str]], mesh: Mesh, istiods: Sequence[Istiod]
+) -> Pushed:
     """Compare one proxy of each workload; that the others have the same, its nonces tell."""
-    connected = istiod.proxies()
-    asked: dict[tuple[str, str], str] = {}
-    for proxy in connected:
+    connected = [(istiod, proxy) for istiod in istiods for proxy in istiod.proxies()]
+    candidates: dict[tuple[str, str], dict[str, Istiod]] = {}
+    for istiod, proxy in connected:
         owner = owners.get(proxy["proxy"])
         if owner is not None and proxy.get("proxy_type") == pushed.SIDECAR:
-            asked.setdefault(owner, proxy["proxy"])
-    compared = [
-        pushed.compare(mesh, mesh.workload(*owner), istiod.dump(proxy))
-        for owner, proxy in sorted(asked.items())
-    ]
+            candidates.setdefault(owner, {})[proxy["proxy"]] = istiod
+    compared: list[ProxyComparison] = []
+    gone: list[str] = []
+    for owner, proxies in sorted(candidates.items()):
+        for name, istiod in proxies.items():
+            dump = istiod.dump(name)
+            if dump is None:
+                gone.append(name)
+                continue
+            try:
+                compared.append(pushed.compare(mesh, mesh.workload(*owner), dump))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise istiod.odd(f"the config dump of {name}", repr(error)) from error
+            break
+    seen = {proxy["proxy"] for _, proxy in connected}
     return Pushed(
         proxies=len(compared),
         ports=sum(each.ports for each in compared),
         clusters=sum(each.clusters for each in compared),
         open=sum(each.open for each in compared),
         disagreements=tuple(one for each in compared for one in each.disagreements),
-        late=tuple(pushed.late(connected)),
+        late=tuple(pushed.late(proxy for _, proxy in connected)),
+        unseen=tuple(sorted(_with_proxy(live, owners) - seen)),
+        gone=tuple(gone),
     )
+
+
+def _with_proxy(live: Live, owners: Mapping[str, tuple[str, str]]) -> set[str]:
+    """The ids of the proxies of the pods that run."""
+    ids = (
+        (pod, f"{pod['metadata']['name']}.{pod['metadata']['namespace']}") for pod in live.of("Pod")
+    )
+    proxied = {DataPlane.SIDECAR, DataPlane.GATEWAY}
+    return {proxy for pod, proxy in ids if proxy in owners and plane_of(pod) in proxied}

@@ -50,6 +50,22 @@ _HARMLESS = frozenset(
         "verifyCertificateAtClient",
     }
 )
+# Keys that facts of environments.yaml, or the model, are compared with.
+_STATED = frozenset(
+    {
+        "defaultDestinationRuleExportTo",
+        "defaultServiceExportTo",
+        "defaultVirtualServiceExportTo",
+        "discoverySelectors",
+        "enableAutoMtls",
+        "extensionProviders",
+        "outboundTrafficPolicy",
+        "pathNormalization",
+        "rootNamespace",
+        "trustDomain",
+        "trustDomainAliases",
+    }
+)
 _AUTHORIZERS = {"envoyExtAuthzHttp": "http", "envoyExtAuthzGrpc": "grpc"}
 
 
@@ -137,15 +153,29 @@ def authorization_facts(config: JSONObject, facts: MeshFacts) -> dict[str, tuple
     }
 
 
+def unstated_facts(config: JSONObject) -> dict[str, tuple[JSON, JSON]]:
+    """As `transport_facts`, of what no fact can state: the model knows Istio's defaults alone."""
+    return {
+        key: (["*"], config.get(key) or ["*"])
+        for key in ("defaultServiceExportTo", "defaultVirtualServiceExportTo")
+    }
+
+
+def unmodelled_keys(config: JSONObject) -> list[str]:
+    """The keys of MeshConfig that may decide on a call and that nothing here reads, sorted.
+
+    Those that decide nothing are known; a key that a later release has is not among them.
+    """
+    own = _object(config.get("defaultConfig"))
+    known = {*_STATED, *_HARMLESS, "defaultConfig"} - {"meshMTLS"}
+    keys = [key for key in config if key not in known and config[key] not in (None, "", {}, [])]
+    return sorted([*keys, *(f"defaultConfig.{key}" for key in deciding_keys(own))])
+
+
 def _compared(resource: Resource, config: JSONObject, facts: MeshFacts) -> Iterator[Contradiction]:
     deciding: Mapping[str, tuple[JSON, JSON]] = {
         **transport_facts(config, facts, namespace_of(resource)),
-        # No fact states these: the model knows their defaults alone.
-        "defaultServiceExportTo": (["*"], config.get("defaultServiceExportTo") or ["*"]),
-        "defaultVirtualServiceExportTo": (
-            ["*"],
-            config.get("defaultVirtualServiceExportTo") or ["*"],
-        ),
+        **unstated_facts(config),
     }
     of_authorization = authorization_facts(config, facts)
     for compared in (deciding, of_authorization):

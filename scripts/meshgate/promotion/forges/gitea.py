@@ -13,8 +13,8 @@ from meshgate.promotion.forges.forge import CommitStatus, Draft, NoDifferenceErr
 from meshgate.promotion.forges.github_api import GitHubLike, part
 from meshgate.promotion.forges.http import ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import color
+from meshgate.promotion.forges.responses import careful, text
 from meshgate.promotion.forges.responses import number as number_at
-from meshgate.promotion.forges.responses import text
 from meshgate.promotion.forges.settings import ForgeSettings
 from meshgate.report.budget import LIMITS
 
@@ -36,6 +36,7 @@ def connect(settings: ForgeSettings) -> GiteaForge:
     return GiteaForge(HttpApi(f"{complete.url}/api/v1", complete.token, DIALECT), complete.project)
 
 
+@careful
 class GiteaForge(GitHubLike):
     """A repository `owner/name` of a Gitea or Forgejo."""
 

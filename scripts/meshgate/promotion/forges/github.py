@@ -17,7 +17,7 @@ from meshgate.promotion.forges.forge import (
 from meshgate.promotion.forges.github_api import GitHubLike, part
 from meshgate.promotion.forges.http import FORBIDDEN, ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import color
-from meshgate.promotion.forges.responses import moment, text
+from meshgate.promotion.forges.responses import careful, moment, text
 from meshgate.promotion.forges.responses import number as number_at
 from meshgate.promotion.forges.settings import ForgeSettings
 from meshgate.report.budget import LIMITS
@@ -41,6 +41,7 @@ def connect(settings: ForgeSettings) -> GitHubForge:
     return GitHubForge(api, complete.project, f"{complete.url.removesuffix('/v3')}/graphql")
 
 
+@careful
 class GitHubForge(GitHubLike):
     """A repository `owner/name` of GitHub."""
 

@@ -22,6 +22,7 @@ from meshgate.promotion.forges.http import HttpApi
 from meshgate.promotion.forges.labels import labels_wanted
 from meshgate.promotion.forges.responses import (
     NOT_YET,
+    careful,
     last_words,
     made_by,
     moment,
@@ -39,6 +40,7 @@ def part(name: str) -> str:
     return quote(name, safe="")
 
 
+@careful
 class GitHubLike(ABC):
     """A repository `owner/name`. What differs from forge to forge is abstract."""
 

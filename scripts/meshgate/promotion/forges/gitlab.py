@@ -23,6 +23,7 @@ from meshgate.promotion.forges.http import ApiDialect, HttpApi
 from meshgate.promotion.forges.labels import labels_wanted
 from meshgate.promotion.forges.responses import (
     NOT_YET,
+    careful,
     made_by,
     moment,
     sha,
@@ -59,6 +60,7 @@ def connect(settings: ForgeSettings) -> GitLabForge:
     return GitLabForge(HttpApi(f"{complete.url}/api/v4", complete.token, DIALECT), complete.project)
 
 
+@careful
 class GitLabForge:
     """A project `group/name`; its pull requests are called merge requests."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 
 import httpx
 
+from meshgate.answers import Patience, parsed, retry_after
 from meshgate.model import JSON, JSONObject
+from meshgate.promotion.forges.forge import ForgeRefusedError
 from meshgate.promotion.forges.responses import refused
 
 TIMEOUT = 30.0
-# Seconds between the attempts at a request that the forge is too busy for, and how long it may ask
-# to wait.
+# Seconds between the attempts at a request that the forge is too busy for, unless it says.
 PAUSES = (0.5, 1.0, 2.0)
-LONGEST_WAIT = 60.0
 BUSY = frozenset({429, 502, 503, 504})
 FORBIDDEN = 403
 
@@ -67,7 +68,13 @@ class HttpApi:
             answer = self._send("GET", path, None, {"page": page, name: size, **query})
             entries = self._read(answer, f"GET {path}") or ()
             if isinstance(entries, dict):
-                entries = next(value for value in entries.values() if isinstance(value, list))
+                entries = next(
+                    (value for value in entries.values() if isinstance(value, list)), None
+                )
+            if not isinstance(entries, (list, tuple)) or not all(
+                isinstance(entry, dict) for entry in entries
+            ):
+                raise self._refused(f"GET {path}", answer, "it is no list of objects")
             yield from entries
             page, seen = page + 1, seen + len(entries)
             if not entries or not self._dialect.goes_on(answer, seen):
@@ -77,16 +84,14 @@ class HttpApi:
         self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
     ) -> httpx.Response:
         what = f"{method} {path}"
-        pauses = iter(PAUSES)
+        pauses, patience = iter(PAUSES), Patience(self._dialect.forge)
         while True:
             answer = self._once(method, path, body, query)
             if answer.is_success:
                 return answer
             wait = _wait(answer, next(pauses, None))
-            if wait is None or not _repeatable(method, answer):
-                status, words = answer.status_code, _words(answer)
-                raise refused(self._dialect.forge, what, status, words, self._token)
-            time.sleep(wait)
+            if wait is None or not _repeatable(method, answer) or not patience.wait(wait):
+                raise self._refused(what, answer, _words(answer))
 
     def _once(
         self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
@@ -101,12 +106,12 @@ class HttpApi:
         if not answer.content:
             return None
         try:
-            return answer.json()
+            return parsed(answer.content)
         except ValueError as error:
-            words = "it is not JSON"
-            raise refused(
-                self._dialect.forge, what, answer.status_code, words, self._token
-            ) from error
+            raise self._refused(what, answer, f"it is not JSON: {answer.text}") from error
+
+    def _refused(self, what: str, answer: httpx.Response, words: str) -> ForgeRefusedError:
+        return refused(self._dialect.forge, what, answer.status_code, words, self._token)
 
 
 def _repeatable(method: str, answer: httpx.Response) -> bool:
@@ -117,7 +122,7 @@ def _repeatable(method: str, answer: httpx.Response) -> bool:
 def _wait(answer: httpx.Response, pause: float | None) -> float | None:
     """Seconds until the request may succeed: `pause`, or what the forge says.
 
-    None where waiting does not help, where it would take too long, and where `pause` is None.
+    None where waiting does not help, and where `pause` is None.
     GitHub says with 403, too, that there were too many requests.
     """
     headers = answer.headers
@@ -126,19 +131,19 @@ def _wait(answer: httpx.Response, pause: float | None) -> float | None:
     if pause is None or not (limited or answer.status_code in BUSY):
         return None
     try:
-        if "Retry-After" in headers:
-            pause = float(headers["Retry-After"])
-        elif exhausted:
-            pause = float(headers["X-RateLimit-Reset"]) - time.time()
+        if (asked := retry_after(headers)) is not None:
+            return asked
+        if exhausted and math.isfinite(reset := float(headers["X-RateLimit-Reset"])):
+            return max(reset - time.time(), 0.0)
     except (KeyError, ValueError):
-        return pause
-    return max(pause, 0.0) if pause <= LONGEST_WAIT else None
+        pass
+    return pause
 
 
 def _words(answer: httpx.Response) -> str:
     """What a forge says of a refusal: a message, and what is wrong with which field."""
     try:
-        value = answer.json()
+        value = parsed(answer.content)
     except ValueError:
         return answer.text
     if not isinstance(value, dict):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import functools
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
+from meshgate.answers import words as said
 from meshgate.errors import RepositoryError
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forges.forge import ForgeRefusedError, PullRequest, Review
@@ -13,7 +17,20 @@ from meshgate.promotion.forges.forge import ForgeRefusedError, PullRequest, Revi
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # How much of a forge's own words an error repeats.
 WORDS = 600
+LAST_YEAR = 9000
 NOT_YET = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+
+ForgeType = TypeVar("ForgeType")
+Result = TypeVar("Result")
+# What Python says of a value that is not there or of another type.
+SHAPES = (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError)
+
+
+class Named(Protocol):
+    """Something that has a name."""
+
+    name: str
 
 
 def refused(forge: str, what: str, status: int, words: str, token: str) -> ForgeRefusedError:
@@ -21,14 +38,41 @@ def refused(forge: str, what: str, status: int, words: str, token: str) -> Forge
     hint = ""
     if status in {401, 403}:
         hint = "does MESHGATE_FORGE_TOKEN have the rights that docs/forges.md lists?"
-    why = " ".join(words.replace(token, "***").split()) if token else words
+    why = said(words.replace(token, "***") if token else words, WORDS)
     with_status = f" with {status}" if status else ""
     return ForgeRefusedError(
         f"{forge} answered {what}{with_status}" if status else f"{forge} did not answer {what}",
-        why=why[:WORDS],
+        why=why,
         hint=hint,
         status=status,
     )
+
+
+def careful(forge: type[ForgeType]) -> type[ForgeType]:
+    """A forge's class whose verbs raise RepositoryError where an answer has another shape.
+
+    Fields are asked for in a hundred places, and an answer may be null, a list or a number in any.
+    """
+    for name, verb in vars(forge).items():
+        if not name.startswith("_") and inspect.isfunction(verb):
+            setattr(forge, name, _careful(name, verb))
+    return forge
+
+
+def _careful(name: str, verb: Callable[..., Result]) -> Callable[..., Result]:
+    @functools.wraps(verb)
+    def read(self: Named, *arguments: object, **named: object) -> Result:
+        try:
+            return verb(self, *arguments, **named)
+        except SHAPES as error:
+            raise RepositoryError(
+                f"what {self.name} answered is not what its API promises",
+                why=f"{name}: {type(error).__name__}: {said(error)}",
+                hint="is MESHGATE_FORGE_URL the forge itself, and nothing in between that changes "
+                "its answers?",
+            ) from error
+
+    return read
 
 
 def text(answer: JSON, *keys: str) -> str:
@@ -51,7 +95,7 @@ def text(answer: JSON, *keys: str) -> str:
 
 def number(answer: JSONObject, key: str) -> int:
     value = answer.get(key)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise RepositoryError(f"the forge's answer has no number at {key}")
     return value
 
@@ -76,7 +120,12 @@ def moment(value: str) -> datetime.datetime | None:
         raise RepositoryError(f"the forge's answer has no time: {value[:80]!r}") from error
     if read.year <= 1:
         return None
-    return read if read.tzinfo else read.replace(tzinfo=datetime.UTC)
+    if not read.tzinfo:
+        read = read.replace(tzinfo=datetime.UTC)
+    if read.year >= LAST_YEAR:
+        # Nothing can be counted on from there, and no time zone be told.
+        raise RepositoryError(f"the forge's answer has no time: {value[:80]!r}")
+    return read
 
 
 def pull_request(answer: JSONObject) -> PullRequest:

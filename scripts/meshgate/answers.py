@@ -1,0 +1,77 @@
+"""What servers answer, read with care: it comes from outside, and may be anything."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping
+
+from meshgate.model import JSON
+
+LOG = logging.getLogger(__name__)
+
+# Seconds that a server may ask to wait, in all, before what was asked for fails.
+LONGEST_WAIT = 60.0
+# Characters of what a server says that an error repeats.
+WORDS = 300
+# A wait that is shorter is nobody's business.
+UNTOLD = 1.0
+
+
+def words(text: object, limit: int = WORDS) -> str:
+    """What a server says, on one line and not for ever: a log may obey the start of the next."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def parsed(content: bytes | str) -> JSON:
+    """A JSON value. Raises ValueError for anything else: `NaN` and `Infinity` are none."""
+    return json.loads(content, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that `Retry-After` asks to wait; None: it is not there, or no time.
+
+    A number of seconds or a date (RFC 9110, 10.2.3).
+    """
+    stated = headers.get("Retry-After")
+    if stated is None:
+        return None
+    try:
+        seconds = float(stated)
+    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(stated)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        seconds = moment.timestamp() - time.time()
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+class Patience:
+    """How long one request may still wait for a server that is busy; it says so while it does."""
+
+    def __init__(self, server: str, limit: float = LONGEST_WAIT) -> None:
+        """`server` is what messages call it."""
+        self._server = server
+        self._left = limit
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep that long; False, at once: it would be longer than what is left."""
+        if seconds > self._left:
+            return False
+        self._left -= seconds
+        if seconds > UNTOLD:
+            LOG.warning("%s asks to wait: trying again in %d s", self._server, math.ceil(seconds))
+        time.sleep(seconds)
+        return True
