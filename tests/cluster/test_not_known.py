@@ -21,7 +21,10 @@ DIGEST = f"@sha256:{'0' * 64}"
 
 
 def istiod(
-    image: str, name: str = "istiod", own: JSONObject | None = None, **labels: str
+    image: str,
+    name: str = "istiod",
+    own: JSONObject | None = None,
+    labels: JSONObject | None = None,
 ) -> JSONObject:
     """A Deployment of istiod; `labels` of its template, `own` of itself."""
     value = deployment("istio-system", name, labels=labels)
@@ -83,7 +86,7 @@ def test_labels_tell_what_a_digest_does_not() -> None:
         "1.29",
         0,
     )
-    assert told(MeshFacts(), istiod(by_digest, **{"app.kubernetes.io/version": "1.31.0"})) == (
+    assert told(MeshFacts(), istiod(by_digest, labels={"app.kubernetes.io/version": "1.31.0"})) == (
         None,
         0,
     )
