@@ -14,6 +14,7 @@ from meshgate.promotion.files import FileChange
 from meshgate.promotion.guards.pr23_loosens_rules import (
     RuleChange,
     environments_loosened,
+    loosened,
     rules_are_agreed,
 )
 from meshgate.promotion.judge import MergeVerdict
@@ -229,3 +230,21 @@ def test_rules_that_cannot_be_read_are_refused(promoted: Promoted, text: str) ->
     base = git(promoted.folder, "rev-parse", "HEAD")
     commit(promoted.folder, {"environments.yaml": text}, "x")
     assert judged(promoted.folder, base, "HEAD").verdict is MergeVerdict.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentences"),
+    [
+        ("", "ab", ["baseline.yaml takes in 2 findings more"]),
+        ("ab", "ac", ["baseline.yaml takes in 1 finding more"]),
+        ("ab", "a", []),
+        ("ab", "", []),
+        ("ab", "ba", []),
+    ],
+    ids=["first", "swapped", "shrinks", "gone", "ordered"],
+)
+def test_a_baseline_that_grows_loosens_the_rules(
+    before: str, after: str, sentences: list[str]
+) -> None:
+    baselines = frozenset(before), frozenset(after)
+    assert loosened(change_of("baseline.yaml", baselines=baselines)) == sentences

@@ -26,7 +26,10 @@ CASES = TESTS / "cases"
 # Files beside the manifests that say how to judge them. A case of two revisions has its manifests
 # in `before/` and `after/`.
 RESERVED = frozenset(
-    {"environment.yaml", "waivers.yaml", "expectations.yaml", "inventory.yaml", "other.yaml"}
+    {
+        *("environment.yaml", "waivers.yaml", "baseline.yaml", "expectations.yaml"),
+        *("inventory.yaml", "other.yaml"),
+    }
 )
 
 
@@ -110,11 +113,12 @@ def built(folder: Path, root: Path | None = None) -> source.Build:
 
 def environment_of(folder: Path) -> Environment:
     """The environment of a case: `environment.yaml`, else one named prod with floor STRICT."""
-    return config.load_environment(
+    environment = config.load_environment(
         folder / "environment.yaml",
         waivers=folder / "waivers.yaml",
         expected=folder / "expectations.yaml",
     )
+    return structs.replace(environment, baseline=config.load_baseline(folder))
 
 
 def lines(finding: Finding) -> Iterator[str]:

@@ -37,6 +37,7 @@ COMMANDS = {
     "verify": "tell whether a cluster is what was reviewed",
     "inventory": "write down what runs in a cluster",
     "sync": "write the objects that point clusters at this repository",
+    "baseline": "write down the findings of today, so that only new ones fail",
     "report": "write the page that people look at: posture, calls, findings",
     "status": "show how every environment stands, and what waits for what",
     "history": "tell what was enforced when, and by whose word",

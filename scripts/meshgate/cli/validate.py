@@ -25,9 +25,9 @@ from meshgate.cli.request import folder, print_failures, settings
 from meshgate.errors import BuildError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge, with_upstream
-from meshgate.pipeline.judged import judge_sources
 from meshgate.pipeline.reports import (
     UNDECIDED,
+    baseline_note,
     exit_code,
     failures_of,
     notes_on,
@@ -37,12 +37,13 @@ from meshgate.pipeline.reports import (
     untold,
 )
 from meshgate.pipeline.targets import select
+from meshgate.pipeline.whole import of_nobody
 from meshgate.yamldoc.files import read_inside
 
 # What changes the judgement of every environment.
 PINNED = "pinned"
 ERROR = "error"
-SHARED_INPUTS = ("environments.yaml", "promotion/toolchain.yaml")
+SHARED_INPUTS = ("environments.yaml", "baseline.yaml", "promotion/toolchain.yaml")
 MANIFESTS = (".yaml", ".yml")
 # What holds no objects that a cluster's Flux reads from.
 NO_VALUES = ("expectations/", "inventory/", "promotion/", "rendered/", "waivers/")
@@ -78,16 +79,12 @@ def run(options: argparse.Namespace) -> int:
     asked = [judged[environment.name] for environment in wanted]
     findings = [finding for each in asked for finding in each.findings]
     if wanted == list(environments):
-        # Manifests that no environment reaches at all.
-        defects = source.survey_repository(root, [each.sources for each in environments])
-        waivers = tuple(waiver for each in environments for waiver in each.waivers)
-        nobody = Environment(name="", waivers=waivers)
-        findings += judge_sources(nobody, defects, files, how)
+        findings += of_nobody(root, configuration, files, how)
     failures = failures_of(judged)
     shown = untold(failures, [environment.name for environment in wanted])
     built = [each for each in asked if each.context is not None]
     undecided = undecided_note(built, fail_on)
-    notes = [*notes_on(built), *undecided]
+    notes = [*baseline_note(findings), *notes_on(built), *undecided]
     if not wanted:
         notes = [f"no environment's inputs changed since {options.changed_since}"]
     report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from meshgate.config.defaults import MergedDocument
-from meshgate.config.documents import ExpectationsFile, WaiversFile
+from meshgate.config.documents import BaselineFile, ExpectationsFile, WaiversFile
 from meshgate.config.reading import read, read_inside
 from meshgate.config.references import References
 from meshgate.config.shape import check
@@ -18,6 +18,7 @@ from meshgate.config.typed import converted, typed
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import (
     SYNC_NAME,
+    BaselineEntry,
     Environment,
     GateEntry,
     JSONObject,
@@ -27,13 +28,15 @@ from meshgate.model import (
     WindowEntry,
     value_at,
 )
-from meshgate.wording.nearest import nearest
+from meshgate.wording.nearest import hint, nearest
 from meshgate.yamldoc.document import Document, shown
 
 __all__ = [
+    "BASELINE",
     "ENVIRONMENTS",
     "Configuration",
     "load",
+    "load_baseline",
     "load_environment",
     "load_mesh",
     "load_traffic",
@@ -42,6 +45,7 @@ __all__ = [
 ]
 
 ENVIRONMENTS = "environments.yaml"
+BASELINE = "baseline.yaml"
 SUFFIX = ".yaml"
 NOTHING = Document("", {})
 LAST_PORT = 65535
@@ -59,6 +63,8 @@ class Configuration(Struct, frozen=True):
     supersede: str = "close"
     # Where clusters find this repository.
     sync: SyncSettings | None = None
+    # Of no environment: the others are in theirs.
+    baseline: tuple[BaselineEntry, ...] = ()
 
     @property
     def sync_name(self) -> str:
@@ -85,11 +91,18 @@ def load(root: Path) -> Configuration:
     _inventories(root, entries)
     waivers = _per_environment(root, "waivers", entries)
     expected = _per_environment(root, "expectations", entries)
+    baseline = load_baseline(root, entries)
     return Configuration(
         environments=tuple(
-            _with_values(root, _environment(document, entry, waivers.get(name), expected.get(name)))
+            msgspec.structs.replace(
+                _with_values(
+                    root, _environment(document, entry, waivers.get(name), expected.get(name))
+                ),
+                baseline=tuple(each for each in baseline if each.environment == name),
+            )
             for name, entry in entries.items()
         ),
+        baseline=tuple(each for each in baseline if not each.environment),
         gates=tuple(converted(document, gate, GateEntry) for gate in value.get("gates", ())),
         windows=tuple(
             converted(document, window, WindowEntry) for window in value.get("windows", ())
@@ -98,6 +111,30 @@ def load(root: Path) -> Configuration:
         supersede=value.get("supersede", "close"),
         sync=converted(document, value["sync"], SyncSettings) if "sync" in value else None,
     )
+
+
+def load_baseline(
+    root: Path, environments: Collection[str] | None = None
+) -> tuple[BaselineEntry, ...]:
+    """The entries of baseline.yaml; none where there is no such file.
+
+    Raises UsageError as `load`, also for an entry of another environment than these.
+    """
+    if not (root / BASELINE).exists():
+        return ()
+    document = read_inside(root, BASELINE)
+    if document.value is None:
+        return ()
+    entries = typed(document, "baseline", BaselineFile).findings
+    for index, entry in enumerate(entries):
+        if environments is not None and entry.environment not in {"", *environments}:
+            position = document.at(["findings", index, "environment"])
+            raise UsageError(
+                f"{shown(position)}: there is no environment {entry.environment!r}",
+                hint=hint(entry.environment, environments)
+                or "remove the entry with its environment",
+            )
+    return entries
 
 
 def merged(root: Path) -> dict[str, JSONObject]:

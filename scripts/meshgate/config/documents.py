@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from meshgate.model import (
     Acknowledgement,
+    BaselineEntry,
     Difference,
     EnvironmentEntry,
     EnvironmentSettings,
@@ -109,6 +110,14 @@ class WaiversFile(DocumentPart, frozen=True, kw_only=True):
     ] = ()
 
 
+class BaselineFile(DocumentPart, frozen=True):
+    """`baseline.yaml`: findings that were there when meshgate came. It only ever shrinks."""
+
+    findings: Annotated[
+        tuple[BaselineEntry, ...], about("They are counted, and do not fail a run.")
+    ] = ()
+
+
 class ExpectationsFile(DocumentPart, frozen=True):
     """`expectations/<environment>.yaml`: how calls must end there, and who must not get in."""
 
@@ -120,6 +129,7 @@ class ExpectationsFile(DocumentPart, frozen=True):
 
 # By the name of the schema: the class of a document, and what it is called for people.
 DOCUMENTS: dict[str, tuple[type[DocumentPart], str]] = {
+    "baseline": (BaselineFile, "baseline.yaml"),
     "environments": (EnvironmentsFile, "environments.yaml"),
     "expectations": (ExpectationsFile, "expectations/<environment>.yaml"),
     "mesh": (MeshFile, "The file of `meshgate lint --mesh`"),

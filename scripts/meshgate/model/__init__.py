@@ -1,5 +1,10 @@
 """Plain values that every layer shares: resources, findings, facts about a mesh."""
 
+from meshgate.model.baseline import (
+    Baselined,
+    BaselineEntry,
+    baselined,
+)
 from meshgate.model.build import (
     BuildRecord,
     BuildStep,
@@ -91,6 +96,8 @@ __all__ = [
     "Acknowledgement",
     "After",
     "ArgoCDSettings",
+    "BaselineEntry",
+    "Baselined",
     "BuildRecord",
     "BuildStep",
     "ClusterSelection",
@@ -135,6 +142,7 @@ __all__ = [
     "Waiver",
     "WildcardHost",
     "WindowEntry",
+    "baselined",
     "fingerprint",
     "join_path",
     "split_path",

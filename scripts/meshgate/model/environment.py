@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta, field
 
+from meshgate.model.baseline import BaselineEntry
 from meshgate.model.document import (
     SOME,
     UNIQUE,
@@ -391,6 +392,7 @@ class Environment(EnvironmentEntry, frozen=True, kw_only=True):
     acknowledgements: tuple[Acknowledgement, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     invariants: tuple[Invariant, ...] = ()
+    baseline: tuple[BaselineEntry, ...] = ()
     # The file that `substitute` was read from; empty where it says the values itself.
     substitute_file: str = ""
 

@@ -70,6 +70,11 @@ class Waiver(Placed, frozen=True, kw_only=True):
         """What it is for, as people read it."""
         return " ".join(part for part in (self.resource, self.path) if part)
 
+    @property
+    def lasts(self) -> str:
+        """How long it holds, as people read it."""
+        return f"until {self.expires.isoformat()}"
+
     def _holds_file(self, file: str) -> bool:
         folder = (self.path or "").rstrip("/")
         return file == folder or file.startswith(f"{folder}/")

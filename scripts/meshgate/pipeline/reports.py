@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from meshgate.errors import MeshgateError, SourcesError, gravest
 from meshgate.mesh import DataPlane, Mesh, Outcome, ServerMode
-from meshgate.model import Failure, Finding, Report, Severity, Tally
+from meshgate.model import Baselined, Failure, Finding, Report, Severity, Tally
 from meshgate.pipeline.judged import Judged
 from meshgate.rules.context import Context
 from meshgate.rules.judge import order
@@ -93,6 +93,16 @@ def notes_on(judged: Iterable[Judged]) -> list[str]:
             )
         )
     return notes
+
+
+def baseline_note(findings: Iterable[Finding]) -> list[str]:
+    """How many findings the baseline has, in one sentence; nothing where it has none."""
+    known = [finding for finding in findings if isinstance(finding.waiver, Baselined)]
+    if not known:
+        return []
+    environments = list(dict.fromkeys(finding.environment or "" for finding in known))
+    text = f"{plural(len(known), 'finding')} of the baseline; `meshgate baseline` lists them"
+    return [_of(environments, text)]
 
 
 def missing_namespaces(context: Context) -> tuple[str, ...]:

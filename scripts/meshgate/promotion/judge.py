@@ -29,7 +29,7 @@ from meshgate.promotion.ledger import read_record
 from meshgate.promotion.loosenings import by_rules_before, unagreed
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import Event, GateResult, PromotionRecord
-from meshgate.promotion.session import Session, configuration_at, rules_at
+from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
 from meshgate.repository import merge_bases
 
 # What a hold or a rejection does can only refuse more.
@@ -190,14 +190,16 @@ def _rule_refusals(
         names = tuple(dict.fromkeys(name for team in teams for name in team))
         reviews = Reviews(pull, tuple(session.forge.get_reviews(pull.number, names)))
     lefts = merge_bases(session.repository, session.commit, head)
+    left = lefts[0] if len(lefts) == 1 else session.commit
     try:
         change = RuleChange(
             changed,
-            rules_at(session.repository, lefts[0] if len(lefts) == 1 else session.commit),
+            rules_at(session.repository, left),
             rules_at(session.repository, head),
             signers,
             teams,
             reviews,
+            (baseline_at(session.repository, left), baseline_at(session.repository, head)),
         )
     except UsageError as error:
         unread = Objection(f"its rules cannot be read: {error.what}", error.hint)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from meshgate.config import Configuration
+from meshgate.config import BASELINE, Configuration
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
 from meshgate.promotion.candidate import Reviews
@@ -24,8 +24,9 @@ from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import Event, PromotionRecord
-from meshgate.promotion.session import Session, configuration_at, rules_at
+from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
 from meshgate.repository import commits_between, mainline, newest_additions
+from meshgate.wording import plural
 
 EXCEPTIONS = ("waivers", "expectations")
 
@@ -107,7 +108,7 @@ def _with_acknowledgements(rules: Configuration, base: Configuration) -> Configu
 
 def _deciding(session: Session, environment: str) -> list[str]:
     """The commits of the main line that may have changed rules of an environment, newest first."""
-    paths = (FILE, *(f"{folder}/{environment}.yaml" for folder in EXCEPTIONS))
+    paths = (FILE, BASELINE, *(f"{folder}/{environment}.yaml" for folder in EXCEPTIONS))
     return [commit.sha for commit in mainline(session.repository, session.commit, *paths)]
 
 
@@ -173,7 +174,20 @@ def _sentences(
         # Without a waiver less is accepted; without an expectation less is asked.
         if was != becomes and not (folder == "waivers" and becomes is None):
             sentences.append(f"{path} is changed")
+    if before["environments"]:
+        sentences += _taken_in(session, environment, commits)
     return tuple(sentences)
+
+
+def _taken_in(session: Session, environment: str, commits: tuple[str, str]) -> Iterator[str]:
+    """What the baseline of an environment that was there before takes in beside what it had."""
+    try:
+        was, becomes = (baseline_at(session.repository, commit, environment) for commit in commits)
+    except UsageError:
+        yield f"{BASELINE} cannot be read"
+        return
+    if becomes - was:
+        yield f"{BASELINE} takes in {plural(len(becomes - was), 'finding')} more"
 
 
 def _agreed(

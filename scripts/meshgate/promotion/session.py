@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from meshgate import config, source
-from meshgate.config import Configuration
+from meshgate.config import BASELINE, Configuration
 from meshgate.errors import BuildError, UsageError
 from meshgate.model import Environment, JSONObject, Resource
 from meshgate.pipeline import Judged, Objects, Settings, judge
@@ -44,7 +44,7 @@ from meshgate.yamldoc.files import read_file
 
 INVENTORY = "inventory"
 # What a run is judged by.
-RULES = ("environments.yaml", "waivers", "expectations", INVENTORY, OVERLAYS)
+RULES = ("environments.yaml", BASELINE, "waivers", "expectations", INVENTORY, OVERLAYS)
 SUFFIX = ".json"
 NO_FORGE = "no forge is configured that could tell"
 
@@ -267,6 +267,22 @@ def configuration_at(repository: Repository, commit: str) -> Configuration:
         named = [each for each in named_at(repository, commit) if not is_at(each, RULES)]
         extract(repository, commit, (*RULES, *dict.fromkeys(named)), Path(folder))
         return config.load(Path(folder))
+
+
+def baseline_at(
+    repository: Repository, commit: str, environment: str | None = None
+) -> frozenset[str]:
+    """The fingerprints in baseline.yaml of a commit, of one environment or, with None, of all.
+
+    Raises UsageError as `config.load` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        extract(repository, commit, (BASELINE,), Path(folder))
+        return frozenset(
+            each.fingerprint
+            for each in config.load_baseline(Path(folder))
+            if environment in {None, each.environment}
+        )
 
 
 def rules_at(repository: Repository, commit: str) -> JSONObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshgate.effect.codec import place, reference
-from meshgate.model import Finding, JSONObject, Report, Waiver
+from meshgate.model import Baselined, Finding, JSONObject, Report, Waiver
 from meshgate.report import Options
 from meshgate.report.escape.json_text import Members, Rows, document
 from meshgate.report.summary import Count, counts, total
@@ -52,6 +52,7 @@ def numbers(count: Count) -> dict[str, int]:
         "warnings": count.warning,
         "info": count.info,
         "waived": count.waived,
+        "baseline": count.baseline,
         "undecided": count.undecided,
     }
 
@@ -85,6 +86,8 @@ def as_json(finding: Finding) -> JSONObject:
 def accepted(waiver: Waiver | None) -> JSONObject | None:
     if waiver is None:
         return None
+    if isinstance(waiver, Baselined):
+        return {"owner": waiver.owner, "reason": waiver.reason, "expires": None}
     return {
         "owner": waiver.owner,
         "reason": waiver.reason,

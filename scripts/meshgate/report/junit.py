@@ -70,7 +70,7 @@ def fill(element: ET.Element, finding: Finding) -> None:
         element.set("line", str(finding.source.line))
     message = plain(finding.message)
     if finding.waiver:
-        waived = f"waived by {finding.waiver.owner} until {finding.waiver.expires}"
+        waived = f"waived by {finding.waiver.owner} {finding.waiver.lasts}"
         ET.SubElement(element, "skipped", message=plain(f"{waived}: {finding.waiver.reason}"))
     elif not finding.decided:
         ET.SubElement(element, "skipped", message=f"undecided: {message}")

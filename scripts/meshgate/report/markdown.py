@@ -191,7 +191,7 @@ def accepted(finding: Finding) -> str:
         code(cut(part)) for part in (finding.environment or "", *about(finding)) if part
     )
     return (
-        f"- {code(finding.rule)} {where}: until {waiver.expires.isoformat()} "
+        f"- {code(finding.rule)} {where}: {waiver.lasts} "
         f"by {prose(cut(waiver.owner))}: {prose(cut(waiver.reason))}\n"
     )
 

@@ -166,5 +166,5 @@ def suppressions(finding: Finding) -> Iterator[JSONObject]:
     """The waiver; an empty list says that there is none (section 3.27.23)."""
     waiver = finding.waiver
     if waiver is not None:
-        why = f"{waiver.reason} ({waiver.owner}, until {waiver.expires.isoformat()})"
+        why = f"{waiver.reason} ({waiver.owner}, {waiver.lasts})"
         yield {"kind": "external", "status": "accepted", "justification": visible(why)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from meshgate.model import Finding, Report, Severity
+from meshgate.model import Baselined, Finding, Report, Severity
 from meshgate.wording import joined, plural
 
 # How many environments a sentence names before it only counts them.
@@ -23,6 +23,8 @@ class Count(Struct):
     warning: int = 0
     info: int = 0
     waived: int = 0
+    # Findings of the baseline; counted nowhere else.
+    baseline: int = 0
     undecided: int = 0
     judged: bool = True
     is_file: bool = False
@@ -38,6 +40,9 @@ class Count(Struct):
 
     def add(self, finding: Finding) -> None:
         """Count one finding."""
+        if isinstance(finding.waiver, Baselined):
+            self.baseline += 1
+            return
         if finding.waiver is not None:
             self.waived += 1
             return
@@ -83,6 +88,7 @@ def total(parts: Iterable[Count]) -> Count:
         whole.warning += part.warning
         whole.info += part.info
         whole.waived += part.waived
+        whole.baseline += part.baseline
         whole.undecided += part.undecided
     return whole
 
@@ -95,6 +101,8 @@ def verdict(parts: list[Count]) -> str:
         sentence += _where([part for part in parts if not part.is_file])
     if whole.waived:
         sentence += f", {whole.waived} waived"
+    if whole.baseline:
+        sentence += f", {whole.baseline} in the baseline"
     failed = [part.label for part in parts if not part.judged]
     if failed:
         names = _named(failed, len(parts))

@@ -151,4 +151,4 @@ class FindingsText:
 
 def accepted(waiver: Waiver) -> str:
     """Who accepts a finding, until when, and why."""
-    return f"{waiver.owner}, until {waiver.expires.isoformat()}: {waiver.reason}"
+    return f"{waiver.owner}, {waiver.lasts}: {waiver.reason}"

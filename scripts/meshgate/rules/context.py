@@ -51,6 +51,8 @@ class Context(Struct, frozen=True):
     effect: Effect | None = None
     # Waivers that covered a finding; known only to the rules that run last (WA).
     used_waivers: frozenset[Waiver] = frozenset()
+    # Fingerprints of findings that are in the baseline; known as these are.
+    used_baseline: frozenset[str] = frozenset()
 
 
 def visible_facts(context: Context) -> MeshFacts:

@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import structs
 
 from meshgate.errors import MeshgateError, RuleError
-from meshgate.model import Finding, Position, Related, Resource, Severity, Waiver, fingerprint
+from meshgate.model import (
+    Baselined,
+    Finding,
+    Position,
+    Related,
+    Resource,
+    Severity,
+    Waiver,
+    baselined,
+    fingerprint,
+)
 from meshgate.rules.causes import JudgedViolation, one_for_each_cause
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Phase, Rule, Violation
@@ -28,7 +38,9 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
     root = context.environment.mesh.root_namespace
     findings = list(one_for_each_cause(judged, context.violations, root))
     used = frozenset(finding.waiver for finding in findings if finding.waiver)
-    context = structs.replace(context, used_waivers=used)
+    findings = _without_baseline(findings, rules, context)
+    known = frozenset(f.fingerprint for f in findings if isinstance(f.waiver, Baselined))
+    context = structs.replace(context, used_waivers=used, used_baseline=known)
     for rule in rules:
         if rule.phase is Phase.WAIVER:
             findings += [each.finding for each in _findings(context, rule, locate)]
@@ -117,6 +129,24 @@ def _waived(finding: Finding, rules: Sequence[Rule], context: Context) -> Findin
     if not next(rule.waivable for rule in rules if rule.id == finding.rule):
         return finding
     return structs.replace(finding, waiver=waiver)
+
+
+def _without_baseline(
+    findings: list[Finding], rules: Sequence[Rule], context: Context
+) -> list[Finding]:
+    """The findings, those accepted that are in the baseline and may be waived at all."""
+    if not context.environment.baseline:
+        return findings
+    entries = {(each.fingerprint, each.rule): each for each in context.environment.baseline}
+    waivable = {rule.id for rule in rules if rule.waivable}
+    return [
+        structs.replace(finding, waiver=baselined(entry))
+        if finding.waiver is None
+        and finding.rule in waivable
+        and (entry := entries.get((finding.fingerprint, finding.rule)))
+        else finding
+        for finding in findings
+    ]
 
 
 def _waiver_for(finding: Finding, context: Context) -> Waiver | None:

@@ -9,7 +9,15 @@ from meshgate.promotion.guards.guard import Guard, Objection
 
 TOOL = "meshgate"
 # What decides how a promotion is judged.
-RULES = ("environments.yaml", "waivers/", "inventory/", "expectations/", "schemas/", "scripts/")
+RULES = (
+    "environments.yaml",
+    "baseline.yaml",
+    "waivers/",
+    "inventory/",
+    "expectations/",
+    "schemas/",
+    "scripts/",
+)
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:

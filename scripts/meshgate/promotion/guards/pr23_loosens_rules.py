@@ -17,6 +17,7 @@ from meshgate.promotion.guards.questions import approvals
 from meshgate.wording import plural
 
 ENVIRONMENTS = "environments.yaml"
+BASELINE = "baseline.yaml"
 FOLDERS = (
     *("waivers/", "inventory/", "expectations/", "evidence/", "schemas/", "scripts/", "sync/"),
     *(".github/", ".gitea/", ".forgejo/", ".gitlab/", ".circleci/", ".ci/"),
@@ -46,6 +47,7 @@ class RuleChange:
     signers        files of allowed signers that the base names
     teams          for each environment that names them, those of which one must agree
     reviews        what the forge says; None: it is not asked
+    baselines      fingerprints of the baseline, before and after
     """
 
     changed: tuple[FileChange, ...]
@@ -54,12 +56,13 @@ class RuleChange:
     signers: tuple[str, ...] = ()
     teams: tuple[tuple[str, ...], ...] = ()
     reviews: Reviews | None = None
+    baselines: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 
 def is_rule(path: str, signers: Iterable[str] = ()) -> bool:
     """Whether a file decides how anything is judged, built, run or synced."""
     return (
-        path == ENVIRONMENTS
+        path in {ENVIRONMENTS, BASELINE}
         or path in FILES
         or path.startswith(FOLDERS)
         or path.rpartition("/")[2] in NAMES
@@ -72,10 +75,13 @@ def loosened(change: RuleChange) -> list[str]:
     sentences = [
         f"{file.path} is {file.kind}"
         for file in change.changed
-        if file.path != ENVIRONMENTS
+        if file.path not in {ENVIRONMENTS, BASELINE}
         and is_rule(file.path, change.signers)
         and not (file.kind == DELETED and file.path.startswith(PERMITS))
     ]
+    before, after = change.baselines
+    if more := after - before:
+        sentences.append(f"{BASELINE} takes in {plural(len(more), 'finding')} more")
     if any(file.path == ENVIRONMENTS for file in change.changed):
         sentences += environments_loosened(change.before, change.after)
     return sentences

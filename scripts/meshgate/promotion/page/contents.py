@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from meshgate.effect import Effect
+from meshgate.pipeline.reports import baseline_note
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.guards import BY_ID, Refusal
@@ -120,9 +121,14 @@ def page_contents(
         ),
         differences=_differences(candidate) if candidate is not None else (),
         also_in=_also_in(session, prepared),
-        notes=notes,
+        notes=(*notes, *_of_baseline(candidate)),
         named=tuple(gate.name for gate in session.policy.of(record.environment).gates),
     )
+
+
+def _of_baseline(candidate: Candidate | None) -> tuple[str, ...]:
+    """How many findings of the render the baseline accepts."""
+    return tuple(baseline_note(candidate.findings or ())) if candidate is not None else ()
 
 
 def _diffs(session: Session, prepared: PreparedCommit) -> Mapping[str, str]:

@@ -34,7 +34,7 @@ def finding(each: Finding, report: Report) -> JSONObject:
         ],
         "waiver": None
         if waiver is None
-        else [visible(waiver.owner), visible(waiver.reason), waiver.expires.isoformat()],
+        else [visible(waiver.owner), visible(waiver.reason), waiver.lasts.removeprefix("until ")],
     }
 
 
