@@ -11,10 +11,10 @@ from meshgate.mesh.terms import DataPlane
 from meshgate.model import JSON, JSONObject, MeshFacts
 
 INJECT = "sidecar.istio.io/inject"
-_INJECTION = "istio-injection"
+INJECTION = "istio-injection"
 DATA_PLANE_MODE = "istio.io/dataplane-mode"
 _TEMPLATES = "inject.istio.io/templates"
-_PROXY = "istio-proxy"
+PROXY = "istio-proxy"
 # What the webhook, or `istioctl kube-inject`, leaves on a pod that it gave a sidecar.
 STATUS = "sidecar.istio.io/status"
 # The node proxy of ambient mode, whose container is named like a sidecar.
@@ -86,7 +86,7 @@ def revision(meta: PodMeta, plane: DataPlane) -> str:
     if own and STATUS in meta.annotations:
         return own
     labels = meta.known.labels if meta.known is not None else {}
-    if _INJECTION in labels:
+    if INJECTION in labels:
         return DEFAULT_REVISION
     return labels.get(REVISION_LABEL, "") or own or DEFAULT_REVISION
 
@@ -135,7 +135,7 @@ def _injected(meta: PodMeta, facts: MeshFacts) -> bool | None:
         return False
     if namespace is None:
         return True if label == "true" or REVISION_LABEL in own else None
-    injection = namespace.labels.get(_INJECTION)
+    injection = namespace.labels.get(INJECTION)
     if injection is not None:
         called = injection == "enabled"
     elif REVISION_LABEL in namespace.labels:
@@ -157,7 +157,7 @@ def _ambient(meta: PodMeta) -> bool:
 def _proxy_container(pod: JSONObject) -> JSONObject | None:
     """The proxy that was injected; a container with image `auto` only asks for one."""
     for container in containers(pod):
-        if container.get("name") == _PROXY and container.get("image") != "auto":
+        if container.get("name") == PROXY and container.get("image") != "auto":
             return container
     return None
 

@@ -22,6 +22,7 @@ from meshgate.mesh import (
     verdict,
 )
 from meshgate.mesh.catalog import REVISION_LABEL
+from meshgate.mesh.covers import named
 from meshgate.mesh.ingress import PAST_SERVICES
 from meshgate.mesh.revisions import MAY_BE_TAG, NOT_STATED
 from meshgate.mesh.service_entries import NO_ACCOUNT
@@ -308,6 +309,7 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
     if context.mesh is None:
         return
     reported: set[tuple[str, int]] = set()
+    unread = [named(each.resource) for each in context.mesh.unread if each.covered]
     for call in context.mesh.call_classes():
         key = call.service.host, call.port.number
         unknown = next((each for each in call.deliveries if is_unknown(each)), None)
@@ -327,6 +329,7 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
             f"calls to {key[0]}:{key[1]} cannot be judged: {why}",
             fix=_what_decides(unknown, why),
             decided=False,
+            about=next((name for name in unread if name in why), ""),
             key=str(key[1]),
             group=SharedCause(
                 f"undecided: {why}",

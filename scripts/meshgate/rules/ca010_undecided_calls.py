@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh.covers import named
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import state_revision
 from meshgate.rules.context import Context
@@ -52,6 +53,7 @@ def check(context: Context) -> Iterator[Violation]:
                 "work otherwise is not decided",
                 fix=state_revision(unread.reason),
                 decided=False,
+                explains=frozenset({named(unread.resource)}),
             )
 
 

@@ -21,7 +21,10 @@ SAME_OBJECT: Mapping[str, frozenset[str]] = {
     "PA011": frozenset({"PA001", "PA002", "PA013"}),
 }
 # The same where the consequence is about something that the cause explains (`Violation.explains`).
-EXPLAINED: Mapping[str, frozenset[str]] = {"CA005": frozenset({"PA006"})}
+EXPLAINED: Mapping[str, frozenset[str]] = {
+    "CA001": frozenset({"CA010"}),
+    "CA005": frozenset({"PA006"}),
+}
 # The same where the consequence is so because no object says otherwise.
 BY_DEFAULT: Mapping[str, frozenset[str]] = {"CA005": frozenset({"PA007"})}
 # What is missing, or in force instead, while an object is refused: by its kind.

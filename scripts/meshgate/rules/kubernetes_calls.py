@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from meshgate.mesh import Mesh, Workload
 from meshgate.mesh.controllers import template_of
-from meshgate.mesh.injection import containers
+from meshgate.mesh.injection import PROXY, containers
 from meshgate.model import JSONObject, Resource, ResourceIndex
 from meshgate.rules.rule import RelatedResource
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+# Of `lifecycle`: kubelet asks there as its probes do, and their rewriting is that of probes.
+HOOKS = ("postStart", "preStop")
 REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
 WEBHOOKS = (
     "ValidatingWebhookConfiguration",
@@ -21,6 +23,9 @@ WEBHOOKS = (
     "CustomResourceDefinition",
 )
 HTTPS = 443
+# strconv.ParseBool
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 # Where kubelet's probes of ambient pods seem to come from (HOST_PROBE_SNAT_IP of istio-cni).
 PROBE_ADDRESS = "169.254.7.127"
 
@@ -64,9 +69,20 @@ def _calls(mesh: Mesh, resources: ResourceIndex) -> Iterator[KubernetesCall]:
 
 def rewrites(mesh: Mesh, template: JSONObject) -> bool:
     """Whether the sidecar answers probes for its pod."""
+    stated = _stated(template)
+    return mesh.facts.rewrite_app_http_probe if stated is None else stated
+
+
+def is_switched_off(workload: Workload) -> bool:
+    """Whether an annotation of its pods turns the rewriting of probes off."""
+    return _stated(template_of(workload.resource)) is False
+
+
+def _stated(template: JSONObject) -> bool | None:
+    """What the annotation of pods says; None: nothing, or what is no boolean to Istio."""
     annotations = (template.get("metadata") or {}).get("annotations") or {}
-    stated = annotations.get(REWRITE)
-    return mesh.facts.rewrite_app_http_probe if stated is None else str(stated).lower() == "true"
+    stated = str(annotations.get(REWRITE, ""))
+    return stated in _TRUE if stated in _TRUE | _FALSE else None
 
 
 def probed(template: JSONObject) -> set[tuple[int, str]]:
@@ -74,7 +90,8 @@ def probed(template: JSONObject) -> set[tuple[int, str]]:
     return {
         (number, probe)
         for container in containers(template.get("spec") or {})
-        for probe in PROBES
+        if container.get("name") != PROXY
+        for probe in (*PROBES, *HOOKS)
         if (number := asked_port(container, probe)) is not None
     }
 
@@ -91,9 +108,15 @@ def all_probed(template: JSONObject) -> set[int]:
 
 
 def asked_port(container: JSONObject, probe: str) -> int | None:
-    """The number of the port that an HTTP or gRPC probe asks; None: there is no such probe."""
-    asks = container.get(probe) or {}
-    port = (asks.get("httpGet") or asks.get("grpc") or {}).get("port")
+    """The number of the port that an HTTP or gRPC probe or hook asks; None: there is none.
+
+    One that names a host asks that host, not the pod.
+    """
+    asks = (container if probe in PROBES else container.get("lifecycle") or {}).get(probe) or {}
+    asked = asks.get("httpGet") or asks.get("grpc") or {}
+    if asked.get("host"):
+        return None
+    port = asked.get("port")
     if isinstance(port, str):
         # The name of a port of the same container; a port without a name is none of them.
         for each in container.get("ports") or ():

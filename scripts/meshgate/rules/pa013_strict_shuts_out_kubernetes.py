@@ -2,9 +2,10 @@
 
 What it checks
     Ports in STRICT mode, of a workload with a sidecar that captures them, which an HTTP or gRPC
-    probe asks while probe rewriting is off, or to which a webhook configuration, an APIService or
-    the conversion of a CustomResourceDefinition sends the API server. Of a workload in ambient mode
-    those of the API server: ztunnel lets kubelet in, and nobody else without a certificate.
+    probe or an HTTP hook of `lifecycle` asks while probe rewriting is off, or to which a webhook
+    configuration, an APIService or the conversion of a CustomResourceDefinition sends the API
+    server. Of a workload in ambient mode those of the API server: ztunnel lets kubelet in, and
+    nobody else without a certificate.
 
     ```yaml
     kind: ValidatingWebhookConfiguration
@@ -23,7 +24,8 @@ How to fix
     calls of clients with a sidecar: auto mTLS does not look at that annotation.
 
 Known gaps
-    A TCP probe succeeds whatever the mode, so it is left out. Custom resources that make webhooks
+    A TCP probe succeeds whatever the mode, so it is left out, and so is one that names a host: it
+    asks that host, not the pod. Custom resources that make webhooks
     are not known.
 """
 
@@ -35,7 +37,13 @@ from meshgate.mesh import DataPlane, Mode
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.kubernetes_calls import WEBHOOKS, KubernetesCall, kubernetes_calls
+from meshgate.rules.kubernetes_calls import (
+    REWRITE,
+    WEBHOOKS,
+    KubernetesCall,
+    is_switched_off,
+    kubernetes_calls,
+)
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
 from meshgate.rules.wording import listed
 
@@ -85,7 +93,10 @@ def several_probes(names: Sequence[str]) -> str:
 def fix(call: KubernetesCall) -> str:
     """What lets Kubernetes in and keeps everybody else under STRICT."""
     if call.is_probe:
-        return f"let the sidecar answer the probes of {call.workload}: leave probe rewriting on"
+        how = "leave probe rewriting on"
+        if is_switched_off(call.workload):
+            how = f"remove the annotation {REWRITE} from its pods"
+        return f"let the sidecar answer the probes of {call.workload}: {how}"
     return (
         f"make port {call.port} of {call.workload} PERMISSIVE by portLevelMtls, with a waiver for "
         "PA002: nothing else lets the API server in and keeps the calls of the mesh working"

@@ -36,7 +36,9 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 
 def check(context: Context) -> Iterator[Violation]:
-    return refused(context, "SH004")
+    for violation in refused(context, "SH004"):
+        fix = f"change {violation.path} as the message says; istiod refuses the whole object"
+        yield violation._replace(fix=violation.fix or fix)
 
 
 RULE = Rule(

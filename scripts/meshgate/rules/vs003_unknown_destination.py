@@ -3,7 +3,7 @@
 What it checks
     Every destination of a VirtualService, mirrors included, against the Services and
     ServiceEntries of the policies and the inventory: some service must have the host, and that
-    service the port.
+    service the port. And every `delegate`, against the VirtualServices.
 
     ```yaml
     metadata: {name: userprofile, namespace: shop}
@@ -17,7 +17,8 @@ What it checks
 Why it matters
     The proxy has no cluster for it and answers 503 (NC) to every request on this route, and what it
     mirrors is lost without a word. A short name means the service of that name in the
-    VirtualService's own namespace, never the one whose requests it routes.
+    VirtualService's own namespace, never the one whose requests it routes. A route whose delegate
+    is not there is left out altogether.
 
 How to fix
     Write the full name of the service and one of its ports, or add the missing ServiceEntry.
@@ -33,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import Mesh, Service, hosts
-from meshgate.model import JSONObject, Resource, Severity
+from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
@@ -58,6 +59,7 @@ def check(context: Context) -> Iterator[Violation]:
             if host and (host, port) not in reported:
                 reported.add((host, port))
                 yield from unknown(context, known, routing, path, (host, destination))
+        yield from without_delegate(context, routing)
 
 
 def unknown(
@@ -95,6 +97,27 @@ def unknown(
         decided=decided,
         about=host,
     )
+
+
+def without_delegate(context: Context, routing: Resource) -> Iterator[Violation]:
+    """The findings on routes whose delegate is not there: istiod leaves such a route out."""
+    for number, route in enumerate(routing.spec.get("http") or ()):
+        delegate = route.get("delegate")
+        if not isinstance(delegate, dict) or not delegate.get("name"):
+            continue
+        place = str(delegate.get("namespace") or routing.namespace or "")
+        if not any(
+            other.name == delegate["name"] and (other.namespace or "") == place
+            for other in context.resources.of(KIND)
+        ):
+            yield Violation(
+                routing,
+                join_path("spec", "http", number, "delegate", "name"),
+                f"{place}/{delegate['name']} is no VirtualService here: this route is left out, "
+                "and its requests go where the others lead",
+                fix="write the namespace and the name of a VirtualService without hosts",
+                decided=context.complete,
+            )
 
 
 def absent(context: Context, mesh: Mesh, host: str) -> tuple[str, bool]:

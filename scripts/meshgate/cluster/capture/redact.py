@@ -114,6 +114,9 @@ def container(value: JSONObject) -> JSONObject:
             for entry in value.get("ports") or ()
         ],
         **{name: _probe(value[name]) for name in PROBES if value.get(name)},
+        "lifecycle": {
+            name: _probe(hook) for name, hook in (value.get("lifecycle") or {}).items() if hook
+        },
     }
 
 
@@ -157,7 +160,7 @@ def _port(port: JSONObject, fields: Iterable[str]) -> JSONObject:
 
 def _probe(probe: JSONObject) -> JSONObject:
     asks = {
-        "httpGet": ("path", "port", "scheme"),
+        "httpGet": ("path", "port", "scheme", "host"),
         "grpc": ("port", "service"),
         "tcpSocket": ("port",),
     }
