@@ -10,7 +10,9 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
+
+from msgspec import Struct
 
 from meshgate import interrupts
 from meshgate.errors import ToolError
@@ -18,7 +20,7 @@ from meshgate.errors import ToolError
 ERROR_TAIL = 2000
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True):
     """What a program may take, in bytes; it is ended by its own error where it asks for more.
 
     memory  address space
@@ -29,7 +31,7 @@ class Limits(NamedTuple):
     output: int
 
 
-class Completed(NamedTuple):
+class Completed(Struct, frozen=True):
     """What a program left behind. `code` is negative when a signal ended it."""
 
     code: int

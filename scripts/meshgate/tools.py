@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.process import run
@@ -37,7 +38,7 @@ GO_VERSION = re.compile(r"go(\d+)\.(\d+)")
 BUILD_INFORMATION = rb"\nmod\t%s(?:/v\d+)?\tv([^\t\n]+)"
 
 
-class Binary(NamedTuple):
+class Binary(Struct, frozen=True):
     """One line of `[tool.meshgate.binaries]`."""
 
     name: str

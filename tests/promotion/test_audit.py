@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshgate.cli import main
 from meshgate.config.shape import schema
@@ -259,7 +260,7 @@ class TestDeep:
             records[0].record,
             rendered=replace(records[0].record.rendered, sha256="0" * 64),
         )
-        link = records[0]._replace(sha256=sha256(record_bytes(first))).link
+        link = structs.replace(records[0], sha256=sha256(record_bytes(first))).link
         second = replace(records[1].record, previous=link)
         content = record_bytes(second)
         (folder / first.path).write_bytes(record_bytes(first))

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshgate.errors import IntegrityError, UsageError
 from meshgate.promotion.files import git_tree, rendered_sum, sha256, state_path
@@ -154,11 +155,11 @@ class TestChain:
         for broken in (
             [second],
             [first, first],
-            [first, second._replace(record=replace(second.record, previous=None))],
-            [first._replace(sha256="0" * 64), second],
-            [first, second._replace(record=replace(second.record, sequence=3))],
-            [first, second._replace(record=replace(second.record, previous_tree="x"))],
-            [first, second._replace(record=replace(second.record, event=Event.HOLD))],
+            [first, structs.replace(second, record=replace(second.record, previous=None))],
+            [structs.replace(first, sha256="0" * 64), second],
+            [first, structs.replace(second, record=replace(second.record, sequence=3))],
+            [first, structs.replace(second, record=replace(second.record, previous_tree="x"))],
+            [first, structs.replace(second, record=replace(second.record, event=Event.HOLD))],
         ):
             with pytest.raises(IntegrityError):
                 check_chain(broken)

@@ -155,7 +155,7 @@ def jump(candidate: Candidate) -> Candidate:
     effect = candidate.effect
     assert effect is not None
     port = effect.tightened[0]
-    disabled = replace(port, before=port.before._replace(mode=Mode.DISABLE))
+    disabled = replace(port, before=structs.replace(port.before, mode=Mode.DISABLE))
     return replace(candidate, effect=replace(effect, ports=(disabled,)))
 
 
@@ -192,13 +192,17 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         lambda c: without(c, PA),
         "the record tells another tree and sha256 and resources than the files have",
     ),
-    ("PR03", lambda c: replace(c, source=source_of(c)._replace(release="r-0")), "holds r-0, not"),
+    (
+        "PR03",
+        lambda c: replace(c, source=structs.replace(source_of(c), release="r-0")),
+        "holds r-0, not",
+    ),
     (
         "PR03",
         lambda c: replace(
             c,
-            source=source_of(c)._replace(
-                source=replace(source_of(c).source, policies_tree="0" * 40)
+            source=structs.replace(
+                source_of(c), source=replace(source_of(c).source, policies_tree="0" * 40)
             ),
         ),
         "the record tells other trees",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from meshgate.errors import RepositoryError
 from meshgate.repository import (
@@ -277,7 +278,7 @@ class TestHistory:
     ) -> None:
         commit(folder, {}, message, day=2)
         (newest, *_) = mainline(repository, "main~0")
-        found = newest._replace(message=message)
+        found = structs.replace(newest, message=message)
 
         assert found.pull_request == number
         assert subject is None or found.subject == subject

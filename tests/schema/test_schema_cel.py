@@ -220,6 +220,6 @@ def test_the_crds_message_and_the_exact_place_are_told() -> None:
 
     [violation] = check([Resource.of(value)], istio="1.31", engine="jsonschema", allowed=None)
 
-    assert violation[0] == "SH003"
+    assert violation.rule == "SH003"
     assert violation.path == "spec.selector.matchLabels.app"
     assert violation.message == "wildcard not allowed in label value match"

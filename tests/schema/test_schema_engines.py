@@ -175,7 +175,7 @@ def test_engines_say_the_same_of_thousands_of_objects(
 
     said = [
         [
-            violation[:1] + violation[2:]
+            (violation.rule, violation.path, violation.message, violation.fix)
             for violation in check(resources, istio=istio, engine=engine, allowed=())
         ]
         for engine in ("jsonschema", "kubeconform")

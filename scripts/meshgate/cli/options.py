@@ -7,7 +7,8 @@ import datetime
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import UsageError
 
@@ -20,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 8999
 FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
 
 
-class Output(NamedTuple):
+class Output(Struct, frozen=True):
     """One `--format`: its name, and the file it goes to (None: standard output)."""
 
     format: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect.verdicts import Change, is_denied, may_work
 from meshgate.mesh import Delivery, Mesh, Request, Witness, admission
@@ -12,7 +13,7 @@ from meshgate.mesh import Delivery, Mesh, Request, Witness, admission
 EVERYTHING = "all"
 
 
-class AccessDifference(NamedTuple):
+class AccessDifference(Struct, frozen=True):
     """Requests that are let in or denied now: an example, and all of them in few words.
 
     `reason` says why it is not known what changes; empty: it is known.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.effect.access import differences, example
 from meshgate.effect.changes import (
@@ -36,14 +35,14 @@ from meshgate.model import Resource
 Route = tuple[str | None, EndpointName | None]
 
 
-class SentCall(NamedTuple):
+class SentCall(Struct, frozen=True):
     """What one endpoint gets; `call` None: no rule applies, the host is not known."""
 
     call: CallClass | None
     delivery: Delivery
 
 
-class CallComparison(NamedTuple):
+class CallComparison(Struct, frozen=True):
     """Clients and a service port; `counts`: somebody relies on their calls to it.
 
     `rerouted` says of what is sent whether a route alone begins or ends it: that is reported by the

@@ -29,7 +29,7 @@ from meshgate.mesh import (
 from meshgate.model import Resource
 
 
-class PortState(NamedTuple):
+class PortState(Struct, frozen=True):
     """What a server port enforces. `mode` None: nothing before the application does.
 
     `decided` False: `reason` says what files leave open, and `modes` is all that may be.
@@ -93,7 +93,7 @@ def port_name(port: int) -> str:
     return str(port) if port != ANY_PORT else "*"
 
 
-class CallState(NamedTuple):
+class CallState(Struct, frozen=True):
     """What becomes of a call on one side, and who decides it.
 
     `mode` is what the server enforces, `rules` are the DestinationRules that decide what is sent.

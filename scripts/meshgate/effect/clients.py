@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from meshgate.mesh import CallClass, ClientClass, DataPlane, Delivery, Mesh, Workload
 
 # Clients whose calls always count; one without a proxy counts where somebody relies on it.
@@ -146,7 +148,7 @@ class Stranger(Clients):
         return self._label
 
 
-class Calls(NamedTuple):
+class Calls(Struct, frozen=True):
     """What some clients call of one service port on one side.
 
     `unseen`: what becomes of the calls of clients whose proxies do not know the host there.
@@ -164,7 +166,7 @@ class Calls(NamedTuple):
         return tuple(map(id, self.classes)), tuple(map(id, self.unseen))
 
 
-class CallingClients(NamedTuple):
+class CallingClients(Struct, frozen=True):
     """Clients with the calls that they make to one service port, before and after."""
 
     clients: Clients

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import DataPlane, Mesh, Workload
 from meshgate.mesh.authorization import Action
@@ -12,7 +13,7 @@ from meshgate.model import Resource
 _ENFORCED = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT, DataPlane.GATEWAY})
 
 
-class Closure(NamedTuple):
+class Closure(Struct, frozen=True):
     """A workload that is closed by default on one side of a change only.
 
     closes    it is so afterwards; else it was so before

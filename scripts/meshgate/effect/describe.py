@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect.changes import (
     CallChange,
@@ -54,7 +55,7 @@ class Tone(enum.StrEnum):
     NEUTRAL = "neutral"
 
 
-class Verb(NamedTuple):
+class Verb(Struct, frozen=True):
     """What becomes of one call, and of several."""
 
     one: str
@@ -62,7 +63,7 @@ class Verb(NamedTuple):
     tone: Tone
 
 
-class Sentence(NamedTuple):
+class Sentence(Struct, frozen=True):
     """A change in words, and how it is to be taken."""
 
     text: str

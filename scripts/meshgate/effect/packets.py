@@ -8,7 +8,8 @@ a client that is known says it already.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect.access import EVERYTHING
 from meshgate.effect.calls import SentCall, state
@@ -59,7 +60,7 @@ def packet_changes(
                     yield from _changes(where, *change)
 
 
-class _Port(NamedTuple):
+class _Port(Struct, frozen=True):
     """A port of a workload that both meshes have."""
 
     before: Mesh

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect.calls import SentCall, alike, place, service_of, state
 from meshgate.effect.changes import CallChange, EndpointName
@@ -20,7 +21,7 @@ Aim = tuple[Destination, bool]
 HostPort = tuple[str, int]
 
 
-class EndpointAnswer(NamedTuple):
+class EndpointAnswer(Struct, frozen=True):
     """What becomes of requests at one endpoint of one destination."""
 
     destination: Destination

@@ -9,7 +9,8 @@ where no Service leads there. That no request of anybody is treated otherwise is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.effect.access import AccessDifference
 from meshgate.effect.calls import SentCall, place, state
@@ -46,7 +47,7 @@ ANYBODY = "anybody who proves no identity"
 OTHERS = "any other workload of the mesh"
 
 
-class Port(NamedTuple):
+class Port(Struct, frozen=True):
     """A port of a workload that both meshes have, and the service port by which it is named.
 
     `number` ANY_PORT: every port that no file names.
@@ -314,7 +315,7 @@ class _Comparison:
             self._before.admissions.over(was, identity), self._after.admissions.over(will, identity)
         )
         for difference in differences_of(pairs, self._before, self._after):
-            open_ended = difference._replace(reason=difference.reason or reason)
+            open_ended = structs.replace(difference, reason=difference.reason or reason)
             yield self._change((port.host, port.port), identity, (was, will), open_ended)
 
     def _change(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.order import ORDER, age, possible_oldest
 from meshgate.mesh.peer_authentication import PeerPolicies, PeerPolicy
@@ -15,7 +16,7 @@ from meshgate.mesh.terms import Level, Mode, Outcome, Transport
 _OPEN = frozenset({Mode.PERMISSIVE, Mode.DISABLE})
 
 
-class Denials(NamedTuple):
+class Denials(Struct, frozen=True):
     """One possible set of deny rules for a workload.
 
     `slots` decide which rules are attached; `top` are the policies that the conversion of port

@@ -7,9 +7,8 @@ authorization say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import CallClass
@@ -36,7 +35,7 @@ _CERTAIN = frozenset({Standing.POD, Standing.OUTSIDE})
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
 
 
-class _Senders(NamedTuple):
+class _Senders(Struct, frozen=True):
     """A rule for what goes out, and the classes of clients that it is for."""
 
     rule: FilterRule

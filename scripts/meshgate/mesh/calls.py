@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from msgspec import Struct, structs
 
@@ -21,7 +20,7 @@ from meshgate.mesh.workloads import Workload
 _DENYING = frozenset({Allows.NONE, Allows.SOME})
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """One client, one service port, one endpoint.
 
     `policy` None: no rule applies to what the client sends, since it has no proxy or bypasses it.

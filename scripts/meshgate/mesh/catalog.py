@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.mesh import selectors
 from meshgate.mesh.coverage import GROUPS, CoverageColumn, coverage_of
@@ -23,7 +23,7 @@ _ISTIO_GROUPS = frozenset(
 )
 
 
-class Namespace(NamedTuple):
+class Namespace(Struct, frozen=True):
     """What is known of a namespace."""
 
     name: str
@@ -32,7 +32,7 @@ class Namespace(NamedTuple):
     resource: Resource
 
 
-class Hidden(NamedTuple):
+class Hidden(Struct, frozen=True):
     """An object that this control plane does not see."""
 
     resource: Resource

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import protocols
 from meshgate.mesh.gateways import AUTO_PASSTHROUGH, PASSTHROUGH, PLAINTEXT, GatewayServer
@@ -22,7 +23,7 @@ _AT_MESH_TLS = {
 }
 
 
-class GatewayChain(NamedTuple):
+class GatewayChain(Struct, frozen=True):
     """One filter chain of a gateway.
 
     port   the port that is bound on the pod

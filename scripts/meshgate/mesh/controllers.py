@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.pod_labels import lasting
 from meshgate.mesh.selectors import Labels, labels
@@ -34,7 +36,7 @@ _FINISHED = frozenset({"Succeeded", "Failed"})
 Key = tuple[str, str, str]  # kind, namespace, name
 
 
-class Controller(NamedTuple):
+class Controller(Struct, frozen=True):
     """A workload: its name, its pod template, and its running pods where a dump has them."""
 
     kind: str
@@ -69,7 +71,7 @@ def controllers(catalog: Catalog) -> Iterator[Controller]:
             yield Controller(kind, namespace, own, sort.resource, sort.template, sort.pods)
 
 
-class _Sort(NamedTuple):
+class _Sort(Struct, frozen=True):
     """Pods of one controller that have the same labels.
 
     ending    of the workload's name; empty: it has the name of the controller

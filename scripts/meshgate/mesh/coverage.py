@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class CoverageColumn(enum.StrEnum):
@@ -22,7 +23,7 @@ class CoverageColumn(enum.StrEnum):
     IRRELEVANT = "irrelevant"
 
 
-class Coverage(NamedTuple):
+class Coverage(Struct, frozen=True):
     """One row: a kind of an API group, `*` for all kinds that have no row of their own.
 
     about  what is read of it, which calls it leaves undecided, or why no call depends on it

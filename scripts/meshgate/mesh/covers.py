@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import selectors
 from meshgate.mesh.catalog import namespace_of
@@ -34,7 +35,7 @@ class Influence(enum.StrEnum):
     CHANGE = "change"
 
 
-class Pod(NamedTuple):
+class Pod(Struct, frozen=True):
     """What objects are matched with: the pods of a workload, or an address that is like one.
 
     `on_host`: they are in the node's network.
@@ -52,7 +53,7 @@ def _everything(_pod: Pod) -> bool:
     return True
 
 
-class Cover(NamedTuple):
+class Cover(Struct, frozen=True):
     """What one object that is not read covers.
 
     about      what it decides, after its kind and name: `decides who may call it`

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -64,7 +63,7 @@ class DestinationRule(Struct, frozen=True, eq=False, dict=True):
         return f"{self.namespace}/{self.name}"
 
 
-class PolicyPlace(NamedTuple):
+class PolicyPlace(Struct, frozen=True):
     """A traffic policy inside a rule: its own, a subset's, or an entry for a port of either.
 
     value   the policy as written

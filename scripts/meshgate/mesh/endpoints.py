@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
 from meshgate.mesh import hosts, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.selectors import LabelIndex
@@ -58,7 +60,7 @@ def attach(
         )
         for port in service.ports:
             number = port.target if isinstance(port.target, int) else port.number
-            service.endpoints[port.number] = (outside._replace(port=number),)
+            service.endpoints[port.number] = (structs.replace(outside, port=number),)
     elif service.selector is None:
         service.endpoints_unknown = (
             f"Service {service.namespace}/{service.name} has no selector, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -45,7 +44,7 @@ class Fate(enum.StrEnum):
     OFF_PATH = "off-path"
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """One DestinationRule of the lookup. `by`: the rule that beats it."""
 
     place: Place
@@ -55,7 +54,7 @@ class Step(NamedTuple):
     by: Resource | None = None
 
 
-class TlsSource(NamedTuple):
+class TlsSource(Struct, frozen=True):
     """Where a rule speaks of TLS for a port and subset; `stated` False: by leaving `tls` out."""
 
     rule: Resource

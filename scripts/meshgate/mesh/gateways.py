@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -22,7 +23,7 @@ _ANY = "*"
 _NO_TRANSLATION = "experimental.istio.io/disable-gateway-port-translation"
 
 
-class GatewayServer(NamedTuple):
+class GatewayServer(Struct, frozen=True):
     """One server of a Gateway resource on a gateway's pods.
 
     number  the port that the Gateway names

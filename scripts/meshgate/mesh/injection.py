@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from meshgate.mesh.catalog import REVISION_LABEL, Namespace
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import DataPlane
@@ -39,7 +41,7 @@ GATEWAY = Membership(DataPlane.GATEWAY)
 AMBIENT = Membership(DataPlane.AMBIENT)
 
 
-class PodMeta(NamedTuple):
+class PodMeta(Struct, frozen=True):
     """What injection reads of a pod.
 
     `known` None: the inventory has no Namespace object, so that only the pod's own labels count.

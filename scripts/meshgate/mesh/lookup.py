@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.mesh import export_to, selectors
 from meshgate.mesh.destination_rules import DestinationRules, Group
@@ -13,7 +14,7 @@ from meshgate.mesh.services import Service
 from meshgate.mesh.terms import Place
 
 
-class Choice(NamedTuple):
+class Choice(Struct, frozen=True):
     """What a lookup ends in.
 
     `entry` None: no rule, though `place` may have answered with one whose selector leaves this
@@ -95,7 +96,7 @@ class HostRules:
     ) -> Iterator[Choice]:
         """A place answers only if some rule of its most specific host is exported to the client."""
         if not places:
-            yield NOTHING._replace(is_open=is_open)
+            yield structs.replace(NOTHING, is_open=is_open)
             return
         (place, group), *rest = places
         if group is None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import export_to
 from meshgate.mesh.destination_rule import DestinationRule
@@ -135,7 +136,7 @@ def _offer(entry: Entry, rule: DestinationRule) -> tuple[bool, bool]:
     return True, not (same or both_alike)
 
 
-class MergeOrders(NamedTuple):
+class MergeOrders(Struct, frozen=True):
     """Orders of creation that come to different results, the one of a fresh cluster first.
 
     `is_complete` False: the search gave up; there may be results that no order here gives.
@@ -145,7 +146,7 @@ class MergeOrders(NamedTuple):
     is_complete: bool
 
 
-class _State(NamedTuple):
+class _State(Struct, frozen=True):
     """Some rules in the order in which they were created, and those that come later.
 
     order    the rules so far

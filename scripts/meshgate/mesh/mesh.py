@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -190,7 +191,7 @@ class Mesh:
         return (
             *self._undecided.unread(self._registry),
             *self._callers.services.by_ztunnel.unread(self._registry),
-            *map(Unread._make, open_policies(self.authorization, self.workloads)),
+            *itertools.starmap(Unread, open_policies(self.authorization, self.workloads)),
         )
 
     def enrolment(self, service: Service) -> Enrolment | None:

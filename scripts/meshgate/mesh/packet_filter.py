@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.mesh import selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -51,7 +52,7 @@ class Isolated(enum.Enum):
     APART = "apart"
 
 
-class Sending(NamedTuple):
+class Sending(Struct, frozen=True):
     """What NetworkPolicies make of what clients send.
 
     anywhere  the rules that let packets out to every pod of the cluster, on their ports
@@ -64,7 +65,7 @@ class Sending(NamedTuple):
 UNFILTERED = Sending()
 
 
-class PacketVerdict(NamedTuple):
+class PacketVerdict(Struct, frozen=True):
     """Whether a connection passes at both ends; `passes` None: `doubt` says why not known."""
 
     passes: bool | None
@@ -222,8 +223,8 @@ class PacketFilter:
                     doubts.append(cover.reason)
         verdict = PacketVerdict(passes=True, ends=tuple(ends))
         if verdict.stopping:
-            return verdict._replace(passes=False)
-        return verdict._replace(passes=None, doubt="; ".join(doubts)) if doubts else verdict
+            return structs.replace(verdict, passes=False)
+        return structs.replace(verdict, passes=None, doubt="; ".join(doubts)) if doubts else verdict
 
     def from_anybody(self, workload: Workload, port: int) -> PacketVerdict:
         """Whether a connection of a client passes of which nothing is known."""

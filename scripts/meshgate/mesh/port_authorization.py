@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.mesh.authorization import (
     Action,
@@ -46,7 +47,7 @@ class AuthorizationState(enum.StrEnum):
     UNDECIDED = "undecided"
 
 
-class PortAuthorization(NamedTuple):
+class PortAuthorization(Struct, frozen=True):
     """The policies of a port, in the order of evaluation, and what they come to.
 
     admitted  identities that some request gets in with, `None` for no identity; those that no file
@@ -102,7 +103,7 @@ def port_authorization(
         )
         return PortAuthorization(AuthorizationState.UNDECIDED, policies, reason=reason)
     admitted = dict.fromkeys(each for answer in answers.values() for each in answer.admitted)
-    return first._replace(admitted=tuple(admitted))
+    return structs.replace(first, admitted=tuple(admitted))
 
 
 def _of_chain(

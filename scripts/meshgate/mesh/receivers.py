@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.mesh import outcome, protocols
 from meshgate.mesh.ambient import Ambient, at_ztunnel
@@ -26,7 +24,7 @@ from meshgate.model import MeshFacts, Resource
 _ARRIVES = frozenset({Outcome.OK_PLAINTEXT, Outcome.OK_MTLS})
 
 
-class World(NamedTuple):
+class World(Struct, frozen=True):
     """What is enforced in one possible order of creation.
 
     namespace  the mode that clients infer for the service's namespace
@@ -37,7 +35,7 @@ class World(NamedTuple):
     port: Mode
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True):
     """Bytes that reach an endpoint; `name` is their TLS server name, which gateways look at."""
 
     world: World

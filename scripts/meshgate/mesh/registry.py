@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.mesh import endpoints, protocols, shared_hosts
 from meshgate.mesh.catalog import Catalog
@@ -212,7 +211,7 @@ def _union(group: Sequence[Service]) -> Service:
     return structs.replace(first, ports=tuple(ports.values()))
 
 
-class _Target(NamedTuple):
+class _Target(Struct, frozen=True):
     """A port of a workload that a service port reaches (model.ServiceTarget)."""
 
     service: Service

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
@@ -16,7 +16,7 @@ from meshgate.mesh.virtual_services import Caller, Destination
 BY_PROXY = Delivery(None, None, None, Outcome.ANSWERED)
 
 
-class Target(NamedTuple):
+class Target(Struct, frozen=True):
     """One place that requests for a host are sent to, and what becomes of them there.
 
     `call` None: the proxy answers by itself, or knows no such service, or the service no such port.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import hosts, protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -17,7 +18,7 @@ from meshgate.model import JSON, Resource
 _ANY = "*"
 
 
-class Listener(NamedTuple):
+class Listener(Struct, frozen=True):
     """One egress listener: hosts by namespace, `*` for all; `port` 0: of every port."""
 
     port: int

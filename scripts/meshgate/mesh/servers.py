@@ -22,7 +22,7 @@ class DecidedBy(NamedTuple):
     policy: Resource | None
 
 
-class Overridden(NamedTuple):
+class Overridden(Struct, frozen=True):
     """A policy that would have decided and does not.
 
     `why`: `narrower` (a narrower policy decides), `older` (the slot belongs to an older one).
@@ -52,7 +52,7 @@ class ServerMode(Struct, frozen=True):
     alternatives: tuple[ServerMode, ...] = ()
 
 
-class Slots(NamedTuple):
+class Slots(Struct, frozen=True):
     """One possible set of winners: the oldest policy of each slot."""
 
     mesh: PeerPolicy | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import hosts, protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -24,7 +25,7 @@ _DNS = frozenset({Resolution.DNS, Resolution.DNS_ROUND_ROBIN})
 _UNIX = "unix://"
 
 
-class EntryPort(NamedTuple):
+class EntryPort(Struct, frozen=True):
     """A port of a ServiceEntry; `target` is 0 where it is not set."""
 
     number: int

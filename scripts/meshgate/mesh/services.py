@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -28,7 +27,7 @@ class Resolution(enum.StrEnum):
     PASSTHROUGH = "passthrough"
 
 
-class ServicePort(NamedTuple):
+class ServicePort(Struct, frozen=True):
     """A port that clients call, not UDP; `target` is a container port's number or name."""
 
     number: int
@@ -37,7 +36,7 @@ class ServicePort(NamedTuple):
     target: int | str
 
 
-class Endpoint(NamedTuple):
+class Endpoint(Struct, frozen=True):
     """One address behind a service port: a workload, or an address outside the inventory."""
 
     namespace: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct, structs
+
 from meshgate.mesh import selectors
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import Tls
@@ -34,7 +36,7 @@ class TlsSettings(NamedTuple):
     names: bool = False
 
 
-class PortPolicy(NamedTuple):
+class PortPolicy(Struct, frozen=True):
     """One entry of `portLevelSettings`; `balancer` None: not set."""
 
     number: int
@@ -42,7 +44,7 @@ class PortPolicy(NamedTuple):
     balancer: str | None
 
 
-class TrafficPolicy(NamedTuple):
+class TrafficPolicy(Struct, frozen=True):
     """The part of a `trafficPolicy` that matters here."""
 
     tls: TlsSettings | None
@@ -52,7 +54,7 @@ class TrafficPolicy(NamedTuple):
     doubt: str = ""
 
 
-class Subset(NamedTuple):
+class Subset(Struct, frozen=True):
     """A named subset of a host's endpoints."""
 
     name: str
@@ -60,7 +62,7 @@ class Subset(NamedTuple):
     policy: TrafficPolicy | None
 
 
-class Resolved(NamedTuple):
+class Resolved(Struct, frozen=True):
     """What a rule means for one port and subset; equal values behave alike.
 
     tls         the resolved block (NONE: absent, auto mTLS decides)
@@ -136,7 +138,7 @@ def _doubted(resolved: Resolved, *policies: TrafficPolicy | None) -> Resolved:
     """The answer with the doubts of all policies that it comes from."""
     doubts = (policy.doubt for policy in policies if policy is not None)
     reason = resolved.doubt or next(filter(None, doubts), "")
-    return resolved._replace(doubt=reason) if reason else resolved
+    return structs.replace(resolved, doubt=reason) if reason else resolved
 
 
 def _resolved(

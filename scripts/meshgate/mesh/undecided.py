@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.covers import EVERYWHERE, Cover, Covers, End, Influence, Pod, pod_of
@@ -35,7 +36,7 @@ _FAMILIES = (
 )
 
 
-class _Covered(NamedTuple):
+class _Covered(Struct, frozen=True):
     """The first object, by end and by what it may do, that covers a workload."""
 
     server_changes: Cover | None = None
@@ -51,7 +52,7 @@ class _Covered(NamedTuple):
 _NOTHING = _Covered()
 
 
-class Unread(NamedTuple):
+class Unread(Struct, frozen=True):
     """An object that is not read, and the workloads and hosts whose calls it leaves undecided."""
 
     resource: Resource

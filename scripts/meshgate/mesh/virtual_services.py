@@ -26,7 +26,7 @@ class Destination(NamedTuple):
     subset: str | None
 
 
-class Match(NamedTuple):
+class Match(Struct, frozen=True):
     """The part of a match that does not depend on the request.
 
     `everything`: it matches whatever request passes that part.
@@ -41,7 +41,7 @@ class Match(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-class Caller(NamedTuple):
+class Caller(Struct, frozen=True):
     """The proxy that routes are made for; `gateways` are the names it answers to."""
 
     namespace: str
@@ -49,7 +49,7 @@ class Caller(NamedTuple):
     gateways: frozenset[str] = frozenset({MESH})
 
 
-class Route(NamedTuple):
+class Route(Struct, frozen=True):
     """One route with its matches (none: always) and destinations."""
 
     matches: tuple[Match, ...]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec import Struct, structs
+
 from meshgate.mesh import selectors
 from meshgate.mesh.authorization import ServiceName
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -57,7 +59,7 @@ class Passage(NamedTuple):
         return f"waypoint {self.namespace}/{self.name}"
 
 
-class Enrolment(NamedTuple):
+class Enrolment(Struct, frozen=True):
     """A waypoint before a service or a workload, by the label of `resource`.
 
     reason   why it is not known what becomes of calls by way of it; empty: it is
@@ -102,7 +104,8 @@ class Waypoints:
         enrolment = self._enrolled(resource, service.namespace, resource.labels, _OF_SERVICES)
         if enrolment is None or enrolment.reason:
             return enrolment
-        return enrolment._replace(
+        return structs.replace(
+            enrolment,
             passage=Passage(
                 *self._key(enrolment),
                 self._accounts(self._gateways[self._key(enrolment)]),
@@ -121,8 +124,8 @@ class Waypoints:
         )
         if enrolment is None:
             return None
-        return enrolment._replace(
-            reason=enrolment.reason or "what it does with calls is not modelled"
+        return structs.replace(
+            enrolment, reason=enrolment.reason or "what it does with calls is not modelled"
         )
 
     def for_gateways(self, service: Service) -> str:
@@ -159,7 +162,7 @@ class Waypoints:
         gateway = self._gateways.get((where, name))
         if gateway is None:
             reason = "no Gateway of that name is among the objects"
-            return enrolment._replace(reason=reason)
+            return structs.replace(enrolment, reason=reason)
         if not self._allows(gateway, where, namespace):
             return None
         traffic = gateway.labels.get(_TRAFFIC)
@@ -167,7 +170,7 @@ class Waypoints:
             traffic = self._classes[self._class(gateway)].labels.get(_TRAFFIC)
         if str(traffic if traffic is not None else "service") not in wanted:
             return None
-        return enrolment._replace(reason=self._doubt(gateway, labels))
+        return structs.replace(enrolment, reason=self._doubt(gateway, labels))
 
     @staticmethod
     def _key(enrolment: Enrolment) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -24,7 +23,7 @@ GATEWAY_API = "gateway.networking.k8s.io/gateway-name"
 _ANNOTATION = "traffic.sidecar.istio.io/"
 
 
-class ContainerPort(NamedTuple):
+class ContainerPort(Struct, frozen=True):
     """A port that a pod declares."""
 
     name: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from msgspec import structs
+
 from meshgate.mesh.cluster import Delivery, PortClusters
 from meshgate.mesh.covers import named
 from meshgate.mesh.lookup import HostRules
@@ -61,7 +63,7 @@ class ZtunnelCalls:
         enrolment = self.waypoints.of_service(service)
         if enrolment is None or enrolment.reason:
             return enrolment
-        return enrolment._replace(reason=self._at_waypoint(service))
+        return structs.replace(enrolment, reason=self._at_waypoint(service))
 
     def _at_waypoint(self, service: Service) -> str:
         """Why it is not known what a waypoint makes of calls; empty: it sends them on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -12,7 +11,7 @@ from meshgate.model.resource import ResourceRef
 from meshgate.model.value import JSON, JSONObject
 
 
-class Defect(NamedTuple):
+class Defect(Struct, frozen=True):
     """Something in a source file that two readers take differently.
 
     kind: `duplicate-key`, `integer-key`, `ambiguous-scalar`, `remote-reference`, `orphan-file`.

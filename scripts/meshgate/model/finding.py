@@ -59,7 +59,7 @@ def fingerprint(*parts: str | None) -> str:
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-class SchemaViolation(NamedTuple):
+class SchemaViolation(Struct, frozen=True):
     """What the API server or istiod's webhook would refuse, before any rule is asked."""
 
     rule: str  # SH002 | SH003 | SH004 | SH007
@@ -70,7 +70,7 @@ class SchemaViolation(NamedTuple):
     fix: str = ""
 
 
-class Tally(NamedTuple):
+class Tally(Struct, frozen=True):
     """How much of one environment was judged."""
 
     environment: str | None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.model.environment import MESH_KINDS
 from meshgate.model.resource import Resource
@@ -30,7 +30,7 @@ DISABLED = "disabled"
 KINDS = {**MESH_KINDS, "RequestAuthentication": "security.istio.io", "Service": ""}
 
 
-class Substituted(NamedTuple):
+class Substituted(Struct, frozen=True):
     """Objects with their variables replaced; those that lack a value, with its names."""
 
     resources: list[Resource]

@@ -6,7 +6,6 @@ import datetime
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec import Struct, structs
 
@@ -56,7 +55,7 @@ INVENTORY_KINDS = (
 ORPHAN_FILE = "orphan-file"
 
 
-class Settings(NamedTuple):
+class Settings(Struct, frozen=True):
     """How everything is judged.
 
     today     the day that expiry dates are judged by

@@ -12,7 +12,7 @@ import itertools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field, structs
 
@@ -39,7 +39,7 @@ NAMED = 3
 Key: TypeAlias = tuple[str, str, str | None, str]
 
 
-class Given(NamedTuple):
+class Given(Struct, frozen=True):
     """What the words of a command line name, and how it is read.
 
     paths      files, folders, `-` for standard input

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from meshgate.model import JSON, Resource, SchemaViolation, split_path, value_at
 from meshgate.yamldoc.positions import exists
 
@@ -33,7 +35,7 @@ def without_refused_nulls(
     remaining = [
         violation
         if id(violation.resource) not in pruned
-        else violation._replace(resource=pruned[id(violation.resource)])
+        else structs.replace(violation, resource=pruned[id(violation.resource)])
         for violation in violations
         if id(violation.resource) not in pruned or _is_unknown_null(violation)
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect import Effect
 from meshgate.model import Environment, Finding, GateEntry, Pause, Resource
@@ -18,7 +19,7 @@ from meshgate.promotion.status import EnvironmentStatus
 from meshgate.repository import Signed
 
 
-class SourceContent(NamedTuple):
+class SourceContent(Struct, frozen=True):
     """What a commit holds: the content id of its inputs, and git's ids of them."""
 
     release: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.config.reading import parse
 from meshgate.config.typed import typed
@@ -42,7 +43,7 @@ OF_RECORD = (
 )
 
 
-class Recorded(NamedTuple):
+class Recorded(Struct, frozen=True):
     """A record, and the SHA-256 of its file."""
 
     record: PromotionRecord

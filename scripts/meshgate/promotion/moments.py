@@ -11,6 +11,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.records import PromotionRecord
 from meshgate.repository import Commit, Repository, mainline, newest_additions
@@ -35,7 +37,7 @@ def moments(
             continue
         times = (commit.committed_at, record.created_at, last)
         last = max(time for time in times if time is not None)
-        counted[record.path] = commit._replace(committed_at=last)
+        counted[record.path] = structs.replace(commit, committed_at=last)
     return counted
 
 
@@ -47,5 +49,5 @@ def forward(line: Sequence[Commit], counted: Sequence[Commit]) -> list[Commit]:
     for commit in reversed(line):
         times = (commit.committed_at, known.get(commit.sha), last)
         last = max(time for time in times if time is not None)
-        moved.append(commit._replace(committed_at=last))
+        moved.append(structs.replace(commit, committed_at=last))
     return moved[::-1]

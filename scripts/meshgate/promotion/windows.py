@@ -11,6 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from msgspec import Struct
 
 from meshgate.errors import UsageError
 from meshgate.model import WindowEntry
@@ -29,7 +30,7 @@ CRON_FIELDS = 5
 FIRST_YEAR, LAST_YEAR = 1970, 8999
 
 
-class Span(NamedTuple):
+class Span(Struct, frozen=True):
     """From one moment until another, the end not included; in UTC, where time does not jump."""
 
     start: datetime.datetime

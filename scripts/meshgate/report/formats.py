@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 # For types alone: `--help` needs this package for its escaping, and starts in a third of the time.
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ T = TypeVar("T")
 DEFAULT_WIDTH = 100
 
 
-class Options(NamedTuple):
+class Options(Struct, frozen=True):
     """How a report is to look."""
 
     color: bool = False

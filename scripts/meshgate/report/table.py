@@ -12,7 +12,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.report.escape.terminal import columns, start, wrap
 from meshgate.report.style import Style
@@ -30,7 +31,7 @@ PATHS = re.compile(r"[^|]*\||.+", re.DOTALL)
 LABELS = re.compile(r"[^.:]*[.:]|.+", re.DOTALL)
 
 
-class Column(NamedTuple):
+class Column(Struct, frozen=True):
     """A heading, whether its cells stand to the right, and whether they are folded first.
 
     `spare`: left out where the terminal is too narrow, the highest number first; 0: never.
@@ -44,7 +45,7 @@ class Column(NamedTuple):
     whole: bool = False
 
 
-class Cell(NamedTuple):
+class Cell(Struct, frozen=True):
     """Escaped text, and the name of its style."""
 
     text: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.errors import RepositoryError
 from meshgate.repository.opened import Repository
@@ -29,7 +30,7 @@ MERGE_SUBJECT = re.compile(r"^Merge (?:pull request #\d+|branch '.*' into|remote
 TITLED_MERGE = re.compile(r"^Merge pull request '(.*)' \(#\d+\)")
 
 
-class Commit(NamedTuple):
+class Commit(Struct, frozen=True):
     """A commit: who wrote it, who put it there (`Name <email>`) and when (UTC)."""
 
     sha: str
@@ -156,7 +157,7 @@ def _with_authors(repository: Repository, commit: Commit) -> Commit:
         return commit
     first, *others = names
     trailers = "".join(f"\nCo-authored-by: {name}" for name in others)
-    return commit._replace(author=first, message=f"{commit.message.rstrip()}\n{trailers}\n")
+    return structs.replace(commit, author=first, message=f"{commit.message.rstrip()}\n{trailers}\n")
 
 
 def people(repository: Repository, commit: Commit) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from meshgate.errors import RepositoryError
 from meshgate.repository.opened import NETWORK_TIMEOUT, Repository
@@ -17,7 +17,7 @@ class MovedError(RepositoryError):
     """A branch is not what it was taken for: somebody else was faster, and nothing was changed."""
 
 
-class BaseBranch(NamedTuple):
+class BaseBranch(Struct, frozen=True):
     """The branch that pull requests are merged to.
 
     branch     its name at the forge

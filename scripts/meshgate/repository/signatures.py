@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.repository.opened import Repository
 
@@ -23,7 +24,7 @@ VERDICTS = {
 }
 
 
-class Signed(NamedTuple):
+class Signed(Struct, frozen=True):
     """The principal who signed, or what is wrong; one of the two is empty."""
 
     signer: str

@@ -30,7 +30,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.mesh.authorization import AuthorizationPolicy
 from meshgate.mesh.authorization.policy_values import PolicyValue, policy_values
@@ -47,7 +48,7 @@ POINTER = "cluster.local"
 _NAMESPACE = re.compile(r"/ns/([^/*]+)/")
 
 
-class Unknown(NamedTuple):
+class Unknown(Struct, frozen=True):
     """What is not there, what was probably meant, and whether that is certain."""
 
     what: str
@@ -115,7 +116,7 @@ def principal(text: str, known: KnownIdentities) -> Unknown | None:
     if unknown is None or not unknown.meant:
         return unknown
     own, _, name = unknown.meant.partition("/")
-    return unknown._replace(meant=f"{domain}/ns/{own}/sa/{name or account}")
+    return structs.replace(unknown, meant=f"{domain}/ns/{own}/sa/{name or account}")
 
 
 def trust_domain(text: str, domain: str, known: KnownIdentities) -> Unknown | None:

@@ -29,7 +29,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization import Action, AuthorizationPolicy
 from meshgate.mesh.authorization.attributes import Normalization
@@ -48,7 +49,7 @@ NORMALIZE = (
 )
 
 
-class Spellings(NamedTuple):
+class Spellings(Struct, frozen=True):
     """Paths that pass what one path does not: by their slashes, and by one more at the end."""
 
     slashes: tuple[str, ...]

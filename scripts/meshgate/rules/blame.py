@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect import (
     CallChange,
@@ -29,7 +30,7 @@ PLACES = {
 }
 
 
-class Blame(NamedTuple):
+class Blame(Struct, frozen=True):
     """The object that a person edits; None: nothing that is managed here is to blame."""
 
     resource: Resource | None

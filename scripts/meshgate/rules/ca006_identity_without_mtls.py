@@ -37,7 +37,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import Mesh, Workload
 from meshgate.model import JSONObject, Resource, Severity
@@ -54,7 +55,7 @@ OPEN = frozenset({"PERMISSIVE", "DISABLE"})
 FIX = "make the port STRICT before identities decide on it"
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True):
     """What some rules of a policy mean for a caller without a certificate."""
 
     severity: Severity

@@ -35,7 +35,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect.describe import request
 from meshgate.mesh import (
@@ -118,7 +119,7 @@ def broken(
     )
 
 
-class CallEnd(NamedTuple):
+class CallEnd(Struct, frozen=True):
     """How a call ends at an endpoint, and the request that ends so where others do not."""
 
     outcome: Outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.model import Finding, Related, Resource, SchemaViolation, fingerprint
 from meshgate.rules.rule import Violation
@@ -172,7 +172,7 @@ def _with(finding: Finding, consequences: Sequence[Finding]) -> Finding:
     return structs.replace(finding, related=(*finding.related, *about))
 
 
-class _Refusal(NamedTuple):
+class _Refusal(Struct, frozen=True):
     """An object that the API server or istiod refuses, which is missing where calls are judged."""
 
     number: int

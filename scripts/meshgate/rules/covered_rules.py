@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization import Action, Authorization, AuthorizationPolicy
 from meshgate.mesh.authorization.access import AccessSet, access_sets
@@ -36,7 +38,7 @@ OTHER_PORT = 0
 RuleKey: TypeAlias = tuple[int, int]
 
 
-class CoveredRule(NamedTuple):
+class CoveredRule(Struct, frozen=True):
     """A rule, and the rules that decide in its place wherever it applies."""
 
     policy: AuthorizationPolicy
@@ -62,7 +64,7 @@ def covered_rules(places: PolicyPlaces) -> Iterator[CoveredRule]:
                 yield CoveredRule(policy, number, tuple(by))
 
 
-class _Chained(NamedTuple):
+class _Chained(Struct, frozen=True):
     """One chain of a place: the ports it stands before, and its rules."""
 
     server: Server

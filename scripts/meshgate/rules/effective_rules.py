@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import ClientGroup, DataPlane, Mesh, Service, Tls
 from meshgate.mesh.lookup import Choice, HostRules
@@ -18,7 +19,7 @@ from meshgate.rules.wording import SHOWN, listed
 USUAL_PORT = 443
 
 
-class EffectiveRule(NamedTuple):
+class EffectiveRule(Struct, frozen=True):
     """What some clients use for one service port, in one possible order of creation."""
 
     clients: ClientGroup

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect.strangers import ANYBODY, OTHERS
 from meshgate.mesh import (
@@ -29,7 +30,7 @@ OUTSIDE = "outside"
 EVERYBODY = "*"
 
 
-class Entrant(NamedTuple):
+class Entrant(Struct, frozen=True):
     """Somebody at a port of a workload.
 
     who        in words
@@ -61,7 +62,7 @@ class Entrant(NamedTuple):
         return self.delivery.transport is Transport.PLAINTEXT and not self.delivery.tunnel
 
 
-class Admittance(NamedTuple):
+class Admittance(Struct, frozen=True):
     """Whether a request gets in; None: it is not known, for `reason`."""
 
     gets_in: bool | None

@@ -20,7 +20,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
@@ -29,7 +30,7 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 KIND = "Gateway"
 
 
-class Opened(NamedTuple):
+class Opened(Struct, frozen=True):
     """One host of one server, as Istio compares it: `.` before the slash is the Gateway's own."""
 
     gateway: Resource

@@ -24,7 +24,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import DataPlane
 from meshgate.mesh.selectors import labels, matches
@@ -36,7 +37,7 @@ from meshgate.rules.wording import listed
 KIND = "Gateway"
 
 
-class TlsServer(NamedTuple):
+class TlsServer(Struct, frozen=True):
     """One server of a Gateway with a certificate; `place` is the path of what names it."""
 
     gateway: Resource

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import Mesh, Workload
 from meshgate.mesh.controllers import template_of
@@ -30,7 +31,7 @@ _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 PROBE_ADDRESS = "169.254.7.127"
 
 
-class KubernetesCall(NamedTuple):
+class KubernetesCall(Struct, frozen=True):
     """A port of a workload with a sidecar that kubelet or the API server calls in its own way."""
 
     workload: Workload

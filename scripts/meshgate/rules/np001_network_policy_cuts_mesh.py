@@ -39,7 +39,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import DataPlane, Mesh, Verdict, Workload
 from meshgate.mesh.controllers import template_of
@@ -60,7 +61,7 @@ IN_MESH = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT, DataPlane.GATEWAY})
 CONFIGURED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
 
 
-class Cut(NamedTuple):
+class Cut(Struct, frozen=True):
     """Something that policies of one pod drop.
 
     what  in the words of the message, `who` of whom: all of one kind and policy are one finding

@@ -34,6 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec import structs
+
 from meshgate.mesh import Mesh, Workload
 from meshgate.mesh.catalog import revision_of
 from meshgate.mesh.order import possible_oldest
@@ -83,7 +85,8 @@ def named(context: Context, violation: Violation, workloads: Sequence[Workload])
         for call in kubernetes_calls(context.mesh, context.resources)
         if id(call.workload) in decided
     ]
-    return violation._replace(
+    return structs.replace(
+        violation,
         message=f"{violation.message}; the inventory has {known}",
         fix=f"{violation.fix}; Kubernetes calls {listed(called)} without a certificate (PA013)"
         if called

@@ -37,7 +37,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.catalog import REVISION_LABEL, namespace_labels, revision_of
 from meshgate.mesh.order import age
@@ -157,7 +158,7 @@ def missing(context: Context, plane: pa.Plane) -> Violation:
     )
 
 
-class TakenAway(NamedTuple):
+class TakenAway(Struct, frozen=True):
     """The patch or transformer that takes the mesh-wide policy away, and what it does."""
 
     what: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import DataPlane, Mesh, injection
 from meshgate.mesh.catalog import Catalog, control_planes, revision_of
@@ -31,7 +32,7 @@ ACCEPTS = {
 }
 
 
-class PolicyScope(NamedTuple):
+class PolicyScope(Struct, frozen=True):
     """What a policy is for: the pods of a namespace that carry all of these labels.
 
     The namespace is None for the mesh as a whole.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -20,7 +19,7 @@ ENFORCED = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT, DataPlane.GATEWAY})
 DECIDING = frozenset({Action.ALLOW, Action.DENY, Action.CUSTOM})
 
 
-class EnforcedPlace(NamedTuple):
+class EnforcedPlace(Struct, frozen=True):
     """Workloads that no policy of authorization tells apart, and how policies meet them."""
 
     server: Server

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.mesh import DataPlane, Mesh, Service, Verdict, Workload
 from meshgate.mesh.authorization import AuthorizationPolicy
@@ -20,7 +21,7 @@ WAYPOINT_CLASS = "istio-waypoint"
 SELECT = "select the pods by `spec.selector` instead"
 
 
-class UnenforcedTarget(NamedTuple):
+class UnenforcedTarget(Struct, frozen=True):
     """A target reference behind which nothing enforces a policy, in words."""
 
     path: str
@@ -69,7 +70,7 @@ class PolicyTargets:
                 case _:
                     unenforced = None
             if unenforced is not None:
-                yield unenforced._replace(path=path)
+                yield structs.replace(unenforced, path=path)
 
     def _gateway(self, policy: AuthorizationPolicy, target: TargetRef) -> UnenforcedTarget | None:
         key = policy.namespace, target.name

@@ -28,7 +28,8 @@ Known gaps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.hosts import expand
 from meshgate.model import Resource, Severity
@@ -39,7 +40,7 @@ from meshgate.rules.transformed import earlier, hosts
 KINDS = ("DestinationRule", "VirtualService")
 
 
-class Moved(NamedTuple):
+class Moved(Struct, frozen=True):
     """An object whose namespace or name is no longer the base's."""
 
     resource: Resource

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import JSON, JSONObject, value_at
 
@@ -15,7 +16,7 @@ SHOWN = 70
 Label = Callable[[JSON], Iterator[str]]
 
 
-class Entries(NamedTuple):
+class Entries(Struct, frozen=True):
     """One such list: where it stands, and what its entries are called."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import DataPlane, Service, Workload, hosts
 from meshgate.mesh.authorization import AuthorizationPolicy
@@ -15,7 +16,7 @@ from meshgate.rules.policy_places import PolicyPlaces
 DEFAULT_PORT = 80
 
 
-class SentHosts(NamedTuple):
+class SentHosts(Struct, frozen=True):
     """What clients send to some workloads as the host, in lower case."""
 
     all: frozenset[str]

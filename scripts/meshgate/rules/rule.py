@@ -22,7 +22,7 @@ class RelatedResource(NamedTuple):
     path: str = ""
 
 
-class SharedCause(NamedTuple):
+class SharedCause(Struct, frozen=True):
     """What violations of one rule have in common that one cause is behind.
 
     cause    equal for what is reported as one finding; it is part of the fingerprint
@@ -37,7 +37,7 @@ class SharedCause(NamedTuple):
     fix: str = ""
 
 
-class Violation(NamedTuple):
+class Violation(Struct, frozen=True):
     """One place where a rule does not hold."""
 
     resource: Resource | None

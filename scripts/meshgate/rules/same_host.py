@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -55,7 +54,7 @@ class ClientView(Struct, frozen=True, eq=False):
         return chosen
 
 
-class Loss(NamedTuple):
+class Loss(Struct, frozen=True):
     """Something that a rule states and that its clients do not get."""
 
     rule: DestinationRule

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import Service, export_to, hosts
 from meshgate.mesh.destination_rule import DestinationRule
@@ -15,7 +16,7 @@ OTHERS = "other namespaces"
 _ANY = ""
 
 
-class Shadow(NamedTuple):
+class Shadow(Struct, frozen=True):
     """One rule that another one hides from the clients of a namespace, for one service."""
 
     hidden: DestinationRule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.rules import inventory
@@ -10,7 +10,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.outside import ServiceEntryHosts
 
 
-class Flaw(NamedTuple):
+class Flaw(Struct, frozen=True):
     """What keeps a host from matching, and how it was probably meant."""
 
     reason: str

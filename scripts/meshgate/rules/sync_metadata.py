@@ -8,7 +8,8 @@ gitops-engine/pkg/sync/common), Flux (kustomize-controller docs/spec/v1/kustomiz
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import JSON, Resource, Severity, join_path
 
@@ -16,7 +17,7 @@ ARGO = "argocd.argoproj.io/"
 FLUX = "kustomize.toolkit.fluxcd.io/"
 
 
-class MetadataFault(NamedTuple):
+class MetadataFault(Struct, frozen=True):
     """A field, annotation or label that keeps an object from being what was reviewed."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import Mesh, hosts, protocols
 from meshgate.model import JSONObject, Resource, ResourceIndex, join_path
@@ -28,7 +29,7 @@ def destinations(service: Resource) -> Iterator[tuple[str, JSONObject]]:
                 yield path, each.get("destination") or {}
 
 
-class HttpTarget(NamedTuple):
+class HttpTarget(Struct, frozen=True):
     """A service port that an HTTP route leads requests to, at gateways or at sidecars."""
 
     routing: Resource

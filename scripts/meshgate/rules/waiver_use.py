@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import Environment, Position
 from meshgate.rules.context import Context
 
 
-class Exemption(NamedTuple):
+class Exemption(Struct, frozen=True):
     """One waiver or declared difference."""
 
     what: str

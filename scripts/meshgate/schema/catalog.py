@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import SchemaMissingError
 from meshgate.model import JSONObject
@@ -25,7 +26,7 @@ OTHERS = {
 }
 
 
-class ServedKind(NamedTuple):
+class ServedKind(Struct, frozen=True):
     """One kind that has a schema."""
 
     group: str
@@ -50,7 +51,7 @@ def _maturity(version: str) -> int:
     return 2 if "alpha" in version else 1 if "beta" in version else 0
 
 
-class ServedKinds(NamedTuple):
+class ServedKinds(Struct, frozen=True):
     """The kinds that one Istio minor version, Kubernetes, Argo CD and Flux serve."""
 
     istio: str

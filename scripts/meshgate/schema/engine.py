@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from meshgate.model import Resource, join_path
 from meshgate.schema.catalog import ServedKind
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 
-class SchemaRefusal(NamedTuple):
+class SchemaRefusal(Struct, frozen=True):
     """The engine's own words; people see them only where `wording` finds none of its own."""
 
     path: str

@@ -7,7 +7,8 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate import tools
 from meshgate.errors import ToolError
@@ -34,7 +35,7 @@ VALID, INVALID, ERROR = "statusValid", "statusInvalid", "statusError"
 UNREADABLE = ("error unmarshalling resource", "error while parsing")
 
 
-class Kubeconform(NamedTuple):
+class Kubeconform(Struct, frozen=True):
     """Decides by running kubeconform over batches of objects on its standard input."""
 
     program: Path

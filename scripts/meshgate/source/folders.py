@@ -6,7 +6,8 @@ import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from meshgate.errors import BuildError, MeshgateError
 from meshgate.model import BuildRecord, Position, Resource
@@ -24,7 +25,7 @@ HIGHEST = 6
 REFUSED = frozenset({"duplicate-key", "integer-key", "remote-reference"})
 
 
-class FolderBuild(NamedTuple):
+class FolderBuild(Struct, frozen=True):
     """What one folder renders to.
 
     folder  as people are shown it
@@ -36,7 +37,7 @@ class FolderBuild(NamedTuple):
     build: Build
 
 
-class FolderBuilds(NamedTuple):
+class FolderBuilds(Struct, frozen=True):
     """The outermost kustomizations below a folder.
 
     failures  why some of them were not built, by folder
@@ -118,7 +119,7 @@ def _leads_out(tree: Tree) -> bool:
     )
 
 
-class FolderView(NamedTuple):
+class FolderView(Struct, frozen=True):
     """How names below one folder look from another; links are resolved in both."""
 
     top: Path
@@ -134,7 +135,8 @@ class FolderView(NamedTuple):
 def _as_seen(seen: FolderView, record: BuildRecord) -> BuildRecord:
     """The record with the places of its defects as people are shown them."""
     defects = (
-        defect._replace(
+        structs.replace(
+            defect,
             position=seen.position(defect.position),
             first=defect.first and seen.position(defect.first),
         )

@@ -6,7 +6,6 @@ import enum
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -79,7 +78,7 @@ class Role(enum.Enum):
     HELM = enum.auto()  # not a path at all
 
 
-class Reference(NamedTuple):
+class Reference(Struct, frozen=True):
     """One reference, as it is written, and where in the kustomization it stands."""
 
     role: Role
@@ -87,7 +86,7 @@ class Reference(NamedTuple):
     path: tuple[str | int, ...]
 
 
-class Inline(NamedTuple):
+class Inline(Struct, frozen=True):
     """A patch or a plugin configuration written into the kustomization itself."""
 
     role: Role

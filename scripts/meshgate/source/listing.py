@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct, structs
+
 from meshgate.errors import BuildError
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import SUFFIXES
@@ -33,7 +35,7 @@ class Listing(NamedTuple):
     left_out: list[str]
 
 
-class Patterns(NamedTuple):
+class Patterns(Struct, frozen=True):
     """Patterns of gitignore(5), each set with the folder it is relative to, outermost first."""
 
     ignored: tuple[tuple[str, GitIgnoreSpec], ...] = ()
@@ -48,7 +50,7 @@ class Patterns(NamedTuple):
             return self
         lines = content.decode("utf-8", "replace").splitlines()
         own = (folder, _spec(lines))
-        return self._replace(ignored=(*self.ignored, own))
+        return structs.replace(self, ignored=(*self.ignored, own))
 
     def leave_out(self, path: str, *, is_folder: bool = False) -> bool:
         """Whether a file or folder is left out: the innermost set that names it decides."""
@@ -79,7 +81,7 @@ def patterns_around(folder: Path, exclude: Sequence[str], base: Path) -> Pattern
             if parent == top or top in parent.parents:
                 patterns = patterns.within(str(parent))
     if exclude:
-        patterns = patterns._replace(excluded=(str(base), _spec(exclude)))
+        patterns = structs.replace(patterns, excluded=(str(base), _spec(exclude)))
     return patterns
 
 

@@ -13,9 +13,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.errors import BuildError
 from meshgate.model import CLUSTER_WIDE_KINDS, JSON, Defect, JSONObject, Origin, Resource
@@ -38,7 +38,7 @@ BUILD_GROUP = "kustomize.config.k8s.io/"
 NOTES = ".md"
 
 
-class Loaded(NamedTuple):
+class Loaded(Struct, frozen=True):
     """What one file, or several, hold."""
 
     resources: list[Resource]
@@ -60,7 +60,7 @@ def read(data: bytes, file: str) -> Loaded:
             origin = Origin(file, index)
             # What nobody loads as objects, such as values of a chart, may say a key twice.
             if any(True for _ in manifests(value)):
-                loaded.defects.extend(defect._replace(origin=origin) for defect in defects)
+                loaded.defects.extend(structs.replace(defect, origin=origin) for defect in defects)
             loaded.resources.extend(objects(value, origin))
             if is_other(value):
                 loaded.others.append(origin)
@@ -75,7 +75,7 @@ def documents(
         yield value, [] if odd is None else list(defects_of(odd, Origin(file), line))
 
 
-class SourceDocument(NamedTuple):
+class SourceDocument(Struct, frozen=True):
     """One document: what it says, and what two readers take differently in it."""
 
     value: JSON

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Origin, Position
@@ -17,7 +18,7 @@ from meshgate.yamldoc.text import starts
 Parts = tuple[str | int, ...]
 
 
-class Patch(NamedTuple):
+class Patch(Struct, frozen=True):
     """One document of a patch: an object to merge, or a list of JSON operations."""
 
     origin: Origin

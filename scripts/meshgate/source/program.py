@@ -11,7 +11,8 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import ToolError, UsageError
 from meshgate.process import run
@@ -27,7 +28,7 @@ EXPECTED = "5.8.1"
 TOOLCHAIN = "promotion/toolchain.yaml"
 
 
-class Renderer(NamedTuple):
+class Renderer(Struct, frozen=True):
     """A program that renders a folder given as its last argument."""
 
     argv: tuple[str, ...]

@@ -7,6 +7,8 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from meshgate.errors import BuildError
 from meshgate.model import Defect, Origin, Position
 from meshgate.source.kustomization import FILE_NAMES, Inline, Kustomization, Role
@@ -23,8 +25,10 @@ MANIFEST_SUFFIXES = (".yaml", ".yml")
 def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
     """The same for a tree that is known."""
     defects = [
-        _remote(files, refused.kustomization, refused.path, refused.detail)._replace(
-            why=refused.why, hint=refused.hint
+        structs.replace(
+            _remote(files, refused.kustomization, refused.path, refused.detail),
+            why=refused.why,
+            hint=refused.hint,
         )
         for refused in tree.refused
     ]
@@ -88,7 +92,9 @@ def _in_line(
         for defect in document.defects:
             place = files.inside(kustomization.file, inline.path, defect.position)
             first = defect.first and files.inside(kustomization.file, inline.path, defect.first)
-            yield defect._replace(position=place, first=first, origin=Origin(kustomization.file))
+            yield structs.replace(
+                defect, position=place, first=first, origin=Origin(kustomization.file)
+            )
         if inline.role is Role.PLUGIN and (detail := runs(document.value)):
             yield _remote(files, kustomization, inline.path, detail)
 

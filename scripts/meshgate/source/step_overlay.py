@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Resource, ResourceRef
@@ -23,7 +24,7 @@ UNFIT = re.compile(r"[^a-z0-9.-]+")
 KEY = re.compile(r"[^\s#-]")
 
 
-class Overlay(NamedTuple):
+class Overlay(Struct, frozen=True):
     """Files of an overlay by name relative to the root, and the temporary ones among them."""
 
     files: Mapping[str, str]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.model import CLUSTER_WIDE_KINDS, JSON, JSONObject
 
@@ -21,7 +22,7 @@ MOST_UNBOUNDED = 3
 NESTED = re.compile(r"\)[*+?{]|\\[1-9]|\(\?[^:]")
 
 
-class Identity(NamedTuple):
+class Identity(Struct, frozen=True):
     """What kustomize knows an object by."""
 
     api_version: str

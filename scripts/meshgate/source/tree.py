@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from meshgate.errors import BuildError
 from meshgate.model import JSON, join_path
 from meshgate.source.kustomization import (
@@ -140,7 +142,7 @@ class Tree:
                     continue
                 # What a folder of plugins names as its resources is plugins.
                 inherits = role is Role.PLUGIN and reference.role is Role.RESOURCE
-                leads = reference._replace(role=role) if inherits else reference
+                leads = structs.replace(reference, role=role) if inherits else reference
                 reached = self._reach(kustomization, leads)
                 if reached is not None:
                     waiting.append((reached, leads.role, depth + 1))

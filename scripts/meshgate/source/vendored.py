@@ -19,10 +19,10 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.errors import BuildError
 from meshgate.model.vendored import COMMIT, VendoredCopy, VendoredFile
@@ -36,7 +36,7 @@ MOST_FILES = 5000
 LARGEST_COPY = 128 * MEBIBYTE
 
 
-class Vendored(NamedTuple):
+class Vendored(Struct, frozen=True):
     """What a remote reference is built from.
 
     folder  the base, relative to the root

@@ -11,9 +11,10 @@ import functools
 import operator
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import yaml
+from msgspec import Struct
 from yaml._yaml import CParser
 
 from meshgate.errors import BuildError
@@ -38,7 +39,7 @@ MOST_NODES = 1_000_000
 DEEP_LINE = re.compile(rf"^[ \t\-?:]{{{DEEPEST}}}", re.MULTILINE)
 
 
-class Plain(NamedTuple):
+class Plain(Struct, frozen=True):
     """Stands for the tag of an unquoted scalar that is not text, or not text to every reader."""
 
     value: JSON

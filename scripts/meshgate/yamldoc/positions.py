@@ -6,9 +6,9 @@ import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
+from msgspec import Struct
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, Origin, Position
@@ -21,7 +21,7 @@ EXCERPT_LENGTH = 160
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True):
     """Where a path led to in a document."""
 
     # The key of a mapping's entry, else the item itself: what a person looks for.

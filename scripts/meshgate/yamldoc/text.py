@@ -6,7 +6,8 @@ import codecs
 import itertools
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import BuildError
 
@@ -18,7 +19,7 @@ WHOLE = re.compile(r"^(?:%|\.\.\.)", re.MULTILINE)
 NOTHING = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z))*")
 
 
-class Piece(NamedTuple):
+class Piece(Struct, frozen=True):
     """A part of a file that is parsed by itself: mostly one document."""
 
     text: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from msgspec import structs
+
 from meshgate.mesh.authorization.attributes import Address
 from meshgate.mesh.authorization.matchers import BlockMatcher, Matcher
 from meshgate.mesh.authorization.text_classes import Classes
@@ -32,7 +34,7 @@ def address_classes(matchers: Collection[Matcher]) -> Classes:
                 address = Address(version, start)
                 inside = frozenset[Matcher](block for block in own if block.matches(address))
                 # The first address of a block is that of a network, where it has another.
-                host = address._replace(number=min(start + 1, _LAST[version]))
+                host = structs.replace(address, number=min(start + 1, _LAST[version]))
                 fits = host.number not in starts
                 witnesses.setdefault(inside, host if fits else address)
     masks: dict[Matcher, int] = {}

@@ -61,7 +61,7 @@ class Attribute(NamedTuple):
         return f"{self.kind} {self.words}" if self.name else str(self.kind)
 
 
-class Address(NamedTuple):
+class Address(Struct, frozen=True):
     """An IP address as a number."""
 
     version: int
@@ -81,7 +81,7 @@ class Address(NamedTuple):
         return str(kind(self.number))
 
 
-class TokenPrincipal(NamedTuple):
+class TokenPrincipal(Struct, frozen=True):
     """Issuer and subject of a verified token; None: the token has no such claim."""
 
     issuer: str | None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import (
@@ -42,7 +41,7 @@ from meshgate.mesh.revisions import LabelledObject, Revisions
 from meshgate.model import MeshFacts, Resource
 
 
-class JudgedRequest(NamedTuple):
+class JudgedRequest(Struct, frozen=True):
     """What becomes of one concrete call.
 
     rules          the rules that match it, whatever decided

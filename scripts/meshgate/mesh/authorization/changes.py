@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import Connection
@@ -14,7 +14,7 @@ from meshgate.mesh.authorization.projection import UndecidableError
 from meshgate.mesh.authorization.space import Witness
 
 
-class Side(NamedTuple):
+class Side(Struct, frozen=True):
     """One state of a mesh and how a client meets a server there."""
 
     authorization: Authorization
@@ -22,7 +22,7 @@ class Side(NamedTuple):
     connection: Connection
 
 
-class AccessChange(NamedTuple):
+class AccessChange(Struct, frozen=True):
     """How the requests that a server lets in differ between two states of a mesh.
 
     opened    a request that only the state after lets in; None: there is none

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -27,7 +26,7 @@ class Allows(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-class DecidingRule(NamedTuple):
+class DecidingRule(Struct, frozen=True):
     """A policy that decides; `rule` None: that it applies and no rule of it matches."""
 
     resource: Resource

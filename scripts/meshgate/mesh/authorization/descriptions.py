@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Address, Kind
 from meshgate.mesh.authorization.boxes import Box
@@ -35,12 +36,12 @@ _PREPOSITIONS = {
 }
 
 
-class _Word(NamedTuple):
+class _Word(Struct, frozen=True):
     text: str
     mask: int
 
 
-class _Choice(NamedTuple):
+class _Choice(Struct, frozen=True):
     """Values of one attribute: any of `values` (none: all), and none of `excluded`."""
 
     values: tuple[str, ...]

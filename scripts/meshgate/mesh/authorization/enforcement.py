@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import SPACE_DELIMITED_CLAIMS, TokenIssuers
 from meshgate.mesh.authorization.policies import (
@@ -36,7 +37,7 @@ class Enforcer(enum.StrEnum):
     NONE = "none"
 
 
-class ServiceName(NamedTuple):
+class ServiceName(Struct, frozen=True):
     """A Service or ServiceEntry for which a waypoint judges a call."""
 
     kind: str
@@ -69,7 +70,7 @@ class Server:
         object.__setattr__(self, "key", key)
 
 
-class Applied(NamedTuple):
+class Applied(Struct, frozen=True):
     """What applies to one server, policies in the order of namespace and name.
 
     `undecided` says why it is not certain; empty: it is.

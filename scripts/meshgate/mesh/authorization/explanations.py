@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.access import AccessSet
 from meshgate.mesh.authorization.attributes import Chain
@@ -30,7 +31,7 @@ class Says(enum.StrEnum):
     DROPPED = "is dropped here"
 
 
-class RuleStep(NamedTuple):
+class RuleStep(Struct, frozen=True):
     """One rule, by its number from 0. `unjudged` are its fields that this place cannot judge."""
 
     number: int
@@ -39,7 +40,7 @@ class RuleStep(NamedTuple):
     unjudged: tuple[str, ...] = ()
 
 
-class PolicyStep(NamedTuple):
+class PolicyStep(Struct, frozen=True):
     """One policy. `ignored`: why it decides nothing; empty: it counts."""
 
     policy: AuthorizationPolicy

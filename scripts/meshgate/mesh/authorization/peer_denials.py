@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct, structs
 
 from meshgate.mesh.ambient import Ambient, Denials
 from meshgate.mesh.order import ORDER
@@ -15,7 +15,7 @@ _STATIC = "istio_converted_static_strict"
 _CONVERTED = "converted_peer_authentication_"
 
 
-class PeerDenials(NamedTuple):
+class PeerDenials(Struct, frozen=True):
     """What denies plaintext to a port.
 
     policies   names (NAMESPACE/NAME) under which ztunnel knows it
@@ -47,7 +47,7 @@ class ZtunnelPeerPolicies:
             self._denials(denials, port) for denials in self._ambient.denials(namespace, own)
         )
         if any(bool(other.policies) != bool(first.policies) for other in others):
-            return first._replace(undecided=ORDER)
+            return structs.replace(first, undecided=ORDER)
         return first
 
     def _denials(self, denials: Denials, port: int) -> PeerDenials:

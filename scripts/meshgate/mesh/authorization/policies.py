@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -30,7 +30,7 @@ class Action(enum.StrEnum):
     CUSTOM = "CUSTOM"
 
 
-class Condition(NamedTuple):
+class Condition(Struct, frozen=True):
     """One entry of `when`."""
 
     key: str
@@ -38,7 +38,7 @@ class Condition(NamedTuple):
     excluded: tuple[str, ...]  # notValues
 
 
-class PolicyRule(NamedTuple):
+class PolicyRule(Struct, frozen=True):
     """One rule: any source, any operation, all conditions; an empty tuple asks for nothing."""
 
     sources: tuple[Fields, ...] = ()
@@ -46,7 +46,7 @@ class PolicyRule(NamedTuple):
     conditions: tuple[Condition, ...] = ()
 
 
-class TargetRef(NamedTuple):
+class TargetRef(Struct, frozen=True):
     """An object that a policy of a gateway or waypoint is attached to."""
 
     group: str
@@ -54,7 +54,7 @@ class TargetRef(NamedTuple):
     name: str
 
 
-class Attachment(NamedTuple):
+class Attachment(Struct, frozen=True):
     """Which workloads an object is for.
 
     `selector` None: there is none. `labels_unset`: `selector` stands there without `matchLabels`.

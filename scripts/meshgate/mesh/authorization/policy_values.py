@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.policies import AuthorizationPolicy, Fields, positive_field
 from meshgate.mesh.authorization.proxy_rules import key_of
 from meshgate.model import join_path
 
 
-class PolicyValue(NamedTuple):
+class PolicyValue(Struct, frozen=True):
     """One value of one list.
 
     rule     number of the rule, from 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct, structs
 
 from meshgate.mesh.authorization.attributes import (
     Attribute,
@@ -25,7 +27,7 @@ class UndecidableError(Exception):
     """Rules that the sets cannot hold; the answer is then unknown. `str()` says why."""
 
 
-class FreeRule(NamedTuple):
+class FreeRule(Struct, frozen=True):
     """A rule for one connection: it matches where all terms of any alternative hold."""
 
     rule: ProxyRule
@@ -35,7 +37,7 @@ class FreeRule(NamedTuple):
 FreeRules: TypeAlias = tuple[FreeRule, ...]
 
 
-class FreeRuleSet(NamedTuple):
+class FreeRuleSet(Struct, frozen=True):
     """The rules of a server for one connection; rules that cannot match are missing."""
 
     unauthorized: FreeRules
@@ -148,7 +150,7 @@ class _Projection:
             if attribute.kind is Kind.REMOTE_IP and not self._is_remote_free:
                 attribute = Attribute(Kind.SOURCE_IP)
             if attribute.kind not in self._fixed:
-                free.append(term._replace(attribute=attribute))
+                free.append(structs.replace(term, attribute=attribute))
             elif not term.holds(self._fixed[attribute.kind]):
                 return None
         return tuple(free)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Attribute, Chain, Kind
 from meshgate.mesh.authorization.identities import (
@@ -57,7 +58,7 @@ class UnusableError(Exception):
     """A key that Istio's generator fails on, or that a filter chain has no use for."""
 
 
-class Dialect(NamedTuple):
+class Dialect(Struct, frozen=True):
     """What the meaning of a value depends on besides the value."""
 
     domains: TrustDomains

@@ -6,7 +6,8 @@ import enum
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Attribute, Chain, Value
 from meshgate.mesh.authorization.identities import TrustDomains
@@ -32,7 +33,7 @@ class RequestJudgement(enum.StrEnum):
     UNAUTHENTICATED = "unauthenticated"
 
 
-class RuleSet(NamedTuple):
+class RuleSet(Struct, frozen=True):
     """Enforced rules by what they do; dry-run policies are not among them.
 
     unauthorized  CUSTOM rules without an authorizer that answers: what they match is denied

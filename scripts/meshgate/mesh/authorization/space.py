@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -35,7 +34,7 @@ _ADDRESSES = frozenset({Kind.SOURCE_IP, Kind.REMOTE_IP, Kind.DESTINATION_IP})
 _OF_PRINCIPAL = {"iss": ISSUER, "sub": SUBJECT}
 
 
-class Dimension(NamedTuple):
+class Dimension(Struct, frozen=True):
     """One attribute with its classes, or one element that a claim may have among others.
 
     element  the claim's element, which is there (class 1) or not (class 0); None: no claim

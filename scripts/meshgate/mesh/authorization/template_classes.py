@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import string
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Normalization
 from meshgate.mesh.authorization.boxes import TooComplexError
@@ -25,7 +26,7 @@ _ESCAPES = frozenset({"%2f", "%5c"})
 _ESCAPE_LENGTH = 3
 
 
-class _PathState(NamedTuple):
+class _PathState(Struct, frozen=True):
     """Where a path stands after some characters.
 
     head       the path so far while a prefix or whole value may still be it; else the longest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from meshgate.mesh.authorization.matchers import Matcher
 from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy
 
 
-class Term(NamedTuple):
+class Term(Struct, frozen=True):
     """A list of values for one attribute: it holds if any matches, negated if none does."""
 
     attribute: Attribute

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.authorization.attributes import Normalization, Value
 from meshgate.mesh.authorization.boxes import TooComplexError
@@ -19,7 +20,7 @@ MAX_CLASSES = 20_000
 _NO_TEMPLATE = "["
 
 
-class TextDomain(NamedTuple):
+class TextDomain(Struct, frozen=True):
     """Which texts an attribute can have.
 
     start     what every text begins with
@@ -41,7 +42,7 @@ class TextDomain(NamedTuple):
     rare: tuple[str, ...] = ()
 
 
-class Classes(NamedTuple):
+class Classes(Struct, frozen=True):
     """The classes of one dimension: a witness of each, and what each matcher covers."""
 
     witnesses: tuple[Value, ...]

@@ -7,6 +7,8 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -36,7 +38,7 @@ class Interval(NamedTuple):
     last: int
 
 
-class AddressSet(NamedTuple):
+class AddressSet(Struct, frozen=True):
     """Addresses as sorted intervals that neither meet nor touch."""
 
     intervals: tuple[Interval, ...]

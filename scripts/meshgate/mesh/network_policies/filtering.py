@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -21,7 +20,7 @@ from meshgate.mesh.network_policies.policies import (
 TCP = "TCP"
 
 
-class Isolation(NamedTuple):
+class Isolation(Struct, frozen=True):
     """The policies that isolate a pod in one direction.
 
     possible  those that may select it or not, since files do not tell its labels
@@ -39,7 +38,7 @@ class Isolation(NamedTuple):
         return (*self.certain, *self.possible)
 
 
-class Packets(NamedTuple):
+class Packets(Struct, frozen=True):
     """A connection to a port of a pod, as it is on the wire."""
 
     port: int

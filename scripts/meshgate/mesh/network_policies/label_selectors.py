@@ -6,7 +6,8 @@ An answer is True, False, or None where files do not tell.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import selectors
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError, mapping, sequence
@@ -16,7 +17,7 @@ _WITH_VALUES = frozenset({"In", "NotIn"})
 _WITHOUT_VALUES = frozenset({"Exists", "DoesNotExist"})
 
 
-class OpenLabels(NamedTuple):
+class OpenLabels(Struct, frozen=True):
     """The labels of a pod or a namespace.
 
     open_keys  keys that it may have or not, with a value that files do not tell
@@ -32,7 +33,7 @@ class OpenLabels(NamedTuple):
         return key not in self.labels and (self.is_open or key in self.open_keys)
 
 
-class Requirement(NamedTuple):
+class Requirement(Struct, frozen=True):
     """One of `matchExpressions`."""
 
     key: str
@@ -55,7 +56,7 @@ class Requirement(NamedTuple):
                 return value is None
 
 
-class LabelPattern(NamedTuple):
+class LabelPattern(Struct, frozen=True):
     """A selector (metav1.LabelSelector); without pairs and requirements it selects everything."""
 
     pairs: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.network_policies.addresses import AddressSet, network_of, of_network, union
@@ -25,7 +26,7 @@ class Direction(enum.StrEnum):
     EGRESS = "egress"
 
 
-class PortRule(NamedTuple):
+class PortRule(Struct, frozen=True):
     """Ports that a rule lets through; `name`: that of a container port, in place of numbers."""
 
     protocol: str
@@ -34,7 +35,7 @@ class PortRule(NamedTuple):
     name: str = ""
 
 
-class Peer(NamedTuple):
+class Peer(Struct, frozen=True):
     """Whom a rule lets through.
 
     namespace   the pods' namespace, where there is no `namespaceSelector`; empty: there is one
@@ -55,7 +56,7 @@ class Peer(NamedTuple):
         return everywhere and self.pods.is_empty and self.block is None
 
 
-class FilterRule(NamedTuple):
+class FilterRule(Struct, frozen=True):
     """One entry of `ingress` or `egress`; no ports: all of them, no peers: everybody."""
 
     ports: tuple[PortRule, ...]
@@ -67,7 +68,7 @@ class FilterRule(NamedTuple):
         return not self.peers or any(peer.is_every_pod for peer in self.peers)
 
 
-class NetworkPolicy(NamedTuple):
+class NetworkPolicy(Struct, frozen=True):
     """One NetworkPolicy. Rules None: it does not isolate pods in that direction."""
 
     resource: Resource

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import selectors
 from meshgate.mesh.catalog import namespace_of
@@ -13,7 +14,7 @@ from meshgate.mesh.workloads import GATEWAY_API
 from meshgate.model import JSON, JSONObject, Resource
 
 
-class PolicyAttachment(NamedTuple):
+class PolicyAttachment(Struct, frozen=True):
     """A namespace, or EVERYWHERE, and the labels of the pods; `by_name`: of one gateway's pods."""
 
     namespace: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.covers import named
@@ -69,7 +70,7 @@ _STATED = frozenset(
 _AUTHORIZERS = {"envoyExtAuthzHttp": "http", "envoyExtAuthzGrpc": "grpc"}
 
 
-class Contradiction(NamedTuple):
+class Contradiction(Struct, frozen=True):
     """What MeshConfig says otherwise than the declared facts; `key` empty: all of it may.
 
     decides  whether every call depends on it; else authorization alone does

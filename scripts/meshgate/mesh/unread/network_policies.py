@@ -11,6 +11,8 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 
+from msgspec import structs
+
 from meshgate.mesh import selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.coverage import (
@@ -81,8 +83,9 @@ def _invalid(policy: Resource, why: str) -> Iterator[Cover]:
     selector: JSON = policy.spec.get("podSelector")
     labels = selectors.labels(selector.get("matchLabels")) if isinstance(selector, dict) else {}
     for end in (End.SERVER, End.CLIENT):
-        yield _cover(policy, end, namespace_of(policy), lambda _pod: True, labels)._replace(
-            about=f"decides which packets pass, and is not valid: {why}"
+        yield structs.replace(
+            _cover(policy, end, namespace_of(policy), lambda _pod: True, labels),
+            about=f"decides which packets pass, and is not valid: {why}",
         )
 
 

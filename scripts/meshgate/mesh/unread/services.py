@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.mesh import hosts
 from meshgate.mesh.catalog import Catalog, namespace_of
@@ -14,7 +15,7 @@ from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 
 
-class HostCover(NamedTuple):
+class HostCover(Struct, frozen=True):
     """A host whose calls an object decides; `about` says how: `routes its calls`.
 
     everybody  whether calls of clients without a proxy are undecided too

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from meshgate.model import JSON, JSONObject
 from meshgate.schema import golang
@@ -17,7 +19,7 @@ NO_DURATION = "is no duration such as 5s or 1m30s"
 MAX_PORT = 65535
 
 
-class Problem(NamedTuple):
+class Problem(Struct, frozen=True):
     """One thing that istiod's webhook refuses, and where."""
 
     path: Path

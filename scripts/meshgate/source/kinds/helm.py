@@ -93,7 +93,7 @@ def _in_template(defect: Defect, template: Template, origin: Origin) -> Defect:
     """A defect of a rendered document, at the line of the template that wrote it."""
     position = template.at(template.line_of(defect.position.line))
     first = defect.first and template.at(template.line_of(defect.first.line))
-    return defect._replace(position=position, first=first, origin=origin)
+    return structs.replace(defect, position=position, first=first, origin=origin)
 
 
 def _in_templates(files: ChartFiles) -> Iterator[Defect]:
