@@ -18,7 +18,7 @@ from signals import heed_signals
 TODAY = "2026-08-01"
 
 # Fixtures of other files.
-pytest_plugins = ("tools", "promoted", "judged", "pipeline")
+pytest_plugins = ("tools", "promoted", "judged", "pipeline", "policy_repository")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

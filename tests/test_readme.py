@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,13 +11,9 @@ import pytest
 
 from meshgate.cli import COMMANDS, main
 from places import REPOSITORY
+from policy_repository import copy_policies
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-# What a repository of policies is made of.
-PARTS = (
-    "environments.yaml", "expectations", "inventory", "overlays", "policies", "promotion",
-    "rendered", "waivers",
-)  # fmt: skip
 WIDTH = 100
 
 
@@ -30,9 +25,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
     """This repository's policies in a commit, and the README's change on top of it."""
-    for part in PARTS:
-        copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
-        copy(REPOSITORY / part, tmp_path / part)
+    copy_policies(tmp_path, "promotion", "rendered")
     (change,) = blocks("diff")
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "policies"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)

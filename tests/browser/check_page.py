@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,8 @@ from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_pla
 from browser.pages import of_attacker, of_fleet
 from e2e.parts import program
 from meshgate.cli import main
-from without_authorization import without_authorization
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
 SCREENSHOTS = ROOT / "docs" / "images"
 # Nothing but the page: no update, no sync, no look-up of a host.
 FLAGS = (
@@ -84,16 +81,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def changed(transport_policies_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of this repository with dev's boards turned to STRICT."""
     folder = tmp_path_factory.mktemp("changed")
     root = folder / "repository"
-    root.mkdir()
-    for part in PARTS:
-        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, root / part)
-    without_authorization(root)
-    for command in (["init", "-b", "main"], ["add", "--all"], ["commit", "-m", "base"]):
-        subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
+    shutil.copytree(transport_policies_once, root, symlinks=True)
     mode = root / "overlays/dev/boards-permissive.yaml"
     mode.write_text(mode.read_text("utf-8").replace("PERMISSIVE", "STRICT"), encoding="utf-8")
     file = folder / "report.html"

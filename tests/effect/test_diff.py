@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import git
 import jsonschema_rs
 import pytest
 
-from hostile_repository import HOSTILE, PARTS, rewrite
+from hostile_repository import HOSTILE, rewrite
 from markdown_page import Page, rendered
 from meshes import ROOT, deployment, destination_rule, peer_authentication, service, shop
 from meshgate.cli import main
@@ -26,25 +25,15 @@ from meshgate.report import Options
 from meshgate.report.budget import FIRST, LIMITS
 from meshgate.report.effect import FORMATS, Compared, Diff
 from places import REPOSITORY
-from without_authorization import ROGUE, without_authorization
+from without_authorization import ROGUE
 
 MODE = "overlays/dev/boards-permissive.yaml"
 Told = dict[str, Any]
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """This repository's policies of transport, committed on branch main."""
-    root = tmp_path / "repository"
-    root.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
-        copy(REPOSITORY / part, root / part)
-    without_authorization(root)
-    with git.Repo.init(root, initial_branch="main") as made:
-        made.git.add("--all")
-        made.git.commit("-m", "base")
-    return root
+def repository(transport_policies: Path) -> Path:
+    return transport_policies
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import git
 import jsonschema_rs
 import pytest
 import yaml
 
-from hostile_repository import HOSTILE, PARTS, rewrite
+from hostile_repository import HOSTILE, rewrite
 from markdown_page import Page, rendered
 from meshes import (
     ROOT,
@@ -41,6 +40,7 @@ from meshgate.pipeline.step_waivers import StepNumber, waivers_of, with_waivers
 from meshgate.report import Options
 from meshgate.report.steps import FORMATS, EnvironmentSteps, Steps
 from places import REPOSITORY
+from policy_repository import commit_all, copy_policies
 from safe_steps import judged_by_brute_force, unsafe_changes
 
 # `nox -s steps` judges 200; STEPS_SAMPLE is how many.
@@ -221,11 +221,7 @@ def twin(version: str) -> Resource:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """This repository without its wildcard rule, dev on DISABLE on main, and on STRICT now."""
-    root = tmp_path / "repository"
-    root.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
-        copy(REPOSITORY / part, root / part)
+    root = copy_policies(tmp_path / "repository")
     rewrite(
         root / "policies/mesh-wide/kustomization.yaml", "  - destinationrule-mesh-wide.yaml\n", ""
     )
@@ -236,16 +232,10 @@ def repository(tmp_path: Path) -> Path:
         file.unlink()
     for name in MODES:
         rewrite(root / OVERLAY / name, "PERMISSIVE", "DISABLE")
-    commit(root, "base")
+    commit_all(root, "base")
     for name in MODES:
         rewrite(root / OVERLAY / name, "DISABLE", "STRICT")
     return root
-
-
-def commit(root: Path, message: str) -> None:
-    with git.Repo.init(root, initial_branch="main") as made:
-        made.git.add("--all")
-        made.git.commit("-m", message)
 
 
 def asked(root: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
@@ -285,7 +275,7 @@ def test_steps_of_a_repository_are_written_as_overlay_patches_that_diff_judges_s
         _, judged = asked(repository, capsys, "diff", "--base", "HEAD")
         assert judged["environments"][0]["transition"]["safe"]
         assert not unwaived(repository, capsys, "DR001")
-        commit(repository, f"step {step['number']}")
+        commit_all(repository, f"step {step['number']}")
         before = now
     assert before == target
     assert not list((repository / OVERLAY).glob("on-the-way-*"))
@@ -388,7 +378,7 @@ def test_a_deleted_and_a_new_object_are_held_back_by_files_of_the_overlay(tmp_pa
 def test_there_is_nothing_to_do_where_nothing_changes(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commit(repository, "all of it")
+    commit_all(repository, "all of it")
 
     code, told = asked(repository, capsys, "steps")
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import git
 import jsonschema_rs
 import msgspec
 import pytest
@@ -39,6 +37,7 @@ from meshgate.report.html.access import who_can_call
 from meshgate.report.view import View
 from meshgate.rules.ca008_broken_expectation import end_of
 from places import REPOSITORY
+from policy_repository import commit_all, copy_policies
 from without_authorization import without_authorization
 
 SECURITY = "security.istio.io/v1"
@@ -367,9 +366,6 @@ def test_the_repair_lets_the_call_pass(
     assert explained()["outcomes"] == ["ok-mtls"]
 
 
-PARTS = ("policies", "overlays", "inventory", "expectations", "waivers", "environments.yaml")
-
-
 def environments() -> Iterator[str]:
     found = yaml.safe_load((REPOSITORY / "environments.yaml").read_text("utf-8"))["environments"]
     yield from (each["name"] for each in found)
@@ -420,17 +416,9 @@ def test_a_deny_all_pull_request_fails_diff_in_every_environment(
     prepare: Callable[[Path], None],
     propose: Callable[[Path], None],
 ) -> None:
-    root = tmp_path / "repository"
-    root.mkdir()
-    for part in PARTS:
-        if (REPOSITORY / part).is_dir():
-            shutil.copytree(REPOSITORY / part, root / part)
-        elif (REPOSITORY / part).exists():
-            shutil.copy(REPOSITORY / part, root / part)
+    root = copy_policies(tmp_path / "repository")
     prepare(root)
-    with git.Repo.init(root, initial_branch="main") as made:
-        made.git.add("--all")
-        made.git.commit("-m", "base")
+    commit_all(root, "base")
     propose(root)
 
     for name in environments():

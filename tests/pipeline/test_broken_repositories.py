@@ -23,9 +23,10 @@ from typing import NamedTuple
 
 import pytest
 
-from broken_repositories import broken, changed_files, copy_sources, situations
+from broken_repositories import broken, changed_files, situations
 from meshgate.cli import main
 from places import REPOSITORY
+from policy_repository import copy_policies
 
 
 class Told(NamedTuple):
@@ -111,7 +112,7 @@ def told(finding: dict[str, object]) -> Told:
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     """What is said of this repository as it is."""
-    verdict = validate(copy_sources(tmp_path_factory.mktemp("unbroken") / "repository"))
+    verdict = validate(copy_policies(tmp_path_factory.mktemp("unbroken") / "repository"))
 
     assert verdict.code == 0, verdict.told()
     return verdict

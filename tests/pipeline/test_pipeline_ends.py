@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 from git import Repo
 
-from broken_repositories import broken, copy_sources, situations
+from broken_repositories import broken, situations
 from meshgate.cli import main
 from meshgate.model import Environment, Finding
 from meshgate.pipeline import Files, Folder, Judged, Settings, judged
@@ -31,6 +31,7 @@ from meshgate.rules.judge import Locate
 from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase, Rule
 from meshgate.source import Build
+from policy_repository import copy_policies
 
 # What a state is asked for; each fails by the same findings if it is told to.
 OF_A_STATE: tuple[tuple[str, ...], ...] = (
@@ -147,7 +148,7 @@ def unjudged(validated: Ending) -> bool:
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This repository as a commit, before it is broken."""
-    repository = copy_sources(tmp_path_factory.mktemp("unbroken") / "repository")
+    repository = copy_policies(tmp_path_factory.mktemp("unbroken") / "repository")
     with Repo.init(repository, initial_branch="main") as repo:
         repo.git.add("--all")
         repo.git.commit("--message", "policies: unbroken")

@@ -5,29 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from places import REPOSITORY, TESTS
+from places import TESTS
+from policy_repository import copy_policies
 
 BROKEN = TESTS / "repositories" / "broken"
-
-
-SOURCES = ("policies", "overlays", "inventory", "waivers", "expectations")
 
 
 RESERVED = frozenset({"expected.txt", "remove.txt"})
 
 
-def copy_sources(target: Path) -> Path:
-    """A copy of what is judged of this repository."""
-    target.mkdir()
-    for folder in SOURCES:
-        shutil.copytree(REPOSITORY / folder, target / folder)
-    shutil.copy(REPOSITORY / "environments.yaml", target)
-    return target
-
-
 def broken(situation: Path, target: Path) -> Path:
     """This repository, changed as the situation says."""
-    copy_sources(target)
+    copy_policies(target)
     removed = situation / "remove.txt"
     for name in removed.read_text().split() if removed.exists() else ():
         (target / name).unlink()

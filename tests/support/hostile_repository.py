@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PARTS = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
-
 
 def rewrite(file: Path, old: str, new: str) -> None:
     text = file.read_text("utf-8")

@@ -10,16 +10,18 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
-
-# Without git GitPython refuses to be imported, and a help text would end in a traceback.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-
-import git
+from typing import TYPE_CHECKING, Self
 
 from meshgate.errors import RepositoryError, ToolError
 from meshgate.repository import trees
 from meshgate.repository.trees import TreeEntry
+
+if TYPE_CHECKING:
+    import git
+
+# GitPython takes 40 ms to import, and `validate` reads settings of promotion without any commit:
+# it is imported where a repository is opened. Without git it refuses to be, unless it is told so.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -143,6 +145,8 @@ class Repository:
 
         Raises RepositoryError with git's own words.
         """
+        import git  # noqa: PLC0415 - see above
+
         with tempfile.TemporaryFile() as stream:
             stream.write(stdin)
             stream.seek(0)
@@ -212,6 +216,8 @@ class Repository:
         full = self._full_name(name)
         if full is None:
             return None
+        import git  # noqa: PLC0415 - see above
+
         with contextlib.suppress(ValueError, git.GitCommandError):
             return self._id(f"{full}{steps}^{{commit}}")
         return None
@@ -250,6 +256,8 @@ class Repository:
 
     def _commits_like(self, start: str) -> list[str]:
         """The ids that begin like this, of commits and of tags on one."""
+        import git  # noqa: PLC0415 - see above
+
         commits = []
         for object_id in self.run("rev-parse", f"--disambiguate={start}").split():
             with contextlib.suppress(ValueError, git.GitCommandError):
@@ -276,6 +284,8 @@ class Repository:
 
     def entries(self, commit: str, *paths: str) -> list[TreeEntry]:
         """The files at or below these paths of a commit, sorted; all of them without paths."""
+        import git  # noqa: PLC0415 - see above
+
         if not paths:
             return sorted(self._all_entries(commit))
         try:
@@ -310,6 +320,8 @@ class Repository:
 
     def blob(self, blob: str) -> bytes:
         """The bytes of a blob. Raises RepositoryError where it is missing or above 20 MiB."""
+        import git  # noqa: PLC0415 - see above
+
         try:
             stream = self._repo.odb.stream(bytes.fromhex(blob))
         except (ValueError, git.BadObject) as error:
@@ -370,6 +382,8 @@ def no_git() -> ToolError:
 
 def open_above(root: Path) -> git.Repo:
     """The repository that a folder is in. Raises RepositoryError and ToolError."""
+    import git  # noqa: PLC0415 - see above
+
     try:
         return git.Repo(root, search_parent_directories=True)
     except git.GitCommandNotFound as error:
