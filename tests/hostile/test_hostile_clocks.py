@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from judged import base_of, pull_request
 from meshgate.promotion import names
@@ -87,7 +87,7 @@ class Telling(NoForge):
     def closed(self, head: str, base: str) -> list[PullRequest]:
         del head, base
         pull = pull_request("x", state="merged", merge_commit="y")
-        return [dataclasses.replace(pull, merged_at=self.merged_at)]
+        return [structs.replace(pull, merged_at=self.merged_at)]
 
 
 def spoken(folder: Path, forge: Forge | None = None) -> dt.datetime:

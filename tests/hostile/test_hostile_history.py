@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import functools
 import json
@@ -72,7 +71,7 @@ class Once(Recomputation):
         key = f"{builder.session.commit} {builder.after.commit}"
         if key not in self.kept:
             self.kept[key] = super()._candidate(builder)
-        return dataclasses.replace(self.kept[key], record=builder.record, now=builder.session.now)
+        return structs.replace(self.kept[key], record=builder.record, now=builder.session.now)
 
 
 def line(folder: Path, event: Event, day: int) -> None:

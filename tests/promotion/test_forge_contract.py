@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from forge_worlds import BRANCH, PROMOTER, REVIEWER, WORLDS, World, draft
 from meshgate.errors import RepositoryError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -486,7 +485,7 @@ def test_what_is_not_known_is_refused(candidate: Candidate, part: str) -> None:
 
 def test_every_part_that_may_be_missing_is_tried() -> None:
     told = {"reviews", "signature", "paused", "status"}  # each has its own cases
-    optional = {field.name for field in dataclasses.fields(Candidate) if field.default is None}
+    optional = {field.name for field in structs.fields(Candidate) if field.default is None}
 
     assert optional == set(PARTS) | told
 

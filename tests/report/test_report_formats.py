@@ -56,7 +56,7 @@ def test_rich_report_reads_as_its_golden_file(name: str, *, update: bool) -> Non
 
 
 def test_verbose_text_in_colour_reads_as_its_golden_file(*, update: bool) -> None:
-    actual = FORMATS["text"](rich(), structs.replace(OPTIONS, color=True, verbose=True, width=72))
+    actual = FORMATS["text"](rich(), OPTIONS._replace(color=True, verbose=True, width=72))
 
     expect(actual, GOLDEN / "text-verbose-colour.txt", update=update)
 

@@ -18,8 +18,9 @@ examples:
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Iterator
+
+from msgspec import structs
 
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
@@ -66,8 +67,8 @@ def run(options: argparse.Namespace) -> int:
         if judgement.environment is None:
             check_rules(session, judgement.head)
             stale = tuple(_stale_sync(session, judgement.head))
-            judgement = dataclasses.replace(judgement, refusals=(*judgement.refusals, *stale))
-    publish(FORMATS, [dataclasses.replace(judgement, gates=())], options)
+            judgement = structs.replace(judgement, refusals=(*judgement.refusals, *stale))
+    publish(FORMATS, [structs.replace(judgement, gates=())], options)
     return exit_code([judgement])
 
 

@@ -7,8 +7,7 @@ import datetime
 import os
 import sys
 from pathlib import Path
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from meshgate.errors import UsageError
 
@@ -21,7 +20,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 8999
 FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
 
 
-class Output(Struct, frozen=True):
+class Output(NamedTuple):
     """One `--format`: its name, and the file it goes to (None: standard output)."""
 
     format: str

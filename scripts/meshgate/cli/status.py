@@ -16,7 +16,8 @@ examples:
 from __future__ import annotations
 
 import argparse
-import dataclasses
+
+from msgspec import structs
 
 from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, session_of
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         result = overview(session)
     if names:
         shown = tuple(each for each in result.environments if each.name in names)
-        result = dataclasses.replace(result, environments=shown)
+        result = structs.replace(result, environments=shown)
     publish(FORMATS, [result], options)
     broken = any(environment.broken and environment.pinned for environment in result.environments)
     return IntegrityError.exit_code if broken else 0

@@ -8,10 +8,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from meshgate.cluster.prometheus import Series
 from meshgate.effect.observed import merged
@@ -51,8 +51,7 @@ LEAST_STEP = 300
 STEPS_AT_ONCE = 24
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficQuery:
+class TrafficQuery(Struct, frozen=True):
     """What is asked: calls of `window` seconds up to `end`, to `step` seconds.
 
     `labels` narrow the metrics; `port_label` is the label that holds the port of the server,

@@ -6,9 +6,8 @@ import contextlib
 import enum
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.effect.clients import KnownCall
 from meshgate.effect.outcomes import WIRE, OutcomesByPort, SeenOutcome
@@ -25,8 +24,7 @@ class SeenFate(enum.StrEnum):
     HOLDS = "holds"
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(Struct, frozen=True):
     """One seen call: how it ends before and after, and what that means.
 
     reason         why it is undecided, or fails though its end does not tell
@@ -42,8 +40,7 @@ class Replayed:
     contradiction: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """All seen calls, sorted; equal ones are one."""
 
     calls: tuple[Replayed, ...]

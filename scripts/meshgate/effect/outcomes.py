@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from meshgate.mesh import Outcome, Transport, Verdict
 from meshgate.model import SeenSecurity
@@ -11,8 +12,7 @@ from meshgate.model import SeenSecurity
 WIRE = {SeenSecurity.NONE: Transport.PLAINTEXT, SeenSecurity.MUTUAL_TLS: Transport.MTLS}
 
 
-@dataclass(frozen=True, slots=True)
-class SeenOutcome:
+class SeenOutcome(Struct, frozen=True):
     """What becomes of a seen call; outcomes and transports are those of all its endpoints.
 
     `lost` counts the routes that end nowhere beside others that end somewhere.
@@ -34,8 +34,7 @@ class SeenOutcome:
         return seen is not None and bool(self.transports) and seen not in self.transports
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomesByPort:
+class OutcomesByPort(Struct, frozen=True):
     """The ends of a seen call by the port it may have called; none: `reason` tells why."""
 
     by_port: Mapping[int, SeenOutcome] = field(default_factory=dict)

@@ -74,12 +74,12 @@ def _draft(session: Session, candidate: Candidate) -> RecordDraft:
     )
     if record.event is Event.REJECT and state is not None:
         new = [release for release in record.rejected if release not in state.rejected]
-        return _replaced(draft, rejects=tuple(new[:1]))
+        return structs.replace(draft, rejects=tuple(new[:1]))
     if not record.event.changes_render:
         return draft
     release, overlay = _release(session, candidate)
     forward = record.event in {Event.PROMOTE, Event.HOTFIX}
-    return _replaced(
+    return structs.replace(
         draft,
         release=release,
         files=candidate.head.rendered,
@@ -90,11 +90,6 @@ def _draft(session: Session, candidate: Candidate) -> RecordDraft:
         pending_backport=_backport(candidate),
         ends_backport=_ends_backport(candidate),
     )
-
-
-def _replaced(draft: RecordDraft, **more: object) -> RecordDraft:
-    fields = {name: getattr(draft, name) for name in RecordDraft.__dataclass_fields__}
-    return RecordDraft(**fields | more)
 
 
 def _asked_by(record: PromotionRecord) -> str:

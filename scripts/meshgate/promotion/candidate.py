@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from meshgate.effect import Effect
 from meshgate.model import Environment, Finding, GateEntry, Pause, Resource
@@ -26,8 +25,7 @@ class SourceContent(Struct, frozen=True):
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Ancestry:
+class Ancestry(Struct, frozen=True):
     """Where the release's source commit lies.
 
     on_main     it is on the first-parent line of the base
@@ -40,16 +38,14 @@ class Ancestry:
     is_newer: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reviews:
+class Reviews(Struct, frozen=True):
     """What a forge says of the pull request. Everything here was read for this judgement."""
 
     pull_request: PullRequest
     reviews: tuple[Review, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One event as it is judged. A part that is None was not found out, which is never a pass.
 
     policy, environment, paused, upstream

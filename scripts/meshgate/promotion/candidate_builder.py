@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+
+from msgspec import structs
 
 from meshgate.effect import Effect, effect
 from meshgate.errors import BuildError, RepositoryError
@@ -82,7 +83,7 @@ class CandidateBuilder:
         before = self._objects(self.before)
         after = self._objects(self.after)
         old, new = self._judged(candidate.upstream, before, after)
-        rendered = dataclasses.replace(
+        rendered = structs.replace(
             candidate,
             upstream=tuple(map(self._by_own_names, candidate.upstream)),
             source=self._source(),
@@ -95,7 +96,7 @@ class CandidateBuilder:
             effect=self._effect(old, new),
             ports=_ports(new.held()) if new is not None else 0,
         )
-        return dataclasses.replace(rendered, reasons=tuple(self.reasons))
+        return structs.replace(rendered, reasons=tuple(self.reasons))
 
     def _undecided(self, new: Judged | None) -> tuple[str, ...]:
         require = self.session.environment(self.policy.name).require
@@ -109,7 +110,7 @@ class CandidateBuilder:
         ours = self.session.environment(self.policy.name).names
         if status.objects is None or theirs == ours:
             return status
-        return dataclasses.replace(status, objects=tuple(by_names(status.objects, theirs, ours)))
+        return structs.replace(status, objects=tuple(by_names(status.objects, theirs, ours)))
 
     def _reviews(self) -> Reviews | None:
         forge = self.session.forge

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable
+
+from msgspec import structs
 
 from meshgate.errors import BuildError, RepositoryError
 from meshgate.promotion import names
@@ -48,7 +49,7 @@ def with_release(
         files = render(session.repository, commit, name, overlay, cache=session.cache)
     except (BuildError, RepositoryError) as error:
         return status, f"the render for {name}: {error.what}"
-    judged = dataclasses.replace(
+    judged = structs.replace(
         status, objects=read_rendered(files), would_render=rendered_sum(name, files)
     )
     return judged, ""
@@ -90,10 +91,8 @@ def by_word(session: Session, status: EnvironmentStatus, release: str) -> Enviro
         recorded = records.get(stay.sequence) if stay in stays else None
         commit = brought.get(recorded.record.path) if recorded is not None else None
         word = merged_at(session, recorded, commit) if recorded and commit else None
-        moved.append(
-            stay if word is None else dataclasses.replace(stay, since=max(stay.since, word))
-        )
-    return dataclasses.replace(status, deployments=tuple(moved))
+        moved.append(stay if word is None else structs.replace(stay, since=max(stay.since, word)))
+    return structs.replace(status, deployments=tuple(moved))
 
 
 def _floating(session: Session) -> tuple[Deployment, ...]:
@@ -116,7 +115,7 @@ def _joined(events: Iterable[Deployment]) -> tuple[Deployment, ...]:
             current = deployments[-1]
             if (current.release, current.tree) == (event.release, event.tree):
                 continue
-            deployments[-1] = dataclasses.replace(current, until=event.since)
+            deployments[-1] = structs.replace(current, until=event.since)
         deployments.append(event)
     return tuple(deployments)
 

@@ -6,9 +6,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import IntegrityError
 from meshgate.repository import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
@@ -31,8 +32,7 @@ class File(NamedTuple):
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """A file that differs between two commits.
 
     kind  added | modified | deleted

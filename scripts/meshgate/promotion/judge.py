@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from meshgate.errors import IntegrityError, RepositoryError, UsageError
 from meshgate.promotion.candidate import Candidate, Reviews
@@ -49,8 +49,7 @@ class MergeVerdict(enum.StrEnum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class HeadJudgement:
+class HeadJudgement(Struct, frozen=True):
     """What is said of a commit that may be merged to the base.
 
     environment  None: it is no promotion
@@ -110,7 +109,7 @@ def judge(
     if isinstance(record, Refusal):
         return HeadJudgement(head, name, None, (record,), asked=(record.guard,), pull=pull)
     candidate = CandidateBuilder(session, head, record, changed, pull).build()
-    candidate = dataclasses.replace(candidate, is_draft=is_draft)
+    candidate = structs.replace(candidate, is_draft=is_draft)
     asked = tuple(
         guard.id
         for guard in GUARDS
@@ -151,7 +150,7 @@ def _by_rules_before(
             again = CandidateBuilder(
                 earlier, candidate.head.commit, candidate.record, candidate.changed, pull
             ).build()
-            again = dataclasses.replace(again, is_draft=candidate.is_draft)
+            again = structs.replace(again, is_draft=candidate.is_draft)
             stricter = [
                 f"{refusal.guard} {refusal.message}"
                 for refusal in refusals(again, by_rules)
@@ -218,7 +217,7 @@ def judge_unopened(session: Session, commit: str) -> HeadJudgement:
     if candidate is None or not session.forge.hosted:
         return judgement
     awaited = tuple(_reviews_to_come(judgement.refusals, candidate))
-    return dataclasses.replace(judgement, refusals=awaited)
+    return structs.replace(judgement, refusals=awaited)
 
 
 def _reviews_to_come(refusals: Iterable[Refusal], candidate: Candidate) -> Iterator[Refusal]:
@@ -228,7 +227,7 @@ def _reviews_to_come(refusals: Iterable[Refusal], candidate: Candidate) -> Itera
         if not refusal.unknown or awaited_review is None:
             yield refusal
         elif message := awaited_review(candidate):
-            yield dataclasses.replace(
+            yield structs.replace(
                 refusal,
                 message=message,
                 hint="ask for a review when the pull request is open",

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from meshgate.config.reading import parse
 from meshgate.config.typed import typed
@@ -55,8 +54,7 @@ class Recorded(Struct, frozen=True):
         return Previous(self.record.sequence, self.record.release, self.sha256)
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentFiles:
+class EnvironmentFiles(Struct, frozen=True):
     """An environment's files at a commit, read as far as they can be.
 
     state          None: there is no state file, or it does not parse

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.errors import (
     BuildError,
@@ -64,8 +65,7 @@ class NextRelease(NamedTuple):
     gates: tuple[GateResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentOverview:
+class EnvironmentOverview(Struct, frozen=True):
     """One environment.
 
     state    None: floating, not adopted yet, or broken
@@ -95,8 +95,7 @@ class EnvironmentOverview:
         return pending is not None and pending.due < today
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(Struct, frozen=True):
     """All environments, in the order in which a change passes through them."""
 
     branch: str

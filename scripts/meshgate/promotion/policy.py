@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from meshgate.errors import UsageError
 from meshgate.model import GateEntry, Pause
@@ -17,8 +18,7 @@ FILE = "environments.yaml"
 UNSEEN_FIELDS = 25
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentPolicy:
+class EnvironmentPolicy(Struct, frozen=True):
     """How one environment is promoted to.
 
     after          the environments before it: all of them (`after_all`), or any one
@@ -46,8 +46,7 @@ class EnvironmentPolicy:
     allowed_signers: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """How this repository promotes; in the order of environments.yaml."""
 
     environments: tuple[EnvironmentPolicy, ...]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.errors import RefusedError, WaitingError
 from meshgate.promotion import names
@@ -118,7 +119,7 @@ def completed(
     session: Session, draft: RecordDraft, candidate: Candidate, gates: tuple[GateResult, ...]
 ) -> RecordDraft:
     """A draft with what follows from how its event is judged: effects, gates, upstream."""
-    complete = dataclasses.replace(
+    complete = structs.replace(
         draft,
         gates=gates,
         upstream=upstream(candidate),
@@ -127,7 +128,7 @@ def completed(
     if candidate.effect is None:
         return complete
     never, seen = coverage(candidate)
-    return dataclasses.replace(
+    return structs.replace(
         complete,
         effects=recorded_effects(
             candidate.effect, inventory(session, draft.environment), candidate.ports

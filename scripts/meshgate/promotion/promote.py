@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion.backport import missing_facts
@@ -36,8 +36,7 @@ class NoEffectError(NothingToPromoteError):
     """A release renders to what the environment has already."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromoteOptions:
+class PromoteOptions(Struct, frozen=True):
     """What the command line says of a promotion.
 
     release    an id, alias or commit; empty: the newest that may come
@@ -127,7 +126,7 @@ def _with_backport(
         Acknowledged(finding=given_up(fact), by=session.login, reason=options.forgive)
         for fact in missing
     )
-    return dataclasses.replace(draft, ends_backport=True, acknowledges=forgiven)
+    return structs.replace(draft, ends_backport=True, acknowledges=forgiven)
 
 
 def _accept_loss(

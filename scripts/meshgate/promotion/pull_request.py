@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError
 from meshgate.promotion import names
@@ -36,8 +38,7 @@ EDITED = "<!-- meshgate-edited -->"
 SEQUENCE = re.compile(r"[0-9]+$")
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequestResult:
+class PullRequestResult(Struct, frozen=True):
     """A pull request as the run left it.
 
     prepared  what this run would write; the rest is what is there
@@ -59,8 +60,7 @@ class PullRequestResult:
     remote: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ExistingBranch:
+class ExistingBranch(Struct, frozen=True):
     """What a branch of this name holds already.
 
     stale   it does not follow the state that the base has now

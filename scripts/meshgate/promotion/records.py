@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import datetime
 import enum
-from dataclasses import dataclass
 from typing import Annotated, Literal, TypedDict
 
-from msgspec import UNSET, Meta, UnsetType, field, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, field, structs
 
 from meshgate.model import JSON
 from meshgate.model.document import (
@@ -95,8 +94,7 @@ class Source(LedgerPart, frozen=True):
     toolchain: Annotated[GitID, about("The blob of promotion/toolchain.yaml.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The content of policies/, overlays/ and promotion/toolchain.yaml.
 
     id     `r-` and 12 hex digits of the SHA-256 over the sorted (path, mode, SHA-256 of bytes)

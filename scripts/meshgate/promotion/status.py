@@ -7,12 +7,12 @@ must not starve the environments behind it.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import enum
 import fnmatch
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from meshgate.model import Resource
 from meshgate.promotion.evidence import Evidence
@@ -31,8 +31,7 @@ class Presence(enum.StrEnum):
     UNSEEN = "unseen"
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """A stay: a time in which one release was an environment's state.
 
     tree    git's id of rendered/<environment>; empty for a floating environment, which has none
@@ -48,8 +47,7 @@ class Deployment:
     sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentStatus:
+class EnvironmentStatus(Struct, frozen=True):
     """An environment as the current base has it, with all that promotion out of it asks.
 
     deployments   oldest first; consecutive ones of one release and tree are one
@@ -115,8 +113,7 @@ class EnvironmentStatus:
         return (current,) if presence is Presence.NO_OP and current else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Soak:
+class Soak(Struct, frozen=True):
     """The longest continuous stay that counts.
 
     length      None: no stay's clock has started
@@ -161,7 +158,7 @@ def soak(
         if deployment.until is None:
             ends = started + required
     if longest.length is None or longest.length < required:
-        return dataclasses.replace(longest, ends=ends)
+        return structs.replace(longest, ends=ends)
     return longest
 
 

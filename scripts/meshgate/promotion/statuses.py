@@ -6,10 +6,11 @@ is for an earlier commit. Every run judges anew and posts what it finds; nothing
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from msgspec import structs
 
 from meshgate.errors import MeshgateError
 from meshgate.promotion import names
@@ -80,7 +81,7 @@ def gate(
     except MeshgateError as error:
         _post(forge, pull.head_sha, [_failure(error)], effort)
         return FailedJudgement(pull, error)
-    judgement = dataclasses.replace(judgement, refusals=(*judgement.refusals, *missing))
+    judgement = structs.replace(judgement, refusals=(*judgement.refusals, *missing))
     _label(forge, pull, judgement, effort)
     if judgement.loosens:
         with effort.attempt("the comment on changed rules"):

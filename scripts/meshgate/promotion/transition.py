@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from meshgate.errors import UsageError
 from meshgate.promotion.files import below, rendered_folder, sha256, state_path
@@ -48,8 +47,7 @@ REPEATED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordDraft:
+class RecordDraft(Struct, frozen=True):
     """What a command decides of an event; the rest of its record follows from the state before.
 
     release, files, overlay  the environment's release, the whole new `rendered/<environment>` by

@@ -6,7 +6,6 @@ import datetime
 import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -37,8 +36,7 @@ class Span(Struct, frozen=True):
     end: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A time in which promotions are allowed, or denied.
 
     environments  empty: every environment

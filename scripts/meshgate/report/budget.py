@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # The longest text each forge takes for a comment, or for a pull request where that is shorter.
 LIMITS = {
@@ -21,8 +22,7 @@ FIRST = 3_500
 LEFT_OUT = "_Left out for want of space: {} more parts._\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of a page: of the items between head and tail, the last ones may be left out."""
 
     head: str

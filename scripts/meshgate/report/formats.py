@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 # For types alone: `--help` needs this package for its escaping, and starts in a third of the time.
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ T = TypeVar("T")
 DEFAULT_WIDTH = 100
 
 
-class Options(Struct, frozen=True):
+class Options(NamedTuple):
     """How a report is to look."""
 
     color: bool = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate import source
 from meshgate.config import Configuration
@@ -46,8 +47,7 @@ class AllowedKind(NamedTuple):
         return self.kind in CLUSTER_WIDE_KINDS
 
 
-@dataclass(frozen=True, slots=True)
-class SyncTarget:
+class SyncTarget(Struct, frozen=True):
     """One environment, as an agent is told of it.
 
     path      what is synced, relative to the repository

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.effect.steps.values import Key
 from meshgate.model import JSON, JSONObject, Resource
@@ -28,8 +29,7 @@ class WayLevel(enum.Enum):
     NEW = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """One object that differs, and what it may be on the way, by level."""
 
     key: Key

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from meshgate.effect.changes import Effect
 from meshgate.model import Resource
@@ -43,8 +44,7 @@ class Why(enum.StrEnum):
     GAVE_UP = "gave-up"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """One object that a step writes whole; `before` None: it is new; `after` None: it goes."""
 
     before: Resource | None
@@ -65,8 +65,7 @@ class Edit:
         return "delete" if self.after is None else "replace"
 
 
-@dataclass(frozen=True, slots=True)
-class SafeStep:
+class SafeStep(Struct, frozen=True):
     """One change on the way.
 
     `policies` is every managed object after it, `effect` what it does to the state before it.
@@ -80,8 +79,7 @@ class SafeStep:
     exposed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Safe steps, in order; none where nothing is to be done.
 
     `total` is the effect of all of them together. A call that it breaks is broken by some step,
@@ -93,8 +91,7 @@ class Plan:
     judged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NoPlan:
+class NoPlan(Struct, frozen=True):
     """There are no safe steps, or none were found; `total` is the effect of the change itself."""
 
     why: Why

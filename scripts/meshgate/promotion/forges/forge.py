@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from meshgate.errors import RepositoryError
 
@@ -43,8 +44,7 @@ class StatusState(enum.StrEnum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A pull request as it should be: `head` is a branch that is already pushed."""
 
     head: str
@@ -54,8 +54,7 @@ class Draft:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequest(Struct, frozen=True):
     """A pull request as the forge has it.
 
     state      open | merged | closed
@@ -86,8 +85,7 @@ class PullRequest:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """One reviewer's last word, and the commit it was given on.
 
     state   approved | changes-requested | commented | dismissed | powerless (an approval by
@@ -103,8 +101,7 @@ class Review:
     teams: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CommitStatus:
+class CommitStatus(Struct, frozen=True):
     """The newest status of one context on a commit."""
 
     context: str
@@ -115,8 +112,7 @@ class CommitStatus:
     reporter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """The end of a merge: the commit on the base branch. `already`: somebody was before us."""
 
     commit: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import httpx
+from msgspec.structs import replace
 
 from meshgate.model import JSONObject
 from meshgate.promotion.forges.forge import CommitStatus, Draft, NoDifferenceError, PullRequest

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forges.forge import (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from meshgate.errors import RepositoryError
 from meshgate.model import JSON, JSONObject

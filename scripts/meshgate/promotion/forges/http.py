@@ -6,9 +6,9 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import httpx
+from msgspec import Struct
 
 from meshgate.answers import Patience, parsed, retry_after
 from meshgate.model import JSON, JSONObject
@@ -22,8 +22,7 @@ BUSY = frozenset({429, 502, 503, 504})
 FORBIDDEN = 403
 
 
-@dataclass(frozen=True, slots=True)
-class ApiDialect:
+class ApiDialect(Struct, frozen=True):
     """How one forge says what all forges say.
 
     forge      what errors call it

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from meshgate.errors import RepositoryError
 from meshgate.promotion.forges.best_effort import BestEffort

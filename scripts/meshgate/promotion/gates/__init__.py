@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
+
+from msgspec import structs
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
@@ -91,7 +92,7 @@ def verified(candidate: Candidate, upstream: EnvironmentStatus) -> str:
 
     Without such a gate nothing more than the order and the soak is asked.
     """
-    alone = dataclasses.replace(candidate, upstream=(upstream,))
+    alone = structs.replace(candidate, upstream=(upstream,))
     proofs = [
         _judge(gate, alone)
         for gate in candidate.gates

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
@@ -14,8 +15,7 @@ from meshgate.promotion.records import Event, GateEvidence, GateResult, GateVerd
 FORWARD = frozenset({Event.PROMOTE, Event.HOTFIX})
 
 
-@dataclass(frozen=True, slots=True)
-class GateType:
+class GateType(Struct, frozen=True):
     """How gates of one type are checked and judged.
 
     keys     the settings it reads; another type's key would say something that nobody hears

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.records import Event
@@ -36,8 +37,7 @@ class Objection(NamedTuple):
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A guard that refuses: its id, what is wrong, the way out.
 
     waits    it will pass without a change of the pull request
@@ -55,8 +55,7 @@ class Refusal:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """One condition without which nothing is promoted.
 
     events          it judges these; it has nothing to say of others

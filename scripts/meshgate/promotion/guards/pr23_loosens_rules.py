@@ -7,7 +7,8 @@ the next pull request pass. What is not known to tighten a rule counts as loosen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from meshgate.model import JSON, MESH_KINDS, JSONObject
 from meshgate.promotion.candidate import Candidate, Reviews
@@ -39,8 +40,7 @@ ABSENT = "nothing"
 SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class RuleChange:
+class RuleChange(Struct, frozen=True):
     """What a pull request changes, and who may agree to a looser rule.
 
     before, after  environments.yaml with its defaults merged; empty: there is none

@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from meshgate.effect import Effect
 from meshgate.pipeline.reports import baseline_note
@@ -32,8 +31,7 @@ SHORT = 90
 WEAKER = "RE001"
 
 
-@dataclass(frozen=True, slots=True)
-class WeakerPort:
+class WeakerPort(Struct, frozen=True):
     """A port that is weaker here than in the environment before.
 
     declared: by whom, why and until when; empty: by nobody.
@@ -43,8 +41,7 @@ class WeakerPort:
     declared: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PageContents:
+class PageContents(Struct, frozen=True):
     """One promotion as it is proposed: what will be committed, and what reviewers ask of it.
 
     effect    what it does to ports and calls; None: nothing was here before, or it changes nothing

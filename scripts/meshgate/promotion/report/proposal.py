@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
 from meshgate.effect import codec, describe
 from meshgate.model import JSONObject
@@ -33,8 +32,7 @@ GATE_STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalReport:
+class ProposalReport(Struct, frozen=True):
     """A promotion, all that guards say of it, and its pull request; `result` None: only planned."""
 
     contents: PageContents

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from meshgate.effect import Effect
 from meshgate.effect.observed import Replay
@@ -22,8 +23,7 @@ class Compared(NamedTuple):
     seen: tuple[Traffic, Replay] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True):
     """What lies between two revisions, or between two environments.
 
     `report` has the findings on it, and what could not be judged. `is_drift`: two environments are
