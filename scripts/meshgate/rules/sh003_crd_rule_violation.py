@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.refused import refused
@@ -77,7 +79,7 @@ FIXES = (
 
 def check(context: Context) -> Iterator[Violation]:
     for violation in refused(context, "SH003"):
-        yield violation._replace(fix=violation.fix or way_out(violation.message))
+        yield structs.replace(violation, fix=violation.fix or way_out(violation.message))
 
 
 def way_out(message: str) -> str:

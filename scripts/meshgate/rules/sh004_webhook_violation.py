@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.refused import refused
@@ -38,7 +40,7 @@ from meshgate.rules.rule import Needs, Phase, Rule, Violation
 def check(context: Context) -> Iterator[Violation]:
     for violation in refused(context, "SH004"):
         fix = f"change {violation.path} as the message says; istiod refuses the whole object"
-        yield violation._replace(fix=violation.fix or fix)
+        yield structs.replace(violation, fix=violation.fix or fix)
 
 
 RULE = Rule(
