@@ -1,11 +1,19 @@
-"""Make a new policy repository that validates at once.
+"""Make a new policy repository, or make one of the repository that is there.
 
 DIR must be new or empty. It gets two environments, one application as an example, an
 inventory, expectations, and a GitHub workflow that validates every pull request.
 
+With --here the repository is read, and nothing of it is run: its kustomizations, charts,
+Argo CD and Flux objects tell what its environments are built from. What was found, what is
+proposed and all that is missing is printed; files are written after a question, or with
+--yes. No file that is there is touched: a change to one is shown as a patch. Run again, it
+proposes only what is new.
+
 examples:
   meshgate init mesh-policies
   meshgate -C mesh-policies validate
+  meshgate init --here
+  meshgate init --here --yes
 """
 
 from __future__ import annotations
@@ -17,6 +25,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from meshgate.cli.here import here
+from meshgate.cli.options import add_engine
 from meshgate.config.shape import schema_files
 from meshgate.errors import UsageError
 from meshgate.origin import Origin, origin
@@ -32,11 +42,21 @@ GIT = ".git"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("path", metavar="DIR", type=Path, help="a new or empty folder")
+    parser.add_argument("path", metavar="DIR", type=Path, nargs="?", help="a new or empty folder")
+    parser.add_argument("--here", action="store_true", help="the repository that is there")
+    parser.add_argument("--yes", action="store_true", help="write what is proposed, do not ask")
+    add_engine(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the repository and say what comes next."""
+    """Write the repository and say what comes next. Raises UsageError."""
+    if options.here == (options.path is not None):
+        raise UsageError(
+            "init takes a new folder, or --here",
+            hint="`meshgate init DIR` makes a repository, `meshgate init --here` reads this one",
+        )
+    if options.here:
+        return here(options)
     directory: Path = options.directory / options.path
     files = init(directory)
     print(f"{directory}: {len(files)} files written; try `meshgate -C {directory} validate`")

@@ -1,0 +1,75 @@
+"""A source of manifests that a repository names, before it is known whose it is."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshgate.adoption.contents import Contents, is_sync
+from meshgate.model.sources import HelmChart, ManifestSources
+from meshgate.source.recognition import CHART
+
+
+class Candidate(Struct, frozen=True):
+    """One source, who names it, and the texts that may tell whose it is, the best first."""
+
+    sources: ManifestSources
+    named_by: str
+    texts: tuple[str, ...]
+
+
+class Answer(Struct):
+    """What one way of looking has to say: candidates, and what it could not tell."""
+
+    candidates: list[Candidate]
+    unknown: list[str]
+    # Folders that hold nothing but objects of a sync.
+    entries: set[str]
+
+    @classmethod
+    def none(cls) -> Answer:
+        return cls([], [], set())
+
+
+def normal(path: str) -> str:
+    """A path as it is compared; those of Argo CD and Flux may start with `./` or `/`."""
+    return posixpath.normpath(path.lstrip("/") or ".")
+
+
+def sources_at(contents: Contents, path: str, chart: HelmChart | None = None) -> ManifestSources:
+    """What a folder is to Argo CD and Flux: a kustomization, a chart, else plain manifests."""
+    if path in contents.trees:
+        return ManifestSources(overlay=path)
+    if contents.has_file(f"{path}/{CHART}"):
+        return ManifestSources(helm=chart or HelmChart(chart=path))
+    return ManifestSources(manifests=path)
+
+
+def leads_to_sync(contents: Contents, path: str) -> bool:
+    """Whether a folder holds objects of a sync, and nothing else."""
+    objects = contents.below(path)
+    return bool(objects) and all(is_sync(each) or each.kind == "Namespace" for each in objects)
+
+
+def circle(edges: dict[str, Sequence[str]]) -> list[str]:
+    """The first circle of names, its first one repeated at the end; empty where there is none."""
+    done: set[str] = set()
+    for start in sorted(edges):
+        path: list[str] = []
+        stack: list[tuple[str, bool]] = [(start, False)]
+        while stack:
+            name, left = stack.pop()
+            if left:
+                path.pop()
+                done.add(name)
+                continue
+            if name in path:
+                return [*path[path.index(name) :], name]
+            if name in done:
+                continue
+            path.append(name)
+            stack.append((name, True))
+            stack += [(each, False) for each in edges.get(name, ())]
+    return []

@@ -1,0 +1,100 @@
+"""The sources that no agent's object names: kustomizations, charts and folders of manifests."""
+
+from __future__ import annotations
+
+import posixpath
+
+from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync
+from meshgate.adoption.contents import Contents, file_of, is_sync
+from meshgate.adoption.environments import environment_in
+from meshgate.model import MESH_KINDS
+from meshgate.model.sources import HelmChart, ManifestSources
+
+VALUES = "values"
+YAML = (".yaml", ".yml")
+
+
+def candidates(contents: Contents) -> Answer:
+    """Kustomizations that nothing includes, charts with their files of values, plain manifests."""
+    answer = Answer.none()
+    for folder in contents.roots():
+        if folder == ".":
+            answer.unknown.append(
+                "the kustomization at the top builds the whole repository: an environment is a "
+                "folder below it"
+            )
+        elif leads_to_sync(contents, folder):
+            answer.entries.add(folder)
+        elif contents.below(folder) or contents.trees[folder].refused:
+            answer.candidates.append(
+                Candidate(
+                    ManifestSources(overlay=folder),
+                    f"{folder}, which no other kustomization includes",
+                    (folder, *_suffix(contents, folder)),
+                )
+            )
+    for chart in contents.charts:
+        answer.candidates += _of_chart(contents, chart)
+    answer.candidates += _of_manifests(contents)
+    return answer
+
+
+def _suffix(contents: Contents, folder: str) -> list[str]:
+    """What an overlay adds to names, which often is its environment."""
+    tree = contents.trees[folder]
+    own = tree.kustomizations.get(tree.start)
+    value = own.value if own is not None else {}
+    return [str(value[key]) for key in ("nameSuffix", "namePrefix", "namespace") if value.get(key)]
+
+
+def _of_chart(contents: Contents, chart: str) -> list[Candidate]:
+    """A chart, once for each environment that a file of values is called by."""
+    release = posixpath.basename(chart)
+    made = []
+    for name in contents.files:
+        stem = posixpath.basename(name)
+        near = posixpath.dirname(name).startswith((chart, posixpath.dirname(chart) or chart))
+        if not (stem.endswith(YAML) and near and VALUES in name.removeprefix(chart).lower()):
+            continue
+        if name == f"{chart}/values.yaml" or not (found := environment_in([stem, name])):
+            continue
+        stated = HelmChart(chart=chart, values=(name,), release=release)
+        texts = (found,)
+        made.append(Candidate(ManifestSources(helm=stated), f"{name}, values of {chart}", texts))
+    if made:
+        return made
+    stated = HelmChart(chart=chart, release=release)
+    return [Candidate(ManifestSources(helm=stated), f"the chart {chart}", (chart,))]
+
+
+def _of_manifests(contents: Contents) -> list[Candidate]:
+    """Folders of plain manifests that are called by an environment, as far up as they are."""
+    folders: dict[str, str] = {}
+    for each in contents.objects:
+        name = file_of(each)
+        folder = posixpath.dirname(name)
+        if name in contents.reached or is_sync(each) or not folder:
+            continue
+        if found := environment_in([folder]):
+            folders.setdefault(_up_to(folder, found), found)
+    if not folders and not contents.trees and not contents.charts:
+        # Nothing is called by an environment: what has policies is one.
+        tops = {
+            file_of(each).partition("/")[0]
+            for each in contents.objects
+            if MESH_KINDS.get(each.kind) == each.group and "/" in file_of(each)
+        }
+        folders = dict.fromkeys(sorted(tops), "default")
+    return [
+        Candidate(ManifestSources(manifests=folder), f"the manifests in {folder}", (found,))
+        for folder, found in folders.items()
+    ]
+
+
+def _up_to(folder: str, environment: str) -> str:
+    """The outermost folder of a path that tells the environment."""
+    parts = folder.split("/")
+    for end in range(1, len(parts) + 1):
+        if environment_in(["/".join(parts[:end])]) == environment:
+            return "/".join(parts[:end])
+    return folder

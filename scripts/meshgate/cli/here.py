@@ -1,0 +1,183 @@
+"""What `meshgate init --here` prints, asks and writes."""
+
+from __future__ import annotations
+
+import argparse
+import posixpath
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from meshgate import config
+from meshgate.adoption.contents import Contents, read
+from meshgate.adoption.files import File, files
+from meshgate.adoption.proposal import Proposal, Proposed, propose
+from meshgate.cli.options import cache_folder
+from meshgate.cli.output import write
+from meshgate.cli.request import settings
+from meshgate.cli.terminal import printable
+from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.model import Finding
+from meshgate.origin import origin
+from meshgate.wording import plural
+from meshgate.yamldoc.files import Root
+
+SHOWN = 12
+
+
+def here(options: argparse.Namespace) -> int:
+    """Read the repository, print what is proposed, and write what is taken.
+
+    Raises NothingToCheckError where there is nothing to make an environment of.
+    """
+    root: Path = options.directory
+    contents = read(root)
+    known = config.load(root) if (root / config.ENVIRONMENTS).exists() else None
+    proposal = propose(contents, known, settings(options), cache_folder(options))
+    meshgate = origin()
+    proposed = files(contents, proposal, meshgate.requirement, meshgate.words)
+    print_lines(found(contents))
+    print_lines(told(proposal))
+    if known is None and not proposal.environments:
+        raise NothingToCheckError(
+            "nothing here could be made an environment",
+            why="What was looked for: kustomizations, charts, folders of manifests, and Argo CD "
+            "and Flux objects that name them.",
+            hint="mend what does not build, or write environments.yaml by hand",
+        )
+    new = [each for each in proposed if not each.patch]
+    if not proposed:
+        print("Nothing is new.")
+        return 0
+    print_lines(listed(proposed))
+    if new and (options.yes or asked(len(new))):
+        for each in new:
+            path = inside(root, each.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, each.text)
+        print(f"{plural(len(new), 'file')} written; try `meshgate validate`")
+    return 0
+
+
+def inside(root: Path, name: str) -> Path:
+    """Where a file is written. Raises UsageError where a link of the repository leads elsewhere."""
+    folder = posixpath.dirname(name)
+    if folder and Root(root).inside(folder) != folder:
+        raise UsageError(
+            f"{folder} is a link, or lies in one: nothing is written through it",
+            hint="put a folder there, and run this again: it writes what is missing",
+        )
+    return root / name
+
+
+def asked(number: int) -> bool:
+    """Whether a person wants the files; nobody is asked who cannot answer."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("nothing is written: --yes writes these files")
+        return False
+    try:
+        answer = input(f"write {plural(number, 'file')}? [Y/n] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in {"", "y", "yes"}
+
+
+def print_lines(lines: Iterator[str]) -> None:
+    """Text of the repository, fit for a terminal."""
+    for line in lines:
+        print(printable(line))
+
+
+def found(contents: Contents) -> Iterator[str]:
+    """What lies in the repository."""
+    kinds = Counter(each.kind for each in contents.objects)
+    yield (
+        f"Read: {plural(len(contents.files), 'file')} of YAML, "
+        f"{plural(len(contents.trees), 'kustomization')}, {plural(len(contents.charts), 'chart')}, "
+        f"{plural(len(contents.objects), 'object')}"
+    )
+    agents = ("Application", "ApplicationSet", "Kustomization", "HelmRelease")
+    named = [f"{plural(kinds[kind], kind)}" for kind in agents if kinds[kind]]
+    if named:
+        yield f"  objects of Argo CD and Flux: {', '.join(named)}"
+    yield ""
+
+
+def told(proposal: Proposal) -> Iterator[str]:
+    """What is proposed, and everything that is missing."""
+    for each in proposal.environments:
+        yield from environment(each)
+    for key, value in proposal.facts.mesh.items():
+        yield f"Mesh: {key} is {value!r} ({proposal.facts.told_by[key]})"
+    if proposal.baseline:
+        rules = Counter(each.rule for each in proposal.baseline)
+        most = ", ".join(f"{number} {rule}" for rule, number in rules.most_common(5))
+        yield (
+            f"Findings of today: {len(proposal.baseline)} go into baseline.yaml, and do not fail "
+            f"({most})"
+        )
+    missing = list(lacking(proposal))
+    if missing:
+        yield ""
+        yield "Missing, or not to be told from files:"
+        yield from missing
+    yield ""
+
+
+def environment(proposed: Proposed) -> Iterator[str]:
+    """One environment."""
+    own = proposed.environment
+    after = f", after {' and '.join(own.after)}" if own.after else ""
+    yield f"Environment {own.name}: {own.source_title}{after}"
+    yield from (f"  {name}" for name in shortened(proposed.named_by))
+
+
+def lacking(proposal: Proposal) -> Iterator[str]:
+    """Everything that a person has to do or to say, at once."""
+    for name, error in proposal.broken.items():
+        yield f"- does not build: {name}"
+        yield from (f"    {line}" for line in str(error).splitlines())
+    for finding in proposal.refused:
+        yield f"- has to be mended, no baseline takes it: {place(finding)}"
+        yield f"    fix: {finding.fix}"
+    for each in proposal.environments:
+        if each.variables:
+            yield (
+                f"- {each.environment.name}: values of {', '.join(each.variables)}, under "
+                "`substitute:`; what has them is not judged until then"
+            )
+    for sentence in (*proposal.facts.missing, *proposal.unknown):
+        yield f"- {sentence}"
+    for each in proposal.environments:
+        if not each.expectations:
+            yield (
+                f"- {each.environment.name}: expectations; no call is known to be mutual TLS. "
+                f"`meshgate inventory capture {each.environment.name}` writes down what runs there"
+            )
+    yield "- the team that owns these files: replace @your-platform-team in CODEOWNERS"
+
+
+def place(finding: Finding) -> str:
+    """Where a finding is, and what it says."""
+    where = ":".join(map(str, finding.source)) + ": " if finding.source else ""
+    return f"{where}{finding.rule} {finding.message}"
+
+
+def listed(proposed: Sequence[File]) -> Iterator[str]:
+    """The files, and the patches of those that are there."""
+    yield "Files:"
+    yield from (f"  {each.path}" for each in proposed if not each.patch)
+    for each in proposed:
+        if each.patch:
+            yield ""
+            yield f"{each.path} is there and is not touched; what is proposed for it:"
+            yield from each.patch.splitlines()
+    yield ""
+
+
+def shortened(lines: Sequence[str]) -> Iterator[str]:
+    """The first lines, and how many more there are."""
+    yield from lines[:SHOWN]
+    if len(lines) > SHOWN:
+        yield f"and {len(lines) - SHOWN} more"

@@ -1,0 +1,3 @@
+{{- define "store.labels" -}}
+app: store
+{{- end -}}
