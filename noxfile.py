@@ -132,6 +132,7 @@ def browser(session: nox.Session) -> None:
     """Open the report page in a real Chromium; `-- --update` renews the guide's pictures."""
     install(session)
     session.run("python", "tests/e2e/build.py", "chromium")
+    session.run("python", "tests/browser/axe.py")
     session.run("pytest", "tests/browser/check_page.py", *session.posargs)
 
 

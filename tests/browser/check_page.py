@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_playwright
 
+from browser import axe
 from browser.pages import of_attacker, of_fleet
 from e2e.parts import program
 from meshgate.cli import main
@@ -146,7 +149,7 @@ def test_calls_are_drawn_searched_and_told_again_as_a_table(page: Page, own: Pat
     page.get_by_text("The same as a table").click()
     table = page.locator("#calls-table table")
     expect(table).to_contain_text("userprofile.boards.svc.cluster.local:8080")
-    expect(table).not_to_contain_text("context-scraper")
+    expect(table).not_to_contain_text("context-scraper.boards.svc")
 
     page.get_by_label("works with mutual TLS").uncheck()
 
@@ -174,7 +177,7 @@ def test_findings_are_searched_and_filtered(page: Page, own: Path) -> None:
     listed = page.locator(".finding")
     expect(listed.first).to_be_visible()
 
-    page.locator("#findings-search").fill("rogue prod")
+    page.locator("#findings-search").fill("CA007 rogue prod")
 
     expect(listed).to_have_count(1)
     expect(listed).to_contain_text("CA007")
@@ -219,6 +222,82 @@ def test_the_page_is_used_by_keyboard(page: Page, own: Path) -> None:
     for element in page.locator("button:visible, input:visible, select:visible").all():
         name = element.evaluate("each => each.labels?.[0]?.innerText || each.innerText")
         assert name.strip(), element.evaluate("each => each.outerHTML")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("of", ["own", "changed"])
+def test_axe_finds_nothing_against_wcag_aa(
+    page: Page, of: str, scheme: Literal["light", "dark"], request: pytest.FixtureRequest
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    opened(page, request.getfixturevalue(of))
+    page.get_by_role("button", name="boards in dev").click()
+    page.evaluate(
+        "document.querySelectorAll('details').forEach((each, n) => { each.open ||= n < 12; })"
+    )
+
+    found = page.evaluate(axe.script())
+
+    assert [f"{rule}: {nodes}" for rule, nodes in found] == []
+
+
+def test_an_address_keeps_the_view(page: Page, own: Path) -> None:
+    page.goto(f"{own.as_uri()}#staging/boards")
+    page.wait_for_selector(READY)
+
+    expect(page.locator(".drill h3")).to_have_text("boards in staging")
+    expect(page.locator("#calls-environment option:checked")).to_have_text("staging")
+
+    page.get_by_role("button", name="boards in prod").click()
+    assert page.url.endswith("#prod/boards")
+    page.locator("#calls-environment").select_option(label="dev")
+    assert page.url.endswith("#dev")
+
+    page.goto(f"{own.as_uri()}#findings")
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.locator(".drill").count() == 0
+
+
+def test_what_was_judged_and_what_is_accepted_is_said(page: Page, own: Path) -> None:
+    opened(page, own)
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout[:12]
+
+    expect(page.locator("#head")).to_contain_text(commit)
+    tile = page.locator("#tiles .tile").last
+    expect(tile).to_contain_text("4 of 11")
+    expect(tile).to_contain_text("workloads take mutual TLS only (36 %)")
+    tile.locator("summary").click()
+    expect(tile).to_contain_text("1.31 (istio, sidecar)")
+    exceptions = page.locator("#exceptions-table")
+    expect(exceptions).to_contain_text("PA002")
+    expect(exceptions).to_contain_text("ends in")
+    expect(exceptions).to_contain_text("Prometheus scrapes the pods")
+
+
+def test_ledgers_are_a_timeline_with_a_trend(page: Page, own: Path) -> None:
+    opened(page, own)
+    staging = page.locator("#promotion article").first
+
+    expect(staging.locator(".timeline li").last).to_contain_text("adopt")
+    expect(staging.locator(".timeline li").first).to_contain_text("promote")
+    expect(staging.get_by_role("img")).to_have_accessible_name(
+        "STRICT ports of staging: 83 % then, 83 % now"
+    )
+
+
+def test_a_finding_has_the_page_of_its_rule_and_all_its_environments(page: Page, own: Path) -> None:
+    opened(page, own)
+    page.locator("#findings-search").fill("CA007 rogue")
+    listed = page.locator(".finding")
+
+    expect(listed).to_have_count(1)
+    for environment in ("dev", "staging", "prod"):
+        expect(listed).to_contain_text(f"inventory/{environment}/boards.yaml")
+    listed.get_by_text("About CA007").click()
+    expect(listed.locator(".rule h4").first).to_have_text("What it checks")
 
 
 def test_the_theme_follows_the_reader(page: Page, own: Path) -> None:
@@ -271,6 +350,11 @@ def test_five_thousand_workloads_are_interactive_at_once(page: Page, fleet: Path
     expect(page.locator("#graph-left")).to_have_text("")
 
 
+def unstick(page: Page) -> None:
+    """Keep the header at the top: over a section that is taller than the window it would lie."""
+    page.locator("header").evaluate("each => each.style.setProperty('position', 'static')")
+
+
 def test_screenshots_for_the_guide(
     page: Page, own: Path, changed: Path, fleet: Path, *, update: bool
 ) -> None:
@@ -280,13 +364,20 @@ def test_screenshots_for_the_guide(
     page.get_by_role("button", name="boards in prod").click()
     page.locator("main").click(position={"x": 2, "y": 2})
     shots["report-posture.png"] = page.screenshot()
+    unstick(page)
     shots["report-calls.png"] = page.locator("#calls").screenshot()
+    shots["report-promotion.png"] = page.locator("#promotion").screenshot()
     page.get_by_role("button", name="Dark").click()
+    page.locator("#findings-search").fill("CA00")
+    expect(page.locator("#findings-count")).not_to_contain_text("11")
+    page.locator(".finding summary").first.click()
     shots["report-dark.png"] = page.locator("#findings").screenshot()
     page.emulate_media(color_scheme="light")
     opened(page, changed)
+    unstick(page)
     shots["report-effect.png"] = page.locator("#effect section").first.screenshot()
     opened(page, fleet)
+    unstick(page)
     shots["report-fleet.png"] = page.locator("#calls").screenshot()
     for name, image in shots.items():
         if update:

@@ -9,11 +9,11 @@ from pathlib import Path
 from meshes import deployment, namespace, peer_authentication, service
 from meshgate.effect import effect
 from meshgate.mesh import Mesh
-from meshgate.model import Environment, MeshFacts, Report, Resource
+from meshgate.model import Environment, MeshFacts, Report, Resource, Waiver
 from meshgate.pipeline import Objects, Settings, judge
 from meshgate.pipeline.manifests import Given, read_manifests
 from meshgate.pipeline.reports import report_of, tally
-from meshgate.report.html import Page, render
+from meshgate.report.html import Event, Head, Page, Standing, render
 from meshgate.report.view import View
 from report_samples import HOSTILE, hostile
 
@@ -23,6 +23,7 @@ sys.path.append(str(Path(__file__).parents[1] / "bench"))
 import fleet
 
 DAY = datetime.date(2026, 8, 1)
+NOON = datetime.datetime(2026, 8, 1, 12, tzinfo=datetime.UTC)
 # Ten workloads and five Services each.
 NAMESPACES = 500
 
@@ -35,7 +36,7 @@ def of_fleet(folder: Path) -> str:
     (judged,) = judge([Environment(name="prod")], files, Settings(DAY, "jsonschema")).values()
     report = report_of(judged.findings, [tally(judged)], manifests.locate)
     view = View("prod", judged.mesh, manifests.locate)
-    return render(Page("A fleet", report, [view], DAY.isoformat()), "0")
+    return render(Page("A fleet", report, [view], DAY), "0")
 
 
 def hostile_mesh(mode: str) -> Mesh:
@@ -70,8 +71,27 @@ def of_attacker() -> str:
         HOSTILE[0],
         everything,
         [view],
-        HOSTILE[0],
+        DAY,
         effects=[(text, changed) for text in HOSTILE],
         base=HOSTILE[0],
+        head=Head(HOSTILE[0], HOSTILE[0], NOON),
+        environments=[
+            Environment(
+                name=HOSTILE[0],
+                waivers=tuple(
+                    Waiver(
+                        rule="PA001", resource=text, owner=text, reason=text, expires=DAY, path=text
+                    )
+                    for text in HOSTILE
+                ),
+            )
+        ],
+        standings=[
+            Standing(
+                HOSTILE[0], text, NOON, [text], [Event(NOON, text, text, text, text, [text], 2, 1)]
+            )
+            for text in HOSTILE
+        ],
+        steps=[(text, text) for text in HOSTILE],
     )
     return render(page, "0")

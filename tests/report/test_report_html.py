@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import json
 import re
@@ -70,7 +71,7 @@ def view() -> View:
 
 
 def test_page_loads_nothing_and_its_policy_names_each_script() -> None:
-    page = read(render(Page("Shop", rich(), [view()], "2026-08-01"), "1"))
+    page = read(render(Page("Shop", rich(), [view()], datetime.date(2026, 8, 1)), "1"))
 
     assert all(address.startswith("#") for address in page.addresses)
     assert "default-src 'none'" in page.policy
@@ -82,7 +83,7 @@ def test_page_loads_nothing_and_its_policy_names_each_script() -> None:
 
 
 def test_an_attacker_adds_no_element() -> None:
-    plain = read(render(Page("Shop", rich(), [view()], "2026-08-01"), "1"))
+    plain = read(render(Page("Shop", rich(), [view()], datetime.date(2026, 8, 1)), "1"))
     attacked = of_attacker()
 
     assert read(attacked).tags == plain.tags

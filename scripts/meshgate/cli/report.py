@@ -24,12 +24,14 @@ from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_judging, add_traffic
 from meshgate.cli.output import write
+from meshgate.cli.page_history import head_of, standings
 from meshgate.cli.request import folder, print_failing, print_failures, settings
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
 from meshgate.pipeline import Judged, judge, with_upstream
-from meshgate.pipeline.change import ProposedChange
+from meshgate.pipeline.change import Comparison, ProposedChange
+from meshgate.pipeline.planning import safe_steps
 from meshgate.pipeline.reports import (
     NEVER,
     exit_code,
@@ -42,10 +44,14 @@ from meshgate.pipeline.reports import (
 )
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.targets import select
+from meshgate.report import Options
 from meshgate.report.html import Page, render
+from meshgate.report.steps.describe import EnvironmentSteps, Steps
+from meshgate.report.steps.text import render as print_steps
 from meshgate.source import Locator
 
 HTML = "html"
+STEPS_WIDTH = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +79,7 @@ class Content(NamedTuple):
     effects: tuple[tuple[str, Effect], ...] = ()
     on_change: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    steps: tuple[tuple[str, str], ...] = ()
 
 
 def content(options: argparse.Namespace) -> Content:
@@ -104,15 +111,29 @@ def content_since(options: argparse.Namespace) -> Content:
         comparisons = change.comparisons()
         effects = tuple((each.environment.name, each.effect) for each in comparisons)
         on_change = tuple(finding for each in comparisons for finding in each.findings)
+        unsafe = [each for each in comparisons if each.effect.unsafe]
+        steps = tuple((each.environment.name, way(each, revisions)) for each in unsafe)
     return Content(
         [change.after[environment.name] for environment in change.wanted],
         change.after_files.locate,
         change.failures,
-        f"{options.base} ({revisions.base})",
+        options.base if options.base == revisions.base else f"{options.base} ({revisions.base})",
         effects,
         on_change,
         tuple(change.notes),
+        steps,
     )
+
+
+def way(comparison: Comparison, revisions: Revisions) -> str:
+    """The safe steps to an unsafe change, as `meshgate steps` prints them."""
+    name = comparison.environment.name
+    try:
+        planned = EnvironmentSteps(name, safe_steps(comparison))
+    except MeshgateError as error:
+        return str(error)
+    steps = Steps(revisions.base, revisions.head, [planned])
+    return print_steps(steps, Options(color=False, width=STEPS_WIDTH, version=__version__))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -127,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
     shown = content(options)
     built = [each for each in shown.judged if each.context is not None]
     findings = [*(f for each in shown.judged for f in each.findings), *shown.on_change]
+    standing, without = standings(options)
     untold_failures = untold(shown.failures, [each.name for each in shown.judged])
     page = Page(
         title=options.title or f"Mesh policy of {root.resolve().name}",
@@ -134,13 +156,17 @@ def run(options: argparse.Namespace) -> int:
             findings,
             [tally(each) for each in built],
             shown.locate,
-            [*shown.notes, *notes_on(built)],
+            [*shown.notes, *notes_on(built), *without],
             untold_failures,
         ),
         views=[view_of(each)._replace(locate=shown.locate) for each in built],
-        today=options.today.isoformat(),
+        today=options.today,
         effects=shown.effects,
         base=shown.base,
+        head=head_of(root),
+        environments=[each.environment for each in built],
+        standings=standing,
+        steps=shown.steps,
     )
     text = render(page, __version__)
     file = outputs[0].file

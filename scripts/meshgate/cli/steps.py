@@ -30,15 +30,15 @@ from meshgate.cli.options import add_judging, cache_folder
 from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
 from meshgate.cli.request import folder, print_failing, print_failures, settings
-from meshgate.effect.steps import NoPlan, plan
+from meshgate.effect.steps import NoPlan
 from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.model import Environment, Failure, JSONObject, Resource
 from meshgate.pipeline.change import Comparison, ProposedChange
+from meshgate.pipeline.planning import managed, safe_steps
 from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.step_waivers import StepNumber, waivers_of, with_waivers
 from meshgate.report.steps import FORMATS, EnvironmentSteps, StepFiles, Steps
-from meshgate.rules.context import Context
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -110,20 +110,12 @@ class Planning:
     def planned(self, comparison: Comparison) -> EnvironmentSteps:
         """The plan for one environment, written where that was asked for."""
         environment = comparison.environment
-        old, new = comparison.before.held(), comparison.after.held()
-        for context in (old, new):
-            refuse_invalid(context)
-        answer = plan(
-            managed(old),
-            managed(new),
-            [each for each in new.resources.all if each.foreign],
-            environment.mesh,
-            whole=comparison.effect,
-            expected=environment.expectations,
-        )
+        answer = safe_steps(comparison)
         result = EnvironmentSteps(environment.name, answer)
         if self.options.write is not None and len(result.steps) > 1:
-            return result._replace(written=self.written(environment, result, managed(new)))
+            return result._replace(
+                written=self.written(environment, result, managed(comparison.after.held()))
+            )
         return result
 
     def written(
@@ -186,18 +178,3 @@ class Planning:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(target, with_waivers(text, waivers, name) if waivers else text)
         return StepFiles((name,), ())
-
-
-def managed(context: Context) -> list[Resource]:
-    """The objects that are written here, and not merely known to run there."""
-    return [each for each in context.resources.all if not each.foreign]
-
-
-def refuse_invalid(context: Context) -> None:
-    """Raise UsageError for objects that would never reach a cluster: steps are not told of them."""
-    if context.violations:
-        first = context.violations[0]
-        raise UsageError(
-            f"{first.resource} would be refused: {first.message}",
-            hint=f"run `meshgate validate {context.environment.name}`, and repair that first",
-        )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from meshgate.errors import (
     BuildError,
     IntegrityError,
+    MeshgateError,
     NothingToPromoteError,
     RefusedError,
     UsageError,
@@ -31,7 +32,8 @@ from meshgate.promotion.promote import (
 )
 from meshgate.promotion.records import EnvironmentState, GateResult, Release
 from meshgate.promotion.rendering import read_rendered, render
-from meshgate.promotion.session import Session
+from meshgate.promotion.session import Clock, Session, session_at
+from meshgate.repository import Commit
 
 
 class Outlook(enum.StrEnum):
@@ -202,6 +204,18 @@ def _next(session: Session, name: str) -> NextRelease:
     return NextRelease(
         outlook, record.release, record.alias, tuple(reasons), prepared.judgement.gates
     )
+
+
+def posture_at(session: Session, name: str, merged: Commit) -> Posture | None:
+    """What an environment enforced from a commit on; None where that cannot be said any more."""
+    clock = Clock(merged.committed_at, merged.committed_at.date())
+    try:
+        then = session_at(
+            session.repository, merged.sha, clock, cache=session.cache, engine=session.engine
+        )
+        return _posture(then, name, then.rendered(name))
+    except MeshgateError:
+        return None
 
 
 def _posture(session: Session, name: str, files: Mapping[str, bytes]) -> Posture | None:

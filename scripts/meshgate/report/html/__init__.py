@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
@@ -12,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from meshgate.effect import Effect
-from meshgate.model import JSONObject, Report
+from meshgate.model import Environment, JSONObject, Report
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.access import who_can_call
@@ -20,15 +22,30 @@ from meshgate.report.html.calls import calls
 from meshgate.report.html.effect import effect, verbs
 from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
+from meshgate.report.html.standing import (
+    Event,
+    Head,
+    Standing,
+    exception,
+    exceptions,
+    facts,
+    head,
+    standing,
+)
 from meshgate.report.summary import counts, verdict
 from meshgate.report.view import View
+from meshgate.rules import RULES
+from meshgate.rules.pages import page as page_of
+from meshgate.rules.rule import Rule
 
 VERSION = 1
 # In the order they run in: what a later one calls, an earlier one defines.
 SCRIPTS = (
-    *("dom.js", "posture.js", "graph.js", "calls.js"),
-    *("findings.js", "effect.js", "access.js", "main.js"),
+    *("dom.js", "posture.js", "graph.js", "calls.js", "findings.js"),
+    *("effect.js", "access.js", "standing.js", "views.js", "main.js"),
 )
+__all__ = ["Event", "Head", "Page", "Standing", "render"]
+
 LIBRARY = "vendor/cytoscape.min.js"
 
 
@@ -39,10 +56,17 @@ class Page(NamedTuple):
     report: Report
     views: Sequence[View]
     # The day by which expiry dates were judged.
-    today: str
+    today: datetime.date
     effects: Sequence[tuple[str, Effect]] = ()
     # What the change is compared with; empty: there is no change to show.
     base: str = ""
+    # The commit that was judged; None: nothing of git is known.
+    head: Head | None = None
+    environments: Sequence[Environment] = ()
+    # Of environments that promotion knows.
+    standings: Sequence[Standing] = ()
+    # The way to an unsafe change, as `meshgate steps` prints it: environment and text.
+    steps: Sequence[tuple[str, str]] = ()
 
 
 def render(page: Page, version: str) -> str:
@@ -73,11 +97,16 @@ def render(page: Page, version: str) -> str:
 
 
 def _data(page: Page, version: str) -> JSONObject:
+    report = page.report
+    tallies = {each.environment: each for each in report.tallies}
+    covered = Counter(each.waiver for each in report.findings if each.waiver is not None)
+    own = {each.name: each for each in page.environments}
+    rules = {each.rule for each in report.findings}
     return {
         "version": VERSION,
         "tool": {"name": "meshgate", "version": version},
         "title": visible(page.title),
-        "today": visible(page.today),
+        "today": page.today.isoformat(),
         "base": visible(page.base),
         "environments": [
             {
@@ -85,9 +114,21 @@ def _data(page: Page, version: str) -> JSONObject:
                 "posture": posture(view),
                 "calls": calls(view),
                 "access": who_can_call(view),
+                "facts": facts(own[name], tallies[name])
+                if (name := view.environment) in own and name in tallies
+                else [],
             }
             for view in page.views
         ],
+        "head": head(page.head),
+        "exceptions": [
+            [visible(environment.name), *exception(each, page.today)]
+            for environment in page.environments
+            for each in exceptions(environment, covered)
+        ],
+        "standings": list(map(standing, page.standings)),
+        "steps": [[visible(name), visible_lines(text)] for name, text in page.steps],
+        "rules": {rule.id: _rule(rule) for rule in RULES if rule.id in rules},
         "failures": [
             {"environment": visible(each.environment), "message": visible_lines(each.message)}
             for each in page.report.failures
@@ -97,6 +138,11 @@ def _data(page: Page, version: str) -> JSONObject:
         "verbs": verbs(),
         "effects": [effect(name, change) for name, change in page.effects],
     }
+
+
+def _rule(rule: Rule) -> str:
+    """A rule's page, without the line on where its cases are: nobody has them who has the page."""
+    return page_of(rule).rpartition("\n\nExamples, ")[0].partition("\n\n")[2]
 
 
 def _embedded(data: JSONObject) -> str:

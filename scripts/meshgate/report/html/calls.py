@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.effect.describe import named, owner
-from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service
+from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service, Workload
+from meshgate.mesh.clients import ClientClass
 from meshgate.model import JSONObject
 from meshgate.report import access, packets
 from meshgate.report.calls import CROWDS
 from meshgate.report.escape.visible import visible
 from meshgate.report.view import View
+
+# How many clients of a group have their names on the page.
+NAMED = 5
 
 
 class ClientNodes(NamedTuple):
@@ -26,9 +31,9 @@ class ClientNodes(NamedTuple):
 def calls(view: View) -> JSONObject:
     """`{"clients", "services", "edges"}`.
 
-    A client is `[label, plane, how many at most]`, a service `[host, namespace, outside]`; an edge
-    `[client, service, port, subset, sends, accepts, outcome, verdict, rule, calls, reason]`. Edges
-    are classes of calls: their number grows with the services, not with the workloads.
+    A client is `[label, plane, how many at most, the first names]`, a service `[host, namespace,
+    outside]`; an edge `[client, service, port, subset, sends, accepts, outcome, verdict, rule,
+    calls, reason]`. Edges are classes of calls: their number grows with services, not workloads.
     """
     nodes = _Nodes()
     edges: Counter[tuple[object, ...]] = Counter()
@@ -39,8 +44,8 @@ def calls(view: View) -> JSONObject:
         if id(service) not in services:
             services[id(service)] = len(known)
             known.append(_service(view, service))
-        for clients, count in _clients(each):
-            node = nodes.index(clients, count)
+        for clients, count, members in _clients(each):
+            node = nodes.index(clients, count, members)
             for delivery in each.deliveries:
                 edges[node, services[id(service)], *_edge(each, delivery)] += count
     rows = ([*key[:-1], count, key[-1]] for key, count in edges.items())
@@ -53,13 +58,21 @@ class _Nodes:
     def __init__(self) -> None:
         self._index: dict[ClientNodes, int] = {}
         self._count: dict[ClientNodes, int] = {}
+        self._names: dict[ClientNodes, list[str]] = {}
 
-    def index(self, clients: ClientNodes, count: int) -> int:
-        self._count[clients] = max(count, self._count.get(clients, 0))
+    def index(self, clients: ClientNodes, count: int, members: Iterator[Workload]) -> int:
+        if count > self._count.get(clients, 0):
+            self._count[clients] = count
+            self._names[clients] = [
+                visible(named(each)) for each in itertools.islice(members, NAMED)
+            ]
         return self._index.setdefault(clients, len(self._index))
 
     def rows(self) -> list[list[object]]:
-        return [[label(clients), clients.plane, self._count[clients]] for clients in self._index]
+        return [
+            [label(clients), clients.plane, self._count[clients], self._names[clients]]
+            for clients in self._index
+        ]
 
 
 def label(clients: ClientNodes) -> str:
@@ -70,21 +83,22 @@ def label(clients: ClientNodes) -> str:
     return f"all {crowd}" if clients.namespace is None else visible(f"{clients.namespace}, {crowd}")
 
 
-def _clients(each: CallClass) -> Iterator[tuple[ClientNodes, int]]:
-    """The nodes that the clients of a class belong to, and how many are in each."""
+def _clients(each: CallClass) -> Iterator[tuple[ClientNodes, int, Iterator[Workload]]]:
+    """The nodes that the clients of a class belong to, how many are in each, and who they are."""
     group = each.clients
     if group.profile is not None:
-        yield ClientNodes(group.plane, None, ""), group.count
+        yield ClientNodes(group.plane, None, ""), group.count, iter(group.members)
         return
     if group.plane is DataPlane.GATEWAY:
         for member in group.members:
-            yield ClientNodes(group.plane, member.namespace, named(member)), 1
+            yield ClientNodes(group.plane, member.namespace, named(member)), 1, iter((member,))
         return
-    counted: Counter[str] = Counter()
+    by_namespace: dict[str, list[ClientClass]] = {}
     for own in group.classes:
-        counted[own.namespace] += len(own)
-    for namespace, count in counted.items():
-        yield ClientNodes(group.plane, namespace, ""), count
+        by_namespace.setdefault(own.namespace, []).append(own)
+    for namespace, classes in by_namespace.items():
+        members = itertools.chain.from_iterable(own.members for own in classes)
+        yield ClientNodes(group.plane, namespace, ""), sum(map(len, classes)), members
 
 
 def _service(view: View, service: Service) -> list[object]:

@@ -34,7 +34,7 @@ function drawCalls() {
     graph.elements().remove();
     graph.add([
       ...drawn.nodes.map((node) => ({ group: "nodes", data: node, position: position.get(node.id) })),
-      ...drawn.edges.map((edge) => ({ group: "edges", data: { id: edge.id, source: edge.source, target: edge.target, kind: edge.kind, weight: Math.log10(edge.count) } })),
+      ...drawn.edges.map((edge) => ({ group: "edges", classes: drawn.crowded ? "crowded" : "", data: { id: edge.id, source: edge.source, target: edge.target, kind: edge.kind, weight: Math.log10(edge.count), turn: edge.turn || 0 } })),
     ]);
     graph.fit(undefined, 24);
     const number = visible.reduce((sum, edge) => sum + edge.row[9], 0);
@@ -64,13 +64,18 @@ function drawCalls() {
       rows.length > DETAILS ? h("p", { class: "by" }, `${rows.length - DETAILS} more; narrow the search to see them.`) : "");
   }
 
+  function names([label, , number, known]) {
+    if (!known.length || label === known[0]) return label;
+    return [label, h("div", { class: "by" }, known.join(", "), number > known.length ? ` and ${(number - known.length).toLocaleString("en")} more` : "")];
+  }
+
   function table(visible) {
     const holder = $("calls-table").querySelector(".scroll");
     const fill = () => replace(holder, h("table", {},
       h("thead", {}, h("tr", {}, ["clients", "service", "sends", "server", "outcome", "rule", "calls"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, visible.slice(0, TABLE_ROWS).map(({ row }) => {
         const [client, service, port, subset, sends, accepts, outcome, , rule, count] = row;
-        return h("tr", {}, h("td", {}, calls.clients[client][0]), h("td", {}, `${calls.services[service][0]}:${port}${subset ? ` (${subset})` : ""}`),
+        return h("tr", {}, h("td", {}, names(calls.clients[client])), h("td", {}, `${calls.services[service][0]}:${port}${subset ? ` (${subset})` : ""}`),
           h("td", {}, sends), h("td", {}, accepts), h("td", {}, outcome), h("td", {}, rule), h("td", { class: "num" }, count.toLocaleString("en")));
       }))), visible.length > TABLE_ROWS ? h("p", { class: "by" }, `${visible.length - TABLE_ROWS} more rows; narrow the search to see them.`) : "");
     // Filled when it is opened: most readers never do.

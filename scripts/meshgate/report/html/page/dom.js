@@ -20,6 +20,9 @@ const matcher = (text) => {
   return (subject) => words.every((word) => subject.includes(word));
 };
 
+// A host or a name that may break after a dot, and nowhere else as long as there is room.
+const breakable = (text) => text.split(/(?<=[.:\/])/).flatMap((part) => [part, document.createElement("wbr")]);
+
 // One run for many key strokes.
 function eased(run) {
   let timer = 0;

@@ -53,8 +53,24 @@ function gravest(visible, calls) {
   };
 }
 
+// Of more lines than so many, those between the same two nodes are one, as grave as the gravest of them,
+// and lines of one client leave it together.
+const CROWDED = 120, TURNS = { first: 12, last: 170 };
+const byLabel = (a, b) => a.label.localeCompare(b.label);
+
 // The nodes and edges to draw: services of open namespaces, other namespaces as one node.
 function elements(calls, visible, open) {
+  const drawn = connect(calls, visible, open, (edge) => edge.kind);
+  if (drawn.edges.length <= CROWDED) return drawn;
+  const bundled = connect(calls, visible, open, () => "all");
+  // Each client's lines turn at a place of their own, so that one can be followed.
+  const clients = bundled.nodes.filter(({ sort }) => sort === "client").sort(byLabel).map(({ id }) => id);
+  const step = (TURNS.last - TURNS.first) / Math.max(1, clients.length - 1);
+  for (const edge of bundled.edges) edge.turn = TURNS.first + step * clients.indexOf(edge.source);
+  return { ...bundled, crowded: true };
+}
+
+function connect(calls, visible, open, bundle) {
   const nodes = new Map(), edges = new Map();
   for (const edge of visible) {
     const [client, service, , , , , , , , count] = edge.row;
@@ -68,9 +84,13 @@ function elements(calls, visible, open) {
         ? { id: target, label: host.split(".")[0] === "*" ? host : host.replace(`.${namespace}.svc.cluster.local`, ""), sort: "service", parent: `n:${namespace}` }
         : { id: target, label: namespace, sort: "namespace" });
     }
-    const id = `${source}>${target}>${edge.kind}`;
+    const id = `${source}>${target}>${bundle(edge)}`;
     const known = edges.get(id);
-    if (known) { known.count += count; known.rows.push(edge); }
+    if (known) {
+      known.count += count;
+      known.rows.push(edge);
+      if (GRAVEST.indexOf(edge.kind) < GRAVEST.indexOf(known.kind)) known.kind = edge.kind;
+    }
     else edges.set(id, { id, source, target, kind: edge.kind, count, rows: [edge] });
   }
   return { nodes: [...nodes.values()], edges: [...edges.values()] };
@@ -79,7 +99,6 @@ function elements(calls, visible, open) {
 // Clients left, namespaces in columns to the right of them; an open one holds its services. Of all
 // column heights the one is taken that shows the graph largest in a frame of this size.
 function places(nodes, frame) {
-  const byLabel = (a, b) => a.label.localeCompare(b.label);
   const clients = nodes.filter((node) => node.sort === "client").sort(byLabel);
   const blocks = nodes.filter((node) => !node.parent && node.sort !== "client").sort(byLabel).map((block) => {
     const children = nodes.filter((node) => node.parent === block.id).sort(byLabel);
@@ -132,6 +151,7 @@ function look() {
       selector: `edge[kind='${name}']`,
       style: { "line-color": colour(variable), "target-arrow-color": colour(variable), "line-style": { broken: "solid", shut: "dashed", depends: "dotted" }[name] || "solid" },
     })),
+    { selector: "edge.crowded", style: { "curve-style": "round-taxi", "taxi-direction": "rightward", "taxi-turn": "data(turn)", "taxi-turn-min-distance": 12, width: "mapData(weight, 0, 6, 1, 2.4)", opacity: 0.55 } },
     { selector: ".faded", style: { opacity: 0.08 } },
     { selector: "node:selected, edge:selected", style: { "border-color": colour("--accent"), "border-width": 3, opacity: 1 } },
   ];

@@ -5,7 +5,7 @@ function overview() {
   replace($("tiles"), data.environments.map((environment) => tile(environment)));
 }
 
-function tile({ name, posture, calls }) {
+function tile({ name, posture, calls, facts: given }) {
   const counts = {};
   for (const namespace of posture.namespaces) {
     for (const [state, number] of Object.entries(namespace.counts)) counts[state] = (counts[state] || 0) + number;
@@ -13,19 +13,22 @@ function tile({ name, posture, calls }) {
   const all = ports(counts), workloads = posture.namespaces.reduce((sum, own) => sum + own.workloads.length, 0);
   const broken = calls.edges.reduce((sum, row) => sum + (kind(row, calls) === "broken" ? row[9] : 0), 0);
   const own = data.findings.filter((finding) => finding.environment === name && !finding.waiver);
-  const share = all ? Math.floor((100 * (counts.strict || 0)) / all) : 0;
+  const covered = posture.namespaces.reduce((sum, own) => sum + own.workloads.filter(([, , lines]) => lines.length && lines.every(([, state]) => state === "strict")).length, 0);
+  const share = workloads ? Math.floor((100 * covered) / workloads) : 0;
   const facts = [
-    ["namespaces, workloads", `${posture.namespaces.length}, ${workloads}`],
+    ["workloads without sidecar", counts.outside || 0],
+    ["ports STRICT", `${counts.strict || 0} of ${all}`],
     ["ports that take plaintext", sum(counts, OPEN)],
     ["ports undecided", counts.undecided || 0],
-    ["workloads without sidecar", counts.outside || 0],
     ["calls with a sidecar that fail", broken],
     ["errors, warnings", `${own.filter((one) => one.severity === "error").length}, ${own.filter((one) => one.severity === "warning").length}`],
   ];
   return h("article", { class: "tile" }, h("h3", {}, name),
-    h("p", { class: `big ${share === 100 ? "t-strict" : ""}` }, all ? `${share} % STRICT` : "no port"),
+    h("p", { class: `big ${share === 100 ? "t-strict" : ""}` }, `${covered} of ${workloads}`),
+    h("p", { class: "by" }, `workloads take mutual TLS only (${share} %), in ${plural(posture.namespaces.length, "namespace")}`),
     bar(segments(counts), Math.max(1, sum(counts, ORDER))),
-    h("dl", {}, facts.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value.toLocaleString("en"))])));
+    h("dl", {}, facts.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value.toLocaleString("en"))])),
+    given.length ? h("details", {}, h("summary", {}, "What was taken as true"), h("dl", {}, given.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]))) : "");
 }
 
 function themes() {
@@ -42,9 +45,13 @@ function themes() {
 
 themes();
 overview();
+tellHead();
 tellEffect();
+tellExceptions();
+tellPromotion();
 tellAccess();
 matrix();
 listFindings();
 drawCalls();
+keepViews();
 document.documentElement.dataset.ready = "true";

@@ -58,7 +58,7 @@ function matrix() {
 function cell(row, environment, namespace) {
   const { counts } = namespace;
   const button = h("button", {
-    type: "button", class: "cell", "aria-expanded": "false",
+    type: "button", class: "cell", "aria-expanded": "false", "data-environment": environment.name, "data-namespace": namespace.name,
     "aria-label": `${namespace.name} in ${environment.name}: ${told(counts)}`,
     onclick: () => toggle(row, button, environment, namespace),
   }, bar(segments(counts), Math.max(1, sum(counts, ORDER))), h("span", {}, told(counts)));

@@ -1,0 +1,106 @@
+"""What the page says of git and of promotion: the commit, states, ledgers and their trend."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from meshgate.cli.options import cache_folder
+from meshgate.errors import MeshgateError
+from meshgate.promotion.history import HistoryEntry, history
+from meshgate.promotion.overview import EnvironmentOverview, overview, posture_at
+from meshgate.promotion.report.status import OUTLOOKS
+from meshgate.promotion.session import NO_FORGE, Clock, Session, session_at
+from meshgate.report.html import Event, Head, Standing
+from meshgate.repository import Repository, moment
+
+# How far back the page goes; `meshgate history` has all of it.
+EVENTS = 12
+STATES = "promotion/state"
+
+
+def head_of(root: Path) -> Head | None:
+    """The commit that is checked out; None without git."""
+    try:
+        with Repository(root) as repository:
+            commit = repository.resolve("HEAD")
+            seconds = repository.run("log", "-1", "--format=%ct", commit)
+            branch = repository.run("rev-parse", "--abbrev-ref", "HEAD")
+            changed = bool(repository.run("status", "--porcelain", "--untracked-files=no", "."))
+    except MeshgateError:
+        return None
+    return Head(commit, "" if branch == "HEAD" else branch, moment(seconds), changed)
+
+
+def standings(options: argparse.Namespace) -> tuple[list[Standing], list[str]]:
+    """How pinned environments stand at the commit that is checked out; notes where that fails.
+
+    No remote and no forge is asked: a page is made without a network.
+    """
+    root: Path = options.directory
+    if not (root / STATES).is_dir():
+        return [], []
+    try:
+        with Repository(root) as repository:
+            session = session_at(
+                repository,
+                repository.resolve("HEAD"),
+                Clock(today=options.today),
+                without_forge=NO_FORGE,
+                cache=cache_folder(options),
+                engine=options.engine,
+            )
+            return [
+                _standing(session, each)
+                for each in overview(session).environments
+                if each.pinned and each.state is not None
+            ], []
+    except MeshgateError as error:
+        return [], [f"promotion is not shown: {error.what}"]
+
+
+def _standing(session: Session, each: EnvironmentOverview) -> Standing:
+    following = []
+    if each.next is not None:
+        words, _ = OUTLOOKS[each.next.outlook]
+        following = [f"{each.next.alias} {words}".strip(), *each.next.reasons]
+    events = itertools.islice(history(session, each.name), EVENTS)
+    return Standing(
+        each.name,
+        each.alias or each.release,
+        each.since,
+        following,
+        [_event(session, each.name, entry) for entry in events],
+    )
+
+
+def _event(session: Session, name: str, entry: HistoryEntry) -> Event:
+    record = entry.record
+    posture = posture_at(session, name, entry.merged)
+    return Event(
+        entry.merged.committed_at,
+        str(record.event),
+        record.alias or record.release,
+        str(record.requested_by.get("login", "")),
+        entry.merged.sha,
+        list(_does(entry)),
+        posture.ports if posture else 0,
+        posture.strict if posture else 0,
+    )
+
+
+def _does(entry: HistoryEntry) -> Iterator[str]:
+    effects = entry.record.effects
+    if effects is None:
+        return
+    for number, one, many in (
+        (len(effects.tightened), "port tightens", "ports tighten"),
+        (len(effects.loosened), "port loosens", "ports loosen"),
+        (len(effects.breaks), "call breaks", "calls break"),
+        (len(effects.opened), "call is opened", "calls are opened"),
+        (len(effects.closed), "call is closed", "calls are closed"),
+    ):
+        if number:
+            yield f"{number:,} {one if number == 1 else many}"

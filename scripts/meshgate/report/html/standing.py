@@ -1,0 +1,163 @@
+"""What surrounds a judgement on the page: of what it was made, facts, exceptions, promotion."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from meshgate.model import Environment, JSONObject, Tally, Waiver
+from meshgate.report.escape.visible import visible
+
+
+class Head(NamedTuple):
+    """The commit that was judged; `changed`: with edits on top of it that no commit has."""
+
+    commit: str
+    branch: str
+    date: datetime.datetime
+    changed: bool = False
+
+
+class Event(NamedTuple):
+    """One event of a ledger; afterwards `strict` of `ports` took mutual TLS only (0: not known)."""
+
+    at: datetime.datetime
+    event: str
+    release: str
+    by: str
+    commit: str
+    # Such as "2 ports tighten"; empty: nothing changed for any port or call.
+    does: Sequence[str] = ()
+    ports: int = 0
+    strict: int = 0
+
+
+class Standing(NamedTuple):
+    """How an environment stands in promotion: what it has, what comes next, and what was."""
+
+    environment: str
+    release: str
+    since: datetime.datetime | None
+    # Such as "2026-11-29.1 waits: outside of office hours".
+    following: Sequence[str]
+    events: Sequence[Event] = ()
+
+
+class Exceptional(NamedTuple):
+    """Something that is accepted until a day: a waiver, a difference, an acknowledgement."""
+
+    sort: str
+    about: str
+    path: str
+    owner: str
+    reason: str
+    until: datetime.date
+    # How many findings it covers now; None: that is not counted.
+    covers: int | None
+
+
+def head(own: Head | None) -> JSONObject | None:
+    """`{"commit", "branch", "date", "changed"}`; None: nothing of git is known."""
+    if own is None:
+        return None
+    return {
+        "commit": visible(own.commit[:12]),
+        "branch": visible(own.branch),
+        "date": own.date.isoformat(timespec="minutes"),
+        "changed": own.changed,
+    }
+
+
+def facts(environment: Environment, tally: Tally) -> list[list[str]]:
+    """What was taken as true of a mesh, as `[term, value]`: its facts, its floor, what was read."""
+    mesh, floor = environment.mesh, environment.require
+    rows = [
+        ("Istio", f"{mesh.istio} ({mesh.distribution}, {mesh.data_plane})"),
+        ("auto mTLS", "on" if mesh.enable_auto_mtls else "off"),
+        ("outbound", mesh.outbound_traffic_policy),
+        ("trust domain", mesh.trust_domain),
+        ("root namespace", mesh.root_namespace),
+        ("NetworkPolicies", mesh.network_policies),
+        ("without sidecar on purpose", ", ".join(each.host for each in mesh.outside) or "none"),
+        ("floor", f"mTLS {floor.mtls}, authorization {floor.authorization}"),
+        ("read", f"{tally.policies} objects of policy, {tally.inventory} of the inventory"),
+    ]
+    return [[term, visible(str(value))] for term, value in rows]
+
+
+def exceptions(environment: Environment, covered: Mapping[Waiver, int]) -> list[Exceptional]:
+    """What is accepted in an environment, what ends first at the top.
+
+    covered  how many findings each waiver covers
+    """
+    waived = [
+        Exceptional(
+            each.rule,
+            each.resource or "",
+            each.path or "",
+            each.owner,
+            each.reason,
+            each.expires,
+            covered.get(each, 0),
+        )
+        for each in environment.waivers
+    ]
+    weaker = [
+        Exceptional(
+            "may be weaker than before",
+            f"{each.workload}{f':{each.port}' if each.port else ''}",
+            "",
+            each.owner,
+            each.reason,
+            each.expires,
+            None,
+        )
+        for each in environment.differences
+    ]
+    breaks = [
+        Exceptional(
+            "may break calls",
+            f"release {each.release}",
+            "",
+            each.owner,
+            each.reason,
+            each.until,
+            None,
+        )
+        for each in environment.acknowledgements
+    ]
+    return sorted([*waived, *weaker, *breaks], key=lambda each: each.until)
+
+
+def exception(each: Exceptional, today: datetime.date) -> list[object]:
+    """`[sort, about, path, owner, reason, until, days left, covers]`."""
+    return [
+        *map(visible, (each.sort, each.about, each.path, each.owner, each.reason)),
+        each.until.isoformat(),
+        (each.until - today).days,
+        each.covers,
+    ]
+
+
+def standing(own: Standing) -> JSONObject:
+    """`{"environment", "release", "since", "following", "events"}`, the newest event first."""
+    return {
+        "environment": visible(own.environment),
+        "release": visible(own.release),
+        "since": own.since.isoformat(timespec="minutes") if own.since else "",
+        "following": list(map(visible, own.following)),
+        "events": [
+            [
+                each.at.isoformat(timespec="minutes"),
+                visible(each.event),
+                visible(each.release),
+                visible(each.by),
+                visible(each.commit[:12]),
+                list(map(visible, each.does)),
+                each.ports,
+                each.strict,
+            ]
+            for each in own.events
+        ],
+    }
