@@ -30,7 +30,8 @@ from meshgate.cli import main
 from meshgate.config.shape import schema
 from meshgate.effect import Change, Effect, codec, describe, effect
 from meshgate.effect.strangers import ANYBODY, OTHERS
-from meshgate.mesh import Allows, Mesh, Outcome, Verdict
+from meshgate.mesh import Allows, Call, Mesh, Outcome, Transport, Verdict
+from meshgate.mesh.admission import Admission
 from meshgate.model import Expectation, ExtensionProvider
 from meshgate.promotion.records import RecordedCall
 from meshgate.report.html.access import who_can_call

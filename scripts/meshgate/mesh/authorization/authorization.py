@@ -16,7 +16,14 @@ from meshgate.mesh.authorization.attributes import (
 )
 from meshgate.mesh.authorization.boxes import TooComplexError
 from meshgate.mesh.authorization.call_values import CallValues
-from meshgate.mesh.authorization.decisions import Allows, DecidingRule, Decision, decision, unknown
+from meshgate.mesh.authorization.decisions import (
+    Allows,
+    DecidingRule,
+    Decision,
+    by_default,
+    decision,
+    unknown,
+)
 from meshgate.mesh.authorization.enforcement import Applied, Enforcer, PolicyIndex, Server
 from meshgate.mesh.authorization.explanations import PolicyStep, policy_steps
 from meshgate.mesh.authorization.identities import TrustDomains
@@ -157,8 +164,10 @@ class Authorization:
             return Decision(Allows.NONE, decided_by=tuple(decided))
         rules = self.free_rules(server, connection)
         if rules not in self._decisions:
-            self._decisions[rules] = self._decision(rules, self._index.applied(server))
-        return self._decisions[rules]
+            self._decisions[rules] = self._decision(rules)
+        applied = self._index.applied(server)
+        enforced = (policy for policy in applied.policies if not policy.dry_run)
+        return by_default(self._decisions[rules], rules, enforced)
 
     def undecided(self, server: Server, connection: Connection) -> str:
         """Why it is not certain which policies apply; empty: it is."""
@@ -196,11 +205,10 @@ class Authorization:
         """Whether ztunnel denies the connection for being plaintext."""
         return bool(self._peer_denials(server, connection).policies)
 
-    def _decision(self, rules: FreeRuleSet, applied: Applied) -> Decision:
-        enforced = [policy for policy in applied.policies if not policy.dry_run]
+    def _decision(self, rules: FreeRuleSet) -> Decision:
         try:
             (access,) = access_sets([rules], self.normalization)
-            return decision(access, rules, enforced)
+            return decision(access, rules)
         except (TooComplexError, UndecidableError) as error:
             return unknown(str(error))
 

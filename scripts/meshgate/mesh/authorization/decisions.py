@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshgate.mesh.authorization.access import AccessSet
 from meshgate.mesh.authorization.boxes import TooComplexError, intersections, uncovered
@@ -73,15 +73,10 @@ def unknown(reason: str) -> Decision:
     return Decision(Allows.UNKNOWN, reason=reason)
 
 
-def decision(
-    access: AccessSet, rules: FreeRuleSet, policies: Sequence[AuthorizationPolicy]
-) -> Decision:
-    """The decision that a set gives. Raises TooComplexError.
-
-    `policies` are the enforced ones that apply to the server.
-    """
+def decision(access: AccessSet, rules: FreeRuleSet) -> Decision:
+    """The decision that a set gives, by its rules alone. Raises TooComplexError."""
     permitted, denied = access.first_permitted(), access.first_denied()
-    decided_by = tuple(_decided_by(access, rules, policies))
+    decided_by = tuple(_decided_by(access, rules))
     asked = _asked(access) if permitted is not None else ""
     reason = _doubt(access) if permitted is not None else ""
     certain = access.certain().first_permitted() if asked else permitted
@@ -124,20 +119,32 @@ def _doubt(access: AccessSet) -> str:
     return ""
 
 
-def _decided_by(
-    access: AccessSet, rules: FreeRuleSet, policies: Sequence[AuthorizationPolicy]
-) -> Iterator[DecidingRule]:
-    """The rules that match any request, of CUSTOM, DENY and ALLOW; else the ALLOW policies."""
-    allowing = False
+def by_default(
+    known: Decision, rules: FreeRuleSet, policies: Iterable[AuthorizationPolicy]
+) -> Decision:
+    """The same with the policies that deny by being there: no ALLOW rule matches any request.
+
+    Rules may be the same at servers of other policies: those that have none are all alike.
+    `policies` are the enforced ones that apply to the server.
+    """
+    if not rules.is_closed or known.access is None:
+        return known
+    if any(each.action == Action.ALLOW for each in known.decided_by):
+        return known
+    closing = (
+        DecidingRule(policy.resource, str(policy.action), None)
+        for policy in policies
+        if policy.action is Action.ALLOW
+    )
+    return structs.replace(known, decided_by=(*known.decided_by, *closing))
+
+
+def _decided_by(access: AccessSet, rules: FreeRuleSet) -> Iterator[DecidingRule]:
+    """The rules that match any request, of CUSTOM, DENY and ALLOW."""
     for group in (rules.unauthorized, rules.custom, rules.deny, rules.allow):
         for free in group:
             if matches_any(access, rules, free):
-                allowing |= free.rule.action is Action.ALLOW
                 yield _reference(free)
-    if rules.is_closed and not allowing:
-        for policy in policies:
-            if policy.action is Action.ALLOW:
-                yield DecidingRule(policy.resource, str(policy.action), None)
 
 
 def matches_any(access: AccessSet, rules: FreeRuleSet, free: FreeRule) -> bool:
