@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import sys
 from pathlib import Path
 
+from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.model import Environment
 from meshgate.pipeline import Objects, Settings, judge
 from meshgate.pipeline.manifests import Given, read_manifests
@@ -15,6 +17,7 @@ DAY = datetime.date(2026, 8, 1)
 
 def main() -> int:
     """Judge the folder that the command line names."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     root = Path(sys.argv[1])
     manifests = read_manifests(root, Given(["."]))
     files = Objects({"": manifests.build}, manifests.locate)

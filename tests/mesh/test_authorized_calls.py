@@ -76,6 +76,22 @@ def test_a_policy_without_rules_denies_everybody(place: str) -> None:
     assert model.counts() == {Outcome.DENIED: 3}
 
 
+def test_a_denial_names_the_policy_of_its_own_server() -> None:
+    objects: list[Object] = []
+    for place in ("b", "c"):
+        objects += [namespace(place), deployment("cart", place)]
+        objects += [service("cart", place), policy(f"default-of-{place}", place)]
+    model = mesh(*objects)
+
+    deciders = {
+        (call.service.namespace, decider.resource.name)
+        for call in model.calls()
+        if call.delivery.admission is not None
+        for decider in call.delivery.admission.decision.decided_by
+    }
+    assert deciders == {("b", "default-of-b"), ("c", "default-of-c")}
+
+
 def test_identity_is_what_mutual_tls_proves() -> None:
     model = shop(allow(source={"namespaces": ["a"]}))
 
@@ -201,6 +217,15 @@ SOURCES: tuple[Object | None, ...] = (
 )
 
 
+OPERATIONS: tuple[Object, ...] = (
+    {},
+    {"methods": ["GET"]},
+    {"paths": ["/x*"]},
+    {"ports": ["8080"]},
+    {"ports": ["9090"]},
+)
+
+
 def crowded(dice: random.Random) -> list[Object]:
     """Namespaces with clients of several accounts, with and without sidecar, and some policies."""
     found: list[Object] = []
@@ -211,15 +236,20 @@ def crowded(dice: random.Random) -> list[Object]:
             if dice.random() < 0.2:
                 labels["sidecar.istio.io/inject"] = "false"
             found.append(deployment(f"c{number}", name, labels=labels, serviceAccountName=account))
-            found.append(service(f"c{number}", name))
+            ports = {"http:80": 8080, "tcp-admin:90": 9090}
+            found.append(service(f"c{number}", name, ports))
     for number in range(dice.randint(1, 4)):
-        operation = dice.choice([{}, {"methods": ["GET"]}, {"paths": ["/x*"]}])
+        operation = dice.choice(OPERATIONS)
         rule: Object = {}
         if (source := dice.choice(SOURCES)) is not None:
             rule["from"] = [{"source": source}]
         if operation:
             rule["to"] = [{"operation": operation}]
-        spec: Object = {"action": dice.choice(["ALLOW", "ALLOW", "DENY"]), "rules": [rule]}
+        if dice.random() < 0.2:
+            rule["when"] = [{"key": "connection.sni", "values": ["outbound_.80_._.c1.*"]}]
+        rules = [] if dice.random() < 0.2 else [rule]
+        action = dice.choice(["ALLOW", "ALLOW", "DENY"]) if rules else "ALLOW"
+        spec: Object = {"action": action, "rules": rules}
         if dice.random() < 0.4:
             spec["selector"] = {"matchLabels": {"app": dice.choice(["c0", "c1"])}}
         found.append(policy(f"p{number}", dice.choice([*NAMES, ROOT]), **spec))
@@ -238,9 +268,30 @@ def test_classes_say_of_each_client_what_is_asked_of_it_alone(seed: int) -> None
         assert [(each.outcome, each.admission) for each in same] == [
             (call.outcome, call.delivery.admission)
         ]
+        if (admission := call.delivery.admission) is not None:
+            assert_is_own(model, call, admission)
         counted += 1
     clients = len(NAMES) * 3
-    assert counted == clients * clients == sum(model.counts().values())
+    assert counted == clients * clients * 2 == sum(model.counts().values())
+
+
+def assert_is_own(model: Mesh, call: Call, admission: Admission) -> None:
+    """What is said of a call is what its own server says of its own connection."""
+    assert call.endpoint is not None
+    assert call.endpoint.workload is not None
+    own = call.endpoint.workload
+    assert (admission.server.namespace, admission.server.labels) == (own.namespace, own.labels)
+    connection = admission.connection
+    assert connection.port == call.endpoint.port
+    if call.transport is Transport.MTLS:
+        # That of one client of the class: this one's must come to the same.
+        account = call.client.service_account
+        identity = f"cluster.local/ns/{call.client.namespace}/sa/{account}"
+        connection = msgspec.structs.replace(connection, identity=identity)
+    alone = Admission.of(model.authorization, admission.server, connection)
+    assert alone is not None
+    assert alone == admission
+    assert alone.decision.decided_by == admission.decision.decided_by
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -273,8 +324,8 @@ def test_an_effect_is_what_each_call_says(seed: int) -> None:
     assert not found.undecided
 
 
-def key(call: Any) -> tuple[str, str, str]:
-    return str(call.client), call.service.host, str(call.endpoint.workload)
+def key(call: Any) -> tuple[str, str, int]:
+    return str(call.client), call.service.host, call.port.number
 
 
 def changes(found: Effect) -> dict[Change, tuple[str, ...]]:

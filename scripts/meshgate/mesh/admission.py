@@ -51,6 +51,12 @@ class Admission(Struct, frozen=True, eq=False):
         key = (*meaning, decision.allows, reason, authorization.normalization)
         return cls(authorization, server, connection, decision, key, reason)
 
+    def at(self, server: Server, connection: Connection) -> Admission:
+        """The same of another server and connection, of which the same is decided."""
+        return Admission(
+            self.authorization, server, connection, self.decision, self.key, self.reason
+        )
+
     @property
     def allows(self) -> Allows:
         """Which requests are let in; unknown where `reason` says why."""

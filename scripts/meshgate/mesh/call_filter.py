@@ -6,6 +6,7 @@ authorization say.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
@@ -13,7 +14,7 @@ from msgspec import Struct, structs
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
-from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.cluster import Delivery, PortClusters
 from meshgate.mesh.network_policies import (
     TCP,
     Direction,
@@ -47,6 +48,13 @@ class _Senders(Struct, frozen=True):
 Mark = tuple[object, ...]
 
 
+class _Partition(Struct, frozen=True):
+    """Marked classes, and the same classes by all their marks."""
+
+    marked: list[list[tuple[ClientClass, Mark]]]
+    by_marks: dict[tuple[Mark, ...], list[ClientClass]]
+
+
 class CallFilter:
     """What NetworkPolicies let through of every call. Cheap where there is none."""
 
@@ -60,7 +68,9 @@ class CallFilter:
         self._rules_to: dict[str, list[_Senders]] = {}
         self._rules_to_others: list[_Senders] = []
         self._judged: dict[object, tuple[tuple[Delivery, ...], tuple[Delivery, ...]]] = {}
-        self._let_in_at: dict[int, list[tuple[ClientClass, Mark]]] = {}
+        self._let_in_at: dict[int, tuple[list[tuple[ClientClass, Mark]], ...]] = {}
+        self._isolated_at: dict[int, tuple[PortClusters, bool]] = {}
+        self._partitions: dict[tuple[int, ...], _Partition] = {}
         self._let_out_to: dict[tuple[int, int], list[tuple[ClientClass, Mark]]] = {}
 
     @property
@@ -106,25 +116,31 @@ class CallFilter:
 
     def split(self, call: CallClass) -> Iterator[CallClass]:
         """The calls of a class in as many classes as policies tell apart."""
+        if not self._may_stop_any(call):
+            yield call
+            return
         sent = [each for each in call.deliveries if self._may_stop(call.clients, each)]
         if not sent:
             yield call
             return
-        number = call.port.number
-        marks = self._marks(call.clients, sent, number)
-        apart = [(each, own) for each, own in marks.values() if call.clients.has(each)]
-        rest = call.clients.leaving_out([each for each, _ in apart])
+        alike = self._alike(call.clients, sent, call.port.number)
         groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
-        for each, own in apart:
-            judged = self._judged_once(call, tuple(own), each.members[0])
+        apart: list[ClientClass] = []
+        for marks, classes in alike.items():
+            members = [each for each in classes if call.clients.has(each)]
+            if not members:
+                continue
+            apart += members
+            judged = self._judged_once(call, marks, members[0].members[0])
             key = tuple((item.outcome, item.reason, item.blocking) for item in judged)
-            groups.setdefault(key, (judged, []))[1].append(each)
+            groups.setdefault(key, (judged, []))[1].extend(members)
+        rest = call.clients.leaving_out(apart)
         first = next(rest.members, None)
         if first is not None:
             judged = self._judged_once(call, (), first)
             yield structs.replace(call, clients=rest, deliveries=judged)
-        for judged, classes in groups.values():
-            group = ClientGroup(call.clients.plane, classes)
+        for judged, members in groups.values():
+            group = ClientGroup(call.clients.plane, members)
             yield structs.replace(call, clients=group, deliveries=judged)
 
     def _judged_once(
@@ -166,6 +182,22 @@ class CallFilter:
             packets = self.packets.between(client, sent.endpoint, port)
         return _with(sent, packets, port)
 
+    def _may_stop_any(self, call: CallClass) -> bool:
+        """Whether some policy may stop a call: nearly always that is one look at its servers."""
+        if call.clients.sending.isolated is not Isolated.NO:
+            return True
+        key = id(call.clusters)
+        known = self._isolated_at.get(key)
+        if known is None:
+            ends = (
+                self.packets.parties.of_endpoint(endpoint)
+                for endpoint, _ in call.clusters.all_endpoints
+            )
+            # The clusters are stored with their answer, so that no others take their identity.
+            known = call.clusters, any(map(self.packets.isolates, ends))
+            self._isolated_at[key] = known
+        return known[1] or any(each.passage is not None for each in call.deliveries)
+
     def _may_stop(self, clients: ClientGroup, sent: Delivery) -> bool:
         """Whether some policy of either end may stop a delivery of some of these clients."""
         if clients.sending.isolated is not Isolated.NO or sent.passage is not None:
@@ -175,46 +207,54 @@ class CallFilter:
             return False
         return self.packets.isolates(self.packets.parties.of_endpoint(sent.endpoint))
 
-    def _marks(
+    def _alike(
         self, clients: ClientGroup, sent: Iterable[Delivery], number: int
-    ) -> dict[int, tuple[ClientClass, list[Mark]]]:
-        """The classes that rules may treat otherwise than all others of the group, by identity.
+    ) -> dict[tuple[Mark, ...], list[ClientClass]]:
+        """The classes that rules may treat otherwise than all others of the group, by their marks.
 
         Those with the same marks are treated alike.
         """
-        by_class: dict[int, tuple[ClientClass, list[Mark]]] = {}
+        marked: list[list[tuple[ClientClass, Mark]]] = []
         isolated = clients.sending.isolated
         for each in sent:
             for delivery in (each, *each.alternatives):
                 party = self.packets.somewhere
-                marked: Iterable[tuple[ClientClass, Mark]] = ()
                 if delivery.endpoint is not None:
                     party = self.packets.parties.of_endpoint(delivery.endpoint)
                     if delivery.passage is not None:
                         party = self.packets.waypoint(delivery.passage)
-                    marked = self._let_in(delivery.endpoint, party)
+                    marked += self._let_in(delivery.endpoint, party)
                 if isolated is Isolated.YES and party.standing in _CERTAIN:
-                    marked = (*marked, *self._let_out(party, delivery.wire_port(number)))
+                    marked.append(self._let_out(party, delivery.wire_port(number)))
                 elif isolated is not Isolated.NO:
-                    marked = (*marked, *((own, (id(own),)) for own in clients.classes))
-                for own, mark in marked:
-                    by_class.setdefault(id(own), (own, []))[1].append(mark)
-        return by_class
+                    marked.append([(own, (id(own),)) for own in clients.classes])
+        if isolated is Isolated.APART:
+            return _by_marks(marked)
+        # The lists are stored with their answer, so that no others take their identity.
+        key = tuple(dict.fromkeys(map(id, marked)))
+        known = self._partitions.get(key)
+        if known is None:
+            known = self._partitions[key] = _Partition(marked, _by_marks(marked))
+        return known.by_marks
 
-    def _let_in(self, endpoint: Endpoint, party: Party) -> list[tuple[ClientClass, Mark]]:
+    def _let_in(
+        self, endpoint: Endpoint, party: Party
+    ) -> tuple[list[tuple[ClientClass, Mark]], ...]:
         """The classes that some rule for what comes in may select, and the server itself."""
         let_in = self._let_in_at.get(id(party))
         if let_in is None:
-            let_in = self._let_in_at[id(party)] = []
             isolation = self.packets.table.isolation(Direction.INGRESS, party)
-            rules = [rule for policy in isolation.all for rule in policy.ingress or ()]
-            for peer in dict.fromkeys(peer for rule in rules for peer in rule.peers):
-                if peer.block is None and not peer.is_every_pod:
-                    let_in += self._selected(peer)
+            rules = (rule for policy in isolation.all for rule in policy.ingress or ())
+            let_in = tuple(
+                self._selected(peer)
+                for peer in dict.fromkeys(peer for rule in rules for peer in rule.peers)
+                if peer.block is None and not peer.is_every_pod
+            )
             if endpoint.workload is not None and party.is_alone and self._clients is not None:
                 own = self._clients.class_of(endpoint.workload)
                 if own is not None:
-                    let_in.append((own, (id(own),)))
+                    let_in = (*let_in, [(own, (id(own),))])
+            self._let_in_at[id(party)] = let_in
         return let_in
 
     def _let_out(self, party: Party, port: int) -> list[tuple[ClientClass, Mark]]:
@@ -239,7 +279,13 @@ class CallFilter:
         matching = self._by_peer.get(peer)
         if matching is None:
             matching = self._by_peer[peer] = []
-            places = [peer.namespace] if peer.namespaces is None else list(self._by_namespace)
+            places: Iterable[str] = [peer.namespace]
+            if peer.namespaces is not None:
+                labels = (
+                    (name, self.packets.parties.namespace_labels(name))
+                    for name in self._by_namespace
+                )
+                places = [name for name, own in labels if peer.namespaces.selects(own) is not False]
             for place in places:
                 for each in self._by_namespace.get(place, ()):
                     party = self.packets.parties.of_workload(each.members[0])
@@ -247,6 +293,19 @@ class CallFilter:
                     if selected is not False:
                         matching.append((each, (id(peer), selected)))
         return matching
+
+
+def _by_marks(
+    marked: Iterable[Iterable[tuple[ClientClass, Mark]]],
+) -> dict[tuple[Mark, ...], list[ClientClass]]:
+    """Classes by all their marks, each mark once."""
+    by_class: dict[int, tuple[ClientClass, dict[Mark, None]]] = {}
+    for own, mark in itertools.chain.from_iterable(marked):
+        by_class.setdefault(id(own), (own, {}))[1][mark] = None
+    classes: dict[tuple[Mark, ...], list[ClientClass]] = {}
+    for own, marks in by_class.values():
+        classes.setdefault(tuple(marks), []).append(own)
+    return classes
 
 
 def _is_for_tcp(rule: FilterRule) -> bool:

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate.mesh.admission import Admission
-from meshgate.mesh.authorization import Authorization, Chain, Connection, Enforcer, Server
+from meshgate.mesh.authorization import Authorization, Connection, Enforcer, Server
 from meshgate.mesh.authorization.attributes import Kind
+from meshgate.mesh.authorization.matchers import Matcher
 from meshgate.mesh.authorization.rule_sets import RuleSet
 from meshgate.mesh.authorization.strangers import rules_of
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import GATEWAY_API, Workload
 
 
+class Asked(Struct):
+    """What rules ask of a connection.
+
+    identities  what they compare identities with
+    alike       identities by those of `identities` that match them
+    """
+
+    rules: RuleSet
+    kinds: frozenset[Kind]
+    identities: tuple[Matcher, ...]
+    alike: dict[tuple[bool, ...], str]
+
+    def without_rest(self, connection: Connection) -> Connection:
+        """The connection as one of those that the rules do not tell from it."""
+        identity = connection.identity if self.identities else None
+        if identity is not None:
+            matching = tuple(matcher.matches(identity) for matcher in self.identities)
+            identity = self.alike.setdefault(matching, identity)
+        return structs.replace(
+            connection,
+            identity=identity,
+            port=connection.port if Kind.PORT in self.kinds else 0,
+            sni=connection.sni if Kind.SNI in self.kinds else "",
+        )
+
+
 class KnownAdmissions:
     """The admissions of a mesh, each worked out once for all servers and connections alike."""
 
-    __slots__ = ("_authorization", "_by_connection", "_by_policies", "_names_matter", "_policies")
+    __slots__ = ("_asked", "_authorization", "_by_connection", "_by_policies", "_policies")
 
     def __init__(self, authorization: Authorization) -> None:
         self._authorization = authorization
         self._by_connection: dict[tuple[int, Connection], tuple[Server, Admission | None]] = {}
         self._by_policies: dict[tuple[object, ...], Admission | None] = {}
-        self._names_matter: dict[int, tuple[RuleSet, bool]] = {}
+        # The rules are stored with what they ask, so that no others take their identity.
+        self._asked: dict[int, Asked] = {}
         self._policies: dict[int, tuple[Server, tuple[int, ...]]] = {}
 
     def of(self, server: Server, connection: Connection) -> Admission | None:
@@ -36,43 +64,54 @@ class KnownAdmissions:
 
     def _shared(self, server: Server, connection: Connection) -> Admission | None:
         """The same, worked out for one of the servers to which the same policies apply."""
-        if server.enforcer is not Enforcer.SIDECAR:
+        if not _is_shared(server):
             return Admission.of(self._authorization, server, connection)
-        asked = connection
-        if connection.sni and not self._asks_for_names(server, connection.chain):
-            asked = structs.replace(connection, sni="")
-        key = self._policies_of(server), asked
+        rules = self._authorization.rules(server, connection.chain)
+        asked = self.asked(rules).without_rest(connection)
+        key = self.policies_of(server), asked
         if key not in self._by_policies:
             self._by_policies[key] = Admission.of(self._authorization, server, asked)
         admission = self._by_policies[key]
         if admission is None or (admission.server is server and admission.connection == connection):
             return admission
-        return structs.replace(admission, server=server, connection=connection)
+        return admission.at(server, connection)
 
-    def _policies_of(self, server: Server) -> tuple[int, ...]:
-        """What tells a server from those to which other policies apply."""
+    def policies_of(self, server: Server) -> tuple[int, ...]:
+        """What tells a server from those at which other policies are asked."""
         known = self._policies.get(id(server))
         if known is None:
             applied = self._authorization.applied(server)
             objects = (*applied.policies, *applied.authentications)
             # Doubt about what applies is that of one server.
-            doubt = (id(server),) if applied.undecided else ()
-            known = self._policies[id(server)] = server, (*map(id, objects), *doubt)
+            is_own = bool(applied.undecided) or not _is_shared(server)
+            own = (id(server),) if is_own else ()
+            known = self._policies[id(server)] = server, (*map(id, objects), *own)
         return known[1]
 
-    def _asks_for_names(self, server: Server, chain: Chain) -> bool:
-        """Whether a rule of a server asks for the server name that its client sent."""
-        rules = self._authorization.rules(server, chain)
-        known = self._names_matter.get(id(rules))
+    def asked(self, rules: RuleSet) -> Asked:
+        """What rules ask of a connection."""
+        known = self._asked.get(id(rules))
         if known is None:
-            asks = any(
-                term.attribute.kind is Kind.SNI
+            terms = [
+                term
                 for rule in rules_of(rules)
                 for entry in (*rule.sources, *rule.operations, rule.conditions)
                 for term in entry
+            ]
+            matchers = dict.fromkeys(
+                matcher
+                for term in terms
+                if term.attribute.kind is Kind.IDENTITY
+                for matcher in term.matchers
             )
-            known = self._names_matter[id(rules)] = rules, asks
-        return known[1]
+            kinds = frozenset(term.attribute.kind for term in terms)
+            known = self._asked[id(rules)] = Asked(rules, kinds, tuple(matchers), {})
+        return known
+
+
+def _is_shared(server: Server) -> bool:
+    """Whether the policies that apply to a server decide, and nothing else of it."""
+    return server.enforcer is Enforcer.SIDECAR
 
 
 def server_of(workload: Workload, *, is_captured: bool = True) -> Server:

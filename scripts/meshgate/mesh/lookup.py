@@ -34,7 +34,15 @@ NOTHING = Choice(Place.NOWHERE, None, None)
 class HostRules:
     """The rules of one service, from every place where some client may find them."""
 
-    __slots__ = ("_generic", "local", "root", "root_name", "root_private", "service")
+    __slots__ = (
+        "_by_namespace",
+        "_generic",
+        "local",
+        "root",
+        "root_name",
+        "root_private",
+        "service",
+    )
 
     def __init__(self, rules: DestinationRules, service: Service) -> None:
         host = service.host
@@ -52,6 +60,8 @@ class HostRules:
         exported = rules.exported.get(rules.root)
         self.root = exported.most_specific(host) if exported else None
         self._generic: tuple[Choice, ...] | None = None
+        # The answers for namespaces of which no rule asks for labels.
+        self._by_namespace: dict[str, tuple[Choice, ...]] = {}
 
     @property
     def special(self) -> set[str]:
@@ -78,14 +88,21 @@ class HostRules:
         More than one only where the order of rules without creationTimestamp decides; the first
         is that of a fresh cluster.
         """
+        known = self._by_namespace.get(namespace)
+        if known is not None:
+            return known
         group = self.root_private if namespace == self.root_name else self.local.get(namespace)
-        if group is not None:
+        if group is None:
+            known = tuple(_distinct(self._exported(namespace)))
+        else:
             choices = (
                 Choice(Place.CLIENT, group, _chosen(entries, namespace, own), group.is_order_open)
                 for entries in group.orders
             )
-            return tuple(_distinct(choices))
-        return tuple(_distinct(self._exported(namespace)))
+            known = tuple(_distinct(choices))
+        if group is None or all(rule.selector is None for rule in group.rules):
+            self._by_namespace[namespace] = known
+        return known
 
     def _exported(self, namespace: str) -> Iterator[Choice]:
         places = ((Place.SERVICE, self.service), (Place.ROOT, self.root))

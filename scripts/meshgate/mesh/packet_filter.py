@@ -22,6 +22,7 @@ from meshgate.mesh.network_policies import (
     Packets,
     Parties,
     Party,
+    Peer,
     PolicyTable,
     Standing,
     network_policies,
@@ -265,18 +266,29 @@ class PacketFilter:
 
     def _selecting_in(self, namespace: str, labels: OpenLabels) -> Iterable[LabelPattern]:
         patterns: dict[LabelPattern, None] = {}
-        for policy in self.table.policies:
-            for rule in policy.ingress or ():
-                for peer in rule.peers:
-                    if peer.block is not None or peer.pods.is_empty or peer.pods in patterns:
-                        continue
-                    if peer.namespaces is None:
-                        is_meant: bool | None = peer.namespace == namespace
-                    else:
-                        is_meant = peer.namespaces.selects(labels)
-                    if is_meant is not False:
-                        patterns[peer.pods] = None
+        for peer in self._selecting_pods:
+            if peer.pods in patterns:
+                continue
+            if peer.namespaces is None:
+                is_meant: bool | None = peer.namespace == namespace
+            else:
+                is_meant = peer.namespaces.selects(labels)
+            if is_meant is not False:
+                patterns[peer.pods] = None
         return patterns
+
+    @functools.cached_property
+    def _selecting_pods(self) -> tuple[Peer, ...]:
+        """What rules for what comes in say of pods by their labels, each once."""
+        peers = (
+            peer
+            for policy in self.table.policies
+            for rule in policy.ingress or ()
+            for peer in rule.peers
+        )
+        return tuple(
+            dict.fromkeys(each for each in peers if each.block is None and not each.pods.is_empty)
+        )
 
 
 def _infrastructure_labels(gateway: Resource) -> selectors.Labels:
