@@ -9,15 +9,17 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from corpus import analyzers
 from meshgate import source
 from meshgate.cli import main as meshgate
 from meshgate.errors import SchemaMissingError
@@ -99,6 +101,7 @@ def main() -> int:
     for verdict in wrong:
         print(f"disagrees with Istio: {verdict}")
     found = counted(endings, verdicts)
+    found["analyzers"] = analyzers.compared(module, functools.partial(findings, module))
     if "--update" in sys.argv[1:]:
         GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         PAGE.write_text(page(found), encoding="utf-8")
@@ -147,6 +150,27 @@ def lint(module: str, file: str) -> Ending:
         return Ending(file, code, told=errors.getvalue()[-500:])
     found = json.loads(output.getvalue())["findings"]
     return Ending(file, code, tuple(finding["rule"] for finding in found))
+
+
+def findings(module: Path, files: tuple[str, ...]) -> list[analyzers.Finding]:
+    """What is found in some files together, consequences of other findings included."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
+        meshgate(["lint", "-C", str(module), "--format", "json", *files])
+    text = output.getvalue()
+    found = []
+    for each in json.loads(text)["findings"] if text else ():
+        found.append(_at(each["rule"], each["resource"]))
+        for other in each.get("related", ()):
+            # The other object of a pair is told as well, and what follows is of a rule of its own.
+            rule, follows, _ = other["message"].partition(" follows from it: ")
+            found.append(_at(rule if follows else each["rule"], other["resource"]))
+    return found
+
+
+def _at(rule: str, resource: dict[str, str] | None) -> analyzers.Finding:
+    about = resource or {}
+    return analyzers.Finding(rule, about.get("kind", ""), about.get("name", ""))
 
 
 def crd_verdicts(folder: Path) -> Iterator[Verdict]:
@@ -230,7 +254,21 @@ def page(golden: Golden) -> str:
             f"| {kind} | {row['accepted_here']} of {row['accepted']} "
             f"| {row['refused_here']} of {row['refused']} | {row['unknown']} |"
         )
+    lines += [
+        "",
+        "## Inputs of istioctl's analyzers",
+        "",
+        f"What istioctl expects of its own test data (`{analyzers.GRID}`), and whether the rules",
+        "that [parity](parity.md) names say it: at the same object, or at another of the input.",
+        "A dash: parity says why no rule tells it.",
+        "",
+        *analyzers.table(_rows(golden["analyzers"])),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _rows(part: Mapping[str, object]) -> dict[str, dict[str, int]]:
+    return {name: row for name, row in part.items() if isinstance(row, dict)}
 
 
 if __name__ == "__main__":

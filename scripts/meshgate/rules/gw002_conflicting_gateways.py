@@ -1,10 +1,11 @@
 """Two Gateways open one port of one proxy for the same host.
 
 What it checks
-    Servers of different Gateways with equal selectors, port numbers and addresses that name one
-    host. Istio compares hosts as text (CheckDuplicates in pilot/pkg/model/gateway.go), with the
-    namespace before the slash: a wildcard beside a host below it is no conflict, since Envoy takes
-    the more specific one.
+    Servers of different Gateways with equal port numbers and addresses that name one host, where
+    one gateway workload serves both (where none is known: where their selectors are equal, or one
+    is a part of the other). Istio compares hosts as text (CheckDuplicates in
+    pilot/pkg/model/gateway.go), with the namespace before the slash: a wildcard beside a host below
+    it is no conflict, since Envoy takes the more specific one.
 
 Why it matters
     The proxy can listen once. Of the two servers one wins by age, and with it its TLS settings:
@@ -14,7 +15,7 @@ How to fix
     Give each host to one Gateway, or merge the servers into one.
 
 Known gaps
-    Selectors that differ and still meet on one pod are not compared.
+    Selectors that differ and meet on one pod are compared where the inventory has the pod.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ from msgspec import Struct
 
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
+from meshgate.rules.gateway_proxies import KIND, gateways_by_proxy
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
-
-KIND = "Gateway"
 
 
 class Opened(Struct, frozen=True):
@@ -41,14 +41,14 @@ class Opened(Struct, frozen=True):
 
 
 def check(context: Context) -> Iterator[Violation]:
-    servers: dict[object, list[Opened]] = {}
-    for gateway in context.resources.of(KIND):
-        if gateway.group == "networking.istio.io":
-            selector = tuple(sorted((gateway.spec.get("selector") or {}).items()))
+    reported: set[frozenset[int]] = set()
+    for served in gateways_by_proxy(context):
+        servers: dict[object, list[Opened]] = {}
+        for gateway in served:
             for opened in hosts_of(gateway):
-                servers.setdefault((selector, opened.port, opened.bind), []).append(opened)
-    for alike in servers.values():
-        yield from overlapping(alike)
+                servers.setdefault((opened.port, opened.bind), []).append(opened)
+        for alike in servers.values():
+            yield from overlapping(alike, reported)
 
 
 def hosts_of(gateway: Resource) -> Iterator[Opened]:
@@ -62,10 +62,9 @@ def hosts_of(gateway: Resource) -> Iterator[Opened]:
             yield Opened(gateway, path, own, port, str(server.get("bind") or ""))
 
 
-def overlapping(alike: list[Opened]) -> Iterator[Violation]:
+def overlapping(alike: list[Opened], reported: set[frozenset[int]]) -> Iterator[Violation]:
     """One finding for each pair of Gateways, at the one that comes later by name."""
     known: dict[str, list[Opened]] = {}
-    reported: set[frozenset[int]] = set()
     for opened in sorted(alike, key=lambda each: (each.host, str(each.gateway))):
         others = known.setdefault(opened.host, [])
         for other in others:
@@ -87,10 +86,11 @@ RULE = Rule(
     id="GW002",
     name="conflicting-gateways",
     severity=Severity.WARNING,
-    summary="Two Gateways with one selector open one port for one host.",
+    summary="Two Gateways of one proxy open one port for one host.",
     fix="give each host to one Gateway, or merge the servers into one",
     phase=Phase.STATE,
-    needs=Needs.INVENTORY,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

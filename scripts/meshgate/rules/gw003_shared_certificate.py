@@ -1,8 +1,9 @@
 """One certificate in several servers of one gateway.
 
 What it checks
-    Servers of Gateway resources that one gateway workload serves, on one port, with one
-    certificate (`credentialName` or the same file) and different hosts.
+    Servers of Gateway resources that one gateway workload serves (where none is known: whose
+    selectors are equal, or one a part of the other), on one port, with one certificate
+    (`credentialName` or the same file) and different hosts.
 
     ```yaml
     # Gateway a: hosts [a.example.com], credentialName wildcard
@@ -27,14 +28,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from meshgate.mesh import DataPlane
-from meshgate.mesh.selectors import labels, matches
 from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
+from meshgate.rules.gateway_proxies import KIND, gateways_by_proxy
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
-
-KIND = "Gateway"
 
 
 class TlsServer(Struct, frozen=True):
@@ -46,19 +44,8 @@ class TlsServer(Struct, frozen=True):
 
 
 def check(context: Context) -> Iterator[Violation]:
-    mesh = context.mesh
-    if mesh is None:
-        return
     reported: set[tuple[int, str]] = set()
-    for workload in mesh.workloads:
-        if workload.plane is not DataPlane.GATEWAY:
-            continue
-        served = [
-            gateway
-            for gateway in context.resources.of(KIND)
-            if gateway.group == "networking.istio.io"
-            and matches(labels(gateway.spec.get("selector")), workload.labels)
-        ]
+    for served in gateways_by_proxy(context):
         groups: dict[object, list[TlsServer]] = {}
         for gateway in served:
             for key, server in servers(gateway):
@@ -103,7 +90,8 @@ RULE = Rule(
     summary="Servers of one gateway have one certificate and different hosts.",
     fix="make one server of them, or give each host a certificate of its own",
     phase=Phase.STATE,
-    needs=Needs.INVENTORY,
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
     kinds=frozenset({KIND}),
     check=check,
 )

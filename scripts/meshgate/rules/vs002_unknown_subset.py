@@ -21,14 +21,19 @@ How to fix
     Define the subset first, in a change of its own, then route to it.
 
 Known gaps
-    Whether the rule with the subset is the one that each client gets is CA009's.
+    Without inventory only routes are judged to whose host some rule is there. Whether the rule with
+    the subset is the one that each client gets is CA009's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, hosts
+from msgspec import structs
+
+from meshgate.mesh import hosts
+from meshgate.mesh.catalog import Catalog
+from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, SharedCause, Violation
@@ -37,24 +42,29 @@ from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
-    mesh = context.mesh
-    if mesh is None:
-        return
+    facts = context.environment.mesh
+    known = None if context.mesh is None else context.mesh.rules
+    rules = known or DestinationRules(
+        Catalog(context.resources.of("DestinationRule"), facts), facts
+    )
     for service in context.resources.of(KIND):
         for path, destination in destinations(service):
             subset = destination.get("subset")
             host = hosts.expand(
-                str(destination.get("host")), service.namespace or "", mesh.facts.cluster_domain
+                str(destination.get("host")), service.namespace or "", facts.cluster_domain
             )
-            if subset:
-                yield from unknown(mesh, service, path, host, str(subset))
+            covering = [rule.resource for rule in rules.covering(host)]
+            # Without inventory these may not be all rules: another file may have the one.
+            if subset and (known is not None or covering):
+                decided = known is not None or context.complete
+                found = unknown(covering, service, path, host, str(subset))
+                yield from (structs.replace(each, decided=decided) for each in found)
 
 
 def unknown(
-    mesh: Mesh, service: Resource, path: str, host: str, subset: str
+    rules: list[Resource], service: Resource, path: str, host: str, subset: str
 ) -> Iterator[Violation]:
     """The finding on one destination, unless some rule for the host has the subset."""
-    rules = [rule.resource for rule in mesh.rules.covering(host)]
     defined = {each.get("name") for rule in rules for each in rule.spec.get("subsets") or ()}
     if subset not in defined:
         known = f"; there is {listed(sorted(map(str, defined)))}" if defined else ""
