@@ -15,17 +15,20 @@ from __future__ import annotations
 
 import argparse
 import posixpath
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from meshgate import config, source
 from meshgate.cli.options import add_judging
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import folder, print_failures, settings
-from meshgate.errors import BuildError, gravest
+from meshgate.cli.terminal import printable
+from meshgate.errors import BuildError, MeshgateError, RefusedError, gravest
 from meshgate.model import Environment
-from meshgate.pipeline import judge, with_upstream
+from meshgate.pipeline import Judged, judge, with_upstream
 from meshgate.pipeline.reports import (
+    NEVER,
     UNDECIDED,
     baseline_note,
     exit_code,
@@ -83,14 +86,18 @@ def run(options: argparse.Namespace) -> int:
     failures = failures_of(judged)
     shown = untold(failures, [environment.name for environment in wanted])
     built = [each for each in asked if each.context is not None]
+    refused = refused_adoptions(root, built) if fail_on != NEVER else {}
     undecided = undecided_note(built, fail_on)
-    notes = [*baseline_note(findings), *notes_on(built), *undecided]
+    of_refused = [error.what for error in refused.values()]
+    notes = [*baseline_note(findings), *notes_on(built), *undecided, *of_refused]
     if not wanted:
         notes = [f"no environment's inputs changed since {options.changed_since}"]
     report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)
     publish_report(report, options)
     print_failures(shown)
-    code = exit_code(findings, failures.values(), fail_on)
+    for error in refused.values():
+        print(f"meshgate: {printable(str(error))}", file=sys.stderr)
+    code = exit_code(findings, [*failures.values(), *refused.values()], fail_on)
     return gravest([code, int(bool(undecided))])
 
 
@@ -101,6 +108,23 @@ def refuse_policy(configuration: config.Configuration) -> None:
         from meshgate.promotion.policy_reader import read_policy  # noqa: PLC0415 - slow to import
 
         read_policy(configuration)
+
+
+def refused_adoptions(root: Path, judged: Iterable[Judged]) -> dict[str, MeshgateError]:
+    """The pinned environments that `adopt` would refuse, each with the first reason."""
+    refused: dict[str, MeshgateError] = {}
+    for each in judged:
+        if each.failure is not None or each.environment.mode != PINNED:
+            continue
+        from meshgate.adoption.plan import refusals  # noqa: PLC0415 - slow to import
+
+        if lacks := refusals(root, each.environment, each):
+            refused[each.name] = RefusedError(
+                f"{each.name} is pinned, and `meshgate adopt` would refuse it: {lacks[0].what}",
+                why="\n".join(lacks[0].todo),
+                hint=f"`meshgate adopt {each.name} --plan` lists all that is missing",
+            )
+    return refused
 
 
 def changed(root: Path, environments: Sequence[Environment], reference: str) -> list[Environment]:

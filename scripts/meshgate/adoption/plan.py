@@ -1,0 +1,232 @@
+"""All that an environment lacks before it can be pinned and adopted, each with what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import structs
+
+from meshgate.adoption.files import BASELINE, ENVIRONMENTS, toolchain
+from meshgate.config import Configuration
+from meshgate.errors import MeshgateError, RepositoryError, UsageError
+from meshgate.model import Environment, Finding, Severity
+from meshgate.pipeline.judged import Judged
+from meshgate.promotion.files import state_path
+from meshgate.promotion.policy_reader import read_policy
+from meshgate.promotion.rendering import files_of
+from meshgate.repository import changed_files
+from meshgate.source import renderer
+from meshgate.source.program import TOOLCHAIN
+from meshgate.wording import plural
+
+PINNED = "pinned"
+SHOWN = 5
+
+
+class Lack(NamedTuple):
+    """One thing that is missing: what, what to write or do, and whether adoption waits for it."""
+
+    what: str
+    todo: tuple[str, ...]
+    blocks: bool = True
+
+
+def lacking(
+    root: Path, configuration: Configuration, environment: Environment, judged: Judged
+) -> list[Lack]:
+    """Everything an environment lacks, what adoption waits for first."""
+    every = [
+        *of_mode(environment),
+        *of_policy(configuration, environment),
+        *of_toolchain(root),
+        *of_commit(root, environment),
+        *of_render(judged),
+        *of_findings(judged),
+        *of_variables(judged),
+        *of_sync(root, configuration, environment),
+        *of_people(environment),
+    ]
+    return sorted(every, key=lambda lack: not lack.blocks)
+
+
+def refusals(root: Path, environment: Environment, judged: Judged) -> list[Lack]:
+    """What `adopt` would refuse of a pinned environment that has no state yet, beside its rules.
+
+    Nothing for an environment that is floating or adopted: what it lacks is for guards to say.
+    """
+    if environment.mode != PINNED or (root / state_path(environment.name)).exists():
+        return []
+    parts = (of_toolchain(root), of_render(judged), of_undecided(judged))
+    return [lack for part in parts for lack in part]
+
+
+def of_mode(environment: Environment) -> Iterator[Lack]:
+    """Pinned, with gates."""
+    if environment.mode != PINNED:
+        yield Lack(
+            f"{environment.name} is floating: it follows its sources on main",
+            (f"environments.yaml, {environment.name}:", "    mode: pinned"),
+        )
+    if not environment.gates and not environment.gates_waived:
+        yield Lack(
+            "it has no gates, and does not say why",
+            (
+                f"environments.yaml, {environment.name}:",
+                "    gates: []",
+                "    gatesWaived: the first environment that is pinned; gates follow",
+            ),
+        )
+
+
+def of_policy(configuration: Configuration, environment: Environment) -> Iterator[Lack]:
+    """What its rules of promotion say that no promotion acts on."""
+    pinned = structs.replace(environment, mode=PINNED)
+    if not pinned.gates and not pinned.gates_waived:
+        pinned = structs.replace(pinned, gates_waived="to see what else there is")
+    others = (pinned if e.name == pinned.name else e for e in configuration.environments)
+    try:
+        read_policy(structs.replace(configuration, environments=tuple(others)))
+    except UsageError as error:
+        yield Lack(error.what, tuple(filter(None, (error.why, error.hint))))
+
+
+def of_toolchain(root: Path) -> Iterator[Lack]:
+    """The version that releases are rendered with, and the program."""
+    if not (root / TOOLCHAIN).is_file():
+        yield Lack(f"there is no {TOOLCHAIN}", (f"{TOOLCHAIN}:", *_indented(toolchain())))
+        return
+    try:
+        renderer(root, exact=True)
+    except MeshgateError as error:
+        yield Lack(error.what, tuple(filter(None, (error.why, error.hint))))
+
+
+def of_commit(root: Path, environment: Environment) -> Iterator[Lack]:
+    """A commit with all of it: releases are made of commits, not of files."""
+    files = (ENVIRONMENTS, BASELINE, TOOLCHAIN, f"waivers/{environment.name}.yaml")
+    try:
+        changed = changed_files(root, "HEAD")
+    except RepositoryError as error:
+        yield Lack("there is no commit to make a release of", (error.what, "git init; git commit"))
+        return
+    if missing := [file for file in files if file in changed]:
+        yield Lack(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not committed",
+            (f"git add {' '.join(missing)}", "git commit"),
+        )
+
+
+def of_render(judged: Judged) -> Iterator[Lack]:
+    """A render, each of whose objects has a file of its own."""
+    if judged.failure is not None:
+        yield Lack(judged.failure.what, _todo(judged.failure))
+        return
+    try:
+        files_of(judged.name, judged.built().resources)
+    except MeshgateError as error:
+        yield Lack(error.what, _todo(error))
+
+
+def of_findings(judged: Judged) -> Iterator[Lack]:
+    """Errors, and what cannot be decided."""
+    errors = [f for f in _open(judged) if f.severity is Severity.ERROR]
+    if errors:
+        yield Lack(
+            f"{plural(len(errors), 'finding')} would fail it: mend them, or accept each in "
+            f"waivers/{judged.name}.yaml",
+            _places(errors),
+        )
+    yield from of_undecided(judged)
+
+
+def of_undecided(judged: Judged) -> Iterator[Lack]:
+    """What cannot be decided, which no promotion takes."""
+    undecided = [f for f in _open(judged) if not f.decided and f.severity is not Severity.ERROR]
+    if undecided:
+        yield Lack(
+            f"{plural(len(undecided), 'finding')} of {judged.name} cannot be decided, and no "
+            "promotion takes that (PR12): add what is missing, or accept them",
+            _places(undecided),
+        )
+
+
+def of_variables(judged: Judged) -> Iterator[Lack]:
+    """Variables whose values only objects of the cluster's agent give."""
+    context = judged.context
+    if context is None:
+        return
+    given = context.environment.values
+    own = judged.environment.values
+    if only := sorted(given.keys() - own.keys()):
+        yield Lack(
+            "values of variables come from Flux objects beside the sources, and a promotion is "
+            "judged by what was rendered",
+            (
+                f"environments.yaml, {judged.name}:",
+                "    substitute:",
+                *(f"      {name}: {given[name]!r}" for name in only),
+            ),
+        )
+
+
+def of_sync(root: Path, configuration: Configuration, environment: Environment) -> Iterator[Lack]:
+    """Where clusters are told of it."""
+    if configuration.sync is None:
+        yield Lack(
+            "clusters are not told where this repository is",
+            ("environments.yaml:", "    sync:", "      repository: https://HOST/PATH.git"),
+            blocks=False,
+        )
+    elif not any((root / "sync").rglob(f"{environment.name}*")):
+        yield Lack(
+            f"there are no sync objects of {environment.name}",
+            ("meshgate sync argocd, or meshgate sync flux",),
+            blocks=False,
+        )
+    if environment.clusters is None:
+        yield Lack(
+            "its clusters are not selected",
+            (
+                f"environments.yaml, {environment.name}:",
+                f"    clusters: {{selector: {{mesh-env: {environment.name}}}}}",
+            ),
+            blocks=False,
+        )
+
+
+def of_people(environment: Environment) -> Iterator[Lack]:
+    """Who agrees to promotions and to looser rules."""
+    if environment.approvals is None:
+        yield Lack(
+            "nobody has to agree to a promotion, nor to looser rules",
+            (
+                f"environments.yaml, {environment.name}:",
+                "    approvals: {count: 1, rules: {teams: [YOUR-TEAM]}}",
+            ),
+            blocks=False,
+        )
+
+
+def _open(judged: Judged) -> list[Finding]:
+    return [finding for finding in judged.findings if finding.waiver is None]
+
+
+def _places(findings: Sequence[Finding]) -> tuple[str, ...]:
+    shown = [
+        f"{':'.join(map(str, f.source)) + ': ' if f.source else ''}{f.rule} {f.message}"
+        for f in findings[:SHOWN]
+    ]
+    more = len(findings) - SHOWN
+    if more > 0:
+        shown.append(f"and {more} more: meshgate validate {findings[0].environment}")
+    return tuple(shown)
+
+
+def _todo(error: MeshgateError) -> tuple[str, ...]:
+    return tuple(line for part in (error.why, error.hint) for line in part.splitlines())
+
+
+def _indented(text: str) -> Iterator[str]:
+    return (f"    {line}" for line in text.splitlines())
