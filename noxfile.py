@@ -122,7 +122,7 @@ def site(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tools(session: nox.Session) -> None:
-    """Build the pinned kubeconform, kustomize, helm and actionlint into the user's cache."""
+    """Build the pinned programs into the user's cache: kustomize, its worker, helm and others."""
     install(session)
     session.run("python", "-m", "meshgate.tools", *session.posargs)
 
@@ -254,6 +254,16 @@ def repairs(session: nox.Session) -> None:
     session.run(
         *("pytest", "-s", "tests/field/test_stated_repairs.py"),
         env={"REPAIRS": session.posargs[0] if session.posargs else "2000"},
+    )
+
+
+@nox.session(default=False)
+def renders(session: nox.Session) -> None:
+    """Render 2,000 random overlays by workers, in two orders, and each by kustomize alone."""
+    install(session)
+    session.run(
+        *("pytest", "tests/source/test_render_workers.py"),
+        env={"RENDERS": session.posargs[0] if session.posargs else "2000"},
     )
 
 

@@ -1,16 +1,21 @@
-"""The only place that starts another program: list argv, timeout, captured output, no shell."""
+"""The only place that starts another program: list argv, timeout, captured output, no shell.
+
+`run` runs one to its end; a `Peer` stays, and is asked one thing after the other.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from msgspec import Struct
 
@@ -56,7 +61,6 @@ def run(
     KeyboardInterrupt when this process is interrupted, or only the program was by Ctrl-C.
     """
     interrupts.check()
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         with tempfile.TemporaryFile() as output:
             done = _completed(
@@ -65,7 +69,7 @@ def run(
                 subprocess.PIPE if limits is None else output,
                 timeout=timeout,
                 cwd=cwd,
-                environment={**inherited, **(environment or {})},
+                environment=_environment(environment),
                 limits=limits,
             )
     except FileNotFoundError as error:
@@ -91,6 +95,97 @@ def run(
             hint="memory may have run out; run it by hand: " + " ".join(argv),
         )
     return Completed(done.returncode, done.stdout, stderr)
+
+
+class PeerEndedError(Exception):
+    """A program that was to stay has ended, or was ended; it says nothing more."""
+
+
+class Peer:
+    """A program that stays: it is written to and read from until it is ended.
+
+    One thread at a time uses it.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Start it. Raises OSError where it cannot be, KeyboardInterrupt as `run` does."""
+        interrupts.check()
+        self._received = bytearray()
+        self._process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=_environment(environment),
+        )
+        if limits is not None:
+            _limit(self._process.pid, limits)
+
+    def send(self, content: bytes) -> None:
+        """Write to it. Raises PeerEndedError."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(content)
+        except OSError:
+            self._gone()
+
+    def line(self, until: float) -> bytes:
+        """Its next line, without the end of it; `until`: by this time of `time.monotonic`.
+
+        Raises TimeoutError, PeerEndedError, and KeyboardInterrupt as `run` does.
+        """
+        while (end := self._received.find(b"\n")) < 0:
+            self._receive(until)
+        return self._take(end + 1)[:-1]
+
+    def exactly(self, size: int, until: float) -> bytes:
+        """Its next bytes, so many of them. Raises as `line` does."""
+        while len(self._received) < size:
+            self._receive(until)
+        return self._take(size)
+
+    def end(self) -> None:
+        """End it, at once; nothing where it has ended."""
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._received[:size])
+        del self._received[:size]
+        return taken
+
+    def _receive(self, until: float) -> None:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select(
+            [self._process.stdout], [], [], max(0.0, until - time.monotonic())
+        )
+        if not ready:
+            raise TimeoutError
+        content = os.read(self._process.stdout.fileno(), 1 << 20)
+        if not content:
+            self._gone()
+        self._received += content
+
+    def _gone(self) -> NoReturn:
+        # Whoever interrupts this process ends its programs first.
+        interrupts.check()
+        raise PeerEndedError
+
+
+def _environment(added: Mapping[str, str] | None) -> dict[str, str]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return {**inherited, **(added or {})}
 
 
 def _completed(

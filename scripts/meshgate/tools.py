@@ -6,6 +6,7 @@ They land in `${XDG_CACHE_HOME:-~/.cache}/meshgate/tools/NAME-VERSION/`, outside
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -43,12 +44,14 @@ class Binary(Struct, frozen=True):
 
     name: str
     version: str
-    package: str  # what `go install` is given
+    package: str = ""  # what `go install` is given; empty: it is built from `source`
+    source: str = ""  # a folder of this project with Go sources
 
     @property
     def path(self) -> Path:
         """Where the pinned version is, once it is built."""
-        return tools_folder() / f"{self.name}-{self.version}" / self.name
+        own = f"-{_digest(source_folder(self.source))}" if self.source else ""
+        return tools_folder() / f"{self.name}-{self.version}{own}" / self.name
 
 
 def tools_folder() -> Path:
@@ -64,7 +67,8 @@ def pinned() -> dict[str, Binary]:
         if file.is_file():
             table = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["meshgate"]["binaries"]
             return {
-                name: Binary(name, entry["version"], entry["go"]) for name, entry in table.items()
+                name: Binary(name, entry["version"], entry.get("go", ""), entry.get("source", ""))
+                for name, entry in table.items()
             }
     raise ToolError(
         "the table of pinned programs is missing from this installation",
@@ -85,18 +89,38 @@ def installed(name: str) -> Path:
     return binary.path
 
 
+def source_folder(name: str) -> Path:
+    """Where a folder of Go sources is: in the checkout, or in the package that was installed."""
+    within = PACKAGE / f"_{Path(name).name}"
+    return within if within.is_dir() else PACKAGE.parents[1] / name
+
+
+def _digest(folder: Path) -> str:
+    """What sources are built into, in a few characters; of none that are there, too."""
+    total = hashlib.sha256()
+    for file in sorted(folder.glob("*")):
+        total.update(file.name.encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()[:12]
+
+
 def _build(binary: Binary, folder: Path) -> None:
+    if binary.source:
+        arguments = ["build", "-trimpath", "-o", str(folder / binary.name), "."]
+        hint = "without it, each overlay is rendered by a program of its own"
+    else:
+        arguments = ["install", "-trimpath", binary.package]
+        hint = f"put {binary.name} {binary.version} on PATH instead"
     done = run(
-        [str(go()), "install", "-trimpath", binary.package],
+        [str(go()), *arguments],
         timeout=BUILD_TIMEOUT,
-        cwd=folder,
+        cwd=source_folder(binary.source) if binary.source else folder,
         environment={"GOBIN": str(folder), "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"},
     )
     if done.code != 0 or not (folder / binary.name).is_file():
         raise ToolError(
-            f"go install {binary.package} failed",
+            f"go {arguments[0]} {binary.package or binary.source} failed",
             why=done.stderr.strip(),
-            hint=f"put {binary.name} {binary.version} on PATH instead",
+            hint=hint,
         )
 
 

@@ -19,3 +19,9 @@ def kubeconform() -> Path:
 def kustomize() -> Path:
     """The pinned kustomize."""
     return installed("kustomize")
+
+
+@pytest.fixture(scope="session")
+def render_worker_program() -> Path:
+    """The program that renders many overlays."""
+    return installed("render-worker")

@@ -58,6 +58,7 @@ COMMANDS = {
     "audit": "prove that what clusters sync is what was reviewed",
     "rules": "list the rules, or explain one",
     "schema": "print the JSON Schema of a file or an answer",
+    "doctor": "tell what a run uses, and what is missing or would be faster",
     "completion": "print what completes commands and options in a shell",
     "init": "make a new policy repository that validates at once",
     "schemas": "regenerate the schemas this version carries",

@@ -9,11 +9,18 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from meshgate import tools
 from meshgate.errors import MeshgateError
 from meshgate.model import Defect
 from meshgate.source.kinds import opened
 from meshgate.source.kinds.kind import Build, Workplace, joined
+from meshgate.source.kustomize import LIMITS, OFFLINE
+from meshgate.source.program import on_path
+from meshgate.source.render_worker import RenderWorkers
 from meshgate.yamldoc.files import Root
+
+# A worker takes as long to start as a kustomize takes for two overlays, and there is one a core.
+FEW = 4
 
 __all__ = ["Build", "inputs", "named_folders", "render", "render_all", "survey"]
 
@@ -47,7 +54,7 @@ def render_all(
 
     def build(text: str) -> Build | MeshgateError:
         try:
-            return _build(root, text, Workplace(cache, aside))
+            return _build(root, text, Workplace(cache, aside, workers=workers))
         except MeshgateError as error:
             return error
         finally:
@@ -55,7 +62,7 @@ def render_all(
                 progress()
 
     wanted = list(dict.fromkeys(sources))
-    with _aside() as aside:
+    with _aside() as aside, _workers(len(wanted)) as workers:
         pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
         try:
             return dict(zip(wanted, pool.map(build, wanted), strict=True))
@@ -92,6 +99,21 @@ def _aside() -> Iterator[Path]:
     """A folder for what programs are given, removed whatever happens."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         yield Path(os.path.realpath(folder))
+
+
+def workers_program() -> tools.Binary | None:
+    """The program of workers, where it is built."""
+    binary = tools.pinned()["render-worker"]
+    return binary if binary.path.is_file() else None
+
+
+def _workers(count: int) -> contextlib.AbstractContextManager[RenderWorkers | None]:
+    """Workers for so many environments, where they are faster than a program for each."""
+    if count > FEW or (count and not on_path()):
+        binary = workers_program()
+        if binary is not None:
+            return RenderWorkers(str(binary.path), OFFLINE, LIMITS, binary.version)
+    return contextlib.nullcontext()
 
 
 def _build(root: Path, sources: str, place: Workplace) -> Build:

@@ -18,6 +18,7 @@ from meshgate.source import kustomize_errors
 from meshgate.source.cache import Cache, digest
 from meshgate.source.load import parsed, read
 from meshgate.source.program import Renderer
+from meshgate.source.render_worker import RenderWorkers
 from meshgate.source.tree import Tree
 from meshgate.source.written_aside import written_aside
 
@@ -55,15 +56,22 @@ class Rendered(NamedTuple):
     file: str | None
 
 
-def rendered(tree: Tree, program: Renderer, cache: Cache, aside: Path) -> list[Rendered]:
+def rendered(
+    tree: Tree,
+    program: Renderer,
+    cache: Cache,
+    aside: Path,
+    workers: RenderWorkers | None = None,
+) -> list[Rendered]:
     """The objects of an overlay, from the cache or by the program; `aside` is for wrappers.
 
-    Raises BuildError with what the program says, ToolError when it crashes or hangs.
+    Workers of the program's version render instead of it. Raises BuildError with what the program
+    says, ToolError when it crashes or hangs.
     """
     key = _key(tree, program)
     documents = cache.get(key)
     if documents is None:
-        documents = [tuple(each) for each in _kustomize(tree, program, aside)]
+        documents = [tuple(each) for each in _kustomize(tree, program, aside, workers)]
         cache.put(key, documents)
     return [Rendered(value, file) for value, file in documents]
 
@@ -76,7 +84,9 @@ def _key(tree: Tree, program: Renderer) -> str:
     return digest(*parts)
 
 
-def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
+def _kustomize(
+    tree: Tree, program: Renderer, folder: Path, workers: RenderWorkers | None
+) -> list[Rendered]:
     """Run the program on a wrapper around the overlay."""
     wrapper = folder / digest(tree.overlay)[:16]
     wrapper.mkdir(exist_ok=True)
@@ -84,7 +94,7 @@ def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
     root = written_aside(tree, wrapper / "files") if tree.vendored else tree.root
     target = os.path.relpath(root / tree.overlay, wrapper)
     (wrapper / "kustomization.yaml").write_text(json.dumps(_wrapper(tree, target)), "utf-8")
-    done = _run(tree, [*program.argv, str(wrapper)])
+    done = _run(tree, program, wrapper, workers)
     if done.code != 0:
         raise kustomize_errors.build_error(tree, done.stderr, wrapper, root)
     return [
@@ -93,13 +103,18 @@ def _kustomize(tree: Tree, program: Renderer, folder: Path) -> list[Rendered]:
     ]
 
 
-def _run(tree: Tree, argv: list[str]) -> Completed:
+def _run(tree: Tree, program: Renderer, folder: Path, workers: RenderWorkers | None) -> Completed:
     """The program's end, within limits: a few lines can ask for any amount of time and memory.
 
     Raises BuildError where it needs more memory or writes more than `LIMITS`, and ToolError.
     """
     try:
-        done = run(argv, timeout=TIMEOUT, environment=OFFLINE, limits=LIMITS)
+        done = None
+        if workers is not None and workers.version == program.version:
+            done = workers.build(folder, TIMEOUT)
+        if done is None:
+            argv = [*program.argv, str(folder)]
+            done = run(argv, timeout=TIMEOUT, environment=OFFLINE, limits=LIMITS)
     except ToolError as error:
         raise ToolError(f"{tree.overlay}: {error.what}", why=error.why, hint=error.hint) from error
     if len(done.stdout) >= LIMITS.output or any(sign in done.stderr for sign in TOO_LARGE):

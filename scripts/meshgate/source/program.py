@@ -75,7 +75,7 @@ def expected(root: Path | None) -> str:
 @functools.cache
 def _renderer(wanted: str, cache: Path | None, search: str, *, exact: bool) -> Renderer:
     versions = Cache(cache, "versions")
-    if path := _on_path(search):
+    if path := on_path(search):
         version = _version(versions, path, "version")
         if fits(version, wanted, exact=exact):
             return Renderer((path, "build"), version)
@@ -97,8 +97,9 @@ def fits(version: str, expected: str, *, exact: bool = False) -> bool:
     return version.split(".")[:2] == expected.split(".")[:2]
 
 
-def _on_path(search: str) -> str | None:
+def on_path(search: str | None = None) -> str | None:
     """A kustomize on PATH; a relative entry of it could be a folder of what is judged."""
+    search = os.environ.get("PATH", "") if search is None else search
     folders = [folder for folder in search.split(os.pathsep) if Path(folder).is_absolute()]
     return shutil.which("kustomize", path=os.pathsep.join(folders)) if folders else None
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from msgspec import Struct, field
 
 from meshgate.model import BuildRecord, BuildStep, Defect, Resource, ResourceRef
+from meshgate.source.render_worker import RenderWorkers
 
 T = TypeVar("T")
 
@@ -26,11 +27,13 @@ class Workplace(NamedTuple):
     cache  folder of kept results, None for none
     aside  an empty folder for what a program is given; never that of what is judged
     exact  only by the very version of the toolchain, since bytes are to be compared
+    workers  programs that render one overlay after the other; None: one is started for each
     """
 
     cache: Path | None
     aside: Path
     exact: bool = False
+    workers: RenderWorkers | None = None
 
 
 class Reached(Struct, frozen=True):

@@ -61,7 +61,7 @@ class Overlay:
         defects = survey_tree(tree, files)
         _refuse(tree, files)
         program = renderer(tree.root, place.cache, exact=place.exact)
-        values = rendered(tree, program, Cache(place.cache, "render"), place.aside)
+        values = rendered(tree, program, Cache(place.cache, "render"), place.aside, place.workers)
         layers = Layers(tree, files)
         joined = list(resources(values, layers.traced(), tree, files))
         chains = {
