@@ -93,7 +93,8 @@ RULE = Rule(
     summary="A route names a subset that no DestinationRule defines.",
     fix="define the subset in the DestinationRule of the host, then route to it",
     phase=Phase.STATE,
-    needs=Needs.INVENTORY,
-    kinds=frozenset({KIND}),
+    needs=Needs.POLICIES,
+    sharper_with=Needs.INVENTORY,
+    kinds=frozenset({KIND, "DestinationRule"}),
     check=check,
 )
