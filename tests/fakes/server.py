@@ -24,7 +24,7 @@ class Asked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A status and its JSON; headers beside the usual ones."""
+    """A status and its JSON, or the bytes of anything else; headers beside the usual ones."""
 
     status: int
     body: JSON = None
@@ -92,7 +92,9 @@ class FakeServer:
                 if fake.lost and self.command != "GET":
                     fake.lost -= 1
                     answer = Answer(405, {"message": "the answer was lost"})
-                data = b"" if answer.body is None else json.dumps(answer.body).encode()
+                data = answer.body if isinstance(answer.body, bytes) else b""
+                if answer.body is not None and not data:
+                    data = json.dumps(answer.body).encode()
                 self.send_response(answer.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))

@@ -30,7 +30,7 @@ from meshgate.pipeline.targets import select
 from meshgate.promotion.audit import Auditor, foreign
 from meshgate.promotion.files import belongs_to, contents, in_folder
 from meshgate.promotion.report.audit import FORMATS
-from meshgate.repository import Repository
+from meshgate.repository import Repository, refuse_shallow
 
 PINNED = "pinned"
 
@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     files = in_folder(root)
     named = options.environments
     with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
+        refuse_shallow(repository)
         auditor = Auditor(repository, cache_folder(options), deep=options.deep)
         auditor.faults += [
             fault

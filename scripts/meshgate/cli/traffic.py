@@ -33,8 +33,8 @@ from meshgate.cli.progress import Progress
 from meshgate.cluster import traffic
 from meshgate.cluster.prometheus import Prometheus, read_token
 from meshgate.cluster.traffic import TrafficQuery
-from meshgate.config.reading import SIZE_LIMIT
-from meshgate.errors import NothingToCheckError, UsageError
+from meshgate.config.reading import SIZE_LIMIT, parse
+from meshgate.errors import NothingToCheckError, ServiceError, UsageError
 from meshgate.model import SeenSecurity, Traffic
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -97,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         )
     text = traffic.text(seen)
     refuse_unreadable(text)
+    refuse_unlikely(text, seen.source)
     if file is None:
         sys.stdout.write(text)
     else:
@@ -148,6 +149,20 @@ def refuse_unreadable(text: str) -> None:
             f"the capture is larger than the {SIZE_LIMIT // 2**20} MiB that are read again",
             hint="narrow it with --query-label, such as one cluster, or with a shorter --window",
         )
+
+
+def refuse_unlikely(text: str, source: str) -> None:
+    """Raise ServiceError where what a server told makes no file that `diff` reads."""
+    try:
+        config.traffic_of(parse(text, "the capture"))
+    except NothingToCheckError:
+        pass
+    except UsageError as error:
+        raise ServiceError(
+            f"{source} tells calls that no mesh has",
+            why=error.what,
+            hint="are these the metrics of Istio's own proxies? --query-label narrows them",
+        ) from error
 
 
 def seconds(option: str, text: str) -> int:

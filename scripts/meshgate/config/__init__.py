@@ -42,6 +42,7 @@ __all__ = [
     "load_traffic",
     "merged",
     "merged_document",
+    "traffic_of",
 ]
 
 ENVIRONMENTS = "environments.yaml"
@@ -203,7 +204,11 @@ def load_traffic(path: Path) -> Traffic:
     Raises UsageError as `load` does, for a call without destination and for a time that cannot be,
     and NothingToCheckError where no call is listed.
     """
-    document = read(path, str(path))
+    return traffic_of(read(path, str(path)))
+
+
+def traffic_of(document: Document) -> Traffic:
+    """The calls that a document lists; raises as `load_traffic`."""
     traffic = typed(document, "traffic", Traffic)
     if not traffic.calls:
         raise NothingToCheckError(

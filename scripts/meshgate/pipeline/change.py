@@ -18,7 +18,7 @@ from meshgate.pipeline.files import Folder
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
 from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import Revisions
-from meshgate.pipeline.seen import seen
+from meshgate.pipeline.seen import age, seen
 from meshgate.pipeline.targets import select
 from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
@@ -96,6 +96,7 @@ class ProposedChange:
         traffic: str | None = None,
     ) -> None:
         self.revisions = revisions
+        self._today = settings.today
         # The change that brings meshgate in starts from nothing.
         self.is_first = not (revisions.before / config.ENVIRONMENTS).is_file()
         old = () if self.is_first else config.load(revisions.before).environments
@@ -158,4 +159,5 @@ class ProposedChange:
             *([first] if self.is_first else ()),
             *(f"{name} is new: there is nothing to compare it with" for name in new),
             *(f"{name} is gone, with all that it guarded" for name in self.gone),
+            *(() if self.seen is None else age(self.seen.traffic, self._today)),
         ]

@@ -35,6 +35,7 @@ class Revisions(NamedTuple):
         top = repository.top(root)
         below = os.path.relpath(os.path.realpath(root), top)
         with repository.Repository(top) as opened:
+            repository.refuse_shallow(opened)
             after = opened.resolve(head or "HEAD")
             reference = base or os.environ.get(TARGET_VARIABLE) or ""
             before = _branched(opened, reference, after, is_branch=base is None)
@@ -55,7 +56,7 @@ def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool)
         raise RepositoryError(
             f"{other[:SHORT]} and {head[:SHORT]} have no commit in common",
             why="What a change does is told from where it left the other branch.",
-            hint="a shallow clone needs `git fetch --unshallow`; --base names another reference",
+            hint="--base names another reference",
         )
     return common
 

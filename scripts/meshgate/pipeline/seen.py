@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from meshgate import config
 from meshgate.errors import UsageError
 from meshgate.model import Traffic
+
+# Days after which calls that were seen say little of those that are made.
+OLD = 7
 
 
 class SeenTraffic(NamedTuple):
@@ -43,3 +47,15 @@ def seen(file: str | None, environments: Sequence[str]) -> SeenTraffic | None:
             hint=f"add {name} with --env, or capture the calls of what is compared",
         )
     return SeenTraffic(name, traffic)
+
+
+def age(traffic: Traffic, today: datetime.date) -> Iterator[str]:
+    """What to say of when the calls were seen: that it was long ago, or is still to come."""
+    days = (today - traffic.end.date()).days
+    if days > OLD:
+        yield (
+            f"the calls were seen until {traffic.end.date()}, {days} days ago: clients that came "
+            "since are not among them; capture anew with `meshgate traffic capture`"
+        )
+    elif days < -1:
+        yield f"the calls were seen until {traffic.end.date()}, which is still to come"

@@ -7,13 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from meshgate.errors import RepositoryError
 from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.ledger import Recorded, read_ledger
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import rfc3339
 from meshgate.repository import MovedError, fetch, mainline, newest_additions, push_tag, tag
@@ -33,10 +33,12 @@ def record(
 ) -> tuple[list[CreatedTag], list[str]]:
     """Tag every record on the base that has no tag yet; what was tagged, and what failed.
 
-    What failed is merged and valid nevertheless; the next run tries it again.
+    What failed is merged and valid nevertheless; the next run tries it again. Tags on a wrong
+    commit are left to `misplaced`.
     """
     if session.remote:
-        fetch(session.repository, "refs/tags/*:refs/tags/*")
+        # What the remote has counts: a tag may have been repaired from another clone.
+        fetch(session.repository, "+refs/tags/*:refs/tags/*")
     tags: list[CreatedTag] = []
     effort = BestEffort()
     for policy in session.policy.environments:
@@ -55,22 +57,29 @@ def _tag(session: Session, recorded: Recorded, name: str, merged: str) -> list[C
     repository, record = session.repository, recorded.record
     tags = []
     if repository.find(f"refs/tags/{name}") is None:
-        text = json.dumps(approvals(session, recorded, merged), indent=1, sort_keys=True)
-        tag(repository, name, merged, f"{names.title(record)}\n\n{text}\n")
+        tag(repository, name, merged, message_of(session, recorded, merged))
         tags.append(CreatedTag(name, merged))
-    elif repository.resolve(f"refs/tags/{name}") != merged:
-        raise RepositoryError(
-            f"the tag {name} is on another commit than the one that brought {record.path}",
-            hint=f"find out who moved it: git show {name}",
-        )
-    _publish(session, name, merged)
+    if repository.resolve(f"refs/tags/{name}") == merged:
+        _publish(session, name, merged)
     mark = names.release_tag(record.release)
     if record.event.changes_render and repository.find(record.source.commit) is not None:
         if repository.find(f"refs/tags/{mark}") is None:
-            tag(repository, mark, record.source.commit, f"{record.release} ({record.alias})\n")
+            tag(repository, mark, record.source.commit, release_message(record))
             tags.append(CreatedTag(mark, record.source.commit))
-        _publish(session, mark, record.source.commit)
+        if repository.resolve(f"refs/tags/{mark}") == record.source.commit:
+            _publish(session, mark, record.source.commit)
     return tags
+
+
+def message_of(session: Session, recorded: Recorded, merged: str) -> str:
+    """What the tag of a record says: a title, and the approvals as JSON."""
+    text = json.dumps(approvals(session, recorded, merged), indent=1, sort_keys=True)
+    return f"{names.title(recorded.record)}\n\n{text}\n"
+
+
+def release_message(record: PromotionRecord) -> str:
+    """What the tag of a release says."""
+    return f"{record.release} ({record.alias})\n"
 
 
 def _publish(session: Session, name: str, commit: str) -> None:

@@ -38,6 +38,7 @@ from meshgate.repository import (
     extract,
     fetch,
     has_remote,
+    refuse_shallow,
     remote_branch,
 )
 from meshgate.yamldoc.files import read_file
@@ -244,7 +245,12 @@ def session_at(
     without_forge: str = "",
     **how: Unpack[HowCalled],
 ) -> Session:
-    """A session at a commit. Raises UsageError for a configuration that is not exactly known."""
+    """A session at a commit.
+
+    Raises UsageError for a configuration that is not exactly known, RepositoryError for a shallow
+    clone.
+    """
+    refuse_shallow(repository)
     configuration = configuration_at(repository, commit)
     return Session(
         repository=repository,

@@ -6,8 +6,8 @@
 - `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
 - `base_branch(repository, branch)`: the branch that counts.
 - `signed(repository, commit, allowed_signers)`: who signed a commit.
-- `commit_files`, `set_branch`, `push_branch`, `remote_branch`, `fetch`, `tag`, `push_tag`: writing,
-  never through the user's index or working tree, never by plain force.
+- `commit_files`, `set_branch`, `push_branch`, `remote_branch`, `fetch`, `tag`, `push_tag`,
+  `move_tag`: writing, never through the user's index or working tree, never by plain force.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ from meshgate.repository.history import (
     newest_additions,
     people,
 )
-from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository
+from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, refuse_shallow
 from meshgate.repository.refs import (
     BaseBranch,
     MovedError,
     base_branch,
     fetch,
     has_remote,
+    move_tag,
     push_branch,
     push_tag,
     remote_branch,
     set_branch,
     tag,
+    tag_message,
 )
 from meshgate.repository.signatures import Signed, signed
 from meshgate.repository.trees import TreeEntry
@@ -66,13 +68,16 @@ __all__ = [
     "merge_base",
     "merge_bases",
     "moment",
+    "move_tag",
     "newest_additions",
     "people",
     "push_branch",
     "push_tag",
+    "refuse_shallow",
     "remote_branch",
     "set_branch",
     "signed",
     "tag",
+    "tag_message",
     "top",
 ]

@@ -396,6 +396,21 @@ def open_above(root: Path) -> git.Repo:
         ) from error
 
 
+def refuse_shallow(repository: Repository) -> None:
+    """Raise RepositoryError for a clone whose old commits are missing.
+
+    What brought a file, how long it has been there, where a branch left another: the oldest commit
+    that is there would be taken for the answer.
+    """
+    if repository.shallow:
+        raise RepositoryError(
+            f"{repository.root} is a shallow clone: its old commits are missing",
+            why="When something came, and what came before it, is read from history.",
+            hint="run `git fetch --unshallow`; in a job, set `fetch-depth: 0` of actions/checkout, "
+            "or GIT_DEPTH to 0 at GitLab",
+        )
+
+
 def _words(error: git.GitCommandError) -> str:
     """What git itself said, without GitPython's frame around it."""
     text = str(error.stderr or error.stdout or "").strip()

@@ -143,6 +143,43 @@ def push_tag(repository: Repository, name: str, *, remote: str = REMOTE) -> None
         raise MovedError(f"{remote} has another tag {name}", hint=f"git fetch {remote} tag {name}")
 
 
+def tag_message(repository: Repository, name: str) -> str:
+    """What an annotated tag says; empty for one that is none."""
+    listed = repository.run("for-each-ref", "--format=%(objecttype)%00%(contents)", f"{TAGS}{name}")
+    kind, _, message = listed.partition("\0")
+    return message if kind == "tag" else ""
+
+
+def move_tag(
+    repository: Repository,
+    name: str,
+    commit: str,
+    message: str,
+    *,
+    remote: bool,
+    remote_name: str = REMOTE,
+) -> None:
+    """Put an annotated tag on another commit, here and (`remote`) at the remote.
+
+    Raises RepositoryError where the remote refuses, MovedError where its tag is another one by now;
+    then it is here as it was.
+    """
+    reference = f"{TAGS}{name}"
+    former = repository.run("rev-parse", reference)
+    repository.run(
+        *("tag", "--force", "--annotate", "--cleanup=verbatim", "--file=-", name, commit),
+        what=f"git cannot make the tag {name}",
+        stdin=message.encode(),
+    )
+    if not remote:
+        return
+    try:
+        _push(repository, f"+{reference}:{reference}", reference, former, remote_name)
+    except RepositoryError:
+        repository.run("update-ref", reference, former)
+        raise
+
+
 def _remote_ref(repository: Repository, reference: str, remote: str) -> str | None:
     listed = repository.run(
         *("ls-remote", "--quiet", remote, reference),

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import Repository, open_above
+from meshgate.repository.opened import Repository, open_above, refuse_shallow
 
 
 def top(root: Path) -> Path:
@@ -30,6 +30,7 @@ def changed_files(root: Path, reference: str) -> frozenset[str]:
         what = f"git cannot compare with {reference!r}"
         hint = "fetch that reference first; a shallow clone needs `git fetch --unshallow`"
         try:
+            refuse_shallow(repository)
             base = repository.run(
                 "merge-base", "HEAD", repository.resolve(reference), what="they share no commit"
             )

@@ -62,7 +62,7 @@ class HttpApi:
     def pages(self, path: str, **query: str | int) -> Iterator[JSONObject]:
         """Every entry of a list, which may stand in an object beside its `total_count`."""
         name, size = self._dialect.page_size
-        page, seen = 1, 0
+        page, seen, former = 1, 0, b""
         while True:
             answer = self._send("GET", path, None, {"page": page, name: size, **query})
             entries = self._read(answer, f"GET {path}") or ()
@@ -74,6 +74,9 @@ class HttpApi:
                 isinstance(entry, dict) for entry in entries
             ):
                 raise self._refused(f"GET {path}", answer, "it is no list of objects")
+            if entries and answer.content == former:
+                raise self._refused(f"GET {path}", answer, "its pages do not end")
+            former = answer.content
             yield from entries
             page, seen = page + 1, seen + len(entries)
             if not entries or not self._dialect.goes_on(answer, seen):
