@@ -26,6 +26,7 @@ FOLDERS = (
 FILES = frozenset(
     [
         *("noxfile.py", "pyproject.toml", "constraints.txt", "action.yml", "docs/gitlab-ci.yml"),
+        "docs/gitlab-lint.yml",
         *("bootstrap.txt", "runtime.txt"),
         *(".gitlab-ci.yml", "Jenkinsfile", "azure-pipelines.yml", "bitbucket-pipelines.yml"),
         *(".pre-commit-config.yaml", ".pre-commit-hooks.yaml", "CODEOWNERS", "docs/CODEOWNERS"),
