@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import resource
 import select
@@ -23,6 +24,7 @@ from meshgate import interrupts
 from meshgate.errors import ToolError
 
 ERROR_TAIL = 2000
+LOG = logging.getLogger(__name__)
 
 
 class Limits(Struct, frozen=True):
@@ -61,6 +63,7 @@ def run(
     KeyboardInterrupt when this process is interrupted, or only the program was by Ctrl-C.
     """
     interrupts.check()
+    began = time.monotonic()
     try:
         with tempfile.TemporaryFile() as output:
             done = _completed(
@@ -87,6 +90,7 @@ def run(
     if done.returncode == -signal.SIGINT:
         # The terminal sends Ctrl-C to both, and the program may be gone before it is seen here.
         raise KeyboardInterrupt
+    LOG.debug("%s: %d after %.2f s", " ".join(argv), done.returncode, time.monotonic() - began)
     stderr = done.stderr.decode("utf-8", "replace")
     if done.returncode < 0:
         raise ToolError(

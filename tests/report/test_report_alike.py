@@ -48,7 +48,7 @@ def test_text_has_one_heading_for_the_environments_that_share_findings() -> None
         "test, next and live ",
         "live ",
     ]
-    assert sum("DR003" in line for line in lines) == 1
+    assert sum(" DR003 " in line for line in lines) == 1
 
 
 def test_one_line_and_one_row_name_all_environments() -> None:

@@ -14,10 +14,11 @@ from types import ModuleType
 
 from meshgate import __version__, interrupts
 from meshgate.cli.command_line import Parser
-from meshgate.cli.options import add_common_options, settle
+from meshgate.cli.options import add_common_options, settle, written_by
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError, UsageError
 
+PACKAGE = "meshgate"
 BROKEN_PIPE = 141
 
 # name: what `meshgate --help` says of it. The module of the same name is imported only to run it:
@@ -101,14 +102,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as end:  # argparse ends on --help and on usage errors
         return int(end.code or 0)
-    logging.basicConfig(
-        level=logging.DEBUG if vars(options).get("verbose") else logging.WARNING,
-        format="%(levelname)s: %(message)s",
-        stream=sys.stderr,
-    )
+    # What meshgate does, and not what its libraries do.
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    verbose = vars(options).get("verbose")
+    logging.getLogger(PACKAGE).setLevel(logging.DEBUG if verbose else logging.WARNING)
     try:
         settle(options)
-        code: int = _module(options.command).run(options)
+        module = _module(options.command)
+        options.outputs = written_by(options.command, formats_of(module), options.outputs)
+        code: int = module.run(options)
         sys.stdout.flush()
     except MeshgateError as error:
         interrupts.check()
@@ -150,6 +152,22 @@ def _module(command: str) -> ModuleType:
     return importlib.import_module(f"meshgate.cli.{command.replace('-', '_')}")
 
 
+def formats_of(module: ModuleType) -> tuple[str, ...]:
+    """The formats that a command writes, `text` among them where it writes for people."""
+    own = vars(module)
+    if "publish_report" in own:
+        from meshgate.report import FORMATS  # noqa: PLC0415 - such a command has it already
+
+        return tuple(dict.fromkeys((*own.get("FORMATS", ()), *FORMATS)))
+    if "print_proposals" in own or "print_plan" in own:
+        from meshgate.promotion.report.proposal import (  # noqa: PLC0415 - likewise
+            FORMATS as PROPOSALS,
+        )
+
+        return tuple(PROPOSALS)
+    return tuple(own.get("FORMATS", ("text",)))
+
+
 def add_command(
     commands: argparse._SubParsersAction[Parser], name: str, summary: str
 ) -> argparse.ArgumentParser:
@@ -162,5 +180,5 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.configure(command)
-    add_common_options(command)
+    add_common_options(command, formats_of(module))
     return command

@@ -19,6 +19,8 @@ from meshgate.cli.parties import client_of, host_and_port, services_of
 from meshgate.report import calls
 from meshgate.report.view import View
 
+FORMATS = calls.FORMATS
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
@@ -36,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the calls that were asked for."""
     shown = meshes(options, options.targets)
-    publish(calls.FORMATS, [question(view, options) for view in shown.views], options)
+    publish(FORMATS, [question(view, options) for view in shown.views], options)
     return shown.end(options)
 
 

@@ -23,6 +23,8 @@ from meshgate.report import explain
 from meshgate.report.explain import CallExplanation
 from meshgate.report.view import View
 
+FORMATS = explain.FORMATS
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--env and PATH exclude each other", hint="leave one of them out")
     shown = meshes(options, [options.env] if options.env else options.paths)
     answers = [answer for view in shown.views for answer in explanations(view, options)]
-    publish(explain.FORMATS, answers, options)
+    publish(FORMATS, answers, options)
     return shown.end(options)
 
 

@@ -23,13 +23,14 @@ from pathlib import Path
 from msgspec import structs
 
 from meshgate import config
-from meshgate.cli.options import add_judging, add_reading
+from meshgate.cli.options import add_judging, add_narrowing, add_reading
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import given, settings
 from meshgate.errors import SourcesError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge
 from meshgate.pipeline.manifests import read_manifests
+from meshgate.pipeline.narrowed import narrow
 from meshgate.pipeline.reports import (
     exit_code,
     failures_of,
@@ -49,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", dest="namespace", metavar="NS", help="of objects without one")
     add_reading(parser)
     add_judging(parser)
+    add_narrowing(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
     whole = [each for each in judged.values() if each.context is not None]
     findings = [finding for each in judged.values() for finding in each.findings]
     undecided = undecided_note(whole, options.fail_on)
-    notes = [*notes_on(whole), *manifests.notes, *undecided]
+    findings, left_out = narrow(findings, options.select, options.ignore)
+    notes = [*notes_on(whole), *manifests.notes, *undecided, *left_out]
     report = report_of(findings, [tally(each) for each in whole], manifests.locate, notes, failures)
     report = structs.replace(report, failures=(*report.failures, *manifests.failures))
     publish_report(report, options)

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ FIRST_YEAR, LAST_YEAR = 1970, 8999
 FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
 
 
+TEXT, HTML, ANNOTATIONS = "text", "html", "github"
+
+
 class Output(NamedTuple):
     """One `--format`: its name, and the file it goes to (None: standard output)."""
 
@@ -27,8 +31,11 @@ class Output(NamedTuple):
     file: Path | None
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is accepted everywhere, before and after the command's name."""
+def add_common_options(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
+    """Add what is accepted everywhere, before and after the command's name.
+
+    `formats`: those that the command writes; one that writes text alone has no option for it.
+    """
     group = parser.add_argument_group("everywhere")
     keep = argparse.SUPPRESS  # a command's default must not undo what stood before its name
     group.add_argument(
@@ -43,7 +50,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="FMT[=FILE]",
         default=keep,
-        help=f"{', '.join(FORMATS)}; repeatable; text by default",
+        help=argparse.SUPPRESS
+        if tuple(formats) == (TEXT,)
+        else f"{', '.join(formats)}; repeatable{'; text by default' if TEXT in formats else ''}",
     )
     group.add_argument(
         "--today", metavar="DATE", default=keep, help="judge expiry dates as of this day"
@@ -82,6 +91,19 @@ def add_judging(
         f"{fail_on + ', undecided where require.undecided says so' if by_floor else fail_on}); "
         "an environment that cannot be judged always fails it",
     )
+
+
+def add_narrowing(parser: argparse.ArgumentParser) -> None:
+    """Add which rules' findings are asked for."""
+    for option, about in (("--select", "only findings of"), ("--ignore", "no findings of")):
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="RULE",
+            help=f"{about} these rules: PA, PA001 or a name, with commas; repeatable. They decide "
+            "the exit code alone, and what is left out is counted",
+        )
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -188,6 +210,25 @@ def outputs(texts: list[str]) -> tuple[Output, ...]:
     if os.environ.get("GITHUB_ACTIONS") == "true" and on_stdout in ([], ["text"]):
         asked.append(Output("github", None))
     return tuple(asked)
+
+
+def written_by(
+    command: str, formats: Sequence[str], asked: tuple[Output, ...]
+) -> tuple[Output, ...]:
+    """What a command is to write. Raises UsageError for a format that it does not write.
+
+    Inside Actions annotations are asked for by default; most commands have none.
+    """
+    outputs = tuple(each for each in asked if each.format in formats or each.format != ANNOTATIONS)
+    for each in outputs:
+        # A page is written where nothing else was asked for; its command says where.
+        if each.format not in formats and (each.format, formats) != (TEXT, (HTML,)):
+            by = "; `meshgate report` writes html" if each.format == HTML else ""
+            raise UsageError(
+                f"--format {each.format}: `meshgate {command}` does not write it",
+                hint=f"use one of {', '.join(formats)}{by}",
+            )
+    return outputs or asked
 
 
 def wants_color(choice: str) -> bool:

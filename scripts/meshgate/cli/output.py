@@ -69,6 +69,7 @@ def style(options: argparse.Namespace, *, to_file: bool) -> report.Options:
         version=__version__,
         rules=RULES,
         verbose=options.verbose,
+        rule_link=vars(options).get("rule_link", ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from meshgate.promotion.overview import EnvironmentOverview, overview, posture_a
 from meshgate.promotion.report.status import OUTLOOKS
 from meshgate.promotion.session import NO_FORGE, Clock, Session, session_at
 from meshgate.report.html import Event, Head, Standing
+from meshgate.report.metrics import Lag
 from meshgate.repository import Repository, moment
 
 # How far back the page goes; `meshgate history` has all of it.
@@ -34,24 +36,45 @@ def head_of(root: Path) -> Head | None:
     return Head(commit, "" if branch == "HEAD" else branch, moment(seconds), changed)
 
 
+def lags(options: argparse.Namespace) -> list[Lag]:
+    """How far pinned environments are behind the commit that is checked out."""
+    with _session(options) as session:
+        if session is None:
+            return []
+        return [
+            Lag(each.name, each.newer, each.since)
+            for each in overview(session).environments
+            if each.pinned and each.state is not None
+        ]
+
+
+@contextlib.contextmanager
+def _session(options: argparse.Namespace) -> Iterator[Session | None]:
+    """The commit that is checked out; no remote and no forge is asked. None: nothing is pinned."""
+    root: Path = options.directory
+    if not (root / STATES).is_dir():
+        yield None
+        return
+    with Repository(root) as repository:
+        yield session_at(
+            repository,
+            repository.resolve("HEAD"),
+            Clock(today=options.today),
+            without_forge=NO_FORGE,
+            cache=cache_folder(options),
+            engine=options.engine,
+        )
+
+
 def standings(options: argparse.Namespace) -> tuple[list[Standing], list[str]]:
     """How pinned environments stand at the commit that is checked out; notes where that fails.
 
     No remote and no forge is asked: a page is made without a network.
     """
-    root: Path = options.directory
-    if not (root / STATES).is_dir():
-        return [], []
     try:
-        with Repository(root) as repository:
-            session = session_at(
-                repository,
-                repository.resolve("HEAD"),
-                Clock(today=options.today),
-                without_forge=NO_FORGE,
-                cache=cache_folder(options),
-                engine=options.engine,
-            )
+        with _session(options) as session:
+            if session is None:
+                return [], []
             return [
                 _standing(session, each)
                 for each in overview(session).environments

@@ -18,6 +18,8 @@ from meshgate.cli.meshes import add_targets, meshes
 from meshgate.cli.output import publish
 from meshgate.report import posture
 
+FORMATS = posture.FORMATS
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
@@ -27,5 +29,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a line for each port, or for ports that are alike."""
     shown = meshes(options, options.targets)
-    publish(posture.FORMATS, shown.views, options)
+    publish(FORMATS, shown.views, options)
     return shown.end(options)

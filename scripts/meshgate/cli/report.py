@@ -51,6 +51,7 @@ from meshgate.report.steps.text import render as print_steps
 from meshgate.source import Locator
 
 HTML = "html"
+FORMATS = (HTML,)
 STEPS_WIDTH = 100
 
 

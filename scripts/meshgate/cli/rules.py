@@ -15,6 +15,8 @@ from meshgate.rules import RULES
 from meshgate.rules.rule import Rule
 from meshgate.wording.nearest import hint
 
+FORMATS = ("text", "json")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""

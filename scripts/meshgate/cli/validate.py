@@ -14,19 +14,23 @@ examples:
 from __future__ import annotations
 
 import argparse
+import datetime
+import os
 import posixpath
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from meshgate import config, source
-from meshgate.cli.options import add_judging
-from meshgate.cli.output import publish_report
+from meshgate import __version__, config, source
+from meshgate.cli.meshes import view_of
+from meshgate.cli.options import add_judging, add_narrowing
+from meshgate.cli.output import publish_report, write
 from meshgate.cli.request import folder, print_failures, settings
 from meshgate.cli.terminal import printable
 from meshgate.errors import BuildError, MeshgateError, RefusedError, gravest
-from meshgate.model import Environment
+from meshgate.model import Environment, Report
 from meshgate.pipeline import Judged, judge, with_upstream
+from meshgate.pipeline.narrowed import narrow
 from meshgate.pipeline.reports import (
     NEVER,
     UNDECIDED,
@@ -58,6 +62,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of them")
     add_judging(parser, by_floor=True)
+    add_narrowing(parser)
+    parser.add_argument(
+        "--metrics",
+        metavar="FILE",
+        type=Path,
+        help="write how the environments stand for Prometheus, as a textfile",
+    )
     parser.add_argument(
         "--changed-since",
         metavar="REF",
@@ -71,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     configuration = config.load(root)
     environments = configuration.environments
     refuse_policy(configuration)
+    options.rule_link = configuration.links.rules
     wanted = select(environments, options.environments)
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since)
@@ -89,7 +101,12 @@ def run(options: argparse.Namespace) -> int:
     refused = refused_adoptions(root, built) if fail_on != NEVER else {}
     undecided = undecided_note(built, fail_on)
     of_refused = [error.what for error in refused.values()]
-    notes = [*baseline_note(findings), *notes_on(built), *undecided, *of_refused]
+    if options.metrics:
+        write_metrics(options, report_of(findings, (), files.locate, (), shown), wanted, built)
+    findings, left_out = narrow(findings, options.select, options.ignore)
+    notes = [
+        *baseline_note(findings), *notes_on(built), *undecided, *of_refused, *left_out
+    ]  # fmt: skip
     if not wanted:
         notes = [f"no environment's inputs changed since {options.changed_since}"]
     report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)
@@ -99,6 +116,30 @@ def run(options: argparse.Namespace) -> int:
         print(f"meshgate: {printable(str(error))}", file=sys.stderr)
     code = exit_code(findings, [*failures.values(), *refused.values()], fail_on)
     return gravest([code, int(bool(undecided))])
+
+
+def write_metrics(
+    options: argparse.Namespace,
+    report: Report,
+    wanted: Sequence[Environment],
+    judged: Sequence[Judged],
+) -> None:
+    """Write the textfile, whole: a collector may read it at any moment."""
+    from meshgate.cli.page_history import lags  # noqa: PLC0415 - promotion is slow to import
+    from meshgate.report.metrics import Metrics, render  # noqa: PLC0415 - only for this option
+
+    metrics = Metrics(
+        report,
+        [view_of(each) for each in judged],
+        wanted,
+        lags(options),
+        datetime.datetime.now(tz=datetime.UTC),
+        __version__,
+    )
+    file: Path = options.metrics
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    write(beside, render(metrics))
+    beside.replace(file)
 
 
 def refuse_policy(configuration: config.Configuration) -> None:

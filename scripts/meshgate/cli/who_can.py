@@ -27,6 +27,8 @@ from meshgate.pipeline.reports import NEVER
 from meshgate.report import who_can
 from meshgate.report.view import View
 
+FORMATS = who_can.FORMATS
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError(f"{each!r} is no header", hint="write it as NAME=VALUE")
     shown = meshes(options, [options.env] if options.env else options.paths)
     asked = [question for view in shown.views for question in questions(view, options)]
-    publish(who_can.FORMATS, asked, options)
+    publish(FORMATS, asked, options)
     return shown.end(options)
 
 

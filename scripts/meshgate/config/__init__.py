@@ -22,6 +22,7 @@ from meshgate.model import (
     Environment,
     GateEntry,
     JSONObject,
+    Links,
     Pause,
     SyncSettings,
     Traffic,
@@ -64,6 +65,7 @@ class Configuration(Struct, frozen=True):
     supersede: str = "close"
     # Where clusters find this repository.
     sync: SyncSettings | None = None
+    links: Links = Links()
     # Of no environment: the others are in theirs.
     baseline: tuple[BaselineEntry, ...] = ()
 
@@ -110,6 +112,7 @@ def load(root: Path) -> Configuration:
         ),
         paused=converted(document, value["paused"], Pause) if "paused" in value else None,
         supersede=value.get("supersede", "close"),
+        links=converted(document, value.get("links", {}), Links),
         sync=converted(document, value["sync"], SyncSettings) if "sync" in value else None,
     )
 

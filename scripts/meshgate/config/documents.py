@@ -16,6 +16,7 @@ from meshgate.model import (
     Floor,
     GateEntry,
     Invariant,
+    Links,
     MeshFacts,
     Pause,
     SyncSettings,
@@ -69,6 +70,7 @@ class EnvironmentsFile(DocumentPart, frozen=True, kw_only=True):
         str, choice("close", "update"), about("What happens to an older open promotion.")
     ] = "close"
     sync: SyncSettings | None = None
+    links: Links = Links()
 
 
 class MeshFile(DocumentPart, frozen=True, kw_only=True):

@@ -145,6 +145,16 @@ class FluxSettings(DocumentPart, frozen=True, kw_only=True):
     ] = "1m"
 
 
+class Links(DocumentPart, frozen=True):
+    """Where pages that findings point to are hosted."""
+
+    rules: Annotated[
+        str,
+        Meta(pattern=r"^(https?://\S*\{id\}\S*)?$"),
+        about("The address of a rule's page, with {id} where the rule's id stands."),
+    ] = ""
+
+
 class SyncSettings(DocumentPart, frozen=True, kw_only=True):
     """Where clusters find this repository; `meshgate sync` writes sync/ from it."""
 

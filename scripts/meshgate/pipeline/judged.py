@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -52,6 +53,7 @@ INVENTORY_KINDS = (
 )
 
 
+LOG = logging.getLogger(__name__)
 ORPHAN_FILE = "orphan-file"
 
 
@@ -149,12 +151,26 @@ def judge(
             else judge_build(environment, build, files, settings)
         )
     contexts = {name: each.context for name, each in judged.items() if each.context is not None}
+    for name, each in judged.items():
+        LOG.debug("%s: %s", name or "manifests", _progress(each))
     return {
         name: each
         if each.context is None
         else structs.replace(each, context=_compared(each.context, contexts))
         for name, each in judged.items()
     }
+
+
+def _progress(judged: Judged) -> str:
+    """What was done for an environment, for `-v`."""
+    if judged.context is None:
+        return f"not judged: {judged.failure.what if judged.failure else 'its sources have errors'}"
+    resources = judged.context.resources.all
+    foreign = sum(each.foreign for each in resources)
+    return (
+        f"rendered {len(resources) - foreign} objects, read {foreign} of the inventory, "
+        f"{len(judged.context.violations)} would be refused by their schema"
+    )
 
 
 def with_upstream(

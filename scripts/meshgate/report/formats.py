@@ -30,6 +30,14 @@ class Options(NamedTuple):
     rules: tuple[Rule, ...] = ()
     # Whether waived findings are shown, not only counted.
     verbose: bool = False
+    # Where rule pages are hosted, with `{id}` in it (`links.rules`); empty: nowhere.
+    rule_link: str = ""
+
+    def rule_page(self, rule: str) -> str:
+        """Where a reader finds the page of a rule: an address, or the command that prints it."""
+        if self.rule_link:
+            return self.rule_link.replace("{id}", rule)
+        return f"`meshgate rules {rule}`"
 
 
 # Writes one value; and all values of an answer.

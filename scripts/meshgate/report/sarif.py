@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 from meshgate.model import Finding, JSONObject, Position, Report, ResourceRef, Severity
 from meshgate.report import Options
 from meshgate.report.escape.json_text import Members, Rows, document
 from meshgate.report.escape.visible import visible, visible_lines
+from meshgate.report.excerpt import marked
 from meshgate.report.place import ENVIRONMENTS, about
 from meshgate.rules.rule import Rule
 
@@ -26,11 +28,14 @@ HEADING = re.compile(r"^(\S.*)\n(?= {2,}\S)", re.MULTILINE)
 
 def render(report: Report, options: Options) -> str:
     """One log with one run."""
-    described = {rule.id: descriptor(rule) for rule in options.rules}
+    described = {rule.id: descriptor(rule, options.rule_link) for rule in options.rules}
     for finding in report.findings:
         described.setdefault(finding.rule, {"id": finding.rule, "name": finding.name})
     index = {id_: position for position, id_ in enumerate(described)}
     driver = Members(name="meshgate")
+    if options.rule_link:
+        # The folder of the rules' pages.
+        driver["informationUri"] = options.rule_link.partition("{id}")[0]
     if options.version:
         driver["version"] = options.version
     driver["rules"] = Rows(described.values())
@@ -39,15 +44,17 @@ def render(report: Report, options: Options) -> str:
         columnKind="unicodeCodePoints",
         originalUriBaseIds={ROOT: {"description": text("The judged folder.")}},
         invocations=Rows([invocation(report)]),
-        results=Rows(result(finding, index) for finding in report.findings),
+        results=Rows(result(finding, index, report.excerpts) for finding in report.findings),
     )
     return document({"$schema": SCHEMA}, version="2.1.0", runs=Rows([run]))
 
 
-def descriptor(rule: Rule) -> JSONObject:
-    """What a rule is, with its page as help."""
+def descriptor(rule: Rule, link: str = "") -> JSONObject:
+    """What a rule is, with its page as help; `link`: where pages are hosted, with `{id}`."""
     page = rule.documentation
+    hosted = {"helpUri": link.replace("{id}", rule.id)} if link else {}
     return {
+        **hosted,
         "id": rule.id,
         "name": rule.name,
         "shortDescription": {"text": rule.summary},
@@ -78,14 +85,14 @@ def invocation(report: Report) -> JSONObject:
     }
 
 
-def result(finding: Finding, index: dict[str, int]) -> JSONObject:
+def result(finding: Finding, index: dict[str, int], lines: Mapping[Position, str]) -> JSONObject:
     """A finding. What cannot be decided stays a warning: other kinds have no level."""
     return {
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],
         "level": LEVELS[finding.severity],
         "message": text(message(finding)),
-        "locations": [location(finding.source, finding.resource)],
+        "locations": [location(finding.source, finding.resource, lines)],
         "relatedLocations": list(related(finding)),
         # The first is what GitHub matches alerts by: a hash of the line would join environments.
         "partialFingerprints": {
@@ -120,13 +127,23 @@ def text(message: str) -> JSONObject:
     return {"text": LINK.sub("] ", visible_lines(message))}
 
 
-def location(source: Position | None, resource: ResourceRef | None) -> JSONObject:
-    """A place in a file, always: GitHub refuses a log with a result that has none."""
+def location(
+    source: Position | None,
+    resource: ResourceRef | None,
+    lines: Mapping[Position, str] = MappingProxyType({}),
+) -> JSONObject:
+    """A place in a file, always: GitHub refuses a log with a result that has none.
+
+    `lines`: the source line at a position, which tells where what is wrong there ends.
+    """
     file, line, column = source or (ENVIRONMENTS, 1, 1)
+    region: JSONObject = {"startLine": line, "startColumn": column}
+    if source is not None and source in lines:
+        region["endColumn"] = marked(lines[source], column - 1)[1] + 1
     place: JSONObject = {
         "physicalLocation": {
             "artifactLocation": {"uri": relative(file), "uriBaseId": ROOT},
-            "region": {"startLine": line, "startColumn": column},
+            "region": region,
         }
     }
     if resource is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -30,6 +31,20 @@ def render(report: Report, options: Options) -> str:
     return page(FindingsText(report, options).all())
 
 
+def waiver_entry(finding: Finding) -> list[str]:
+    """An entry of `waivers`, line by line; who, why and until when is for a person to say."""
+    resource = finding.resource
+    path = finding.path if resource is not None else (finding.source.file if finding.source else "")
+    return [
+        f"- rule: {finding.rule}",
+        *([f"  resource: {resource}"] if resource is not None else []),
+        *([f"  path: {json.dumps(path)}"] if path else []),
+        "  owner: TEAM",
+        "  reason: WHY",
+        "  expires: YYYY-MM-DD",
+    ]
+
+
 class FindingsText:
     """One report on its way to a terminal."""
 
@@ -39,6 +54,8 @@ class FindingsText:
         self.style = Style(color=options.color)
         self.width = max(options.width, NARROWEST)
         self.prose = min(self.width, WIDEST)
+        self.rule_page = options.rule_page
+        self.rules = {rule.id: rule for rule in options.rules}
 
     def all(self) -> Iterator[str]:
         """Everything, line by line, without line ends."""
@@ -86,8 +103,21 @@ class FindingsText:
             yield from self.paragraph("see: ", f"{place}{other.resource}: {other.message}", "cyan")
         if more:
             yield from self.paragraph("see: ", more, "cyan")
+        yield from self.paragraph("see: ", self.rule_page(finding.rule), "cyan")
+        if self.verbose and finding.waiver is None:
+            yield from self.entry(finding)
         if finding.waiver:
             yield from self.paragraph("by:  ", accepted(finding.waiver), "green")
+
+    def entry(self, finding: Finding) -> Iterator[str]:
+        """The entry that would accept a finding for a while, to be pasted and filled in."""
+        rule = self.rules.get(finding.rule)
+        if rule is None or not rule.waivable or not finding.environment:
+            return
+        file = plain(f"waivers/{finding.environment}.yaml")
+        yield f"{INDENT}{self.style('dim', 'or:  ')}accept it for a while, in {file}:"
+        for line in waiver_entry(finding):
+            yield f"{INDENT}       {plain(line)}"
 
     def title(self, finding: Finding) -> str:
         """`file:line:column severity ID name`."""

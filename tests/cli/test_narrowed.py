@@ -1,0 +1,108 @@
+"""`--select`, `--ignore`, `--metrics`, and the formats that a command writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from meshgate.cli import COMMANDS, main
+from places import REPOSITORY
+
+ROOT = ["-C", str(REPOSITORY)]
+
+
+def judged(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, set[str], str]:
+    capsys.readouterr()
+    code = main([*ROOT, "validate", "dev", "--format", "json", *options])
+    out = capsys.readouterr()
+    return code, {each["rule"] for each in json.loads(out.out)["findings"]}, out.err
+
+
+@pytest.mark.parametrize(
+    ("options", "rules"),
+    [
+        (["--select", "PA"], {"PA011"}),
+        (["--select", "PA011,CA007"], {"PA011", "CA007"}),
+        (["--select", "redundant-policy"], {"PA011"}),
+        (["--ignore", "PA", "--ignore", "CA006"], {"CA007"}),
+        (["--select", "CA", "--ignore", "CA007"], {"CA006"}),
+        (["--select", "TR001"], set()),
+    ],
+)
+def test_rules_that_are_asked_for(
+    options: list[str], rules: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judged(capsys, *options)[1] == rules
+
+
+def test_they_decide_the_exit_code_and_what_is_left_out_is_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*ROOT, "validate", "dev", "--fail-on", "warning"]) == 1
+    capsys.readouterr()
+
+    assert main([*ROOT, "validate", "dev", "--fail-on", "warning", "--ignore", "CA007"]) == 0
+    assert "1 finding of rules that were not asked for left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("entry", "meant"), [("PX", ""), ("redundant-polcy", "redundant-policy")])
+def test_no_rule_is_an_error(entry: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ROOT, "validate", "dev", "--select", entry]) == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_metrics_are_what_the_json_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "meshgate.prom"
+    options = ["--metrics", str(file), "--format", "json", "--ignore", "PA"]
+
+    assert main([*ROOT, "validate", *options]) == 0
+
+    text = file.read_text()
+    values = {
+        name: float(value)
+        for name, value in re.findall(r"^(\w+\{[^}]*\}|\w+) (\S+)$", text, re.MULTILINE)
+    }
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    for environment in ("dev", "staging", "prod"):
+        own = [each for each in findings if each["environment"] == environment]
+        warnings = sum(each["rule"] == "CA007" for each in own)
+        named = f'environment="{environment}"'
+        assert values[f'meshgate_findings{{{named},rule="CA007",severity="warning"}}'] == warnings
+        assert values[f"meshgate_environment_judged{{{named}}}"] == 1
+    # What is narrowed is the report.
+    assert 'rule="PA011"' in text
+    assert values['meshgate_ports{environment="prod",accepts="strict"}'] == 5
+    assert 'owner="team-boards"' in text
+    assert values['meshgate_promotion_releases_behind{environment="staging"}'] >= 0
+    assert [path.name for path in tmp_path.iterdir()] == ["meshgate.prom"]
+
+
+def test_metrics_and_their_page_name_the_same() -> None:
+    from meshgate.report import metrics  # noqa: PLC0415 - only here
+
+    page = (REPOSITORY / "docs/metrics.md").read_text()
+    source = Path(metrics.__file__).read_text()
+    names = re.findall(r'yield \(?\s*"(\w+)"', source)
+    assert re.findall(r"^\| `meshgate_(\w+)`", page, re.MULTILINE) == names
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_lists_the_formats_that_a_command_takes(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    listed = re.search(r"--format FMT\[=FILE\] ([\w, ]+);", told)
+    formats = set(listed[1].split(", ")) if listed else {"text"}
+
+    assert formats
+    for name in {"text", "json", "sarif", "html", "concise"} - formats:
+        if (command, name) == ("report", "text"):
+            continue
+        # Refused before anything is read: no argument that a command needs is asked for.
+        assert main([command, "--format", name]) == 2, (command, name)
+        err = capsys.readouterr().err
+        assert "does not write it" in err or "usage:" in err
