@@ -153,6 +153,14 @@ FILES = [
     *("bootstrap.txt", "runtime.txt"),
     *("scripts/meshgate/cli/check.py", "schemas/index.json", ".ci/run", "overlays/.sourceignore"),
     *(".gitea/workflows/x.yml", ".forgejo/workflows/x.yml", ".circleci/config.yml", "Jenkinsfile"),
+    # Pipelines of other forges and tools, and what a runner takes without being told.
+    *(".woodpecker.yml", ".drone.yml", ".travis.yml", ".buildkite/pipeline.yml", ".tekton/x.yaml"),
+    *(".azure-pipelines/x.yml", ".envrc", ".python-version", ".mise.toml", ".gitignore"),
+    *("Makefile", "justfile", "Taskfile.yml", "Dockerfile", "setup.py", "setup.cfg", "tox.ini"),
+    *("hatch_build.py", "sitecustomize.py", "conftest.py", "uv.lock", "uv.toml", "pip.conf.ini"),
+    *("requirements.txt", "nox/__init__.py", "meshgate/__init__.py", "yaml.py", "x.pth"),
+    *(".GitHub/workflows/x.yml", "Environments.yaml", "WAIVERS/prod.yaml", "NOXFILE.py"),
+    *("docs/conf.py", "overlays/prod/kustomize.py", "jenkinsfile", "Docs/GitLab-CI.yml"),
     *("promotion/allowed_signers", ".gitmodules", ".pre-commit-config.yaml", "CODEOWNERS"),
 ]
 
@@ -175,7 +183,9 @@ def test_files_that_decide_need_approval(path: str, kind: str) -> None:
     assert objection.details == (f"{path} is {kind}",)
 
 
-@pytest.mark.parametrize("path", ["policies/x.yaml", "README.md", "docs/x.md", "x.yml"])
+@pytest.mark.parametrize(
+    "path", ["policies/x.yaml", "README.md", "docs/x.md", "x.yml", "LICENSE", "docs/x.txt"]
+)
 def test_other_files_need_none(path: str) -> None:
     assert not list(rules_are_agreed(change_of(path)))
 

@@ -16,10 +16,12 @@ from meshgate import __version__, interrupts
 from meshgate.cli.command_line import Parser
 from meshgate.cli.options import add_common_options, settle, written_by
 from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError, UsageError
+from meshgate.errors import BuildError, MeshgateError, UsageError
 
 PACKAGE = "meshgate"
 BROKEN_PIPE = 141
+# How much of a path is shown.
+SHOWN = 200
 
 # name: what `meshgate --help` says of it. The module of the same name is imported only to run it:
 # a help text must not wait for a YAML parser.
@@ -112,20 +114,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.outputs = written_by(options.command, formats_of(module), options.outputs)
         code: int = module.run(options)
         sys.stdout.flush()
-    except MeshgateError as error:
-        interrupts.check()
-        print(printable(f"meshgate: {error}"), file=sys.stderr)
-        return error.exit_code
     except BrokenPipeError:
         # The reader (`head`, `less`) has gone; stop Python from saying so once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except (MeshgateError, OSError, RecursionError) as error:
+        interrupts.check()
+        print(printable(f"meshgate: {_words(error)}"), file=sys.stderr)
+        return error.exit_code if isinstance(error, MeshgateError) else BuildError.exit_code
     except Exception:  # noqa: BLE001 - the last line of defence: an unknown error is never a pass
         interrupts.check()
         traceback.print_exc()
         print("meshgate: internal error; please report it with the text above", file=sys.stderr)
         return MeshgateError.exit_code
     return code
+
+
+def _words(error: MeshgateError | OSError | RecursionError) -> str:
+    """What a person reads of an error, also of the machine's: a full disk, a path too long."""
+    if isinstance(error, MeshgateError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "something is nested more deeply than can be read"
+    name = str(error.filename or "")
+    named = f"{name[:SHOWN]}..." if len(name) > SHOWN else name
+    return f"{named or 'this machine'}: {error.strerror or type(error).__name__}"
 
 
 def parser_for(arguments: Sequence[str]) -> Parser:

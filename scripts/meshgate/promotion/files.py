@@ -60,8 +60,8 @@ def rendered_folder(environment: str) -> str:
 
 
 def is_owned(path: str) -> bool:
-    """Whether only promotion may write this path."""
-    return any(path == folder or path.startswith(f"{folder}/") for folder in OWNED)
+    """Whether only promotion may write this path, or what some file systems take for it."""
+    return f"{path}/".lower().startswith(tuple(f"{folder}/" for folder in OWNED))
 
 
 def belongs_to(environment: str, path: str) -> bool:

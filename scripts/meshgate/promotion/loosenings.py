@@ -47,36 +47,42 @@ class Loosening(NamedTuple):
 
 def unagreed(
     session: Session, record: PromotionRecord, pull: PullRequest | None
-) -> Iterator[Loosening]:
+) -> list[Loosening]:
     """What loosened rules on the way to a record, unless somebody who owns them agreed.
 
     That is a review of the pull request that changed them, or of the promotion `pull` itself.
     Without a forge, what came since the environment last got something is looked at, and since the
-    release's source; with one, all there is since the environment named who owns its rules.
+    release's source; with one, all there is since the environment named who owns its rules. What
+    was taken back counts no more.
     """
     name = record.environment
     recent = _recent(session, record)
+    pending: dict[Loosening, JSONObject] = {}
     kept: tuple[str, ...] = ()
     for commit in reversed(_deciding(session, name)):
         if commit not in recent and not session.forge.hosted:
             continue
+        after = _rules(session, name, commit)
+        pending = {
+            each: rules
+            for each, rules in pending.items()
+            if _sentences(session, name, (each.before, commit), (rules, after))
+        }
         parent = session.repository.find(f"{commit}^")
         before = _rules(session, name, parent) if parent is not None else None
         if parent is None or before is None:
             continue
-        after = _rules(session, name, commit)
         owners = kept or _owners(before)
         sentences = _sentences(session, name, (parent, commit), (before, after))
-        if (
-            sentences
-            and (owners or commit in recent)
-            and not _agreed(session, owners, commit, pull)
-        ):
+        if not sentences or not (owners or commit in recent):
+            continue
+        if not _agreed(session, owners, commit, pull):
             # Who owns the rules is one of them: nobody names themselves.
             kept = owners
-            yield Loosening(commit, parent, sentences, owners)
+            pending[Loosening(commit, parent, sentences, owners)] = before
         elif after is not None and _owners(after) == kept:
             kept = ()
+    return list(pending)
 
 
 def by_rules_before(session: Session, loosening: Loosening) -> Session:

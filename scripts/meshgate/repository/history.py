@@ -98,7 +98,7 @@ def _bringing(
     repository: Repository, head: str, folder: str, kinds: str, *, newest: bool
 ) -> dict[str, str]:
     listed = repository.ask(
-        *("log", "--first-parent", "--diff-merges=first-parent", f"--diff-filter={kinds}"),
+        *("log", *PLAIN, "--first-parent", "--diff-merges=first-parent", f"--diff-filter={kinds}"),
         *("--no-renames", "--name-only", "--format=%x01%H", head, "--", folder),
         about=[head],
         what="git cannot list the commits",
@@ -182,9 +182,13 @@ def _names(person: str) -> Iterator[str]:
     yield local.rpartition("+")[2]
 
 
+# Whatever somebody's settings make of a log.
+PLAIN = ("--encoding=UTF-8", "--no-show-signature", "--no-follow", "--no-mailmap")
+
+
 def _log(repository: Repository, about: Iterable[str], *arguments: str) -> Iterator[Commit]:
     text = repository.ask(
-        *("log", "-z", f"--format={FORMAT}", *arguments),
+        *("log", "-z", *PLAIN, f"--format={FORMAT}", *arguments),
         about=about,
         what="git cannot list the commits",
     )

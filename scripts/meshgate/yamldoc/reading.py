@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from meshgate.errors import BuildError
 from meshgate.model import JSON
 from meshgate.yamldoc import fast_yaml, json_text
 from meshgate.yamldoc.nodes import Node, Reader, compose
@@ -31,6 +32,10 @@ class Parsed(NamedTuple):
     node: Node | None = None
 
 
+# A file within its size may be nothing but `---`, each of which takes its time.
+MOST = 500_000
+
+
 def documents(
     text: str, file: str, reader: Reader = Reader.API_SERVER, *, keep_nodes: bool = False
 ) -> Iterator[Parsed]:
@@ -41,7 +46,12 @@ def documents(
     if text.startswith("{") and (values := json_text.values(text)) is not None:
         yield from map(Parsed, values)
         return
-    for piece in pieces(text):
+    for number, piece in enumerate(pieces(text)):
+        if number == MOST:
+            raise BuildError(
+                f"{file} has more than {MOST:,} documents, and was not read",
+                hint="split it; a document that is empty counts, too",
+            )
         if (plain := fast_yaml.value(piece.text)) is not None:
             yield Parsed(plain, line=piece.line)
             continue

@@ -19,19 +19,30 @@ from meshgate.wording import plural
 
 ENVIRONMENTS = "environments.yaml"
 BASELINE = "baseline.yaml"
-FOLDERS = (
-    *("waivers/", "inventory/", "expectations/", "evidence/", "schemas/", "scripts/", "sync/"),
-    *(".github/", ".gitea/", ".forgejo/", ".gitlab/", ".circleci/", ".ci/"),
-)
-FILES = frozenset(
+FOLDERS = ("waivers/", "inventory/", "expectations/", "evidence/", "schemas/", "scripts/", "sync/")
+# What runs without being named: pipelines of whatever forge and tool (`.github/`, `.drone.yml`,
+# `.envrc`) begin with a dot at the root; programs, their settings and their locks lie there, and a
+# module of Python anywhere may stand in the place of another one.
+HIDDEN = "."
+PROGRAMS = frozenset(
     [
-        *("noxfile.py", "pyproject.toml", "constraints.txt", "action.yml", "docs/gitlab-ci.yml"),
-        "docs/gitlab-lint.yml",
-        *("bootstrap.txt", "runtime.txt"),
-        *(".gitlab-ci.yml", "Jenkinsfile", "azure-pipelines.yml", "bitbucket-pipelines.yml"),
-        *(".pre-commit-config.yaml", ".pre-commit-hooks.yaml", "CODEOWNERS", "docs/CODEOWNERS"),
+        *("jenkinsfile", "makefile", "gnumakefile", "justfile", "dockerfile", "containerfile"),
+        *("vagrantfile", "procfile", "tiltfile", "earthfile", "codeowners", "pipfile", "gemfile"),
+        *("azure-pipelines", "bitbucket-pipelines", "cloudbuild", "buildspec", "appveyor"),
+        *("taskfile", "action", "codefresh", "skaffold", "docker-compose", "compose"),
     ]
 )
+SETTINGS = frozenset(
+    [
+        *(".py", ".pyi", ".pyx", ".pth", ".so", ".toml", ".cfg", ".ini", ".txt", ".in", ".lock"),
+        *(".sh", ".bash", ".js", ".mjs", ".cjs", ".ts", ".nix", ".hcl", ".tf", ".bat", ".ps1"),
+        *(".mk", ".groovy", ".jsonnet", ".json", ".rb", ".pl", ".whl", ".egg", ".zip", ".pex"),
+    ]
+)
+MODULES = (".py", ".pyi", ".pyx", ".pth", ".so", ".egg-link")
+# They are run by what is asked of a pull request itself, and by nothing that judges.
+TESTS = "tests/"
+FILES = frozenset(["docs/gitlab-ci.yml", "docs/gitlab-lint.yml", "docs/codeowners"])
 # Git and meshgate read them in every folder.
 NAMES = frozenset([".sourceignore", ".gitattributes", ".gitmodules"])
 # What only accepts or permits: without it there is less that is permitted.
@@ -61,12 +72,24 @@ class RuleChange(Struct, frozen=True):
 
 
 def is_rule(path: str, signers: Iterable[str] = ()) -> bool:
-    """Whether a file decides how anything is judged, built, run or synced."""
+    """Whether a file decides how anything is judged, built, run or synced.
+
+    Whatever a name is written like: some file systems make no difference.
+    """
+    lowered = path.lower()
+    folder, _, name = lowered.rpartition("/")
+    _, dot, suffix = name.rpartition(".")
+    at_root = not folder and (
+        name.partition(".")[0] in PROGRAMS or (dot and f".{suffix}" in SETTINGS)
+    )
     return (
-        path in {ENVIRONMENTS, BASELINE}
-        or path in FILES
-        or path.startswith(FOLDERS)
-        or path.rpartition("/")[2] in NAMES
+        lowered in {ENVIRONMENTS, BASELINE}
+        or lowered in FILES
+        # A link may stand in the place of a folder.
+        or f"{lowered}/".startswith((HIDDEN, *FOLDERS))
+        or name in NAMES
+        or bool(at_root)
+        or (name.endswith(MODULES) and not lowered.startswith(TESTS))
         or path in set(signers)
     )
 
