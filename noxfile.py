@@ -226,9 +226,16 @@ def network_policies(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def forge(session: nox.Session) -> None:
-    """Play the whole way of promotion on a real Gitea; `-- story` leaves out the client's tests."""
+    """Play the whole way of promotion on a real Gitea; `-- story` narrows it."""
     install(session)
     session.run("python", "tests/forge/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def workflows(session: nox.Session) -> None:
+    """Run each workflow's jobs with nektos/act on a local forge; `-- promotion` narrows it."""
+    install(session)
+    session.run("python", "tests/workflows/run.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,7 +1,7 @@
 """Start a real Gitea, hold the forge's client against it, and play the story of promotion.
 
-`python tests/forge/run.py [story|contract]`: without a word, both. Gitea is built once, into the
-user's cache; it listens on loopback only and ends with this program.
+`python tests/forge/run.py [story|attacks|contract]...`: without a word, all. Gitea is built once,
+into the user's cache; it listens on loopback only and ends with this program.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from e2e.gitea import gitea
+from forge import attacks
 from forge.contract import contract
 from forge.people import settle
 from forge.stage import StoryError
@@ -34,7 +35,7 @@ GIT = {
 
 def main(arguments: list[str]) -> int:
     """0 when all went as it should."""
-    wanted = arguments or ["story", "contract"]
+    wanted = arguments or ["story", "attacks", "contract"]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshgate-forge-")))
         # Gitea runs as another user where this runs as root.
@@ -46,12 +47,14 @@ def main(arguments: list[str]) -> int:
         tests = None
         if "contract" in wanted:
             tests = stack.enter_context(contract(server, folder / "contract.log"))
-        if "story" in wanted:
-            try:
+        try:
+            if "story" in wanted:
                 play(server, folder)
-            except StoryError as error:
-                sys.stderr.write(f"\n{error}\n")
-                return 1
+            if "attacks" in wanted:
+                attacks.play(server, folder)
+        except StoryError as error:
+            sys.stderr.write(f"\n{error}\n")
+            return 1
         return tests.wait() if tests else 0
 
 

@@ -46,9 +46,10 @@ class Said(NamedTuple):
 class Stage:
     """One clone of the repository, and whoever acts in it."""
 
-    def __init__(self, server: Gitea, clone: Path) -> None:
+    def __init__(self, server: Gitea, clone: Path, project: str = PROJECT) -> None:
         self.server = server
         self.clone = clone
+        self.project = project
         self.began = time.monotonic()
 
     def chapter(self, title: str) -> None:
@@ -66,13 +67,13 @@ class Stage:
             raise StoryError(f"NOT SO: {sentence}\n{detail}")
         self.tell(sentence)
 
-    def meshgate(self, *arguments: str, code: int = 0) -> Said:
-        """Run the command line as the promoter in the clone; it must end with `code`."""
+    def meshgate(self, *arguments: str, code: int | tuple[int, ...] = 0) -> Said:
+        """Run the command line as the promoter in the clone; it must end with one of `code`."""
         environment = {
             **os.environ,
             "MESHGATE_FORGE": "gitea",
             "MESHGATE_FORGE_URL": self.server.url,
-            "MESHGATE_FORGE_PROJECT": PROJECT,
+            "MESHGATE_FORGE_PROJECT": self.project,
             "MESHGATE_FORGE_TOKEN": self.server.tokens[PROMOTER],
         }
         argv = [sys.executable, "-m", "meshgate", "-C", str(self.clone), *arguments]
@@ -81,7 +82,7 @@ class Stage:
         for token in self.server.tokens.values():
             if token in said.out + said.err:
                 raise StoryError(f"meshgate {' '.join(arguments)} printed a token")
-        if said.code != code:
+        if said.code not in (code if isinstance(code, tuple) else (code,)):
             raise StoryError(
                 f"meshgate {' '.join(arguments)} ended with {said.code}, not {code}\n"
                 f"{said.out}\n{said.err}"
@@ -96,11 +97,11 @@ class Stage:
     def forge(self, login: str = PROMOTER) -> Forge:
         """Meshgate's own client."""
         token = self.server.tokens[login]
-        return open_forge(ForgeSettings("gitea", self.server.url, PROJECT, token))
+        return open_forge(ForgeSettings("gitea", self.server.url, self.project, token))
 
     def ask(self, login: str, method: str, path: str, body: JSON = None) -> JSON:
         """Gitea's API below the repository, as a person's browser would use it."""
-        return self.server.call(login, method, f"repos/{PROJECT}/{path}", body)
+        return self.server.call(login, method, f"repos/{self.project}/{path}", body)
 
     def approve(self, number: int, login: str = REVIEWER) -> None:
         body = {"event": "APPROVED", "body": "Seen."}
@@ -123,7 +124,7 @@ class Stage:
     def publish(self, files: Mapping[str, str], message: str) -> str:
         """The same with all that has changed in the clone."""
         made = commit(self.clone, files, message, day=self.days())
-        git(self.clone, "push", "--quiet", self.server.remote(ADMIN, PROJECT), "HEAD:main")
+        git(self.clone, "push", "--quiet", self.server.remote(ADMIN, self.project), "HEAD:main")
         git(self.clone, "fetch", "--quiet", "origin")
         return made
 

@@ -13,6 +13,7 @@ examples:
   meshgate check --base origin/main               the commit that is checked out
   meshgate check --base origin/main --head REF    another one
   meshgate check --base origin/main --format markdown=check.md --format text
+  meshgate check --base origin/main --gated       where `meshgate gate` judges it, too
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.verdicts import exit_code
-from meshgate.errors import MeshgateError
+from meshgate.errors import MeshgateError, WaitingError
 from meshgate.promotion.guards import BY_FILES, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
@@ -46,6 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--head", default="HEAD", metavar="REF", help="the pull request's commit (default: HEAD)"
+    )
+    parser.add_argument(
+        "--gated",
+        action="store_true",
+        help="what only waits is told and ends with 0: for where promotion/gate is required too, "
+        "which asks the forge whom this cannot ask",
     )
     add_engine(parser)
     add_evidence_option(parser)
@@ -69,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
             stale = tuple(_stale_sync(session, judgement.head))
             judgement = structs.replace(judgement, refusals=(*judgement.refusals, *stale))
     publish(FORMATS, [structs.replace(judgement, gates=())], options)
-    return exit_code([judgement])
+    code = exit_code([judgement])
+    return 0 if options.gated and code == WaitingError.exit_code else code
 
 
 def _stale_sync(session: Session, head: str) -> Iterator[Refusal]:
