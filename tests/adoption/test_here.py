@@ -178,6 +178,19 @@ TROUBLE = {
         },
         "helm dependency build charts/shop",
     ),
+    "one folder for two environments": (
+        {
+            "deploy/kustomization.yaml": "resources: [a.yaml]\n",
+            "deploy/a.yaml": POLICY,
+            **{
+                f"argocd/{name}.yaml": APPLICATION.format(
+                    name=f"web-{name}", path="deploy", more=""
+                )
+                for name in ("dev", "staging")
+            },
+        },
+        "staging is built from deploy, as dev is",
+    ),
     "a remote base": (
         {"overlays/dev/kustomization.yaml": "resources: [https://github.com/x/y?ref=main]\n"},
         "does not build: dev: overlays/dev",

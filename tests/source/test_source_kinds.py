@@ -319,6 +319,10 @@ SOURCES = {
     "not-a-chart": ("    helm: {chart: a}\n", "has no Chart.yaml"),
     "no-values": ("    helm: {chart: chart, values: [v.yaml]}\n", "'v.yaml' is no file"),
     "values-out": ("    helm: {chart: chart, values: [/etc/passwd]}\n", "is not inside"),
+    "one-source": (
+        "    overlay: a\n  - name: edge\n    overlay: a\n",
+        "edge is built from the same as prod, and both follow main",
+    ),
     "unknown-key": ("    helm: {chart: chart, valuesFiles: [v.yaml]}\n", "did you mean `values`?"),
 }
 

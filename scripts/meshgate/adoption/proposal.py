@@ -99,6 +99,7 @@ def propose(
             if built is not None:
                 proposed.append(Proposed(built, tuple(named_by)))
     proposed.sort(key=lambda each: (rank(each.environment.name), each.environment.name))
+    proposed = _told_apart(proposed, unknown)
     done, findings = _judged(contents, proposed, files, settings)
     unknown += (f"{name} was not read: {why}" for name, why in contents.unread.items())
     baseline = taken(findings)
@@ -110,6 +111,21 @@ def propose(
         refused=baseline.refused,
         facts=told,
     )
+
+
+def _told_apart(proposed: Sequence[Proposed], unknown: list[str]) -> list[Proposed]:
+    """Each source once: two environments that follow one folder are one under two names."""
+    by_sources: dict[str, Proposed] = {}
+    for each in proposed:
+        own = each.environment
+        first = by_sources.setdefault(own.sources, each).environment
+        if first is not own:
+            unknown.append(
+                f"{own.name} is built from {own.source_title}, as {first.name} is, so that every "
+                f"change reaches both at once: {first.name} stands for both. Add {own.name} with "
+                "`mode: pinned` where promotion is to bring it there later"
+            )
+    return list(by_sources.values())
 
 
 def _candidates(contents: Contents) -> tuple[list[Candidate], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +45,9 @@ CHART = WantedPath("chart", "correct it, or remove the environment {name!r}")
 VALUES = WantedPath(
     "file of values", "correct `helm.values`, or add the file", folder=False, file=True
 )
+PINNED = "pinned"
+# What tells two environments apart that are built from one source.
+TELLING = ("substitute", "mesh", "names")
 # Only promotion writes there.
 WRITTEN = ("rendered", "promotion")
 
@@ -77,7 +81,29 @@ class References(Struct, frozen=True):
             self._known(gate.get("windows", ()), windows, "window")
         for window in value.get("windows", ()):
             self._known(window.get("environments", ()), names, "environment")
+        self._told_apart(entries)
         self._acyclic({entry["name"]: _predecessors(entry) for entry in entries})
+
+    def _told_apart(self, entries: Sequence[JSONObject]) -> None:
+        """Raise UsageError for two floating environments that nothing tells apart."""
+        first: dict[str, JSONObject] = {}
+        for entry in entries:
+            if entry.get("mode") == PINNED:
+                continue
+            said = [entry.get(key) for key in (*SOURCE_KEYS, *TELLING)]
+            key = json.dumps(said, sort_keys=True, default=str)
+            other = first.setdefault(key, entry)
+            if other is not entry:
+                source = next(each for each in SOURCE_KEYS if each in entry)
+                raise UsageError(
+                    f"{shown(self.document.place(entry, source))}: {entry['name']} is built from "
+                    f"the same as {other['name']}, and both follow main",
+                    why="A change would reach both at the same moment, so that one environment is "
+                    "there under two names.",
+                    hint=f"give {entry['name']} an overlay, values or `substitute` of its own; set "
+                    "`mode: pinned` where promotion is to bring the same to it later; or let one "
+                    "environment have the clusters of both",
+                )
 
     def _unique(self, key: str, entries: Iterable[JSONObject]) -> None:
         first: dict[str, JSONObject] = {}
