@@ -363,3 +363,20 @@ def test_a_gateway_calls_what_its_routes_name() -> None:
 def test_an_empty_mesh_answers_nothing() -> None:
     assert mesh().counts() == {}
     assert not mesh().knows("a")
+
+
+@pytest.mark.parametrize(
+    ("names", "outcome"),
+    [
+        (["spiffe://cluster.local/ns/b/sa/default"], Outcome.OK_MTLS),
+        (["x", "spiffe://cluster.local/ns/b/sa/default"], Outcome.OK_MTLS),
+        (["spiffe://cluster.local/ns/b/sa/other"], Outcome.UNKNOWN),
+        (["spiffe://td/ns/b/sa/default"], Outcome.UNKNOWN),
+        (["cart.b"], Outcome.UNKNOWN),
+    ],
+)
+def test_whom_a_rule_takes_for_the_server(names: list[str], outcome: Outcome) -> None:
+    tls = {"mode": "ISTIO_MUTUAL", "subjectAltNames": names}
+    model = shop(destination_rule("r", "b", "cart", trafficPolicy={"tls": tls}))
+
+    assert outcomes(model, "a/ui") == [outcome]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from meshgate.mesh.admission import Admission
-from meshgate.mesh.authorization import Allows
+from meshgate.mesh.authorization import Allows, identity_of
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.receivers import Arrival, Receivers, World
@@ -32,6 +32,10 @@ from meshgate.mesh.workloads import Workload
 _ADDRESS_KEPT = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS})
 
 
+OTHER_NAMES = (
+    "its rule says by subjectAltNames whom it takes for the server, and that this server is one of "
+    "them is not known (DR022)"
+)
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
 # Where ztunnel and the proxies of an ambient mesh take HBONE, whatever port is called.
 HBONE_PORT = 15008
@@ -343,7 +347,10 @@ class PortClusters:
             )
             tunnel = kind is not Discovery.ORIGINAL_DST and receivers.takes_tunnel(endpoint)
             name = self._server_name(resolved, wire, subset.name if subset else "")
-            return self._delivered(endpoint, world, wire, name, tunnel=tunnel)
+            delivery = self._delivered(endpoint, world, wire, name, tunnel=tunnel)
+            if resolved.names and wire is Transport.MTLS and not self._has_name(endpoint, resolved):
+                return delivery.unknown(f"the client: {OTHER_NAMES}")
+            return delivery
 
         if kind is Discovery.NO_CLUSTER:
             deliveries: tuple[Delivery, ...] = (NO_CLUSTER,)
@@ -352,6 +359,15 @@ class PortClusters:
                 combined(sent(endpoint, world) for world in worlds) for endpoint, worlds in targets
             ) or (self._without_endpoint(resolved, kind, dropped=dropped),)
         return Cluster(kind, may[Mode.PERMISSIVE], deliveries)
+
+    def _has_name(self, endpoint: Endpoint, resolved: Resolved) -> bool:
+        """Whether a client is known to take an endpoint for the server its rule names."""
+        workload = endpoint.workload
+        if workload is None or not workload.is_proxied:
+            return False
+        domain = self._receivers.facts.trust_domain
+        own = identity_of(domain, workload.namespace, workload.service_account)
+        return f"spiffe://{own}" in resolved.names
 
     def _without_endpoint(self, resolved: Resolved, kind: Discovery, *, dropped: bool) -> Delivery:
         if self.service.kubernetes or kind not in _ADDRESS_KEPT:

@@ -89,7 +89,8 @@ FIELDS: Mapping[str, tuple[Fields, ...]] = {
             _OPEN,
             "trafficPolicy.tls",
             "subjectAltNames.[]",
-            "calls by ISTIO_MUTUAL; of SIMPLE and MUTUAL certificates are not read anyway",
+            "calls by ISTIO_MUTUAL to a server of another identity; of SIMPLE and MUTUAL "
+            "certificates are not read anyway",
         ),
         Fields(
             _NOT,

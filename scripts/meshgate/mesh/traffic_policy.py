@@ -16,7 +16,6 @@ _PASSTHROUGH = "PASSTHROUGH"
 # Readable by every proxy, so not dropped on sidecars (credentials.KubernetesConfigMapTypeURI).
 _CONFIG_MAP = "configmap://"
 _ONE_WAY = frozenset({Tls.SIMPLE, Tls.MUTUAL})
-_NAMES = "its rule says by subjectAltNames whom it takes for the server, which is not modelled"
 _MODES = {mode.value: mode for mode in Tls if mode is not Tls.NONE}
 # Fields of a policy that put something else on the wire than its TLS.
 _DOUBTS = {
@@ -32,8 +31,8 @@ class TlsSettings(NamedTuple):
     sni: str
     # It names a secret, which sidecars may not read unless the rule has a workloadSelector.
     credential: bool
-    # It says whom a client takes for the server (`subjectAltNames`).
-    names: bool = False
+    # Whom a client takes for the server (`subjectAltNames`); empty: Istio says.
+    names: frozenset[str] = frozenset()
 
 
 class PortPolicy(Struct, frozen=True):
@@ -73,6 +72,7 @@ class Resolved(Struct, frozen=True):
     late        PASSTHROUGH by the resolved policy
     tested      all endpoints are tested for a sidecar (BestEffortInferServiceMTLSMode)
     doubt       why it is not known what a client sends; empty: it is
+    names       whom a client takes for the server where it sends mesh mTLS; empty: Istio says
     """
 
     tls: Tls
@@ -83,6 +83,7 @@ class Resolved(Struct, frozen=True):
     late: bool
     tested: bool
     doubt: str = ""
+    names: frozenset[str] = frozenset()
 
     @property
     def passthrough(self) -> bool:
@@ -144,9 +145,9 @@ def _doubted(resolved: Resolved, *policies: TrafficPolicy | None) -> Resolved:
 def _resolved(
     tls: TlsSettings | None, marks: Tls | None, *, early: bool, late: bool, tested: bool
 ) -> Resolved:
-    mode, sni, credential, names = tls or (Tls.NONE, "", False, False)
-    doubt = _NAMES if names and mode is Tls.ISTIO_MUTUAL else ""
-    return Resolved(mode, sni, credential, marks, early, late, tested, doubt)
+    mode, sni, credential, names = tls or (Tls.NONE, "", False, frozenset())
+    own = names if mode is Tls.ISTIO_MUTUAL else frozenset()
+    return Resolved(mode, sni, credential, marks, early, late, tested, names=own)
 
 
 def _at_port(
@@ -215,11 +216,12 @@ def _tls(value: JSON) -> TlsSettings | None:
         return None
     mode = str(value.get("mode") or "")
     credential = str(value.get("credentialName") or "")
+    names: JSON = value.get("subjectAltNames")
     return TlsSettings(
         _MODES.get(mode, Tls.DISABLE),
         str(value.get("sni") or ""),
         bool(credential) and not credential.startswith(_CONFIG_MAP),
-        bool(value.get("subjectAltNames")),
+        frozenset(map(str, names)) if isinstance(names, list) else frozenset(),
     )
 
 

@@ -22,6 +22,7 @@ from meshgate.mesh import (
     verdict,
 )
 from meshgate.mesh.catalog import REVISION_LABEL
+from meshgate.mesh.cluster import OTHER_NAMES
 from meshgate.mesh.covers import named
 from meshgate.mesh.ingress import PAST_SERVICES
 from meshgate.mesh.revisions import MAY_BE_TAG, NOT_STATED
@@ -329,7 +330,9 @@ def undecided_calls(context: Context) -> Iterator[Violation]:
             f"calls to {key[0]}:{key[1]} cannot be judged: {why}",
             fix=_what_decides(unknown, why),
             decided=False,
-            about=next((name for name in unread if name in why), ""),
+            about=key[0]
+            if OTHER_NAMES in why
+            else next((name for name in unread if name in why), ""),
             key=str(key[1]),
             group=SharedCause(
                 f"undecided: {why}",

@@ -22,7 +22,7 @@ SAME_OBJECT: Mapping[str, frozenset[str]] = {
 }
 # The same where the consequence is about something that the cause explains (`Violation.explains`).
 EXPLAINED: Mapping[str, frozenset[str]] = {
-    "CA001": frozenset({"CA010"}),
+    "CA001": frozenset({"CA010", "DR022"}),
     "CA005": frozenset({"PA006"}),
 }
 # The same where the consequence is so because no object says otherwise.

@@ -97,6 +97,7 @@ def other_identities(
             related=(RelatedResource(first.resource, "is the server"),),
             decided=decided,
             key=service.host,
+            explains=frozenset({service.host}),
         )
 
 
