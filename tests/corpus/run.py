@@ -36,7 +36,7 @@ MARK = "_err"
 ENDINGS = {
     0: "clean",
     1: "findings",
-    3: "not readable as YAML",
+    2: "not readable: a template, or no YAML",
     5: "no Kubernetes object",
     6: "a mesh kind without schema",
 }
@@ -234,7 +234,7 @@ def page(golden: Golden) -> str:
         "|---|---:|",
         *(f"| {name} | {count} |" for name, count in golden["endings"].items()),
         "",
-        "Most files that are not readable as YAML are Helm templates; some are broken on purpose.",
+        "A file that is named and cannot be read ends the run with 2: a Helm template mostly.",
         "",
         "| Rule | Findings |",
         "|---|---:|",

@@ -188,3 +188,26 @@ def test_trees_of_real_repositories(tree: str, findings: str, capsys: Capture) -
 )
 def test_policy_repositories_of_real_shape(tree: str, findings: str, capsys: Capture) -> None:
     assert told(judged(capsys, "-C", REPOSITORIES / tree, "validate")) == findings
+
+
+def rows_of_page() -> dict[str, str]:
+    """What the page says is said now, by the number of a case or the name of a folder."""
+    lines = (INPUTS.parent / "README.md").read_text("utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0].strip(): row[-1].strip() for row in cells if len(row) > 1}
+
+
+def test_the_page_says_what_is_said_now() -> None:
+    rows = rows_of_page()
+    said = {name: f"{right.findings or 'Clean'}; {right.calls}" for name, right in RIGHT.items()}
+    said |= {name: f"{found or 'Clean'}; {does}" for name, (_, found, does) in CHANGES.items()}
+
+    assert {name: rows[name] for name in said} == said
+
+
+def test_the_page_has_every_input() -> None:
+    silent = {file.name.partition("-")[0] for file in (INPUTS.parent / "silence").iterdir()}
+    # What is right about a folder where its remote base is vendored stands in the row without.
+    folders = {each.name for each in REPOSITORIES.iterdir()} - {"13-pinned-remote-vendored"}
+
+    assert {*RIGHT, *CHANGES, *silent, *folders} <= set(rows_of_page())

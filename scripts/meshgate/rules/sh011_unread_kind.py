@@ -36,7 +36,8 @@ def check(context: Context) -> Iterator[Violation]:
     allowed = context.environment.require.kinds
     unknown: dict[tuple[str, str], list[Resource]] = {}
     for resource in context.resources.all:
-        if coverage_of(resource.group, resource.kind) is None:
+        # What has no name is no object of a cluster: a note of a release, a settings file.
+        if resource.name and coverage_of(resource.group, resource.kind) is None:
             unknown.setdefault((resource.group, resource.kind), []).append(resource)
     for (group, kind), objects in sorted(unknown.items()):
         first = objects[0]
