@@ -22,7 +22,7 @@ from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, session_of
 from meshgate.errors import UsageError
 from meshgate.promotion.merge import METHODS, merge, ready
-from meshgate.promotion.report.merged import MERGED_FORMATS
+from meshgate.promotion.report.merged import MERGED_FORMATS as FORMATS
 from meshgate.report.escape.terminal import plain
 
 
@@ -47,5 +47,5 @@ def run(options: argparse.Namespace) -> int:
             merged, left = [merge(session, options.pull, method=options.method)], []
     for reason in left:
         print(f"meshgate: {plain(reason)}", file=sys.stderr)
-    publish(MERGED_FORMATS, merged, options)
+    publish(FORMATS, merged, options)
     return 0

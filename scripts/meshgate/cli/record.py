@@ -27,7 +27,7 @@ from meshgate.cli.promotions import add_promotion_options, session_of
 from meshgate.errors import IntegrityError
 from meshgate.promotion.misplaced import misplaced, repair
 from meshgate.promotion.record import record
-from meshgate.promotion.report.merged import TAGS_FORMATS
+from meshgate.promotion.report.merged import TAGS_FORMATS as FORMATS
 from meshgate.report.escape.terminal import plain
 from meshgate.wording import plural
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
                 print(f"meshgate: {plain(str(each))}", file=sys.stderr)
     for reason in degraded:
         print(f"meshgate: degraded: {plain(reason)}", file=sys.stderr)
-    publish(TAGS_FORMATS, tags, options)
+    publish(FORMATS, tags, options)
     if unmoved:
         raise IntegrityError(
             f"{plural(len(unmoved), 'tag')} on another commit than the record says",
