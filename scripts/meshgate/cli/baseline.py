@@ -28,6 +28,7 @@ from meshgate.model import BaselineEntry, Finding
 from meshgate.pipeline.baseline import remaining, taken, text_of
 from meshgate.pipeline.targets import select_names
 from meshgate.pipeline.whole import judge_repository
+from meshgate.promotion.burn_down import burn_down, sentences
 from meshgate.wording import plural
 from meshgate.wording.phrases import counted
 
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
     if after != before or not file.exists():
         write(file, text_of(after))
     print_entries(after)
+    for sentence in sentences(burn_down(root, names)):
+        print(sentence)
     print_refused(judged.findings)
     print_failures(judged.failures)
     return gravest(failure.exit_code for failure in judged.failures.values())

@@ -34,6 +34,7 @@ from meshgate.pipeline.change import Comparison, ProposedChange
 from meshgate.pipeline.planning import safe_steps
 from meshgate.pipeline.reports import (
     NEVER,
+    baseline_note,
     exit_code,
     failing,
     failures_of,
@@ -137,6 +138,16 @@ def way(comparison: Comparison, revisions: Revisions) -> str:
     return print_steps(steps, Options(color=False, width=STEPS_WIDTH, version=__version__))
 
 
+def of_baseline(root: Path, judged: Sequence[Judged]) -> list[str]:
+    """How many findings the baseline has left, and how it shrank."""
+    if not (root / config.BASELINE).exists():
+        return []
+    from meshgate.promotion.burn_down import burn_down, sentences  # noqa: PLC0415 - slow to import
+
+    notes = baseline_note(finding for each in judged for finding in each.findings)
+    return [*notes, *sentences(burn_down(root, [each.name for each in judged]))]
+
+
 def run(options: argparse.Namespace) -> int:
     """Judge the chosen environments and write their page."""
     root: Path = options.directory
@@ -157,7 +168,7 @@ def run(options: argparse.Namespace) -> int:
             findings,
             [tally(each) for each in built],
             shown.locate,
-            [*shown.notes, *notes_on(built), *without],
+            [*shown.notes, *of_baseline(root, built), *notes_on(built), *without],
             untold_failures,
         ),
         views=[view_of(each)._replace(locate=shown.locate) for each in built],
