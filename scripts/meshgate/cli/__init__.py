@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from meshgate import __version__, interrupts
-from meshgate.cli.command_line import Parser
+from meshgate.cli.command_line import Parser, add_name
 from meshgate.cli.options import add_common_options, settle, written_by
 from meshgate.cli.terminal import printable
 from meshgate.errors import BuildError, MeshgateError, UsageError
@@ -152,11 +152,12 @@ def parser_for(arguments: Sequence[str]) -> Parser:
     parser.add_argument("--version", action="version", version=f"meshgate {__version__}")
     add_common_options(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    others = Parser(add_help=False)
     for name, summary in COMMANDS.items():
         if name in arguments:
             add_command(commands, name, summary)
         else:
-            commands.add_parser(name, help=summary, add_help=False)
+            add_name(commands, name, summary, others)
     return parser
 
 
