@@ -14,7 +14,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,9 @@ import pytest
 from git import Repo
 
 from broken_repositories import broken, situations
+from meshgate import config, source
 from meshgate.cli import main
+from meshgate.errors import MeshgateError
 from meshgate.model import Environment, Finding
 from meshgate.pipeline import Files, Folder, Judged, Settings, judged
 from meshgate.rules import rules_of
@@ -70,6 +72,24 @@ def end(repository: Path, *arguments: str) -> Ending:
     return Ending(code, out.getvalue(), err.getvalue())
 
 
+def once(function: Callable[..., object]) -> Callable[..., object]:
+    """The function, with what it gave or raised for the same folder and names remembered."""
+    ends: dict[Hashable, tuple[object, MeshgateError | None]] = {}
+
+    def answer(*key: Hashable) -> object:
+        if key not in ends:
+            try:
+                ends[key] = function(*key), None
+            except MeshgateError as error:
+                ends[key] = None, error
+        value, raised = ends[key]
+        if raised is not None:
+            raise raised
+        return value
+
+    return answer
+
+
 @pytest.fixture
 def judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer the same question to the pipeline once: what it is asked is each command's own."""
@@ -99,6 +119,9 @@ def judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
             findings[key] = judge_rules(context, rules, locate), parts
         return findings[key][0]
 
+    # Read and surveyed anew is only what lies elsewhere: no command changes what it judges.
+    for owner, name in ((config, "load"), (source, "survey")):
+        monkeypatch.setattr(owner, name, once(getattr(owner, name)))
     monkeypatch.setattr(judged, "judge_build", build_once)
     monkeypatch.setattr(judged, "judge_rules", rules_once)
 

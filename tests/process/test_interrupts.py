@@ -27,7 +27,7 @@ from pipeline import Pipeline, copy
 from places import REPOSITORY
 from promoted import git
 
-MOMENTS = int(os.environ.get("INTERRUPTS", "24"))
+MOMENTS = int(os.environ.get("INTERRUPTS", "8"))
 # Seconds. A machine that does much else at once is given more, so that no test fails by chance.
 LIMIT = float(os.environ.get("INTERRUPTS_LIMIT", "15"))
 

@@ -15,7 +15,7 @@ import pytest
 from pipeline import Pipeline
 from places import TESTS
 
-EVERY = int(os.environ.get("CRASHES_EVERY", "3"))
+EVERY = int(os.environ.get("CRASHES_EVERY", "6"))
 CRASHING = TESTS / "support" / "crashing.py"
 # How many steps each flow has at least: fewer would mean that nothing was killed.
 FLOWS = {"promote": 7, "merge": 1, "squash": 1, "rollback": 5, "hotfix": 7, "hold": 5, "record": 6}

@@ -38,7 +38,7 @@ from meshgate.promotion.release import Releases
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
 
-EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "6"))
 STEPS = 15
 # Examples are dealt out, so that the shards run side by side.
 SHARDS = 3

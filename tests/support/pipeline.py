@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from meshgate.promotion.records import EnvironmentState, Event
 from meshgate.promotion.rollback import roll_back
 from meshgate.promotion.session import Clock, Session, open_session
 from meshgate.repository import Repository
+from meshgate.repository.opened import COMMIT_ID
 
 PERMISSIVE_FLOOR = "    require: {mtls: PERMISSIVE}\n"
 # The sample's environments, with a floor that lets both modes stand, and a team that may weaken.
@@ -189,9 +190,30 @@ def pipeline_once(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 @pytest.fixture
-def pipeline(pipeline_once: Pipeline, tmp_path: Path) -> Pipeline:
+def pipeline(pipeline_once: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """A copy of its own for a test."""
+    remember_answers(monkeypatch)
     return copy(pipeline_once, tmp_path)
+
+
+def remember_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask git once about commits that questions name by their ids, for all sessions of a test.
+
+    A command has one session, which remembers by itself what git said; a test has twenty.
+    """
+    answers: dict[tuple[str, ...], str] = {}
+    ask = Repository.ask
+
+    def asked_once(self: Repository, *arguments: str, about: Iterable[str], what: str = "") -> str:
+        about = tuple(about)
+        if self.shallow or not all(map(COMMIT_ID.fullmatch, about)):
+            return ask(self, *arguments, about=about, what=what)
+        key = str(self.root), *arguments
+        if key not in answers:
+            answers[key] = ask(self, *arguments, about=about, what=what)
+        return answers[key]
+
+    monkeypatch.setattr(Repository, "ask", asked_once)
 
 
 def copy(once: Pipeline, folder: Path) -> Pipeline:

@@ -196,8 +196,10 @@ class Repository:
         return self.settings.get(name, "")
 
     def remotes(self) -> frozenset[str]:
-        """The names of the remotes. Raises RepositoryError."""
-        return frozenset(self.run("remote").splitlines())
+        """The names of the remotes, as the settings have them. Raises RepositoryError."""
+        names = (name.removeprefix("remote.") for name in self.settings if "remote." in name[:7])
+        # `remote.pushdefault` is a setting of all.
+        return frozenset(name.rpartition(".")[0] for name in names if "." in name)
 
     def find(self, reference: str) -> str | None:
         """The id of the commit a reference names, or None.
