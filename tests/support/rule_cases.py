@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from msgspec import structs
 
 from conftest import TODAY
 from meshgate import config, source
+from meshgate.cli.options import cache_folder
 from meshgate.effect import effect
 from meshgate.model import BuildRecord, Environment, Finding, Position
 from meshgate.pipeline import Settings
@@ -33,8 +36,10 @@ RESERVED = frozenset(
 )
 
 
-def cases() -> list[Path]:
-    return sorted(folder for folder in CASES.glob("*/*") if folder.is_dir())
+@functools.cache
+def cases() -> tuple[Path, ...]:
+    """Every case, sorted: more than a thousand folders."""
+    return tuple(sorted(folder for folder in CASES.glob("*/*") if folder.is_dir()))
 
 
 def told(folder: Path, rules: Sequence[Rule] = RULES) -> Iterator[str]:
@@ -94,7 +99,9 @@ def built(folder: Path, root: Path | None = None) -> source.Build:
             for defect in defects
         ):
             return source.Build(resources=[], record=BuildRecord(defects=tuple(defects)))
-        rendered = source.render(folder, "overlay", cache=None)
+        # Renders are kept as the command keeps them: by all that goes into them.
+        kept = cache_folder(argparse.Namespace(no_cache=False))
+        rendered = source.render(folder, "overlay", cache=kept)
         return source.Build(resources=rendered.resources, record=rendered.record)
     if (folder / "chart").is_dir():
         # Of its files alone: what it renders to needs a program.

@@ -14,6 +14,7 @@ from meshgate.errors import ServiceError, ToolError, UsageError
 from meshgate.model import JSON
 
 if TYPE_CHECKING:
+    # An extra, which need not be installed; `_client_library` imports it.
     import httpx
 
 CONNECT_TIMEOUT = 10.0  # seconds

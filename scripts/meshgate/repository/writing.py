@@ -29,12 +29,14 @@ def commit_files(
     """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         index = {"GIT_INDEX_FILE": os.path.realpath(Path(folder) / "index")}
-        repository.run("read-tree", base, environment=index)
+        # An empty index is given all that the base has: it is known already, or asked once.
+        there = (f"{each.mode} {each.blob}\t{each.path}\0" for each in repository.entries(base))
+        lines = [*there, *_changes(repository, files)]
         repository.run(
             "update-index",
             "-z",
             "--index-info",
-            stdin="".join(_changes(repository, files)).encode("utf-8", "surrogateescape"),
+            stdin="".join(lines).encode("utf-8", "surrogateescape"),
             environment=index,
         )
         tree = repository.run("write-tree", environment=index)

@@ -25,10 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh import Mesh
+from meshgate.mesh.selectors import Labels
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.wording.nearest import nearest
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -55,7 +58,22 @@ def check(context: Context) -> Iterator[Violation]:
                 policy.resource,
                 "spec.selector.matchLabels",
                 f"no workload of namespace {namespace} has {wanted}: the policy does nothing",
+                fix=_meant(mesh, namespace, labels),
             )
+
+
+def _meant(mesh: Mesh, namespace: str, labels: Labels) -> str:
+    """The label that was meant by one that no workload of the namespace has; empty: none is."""
+    own = [each.labels for each in mesh.workloads if each.namespace == namespace]
+    for key, value in sorted(labels.items()):
+        values = {each[key] for each in own if key in each}
+        if not values:
+            keys = sorted({other for each in own for other in each} - labels.keys())
+            if other := nearest(key, keys):
+                return f"did you mean the label `{other}`?"
+        elif value not in values and (other := nearest(value, sorted(values))):
+            return f"did you mean `{key}: {other}`?"
+    return ""
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,9 +31,35 @@ class BareRepository:
     path: Path
     login: str
     merged: dict[tuple[str, str], str | Conflict] = field(default_factory=dict, compare=False)
+    # What git said of the branches, by what its files of references were then; the newest.
+    listed: dict[frozenset[tuple[object, ...]], dict[str, str]] = field(
+        default_factory=dict, compare=False
+    )
 
     def branches(self) -> dict[str, str]:
-        """The commit of every branch."""
+        """The commit of every branch; git is asked again where a file of references is another."""
+        files = self._reference_files()
+        if files not in self.listed:
+            branches = self._branches()
+            self.listed.clear()
+            self.listed[files] = branches
+        return dict(self.listed[files])
+
+    def _reference_files(self) -> frozenset[tuple[object, ...]]:
+        """The files that hold branches, each with what a new content changes of it.
+
+        git writes each anew and renames it, so that it is another file (`st_ino`).
+        """
+        folders = (self.path / "refs/heads", self.path / "reftable")
+        files = [self.path / "packed-refs", *(each for top in folders for each in top.rglob("*"))]
+        stats = []
+        for file in files:
+            with contextlib.suppress(OSError):
+                stat = file.stat()
+                stats.append((file, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
+        return frozenset(stats)
+
+    def _branches(self) -> dict[str, str]:
         listed = self._git(
             "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads"
         )
