@@ -486,6 +486,35 @@ def test_a_deny_all_pull_request_fails_diff_in_every_environment(
         assert all(each["after"] == "denied" and each["witness"] for each in broken)
 
 
+def without_the_default(root: Path) -> None:
+    """Take away the default, and what lets in the clients of one workload."""
+    file = root / "policies/boards/kustomization.yaml"
+    text = file.read_text("utf-8")
+    for name in ("default", "app-ui"):
+        text = text.replace(f"  - authorizationpolicy-{name}.yaml\n", "")
+    file.write_text(text, encoding="utf-8")
+
+
+def test_this_repository_is_closed_by_default_but_for_the_gateway_in_front(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_policies(tmp_path / "repository")
+
+    def errors() -> dict[str, set[str]]:
+        main(["-C", str(root), "validate", "--format", "json"])
+        found: dict[str, set[str]] = {}
+        for each in json.loads(capsys.readouterr().out)["findings"]:
+            if each["severity"] == "error" and each["waiver"] is None:
+                found.setdefault(each["environment"], set()).add(each["rule"])
+        return found
+
+    assert errors() == {}
+    without_the_default(root)
+    found = errors()
+    assert set(found) == set(environments())
+    assert all("AZ002" in rules for rules in found.values())
+
+
 def test_who_can_names_strangers_and_witnesses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -572,6 +601,21 @@ def test_calls_are_told_with_what_is_let_in(
     out = capsys.readouterr().out
     assert "only GET" in " ".join(out.split())
     assert not set(itertools.chain(out)) & {"\x1b"}
+
+    # What packet filters stop is denied by a policy as well.
+    closed = thing(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "closed",
+        "b",
+        spec={"podSelector": {}, "policyTypes": ["Ingress"]},
+    )
+    file.write_text(yaml.safe_dump_all([*objects, closed]), encoding="utf-8")
+    assert main(["calls", str(file), "--only-denied", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["calls"]
+    ends = {each["client"]["workload"]: each["outcome"] for each in found}
+    # A pod never loses the way to itself.
+    assert ends == {"ui": "blocked", "cart": "denied"}
 
 
 def test_an_effect_of_policies_is_recorded_and_read_again() -> None:

@@ -25,6 +25,7 @@ from meshes import (
 from meshgate.cli import main
 from meshgate.effect import effect
 from meshgate.mesh import Allows, Mesh, Outcome, Verdict
+from meshgate.mesh.port_authorization import AuthorizationState
 
 AMBIENT = {"istio.io/dataplane-mode": "ambient"}
 USE = "istio.io/use-waypoint"
@@ -334,3 +335,22 @@ def test_who_else_passes_a_waypoint_is_compared() -> None:
     assert found.clients.label == "whoever has the identity cluster.local/ns/partners/sa/*"
     assert (found.host, found.port) == (HOST, 80)
     assert effect(shop("a", "x"), shop("x", "a")).is_proven
+
+
+def test_policies_of_a_namespace_are_not_for_its_waypoint() -> None:
+    pods = deployment("w", "b", {"gateway.networking.k8s.io/gateway-name": "w"})
+    security = "security.istio.io/v1"
+    by_namespace = thing(security, "AuthorizationPolicy", "all", "b", spec={})
+    ref = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "w"}
+    targeted = thing(
+        security, "AuthorizationPolicy", "for-w", "b", spec={"targetRefs": [ref], "rules": []}
+    )
+
+    def state(*policies: Object, of_class: str = "istio-waypoint") -> AuthorizationState:
+        model = mesh(*objects_of(waypoint(of_class=of_class), pods, *policies))
+        return model.authorization_at(model.workload("b", "w"), 15008).state
+
+    assert state(by_namespace) is AuthorizationState.NO_POLICY
+    assert state(by_namespace, targeted) is AuthorizationState.DEFAULT_DENY
+    # Another gateway is under both.
+    assert state(by_namespace, of_class="istio") is AuthorizationState.DEFAULT_DENY

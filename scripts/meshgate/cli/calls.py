@@ -4,7 +4,7 @@ Clients that no policy tells apart share a line; --format json has one for each 
 
 examples:
   meshgate calls prod --only-broken              what fails
-  meshgate calls prod --only-denied              what AuthorizationPolicies deny
+  meshgate calls prod --only-denied              what policies deny or block
   meshgate calls prod --to boards:8080           who reaches a port, and how
   meshgate calls prod --from boards/app-ui       what one workload sends
 """
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only-denied",
         action="store_true",
-        help="calls of which policies deny requests",
+        help="calls of which policies deny requests, or that NetworkPolicies block",
     )
 
 

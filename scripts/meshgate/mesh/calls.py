@@ -161,8 +161,9 @@ def is_broken(delivery: Delivery) -> bool:
 
 
 def is_denied(delivery: Delivery) -> bool:
-    """Whether policies deny an endpoint's calls, or some requests of them."""
+    """Whether policies deny an endpoint's calls, or some requests of them, or stop the packets."""
     return any(
-        each.admission is not None and each.admission.allows in _DENYING
+        each.blocking is not None
+        or (each.admission is not None and each.admission.allows in _DENYING)
         for each in (delivery, *delivery.alternatives)
     )

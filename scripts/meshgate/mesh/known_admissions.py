@@ -122,6 +122,9 @@ def server_of(workload: Workload, *, is_captured: bool = True) -> Server:
         DataPlane.GATEWAY: Enforcer.GATEWAY,
     }.get(workload.plane, Enforcer.NONE)
     gateway = workload.labels.get(GATEWAY_API, "") if enforcer is Enforcer.GATEWAY else ""
+    if workload.is_waypoint:
+        # Policies of its namespace and by selector are not for it.
+        enforcer = Enforcer.WAYPOINT
     return Server(
         workload.namespace, workload.labels, enforcer, gateway, revision=workload.revision
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct, field
 
 from meshgate.mesh import injection, selectors
-from meshgate.mesh.catalog import Catalog, Namespace
+from meshgate.mesh.catalog import Catalog, Namespace, namespace_of
 from meshgate.mesh.controllers import Controller, controllers, is_ready
 from meshgate.mesh.injection import Membership, PodMeta
 from meshgate.mesh.selectors import Labels
@@ -19,7 +19,12 @@ TLS_MODE = "security.istio.io/tlsMode"
 # The agent's own ports, which are never redirected to the sidecar.
 AGENT_PORTS = frozenset({15020, 15021, 15090})
 _GATEWAY_LABELS = frozenset({"ingressgateway", "egressgateway", "eastwestgateway"})
-GATEWAY_API = "gateway.networking.k8s.io/gateway-name"
+_GATEWAY_GROUP = "gateway.networking.k8s.io"
+GATEWAY_API = f"{_GATEWAY_GROUP}/gateway-name"
+# Classes of Gateways that are waypoints, and what istiod writes to their pods.
+_WAYPOINT_CLASSES = frozenset({"istio-waypoint"})
+_MANAGED = "gateway.istio.io/managed"
+_WAYPOINT_CONTROLLER = "istio.io-mesh-controller"
 _ANNOTATION = "traffic.sidecar.istio.io/"
 
 
@@ -55,6 +60,8 @@ class Workload(Struct, eq=False):
     pods: tuple[str, ...] = ()
     # Whether its pods are in the node's network.
     on_host: bool = False
+    # Whether its pods are a waypoint, which is a gateway that judges calls to others.
+    is_waypoint: bool = False
     # Why it is not known what its proxy takes and sends, for what its pods are.
     doubts: PodDoubts = NO_DOUBTS
 
@@ -95,8 +102,19 @@ def workloads(catalog: Catalog, facts: MeshFacts) -> list[Workload]:
         for gateway in catalog.of("Gateway")
         if (selector := selectors.labels(gateway.spec.get("selector")))
     ]
+    waypoints = {
+        (namespace_of(gateway), gateway.name)
+        for gateway in catalog.of_group(_GATEWAY_GROUP, "Gateway")
+        if str(gateway.spec.get("gatewayClassName")) in _WAYPOINT_CLASSES
+    }
     listed = [
-        _workload(controller, catalog.namespaces.get(controller.namespace), gateways, facts)
+        _workload(
+            controller,
+            catalog.namespaces.get(controller.namespace),
+            gateways,
+            facts,
+            waypoints=waypoints,
+        )
         for controller in controllers(catalog)
     ]
     return sorted(listed, key=lambda each: (each.namespace, each.name, each.kind))
@@ -107,6 +125,8 @@ def _workload(
     namespace: Namespace | None,
     gateways: Iterable[Labels],
     facts: MeshFacts,
+    *,
+    waypoints: Collection[tuple[str, str]],
 ) -> Workload:
     metadata = _object(controller.template.get("metadata"))
     pod = _object(controller.template.get("spec"))
@@ -138,6 +158,11 @@ def _workload(
         ready=not controller.pods or any(is_ready(pod) for pod in controller.pods),
         pods=tuple(pod.name for pod in controller.pods),
         on_host=pod.get("hostNetwork") is True,
+        is_waypoint=plane is DataPlane.GATEWAY
+        and (
+            own.get(_MANAGED) == _WAYPOINT_CONTROLLER
+            or (controller.namespace, own.get(GATEWAY_API, "")) in waypoints
+        ),
         doubts=doubts(pod, annotations, plane),
     )
 

@@ -163,7 +163,7 @@ def tally(asked: Question, listed: Iterable[CallClass]) -> str:
     total = sum(outcomes.values())
     kind = "broken call" if asked.only_broken else "call"
     if asked.only_denied:
-        kind = "denied call"
+        kind = "denied or blocked call"
     parts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
     return f"{plural(total, kind)}: {parts}" if total else f"no {kind}s"
 

@@ -3,7 +3,9 @@
 What it checks
     Where the environment sets `require.authorization: default-deny`, each workload with a proxy or
     ztunnel: at least one enforced ALLOW policy applies to it, be it one without rules. Only then
-    what no rule names is denied. DENY, AUDIT and dry-run policies close nothing.
+    what no rule names is denied. DENY, AUDIT and dry-run policies close nothing. A gateway that a
+    Gateway resource opens is not asked for: it is there for everybody, and leads on what its routes
+    name to workloads that are. Nor is a waypoint, which judges for them.
 
     ```yaml
     # of the root namespace: for every workload of the mesh
@@ -48,7 +50,9 @@ def check(context: Context) -> Iterator[Violation]:
         return
     open_: dict[str, list[Workload]] = {}
     for workload in mesh.workloads:
-        if workload.plane in _ENFORCED and not mesh.is_closed(workload):
+        if workload.plane not in _ENFORCED or workload.is_waypoint:
+            continue
+        if not mesh.gateway_chains(workload) and not mesh.is_closed(workload):
             open_.setdefault(workload.namespace, []).append(workload)
     root = context.environment.mesh.root_namespace
     for namespace, workloads in open_.items():
