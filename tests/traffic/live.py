@@ -10,17 +10,20 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from meshes import ROOT, peer_authentication, shop
 from meshgate import config
 from meshgate.cli import main
 from meshgate.effect.observed import SeenFate, replay
+from places import REPOSITORY
 from traffic.program import program
 
 CART = "cart.b.svc.cluster.local"
@@ -90,10 +93,13 @@ class Exporter(http.server.BaseHTTPRequestHandler):
     """Shows the counters as a proxy does."""
 
     began = 0.0
+    # What `meshgate validate --metrics` wrote, as the node exporter shows a textfile.
+    textfile = ""
 
     def do_GET(self) -> None:
         seconds = time.time() - self.began
-        body = "".join(counter.line(seconds) for counter in COUNTERS).encode()
+        lines = [counter.line(seconds) for counter in COUNTERS]
+        body = "".join([*lines, self.textfile]).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
@@ -234,3 +240,44 @@ def test_a_wrong_label_is_told_in_the_words_of_the_server(
     assert capture(prometheus.url, tmp_path / "out", "--query-label", "by the way=1") == 2
     assert capture(prometheus.url + "/graph", tmp_path / "out") == 7
     assert "does not answer as Prometheus does" in capsys.readouterr().err
+
+
+def asked(url: str, query: str) -> list[tuple[dict[str, str], float]]:
+    """What Prometheus answers to a query: labels without its own, and values."""
+    address = f"{url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    with urllib.request.urlopen(address, timeout=5) as response:
+        found = json.load(response)["data"]["result"]
+    return [
+        (
+            {key: text for key, text in each["metric"].items() if key not in ("instance", "job")},
+            float(each["value"][1]),
+        )
+        for each in found
+    ]
+
+
+def test_metrics_are_read_as_they_were_written(
+    prometheus: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "meshgate.prom"
+    assert main(["-C", str(REPOSITORY), "validate", "--metrics", str(file)]) == 0
+    capsys.readouterr()
+    Exporter.textfile = file.read_text(encoding="utf-8")
+    deadline = time.time() + 30
+    while not (ports := asked(prometheus.url, "meshgate_ports")):
+        assert time.time() < deadline, "prometheus took none of it"
+        time.sleep(0.2)
+
+    assert ({"__name__": "meshgate_ports", "environment": "prod", "accepts": "strict"}, 5) in ports
+    samples = [line for line in Exporter.textfile.splitlines() if not line.startswith("#")]
+    assert len(asked(prometheus.url, '{__name__=~"meshgate_.+"}')) == len(samples) > 30
+    (waived,) = asked(
+        prometheus.url, 'meshgate_waiver_expires_timestamp_seconds{environment="prod"}'
+    )
+    assert waived[0]["owner"] == "team-boards"
+    # The alerts of docs/metrics.md are expressions that it takes; none fires.
+    page = (REPOSITORY / "docs/metrics.md").read_text(encoding="utf-8")
+    rules = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    assert len(rules) == 3
+    for rule in rules:
+        assert asked(prometheus.url, rule["expr"]) == [], rule["alert"]
