@@ -155,6 +155,14 @@ def dist(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def hooks(session: nox.Session) -> None:
+    """Try .pre-commit-hooks.yaml with pre-commit itself, on commits with and without manifests."""
+    # Not in the lock: nothing else needs it.
+    session.install("pre-commit==4.7.0")
+    session.run("python", "tests/dist/hooks.py", *session.posargs)
+
+
+@nox.session(default=False)
 def readme(session: nox.Session) -> None:
     """Run every command block of README.md in a fresh clone, with a home of its own."""
     session.run("python", "tests/dist/readme.py", *session.posargs)

@@ -106,3 +106,36 @@ def test_help_lists_the_formats_that_a_command_takes(
         assert main([command, "--format", name]) == 2, (command, name)
         err = capsys.readouterr().err
         assert "does not write it" in err or "usage:" in err
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "says"),
+    [
+        (["docs/gitlab-ci.yml"], 0, "nothing to judge"),
+        (["overlays/prod/kustomization.yaml"], 0, "in prod"),
+        (["waivers/staging.yaml", "docs/gitlab-ci.yml"], 0, "in staging"),
+        (["environments.yaml"], 0, "in dev, staging and prod"),
+    ],
+)
+def test_a_commit_is_judged_by_its_environments(
+    files: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With their overlays, waivers and baseline; a file alone would not have passed."""
+    assert main([*ROOT, "lint", "--commit", "--", *files]) == code
+    assert says in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_elsewhere_a_commit_without_a_manifest_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "values.yaml").write_text("a: 1\n")
+    (tmp_path / "pa.yaml").write_text(
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+        "metadata: {name: default, namespace: shop}\nspec: {mtls: {mode: PERMISSIVE}}\n"
+    )
+    lint = ["-C", str(tmp_path), "lint"]
+
+    assert main([*lint, "--", str(tmp_path / "values.yaml")]) == 5
+    assert main([*lint, "--commit", "--", str(tmp_path / "values.yaml")]) == 0
+    assert "nothing to judge" in capsys.readouterr().out
+    assert main([*lint, "--commit", "--", *map(str, sorted(tmp_path.iterdir()))]) == 1

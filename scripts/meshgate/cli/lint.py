@@ -18,15 +18,17 @@ examples:
 from __future__ import annotations
 
 import argparse
+import posixpath
 from pathlib import Path
 
 from msgspec import structs
 
 from meshgate import config
+from meshgate.cli import main
 from meshgate.cli.options import add_judging, add_narrowing, add_reading
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import given, settings
-from meshgate.errors import SourcesError, gravest
+from meshgate.errors import NothingToCheckError, SourcesError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge
 from meshgate.pipeline.manifests import read_manifests
@@ -39,6 +41,9 @@ from meshgate.pipeline.reports import (
     tally,
     undecided_note,
 )
+from meshgate.pipeline.touched import touched
+
+ENVIRONMENTS = "environments.yaml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +53,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mesh", type=Path, metavar="FILE", help="`mesh` and `require` of the environment"
     )
     parser.add_argument("-n", dest="namespace", metavar="NS", help="of objects without one")
+    parser.add_argument(
+        "--commit",
+        action="store_true",
+        help="as a pre-commit hook wants it: files of environments.yaml's environments are judged "
+        "once, as `meshgate validate` does, and files without a manifest pass",
+    )
     add_reading(parser)
     add_judging(parser)
     add_narrowing(parser)
@@ -56,7 +67,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the manifests; findings on standard output."""
     root: Path = options.directory
-    manifests = read_manifests(root, given(options, options.paths, options.namespace))
+    if options.commit and (root / ENVIRONMENTS).is_file():
+        return of_environments(options)
+    try:
+        manifests = read_manifests(root, given(options, options.paths, options.namespace))
+    except NothingToCheckError as error:
+        if not options.commit:
+            raise
+        print(f"nothing to judge: {error.what}")
+        return 0
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
     how = settings(options, complete=options.mesh is not None)
     judged = judge(manifests.environments(environment), manifests.files(environment), how)
@@ -76,3 +95,16 @@ def run(options: argparse.Namespace) -> int:
     publish_report(report, options)
     code = exit_code(findings, failures.values(), options.fail_on)
     return gravest([manifests.exit_code, code, int(bool(undecided))])
+
+
+def of_environments(options: argparse.Namespace) -> int:
+    """Judge the environments that the files of a commit belong to, with all that is theirs."""
+    root: Path = options.directory
+    environments = config.load(root).environments
+    files = {posixpath.normpath(Path(path).as_posix()) for path in options.paths}
+    names = [each.name for each in touched(root, environments, files)]
+    if not names:
+        print("nothing to judge: no environment has these files among its inputs")
+        return 0
+    fail_on = ["--fail-on", options.fail_on]
+    return main(["-C", str(root), "validate", *fail_on, *names])

@@ -16,18 +16,17 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import posixpath
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from meshgate import __version__, config, source
+from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_judging, add_narrowing
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.request import folder, print_failures, settings
 from meshgate.cli.terminal import printable
-from meshgate.errors import BuildError, MeshgateError, RefusedError, gravest
+from meshgate.errors import MeshgateError, RefusedError, gravest
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Judged, judge, with_upstream
 from meshgate.pipeline.narrowed import narrow
@@ -44,18 +43,11 @@ from meshgate.pipeline.reports import (
     untold,
 )
 from meshgate.pipeline.targets import select
+from meshgate.pipeline.touched import touched
 from meshgate.pipeline.whole import of_nobody
-from meshgate.yamldoc.files import read_inside
 
-# What changes the judgement of every environment.
 PINNED = "pinned"
 ERROR = "error"
-SHARED_INPUTS = ("environments.yaml", "baseline.yaml", "promotion/toolchain.yaml")
-MANIFESTS = (".yaml", ".yml")
-# What holds no objects that a cluster's Flux reads from.
-NO_VALUES = ("expectations/", "inventory/", "promotion/", "rendered/", "waivers/")
-# Folders with one file or folder for each environment.
-PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -172,35 +164,4 @@ def changed(root: Path, environments: Sequence[Environment], reference: str) -> 
     """The environments whose inputs differ from the merge base with `reference`."""
     from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
 
-    files = repository.changed_files(root, reference)
-    if not files.isdisjoint(SHARED_INPUTS) or any(gives_values(root, name) for name in files):
-        return list(environments)
-    return [
-        environment
-        for environment in environments
-        if any(name.startswith(tuple(prefixes(root, environment))) for name in files)
-        or posixpath.normpath(environment.substitute_file) in files
-        or not files.isdisjoint(source.inputs(root, environment.sources))
-    ]
-
-
-def gives_values(root: Path, name: str) -> bool:
-    """Whether a changed file may hold an object that gives variables their values.
-
-    Any environment may have them from there. A file that is gone may have held one.
-    """
-    if not name.endswith(MANIFESTS) or name.startswith(NO_VALUES):
-        return False
-    try:
-        content = read_inside(root, name)
-    except BuildError:
-        return True
-    return source.has_flux_values(content)
-
-
-def prefixes(root: Path, environment: Environment) -> list[str]:
-    """Where the files of one environment lie, beside what its sources are known to read."""
-    return [
-        *(form.format(environment.name) for form in PER_ENVIRONMENT),
-        *(f"{folder}/" for folder in source.named_folders(root, environment.sources)),
-    ]
+    return touched(root, environments, repository.changed_files(root, reference))

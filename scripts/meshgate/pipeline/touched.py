@@ -1,0 +1,58 @@
+"""Which environments a change of some files may make another judgement of."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from meshgate import source
+from meshgate.errors import BuildError
+from meshgate.model import Environment
+from meshgate.yamldoc.files import read_inside
+
+# What changes the judgement of every environment.
+SHARED_INPUTS = ("environments.yaml", "baseline.yaml", "promotion/toolchain.yaml")
+MANIFESTS = (".yaml", ".yml")
+# What holds no objects that a cluster's Flux reads from.
+NO_VALUES = ("expectations/", "inventory/", "promotion/", "rendered/", "waivers/")
+# Folders with one file or folder for each environment.
+PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml")
+
+
+def touched(
+    root: Path, environments: Sequence[Environment], changes: Collection[str]
+) -> list[Environment]:
+    """The environments that have one of these files (relative to `root`) among their inputs."""
+    files = frozenset(changes)
+    if not files.isdisjoint(SHARED_INPUTS) or any(gives_values(root, name) for name in files):
+        return list(environments)
+    return [
+        environment
+        for environment in environments
+        if any(name.startswith(tuple(prefixes(root, environment))) for name in files)
+        or posixpath.normpath(environment.substitute_file) in files
+        or not files.isdisjoint(source.inputs(root, environment.sources))
+    ]
+
+
+def gives_values(root: Path, name: str) -> bool:
+    """Whether a changed file may hold an object that gives variables their values.
+
+    Any environment may have them from there. A file that is gone may have held one.
+    """
+    if not name.endswith(MANIFESTS) or name.startswith(NO_VALUES):
+        return False
+    try:
+        content = read_inside(root, name)
+    except BuildError:
+        return True
+    return source.has_flux_values(content)
+
+
+def prefixes(root: Path, environment: Environment) -> list[str]:
+    """Where the files of one environment lie, beside what its sources are known to read."""
+    return [
+        *(form.format(environment.name) for form in PER_ENVIRONMENT),
+        *(f"{folder}/" for folder in source.named_folders(root, environment.sources)),
+    ]
