@@ -120,6 +120,27 @@ TIGHTENS: dict[str, Edit] = {
 }
 
 
+def without_owners(document: JSONObject) -> JSONObject:
+    found = copy.deepcopy(document)
+    found["environments"][1]["approvals"].pop("rules")
+    return found
+
+
+@pytest.mark.parametrize("what", ["rules", "access", "weakening"])
+def test_nobody_is_the_first_to_name_themselves(what: str) -> None:
+    before = without_owners(BEFORE)
+    before["environments"][1]["approvals"].pop("weakening")
+    after = copy.deepcopy(before)
+    after["environments"][1]["approvals"][what] = {"teams": ["mine"]}
+    assert list(environments_loosened(before, after))
+
+
+def test_one_more_owner_is_one_more_who_must_agree() -> None:
+    after = copy.deepcopy(BEFORE)
+    after["environments"][0]["approvals"] = {"rules": {"teams": ["dev"]}}
+    assert not list(environments_loosened(BEFORE, after))
+
+
 def edited(edit: Edit) -> JSONObject:
     after = copy.deepcopy(BEFORE)
     edit(after, after["environments"][1])

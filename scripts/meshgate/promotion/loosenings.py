@@ -35,12 +35,14 @@ class Loosening(NamedTuple):
     """A commit of the main line that loosened rules of an environment.
 
     before     the commit whose rules were in force until then
+    files      which files of rules it changed
     sentences  what got looser, in plain words
     teams      who may agree: by the rules before; empty: nobody was named
     """
 
     commit: str
     before: str
+    files: tuple[str, ...]
     sentences: tuple[str, ...]
     teams: tuple[str, ...]
 
@@ -52,15 +54,15 @@ def unagreed(
 
     That is a review of the pull request that changed them, or of the promotion `pull` itself.
     Without a forge, what came since the environment last got something is looked at, and since the
-    release's source; with one, all there is since the environment named who owns its rules. What
-    was taken back counts no more.
+    release's source, which itself was judged as one change of rules and policies; with one, all
+    there is since the environment named who owns its rules. What was taken back counts no more.
     """
     name = record.environment
     recent = _recent(session, record)
     pending: dict[Loosening, JSONObject] = {}
     kept: tuple[str, ...] = ()
     for commit in reversed(_deciding(session, name)):
-        if commit not in recent and not session.forge.hosted:
+        if not session.forge.hosted and (commit not in recent or commit == record.source.commit):
             continue
         after = _rules(session, name, commit)
         pending = {
@@ -79,18 +81,22 @@ def unagreed(
         if not _agreed(session, owners, commit, pull):
             # Who owns the rules is one of them: nobody names themselves.
             kept = owners
-            pending[Loosening(commit, parent, sentences, owners)] = before
+            files = tuple(_changed(session, name, parent, commit))
+            pending[Loosening(commit, parent, files, sentences, owners)] = before
         elif after is not None and _owners(after) == kept:
             kept = ()
     return list(pending)
 
 
 def by_rules_before(session: Session, loosening: Loosening) -> Session:
-    """The session with the rules before; what is known to run stays that of the base.
+    """The session with the files of rules that it changed as they were before it.
 
+    All else stays the base's, also what is known to run: other changes are judged for themselves.
     Raises UsageError where these rules cannot be read any more.
     """
-    configuration = configuration_at(session.repository, loosening.before)
+    configuration = configuration_at(
+        session.repository, session.commit, dict.fromkeys(loosening.files, loosening.before)
+    )
     if not session.forge.hosted:
         configuration = _with_acknowledgements(configuration, session.configuration)
     return dataclasses.replace(
@@ -112,10 +118,22 @@ def _with_acknowledgements(rules: Configuration, base: Configuration) -> Configu
     return structs.replace(rules, environments=environments)
 
 
+def _files(environment: str) -> tuple[str, ...]:
+    """The files that hold rules of an environment, besides what is known to run there."""
+    return (FILE, BASELINE, *(f"{folder}/{environment}.yaml" for folder in EXCEPTIONS))
+
+
 def _deciding(session: Session, environment: str) -> list[str]:
     """The commits of the main line that may have changed rules of an environment, newest first."""
-    paths = (FILE, BASELINE, *(f"{folder}/{environment}.yaml" for folder in EXCEPTIONS))
+    paths = _files(environment)
     return [commit.sha for commit in mainline(session.repository, session.commit, *paths)]
+
+
+def _changed(session: Session, environment: str, parent: str, commit: str) -> Iterator[str]:
+    for path in _files(environment):
+        was, becomes = (session.repository.object_id(each, path) for each in (parent, commit))
+        if was != becomes:
+            yield path
 
 
 def _recent(session: Session, record: PromotionRecord) -> frozenset[str]:

@@ -266,13 +266,23 @@ def session_at(
     )
 
 
-def configuration_at(repository: Repository, commit: str) -> Configuration:
-    """What a commit says of itself. Raises UsageError as `config.load` does."""
+def configuration_at(
+    repository: Repository, commit: str, earlier: Mapping[str, str] | None = None
+) -> Configuration:
+    """What a commit says of itself; of the files `earlier`, by path, as another commit has them.
+
+    Raises UsageError as `config.load` does.
+    """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
+        root = Path(folder)
         # What environments are built from has to be there, wherever it lies.
         named = [each for each in named_at(repository, commit) if not is_at(each, RULES)]
-        extract(repository, commit, (*RULES, *dict.fromkeys(named)), Path(folder))
-        return config.load(Path(folder))
+        extract(repository, commit, (*RULES, *dict.fromkeys(named)), root)
+        for path, other in (earlier or {}).items():
+            (root / path).unlink(missing_ok=True)
+            gone = [each for each in named_at(repository, other) if not (root / each).exists()]
+            extract(repository, other, (path, *(gone if path == FILE else ())), root)
+        return config.load(root)
 
 
 def baseline_at(

@@ -47,6 +47,7 @@ FILES = frozenset(["docs/gitlab-ci.yml", "docs/gitlab-lint.yml", "docs/codeowner
 NAMES = frozenset([".sourceignore", ".gitattributes", ".gitmodules"])
 # What only accepts or permits: without it there is less that is permitted.
 PERMITS = ("waivers/",)
+OWNERS = "approvals.rules.teams"
 MODES = ("DISABLE", "PERMISSIVE", "STRICT")
 ABSENT = "nothing"
 SHOWN = 200
@@ -114,18 +115,28 @@ def loosened(change: RuleChange) -> list[str]:
 def environments_loosened(before: JSONObject, after: JSONObject) -> Iterator[str]:
     """The same of environments.yaml. An environment that is renamed is one that goes."""
     old, new = _by_name(before), _by_name(after)
+    # Beside an owner another one is one more who must agree; the first names themselves.
+    owned = any(_at(entry, OWNERS) for entry in old.values())
     for name, entry in old.items():
         if name not in new:
             yield f"the environment {name} is dropped or renamed"
             continue
         for place, was, becomes in _differences("", entry, new[name]):
-            if not _tightens(place, was, becomes):
+            joins = owned and place == OWNERS and was is None
+            if not joins and not _tightens(place, was, becomes):
                 yield f"{name}: {place} goes from {_shown(was)} to {_shown(becomes)}"
     rest = [key for key in {**before, **after} if key not in {"environments", "defaults"}]
     for key in sorted(rest):
         was, becomes = before.get(key), after.get(key)
         if was != becomes and not (key == "paused" and was is None):
             yield f"{key} goes from {_shown(was)} to {_shown(becomes)}"
+
+
+def _at(entry: JSONObject, place: str) -> JSON:
+    value: JSON = entry
+    for key in place.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _by_name(document: JSONObject) -> dict[str, JSONObject]:
@@ -162,9 +173,6 @@ TIGHTENS: dict[str, Callable[[JSON, JSON], bool]] = {
     ),
     "gates": lambda was, becomes: becomes is not None and set(was or ()) <= set(becomes),
     "approvals.count": lambda was, becomes: isinstance(becomes, int) and becomes >= (was or 0),
-    # Where nobody was named, whoever is named narrows it; where teams are, others take their place.
-    "approvals.rules.teams": lambda was, _: was is None,
-    "approvals.access.teams": lambda was, _: was is None,
     "signatures.allowedSigners": lambda was, _: was is None,
 }
 
