@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,14 @@ from meshgate.model import JSON, JSONObject
 ROOT = Path(__file__).parent.parent
 COPIED = (
     *("policies", "overlays", "inventory", "waivers", "expectations", "sync", ".github"),
-    *("environments.yaml", "action.yml", ".sourceignore", "Containerfile", "promotion"),
+    *(
+        "environments.yaml",
+        "action.yml",
+        ".sourceignore",
+        "Containerfile",
+        "promotion",
+        "pyproject.toml",
+    ),
 )
 ARGO = "sync/argocd"
 FLUX = "sync/flux"
@@ -104,6 +112,17 @@ def image_is_pinned_and_no_root(root: Path) -> Iterator[str]:
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     if not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1]):
         yield "it runs as root"
+
+
+def wheel_is_made_of_the_sdist(root: Path) -> Iterator[str]:
+    """What the wheel includes from elsewhere in the tree is in the sdist that it is built from."""
+    targets = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    sdist = targets["targets"]["sdist"]["only-include"]
+    for path in (*targets["targets"]["wheel"]["force-include"], "README.md", "LICENSE"):
+        inside = any(path == each or path.startswith(f"{each}/") for each in sdist)
+        # Builders put it there themselves.
+        if not inside and path != "pyproject.toml":
+            yield path
 
 
 def one_object_per_file(root: Path) -> Iterator[str]:
@@ -230,6 +249,10 @@ CHECKS: dict[str, tuple[Callable[[Path], Iterator[str]], Callable[[Path], object
             file.write_text(re.sub(r"@[0-9a-f]{40} # (v\d+)\S*", r"@\1", file.read_text()))
             for file in (root / ".github/workflows").iterdir()
         ],
+    ),
+    "wheel-of-what-the-sdist-lacks": (
+        wheel_is_made_of_the_sdist,
+        tamper("pyproject.toml", '"scripts", "schemas", ', '"scripts", '),
     ),
     "image-by-tag": (
         image_is_pinned_and_no_root,
