@@ -25,7 +25,7 @@ _NAMES = ("app", "app.kubernetes.io/name")
 # What the webhooks without a revision inject; a tag of this name may stand for another one.
 DEFAULT_REVISION = "default"
 # inject.IgnoredNamespaces
-_IGNORED = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
+IGNORED = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 
 
 class Membership(NamedTuple):
@@ -63,7 +63,7 @@ def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
     there = _already_there(meta, pod)
     if there is not None:
         return there
-    if pod.get("hostNetwork") is True or meta.namespace in _IGNORED:
+    if pod.get("hostNetwork") is True or meta.namespace in IGNORED:
         return NONE
     injected = _injected(meta, facts)
     if injected is None:
@@ -113,7 +113,7 @@ def _is_left_out(meta: PodMeta, pod: JSONObject) -> bool:
         setting == "false"
         or meta.labels.get(DATA_PLANE_MODE) == "none"
         or pod.get("hostNetwork") is True
-        or meta.namespace in _IGNORED
+        or meta.namespace in IGNORED
     )
 
 

@@ -4,7 +4,9 @@ What it checks
     `sidecar.istio.io/inject` of pods, of the controllers that make them, and of namespaces, against
     what the injection webhook does: a setting that has no effect on them is reported. The webhook
     reads the labels of the namespace and the pod, the annotation only where both have called it,
-    and never the controller's own metadata.
+    and never the controller's own metadata. Values other than
+    `true` and `false` count as none. Of a namespace `istio-injection`, `istio.io/rev` and
+    `istio.io/dataplane-mode` count as labels alone, with the values that they have.
 
     ```yaml
     kind: Deployment
@@ -30,17 +32,31 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from meshgate.mesh import DataPlane, Workload
+from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.mesh.controllers import template_of
-from meshgate.mesh.injection import INJECT
-from meshgate.model import JSONObject, Severity, join_path
+from meshgate.mesh.injection import DATA_PLANE_MODE, IGNORED, INJECT
+from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
 NAMESPACE_LABEL = "istio-injection"
-WANTED = {"true": DataPlane.SIDECAR, "false": DataPlane.NONE}
+_YES = ("true", "yes", "on", "enabled", "1")
+_NO = ("false", "no", "off", "disabled", "0")
+# What is meant by a value, however it is written; the webhook knows `true` and `false` alone.
+WANTED = {
+    **dict.fromkeys(_YES, DataPlane.SIDECAR),
+    **dict.fromkeys(_NO, DataPlane.NONE),
+}
+SPELLED = {DataPlane.SIDECAR: "true", DataPlane.NONE: "false"}
+# The labels of a namespace that decide, with their values; None: any.
+DECIDING: Mapping[str, tuple[str, ...] | None] = {
+    NAMESPACE_LABEL: ("enabled", "disabled"),
+    DATA_PLANE_MODE: ("ambient", "none"),
+    REVISION_LABEL: None,
+}
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -50,13 +66,37 @@ def check(context: Context) -> Iterator[Violation]:
         if workload.kind != "WorkloadEntry" and workload.plane is not DataPlane.UNKNOWN:
             yield from of_workload(workload)
     for namespace in context.resources.of("Namespace"):
-        if INJECT in {**namespace.labels, **namespace.annotations}:
-            part = "labels" if INJECT in namespace.labels else "annotations"
+        yield from of_namespace(namespace)
+
+
+def of_namespace(namespace: Resource) -> Iterator[Violation]:
+    """The settings of one namespace that nobody reads."""
+    if INJECT in {**namespace.labels, **namespace.annotations}:
+        part = "labels" if INJECT in namespace.labels else "annotations"
+        yield Violation(
+            namespace,
+            join_path("metadata", part, INJECT),
+            f"{INJECT} on a Namespace is read by nobody: only pods have it",
+            fix=f"label the namespace {NAMESPACE_LABEL}: enabled, or disabled",
+        )
+    for key, values in DECIDING.items():
+        if key in namespace.annotations and key not in namespace.labels:
             yield Violation(
                 namespace,
-                join_path("metadata", part, INJECT),
-                f"{INJECT} on a Namespace is read by nobody: only pods have it",
-                fix=f"label the namespace {NAMESPACE_LABEL}: enabled, or disabled",
+                join_path("metadata", "annotations", key),
+                f"{key} as an annotation is read by nobody: it is a label of the namespace",
+                fix=f"write {key} below metadata.labels",
+                key=key,
+            )
+        value = str(namespace.labels.get(key, ""))
+        if key in namespace.labels and values is not None and value not in values:
+            out = " and keeps sidecars out, whatever pods ask for" if key == NAMESPACE_LABEL else ""
+            yield Violation(
+                namespace,
+                join_path("metadata", "labels", key),
+                f"{key}: {value or '(empty)'} means neither {' nor '.join(values)}{out}",
+                fix=f"write {' or '.join(values)}",
+                key=key,
             )
 
 
@@ -82,12 +122,26 @@ def of_workload(workload: Workload) -> Iterator[Violation]:
             workload.resource,
             place(workload, part, on_pod=on_pod),
             f"{what} {INJECT}: {value} does nothing: {workload} {has(workload)}, "
-            f"{why(workload, part, on_pod=on_pod)}",
-            fix=f"label the pod template {INJECT}: {str(value).lower()}"
-            if part == "annotations" or not on_pod
-            else f"label namespace {workload.namespace} {NAMESPACE_LABEL}: enabled",
+            f"{why(workload, part, on_pod=on_pod, value=str(value))}",
+            fix=way_out(workload, wanted, by_label=part == "labels" and on_pod, value=str(value)),
             key=f"{part}:{on_pod}",
         )
+
+
+def way_out(workload: Workload, wanted: DataPlane, *, by_label: bool, value: str) -> str:
+    """What gives the pods what was asked for."""
+    if wanted is DataPlane.SIDECAR and is_on_host(workload):
+        return "take hostNetwork away, or the setting: pods in the host's network get no sidecar"
+    if wanted is DataPlane.SIDECAR and workload.namespace in IGNORED:
+        return f"move it out of {workload.namespace}, or remove the setting: no sidecars are there"
+    if not by_label or value != SPELLED[wanted]:
+        return f'label the pod template {INJECT}: "{SPELLED[wanted]}"'
+    return f"label namespace {workload.namespace} {NAMESPACE_LABEL}: enabled"
+
+
+def is_on_host(workload: Workload) -> bool:
+    """Whether the pods use the network of the host."""
+    return mapping(template_of(workload.resource), "spec").get("hostNetwork") is True
 
 
 def fits(workload: Workload, wanted: DataPlane) -> bool:
@@ -103,12 +157,14 @@ def has(workload: Workload) -> str:
     return "has a sidecar all the same" if there else "has no sidecar"
 
 
-def why(workload: Workload, part: str, *, on_pod: bool) -> str:
+def why(workload: Workload, part: str, *, on_pod: bool, value: str) -> str:
     """Why the webhook does not do as it is asked."""
     if not on_pod:
         return "since only the metadata of the pod template counts"
-    if mapping(template_of(workload.resource), "spec").get("hostNetwork") is True:
+    if is_on_host(workload):
         return "since its pods use the network of the host"
+    if value not in SPELLED.values():
+        return "since the webhook knows the values true and false alone"
     if part == "annotations":
         return f"since no label of namespace {workload.namespace} or of the pod calls the webhook"
     return f"since namespace {workload.namespace} keeps the webhook out"
