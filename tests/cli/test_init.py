@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from meshgate import config
-from meshgate.cli import main
+from meshgate.cli import COMMANDS, main
 from meshgate.cli.init import init
 from meshgate.origin import Origin, origin
 from places import REPOSITORY
+from promoted import commit, git
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_it_shows_every_part_of_a_repository(repository: Path) -> None:
     assert all(environment.expectations for environment in environments)
     assert {path.name for path in repository.iterdir()} == {
         *("policies", "overlays", "inventory", "waivers", "expectations", "promotion"),
-        *("environments.yaml", "README.md", ".github", ".schemas"),
+        *("environments.yaml", "README.md", ".github", ".schemas", "sync", ".sourceignore"),
     }
 
 
@@ -117,3 +118,59 @@ def test_a_file_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
     assert main(["init", str(tmp_path / "policies")]) == 2
     assert "cannot write to" in capsys.readouterr().err
+
+
+WORKFLOWS = ("audit", "promote", "promotion-check", "promotion-gate", "record", "validate")
+
+
+def test_its_jobs_are_those_of_this_repository_and_call_meshgate(repository: Path) -> None:
+    folder = repository / ".github" / "workflows"
+    assert sorted(file.stem for file in folder.iterdir()) == sorted(WORKFLOWS)
+
+    for name in WORKFLOWS:
+        workflow = yaml.safe_load((folder / f"{name}.yml").read_text())
+        ours = yaml.safe_load((REPOSITORY / ".github" / "workflows" / f"{name}.yml").read_text())
+        assert workflow["env"]["MESHGATE"] == origin().requirement
+        assert (workflow["permissions"], ours["permissions"]) == ({}, {})
+        for (job, value), other in zip(
+            workflow["jobs"].items(), ours["jobs"].values(), strict=False
+        ):
+            assert value["permissions"] == other["permissions"], (name, job)
+            for step in value["steps"]:
+                assert "nox" not in str(step)
+                for command in re.findall(r"\bmeshgate ([a-z]+)", str(step.get("run"))):
+                    assert command in COMMANDS
+
+
+def test_its_sync_objects_are_fresh_and_its_reader_is_ours(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for agent in ("argocd", "flux"):
+        assert main(["-C", str(repository), "sync", agent, "--check"]) == 0
+    reader = "sync/rbac/reader.yaml"
+    assert (repository / reader).read_bytes() == (REPOSITORY / reader).read_bytes()
+    assert capsys.readouterr().out == ""
+
+
+def test_it_promotes_from_the_start(repository: Path) -> None:
+    file = repository / "environments.yaml"
+    before, prod, after = file.read_text().partition("  - name: prod\n")
+    pinned = "mode: pinned\n    gates: []\n    gatesWaived: a test"
+    file.write_text(before + prod + after.replace("mode: floating", pinned))
+    for arguments in (("init", "--quiet", "-b", "main"), ("add", "--all")):
+        git(repository, *arguments)
+    for agent in ("argocd", "flux"):
+        assert main(["-C", str(repository), "sync", agent]) == 0
+    commit(repository, {}, "start")
+
+    assert main(["-C", str(repository), "adopt", "prod", "--direct"]) == 0
+    policy = repository / "policies" / "shop" / "destinationrule-cart.yaml"
+    text = policy.read_text().replace("metadata:\n", "metadata:\n  labels: {team: shop}\n", 1)
+    commit(repository, {"policies/shop/destinationrule-cart.yaml": text}, "label", day=1)
+    git(repository, "switch", "-qc", "elsewhere")
+    assert main(["-C", str(repository), "promote", "prod"]) == 0
+    (branch,) = git(
+        repository, "branch", "--list", "promote/*", "--format=%(refname:short)"
+    ).split()
+    check = ["-C", str(repository), "check", "--base", "main", "--head", branch]
+    assert main(check) == 0
