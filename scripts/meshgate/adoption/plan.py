@@ -54,9 +54,11 @@ def lacking(
 def refusals(root: Path, environment: Environment, judged: Judged) -> list[Lack]:
     """What `adopt` would refuse of a pinned environment that has no state yet, beside its rules.
 
-    Nothing for an environment that is floating or adopted: what it lacks is for guards to say.
+    Nothing for an environment that is floating or adopted: what it lacks is for guards to say. Nor
+    for a repository without promotion/: it is judged alone, and nothing is promoted in it.
     """
-    if environment.mode != PINNED or (root / state_path(environment.name)).exists():
+    begun = (root / TOOLCHAIN).parent.is_dir()
+    if environment.mode != PINNED or not begun or (root / state_path(environment.name)).exists():
         return []
     parts = (of_toolchain(root), of_render(judged), of_undecided(judged))
     return [lack for part in parts for lack in part]
