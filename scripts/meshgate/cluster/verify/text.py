@@ -102,12 +102,12 @@ def _foreign(foreign: Foreign, style: Style) -> str:
     name = plain(str(foreign.resource))
     if not foreign.decides:
         return f"  {name}: changes nothing"
-    ports, calls = len(foreign.effect.ports), sum(call.count for call in foreign.effect.calls)
-    open_ = len(foreign.effect.undecided)
+    if not (foreign.ports or foreign.calls or foreign.undecided):
+        return "  " + style("red", f"{name}: may change something")
     parts = [
-        plural(ports, "port") if ports else "",
-        plural(calls, "call") if calls else "",
-        f"{open_} undecided" if open_ else "",
+        plural(foreign.ports, "port") if foreign.ports else "",
+        plural(foreign.calls, "call") if foreign.calls else "",
+        f"{foreign.undecided} undecided" if foreign.undecided else "",
     ]
     return "  " + style("red", f"{name}: changes {', '.join(filter(None, parts))}")
 
