@@ -1,6 +1,7 @@
 """Tell what every client sends to every service port, and what becomes of it.
 
-Clients that no policy tells apart share a line; --format json has one for each of them.
+Clients that no policy tells apart share a line. So they do with --format json, where there are
+more than ten of them: `clients` says how many and where; --full has one entry for each call.
 
 examples:
   meshgate calls prod --only-broken              what fails
@@ -33,12 +34,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="calls of which policies deny requests, or that NetworkPolicies block",
     )
+    parser.add_argument(
+        "--full", action="store_true", help="with --format json: one entry for every call"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the calls that were asked for."""
     shown = meshes(options, options.targets)
-    publish(FORMATS, [question(view, options) for view in shown.views], options)
+    asked = [question(view, options) for view in shown.views]
+    publish(FORMATS, asked, options, streams={"json": calls.streamed})
     return shown.end(options)
 
 
@@ -52,4 +57,5 @@ def question(view: View, options: argparse.Namespace) -> calls.Question:
         port,
         options.only_broken,
         options.only_denied,
+        options.full,
     )

@@ -6,9 +6,9 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from meshgate import __version__, report
 from meshgate.errors import UsageError
@@ -18,6 +18,8 @@ from meshgate.report.formats import Formats
 from meshgate.rules import RULES
 
 T = TypeVar("T")
+# As Formats, of what comes piece by piece.
+Streams: TypeAlias = dict[str, Callable[[Sequence[T], report.Options], Iterable[str]]]
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 # Added to every command inside GitHub Actions; it has no meaning for tables.
@@ -41,10 +43,12 @@ def publish(
     options: argparse.Namespace,
     *,
     elsewhere: str = "",
+    streams: Streams[T] | None = None,
 ) -> None:
     """Write the values in each format that was asked for. Raises UsageError for another one.
 
-    `elsewhere`: what the hint adds about a format that another command writes.
+    `elsewhere`: what the hint adds about a format that another command writes. `streams`: formats
+    that are written piece by piece, since the whole may not fit into memory.
     """
     # Inside Actions annotations are asked for by default; most commands have none.
     outputs = [o for o in options.outputs if o.format in renderers or o.format != ANNOTATIONS]
@@ -54,7 +58,11 @@ def publish(
                 f"--format {output.format}: `meshgate {options.command}` does not write it",
                 hint=f"use one of {', '.join(renderers)}{elsewhere}",
             )
-        text = renderers[output.format](values, style(options, to_file=output.file is not None))
+        look = style(options, to_file=output.file is not None)
+        if streams and output.format in streams:
+            stream(output.file, streams[output.format](values, look))
+            continue
+        text = renderers[output.format](values, look)
         if output.file is None:
             sys.stdout.write(text)
         else:
@@ -77,6 +85,18 @@ def write(file: Path, text: str) -> None:
     """Write a whole file. Raises UsageError."""
     try:
         file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+
+
+def stream(file: Path | None, pieces: Iterable[str]) -> None:
+    """Write what comes piece by piece to a file, or to standard output. Raises UsageError."""
+    if file is None:
+        sys.stdout.writelines(pieces)
+        return
+    try:
+        with file.open("w", encoding="utf-8") as opened:
+            opened.writelines(pieces)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
 

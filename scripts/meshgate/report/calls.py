@@ -10,9 +10,10 @@ from typing import NamedTuple
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
 from meshgate.mesh.calls import is_denied
+from meshgate.mesh.clients import ClientGroup
 from meshgate.model import JSONObject
 from meshgate.report import Options, access, formats, packets
-from meshgate.report.escape.json_text import Rows, document
+from meshgate.report.escape.json_text import dump, rows
 from meshgate.report.escape.markdown import cell_code, prose, row
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
@@ -43,6 +44,8 @@ CROWDS = {
     DataPlane.NONE: "without sidecar",
     DataPlane.UNKNOWN: "that may have a sidecar",
 }
+# A class of more clients is one entry of JSON for each endpoint.
+CROWD = 10
 # How many clients or endpoints a line names before it only counts them.
 NAMED = 2
 
@@ -56,6 +59,8 @@ class Question(NamedTuple):
     port: int | None = None
     only_broken: bool = False
     only_denied: bool = False
+    # Whether JSON has one entry for each call, also of a crowd that is treated alike.
+    full: bool = True
 
 
 def classes(asked: Question) -> Iterator[CallClass]:
@@ -94,10 +99,38 @@ def text(questions: Sequence[Question], options: Options) -> str:
     return page(lines[:-1])
 
 
-def json(questions: Sequence[Question], _options: Options) -> str:
-    """`{"version", "calls"}`, one call of one client to one endpoint a line."""
-    entries = (as_json(asked.view, call) for asked in questions for call in calls(asked))
-    return document(version=VERSION, calls=Rows(entries))
+def json(questions: Sequence[Question], options: Options) -> str:
+    """The same as `streamed`, in one piece."""
+    return "".join(streamed(questions, options))
+
+
+def streamed(questions: Sequence[Question], _options: Options) -> Iterator[str]:
+    """`{"version", "calls"}`, a line for each call of one client to one endpoint, as they come.
+
+    Unless all are asked for, a crowd of clients that differ in nothing is one entry for each
+    endpoint: of its first client, and with what they all are in `clients`. A mesh has more calls
+    than fit into memory.
+    """
+    entries = (dump(entry) for asked in questions for entry in _entries(asked))
+    yield from rows(entries, "calls", version=VERSION)
+
+
+def _entries(asked: Question) -> Iterator[JSONObject]:
+    if asked.full or asked.client is not None:
+        yield from (as_json(asked.view, call) for call in calls(asked))
+        return
+    for each in classes(asked):
+        group = each.clients
+        is_crowd = group.count > CROWD
+        clients = itertools.islice(group.members, 1) if is_crowd else group.members
+        for call in each.calls(clients, only_broken=asked.only_broken):
+            if not asked.only_denied or is_denied(call.delivery):
+                entry = as_json(asked.view, call)
+                yield {**entry, "clients": _crowd(group)} if is_crowd else entry
+
+
+def _crowd(group: ClientGroup) -> JSONObject:
+    return {"count": group.count, "plane": group.plane, "namespaces": group.namespaces}
 
 
 def markdown(questions: Sequence[Question], _options: Options) -> str:

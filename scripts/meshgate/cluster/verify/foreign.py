@@ -106,9 +106,10 @@ def _attributed(
     servers: dict[str, set[ObjectIdentity]] = {}
     unnamed = False
     together = without(foreign)
-    ports = (*together.ports, *together.open_ports)
-    others = (*together.calls, *together.open_calls, *together.unsafe, *together.open_policies)
-    for change in (*ports, *others):
+    # Ports first.
+    changes: list[EffectChange] = [*together.ports, *together.open_ports]
+    changes += [*together.calls, *together.open_calls, *together.unsafe, *together.open_policies]
+    for change in changes:
         deciding = {each for each in _deciding(change) if each in ids}
         deciding |= servers.get(_server(change), set())
         reasons = _reasons(change)

@@ -8,7 +8,7 @@ on them; everything else stays on the line that it is on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from meshgate.model import JSON
 
@@ -36,6 +36,20 @@ def document(first: Mapping[str, JSON] | None = None, /, **others: JSON) -> str:
     `first` has members that come before the others, with names that no keyword can have.
     """
     return write(Members(first or {}, **others)) + "\n"
+
+
+def rows(entries: Iterable[str], name: str, /, **others: JSON) -> Iterator[str]:
+    """A whole output as `document` writes it, piece by piece, for a list that may be long.
+
+    `entries` are the items of the list `name`, each of them JSON on one line; it comes last.
+    """
+    head = "".join(f" {dump(member)}: {dump(value)},\n" for member, value in others.items())
+    yield f"{{\n{head} {dump(name)}: ["
+    between = "\n  "
+    for entry in entries:
+        yield f"{between}{entry}"
+        between = ",\n  "
+    yield "]\n}\n" if between == "\n  " else "\n ]\n}\n"
 
 
 def write(value: JSON, level: int = 0) -> str:
