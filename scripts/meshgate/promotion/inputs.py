@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from meshgate.config.stated_sources import named_paths, stated_sources
@@ -17,7 +18,7 @@ from meshgate.model.sources import ManifestSources
 from meshgate.promotion.committed import CommittedRoot
 from meshgate.promotion.files import is_owned
 from meshgate.promotion.policy import FILE
-from meshgate.repository import Repository, TreeEntry
+from meshgate.repository import Repository, TreeEntry, entries_ever
 from meshgate.repository.opened import LINK
 from meshgate.source import KUSTOMIZATION_NAMES, SOURCE_FOLDERS
 from meshgate.source.cache import Cache, digest
@@ -46,18 +47,36 @@ class Inputs:
         self._how: dict[str, str] = {}
         # By the blob of a kustomization and its folder: whether all it names lies in the two.
         self._staying: dict[tuple[str, str], bool] = {}
+        # Commits of which no file in the two folders leads out of them, nor ever did.
+        self._plain: set[str] = set()
+        # By the ids of environments.yaml and the two folders, on which alone it depends.
+        self._usual: dict[tuple[str | None, ...], bool] = {}
+        self._stated: dict[str | None, tuple[ManifestSources, ...]] = {}
+
+    def look_up(self, head: str, commits: Iterable[str]) -> None:
+        """Ask at once for what decides on the inputs of many commits of the line to `head`."""
+        line = list(commits)
+        self._repository.look_up(line, FILE, *INPUTS)
+        ever = entries_ever(self._repository, head, *SOURCE_FOLDERS)
+        if all(entry.mode != LINK and self._stays(entry) for entry in ever):
+            self._plain.update(line)
 
     def at(self, commit: str) -> tuple[str, ...]:
         """The folders and files of a commit, the toolchain last."""
         if commit not in self._by_commit:
-            usual = self._is_usual(commit)
+            key = tuple(
+                self._repository.object_id(commit, name) for name in (FILE, *SOURCE_FOLDERS)
+            )
+            usual = self._usual.get(key)
+            if usual is None:
+                usual = self._usual[key] = self._is_usual(commit)
             self._by_commit[commit] = INPUTS if usual else (*self._kept(commit), TOOLCHAIN)
         return self._by_commit[commit]
 
     def how(self, commit: str) -> str:
         """What environments.yaml says of renders beside paths of overlays; empty: no more."""
         if commit not in self._how:
-            stated = sources_at(self._repository, commit)
+            stated = self._sources_of(commit)
             more = sorted({each.sources for each in stated if each.sources != each.overlay})
             self._how[commit] = "\n".join(more)
         return self._how[commit]
@@ -67,7 +86,7 @@ class Inputs:
 
         It then follows from these folders and environments.yaml alone. Links are not followed here.
         """
-        stated = sources_at(self._repository, commit)
+        stated = self._sources_of(commit)
         overlays = [posixpath.normpath(each.overlay) for each in stated]
         if any(each.sources != each.overlay for each in stated):
             return False
@@ -75,10 +94,18 @@ class Inputs:
             return False
         if any(self._repository.object_id(commit, name) is None for name in SOURCE_FOLDERS):
             return not overlays
+        if commit in self._plain:
+            return True
         return all(
             entry.mode != LINK and self._stays(entry)
             for entry in self._repository.entries(commit, *SOURCE_FOLDERS)
         )
+
+    def _sources_of(self, commit: str) -> tuple[ManifestSources, ...]:
+        blob = self._repository.object_id(commit, FILE)
+        if blob not in self._stated:
+            self._stated[blob] = sources_at(self._repository, commit)
+        return self._stated[blob]
 
     def _stays(self, entry: TreeEntry) -> bool:
         folder, name = posixpath.split(entry.path)

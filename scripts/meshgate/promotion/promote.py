@@ -195,12 +195,12 @@ def choose_release(
 
 def newer_releases(session: Session, state: EnvironmentState) -> Iterator[Release]:
     """The releases of main that came after the one of a state, newest first."""
-    line = [commit.sha for commit in session.releases.line]
+    places = session.releases.places
+    current = places.get(state.source.commit)
     for release in session.releases:
         if release.id == state.release:
             return
-        current, commit = state.source.commit, release.source.commit
-        if current in line and line.index(commit) > line.index(current):
+        if current is not None and places[release.source.commit] > current:
             return
         yield release
 

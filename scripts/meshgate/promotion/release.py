@@ -6,7 +6,10 @@ the main line that brought exactly these inputs; it does not change when main mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime
+import functools
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
@@ -38,6 +41,8 @@ class Releases:
         self._ids: dict[tuple[str, str, str], str] = {}
         self._blobs: dict[str, str] = {}
         self._line: list[Commit] | None = None
+        self._sources: dict[str, Source] = {}
+        self._listed: list[Release] | None = None
 
     @property
     def line(self) -> list[Commit]:
@@ -53,6 +58,7 @@ class Releases:
         """
         usual = mainline(self.repository, commit, *INPUTS)
         deciding = mainline(self.repository, commit, FILE, *INPUTS)
+        self.inputs.look_up(commit, (each.sha for each in deciding))
         if all(self.inputs.at(each.sha) == INPUTS for each in deciding):
             return usual
         every = mainline(self.repository, commit)
@@ -92,16 +98,38 @@ class Releases:
 
     def __iter__(self) -> Iterator[Release]:
         """The releases that main brought, newest first, each once."""
+        if self._listed is not None:
+            yield from self._listed
+            return
+        listed: list[Release] = []
         seen = set()
         for commit in self.line:
             release_id = self._id_or_none(commit.sha)
             if release_id is not None and release_id not in seen:
                 seen.add(release_id)
-                yield self._release(commit)
+                listed.append(self._release(commit))
+                yield listed[-1]
+        self._listed = listed
 
     def ids(self) -> list[str]:
         """The ids of the releases that main brought, newest first."""
         return [release.id for release in self]
+
+    @functools.cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each commit of the line stands in it, from 0 for the newest."""
+        return {commit.sha: place for place, commit in enumerate(self.line)}
+
+    @functools.cached_property
+    def _ordinals(self) -> Mapping[str, int]:
+        """Of each commit of the line the number of changes of inputs on its day until then."""
+        on_day: Counter[datetime.date] = Counter()
+        ordinals = {}
+        for commit in reversed(self.line):
+            day = commit.committed_at.date()
+            on_day[day] += 1
+            ordinals[commit.sha] = on_day[day]
+        return ordinals
 
     def history(self) -> list[tuple[Commit, str]]:
         """The commits of main that changed inputs, newest first, each with its release's id."""
@@ -123,6 +151,11 @@ class Releases:
 
     def source(self, commit: str) -> Source:
         """A commit and the git ids of its inputs. Raises RepositoryError where one is missing."""
+        if commit not in self._sources:
+            self._sources[commit] = self._source(commit)
+        return self._sources[commit]
+
+    def _source(self, commit: str) -> Source:
         paths = self.inputs.at(commit)
         ids = [self.repository.object_id(commit, path) for path in paths]
         for path, object_id in zip(paths, ids, strict=True):
@@ -170,9 +203,7 @@ class Releases:
         """A release of main; its alias counts the changes of inputs on its day."""
         source = self.source(commit.sha)
         day = commit.committed_at.date()
-        index = next(i for i, earlier in enumerate(self.line) if earlier.sha == commit.sha)
-        ordinal = sum(earlier.committed_at.date() == day for earlier in self.line[index:])
-        return Release(self.id(source), f"{day}.{ordinal}", source)
+        return Release(self.id(source), f"{day}.{self._ordinals[commit.sha]}", source)
 
 
 def content_id(files: Iterator[tuple[str, str, str]]) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from meshgate.errors import RepositoryError
 from meshgate.repository.opened import Repository
+from meshgate.repository.trees import TreeEntry
 
 # Fields and commits end with NUL, which no message can hold.
 FORMAT = "%H%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%ct%x00%B"
@@ -110,6 +111,27 @@ def _bringing(
             if not newest or name not in commits:
                 commits[name] = commit
     return commits
+
+
+def entries_ever(repository: Repository, head: str, *paths: str) -> set[TreeEntry]:
+    """Every file, link or submodule that was at or below a path on the first-parent line to `head`.
+
+    Of what was changed all its contents.
+    """
+    listed = repository.ask(
+        *("log", "--first-parent", "--diff-merges=first-parent", "--raw", "--no-abbrev", "-z"),
+        *("--no-renames", "--format=", head, "--", *paths),
+        about=[head],
+        what="git cannot list the commits",
+    )
+    fields = iter([field for field in listed.split("\0") if field.strip()])
+    entries = set()
+    for change, path in zip(fields, fields, strict=False):
+        # `:old mode, new mode, old id, new id, status`.
+        _, mode, _, blob, status = change.strip().removeprefix(":").split(" ")
+        if status != "D":
+            entries.add(TreeEntry(path, mode, blob))
+    return entries
 
 
 def newest_additions(repository: Repository, head: str, folder: str) -> dict[str, str]:

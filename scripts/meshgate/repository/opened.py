@@ -104,6 +104,7 @@ class Repository:
         )
         self.root = Path(root)
         self._answers: dict[tuple[str, ...], str] = {}
+        self._object_ids: dict[tuple[str, str], str | None] = {}
         self._trees: dict[str, trees.Entries] = {}
         if self.config("extensions.objectformat") not in {"", "sha1"}:
             self.close()
@@ -181,6 +182,7 @@ class Repository:
     def forget(self) -> None:
         """Ask everything again: history that was missing in a shallow clone may have come."""
         self._answers.clear()
+        self._object_ids.clear()
 
     @functools.cached_property
     def settings(self) -> Mapping[str, str]:
@@ -279,10 +281,26 @@ class Repository:
 
     def object_id(self, commit: str, path: str) -> str | None:
         """The id of the folder (tree) or file (blob) at a path of a commit; None for neither."""
+        if (commit, path) in self._object_ids:
+            return self._object_ids[commit, path]
         try:
             return self._id(f"{commit}:{path}")
         except ValueError:
             return None
+
+    def look_up(self, commits: Iterable[str], *paths: str) -> None:
+        """Ask for the objects at these paths of many commits at once; `object_id` then knows them.
+
+        `commits` are ids: what is at a path of one never changes.
+        """
+        pairs = [(commit, path) for commit in commits for path in paths]
+        pairs = [pair for pair in pairs if pair not in self._object_ids and "\n" not in pair[1]]
+        if not pairs:
+            return
+        asked = "".join(f"{commit}:{path}\n" for commit, path in pairs)
+        answers = self.run("cat-file", "--batch-check=%(objectname)", stdin=asked.encode())
+        for pair, answer in zip(pairs, answers.split("\n"), strict=True):
+            self._object_ids[pair] = answer if COMMIT_ID.fullmatch(answer) else None
 
     def entries(self, commit: str, *paths: str) -> list[TreeEntry]:
         """The files at or below these paths of a commit, sorted; all of them without paths."""
