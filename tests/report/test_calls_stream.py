@@ -11,7 +11,7 @@ import pytest
 from live_objects import deployment, namespace, service
 from meshgate.cli import main
 from meshgate.cluster.kinds import ALL
-from meshgate.mesh import Mesh
+from meshgate.mesh import Call, Mesh
 from meshgate.model import JSONObject, MeshFacts, Resource
 from meshgate.report import Options, calls
 from meshgate.report.calls import Question
@@ -68,9 +68,14 @@ def test_one_client_is_never_a_crowd(view: View) -> None:
 
 
 def test_nothing_waits_for_the_end(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[object] = []
+    made: list[Call] = []
     real = calls.as_json
-    monkeypatch.setattr(calls, "as_json", lambda *about: made.append(about) or real(*about))
+
+    def counted(asked: View, call: Call) -> JSONObject:
+        made.append(call)
+        return real(asked, call)
+
+    monkeypatch.setattr(calls, "as_json", counted)
 
     pieces = list(itertools.islice(calls.streamed([Question(view)], OPTIONS), 3))
 
