@@ -185,6 +185,26 @@ def test_who_can_of_requests_beside_an_authorizer(
     assert asked("--path", "/admin") == ("unknown", said)
 
 
+@pytest.mark.parametrize(
+    ("address", "allows"),
+    [("10.0.0.1", Allows.ALL), ("fd00::1", Allows.UNKNOWN), (None, Allows.ALL)],
+)
+def test_all_of_ipv4_is_everybody_only_where_pods_have_no_other_addresses(
+    address: str | None, allows: Allows
+) -> None:
+    rules = [{"from": [{"source": {"ipBlocks": ["0.0.0.0/0"]}}]}]
+    fields: Object = {"clusterIP": address} if address else {}
+    other = service("other", "b", **fields)
+    for action, of_all in (("ALLOW", allows), ("DENY", Allows.NONE)):
+        model = shop(other, policy("p", action=action, rules=rules))
+        (call,) = (
+            each for each in model.calls(model.workload("a", "ui")) if each.service.name == "cart"
+        )
+        assert call.delivery.admission is not None
+        expected = of_all if allows is not Allows.UNKNOWN else Allows.UNKNOWN
+        assert call.delivery.admission.allows is expected
+
+
 def test_a_port_without_protocol_may_be_either() -> None:
     rule = allow(methods=["GET"])
     plain = shop_of("tcp-x:80")

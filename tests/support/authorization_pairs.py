@@ -179,7 +179,7 @@ def disagreements(seed: int) -> Iterator[Disagreement]:
         destination=rng.choice([None, Address.of("10.1.0.9")]),
     )
     rules = [mesh.free_rules(SERVER, connection) for mesh in pair]
-    old, new = access_sets(rules, pair[0].normalization)
+    old, new = access_sets(rules, pair[0].normalization, pair[0].families)
     counts = {"opened": 0, "closed": 0}
     for point in points(rng, old):
         if not (holds(old.universe, point) or holds(new.universe, point)):

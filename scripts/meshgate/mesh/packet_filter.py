@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable
 from msgspec import Struct, structs
 
 from meshgate.mesh import selectors
+from meshgate.mesh.address_families import address_families
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.coverage import GATEWAY_API as GATEWAY_GROUP
 from meshgate.mesh.covers import End
@@ -109,7 +110,7 @@ class PacketFilter:
         is_enforced = facts.network_policies == "enforced"
         # Policies that the cluster's network plugin is declared to ignore.
         self.ignored = () if is_enforced else policies
-        self.table = PolicyTable(policies if is_enforced else (), _families(catalog))
+        self.table = PolicyTable(policies if is_enforced else (), address_families(catalog))
         # The pods of gateways by namespace and the Gateway's name.
         self._gateways = {
             (each.namespace, each.labels[GATEWAY_API]): each
@@ -297,20 +298,3 @@ def _infrastructure_labels(gateway: Resource) -> selectors.Labels:
     return (
         selectors.labels(infrastructure.get("labels")) if isinstance(infrastructure, dict) else {}
     )
-
-
-def _families(catalog: Catalog) -> tuple[int, ...]:
-    """The families of addresses that pods may have: IPv4, unless a Service says otherwise."""
-    families: set[str] = set()
-    for service in catalog.of("Service"):
-        listed = service.spec.get("ipFamilies")
-        if isinstance(listed, list):
-            families.update(map(str, listed))
-        address = str(service.spec.get("clusterIP") or "")
-        if ":" in address:
-            families.add("IPv6")
-        elif "." in address:
-            families.add("IPv4")
-    if "IPv6" not in families:
-        return (4,)
-    return (4, 6) if "IPv4" in families else (6,)

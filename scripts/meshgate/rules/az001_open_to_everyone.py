@@ -92,7 +92,7 @@ def _is_everything(authorization: Authorization, rules: FreeRuleSet) -> bool:
     if any(() in rule.alternatives for rule in rules.allow):
         return True
     try:
-        (access,) = access_sets([rules], authorization.normalization)
+        (access,) = access_sets([rules], authorization.normalization, authorization.families)
         return access.first_denied() is None
     except (TooComplexError, UndecidableError):
         return False

@@ -93,7 +93,7 @@ def _holds_for_some(
 def _some_text(terms: Sequence[Term], authorization: Authorization) -> bool:
     """Whether some text or address satisfies all; also where that is too much to know."""
     try:
-        space = Space(terms, [TokenIssuers()], authorization.normalization)
+        space = Space(terms, [TokenIssuers()], authorization.normalization, authorization.families)
         return bool(space.entry_boxes(tuple(terms), TokenIssuers()))
     except (TooComplexError, UndecidableError):
         return True

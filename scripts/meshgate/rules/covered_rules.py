@@ -217,7 +217,9 @@ class _Judge:
         if whole is not None or not rest:
             return [whole.rule] if whole is not None else None
         try:
-            (access,) = access_sets([free], self._authorization.normalization)
+            (access,) = access_sets(
+                [free], self._authorization.normalization, self._authorization.families
+            )
             boxes = intersections(access.universe, access.space.rule_boxes((mine,), free.issuers))
             # What matches nothing by itself is reported elsewhere.
             return _cover(boxes, access, free, rest) if boxes else []

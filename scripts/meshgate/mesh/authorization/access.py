@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from msgspec import structs
@@ -213,9 +213,9 @@ class AccessSet:
 
 
 def access_sets(
-    rule_sets: Sequence[FreeRuleSet], normalization: Normalization
+    rule_sets: Sequence[FreeRuleSet], normalization: Normalization, families: Collection[int]
 ) -> tuple[AccessSet, ...]:
     """The sets of several rule sets in one space. Raises TooComplexError and UndecidableError."""
     terms = (term for rules in rule_sets for term in rules.terms)
-    space = Space(terms, [rules.issuers for rules in rule_sets], normalization)
+    space = Space(terms, [rules.issuers for rules in rule_sets], normalization, families)
     return tuple(AccessSet(space, rules) for rules in rule_sets)

@@ -15,15 +15,16 @@ _KNOWN = Address(4, 0xC0000201)
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 
 
-def address_classes(matchers: Collection[Matcher]) -> Classes:
+def address_classes(matchers: Collection[Matcher], families: Collection[int] = (4,)) -> Classes:
     """The classes that blocks make of all addresses.
 
     Every block begins and ends an interval, and all addresses of one interval are in the same
-    blocks. IPv6 counts only where a block names it: all of it is like IPv4 outside all blocks.
+    blocks. IPv6 counts where a block names it, or where it is among the `families` (4, 6) that
+    pods may have.
     """
     blocks = [matcher for matcher in matchers if isinstance(matcher, BlockMatcher)]
     witnesses: dict[frozenset[Matcher], Address] = {}
-    for version in sorted({4, *(block.version for block in blocks)}):
+    for version in sorted({*families, *(block.version for block in blocks)}):
         own = [block for block in blocks if block.version == version]
         if version == 4:  # noqa: PLR2004 - as ipaddress says it
             inside = frozenset[Matcher](block for block in own if block.matches(_KNOWN))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct, structs
 
+from meshgate.mesh.address_families import address_families
 from meshgate.mesh.authorization.access import AccessSet, access_sets
 from meshgate.mesh.authorization.attributes import (
     Chain,
@@ -71,6 +72,7 @@ class Authorization:
         refused = set(map(id, rejected))
         self.domains = TrustDomains((facts.trust_domain, *facts.trust_domain_aliases))
         self.normalization = Normalization(facts.path_normalization)
+        self.families = address_families(catalog)
         self._providers = facts.extension_providers
         self.policies = tuple(
             _readable(authorization_policy(resource))
@@ -113,7 +115,13 @@ class Authorization:
     @property
     def settings(self) -> tuple[object, ...]:
         """What of the mesh decides what policies mean."""
-        return self.domains, self.normalization, self._providers, self._index.root
+        return (
+            self.domains,
+            self.normalization,
+            self._providers,
+            self._index.root,
+            self.families,
+        )
 
     def applied(self, server: Server) -> Applied:
         """The policies that apply to a server."""
@@ -180,7 +188,7 @@ class Authorization:
         Raises TooComplexError and UndecidableError where the decision is unknown for them.
         """
         rules = self.free_rules(server, connection)
-        (access,) = access_sets([rules], self.normalization)
+        (access,) = access_sets([rules], self.normalization, self.families)
         applied = self._index.applied(server)
         return tuple(policy_steps(applied, access, rules))
 
@@ -199,7 +207,8 @@ class Authorization:
 
         Raises TooComplexError and UndecidableError.
         """
-        return access_sets([self.free_rules(server, connection)], self.normalization)[0]
+        rules = self.free_rules(server, connection)
+        return access_sets([rules], self.normalization, self.families)[0]
 
     def peers_deny(self, server: Server, connection: Connection) -> bool:
         """Whether ztunnel denies the connection for being plaintext."""
@@ -207,7 +216,7 @@ class Authorization:
 
     def _decision(self, rules: FreeRuleSet) -> Decision:
         try:
-            (access,) = access_sets([rules], self.normalization)
+            (access,) = access_sets([rules], self.normalization, self.families)
             return decision(access, rules)
         except (TooComplexError, UndecidableError) as error:
             return unknown(str(error))

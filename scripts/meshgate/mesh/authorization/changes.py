@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from meshgate.mesh.authorization.access import AccessSet, access_sets
@@ -61,7 +63,7 @@ def access_change(before: Side, after: Side) -> AccessChange:
     if denied[0] is denied[1] and rule_sets[0].meaning == rule_sets[1].meaning:
         return AccessChange()
     try:
-        old, new = access_sets(rule_sets, before.authorization.normalization)
+        old, new = access_sets(rule_sets, before.authorization.normalization, _families(sides))
         for access, is_denied in zip((old, new), denied, strict=True):
             if is_denied:
                 access.allow = []
@@ -79,7 +81,7 @@ def opened_between(before: Side, between: Side, after: Side) -> str | bool:
             return reason
     rule_sets = [side.authorization.free_rules(side.server, side.connection) for side in sides]
     try:
-        sets = access_sets(rule_sets, between.authorization.normalization)
+        sets = access_sets(rule_sets, between.authorization.normalization, _families(sides))
         for access, side in zip(sets, sides, strict=True):
             if side.authorization.peers_deny(side.server, side.connection):
                 access.allow = []
@@ -88,6 +90,10 @@ def opened_between(before: Side, between: Side, after: Side) -> str | bool:
     except (TooComplexError, UndecidableError) as error:
         return str(error)
     return bool(intersections(*beyond))
+
+
+def _families(sides: Iterable[Side]) -> frozenset[int]:
+    return frozenset().union(*(side.authorization.families for side in sides))
 
 
 def _change(old: AccessSet, new: AccessSet) -> AccessChange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -66,14 +66,17 @@ class Space:
         terms: Iterable[Term],
         issuers: Sequence[TokenIssuers],
         normalization: Normalization,
+        families: Collection[int],
     ) -> None:
         """Raises TooComplexError and UndecidableError.
 
-        `issuers` are those of all rule sets that are compared in this space.
+        `issuers` are those of all rule sets that are compared in this space, `families` those of
+        the addresses that there may be (4, 6).
         """
         terms = list(dict.fromkeys(terms))
         check_independent(terms)
         self.normalization = normalization
+        self._families = families
         self._issuers = sorted(frozenset().union(*(accepted.issuers for accepted in issuers)))
         by_attribute: dict[Attribute, dict[Matcher, None]] = {}
         for term in terms:
@@ -97,7 +100,7 @@ class Space:
 
     def _classes(self, attribute: Attribute, matchers: Mapping[Matcher, None]) -> Classes:
         if attribute.kind in _ADDRESSES:
-            return address_classes(matchers)
+            return address_classes(matchers, self._families)
         return text_classes.text_classes(matchers, self._domain(attribute))
 
     def _domain(self, attribute: Attribute) -> TextDomain:
