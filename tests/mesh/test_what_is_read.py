@@ -675,6 +675,32 @@ def test_an_abort_leaves_no_call_that_works(share: int | None, open_end: bool) -
     assert outcomes(model, "a/old") == [Outcome.OK_PLAINTEXT]
 
 
+@pytest.mark.parametrize(
+    ("gateways", "match", "ends"),
+    [
+        (None, None, [Outcome.UNKNOWN]),
+        (["b/front"], None, [Outcome.OK_MTLS]),
+        (["b/front", "mesh"], None, [Outcome.UNKNOWN]),
+        (["b/front", "mesh"], [{"gateways": ["b/front"]}], [Outcome.OK_MTLS]),
+        (["b/front"], [{"gateways": ["mesh"]}], [Outcome.UNKNOWN]),
+        (["b/front", "mesh"], [{"gateways": ["b/front"]}, {}], [Outcome.UNKNOWN]),
+    ],
+)
+def test_an_abort_at_a_gateway_leaves_the_calls_of_sidecars_alone(
+    gateways: list[str] | None, match: list[Object] | None, ends: list[Outcome]
+) -> None:
+    route: Object = {
+        "route": [{"destination": {"host": "cart"}}],
+        "fault": {"abort": {"httpStatus": 503, "percentage": {"value": 100}}},
+    }
+    if match is not None:
+        route["match"] = match
+    spec: Object = {"hosts": ["cart"], "http": [route]}
+    if gateways is not None:
+        spec["gateways"] = gateways
+    assert outcomes(shop(proxy("VirtualService", "b", **spec)), "a/ui") == ends
+
+
 def test_a_delay_and_a_mirror_change_nothing() -> None:
     route = {
         "route": [{"destination": {"host": "cart"}}],

@@ -79,7 +79,8 @@ TABLE: tuple[Coverage, ...] = (
         ISTIO_NETWORKING,
         "VirtualService",
         _IS,
-        "where requests go. A fault that aborts leaves calls to its destinations undecided; a "
+        "where requests go. A fault that aborts leaves calls to its destinations undecided, "
+        "those of gateways or of sidecars where its route is for them alone; a "
         "delay and a mirror change no answer",
     ),
     Coverage(ISTIO_NETWORKING, "Gateway", _IS, "the listeners of gateways"),

@@ -104,7 +104,7 @@ class ServiceLookup:
 
     def host_doubt(self, service: Service, plane: DataPlane) -> str:
         """Why it is not known what proxies' calls to a service come to; empty: it is."""
-        reason = self.undecided.host(service.host)
+        reason = self.undecided.host(service.host, plane)
         if not reason and plane is DataPlane.GATEWAY:
             return self.by_ztunnel.waypoints.for_gateways(service)
         return reason

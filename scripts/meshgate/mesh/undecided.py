@@ -71,6 +71,7 @@ class Undecided:
         "hosts",
         "hosts_by",
         "hosts_of_all",
+        "hosts_of_gateways",
         "mesh",
         "modes",
     )
@@ -81,15 +82,19 @@ class Undecided:
         )
         self._covered: dict[int, _Covered] = {}
         self._ingress = IngressControllers(catalog)
-        # Objects that decide calls to a host: why those of clients with a proxy are not decidable,
-        # and why those of all clients are not.
+        # Objects that decide calls to a host: why those of clients with a sidecar are not
+        # decidable, why those of gateways, and why those of all clients are not.
         self.hosts_by = (
             *services.host_covers(catalog, facts),
             *revisions.host_covers(catalog, facts),
         )
         self.hosts: HostIndex[str] = HostIndex()
+        self.hosts_of_gateways: HostIndex[str] = HostIndex()
         for each in self.hosts_by:
-            self.hosts[each.host] = each.reason
+            if each.sidecars:
+                self.hosts[each.host] = each.reason
+            if each.gateways:
+                self.hosts_of_gateways[each.host] = each.reason
         self.hosts_of_all = {each.host: each.reason for each in self.hosts_by if each.everybody}
         # MeshConfig that is not what is declared; `mesh` is why no call at all is decidable.
         self.contradictions = tuple(mesh_config.contradictions(catalog, facts))
@@ -144,9 +149,10 @@ class Undecided:
         reason = self.server(workload)
         return f"{workload}: {reason}" if reason else ""
 
-    def host(self, host: str) -> str:
-        """Why it is not known what becomes of proxies' calls to a host; empty: it is."""
-        return self.hosts.most_specific(host) or ""
+    def host(self, host: str, plane: DataPlane) -> str:
+        """Why it is not known what becomes of calls of such proxies to a host; empty: it is."""
+        hosts = self.hosts_of_gateways if plane is DataPlane.GATEWAY else self.hosts
+        return hosts.most_specific(host) or ""
 
     def client_cover(self, workload: Workload) -> Cover | None:
         """An object that may refuse a client's calls; None: none does."""

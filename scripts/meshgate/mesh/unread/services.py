@@ -12,6 +12,7 @@ from meshgate.mesh.coverage import CILIUM, GATEWAY_API, GATEWAY_API_EXPERIMENTS
 from meshgate.mesh.covers import named
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
+_MESH, _SOME = "mesh", "some gateway"
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 
 
@@ -19,12 +20,16 @@ class HostCover(Struct, frozen=True):
     """A host whose calls an object decides; `about` says how: `routes its calls`.
 
     everybody  whether calls of clients without a proxy are undecided too
+    sidecars   whether calls of clients with a sidecar are
+    gateways   whether calls of gateways are
     """
 
     resource: Resource
     host: str
     about: str
     everybody: bool = False
+    sidecars: bool = True
+    gateways: bool = True
 
     @property
     def reason(self) -> str:
@@ -62,12 +67,35 @@ def _aborted(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
             affected = (
                 f"{value:g} % of its requests" if isinstance(value, int | float) else "requests"
             )
+            places = _places(resource.spec, route)
             for item in _objects(route.get("route")):
                 destination: JSON = item.get("destination")
                 if isinstance(destination, dict) and destination.get("host"):
                     name = str(destination["host"])
                     host = hosts.expand(name, namespace_of(resource), facts.cluster_domain)
-                    yield HostCover(resource, host, f"aborts {affected}")
+                    yield HostCover(
+                        resource,
+                        host,
+                        f"aborts {affected}",
+                        sidecars=_MESH in places,
+                        gateways=bool(places - {_MESH}),
+                    )
+
+
+def _places(spec: JSONObject, route: JSONObject) -> frozenset[str]:
+    """The gateways at which a route of a VirtualService is looked at; `mesh`: at sidecars."""
+    own = _names(spec.get("gateways")) or frozenset({_MESH})
+    if not spec.get("hosts"):
+        # A delegate, which is looked at wherever another VirtualService leads to it.
+        own = frozenset({_MESH, _SOME})
+    matches = list(_objects(route.get("match")))
+    if not matches:
+        return own
+    return frozenset().union(*(_names(match.get("gateways")) or own for match in matches))
+
+
+def _names(value: JSON) -> frozenset[str]:
+    return frozenset(map(str, value)) if isinstance(value, list) else frozenset()
 
 
 def _cilium(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
