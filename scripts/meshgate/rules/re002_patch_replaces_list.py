@@ -67,15 +67,20 @@ def replaced(step: BuildStep) -> dict[str, str]:
         return {}
     if isinstance(step.patch, dict):
         return {name: entries.path for name, entries in lists(step.patch).items()}
-    written = [
-        f"{operation.get('path')}/"
+    written = {
+        f"{operation.get('path')}/": isinstance(operation.get("value"), list)
         for operation in step.operations
         if isinstance(operation, dict) and operation.get("op") in REPLACING
-    ]
+    }
     return {
         name: entries.path
         for name, entries in lists(step.after).items()
-        if any(pointer(entries.path).startswith(path) for path in written)
+        if any(
+            pointer(entries.path).startswith(path)
+            # A list within an entry, as the hosts of one server.
+            or (is_list and path.startswith(pointer(entries.path)))
+            for path, is_list in written.items()
+        )
     }
 
 
