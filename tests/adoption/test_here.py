@@ -218,6 +218,100 @@ TROUBLE = {
 }
 
 
+KUSTOMIZATION = """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {{name: {name}, namespace: flux-system}}
+spec: {{path: ./{path}, sourceRef: {{kind: GitRepository, name: home}}}}
+"""
+GENERATED = """\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: web, namespace: argocd}
+spec:
+  goTemplate: true
+  generators:
+    - matrix:
+        generators:
+          - git: {repoURL: x, revision: main, files: [{path: "clusters/*/config.json"}]}
+          - list: {elements: [{app: web}]}
+  template:
+    metadata: {name: "{{.app}}-{{.cluster.name}}"}
+    spec:
+      source: {repoURL: x, path: "apps/{{.app}}/{{.cluster.env}}"}
+      destination: {name: "{{.cluster.name}}", namespace: shop}
+"""
+BUILT = "resources: [a.yaml]\n"
+APPS, ENVS = ("web", "cart"), ("dev", "prd")
+# Further trees, each with the environments that are proposed.
+TREES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "a matrix of files and a list": (
+        {
+            "appset.yaml": GENERATED,
+            **{
+                f"clusters/{env}-1/config.json": json.dumps({"cluster": {"name": env, "env": env}})
+                for env in ENVS
+            },
+            **{f"apps/web/{env}/kustomization.yaml": BUILT for env in ENVS},
+            **{f"apps/web/{env}/a.yaml": POLICY for env in ENVS},
+        },
+        {"dev": "apps/web/dev", "prd": "apps/web/prd"},
+    ),
+    "one cluster, and a Flux object an application": (
+        {
+            **{
+                f"apps/{name}/ks.yaml": KUSTOMIZATION.format(name=name, path=f"apps/{name}/default")
+                for name in APPS
+            },
+            **{f"apps/{name}/default/a.yaml": POLICY.replace("shop", name) for name in APPS},
+            **{f"apps/{name}/default/kustomization.yaml": BUILT for name in APPS},
+        },
+        {"default": "apps/cart/default and apps/web/default"},
+    ),
+    "a chart, its library, and values elsewhere": (
+        {
+            "charts/common/Chart.yaml": CHART + "type: library\n",
+            "charts/common/templates/_x.tpl": '{{ define "x" }}{{ end }}',
+            "charts/shop/Chart.yaml": CHART,
+            "charts/shop/templates/a.yaml": POLICY.replace("STRICT", "{{ .Values.mode }}"),
+            "environments/qa/values.yaml": "mode: STRICT\n",
+            "environments/values.live.yaml": "mode: STRICT\n",
+        },
+        {"qa": "the chart charts/shop", "live": "the chart charts/shop"},
+    ),
+    "overlays of clusters by other names": (
+        {
+            "base/a.yaml": POLICY,
+            "base/kustomization.yaml": BUILT,
+            "clusters/eu-west/kustomization.yaml": "resources: [../../base]\n",
+            "clusters/us-east/kustomization.yaml": "resources: [../../base]\nnamespace: us\n",
+        },
+        {"eu-west": "clusters/eu-west", "us-east": "clusters/us-east"},
+    ),
+    "policies in one folder and nothing else": (
+        {"policy/a.yaml": POLICY, "docs/example.json": "{}"},
+        {"default": "policy"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_trees_of_other_shapes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    files, environments = TREES[name]
+    for file, text in files.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+
+    assert run(tmp_path, "init", "--here", "--yes") == 0
+
+    shown = capsys.readouterr().out
+    assert [each.name for each in config.load(tmp_path).environments] == [*environments]
+    assert all(f"Environment {name}: {sources}" in shown for name, sources in environments.items())
+    assert run(tmp_path, "validate") == 0
+
+
 @pytest.mark.parametrize("name", TROUBLE)
 def test_what_cannot_be_told_is_said_with_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str

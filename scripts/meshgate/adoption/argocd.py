@@ -66,6 +66,10 @@ def _sources(application: Resource) -> list[JSONObject]:
     return [*filter(None, [mapping(spec.get("source"))]), *listed(spec.get("sources"))]
 
 
+def _repository(source: JSONObject) -> str:
+    return str(source.get("repoURL") or "no repository that it names")
+
+
 def _paths(contents: Contents, application: Resource) -> list[str]:
     paths = [normal(str(each["path"])) for each in _sources(application) if each.get("path")]
     return [path for path in paths if contents.has_folder(path)]
@@ -76,7 +80,7 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
     for each in _sources(application):
         if each.get("chart"):
             answer.unknown.append(
-                f"Application {name} installs the chart {each['chart']} of {each.get('repoURL')}: "
+                f"Application {name} installs the chart {each['chart']} of {_repository(each)}: "
                 "it is not in this repository, and what it brings is not judged"
             )
             continue
@@ -85,7 +89,7 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
         path = normal(str(each["path"]))
         if not contents.has_folder(path):
             answer.unknown.append(
-                f"Application {name} syncs {path} of {each.get('repoURL')}: there is no such "
+                f"Application {name} syncs {path} of {_repository(each)}: there is no such "
                 "folder here, so it is another repository, or another branch"
             )
         elif leads_to_sync(contents, path):
@@ -159,7 +163,7 @@ def _of_set(
             value = _filled({**template, "kind": "Application"}, parameters)
             value = {**value, "apiVersion": application_set.api_version}
             application = Resource.of(value, application_set.origin)
-            if any(MARK.search(str(path)) for path in map(str, _sources(application))):
+            if any("{{" in str(each.get("path")) for each in _sources(application)):
                 answer.unknown.append(
                     f"ApplicationSet {name}: its template has functions that are not read; add "
                     "its environments by hand"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync, normal, sources_at
 from meshgate.adoption.contents import Contents, file_of, mapping
-from meshgate.model import Resource
+from meshgate.model import JSONObject, Resource
 from meshgate.model.sources import HelmChart
 
 KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
@@ -52,7 +52,7 @@ def _of_release(contents: Contents, resource: Resource, answer: Answer) -> None:
     name = f"HelmRelease {resource.name} ({file_of(resource)})"
     if path not in contents.charts:
         answer.unknown.append(
-            f"{name} installs the chart {stated.get('chart')}: it is not in this repository, and "
+            f"{name} installs {_chart(stated)}: it is not in this repository, and "
             "what it brings is not judged"
         )
         return
@@ -74,4 +74,9 @@ def _of_release(contents: Contents, resource: Resource, answer: Answer) -> None:
 
 def _source(resource: Resource) -> str:
     reference = mapping(resource.spec.get("sourceRef"))
-    return f"{reference.get('kind')} {reference.get('name')}"
+    return f"{reference.get('kind', 'no source')} {reference.get('name', '')}".strip()
+
+
+def _chart(stated: JSONObject) -> str:
+    name = stated.get("chart")
+    return f"the chart {name}" if name else "a chart that it does not name"

@@ -7,11 +7,16 @@ import posixpath
 from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync
 from meshgate.adoption.contents import Contents, file_of, is_sync
 from meshgate.adoption.environments import environment_in
+from meshgate.errors import BuildError
 from meshgate.model import MESH_KINDS
 from meshgate.model.sources import HelmChart, ManifestSources
+from meshgate.source.recognition import CHART
+from meshgate.yamldoc import document
+from meshgate.yamldoc.files import read_inside
 
-VALUES = "values"
+VALUES, LIBRARY = "values", "library"
 YAML = (".yaml", ".yml")
+UNINCLUDED = "which no other kustomization includes"
 
 
 def candidates(contents: Contents) -> Answer:
@@ -29,12 +34,13 @@ def candidates(contents: Contents) -> Answer:
             answer.candidates.append(
                 Candidate(
                     ManifestSources(overlay=folder),
-                    f"{folder}, which no other kustomization includes",
+                    f"{folder}, {UNINCLUDED}",
                     (folder, *_suffix(contents, folder)),
                 )
             )
-    for chart in contents.charts:
-        answer.candidates += _of_chart(contents, chart)
+    charts = [each for each in contents.charts if not _is_library(contents, each)]
+    for chart in charts:
+        answer.candidates += _of_chart(contents, chart, alone=len(charts) == 1)
     answer.candidates += _of_manifests(contents)
     return answer
 
@@ -47,13 +53,26 @@ def _suffix(contents: Contents, folder: str) -> list[str]:
     return [str(value[key]) for key in ("nameSuffix", "namePrefix", "namespace") if value.get(key)]
 
 
-def _of_chart(contents: Contents, chart: str) -> list[Candidate]:
-    """A chart, once for each environment that a file of values is called by."""
+def _is_library(contents: Contents, chart: str) -> bool:
+    """Whether a chart is there for others alone, and renders to nothing."""
+    try:
+        value = document.parse(read_inside(contents.root, f"{chart}/{CHART}"), CHART).value
+    except BuildError:
+        return False
+    return isinstance(value, dict) and value.get("type") == LIBRARY
+
+
+def _of_chart(contents: Contents, chart: str, *, alone: bool) -> list[Candidate]:
+    """A chart, once for each environment that a file of values is called by.
+
+    Those in and beside its folder; of a chart that is `alone` in its repository all of them.
+    """
     release = posixpath.basename(chart)
     made = []
     for name in contents.files:
         stem = posixpath.basename(name)
-        near = posixpath.dirname(name).startswith((chart, posixpath.dirname(chart) or chart))
+        around = (chart, posixpath.dirname(chart) or chart)
+        near = alone or posixpath.dirname(name).startswith(around)
         if not (stem.endswith(YAML) and near and VALUES in name.removeprefix(chart).lower()):
             continue
         if name == f"{chart}/values.yaml" or not (found := environment_in([stem, name])):

@@ -161,6 +161,8 @@ def _grouped(candidates: Sequence[Candidate], unknown: list[str]) -> dict[str, l
         )
         return by_name
     usual = [each for each in nameless if paths_of(each.sources)[0].endswith(f"/{DEFAULT}")]
+    if any(loose.UNINCLUDED not in each.named_by for each in nameless):
+        usual = []  # what an agent names is synced, whatever it is called
     return {DEFAULT: usual or nameless} if nameless else {}
 
 
