@@ -349,6 +349,14 @@ def stateful(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def properties(session: nox.Session) -> None:
+    """Try every property on twenty times as many random examples: `-- tests/mesh`."""
+    install(session)
+    which = session.posargs or ("tests/mesh", "tests/source", "tests/promotion")
+    session.run("pytest", "-n", "auto", *which, "-m", "hypothesis", env={"EXAMPLES": "20"})
+
+
+@nox.session(default=False)
 def crashes(session: nox.Session) -> None:
     """Kill every flow of promotion after each of its steps, and see the next run end it."""
     install(session)

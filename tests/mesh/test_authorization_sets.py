@@ -7,10 +7,11 @@ import random
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import authorization_pairs
+from examples import examples
 from meshgate.mesh.authorization import boxes
 from meshgate.mesh.authorization.address_classes import address_classes
 from meshgate.mesh.authorization.attributes import Address, Normalization
@@ -33,7 +34,7 @@ from meshgate.mesh.authorization.text_classes import (
     text_classes,
 )
 
-MODERATE = settings(max_examples=80, deadline=None)
+MODERATE = examples(80)
 FULL: Box = (0b111, 0b1111, 0b11)
 BOXES = st.tuples(*(st.integers(1, mask) for mask in FULL))
 UNIONS = st.lists(BOXES, max_size=6)

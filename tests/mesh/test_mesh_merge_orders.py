@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshes import Object, destination_rule, outcomes, peer_authentication, shop
 from meshgate.mesh import Mesh, Outcome
 from meshgate.mesh.destination_rule import DestinationRule
@@ -70,7 +71,7 @@ def all_orders(
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(rules())
 def test_the_search_finds_what_trying_every_order_finds(found: list[DestinationRule]) -> None:
     search = merge_orders([found])
@@ -80,7 +81,7 @@ def test_the_search_finds_what_trying_every_order_finds(found: list[DestinationR
     assert {meaning(order) for order in search.orders} == {meaning(order) for order in orders}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(rules(), st.data())
 def test_so_it_does_for_several_pools_by_origin(
     found: list[DestinationRule], data: st.DataObject

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshes import (
     ROOT,
     Object,
@@ -26,7 +27,7 @@ from meshgate.mesh import DataPlane, Mesh, Outcome, Service, Tls, Workload, rout
 from meshgate.mesh.virtual_services import Caller, Destination, visible
 from random_meshes import NAMESPACES, answers, objects
 
-MODERATE = settings(max_examples=60, deadline=None)
+MODERATE = examples(60)
 
 
 @MODERATE
@@ -308,7 +309,7 @@ def sixth_beside_five() -> tuple[list[Object], list[Object]]:
     return [*counter(), *rivals], [*counter(), *rivals, silent]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(grown())
 @example(sixth_beside_five())
 def test_a_stranger_never_turns_unknown_into_an_answer(

@@ -6,10 +6,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brute_network_policies import Pod, connects
+from examples import examples
 from meshes import (
     Object,
     deployment,
@@ -30,7 +31,7 @@ from meshgate.report.view import View
 from meshgate.yamldoc.reading import documents
 from random_network_policies import APPS, NAMESPACES, TEAMS, network_policies
 
-MODERATE = settings(max_examples=60, deadline=None)
+MODERATE = examples(60)
 
 
 def policy(name: str, place: str, **spec: Any) -> Object:

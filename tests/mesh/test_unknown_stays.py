@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshes import Object, deployment, istio, mesh, namespace, service, thing
 from meshgate.mesh import Call, DataPlane, Mesh, Verdict
 from random_meshes import NAMESPACES, objects
 
-MODERATE = settings(max_examples=25, deadline=None)
+MODERATE = examples(25)
 CAPTURE = "traffic.sidecar.istio.io/"
 ROOT = {"securityContext": {"runAsUser": 1337}}
 USE = "istio.io/use-waypoint"

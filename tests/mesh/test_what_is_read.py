@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshes import (
     ROOT,
     Object,
@@ -36,7 +37,7 @@ from meshgate.rules.sh008_unsupported_kind import RUNNING
 from places import REPOSITORY
 from random_meshes import answers, objects
 
-MODERATE = settings(max_examples=25, deadline=None)
+MODERATE = examples(25)
 SECURITY = "security.istio.io/v1"
 
 

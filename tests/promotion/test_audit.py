@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from examples import examples
 from meshgate.cli import main
 from meshgate.config.shape import schema
 from meshgate.errors import ToolError
@@ -69,7 +70,7 @@ def test_what_was_promoted_is_whole(prepared: Prepared, promoted_once: Promoted)
     assert in_folder(promoted_once.folder) == prepared.files
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=st.data())
 def test_any_changed_byte_is_found(prepared: Prepared, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(prepared.files)))
@@ -92,7 +93,7 @@ def test_any_changed_byte_is_found(prepared: Prepared, data: st.DataObject) -> N
     assert any(path in f"{fault.file} {fault.what}" for fault in found), found
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=st.data())
 def test_any_other_file_is_found(prepared: Prepared, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(prepared.files)))

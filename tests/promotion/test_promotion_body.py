@@ -7,12 +7,13 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import promotion_samples as samples
 from conftest import expect
+from examples import examples
 from meshes import Object, shop, thing
 from meshgate.effect import Effect, effect
 from meshgate.promotion import names
@@ -104,7 +105,7 @@ def test_page_fits_every_forge(limit: int, many: int) -> None:
 
 
 @given(st.text(max_size=400), st.integers(1, 60))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_first_sections_fit_whatever_is_written(text: str, many: int) -> None:
     contents = samples.hostile(text, many)
     first = first_sections(contents)

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from examples import examples
 from meshgate.errors import IntegrityError, UsageError
 from meshgate.promotion.files import git_tree, rendered_sum, sha256, state_path
 from meshgate.promotion.ledger import (
@@ -79,7 +80,7 @@ class TestText:
         with pytest.raises(IntegrityError, match="is not as it was written"):
             read_record(yaml.safe_dump(document).encode(), RECORD.path)
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(
         text=st.text(min_size=1),
         value=st.recursive(
@@ -182,7 +183,7 @@ class TestDigests:
         assert state is not None
         assert done.stdout.split()[0] == state.rendered.sha256
 
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(
         st.dictionaries(
             st.from_regex(r"[a-b.-]{1,3}(/[a-b.-]{1,2})?", fullmatch=True).filter(

@@ -8,9 +8,10 @@ import posixpath
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshgate import source
 from meshgate.errors import BuildError, RepositoryError, ToolError, UsageError
 from meshgate.model import Resource
@@ -252,7 +253,7 @@ class TestNames:
         with pytest.raises(BuildError):
             files_of("x", given)
 
-    @settings(max_examples=200, deadline=None)
+    @examples(200)
     @given(st.data())
     def test_any_names(self, data: st.DataObject) -> None:
         """Files lie in the folder, differ in more than case, and are read back as what they are."""

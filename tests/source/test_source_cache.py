@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.source import program
@@ -162,9 +163,7 @@ def test_what_failed_is_not_kept(tmp_path: Path) -> None:
     assert entries(cache) == []
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_is_as_good_as_no_entry(tmp_path: Path, data: st.DataObject) -> None:
     cache = Cache(tmp_path, "render")

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from examples import examples
 from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.source.program import _from_wheel
@@ -159,7 +160,7 @@ def test_what_json_has_not_is_refused(text: str, tmp_path: Path) -> None:
     assert refusal(manifest).what.startswith("f.yaml:5:6: ")
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.recursive(
         st.none()
@@ -498,7 +499,7 @@ aa/b.c-d: e|a: b(c) <d>|1: a|_a: b|-1: a|a: ''|a: 'b' c|a: ,|a: ]|null: a|a: b %
 LINES = st.tuples(st.integers(0, 6), st.sampled_from([*FRAGMENTS, "a: |", "- |"]))
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.lists(LINES, min_size=1, max_size=7), st.sampled_from(["", "---\n"]))
 def test_plain_documents_are_read_as_the_parser_reads_them(
     lines: list[tuple[int, str]], start: str
@@ -634,7 +635,7 @@ def test_links_in_an_inventory_are_refused(tmp_path: Path, link: str) -> None:
         source.read_folder(tmp_path, "inventory")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.binary(max_size=200) | st.text("ab:-{}[]&*!|>'\"#%@,? \n\t01", max_size=120).map(str.encode)
 )
