@@ -36,6 +36,7 @@ from meshgate.promotion.records import (
 )
 from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import Repository, commit_files
+from places import REPOSITORY
 from promoted import START, Promoted, current, git, owned
 from promotion_samples import EFFECTS, NOW, replace
 from promotion_samples import RECORD as SAMPLE
@@ -337,3 +338,18 @@ class TestAdvance:
 
 def _release(record: PromotionRecord) -> Release:
     return Release(record.release, record.alias, record.source)
+
+
+def test_records_of_this_repository_are_written_again_byte_for_byte() -> None:
+    """The order of keys is part of the ledger: digests are of bytes."""
+    files = sorted((REPOSITORY / "promotion/ledger").rglob("*.yaml"))
+    same = 0
+    for file in files:
+        content = file.read_bytes()
+        path = file.relative_to(REPOSITORY).as_posix()
+        written = record_bytes(read_record(content, path).record)
+        there = yaml.safe_load(content)
+        assert [key for key in yaml.safe_load(written) if key in there] == list(there)
+        # Records of before have not the keys of effects that were added later.
+        same += written == content
+    assert same

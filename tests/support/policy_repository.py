@@ -13,6 +13,8 @@ from without_authorization import without_authorization
 
 # What is judged. What promotion owns besides: `promotion` and `rendered`.
 SOURCES = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
+# Without it an environment that is pinned can be given nothing.
+TOOLCHAIN = "promotion/toolchain.yaml"
 
 
 def copy_policies(root: Path, *more: str) -> Path:
@@ -21,6 +23,8 @@ def copy_policies(root: Path, *more: str) -> Path:
     for name in (*SOURCES, *more):
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, root / name)
+    (root / TOOLCHAIN).parent.mkdir(exist_ok=True)
+    shutil.copy(REPOSITORY / TOOLCHAIN, root / TOOLCHAIN)
     return root
 
 

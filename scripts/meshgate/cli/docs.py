@@ -17,7 +17,7 @@ from meshgate.config.shape import schema, schema_files
 from meshgate.mesh.coverage import TABLE, Coverage, CoverageColumn
 from meshgate.promotion.evidence import EVIDENCE_DOCUMENTS
 from meshgate.promotion.guards import GUARDS
-from meshgate.promotion.records import LEDGER_DOCUMENTS
+from meshgate.promotion.records import KEYS, LEDGER_DOCUMENTS
 from meshgate.promotion.report.guards_page import guards_page
 from meshgate.rules import RULES
 from meshgate.rules.pages import rule_pages
@@ -64,7 +64,7 @@ def own_schemas() -> dict[str, str]:
         name: schema_text(name, document, title)
         for name, (document, title) in {**DOCUMENTS, **EVIDENCE_DOCUMENTS}.items()
     } | {
-        name: schema_text(name, document, title, complete=True)
+        name: schema_text(name, document, title, complete=True, keys=KEYS.get(name, ()))
         for name, (document, title) in LEDGER_DOCUMENTS.items()
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,16 +15,20 @@ IDENTIFIER = "https://meshgate.example/schemas/{}.schema.json"
 EMPTY: tuple[JSON, ...] = (None, "", (), [], {})
 
 
-def schema_text(name: str, document: object, title: str, *, complete: bool = False) -> str:
+def schema_text(
+    name: str, document: object, title: str, *, complete: bool = False, keys: Sequence[str] = ()
+) -> str:
     """The file of the schema `name`, for a class of documents that people call `title`.
 
     complete  whether a file has every field of its classes, with null for None, but for fields that
               were added later; else a field that is None is left out, and one with a default may be
+    keys      the order of its keys; default: that of the class
     """
     generated = msgspec.json.schema(document)
     definitions = generated.pop("$defs", {})
     own = definitions.pop(generated.pop("$ref").rpartition("/")[2])
     definitions.pop(Position.__name__, None)
+    own["properties"] = {key: own["properties"][key] for key in keys or own["properties"]}
     whole = {
         "$schema": DIALECT,
         "$id": IDENTIFIER.format(name),

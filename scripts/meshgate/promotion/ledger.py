@@ -19,7 +19,13 @@ from meshgate.config.typed import typed
 from meshgate.errors import IntegrityError, UsageError
 from meshgate.model import JSONObject
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
-from meshgate.promotion.records import EnvironmentState, LedgerPart, Previous, PromotionRecord
+from meshgate.promotion.records import (
+    RECORD_KEYS,
+    EnvironmentState,
+    LedgerPart,
+    Previous,
+    PromotionRecord,
+)
 from meshgate.repository import Repository, TreeEntry
 from meshgate.yamldoc.writing import dump_value
 
@@ -169,7 +175,8 @@ def _state_among(
 
 def record_bytes(record: PromotionRecord) -> bytes:
     """The content of a ledger file."""
-    return dump_value(msgspec.to_builtins(record)).encode()
+    value = msgspec.to_builtins(record)
+    return dump_value({key: value[key] for key in RECORD_KEYS}).encode()
 
 
 def read_record(content: bytes, path: str) -> Recorded:

@@ -359,7 +359,24 @@ class ToolUsed(TypedDict, total=False):
     rendererSha256: str
 
 
-class PromotionRecord(LedgerPart, frozen=True, kw_only=True):
+class EventDetails(LedgerPart, frozen=True, kw_only=True):
+    """What a command says of an event, and its record repeats as it stands."""
+
+    changes: tuple[InputChange, ...] = ()
+    effects: Effects | None = None
+    gates: tuple[GateResult, ...] = ()
+    upstream: tuple[Upstream, ...] = ()
+    exercised_below: tuple[str, ...] = ()
+    untested_below: tuple[str, ...] = ()
+    bypasses: tuple[Bypass, ...] = ()
+    acknowledges: tuple[Acknowledged, ...] = ()
+    requested_by: Requester = field(default_factory=Requester)
+    reason: str = ""
+    ticket: str = ""
+    tool: ToolUsed = field(default_factory=ToolUsed)
+
+
+class PromotionRecord(EventDetails, frozen=True, kw_only=True):
     """One event of an environment, a file of `promotion/ledger/<environment>/`.
 
     What is unknown before the merge (merge commit, merger, approvals) is not in it; `history` joins
@@ -388,18 +405,6 @@ class PromotionRecord(LedgerPart, frozen=True, kw_only=True):
     added: Paths = ()
     changed: Paths = ()
     removed: Paths = ()
-    changes: tuple[InputChange, ...] = ()
-    effects: Effects | None = None
-    gates: tuple[GateResult, ...] = ()
-    upstream: tuple[Upstream, ...] = ()
-    exercised_below: tuple[str, ...] = ()
-    untested_below: tuple[str, ...] = ()
-    bypasses: tuple[Bypass, ...] = ()
-    acknowledges: tuple[Acknowledged, ...] = ()
-    requested_by: Requester = field(default_factory=Requester)
-    reason: str = ""
-    ticket: str = ""
-    tool: ToolUsed = field(default_factory=ToolUsed)
     created_at: Time | None = None
     rollback_command: str = ""
     hold: Hold | None = None
@@ -415,6 +420,18 @@ class PromotionRecord(LedgerPart, frozen=True, kw_only=True):
         """Where the record lies in the repository."""
         return f"promotion/ledger/{self.environment}/{self.id}.yaml"
 
+
+def _keys() -> tuple[str, ...]:
+    details = EventDetails.__struct_encode_fields__
+    own = [key for key in PromotionRecord.__struct_encode_fields__ if key not in details]
+    after = own.index("createdAt")
+    return (*own[:after], *details, *own[after:])
+
+
+# The keys of a record in the order of its file, where the details stand before the time.
+RECORD_KEYS = _keys()
+# The keys of documents that are not in the order of their classes, by the name of the schema.
+KEYS = {"record": RECORD_KEYS}
 
 # By the name of the schema: the class of a document, and what it is called for people.
 LEDGER_DOCUMENTS: dict[str, tuple[type[LedgerPart], str]] = {

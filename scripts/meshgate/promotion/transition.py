@@ -6,48 +6,25 @@ import datetime
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
 from meshgate.errors import UsageError
 from meshgate.promotion.files import below, rendered_folder, sha256, state_path
 from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
 from meshgate.promotion.records import (
-    Acknowledged,
-    Bypass,
-    Effects,
     EnvironmentState,
     Event,
-    GateResult,
+    EventDetails,
     Hold,
-    InputChange,
     PendingBackport,
     Previous,
     PromotionRecord,
     Release,
-    Requester,
-    ToolUsed,
-    Upstream,
 )
 from meshgate.promotion.rendering import rendered_of
 
-# What a draft says and its record repeats as it stands.
-REPEATED = (
-    "changes",
-    "effects",
-    "gates",
-    "upstream",
-    "exercised_below",
-    "untested_below",
-    "bypasses",
-    "acknowledges",
-    "requested_by",
-    "reason",
-    "ticket",
-    "tool",
-)
 
-
-class RecordDraft(Struct, frozen=True):
+class RecordDraft(EventDetails, frozen=True):
     """What a command decides of an event; the rest of its record follows from the state before.
 
     release, files, overlay  the environment's release, the whole new `rendered/<environment>` by
@@ -69,18 +46,6 @@ class RecordDraft(Struct, frozen=True):
     rejects: tuple[str, ...] = ()
     pending_backport: PendingBackport | None = None
     ends_backport: bool = False
-    changes: tuple[InputChange, ...] = ()
-    effects: Effects | None = None
-    gates: tuple[GateResult, ...] = ()
-    upstream: tuple[Upstream, ...] = ()
-    exercised_below: tuple[str, ...] = ()
-    untested_below: tuple[str, ...] = ()
-    bypasses: tuple[Bypass, ...] = ()
-    acknowledges: tuple[Acknowledged, ...] = ()
-    requested_by: Requester = field(default_factory=Requester)
-    reason: str = ""
-    ticket: str = ""
-    tool: ToolUsed = field(default_factory=ToolUsed)
 
 
 class Transition(NamedTuple):
@@ -145,7 +110,7 @@ def _record(
         rollback_command=_rollback(state, draft),
         hold=_hold(state, draft),
         rejected=_rejected(state, draft),
-        **{name: getattr(draft, name) for name in REPEATED},
+        **{name: getattr(draft, name) for name in EventDetails.__struct_fields__},
     )
     return structs.replace(record, pending_backport=_pending_backport(state, draft, record.path))
 
