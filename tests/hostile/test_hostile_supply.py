@@ -10,7 +10,10 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-PIPELINES = [*WORKFLOWS, ROOT / "action.yml", ROOT / "docs/gitlab-ci.yml"]
+PIPELINES = [
+    *WORKFLOWS,
+    *(ROOT / name for name in ("action.yml", "docs/gitlab-ci.yml", "docs/gitlab-lint.yml")),
+]
 PINNED = re.compile(r"--require-hashes -r|--no-deps --no-build-isolation")
 LOCKS = ("constraints.txt", "bootstrap.txt", "runtime.txt")
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)", re.MULTILINE)
