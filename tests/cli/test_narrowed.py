@@ -139,3 +139,49 @@ def test_elsewhere_a_commit_without_a_manifest_passes(
     assert main([*lint, "--commit", "--", str(tmp_path / "values.yaml")]) == 0
     assert "nothing to judge" in capsys.readouterr().out
     assert main([*lint, "--commit", "--", *map(str, sorted(tmp_path.iterdir()))]) == 1
+
+
+def test_what_runs_is_no_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*ROOT, "lint", str(REPOSITORY / "inventory/dev")])
+    row = capsys.readouterr().out.partition("environment  policies")[2].splitlines()[1].split()
+
+    assert (row[0], row[1]) == ("manifests", "-")
+    assert int(row[2]) > 20
+
+
+def test_plaintext_is_never_green(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*ROOT, "calls", "dev", "--to", "boards.boards", "--color", "always"])
+    lines = capsys.readouterr().out.splitlines()
+
+    plain = [line for line in lines if "ok-plaintext" in line]
+    assert plain
+    assert [line for line in plain if "\x1b[32mok-plaintext" in line] == []
+    assert any("\x1b[33mok-plaintext" in line for line in plain)
+
+
+def test_the_gravest_comes_first_and_causes_before_calls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "all.yaml").write_text(
+        "apiVersion: v1\nkind: Namespace\n"
+        "metadata: {name: a, labels: {istio-injection: enabled}}\n---\n"
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: a, labels: {app: web}}\n"
+        "spec: {containers: [{name: web, image: web, ports: [{containerPort: 80}]}]}\n---\n"
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: a}\n"
+        "spec: {selector: {app: web}, ports: [{name: http, port: 80}]}\n---\n"
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+        "metadata: {name: web, namespace: a}\n"
+        "spec: {host: web, trafficPolicy: {tls: {mode: DISABLE}}}\n---\n"
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+        "metadata: {name: default, namespace: a}\nspec: {mtls: {mode: STRICT}}\n"
+    )
+
+    assert main(["-C", str(tmp_path), "lint", str(tmp_path / "all.yaml")]) == 1
+
+    out = capsys.readouterr().out
+    titles = re.findall(r"^all\.yaml\S* (error|warning|info)\S* ([A-Z]{2}\d{3})", out, re.MULTILINE)
+    ranks = [["error", "warning", "info"].index(severity) for severity, _ in titles]
+    assert ranks == sorted(ranks)
+    errors = [rule for severity, rule in titles if severity == "error"]
+    assert len(errors) > 1
+    assert errors == sorted(errors, key=lambda rule: rule.startswith("CA"))

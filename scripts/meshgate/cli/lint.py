@@ -25,7 +25,7 @@ from msgspec import structs
 
 from meshgate import config
 from meshgate.cli import main
-from meshgate.cli.options import add_judging, add_narrowing, add_reading
+from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing, add_reading
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import given, settings
 from meshgate.errors import NothingToCheckError, SourcesError, gravest
@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
     add_judging(parser)
     add_narrowing(parser)
+    add_follow_ups(parser)
 
 
 def run(options: argparse.Namespace) -> int:

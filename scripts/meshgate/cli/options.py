@@ -106,6 +106,15 @@ def add_narrowing(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_follow_ups(parser: argparse.ArgumentParser) -> None:
+    """Add how much of what follows from a finding is shown, to commands that print findings."""
+    parser.add_argument(
+        "--show-follow-ups",
+        action="store_true",
+        help="show everything that follows from a finding, and not the first of it",
+    )
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add how files and folders of manifests are read."""
     parser.add_argument(

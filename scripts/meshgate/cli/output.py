@@ -77,6 +77,7 @@ def style(options: argparse.Namespace, *, to_file: bool) -> report.Options:
         version=__version__,
         rules=RULES,
         verbose=options.verbose,
+        follow_ups=vars(options).get("show_follow_ups", False),
         rule_link=vars(options).get("rule_link", ""),
     )
 

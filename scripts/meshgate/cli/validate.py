@@ -22,7 +22,7 @@ from pathlib import Path
 
 from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
-from meshgate.cli.options import add_judging, add_narrowing
+from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.request import folder, print_failures, settings
 from meshgate.cli.terminal import printable
@@ -55,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of them")
     add_judging(parser, by_floor=True)
     add_narrowing(parser)
+    add_follow_ups(parser)
     parser.add_argument(
         "--metrics",
         metavar="FILE",

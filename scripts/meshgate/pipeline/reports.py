@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from meshgate.errors import MeshgateError, SourcesError, gravest
 from meshgate.mesh import DataPlane, Mesh, Outcome, ServerMode
 from meshgate.model import Baselined, Failure, Finding, Report, Severity, Tally
-from meshgate.pipeline.judged import Judged
+from meshgate.pipeline.judged import INVENTORY_KINDS, Judged
 from meshgate.rules.context import Context
 from meshgate.rules.judge import order
 from meshgate.source import Locator
@@ -65,8 +65,13 @@ def report_of(
 def tally(judged: Judged) -> Tally:
     """How much of this environment was judged. Raises its failure."""
     context = judged.held()
+    if not judged.name:
+        # Loose manifests are what they are: nobody said which of them are managed here.
+        every = context.resources.all
+        known = sum(each.kind in (*INVENTORY_KINDS, "Namespace") for each in every)
+        return Tally(environment=None, policies=len(every) - known, inventory=known)
     return Tally(
-        environment=judged.name or None,
+        environment=judged.name,
         policies=len(context.rendered),
         inventory=sum(resource.foreign for resource in context.resources.all),
     )

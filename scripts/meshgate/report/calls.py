@@ -50,6 +50,13 @@ CROWD = 10
 NAMED = 2
 
 
+def _colour(delivery: Delivery) -> str:
+    """Of an outcome; what anybody on the way can read is never green."""
+    if delivery.outcome is Outcome.OK_PLAINTEXT and delivery.verdict is Verdict.WORKS:
+        return "yellow"
+    return VERDICT_STYLES[delivery.verdict]
+
+
 class Question(NamedTuple):
     """Which calls of a view are wanted; None: no limit."""
 
@@ -239,7 +246,7 @@ def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
             Cell(plain(_sent(first))),
             Cell(plain(_endpoints(deliveries))),
             Cell(str(mode or "-"), MODE_STYLES[mode] if mode else "dim"),
-            Cell(plain(_outcome(first)), VERDICT_STYLES[first.verdict]),
+            Cell(plain(_outcome(first)), _colour(first)),
         ]
         clients = rule = ""
 

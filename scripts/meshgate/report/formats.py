@@ -30,6 +30,8 @@ class Options(NamedTuple):
     rules: tuple[Rule, ...] = ()
     # Whether waived findings are shown, not only counted.
     verbose: bool = False
+    # Whether all that follows from a finding is shown, not the first of it.
+    follow_ups: bool = False
     # Where rule pages are hosted, with `{id}` in it (`links.rules`); empty: nowhere.
     rule_link: str = ""
 

@@ -24,9 +24,9 @@ def about(finding: Finding) -> list[str]:
 RELATED = 6
 
 
-def nearest(finding: Finding) -> tuple[Sequence[Related], str]:
+def nearest(finding: Finding, all_by: str = "--format json") -> tuple[Sequence[Related], str]:
     """The first related objects, and how many more there are: empty where these are all."""
     more = len(finding.related) - RELATED
     if more <= 1:
         return finding.related, ""
-    return finding.related[:RELATED], f"{more} more; --format json names them all"
+    return finding.related[:RELATED], f"{more} more; {all_by} names them all"

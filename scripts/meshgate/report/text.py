@@ -22,6 +22,10 @@ WIDEST = 100
 NARROWEST = 40
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+# Rules about what becomes of calls: a policy that another rule is about may be the cause.
+SYMPTOMS = ("CA", "TR")
+FOLLOW_UPS = "--show-follow-ups"
 NUMBERS = ("policies", "inventory", "errors", "warnings", "info", "waived", "undecided")
 COLUMNS = (Column("environment"), *(Column(name, right=True) for name in NUMBERS))
 
@@ -29,6 +33,11 @@ COLUMNS = (Column("environment"), *(Column(name, right=True) for name in NUMBERS
 def render(report: Report, options: Options) -> str:
     """The findings by environment and file, a table of counts, and one sentence."""
     return page(FindingsText(report, options).all())
+
+
+def _rank(finding: Finding) -> tuple[int, bool]:
+    """The gravest first, and of them what is wrong before the calls that fail by it."""
+    return GRAVEST_FIRST.index(finding.severity), finding.rule.startswith(SYMPTOMS)
 
 
 def waiver_entry(finding: Finding) -> list[str]:
@@ -55,6 +64,7 @@ class FindingsText:
         self.width = max(options.width, NARROWEST)
         self.prose = min(self.width, WIDEST)
         self.rule_page = options.rule_page
+        self.follow_ups = options.follow_ups
         self.rules = {rule.id: rule for rule in options.rules}
 
     def all(self) -> Iterator[str]:
@@ -75,7 +85,7 @@ class FindingsText:
         for names in sorted(groups, key=lambda names: -len(names) if names else -sys.maxsize):
             if names and names != tuple(everywhere):
                 yield from self.heading(enumerated(names))
-            for finding in groups[names]:
+            for finding in sorted(groups[names], key=_rank):
                 yield from self.finding(finding)
                 yield ""
 
@@ -97,7 +107,9 @@ class FindingsText:
             yield from self.paragraph("in:  ", ", ".join(subject))
         if finding.fix:
             yield from self.paragraph("fix: ", finding.fix, "green")
-        related, more = nearest(finding)
+        related, more = (
+            (finding.related, "") if self.follow_ups else nearest(finding, "--show-follow-ups")
+        )
         for other in related:
             place = f"{place_text(other.source)} " if other.source else ""
             yield from self.paragraph("see: ", f"{place}{other.resource}: {other.message}", "cyan")

@@ -157,7 +157,8 @@ def compose(
         except yaml.MarkedYAMLError as error:
             mended = _with_colon_quoted(text, error)
             if mended is None or not tries_left:
-                raise invalid(error, name, line) from error
+                templated = any(mark in text for mark in TEMPLATE_MARKS)
+                raise invalid(error, name, line, templated=templated) from error
             text = mended
         except yaml.YAMLError as error:
             raise BuildError(f"{name}: not valid YAML: {error}") from error
@@ -196,6 +197,8 @@ def _composer(text: str, reader: Reader) -> type[CParser]:
     return DepthLimitedComposer
 
 
+# What Helm and envsubst replace.
+TEMPLATE_MARKS = ("{{", "${")
 COMPOSERS = {
     Reader.KUSTOMIZE: KustomizeComposer,
     Reader.CONFIGURATION: ConfigurationComposer,
@@ -209,13 +212,13 @@ def too_deep(where: str) -> BuildError:
     )
 
 
-def invalid(error: yaml.MarkedYAMLError, name: str, line: int) -> BuildError:
-    """The refusal of a text that is no YAML."""
+def invalid(error: yaml.MarkedYAMLError, name: str, line: int, *, templated: bool) -> BuildError:
+    """The refusal of a text that is no YAML; `templated`: it has marks of a template."""
     mark = error.problem_mark or error.context_mark
     return BuildError(
         f"{place(name, mark, line)}: not valid YAML: {error.problem or error.context}",
         why=error.context or "",
-        hint="a template (Helm, envsubst) must be rendered first",
+        hint="a template (Helm, envsubst) must be rendered first" if templated else "",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from meshgate.effect import Effect
+from meshgate.effect.describe import clients
 from meshgate.effect.steps import Edit, NoPlan, Plan, Purpose, SafeStep
 from meshgate.mesh import Mode
 from meshgate.model import JSON, Failure, join_path
@@ -70,8 +71,22 @@ def verdict(planned: EnvironmentSteps) -> str:
     if isinstance(outcome, NoPlan):
         return f"no safe steps: {outcome.reason}"
     if outcome.total.is_safe:
-        return "safe as it is, in one step" if outcome.steps else "nothing changes"
+        if not outcome.steps:
+            return "nothing changes"
+        return f"safe as it is, in one step{_shut_out(outcome.total)}"
     return f"safe in {plural(len(outcome.steps), 'step')}, each of them a change of its planned"
+
+
+def _shut_out(effect: Effect) -> str:
+    """Who is refused afterwards though nothing breaks, by name where they are few."""
+    groups = effect.shut_out
+    if not groups:
+        return ""
+    widest = max(groups, key=lambda each: each.count)
+    number = sum(each.count for each in groups)
+    verb = "call is" if number == 1 else "calls are"
+    who = clients(widest.clients, widest.clients.plane)
+    return f"; {number:,} {verb} shut out, {who} among them"
 
 
 def why(step: SafeStep) -> str:
