@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from meshgate.cli import main
 from meshgate.cluster.sync import flux, windows
 from meshgate.cluster.sync.target import AllowedKind
 from meshgate.model import JSONObject, WindowEntry
+from meshgate.pipeline.cluster_names import overlap
 from places import REPOSITORY
 
 Capture = pytest.CaptureFixture[str]
@@ -27,6 +29,8 @@ POLICY = "policies/mesh-wide/peerauthentication-default.yaml"
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     init_command.init(tmp_path / "repository")
+    # What a new repository has of it already.
+    shutil.rmtree(tmp_path / "repository/sync")
     return tmp_path / "repository"
 
 
@@ -388,3 +392,120 @@ def test_this_repository_says_where_it_is() -> None:
 
     assert said is not None
     assert said.namespaces == ("boards", "istio-system")
+
+
+def test_a_stopped_sync_stays_stopped(repository: Path) -> None:
+    """`argocd app set --sync-policy none`, `flux suspend`: what nothing here writes back."""
+    assert [sync(repository, agent) for agent in ("argocd", "flux")] == [0, 0]
+    spec = objects(repository, ARGOCD)["ApplicationSet"]["spec"]
+    assert spec["ignoreApplicationDifferences"] == [{"jsonPointers": ["/spec/syncPolicy"]}]
+    for each in yaml.safe_load_all((repository / FLUX).read_text()):
+        assert "suspend" not in each.get("spec", {})
+        assert "suspend" not in json.dumps(each.get("metadata"))
+
+
+def test_clusters_in_waves(repository: Path) -> None:
+    waves = [{"mesh-wave": "canary"}, {"mesh-wave": "main", "region": "eu"}]
+    edit(repository, lambda value: prod(value)["clusters"].update(waves=waves))
+    assert sync(repository, "argocd") == 0
+
+    spec = objects(repository, ARGOCD)["ApplicationSet"]["spec"]
+    assert spec["strategy"]["type"] == "RollingSync"
+    first, second = spec["strategy"]["rollingSync"]["steps"]
+    assert first["matchExpressions"] == [
+        {"key": "mesh-wave", "operator": "In", "values": ["canary"]}
+    ]
+    assert [each["key"] for each in second["matchExpressions"]] == ["mesh-wave", "region"]
+    labels = spec["template"]["metadata"]["labels"]
+    assert labels["mesh-wave"] == '{{index .metadata.labels "mesh-wave"}}'
+    assert {"mesh-wave", "region", "meshgate/environment"} == set(labels)
+
+
+@pytest.mark.parametrize("waves", [[], [{}], {"mesh-wave": "a"}, ["a"], [{"a": 1}]])
+def test_waves_that_are_none(repository: Path, waves: object) -> None:
+    edit(repository, lambda value: prod(value)["clusters"].update(waves=waves))
+    assert sync(repository, "argocd") == 2
+
+
+def renamed(value: JSONObject, name: str, **clusters: object) -> None:
+    """A third environment beside prod."""
+    value["environments"].append(
+        {
+            "name": name,
+            "overlay": prod(value)["overlay"],
+            "mode": "floating",
+            "clusters": {"selector": {"mesh-env": name}, **clusters},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "clusters", "code"),
+    [
+        ("prod-eu", {}, 2),
+        ("prod-eu", {"names": ["eu"]}, 0),
+        ("eu", {"names": ["p*-eu"]}, 2),
+        ("eu", {"names": ["*"]}, 2),
+        ("production", {}, 0),
+        ("eu", {"names": ["prod"]}, 2),
+    ],
+)
+def test_no_cluster_is_of_two_environments(
+    repository: Path, capsys: Capture, name: str, clusters: JSONObject, code: int
+) -> None:
+    (repository / "sync/argocd").mkdir(parents=True, exist_ok=True)
+    edit(repository, lambda value: renamed(value, name, **clusters))
+
+    assert sync(repository, "argocd") == code
+    said = capsys.readouterr().err
+    assert main(["-C", str(repository), "validate", "prod"]) == code
+    if code:
+        assert "a cluster could be of " in said
+        assert f"and of {name} (" in said
+        assert "clusters: {names: [...]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("a", "a", True),
+        ("a*", "ab", True),
+        ("a*c", "ab*", True),
+        ("*a", "*b", False),
+        ("a*", "b*", False),
+        ("*", "", True),
+        ("a*b*c", "axxbyyc", True),
+        ("a*b*c", "axxbyy", False),
+    ],
+)
+def test_patterns_that_overlap(one: str, other: str, *, both: bool) -> None:
+    assert overlap(one, other) is both
+    assert overlap(other, one) is both
+
+
+def test_a_long_freeze_is_told(repository: Path, capsys: Capture) -> None:
+    freeze = {
+        "name": "freeze",
+        "kind": "deny",
+        "from": "2026-12-18T00:00",
+        "to": "2027-01-04T00:00",
+        "timezone": "Europe/Berlin",
+    }
+    edit(repository, lambda value: value.update(windows=[freeze]))
+
+    assert sync(repository, "argocd") == 0
+    assert "window freeze lasts, 17 days, Argo CD undoes no drift" in capsys.readouterr().err
+    assert sync(repository, "flux") == 0
+    assert "freeze" not in capsys.readouterr().err
+
+
+def test_a_namespace_that_is_not_there_is_told(repository: Path, capsys: Capture) -> None:
+    file = repository / "inventory/prod/shop.yaml"
+    listed = [each for each in yaml.safe_load_all(file.read_text()) if each]
+    for each in listed:
+        if each["kind"] == "Namespace":
+            each["metadata"]["name"] = "other"
+    file.write_text(yaml.safe_dump_all(listed))
+
+    assert sync(repository, "flux", "prod") == 0
+    assert "shop is no namespace of inventory/prod" in capsys.readouterr().err

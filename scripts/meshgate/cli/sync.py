@@ -16,14 +16,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from meshgate import config
+from meshgate import config, source
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import Progress
 from meshgate.cli.terminal import printable
 from meshgate.cluster import sync
 from meshgate.cluster.sync import SyncTarget, unprotected
 from meshgate.cluster.sync.prune_protection import ARGOCD, FLUX
+from meshgate.cluster.sync.windows import without_repair
+from meshgate.pipeline.cluster_names import refuse_overlaps
 from meshgate.pipeline.targets import select
 
 AGENTS = ("argocd", "flux")
@@ -40,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
     """Write the files, or say which are stale."""
     root, agent = options.directory, options.agent
     configuration = config.load(root)
+    if agent == "argocd":
+        refuse_overlaps(configuration.environments)
     wanted = select(configuration.environments, options.environments)
     with Progress("rendering", len(wanted)) as progress:
         targets = sync.targets(
@@ -51,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     gone = sync.leftovers(root, agent, names) if everything else []
     outdated = sync.stale(root, files)
     warn_of_unprotected(agent, targets)
+    warn_of_windows(agent, targets)
+    warn_of_namespaces(root, targets)
     if options.check:
         for path in outdated:
             print(f"{path}: not what environments.yaml and the policies lead to")
@@ -81,3 +88,29 @@ def warn_of_unprotected(agent: str, targets: Iterable[SyncTarget]) -> None:
             f"pruned without a question; annotate it in its source with {key}: {value}",
             file=sys.stderr,
         )
+
+
+def warn_of_windows(agent: str, targets: Iterable[SyncTarget]) -> None:
+    """Say which windows keep Argo CD from undoing drift for long."""
+    windows = {window.name: window for target in targets for window in target.windows}
+    if agent == "argocd":
+        for sentence in without_repair(windows.values()):
+            print(f"meshgate: {printable(sentence)}", file=sys.stderr)
+
+
+def warn_of_namespaces(root: Path, targets: Iterable[SyncTarget]) -> None:
+    """Say where a sync will fail, since a namespace of its policies is not there yet."""
+    for target in targets:
+        name = target.environment.name
+        known = {
+            each.name
+            for each in source.read_folder(root, f"inventory/{name}")
+            if each.kind == "Namespace"
+        }
+        missing = sorted({each.namespace for each in target.rendered if each.namespace} - known)
+        if known and missing:
+            print(
+                f"meshgate: {name}: {printable(', '.join(missing))} is no namespace of "
+                f"inventory/{name}: where it is not there yet, the sync fails until it is",
+                file=sys.stderr,
+            )

@@ -29,6 +29,7 @@ from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError, RefusedError, gravest
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Judged, judge, with_upstream
+from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
 from meshgate.pipeline.narrowed import narrow
 from meshgate.pipeline.reports import (
     NEVER,
@@ -75,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
     configuration = config.load(root)
     environments = configuration.environments
     refuse_policy(configuration)
+    refuse_overlaps_of_argocd(root, environments)
     options.rule_link = configuration.links.rules
     wanted = select(environments, options.environments)
     if options.changed_since:

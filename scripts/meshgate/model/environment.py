@@ -272,6 +272,13 @@ class ClusterSelection(DocumentPart, frozen=True):
             "environment's name, alone or before a hyphen and more."
         ),
     ] = None
+    waves: Annotated[
+        Annotated[tuple[Annotated[dict[str, str], SOME], ...], SOME] | None,
+        about(
+            "Labels of the clusters that are synced first, then of the next, and so on. A cluster "
+            "in no wave is not synced."
+        ),
+    ] = None
 
 
 NamePattern = Annotated[str, Meta(pattern=r"^[a-z0-9-]*\{name\}[a-z0-9-]*$")]

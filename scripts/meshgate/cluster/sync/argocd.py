@@ -80,10 +80,19 @@ def _applications(target: SyncTarget) -> JSONObject:
         "generators": [{"clusters": {"selector": {"matchLabels": target.selector}}}],
         # A label that is lost deletes no Application, and a deleted Application no policy.
         "syncPolicy": {"applicationsSync": "create-update", "preserveResourcesOnDeletion": True},
+        # Who stops the sync of a cluster at night finds it stopped a minute later, too.
+        "ignoreApplicationDifferences": [{"jsonPointers": ["/spec/syncPolicy"]}],
+        **_strategy(target),
         "template": {
             "metadata": {
                 "name": target.name + "-{{.nameNormalized}}",
-                "labels": {ENVIRONMENT_LABEL: target.environment.name},
+                "labels": {
+                    ENVIRONMENT_LABEL: target.environment.name,
+                    **{
+                        label: f'{{{{index .metadata.labels "{label}"}}}}'
+                        for label in _labels(target)
+                    },
+                },
                 "annotations": {
                     "argocd.argoproj.io/manifest-generate-paths": ";".join(
                         f"/{folder}" for folder in target.folders
@@ -100,6 +109,26 @@ def _applications(target: SyncTarget) -> JSONObject:
     }
     metadata = _metadata(target)
     return {"apiVersion": API, "kind": "ApplicationSet", "metadata": metadata, "spec": spec}
+
+
+def _strategy(target: SyncTarget) -> JSONObject:
+    """One step for each wave: the next begins when all Applications of this one are healthy."""
+    if not target.waves:
+        return {}
+    steps = [
+        {
+            "matchExpressions": [
+                {"key": label, "operator": "In", "values": [value]} for label, value in wave.items()
+            ]
+        }
+        for wave in target.waves
+    ]
+    return {"strategy": {"type": "RollingSync", "rollingSync": {"steps": steps}}}
+
+
+def _labels(target: SyncTarget) -> list[str]:
+    """The labels of clusters that steps look for: Applications carry them, too."""
+    return sorted({label for wave in target.waves for label in wave})
 
 
 def _source(target: SyncTarget) -> JSONObject:

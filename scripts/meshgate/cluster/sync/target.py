@@ -18,6 +18,7 @@ from meshgate.model import (
     SyncSettings,
     WindowEntry,
 )
+from meshgate.pipeline.cluster_names import cluster_names
 from meshgate.schema.catalog import ServedKinds, catalog_of
 
 PINNED = "pinned"
@@ -82,10 +83,15 @@ class SyncTarget(Struct, frozen=True):
         return self.environment.clusters.selector if self.environment.clusters else {}
 
     @property
+    def waves(self) -> Sequence[Mapping[str, str]]:
+        """Labels of the clusters that are synced one group after the other; none: all at once."""
+        clusters = self.environment.clusters
+        return (clusters.waves or ()) if clusters else ()
+
+    @property
     def cluster_names(self) -> tuple[str, ...]:
         """How Argo CD calls its clusters."""
-        clusters, name = self.environment.clusters, self.environment.name
-        return (clusters.names if clusters else None) or (name, f"{name}-*")
+        return cluster_names(self.environment)
 
 
 def targets(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,8 @@ EVERY_EVENT = frozenset({"promote", "rollback", "hotfix"})
 PART = re.compile(r"(\d+)([smhdw])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 MINUTE = 60
+# Seconds of a window from which on people should know what it costs.
+LONG = SECONDS["d"]
 
 
 def sync_windows(windows: Iterable[WindowEntry]) -> list[JSONObject]:
@@ -40,17 +42,37 @@ def denies_all(window: WindowEntry) -> bool:
     return window.kind == "deny" and EVERY_EVENT.issubset(window.events or EVERY_EVENT)
 
 
-def _schedule(window: WindowEntry) -> JSONObject:
+def without_repair(windows: Iterable[WindowEntry]) -> Iterator[str]:
+    """For each long window in which Argo CD undoes no drift: how long that is, in a sentence."""
+    for window in windows:
+        if denies_all(window) and (length := _length(window)) >= LONG:
+            days, rest = divmod(length, SECONDS["d"])
+            hours = rest // SECONDS["h"]
+            lasts = f"{days} days" + (f" and {hours} hours" if hours else "")
+            yield (
+                f"environments.yaml: while the window {window.name} lasts, {lasts}, Argo CD undoes "
+                "no drift by itself; run `meshgate verify` meanwhile"
+            )
+
+
+def _length(window: WindowEntry) -> int:
+    """How many seconds a window lasts."""
     if window.cron:
-        return {"schedule": window.cron, "duration": _hours(_seconds(window.duration))}
+        return _seconds(window.duration)
     zone = ZoneInfo(window.timezone)
     begin, end = (
         datetime.fromisoformat(time).replace(tzinfo=zone) for time in (window.start, window.end)
     )
-    length = int(end.timestamp() - begin.timestamp())
+    return int(end.timestamp() - begin.timestamp())
+
+
+def _schedule(window: WindowEntry) -> JSONObject:
+    if window.cron:
+        return {"schedule": window.cron, "duration": _hours(_seconds(window.duration))}
+    begin = datetime.fromisoformat(window.start)
     return {
         "schedule": f"{begin.minute} {begin.hour} {begin.day} {begin.month} *",
-        "duration": _hours(length),
+        "duration": _hours(_length(window)),
     }
 
 
