@@ -34,9 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.effect import BREAKING, CallChange, Change
+from meshgate.effect import BREAKING, CallChange, Change, UndecidedPolicy
 from meshgate.model import Severity
 from meshgate.rules.blame import Blame, BlameIndex, called, callers, destinations, ends
+from meshgate.rules.broken_calls import state_revision
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -65,9 +66,16 @@ def check(context: Context) -> Iterator[Violation]:
             policy.policy,
             "spec",
             f"what this change does cannot be judged: {policy.reason}",
-            fix=UNREAD.format(policy.policy.kind) if policy.unread else UNKNOWN,
+            fix=_way_out(policy),
             decided=False,
         )
+
+
+def _way_out(policy: UndecidedPolicy) -> str:
+    """What makes it known what a changed object does."""
+    if not policy.unread:
+        return UNKNOWN
+    return state_revision(policy.reason) or UNREAD.format(policy.policy.kind)
 
 
 def _violation(cause: Blame, changes: list[CallChange]) -> Violation:

@@ -141,10 +141,10 @@ class EffectText:
         if self.diff.is_drift:
             return
         if effect.is_safe:
-            # Good news of the way must not stand below calls that do not arrive.
+            # Good news of the way must not stand beside calls that do not arrive, or may not.
             label = (
                 self.style("dim", "on the way: ")
-                if effect.breaks
+                if effect.breaks or effect.undecided
                 else self.style("green", "safe: ")
             )
             yield label + describe.SAFE
