@@ -97,3 +97,21 @@ def test_the_first_ten_minutes_run_as_printed(
         else:
             subprocess.run([program, *words], check=True)
     assert run == 6
+
+
+def test_one_command_lists_what_runs() -> None:
+    """By categories, so that none forgets a kind: CronJobs are in `all`, Istio's in `istio-io`."""
+    asked = {
+        (path.relative_to(REPOSITORY).as_posix(), kinds)
+        for path in [
+            REPOSITORY / "README.md",
+            *DOCS.rglob("*.md"),
+            *(REPOSITORY / "scripts/meshgate/cli").glob("*.py"),
+        ]
+        for kinds in re.findall(r"kubectl get (\S+) -A -o yaml", path.read_text())
+    }
+
+    assert len(asked) > 6
+    assert {kinds for path, kinds in asked if not path.endswith(("pinned.md", "live.py"))} == {
+        "ns,all,netpol,istio-io", "KINDS"
+    }  # fmt: skip

@@ -5,7 +5,7 @@ host. Without a port every port of the service is explained.
 
 examples:
   meshgate explain boards/app-ui boards:8080 --env prod
-  kubectl get pa,dr,ns,svc,deploy,pod -A -o yaml | meshgate explain boards/rogue boards -
+  kubectl get ns,all,netpol,istio-io -A -o yaml | meshgate explain boards/rogue boards -
 """
 
 from __future__ import annotations

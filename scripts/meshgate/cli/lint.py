@@ -10,7 +10,7 @@ the rest is judged, the file is named, and the run ends with 1, with 2 if the co
 
 examples:
   meshgate lint policies/
-  kubectl get pa,dr,svc,deploy -A -o yaml | meshgate lint -
+  kubectl get ns,all,netpol,istio-io -A -o yaml | meshgate lint -
   meshgate lint --mesh mesh.yaml rendered.yaml
   meshgate lint --exclude 'charts/' --exclude '*.json' .
 """

@@ -6,7 +6,7 @@ requires default-deny, also who gets in.
 
 examples:
   meshgate posture prod                          an environment, with its inventory
-  kubectl get pa,ns,svc,deploy,pod -A -o yaml | meshgate posture -
+  kubectl get ns,all,netpol,istio-io -A -o yaml | meshgate posture -
   meshgate posture --format json
 """
 

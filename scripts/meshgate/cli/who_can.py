@@ -10,7 +10,7 @@ examples:
   meshgate who-can boards:8080 --env prod
   meshgate who-can boards --env prod --method DELETE --path /boards/1
   meshgate who-can boards --env prod --header x-user=guest --format json
-  kubectl get ns,svc,deploy,pod,pa,dr,authorizationpolicy -A -o yaml | meshgate who-can boards -
+  kubectl get ns,all,netpol,istio-io -A -o yaml | meshgate who-can boards -
 """
 
 from __future__ import annotations
