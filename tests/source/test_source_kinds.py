@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 import textwrap
 from pathlib import Path
 
@@ -347,3 +349,55 @@ def test_sources_that_lead_nowhere_are_refused_with_the_line(tmp_path: Path, nam
 
     assert words in str(caught.value)
     assert str(caught.value).startswith("environments.yaml:")
+
+
+def test_packaged_charts_and_crds_are_part_of_the_render(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "chart/Chart.yaml": CHART.format(name="shop"),
+            "chart/crds/robots.yaml": """\
+                apiVersion: apiextensions.k8s.io/v1
+                kind: CustomResourceDefinition
+                metadata: {name: robots.example.com}
+                spec: {group: example.com, scope: Cluster, names: {kind: Robot, plural: robots}}
+                """,
+            "chart/templates/robot.yaml": "apiVersion: example.com/v1\nkind: Robot\n"
+            "metadata: {name: one}\n",
+        },
+    )
+    files = {
+        "store/Chart.yaml": CHART.format(name="store"),
+        "store/templates/a.yaml": PA.format(name="store", mode="STRICT"),
+        "store/templates/_secret.tpl": "{{ uuidv4 }}",
+    }
+    (tmp_path / "chart" / "charts").mkdir()
+    with tarfile.open(tmp_path / "chart/charts/store-0.1.0.tgz", "w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+    build = rendered(tmp_path, HELM)
+
+    assert {each.kind: each.namespace for each in build.resources} == {
+        "CustomResourceDefinition": None,
+        # Its own CRD says that it has no namespace.
+        "Robot": None,
+        "PeerAuthentication": "shop",
+    }
+    assert place(tmp_path, build, "store", "spec.mtls.mode") == "chart/charts/store-0.1.0.tgz:1"
+    assert place(tmp_path, build, "one", "metadata.name") == "chart/templates/robot.yaml:3"
+    (defect,) = build.record.defects
+    assert defect.why == "`uuidv4` in store/templates/_secret.tpl, line 1, is made by chance"
+
+
+def test_an_archive_of_zeros_is_no_chart(tmp_path: Path) -> None:
+    write(tmp_path, {"chart/Chart.yaml": CHART.format(name="shop"), "chart/charts/x.yaml": ""})
+    with tarfile.open(tmp_path / "chart/charts/zeros-1.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("zeros/templates/a.yaml")
+        member.size = 80 << 20
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+
+    with pytest.raises(BuildError, match="holds more than 64 MiB"):
+        rendered(tmp_path, HELM)

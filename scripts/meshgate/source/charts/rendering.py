@@ -17,7 +17,7 @@ from meshgate.source.charts.program import API_VERSIONS, KUBERNETES, environment
 from meshgate.tools import pinned
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
-FORMAT = "1"
+FORMAT = "2"
 TIMEOUT = 120.0
 LIMITS = Limits(memory=3 << 30, output=128 << 20)
 TOO_LARGE = (
@@ -84,7 +84,8 @@ def _helm(chart: HelmChart, files: ChartFiles, aside: Path) -> str:
         values = aside / "values" / f"{number}.yaml"
         _write(values, content)
         argv += ["--values", str(values)]
-    argv += ["--namespace", chart.namespace, "--kube-version", KUBERNETES, "--skip-tests"]
+    argv += ["--namespace", chart.namespace, "--kube-version", KUBERNETES]
+    argv += ["--skip-tests", "--include-crds"]
     argv += [part for version in API_VERSIONS for part in ("--api-versions", version)]
     home = aside / "home"
     home.mkdir()
