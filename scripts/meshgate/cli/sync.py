@@ -107,6 +107,8 @@ def warn_of_namespaces(root: Path, targets: Iterable[SyncTarget]) -> None:
             for each in source.read_folder(root, f"inventory/{name}")
             if each.kind == "Namespace"
         }
+        # Where istiod is, something runs.
+        known |= {target.environment.mesh.root_namespace} if known else set()
         missing = sorted({each.namespace for each in target.rendered if each.namespace} - known)
         if known and missing:
             print(

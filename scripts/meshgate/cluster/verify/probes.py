@@ -11,43 +11,91 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from meshgate.mesh import DataPlane, Mesh, Outcome, Verdict, Workload, verdict
+from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.mesh.protocols import HTTP
 from meshgate.model import Expectation, JSONObject
 
 IMAGE = "curlimages/curl:8.16.0"
 INJECT = "sidecar.istio.io/inject"
+INJECTION = "istio-injection"
 DEADLINE = 180  # seconds
-KEPT = 600  # seconds after it ended
 ATTEMPTS = 3
 
-# Argo CD runs it after each sync and keeps the last; Flux makes it anew when it changes.
+# Argo CD runs it after each sync and keeps the last; Flux makes it anew when it changes. A Job that
+# goes by itself after a time would be made anew by every reconciliation of Flux.
 ANNOTATIONS = {
     "argocd.argoproj.io/hook": "PostSync",
     "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
     "kustomize.toolkit.fluxcd.io/force": "enabled",
 }
 
-# The answer of a sidecar that could not reach the server is a 503; without one there is no answer.
+# A call counts as refused only where it was refused as sidecars do it: the connection was made and
+# then reset, Envoy itself says that it was (a 503 with its own words), or its RBAC filter denies.
+# A name that is none, a port that nothing listens on, or an application's own 503 say nothing of
+# mTLS: then nothing was tried, which is no pass. Envoy's words: source/common/router/router.cc.
 SCRIPT = """\
 end() {
   if [ "$SIDECAR" = true ]; then
-    curl -s -X POST http://127.0.0.1:15020/quitquitquit > /dev/null
+    curl -s -o /dev/null --max-time 5 -X POST http://127.0.0.1:15020/quitquitquit
   fi
   exit "$1"
 }
 if [ "$SIDECAR" = true ]; then
-  until curl -sf http://127.0.0.1:15021/healthz/ready > /dev/null; do sleep 1; done
+  waited=0
+  until curl -sf -o /dev/null --max-time 2 http://127.0.0.1:15021/healthz/ready; do
+    waited=$((waited + 1))
+    if [ "$waited" -ge "${WAIT:-60}" ]; then
+      echo "$URL: nothing was tried: this pod has no sidecar that is ready; look at the labels" \
+        "istio-injection and istio.io/rev of its namespace, and at the log of istio-proxy"
+      exit 3
+    fi
+    sleep 1
+  done
 fi
 for attempt in 1 2 3 4 5; do
-  status=$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$URL")
-  case "$status" in
-    000|503) ended=refused ;;
-    *) ended=answered ;;
+  answer=$(curl -s -D - --max-time 5 -w 'ended %{http_code} %{time_connect}' "$URL")
+  code=$?
+  last=${answer##*ended }
+  status=${last%% *}
+  connected=${last##* }
+  why="HTTP $status"
+  ended=answered
+  case "$code" in
+    0)
+      case "$status $answer" in
+        503*"upstream connect error"*"onnection refused"*|503*"upstream connect error"*timeout*)
+          ended=untried why="no port of a pod answers" ;;
+        503*"no healthy upstream"*)
+          ended=untried why="the service has no endpoint" ;;
+        503*"upstream connect error"*|503*"reset before headers"*)
+          ended=refused why="HTTP 503 of the sidecar: the connection was reset" ;;
+        403*"RBAC: access denied"*)
+          ended=refused why="HTTP 403: RBAC: access denied" ;;
+        503*)
+          [ "$EXPECTED" = answered ] || ended=untried
+          why="HTTP 503 of the application itself" ;;
+        502*"server: envoy"*)
+          ended=untried why="HTTP 502 of the sidecar: it has no such cluster" ;;
+      esac ;;
+    6) ended=untried why="there is no such host" ;;
+    7) ended=untried why="nothing listens there" ;;
+    35|52|56)
+      case "$connected" in
+        0.000000|0,000000|0) ended=untried why="no connection" ;;
+        *) ended=refused why="the connection was made and reset" ;;
+      esac ;;
+    28) ended=untried why="no answer in time" ;;
+    *) ended=untried why="curl ended with $code" ;;
   esac
-  echo "$URL: HTTP $status, $ended; expected: $EXPECTED"
+  if [ "$ended" = untried ]; then
+    echo "$URL: nothing was tried: $why; expected: $EXPECTED"
+  else
+    echo "$URL: $ended: $why; expected: $EXPECTED"
+  fi
   if [ "$ended" = "$EXPECTED" ]; then end 0; fi
-  sleep 5
+  sleep "${PAUSE:-5}"
 done
+[ "$ended" = untried ] && end 2
 end 1
 """
 
@@ -70,7 +118,7 @@ def probes(mesh: Mesh, expectations: Iterable[Expectation], image: str = IMAGE) 
             )
         else:
             client = mesh.workload(*expectation.client.split("/", 1))
-            tried.jobs.append(_job(client, expectation, image))
+            tried.jobs.append(_job(client, expectation, image, _revision(mesh, client)))
     return tried
 
 
@@ -94,7 +142,21 @@ def _untriable(mesh: Mesh, expectation: Expectation) -> str:
     return ""
 
 
-def _job(client: Workload, expectation: Expectation, image: str) -> JSONObject:
+def _revision(mesh: Mesh, client: Workload) -> str:
+    """The revision whose webhook injects the client; empty: that of `istio-injection`.
+
+    In a mesh of revisions alone nothing is injected without one.
+    """
+    if not client.has_sidecar:
+        return ""
+    namespace = mesh.namespaces.get(client.namespace)
+    marks = namespace.labels if namespace is not None else {}
+    if INJECTION in marks:
+        return ""
+    return client.labels.get(REVISION_LABEL) or marks.get(REVISION_LABEL) or mesh.facts.revision
+
+
+def _job(client: Workload, expectation: Expectation, image: str, revision: str) -> JSONObject:
     works = verdict(Outcome(expectation.outcome), None) is Verdict.WORKS
     sidecar = str(client.has_sidecar).lower()
     environment = {
@@ -103,6 +165,8 @@ def _job(client: Workload, expectation: Expectation, image: str) -> JSONObject:
         "SIDECAR": sidecar,
     }
     labels = {"app.kubernetes.io/name": "meshgate-probe", INJECT: sidecar}
+    if revision:
+        labels[REVISION_LABEL] = revision
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -115,7 +179,6 @@ def _job(client: Workload, expectation: Expectation, image: str) -> JSONObject:
         "spec": {
             "backoffLimit": ATTEMPTS - 1,
             "activeDeadlineSeconds": DEADLINE,
-            "ttlSecondsAfterFinished": KEPT,
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
