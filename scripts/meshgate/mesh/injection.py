@@ -22,6 +22,7 @@ STATUS = "sidecar.istio.io/status"
 # The node proxy of ambient mode, whose container is named like a sidecar.
 _ZTUNNEL = "ztunnel"
 _NAMES = ("app", "app.kubernetes.io/name")
+_INFRASTRUCTURE = frozenset({_ZTUNNEL, "istiod", "istio-cni", "istio-cni-node"})
 # What the webhooks without a revision inject; a tag of this name may stand for another one.
 DEFAULT_REVISION = "default"
 # inject.IgnoredNamespaces
@@ -91,6 +92,11 @@ def revision(meta: PodMeta, plane: DataPlane) -> str:
     if INJECTION in labels:
         return DEFAULT_REVISION
     return labels.get(REVISION_LABEL, "") or own or DEFAULT_REVISION
+
+
+def is_infrastructure(labels: Labels) -> bool:
+    """Whether pods are the mesh's own: the control plane, the node proxy, the CNI plugin."""
+    return any(labels.get(key) in _INFRASTRUCTURE for key in (*_NAMES, "k8s-app"))
 
 
 def _already_there(meta: PodMeta, pod: JSONObject) -> Membership | None:

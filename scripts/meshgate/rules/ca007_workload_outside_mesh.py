@@ -29,6 +29,7 @@ from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh
 from meshgate.mesh.catalog import REVISION_LABEL
+from meshgate.mesh.injection import is_infrastructure
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
@@ -53,6 +54,7 @@ def check(context: Context) -> Iterator[Violation]:
             workload.plane is DataPlane.NONE
             and workload.namespace in injected
             and workload.kind != "WorkloadEntry"
+            and not is_infrastructure(workload.labels)
             and id(workload) not in declared
         ):
             yield Violation(
@@ -68,8 +70,7 @@ def check(context: Context) -> Iterator[Violation]:
 def injects(namespace: Resource) -> bool:
     """Whether pods of a namespace get a sidecar unless they say otherwise."""
     return namespace.labels.get("istio-injection") == "enabled" or bool(
-        namespace.labels.get(REVISION_LABEL)
-        and namespace.labels.get("istio-injection") != "disabled"
+        namespace.labels.get(REVISION_LABEL) and "istio-injection" not in namespace.labels
     )
 
 

@@ -148,7 +148,8 @@ def fits(workload: Workload, wanted: DataPlane) -> bool:
     """Whether the pods are what was asked for."""
     if wanted is DataPlane.SIDECAR:
         return workload.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY}
-    return workload.plane not in {DataPlane.SIDECAR, DataPlane.GATEWAY}
+    # The proxy of a gateway or waypoint is in its template: nobody injects it.
+    return workload.plane is not DataPlane.SIDECAR
 
 
 def has(workload: Workload) -> str:
