@@ -36,6 +36,16 @@ EDITS = {
     "it lets everybody in": DENY.replace("DENY", "ALLOW").replace(
         "[{from: [{source: {notNamespaces: [shop]}}]}]", "[{}]"
     ),
+    "it asks for what nobody has": DENY.replace(
+        "notNamespaces: [shop]", "notNamespaces: [shop], principals: [nobody]"
+    ),
+    "it is about a path that is not there": DENY.replace(
+        "{from:", "{to: [{operation: {paths: [/nowhere]}}], from:"
+    ),
+    "it is about another target": DENY.replace(
+        "  action", "  targetRefs: [{kind: Service, group: '', name: other}]\n  action"
+    ),
+    "it denies its own alone": DENY.replace("notNamespaces", "namespaces"),
     "it only tries it": DENY.replace(
         "namespace: shop}", "namespace: shop, annotations: {istio.io/dry-run: 'true'}}"
     ),
@@ -71,6 +81,14 @@ AWAY = {
     "route: [{destination: {host: cart.shop.svc.cluster.local}}]}]",
     "a redirect": "http: [{redirect: {authority: evil.example.com}}]",
     "an answer of its own": "http: [{directResponse: {status: 200}}]",
+    "somewhere else by delegation": "http: [{delegate: {name: led, namespace: shop}}]",
+    "mirrors of a part": "http: [{mirrors: [{destination: {host: evil.example.com}, "
+    "percentage: {value: 1}}], route: [{destination: {host: cart.shop.svc.cluster.local}}]}]",
+    "a rewritten name": "http: [{rewrite: {authority: evil.example.com}, "
+    "route: [{destination: {host: evil.example.com}}]}]",
+    "for one path alone": "http: [{match: [{uri: {prefix: /pay}}], "
+    "route: [{destination: {host: evil.example.com}}]}, "
+    "{route: [{destination: {host: cart.shop.svc.cluster.local}}]}]",
     "a part of it": "http: [{route: [{destination: {host: cart.shop.svc.cluster.local}, "
     "weight: 99}, {destination: {host: evil.example.com}, weight: 1}]}]",
 }
@@ -93,6 +111,11 @@ def test_a_call_that_is_led_away_is_no_clean_change(
         "spec:\n  hosts: [evil.example.com]\n  resolution: DNS\n  location: MESH_EXTERNAL\n"
         "  ports: [{number: 80, name: http, protocol: HTTP}]\n"
     )
+    route += (
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n"
+        "metadata: {name: led, namespace: shop}\n"
+        "spec: {http: [{route: [{destination: {host: evil.example.com}}]}]}\n"
+    ) * ("delegate" in route)
     listed = "resources: [destinationrule-cart.yaml, virtualservice-cart.yaml]\n"
     write(folder, {"policies/shop/virtualservice-cart.yaml": route, SHOP: listed})
     code = main(["diff", "-C", str(folder), "--base", "HEAD", "--env", "dev"])

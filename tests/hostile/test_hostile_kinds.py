@@ -22,6 +22,35 @@ KINDS = {
     "what nobody knows": ("example.com/v1", "Miner"),
     "a project of Argo CD": ("argoproj.io/v1alpha1", "AppProject"),
 }
+WRITTEN = {
+    "in a list": "apiVersion: v1\nkind: List\nitems:\n"
+    "- {apiVersion: v1, kind: Secret, metadata: {name: x, namespace: shop}}\n",
+    "in a list of another kind": "apiVersion: security.istio.io/v1\n"
+    "kind: PeerAuthenticationList\nitems:\n"
+    "- {apiVersion: v1, kind: Secret, metadata: {name: x, namespace: shop}}\n",
+    "in small letters": "apiVersion: security.istio.io/v1\nkind: peerauthentication\n"
+    "metadata: {name: x, namespace: shop}\n",
+    "with a blank": "apiVersion: security.istio.io/v1\nkind: 'PeerAuthentication '\n"
+    "metadata: {name: x, namespace: shop}\n",
+    "of no version": "apiVersion: security.istio.io/v9\nkind: PeerAuthentication\n"
+    "metadata: {name: x, namespace: shop}\n",
+    "of a group in capitals": "apiVersion: Security.istio.io/v1\nkind: PeerAuthentication\n"
+    "metadata: {name: x, namespace: shop}\n",
+    "of a group with more behind it": "apiVersion: security.istio.io/v1/x\n"
+    "kind: PeerAuthentication\nmetadata: {name: x, namespace: shop}\n",
+    "that stays": "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+    "metadata: {name: x, namespace: shop, finalizers: [a/b]}\n",
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_kind_is_what_it_is_however_it_is_written(hostile_repository: Change, name: str) -> None:
+    root = hostile_repository("overlays/dev/odd.yaml", WRITTEN[name])
+    file = root / "overlays/dev/kustomization.yaml"
+    file.write_text(file.read_text() + "  - odd.yaml\n")
+    assert main(["validate", "-C", str(root)]) == 1
+
+
 LISTED = {
     "a service that scales to nothing": ("serving.knative.dev/v1", "Service"),
     "a job of another scheduler": ("batch.volcano.sh/v1alpha1", "Job"),

@@ -150,7 +150,12 @@ class World:
             ),
             *("--action-cache-path", str(self.folder / "act"), "--defaultbranch", "main"),
             *("--var", f"GATE_APP_ID={GATE}", "--var", f"PROMOTE_APP_ID={PROMOTER}"),
-            *("--secret", "GATE_APP_KEY=key", "--secret", "PROMOTE_APP_KEY=key"),
+            *(
+                "--secret",
+                "GATE_APP_KEY=of-the-gate",
+                "--secret",
+                "PROMOTE_APP_KEY=of-the-promoter",
+            ),
             *("--secret", "GITHUB_TOKEN=token-of-github-actions", "--concurrent-jobs", "1"),
             *(part for name, value in given.items() for part in ("--env", f"{name}={value}")),
             *(part for pair in _stand_ins(path) for part in ("--local-repository", pair)),
