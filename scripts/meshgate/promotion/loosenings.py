@@ -139,10 +139,11 @@ def _changed(session: Session, environment: str, parent: str, commit: str) -> It
 def _recent(session: Session, record: PromotionRecord) -> frozenset[str]:
     """The commits since the environment last got something, and since the release's source.
 
-    A rollback's source is as old as what it goes back to.
+    A rollback's source is as old as what it goes back to, and a hotfix begins where its environment
+    is: by then its rules had been in force.
     """
     starts = set(_last_brought(session, record.environment))
-    if record.event.changes_render and record.event is not Event.ROLLBACK:
+    if record.event in {Event.PROMOTE, Event.ADOPT}:
         starts.add(record.source.commit)
     known = [start for start in starts if session.repository.find(start) is not None]
     return frozenset(
