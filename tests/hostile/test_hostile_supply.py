@@ -74,3 +74,8 @@ def test_gitlab_installs_from_the_base() -> None:
 def test_every_action_is_pinned_by_its_commit(path: Path) -> None:
     used = re.findall(r"uses: (\S+/\S+)", path.read_text())
     assert [name for name in used if not re.search(r"@[0-9a-f]{40}$", name)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_the_page_says_of_each_workflow_whether_it_is_run(path: Path) -> None:
+    assert f"`{path.name}`" in (ROOT / "docs/workflows.md").read_text()
