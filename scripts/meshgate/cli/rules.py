@@ -8,14 +8,19 @@ examples:
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 
 from meshgate.errors import UsageError
 from meshgate.report.escape.json_text import Rows, document
+from meshgate.report.escape.terminal import wrap
 from meshgate.rules import RULES
 from meshgate.rules.rule import Rule
 from meshgate.wording.nearest import hint
 
 FORMATS = ("text", "json")
+# However little room a terminal leaves beside the names.
+NARROWEST = 24
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     elif options.id:
         print(page(find(options.id)), end="")
     else:
-        print(table(), end="")
+        # A line each for `grep`; wrapped where somebody reads them.
+        wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+        print(table(wide), end="")
     return 0
 
 
@@ -47,13 +54,16 @@ def find(text: str) -> Rule:
     return rule
 
 
-def table() -> str:
-    """One line for each rule."""
+def table(columns: int) -> str:
+    """One row for each rule, its summary wrapped beside it."""
     width = max(len(rule.name) for rule in RULES)
-    return "".join(
-        f"{rule.id}  {rule.severity.value:<7}  {rule.name:<{width}}  {rule.summary}\n"
-        for rule in RULES
-    )
+    lines = []
+    for rule in RULES:
+        row = f"{rule.id}  {rule.severity.value:<7}  {rule.name:<{width}}  "
+        for line in wrap(rule.summary, max(columns - len(row), NARROWEST)):
+            lines.append(f"{row}{line}\n")
+            row = " " * len(row)
+    return "".join(lines)
 
 
 def page(rule: Rule) -> str:

@@ -15,7 +15,7 @@ from meshgate.model import JSONObject, join_path
 from meshgate.report import Options, admitted, formats
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.markdown import cell_code, prose, row
-from meshgate.report.escape.terminal import page, plain
+from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
 from meshgate.report.table import Cell, Column, table
@@ -79,7 +79,8 @@ def text(views: Sequence[View], options: Options) -> str:
         rows_ = list(_by_namespace(view, grouped(ports)))
         lines += table(headings(view), rows_, style, options.width)
         who = admitted.tally(view, (each.access for each in ports if each.port is not None))
-        lines += ["", f"{tally(ports)}.", LEGEND, who, *map(plain, notes(view, ports)), ""]
+        closing = (f"{tally(ports)}.", LEGEND, who, *map(plain, notes(view, ports)))
+        lines += ["", *(line for each in closing for line in wrap(each, options.width)), ""]
     return page(lines[:-1])
 
 
