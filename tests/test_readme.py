@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
     """This repository's policies in a commit, and the README's change on top of it."""
-    copy_policies(tmp_path, "promotion", "rendered")
+    copy_policies(tmp_path, "rendered")
     (change,) = blocks("diff")
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "policies"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)

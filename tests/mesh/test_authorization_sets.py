@@ -34,7 +34,7 @@ from meshgate.mesh.authorization.text_classes import (
     text_classes,
 )
 
-MODERATE = examples(80)
+MODERATE = examples(40)
 FULL: Box = (0b111, 0b1111, 0b11)
 BOXES = st.tuples(*(st.integers(1, mask) for mask in FULL))
 UNIONS = st.lists(BOXES, max_size=6)

@@ -27,7 +27,7 @@ from meshgate.mesh import DataPlane, Mesh, Outcome, Service, Tls, Workload, rout
 from meshgate.mesh.virtual_services import Caller, Destination, visible
 from random_meshes import NAMESPACES, answers, objects
 
-MODERATE = examples(60)
+MODERATE = examples(30)
 
 
 @MODERATE
@@ -309,7 +309,7 @@ def sixth_beside_five() -> tuple[list[Object], list[Object]]:
     return [*counter(), *rivals], [*counter(), *rivals, silent]
 
 
-@examples(80)
+@examples(40)
 @given(grown())
 @example(sixth_beside_five())
 def test_a_stranger_never_turns_unknown_into_an_answer(

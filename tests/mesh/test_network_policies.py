@@ -31,7 +31,7 @@ from meshgate.report.view import View
 from meshgate.yamldoc.reading import documents
 from random_network_policies import APPS, NAMESPACES, TEAMS, network_policies
 
-MODERATE = examples(60)
+MODERATE = examples(30)
 
 
 def policy(name: str, place: str, **spec: Any) -> Object:

@@ -11,10 +11,12 @@ import pytest
 from places import REPOSITORY
 from without_authorization import without_authorization
 
-# What is judged. What promotion owns besides: `promotion` and `rendered`.
-SOURCES = ("environments.yaml", "expectations", "inventory", "overlays", "policies", "waivers")
-# Without it an environment that is pinned can be given nothing.
-TOOLCHAIN = "promotion/toolchain.yaml"
+# What is judged; of what promotion owns, all but `rendered`: by its states, environments that are
+# pinned are adopted.
+SOURCES = (
+    *("environments.yaml", "expectations", "inventory", "overlays", "policies", "promotion"),
+    "waivers",
+)
 
 
 def copy_policies(root: Path, *more: str) -> Path:
@@ -23,8 +25,6 @@ def copy_policies(root: Path, *more: str) -> Path:
     for name in (*SOURCES, *more):
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, root / name)
-    (root / TOOLCHAIN).parent.mkdir(exist_ok=True)
-    shutil.copy(REPOSITORY / TOOLCHAIN, root / TOOLCHAIN)
     return root
 
 
