@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from meshgate.mesh import selectors
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.terms import Tls
-from meshgate.model import JSON
+from meshgate.model import JSON, JSONObject
 
 _PASSTHROUGH = "PASSTHROUGH"
 # Readable by every proxy, so not dropped on sidecars (credentials.KubernetesConfigMapTypeURI).
@@ -185,8 +185,12 @@ def traffic_policy(value: JSON) -> TrafficPolicy | None:
         _tls(value.get("tls")),
         _balancer(value.get("loadBalancer")),
         tuple(_ports(entries)) if entries else (),
-        next((reason for key, reason in _DOUBTS.items() if value.get(key)), ""),
+        "" if value.keys().isdisjoint(_DOUBTS) else _doubt(value),
     )
+
+
+def _doubt(value: JSONObject) -> str:
+    return next((reason for key, reason in _DOUBTS.items() if value.get(key)), "")
 
 
 def subsets(value: JSON) -> tuple[Subset, ...]:

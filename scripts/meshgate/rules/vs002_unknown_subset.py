@@ -42,12 +42,16 @@ from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
+    services = list(context.resources.of(KIND))
+    if not services:
+        # Without routes the rules of thousands of hosts need not be filed.
+        return
     facts = context.environment.mesh
     known = None if context.mesh is None else context.mesh.rules
     rules = known or DestinationRules(
         Catalog(context.resources.of("DestinationRule"), facts), facts
     )
-    for service in context.resources.of(KIND):
+    for service in services:
         for path, destination in destinations(service):
             subset = destination.get("subset")
             host = hosts.expand(
