@@ -21,7 +21,7 @@ examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meshgate import config
@@ -74,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
         *capture.losses(old, new, live.unserved),
         *(
             f"inventory/{environment.name}/{name} was written by hand, and would be written over"
-            for name in sorted(written_by_hand.files & new.files.keys())
+            for name in only_by_hand(written_by_hand, captured.objects, environment.name)
+            if name in new.files
         ),
     ]
     if lost and not options.force:
@@ -97,6 +98,14 @@ def run(options: argparse.Namespace) -> int:
         ]
     )
     return int(bool(wrong))
+
+
+def only_by_hand(manual: ByHand, objects: Iterable[JSONObject], environment: str) -> Iterator[str]:
+    """The names of the files of people that hold something which is not captured, sorted."""
+    new = {ObjectIdentity.of(Resource.of(value)) for value in objects}
+    folder = f"inventory/{environment}/"
+    lost = {file for identity, file in manual.objects.items() if identity not in new}
+    yield from sorted(file.removeprefix(folder) for file in lost)
 
 
 def without(
