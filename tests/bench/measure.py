@@ -25,30 +25,35 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Median wall time in seconds and peak resident memory in MiB over the rounds."""
+    """Median wall time in seconds and peak resident memory in MiB over the rounds.
+
+    processor  median seconds of the processor, which other work on the machine hardly changes
+    """
 
     seconds: float
     mebibytes: float
+    processor: float
 
 
 def measure(commands: Mapping[str, Command], rounds: int) -> dict[str, Measured]:
     """Run each command once per round, one after the other, so that noise hits all alike."""
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    runs: dict[str, list[Measured]] = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
             print(f"  round {number + 1}/{rounds}: {name}", file=sys.stderr)
             runs[name].append(once(name, command))
     return {
         name: Measured(
-            statistics.median(seconds for seconds, _ in taken),
-            max(mebibytes for _, mebibytes in taken),
+            statistics.median(each.seconds for each in taken),
+            max(each.mebibytes for each in taken),
+            statistics.median(each.processor for each in taken),
         )
         for name, taken in runs.items()
     }
 
 
-def once(name: str, command: Command) -> tuple[float, float]:
-    """Seconds and MiB of one run. Ends the bench when the command did not do its work."""
+def once(name: str, command: Command) -> Measured:
+    """One run. Ends the bench when the command did not do its work."""
     with tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         child = subprocess.Popen(
@@ -67,4 +72,4 @@ def once(name: str, command: Command) -> tuple[float, float]:
             errors.seek(0)
             told = errors.read()[-2000:].decode("utf-8", "replace")
             sys.exit(f"{name} ended with {child.returncode}; its time says nothing:\n{told}")
-    return seconds, usage.ru_maxrss / 1024
+    return Measured(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)

@@ -7,6 +7,7 @@ run with 1; a peer that cannot be built is named in the page and on standard err
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import connectivity
 import fleet
 import manifests
 import overlays
@@ -216,11 +218,91 @@ def whole_fleet(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     ]
 
 
+def access(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """The same fleet with policies of authorization, and what is asked of it."""
+    judge = str(Path(__file__).parent / "judge_fleet.py")
+    fleets = {
+        "without": (FLEET, False),
+        "with": (FLEET, True),
+        "ten": (10 * FLEET, True),
+    }
+    commands = {}
+    for name, (namespaces, policies) in fleets.items():
+        root = folder / f"access-{name}"
+        fleet.write(root, namespaces, policies=policies)
+        commands[name] = Command((PYTHON, judge, str(root)))
+    large = measure({"ten": commands.pop("ten")}, 1)["ten"]
+    taken = measure(commands, max(1, rounds // 2))
+    questions = Path(__file__).parent / "access.py"
+    asked = json.loads(
+        subprocess.run(
+            [PYTHON, questions, folder / "access-with"], check=True, stdout=subprocess.PIPE
+        ).stdout
+    )
+    if asked["undecided"]:
+        sys.exit(f"{asked['undecided']} changes of access were not decided")
+    notes.append(
+        "Policies: the fleet with 2,000 AuthorizationPolicies and 500 NetworkPolicies more, in "
+        "seconds of the processor. A change of one policy that lets in a method more is compared "
+        f"in {asked['effect']:.2g} s over all calls, and nothing is undecided."
+    )
+    return [
+        Row(
+            "the fleet with policies / without",
+            taken["with"].processor,
+            taken["without"].processor,
+            2,
+        ),
+        Row("ten times that fleet / it", large.processor, taken["with"].processor, 12),
+        Row("`who-can` there, mesh and answer / 1 s", asked["who-can"], 1, 1),
+        Row("new access of one policy, a changed workload / 0.1 s", asked["no-new-access"], 0.1, 1),
+        Row("300 policies on one workload / 1 s", asked["policies"], 1, 1),
+    ]
+
+
+def peer_of_policies(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """The peer's own question, who may connect to whom, at three sizes."""
+    rows = []
+    for workloads in connectivity.SIZES:
+        root = folder / f"connectivity-{workloads}"
+        connectivity.write(root, workloads)
+        try:
+            theirs = Command(connectivity.command(root))
+        except (subprocess.CalledProcessError, OSError) as error:
+            notes.append(f"network-config-analyzer could not be installed and is absent: {error}")
+            return []
+        commands = {
+            "meshgate": Command((*MESHGATE, "calls", "-C", str(root), "."), JUDGED),
+            "nca": theirs,
+        }
+        taken = measure(commands, max(1, rounds // 2))
+        rows.append(
+            Row(
+                f"`meshgate calls`, {workloads} workloads / network-config-analyzer",
+                taken["meshgate"].processor,
+                taken["nca"].processor,
+                1,
+            )
+        )
+    notes.append(
+        f"network-config-analyzer {connectivity.VERSION} is asked for its connectivity map, which "
+        "tells nothing of mutual TLS; in seconds of the processor."
+    )
+    return rows
+
+
 def _row(what: str, taken: dict[str, Measured], ours: str, theirs: str, limit: float) -> Row:
     return Row(what, taken[ours].seconds, taken[theirs].seconds, limit)
 
 
-PARTS = {"lint": lint, "start": start, "overlays": many_overlays, "fleet": whole_fleet}
+PARTS = {
+    "lint": lint,
+    "start": start,
+    "overlays": many_overlays,
+    "fleet": whole_fleet,
+    "access": access,
+    "connectivity": peer_of_policies,
+}
 
 
 def page(sections: dict[str, list[Row]], notes: list[str], rounds: int) -> str:

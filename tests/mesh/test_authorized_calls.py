@@ -256,7 +256,7 @@ def crowded(dice: random.Random) -> list[Object]:
             if dice.random() < 0.2:
                 labels["sidecar.istio.io/inject"] = "false"
             found.append(deployment(f"c{number}", name, labels=labels, serviceAccountName=account))
-            ports = {"http:80": 8080, "tcp-admin:90": 9090}
+            ports = {"http:80": 8080, "http-admin:90": 9090, "tcp:70": 7070}
             found.append(service(f"c{number}", name, ports))
     for number in range(dice.randint(1, 4)):
         operation = dice.choice(OPERATIONS)
@@ -292,7 +292,7 @@ def test_classes_say_of_each_client_what_is_asked_of_it_alone(seed: int) -> None
             assert_is_own(model, call, admission)
         counted += 1
     clients = len(NAMES) * 3
-    assert counted == clients * clients * 2 == sum(model.counts().values())
+    assert counted == clients * clients * 3 == sum(model.counts().values())
 
 
 def assert_is_own(model: Mesh, call: Call, admission: Admission) -> None:
