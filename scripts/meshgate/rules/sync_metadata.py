@@ -7,6 +7,7 @@ gitops-engine/pkg/sync/common), Flux (kustomize-controller docs/spec/v1/kustomiz
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct
@@ -93,11 +94,18 @@ def metadata_faults(resource: Resource, *, live: bool) -> Iterator[MetadataFault
             yield MetadataFault(f"metadata.{name}", f"has metadata.{name}: {FIELDS[name]}")
     for part, marks in (("annotations", resource.annotations), ("labels", resource.labels)):
         for key, value in marks.items():
-            if key not in MARKS and f"{key.partition('/')[0]}/" not in STRICT_PREFIXES:
+            if not _is_judged(key):
                 continue
             path = join_path("metadata", part, key)
             for shown, message, severity in _of_mark(resource, key, value, part, live=live):
                 yield MetadataFault(path, f"{key}: {shown} {message}", severity)
+
+
+# Thousands of objects have the same few keys.
+@functools.lru_cache(maxsize=4096)
+def _is_judged(key: str) -> bool:
+    """Whether an annotation or label may say something to an agent."""
+    return key in MARKS or f"{key.partition('/')[0]}/" in STRICT_PREFIXES
 
 
 # The value, or the part of it, that is at fault; what it does; how grave that is.
