@@ -119,7 +119,13 @@ class MeshFacts(DocumentPart, frozen=True, kw_only=True):
         choice("enforced", "ignored"),
         about("Whether the cluster's network plugin enforces NetworkPolicies."),
     ] = "enforced"
-    revision: str = ""
+    revision: Annotated[
+        str,
+        about(
+            "The control plane's own revision, no tag; absent: not known, and what objects with "
+            "`istio.io/rev` do is undecided."
+        ),
+    ] = ""
     discovery_selectors: Annotated[
         tuple[LabelSelector, ...],
         about("meshConfig.discoverySelectors; absent: every namespace is seen."),
