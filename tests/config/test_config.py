@@ -250,7 +250,7 @@ REFUSED = {
     "key-like-no-other": (
         swap("supersede: update", "zzz: update"),
         "environments.yaml:44:1: zzz: unknown field `zzz`",
-        "the fields here are `defaults`, `environments`, `gates`, `paused`,",
+        "the fields here are `defaults`, `environments`, `gates`, `links`, `paused`,",
     ),
     "missing-key": (
         swap("    overlay: overlays/dev\n", ""),
