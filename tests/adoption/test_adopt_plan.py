@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ import yaml
 from test_here import clone, run
 
 from meshgate.cli import main
+from meshgate.model import JSONObject
 from promoted import git
+from recorded_api import RecordedApi, recorded_api
 
 # What a person edits as the plan says: after `- name`, in the order of the shapes.
 PIN = "mode: pinned\n    gates: []\n    gatesWaived: the first environment that is pinned"
@@ -150,7 +152,7 @@ def test_validate_refuses_what_adopt_would(
     assert words in capsys.readouterr().out
 
 
-def export(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def export(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> list[JSONObject]:
     """What a cluster that has the render of an environment would export."""
     capsys.readouterr()
     assert run(folder, "render", name) == 0
@@ -179,7 +181,7 @@ def test_adoption_of_what_runs_changes_nothing_and_says_so(
     # Somebody edited the cluster.
     (policy,) = [each for each in objects if each["kind"] == "PeerAuthentication"]
     policy["spec"] = {"mtls": {"mode": "STRICT"}}
-    left = [each for each in objects if each["metadata"]["name"] != "cart"]  # type: ignore[index] # a test's
+    left = [each for each in objects if each["metadata"]["name"] != "cart"]
     live.write_text(yaml.safe_dump_all(left))
     assert run(folder, "adopt", "staging", "--plan", "--live", str(live)) == 8
     shown = capsys.readouterr().out
@@ -188,6 +190,89 @@ def test_adoption_of_what_runs_changes_nothing_and_says_so(
     assert run(folder, "adopt", "staging", "--direct", "--live", str(live)) == 8
     assert "adoption would change 3 objects" in capsys.readouterr().err
     assert not (folder / "rendered").exists()
+
+
+@pytest.fixture
+def pinned(made: Made) -> Path:
+    folder = made("rendered-manifests")
+    pin(folder)
+    committed(folder)
+    return folder
+
+
+@pytest.fixture
+def api(pinned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[RecordedApi]:
+    """A cluster that has what staging renders to."""
+    with recorded_api(tmp_path, export(pinned, "staging", capsys)) as running:
+        yield running
+
+
+def test_a_cluster_is_compared_by_its_context(
+    pinned: Path, api: RecordedApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = len(api.objects)
+
+    assert run(pinned, "adopt", "staging", "--plan", *api.options) == 0
+    shown = capsys.readouterr().out
+    assert f"adoption changes nothing: {number} objects are as they run" in shown
+    assert "not compared" not in shown
+    assert not (pinned / "rendered").exists()
+    # What was listed is known whole: a kind of which the cluster has no object is missing there.
+    (policy,) = [each for each in api.objects if each["kind"] == "PeerAuthentication"]
+    api.objects.remove(policy)
+    assert run(pinned, "adopt", "staging", "--plan", *api.options) == 8
+    named = f"PeerAuthentication/{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+    assert f"{named}: would be made, it does not run" in capsys.readouterr().out
+    assert run(pinned, "adopt", "staging", "--direct", *api.options) == 8
+    assert "adoption would change 1 object" in capsys.readouterr().err
+    assert not (pinned / "rendered").exists()
+    api.objects.append(policy)
+    assert run(pinned, "adopt", "staging", "--direct", *api.options) == 0
+    assert "adoption changes nothing" in capsys.readouterr().out
+    assert (pinned / "rendered" / "staging").is_dir()
+
+
+def test_a_kind_that_a_cluster_does_not_serve_is_not_compared(
+    pinned: Path, api: RecordedApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = [each["kind"] for each in api.objects]
+    assert "Deployment" in kinds
+    api.unserved.add("Deployment")
+
+    assert run(pinned, "adopt", "staging", "--plan", *api.options) == 0
+
+    shown = capsys.readouterr()
+    assert f"{len(kinds) - kinds.count('Deployment')} objects are as they run" in shown.out
+    assert "does not serve it: Deployment" in shown.out
+    assert "so that none is known: deployments.apps" in shown.err
+
+
+def test_a_cluster_that_refuses_is_no_comparison(
+    pinned: Path, api: RecordedApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.forbidden.add("PeerAuthentication")
+
+    assert run(pinned, "adopt", "staging", "--direct", *api.options) == 7
+
+    assert "sync/rbac/reader.yaml grants what is needed" in capsys.readouterr().err
+    assert not (pinned / "rendered").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--live", "x.yaml", "--context", "recorded"], "two answers to one question"),
+        (["--kubeconfig", "x"], "does not say which cluster is meant"),
+        (["--context", "nowhere", "--kubeconfig", "x"], "x"),
+    ],
+    ids=["both", "kubeconfig alone", "no kubeconfig"],
+)
+def test_a_cluster_that_is_not_said_right(
+    pinned: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert run(pinned, "adopt", "staging", "--plan", *arguments) == 2
+
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ After somebody edited rendered/ENV by hand, --again makes the files anew from th
 the state; --reason says why, and is recorded.
 
 With --plan nothing is written: everything that ENV lacks is listed with the line to write
-for it, and the run ends with 8 where adoption would be refused. With --live FILE what would
-be synced is compared with what the cluster has: adoption is refused where it would change
-anything.
+for it, and the run ends with 8 where adoption would be refused. With --live FILE, an
+export of the cluster, or --context NAME, the cluster itself, what would be synced is compared
+with what runs: adoption is refused where it would change anything.
 
 examples:
   meshgate adopt staging --plan
   meshgate adopt staging --live cluster.yaml
+  meshgate adopt staging --context staging-eu
   meshgate adopt staging
   meshgate adopt prod --release 2026-08-22.3
   meshgate adopt prod --again --reason "hand edit of the incident 12 undone"
@@ -28,12 +29,11 @@ from pathlib import Path
 
 from meshgate import config
 from meshgate.adoption.plan import Lack, lacking
-from meshgate.cli.live import add_live, compared, live_objects
+from meshgate.cli.live import Running, add_live, compared, running
 from meshgate.cli.promotions import add_direct, add_promotion_options, print_proposals, session_of
 from meshgate.cli.request import folder, settings
 from meshgate.cli.terminal import printable
 from meshgate.errors import RefusedError
-from meshgate.model import Resource
 from meshgate.pipeline import judge, with_upstream
 from meshgate.pipeline.reports import baseline_note
 from meshgate.pipeline.targets import select
@@ -67,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the pull request, or find it; or only list what is missing."""
-    live = live_objects(options.live) if options.live else None
+    live = running(options)
     if options.plan:
         return plan(options, live)
     with session_of(options) as session:
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def plan(options: argparse.Namespace, live: Sequence[Resource] | None) -> int:
+def plan(options: argparse.Namespace, live: Running | None) -> int:
     """Print all that is missing; the code that adoption would end with."""
     root: Path = options.directory
     configuration = config.load(root)
@@ -118,9 +118,7 @@ def print_lacks(title: str, lacks: Sequence[Lack]) -> None:
             print(printable(f"       {line}"))
 
 
-def refuse_changes(
-    session: Session, name: str, prepared: PreparedCommit, live: Sequence[Resource]
-) -> None:
+def refuse_changes(session: Session, name: str, prepared: PreparedCommit, live: Running) -> None:
     """Say that adoption changes nothing. Raises RefusedError where it would change something."""
     (environment,) = select(session.configuration.environments, [name])
     every = {path: data for path, data in prepared.transition.files.items() if data is not None}

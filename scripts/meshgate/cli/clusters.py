@@ -20,10 +20,13 @@ from meshgate.pipeline import Files, Judged, Objects, Settings, judge
 PINNED = "pinned"
 
 
-def add_cluster(parser: argparse.ArgumentParser) -> None:
+def add_cluster(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add how the cluster is named."""
     parser.add_argument(
-        "--context", required=True, metavar="NAME", help="the kubeconfig's context of the cluster"
+        "--context",
+        required=required,
+        metavar="NAME",
+        help="the kubeconfig's context of the cluster",
     )
     parser.add_argument(
         "--kubeconfig", type=Path, metavar="FILE", help="default: as kubectl finds it"
