@@ -302,7 +302,7 @@ def test_an_exec_plugin_gives_the_account(
     plugin(api, tmp_path, CREDENTIAL, env=[{"name": "TOKEN", "value": "of-the-plugin"}])
     caplog.set_level("DEBUG")
 
-    assert verify(repository, api) == 1, "it was read"
+    assert verify(repository, api, "--verbose") == 1, "it was read"
     assert api.tokens == {"Bearer of-the-plugin"}
     assert f"exec plugin is run: {tmp_path}/give-account" in caplog.text
     assert "of-the-plugin" not in caplog.text

