@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import json
 import re
 from collections.abc import Iterator
 
@@ -28,7 +29,7 @@ class Piece(Struct, frozen=True):
 
 def decoded(content: bytes, name: str) -> str:
     """The text of a YAML file: UTF-8, with or without a byte order mark. Raises BuildError."""
-    if content.startswith(UTF_16_OR_32) or b"\0" in content[:4]:
+    if is_wide_text(content):
         raise BuildError(
             f"{name} is UTF-16 or UTF-32",
             why="The API server reads UTF-8.",
@@ -44,6 +45,22 @@ def decoded(content: bytes, name: str) -> str:
     if "\0" in text:
         raise BuildError(f"{name} holds a NUL character: it is no text file")
     return text
+
+
+def is_wide_text(content: bytes) -> bool:
+    """Whether this is text in UTF-16 or UTF-32, with or without a byte order mark.
+
+    A binary file may begin as such a text does: with zeros among its first bytes, or with bytes
+    that are a mark. What they would spell is no text then.
+    """
+    if not content.startswith(UTF_16_OR_32) and b"\0" not in content[:4]:
+        return False
+    try:
+        # By the mark, or by where the zeros of the first characters are (RFC 4627, section 3).
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError:
+        return False
+    return all(each.isprintable() or each.isspace() for each in text)
 
 
 def pieces(text: str) -> list[Piece]:
