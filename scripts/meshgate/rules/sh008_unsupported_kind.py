@@ -1,8 +1,8 @@
 """An object of a kind that does not belong into this environment.
 
 What it checks
-    The kind of every rendered object, against `require.kinds` of the environment. The inventory
-    is not judged: it may hold anything.
+    The kind of every rendered object, against `require.kinds` of the environment: one finding for
+    each kind. The inventory is not judged: it may hold anything.
 
     ```yaml
     require:
@@ -28,11 +28,13 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
-from meshgate.model import Severity
+from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
-from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.rule import Needs, Phase, Rule, SharedCause, Violation
+from meshgate.rules.wording import listed
 
 # What runs in a cluster; a dump of one is full of them.
 RUNNING = frozenset(
@@ -98,22 +100,41 @@ def check(context: Context) -> Iterator[Violation]:
     for resource in context.rendered:
         group = GROUPS.get(resource.kind)
         if resource.kind in allowed and group is not None and resource.group != group:
-            yield Violation(
+            yield _violation(
                 resource,
                 "apiVersion",
-                f"kind {resource.kind} of the group {resource.group or 'core'} is not that of "
-                f"{group or 'core'}, which this environment takes",
-                fix=f"take {resource.kind} {resource.name} out of the overlay",
+                f"of the group {resource.group or 'core'} is not that of {group or 'core'}, which "
+                "this environment takes",
+                "",
             )
         if resource.kind not in allowed:
-            yield Violation(
+            yield _violation(
                 resource,
                 "kind",
-                f"kind {resource.kind} is not one of those this environment takes: "
-                + ", ".join(sorted(kinds)),
-                fix=f"take {resource.kind} {resource.name} out of the overlay, or add "
-                f"{resource.kind} to require.kinds",
+                "is not one of those this environment takes: " + ", ".join(sorted(kinds)),
+                f", or add {resource.kind} to require.kinds",
             )
+
+
+def _violation(resource: Resource, path: str, why: str, otherwise: str) -> Violation:
+    """An object of a kind that is not taken; all objects of the kind are one finding."""
+    kind, group = resource.kind, resource.group
+    return Violation(
+        resource,
+        path,
+        f"kind {kind} {why}",
+        fix=f"take {kind} {resource.name} out of the overlay{otherwise}",
+        group=SharedCause(
+            f"{group}/{kind}",
+            f"{resource.namespace}/{resource.name}" if resource.namespace else resource.name,
+            functools.partial(_several, kind, why),
+            f"take them out of the overlay{otherwise}",
+        ),
+    )
+
+
+def _several(kind: str, why: str, names: Sequence[str]) -> str:
+    return f"{len(names)} objects, {listed(names)}, are of the kind {kind}, which {why}"
 
 
 RULE = Rule(
