@@ -61,3 +61,12 @@ def test_lint_and_validate_agree_on_undecided(tmp_path: Path, capsys: Capture) -
     written(tmp_path, {"inventory/prod/namespace.yaml": namespace})
     assert main(["-C", str(tmp_path), "validate", "--fail-on", "undecided"]) == 0
     assert main(["-C", str(tmp_path), "lint", ".", "--fail-on", "undecided"]) == 0
+
+
+def test_calls_say_once_why_a_namespace_is_undecided(capsys: Capture) -> None:
+    main(["calls", str(REPEAT)])
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("unknown: ")]
+
+    assert told == [
+        "unknown: the inventory has no Namespace shop, whose labels decide on sidecars."
+    ]

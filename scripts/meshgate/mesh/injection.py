@@ -68,10 +68,7 @@ def membership(meta: PodMeta, pod: JSONObject, facts: MeshFacts) -> Membership:
         return NONE
     injected = _injected(meta, facts)
     if injected is None:
-        return Membership(
-            DataPlane.UNKNOWN,
-            f"the inventory has no Namespace {meta.namespace}, whose labels decide on sidecars",
-        )
+        return Membership(DataPlane.UNKNOWN, no_namespace(meta.namespace))
     if injected:
         return _by_template(meta.annotations.get(_TEMPLATES, ""))
     return AMBIENT if _ambient(meta) else NONE
@@ -97,6 +94,11 @@ def revision(meta: PodMeta, plane: DataPlane) -> str:
 def is_infrastructure(labels: Labels) -> bool:
     """Whether pods are the mesh's own: the control plane, the node proxy, the CNI plugin."""
     return any(labels.get(key) in _INFRASTRUCTURE for key in (*_NAMES, "k8s-app"))
+
+
+def no_namespace(name: str) -> str:
+    """Why nobody knows whether the workloads of a namespace get sidecars."""
+    return f"the inventory has no Namespace {name}, whose labels decide on sidecars"
 
 
 def _already_there(meta: PodMeta, pod: JSONObject) -> Membership | None:

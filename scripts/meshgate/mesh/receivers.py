@@ -7,6 +7,7 @@ from msgspec import Struct, structs
 from meshgate.mesh import outcome, protocols
 from meshgate.mesh.ambient import Ambient, at_ztunnel
 from meshgate.mesh.chains import received
+from meshgate.mesh.injection import no_namespace
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.packet_filter import PacketFilter
 from meshgate.mesh.peer_authentication import PeerPolicies
@@ -233,7 +234,7 @@ class Receivers:
     def _at_workload(self, workload: Workload, port: int, arrival: Arrival) -> tuple[Outcome, str]:
         plane, transport = workload.plane, arrival.transport
         if plane is DataPlane.UNKNOWN and not _taken_either_way(workload, arrival):
-            return Outcome.UNKNOWN, f"{workload}: {workload.plane_reason}"
+            return Outcome.UNKNOWN, _undecided_plane(workload)
         if plane is DataPlane.AMBIENT:
             return at_ztunnel(arrival.world.port, transport), ""
         if plane is DataPlane.GATEWAY and port not in AGENT_PORTS:
@@ -277,3 +278,9 @@ def _taken_either_way(workload: Workload, arrival: Arrival) -> bool:
 
 def _without_effect(reason: str) -> ServerMode:
     return ServerMode(None, DecidedBy(Level.DEFAULT, None), reason=reason)
+
+
+def _undecided_plane(workload: Workload) -> str:
+    """Why it is not known whether a workload has a sidecar; one reason for a whole namespace."""
+    reason = workload.plane_reason
+    return reason if reason == no_namespace(workload.namespace) else f"{workload}: {reason}"
