@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct, convert, structs
@@ -110,6 +110,28 @@ def propose(
         unknown=tuple(unknown),
         refused=baseline.refused,
         facts=told,
+    )
+
+
+def narrowed(
+    proposal: Proposal,
+    names: Collection[str],
+    contents: Contents,
+    settings: Settings,
+    cache: Path | None,
+) -> Proposal:
+    """The proposal with these environments alone, judged again.
+
+    What comes after what, and the findings of today, follow from which environments there are.
+    """
+    left = [each for each in proposal.environments if each.environment.name in names]
+    done, findings = _judged(contents, left, Folder(contents.root, cache=cache), settings)
+    baseline = taken(findings)
+    return structs.replace(
+        proposal,
+        environments=tuple(done),
+        baseline=baseline.entries,
+        refused=baseline.refused,
     )
 
 

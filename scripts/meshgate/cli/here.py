@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import posixpath
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from meshgate import config
 from meshgate.adoption.contents import Contents, read
 from meshgate.adoption.files import File, files
-from meshgate.adoption.proposal import Proposal, Proposed, propose
+from meshgate.adoption.proposal import Proposal, Proposed, narrowed, propose
+from meshgate.cli.choosing import can_ask, taken
 from meshgate.cli.options import cache_folder
 from meshgate.cli.output import write
 from meshgate.cli.request import settings
@@ -24,6 +24,8 @@ from meshgate.wording import plural
 from meshgate.yamldoc.files import Root
 
 SHOWN = 12
+ENVIRONMENTS, FILES = "environments", "files"
+NOTHING = "nothing is written"
 
 
 def here(options: argparse.Namespace) -> int:
@@ -34,9 +36,8 @@ def here(options: argparse.Namespace) -> int:
     root: Path = options.directory
     contents = read(root)
     known = config.load(root) if (root / config.ENVIRONMENTS).exists() else None
-    proposal = propose(contents, known, settings(options), cache_folder(options))
-    meshgate = origin()
-    proposed = files(contents, proposal, meshgate.requirement, meshgate.words)
+    how, cache = settings(options), cache_folder(options)
+    proposal = propose(contents, known, how, cache)
     print_lines(found(contents))
     print_lines(told(proposal))
     if known is None and not proposal.environments:
@@ -46,18 +47,45 @@ def here(options: argparse.Namespace) -> int:
             "and Flux objects that name them.",
             hint="mend what does not build, or write environments.yaml by hand",
         )
-    new = [each for each in proposed if not each.patch]
+    asking = not options.yes and can_ask()
+    if asking and proposal.environments:
+        every = [each.environment.name for each in proposal.environments]
+        names = taken(ENVIRONMENTS, every)
+        if names is None or (known is None and not names):
+            print(NOTHING)
+            return 0
+        if names != every:
+            proposal = narrowed(proposal, names, contents, how, cache)
+            print_lines(findings_of_today(proposal))
+    meshgate = origin()
+    proposed = files(contents, proposal, meshgate.requirement, meshgate.words)
     if not proposed:
         print("Nothing is new.")
         return 0
     print_lines(listed(proposed))
-    if new and (options.yes or asked(len(new))):
-        for each in new:
+    write_files(root, [each for each in proposed if not each.patch], yes=options.yes, asking=asking)
+    return 0
+
+
+def write_files(root: Path, new: Sequence[File], *, yes: bool, asking: bool) -> None:
+    """Write those that a person takes, or all of them where `yes` says so."""
+    if not new:
+        return
+    chosen: Collection[str] = [each.path for each in new]
+    if asking:
+        chosen = taken(FILES, [*chosen]) or ()
+    elif not yes:
+        print(f"{NOTHING}: --yes writes these files")
+        return
+    for each in new:
+        if each.path in chosen:
             path = inside(root, each.path)
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, each.text)
-        print(f"{plural(len(new), 'file')} written; try `meshgate validate`")
-    return 0
+    if chosen:
+        print(f"{plural(len(chosen), 'file')} written; try `meshgate validate`")
+    else:
+        print(NOTHING)
 
 
 def inside(root: Path, name: str) -> Path:
@@ -69,18 +97,6 @@ def inside(root: Path, name: str) -> Path:
             hint="put a folder there, and run this again: it writes what is missing",
         )
     return root / name
-
-
-def asked(number: int) -> bool:
-    """Whether a person wants the files; nobody is asked who cannot answer."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("nothing is written: --yes writes these files")
-        return False
-    try:
-        answer = input(f"write {plural(number, 'file')}? [Y/n] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in {"", "y", "yes"}
 
 
 def print_lines(lines: Iterator[str]) -> None:
@@ -110,6 +126,17 @@ def told(proposal: Proposal) -> Iterator[str]:
         yield from environment(each)
     for key, value in proposal.facts.mesh.items():
         yield f"Mesh: {key} is {value!r} ({proposal.facts.told_by[key]})"
+    yield from findings_of_today(proposal)
+    missing = list(lacking(proposal))
+    if missing:
+        yield ""
+        yield "Missing, or not to be told from files:"
+        yield from missing
+    yield ""
+
+
+def findings_of_today(proposal: Proposal) -> Iterator[str]:
+    """What goes into the baseline."""
     if proposal.baseline:
         rules = Counter(each.rule for each in proposal.baseline)
         most = ", ".join(f"{number} {rule}" for rule, number in rules.most_common(5))
@@ -117,12 +144,6 @@ def told(proposal: Proposal) -> Iterator[str]:
             f"Findings of today: {len(proposal.baseline)} go into baseline.yaml, and do not fail "
             f"({most})"
         )
-    missing = list(lacking(proposal))
-    if missing:
-        yield ""
-        yield "Missing, or not to be told from files:"
-        yield from missing
-    yield ""
 
 
 def environment(proposed: Proposed) -> Iterator[str]:

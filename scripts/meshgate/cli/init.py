@@ -5,8 +5,9 @@ inventory, expectations, and a GitHub workflow that validates every pull request
 
 With --here the repository is read, and nothing of it is run: its kustomizations, charts,
 Argo CD and Flux objects tell what its environments are built from. What was found, what is
-proposed and all that is missing is printed; files are written after a question, or with
---yes. No file that is there is touched: a change to one is shown as a patch. Run again, it
+proposed and all that is missing is printed. On a terminal you are asked which environments,
+and then which files, to leave out; --yes takes all of them, and without a terminal nothing
+is written. No file that is there is touched: a change to one is shown as a patch. Run again, it
 proposes only what is new.
 
 examples:
