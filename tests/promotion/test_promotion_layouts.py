@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from meshgate.cli import main
 from meshgate.errors import RepositoryError
 from meshgate.model.sources import sources_of
-from meshgate.promotion.files import state_path
+from meshgate.promotion.files import sha256, state_path
 from meshgate.promotion.inputs import INPUTS, Inputs, leads_elsewhere
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.release import Releases, changes
 from meshgate.promotion.rendering import render
 from meshgate.repository import Repository
-from meshgate.tools import installed
+from meshgate.tools import installed, pinned
 from pipeline import ENVIRONMENTS
 from places import REPOSITORY
 from promoted import FILES, commit, git, start, write
@@ -157,6 +159,8 @@ CHART = {
     "hydrated/staging/pa.yaml": "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
     "metadata: {name: default, namespace: istio-system}\nspec: {mtls: {mode: STRICT}}\n",
 }
+HELM = pinned()["helm"].version
+WITH_HELM = FILES[TOOLCHAIN] + f'  helm: "{HELM}"\n'
 OTHER_SOURCES = """\
 environments:
   - {name: staging, manifests: hydrated/staging, mode: pinned, gates: [], gatesWaived: first}
@@ -171,11 +175,11 @@ environments:
 
 
 def test_charts_and_plain_manifests_are_adopted_promoted_and_audited(tmp_path: Path) -> None:
-    installed("helm")
+    helm = installed("helm")
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "--quiet", "-b", "main")
-    start = {TOOLCHAIN: FILES[TOOLCHAIN], "environments.yaml": OTHER_SOURCES, **CHART}
+    start = {TOOLCHAIN: WITH_HELM, "environments.yaml": OTHER_SOURCES, **CHART}
     commit(folder, {**start, "README.md": "x"}, "start")
     with Repository(folder) as repository:
         assert Inputs(repository).at("main") == (
@@ -187,6 +191,10 @@ def test_charts_and_plain_manifests_are_adopted_promoted_and_audited(tmp_path: P
     state = read_state((folder / state_path("prod")).read_bytes(), "prod")
     assert state.rendered.resources == 1
     assert sources_of(state.rendered.overlay).helm is not None
+    # The record keeps what rendered it: of staging, which has no chart, no helm.
+    own, other = (first_tool(folder, name) for name in ("prod", "staging"))
+    assert (own["helm"], own["helmSha256"]) == (f"helm {HELM}", sha256(helm.read_bytes()))
+    assert not {"helm", "helmSha256"} & other.keys()
 
     # What no environment is built from is no release; values are, and so is how charts are called.
     first = newest(folder)
@@ -198,6 +206,74 @@ def test_charts_and_plain_manifests_are_adopted_promoted_and_audited(tmp_path: P
     commit(folder, {"environments.yaml": text}, "how", day=3)
     assert len({first, second, newest(folder)}) == 3
     assert main(["-C", str(folder), "audit", "--deep"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "words"),
+    [
+        ("", 2, 'does not say `renderer.helm` as text such as "3.'),
+        ("  helm: 3.22\n", 2, "does not say `renderer.helm` as text"),
+        ('  helm: "3.22.99"\n', 4, "there is no helm 3.22.99"),
+        ('  helm: "2.0.0"\n', 4, "put helm 2.0.0 on PATH"),
+    ],
+    ids=["none", "number", "patch", "other"],
+)
+def test_bytes_are_made_by_the_very_helm_of_the_toolchain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], said: str, code: int, words: str
+) -> None:
+    installed("helm")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "-b", "main")
+    start = {TOOLCHAIN: FILES[TOOLCHAIN] + said, "environments.yaml": OTHER_SOURCES, **CHART}
+    commit(folder, start, "start")
+
+    assert main(["-C", str(folder), "adopt", "prod", "--direct"]) == code
+    assert words in capsys.readouterr().err
+    assert not (folder / "rendered").exists()
+    # What has no chart asks for no helm.
+    assert main(["-C", str(folder), "adopt", "staging", "--direct"]) == 0
+    assert main(["-C", str(folder), "adopt", "prod", "--plan"]) == 8
+    assert words in capsys.readouterr().out
+
+
+def test_an_audit_renders_by_the_helm_of_each_release(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = installed("helm")
+    folder, there = tmp_path / "repository", tmp_path / "bin"
+    folder.mkdir()
+    there.mkdir()
+    # As an older helm: by the record of its build, and by another result.
+    (there / "helm").write_text(
+        f'#!/bin/sh\n{program} "$@" | /bin/sed s/default/old/\n'
+        "exit\nmod\thelm.sh/helm/v3\tv3.19.0\t\n"
+    )
+    (there / "helm").chmod(0o755)
+    git(folder, "init", "--quiet", "-b", "main")
+    first = {TOOLCHAIN: WITH_HELM.replace(HELM, "3.19.0"), "environments.yaml": OTHER_SOURCES}
+    commit(folder, {**first, **CHART}, "start")
+    old = newest(folder)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{there}{os.pathsep}{os.environ['PATH']}")
+        assert main(["-C", str(folder), "adopt", "prod", "--direct", "--no-cache"]) == 0
+        assert main(["-C", str(folder), "audit", "prod", "--deep", "--no-cache"]) == 0
+    (rendered,) = (folder / "rendered" / "prod").rglob("*.yaml")
+    assert "name: old" in rendered.read_text()
+    commit(folder, {TOOLCHAIN: WITH_HELM}, "a newer helm", day=1)
+    assert newest(folder) != old
+
+    # Its source says 3.19.0: by another helm nothing is proven, and nothing is called wrong.
+    capsys.readouterr()
+    assert main(["-C", str(folder), "audit", "prod", "--deep", "--no-cache"]) == 4
+    assert "there is no helm 3.19.0" in capsys.readouterr().err
+
+
+def first_tool(folder: Path, environment: str) -> dict[str, str]:
+    """What the first record of an environment says of the programs."""
+    (file,) = (folder / "promotion" / "ledger" / environment).iterdir()
+    tool: dict[str, str] = yaml.safe_load(file.read_text())["tool"]
+    return tool
 
 
 def newest(folder: Path) -> str:

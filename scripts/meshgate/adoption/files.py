@@ -21,6 +21,7 @@ from meshgate.model.sources import SOURCE_KEYS
 from meshgate.pipeline.baseline import text_of
 from meshgate.source import dump_value
 from meshgate.source.program import EXPECTED
+from meshgate.tools import pinned
 from meshgate.yamldoc.files import read_inside
 
 ENVIRONMENTS, BASELINE = "environments.yaml", "baseline.yaml"
@@ -95,7 +96,8 @@ def _texts(
         name = each.environment.name
         yield f"waivers/{name}.yaml", WAIVERS
         yield f"expectations/{name}.yaml", _expectations(each)
-    yield TOOLCHAIN, toolchain()
+    charts = any(each.environment.helm is not None for each in proposal.environments)
+    yield TOOLCHAIN, toolchain(charts=charts)
     forge = forge_of(contents.root)
     if forge == "gitlab":
         yield ".gitlab-ci.yml", _gitlab(requirement, words)
@@ -163,12 +165,13 @@ def _expectations(proposed: Proposed) -> str:
     return EXPECTATIONS + dump_value({"expectations": values})
 
 
-def toolchain() -> str:
-    """promotion/toolchain.yaml of this version."""
+def toolchain(*, charts: bool) -> str:
+    """promotion/toolchain.yaml of this version; `charts`: an environment is built from one."""
+    helm = f'  helm: "{pinned()["helm"].version}"\n' if charts else ""
     return (
         "# What releases are rendered with: another version may render another result, so a\n"
         "# change here is a release of its own.\n"
-        f'renderer:\n  kustomize: "{EXPECTED}"\n'
+        f'renderer:\n  kustomize: "{EXPECTED}"\n{helm}'
     )
 
 

@@ -18,7 +18,9 @@ from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.rendering import files_of
 from meshgate.repository import changed_files
 from meshgate.source import renderer
+from meshgate.source.charts import program as helm
 from meshgate.source.program import TOOLCHAIN
+from meshgate.tools import pinned
 from meshgate.wording import plural
 
 PINNED = "pinned"
@@ -40,7 +42,7 @@ def lacking(
     every = [
         *of_mode(environment),
         *of_policy(configuration, environment),
-        *of_toolchain(root),
+        *of_toolchain(root, environment),
         *of_commit(root, environment),
         *of_render(judged),
         *of_findings(judged),
@@ -60,7 +62,7 @@ def refusals(root: Path, environment: Environment, judged: Judged) -> list[Lack]
     begun = (root / TOOLCHAIN).parent.is_dir()
     if environment.mode != PINNED or not begun or (root / state_path(environment.name)).exists():
         return []
-    parts = (of_toolchain(root), of_render(judged), of_undecided(judged))
+    parts = (of_toolchain(root, environment), of_render(judged), of_undecided(judged))
     return [lack for part in parts for lack in part]
 
 
@@ -94,15 +96,27 @@ def of_policy(configuration: Configuration, environment: Environment) -> Iterato
         yield Lack(error.what, tuple(filter(None, (error.why, error.hint))))
 
 
-def of_toolchain(root: Path) -> Iterator[Lack]:
-    """The version that releases are rendered with, and the program."""
+def of_toolchain(root: Path, environment: Environment) -> Iterator[Lack]:
+    """The versions that releases are rendered with, and the programs."""
+    charts = environment.helm is not None
     if not (root / TOOLCHAIN).is_file():
-        yield Lack(f"there is no {TOOLCHAIN}", (f"{TOOLCHAIN}:", *_indented(toolchain())))
+        text = toolchain(charts=charts)
+        yield Lack(f"there is no {TOOLCHAIN}", (f"{TOOLCHAIN}:", *_indented(text)))
         return
     try:
         renderer(root, exact=True)
     except MeshgateError as error:
-        yield Lack(error.what, tuple(filter(None, (error.why, error.hint))))
+        yield Lack(error.what, _todo(error))
+    if not charts:
+        return
+    own = pinned()[helm.NAME].version
+    try:
+        helm.program(helm.version(root, exact=True))
+    except UsageError as error:
+        line = f'      helm: "{own}"'
+        yield Lack(error.what, (f"{TOOLCHAIN}, for the chart:", "    renderer:", line))
+    except MeshgateError as error:
+        yield Lack(error.what, _todo(error))
 
 
 def of_commit(root: Path, environment: Environment) -> Iterator[Lack]:

@@ -77,7 +77,7 @@ def prepare_hotfix(
         requested_by=session.requested_by,
         reason=f"{options.reason} (main: {linked})",
         ticket=options.ticket,
-        tool=tool(session.repository, release.source.commit),
+        tool=tool(session.repository, release.source.commit, policy.sources),
     )
     return prepare(session, state, draft), notes
 

@@ -52,7 +52,7 @@ def adopt(
         overlay=policy.sources,
         requested_by=session.requested_by,
         reason=reason,
-        tool=tool(session.repository, adopted.source.commit),
+        tool=tool(session.repository, adopted.source.commit, policy.sources),
     )
     return prepare(session, state, draft)
 

@@ -77,7 +77,7 @@ def prepare_promotion(session: Session, name: str, options: PromoteOptions) -> P
         bypasses=_accept_loss(session, name, files, options),
         requested_by=session.requested_by,
         reason=options.reason or options.forgive,
-        tool=tool(session.repository, release.source.commit),
+        tool=tool(session.repository, release.source.commit, policy.sources),
     )
     return prepare(session, state, _with_backport(session, state, draft, options))
 

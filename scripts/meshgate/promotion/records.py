@@ -357,6 +357,8 @@ class ToolUsed(TypedDict, total=False):
     model: Annotated[str, about("Changes with any line by which an effect is computed.")]
     renderer: str
     rendererSha256: str
+    helm: Annotated[str, about("Absent where no chart was rendered.")]
+    helmSha256: str
 
 
 class EventDetails(LedgerPart, frozen=True, kw_only=True):

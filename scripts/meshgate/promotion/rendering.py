@@ -16,6 +16,7 @@ import meshgate
 from meshgate import __version__, source
 from meshgate.errors import BuildError
 from meshgate.model import Resource
+from meshgate.model.sources import sources_of
 from meshgate.pipeline.judged import errors_in_sources
 from meshgate.promotion.files import (
     SUFFIX,
@@ -28,6 +29,7 @@ from meshgate.promotion.files import (
 from meshgate.promotion.inputs import Inputs
 from meshgate.promotion.records import RenderedFiles, ToolUsed
 from meshgate.repository import Repository, extract
+from meshgate.source.charts import program as helm
 from meshgate.source.program import TOOLCHAIN
 
 CLUSTER = "_cluster"
@@ -109,18 +111,27 @@ def rendered_of(environment: str, files: Mapping[str, bytes], sources: str) -> R
     )
 
 
-def tool(repository: Repository, commit: str) -> ToolUsed:
-    """What a record says of the programs that render a commit. Raises ToolError."""
+def tool(repository: Repository, commit: str, sources: str = "") -> ToolUsed:
+    """What a record says of the programs that render a commit. Raises ToolError, UsageError.
+
+    `sources` of what was rendered; empty: nothing was, and helm does not matter.
+    """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
-        extract(repository, commit, [TOOLCHAIN], Path(folder))
-        program = source.renderer(Path(folder), exact=True)
-    return {
-        "name": "meshgate",
-        "version": __version__,
-        "model": model_digest(),
-        "renderer": f"kustomize {program.version}",
-        "rendererSha256": _digest(program.argv[0]),
-    }
+        root = Path(folder)
+        extract(repository, commit, [TOOLCHAIN], root)
+        program = source.renderer(root, exact=True)
+        used: ToolUsed = {
+            "name": "meshgate",
+            "version": __version__,
+            "model": model_digest(),
+            "renderer": f"kustomize {program.version}",
+            "rendererSha256": _digest(program.argv[0]),
+        }
+        if sources and sources_of(sources).helm is not None:
+            version = helm.version(root, exact=True)
+            used["helm"] = f"helm {version}"
+            used["helmSha256"] = _digest(str(helm.program(version)))
+    return used
 
 
 @functools.cache

@@ -25,6 +25,7 @@ VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 VERSION_TIMEOUT = 20.0
 # Carried by the wheel that this version is tested with; `promotion/toolchain.yaml` may say another.
 EXPECTED = "5.8.1"
+KUSTOMIZE = "kustomize"
 TOOLCHAIN = "promotion/toolchain.yaml"
 
 
@@ -61,15 +62,35 @@ def expected(root: Path | None) -> str:
     """The version of kustomize a repository is rendered with. Raises UsageError."""
     if root is None or not (root / TOOLCHAIN).exists():
         return EXPECTED
+    version = stated(root, KUSTOMIZE, EXPECTED)
+    if version is None:
+        raise unsaid(KUSTOMIZE, EXPECTED)
+    return version
+
+
+def stated(root: Path, program: str, example: str) -> str | None:
+    """The version of a program that a repository's toolchain says; None: it says none.
+
+    Raises UsageError for one that is no version, such as the number 3.22; `example` is shown.
+    """
+    if not (root / TOOLCHAIN).exists():
+        return None
     value = parsed(read_inside(root, TOOLCHAIN), TOOLCHAIN)[0].value
     section = value.get("renderer") if isinstance(value, dict) else None
-    version = section.get("kustomize") if isinstance(section, dict) else None
+    version = section.get(program) if isinstance(section, dict) else None
+    if version is None:
+        return None
     if not isinstance(version, str) or not VERSION.fullmatch(version):
-        raise UsageError(
-            f'{TOOLCHAIN} does not say `renderer.kustomize` as text such as "5.8.1"',
-            hint="write the version of kustomize that releases are rendered with",
-        )
+        raise unsaid(program, example)
     return version
+
+
+def unsaid(program: str, example: str) -> UsageError:
+    """What is raised where a toolchain has to say a version, and does not."""
+    return UsageError(
+        f'{TOOLCHAIN} does not say `renderer.{program}` as text such as "{example}"',
+        hint=f"write the version of {program} that releases are rendered with",
+    )
 
 
 @functools.cache

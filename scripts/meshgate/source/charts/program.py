@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meshgate import tools
 from meshgate.errors import ToolError
+from meshgate.source.program import TOOLCHAIN, fits, stated, unsaid
 
 NAME = "helm"
 MODULE = "helm.sh/helm"
@@ -20,31 +21,51 @@ API_VERSIONS = (
 )
 
 
-def program() -> Path:
-    """The pinned helm: as `nox -s tools` built it, else one of that version on PATH.
+def version(root: Path, *, exact: bool = False) -> str:
+    """The version of helm that the charts of a repository are rendered with.
+
+    The one that this meshgate is tested with, where the repository's toolchain says none or one
+    of the same minor version; else the toolchain's. `exact`: only the toolchain's, and UsageError
+    where it says none.
+    """
+    own = tools.pinned()[NAME].version
+    wanted = stated(root, NAME, own)
+    if wanted is None:
+        if exact:
+            raise unsaid(NAME, own)
+        return own
+    wanted = wanted.removeprefix("v")
+    return own if fits(own, wanted, exact=exact) else wanted
+
+
+def program(wanted: str) -> Path:
+    """The helm of a version: as `nox -s tools` built it, else one on PATH.
 
     Raises ToolError where there is neither.
     """
-    return _program(tools.pinned()[NAME], os.environ.get("PATH", ""))
+    return _program(tools.pinned()[NAME], wanted, os.environ.get("PATH", ""))
 
 
-def _program(pin: tools.Binary, search: str) -> Path:
-    if pin.path.is_file():
+def _program(pin: tools.Binary, wanted: str, search: str) -> Path:
+    if wanted == pin.version and pin.path.is_file():
         return pin.path
     # A relative entry of PATH could be a folder of what is judged.
     folders = [folder for folder in search.split(os.pathsep) if Path(folder).is_absolute()]
     path = shutil.which(NAME, path=os.pathsep.join(folders))
-    version = tools.linked_version(Path(path), MODULE) if path else None
-    if path is not None and version == pin.version:
+    there = tools.linked_version(Path(path), MODULE) if path else None
+    if path is not None and there == wanted:
         return Path(path)
     raise ToolError(
-        f"there is no helm {pin.version} to render charts with",
-        why=f"{path} is {version or 'of an unknown version'}, and another version may render "
+        f"there is no helm {wanted} to render charts with",
+        why=f"{path} is {there or 'of an unknown version'}, and another version may render "
         "something else."
         if path
         else "It is a program of its own, and not part of the Python package.",
         hint="build it with `nox -s tools -- helm`, or, without a checkout, with "
-        f"`python -m meshgate.tools {NAME}`",
+        f"`python -m meshgate.tools {NAME}`"
+        if wanted == pin.version
+        else f"put helm {wanted} on PATH, which {TOOLCHAIN} asks for; this meshgate is tested "
+        f"with {pin.version}",
     )
 
 

@@ -14,7 +14,6 @@ from meshgate.process import Limits, run
 from meshgate.source.cache import Cache, digest
 from meshgate.source.charts.files import ChartFiles
 from meshgate.source.charts.program import API_VERSIONS, KUBERNETES, environment, program
-from meshgate.tools import pinned
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "2"
@@ -46,23 +45,23 @@ class RenderedDocument(NamedTuple):
 
 
 def rendered(
-    chart: HelmChart, files: ChartFiles, cache: Path | None, aside: Path
+    chart: HelmChart, files: ChartFiles, version: str, cache: Path | None, aside: Path
 ) -> list[RenderedDocument]:
-    """The documents that the pinned helm makes of a chart.
+    """The documents that a version of helm makes of a chart.
 
     Raises BuildError with what Helm says of the chart, ToolError where helm is missing or crashes.
     """
     kept = Cache(cache, "charts")
-    key = _key(chart, files)
+    key = _key(chart, files, version)
     text = kept.get(key)
     if not isinstance(text, str):
-        text = _helm(chart, files, aside / digest(key)[:16])
+        text = _helm(chart, files, version, aside / digest(key)[:16])
         kept.put(key, text)
     return list(_documents(text))
 
 
-def _key(chart: HelmChart, files: ChartFiles) -> str:
-    parts: list[str | bytes] = [FORMAT, pinned()["helm"].version, release_of(chart)]
+def _key(chart: HelmChart, files: ChartFiles, version: str) -> str:
+    parts: list[str | bytes] = [FORMAT, version, release_of(chart)]
     parts += [chart.namespace, files.path]
     for kept in (files.files, files.values):
         for name in kept:
@@ -75,11 +74,11 @@ def release_of(chart: HelmChart) -> str:
     return chart.release or posixpath.basename(chart.chart.rstrip("/"))
 
 
-def _helm(chart: HelmChart, files: ChartFiles, aside: Path) -> str:
+def _helm(chart: HelmChart, files: ChartFiles, version: str, aside: Path) -> str:
     copy = aside / "chart"
     for name, content in files.files.items():
         _write(copy / name[len(files.path) + 1 :], content)
-    argv = [str(program()), "template", release_of(chart), str(copy)]
+    argv = [str(program(version)), "template", release_of(chart), str(copy)]
     for number, content in enumerate(files.values.values()):
         values = aside / "values" / f"{number}.yaml"
         _write(values, content)

@@ -13,6 +13,7 @@ from meshgate.errors import BuildError
 from meshgate.model import BuildRecord, Defect, Origin, Position, Resource, Scopes
 from meshgate.model.sources import HelmChart, ManifestSources
 from meshgate.source.charts.files import ChartFiles
+from meshgate.source.charts.program import version
 from meshgate.source.charts.rendering import rendered
 from meshgate.source.charts.templates import Template, TemplateOrigin
 from meshgate.source.charts.unsettled import unsettled
@@ -62,7 +63,8 @@ class Chart:
         files = self._files
         resources: list[Resource] = []
         defects = [*self._in_values(files), *_in_templates(files)]
-        for document in rendered(self.chart, files, place.cache, place.aside):
+        by = version(Path(self.below.top), exact=place.exact)
+        for document in rendered(self.chart, files, by, place.cache, place.aside):
             template = Template(files, document.source, document.text)
             loaded = read(document.text.encode("utf-8", "surrogatepass"), template.file)
             if loaded.others:
