@@ -65,7 +65,7 @@ RIGHT = {
     "69": Right("", "DR003 DR012", "ok-mtls:3"),
     "73": Right("", "PA003 RE008 RE008", "ok-mtls:1"),
     "74": Right("", "DR010 DR020 DR021?", "mtls-user-terminated:2"),
-    "76": Right("", "DR006?", "external:1"),
+    "76": Right("", "DR006? SE002", "external:1"),
     "77": Right("", "", "ok-plaintext:1"),
     "80": Right("mesh: {distribution: ossm2}", "PA010", "ok-mtls:1"),
     "82": Right("", "SH010 VS002", "no-cluster:3"),

@@ -14,11 +14,14 @@ from meshgate.mesh import (
     DataPlane,
     Delivery,
     Mesh,
+    Mode,
     Outcome,
     ServerMode,
     Tls,
+    Transport,
     Verdict,
     Workload,
+    protocols,
     verdict,
 )
 from meshgate.mesh.catalog import REVISION_LABEL
@@ -86,6 +89,23 @@ class Broken(Struct, eq=False):
     def is_captured(self) -> bool:
         """Whether the sidecar of the server gets what is sent: annotations may keep it out."""
         return self.server is None or self.server.captured
+
+    @property
+    def is_misread(self) -> bool:
+        """Whether the server's sidecar takes bytes of TCP, and parses them as HTTP.
+
+        No mode of a rule or policy mends that: CA015 reports it.
+        """
+        delivery = self.delivery
+        # Where the sidecar ends no TLS, it is the TLS that nobody can parse: CA002.
+        arrives = delivery.transport is Transport.PLAINTEXT or (
+            delivery.transport is Transport.MTLS and delivery.mode in {Mode.STRICT, Mode.PERMISSIVE}
+        )
+        return (
+            delivery.outcome is Outcome.PROTOCOL_ERROR
+            and arrives
+            and self.call.port.protocol == protocols.TCP
+        )
 
     def ends_at(self, plane: DataPlane) -> bool:
         """Whether some of these calls end at a workload of this kind."""
@@ -234,11 +254,12 @@ def violation(
     fix: str,
     *,
     at: Callable[[Broken], tuple[Resource, str]] | None = None,
+    related: tuple[RelatedResource, ...] = (),
 ) -> Violation:
     """A finding at the object that decides what is sent, else at what decides what is taken."""
     resource, path = at(broken) if at else place(broken)
     order = "; another order of creation does not break it" if broken.open_order else ""
-    related = [
+    others = [
         RelatedResource(other, text, where)
         for other, text, where in (
             (broken.rule, "decides what the clients send", broken.path),
@@ -252,7 +273,7 @@ def violation(
         path,
         what + order,
         fix=fix,
-        related=tuple(related),
+        related=(*related, *others),
         key=broken.target,
         group=SharedCause(
             f"{resource.ref} {path} {_way(broken)}",

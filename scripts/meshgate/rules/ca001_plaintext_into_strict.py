@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
         delivery = broken.delivery
         # A gateway refuses plaintext too, but by its own TLS: an application brings that itself.
         strict = delivery.mode is Mode.STRICT or delivery.outcome is Outcome.DENIED
-        if delivery.transport is Transport.PLAINTEXT and strict:
+        if delivery.transport is Transport.PLAINTEXT and strict and not broken.is_misread:
             yield violation(
                 broken,
                 f"calls from {broken.clients} to {broken.target} are plaintext ({broken.sent_by}), "

@@ -45,7 +45,7 @@ NO_RULE = (
 
 def check(context: Context) -> Iterator[Violation]:
     for broken in broken_calls(context):
-        if broken.delivery.transport is Transport.MTLS:
+        if broken.delivery.transport is Transport.MTLS and not broken.is_misread:
             yield violation(
                 broken,
                 f"calls from {broken.clients} to {broken.target} are the mesh's mutual TLS "

@@ -49,6 +49,8 @@ def check(context: Context) -> Iterator[Violation]:
             # What annotations keep from the sidecar is no matter of two policies: CA002 reports it.
             and broken.is_captured
             and broken.server is not None
+            # Nor is what two Services say of the protocol: CA015.
+            and not broken.is_misread
         ):
             why = cause(broken)
             fix = f"{fix_of(context, broken)}; {lasting(broken)}"

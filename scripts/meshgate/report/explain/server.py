@@ -32,7 +32,7 @@ ENDINGS = {
     Outcome.OK_MTLS: "it works, encrypted, and the server knows who calls",
     Outcome.OK_PLAINTEXT: "it works, in the clear, and the server does not know who calls",
     Outcome.REFUSED: "the server's sidecar closes the connection before the application sees it",
-    Outcome.PROTOCOL_ERROR: "TLS bytes reach a port that expects HTTP and terminates no TLS",
+    Outcome.PROTOCOL_ERROR: "the port expects HTTP, and finds TLS bytes, or bytes of TCP",
     Outcome.TLS_TO_APP: "the TLS bytes reach the application itself, unterminated",
     Outcome.MTLS_USER_TERMINATED: "it works only if the rule's certificate is signed by the mesh",
     Outcome.BLOCKED: "NetworkPolicies drop its packets before any proxy sees them",

@@ -1,0 +1,131 @@
+"""A port 443 outside the mesh that is declared HTTP, and gets no TLS.
+
+What it checks
+    The calls of clients with a sidecar, and of gateways, to hosts outside the mesh: ports of
+    ServiceEntries that are declared HTTP (or HTTP2, GRPC) and lead to port 443, by `number` or
+    `targetPort`, where no DestinationRule originates TLS.
+
+    ```yaml
+    kind: ServiceEntry
+    spec:
+      hosts: [rates.example.com]
+      ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+    ---
+    kind: DestinationRule
+    spec:
+      host: rates.example.com
+      trafficPolicy: {tls: {mode: DISABLE}}          # or none at all
+    ```
+
+Why it matters
+    The proxy takes HTTP from the application and sends it as it is, readable on the way, to a port
+    where servers expect TLS: they answer 400 or close. An application that brings TLS itself fails
+    too: the proxy parses its bytes as HTTP.
+
+How to fix
+    Where the proxy is to originate TLS, add a DestinationRule with mode SIMPLE for this port. Where
+    the application brings TLS, declare the port TLS or HTTPS: the proxy then passes it on as it is.
+
+Known gaps
+    That a server on port 443 expects TLS is its registered use (RFC 9110, section 4.2.2), and not
+    told by the files: waive the finding for one that speaks plain HTTP there. A port that is
+    declared HTTPS or TLS is none of these, with mode DISABLE neither: the sidecar adds nothing to
+    the TLS that the application brings. HTTP requests that are routed to such a port are VS004's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.mesh import CallClass, DataPlane, Outcome, Transport, protocols
+from meshgate.model import Resource, Severity, join_path
+from meshgate.rules.context import Context
+from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
+from meshgate.rules.wording import listed
+
+KIND = "ServiceEntry"
+HTTPS_PORT = 443
+ORIGINATING = frozenset({"SIMPLE", "MUTUAL"})
+PROXIES = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
+
+
+def check(context: Context) -> Iterator[Violation]:
+    mesh = context.mesh
+    if mesh is None:
+        return
+    for service in mesh.services:
+        if service.kubernetes:
+            continue
+        for port in service.ports:
+            if port.protocol != protocols.HTTP:
+                continue
+            calls = [
+                call
+                for call in mesh.call_classes([service])
+                if call.port is port and sends_plaintext(call)
+            ]
+            clients = [str(each) for call in calls for each in call.clients.members]
+            if not clients:
+                continue
+            rules = {
+                id(rule): rule
+                for call in calls
+                for rule in (call.policy.rules if call.policy else ())
+            }
+            meant = [
+                rule.resource
+                for rule in mesh.rules.covering(service.host)
+                if any(each.mode in ORIGINATING for each in rule.places)
+            ]
+            if any(id(each) in rules for each in meant):
+                continue  # what it loses is the matter of DR009 and DR011
+            via = "" if port.number == HTTPS_PORT else f" (port {port.number} leads there)"
+            yield Violation(
+                service.resource,
+                place(service.resource, port.number),
+                f"{listed(clients)} send plain HTTP to port {HTTPS_PORT} of {service.host}{via}: "
+                "the port is declared HTTP, and no DestinationRule originates TLS",
+                fix="add a DestinationRule with mode SIMPLE for this port, or declare it TLS where "
+                "the application brings TLS itself",
+                related=(
+                    *(RelatedResource(rule, "decides what they send") for rule in rules.values()),
+                    *(RelatedResource(rule, "is a rule that they do not get") for rule in meant),
+                ),
+                key=f"{service.host}:{port.number}",
+            )
+
+
+def sends_plaintext(call: CallClass) -> bool:
+    """Whether proxies send requests to port 443 outside the mesh without TLS."""
+    return (
+        call.clients.plane in PROXIES
+        and call.clients.count > 0
+        and not call.hidden
+        and any(
+            each.transport is Transport.PLAINTEXT
+            and each.outcome is Outcome.EXTERNAL
+            and (each.endpoint.port if each.endpoint else call.port.target) == HTTPS_PORT
+            for each in call.deliveries
+        )
+    )
+
+
+def place(entry: Resource, number: int) -> str:
+    """Where a ServiceEntry declares the protocol of a port."""
+    for index, port in enumerate(entry.spec.get("ports") or ()):
+        if port.get("number") == number:
+            return join_path("spec", "ports", index, "protocol")
+    return "spec.ports"
+
+
+RULE = Rule(
+    id="SE002",
+    name="http-to-tls-port",
+    severity=Severity.WARNING,
+    summary="Plain HTTP is sent to port 443 of a host outside the mesh.",
+    fix="originate TLS by a DestinationRule with SIMPLE, or declare the port TLS",
+    phase=Phase.STATE,
+    needs=Needs.INVENTORY,
+    kinds=frozenset({KIND}),
+    check=check,
+)
