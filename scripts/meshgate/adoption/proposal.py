@@ -13,6 +13,7 @@ from meshgate.adoption.candidates import Answer, Candidate
 from meshgate.adoption.contents import Contents
 from meshgate.adoption.environments import environment_in, fit, rank
 from meshgate.adoption.facts import Facts, facts
+from meshgate.adoption.running import Outside, outside
 from meshgate.config import Configuration
 from meshgate.config.stated_sources import paths_of
 from meshgate.errors import MeshgateError
@@ -54,6 +55,7 @@ class Proposal(Struct, frozen=True):
     broken    by what does not build, why
     unknown   what could not be told from files, one sentence each
     refused   findings that no baseline takes: they have to be mended
+    outside   what may run in the environments, and is built by none
     """
 
     environments: tuple[Proposed, ...]
@@ -62,6 +64,7 @@ class Proposal(Struct, frozen=True):
     unknown: tuple[str, ...]
     refused: tuple[Finding, ...]
     facts: Facts
+    outside: tuple[Outside, ...] = ()
 
 
 def propose(
@@ -103,6 +106,9 @@ def propose(
     done, findings = _judged(contents, proposed, files, settings)
     unknown += (f"{name} was not read: {why}" for name, why in contents.unread.items())
     baseline = taken(findings)
+    every_environment = [each.environment for each in done]
+    if known is not None:
+        every_environment += known.environments
     return Proposal(
         environments=tuple(done),
         baseline=baseline.entries,
@@ -110,6 +116,7 @@ def propose(
         unknown=tuple(unknown),
         refused=baseline.refused,
         facts=told,
+        outside=tuple(outside(contents, every_environment)),
     )
 
 

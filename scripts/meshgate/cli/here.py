@@ -176,6 +176,12 @@ def lacking(proposal: Proposal) -> Iterator[str]:
                 f"- {each.environment.name}: expectations; no call is known to be mutual TLS. "
                 f"`meshgate inventory capture {each.environment.name}` writes down what runs there"
             )
+    for beside in proposal.outside:
+        yield f"- {beside.sentence}:"
+        yield f"    {beside.command}"
+    if proposal.outside:
+        yield "    Do so before files are written: the findings of today are judged with it."
+        yield "    `meshgate inventory capture ENV --context NAME` writes down what runs instead."
     yield "- the team that owns these files: replace @your-platform-team in CODEOWNERS"
 
 
