@@ -52,6 +52,25 @@ def test_it_is_a_warning_and_waived_by_path(tmp_path: Path, capsys: Capture) -> 
     ]
 
 
+def test_folders_of_any_name_are_looked_at(tmp_path: Path, capsys: Capture) -> None:
+    def elsewhere(text: str) -> str:
+        return text.replace("policies", "security").replace("overlays", "clusters")
+
+    written(tmp_path, {elsewhere(name): elsewhere(text) for name, text in TREE.items()})
+    written(
+        tmp_path,
+        {
+            "security/loose.yaml": LOOSE,
+            # Whatever it is called, a folder that no environment is built from is somebody else's.
+            "policies/x.yaml": LOOSE,
+        },
+    )
+
+    found = judged(capsys, "-C", tmp_path, "validate")
+
+    assert (found.code, found.rules) == (0, ["RE003", "RE003"])
+
+
 def test_a_raised_severity_still_blocks_nothing(tmp_path: Path, capsys: Capture) -> None:
     raised = ENVIRONMENT + "    severities: {RE003: error}\n"
     written(tmp_path, {**TREE, "environments.yaml": raised, "policies/shop/pa.yaml": DISABLED})

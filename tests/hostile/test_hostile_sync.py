@@ -13,7 +13,7 @@ from meshgate.promotion.forges import Draft
 from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.statuses import ExpectedChecks, PostedJudgement, gate
 from meshgate.repository import Repository
-from promoted import ENVIRONMENTS, RULE, Promoted, commit, git
+from promoted import ENVIRONMENTS, FILES, RULE, Promoted, commit, git
 
 SYNC = "sync: {repository: https://git.example.com/p/mesh.git, namespaces: [shop, istio-system]}\n"
 RULES = "    approvals: {rules: {teams: [security]}}\n"
@@ -63,6 +63,49 @@ def test_what_clusters_are_told_is_what_the_rules_say(
     commit(told, ATTACKS[name](told), name, day=5)
     assert main(["-C", str(told), "check", "--base", "base"]) == 8
     assert "that clusters are told by would not be" in capsys.readouterr().out
+
+
+def moved(text: str) -> str:
+    return text.replace("policies/", "base/").replace("overlays/", "clusters/")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Main with folders of other names, and what clusters are told."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "-b", "main")
+    files = {moved(name): moved(text) for name, text in FILES.items()}
+    commit(folder, {**files, "environments.yaml": moved(SYNC + ENVIRONMENTS + RULES)}, "start")
+    for agent in ("argocd", "flux"):
+        assert main(["-C", str(folder), "sync", agent]) == 0
+    commit(folder, {}, "sync", day=1)
+    git(folder, "branch", "--quiet", "base")
+    return folder
+
+
+def test_it_follows_from_sources_in_folders_of_any_name(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = {"base/shop/destinationrule-cart.yaml": RULE + "  exportTo: ['*']\n"}
+    commit(elsewhere, rule, "a policy", day=2)
+    assert main(["-C", str(elsewhere), "check", "--base", "base"]) == 0
+    capsys.readouterr()
+
+    # The cluster of a floating environment is told of each folder that it is built from.
+    name = "clusters/dev/kustomization.yaml"
+    more = {
+        "more/x/kustomization.yaml": "resources: []\n",
+        name: (elsewhere / name).read_text() + "  - ../../more/x\n",
+    }
+    commit(elsewhere, more, "one folder more", day=3)
+    assert main(["-C", str(elsewhere), "check", "--base", "base"]) == 8
+    assert "that clusters are told by would not be" in capsys.readouterr().out
+    for agent in ("argocd", "flux"):
+        assert main(["-C", str(elsewhere), "sync", agent]) == 0
+    commit(elsewhere, {}, "sync", day=3)
+    assert main(["-C", str(elsewhere), "check", "--base", "base"]) in {0, 10}
+    assert "that clusters are told by would not be" not in capsys.readouterr().out
 
 
 def test_what_follows_from_the_rules_only_needs_their_owners(told: Path) -> None:

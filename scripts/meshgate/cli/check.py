@@ -31,6 +31,7 @@ from meshgate.errors import MeshgateError, WaitingError
 from meshgate.promotion.guards import BY_FILES, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
+from meshgate.promotion.inputs import named_at
 from meshgate.promotion.judge import changed_files, check_rules, judge
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.promotion.session import Clock, Session, session_at
@@ -80,6 +81,14 @@ def run(options: argparse.Namespace) -> int:
     return 0 if options.gated and code == WaitingError.exit_code else code
 
 
+def _inputs(session: Session, commit: str) -> tuple[str, ...]:
+    """What environments of a commit are built from; what they name, where it cannot be built."""
+    try:
+        return session.releases.inputs.at(commit)
+    except MeshgateError:
+        return named_at(session.repository, commit)
+
+
 def _stale_sync(session: Session, head: str) -> Iterator[Refusal]:
     """What clusters are told by must be what environments.yaml says, as `sync --check` has it.
 
@@ -88,7 +97,8 @@ def _stale_sync(session: Session, head: str) -> Iterator[Refusal]:
     from meshgate.cluster import sync  # noqa: PLC0415 - needs only what is no promotion
 
     changed = {change.path for change in changed_files(session, head)}
-    if not any(map(sync.follows, changed)):
+    built_from = (*_inputs(session, session.commit), *_inputs(session, head))
+    if not any(sync.follows(path, built_from) for path in changed):
         return
     try:
         stale = sync.stale_files(session.repository, head, cache=session.cache)

@@ -20,14 +20,17 @@ from meshgate.promotion.files import is_owned
 from meshgate.promotion.policy import FILE
 from meshgate.repository import Repository, TreeEntry, entries_ever
 from meshgate.repository.opened import LINK
-from meshgate.source import KUSTOMIZATION_NAMES, SOURCE_FOLDERS
+from meshgate.source import KUSTOMIZATION_NAMES
 from meshgate.source.cache import Cache, digest
 from meshgate.source.kinds import opened
 from meshgate.source.program import TOOLCHAIN
 from meshgate.source.vendored import FILE as VENDORED
 
-POLICIES, OVERLAYS = SOURCE_FOLDERS
-INPUTS: tuple[str, ...] = (POLICIES, OVERLAYS, TOOLCHAIN)
+# The two folders that the format of records has names for, `policiesTree` and `overlaysTree`. Where
+# a commit is built from these alone, its release is all that lies in them, also what no environment
+# reaches: the ids of releases in ledgers follow from that, so it is part of the format.
+SOURCE_FOLDERS = ("policies", "overlays")
+INPUTS: tuple[str, ...] = (*SOURCE_FOLDERS, TOOLCHAIN)
 # Part of every key of what is kept: raise it when what is kept, or how it is made, changes.
 FORMAT = "2"
 # Paths with more to them than going up and then down.

@@ -25,7 +25,7 @@ from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import at_commit, below, contents, rendered_folder, state_path
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.none import NoForge
-from meshgate.promotion.inputs import OVERLAYS, is_at, named_at
+from meshgate.promotion.inputs import is_at, named_at
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
@@ -45,7 +45,7 @@ from meshgate.yamldoc.files import read_file
 
 INVENTORY = "inventory"
 # What a run is judged by.
-RULES = ("environments.yaml", BASELINE, "waivers", "expectations", INVENTORY, OVERLAYS)
+RULES = ("environments.yaml", BASELINE, "waivers", "expectations", INVENTORY)
 SUFFIX = ".json"
 NO_FORGE = "no forge is configured that could tell"
 

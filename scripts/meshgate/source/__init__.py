@@ -40,13 +40,12 @@ from meshgate.source.load import (
 from meshgate.source.locate import Locator
 from meshgate.source.program import Renderer, renderer, renderer_argv
 from meshgate.source.step_overlay import Overlay, patched
-from meshgate.source.unreached import SOURCE_FOLDERS, survey_repository
+from meshgate.source.unreached import survey_repository
 from meshgate.yamldoc.writing import dump, dump_value
 
 __all__ = [
     "CLUSTER_WIDE",
     "KUSTOMIZATION_NAMES",
-    "SOURCE_FOLDERS",
     "Build",
     "FolderBuild",
     "FolderLocator",

@@ -9,21 +9,17 @@ from meshgate.model import Defect
 from meshgate.source.kinds import opened
 from meshgate.source.scan import Others, holds_manifest, manifest_names, orphan
 
-# Where `init` puts sources: they are looked at even where no environment reaches into them. The
-# first has what environments share, the second the environments' own.
-SOURCE_FOLDERS = ("policies", "overlays")
-
 
 def survey_repository(root: Path, sources: Iterable[str]) -> list[Defect]:
     """Manifests that no kustomization reaches, of an environment or of anything else.
 
-    `sources`: of each environment. Looked at are the folders where sources usually lie, and those
-    that kustomizations of the environments lie in. Those beside a kustomization that some
-    environment reaches are left to its `survey`.
+    `sources`: of each environment. Looked at are the folders of the repository that kustomizations
+    of the environments lie in. Those beside a kustomization that some environment reaches are left
+    to its `survey`.
     """
     reached: set[str] = set()
     surveyed: set[str] = set()
-    folders: dict[str, None] = dict.fromkeys(SOURCE_FOLDERS)
+    folders: dict[str, None] = {}
     for source in (each for text in sources for each in opened(root, text)):
         at = source.reached()
         reached.update(at.files)

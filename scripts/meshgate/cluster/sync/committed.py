@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meshgate import config
 from meshgate.cluster.sync.files import AGENTS, SOURCE_IGNORE, WRITTEN, files, leftovers, stale
 from meshgate.cluster.sync.target import targets
-from meshgate.promotion.inputs import named_at
+from meshgate.promotion.inputs import Inputs, is_at, named_at
 from meshgate.repository import Repository, extract
 
 FOLDER = "sync"
-# What the generated files follow from, wherever else environments.yaml leads.
+# What the generated files follow from, beside what environments are built from.
 FOLLOW_FROM = (
-    *("environments.yaml", "waivers", "expectations", "inventory", "policies", "overlays"),
+    *("environments.yaml", "waivers", "expectations", "inventory"),
     *("promotion/toolchain.yaml", "rendered", FOLDER, SOURCE_IGNORE),
 )
 
 
-def follows(path: str) -> bool:
-    """Whether a change of a path may change what clusters are told, or is one of it."""
-    return any(path == start or path.startswith(f"{start}/") for start in FOLLOW_FROM)
+def follows(path: str, inputs: Iterable[str]) -> bool:
+    """Whether a change of a path may change what clusters are told, or is one of it.
+
+    `inputs`: the folders and files that environments are built from, before the change and after.
+    """
+    return is_at(path, (*FOLLOW_FROM, *inputs))
 
 
 def stale_files(repository: Repository, commit: str, *, cache: Path | None) -> list[str]:
@@ -32,8 +35,10 @@ def stale_files(repository: Repository, commit: str, *, cache: Path | None) -> l
     """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         root = Path(folder)
-        elsewhere = {path.partition("/")[0] for path in named_at(repository, commit)}
-        extract(repository, commit, (*FOLLOW_FROM, *sorted(elsewhere - {*FOLLOW_FROM, ""})), root)
+        # What is named has to be there, and what that reaches tells which folders are synced.
+        built_from = (*Inputs(repository, cache=cache).at(commit), *named_at(repository, commit))
+        elsewhere = [path for path in dict.fromkeys(built_from) if not is_at(path, FOLLOW_FROM)]
+        extract(repository, commit, (*FOLLOW_FROM, *elsewhere), root)
         agents = list(_agents(root))
         if not agents:
             return []

@@ -30,7 +30,7 @@ GUARD = Guard(
     name="written-by-hand",
     summary="changes rendered/, promotion/state/ or promotion/ledger/ without a promotion",
     why="What clusters sync is written by promotion alone, so that each byte has a source.",
-    hint="edit policies/ or overlays/ instead, and promote; `meshgate promote` writes the rest",
+    hint="edit what it is built from instead, and promote; `meshgate promote` writes the rest",
     status="scope",
     check=check,
 )
