@@ -16,8 +16,8 @@ Why it matters
     something. So such an overlay is not built at all.
 
 How to fix
-    Copy the files into `policies/` and review them there. A chart is rendered once, by hand, and
-    its output committed.
+    Copy the files into the repository and review them there. A chart is copied, too, and named by
+    `helm` of an environment; or it is rendered once, by hand, and its output committed.
 
     A base at an address may stay named where it is pinned by a full commit id and that commit's
     files lie here. `vendored.yaml`, beside the kustomization, says where, and their digest:
@@ -57,10 +57,10 @@ PINNED_WHY = (
     "it is pinned to a commit, but no vendored.yaml beside the kustomization names a copy of it to "
     "be reviewed and judged, and it is never fetched"
 )
-FIX = "copy what it brings into policies/ and name that instead"
+FIX = "copy what it brings into this repository and name that instead"
 PINNED_FIX = (
-    "copy that commit's files into policies/ and name that instead, or state the copy and its "
-    "digest in vendored.yaml"
+    "copy that commit's files into this repository and name that instead, or state the copy and "
+    "its digest in vendored.yaml"
 )
 
 
