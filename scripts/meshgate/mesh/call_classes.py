@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
+from msgspec import structs
+
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup, Profile
-from meshgate.mesh.cluster import NO_CLUSTER, Delivery, PortClusters
+from meshgate.mesh.cluster import BY_PROXY, NO_CLUSTER, Delivery, PortClusters
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import deliveries
@@ -46,6 +48,56 @@ class CallClasses:
                 self._known.clear()
                 self._count = 0
         return iter(classes)
+
+    def beside(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
+        """What becomes of a sidecar's requests for a service port that no service gets.
+
+        Those are requests that its own proxy answers (a redirect, a direct response), and copies
+        for which it has no cluster. No service is called by them, so no rule asks for them.
+        """
+        about = self.services.routing.about(service)
+        if not about:
+            return
+        routing = self.services.routing
+        clusters = self.services.clusters(service, port)
+        found: dict[tuple[DataPlane, str, Destination | None], list[ClientClass]] = {}
+        for caller, scope, group in self._callers(service, port, about):
+            ends: list[Destination | None] = [
+                *routing.lost_copies(caller, scope, service, port),
+                *([None] if routing.is_answered(caller, scope, service, port) else ()),
+            ]
+            for end in ends:
+                key = group.plane, group.restricted_by, end
+                found.setdefault(key, []).extend(group.classes)
+        for (plane, _, end), classes in found.items():
+            if end is None:
+                yield _calls(clusters, _group(plane, classes), (BY_PROXY,))
+            else:
+                lost = self.led_away(clusters, _group(plane, classes), end)
+                yield structs.replace(lost, is_copy=True)
+
+    def _callers(
+        self, service: Service, port: ServicePort, about: list[VirtualServicePolicy]
+    ) -> Iterator[tuple[Caller, Scope | None, ClientGroup]]:
+        """The sidecars that get a service, by what decides on their routes."""
+        number = port.number
+        for profile in self.services.clients.profiles:
+            if profile.plane is not DataPlane.SIDECAR or profile.reason:
+                continue
+            apart = {id(each): each for each in self._apart(service, about, profile)}
+            for each in apart.values():
+                if number not in each.uncaptured and self.services.gets(service, each.namespace):
+                    caller = Caller(each.namespace, each.labels)
+                    yield caller, None, _group(profile.plane, [each])
+            for each in profile.uncaptured.get(number, ()):
+                apart[id(each)] = each
+            rest = profile.rest(apart.values())
+            if rest.count and self.services.gets(service, ""):
+                yield Caller("", {}), None, rest
+        for each in self.services.limited(service):
+            if number not in each.uncaptured and number in each.scopes[0].ports(service):
+                caller = Caller(each.namespace, each.labels)
+                yield caller, each.scopes[0], _group(each.plane, [each])
 
     def _judged(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
         """The same with the packets that pass and what the servers let in."""

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from meshgate.mesh.authorization import Allows
 from meshgate.mesh.clients import ClientGroup
-from meshgate.mesh.cluster import Delivery, PortClusters
+from meshgate.mesh.cluster import BY_PROXY, Delivery, PortClusters
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.policy import ClientPolicy, policy
 from meshgate.mesh.services import Endpoint, Service, ServicePort
@@ -88,6 +88,8 @@ class CallClass(Struct, frozen=True, eq=False):
     # Whether the proxies of these clients do not know the service: a Sidecar resource does not
     # import it, or its exportTo leaves their namespace out.
     hidden: bool = False
+    # Whether these are copies of requests (mirrors), which nobody waits for.
+    is_copy: bool = False
 
     @property
     def service(self) -> Service:
@@ -102,6 +104,10 @@ class CallClass(Struct, frozen=True, eq=False):
     @property
     def detour(self) -> str:
         """Why the service is not what these calls reach; empty: it is."""
+        if self.deliveries == (BY_PROXY,):
+            return "routes have their proxies answer by themselves: a redirect or a direct response"
+        if self.led_to is not None and self.is_copy:
+            return f"copies go to {described(self.led_to)}, for which their proxies have no cluster"
         if self.led_to is not None:
             return (
                 f"routes lead to {described(self.led_to)}, for which their proxies have no cluster"

@@ -114,6 +114,8 @@ class Delivery(NamedTuple):
 
 
 NO_CLUSTER = Delivery(None, None, None, Outcome.NO_CLUSTER)
+# What a redirect or a direct response of a route answers.
+BY_PROXY = Delivery(None, None, None, Outcome.ANSWERED)
 # A call to a port that a Service does not have.
 NO_PORT = Delivery(None, None, None, Outcome.NO_ENDPOINT)
 # A call to a host that a proxy does not know, sent on as it is.

@@ -31,7 +31,7 @@ from meshgate.mesh.routing import Routing
 from meshgate.mesh.scopes import SidecarScopes
 from meshgate.mesh.servers import ServerClass, ServerMode
 from meshgate.mesh.service_lookup import ServiceLookup
-from meshgate.mesh.services import Endpoint, Service
+from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome, Transport
 from meshgate.mesh.undecided import Undecided, Unread
 from meshgate.mesh.unread.mesh_config import Contradiction
@@ -421,6 +421,14 @@ class Mesh:
         for service in self.services if services is None else services:
             for port in service.ports:
                 yield from self._callers.calls.of(service, port)
+
+    def request_classes(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
+        """The calls of a service port, and what else becomes of requests for it.
+
+        That is what proxies answer by themselves, and copies for which they have no cluster.
+        """
+        yield from self._callers.calls.of(service, port)
+        yield from self._callers.calls.beside(service, port)
 
     def importers(self, host: str) -> Iterator[ClientClass]:
         """The classes whose Sidecar resources limit them, and import some service of a host."""

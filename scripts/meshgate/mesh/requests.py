@@ -6,14 +6,12 @@ from msgspec import Struct
 
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.clients import ClientClass, ClientGroup
-from meshgate.mesh.cluster import NO_CLUSTER, Delivery
+from meshgate.mesh.cluster import BY_PROXY, NO_CLUSTER, Delivery
 from meshgate.mesh.policy import deliveries
 from meshgate.mesh.routes import ANSWERED
 from meshgate.mesh.service_lookup import ServiceLookup
 from meshgate.mesh.terms import DataPlane, Outcome
 from meshgate.mesh.virtual_services import Caller, Destination
-
-BY_PROXY = Delivery(None, None, None, Outcome.ANSWERED)
 
 
 class Target(Struct, frozen=True):

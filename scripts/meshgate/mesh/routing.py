@@ -104,20 +104,44 @@ class Routing:
         Envoy answers them with 503 and the flag NC (no cluster): no service that the client sees
         has the host, or it has not the port. Subsets are the rules' matter.
         """
-        lost = []
-        for each in sorted(
-            self.routes(caller, scope, service, port),
-            key=lambda each: (each.host, each.port, each.subset or ""),
-        ):
-            target = self._registry.service_for(each.host, caller.namespace)
-            if target is service and each.port == port.number:
-                continue
-            has = target is not None and target.port(each.port) is not None
-            if has and scope is not None and target is not None:
-                has = each.port in scope.ports(target)
-            if not has:
-                lost.append(each)
-        return lost
+        return [
+            each
+            for each in sorted(self.routes(caller, scope, service, port), key=_in_order)
+            if not self._has(caller, scope, each, (service, port))
+        ]
+
+    def lost_copies(
+        self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
+    ) -> list[Destination]:
+        """Where copies (mirrors) of a sidecar's requests are sent though it has no such cluster."""
+        copies = mirrors(self._policies(caller, scope, port.number), caller, service, port)
+        return [
+            each
+            for each in sorted(set(map(self._real, copies)), key=_in_order)
+            if not self._has(caller, scope, each, (service, port))
+        ]
+
+    def is_answered(
+        self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
+    ) -> bool:
+        """Whether a sidecar answers some requests by itself: a redirect or a direct response."""
+        return ANSWERED in self._routes(caller, scope, service, port)
+
+    def _has(
+        self,
+        caller: Caller,
+        scope: Scope | None,
+        destination: Destination,
+        called: tuple[Service, ServicePort],
+    ) -> bool:
+        """Whether a sidecar that calls a service port has a cluster for a destination."""
+        service, port = called
+        target = self._registry.service_for(destination.host, caller.namespace)
+        if target is service and destination.port == port.number:
+            return True
+        if target is None or target.port(destination.port) is None:
+            return False
+        return scope is None or destination.port in scope.ports(target)
 
     def leading(self, service: Service, destination: Destination) -> VirtualServicePolicy | None:
         """The first VirtualService that leads calls of a service to a destination."""
@@ -323,3 +347,7 @@ class Routing:
         """The destination with the service that an ExternalName stands for."""
         host = self._registry.aliases.get(destination.host)
         return destination._replace(host=host) if host is not None else destination
+
+
+def _in_order(destination: Destination) -> tuple[str, int, str]:
+    return destination.host, destination.port, destination.subset or ""

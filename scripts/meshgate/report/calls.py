@@ -74,13 +74,14 @@ def classes(asked: Question) -> Iterator[CallClass]:
     """The classes of the calls that were asked for."""
     mesh = asked.view.mesh
     own = mesh.clients.class_of(asked.client) if asked.client is not None else None
-    for each in mesh.call_classes(asked.services):
-        if asked.port is not None and each.port.number != asked.port:
-            continue
-        if not _wanted(each, asked):
-            continue
-        if asked.client is None or (own is not None and each.clients.has(own)):
-            yield each
+    for service in mesh.services if asked.services is None else asked.services:
+        for port in service.ports:
+            if asked.port is not None and port.number != asked.port:
+                continue
+            for each in mesh.request_classes(service, port):
+                is_meant = asked.client is None or (own is not None and each.clients.has(own))
+                if is_meant and _wanted(each, asked):
+                    yield each
 
 
 def text(questions: Sequence[Question], options: Options) -> str:
@@ -178,19 +179,28 @@ def _wanted(each: CallClass, asked: Question) -> tuple[Delivery, ...]:
 
 
 def reasons(calls_: Iterable[CallClass]) -> list[str]:
-    """Why outcomes are unknown, and why services are not reached, each reason once."""
+    """Why outcomes are unknown, and why services do not get requests, each reason once."""
     classes = list(calls_)
     texts = (delivery.reason for each in classes for delivery in each.deliveries if delivery.reason)
-    missed: dict[str, set[str]] = {}
+    missed: dict[tuple[str, str], set[str]] = {}
     for each in classes:
         if each.detour and each.clients.count:
-            missed.setdefault(each.detour, set()).add(f"{each.service.host}:{each.port.number}")
+            port = f"{each.service.host}:{each.port.number}"
+            missed.setdefault((_missing(each), each.detour), set()).add(port)
     return [f"unknown: {reason}." for reason in dict.fromkeys(texts)] + [
-        f"not reached: {plural(len(targets), 'service port')}"
+        f"{what}: {plural(len(targets), 'service port')}"
         + (f", {min(targets)}" if len(targets) == 1 else "")
         + f": {detour}."
-        for detour, targets in missed.items()
+        for (what, detour), targets in missed.items()
     ]
+
+
+def _missing(each: CallClass) -> str:
+    """What a service does not get of these calls."""
+    if each.is_copy:
+        return "copies lost"
+    is_answered = any(delivery.outcome is Outcome.ANSWERED for delivery in each.deliveries)
+    return "answered" if is_answered else "not reached"
 
 
 def tally(asked: Question, listed: Iterable[CallClass]) -> str:
