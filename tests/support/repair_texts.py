@@ -290,6 +290,7 @@ NO_EDIT = (
     r"^write a host of the Gateway as sni",
     r"^define \S+ in ",
     r"^write one rule for each host",
+    r"^write the namespace and the name of a VirtualService",
     r"^keep (one policy|the entry)",
     r"^add to namespace \S+ a DestinationRule with tls mode DISABLE for each",
     r"^remove \S+, or give it the mode",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
+from meshgate.mesh import protocols
 from meshgate.mesh.authorization import Allows
 from meshgate.mesh.clients import ClientGroup
 from meshgate.mesh.cluster import BY_PROXY, Delivery, PortClusters
@@ -173,3 +174,15 @@ def is_denied(delivery: Delivery) -> bool:
         or (each.admission is not None and each.admission.allows in _DENYING)
         for each in (delivery, *delivery.alternatives)
     )
+
+
+def is_misread(delivery: Delivery, port: ServicePort) -> bool:
+    """Whether the server's sidecar takes bytes of TCP, and parses them as HTTP.
+
+    No mode of a rule or policy mends that. Where the sidecar ends no TLS (DISABLE), it is the TLS
+    that nobody can parse.
+    """
+    arrives = delivery.transport is Transport.PLAINTEXT or (
+        delivery.transport is Transport.MTLS and delivery.mode in {Mode.STRICT, Mode.PERMISSIVE}
+    )
+    return delivery.outcome is Outcome.PROTOCOL_ERROR and arrives and port.protocol == protocols.TCP

@@ -14,16 +14,14 @@ from meshgate.mesh import (
     DataPlane,
     Delivery,
     Mesh,
-    Mode,
     Outcome,
     ServerMode,
     Tls,
-    Transport,
     Verdict,
     Workload,
-    protocols,
     verdict,
 )
+from meshgate.mesh.calls import is_misread
 from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.mesh.cluster import OTHER_NAMES
 from meshgate.mesh.covers import named
@@ -92,20 +90,8 @@ class Broken(Struct, eq=False):
 
     @property
     def is_misread(self) -> bool:
-        """Whether the server's sidecar takes bytes of TCP, and parses them as HTTP.
-
-        No mode of a rule or policy mends that: CA015 reports it.
-        """
-        delivery = self.delivery
-        # Where the sidecar ends no TLS, it is the TLS that nobody can parse: CA002.
-        arrives = delivery.transport is Transport.PLAINTEXT or (
-            delivery.transport is Transport.MTLS and delivery.mode in {Mode.STRICT, Mode.PERMISSIVE}
-        )
-        return (
-            delivery.outcome is Outcome.PROTOCOL_ERROR
-            and arrives
-            and self.call.port.protocol == protocols.TCP
-        )
+        """Whether bytes of TCP are parsed as HTTP: CA015 reports it."""
+        return is_misread(self.delivery, self.call.port)
 
     def ends_at(self, plane: DataPlane) -> bool:
         """Whether some of these calls end at a workload of this kind."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from meshgate.mesh.controllers import template_of
 from meshgate.mesh.injection import PROXY, containers
 from meshgate.model import JSONObject, Resource, ResourceIndex
 from meshgate.rules.rule import RelatedResource
+from meshgate.rules.wording import listed
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 # Of `lifecycle`: kubelet asks there as its probes do, and their rewriting is that of probes.
@@ -66,6 +67,21 @@ def _calls(mesh: Mesh, resources: ResourceIndex) -> Iterator[KubernetesCall]:
                 yield KubernetesCall(workload, port, f"{asks} there without one, and {tail}")
     for configuration in resources.of(*WEBHOOKS):
         yield from _webhooks(mesh, configuration)
+
+
+def told_of_strict(
+    mesh: Mesh, resources: ResourceIndex, decided: Callable[[KubernetesCall], bool]
+) -> str:
+    """What a fix that makes a mode STRICT adds: whom PA013 then keeps out; empty: nobody.
+
+    `decided` says whether the mode is that of the port which Kubernetes calls.
+    """
+    called = [
+        f"{each.workload}:{each.port}"
+        for each in kubernetes_calls(mesh, resources)
+        if decided(each)
+    ]
+    return f"; Kubernetes calls {listed(called)} without a certificate (PA013)" if called else ""
 
 
 def rewrites(mesh: Mesh, template: JSONObject) -> bool:

@@ -43,7 +43,7 @@ from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.kubernetes_calls import WEBHOOKS, kubernetes_calls
+from meshgate.rules.kubernetes_calls import WEBHOOKS, told_of_strict
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
@@ -80,17 +80,13 @@ def named(context: Context, violation: Violation, workloads: Sequence[Workload])
     known = listed(map(str, workloads))
     assert context.mesh is not None
     decided = {id(workload) for workload in workloads}
-    called = [
-        f"{call.workload}:{call.port}"
-        for call in kubernetes_calls(context.mesh, context.resources)
-        if id(call.workload) in decided
-    ]
+    strict = told_of_strict(
+        context.mesh, context.resources, lambda call: id(call.workload) in decided
+    )
     return structs.replace(
         violation,
         message=f"{violation.message}; the inventory has {known}",
-        fix=f"{violation.fix}; Kubernetes calls {listed(called)} without a certificate (PA013)"
-        if called
-        else violation.fix,
+        fix=f"{violation.fix}{strict}",
     )
 
 

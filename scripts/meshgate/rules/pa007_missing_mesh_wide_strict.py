@@ -47,6 +47,7 @@ from meshgate.mesh.selectors import matches_expression
 from meshgate.model import Position, Resource, Severity, value_at
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
+from meshgate.rules.kubernetes_calls import WEBHOOKS, told_of_strict
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPlane"
@@ -125,7 +126,7 @@ def weak(context: Context, policy: PeerPolicy, mode: str) -> Violation:
         "that is the mode of every namespace without a policy of its own",
         fix=SMCP_FIX
         if facts.distribution == "ossm2"
-        else f"set spec.mtls.mode to {floor}{pa.once(floor)}",
+        else f"set spec.mtls.mode to {floor}{pa.once(floor)}{shut_out(context, policy.resource)}",
     )
 
 
@@ -152,9 +153,22 @@ def missing(context: Context, plane: pa.Plane) -> Violation:
         else f"correct {lost.file}"
         if lost
         else f"add a PeerAuthentication without selector to {root}, with spec.mtls.mode {floor}"
-        + pa.once(floor),
+        + pa.once(floor)
+        + shut_out(context, None),
         decided=not operator,
         source=lost.position if lost else Position(file, 1, 1) if file else None,
+    )
+
+
+def shut_out(context: Context, policy: Resource | None) -> str:
+    """What the fix says of ports that Kubernetes calls, where this policy decides on them."""
+    mesh = context.mesh
+    if mesh is None or context.environment.require.mtls != "STRICT":
+        return ""
+    return told_of_strict(
+        mesh,
+        context.resources,
+        lambda call: mesh.mode_at(call.workload, call.port).decided_by.policy is policy,
     )
 
 
@@ -207,6 +221,7 @@ RULE = Rule(
     fix="add a mesh-wide PeerAuthentication with the mode of the floor to the root namespace",
     phase=Phase.STATE,
     needs=Needs.FACTS,
-    kinds=frozenset({pa.KIND, "Namespace"}),
+    sharper_with=Needs.INVENTORY,
+    kinds=frozenset({pa.KIND, "Namespace", *WEBHOOKS}),
     check=check,
 )

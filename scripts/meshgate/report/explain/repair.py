@@ -19,6 +19,7 @@ from meshgate.mesh import (
     Verdict,
     Workload,
 )
+from meshgate.mesh.calls import is_misread
 from meshgate.mesh.selectors import Labels
 from meshgate.model import Resource, value_at
 from meshgate.report.access import deciders
@@ -119,7 +120,12 @@ def _order(case: Case) -> Iterator[CallRepair]:
 
 
 def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
-    if delivery.transport is Transport.PLAINTEXT:
+    if is_misread(delivery, case.port):
+        yield CallRepair(
+            "Declare one protocol in all Services that lead to the port: by the oldest of them the "
+            "sidecar takes HTTP there, and no mode of a rule or policy mends that."
+        )
+    elif delivery.transport is Transport.PLAINTEXT:
         yield from _plaintext(case, "")
         encrypted = delivery._replace(transport=Transport.MTLS, outcome=Outcome.OK_MTLS)
         yield from _denied_then(case, encrypted)
