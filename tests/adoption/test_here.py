@@ -363,3 +363,31 @@ def test_an_empty_repository_is_no_policy_repository(
 ) -> None:
     assert run(tmp_path, "init", "--here", "--yes") == 5
     assert "nothing here could be made an environment" in capsys.readouterr().err
+
+
+POLICY = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+"""
+
+
+def test_one_file_at_the_top_is_an_environment(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(POLICY)
+
+    assert run(tmp_path, "init", "--here", "--yes") == 0
+    assert "manifests: mesh.yaml" in (tmp_path / "environments.yaml").read_text()
+    assert run(tmp_path, "validate") == 0
+
+
+def test_several_files_at_the_top_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("mesh.yaml", "other.yaml"):
+        (tmp_path / name).write_text(POLICY)
+
+    assert run(tmp_path, "init", "--here", "--yes") == 5
+    said = capsys.readouterr().out
+    assert "2 files of manifests lie at the top, such as mesh.yaml" in said
+    assert "`meshgate lint .`" in said

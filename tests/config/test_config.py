@@ -354,8 +354,8 @@ REFUSED = {
     ),
     "overlay-that-is-the-repository": (
         swap("overlays/dev", "."),
-        "the overlay '.' is not inside this repository",
-        "relative to environments.yaml",
+        "the overlay '.' is the whole repository",
+        "move the manifests into a folder of their own",
     ),
     "overlay-linked-out-of-the-repository": (
         link("overlays/dev", "/etc"),

@@ -26,7 +26,7 @@ def candidates(contents: Contents) -> Answer:
         if folder == ".":
             answer.unknown.append(
                 "the kustomization at the top builds the whole repository: an environment is a "
-                "folder below it"
+                "folder below it; move it and what it brings in into one, such as policies/"
             )
         elif leads_to_sync(contents, folder):
             answer.entries.add(folder)
@@ -42,7 +42,26 @@ def candidates(contents: Contents) -> Answer:
     for chart in charts:
         answer.candidates += _of_chart(contents, chart, alone=len(charts) == 1)
     answer.candidates += _of_manifests(contents)
+    if not answer.candidates and not answer.entries:
+        _add_top(contents, answer)
     return answer
+
+
+def _add_top(contents: Contents, answer: Answer) -> None:
+    """The one file at the top with policies, or that there are several."""
+    objects = [each for each in contents.objects if "/" not in file_of(each)]
+    files = sorted({file_of(each) for each in objects if not is_sync(each)})
+    if not any(MESH_KINDS.get(each.kind) == each.group for each in objects):
+        return
+    if len(files) == 1:
+        sources = ManifestSources(manifests=files[0])
+        answer.candidates.append(Candidate(sources, f"the manifests in {files[0]}", ("default",)))
+    else:
+        answer.unknown.append(
+            f"{len(files)} files of manifests lie at the top, such as {files[0]}: an environment "
+            "is a folder; move them into one, such as policies/, or judge them as they are with "
+            "`meshgate lint .`"
+        )
 
 
 def _suffix(contents: Contents, folder: str) -> list[str]:

@@ -188,6 +188,12 @@ class References(Struct, frozen=True):
             container = container[key]
         where = shown(self.document.place(container, keys[-1]))
         real = self._real(f"{base}/{path}")
+        if real == base:
+            raise UsageError(
+                f"{where}: the {wanted.what} {path!r} is the whole repository",
+                why="This file, waivers and records lie in it, too.",
+                hint=f"move the manifests into a {wanted.kind} of their own, and name that",
+            )
         if path.startswith("/") or not real.startswith(base + os.sep):
             raise UsageError(
                 f"{where}: the {wanted.what} {path!r} is not inside this repository",
