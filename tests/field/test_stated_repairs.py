@@ -46,6 +46,7 @@ ALWAYS = frozenset(
     {
         "AZ019/denied-with-the-policy-named",
         "AZ019/probe-that-no-policy-lets-in",
+        "CA001/client-that-bypasses-its-proxy",
         "CA015/tcp-service-beside-an-older-http-one",
         "VS003/delegate-that-is-not-there",
     }

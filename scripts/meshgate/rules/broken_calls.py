@@ -109,10 +109,17 @@ class Broken(Struct, eq=False):
         return policy is not None and policy.tls is Tls.NONE and not policy.dropped
 
     @property
+    def is_bypassing(self) -> bool:
+        """Whether annotations keep these calls from the clients' own sidecars."""
+        return self.call.clients.plane is DataPlane.SIDECAR and self.call.policy is None
+
+    @property
     def sent_by(self) -> str:
         """Which object says what is sent."""
         if self.expected:
             return "there is no sidecar"
+        if self.is_bypassing:
+            return "their proxies do not capture that port"
         if self.rule is None:
             return "auto mTLS decides"
         stated = "leaves it to auto mTLS" if self.is_auto else "says so"
@@ -225,6 +232,8 @@ def _key(broken: Broken) -> tuple[object, ...]:
         call.service.host,
         call.port.number,
         call.subset,
+        # Who bypasses the own proxy is out of reach of all rules.
+        broken.is_bypassing,
         id(broken.rule),
         id(broken.policy),
         delivery.transport,
@@ -289,6 +298,7 @@ def _way(broken: Broken) -> tuple[object, ...]:
         broken.open_order,
         broken.has_sidecar,
         broken.is_captured,
+        broken.is_bypassing,
         broken.ends_at(DataPlane.GATEWAY),
         broken.ends_at(DataPlane.AMBIENT),
         bool(broken.expected),

@@ -64,6 +64,11 @@ def check(context: Context) -> Iterator[Violation]:
 
 def fix(mesh: Mesh, broken: Broken) -> str:
     """What lets the client send mutual TLS, or the server take plaintext."""
+    if broken.is_bypassing:
+        return (
+            f"let the sidecars of {broken.clients} capture port {broken.call.port.number}: an "
+            "annotation of their pods (traffic.sidecar.istio.io/) leaves it out"
+        )
     if broken.expected:
         return "give the client a sidecar, or make this port PERMISSIVE with a waiver"
     if broken.ends_at(DataPlane.AMBIENT):
