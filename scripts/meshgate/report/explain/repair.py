@@ -139,9 +139,8 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         if not _all_take_mtls(case):
             yield CallRepair(NO_RULE)
         elif _is_wide(case):
-            yield CallRepair(
-                f"Say mesh mTLS for this host, where the client looks first: {text}.",
-                _exact(case, "ISTIO_MUTUAL"),
+            yield _mutual_rule(
+                case, f"Say mesh mTLS for this host, where the client looks first: {text}."
             )
         elif rule is not None:
             yield CallRepair(f"Set {path} of {owner(rule)} to ISTIO_MUTUAL: {text}.")
@@ -191,10 +190,8 @@ def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
     elif rule is not None and not _is_wide(case):
         yield CallRepair(_sentence(f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL."))
     else:
-        yield CallRepair(
-            _sentence(f"{lead}say mesh mTLS for this host, where the client looks first."),
-            _exact(case, "ISTIO_MUTUAL"),
-        )
+        text = _sentence(f"{lead}say mesh mTLS for this host, where the client looks first.")
+        yield _mutual_rule(case, text)
 
 
 def _are_alike(case: Case) -> bool:
@@ -399,6 +396,16 @@ def _exact(case: Case, mode: str) -> str:
     """A rule for the very host, where it wins."""
     service = case.service
     return manifests.destination_rule(service.name, _place(case), service.host, mode)
+
+
+def _mutual_rule(case: Case, text: str) -> CallRepair:
+    """A rule with mesh mTLS for the very host, unless it would be merged with one that is there."""
+    if not _has_own_rule(case):
+        return CallRepair(text, _exact(case, "ISTIO_MUTUAL"))
+    return CallRepair(
+        f"Let one rule for {case.service.host} in namespace {_place(case)} reach this client "
+        "(exportTo, workloadSelector) and say ISTIO_MUTUAL: a second one would be merged with it."
+    )
 
 
 def _place(case: Case) -> str:
