@@ -43,7 +43,7 @@ def test_replacements_that_copy_themselves_end_within_limits(
     )
 
     assert main(["validate", "-C", str(root), "--no-cache"]) == BuildError.exit_code
-    assert "overlays/dev does not build within" in capsys.readouterr().out
+    assert "overlays/dev does not render within" in capsys.readouterr().out
 
 
 MEBIBYTE = 1 << 20

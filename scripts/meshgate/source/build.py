@@ -14,7 +14,8 @@ from meshgate.errors import MeshgateError
 from meshgate.model import Defect
 from meshgate.source.kinds import opened
 from meshgate.source.kinds.kind import Build, Workplace, joined
-from meshgate.source.kustomize import LIMITS, OFFLINE
+from meshgate.source.kustomize import OFFLINE
+from meshgate.source.limits import LIMITS
 from meshgate.source.program import on_path
 from meshgate.source.render_worker import RenderWorkers
 from meshgate.yamldoc.files import Root

@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from meshgate.errors import BuildError, ToolError
+from meshgate.errors import ToolError
 from meshgate.model import JSONObject
-from meshgate.process import Completed, Limits, run
+from meshgate.process import Completed, run
 from meshgate.source import kustomize_errors
 from meshgate.source.cache import Cache, digest
+from meshgate.source.limits import LIMITS, TIMEOUT, refuse_beyond
 from meshgate.source.load import parsed, read
 from meshgate.source.program import Renderer
 from meshgate.source.render_worker import RenderWorkers
@@ -24,17 +25,6 @@ from meshgate.source.written_aside import written_aside
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "1"
-TIMEOUT = 120.0
-# 50,000 objects take 60 MiB of output and less than 1 GiB of memory.
-LIMITS = Limits(memory=3 << 30, output=128 << 20)
-# What the Go runtime, and a program whose output is cut, say of that.
-# The last is what a Go program says where there is no memory for another thread.
-TOO_LARGE = (
-    "out of memory",
-    "cannot allocate memory",
-    "file too large",
-    "pthread_create failed",
-)
 
 ORIGIN = "config.kubernetes.io/origin"
 ADDED = frozenset({ORIGIN, "alpha.config.kubernetes.io/transformations"})
@@ -117,13 +107,13 @@ def _run(tree: Tree, program: Renderer, folder: Path, workers: RenderWorkers | N
             done = run(argv, timeout=TIMEOUT, environment=OFFLINE, limits=LIMITS)
     except ToolError as error:
         raise ToolError(f"{tree.overlay}: {error.what}", why=error.why, hint=error.hint) from error
-    if len(done.stdout) >= LIMITS.output or any(sign in done.stderr for sign in TOO_LARGE):
-        raise BuildError(
-            f"{tree.overlay} does not build within {LIMITS.memory >> 30} GiB of memory and "
-            f"{LIMITS.output >> 20} MiB of output",
-            why="Replacements, patches or generators that copy what they made grow without end.",
-            hint="look for a replacement whose target is its own source",
-        )
+    refuse_beyond(
+        done,
+        LIMITS,
+        tree.overlay,
+        "Replacements, patches or generators that copy what they made grow without end.",
+        "look for a replacement whose target is its own source",
+    )
     return done
 
 

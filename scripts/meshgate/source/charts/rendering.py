@@ -10,21 +10,14 @@ from typing import NamedTuple
 
 from meshgate.errors import BuildError, ToolError
 from meshgate.model.sources import HelmChart
-from meshgate.process import Limits, run
+from meshgate.process import run
 from meshgate.source.cache import Cache, digest
 from meshgate.source.charts.files import ChartFiles
 from meshgate.source.charts.program import API_VERSIONS, KUBERNETES, environment, program
+from meshgate.source.limits import LIMITS, TIMEOUT, refuse_beyond
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "2"
-TIMEOUT = 120.0
-LIMITS = Limits(memory=3 << 30, output=128 << 20)
-TOO_LARGE = (
-    "out of memory",
-    "cannot allocate memory",
-    "file too large",
-    "pthread_create failed",
-)
 SOURCE = re.compile(r"# Source: (\S.*)")
 SEPARATOR = re.compile(r"^---[ \t]*\n", re.MULTILINE)
 MISSING = re.compile(r"found in Chart\.yaml, but missing in charts/ directory: (.*)")
@@ -92,13 +85,13 @@ def _helm(chart: HelmChart, files: ChartFiles, version: str, aside: Path) -> str
         done = run(argv, timeout=TIMEOUT, cwd=home, environment=environment(home), limits=LIMITS)
     except ToolError as error:
         raise ToolError(f"{files.path}: {error.what}", why=error.why, hint=error.hint) from error
-    if len(done.stdout) >= LIMITS.output or any(sign in done.stderr for sign in TOO_LARGE):
-        raise BuildError(
-            f"{files.path} does not render within {LIMITS.memory >> 30} GiB of memory and "
-            f"{LIMITS.output >> 20} MiB of output",
-            why="A template that repeats itself grows without end.",
-            hint="look for a `range` over a large number, or a value that includes itself",
-        )
+    refuse_beyond(
+        done,
+        LIMITS,
+        files.path,
+        "A template that repeats itself grows without end.",
+        "look for a `range` over a large number, or a value that includes itself",
+    )
     if done.code != 0:
         raise _build_error(chart, files, done.stderr, aside)
     return done.stdout.decode("utf-8", "replace")
