@@ -54,6 +54,10 @@ SERVICES = (
 
 # Seconds: creation times are compared by the second.
 APART = 1.1
+# Seconds after which istiod has pushed that a combination is gone (PILOT_DEBOUNCE_AFTER is 0.1).
+# Where it pushes only the difference to the next one, and that is in the endpoints' metadata alone,
+# Envoy keeps the connections that it has, and their TLS or none.
+PUSHED = 0.4
 RELOADED = 20.0
 
 DEFAULTS: JSONObject = {
@@ -91,6 +95,8 @@ def show(running: Lab, combination: Combination) -> Sequence[Row | Asked]:
         running.rest.delete(*applied)
         if combination.mesh:
             configure(running, {})
+        if not combination.requests:
+            time.sleep(PUSHED)
 
 
 def facts(mesh: JSONObject) -> MeshFacts:
