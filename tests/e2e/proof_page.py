@@ -67,6 +67,10 @@ The columns count the calls of a combination by what the model says; where it na
 outcomes for one call, each of them was seen. (A proxy that passes requests on unknown keeps one
 connection, and with it one endpoint: there one of them was.)
 
+Each combination begins from none, and the model says what new connections do. A change that reaches
+a client as metadata of endpoints alone (the upper `tls` beside a port's settings without one) was
+seen to leave the connections of its Envoy as they were, in plaintext for minutes.
+
 """
 
 
