@@ -146,17 +146,23 @@ def test_the_tag_of_an_image(image: str, tag: str) -> None:
 def test_mesh_config_that_decides_is_no_pass(
     tmp_path: Path, capsys: Capture, config: str, wrong: str
 ) -> None:
-    init_command.init(tmp_path / "repository")
-    with recorded_api(tmp_path, [namespace("shop"), istiod("istio/pilot:1.31.0")]) as api:
-        api.config_maps["istio-system/istio"] = {"mesh": config}
-        main(["-C", str(tmp_path / "repository"), *VERIFY, *api.options])
-        found = json.loads(capsys.readouterr().out)
+    found = verified(tmp_path, capsys, config)
 
     assert [each["key"] for each in found["facts"]] == [wrong]
     assert found["result"] == "fail"
 
 
 VERIFY = ("verify", "prod", "--format", "json")
+
+
+def verified(tmp_path: Path, capsys: Capture, config: str) -> JSONObject:
+    """What `verify` says of a cluster with this MeshConfig."""
+    init_command.init(tmp_path / "repository")
+    with recorded_api(tmp_path, [namespace("shop"), istiod("istio/pilot:1.31.0")]) as api:
+        api.config_maps["istio-system/istio"] = {"mesh": config}
+        main(["-C", str(tmp_path / "repository"), *VERIFY, *api.options])
+        answer: JSONObject = json.loads(capsys.readouterr().out)
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -172,11 +178,7 @@ VERIFY = ("verify", "prod", "--format", "json")
 def test_mesh_config_that_may_decide_is_said(
     tmp_path: Path, capsys: Capture, config: str, key: str
 ) -> None:
-    init_command.init(tmp_path / "repository")
-    with recorded_api(tmp_path, [namespace("shop"), istiod("istio/pilot:1.31.0")]) as api:
-        api.config_maps["istio-system/istio"] = {"mesh": config}
-        main(["-C", str(tmp_path / "repository"), *VERIFY, *api.options])
-        found = json.loads(capsys.readouterr().out)
+    found = verified(tmp_path, capsys, config)
 
     assert len(found["unknown"]) == 1
     assert f"MeshConfig has {key}" in found["unknown"][0]
