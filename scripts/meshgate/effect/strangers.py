@@ -17,6 +17,7 @@ from meshgate.effect.calls import SentCall, place, state
 from meshgate.effect.changes import ANY_PORT, CallChange, EndpointName, UndecidedPolicy
 from meshgate.effect.clients import Stranger
 from meshgate.effect.connections import differences_of, paired
+from meshgate.effect.policy_differences import PolicyDifferences
 from meshgate.effect.verdicts import Change
 from meshgate.mesh import (
     Delivery,
@@ -28,20 +29,9 @@ from meshgate.mesh import (
     Workload,
     verdict,
 )
-from meshgate.mesh.authorization import Chain
-from meshgate.mesh.authorization.matchers import PortMatcher
-from meshgate.mesh.authorization.rule_sets import RuleSet
-from meshgate.mesh.authorization.strangers import (
-    TooManyIdentitiesError,
-    content,
-    examples,
-    holds,
-    identity_entries,
-    rules_of,
-)
-from meshgate.mesh.authorization.terms import ProxyRule
+from meshgate.mesh.authorization.strangers import TooManyIdentitiesError
 from meshgate.mesh.waypoints import Passage
-from meshgate.model import Resource, ResourceRef
+from meshgate.model import Resource
 
 ANYBODY = "anybody who proves no identity"
 OTHERS = "any other workload of the mesh"
@@ -83,7 +73,7 @@ def stranger_changes(
         if old is None:
             continue
         seen: set[object] = set()
-        for number in comparison.numbers(old, will):
+        for number in comparison.ports(old, will):
             where = served.get((id(will), number), (str(will), number))
             yield from comparison.at(Port(old, will, number, *where), seen)
     yield from comparison.at_waypoints()
@@ -130,28 +120,13 @@ class _Comparison:
     ) -> None:
         self._before = before
         self._after = after
-        self._changed = {each.ref: each for each in changed}
-        self._is_same_mesh = before.authorization.settings == after.authorization.settings
-        self._inventory = before.admissions.identities | after.admissions.identities
-        self._namespaces = {identity.split("/")[2] for identity in self._inventory}
-        self._identities: dict[tuple[int, int], Sequence[str]] = {}
+        self._policies = PolicyDifferences(before, after, changed)
         self._known_changes = known
         self._known: _Known | None = None
 
-    def numbers(self, was: Workload, will: Workload) -> Iterator[int]:
+    def ports(self, was: Workload, will: Workload) -> Iterator[int]:
         """The ports of a workload at which policies may say something else, ANY_PORT last."""
-        declared = {*self._before.listening(was), *self._after.listening(will)}
-        of_policies: set[int] = set()
-        for number in (*sorted(declared), ANY_PORT):
-            if self._deciding(was, will, number) is None:
-                continue
-            for chain in self._chains(was, will, number):
-                of_policies.update(_named_ports(self._changed_rules(was, will, number, chain)))
-            if number != ANY_PORT:
-                yield number
-        if of_policies or self._deciding(was, will, ANY_PORT) is not None:
-            yield from sorted(of_policies - declared)
-            yield ANY_PORT
+        return self._policies.ports(was, will)
 
     def at(self, port: Port, seen: set[object]) -> Iterator[CallChange | UndecidedPolicy]:
         """What changes at one port; `seen` is what was reported of its workload's other ports."""
@@ -159,7 +134,11 @@ class _Comparison:
         generic = self._after.admissions.stranger
         of_others: set[Change] = set()
         try:
-            others = [each for each in self._apart(port) if each != generic]
+            others = [
+                each
+                for each in self._policies.identities(port.was, port.will, port.number)
+                if each != generic
+            ]
         except TooManyIdentitiesError as error:
             others, undecided[str(error)] = [], None
         for identity in (None, generic, *others):
@@ -180,7 +159,7 @@ class _Comparison:
                 if port.number != ANY_PORT or own not in seen:
                     seen.add(own)
                     yield change
-        deciding = self._deciding(port.was, port.will, port.number)
+        deciding = self._policies.deciding(port.was, port.will, port.number)
         if undecided and deciding and (port.number != ANY_PORT or not seen):
             seen.add(None)
             where = str(place(Endpoint.of(port.will, port.number)))
@@ -199,17 +178,9 @@ class _Comparison:
     def _at_waypoint(
         self, key: tuple[str, int], was: Passage, will: Passage
     ) -> Iterator[CallChange | UndecidedPolicy]:
-        rules = [
-            mesh.admissions.waypoint_rules(passage)
-            for mesh, passage in ((self._before, was), (self._after, will))
-        ]
         generic = self._after.admissions.stranger
-        identities = {generic: None}
-        for chain in {**rules[0], **rules[1]}:
-            sides = [each.get(chain, RuleSet()) for each in rules]
-            identities |= dict.fromkeys(self._distinguishing(*sides))
         of_others: set[Change] = set()
-        for identity in identities:
+        for identity in dict.fromkeys((generic, *self._policies.identities_through(was, will))):
             pairs = paired(
                 self._before.admissions.over_waypoint(was, identity),
                 self._after.admissions.over_waypoint(will, identity),
@@ -227,79 +198,6 @@ class _Comparison:
         """A change of calls by way of a waypoint, wherever they end."""
         sent = Delivery(None, Transport.MTLS, None, Outcome.OK_MTLS, tunnel=True)
         return self._change(key, identity, (sent, sent), difference)
-
-    def _deciding(self, was: Workload, will: Workload, number: int) -> tuple[Resource, ...] | None:
-        """The policies of one port, those that change first; None: all that decides is the same."""
-        old = self._before.admissions.deciding(was, number)
-        new = self._after.admissions.deciding(will, number)
-        if not old and not new:
-            return None
-        refs = [each.ref for each in old], [each.ref for each in new]
-        if (
-            self._is_same_mesh
-            and refs[0] == refs[1]
-            and not any(ref in self._changed for ref in refs[0])
-            and self._place(self._before, was, number) == self._place(self._after, will, number)
-        ):
-            return None
-        by_ref: dict[ResourceRef, Resource] = {each.ref: each for each in (*new, *old)}
-        return tuple(sorted(by_ref.values(), key=lambda each: each.ref not in self._changed))
-
-    def _chains(self, was: Workload, will: Workload, number: int) -> tuple[Chain, ...]:
-        """The filter chains of both sides."""
-        old = self._before.admissions.chains(was, number)
-        new = self._after.admissions.chains(will, number)
-        return tuple(dict.fromkeys((*old, *new)))
-
-    def _changed_rules(
-        self, was: Workload, will: Workload, number: int, chain: Chain
-    ) -> list[ProxyRule]:
-        """The rules that only one side has."""
-        sides = [
-            {content(rule): rule for rule in rules_of(mesh.admissions.rules(each, number, chain))}
-            for mesh, each in ((self._before, was), (self._after, will))
-        ]
-        return [{**sides[0], **sides[1]}[key] for key in sides[0].keys() ^ sides[1].keys()]
-
-    @staticmethod
-    def _place(mesh: Mesh, workload: Workload, number: int) -> object:
-        """What else decides what policies say."""
-        return mesh.admissions.chains(workload, number), workload.plane, workload.captures(number)
-
-    def _apart(self, port: Port) -> Iterator[str]:
-        """The identities that what changes may treat otherwise than others."""
-        for chain in self._chains(port.was, port.will, port.number):
-            old = self._before.admissions.rules(port.was, port.number, chain)
-            new = self._after.admissions.rules(port.will, port.number, chain)
-            key = id(old), id(new)
-            if key not in self._identities:
-                self._identities[key] = self._distinguishing(old, new)
-            yield from self._identities[key]
-
-    def _distinguishing(self, old: RuleSet, new: RuleSet) -> Sequence[str]:
-        """One identity for each way in which the rules of both sides may treat one."""
-        rules = {content(rule): rule for rule in (*rules_of(old), *rules_of(new))}
-        both = [{content(rule) for rule in rules_of(each)} for each in (old, new)]
-        changed = [
-            entry for key in both[0] ^ both[1] for entry in identity_entries(rules[key]) if entry
-        ]
-        is_whole_change = old.is_closed is not new.is_closed
-        entries = [entry for rule in rules.values() for entry in identity_entries(rule) if entry]
-        identities = {
-            identity: None
-            for domains in (self._before.authorization.domains, self._after.authorization.domains)
-            for identity in examples(rules.values(), domains)
-            if is_whole_change or any(holds(entry, identity) for entry in changed)
-        }
-        by_signature: dict[tuple[object, ...], str] = {}
-        for identity in identities:
-            signature = tuple(holds(entry, identity) for entry in entries)
-            # Clients of the inventory are reported one by one, so each of them is asked.
-            own = identity if identity in self._inventory else ""
-            # Of a namespace with clients these tell it, of another one nobody else does.
-            is_inhabited = identity.split("/")[2] in self._namespaces
-            by_signature.setdefault((own, is_inhabited, *signature), identity)
-        return tuple(by_signature.values())
 
     def _compared(self, port: Port, identity: str | None) -> Iterator[CallChange]:
         """What changes for one identity at a port."""
@@ -361,13 +259,3 @@ def _wire(delivery: Delivery) -> Verdict:
     if delivery.outcome is Outcome.DENIED and delivery.admission is not None:
         return Verdict.WORKS
     return verdict(delivery.by_transport, delivery.transport)
-
-
-def _named_ports(rules: Iterable[ProxyRule]) -> Iterator[int]:
-    """The ports that rules name."""
-    for rule in rules:
-        for entry in (*rule.operations, rule.conditions):
-            for term in entry:
-                for matcher in term.matchers:
-                    if isinstance(matcher, PortMatcher):
-                        yield matcher.number
