@@ -354,3 +354,19 @@ def test_policies_of_a_namespace_are_not_for_its_waypoint() -> None:
     assert state(by_namespace, targeted) is AuthorizationState.DEFAULT_DENY
     # Another gateway is under both.
     assert state(by_namespace, of_class="istio") is AuthorizationState.DEFAULT_DENY
+
+
+def test_more_identities_than_are_tried_at_a_waypoint_leave_it_undecided() -> None:
+    """Not where the policies that name them are the same on both sides."""
+
+    def named(count: int, *more: Object) -> Mesh:
+        principals = [f"cluster.local/ns/n{number}/sa/x" for number in range(count)]
+        rule = {"from": [{"source": {"principals": principals}}]}
+        return ambient(waypoint(), policy("many", rule, **FOR_SERVICE), *more)
+
+    found = effect(named(600), named(601))
+
+    assert [str(each.policy.ref) for each in found.undecided] == ["AuthorizationPolicy/b/many"]
+    assert "b/w before cart.b.svc.cluster.local:80 is not known" in found.undecided[0].reason
+    assert not found.is_proven
+    assert effect(named(600), named(600, policy("elsewhere", place="a"))).undecided == ()

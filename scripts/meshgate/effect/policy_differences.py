@@ -70,7 +70,16 @@ class PolicyDifferences:
             and self._place(self._before, was, number) == self._place(self._after, will, number)
         ):
             return None
-        by_ref: dict[ResourceRef, Resource] = {each.ref: each for each in (*new, *old)}
+        return self._changed_first((*new, *old))
+
+    def deciding_at_waypoint(self, was: Passage, will: Passage) -> tuple[Resource, ...]:
+        """The policies of the waypoint before a service, those that change first."""
+        old = self._before.admissions.deciding_at_waypoint(was)
+        new = self._after.admissions.deciding_at_waypoint(will)
+        return self._changed_first((*new, *old))
+
+    def _changed_first(self, policies: Iterable[Resource]) -> tuple[Resource, ...]:
+        by_ref: dict[ResourceRef, Resource] = {each.ref: each for each in policies}
         return tuple(sorted(by_ref.values(), key=lambda each: each.ref not in self._changed))
 
     def _chains(self, was: Workload, will: Workload, number: int) -> tuple[Chain, ...]:
@@ -107,8 +116,8 @@ class PolicyDifferences:
                 self._identities[key] = self._distinguishing(old, new)
             yield from self._identities[key]
 
-    def identities_through(self, was: Passage, will: Passage) -> Iterator[str]:
-        """The same of the waypoint before a service."""
+    def identities_at_waypoint(self, was: Passage, will: Passage) -> Iterator[str]:
+        """The same of the waypoint before a service; raises TooManyIdentitiesError."""
         old = self._before.admissions.waypoint_rules(was)
         new = self._after.admissions.waypoint_rules(will)
         for chain in {**old, **new}:
@@ -122,6 +131,8 @@ class PolicyDifferences:
             entry for key in both[0] ^ both[1] for entry in identity_entries(rules[key]) if entry
         ]
         is_whole_change = old.is_closed is not new.is_closed
+        if not changed and not is_whole_change:
+            return ()
         entries = [entry for rule in rules.values() for entry in identity_entries(rule) if entry]
         identities = {
             identity: None

@@ -180,7 +180,14 @@ class _Comparison:
     ) -> Iterator[CallChange | UndecidedPolicy]:
         generic = self._after.admissions.stranger
         of_others: set[Change] = set()
-        for identity in dict.fromkeys((generic, *self._policies.identities_through(was, will))):
+        identities = {generic: None}
+        try:
+            identities |= dict.fromkeys(self._policies.identities_at_waypoint(was, will))
+        except TooManyIdentitiesError as error:
+            policy, *_ = self._policies.deciding_at_waypoint(was, will)
+            where = f"{will} before {key[0]}:{key[1]}"
+            yield UndecidedPolicy(policy, f"who gets in at {where} is not known: {error}")
+        for identity in identities:
             pairs = paired(
                 self._before.admissions.over_waypoint(was, identity),
                 self._after.admissions.over_waypoint(will, identity),

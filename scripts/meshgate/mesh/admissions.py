@@ -182,7 +182,14 @@ class Admissions:
 
     def deciding(self, workload: Workload, port: int) -> tuple[Resource, ...]:
         """The policies and RequestAuthentications that apply at a port of a workload."""
-        server = server_of(workload, is_captured=workload.captures(port))
+        return self._deciding(server_of(workload, is_captured=workload.captures(port)))
+
+    def deciding_at_waypoint(self, passage: Passage) -> tuple[Resource, ...]:
+        """The same of a waypoint."""
+        server = self._points.waypoint(passage)
+        return () if server is None else self._deciding(server)
+
+    def _deciding(self, server: Server) -> tuple[Resource, ...]:
         applied = self.authorization.applied(server)
         policies = (each.resource for each in applied.policies)
         return *policies, *(each.resource for each in applied.authentications)
