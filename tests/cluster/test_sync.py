@@ -509,3 +509,27 @@ def test_a_namespace_that_is_not_there_is_told(repository: Path, capsys: Capture
 
     assert sync(repository, "flux", "prod") == 0
     assert "shop is no namespace of inventory/prod" in capsys.readouterr().err
+
+
+def with_variable(value: JSONObject, mode: str) -> None:
+    prod(value).update(mode=mode, substitute={"MODE": "STRICT"})
+    for key in ("gates", "gatesWaived", "soak", "approvals"):
+        prod(value).pop(key, None)
+    if mode == "pinned":
+        prod(value).update(gates=[], gatesWaived="x")
+
+
+def test_who_puts_values_of_variables_in(repository: Path, capsys: Capture) -> None:
+    policy = repository / POLICY
+    policy.write_text(policy.read_text().replace("STRICT", "${MODE}"))
+    edit(repository, lambda value: with_variable(value, "floating"))
+
+    assert sync(repository, "flux", "prod") == 0
+    spec = objects(repository, FLUX)["Kustomization"]["spec"]
+    assert spec["postBuild"] == {"substitute": {"MODE": "STRICT"}}
+    assert sync(repository, "argocd", "prod") == 2
+    assert "Argo CD puts no values in" in capsys.readouterr().err
+
+    edit(repository, lambda value: with_variable(value, "pinned"))
+    assert [sync(repository, agent, "prod") for agent in ("argocd", "flux")] == [0, 0]
+    assert "postBuild" not in objects(repository, FLUX)["Kustomization"]["spec"]

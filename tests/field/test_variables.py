@@ -8,7 +8,7 @@ import pytest
 from field_trees import REPOSITORIES, STRICT, Capture, judged, lint, written
 
 from meshgate.cli import main
-from meshgate.model import Resource, substituted
+from meshgate.model import JSONObject, Resource, put_in, substituted
 from meshgate.yamldoc import scalars
 
 FLUX = """\
@@ -112,3 +112,32 @@ def test_lint_takes_values_of_flux_objects_beside(tmp_path: Path, capsys: Captur
     written(tmp_path, {"vs.yaml": VARIABLES, "flux.yaml": f"{FLUX}---\n{MORE}"})
 
     assert lint(capsys, tmp_path).rules == []
+
+
+SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
+
+
+def applied(kind: str, value: JSONObject, **values: str) -> JSONObject:
+    api = "networking.istio.io/v1" if kind == "DestinationRule" else "v1"
+    whole = {"apiVersion": api, "kind": kind, "metadata": {"name": "a"}, **value}
+    (done,) = put_in([Resource.of(whole)], values, scalars.plain)
+    return done.value
+
+
+def test_what_is_written_has_values_and_defaults() -> None:
+    spec = {"spec": {"host": "${A}.${B:=b}.${C}"}}
+
+    assert applied("DestinationRule", spec, A="a")["spec"] == {"host": "a.b.${C}"}
+    # Kubernetes' own references, scripts without values, and what SOPS has encrypted stay.
+    data = {"data": {"x": "${A} $(A) ${B:=b}"}}
+    assert applied("ConfigMap", data)["data"] == data["data"]
+    assert applied("ConfigMap", data, A="a")["data"] == {"x": "a $(A) b"}
+    assert applied("ConfigMap", {**data, "sops": {}}, A="a")["data"] == data["data"]
+
+
+def test_text_that_looks_like_a_variable_is_kept_from_flux() -> None:
+    done = applied("ConfigMap", {"data": {"run": "echo $${HOME} ${A}"}}, A="a")
+
+    assert done["data"] == {"run": "echo ${HOME} a"}
+    assert done["metadata"] == {"name": "a", "annotations": {SWITCH: "disabled"}}
+    assert applied("ConfigMap", {k: done[k] for k in ("data", "metadata")}, HOME="no") == done

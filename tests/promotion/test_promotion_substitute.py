@@ -44,11 +44,10 @@ def promoted(pipeline: Pipeline) -> EnvironmentState:
     return pipeline.state("staging")
 
 
-def test_an_environment_with_values_in_a_file_is_promoted(pipeline: Pipeline) -> None:
-    """What is promoted has the variables in it: the syncer puts the values in.
+def test_values_in_a_file_are_promoted(pipeline: Pipeline) -> None:
+    """What clusters sync has the values in it, so a change of one is a release like any other.
 
-    So a change of the file alone is a release where it lies among the inputs, and renders to what
-    is there.
+    Wherever the file lies, and though nothing else is another.
     """
     pipeline.commit(
         {
@@ -62,19 +61,39 @@ def test_an_environment_with_values_in_a_file_is_promoted(pipeline: Pipeline) ->
     write_state(pipeline.work, "staging", day=pipeline.days)
     git(pipeline.work, "push", "--quiet", "origin", "main")
     first = pipeline.state("staging")
-    pipeline.commit({POLICY: POLICY_TEXT.replace("default", "default, labels: {a: b}")})
-    second = promoted(pipeline)
     pipeline.commit({ELSEWHERE: "MODE: STRICT\n"})
     with pipeline.session() as session:
-        assert session.releases.newest().id == second.release
+        assert session.releases.newest().id != first.release
+    with pytest.raises(NothingToPromoteError):  # the file is prod's
+        pipeline.promote("staging")
     pipeline.commit({INPUT: "MODE: STRICT\n"})
 
-    assert second.release != first.release
+    second = promoted(pipeline)
+
     assert second.sequence == first.sequence + 1
-    assert any(b"${MODE}" in content for content in pipeline.files().values())
-    with pytest.raises(NothingToPromoteError):
-        pipeline.promote("staging")
-    with pipeline.session() as session:
-        assert session.releases.newest().id != second.release
+    rendered = [text for path, text in pipeline.files().items() if path.startswith("rendered/st")]
+    assert any(b"mode: STRICT" in content for content in rendered)
+    assert not any(b"${MODE}" in content for content in rendered)
+    pipeline.sync()
+    assert main(["-C", str(pipeline.work), "audit", "staging", "--deep"]) == 0
+
+
+def test_values_in_environments_yaml_are_promoted(pipeline: Pipeline) -> None:
+    text = environments().replace(INPUT, "{MODE: PERMISSIVE}")
+    pipeline.commit(
+        {"environments.yaml": text, POLICY: POLICY_TEXT, ELSEWHERE: "MODE: PERMISSIVE\n"}
+    )
+    write_state(pipeline.work, "staging", day=pipeline.days)
+    git(pipeline.work, "push", "--quiet", "origin", "main")
+    first = pipeline.state("staging")
+    staging = text.index("- name: staging")
+    strict = text[:staging] + text[staging:].replace("{MODE: PERMISSIVE}", "{MODE: STRICT}", 1)
+    pipeline.commit({"environments.yaml": strict})
+
+    second = promoted(pipeline)
+
+    assert second.release != first.release
+    assert '"substitute":{"MODE":"STRICT"}' in second.rendered.overlay
+    assert any(b"mode: STRICT" in content for content in pipeline.files().values())
     pipeline.sync()
     assert main(["-C", str(pipeline.work), "audit", "staging", "--deep"]) == 0

@@ -12,7 +12,7 @@ from meshgate import source
 from meshgate.cli.clusters import add_cluster, cluster_of, print_notes, read_cluster, unread_kinds
 from meshgate.cluster.verify.drift import MISSING, UNREAD, Absent, Drift, drift
 from meshgate.errors import UsageError
-from meshgate.model import Environment, Resource, substituted
+from meshgate.model import Environment, Resource, put_in
 from meshgate.wording import plural
 from meshgate.yamldoc import scalars
 from meshgate.yamldoc.files import read_file
@@ -132,7 +132,7 @@ def compared(
     Of policies every field counts. Of other objects those that are rendered: the API server fills
     in the others.
     """
-    wanted = substituted(rendered, environment.values, scalars.plain).resources
+    wanted = put_in(rendered, environment.values, scalars.plain)
     differing = [
         _stated(each) for each in drift(wanted, (r.value for r in live.objects), live.kinds)
     ]

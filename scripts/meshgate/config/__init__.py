@@ -14,6 +14,7 @@ from meshgate.config.documents import BaselineFile, ExpectationsFile, WaiversFil
 from meshgate.config.reading import read, read_inside
 from meshgate.config.references import References
 from meshgate.config.shape import check
+from meshgate.config.substitutes import values_in
 from meshgate.config.typed import converted, typed
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import (
@@ -27,7 +28,6 @@ from meshgate.model import (
     SyncSettings,
     Traffic,
     WindowEntry,
-    value_at,
 )
 from meshgate.wording.nearest import hint, nearest
 from meshgate.yamldoc.document import Document, shown
@@ -51,7 +51,6 @@ BASELINE = "baseline.yaml"
 SUFFIX = ".yaml"
 NOTHING = Document("", {})
 LAST_PORT = 65535
-FLUX = "kustomize.toolkit.fluxcd.io/"
 UNNAMED = "unnamed"
 
 
@@ -249,23 +248,10 @@ def _environment(
 
 def _with_values(root: Path, environment: Environment) -> Environment:
     """The environment with the values of variables that a file gives. Raises UsageError."""
-    file = environment.substitute
-    if not isinstance(file, str):
+    if not isinstance(environment.substitute, str):
         return environment
-    document = read_inside(root, file)
-    value = document.value
-    if isinstance(value, dict) and value.get("kind") == "ConfigMap":
-        value = value.get("data")
-    elif isinstance(value, dict) and str(value.get("apiVersion")).startswith(FLUX):
-        value = value_at(value, "spec.postBuild.substitute")
-    if not isinstance(value, dict) or any(isinstance(each, dict | list) for each in value.values()):
-        raise UsageError(
-            f"{file} gives no values of variables",
-            why="It is neither a mapping of names to values, nor a ConfigMap, nor a Flux "
-            "Kustomization with postBuild.substitute.",
-            hint="write `NAME: value` for each variable",
-        )
-    return msgspec.structs.replace(environment, substitute=value, substitute_file=file)
+    values = values_in(root, environment.substitute)
+    return msgspec.structs.replace(environment, found_values=values)
 
 
 def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[str, Document]:

@@ -31,7 +31,8 @@ from meshgate.model.document import (
     about,
     choice,
 )
-from meshgate.model.environment import RaisedSeverities, Substitutes
+from meshgate.model.environment import RaisedSeverities
+from meshgate.model.sources import Substitutes
 from meshgate.model.vendored import VendoredFile
 
 

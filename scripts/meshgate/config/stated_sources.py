@@ -10,7 +10,7 @@ import msgspec
 from meshgate.config.defaults import DEFAULTS, ENVIRONMENTS, MergedDocument
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject
-from meshgate.model.sources import SOURCE_KEYS, ManifestSources
+from meshgate.model.sources import SOURCE_KEYS, SUBSTITUTE, ManifestSources
 from meshgate.yamldoc import document
 
 
@@ -20,6 +20,8 @@ def stated_sources(content: bytes, file: str) -> tuple[ManifestSources, ...]:
     for entry in _entries(content, file):
         given = {key: entry[key] for key in SOURCE_KEYS if key in entry}
         try:
+            if given and SUBSTITUTE in entry:
+                given[SUBSTITUTE] = entry[SUBSTITUTE]
             if given:
                 made.append(msgspec.convert(given, ManifestSources))
         except msgspec.ValidationError:
@@ -32,9 +34,8 @@ def named_paths(content: bytes, file: str) -> tuple[str, ...]:
     paths: dict[str, None] = {}
     for stated in stated_sources(content, file):
         paths |= dict.fromkeys(map(posixpath.normpath, paths_of(stated)))
-    for entry in _entries(content, file):
-        if isinstance(entry.get("substitute"), str):
-            paths[posixpath.normpath(entry["substitute"])] = None
+        if isinstance(stated.substitute, str):
+            paths[posixpath.normpath(stated.substitute)] = None
     return tuple(paths)
 
 

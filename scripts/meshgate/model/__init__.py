@@ -77,6 +77,7 @@ from meshgate.model.value import (
 )
 from meshgate.model.variables import (
     Substituted,
+    put_in,
     substituted,
 )
 from meshgate.model.waiver import (
@@ -147,6 +148,7 @@ __all__ = [
     "baselined",
     "fingerprint",
     "join_path",
+    "put_in",
     "split_path",
     "substituted",
     "value_at",

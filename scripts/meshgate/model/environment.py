@@ -27,7 +27,7 @@ from meshgate.model.document import (
     choice,
 )
 from meshgate.model.finding import Severity
-from meshgate.model.sources import ManifestSources
+from meshgate.model.sources import ManifestSources, Substitutes, as_text
 from meshgate.model.waiver import Acknowledgement, Difference, Expectation, Invariant, Waiver
 
 # The kinds that `require.kinds` means by default, each with its API group: a Gateway of the
@@ -311,10 +311,6 @@ def _plain(pattern: str, name: str) -> str:
     return name[len(before) : len(name) - len(after)] if fits else ""
 
 
-# A YAML file may give a number or a truth value where text is meant.
-Substitutes = dict[str, str | int | float | bool]
-
-
 class EnvironmentSettings(ManifestSources, frozen=True, kw_only=True):
     """What `defaults` may say of every environment, and each environment of itself.
 
@@ -362,23 +358,6 @@ class EnvironmentSettings(ManifestSources, frozen=True, kw_only=True):
         NamePatterns,
         about("How names here map to those of other environments, for comparisons with them."),
     ] = NamePatterns()
-    substitute: Annotated[
-        Substitutes | Text,
-        about(
-            "Values of variables `${NAME}` that are replaced when what was rendered is applied; "
-            "or a file with them, relative to this file: a mapping, a ConfigMap or a Flux "
-            "Kustomization."
-        ),
-    ] = field(default_factory=dict)
-
-    @property
-    def values(self) -> dict[str, str]:
-        """The values of variables, as they are put in; a file's are read by `config.load`."""
-        given = self.substitute if isinstance(self.substitute, dict) else {}
-        return {
-            name: str(value).lower() if isinstance(value, bool) else str(value)
-            for name, value in given.items()
-        }
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -406,8 +385,22 @@ class Environment(EnvironmentEntry, frozen=True, kw_only=True):
     expectations: tuple[Expectation, ...] = ()
     invariants: tuple[Invariant, ...] = ()
     baseline: tuple[BaselineEntry, ...] = ()
-    # The file that `substitute` was read from; empty where it says the values itself.
-    substitute_file: str = ""
+    # Values of variables that are not those of `substitute` itself: of the file that it names, or
+    # of objects of the cluster's agent.
+    found_values: Substitutes | None = None
+
+    @property
+    def substitute_file(self) -> str:
+        """The file that `substitute` names; empty where it says the values itself."""
+        return self.substitute if isinstance(self.substitute, str) else ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of variables, as they are put in; a file's are read by `config.load`."""
+        given = self.found_values
+        if given is None:
+            given = self.substitute if isinstance(self.substitute, dict) else {}
+        return as_text(given)
 
     @property
     def kinds(self) -> tuple[str, ...] | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+from msgspec import field
 
 from meshgate.model.document import SOME, DocumentPart, NamespaceName, Text, about
 
 JSON_START = "{"
+# A YAML file may give a number or a truth value where text is meant.
+Substitutes = dict[str, str | int | float | bool]
 
 
 class HelmChart(DocumentPart, frozen=True, kw_only=True):
@@ -32,7 +35,10 @@ class HelmChart(DocumentPart, frozen=True, kw_only=True):
 
 
 class ManifestSources(DocumentPart, frozen=True, kw_only=True):
-    """Where manifests come from: one of these keys. Paths are relative to environments.yaml."""
+    """Where manifests come from: one of these keys, and what is put into them.
+
+    Paths are relative to environments.yaml.
+    """
 
     overlay: Annotated[Text, about("Folder of the Kustomize overlay, relative to this file.")] = ""
     overlays: Annotated[
@@ -44,6 +50,14 @@ class ManifestSources(DocumentPart, frozen=True, kw_only=True):
         about("Folder, or file, of plain manifests that something else has rendered already."),
     ] = None
     helm: Annotated[HelmChart | None, about("A chart inside this repository.")] = None
+    substitute: Annotated[
+        Substitutes | Text,
+        about(
+            "Values of variables `${NAME}`, or a file with them, relative to this file: a "
+            "mapping, a ConfigMap or a Flux Kustomization. Promotion writes them into what "
+            "clusters sync; of a floating environment the cluster's agent puts them in."
+        ),
+    ] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "overlay", self.overlay.rstrip("/"))
@@ -54,13 +68,15 @@ class ManifestSources(DocumentPart, frozen=True, kw_only=True):
 
         The path of a single overlay; else the other keys as JSON. `sources_of` reads it.
         """
-        if self.overlay and not self.overlay.startswith(JSON_START):
+        if self.overlay and not self.overlay.startswith(JSON_START) and not self.substitute:
             return self.overlay
         keys = {
             key: value
             for key in SOURCE_KEYS
             if (value := getattr(self, key)) is not None and value != ""
         }
+        if keys and self.substitute:
+            keys[SUBSTITUTE] = self.substitute
         return msgspec.json.encode(keys, order="deterministic").decode() if keys else ""
 
     @property
@@ -73,7 +89,16 @@ class ManifestSources(DocumentPart, frozen=True, kw_only=True):
         return self.overlay or self.manifests or ""
 
 
-SOURCE_KEYS = tuple(ManifestSources.__struct_fields__)
+SUBSTITUTE = "substitute"
+SOURCE_KEYS = tuple(key for key in ManifestSources.__struct_fields__ if key != SUBSTITUTE)
+
+
+def as_text(values: Substitutes) -> dict[str, str]:
+    """Values of variables as they are put in."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+    }
 
 
 def sources_of(text: str) -> ManifestSources:

@@ -26,6 +26,8 @@ WHOLE = re.compile(r"\$\{[^}]*\}|\$\([A-Za-z0-9_]+\)")
 # Objects that Flux leaves alone say so in a label or annotation.
 SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 DISABLED = "disabled"
+# The key of what SOPS has encrypted.
+SOPS = "sops"
 # Elsewhere `${NAME}` may be a script's own: what policies and Services say is no script.
 KINDS = {**MESH_KINDS, "RequestAuthentication": "security.istio.io", "Service": ""}
 
@@ -66,6 +68,39 @@ def substituted(
     return Substituted(resources_after, tuple(unresolved))
 
 
+def put_in(
+    resources: Iterable[Resource],
+    values: Mapping[str, str],
+    plain: Callable[[str], JSON],
+) -> list[Resource]:
+    """The objects as a cluster is given them where nothing behind meshgate replaces variables.
+
+    Policies and Services by the rules they are judged by; every other kind where there are values
+    at all, as Flux has it, but for `$(NAME)`, which is Kubernetes' own there, and for what is
+    encrypted. What has no value stays. An object whose escapes are undone tells Flux to leave it
+    alone, since `${NAME}` in it is text now.
+    """
+    resources_after: list[Resource] = []
+    for resource in resources:
+        is_judged = KINDS.get(resource.kind) == resource.group
+        if (
+            not (is_judged or (values and SOPS not in resource.value))
+            or not _has_dollar(resource.value)
+            or _is_left_alone(resource)
+        ):
+            resources_after.append(resource)
+            continue
+        replacing = _Replacing(values, plain, vars_too=is_judged)
+        value = replacing.value(resource.value)
+        assert isinstance(value, dict)
+        if replacing.escapes:
+            metadata = value.get("metadata") or {}
+            annotations = {**(metadata.get("annotations") or {}), SWITCH: DISABLED}
+            value = {**value, "metadata": {**metadata, "annotations": annotations}}
+        resources_after.append(Resource.of(value, resource.origin, foreign=resource.foreign))
+    return resources_after
+
+
 def _has_dollar(value: JSON) -> bool:
     """Whether a text in it could be a variable: most objects hold none, and are left alone."""
     try:
@@ -82,10 +117,14 @@ def _is_left_alone(resource: Resource) -> bool:
 class _Replacing:
     """The variables of one object: how many were replaced, and which have no value."""
 
-    def __init__(self, values: Mapping[str, str], plain: Callable[[str], JSON]) -> None:
+    def __init__(
+        self, values: Mapping[str, str], plain: Callable[[str], JSON], *, vars_too: bool = True
+    ) -> None:
         self.values = values
         self.plain = plain
+        self.vars_too = vars_too
         self.count = 0
+        self.escapes = 0
         self.missing: dict[str, None] = {}
 
     def value(self, value: JSON) -> JSON:
@@ -106,8 +145,11 @@ class _Replacing:
 
     def replacement(self, match: re.Match[str]) -> str:
         """What takes the place of one variable; itself where that is not known."""
+        if match["var"] and not self.vars_too:
+            return match[0]
         if match["escape"]:
             self.count += 1
+            self.escapes += 1
             return match[0][1:]
         name = match["name"] or match["var"]
         known = self.values.get(name)

@@ -295,7 +295,7 @@ def judge_build(environment: Environment, build: Build, files: Files, settings: 
         context = context_of(environment, build, inventory, settings)
         if context.unresolved and (values := files.values(environment)):
             known = {**values, **environment.values}
-            environment = structs.replace(environment, substitute=known)
+            environment = structs.replace(environment, found_values=known)
             context = context_of(environment, build, inventory, settings)
     except MeshgateError as error:
         return structs.replace(judged, failure=error)

@@ -32,7 +32,7 @@ from meshgate.source.vendored import FILE as VENDORED
 SOURCE_FOLDERS = ("policies", "overlays")
 INPUTS: tuple[str, ...] = (*SOURCE_FOLDERS, TOOLCHAIN)
 # Part of every key of what is kept: raise it when what is kept, or how it is made, changes.
-FORMAT = "2"
+FORMAT = "3"
 # Paths with more to them than going up and then down.
 ODD = rb"[^.]/\.\.|\.\.//|/\./|\\"
 
@@ -140,6 +140,8 @@ class Inputs:
             for source in opened(Path(below.top), each.sources, below):
                 at = source.reached()
                 reached |= dict.fromkeys((*at.folders, *sorted(at.files)))
+            if isinstance(each.substitute, str):
+                reached[posixpath.normpath(each.substitute)] = None
         elsewhere = sorted(name for name in reached if not is_at(name, SOURCE_FOLDERS))
         if not elsewhere and (len(usual) == len(SOURCE_FOLDERS) or not reached):
             return SOURCE_FOLDERS

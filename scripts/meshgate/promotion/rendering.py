@@ -14,8 +14,9 @@ from pathlib import Path
 
 import meshgate
 from meshgate import __version__, source
+from meshgate.config.substitutes import values_of
 from meshgate.errors import BuildError
-from meshgate.model import Resource
+from meshgate.model import Resource, put_in
 from meshgate.model.sources import sources_of
 from meshgate.pipeline.judged import errors_in_sources
 from meshgate.promotion.files import (
@@ -31,6 +32,7 @@ from meshgate.promotion.records import RenderedFiles, ToolUsed
 from meshgate.repository import Repository, extract
 from meshgate.source.charts import program as helm
 from meshgate.source.program import TOOLCHAIN
+from meshgate.yamldoc import scalars
 
 CLUSTER = "_cluster"
 CORE = "core"
@@ -72,7 +74,8 @@ def render(
         except BuildError as error:
             # What is wrong with the sources says it better, as it does in every other command.
             raise errors_in_sources(root, environment, sources) or error from error
-    return files_of(environment, build.resources)
+        values = values_of(root, sources_of(sources))
+    return files_of(environment, put_in(build.resources, values, scalars.plain))
 
 
 def files_of(environment: str, resources: Sequence[Resource]) -> dict[str, bytes]:

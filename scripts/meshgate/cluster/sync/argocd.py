@@ -31,6 +31,13 @@ def objects(target: SyncTarget) -> list[JSONObject]:
             why="Argo CD would sync it to no cluster, or to every one.",
             hint="add the labels of its clusters: `clusters: {selector: {mesh-env: …}}`",
         )
+    if target.has_variables:
+        raise UsageError(
+            f"{target.environment.name} has variables, `${{NAME}}`, and follows its sources",
+            why="Argo CD puts no values in: clusters would get the text as it is.",
+            hint="set `mode: pinned`, so that clusters sync what promotion has written with the "
+            "values of `substitute`; or let Flux sync it",
+        )
     return [_project(target), _applications(target)]
 
 

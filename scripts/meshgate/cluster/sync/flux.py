@@ -17,6 +17,8 @@ RBAC_API = f"{RBAC_GROUP}/v1"
 ENVIRONMENT_LABEL = "meshgate/environment"
 RETRY_INTERVAL = "30s"
 TIMEOUT = "2m"
+# Flux puts nothing in, not even defaults, where it is given no variable at all.
+ENABLED = {"var_substitution_enabled": "true"}
 # Server-side apply, pruning, and `list` where the controller is told to cache for health checks.
 VERBS = ["create", "delete", "get", "list", "patch"]
 
@@ -70,7 +72,7 @@ def _verification(target: SyncTarget) -> JSONObject:
 
 
 def _kustomization(target: SyncTarget) -> JSONObject:
-    spec = {
+    spec: JSONObject = {
         "sourceRef": {"kind": "GitRepository", "name": target.name},
         "path": f"./{target.path}",
         "serviceAccountName": target.name,
@@ -82,6 +84,9 @@ def _kustomization(target: SyncTarget) -> JSONObject:
         "retryInterval": RETRY_INTERVAL,
         "timeout": TIMEOUT,
     }
+    if target.has_variables:
+        # Of a pinned environment promotion has written the values into the files already.
+        spec["postBuild"] = {"substitute": target.environment.values or ENABLED}
     return _object(target, KUSTOMIZE_API, "Kustomization", spec=spec)
 
 

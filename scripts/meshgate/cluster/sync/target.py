@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshgate import source
 from meshgate.config import Configuration
@@ -17,9 +17,11 @@ from meshgate.model import (
     Resource,
     SyncSettings,
     WindowEntry,
+    put_in,
 )
 from meshgate.pipeline.cluster_names import cluster_names
 from meshgate.schema.catalog import ServedKinds, catalog_of
+from meshgate.yamldoc import scalars
 
 PINNED = "pinned"
 BRANCH = "main"
@@ -55,6 +57,7 @@ class SyncTarget(Struct, frozen=True):
     folders   what the path is built from, itself included
     windows   those that hold for this environment
     rendered  what the overlay gives, and what is synced today where that is older
+    has_variables  whether what is synced has variables, which its agent has to give values
     """
 
     environment: Environment
@@ -66,6 +69,7 @@ class SyncTarget(Struct, frozen=True):
     namespaces: tuple[str, ...]
     windows: tuple[WindowEntry, ...]
     rendered: tuple[Resource, ...]
+    has_variables: bool = False
 
     @property
     def revision(self) -> str:
@@ -125,8 +129,11 @@ def targets(
         build = built[environment.sources]
         if isinstance(build, MeshgateError):
             raise build
-        rendered = [*build.resources, *_promoted(root, environment)]
-        listed.append(_target(root, configuration, sync, environment, rendered))
+        own = put_in(build.resources, environment.values, scalars.plain)
+        variable = [each.value for each in own] != [each.value for each in build.resources]
+        rendered = [*own, *_promoted(root, environment)]
+        target = _target(root, configuration, sync, environment, rendered)
+        listed.append(structs.replace(target, has_variables=variable and not target.pinned))
     return listed
 
 
