@@ -22,7 +22,7 @@ from pathlib import Path
 
 from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
-from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing
+from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing, cache_folder
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.request import folder, print_failures, settings
 from meshgate.cli.terminal import printable
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     options.rule_link = configuration.links.rules
     wanted = select(environments, options.environments)
     if options.changed_since:
-        wanted = changed(root, wanted, options.changed_since)
+        wanted = changed(root, wanted, options.changed_since, cache_folder(options))
     fail_on = options.fail_on or (
         UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
     )
@@ -163,8 +163,15 @@ def refused_adoptions(root: Path, judged: Iterable[Judged]) -> dict[str, Meshgat
     return refused
 
 
-def changed(root: Path, environments: Sequence[Environment], reference: str) -> list[Environment]:
+def changed(
+    root: Path, environments: Sequence[Environment], reference: str, cache: Path | None = None
+) -> list[Environment]:
     """The environments whose inputs differ from the merge base with `reference`."""
     from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
+    from meshgate.pipeline.input_index import InputIndex  # noqa: PLC0415 - likewise
 
-    return touched(root, environments, repository.changed_files(root, reference))
+    change = repository.changed(root, reference)
+    index = InputIndex(root, cache, change)
+    reached = touched(root, environments, change.files, index.inputs)
+    index.keep()
+    return reached

@@ -93,18 +93,20 @@ def load(root: Path) -> Configuration:
     _inventories(root, entries)
     waivers = _per_environment(root, "waivers", entries)
     expected = _per_environment(root, "expectations", entries)
-    baseline = load_baseline(root, entries)
+    baseline: dict[str, list[BaselineEntry]] = {}
+    for each in load_baseline(root, entries):
+        baseline.setdefault(each.environment, []).append(each)
     return Configuration(
         environments=tuple(
             msgspec.structs.replace(
                 _with_values(
                     root, _environment(document, entry, waivers.get(name), expected.get(name))
                 ),
-                baseline=tuple(each for each in baseline if each.environment == name),
+                baseline=tuple(baseline.get(name, ())),
             )
             for name, entry in entries.items()
         ),
-        baseline=tuple(each for each in baseline if not each.environment),
+        baseline=tuple(baseline.get("", ())),
         gates=tuple(converted(document, gate, GateEntry) for gate in value.get("gates", ())),
         windows=tuple(
             converted(document, window, WindowEntry) for window in value.get("windows", ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,12 +67,12 @@ class References(Struct, frozen=True):
         self._unique("environments", entries)
         self._unique("gates", value.get("gates", ()))
         self._unique("windows", value.get("windows", ()))
-        names = [entry["name"] for entry in entries]
-        gates = [gate["name"] for gate in value.get("gates", ())]
-        windows = [window["name"] for window in value.get("windows", ())]
+        names = dict.fromkeys(entry["name"] for entry in entries)
+        gates = dict.fromkeys(gate["name"] for gate in value.get("gates", ()))
+        windows = dict.fromkeys(window["name"] for window in value.get("windows", ()))
         base = os.path.realpath(self.root)
-        for entry in entries:
-            self._sources(entry, base)
+        for index, entry in enumerate(entries):
+            self._sources(index, entry, base)
             after = entry.get("after", ())
             for listed in after.values() if isinstance(after, dict) else (after,):
                 self._known(listed, names, "environment")
@@ -117,7 +117,7 @@ class References(Struct, frozen=True):
                 )
             first[name] = entry
 
-    def _known(self, listed: Sequence[str], known: Sequence[str], what: str) -> None:
+    def _known(self, listed: Sequence[str], known: Collection[str], what: str) -> None:
         for index, name in enumerate(listed):
             if name not in known:
                 position = self.document.place(listed, index)
@@ -125,10 +125,9 @@ class References(Struct, frozen=True):
                     f"{shown(position)}: there is no {what} {name!r}", hint=hint(name, known)
                 )
 
-    def _sources(self, entry: JSONObject, base: str) -> None:
+    def _sources(self, index: int, entry: JSONObject, base: str) -> None:
         """Raise UsageError unless exactly one key says where manifests come from."""
         keys = [key for key in SOURCE_KEYS if key in entry]
-        index = self.document.value["environments"].index(entry)
         if len(keys) > 1:
             raise UsageError(
                 f"{shown(self.document.place(entry, keys[1]))}: environments[{index}]: "
@@ -186,36 +185,41 @@ class References(Struct, frozen=True):
         container: JSON = entry
         for key in keys[:-1]:
             container = container[key]
-        where = shown(self.document.place(container, keys[-1]))
+
+        def refused(what: str, hint: str, why: str = "") -> UsageError:
+            # Where all is well nobody asks for the places, which are found by a second reading.
+            where = shown(self.document.place(container, keys[-1]))
+            return UsageError(f"{where}: {what}", why=why, hint=hint)
+
         real = self._real(f"{base}/{path}")
         if real == base:
-            raise UsageError(
-                f"{where}: the {wanted.what} {path!r} is the whole repository",
+            raise refused(
+                f"the {wanted.what} {path!r} is the whole repository",
                 why="This file, waivers and records lie in it, too.",
                 hint=f"move the manifests into a {wanted.kind} of their own, and name that",
             )
         if path.startswith("/") or not real.startswith(base + os.sep):
-            raise UsageError(
-                f"{where}: the {wanted.what} {path!r} is not inside this repository",
+            raise refused(
+                f"the {wanted.what} {path!r} is not inside this repository",
                 why="Only what is reviewed here may be rendered.",
                 hint=f"give the path of a {wanted.kind}, relative to environments.yaml",
             )
         for owned in WRITTEN:
             if f"{posixpath.normpath(path)}/".startswith(f"{owned}/"):
-                raise UsageError(
-                    f"{where}: the {wanted.what} {path!r} lies in {owned}/, which meshgate writes",
+                raise refused(
+                    f"the {wanted.what} {path!r} lies in {owned}/, which meshgate writes",
                     why="What is promoted cannot be made of what was promoted.",
                     hint="name the sources that it was rendered from",
                 )
-        there = Path(real)
-        if not ((wanted.folder and there.is_dir()) or (wanted.file and there.is_file())):
-            raise UsageError(
-                f"{where}: the {wanted.what} {path!r} is no {wanted.kind}",
+        is_folder = os.path.isdir(real)  # noqa: PTH112 - asked for every environment
+        if not ((wanted.folder and is_folder) or (wanted.file and Path(real).is_file())):
+            raise refused(
+                f"the {wanted.what} {path!r} is no {wanted.kind}",
                 hint=wanted.hint.format(name=entry["name"]),
             )
-        if wanted is CHART and not (there / "Chart.yaml").is_file():
-            raise UsageError(
-                f"{where}: {path!r} is no chart: it has no Chart.yaml",
+        if wanted is CHART and not Path(real, "Chart.yaml").is_file():
+            raise refused(
+                f"{path!r} is no chart: it has no Chart.yaml",
                 hint="name the folder of a chart, or use `manifests` or `overlay`",
             )
 
@@ -224,7 +228,7 @@ class References(Struct, frozen=True):
         if folder not in self.folders:
             self.folders[folder] = os.path.realpath(folder)
         real = f"{self.folders[folder]}/{name}"
-        return os.path.realpath(path) if name in {".", ".."} or Path(real).is_symlink() else real
+        return os.path.realpath(path) if name in {".", ".."} or os.path.islink(real) else real  # noqa: PTH114 - as above
 
     def _acyclic(self, before: Mapping[str, Sequence[str]]) -> None:
         done: set[str] = set()

@@ -65,7 +65,7 @@ class Folder:
         return source.read_folder(self.root, f"inventory/{environment.name}")
 
     def values(self, environment: Environment) -> Mapping[str, str]:
-        return source.flux_values(self.root, source.named_folders(self.root, environment.sources))
+        return source.flux_values(self.root, source.named_folders(environment.sources))
 
 
 class Objects:

@@ -19,7 +19,7 @@ def select(environments: Sequence[Environment], names: Sequence[str]) -> list[En
 
     Raises UsageError for a name that no environment has.
     """
-    wanted = select_names([environment.name for environment in environments], names)
+    wanted = frozenset(select_names([environment.name for environment in environments], names))
     return [environment for environment in environments if environment.name in wanted]
 
 
@@ -28,10 +28,11 @@ def select_names(known: Sequence[str], names: Sequence[str]) -> list[str]:
 
     Raises UsageError for another one, with what was meant.
     """
+    there, asked = frozenset(known), frozenset(names)
     for name in names:
-        if name not in known:
+        if name not in there:
             raise UsageError(f"{ENVIRONMENTS} has no environment {name!r}", hint=hint(name, known))
-    return [name for name in known if not names or name in names]
+    return [name for name in known if not asked or name in asked]
 
 
 def select_targets(root: Path, targets: Sequence[str]) -> list[Environment] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from meshgate import source
@@ -21,18 +22,25 @@ PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml"
 
 
 def touched(
-    root: Path, environments: Sequence[Environment], changes: Collection[str]
+    root: Path,
+    environments: Sequence[Environment],
+    changes: Collection[str],
+    inputs: Callable[[str], frozenset[str]] | None = None,
 ) -> list[Environment]:
-    """The environments that have one of these files (relative to `root`) among their inputs."""
+    """The environments that have one of these files (relative to `root`) among their inputs.
+
+    `inputs` tells the inputs of sources; by default they are followed.
+    """
+    inputs = inputs or functools.partial(source.inputs, root)
     files = frozenset(changes)
     if not files.isdisjoint(SHARED_INPUTS) or any(gives_values(root, name) for name in files):
         return list(environments)
     return [
         environment
         for environment in environments
-        if any(name.startswith(tuple(prefixes(root, environment))) for name in files)
+        if any(name.startswith(tuple(prefixes(environment))) for name in files)
         or posixpath.normpath(environment.substitute_file) in files
-        or not files.isdisjoint(source.inputs(root, environment.sources))
+        or not files.isdisjoint(inputs(environment.sources))
     ]
 
 
@@ -50,9 +58,9 @@ def gives_values(root: Path, name: str) -> bool:
     return source.has_flux_values(content)
 
 
-def prefixes(root: Path, environment: Environment) -> list[str]:
+def prefixes(environment: Environment) -> list[str]:
     """Where the files of one environment lie, beside what its sources are known to read."""
     return [
         *(form.format(environment.name) for form in PER_ENVIRONMENT),
-        *(f"{folder}/" for folder in source.named_folders(root, environment.sources)),
+        *(f"{folder}/" for folder in source.named_folders(environment.sources)),
     ]

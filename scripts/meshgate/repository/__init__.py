@@ -1,6 +1,7 @@
 """What git knows of the judged repository; the only package that imports GitPython.
 
-- `changed_files(root, reference)`: what differs from a reference, in the working tree.
+- `changed_files(root, reference)`: what differs from a reference, in the working tree; `changed`
+  also tells what git ignores there, and what is compared with. `changed_between`: two trees.
 - `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`.
 - `extract`: the files of a commit, into a folder.
 - `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
@@ -43,7 +44,13 @@ from meshgate.repository.refs import (
 )
 from meshgate.repository.signatures import Signed, signed
 from meshgate.repository.trees import TreeEntry
-from meshgate.repository.worktree import changed_files, top
+from meshgate.repository.worktree import (
+    Changed,
+    changed,
+    changed_between,
+    changed_files,
+    top,
+)
 from meshgate.repository.writing import commit_files
 
 __all__ = [
@@ -51,6 +58,7 @@ __all__ = [
     "LINK",
     "REGULAR",
     "BaseBranch",
+    "Changed",
     "Commit",
     "MovedError",
     "Repository",
@@ -58,6 +66,8 @@ __all__ = [
     "TreeEntry",
     "additions",
     "base_branch",
+    "changed",
+    "changed_between",
     "changed_files",
     "commit_files",
     "commits_between",

@@ -10,7 +10,7 @@
   `survey_repository(root, every)`: manifests that none of the environments reaches.
 - `render(root, sources, cache=)`, `render_all(…)`: resources with origins, and the record of how
   they came to be. `inputs(root, sources)`: every file that a build depends on;
-  `named_folders(…)`: those that environments.yaml names.
+  `named_folders(sources)`: those that environments.yaml names.
 - `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
 - `patched(root, overlay, wanted)`: an overlay's files that make it render to other objects.
 - `dump(resources)`, `dump_value(value)`: YAML that every reader takes alike.

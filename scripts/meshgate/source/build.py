@@ -12,7 +12,7 @@ from pathlib import Path
 from meshgate import tools
 from meshgate.errors import MeshgateError
 from meshgate.model import Defect
-from meshgate.source.kinds import opened
+from meshgate.source.kinds import named, opened
 from meshgate.source.kinds.kind import Build, Workplace, joined
 from meshgate.source.kustomize import OFFLINE
 from meshgate.source.limits import LIMITS
@@ -90,9 +90,9 @@ def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str
     return frozenset(name for each in every for name in each.files | each.absent)
 
 
-def named_folders(root: Path, sources: str) -> list[str]:
+def named_folders(sources: str) -> list[str]:
     """The folders, or files, that environments.yaml names, in their order."""
-    return [each.path for each in opened(root, sources)]
+    return named(sources)
 
 
 @contextlib.contextmanager

@@ -153,7 +153,7 @@ def _target(
 ) -> SyncTarget:
     name = environment.name
     is_pinned = environment.mode == PINNED
-    path = f"rendered/{name}" if is_pinned else _followed(root, environment)
+    path = f"rendered/{name}" if is_pinned else _followed(environment)
     return SyncTarget(
         environment=environment,
         sync=sync,
@@ -169,9 +169,9 @@ def _target(
     )
 
 
-def _followed(root: Path, environment: Environment) -> str:
+def _followed(environment: Environment) -> str:
     """The only folder that a floating environment is built from. Raises UsageError."""
-    folders = source.named_folders(root, environment.sources)
+    folders = source.named_folders(environment.sources)
     if len(folders) != 1 or environment.helm is not None:
         raise UsageError(
             f"{environment.name} is built from {environment.source_title}: no agent syncs that as "

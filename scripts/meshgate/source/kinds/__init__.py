@@ -1,6 +1,7 @@
 """The kinds of sources of an environment, one module each.
 
-Each module has `sources(sources, root, below)`: what it builds of what environments.yaml says. A
+Each module has `sources(sources, root, below)`: what it builds of what environments.yaml says, and
+`paths(sources)`: the folders or files that are named. A
 new kind is a new module here, its key a field of `ManifestSources`.
 """
 
@@ -11,12 +12,12 @@ from pathlib import Path
 import msgspec
 
 from meshgate.errors import BuildError
-from meshgate.model.sources import sources_of
+from meshgate.model.sources import ManifestSources, sources_of
 from meshgate.source.kinds import helm, manifests, overlay
 from meshgate.source.kinds.kind import Source
 from meshgate.yamldoc.files import Root
 
-KINDS = (overlay.sources, manifests.sources, helm.sources)
+KINDS = (overlay, manifests, helm)
 
 
 def opened(root: Path, text: str, below: Root | None = None) -> list[Source]:
@@ -24,8 +25,18 @@ def opened(root: Path, text: str, below: Root | None = None) -> list[Source]:
 
     below  the folder as something else than files on disk: `root` is then not looked at
     """
+    stated = _stated(text)
+    return [source for kind in KINDS for source in kind.sources(stated, root, below)]
+
+
+def named(text: str) -> list[str]:
+    """The folders, or files, that such a text names, in their order; nothing is looked at."""
+    stated = _stated(text)
+    return [path for kind in KINDS for path in kind.paths(stated)]
+
+
+def _stated(text: str) -> ManifestSources:
     try:
-        stated = sources_of(text)
+        return sources_of(text)
     except msgspec.MsgspecError as error:
         raise BuildError(f"{text!r} names no sources of manifests: {error}") from error
-    return [source for kind in KINDS for source in kind(stated, root, below)]

@@ -26,6 +26,12 @@ from meshgate.yamldoc.nodes import Reader
 UNSETTLED = "unsettled-template"
 
 
+def paths(stated: ManifestSources) -> Iterator[str]:
+    """The folder of the chart."""
+    if stated.helm is not None:
+        yield posixpath.normpath(stated.helm.chart.rstrip("/"))
+
+
 def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
     """The chart, if that is where manifests come from."""
     if stated.helm is not None:

@@ -16,10 +16,16 @@ from meshgate.source.load import SUFFIXES, Loaded, read
 from meshgate.yamldoc.files import Root
 
 
+def paths(stated: ManifestSources) -> Iterator[str]:
+    """The folder or file that is named."""
+    if stated.manifests:
+        yield posixpath.normpath(stated.manifests.rstrip("/"))
+
+
 def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
     """The folder or file, if that is where manifests come from."""
-    if stated.manifests:
-        yield Manifests(stated.manifests.rstrip("/"), below or Root(root))
+    for path in paths(stated):
+        yield Manifests(path, below or Root(root))
 
 
 class Manifests:
@@ -29,7 +35,7 @@ class Manifests:
     """
 
     def __init__(self, path: str, below: Root) -> None:
-        self.path = posixpath.normpath(path)
+        self.path = path
         self.below = below
 
     def reached(self) -> Reached:

@@ -26,11 +26,17 @@ from meshgate.yamldoc.positions import SourceFiles
 MOST_COPIES = 12
 
 
-def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
-    """The overlay, or each of them."""
+def paths(stated: ManifestSources) -> Iterator[str]:
+    """The folders that are named."""
     for path in (stated.overlay, *(stated.overlays or ())):
         if path:
-            yield Overlay(root, path.rstrip("/"), below)
+            yield path.rstrip("/")
+
+
+def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
+    """The overlay, or each of them."""
+    for path in paths(stated):
+        yield Overlay(root, path, below)
 
 
 class Overlay:
