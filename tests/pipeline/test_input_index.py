@@ -47,6 +47,7 @@ TEXTS = (
     "resources: [../../policies/extra]\n",
     "resources: [x.local.yaml]\n",
     "kind: Service\n",
+    "as it was",
     None,
 )
 STEPS = st.tuples(
@@ -109,7 +110,7 @@ def test_kept_inputs_change_no_answer(steps: list[tuple[list[tuple[str, str]], s
         reached(root, environments, cache)
         for edits, what in steps:
             for name, text in edits:
-                write(root, name, text)
+                write(root, name, FILES.get(name) if text == "as it was" else text)
             if what == "link":
                 (root / "shared/link").unlink()
                 (root / "shared/link").symlink_to("two")
@@ -136,6 +137,20 @@ def test_only_what_a_change_reaches_is_followed(tmp_path: Path) -> None:
     # `plain` is reached by its folder, and need not be followed.
     assert reached(root, environments, cache) == (["plain"], [environments[2].sources])
     assert reached(root, environments, cache) == (["plain"], [])
+
+
+def test_what_a_changed_file_led_to_is_not_kept(tmp_path: Path) -> None:
+    root, cache = tmp_path / "root", tmp_path / "cache"
+    root.mkdir()
+    environments = made(root)
+    reached(root, environments, cache)
+    name = "policies/base/kustomization.yaml"
+    write(root, name, "resources: [../../policies/extra]\n")
+    assert reached(root, environments, cache)[0] == ["dev", "stage", "prod"]
+
+    write(root, name, FILES[name])
+    write(root, "policies/base/pa.yaml", "kind: Service\n")
+    assert reached(root, environments, cache)[0] == ["dev", "stage", "prod"]
 
 
 def test_what_is_cut_short_or_of_another_is_not_believed(tmp_path: Path) -> None:
