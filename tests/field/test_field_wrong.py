@@ -46,7 +46,7 @@ RIGHT = {
     "18": Right("", "", "ok-mtls:2"),
     "21": Right("", "CA005 DR001", "ok-plaintext:2"),
     "22": Right("", "DR009", "external:1"),
-    "23": Right("", "DR005? DR011?", "external:1"),
+    "23": Right("", "DR005? DR011? SE003", "external:1"),
     "24": Right("", "DR011", "external:1"),
     "27": Right("", "PA004", "ok-mtls:1"),
     "28": Right("", "SH003", "ok-mtls:1"),

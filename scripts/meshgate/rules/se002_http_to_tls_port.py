@@ -37,9 +37,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import CallClass, DataPlane, Outcome, Transport, protocols
+from meshgate.mesh import CallClass, DataPlane, Mesh, Outcome, Tls, Transport, protocols
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
+from meshgate.rules.dr009_port_entry_drops_tls import dropping
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 
@@ -57,12 +58,10 @@ def check(context: Context) -> Iterator[Violation]:
         if service.kubernetes:
             continue
         for port in service.ports:
-            if port.protocol != protocols.HTTP:
-                continue
             calls = [
                 call
                 for call in mesh.call_classes([service])
-                if call.port is port and sends_plaintext(call)
+                if call.port is port and is_http_to_tls_port(call) and not is_lost(mesh, call)
             ]
             clients = [str(each) for call in calls for each in call.clients.members]
             if not clients:
@@ -77,8 +76,7 @@ def check(context: Context) -> Iterator[Violation]:
                 for rule in mesh.rules.covering(service.host)
                 if any(each.mode in ORIGINATING for each in rule.places)
             ]
-            if any(id(each) in rules for each in meant):
-                continue  # what it loses is the matter of DR009 and DR011
+            meant = [each for each in meant if id(each) not in rules]
             via = "" if port.number == HTTPS_PORT else f" (port {port.number} leads there)"
             yield Violation(
                 service.resource,
@@ -95,10 +93,11 @@ def check(context: Context) -> Iterator[Violation]:
             )
 
 
-def sends_plaintext(call: CallClass) -> bool:
+def is_http_to_tls_port(call: CallClass) -> bool:
     """Whether proxies send requests to port 443 outside the mesh without TLS."""
     return (
-        call.clients.plane in PROXIES
+        call.port.protocol == protocols.HTTP
+        and call.clients.plane in PROXIES
         and call.clients.count > 0
         and not call.hidden
         and any(
@@ -107,6 +106,24 @@ def sends_plaintext(call: CallClass) -> bool:
             and (each.endpoint.port if each.endpoint else call.port.target) == HTTPS_PORT
             for each in call.deliveries
         )
+    )
+
+
+def is_lost(mesh: Mesh, call: CallClass) -> bool:
+    """Whether a rule that these clients get means to originate TLS, and DR009 or DR011 says so."""
+    policy = call.policy
+    if policy is None:
+        return False
+    own = {id(rule) for rule in policy.rules}
+    rules = [rule for rule in mesh.rules.covering(call.service.host) if id(rule.resource) in own]
+    if policy.dropped:
+        return all(rule.namespace != mesh.facts.root_namespace for rule in rules)
+    return policy.tls is Tls.NONE and any(
+        around.mode in ORIGINATING
+        and entry.port == call.port.number
+        and entry.subset in {None, call.subset}
+        for rule in rules
+        for entry, around in dropping(rule)
     )
 
 
