@@ -301,6 +301,13 @@ def traffic(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def clocks(session: nox.Session) -> None:
+    """Run promotion under wrong clocks (libfaketime): ahead, behind, jumping, and over DST."""
+    install(session)
+    session.run("pytest", "tests/clocks/live.py", *session.posargs)
+
+
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Run the tests and report which branches of the package they reach."""
     install(session)

@@ -18,6 +18,8 @@ LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 60.0
 # Characters of what a server says that an error repeats.
 WORDS = 300
+# Digits of the seconds that an answer can have been kept for.
+LONGEST_AGE = 9
 # A wait that is shorter is nobody's business.
 UNTOLD = 1.0
 
@@ -40,7 +42,8 @@ def _refuse(constant: str) -> None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds that `Retry-After` asks to wait; None: it is not there, or no time.
 
-    A number of seconds or a date (RFC 9110, 10.2.3).
+    A number of seconds or a date (RFC 9110, 10.2.3), which is one of the server's clock: it is
+    counted from the answer's own `Date`, where that is given.
     """
     stated = headers.get("Retry-After")
     if stated is None:
@@ -48,14 +51,35 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(stated)
     except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(stated)
-        except (ValueError, TypeError, OverflowError):
+        until = _moment(stated)
+        if until is None:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=datetime.UTC)
-        seconds = moment.timestamp() - time.time()
+        seconds = until - (_moment(headers.get("Date")) or time.time())
     return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def clock_ahead(headers: Mapping[str, str]) -> datetime.timedelta | None:
+    """How far a server's clock is ahead of this machine's; None: its answer has no `Date`.
+
+    An answer that a cache kept says how old it is (`Age`; RFC 9111, 5.1).
+    """
+    told = _moment(headers.get("Date"))
+    if told is None:
+        return None
+    age = headers.get("Age", "")
+    kept = int(age) if age.isascii() and age.isdecimal() and len(age) <= LONGEST_AGE else 0
+    return datetime.timedelta(seconds=round(told + kept - time.time()))
+
+
+def _moment(text: str | None) -> float | None:
+    """The seconds since 1970 of an HTTP date; None for what is none."""
+    if text is None:
+        return None
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+        return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 class Patience:

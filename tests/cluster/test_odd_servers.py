@@ -166,6 +166,38 @@ def test_retry_after(stated: str, seconds: float | None, monkeypatch: pytest.Mon
     assert answers.retry_after({}) is None
 
 
+@pytest.mark.parametrize(
+    ("date", "age", "seconds"),
+    [
+        ("Mon, 30 Nov 2026 00:00:20 GMT", None, 20),
+        ("Sun, 29 Nov 2026 00:00:00 GMT", None, -86400),
+        # A cache kept it.
+        ("Sun, 29 Nov 2026 23:59:00 GMT", "60", 0),
+        ("Sun, 29 Nov 2026 23:59:00 GMT", "-60", -60),
+        ("Sun, 29 Nov 2026 23:59:00 GMT", "9" * 400, -60),
+        *((odd, None, None) for odd in ("", "now", "1795996800", "Mon, 99 Nov", None)),
+    ],
+)
+def test_the_clock_of_a_server(
+    date: str | None, age: str | None, seconds: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1795996800.0)
+    headers = {name: text for name, text in (("Date", date), ("Age", age)) if text is not None}
+
+    ahead = answers.clock_ahead(headers)
+    assert (None if ahead is None else ahead.total_seconds()) == seconds
+
+
+def test_a_date_to_wait_for_is_one_of_the_servers_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is an hour behind: the server asks for twenty seconds all the same."""
+    monkeypatch.setattr("time.time", lambda: 1795996800.0)
+    until = "Mon, 30 Nov 2026 01:00:20 GMT"
+
+    told = {"Retry-After": until, "Date": "Mon, 30 Nov 2026 01:00:00 GMT"}
+    assert answers.retry_after(told) == pytest.approx(20)
+    assert answers.retry_after(told | {"Date": "today"}) == pytest.approx(3620)
+
+
 class FakeIstiod:
     """A debug interface whose answers a test gives, by path."""
 

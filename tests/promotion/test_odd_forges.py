@@ -7,7 +7,7 @@ import email.utils
 import logging
 import time
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -128,6 +128,21 @@ def test_a_wait_is_said(
     assert 1 <= len(slept) <= 2
     assert sum(slept) <= 60
     assert f"{name} asks to wait: trying again in" in caplog.text
+
+
+def test_the_clock_of_a_forge_is_that_of_its_last_answer(
+    odd: Odd, clients: dict[str, Forge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    behind = SimpleNamespace(time=lambda: now - 3600)
+    monkeypatch.setattr("meshgate.answers.time", behind)
+    for forge in clients.values():
+        odd.given = Answer(200, {"login": "ann"})
+        with contextlib.suppress(RepositoryError):
+            forge.get(1)
+        ahead = forge.clock_ahead()
+        assert ahead is not None
+        assert abs(ahead.total_seconds() - 3600) < 60
 
 
 def test_what_a_forge_says_is_one_line(odd: Odd) -> None:

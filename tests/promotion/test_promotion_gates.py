@@ -98,9 +98,11 @@ PASS, FAIL, WAITING = GateVerdict.PASS, GateVerdict.FAIL, GateVerdict.WAITING
         ),
         ((stay(2 * DAY, DAY), stay(DAY, None, OTHER)), (FAIL, "1d of 2d, and is there no more")),
         ((stay(9 * DAY, None, OTHER),), (WAITING, f"{R} has never been in staging")),
+        # What ended it says a time that is ahead: an hour is an hour.
+        ((stay(HOUR, -9 * DAY), stay(-9 * DAY, None, OTHER)), (FAIL, "stayed 1h of 2d, and is")),
         ((stay(-DAY),), (FAIL, "its clock starts at 2026-07-08 08:00 UTC, which is ahead")),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_soak(
     candidate: Candidate, deployments: tuple[Deployment, ...], expected: tuple[GateVerdict, str]
@@ -219,6 +221,20 @@ def test_evidence(
 
     assert found[0] is expected[0]
     assert expected[1] in found[1]
+
+
+def test_evidence_that_came_before_it_was_seen_never_counts(candidate: Candidate) -> None:
+    """The clock was a day ahead: this word must not hide a later one when that day comes."""
+    ahead = replace(seen(HOUR), brought_at=NOW - DAY)
+    failed = replace(seen(3 * HOUR, result="fail"), brought_at=NOW - 2 * HOUR)
+
+    def judge(*evidence: Evidence) -> tuple[GateVerdict, str]:
+        there = standing(stay(2 * DAY), evidence=evidence)
+        return verdict(asked(candidate, TRAFFIC, upstream=(there,)))
+
+    assert judge(ahead, failed)[0] is FAIL
+    assert "which came 2026-07-06 08:00 UTC: its clock was ahead" in judge(ahead)[1]
+    assert judge(replace(ahead, brought_at=NOW - HOUR))[0] is PASS
 
 
 def test_evidence_is_needed_of_every_cluster_that_is_listed(candidate: Candidate) -> None:

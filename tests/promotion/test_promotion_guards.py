@@ -1,4 +1,4 @@
-"""PR01 to PR24: each refuses what it is for, and whatever it cannot know."""
+"""PR01 to PR25: each refuses what it is for, and whatever it cannot know."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from meshgate.model import (
 from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
 from meshgate.promotion import guards
 from meshgate.promotion.candidate import Ancestry, Candidate, SourceContent
+from meshgate.promotion.clocks import Clocks
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import BY_FILES, GUARDS, Guard, Refusal, refusals
@@ -51,6 +52,7 @@ from promotion_samples import replace
 TODAY = NOW.date()
 YESTERDAY = TODAY - dt.timedelta(days=1)
 TOMORROW = TODAY + dt.timedelta(days=1)
+MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 BY_ID = {guard.id: guard for guard in GUARDS}
 
 
@@ -89,6 +91,10 @@ def test_a_good_promotion_passes_every_guard(candidate: Candidate) -> None:
 PA = "rendered/prod/istio-system/peerauthentication-default.yaml"
 LEDGER = "promotion/ledger/prod"
 STATE = "promotion/state/prod.yaml"
+
+
+def clocks(candidate: Candidate, **times: object) -> Candidate:
+    return replace(candidate, clocks=Clocks(**times))  # type: ignore[arg-type] # of its fields
 
 
 def first_record(candidate: Candidate) -> str:
@@ -294,6 +300,9 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         lambda c: replace(c, findings=(finding(Severity.WARNING, decided=False),)),
         "cannot be decided",
     ),
+    ("PR25", lambda c: clocks(c, forge=6 * MINUTE), "clock is 6m behind the forge's"),
+    ("PR25", lambda c: clocks(c, forge=-2 * DAY), "clock is 2d ahead of the forge's"),
+    ("PR25", lambda c: clocks(c, base=c.now + 6 * MINUTE), "the newest commit of the base is of"),
     ("PR14", jump, "1 ports go from DISABLE to STRICT"),
     ("PR15", lambda c: replace(loosened(c), without_forge=""), "what the forge says"),
     (
@@ -807,16 +816,45 @@ def test_any_of_several_environments_before_is_enough(candidate: Candidate) -> N
     assert ask("PR06", on(both, "policy", after_all=False)) == []
 
 
+@pytest.mark.parametrize("ahead", [5 * MINUTE, -5 * MINUTE, dt.timedelta()])
+def test_clocks_may_differ_by_five_minutes(candidate: Candidate, ahead: dt.timedelta) -> None:
+    assert ask("PR25", clocks(candidate, forge=ahead, base=candidate.now + ahead)) == []
+
+
+def test_a_wrong_clock_is_waited_for_and_keeps_a_pull_request_from_being_opened(
+    candidate: Candidate,
+) -> None:
+    (refusal,) = ask("PR25", clocks(candidate, forge=DAY))
+    assert refusal.waits
+    assert BY_ID["PR25"].holds_back
+
+
+def test_a_commit_from_the_future_keeps_out_no_rollback(candidate: Candidate) -> None:
+    """It may be the way out; the forge's own clock is asked of it all the same."""
+    back = on(candidate, "record", event=Event.ROLLBACK)
+    assert ask("PR25", clocks(back, base=candidate.now + DAY)) == []
+    assert ask("PR25", clocks(back, forge=DAY))
+
+
+def test_after_a_record_of_a_wrong_clock_the_way_out_is_said(candidate: Candidate) -> None:
+    last = candidate.base.ledger[-1]
+    ahead = replace(last, record=replace(last.record, created_at=candidate.now + DAY))
+    wrong = on(candidate, "base", ledger=(*candidate.base.ledger[:-1], ahead))
+    (refusal,) = [one for one in ask("PR05", wrong) if "before the one it follows" in one.message]
+    assert "which says 2026-07-08 08:00 UTC" in refusal.message
+    assert "an administrator reverts its commit" in refusal.hint
+
+
 def test_the_check_of_files_asks_what_files_decide() -> None:
     left_out = set(BY_ID) - BY_FILES
 
-    assert left_out == {"PR08", "PR09", "PR10", "PR19", "PR24"}
+    assert left_out == {"PR08", "PR09", "PR10", "PR19", "PR24", "PR25"}
 
 
 def test_guards_are_told_apart_and_explained() -> None:
     names = [guard.name for guard in GUARDS]
 
-    assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 25)]
+    assert [guard.id for guard in GUARDS] == [f"PR{number:02}" for number in range(1, 26)]
     assert len(set(names)) == len(names)
     files = sorted(file.stem for file in Path(guards.__file__).parent.glob("pr*.py"))
     assert files == [f"{guard.id.lower()}_{guard.name.replace('-', '_')}" for guard in GUARDS]

@@ -101,6 +101,92 @@ def test_dates_that_come_twice_are_read_for_safety() -> None:
         window(entry | {"kind": "allow", "timezone": BERLIN})
 
 
+def once(zone: str, start: str, end: str, kind: str) -> Window:
+    return window({"name": "w", "kind": kind, "from": start, "to": end, "timezone": zone})
+
+
+@pytest.mark.parametrize("kind", ["allow", "deny"])
+@pytest.mark.parametrize(
+    ("zone", "skipped", "gap"),
+    [
+        (BERLIN, "2026-03-29T02:30", utc(2026, 3, 29, 1, 0)),
+        (BERLIN, "2026-03-29T02:00", utc(2026, 3, 29, 1, 0)),
+        (BERLIN, "2026-03-29T02:59", utc(2026, 3, 29, 1, 0)),
+        ("America/New_York", "2026-03-08T02:30", utc(2026, 3, 8, 7, 0)),
+        # Of the other half of the world, where spring is in October.
+        ("Australia/Sydney", "2026-10-04T02:15", utc(2026, 10, 3, 16, 0)),
+        # Half an hour, and an hour at midnight.
+        ("Australia/Lord_Howe", "2026-10-04T02:10", utc(2026, 10, 3, 15, 30)),
+        ("America/Havana", "2026-03-08T00:30", utc(2026, 3, 8, 5, 0)),
+        # A whole day that an island never had.
+        ("Pacific/Apia", "2011-12-30T12:00", utc(2011, 12, 30, 10, 0)),
+    ],
+)
+def test_a_date_that_no_clock_shows_is_the_moment_after_the_gap(
+    zone: str, skipped: str, gap: dt.datetime, kind: str
+) -> None:
+    """Neither an allowing window that starts early, nor a denying one that starts late."""
+    second = dt.timedelta(seconds=1)
+    begins = once(zone, skipped, "2027-01-01T00:00", kind)
+    ends = once(zone, "2011-01-01T00:00", skipped, kind)
+
+    assert (begins.contains(gap - second), begins.contains(gap)) == (False, True)
+    assert (ends.contains(gap - second), ends.contains(gap)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("zone", "twice", "first", "second"),
+    [
+        (BERLIN, "2026-10-25T02:30", utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 1, 30)),
+        ("Australia/Sydney", "2026-04-05T02:30", utc(2026, 4, 4, 15, 30), utc(2026, 4, 4, 16, 30)),
+        (
+            "Australia/Lord_Howe",
+            *("2026-04-05T01:45", utc(2026, 4, 4, 14, 45), utc(2026, 4, 4, 15, 15)),
+        ),
+    ],
+)
+def test_a_date_that_a_clock_shows_twice_is_read_for_safety(
+    zone: str, twice: str, first: dt.datetime, second: dt.datetime
+) -> None:
+    before, after = "2026-01-01T00:00", "2026-12-31T00:00"
+
+    assert once(zone, twice, after, "deny").contains(first)
+    assert not once(zone, twice, after, "allow").contains(first)
+    assert once(zone, before, twice, "deny").contains(second - dt.timedelta(seconds=1))
+    assert not once(zone, before, twice, "allow").contains(first)
+    assert once(zone, twice, after, "allow").contains(second)
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "opens", "closes"),
+    [
+        # 22:00 to 04:00 by a length of 6 h: an hour is lost, or won, on the wall.
+        (BERLIN, (2026, 3, 28), utc(2026, 3, 28, 21, 0), utc(2026, 3, 29, 3, 0)),
+        (BERLIN, (2026, 10, 24), utc(2026, 10, 24, 20, 0), utc(2026, 10, 25, 2, 0)),
+        ("Australia/Sydney", (2026, 10, 3), utc(2026, 10, 3, 12, 0), utc(2026, 10, 3, 18, 0)),
+        ("Australia/Sydney", (2026, 4, 4), utc(2026, 4, 4, 11, 0), utc(2026, 4, 4, 17, 0)),
+    ],
+)
+def test_a_window_across_midnight_lasts_its_length_on_either_half_of_the_world(
+    zone: str, start: tuple[int, int, int], opens: dt.datetime, closes: dt.datetime
+) -> None:
+    night = cron("0 22 * * *", "6h", timezone=zone)
+    second = dt.timedelta(seconds=1)
+
+    assert dt.datetime(*start, 22, tzinfo=ZoneInfo(zone)).astimezone(dt.UTC) == opens
+    assert [night.contains(moment) for moment in (opens - second, opens)] == [False, True]
+    assert [night.contains(moment) for moment in (closes - second, closes)] == [True, False]
+
+
+def test_a_denying_night_that_spring_begins_at_midnight_is_missed_by_no_day() -> None:
+    """00:00 does not exist in Havana that day: the window starts at 01:00, which is the gap."""
+    deny = cron("0 0 * * *", "1h", "deny", timezone="America/Havana")
+
+    assert not deny.contains(utc(2026, 3, 8, 4, 59))
+    assert deny.contains(utc(2026, 3, 8, 5, 0))
+    assert not deny.contains(utc(2026, 3, 8, 6, 0))
+
+
 def test_deny_wins_and_says_until_when() -> None:
     office = cron("0 9 * * 1-5", "8h", name="office")
     freeze = window(

@@ -30,6 +30,7 @@ from meshgate.pipeline.targets import select
 from meshgate.promotion.audit import Auditor, foreign
 from meshgate.promotion.files import belongs_to, contents, in_folder
 from meshgate.promotion.report.audit import FORMATS
+from meshgate.promotion.session import Clock
 from meshgate.repository import Repository, refuse_shallow
 
 PINNED = "pinned"
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     named = options.environments
     with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
         refuse_shallow(repository)
-        auditor = Auditor(repository, cache_folder(options), deep=options.deep)
+        auditor = Auditor(repository, cache_folder(options), deep=options.deep, now=Clock().now)
         auditor.faults += [
             fault
             for fault in foreign(files, pinned)

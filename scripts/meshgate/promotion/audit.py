@@ -106,15 +106,19 @@ class Auditor:
     """Audits environments of one repository, each commit rendered once for each.
 
     What was found stays found, whatever fails after it: `failures` are the environments that could
-    not be audited to the end. Raises RepositoryError for a deep audit of a shallow clone.
+    not be audited to the end. A record that says a time after `now` is a fault. Raises
+    RepositoryError for a deep audit of a shallow clone.
     """
 
-    def __init__(self, repository: Repository, cache: Path | None, *, deep: bool) -> None:
+    def __init__(
+        self, repository: Repository, cache: Path | None, *, deep: bool, now: datetime.datetime
+    ) -> None:
         if deep:
             need_history(repository)
         self.renders = Renders(repository, cache)
         self.releases = Releases(repository, "HEAD", cache=cache)
         self.deep = deep
+        self.now = now
         self.audited: list[AuditedEnvironment] = []
         self.faults: list[AuditFault] = []
         self.failures: dict[str, MeshgateError] = {}
@@ -144,6 +148,7 @@ class Auditor:
         for fault in faults(files, self.renders):
             is_whole = False
             yield fault
+        yield from _ahead(files, self.now)
         if files.state is None and is_whole:
             yield from lost(files.environment, self.releases)
         if self.deep:
@@ -340,6 +345,19 @@ def _time_faults(
             f"was made {format_utc(made)}, after it was merged",
             f"Its commit is of {format_utc(merged_at)}.",
         )
+
+
+def _ahead(files: EnvironmentFiles, now: datetime.datetime) -> Iterator[AuditFault]:
+    """The records of a time that has not come: nothing follows them until it has."""
+    for recorded in files.ledger:
+        made = recorded.record.created_at
+        if made is not None and made > now + SKEW:
+            yield AuditFault(
+                files.environment,
+                recorded.record.path,
+                f"says that it was made {format_utc(made)}, which is ahead",
+                "A clock was wrong: this machine's, or that of whoever made it.",
+            )
 
 
 def _check_source(record: PromotionRecord, renders: Renders, releases: Releases) -> None:

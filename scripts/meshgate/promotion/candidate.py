@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from meshgate.effect import Effect
 from meshgate.model import Environment, Finding, GateEntry, Pause, Resource
+from meshgate.promotion.clocks import Clocks
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.forges import PullRequest, Review
 from meshgate.promotion.ledger import EnvironmentFiles
@@ -52,6 +53,7 @@ class Candidate(Struct, frozen=True):
                      from the base commit, with waivers, inventory and evidence
     configured_from  the commit they were read at
     today            what expiry dates are judged by
+    clocks           what others say of the clock that `now` is from
     base, head       the environment's files before and after
     changed          every file that differs between base and head, of any folder
     source           what the record's source commit holds
@@ -80,6 +82,7 @@ class Candidate(Struct, frozen=True):
     base: EnvironmentFiles
     head: EnvironmentFiles
     changed: tuple[FileChange, ...]
+    clocks: Clocks = Clocks()
     paused: Pause | None = None
     source: SourceContent | None = None
     expected: Mapping[str, bytes] | None = None

@@ -13,6 +13,7 @@ from meshgate.pipeline import Judged
 from meshgate.pipeline.names import by_names
 from meshgate.pipeline.reports import UNDECIDED, undecided_note
 from meshgate.promotion.candidate import Ancestry, Candidate, Reviews, SourceContent
+from meshgate.promotion.clocks import Clocks
 from meshgate.promotion.deployments import by_word, status_of, with_release
 from meshgate.promotion.files import FileChange, rendered_folder
 from meshgate.promotion.forges import PullRequest
@@ -22,7 +23,7 @@ from meshgate.promotion.records import Event, PromotionRecord
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import EnvironmentStatus
-from meshgate.repository import Signed, is_ancestor, signed
+from meshgate.repository import Signed, commit_of, is_ancestor, signed
 from meshgate.rules.context import Context
 
 
@@ -76,6 +77,8 @@ class CandidateBuilder:
             without_forge=session.without_forge,
             signature=self._signature(),
         )
+        # After all that asks the forge: its last answer tells its clock.
+        candidate = structs.replace(candidate, clocks=self._clocks())
         return self._rendered(candidate) if self.record.event.changes_render else candidate
 
     def _rendered(self, candidate: Candidate) -> Candidate:
@@ -120,6 +123,11 @@ class CandidateBuilder:
         named = (*approvals.teams, *approvals.weakening_teams, *approvals.access_teams)
         teams = tuple(dict.fromkeys(named))
         return Reviews(self.pull, tuple(forge.get_reviews(self.pull.number, teams)))
+
+    def _clocks(self) -> Clocks:
+        session = self.session
+        newest = commit_of(session.repository, session.commit)
+        return Clocks(session.forge.clock_ahead(), newest.committed_at)
 
     def _rejecting(self) -> Mapping[str, tuple[str, ...]]:
         """The releases that each environment before this one rejected."""

@@ -73,12 +73,14 @@ class Observation(DocumentPart, frozen=True, kw_only=True):
 class Evidence(Observation, frozen=True, kw_only=True):
     """An observation, and whose word it is.
 
-    reporter  from the place of the file, never from what it says
-    digest    SHA-256 of the file's bytes
+    reporter    from the place of the file, never from what it says
+    digest      SHA-256 of the file's bytes
+    brought_at  when the base branch got it; None: it was given from elsewhere
     """
 
     reporter: str = ""
     digest: str = ""
+    brought_at: datetime.datetime | None = None
 
     @property
     def summary(self) -> GateEvidence:
@@ -129,7 +131,9 @@ def _utc(when: datetime.datetime) -> str:
     return when.astimezone(datetime.UTC).isoformat()
 
 
-def read(content: bytes, *, reporter: str, file: str) -> Evidence:
+def read(
+    content: bytes, *, reporter: str, file: str, brought_at: datetime.datetime | None = None
+) -> Evidence:
     """The observation in a file. Raises UsageError for anything that is not exactly one."""
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{file}: is larger than {SIZE_LIMIT // 1024} KiB")
@@ -142,4 +146,5 @@ def read(content: bytes, *, reporter: str, file: str) -> Evidence:
         **structs.asdict(observation),
         reporter=reporter,
         digest=hashlib.sha256(content).hexdigest(),
+        brought_at=brought_at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import MissingError
 from meshgate.promotion.guards.pr18_never_tried_below import unseen
 from meshgate.promotion.judge import HeadJudgement, judge_unopened
+from meshgate.promotion.ledger import read_record
 from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import (
     Acknowledged,
@@ -28,7 +30,7 @@ from meshgate.promotion.records import (
     Upstream,
 )
 from meshgate.promotion.session import Session
-from meshgate.promotion.status import soak
+from meshgate.promotion.status import SKEW, soak
 from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import commit_files, mainline
 
@@ -56,12 +58,31 @@ def prepare(session: Session, state: EnvironmentState | None, draft: RecordDraft
 
     It is judged before the record can be written whole, as the check will judge what is pushed.
     """
+    made = _made(session, state, draft.created_at)
+    if made != draft.created_at:
+        # What the record says of soaks is said of when it was made.
+        clock = dataclasses.replace(session.clock, now=made)
+        session = dataclasses.replace(session, clock=clock)
+        draft = structs.replace(draft, created_at=made)
     first = advance(state, session.files, draft)
     judgement = judge_unopened(session, _commit(session, first, draft))
     candidate = judgement.candidate
     whole = draft if candidate is None else completed(session, draft, candidate, judgement.gates)
     complete = advance(state, session.files, whole)
     return PreparedCommit(_commit(session, complete, draft), complete, state, judgement)
+
+
+def _made(
+    session: Session, state: EnvironmentState | None, now: datetime.datetime
+) -> datetime.datetime:
+    """When a record is made: now, or with the last one, where that machine's clock was a bit ahead.
+
+    Where it was far ahead, this one is honest and the guard of the ledger refuses it.
+    """
+    if state is None or state.record not in session.files:
+        return now
+    last = read_record(session.files[state.record], state.record).record.created_at
+    return last if last is not None and now < last <= now + SKEW else now
 
 
 def refuse(prepared: PreparedCommit) -> None:

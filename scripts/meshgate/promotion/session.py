@@ -35,6 +35,7 @@ from meshgate.promotion.rendering import render
 from meshgate.repository import (
     Repository,
     base_branch,
+    brought_at,
     extract,
     fetch,
     has_remote,
@@ -146,12 +147,16 @@ class Session:
         """All evidence on an environment: what is committed to the base, and what was given."""
         prefix = f"{evidence.FOLDER}/{name}/"
         observations = []
-        for entry in self.repository.entries(self.commit, prefix.rstrip("/")):
+        entries = self.repository.entries(self.commit, prefix.rstrip("/"))
+        brought = brought_at(self.repository, self.commit, prefix) if entries else {}
+        for entry in entries:
             reporter, _, file = entry.path.removeprefix(prefix).partition("/")
             if "/" in file or not file.endswith(SUFFIX):
                 continue
             content = self.repository.blob(entry.blob)
-            observation = evidence.read(content, reporter=reporter, file=entry.path)
+            observation = evidence.read(
+                content, reporter=reporter, file=entry.path, brought_at=brought.get(entry.path)
+            )
             if observation.environment != name:
                 raise UsageError(
                     f"{entry.path} is evidence on {observation.environment}",

@@ -144,6 +144,8 @@ def soak(
     """
     longest, ends = Soak(None), None
     for deployment in status.deployments_for(release):
+        # What ended it may say a time that is ahead: a stay is no longer than until now.
+        ended = min(deployment.until or now, now)
         started = deployment.since
         if synced:
             seen = _synced_at(status, deployment, synced, reporters)
@@ -152,7 +154,7 @@ def soak(
             started = max(started, seen)
         if started > now + SKEW:
             return Soak(None, deployment, future=started)
-        length = max(datetime.timedelta(), (deployment.until or now) - started)
+        length = max(datetime.timedelta(), ended - started)
         if longest.length is None or length > longest.length:
             longest = Soak(length, deployment)
         if deployment.until is None:

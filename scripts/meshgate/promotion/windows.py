@@ -198,7 +198,10 @@ def _check_cron(name: str, cron: str, zone: ZoneInfo) -> None:
 
 
 def _dates(entry: WindowEntry, zone: ZoneInfo) -> Span:
-    """Where a clock shows a time twice, a denying window takes the longer reading."""
+    """Where a clock shows a time twice, a denying window takes the longer reading.
+
+    A time that it never shows is the moment after the gap, as the start of a `cron` is.
+    """
     late = int(entry.kind == "deny")
     try:
         start = datetime.datetime.fromisoformat(entry.start)
@@ -213,12 +216,28 @@ def _dates(entry: WindowEntry, zone: ZoneInfo) -> Span:
             f"{FIRST_YEAR} and {LAST_YEAR}"
         )
     span = Span(
-        start.replace(tzinfo=zone, fold=1 - late).astimezone(datetime.UTC),
-        end.replace(tzinfo=zone, fold=late).astimezone(datetime.UTC),
+        _moment(start.replace(tzinfo=zone, fold=1 - late)),
+        _moment(end.replace(tzinfo=zone, fold=late)),
     )
     if span.start >= span.end:
         raise UsageError(f"window {entry.name!r} ends before it starts")
     return span
+
+
+def _moment(local: datetime.datetime) -> datetime.datetime:
+    """The moment, in UTC, that a clock on the wall means; after the gap where it never shows it."""
+    late, early = (local.replace(fold=fold).astimezone(datetime.UTC) for fold in (0, 1))
+    if late <= early:
+        return local.astimezone(datetime.UTC)
+    # In a gap the first reading is by the offset before it, and lies after the second.
+    after = early.astimezone(local.tzinfo).utcoffset()
+    while late - early > datetime.timedelta(seconds=1):
+        middle = early + (late - early) // 2
+        if middle.astimezone(local.tzinfo).utcoffset() == after:
+            early = middle
+        else:
+            late = middle
+    return late.replace(microsecond=0)
 
 
 def applying(windows: Iterable[Window], environment: str, event: Event) -> tuple[Window, ...]:

@@ -78,6 +78,11 @@ def mainline(repository: Repository, head: str, *paths: str) -> list[Commit]:
     return list(_log(repository, [head], "--first-parent", head, "--", *paths))
 
 
+def commit_of(repository: Repository, commit: str) -> Commit:
+    """One commit, by its id. Raises RepositoryError where there is none."""
+    return next(_log(repository, [commit], "--no-walk", commit, "--"))
+
+
 def commits_between(repository: Repository, old: str | None, new: str, *paths: str) -> list[Commit]:
     """The first-parent commits of `new` that `old` has not and that change a path, newest first.
 
@@ -141,6 +146,14 @@ def newest_additions(repository: Repository, head: str, folder: str) -> dict[str
     when what is in force came.
     """
     return _bringing(repository, head, folder, "AM", newest=True)
+
+
+def brought_at(repository: Repository, head: str, folder: str) -> dict[str, datetime.datetime]:
+    """When each file below a folder came to the first-parent line as it is at `head`, by path."""
+    line = mainline(repository, head, folder.rstrip("/"))
+    times = {commit.sha: commit.committed_at for commit in line}
+    brought = newest_additions(repository, head, folder)
+    return {path: times[commit] for path, commit in brought.items() if commit in times}
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from meshgate.model import JSONObject, WindowEntry
+from meshgate.promotion.windows import read_window
 
 EVERY_EVENT = frozenset({"promote", "rollback", "hotfix"})
 PART = re.compile(r"(\d+)([smhdw])")
@@ -59,11 +59,9 @@ def _length(window: WindowEntry) -> int:
     """How many seconds a window lasts."""
     if window.cron:
         return _seconds(window.duration)
-    zone = ZoneInfo(window.timezone)
-    begin, end = (
-        datetime.fromisoformat(time).replace(tzinfo=zone) for time in (window.start, window.end)
-    )
-    return int(end.timestamp() - begin.timestamp())
+    dates = read_window(window).dates
+    assert dates is not None
+    return int((dates.end - dates.start).total_seconds())
 
 
 def _schedule(window: WindowEntry) -> JSONObject:

@@ -137,6 +137,9 @@ class Forge(Protocol):
     def login(self) -> str:
         """The account that the token belongs to."""
 
+    def clock_ahead(self) -> datetime.timedelta | None:
+        """How far its clock is ahead of this machine's, as its last answer told; None: unknown."""
+
     def find_open(self, head: str, base: str) -> PullRequest | None:
         """The open pull request of a branch of this repository, never a fork's; None: none is."""
 

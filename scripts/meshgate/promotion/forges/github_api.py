@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
@@ -60,6 +61,9 @@ class GitHubLike(ABC):
 
     @abstractmethod
     def login(self) -> str: ...
+
+    def clock_ahead(self) -> datetime.timedelta | None:
+        return self.api.clock_ahead
 
     @abstractmethod
     def _listed(self, state: str, base: str, head: str) -> Iterable[JSONObject]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from urllib.parse import quote
@@ -79,6 +80,9 @@ class GitLabForge:
 
     def login(self) -> str:
         return self._login
+
+    def clock_ahead(self) -> datetime.timedelta | None:
+        return self.api.clock_ahead
 
     def find_open(self, head: str, base: str) -> PullRequest | None:
         return next(self._listed(state="opened", target_branch=base, source_branch=head), None)

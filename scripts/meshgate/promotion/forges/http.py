@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import time
 import weakref
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import httpx
 from msgspec import Struct
 
-from meshgate.answers import Patience, parsed, retry_after
+from meshgate.answers import Patience, clock_ahead, parsed, retry_after
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forges.forge import ForgeRefusedError
 from meshgate.promotion.forges.responses import refused
@@ -38,9 +39,14 @@ class ApiDialect(Struct, frozen=True):
 
 
 class HttpApi:
-    """A REST API below an address, with a token that no error repeats."""
+    """A REST API below an address, with a token that no error repeats.
+
+    clock_ahead  how far the server's clock is ahead of this machine's, by its last answer's `Date`;
+                 None: it told none
+    """
 
     def __init__(self, url: str, token: str, dialect: ApiDialect) -> None:
+        self.clock_ahead: datetime.timedelta | None = None
         self._token = token
         self._dialect = dialect
         # A redirect could carry the token elsewhere; httpx follows none by itself.
@@ -99,10 +105,12 @@ class HttpApi:
         self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
     ) -> httpx.Response:
         try:
-            return self._client.request(method, path, json=body, params=query)
+            answer = self._client.request(method, path, json=body, params=query)
         except httpx.HTTPError as error:
             what = f"{method} {path}"
             raise refused(self._dialect.forge, what, 0, str(error), self._token) from error
+        self.clock_ahead = clock_ahead(answer.headers)
+        return answer
 
     def _read(self, answer: httpx.Response, what: str) -> JSON:
         if not answer.content:

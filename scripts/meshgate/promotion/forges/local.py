@@ -79,6 +79,9 @@ class LocalForge:
     def login(self) -> str:
         return self.repository.login
 
+    def clock_ahead(self) -> datetime.timedelta | None:
+        return None
+
     def find_open(self, head: str, base: str) -> PullRequest | None:
         pulls = self._pulls(lambda branch: branch == head, base)
         return next((pull for pull in pulls if pull.state == "open"), None)

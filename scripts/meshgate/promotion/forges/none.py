@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,9 @@ class NoForge:
 
     def login(self) -> str:
         return ""
+
+    def clock_ahead(self) -> datetime.timedelta | None:
+        return None
 
     def find_open(self, head: str, base: str) -> PullRequest | None:  # noqa: ARG002 - nothing is asked
         return None

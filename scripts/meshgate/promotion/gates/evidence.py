@@ -14,7 +14,7 @@ from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.gates.gate import GateType, across, failed, nothing_wrong, passed, waiting
 from meshgate.promotion.records import GateResult
 from meshgate.promotion.status import SKEW, EnvironmentStatus
-from meshgate.promotion.times import duration, format_moment
+from meshgate.promotion.times import duration, format_moment, format_utc
 
 
 def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
@@ -68,6 +68,10 @@ def _of_cluster(
     at = format_moment(newest.observed_at)
     if newest.observed_at > candidate.now + SKEW:
         return failed(gate, f"{place}: {kind} evidence of {at}, which is ahead", [newest.summary])
+    if newest.brought_at is not None and newest.observed_at > newest.brought_at + SKEW:
+        came = format_utc(newest.brought_at)
+        reason = f"{place}: {kind} evidence of {at}, which came {came}: its clock was ahead"
+        return failed(gate, reason, [newest.summary])
     max_age = gate.max_age
     if max_age and candidate.now - newest.observed_at > duration(max_age):
         return waiting(gate, f"{place}: {kind} evidence of {at} is older than {max_age}")

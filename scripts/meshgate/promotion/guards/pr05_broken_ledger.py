@@ -13,6 +13,7 @@ from meshgate.promotion.status import SKEW
 from meshgate.promotion.times import format_utc
 
 NOT_WRITTEN = "no comments, anchors or other order of keys: run the command again"
+REVERT = "the one before was made by a wrong clock: an administrator reverts its commit"
 # What of an effect follows from the change alone.
 OF_EFFECT = ("digest", "tightened", "loosened", "breaks", "deleted")
 
@@ -56,7 +57,12 @@ def _made_when(candidate: Candidate) -> Iterator[Objection]:
         yield Objection(f"the record was made {format_utc(made)}, which is ahead")
     last = candidate.base.records[-1].created_at if candidate.base.records else None
     if last is not None and made < last:
-        yield Objection(f"the record was made {format_utc(made)}, before the one it follows")
+        wrong = last > candidate.now + SKEW
+        yield Objection(
+            f"the record was made {format_utc(made)}, before the one it follows"
+            + (f", which says {format_utc(last)}" if wrong else ""),
+            REVERT if wrong else "",
+        )
 
 
 def _misstated_changes(candidate: Candidate) -> Iterator[Objection]:
