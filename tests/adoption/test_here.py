@@ -10,6 +10,8 @@ import pytest
 
 from meshgate import config
 from meshgate.cli import main
+from meshgate.promotion.release import Releases
+from meshgate.repository import Repository
 from promoted import git
 
 REPOSITORIES = Path(__file__).parent / "repositories"
@@ -166,6 +168,10 @@ TROUBLE = {
         },
         "names the file of values charts/shop/prod.yaml: not there",
     ),
+    "an application of every manifest": (
+        {"argocd/all.yaml": APPLICATION.format(name="all", path=".", more="")},
+        "syncs every manifest of the repository",
+    ),
     "another repository": (
         {"argocd/prod.yaml": APPLICATION.format(name="prod", path="deploy", more="")},
         "there is no such folder here",
@@ -288,6 +294,38 @@ TREES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         },
         {"eu-west": "clusters/eu-west", "us-east": "clusters/us-east"},
     ),
+    "a kustomization at the top": (
+        {"kustomization.yaml": "resources: [deploy/a.yaml]\n", "deploy/a.yaml": POLICY},
+        {"default": "at the top of the repository"},
+    ),
+    "a chart at the top, and applications of it": (
+        {
+            "Chart.yaml": CHART,
+            "values.yaml": "mode: STRICT\n",
+            "values-qa.yaml": "mode: PERMISSIVE\n",
+            "templates/a.yaml": POLICY.replace("STRICT", "{{ .Values.mode }}"),
+            "argocd/live.yaml": APPLICATION.format(name="live", path=".", more=""),
+            "src/main.go": "package main\n",
+        },
+        {"live": "the chart at the top of the repository"},
+    ),
+    "a chart at the top alone": (
+        {
+            "Chart.yaml": CHART,
+            "templates/a.yaml": POLICY.replace("STRICT", "{{ .Values.mode }}"),
+            "values-qa.yaml": "mode: PERMISSIVE\n",
+            "values-live.yaml": "mode: STRICT\n",
+        },
+        dict.fromkeys(("qa", "live"), "the chart at the top of the repository"),
+    ),
+    "Flux that syncs a kustomization at the top": (
+        {
+            "kustomization.yaml": "resources: [a.yaml]\n",
+            "a.yaml": POLICY,
+            "flux/prod.yaml": KUSTOMIZATION.format(name="prod", path=""),
+        },
+        {"prod": "at the top of the repository"},
+    ),
     "policies in one folder and nothing else": (
         {"policy/a.yaml": POLICY, "docs/example.json": "{}"},
         {"default": "policy"},
@@ -391,3 +429,36 @@ def test_several_files_at_the_top_are_said(
     said = capsys.readouterr().out
     assert "2 files of manifests lie at the top, such as mesh.yaml" in said
     assert "`meshgate lint .`" in said
+
+
+@pytest.mark.parametrize("kind", ["kustomization", "chart"])
+def test_the_top_is_promoted_like_any_folder(tmp_path: Path, kind: str) -> None:
+    files, _ = TREES[f"a {kind} at the top" + (" alone" if kind == "chart" else "")]
+    for file, text in files.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    git(tmp_path, "init", "--quiet", "-b", "main")
+    assert run(tmp_path, "init", "--here", "--yes") == 0
+    environments = tmp_path / "environments.yaml"
+    pin = "mode: pinned\n    gates: []\n    gatesWaived: first"
+    environments.write_text(environments.read_text().replace("mode: floating", pin, 1))
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "-m", "meshgate")
+    (environment, *_) = config.load(tmp_path).environments
+
+    assert run(tmp_path, "adopt", environment.name, "--direct") == 0
+
+    removed = tmp_path / ("templates/a.yaml" if kind == "chart" else "deploy/a.yaml")
+    removed.unlink()
+    assert run(tmp_path, "validate", "--changed-since", "HEAD") != 0
+    git(tmp_path, "checkout", "--quiet", "--", ".")
+    # What promotion writes is no part of what releases are made of.
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "README.md").write_text("x")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "-m", "beside")
+    with Repository(tmp_path) as repository:
+        first, last = (Releases(repository, at).newest().id for at in ("main~2", "main"))
+    assert first == last
+    assert run(tmp_path, "audit", "--deep") == 0
+    assert "/./" not in (tmp_path / ".github" / "CODEOWNERS").read_text()

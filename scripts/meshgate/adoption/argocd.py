@@ -13,6 +13,7 @@ from meshgate.adoption.candidates import (
     Answer,
     Candidate,
     circle,
+    is_at_top,
     leads_to_sync,
     normal,
     sources_at,
@@ -94,6 +95,11 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
             )
         elif leads_to_sync(contents, path):
             answer.entries.add(path)
+        elif path == "." and not is_at_top(contents):
+            answer.unknown.append(
+                f"Application {name} syncs every manifest of the repository: name the folders of "
+                "its environments by hand"
+            )
         else:
             chart, values = _chart(contents, path, each, application, destination, answer, name)
             answer.candidates.append(

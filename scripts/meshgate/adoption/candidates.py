@@ -38,6 +38,11 @@ def normal(path: str) -> str:
     return posixpath.normpath(path.lstrip("/") or ".")
 
 
+def is_at_top(contents: Contents) -> bool:
+    """Whether the top of the repository is a kustomization or a chart."""
+    return "." in contents.trees or "." in contents.charts
+
+
 def sources_at(contents: Contents, path: str, chart: HelmChart | None = None) -> ManifestSources:
     """What a folder is to Argo CD and Flux: a kustomization, a chart, else plain manifests."""
     if path in contents.trees:

@@ -13,14 +13,10 @@ from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject, Resource
 from meshgate.source import recognition
+from meshgate.source.recognition import OWN, OWN_FILES
 from meshgate.source.tree import Tree
 from meshgate.yamldoc.files import Root, read_inside
 
-# What meshgate keeps itself, and sources of nothing.
-OWN = frozenset(
-    {"expectations", "inventory", "promotion", "rendered", "schemas", "sync", "waivers"}
-)
-OWN_FILES = frozenset({"environments.yaml", "baseline.yaml"})
 COMPONENT = "Component"
 # Objects of these groups say what a cluster syncs, and are no sources of policies themselves.
 SYNC_GROUPS = ("argoproj.io", "toolkit.fluxcd.io")
@@ -56,6 +52,8 @@ class Contents(Struct, frozen=True, dict=True):
         """The objects that a folder brings in: by its kustomization, else all that lie below."""
         if folder in self.trees:
             return [each for name in self.trees[folder].files for each in self._at.get(name, ())]
+        if folder in self.charts:
+            return []  # templates are no objects yet
         start = "" if folder in {".", ""} else f"{folder}/"
         return [
             each
@@ -104,7 +102,7 @@ def read(root: Path) -> Contents:
     objects: list[Resource] = []
     unread: dict[str, str] = {}
     for name in files:
-        if any(name.startswith(f"{chart}/") if chart else True for chart in charts):
+        if any(name.startswith(f"{chart}/") if chart else _of_top(name) for chart in charts):
             continue
         try:
             loaded = source.read(read_inside(root, name), name)
@@ -117,7 +115,7 @@ def read(root: Path) -> Contents:
         root=root,
         files=files,
         trees={folder: Tree(root, folder) for folder in folders},
-        charts=tuple(each for each in charts if each),
+        charts=tuple(each or "." for each in charts),
         objects=tuple(objects),
         unread=unread,
     )
@@ -146,6 +144,14 @@ def mapping(value: object) -> JSONObject:
 def listed(value: object) -> list[JSONObject]:
     """The mappings of such a list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _of_top(name: str) -> bool:
+    """Whether a file is one of a chart's own, where the top of the repository is the chart."""
+    folder, _, _ = name.partition("/")
+    if folder != name:
+        return folder in {"charts", "crds", "templates"}
+    return name in recognition.CHART_FILES or name.startswith("values")
 
 
 def _in_chart(folder: str, charts: list[str]) -> bool:

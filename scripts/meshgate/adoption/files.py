@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from meshgate import source
 from meshgate.adoption.contents import Contents
 from meshgate.adoption.proposal import Proposal, Proposed
 from meshgate.config.stated_sources import paths_of
@@ -58,6 +59,8 @@ OWNED = (
     "rendered/",
 )
 OWNER = "@your-platform-team"
+# Builds the pinned Helm, which charts are rendered with, and fetches Go where there is none.
+HELM = "python -m meshgate.tools helm"
 FORGES = ("github", "gitlab", "gitea", "forgejo")
 
 
@@ -100,10 +103,13 @@ def _texts(
     yield TOOLCHAIN, toolchain(charts=charts)
     forge = forge_of(contents.root)
     if forge == "gitlab":
-        yield ".gitlab-ci.yml", _gitlab(requirement, words)
+        yield ".gitlab-ci.yml", _gitlab(requirement, words, charts=charts)
     else:
-        yield f".{forge}/workflows/meshgate.yml", _workflow(requirement, words)
-    yield _owners_path(contents.root), "".join(f"/{path} {OWNER}\n" for path in _owned(proposal))
+        yield f".{forge}/workflows/meshgate.yml", _workflow(requirement, words, charts=charts)
+    yield (
+        _owners_path(contents.root),
+        "".join(f"/{path} {OWNER}\n" for path in _owned(contents, proposal)),
+    )
     yield ".gitignore", IGNORED
 
 
@@ -175,7 +181,8 @@ def toolchain(*, charts: bool) -> str:
     )
 
 
-def _workflow(requirement: str, words: str) -> str:
+def _workflow(requirement: str, words: str, *, charts: bool) -> str:
+    helm = f"      - run: {HELM}\n" if charts else ""
     return f"""\
 name: meshgate
 
@@ -204,11 +211,12 @@ jobs:
         with:
           python-version: "3.11"
       - run: pip install "${{MESHGATE:?say above what pip is to install}}"
-      - run: meshgate validate
+{helm}      - run: meshgate validate
 """
 
 
-def _gitlab(requirement: str, words: str) -> str:
+def _gitlab(requirement: str, words: str, *, charts: bool) -> str:
+    helm = f"    - {HELM}\n" if charts else ""
     return f"""\
 meshgate:
   image: python:3.11
@@ -217,7 +225,7 @@ meshgate:
     MESHGATE: {json.dumps(requirement)}
   script:
     - pip install "${{MESHGATE:?say above what pip is to install}}"
-    - meshgate validate --format gitlab=gl-code-quality-report.json --format text
+{helm}    - meshgate validate --format gitlab=gl-code-quality-report.json --format text
   artifacts:
     when: always
     reports:
@@ -241,14 +249,22 @@ def forge_of(root: Path) -> str:
     return next((name for name in FORGES for url in addresses if name in url), FORGES[0])
 
 
-def _owned(proposal: Proposal) -> list[str]:
-    paths = [
-        path
-        for each in proposal.environments
-        for path in paths_of(each.environment)
-        if not posixpath.splitext(path)[1]
-    ]
-    return [*OWNED, *(f"{path}/" for path in dict.fromkeys(paths))]
+def _owned(contents: Contents, proposal: Proposal) -> list[str]:
+    paths: dict[str, None] = {}
+    for each in proposal.environments:
+        for path in paths_of(each.environment):
+            if path == ".":
+                paths |= dict.fromkeys(_tops(contents, each.environment.sources))
+            elif not posixpath.splitext(path)[1]:
+                paths[f"{path}/"] = None
+    return [*OWNED, *(path for path in paths if path not in OWNED)]
+
+
+def _tops(contents: Contents, sources: str) -> list[str]:
+    """What lies at the top and belongs to sources that the top of the repository is."""
+    names = (name.partition("/") for name in source.inputs(contents.root, sources))
+    owned = {f"{top}{slash}" for top, slash, _ in names}
+    return sorted(name for name in owned if (contents.root / name).exists())
 
 
 def _owners_paths() -> Sequence[str]:

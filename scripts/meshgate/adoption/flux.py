@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync, normal, sources_at
+from meshgate.adoption.candidates import (
+    Answer,
+    Candidate,
+    is_at_top,
+    leads_to_sync,
+    normal,
+    sources_at,
+)
 from meshgate.adoption.contents import Contents, file_of, mapping
 from meshgate.model import JSONObject, Resource
 from meshgate.model.sources import HelmChart
@@ -25,7 +32,7 @@ def candidates(contents: Contents) -> Answer:
 def _of_kustomization(contents: Contents, resource: Resource, answer: Answer) -> None:
     path = normal(str(resource.spec.get("path") or "."))
     name = f"Kustomization {resource.name} ({file_of(resource)})"
-    if path == "." or not contents.has_folder(path):
+    if (path == "." and not is_at_top(contents)) or not contents.has_folder(path):
         answer.unknown.append(
             f"{name} syncs {path} of {_source(resource)}: "
             + (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 
 from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync
-from meshgate.adoption.contents import Contents, file_of, is_sync
+from meshgate.adoption.contents import Contents, file_of, is_sync, mapping
 from meshgate.adoption.environments import environment_in
 from meshgate.errors import BuildError
-from meshgate.model import MESH_KINDS
+from meshgate.model import MESH_KINDS, JSONObject
 from meshgate.model.sources import HelmChart, ManifestSources
 from meshgate.source.recognition import CHART
 from meshgate.yamldoc import document
@@ -23,18 +23,13 @@ def candidates(contents: Contents) -> Answer:
     """Kustomizations that nothing includes, charts with their files of values, plain manifests."""
     answer = Answer.none()
     for folder in contents.roots():
-        if folder == ".":
-            answer.unknown.append(
-                "the kustomization at the top builds the whole repository: an environment is a "
-                "folder below it; move it and what it brings in into one, such as policies/"
-            )
-        elif leads_to_sync(contents, folder):
+        if leads_to_sync(contents, folder):
             answer.entries.add(folder)
         elif contents.below(folder) or contents.trees[folder].refused:
             answer.candidates.append(
                 Candidate(
                     ManifestSources(overlay=folder),
-                    f"{folder}, {UNINCLUDED}",
+                    f"{folder if folder != '.' else 'the kustomization at the top'}, {UNINCLUDED}",
                     (folder, *_suffix(contents, folder)),
                 )
             )
@@ -74,11 +69,20 @@ def _suffix(contents: Contents, folder: str) -> list[str]:
 
 def _is_library(contents: Contents, chart: str) -> bool:
     """Whether a chart is there for others alone, and renders to nothing."""
+    return _description(contents, chart).get("type") == LIBRARY
+
+
+def _name_of(contents: Contents, chart: str) -> str:
+    return str(_description(contents, chart).get("name") or "release")
+
+
+def _description(contents: Contents, chart: str) -> JSONObject:
+    """What Chart.yaml says; nothing where it cannot be read."""
     try:
         value = document.parse(read_inside(contents.root, f"{chart}/{CHART}"), CHART).value
     except BuildError:
-        return False
-    return isinstance(value, dict) and value.get("type") == LIBRARY
+        return {}
+    return mapping(value)
 
 
 def _of_chart(contents: Contents, chart: str, *, alone: bool) -> list[Candidate]:
@@ -86,15 +90,16 @@ def _of_chart(contents: Contents, chart: str, *, alone: bool) -> list[Candidate]
 
     Those in and beside its folder; of a chart that is `alone` in its repository all of them.
     """
-    release = posixpath.basename(chart)
+    release = posixpath.basename(chart) if chart != "." else _name_of(contents, chart)
     made = []
     for name in contents.files:
         stem = posixpath.basename(name)
         around = (chart, posixpath.dirname(chart) or chart)
-        near = alone or posixpath.dirname(name).startswith(around)
+        near = alone or chart == "." or posixpath.dirname(name).startswith(around)
         if not (stem.endswith(YAML) and near and VALUES in name.removeprefix(chart).lower()):
             continue
-        if name == f"{chart}/values.yaml" or not (found := environment_in([stem, name])):
+        is_default = name == posixpath.normpath(f"{chart}/values.yaml")
+        if is_default or not (found := environment_in([stem, name])):
             continue
         stated = HelmChart(chart=chart, values=(name,), release=release)
         texts = (found,)

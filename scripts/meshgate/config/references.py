@@ -45,6 +45,9 @@ CHART = WantedPath("chart", "correct it, or remove the environment {name!r}")
 VALUES = WantedPath(
     "file of values", "correct `helm.values`, or add the file", folder=False, file=True
 )
+# What makes the top of the repository a source.
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+AT_TOP = {OVERLAY: KUSTOMIZATIONS, CHART: ("Chart.yaml",)}
 PINNED = "pinned"
 # What tells two environments apart that are built from one source.
 TELLING = ("substitute", "mesh", "names")
@@ -193,10 +196,14 @@ class References(Struct, frozen=True):
 
         real = self._real(f"{base}/{path}")
         if real == base:
+            # A kustomization names what it brings in, and a chart has its own files there.
+            if wanted in AT_TOP and any((self.root / name).is_file() for name in AT_TOP[wanted]):
+                return
             raise refused(
                 f"the {wanted.what} {path!r} is the whole repository",
                 why="This file, waivers and records lie in it, too.",
-                hint=f"move the manifests into a {wanted.kind} of their own, and name that",
+                hint=f"move the manifests into a {wanted.kind} of their own, and name that; or add "
+                "a kustomization.yaml that names them, and write `overlay: .`",
             )
         if path.startswith("/") or not real.startswith(base + os.sep):
             raise refused(

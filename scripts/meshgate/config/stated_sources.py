@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshgate.config.defaults import DEFAULTS, ENVIRONMENTS, MergedDocument
+from meshgate.config.references import KUSTOMIZATIONS
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject
 from meshgate.model.sources import SOURCE_KEYS, SUBSTITUTE, ManifestSources
@@ -33,7 +34,9 @@ def named_paths(content: bytes, file: str) -> tuple[str, ...]:
     """Every path that has to be there for the file to be loaded, relative to it."""
     paths: dict[str, None] = {}
     for stated in stated_sources(content, file):
-        paths |= dict.fromkeys(map(posixpath.normpath, paths_of(stated)))
+        for path in map(posixpath.normpath, paths_of(stated)):
+            # Of the whole repository no more than what makes it an overlay.
+            paths |= dict.fromkeys((*KUSTOMIZATIONS, "Chart.yaml") if path == "." else (path,))
         if isinstance(stated.substitute, str):
             paths[posixpath.normpath(stated.substitute)] = None
     return tuple(paths)

@@ -26,7 +26,11 @@ class HelmChart(DocumentPart, frozen=True, kw_only=True):
         about("Files of values, relative to this file; of a key in several the last counts."),
     ] = ()
     release: Annotated[
-        Text, about("Name of the release, `.Release.Name`; absent: the name of the chart's folder.")
+        Text,
+        about(
+            "Name of the release, `.Release.Name`; absent: the name of the chart's folder, of one "
+            "at the top of the repository the chart's own."
+        ),
     ] = ""
     namespace: Annotated[
         NamespaceName,
@@ -85,12 +89,17 @@ class ManifestSources(DocumentPart, frozen=True, kw_only=True):
         if self.overlays:
             return " and ".join(self.overlays)
         if self.helm is not None:
-            return f"the chart {self.helm.chart}"
-        return self.overlay or self.manifests or ""
+            return "the chart " + _titled(self.helm.chart)
+        return _titled(self.overlay or self.manifests or "")
 
 
 SUBSTITUTE = "substitute"
 SOURCE_KEYS = tuple(key for key in ManifestSources.__struct_fields__ if key != SUBSTITUTE)
+
+
+def _titled(path: str) -> str:
+    """A path, for people."""
+    return "at the top of the repository" if path in {".", "./"} else path
 
 
 def as_text(values: Substitutes) -> dict[str, str]:

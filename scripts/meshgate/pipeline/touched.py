@@ -14,6 +14,7 @@ from meshgate.yamldoc.files import read_inside
 
 # What changes the judgement of every environment.
 SHARED_INPUTS = ("environments.yaml", "baseline.yaml", "promotion/toolchain.yaml")
+TOP = "."
 MANIFESTS = (".yaml", ".yml")
 # What holds no objects that a cluster's Flux reads from.
 NO_VALUES = ("expectations/", "inventory/", "promotion/", "rendered/", "waivers/")
@@ -62,5 +63,9 @@ def prefixes(environment: Environment) -> list[str]:
     """Where the files of one environment lie, beside what its sources are known to read."""
     return [
         *(form.format(environment.name) for form in PER_ENVIRONMENT),
-        *(f"{folder}/" for folder in source.named_folders(environment.sources)),
+        # A file that is gone from a chart at the top was one of any name.
+        *(
+            "" if folder == TOP and environment.helm else f"{folder}/"
+            for folder in source.named_folders(environment.sources)
+        ),
     ]

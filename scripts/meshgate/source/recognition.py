@@ -14,6 +14,11 @@ from meshgate.errors import BuildError
 from meshgate.model import JSON
 
 CHART = "Chart.yaml"
+# What meshgate keeps itself at the top of a repository, and sources of nothing.
+OWN = frozenset(
+    {"expectations", "inventory", "promotion", "rendered", "schemas", "sync", "waivers"}
+)
+OWN_FILES = frozenset({"environments.yaml", "baseline.yaml"})
 CHART_FILES = frozenset({CHART, "Chart.lock", "requirements.yaml", "requirements.lock"})
 TEMPLATES = "templates"
 TEMPLATE_MARK = re.compile(r"\{\{|\{%")

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject
-from meshgate.source.kinds.folder import files_below
+from meshgate.source.kinds.folder import files_below, link
 from meshgate.source.load import parsed
-from meshgate.source.recognition import CHART
+from meshgate.source.recognition import CHART, OWN, OWN_FILES
 from meshgate.yamldoc.files import MEBIBYTE, Root
 from meshgate.yamldoc.nodes import Reader
 
 ARCHIVE = ".tgz"
 CHARTS = "charts"
+TOP = "."
 TEMPLATES = "templates"
 LARGEST_CHART = 64 * MEBIBYTE
 # Of all members of an archive.
@@ -39,13 +40,13 @@ class ChartFiles:
                 f"{path}: there is no such folder in the repository",
                 hint="correct `helm.chart` in environments.yaml",
             )
-        if not below.is_file(f"{path}/{CHART}"):
+        if not below.is_file(self._below(path, CHART)):
             raise BuildError(
                 f"{path} has no {CHART}",
                 hint="name the folder of a chart in `helm.chart`, or use `manifests` or `overlay`",
             )
         size = 0
-        for name in files_below(below, path, hidden=True):
+        for name in _names(below, path):
             self.files[name] = below.read(name)
             size += len(self.files[name])
             if size > LARGEST_CHART:
@@ -70,7 +71,7 @@ class ChartFiles:
 
     def description(self, folder: str) -> JSONObject:
         """What Chart.yaml of a chart's folder says. Raises BuildError."""
-        file = f"{folder}/{CHART}"
+        file = self._below(folder, CHART)
         documents = parsed(self.files[file], file, Reader.API_SERVER)
         value = documents[0].value if documents else None
         if not isinstance(value, dict):
@@ -82,7 +83,7 @@ class ChartFiles:
         name = str(self.description(folder).get("name") or posixpath.basename(folder))
         named = f"{before}{name}"
         yield named, folder
-        start = f"{folder}/{CHARTS}/"
+        start = self._below(folder, f"{CHARTS}/")
         inner = sorted(
             {
                 start + file[len(start) :].partition("/")[0]
@@ -103,22 +104,30 @@ class ChartFiles:
         """The file that a `# Source:` comment names; of an archive the archive, else the chart."""
         for named in sorted(self.folders, key=len, reverse=True):
             if source.startswith(f"{named}/"):
-                file = self.folders[named] + source[len(named) :]
+                file = self._below(self.folders[named], source[len(named) + 1 :])
                 if file in self.files:
                     return file
                 return self._archive(self.folders[named], source[len(named) + 1 :])
-        return f"{self.path}/{CHART}"
+        return self._below(self.path, CHART)
 
     def _archive(self, folder: str, rest: str) -> str:
         """The archive that holds a chart which has no folder."""
-        start = f"{folder}/{CHARTS}/"
+        start = self._below(folder, f"{CHARTS}/")
         name = rest.removeprefix(f"{CHARTS}/").partition("/")[0]
         fitting = [
             file
             for file in self.files
             if file.startswith(f"{start}{name}-") and file.endswith(ARCHIVE)
         ]
-        return fitting[0] if len(fitting) == 1 else f"{folder}/{CHART}"
+        return fitting[0] if len(fitting) == 1 else self._below(folder, CHART)
+
+    @staticmethod
+    def _below(folder: str, name: str) -> str:
+        return name if folder == TOP else f"{folder}/{name}"
+
+    def within(self, name: str) -> str:
+        """The name of a file in the chart."""
+        return name if self.path == TOP else name[len(self.path) + 1 :]
 
     def templates(self) -> Iterator[tuple[str, str, str]]:
         """Each template: the file of the repository, the member of it if it is an archive, text.
@@ -130,8 +139,26 @@ class ChartFiles:
                 for member, inside in _members(name, content):
                     if f"/{TEMPLATES}/" in member:
                         yield name, member, inside.decode("utf-8", "replace")
-            elif f"/{TEMPLATES}/" in name:
+            elif f"/{TEMPLATES}/" in f"/{name}":
                 yield name, "", content.decode("utf-8", "replace")
+
+
+def _names(below: Root, path: str) -> list[str]:
+    """The files that belong to a chart.
+
+    Of one at the top of the repository: all but hidden ones, which no chart needs, and those that
+    meshgate keeps there itself.
+    """
+    if path != TOP:
+        return files_below(below, path, hidden=True)
+    names: list[str] = []
+    for name, is_link, is_folder in below.listed(TOP):
+        if name.startswith(".") or name in (OWN if is_folder else OWN_FILES):
+            continue
+        if is_link:
+            raise link(name)
+        names += files_below(below, name, hidden=True) if is_folder else [name]
+    return sorted(names)
 
 
 def _aliases(description: JSONObject) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from meshgate.errors import BuildError, ToolError
 from meshgate.model.sources import HelmChart
 from meshgate.process import run
 from meshgate.source.cache import Cache, digest
-from meshgate.source.charts.files import ChartFiles
+from meshgate.source.charts.files import TOP, ChartFiles
 from meshgate.source.charts.program import API_VERSIONS, KUBERNETES, environment, program
 from meshgate.source.limits import LIMITS, TIMEOUT, refuse_beyond
 
@@ -54,7 +54,7 @@ def rendered(
 
 
 def _key(chart: HelmChart, files: ChartFiles, version: str) -> str:
-    parts: list[str | bytes] = [FORMAT, version, release_of(chart)]
+    parts: list[str | bytes] = [FORMAT, version, release_of(chart, files)]
     parts += [chart.namespace, files.path]
     for kept in (files.files, files.values):
         for name in kept:
@@ -62,16 +62,17 @@ def _key(chart: HelmChart, files: ChartFiles, version: str) -> str:
     return digest(*parts)
 
 
-def release_of(chart: HelmChart) -> str:
+def release_of(chart: HelmChart, files: ChartFiles) -> str:
     """The name of the release."""
-    return chart.release or posixpath.basename(chart.chart.rstrip("/"))
+    folder = posixpath.basename(files.path)
+    return chart.release or (folder if folder != TOP else files.name)
 
 
 def _helm(chart: HelmChart, files: ChartFiles, version: str, aside: Path) -> str:
     copy = aside / "chart"
     for name, content in files.files.items():
-        _write(copy / name[len(files.path) + 1 :], content)
-    argv = [str(program(version)), "template", release_of(chart), str(copy)]
+        _write(copy / files.within(name), content)
+    argv = [str(program(version)), "template", release_of(chart, files), str(copy)]
     for number, content in enumerate(files.values.values()):
         values = aside / "values" / f"{number}.yaml"
         _write(values, content)

@@ -12,7 +12,7 @@ from msgspec import structs
 from meshgate.errors import BuildError
 from meshgate.model import BuildRecord, Defect, Origin, Position, Resource, Scopes
 from meshgate.model.sources import HelmChart, ManifestSources
-from meshgate.source.charts.files import ChartFiles
+from meshgate.source.charts.files import TOP, ChartFiles
 from meshgate.source.charts.program import version
 from meshgate.source.charts.rendering import rendered
 from meshgate.source.charts.templates import Template, TemplateOrigin
@@ -53,7 +53,8 @@ class Chart:
         except BuildError:
             return Reached(absent=frozenset((f"{self.path}/{CHART}", *values)))
         named = frozenset((*files.files, *files.values))
-        return Reached(folders=[self.path], files=named)
+        # The root is no folder that belongs to a source as a whole.
+        return Reached(folders=[] if self.path == TOP else [self.path], files=named)
 
     def survey(self) -> list[Defect]:
         try:
