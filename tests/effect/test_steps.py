@@ -36,7 +36,7 @@ from meshgate.effect.steps.planning import LIMIT
 from meshgate.errors import UsageError
 from meshgate.mesh import Mode
 from meshgate.model import MeshFacts, Resource
-from meshgate.pipeline.step_waivers import StepNumber, waivers_of, with_waivers
+from meshgate.pipeline.step_waivers import WAIVERS, StepNumber, waivers_of, with_entries
 from meshgate.report import Options
 from meshgate.report.steps import FORMATS, EnvironmentSteps, Steps
 from places import REPOSITORY
@@ -310,7 +310,7 @@ def test_waivers_of_a_step_are_put_beside_those_there_are(text: str) -> None:
     day = dt.date(2026, 8, 1)
     (waiver,) = waivers_of([held], [], StepNumber(1, 4, day))
     assert waiver["expires"] == "2026-08-31"
-    new = with_waivers(text, [waiver], "waivers/dev.yaml")
+    new = with_entries(text, WAIVERS, [waiver], "waivers/dev.yaml")
     found = yaml.safe_load(new)
     assert str(held) in {each["resource"] for each in found["waivers"]}
     assert [line for line in text.splitlines() if "rule: PA002" in line] == [
@@ -321,7 +321,7 @@ def test_waivers_of_a_step_are_put_beside_those_there_are(text: str) -> None:
 
 def test_waivers_in_one_line_are_not_added_to() -> None:
     with pytest.raises(UsageError, match="cannot be added to"):
-        with_waivers("waivers: [{rule: X}]\n", [{"rule": "DR001"}], "waivers/dev.yaml")
+        with_entries("waivers: [{rule: X}]\n", WAIVERS, [{"rule": "DR001"}], "waivers/dev.yaml")
 
 
 def rendered_as(root: Path) -> list[Resource]:

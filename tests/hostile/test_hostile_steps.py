@@ -66,3 +66,29 @@ def test_each_step_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ]
         assert [(each.guard, each.message) for each in refused] == []
     assert len(list(steps.iterdir())) == 4
+
+
+def test_an_environment_that_is_behind_takes_its_own_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, steps = tmp_path / "repository", tmp_path / "steps"
+    write(folder, {**FILES, **START})
+    git(folder, "init", "--quiet", "-b", "main")
+    commit(folder, {}, "start")
+    write(folder, STRICT)
+    asked = ["-C", str(folder), "steps", "--env", "prod", "--write", str(steps), "--format", "json"]
+    assert main(asked) == 0
+    (planned,) = json.loads(capsys.readouterr().out)["environments"]
+    told = [(steps / f"step-{number}/waivers/prod.yaml").exists() for number in (1, 2, 3, 4)]
+    # Prod is weaker than dev until the last step, and says so; DR001 is waived while it holds.
+    assert told == [True, True, True, False]
+    for number in (1, 2, 3):
+        waivers = (steps / f"step-{number}/waivers/prod.yaml").read_text()
+        assert "workload: shop/cart" in waivers
+        assert ("rule: DR001" in waivers) is (number < 3)
+    for step in planned["steps"]:
+        for name in step["removed"]:
+            (folder / name).unlink()
+        shutil.copytree(steps / f"step-{step['number']}", folder, dirs_exist_ok=True)
+        assert main(["-C", str(folder), "validate", "prod"]) == 0, capsys.readouterr().out
+    assert not (folder / "waivers/prod.yaml").exists()

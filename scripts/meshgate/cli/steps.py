@@ -23,7 +23,9 @@ from __future__ import annotations
 import argparse
 import functools
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from meshgate import source
 from meshgate.cli.options import add_judging, cache_folder
@@ -32,13 +34,26 @@ from meshgate.cli.progress import Progress
 from meshgate.cli.request import folder, print_failing, print_failures, settings
 from meshgate.effect.steps import NoPlan
 from meshgate.errors import MeshgateError, UsageError, gravest
+from meshgate.mesh import Mesh
 from meshgate.model import Environment, Failure, JSONObject, Resource
 from meshgate.pipeline.change import Comparison, ProposedChange
-from meshgate.pipeline.planning import managed, safe_steps
+from meshgate.pipeline.names import context_by_names
+from meshgate.pipeline.planning import foreign, managed, safe_steps, with_policies
 from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.revisions import Revisions
-from meshgate.pipeline.step_waivers import StepNumber, waivers_of, with_waivers
+from meshgate.pipeline.step_waivers import (
+    DIFFERENCES,
+    WAIVERS,
+    StepNumber,
+    differences_of,
+    waivers_of,
+    with_entries,
+)
 from meshgate.report.steps import FORMATS, EnvironmentSteps, StepFiles, Steps
+from meshgate.rules.waiver_use import declared_differences
+
+# The key of the waivers file, what the entry is about, and its port or 0.
+Excuse: TypeAlias = tuple[str, str, int]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +93,8 @@ class Planning:
         self.options = options
         self.change = change
         self.failures: dict[str, MeshgateError] = {}
+        # What each environment is planned to be on the way, where it is planned for.
+        self.plans: dict[str, EnvironmentSteps] = {}
 
     def run(self) -> int:
         """Plan for each environment on both sides."""
@@ -85,11 +102,19 @@ class Planning:
         plans: list[EnvironmentSteps] = []
         with Progress("planning", len(comparisons)) as progress:
             for comparison in comparisons:
+                name = comparison.environment.name
                 try:
-                    plans.append(self.planned(comparison))
+                    self.plans[name] = EnvironmentSteps(name, safe_steps(comparison))
                 except MeshgateError as error:
-                    self.failures[comparison.environment.name] = error
+                    self.failures[name] = error
                 progress.step()
+        for comparison in comparisons:
+            name = comparison.environment.name
+            if name in self.plans:
+                try:
+                    plans.append(self.with_files(comparison, self.plans[name]))
+                except MeshgateError as error:
+                    self.failures[name] = error
         failures = {**self.change.failures, **self.failures}
         revisions = self.change.revisions
         failed = tuple(Failure(name, str(error)) for name, error in failures.items())
@@ -107,21 +132,15 @@ class Planning:
         code = exit_code(findings, failures.values(), self.options.fail_on)
         return gravest([code, int(without)])
 
-    def planned(self, comparison: Comparison) -> EnvironmentSteps:
+    def with_files(self, comparison: Comparison, planned: EnvironmentSteps) -> EnvironmentSteps:
         """The plan for one environment, written where that was asked for."""
-        environment = comparison.environment
-        answer = safe_steps(comparison)
-        result = EnvironmentSteps(environment.name, answer)
-        if self.options.write is not None and len(result.steps) > 1:
-            return result._replace(
-                written=self.written(environment, result, managed(comparison.after.held()))
-            )
-        return result
+        if self.options.write is not None and len(planned.steps) > 1:
+            return planned._replace(written=self.written(comparison, planned))
+        return planned
 
-    def written(
-        self, environment: Environment, planned: EnvironmentSteps, head: list[Resource]
-    ) -> list[StepFiles]:
+    def written(self, comparison: Comparison, planned: EnvironmentSteps) -> list[StepFiles]:
         """Write the files of each step. Raises UsageError where there is no overlay to patch."""
+        environment, head = comparison.environment, managed(comparison.after.held())
         if not environment.overlay:
             raise UsageError(
                 f"{environment.name} is built from {environment.source_title}: a step is written "
@@ -130,7 +149,7 @@ class Planning:
             )
         written_steps: list[StepFiles] = []
         before: frozenset[str] = frozenset()
-        held: dict[str, JSONObject] = {}
+        held: dict[Excuse, JSONObject] = {}
         for number, step in enumerate(planned.steps, 1):
             overlay = source.patched(
                 self.change.revisions.after,
@@ -146,35 +165,65 @@ class Planning:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(target, text)
             at = StepNumber(number, len(planned.steps), self.options.today)
+            needed = self.excused(comparison, step.policies, head, at)
             # One that lasts stays as it is: whoever agreed to it need not agree again.
-            needed = {str(each["resource"]): each for each in waivers_of(step.policies, head, at)}
-            held = {name: held.get(name, waiver) for name, waiver in needed.items()}
-            waivers = list(held.values())
-            waived = self.waived(environment, waivers, number, written_steps)
+            held = {key: held.get(key, entry) for key, entry in needed.items()}
+            waived = self.waived(environment, held, number, written_steps)
             removed = {*(before - overlay.temporary), *waived.removed}
             files = {*overlay.files, *waived.files}
             written_steps.append(StepFiles(tuple(sorted(files)), tuple(sorted(removed))))
             before = overlay.temporary
         return written_steps
 
+    def excused(
+        self,
+        comparison: Comparison,
+        policies: Sequence[Resource],
+        head: list[Resource],
+        at: StepNumber,
+    ) -> dict[Excuse, JSONObject]:
+        """What a step does on purpose and `validate` would refuse, each by what it is about."""
+        context = comparison.after.held()
+        upstream: dict[str, Mesh] = {}
+        for each in comparison.upstream:
+            theirs = each.held()
+            plan = self.plans.get(each.name)
+            if plan is not None and plan.steps:
+                theirs = with_policies(theirs, plan.steps[min(at.number, len(plan.steps)) - 1])
+            mesh = context_by_names(theirs, comparison.environment.names).mesh
+            if mesh is not None:
+                upstream[each.name] = mesh
+        found = {
+            (WAIVERS, str(each["resource"]), 0): each for each in waivers_of(policies, head, at)
+        }
+        if context.mesh is not None and upstream:
+            step = Mesh([*policies, *foreign(context)], context.environment.mesh)
+            declared = declared_differences(context)
+            for entry in differences_of(step, context.mesh, upstream, declared, at):
+                found[DIFFERENCES, str(entry["workload"]), entry.get("port", 0)] = entry
+        return found
+
     def waived(
         self,
         environment: Environment,
-        waivers: list[JSONObject],
+        entries: Mapping[Excuse, JSONObject],
         number: int,
         earlier: list[StepFiles],
     ) -> StepFiles:
-        """Write the waivers that make a step legal, or take those of an earlier step away."""
+        """Write what makes a step legal, or take what made an earlier step so away."""
         name = f"waivers/{environment.name}.yaml"
         own: Path = self.change.revisions.after / name
         text = own.read_text(encoding="utf-8") if own.is_file() else ""
         changed_before = any(name in step.files for step in earlier)
-        if not waivers and not changed_before:
+        if not entries and not changed_before:
             return StepFiles((), ())
-        if not waivers and not text:
+        if not entries and not text:
             gone = any(name in step.removed for step in earlier)
             return StepFiles((), () if gone else (name,))
         target: Path = self.options.write / f"step-{number}" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(target, with_waivers(text, waivers, name) if waivers else text)
+        for key in (DIFFERENCES, WAIVERS):
+            added = [entry for (kind, *_), entry in entries.items() if kind == key]
+            text = with_entries(text, key, added, name)
+        write(target, text)
         return StepFiles((name,), ())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from meshgate.effect.steps import NoPlan, Plan, plan
+from msgspec import structs
+
+from meshgate.effect.steps import NoPlan, Plan, SafeStep, plan
 from meshgate.errors import UsageError
-from meshgate.model import Resource
+from meshgate.mesh import Mesh
+from meshgate.model import Resource, ResourceIndex
 from meshgate.pipeline.change import Comparison
 from meshgate.rules.context import Context
 
@@ -17,7 +20,7 @@ def safe_steps(comparison: Comparison) -> Plan | NoPlan:
     return plan(
         managed(old),
         managed(new),
-        [each for each in new.resources.all if each.foreign],
+        foreign(new),
         comparison.environment.mesh,
         whole=comparison.effect,
         expected=comparison.environment.expectations,
@@ -27,6 +30,22 @@ def safe_steps(comparison: Comparison) -> Plan | NoPlan:
 def managed(context: Context) -> list[Resource]:
     """The objects that are written here, and not merely known to run there."""
     return [each for each in context.resources.all if not each.foreign]
+
+
+def foreign(context: Context) -> list[Resource]:
+    """The objects that are known to run there and are not written here."""
+    return [each for each in context.resources.all if each.foreign]
+
+
+def with_policies(context: Context, step: SafeStep) -> Context:
+    """The context of an environment in which a step has been taken."""
+    resources = [*step.policies, *foreign(context)]
+    return structs.replace(
+        context,
+        resources=ResourceIndex(resources),
+        rendered=step.policies,
+        mesh=Mesh(resources, context.environment.mesh) if context.mesh is not None else None,
+    )
 
 
 def refuse_invalid(context: Context) -> None:

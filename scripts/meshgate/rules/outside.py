@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
+from meshgate.mesh.workloads import TLS_MODE
 from meshgate.model import MeshFacts, Resource
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -57,6 +58,25 @@ class ServiceEntryHosts:
         if entries is None:
             return None
         return all(entry.spec.get("location") != "MESH_INTERNAL" for entry in entries)
+
+    def leads_out(self, host: str) -> bool:
+        """Whether some entry that gives a host names addresses which the mesh does not run.
+
+        An entry that is said to be in the mesh runs there what it selects, and the endpoints that
+        are labelled to have a proxy (LoadBalancingEndpoint.TLSMode).
+        """
+        return any(
+            entry.spec.get("location") != "MESH_INTERNAL"
+            or not (entry.spec.get("workloadSelector") or _has_proxies(entry))
+            for entry in self._entries.most_specific(host) or ()
+        )
+
+
+def _has_proxies(entry: Resource) -> bool:
+    endpoints = entry.spec.get("endpoints") or ()
+    return bool(endpoints) and all(
+        (each.get("labels") or {}).get(TLS_MODE) == "istio" for each in endpoints
+    )
 
 
 class Outside:

@@ -31,9 +31,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from meshgate.effect.comparable import HINT, is_comparable
-from meshgate.mesh import Mesh, Workload
+from meshgate.mesh import Mesh, ServerMode, Workload
 from meshgate.model import Position, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
@@ -77,6 +78,40 @@ def weaker(
     upstream: str,
     declared: set[tuple[str, int | None]],
 ) -> Iterator[Violation]:
+    """The findings on one workload: its ports that nobody has declared to differ."""
+    for port, here, there in weaker_ports(mesh, before, workload):
+        if (str(workload), port) in declared:
+            continue
+        policy = here.decided_by.policy
+        then = there.decided_by.policy
+        yield Violation(
+            policy or workload.resource,
+            pa.port_path(policy, port) if policy else "spec",
+            f"{workload}:{port} is {here.mode} here and {there.mode} in {upstream}",
+            related=(
+                RelatedResource(workload.resource, "is the server"),
+                *((RelatedResource(then, f"decides in {upstream}"),) if then else ()),
+            ),
+            key=f"{workload}:{port} {upstream}",
+            group=SharedCause(
+                f"{policy.ref if policy else ''} {here.mode} {upstream} {there.mode}",
+                f"{workload}:{port}",
+                functools.partial(several, f"{here.mode} here and {there.mode} in {upstream}"),
+            ),
+            about=f"{workload}:{port}",
+            by_default=policy is None,
+        )
+
+
+class WeakerPort(NamedTuple):
+    """A container port with what is enforced on it here and in the environment before."""
+
+    port: int
+    here: ServerMode
+    there: ServerMode
+
+
+def weaker_ports(mesh: Mesh, before: Mesh, workload: Workload) -> Iterator[WeakerPort]:
     """The ports of one workload that are weaker than in the environment before."""
     try:
         same = before.workload(workload.namespace, workload.name, workload.kind)
@@ -84,28 +119,8 @@ def weaker(
         return
     for port in mesh.ports(workload):
         here, there = mesh.mode_at(workload, port), before.mode_at(same, port)
-        if here.mode is None or there.mode is None or (str(workload), port) in declared:
-            continue
-        if pa.is_weaker(here.mode, there.mode):
-            policy = here.decided_by.policy
-            then = there.decided_by.policy
-            yield Violation(
-                policy or workload.resource,
-                pa.port_path(policy, port) if policy else "spec",
-                f"{workload}:{port} is {here.mode} here and {there.mode} in {upstream}",
-                related=(
-                    RelatedResource(workload.resource, "is the server"),
-                    *((RelatedResource(then, f"decides in {upstream}"),) if then else ()),
-                ),
-                key=f"{workload}:{port} {upstream}",
-                group=SharedCause(
-                    f"{policy.ref if policy else ''} {here.mode} {upstream} {there.mode}",
-                    f"{workload}:{port}",
-                    functools.partial(several, f"{here.mode} here and {there.mode} in {upstream}"),
-                ),
-                about=f"{workload}:{port}",
-                by_default=policy is None,
-            )
+        if here.mode and there.mode and pa.is_weaker(here.mode, there.mode):
+            yield WeakerPort(port, here, there)
 
 
 def several(modes: str, names: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 """Copies of requests that go to a host beyond the mesh.
 
 What it checks
-    The mirrors of every VirtualService: a host with a ServiceEntry that is not `MESH_INTERNAL`, and
-    that `mesh.outside` does not name.
+    The mirrors of every VirtualService: a host with a ServiceEntry that is not `MESH_INTERNAL`, or
+    that lists addresses without a proxy of the mesh, and that `mesh.outside` does not name.
 
     ```yaml
     http:
@@ -45,7 +45,7 @@ def check(context: Context) -> Iterator[Violation]:
             if ".mirror" not in path or not name:
                 continue
             host = hosts.expand(name, routing.namespace or "", facts.cluster_domain)
-            if entries.is_external(host) and not declared.covers(host):
+            if entries.leads_out(host) and not declared.covers(host):
                 yield Violation(
                     routing,
                     f"{path}.host",
