@@ -89,10 +89,13 @@ def _leaves_no_process() -> Iterator[None]:
     before = _children()
     yield
     # The readers of a repository that a wider fixture keeps open start late, and end with it.
+    # Python's own watcher over processes stays until this one ends.
     left = {
         process: command
         for process in _children() - before
-        if (command := _command(process)) and "cat-file --batch" not in command
+        if (command := _command(process))
+        and "cat-file --batch" not in command
+        and "resource_tracker" not in command
     }
     for process in left:
         with contextlib.suppress(ProcessLookupError):

@@ -81,6 +81,11 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+def is_interrupted() -> bool:
+    """Whether the process is ending."""
+    return _run.interrupted
+
+
 def caused(error: BaseException) -> bool:
     """Whether an error is an interrupt, whatever native code has made of it."""
     return _run.interrupted or isinstance(error, KeyboardInterrupt)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from conftest import TODAY
+from fleet_repository import write_fleet
 from meshgate import process
 from meshgate.cli import main
 from meshgate.interrupts import INTERRUPTED, LINE
@@ -35,6 +36,7 @@ LIMIT = float(os.environ.get("INTERRUPTS_LIMIT", "15"))
 COMMANDS = {
     "validate": (),  # renders in threads
     "validate-kubeconform": ("--engine", "kubeconform"),  # renders, then waits for one program
+    "validate-jobs": ("--jobs", "2"),  # processes of its own, each with programs
     "lint": (),  # PyYAML, jsonschema-rs, CEL
     "lint-stdin": (),  # a read that nobody answers
     "diff": ("--base", "HEAD~1"),  # git through GitPython, a checkout in the temporary folder
@@ -71,6 +73,7 @@ def start(
     folder = tmp_path_factory.mktemp("interrupts")
     manifests = folder / "manifests"
     manifests.mkdir()
+    fleet = write_fleet(folder / "fleet", 96, broken=False)
     text = "---\n".join(
         file.read_text("utf-8") for file in sorted((REPOSITORY / "rendered").rglob("*.yaml"))
     )
@@ -83,6 +86,7 @@ def start(
             temporary = own / "tmp"
             temporary.mkdir()
             work = REPOSITORY if name.startswith("validate") else copy(pipeline_once, own).work
+            work = fleet if name == "validate-jobs" else work
             command = name.partition("-")[0]
             arguments = [command, "-C", str(work), "--no-cache", *COMMANDS[name]]
             if command == "lint":

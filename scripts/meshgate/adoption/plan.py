@@ -59,11 +59,18 @@ def refusals(root: Path, environment: Environment, judged: Judged) -> list[Lack]
     Nothing for an environment that is floating or adopted: what it lacks is for guards to say. Nor
     for a repository without promotion/: it is judged alone, and nothing is promoted in it.
     """
-    begun = (root / TOOLCHAIN).parent.is_dir()
-    if environment.mode != PINNED or not begun or (root / state_path(environment.name)).exists():
+    if not may_be_refused(root, environment):
         return []
     parts = (of_toolchain(root, environment), of_render(judged), of_undecided(judged))
     return [lack for part in parts for lack in part]
+
+
+def may_be_refused(root: Path, environment: Environment) -> bool:
+    """Whether `refusals` has anything to ask of an environment."""
+    begun = (root / TOOLCHAIN).parent.is_dir()
+    return (
+        environment.mode == PINNED and begun and not (root / state_path(environment.name)).exists()
+    )
 
 
 def of_mode(environment: Environment) -> Iterator[Lack]:

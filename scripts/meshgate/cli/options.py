@@ -115,6 +115,24 @@ def add_follow_ups(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add how many processes judge."""
+    parser.add_argument(
+        "--jobs",
+        type=at_least_one,
+        metavar="N",
+        default=os.cpu_count() or 1,
+        help="how many processes judge environments, where there are many (default: one a core)",
+    )
+
+
+def at_least_one(text: str) -> int:
+    """A number from 1 on. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add how files and folders of manifests are read."""
     parser.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from meshgate import config
@@ -18,6 +19,7 @@ from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import Given
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
+from meshgate.pipeline.verdicts import Judge
 
 
 def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
@@ -40,6 +42,13 @@ def given(options: argparse.Namespace, paths: Sequence[str], namespace: str | No
 def folder(options: argparse.Namespace, root: Path | None = None) -> Folder:
     """The files of a repository; by default of the one that is judged."""
     return Folder(root or options.directory, cache=cache_folder(options), track=track)
+
+
+def pool(jobs: int) -> AbstractContextManager[Judge]:
+    """Processes that judge; what they need is imported where there are enough environments."""
+    from meshgate.pipeline.pool import processes  # noqa: PLC0415 - see above
+
+    return processes(jobs)
 
 
 def environments_of(options: argparse.Namespace, names: Iterable[str]) -> list[Environment]:

@@ -17,34 +17,28 @@ import argparse
 import datetime
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from msgspec import structs
 
 from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
-from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing, cache_folder
+from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narrowing, cache_folder
 from meshgate.cli.output import publish_report, write
-from meshgate.cli.request import folder, print_failures, settings
+from meshgate.cli.progress import track
+from meshgate.cli.request import folder, pool, print_failures, settings
 from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError, RefusedError, gravest
+from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
-from meshgate.pipeline import Judged, judge, with_upstream
+from meshgate.pipeline import Folder, Judged, judge, with_upstream
 from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
-from meshgate.pipeline.narrowed import narrow
-from meshgate.pipeline.reports import (
-    NEVER,
-    UNDECIDED,
-    baseline_note,
-    exit_code,
-    failures_of,
-    notes_on,
-    report_of,
-    tally,
-    undecided_note,
-    untold,
-)
+from meshgate.pipeline.outcome import Outcome, ending
+from meshgate.pipeline.reports import NEVER, UNDECIDED
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
+from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdicts import Question, tasks_of, verdicts, verdicts_of
 from meshgate.pipeline.whole import of_nobody
 
 PINNED = "pinned"
@@ -57,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_judging(parser, by_floor=True)
     add_narrowing(parser)
     add_follow_ups(parser)
+    add_jobs(parser)
     parser.add_argument(
         "--metrics",
         metavar="FILE",
@@ -85,32 +80,33 @@ def run(options: argparse.Namespace) -> int:
         UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
     )
     files, how = folder(options), settings(options)
-    judged = judge(with_upstream(wanted, environments), files, how)
-    asked = [judged[environment.name] for environment in wanted]
-    findings = [finding for each in asked for finding in each.findings]
-    if wanted == list(environments):
-        findings += of_nobody(root, configuration, files, how)
-    failures = failures_of(judged)
-    shown = untold(failures, [environment.name for environment in wanted])
-    built = [each for each in asked if each.context is not None]
-    refused = refused_adoptions(root, built) if fail_on != NEVER else {}
-    undecided = undecided_note(built, fail_on)
-    of_refused = [error.what for error in refused.values()]
+    question = Question(
+        root, environments, wanted, how, files.cache, undecided=fail_on == UNDECIDED
+    )
+    judged: dict[str, Judged] = {}
     if options.metrics:
-        write_metrics(options, report_of(findings, (), files.locate, (), shown), wanted, built)
-    findings, left_out = narrow(findings, options.select, options.ignore)
-    notes = [
-        *baseline_note(findings), *notes_on(built), *undecided, *of_refused, *left_out
-    ]  # fmt: skip
-    if not wanted:
-        notes = [f"no environment's inputs changed since {options.changed_since}"]
-    report = report_of(findings, [tally(each) for each in built], files.locate, notes, shown)
-    publish_report(report, options)
-    print_failures(shown)
-    for error in refused.values():
+        judged = judge(with_upstream(wanted, environments), files, how)
+        found = verdicts_of(question, judged)
+    else:
+        found = verdicts(question, jobs=options.jobs, pool=pool, track=track)
+    outcome = Outcome(
+        found,
+        [each.name for each in wanted],
+        fail_on,
+        of_nobody(root, configuration, files, how) if wanted == list(environments) else (),
+        refused_adoptions(root, question, found, files) if fail_on != NEVER else {},
+        "" if wanted else f"no environment's inputs changed since {options.changed_since}",
+    )
+    ended = ending(outcome, files.locate, options.select, options.ignore)
+    if options.metrics:
+        everything = ending(outcome, files.locate).report
+        built = [each for each in judged.values() if each.context and each.environment in wanted]
+        write_metrics(options, structs.replace(everything, notes=(), tallies=()), wanted, built)
+    publish_report(ended.report, options)
+    print_failures(ended.failures)
+    for error in outcome.refused.values():
         print(f"meshgate: {printable(str(error))}", file=sys.stderr)
-    code = exit_code(findings, [*failures.values(), *refused.values()], fail_on)
-    return gravest([code, int(bool(undecided))])
+    return ended.code
 
 
 def write_metrics(
@@ -146,15 +142,24 @@ def refuse_policy(configuration: config.Configuration) -> None:
         read_policy(configuration)
 
 
-def refused_adoptions(root: Path, judged: Iterable[Judged]) -> dict[str, MeshgateError]:
+def refused_adoptions(
+    root: Path, question: Question, found: Mapping[str, Verdict], files: Folder
+) -> dict[str, MeshgateError]:
     """The pinned environments that `adopt` would refuse, each with the first reason."""
-    refused: dict[str, MeshgateError] = {}
-    for each in judged:
-        if each.failure is not None or each.environment.mode != PINNED:
-            continue
-        from meshgate.adoption.plan import refusals  # noqa: PLC0415 - slow to import
+    pinned = [
+        each for each in question.wanted if each.mode == PINNED and found[each.name].refused is None
+    ]
+    if not pinned:
+        return {}
+    from meshgate.adoption.plan import may_be_refused, refusals  # noqa: PLC0415 - slow to import
 
-        if lacks := refusals(root, each.environment, each):
+    asked = [each for each in pinned if may_be_refused(root, each)]
+    judged: dict[str, Judged] = {}
+    for task in tasks_of(question, with_upstream(question.wanted, question.environments), asked):
+        judged |= judge(task.run, files, question.settings)
+    refused: dict[str, MeshgateError] = {}
+    for each in asked:
+        if lacks := refusals(root, each, judged[each.name]):
             refused[each.name] = RefusedError(
                 f"{each.name} is pinned, and `meshgate adopt` would refuse it: {lacks[0].what}",
                 why="\n".join(lacks[0].todo),

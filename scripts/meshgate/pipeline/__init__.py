@@ -8,6 +8,8 @@ mesh, context, rules; always in this order. Every command that judges starts fro
 - `targets`: which environments, or which manifests, the words of a command line mean.
 - `manifests`: any files as one environment.  `revisions`: two commits as folders.
 - `change`: what lies between two sides that were judged.
+- `verdicts`: what is said of many environments, kept between runs or by processes (`pool`).
+- `outcome`: the end of a run, from verdicts alone.
 - `reports`: findings as a report, and the exit code of a run.
 """
 

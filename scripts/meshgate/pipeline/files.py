@@ -43,14 +43,25 @@ def untracked(_: str, __: int) -> AbstractContextManager[Callable[[], object]]:
 class Folder:
     """A repository as a folder: the working tree, or a revision that was written out.
 
-    `cache` is the folder of kept renders, None for none.
+    cache    the folder of kept renders, None for none
+    threads  how many programs render at once; None: as many as there are cores
     """
 
-    def __init__(self, root: Path, *, cache: Path | None, track: Track = untracked) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        cache: Path | None,
+        track: Track = untracked,
+        threads: int | None = None,
+    ) -> None:
         self.root = root
         self.cache = cache
         self.locate = source.Locator(root)
         self._track = track
+        self._threads = threads
+        # The environments whose judgement rests on objects beside their own, by name.
+        self.asked_for_values: set[str] = set()
 
     def survey(self, environment: Environment) -> Sequence[Defect]:
         return source.survey(self.root, environment.sources)
@@ -58,13 +69,16 @@ class Folder:
     def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
         sources = [environment.sources for environment in environments]
         with self._track("rendering", len(sources)) as step:
-            built = source.render_all(self.root, sources, cache=self.cache, progress=step)
+            built = source.render_all(
+                self.root, sources, cache=self.cache, progress=step, threads=self._threads
+            )
         return {environment.name: built[environment.sources] for environment in environments}
 
     def inventory(self, environment: Environment) -> Sequence[Resource]:
         return source.read_folder(self.root, f"inventory/{environment.name}")
 
     def values(self, environment: Environment) -> Mapping[str, str]:
+        self.asked_for_values.add(environment.name)
         return source.flux_values(self.root, source.named_folders(environment.sources))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from meshgate.errors import MeshgateError, SourcesError, gravest
 from meshgate.mesh import DataPlane, Mesh, Outcome, ServerMode
-from meshgate.model import Baselined, Failure, Finding, Report, Severity, Tally
+from meshgate.model import Baselined, Failure, Finding, Position, Report, Severity, Tally
 from meshgate.pipeline.judged import INVENTORY_KINDS, Judged
 from meshgate.rules.context import Context
 from meshgate.rules.judge import order
-from meshgate.source import Locator
 from meshgate.wording import plural
 
 # The level of `--fail-on` at which findings never end a run with 1.
@@ -39,10 +39,17 @@ def untold(
     }
 
 
+class Excerpts(Protocol):
+    """Who has the lines that findings show: a Locator, or what was read elsewhere."""
+
+    def excerpt(self, position: Position) -> str:
+        """The line at a position; empty where there is none."""
+
+
 def report_of(
     findings: Iterable[Finding],
     tallies: Sequence[Tally],
-    locate: Locator,
+    locate: Excerpts,
     notes: Sequence[str] = (),
     failures: Mapping[str, MeshgateError] | None = None,
 ) -> Report:
@@ -80,17 +87,24 @@ def tally(judged: Judged) -> Tally:
 def notes_on(judged: Iterable[Judged]) -> list[str]:
     """What the reader must know of how these were judged."""
     judged = [each for each in judged if each.context is not None]
-    blind = [each.name for each in judged if each.held().mesh is None]
+    return notes_on_blind(
+        [each.name for each in judged if each.held().mesh is None],
+        {each.name: missing_namespaces(each.held()) for each in judged},
+    )
+
+
+def notes_on_blind(blind: Sequence[str], missing_in: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The same of names: those whose calls are not judged, and the namespaces that each lacks."""
     notes = [_of(blind, CALLS_NOT_JUDGED)] if blind else []
-    by_missing: dict[tuple[str, ...], list[Judged]] = {}
-    for each in judged:
-        if missing := missing_namespaces(each.held()):
-            by_missing.setdefault(missing, []).append(each)
+    by_missing: dict[tuple[str, ...], list[str]] = {}
+    for name, missing in missing_in.items():
+        if missing:
+            by_missing.setdefault(missing, []).append(name)
     for missing, those in by_missing.items():
         several = len(missing) > 1
         notes.append(
             _of(
-                [each.name for each in those],
+                those,
                 f"there is no Namespace object of {_first(missing)}: whether "
                 f"{'their' if several else 'its'} workloads have sidecars is not known, and what "
                 "rests on it is undecided; add "
@@ -139,8 +153,14 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
         return []
     known = [each.held().mesh for each in judged if each.context is not None]
     meshes = [mesh for mesh in known if mesh is not None]
-    calls = sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes)
-    ports = sum(not answer.decided for mesh in meshes for answer in _modes(mesh))
+    return undecided_sentences(
+        sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes),
+        sum(not answer.decided for mesh in meshes for answer in modes_of(mesh)),
+    )
+
+
+def undecided_sentences(calls: int, ports: int) -> list[str]:
+    """The same of the counts."""
     sentences = [
         f"{plural(number, noun)} {'is' if number == 1 else 'are'} undecided: `meshgate {shows}`"
         for number, noun, shows in ((calls, "call", "calls"), (ports, "port", "posture"))
@@ -149,7 +169,7 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
     return [f"{text} shows {'it' if text.startswith('1 ') else 'them'}" for text in sentences]
 
 
-def _modes(mesh: Mesh) -> Iterable[ServerMode]:
+def modes_of(mesh: Mesh) -> Iterable[ServerMode]:
     """The answer of every port of every workload, as `posture` asks."""
     for workload in mesh.workloads:
         ports: list[int | None] = [*mesh.ports(workload)]

@@ -10,6 +10,7 @@
   `survey_repository(root, every)`: manifests that none of the environments reaches.
 - `render(root, sources, cache=)`, `render_all(…)`: resources with origins, and the record of how
   they came to be. `inputs(root, sources)`: every file that a build depends on;
+  `contents_digest(…)`: of all that decides a build;
   `named_folders(sources)`: those that environments.yaml names.
 - `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
 - `patched(root, overlay, wanted)`: an overlay's files that make it render to other objects.
@@ -20,7 +21,14 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 
 from __future__ import annotations
 
-from meshgate.source.build import inputs, named_folders, render, render_all, survey
+from meshgate.source.build import (
+    contents_digest,
+    inputs,
+    named_folders,
+    render,
+    render_all,
+    survey,
+)
 from meshgate.source.flux import flux_values, has_flux_values, values_of
 from meshgate.source.folders import FolderBuild, FolderLocator, build_folders
 from meshgate.source.kinds.kind import Build
@@ -31,6 +39,7 @@ from meshgate.source.load import (
     Loaded,
     as_foreign,
     document,
+    files_of_folder,
     read,
     read_bytes,
     read_folder,
@@ -55,9 +64,11 @@ __all__ = [
     "Renderer",
     "as_foreign",
     "build_folders",
+    "contents_digest",
     "document",
     "dump",
     "dump_value",
+    "files_of_folder",
     "flux_values",
     "has_flux_values",
     "inputs",

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from meshgate import tools
-from meshgate.errors import MeshgateError
+from meshgate.errors import BuildError, MeshgateError
 from meshgate.model import Defect
+from meshgate.source.cache import digest
 from meshgate.source.kinds import named, opened
 from meshgate.source.kinds.kind import Build, Workplace, joined
 from meshgate.source.kustomize import OFFLINE
@@ -23,7 +24,7 @@ from meshgate.yamldoc.files import Root
 # A worker takes as long to start as a kustomize takes for two overlays, and there is one a core.
 FEW = 4
 
-__all__ = ["Build", "inputs", "named_folders", "render", "render_all", "survey"]
+__all__ = ["Build", "contents_digest", "inputs", "named_folders", "render", "render_all", "survey"]
 
 
 def render(root: Path, sources: str, *, cache: Path | None, exact: bool = False) -> Build:
@@ -47,10 +48,12 @@ def render_all(
     *,
     cache: Path | None,
     progress: Callable[[], object] | None = None,
+    threads: int | None = None,
 ) -> dict[str, Build | MeshgateError]:
-    """Build several environments at once, as many as there are cores; one that fails is its error.
+    """Build several environments at once, `threads` of them; one that fails is its error.
 
-    By the text of their sources. `progress` is called after each, from any thread.
+    As many as there are cores, where `threads` does not say. By the text of their sources.
+    `progress` is called after each, from any thread.
     """
 
     def build(text: str) -> Build | MeshgateError:
@@ -64,7 +67,7 @@ def render_all(
 
     wanted = list(dict.fromkeys(sources))
     with _aside() as aside, _workers(len(wanted)) as workers:
-        pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        pool = concurrent.futures.ThreadPoolExecutor(threads or os.cpu_count())
         try:
             return dict(zip(wanted, pool.map(build, wanted), strict=True))
         finally:
@@ -88,6 +91,26 @@ def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str
     """
     every = [each.reached() for each in opened(root, sources, below)]
     return frozenset(name for each in every for name in each.files | each.absent)
+
+
+def contents_digest(root: Path, sources: str, cache: Path | None) -> str | None:
+    """A digest of all that decides what sources build to, the programs that build them included.
+
+    The sources are followed as for a build: it has the bytes of every file they reach, the names
+    that are looked for and are not there, and the manifests beside that nothing brings in. None
+    where something cannot be read. Raises UsageError and ToolError as `render`.
+    """
+    parts: list[str | bytes] = [sources]
+    try:
+        for each in opened(root, sources):
+            at = each.reached()
+            parts += ("by", each.built_by(cache), "absent", *sorted(at.absent), "files")
+            for name in sorted(at.files):
+                parts += (name, each.content(name))
+            parts += ("unreached", *each.unreached())
+    except BuildError:
+        return None
+    return digest(*parts)
 
 
 def named_folders(sources: str) -> list[str]:

@@ -174,7 +174,7 @@ def read_folder(root: Path, folder: str) -> list[Resource]:
     document that is no Kubernetes object, a repeated key.
     """
     resources: list[Resource] = []
-    for name in _manifest_files(root, folder):
+    for name in files_of_folder(root, folder):
         loaded = read_path(root, Path(name), within=Path(folder))
         for defect in loaded.defects:
             if defect.kind == "duplicate-key":
@@ -193,7 +193,7 @@ def read_folder(root: Path, folder: str) -> list[Resource]:
     return resources
 
 
-def _manifest_files(root: Path, folder: str) -> Iterator[str]:
+def files_of_folder(root: Path, folder: str) -> Iterator[str]:
     """The files of a folder and of those in it, relative to `root`, sorted. Raises BuildError."""
     if (root / folder).is_symlink():
         raise _link(folder)
@@ -210,7 +210,7 @@ def _manifest_files(root: Path, folder: str) -> Iterator[str]:
         if path.is_symlink():
             raise _link(name)
         if path.is_dir():
-            yield from _manifest_files(root, name)
+            yield from files_of_folder(root, name)
         elif suffix in SUFFIXES:
             yield name
         elif not entry.startswith(".") and suffix != NOTES:

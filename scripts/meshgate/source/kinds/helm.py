@@ -56,6 +56,12 @@ class Chart:
         # The root is no folder that belongs to a source as a whole.
         return Reached(folders=[] if self.path == TOP else [self.path], files=named)
 
+    def content(self, name: str) -> bytes:
+        return self._files.values[name] if name in self._files.values else self._files.files[name]
+
+    def built_by(self, cache: Path | None) -> str:  # noqa: ARG002 - its version is in the toolchain
+        return version(Path(self.below.top))
+
     def survey(self) -> list[Defect]:
         try:
             files = self._files

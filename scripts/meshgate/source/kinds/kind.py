@@ -60,6 +60,15 @@ class Source(Protocol):
     def reached(self) -> Reached:
         """What it is built from. Never raises for what the sources say."""
 
+    def content(self, name: str) -> bytes:
+        """The bytes of one of its files. Raises BuildError."""
+
+    def built_by(self, cache: Path | None) -> str:
+        """What tells the program that builds it from another; empty where none is needed.
+
+        Raises UsageError and ToolError.
+        """
+
     def survey(self) -> list[Defect]:
         """What is wrong with it before anything is built. Never raises for what it says."""
 

@@ -46,6 +46,12 @@ class Manifests:
         is_folder = self.below.is_folder(self.path)
         return Reached(folders=[self.path] if is_folder else [], files=files)
 
+    def content(self, name: str) -> bytes:
+        return self.below.read(name)
+
+    def built_by(self, cache: Path | None) -> str:  # noqa: ARG002 - no program is needed
+        return ""
+
     def survey(self) -> list[Defect]:
         defects: list[Defect] = []
         try:

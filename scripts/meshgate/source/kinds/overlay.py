@@ -55,6 +55,12 @@ class Overlay:
             surroundings=list(tree.kustomizations),
         )
 
+    def content(self, name: str) -> bytes:
+        return self.tree.content(name)
+
+    def built_by(self, cache: Path | None) -> str:
+        return renderer(self.tree.root, cache).identity
+
     def survey(self) -> list[Defect]:
         return survey_tree(self.tree, SourceFiles(self.tree.root))
 

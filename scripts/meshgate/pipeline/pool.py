@@ -1,0 +1,85 @@
+"""Processes of this machine that judge tasks; they end with the run, however it ends.
+
+Each starts afresh and shares nothing with this one: it is given a task and gives back verdicts. One
+that is killed, as where memory ends, fails the run: what it had was not judged.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import gc
+import logging
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+
+from meshgate import interrupts
+from meshgate.errors import ToolError
+from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdicts import Judge, Task, judged_task
+
+# After so many tasks a process makes room for another one: what it remembers does not grow.
+MOST_TASKS = 16
+# As in the main process.
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+
+
+@contextlib.contextmanager
+def processes(jobs: int) -> Iterator[Judge]:
+    """So many processes, as a function from tasks to their verdicts, in their order."""
+    level = logging.getLogger("meshgate").getEffectiveLevel()
+    with _deaf_to_the_terminal():
+        pool = concurrent.futures.ProcessPoolExecutor(
+            jobs,
+            multiprocessing.get_context("spawn"),
+            _begin,
+            (level,),
+            max_tasks_per_child=MOST_TASKS,
+        )
+    try:
+        yield lambda tasks: judged_by(pool, tasks)
+    finally:
+        pool.shutdown(wait=not interrupts.is_interrupted(), cancel_futures=True)
+
+
+def judged_by(
+    executor: concurrent.futures.Executor, tasks: Sequence[Task]
+) -> Iterator[list[Verdict]]:
+    """The verdicts of tasks, in their order, by any executor. Raises ToolError, RuleError."""
+    with _deaf_to_the_terminal():
+        futures = [executor.submit(_judged, task) for task in tasks]
+    for future, task in zip(futures, tasks, strict=True):
+        try:
+            yield future.result()
+        except BrokenProcessPool as error:
+            interrupts.check()
+            names = sorted(task.wanted)
+            raise ToolError(
+                f"a process that judged environments was ended: {names[0]} and others have no "
+                "verdict",
+                why="Something from outside ended it, as a machine does whose memory is full.",
+                hint="give it more memory, or judge with fewer processes: --jobs 1",
+            ) from error
+
+
+def _judged(task: Task) -> list[Verdict]:
+    """In the process: one environment is rendered at a time, since there is a process a core."""
+    return judged_task(task, threads=1)
+
+
+def _begin(level: int) -> None:
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("meshgate").setLevel(level)
+
+
+@contextlib.contextmanager
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """What starts here never gets Ctrl-C: whoever started it is told, and ends it."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

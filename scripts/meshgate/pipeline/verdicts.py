@@ -1,0 +1,241 @@
+"""The verdicts on many environments: kept ones where nothing has changed, the others by processes.
+
+A task is some environments with all they are compared with; whoever judges it needs the files of
+the repository, and nothing of another task. So it does not matter where and in which order tasks
+are judged: each verdict is that of a run over all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from meshgate.model import Environment
+from meshgate.pipeline.files import Folder, Track, untracked
+from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
+from meshgate.pipeline.verdict import Verdict, from_json, to_json, verdict_of
+from meshgate.pipeline.verdict_key import Place, own_key, verdict_key
+from meshgate.source.cache import Cache
+
+LOG = logging.getLogger(__name__)
+SECTION = "verdicts"
+# Environments of one task: what a process holds of them at once is bounded.
+MOST_OF_A_TASK = 64
+# Fewer are judged in less time than processes take to start.
+FEW = 48
+FINDINGS, UNDECIDED = "findings", "undecided"
+
+
+class Task(Struct, frozen=True):
+    """Some environments to be judged, as one process needs them.
+
+    run      all that are judged together, in the order of the whole run
+    wanted   those of them that a verdict is wanted of
+    asked    those of these whose findings are asked for
+    keys     under which verdicts are kept; of those that may be
+    """
+
+    root: Path
+    cache: Path | None
+    settings: Settings
+    run: tuple[Environment, ...]
+    wanted: frozenset[str]
+    asked: frozenset[str]
+    undecided: bool
+    keys: dict[str, str]
+
+
+Judge = Callable[[Sequence[Task]], Iterator[list[Verdict]]]
+
+
+class Question(Struct, frozen=True):
+    """What is asked of a repository: everything that decides what the answer is.
+
+    environments  all of the repository; `wanted` those whose findings are asked for
+    undecided     whether undecided calls and ports are to be counted
+    """
+
+    root: Path
+    environments: Sequence[Environment]
+    wanted: Sequence[Environment]
+    settings: Settings
+    cache: Path | None = None
+    undecided: bool = False
+
+
+def verdicts(
+    question: Question,
+    *,
+    jobs: int = 1,
+    pool: Callable[[int], AbstractContextManager[Judge]] | None = None,
+    track: Track = untracked,
+) -> dict[str, Verdict]:
+    """The verdict on each wanted environment and on those before it, by name, in their order.
+
+    Those before are only told whether they can be judged. With more than one of `jobs`, a `pool` of
+    so many processes judges, where there is enough to do. Raises RuleError.
+    """
+    run = with_upstream(question.wanted, question.environments)
+    cache = Cache(trusted(question), SECTION)
+    keys = _keys(question, run) if question.cache else {}
+    known = {name: kept for name, key in keys.items() if (kept := _kept(cache, key, name))}
+    LOG.debug("%d of %d verdicts are kept", len(known), len(run))
+    left = [each for each in run if each.name not in known]
+    with track("judging", len(left)) as step:
+        parallel = pool is not None and jobs > 1 and len(left) >= FEW
+        tasks = tasks_of(question, run, left, keys, jobs if parallel else 1)
+        found: dict[str, Verdict] = {}
+        if parallel and pool is not None:
+            with pool(min(jobs, len(tasks))) as judge_tasks:
+                _collect(judge_tasks(tasks), found, step)
+        else:
+            _collect(map(judged_task, tasks), found, step)
+    return {each.name: known.get(each.name) or found[each.name] for each in run}
+
+
+def verdicts_of(question: Question, judged: Mapping[str, Judged]) -> dict[str, Verdict]:
+    """The same of environments that are judged already. Raises RuleError."""
+    asked = frozenset(each.name for each in question.wanted)
+    return {
+        name: verdict_of(each, findings=name in asked, undecided=question.undecided)
+        for name, each in judged.items()
+    }
+
+
+def _collect(
+    done: Iterable[list[Verdict]], found: dict[str, Verdict], step: Callable[[], object]
+) -> None:
+    for several in done:
+        for verdict in several:
+            found[verdict.environment] = verdict
+            step()
+
+
+def trusted(question: Question) -> Path | None:
+    """The cache, unless it lies in what is judged: there a pull request could write a verdict."""
+    if question.cache is None:
+        return None
+    cache, root = question.cache.resolve(), question.root.resolve()
+    return None if cache.is_relative_to(root) else cache
+
+
+def tasks_of(
+    question: Question,
+    run: Sequence[Environment],
+    left: Sequence[Environment],
+    keys: Mapping[str, str] | None = None,
+    jobs: int = 1,
+) -> list[Task]:
+    """What is left to be judged, in tasks; those that share clusters are in one."""
+    kept = (keys or {}) if trusted(question) else {}
+    asked = frozenset(each.name for each in question.wanted)
+    size = max(1, min(MOST_OF_A_TASK, -(-len(left) // (jobs * 4)))) if jobs > 1 else MOST_OF_A_TASK
+    together: dict[str, list[Environment]] = {}
+    for each in left:
+        together.setdefault(clusters_of(each) or each.name, []).append(each)
+    parts: list[list[Environment]] = [[]]
+    for group in together.values():
+        if parts[-1] and len(parts[-1]) + len(group) > size:
+            parts.append([])
+        parts[-1] += group
+    sharing: dict[str, list[Environment]] = {}
+    for each in run:
+        if clusters := clusters_of(each):
+            sharing.setdefault(clusters, []).append(each)
+    place = {each.name: number for number, each in enumerate(run)}
+    tasks = []
+    for part in parts:
+        needed = {each.name: each for each in with_upstream(part, run)}
+        for each in part:
+            needed |= {other.name: other for other in sharing.get(clusters_of(each), ())}
+        names = frozenset(each.name for each in part)
+        ordered = sorted(needed.values(), key=lambda each: place[each.name])
+        tasks.append(
+            Task(
+                question.root,
+                question.cache,
+                question.settings,
+                tuple(ordered),
+                names,
+                names & asked,
+                question.undecided,
+                {name: kept[name] for name in names if name in kept},
+            )
+        )
+    return tasks if left else []
+
+
+def judged_task(task: Task, threads: int | None = None) -> list[Verdict]:
+    """The verdicts that a task wants; those that may be are kept. Raises RuleError."""
+    started = time.perf_counter()
+    files = Folder(task.root, cache=task.cache, threads=threads)
+    judged = judge(task.run, files, task.settings)
+    share = (time.perf_counter() - started) / len(task.run)
+    cache = Cache(task.cache, SECTION)
+    found = []
+    for name in (each.name for each in task.run if each.name in task.wanted):
+        started = time.perf_counter()
+        verdict = verdict_of(judged[name], findings=name in task.asked, undecided=task.undecided)
+        verdict = structs.replace(
+            verdict,
+            seconds=share + time.perf_counter() - started,
+            is_final=verdict.is_final and _is_final(judged[name], judged, files),
+        )
+        if verdict.is_final and name in task.keys:
+            cache.put(task.keys[name], to_json(verdict))
+        found.append(verdict)
+    return found
+
+
+def _is_final(judged: Judged, every: Mapping[str, Judged], files: Folder) -> bool:
+    """Whether all that was compared with could be judged, from what its key has."""
+    rests_on = [judged.name, *judged.environment.after, *judged.held().siblings]
+    return files.asked_for_values.isdisjoint(rests_on) and all(
+        every[name].context is not None for name in rests_on
+    )
+
+
+def _keys(question: Question, run: Sequence[Environment]) -> dict[str, str]:
+    """The keys of the verdicts of a run; of those that have one."""
+    place = Place(question.root, question.cache, question.settings)
+    asked = frozenset(each.name for each in question.wanted)
+    own = {each.name: own_key(each, place) for each in run}
+    sharing: dict[str, list[str]] = {}
+    for each in run:
+        sharing.setdefault(clusters_of(each), []).append(each.name)
+    keys = {}
+    for each in run:
+        clusters = clusters_of(each)
+        key = verdict_key(
+            own[each.name],
+            [(name, own[name]) for name in each.after],
+            [(name, own[name]) for name in sharing[clusters] if clusters],
+            [FINDINGS] * (each.name in asked) + [UNDECIDED] * question.undecided,
+        )
+        if key is not None:
+            keys[each.name] = key
+    return keys
+
+
+def _kept(cache: Cache, key: str, name: str) -> Verdict | None:
+    """A kept verdict; None where there is none, or where it is not one on this environment."""
+    value = cache.get(key)
+    if value is None:
+        return None
+    try:
+        verdict = from_json(value)
+    except msgspec.ValidationError:
+        return None
+    return verdict if verdict.environment == name and verdict.is_final else None
+
+
+def clusters_of(environment: Environment) -> str:
+    """What is equal of environments that share clusters; empty where clusters are not said."""
+    clusters = environment.clusters
+    return msgspec.json.encode(clusters, order="sorted").decode() if clusters else ""

@@ -1,0 +1,84 @@
+"""A policy repository with many environments that are compared with each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+POLICIES = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cart, namespace: shop}
+spec:
+  host: cart.shop.svc.cluster.local
+  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
+"""
+# Weaker than the environment before, and than its floor.
+WEAK = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: PERMISSIVE}}
+"""
+INVENTORY = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}}
+    spec: {containers: [{name: cart, image: cart, ports: [{containerPort: 8080}]}]}
+"""
+WAIVERS = """\
+waivers:
+- rule: PA001
+  resource: PeerAuthentication/istio-system/default
+  owner: platform
+  reason: moving
+  expires: 2026-08-05
+"""
+
+
+def write_fleet(root: Path, count: int, *, broken: bool = True) -> Path:
+    """Write `count` environments: some weak, waived, broken, after others, sharing clusters."""
+    files = {
+        "policies/mesh-wide/kustomization.yaml": "resources: [policies.yaml]\n",
+        "policies/mesh-wide/policies.yaml": POLICIES,
+        "policies/orphan.yaml": WEAK,
+    }
+    entries = []
+    for number in range(count):
+        name = f"env-{number}"
+        patches = "patches: [{path: weak.yaml}]\n" if number % 3 == 1 else ""
+        kustomization = f"resources: [../../policies/mesh-wide]\n{patches}"
+        if broken and number % 7 == 5:
+            kustomization = "resources: [../../policies/mesh-wide, ../../policies/gone]\n"
+        files[f"overlays/{name}/kustomization.yaml"] = kustomization
+        if patches:
+            files[f"overlays/{name}/weak.yaml"] = WEAK
+        if number % 4 != 2:
+            files[f"inventory/{name}/shop.yaml"] = INVENTORY
+        if number % 6 == 1:
+            files[f"waivers/{name}.yaml"] = WAIVERS
+        after = f", after: [env-{number - 1}]" if number % 5 else ""
+        clusters = f", clusters: {{selector: {{part: p{number % 2}}}}}" if number % 5 == 3 else ""
+        entries.append(f"- {{name: {name}, overlay: overlays/{name}{after}{clusters}}}\n")
+    files["environments.yaml"] = "environments:\n" + "".join(entries)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
