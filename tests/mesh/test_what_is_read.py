@@ -702,6 +702,28 @@ def test_an_abort_at_a_gateway_leaves_the_calls_of_sidecars_alone(
     assert outcomes(shop(proxy("VirtualService", "b", **spec)), "a/ui") == ends
 
 
+@pytest.mark.parametrize("kind", ["HTTPRoute", "TLSRoute"])
+def test_a_route_may_be_attached_to_a_service_entry(kind: str) -> None:
+    ports = [{"number": 80, "name": "http", "protocol": "HTTP"}]
+    entry = proxy("ServiceEntry", "b", hosts=["api.example"], ports=ports, resolution="DNS")
+    parent = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": entry_name(entry)}
+    route = thing("gateway.networking.k8s.io/v1", kind, "r", "b", spec={"parentRefs": [parent]})
+
+    assert outcomes(shop(entry), "a/ui", "api.example") != [Outcome.UNKNOWN]
+    model = shop(entry, route)
+    assert outcomes(model, "a/ui", "api.example") == [Outcome.UNKNOWN]
+    assert [each.covered for each in model.unread] == [("api.example",)]
+    # One of that name elsewhere is another one.
+    route["metadata"]["namespace"] = "a"
+    assert outcomes(shop(entry, route), "a/ui", "api.example") != [Outcome.UNKNOWN]
+
+
+def entry_name(entry: Object) -> str:
+    name = entry["metadata"]["name"]
+    assert isinstance(name, str)
+    return name
+
+
 def test_a_delay_and_a_mirror_change_nothing() -> None:
     route = {
         "route": [{"destination": {"host": "cart"}}],

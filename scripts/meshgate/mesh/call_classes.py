@@ -168,7 +168,9 @@ class CallClasses:
         if rest.count and self.services.gets(service, ""):
             caller = Caller("", {})
             reached = self._reached(caller, None, service, about)
-            yield from self._routed(clusters, rest, self.services.rules(service).generic(), reached)
+            doubt = self.services.host_doubt(service, rest.plane, caller)
+            generic = self.services.rules(service).generic()
+            yield from self._routed(clusters, rest, generic, reached, doubt)
             for destination in self._lost(clusters, caller, None, about):
                 yield self.led_away(clusters, rest, destination)
         elif rest.count and self.services.is_hidden(service, ""):
@@ -183,18 +185,20 @@ class CallClasses:
     ) -> Iterator[CallClass]:
         """The calls of classes that may differ from the rest; those with one answer together."""
         service = clusters.service
-        groups: dict[object, tuple[tuple[Choice, ...], Reached | None, list[ClientClass]]] = {}
+        groups: dict[object, tuple[tuple[Choice, ...], Reached | None, str, list[ClientClass]]] = {}
         lost: dict[Destination, list[ClientClass]] = {}
         for each in classes:
             caller = Caller(each.namespace, each.labels)
             choices = self.services.rules(service).choices(each.namespace, each.labels)
             reached = self._reached(caller, None, service, about)
-            key = reached, tuple((choice.place, id(choice.entry)) for choice in choices)
-            groups.setdefault(key, (choices, reached, []))[2].append(each)
+            doubt = self.services.host_doubt(service, profile.plane, caller)
+            key = reached, doubt, tuple((choice.place, id(choice.entry)) for choice in choices)
+            groups.setdefault(key, (choices, reached, doubt, []))[-1].append(each)
             for destination in self._lost(clusters, caller, None, about):
                 lost.setdefault(destination, []).append(each)
-        for choices, reached, members in groups.values():
-            yield from self._routed(clusters, _group(profile.plane, members), choices, reached)
+        for choices, reached, doubt, members in groups.values():
+            group = _group(profile.plane, members)
+            yield from self._routed(clusters, group, choices, reached, doubt)
         for destination, members in lost.items():
             yield self.led_away(clusters, _group(profile.plane, members), destination)
 
@@ -233,7 +237,8 @@ class CallClasses:
             caller = Caller(each.namespace, each.labels)
             about = self.services.routing.about(service)
             reached = self._reached(caller, each.scopes[0], service, about)
-            yield from self._routed(clusters, group, choices, reached)
+            doubt = self.services.host_doubt(service, each.plane, caller)
+            yield from self._routed(clusters, group, choices, reached, doubt)
             for destination in self._lost(clusters, caller, each.scopes[0], about):
                 yield self.led_away(clusters, group, destination)
 
@@ -248,7 +253,9 @@ class CallClasses:
         if each.reason and any(port == clusters.port.number for port, _ in reached):
             yield _calls(clusters, group, clusters.unknown(each.reason))
         else:
-            yield from self._routed(clusters, group, choices, reached)
+            caller = Caller(each.namespace, each.labels)
+            doubt = self.services.host_doubt(service, each.plane, caller)
+            yield from self._routed(clusters, group, choices, reached, doubt)
 
     def _reached(
         self,
@@ -287,8 +294,9 @@ class CallClasses:
         group: ClientGroup,
         choices: tuple[Choice, ...],
         reached: Reached | None,
+        reason: str,
     ) -> Iterator[CallClass]:
-        reason = self.services.host_doubt(clusters.service, group.plane)
+        """The calls by subset; `reason`: why it is not known what becomes of them, if it is not."""
         subsets: list[str | None] = [None]
         if reached is not None:
             number = clusters.port.number

@@ -16,7 +16,7 @@ from meshgate.mesh.scopes import Scope
 from meshgate.mesh.service_lookup import ServiceLookup
 from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane
-from meshgate.mesh.virtual_services import Destination
+from meshgate.mesh.virtual_services import Caller, Destination
 from meshgate.mesh.workloads import Workload
 
 
@@ -75,8 +75,9 @@ class Callers:
         service, number = clusters.service, clusters.port.number
         choices = self.services.rules(service).choices(client.namespace, client.labels)
         own = policy(clusters, choices, subset, client.plane)
+        caller = Caller(client.namespace, client.labels)
         reason = self.services.undecided.client(client) or self.services.host_doubt(
-            service, client.plane
+            service, client.plane, caller
         )
         if reason:
             return structs.replace(

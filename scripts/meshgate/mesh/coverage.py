@@ -80,7 +80,8 @@ TABLE: tuple[Coverage, ...] = (
         "VirtualService",
         _IS,
         "where requests go. A fault that aborts leaves calls to its destinations undecided, "
-        "those of gateways or of sidecars where its route is for them alone; a "
+        "those of gateways or of sidecars where its route is for them alone, and those of the "
+        "clients that its matches name by labels or namespace; a "
         "delay and a mirror change no answer",
     ),
     Coverage(ISTIO_NETWORKING, "Gateway", _IS, "the listeners of gateways"),

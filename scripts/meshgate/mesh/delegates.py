@@ -5,42 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.short_names import resolved
 from meshgate.model import JSON, JSONObject, Resource
 
 _TEXTS = ("uri", "scheme", "method", "authority")
 _MAPS = ("headers", "withoutHeaders", "queryParams", "sourceLabels")
 _REST = ("port", "sourceNamespace", "gateways")
+# What a delegate's route takes from the root's where it does not say it (mergeHTTPRoute).
+_INHERITED = ("directResponse", "fault", "headers", "mirror", "mirrors", "rewrite")
 
 
-def http_routes(resource: Resource, among: Sequence[Resource]) -> Iterator[JSONObject]:
+def http_routes(resource: Resource, among: Sequence[Resource], domain: str) -> Iterator[JSONObject]:
     """The HTTP routes of a VirtualService, with those of its delegates (mergeVirtualServices).
 
-    A delegate that is missing, or not exported to the root's namespace, leaves no route.
+    A delegate that is missing, or not exported to the root's namespace, leaves no route. Short
+    names of a delegate are those of its own namespace; `domain` is that of the cluster.
     """
+    for route, _ in with_delegates(resource, among, domain):
+        yield route
+
+
+def with_delegates(
+    resource: Resource, among: Sequence[Resource], domain: str
+) -> Iterator[tuple[JSONObject, Resource]]:
+    """The same routes, and for each the VirtualService that says its fault, if it has one."""
     namespace = namespace_of(resource)
     for route in _objects(resource.spec.get("http")):
         delegate = route.get("delegate")
         if not isinstance(delegate, dict):
-            yield route
+            yield route, resource
             continue
+        root = resolved(route, namespace, domain)
         place = str(delegate.get("namespace") or namespace)
         for other in among:
             if other.name == delegate.get("name") and namespace_of(other) == place:
-                yield from _merged(route, other, namespace)
+                for merged, is_own in _merged(root, other, namespace, domain):
+                    yield merged, other if is_own else resource
 
 
-def _merged(root: JSONObject, delegate: Resource, namespace: str) -> Iterator[JSONObject]:
+def _merged(
+    root: JSONObject, delegate: Resource, namespace: str, domain: str
+) -> Iterator[tuple[JSONObject, bool]]:
+    """The routes of a delegate as parts of a root's, and whether their fault is the delegate's."""
     place = namespace_of(delegate)
     exported = {
         place if item == "." else str(item) for item in delegate.spec.get("exportTo") or ("*",)
     }
     if delegate.spec.get("hosts") or exported.isdisjoint(("*", namespace)):
         return
-    for route in _objects(delegate.spec.get("http")):
+    for route in (resolved(each, place, domain) for each in _objects(delegate.spec.get("http"))):
         matches = _matches(_objects(root.get("match")), _objects(route.get("match")))
         if matches is not None:
-            answer = route.get("directResponse") or root.get("directResponse")
-            yield {**route, "match": matches, "directResponse": answer}
+            inherited = {key: route.get(key) or root.get(key) for key in _INHERITED}
+            yield {**route, **inherited, "match": matches}, bool(route.get("fault"))
 
 
 def _matches(root: list[JSONObject], leaf: list[JSONObject]) -> list[JSONObject] | None:

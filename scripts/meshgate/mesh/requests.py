@@ -63,7 +63,8 @@ class Requests:
             return Target(destination, None, (unknown if reason else NO_CLUSTER,))
         clusters = services.clusters(service, port)
         choices = services.rules(service).choices(client.namespace, client.labels)
-        reason = services.host_doubt(service, client.plane)
+        caller = Caller(client.namespace, client.labels)
+        reason = services.host_doubt(service, client.plane, caller)
         sent = (
             clusters.unknown(reason)
             if reason

@@ -20,7 +20,8 @@ from meshgate.mesh.routes import (
 from meshgate.mesh.scopes import Scope
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.services import Service, ServicePort
-from meshgate.mesh.virtual_services import MESH, Caller, Destination, VirtualServicePolicy, visible
+from meshgate.mesh.short_names import MESH
+from meshgate.mesh.virtual_services import Caller, Destination, VirtualServicePolicy, visible
 from meshgate.mesh.workloads import Workload
 
 # Requests for hosts that are no services are routed on this port only.

@@ -15,6 +15,7 @@ from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing
 from meshgate.mesh.services import Service, ServicePort
 from meshgate.mesh.terms import DataPlane
+from meshgate.mesh.virtual_services import Caller
 from meshgate.mesh.waypoints import Waypoints
 from meshgate.mesh.workloads import Workload
 from meshgate.mesh.ztunnel_calls import ZtunnelCalls
@@ -102,9 +103,9 @@ class ServiceLookup:
         """Whether clients of a namespace get no service for the host of this Service."""
         return service.kubernetes and self.registry.service_for(service.host, namespace) is None
 
-    def host_doubt(self, service: Service, plane: DataPlane) -> str:
-        """Why it is not known what proxies' calls to a service come to; empty: it is."""
-        reason = self.undecided.host(service.host, plane)
+    def host_doubt(self, service: Service, plane: DataPlane, caller: Caller) -> str:
+        """Why it is not known what a proxy's calls to a service come to; empty: it is."""
+        reason = self.undecided.host(service.host, plane, caller)
         if not reason and plane is DataPlane.GATEWAY:
             return self.by_ztunnel.waypoints.for_gateways(service)
         return reason

@@ -23,6 +23,8 @@ from meshgate.mesh.unread import (
     services,
     sidecars,
 )
+from meshgate.mesh.unread.services import HostCover
+from meshgate.mesh.virtual_services import Caller
 from meshgate.mesh.workloads import Workload
 from meshgate.model import MeshFacts, Resource
 
@@ -88,13 +90,13 @@ class Undecided:
             *services.host_covers(catalog, facts),
             *revisions.host_covers(catalog, facts),
         )
-        self.hosts: HostIndex[str] = HostIndex()
-        self.hosts_of_gateways: HostIndex[str] = HostIndex()
+        self.hosts: HostIndex[list[HostCover]] = HostIndex()
+        self.hosts_of_gateways: HostIndex[list[HostCover]] = HostIndex()
         for each in self.hosts_by:
             if each.sidecars:
-                self.hosts[each.host] = each.reason
+                _file(self.hosts, each)
             if each.gateways:
-                self.hosts_of_gateways[each.host] = each.reason
+                _file(self.hosts_of_gateways, each)
         self.hosts_of_all = {each.host: each.reason for each in self.hosts_by if each.everybody}
         # MeshConfig that is not what is declared; `mesh` is why no call at all is decidable.
         self.contradictions = tuple(mesh_config.contradictions(catalog, facts))
@@ -149,10 +151,17 @@ class Undecided:
         reason = self.server(workload)
         return f"{workload}: {reason}" if reason else ""
 
-    def host(self, host: str, plane: DataPlane) -> str:
-        """Why it is not known what becomes of calls of such proxies to a host; empty: it is."""
+    def host(self, host: str, plane: DataPlane, caller: Caller | None) -> str:
+        """Why it is not known what becomes of calls of such proxies to a host; empty: it is.
+
+        `caller` None: any of them.
+        """
         hosts = self.hosts_of_gateways if plane is DataPlane.GATEWAY else self.hosts
-        return hosts.most_specific(host) or ""
+        for covers in hosts.covering(host):
+            for cover in covers:
+                if caller is None or cover.is_for(caller):
+                    return cover.reason
+        return ""
 
     def client_cover(self, workload: Workload) -> Cover | None:
         """An object that may refuse a client's calls; None: none does."""
@@ -213,6 +222,14 @@ class Undecided:
                 cover for cover in self.covers.of(pod_of(workload)) if _is_for(cover, workload)
             )
         return covered
+
+
+def _file(index: HostIndex[list[HostCover]], cover: HostCover) -> None:
+    known = index.get(cover.host)
+    if known is None:
+        index[cover.host] = [cover]
+    else:
+        known.append(cover)
 
 
 def _is_for(cover: Cover, workload: Workload) -> bool:

@@ -11,10 +11,9 @@ from meshgate.mesh import delegates, export_to, hosts, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.order import age
 from meshgate.mesh.selectors import Labels
+from meshgate.mesh.short_names import MESH, gateway_name
 from meshgate.model import JSON, JSONObject, Resource
 
-# The gateway name that stands for all sidecars.
-MESH = "mesh"
 _CATCH_ALL_KEYS = frozenset({"headers", "withoutHeaders", "method", "authority", "scheme"})
 
 
@@ -98,7 +97,7 @@ def virtual_services(catalog: Catalog, domain: str) -> list[VirtualServicePolicy
     """The VirtualServices that have hosts, the oldest first; delegates are parts of others."""
     resources = catalog.of("VirtualService")
     policies = [
-        _read(resource, delegates.http_routes(resource, resources), catalog, domain)
+        _read(resource, delegates.http_routes(resource, resources, domain), catalog, domain)
         for resource in resources
         if resource.spec.get("hosts")
     ]
@@ -123,7 +122,7 @@ def _read(
 ) -> VirtualServicePolicy:
     spec = resource.spec
     namespace = namespace_of(resource)
-    gateways = [_gateway(str(item), namespace) for item in spec.get("gateways") or ()]
+    gateways = [gateway_name(str(item), namespace) for item in spec.get("gateways") or ()]
     exported = [str(item) for item in spec.get("exportTo") or (export_to.PUBLIC,)]
     return VirtualServicePolicy(
         resource=resource,
@@ -174,7 +173,7 @@ def _match(item: JSONObject, namespace: str, *, http: bool) -> Match:
     port = item.get("port")
     return Match(
         port if isinstance(port, int) else 0,
-        tuple(_gateway(str(each), namespace) for each in item.get("gateways") or ()),
+        tuple(gateway_name(str(each), namespace) for each in item.get("gateways") or ()),
         selectors.labels(item.get("sourceLabels")),
         str(item.get("sourceNamespace") or ""),
         _is_everything(item) if http else not item.get("destinationSubnets"),
@@ -200,17 +199,6 @@ def _destinations(items: Iterable[JSON], namespace: str, domain: str) -> Iterato
                 number if isinstance(number, int) else 0,
                 str(item["subset"]) if item.get("subset") else None,
             )
-
-
-def _gateway(name: str, namespace: str) -> str:
-    """A gateway's name as `namespace/name` (resolveGatewayName)."""
-    if name == MESH:
-        return name
-    place, slash, own = name.partition("/")
-    if slash:
-        return f"{namespace if place == '.' else place}/{own}"
-    own, dot, rest = name.partition(".")
-    return f"{rest.partition('.')[0]}/{own}" if dot else f"{namespace}/{name}"
 
 
 def _objects(value: JSON) -> list[JSONObject]:

@@ -67,7 +67,7 @@ class ZtunnelCalls:
 
     def _at_waypoint(self, service: Service) -> str:
         """Why it is not known what a waypoint makes of calls; empty: it sends them on."""
-        if reason := self._undecided.host(service.host, DataPlane.SIDECAR):
+        if reason := self._undecided.host(service.host, DataPlane.SIDECAR, None):
             return reason
         for each in self._routing.about(service):
             return f"{named(each.resource)} leads them on there, which is not modelled"

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from meshgate.mesh import hosts
+from meshgate.mesh import hosts, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.coverage import CILIUM, GATEWAY_API, GATEWAY_API_EXPERIMENTS
 from meshgate.mesh.covers import named
+from meshgate.mesh.delegates import with_delegates
+from meshgate.mesh.selectors import Labels
+from meshgate.mesh.short_names import MESH
+from meshgate.mesh.virtual_services import Caller
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
-_MESH, _SOME = "mesh", "some gateway"
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+
+
+class Source(NamedTuple):
+    """The clients whose requests a match of a route takes; empty: those of all."""
+
+    labels: Labels
+    namespace: str
 
 
 class HostCover(Struct, frozen=True):
@@ -22,6 +33,7 @@ class HostCover(Struct, frozen=True):
     everybody  whether calls of clients without a proxy are undecided too
     sidecars   whether calls of clients with a sidecar are
     gateways   whether calls of gateways are
+    sources    the clients whose calls are, if not those of all
     """
 
     resource: Resource
@@ -30,6 +42,15 @@ class HostCover(Struct, frozen=True):
     everybody: bool = False
     sidecars: bool = True
     gateways: bool = True
+    sources: tuple[Source, ...] = ()
+
+    def is_for(self, caller: Caller) -> bool:
+        """Whether calls of a proxy are undecided, by its labels and its namespace."""
+        return not self.sources or any(
+            selectors.matches(each.labels, caller.labels)
+            and each.namespace in {"", caller.namespace}
+            for each in self.sources
+        )
 
     @property
     def reason(self) -> str:
@@ -43,10 +64,10 @@ def host_covers(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
         *catalog.of_group(GATEWAY_API, "BackendTLSPolicy"),
         *catalog.of_group(GATEWAY_API_EXPERIMENTS, "XBackendTrafficPolicy"),
     ):
-        for host in _hosts(resource, resource.spec.get("targetRefs"), facts):
+        for host in _hosts(resource, "targetRefs", catalog, facts):
             yield HostCover(resource, host, "sets its TLS")
     for resource in catalog.of_group(GATEWAY_API, *_ROUTES):
-        for host in _hosts(resource, resource.spec.get("parentRefs"), facts):
+        for host in _hosts(resource, "parentRefs", catalog, facts):
             yield HostCover(resource, host, "routes its calls")
     yield from _aborted(catalog, facts)
     yield from _cilium(catalog, facts)
@@ -54,8 +75,12 @@ def host_covers(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
 
 def _aborted(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
     """The hosts that routes with an abort lead to: whether a request gets there is chance."""
-    for resource in catalog.of("VirtualService"):
-        for route in _objects(resource.spec.get("http")):
+    resources = list(catalog.of("VirtualService"))
+    for root in resources:
+        # Without hosts it is a delegate, which counts where another one leads to it.
+        if not root.spec.get("hosts"):
+            continue
+        for route, resource in with_delegates(root, resources, facts.cluster_domain):
             fault = route.get("fault")
             abort: JSON = fault.get("abort") if isinstance(fault, dict) else None
             if not isinstance(abort, dict):
@@ -67,31 +92,43 @@ def _aborted(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
             affected = (
                 f"{value:g} % of its requests" if isinstance(value, int | float) else "requests"
             )
-            places = _places(resource.spec, route)
+            places, sources = _places(root.spec, route), _sources(route)
             for item in _objects(route.get("route")):
                 destination: JSON = item.get("destination")
                 if isinstance(destination, dict) and destination.get("host"):
                     name = str(destination["host"])
-                    host = hosts.expand(name, namespace_of(resource), facts.cluster_domain)
+                    host = hosts.expand(name, namespace_of(root), facts.cluster_domain)
                     yield HostCover(
                         resource,
                         host,
-                        f"aborts {affected}",
-                        sidecars=_MESH in places,
-                        gateways=bool(places - {_MESH}),
+                        f"aborts {affected}" + (" from some clients" if sources else ""),
+                        sidecars=MESH in places,
+                        gateways=bool(places - {MESH}),
+                        sources=sources,
                     )
 
 
 def _places(spec: JSONObject, route: JSONObject) -> frozenset[str]:
     """The gateways at which a route of a VirtualService is looked at; `mesh`: at sidecars."""
-    own = _names(spec.get("gateways")) or frozenset({_MESH})
-    if not spec.get("hosts"):
-        # A delegate, which is looked at wherever another VirtualService leads to it.
-        own = frozenset({_MESH, _SOME})
+    own = _names(spec.get("gateways")) or frozenset({MESH})
     matches = list(_objects(route.get("match")))
     if not matches:
         return own
     return frozenset().union(*(_names(match.get("gateways")) or own for match in matches))
+
+
+def _sources(route: JSONObject) -> tuple[Source, ...]:
+    """The clients whose requests a route takes (sourceMatchHTTP); empty: those of all."""
+    sources = []
+    for match in _objects(route.get("match")):
+        source = Source(
+            selectors.labels(match.get("sourceLabels")), str(match.get("sourceNamespace") or "")
+        )
+        # Where gateways are named, neither labels nor the namespace are looked at.
+        if match.get("gateways") or source == Source({}, ""):
+            return ()
+        sources.append(source)
+    return tuple(sources)
 
 
 def _names(value: JSON) -> frozenset[str]:
@@ -125,11 +162,16 @@ def _redirected(
                 yield _host(service.name, namespace_of(service), facts)
 
 
-def _hosts(resource: Resource, references: JSON, facts: MeshFacts) -> Iterator[str]:
-    for item in _objects(references):
+def _hosts(resource: Resource, key: str, catalog: Catalog, facts: MeshFacts) -> Iterator[str]:
+    """The hosts of the Services and ServiceEntries that an object refers to."""
+    for item in _objects(resource.spec.get(key)):
+        name, place = str(item.get("name")), str(item.get("namespace") or namespace_of(resource))
         if item.get("kind") == "Service":
-            place = str(item.get("namespace") or namespace_of(resource))
-            yield _host(str(item.get("name")), place, facts)
+            yield _host(name, place, facts)
+        elif item.get("kind") == "ServiceEntry":
+            for entry in catalog.of("ServiceEntry"):
+                if (entry.name, namespace_of(entry)) == (name, place):
+                    yield from _names(entry.spec.get("hosts"))
 
 
 def _host(name: str, namespace: str, facts: MeshFacts) -> str:
