@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import promoted
+from meshgate.errors import RepositoryError
+from meshgate.promotion import release
+from meshgate.promotion.files import sha256
 from meshgate.promotion.promote import newer_releases
 from meshgate.promotion.records import Release
-from meshgate.repository import Repository
+from meshgate.repository import Repository, sums
 from pipeline import Pipeline
 
 
@@ -33,6 +37,67 @@ def changed(pipeline: Pipeline, commits: int) -> None:
         ["git", "fast-import", "--quiet", "--force"], cwd=pipeline.work, input=content, check=True
     )
     promoted.git(pipeline.work, "push", "--quiet", "origin", "main")
+
+
+def odd_history(folder: Path, seed: int, steps: int = 24) -> None:
+    """Inputs that come, change, go and move, also by merges; some commits lack a folder."""
+    dice = random.Random(seed)
+    work = promoted.start(folder)
+    promoted.git(work, "config", "log.showRoot", "false")
+    promoted.git(work, "config", "diff.renames", "copies")
+    names = ("policies/mesh/a.yaml", "policies/shop/ä b.yaml", "overlays/dev/x", "README.md")
+    for number in range(steps):
+        name, what = work / dice.choice(names), dice.randrange(6)
+        if what == 0 and name.exists():
+            name.unlink()
+        elif what == 1 and name.exists():
+            name.chmod(0o755 if dice.random() < 0.5 else 0o644)
+        elif what == 2 and name.exists():
+            name.rename(name.with_name(f"moved-{number}"))
+        elif what == 3 and (work / "promotion/toolchain.yaml").exists():
+            (work / "promotion/toolchain.yaml").unlink()
+        elif what == 4:
+            promoted.git(work, "checkout", "--quiet", "-B", "side")
+            promoted.commit(work, {names[0]: f"{dice.randrange(4)}"}, "aside", day=number)
+            promoted.git(work, "checkout", "--quiet", "main")
+            promoted.commit(work, {names[1]: f"{dice.randrange(4)}"}, "main", day=number)
+            promoted.git(work, "merge", "--quiet", "--no-edit", "side", day=number)
+        else:
+            # The same content comes again: it is the same release.
+            toolchain = {"promotion/toolchain.yaml": promoted.TOOLCHAIN}
+            promoted.write(work, {str(name.relative_to(work)): f"{dice.randrange(4)}", **toolchain})
+        promoted.git(work, "add", "--all", day=number)
+        promoted.git(work, "commit", "--quiet", "--allow-empty", "-m", f"{number}", day=number)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ids_along_the_line_are_those_of_each_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Read from one walk, one by one, and kept from a run before: always the same."""
+    odd_history(tmp_path / "work", seed)
+    found: list[list[tuple[str, str]]] = []
+    for few, cache in ((0, None), (10**6, None), (0, tmp_path / "kept"), (0, tmp_path / "kept")):
+        monkeypatch.setattr(release, "FEW", few)
+        with Repository(tmp_path / "work") as repository:
+            releases = release.Releases(repository, "main", cache=cache)
+            found.append([(commit.sha, one) for commit, one in releases.history()])
+    assert len(found[0]) > 10
+    assert len({one for _, one in found[0]}) < len(found[0])
+    assert found[0] == found[1] == found[2] == found[3]
+    assert len(list((tmp_path / "kept/releases").rglob("*/*"))) == 1, "one table of all"
+
+
+def test_a_blob_that_is_not_there_is_told_as_ever(tmp_path: Path) -> None:
+    odd_history(tmp_path / "work", 1, 3)
+    with Repository(tmp_path / "work") as repository:
+        listed = repository.entries("main", "policies")
+        gone, there = listed[0].blob, listed[1].blob
+        (tmp_path / "work/.git/objects" / gone[:2] / gone[2:]).unlink()
+        assert sums(repository, [gone, there, "0" * 40]).keys() == {there}
+        assert sums(repository, [there]) == {there: sha256(repository.blob(there))}
+        with pytest.raises(RepositoryError, match=f"no blob {gone}"):
+            release.Releases(repository, "main").history()
 
 
 def test_a_long_history_costs_no_more_questions(

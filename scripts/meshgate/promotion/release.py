@@ -17,7 +17,16 @@ from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.inputs import INPUTS, Inputs
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.records import InputChange, Release, Source
-from meshgate.repository import Commit, Repository, TreeEntry, commits_between, mainline
+from meshgate.repository import (
+    Commit,
+    Repository,
+    TreeEntry,
+    commits_between,
+    contents_along,
+    entries_ever,
+    mainline,
+    sums,
+)
 from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"
@@ -25,6 +34,10 @@ DIGITS = 12
 # In the place of a mode: what environments.yaml says of the render beside paths.
 HOW = "how"
 SHORT = 7
+# Ids of releases that are asked for one by one; more are read along the line.
+FEW = 20
+# What git calls a commit's policies, overlays and toolchain.
+Names = tuple[str, str, str]
 
 
 class Releases:
@@ -38,7 +51,8 @@ class Releases:
         self.main = repository.resolve(main)
         self._stored = Cache(cache, "releases")
         self.inputs = Inputs(repository, cache=cache)
-        self._ids: dict[tuple[str, str, str], str] = {}
+        self._ids: dict[Names, str] = {}
+        self._looked_up = False
         self._blobs: dict[str, str] = {}
         self._line: list[Commit] | None = None
         self._sources: dict[str, Source] = {}
@@ -101,6 +115,7 @@ class Releases:
         if self._listed is not None:
             yield from self._listed
             return
+        self._look_up()
         listed: list[Release] = []
         seen = set()
         for commit in self.line:
@@ -133,6 +148,7 @@ class Releases:
 
     def history(self) -> list[tuple[Commit, str]]:
         """The commits of main that changed inputs, newest first, each with its release's id."""
+        self._look_up()
         named = ((commit, self._id_or_none(commit.sha)) for commit in self.line)
         return [(commit, release_id) for commit, release_id in named if release_id is not None]
 
@@ -190,6 +206,56 @@ class Releases:
         if entry.blob not in self._blobs:
             self._blobs[entry.blob] = sha256(self.repository.blob(entry.blob))
         return self._blobs[entry.blob]
+
+    def _look_up(self) -> None:
+        """Know the ids of the line at once: it may be long, and the first run knows none of them.
+
+        What is kept of a line is one table, named by the commit that it began with.
+        """
+        if self._looked_up or not self.line:
+            return
+        self._looked_up = True
+        table = digest("line", self.line[-1].sha)
+        kept = self._stored.get(table)
+        known = kept if isinstance(kept, dict) else {}
+        for names, release_id in known.items():
+            policies, overlays, toolchain = names.split(" ")
+            self._ids.setdefault((policies, overlays, toolchain), str(release_id))
+        wanted = {
+            commit.sha: names
+            for commit in self.line
+            if self.inputs.at(commit.sha) == INPUTS and (names := self._names(commit.sha))
+        }
+        if sum(names not in self._ids for names in wanted.values()) > FEW:
+            self._ids |= self._ids_along(wanted)
+        found = {
+            " ".join(names): self._ids[names] for names in wanted.values() if names in self._ids
+        }
+        if found.keys() - known.keys():
+            self._stored.put(table, known | found)
+
+    def _names(self, commit: str) -> Names | None:
+        """What git calls the inputs of a commit; None where one is missing."""
+        policies, overlays, toolchain = (self.repository.object_id(commit, path) for path in INPUTS)
+        return (policies, overlays, toolchain) if policies and overlays and toolchain else None
+
+    def _ids_along(self, wanted: Mapping[str, Names]) -> dict[Names, str]:
+        """The ids of commits of the line, by their names of inputs, as `id` has them.
+
+        Left out is what cannot be read, for `id` to say why.
+        """
+        blobs = {entry.blob for entry in entries_ever(self.repository, self.main, *INPUTS)}
+        self._blobs |= sums(self.repository, sorted(blobs - self._blobs.keys()))
+        ids: dict[Names, str] = {}
+        for commit, entries in contents_along(self.repository, self.main, *INPUTS):
+            names = wanted.get(commit)
+            if names is None or names in self._ids or names in ids:
+                continue
+            files = sorted(entries.values())
+            if all(entry.blob in self._blobs for entry in files):
+                listed = ((entry.path, entry.mode, self._blobs[entry.blob]) for entry in files)
+                ids[names] = content_id(listed)
+        return ids
 
     def _id_or_none(self, commit: str) -> str | None:
         """The id of a commit; None for one from before the repository was complete."""

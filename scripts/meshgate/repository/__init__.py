@@ -20,6 +20,7 @@ from meshgate.repository.history import (
     brought_at,
     commit_of,
     commits_between,
+    contents_along,
     entries_ever,
     is_ancestor,
     mainline,
@@ -45,6 +46,7 @@ from meshgate.repository.refs import (
     tag_message,
 )
 from meshgate.repository.signatures import Signed, signed
+from meshgate.repository.sums import sums
 from meshgate.repository.trees import TreeEntry
 from meshgate.repository.worktree import (
     Changed,
@@ -75,6 +77,7 @@ __all__ = [
     "commit_files",
     "commit_of",
     "commits_between",
+    "contents_along",
     "entries_ever",
     "extract",
     "fetch",
@@ -93,6 +96,7 @@ __all__ = [
     "remote_branch",
     "set_branch",
     "signed",
+    "sums",
     "tag",
     "tag_message",
     "top",

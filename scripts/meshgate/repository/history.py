@@ -125,7 +125,7 @@ def entries_ever(repository: Repository, head: str, *paths: str) -> set[TreeEntr
     """
     listed = repository.ask(
         *("log", "--first-parent", "--diff-merges=first-parent", "--raw", "--no-abbrev", "-z"),
-        *("--no-renames", "--format=", head, "--", *paths),
+        *("--root", "--no-renames", "--format=", head, "--", *paths),
         about=[head],
         what="git cannot list the commits",
     )
@@ -137,6 +137,40 @@ def entries_ever(repository: Repository, head: str, *paths: str) -> set[TreeEntr
         if status != "D":
             entries.add(TreeEntry(path, mode, blob))
     return entries
+
+
+def contents_along(
+    repository: Repository, head: str, *paths: str
+) -> Iterator[tuple[str, dict[str, TreeEntry]]]:
+    """The commits of the first-parent line to `head` that change a path, oldest first.
+
+    Each with all that is at or below the paths there, by path: one dictionary, which goes on
+    changing. Git is asked once, however long the line is.
+    """
+    listed = repository.ask(
+        *("log", *PLAIN, "--first-parent", "--diff-merges=first-parent", "--raw", "--no-abbrev"),
+        *("-z", "--no-renames", "--root", "--reverse", "--format=%x01%H", head, "--", *paths),
+        about=[head],
+        what="git cannot list the commits",
+    )
+    there: dict[str, TreeEntry] = {}
+    commit = ""
+    fields = iter(listed.split("\0"))
+    for field in fields:
+        if field.startswith("\x01"):
+            if commit:
+                yield commit, there
+            commit = field[1:]
+        elif change := field.strip():
+            # `:old mode, new mode, old id, new id, status`.
+            _, mode, _, blob, status = change.removeprefix(":").split(" ")
+            path = next(fields)
+            if status == "D":
+                there.pop(path, None)
+            else:
+                there[path] = TreeEntry(path, mode, blob)
+    if commit:
+        yield commit, there
 
 
 def newest_additions(repository: Repository, head: str, folder: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from meshgate.errors import RepositoryError, ToolError
 from meshgate.repository import trees
@@ -164,6 +164,19 @@ class Repository:
                 ) from error
             except git.GitCommandNotFound as error:
                 raise no_git() from error
+
+    @contextlib.contextmanager
+    def answers(self, *arguments: str, stdin: bytes) -> Iterator[IO[bytes]]:
+        """What `git ARGUMENTS` prints, while it prints it."""
+        with tempfile.TemporaryFile() as stream:
+            stream.write(stdin)
+            stream.seek(0)
+            asked = self._repo.git.execute(["git", *arguments], istream=stream, as_process=True)
+            try:
+                yield asked.stdout
+                asked.wait()
+            finally:
+                asked.stdout.close()
 
     def ask(self, *arguments: str, about: Iterable[str], what: str = "") -> str:
         """As `run`, for a question `about` commits: git is started once where ids name them all.
