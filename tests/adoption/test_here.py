@@ -176,6 +176,36 @@ TROUBLE = {
         {"argocd/prod.yaml": APPLICATION.format(name="prod", path="deploy", more="")},
         "there is no such folder here",
     ),
+    "a folder that an ApplicationSet leaves out": (
+        {
+            "set.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\n"
+            "metadata: {name: all}\nspec:\n  generators: [{git: {directories: [{path: 'apps/*'}, "
+            "{path: apps/old, exclude: true}]}}]\n"
+            "  template: {metadata: {name: x}, spec: {source: {path: '{{path}}'}}}\n",
+            "apps/old/kustomization.yaml": "resources: [a.yaml]\n",
+            "apps/old/a.yaml": POLICY,
+        },
+        "apps/old is left out by ApplicationSet all",
+    ),
+    "several files of values": (
+        {
+            "charts/shop/Chart.yaml": CHART,
+            "charts/shop/templates/a.yaml": POLICY.replace("shop", "bank"),
+            "charts/shop/values-qa.yaml": "a: b\n",
+            "values/qa/values.yaml": "a: c\n",
+        },
+        "correct their order in `helm.values`",
+    ),
+    "values of another chart": (
+        {
+            "charts/shop/Chart.yaml": CHART,
+            "charts/shop/values-qa.yaml": "a: b\n",
+            "charts/shop/templates/a.yaml": POLICY.replace("shop", "bank"),
+            "charts/web/Chart.yaml": CHART.replace("shop", "web"),
+            "charts/web/templates/a.yaml": POLICY.replace("shop", "web"),
+        },
+        "whose environment charts/web is",
+    ),
     "a chart that depends on what is not here": (
         {
             "charts/shop/Chart.yaml": CHART
@@ -293,6 +323,78 @@ TREES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
             "clusters/us-east/kustomization.yaml": "resources: [../../base]\nnamespace: us\n",
         },
         {"eu-west": "clusters/eu-west", "us-east": "clusters/us-east"},
+    ),
+    "applications in folders, for clusters with labels": (
+        {
+            "appset.yaml": """\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: all, namespace: argocd}
+spec:
+  goTemplate: true
+  generators:
+    - matrix:
+        generators:
+          - git:
+              repoURL: x
+              directories: [{path: "apps/*"}, {path: apps/old, exclude: true}]
+          - clusters:
+              selector: {matchExpressions: [{key: env, operator: In, values: [dev, prd]}]}
+  template:
+    metadata: {name: "{{.path.basename}}-{{.name}}"}
+    spec:
+      source: {repoURL: x, path: '{{.path.path}}/{{index .metadata.labels "env"}}'}
+      destination: {name: "{{.name}}", namespace: shop}
+""",
+            **{
+                f"clusters/{env}.yaml": "apiVersion: v1\nkind: Secret\nmetadata:\n"
+                f"  name: {env}-1\n  namespace: argocd\n  labels: {{env: {env}, "
+                "argocd.argoproj.io/secret-type: cluster}\n"
+                for env in (*ENVS, "lab")
+            },
+            **{f"apps/{app}/{env}/a.yaml": POLICY for app in ("web", "old") for env in ENVS},
+            **{f"apps/{app}/{env}/kustomization.yaml": BUILT for app in ("web",) for env in ENVS},
+        },
+        {"dev": "apps/web/dev", "prd": "apps/web/prd"},
+    ),
+    "values by other names, and a chart beside": (
+        {
+            "deploy/all/Chart.yaml": CHART + "dependencies: [{name: web, version: 0.1.0}]\n",
+            "deploy/all/charts/web/Chart.yaml": CHART.replace("shop", "web"),
+            "deploy/all/charts/web/templates/a.yaml": POLICY.replace(
+                "STRICT", "{{ .Values.mode }}"
+            ),
+            "config/stage/overrides.yaml": "web: {mode: PERMISSIVE}\n",
+            "config/prod/overrides.yaml": "web: {mode: STRICT}\n",
+            "config/prod/dashboard.yaml": "panels: []\n",
+        },
+        dict.fromkeys(("stage", "prod"), "the chart deploy/all"),
+    ),
+    "clusters of Flux with their variables": (
+        {
+            **{
+                f"clusters/{env}/{file}.yaml": text
+                for env in ENVS
+                for file, text in {
+                    "apps": KUSTOMIZATION.format(name="apps", path=f"apps/{env}").replace(
+                        "spec: {",
+                        "spec: {postBuild: {substituteFrom: [{kind: ConfigMap, "
+                        "name: vars}]}, dependsOn: [{name: infra}], ",
+                    ),
+                    "flux": KUSTOMIZATION.format(name="flux-system", path=f"clusters/{env}"),
+                    "vars": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: vars}\n"
+                    "data: {MODE: STRICT}\n",
+                    "secret": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {}\n",
+                }.items()
+            },
+            **{f"apps/{env}/kustomization.yaml": BUILT for env in ENVS},
+            **{f"apps/{env}/a.yaml": POLICY.replace("STRICT", '"${MODE}"') for env in ENVS},
+        },
+        {"dev": "apps/dev", "prd": "apps/prd"},
+    ),
+    "a name with spaces": (
+        {"über lays/prod env/a.yaml": POLICY, "über lays/prod env/kustomization.yaml": BUILT},
+        {"prod": "über lays/prod env"},
     ),
     "a kustomization at the top": (
         {"kustomization.yaml": "resources: [deploy/a.yaml]\n", "deploy/a.yaml": POLICY},

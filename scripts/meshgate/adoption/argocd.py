@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
-import itertools
-import json
 import posixpath
-import re
 from collections.abc import Iterator
 
 from meshgate.adoption.candidates import (
@@ -19,16 +15,11 @@ from meshgate.adoption.candidates import (
     sources_at,
 )
 from meshgate.adoption.contents import Contents, file_of, listed, mapping
-from meshgate.errors import BuildError
-from meshgate.model import JSON, JSONObject, Resource
+from meshgate.adoption.generators import asks_for_clusters, filled, left_out, parameters
+from meshgate.model import JSONObject, Resource
 from meshgate.model.sources import HelmChart
-from meshgate.source.load import document
-from meshgate.yamldoc.files import read_inside
 
 GROUP = "argoproj.io"
-# `{{ name }}` of the plain templates, `{{ .name }}` of Go's.
-MARK = re.compile(r"\{\{-?\s*\.?([\w.\[\]-]+)\s*-?\}\}")
-MOST_PARAMETERS = 500
 
 
 def candidates(contents: Contents) -> Answer:
@@ -158,98 +149,28 @@ def _of_set(
     name = f"{application_set.name} ({file_of(application_set)})"
     template = mapping(application_set.spec.get("template"))
     for generator in listed(application_set.spec.get("generators")):
-        made = list(itertools.islice(_parameters(contents, generator), MOST_PARAMETERS))
+        for folder in left_out(contents, generator):
+            answer.left_out.setdefault(folder, f"ApplicationSet {name}")
+        made = parameters(contents, generator)
+        kinds = " and ".join(sorted(set(generator) - {"selector", "template"})) or "nothing"
         if not made:
-            kinds = " and ".join(sorted(generator)) or "nothing"
             answer.unknown.append(
                 f"ApplicationSet {name} makes its Applications of {kinds}: which ones is not in "
                 "these files; add an environment for each by hand"
             )
-        for parameters in made:
-            value = _filled({**template, "kind": "Application"}, parameters)
+        elif asks_for_clusters(generator):
+            answer.unknown.append(
+                f"ApplicationSet {name} goes by the clusters that Argo CD knows: taken are those "
+                "whose Secrets lie here; add environments of others by hand"
+            )
+        for given in made:
+            value = mapping(filled({**template, "kind": "Application"}, given))
             value = {**value, "apiVersion": application_set.api_version}
             application = Resource.of(value, application_set.origin)
             if any("{{" in str(each.get("path")) for each in _sources(application)):
                 answer.unknown.append(
-                    f"ApplicationSet {name}: its template has functions that are not read; add "
-                    "its environments by hand"
+                    f"ApplicationSet {name}: its template has functions that are not read, or "
+                    "parameters that nothing gives; add its environments by hand"
                 )
                 break
             yield f"{application.name or application_set.name} of {name}", application
-
-
-def _parameters(contents: Contents, generator: JSONObject) -> Iterator[dict[str, str]]:
-    """What a generator fills the template with; nothing for one that asks a cluster or a forge."""
-    for element in listed(mapping(generator.get("list")).get("elements")):
-        yield dict(_flat(element))
-    git = mapping(generator.get("git"))
-    directories = listed(git.get("directories"))
-    excluded = [str(each.get("path")) for each in directories if each.get("exclude")]
-    for pattern in (str(each.get("path")) for each in directories if not each.get("exclude")):
-        for folder in _folders(contents):
-            if _matches(folder, pattern) and not any(_matches(folder, e) for e in excluded):
-                yield _of_path(folder)
-    for pattern in (str(each.get("path")) for each in listed(git.get("files"))):
-        for file in contents.files:
-            if _matches(file, pattern) and (value := _document(contents, file)) is not None:
-                yield {**dict(_flat(value)), **_of_path(posixpath.dirname(file))}
-    inner = listed(mapping(generator.get("matrix")).get("generators"))
-    if len(inner) == 2:  # noqa: PLR2004 - a matrix has two
-        first, second = ([*_parameters(contents, each)] for each in inner)
-        for left, right in itertools.product(first, second):
-            yield {**left, **right}
-
-
-def _folders(contents: Contents) -> list[str]:
-    folders: set[str] = set()
-    for name in contents.files:
-        folder = posixpath.dirname(name)
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = posixpath.dirname(folder)
-    return sorted(folders)
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """As Go's path.Match: a star does not pass a slash, but for `**`."""
-    parts, wanted = name.split("/"), pattern.strip("/").split("/")
-    if "**" in wanted:
-        return fnmatch.fnmatchcase(name, pattern.strip("/"))
-    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
-
-
-def _of_path(folder: str) -> dict[str, str]:
-    parts = folder.split("/")
-    indexed = {f"path[{index}]": part for index, part in enumerate(parts)}
-    segments = {f"path.segments[{index}]": part for index, part in enumerate(parts)}
-    both = {"path": folder, "path.path": folder, "path.basename": parts[-1]}
-    return {**both, "path.basenameNormalized": parts[-1].replace("_", "-"), **indexed, **segments}
-
-
-def _document(contents: Contents, file: str) -> JSONObject | None:
-    from meshgate.model import Origin  # noqa: PLC0415 - few repositories have such files
-
-    try:
-        value = document(read_inside(contents.root, file), Origin(file))
-    except BuildError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _flat(value: JSONObject, before: str = "") -> Iterator[tuple[str, str]]:
-    for key, part in value.items():
-        if isinstance(part, dict):
-            yield from _flat(part, f"{before}{key}.")
-        elif not isinstance(part, list):
-            yield f"{before}{key}", str(part)
-
-
-def _filled(value: JSONObject, parameters: dict[str, str]) -> JSONObject:
-    """A template with its marks filled in; one that has no value stays."""
-    text = MARK.sub(
-        lambda mark: json.dumps(parameters[mark[1]])[1:-1] if mark[1] in parameters else mark[0],
-        json.dumps(value),
-    )
-    filled: JSON = json.loads(text)
-    assert isinstance(filled, dict)
-    return filled

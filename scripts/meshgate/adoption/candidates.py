@@ -11,6 +11,22 @@ from meshgate.adoption.contents import Contents, is_sync
 from meshgate.model.sources import HelmChart, ManifestSources
 from meshgate.source.recognition import CHART
 
+# What lies beside objects of a sync: values of variables, credentials, the agent's own rights.
+BESIDE_SYNC = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Namespace"),
+        ("", "Secret"),
+        ("", "ServiceAccount"),
+        ("bitnami.com", "SealedSecret"),
+        ("external-secrets.io", "ExternalSecret"),
+        ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+    }
+)
+
 
 class Candidate(Struct, frozen=True):
     """One source, who names it, and the texts that may tell whose it is, the best first."""
@@ -27,10 +43,12 @@ class Answer(Struct):
     unknown: list[str]
     # Folders that hold nothing but objects of a sync.
     entries: set[str]
+    # Folders that an object says are not synced, with its name.
+    left_out: dict[str, str]
 
     @classmethod
     def none(cls) -> Answer:
-        return cls([], [], set())
+        return cls([], [], set(), {})
 
 
 def normal(path: str) -> str:
@@ -53,9 +71,11 @@ def sources_at(contents: Contents, path: str, chart: HelmChart | None = None) ->
 
 
 def leads_to_sync(contents: Contents, path: str) -> bool:
-    """Whether a folder holds objects of a sync, and nothing else."""
+    """Whether a folder holds objects of a sync, and nothing else but what they refer to."""
     objects = contents.below(path)
-    return bool(objects) and all(is_sync(each) or each.kind == "Namespace" for each in objects)
+    return any(map(is_sync, objects)) and all(
+        is_sync(each) or (each.group, each.kind) in BESIDE_SYNC for each in objects
+    )
 
 
 def circle(edges: dict[str, Sequence[str]]) -> list[str]:

@@ -23,7 +23,7 @@ PARENTS = frozenset(
 )
 SHARED = frozenset({"base", "bases", "common", "shared", "components", "default", "all"})
 UNFIT = re.compile(r"[^a-z0-9-]+")
-PARTS = re.compile(r"[-_.]")
+PARTS = re.compile(r"[-_.\s]")
 LONGEST = 40
 
 

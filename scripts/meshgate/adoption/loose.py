@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync
-from meshgate.adoption.contents import Contents, file_of, is_sync, mapping
+from meshgate.adoption.contents import Contents, file_of, is_sync, listed, mapping
 from meshgate.adoption.environments import environment_in
 from meshgate.errors import BuildError
 from meshgate.model import MESH_KINDS, JSONObject
@@ -15,6 +15,9 @@ from meshgate.yamldoc import document
 from meshgate.yamldoc.files import read_inside
 
 VALUES, LIBRARY = "values", "library"
+GLOBAL = "global"
+# Folders of a chart whose files are no values.
+OF_CHART = ("charts/", "crds/", "templates/")
 YAML = (".yaml", ".yml")
 UNINCLUDED = "which no other kustomization includes"
 
@@ -35,7 +38,7 @@ def candidates(contents: Contents) -> Answer:
             )
     charts = [each for each in contents.charts if not _is_library(contents, each)]
     for chart in charts:
-        answer.candidates += _of_chart(contents, chart, alone=len(charts) == 1)
+        answer.candidates += _of_chart(contents, chart, answer, alone=len(charts) == 1)
     answer.candidates += _of_manifests(contents)
     if not answer.candidates and not answer.entries:
         _add_top(contents, answer)
@@ -78,36 +81,65 @@ def _name_of(contents: Contents, chart: str) -> str:
 
 def _description(contents: Contents, chart: str) -> JSONObject:
     """What Chart.yaml says; nothing where it cannot be read."""
+    return _mapping_in(contents, f"{chart}/{CHART}")
+
+
+def _mapping_in(contents: Contents, name: str) -> JSONObject:
+    """The mapping that a file is; empty where it is none, or cannot be read."""
     try:
-        value = document.parse(read_inside(contents.root, f"{chart}/{CHART}"), CHART).value
+        return mapping(document.parse(read_inside(contents.root, name), name).value)
     except BuildError:
         return {}
-    return mapping(value)
 
 
-def _of_chart(contents: Contents, chart: str, *, alone: bool) -> list[Candidate]:
-    """A chart, once for each environment that a file of values is called by.
+def _of_chart(contents: Contents, chart: str, answer: Answer, *, alone: bool) -> list[Candidate]:
+    """A chart, once for each environment that files of values are called by.
 
     Those in and beside its folder; of a chart that is `alone` in its repository all of them.
     """
     release = posixpath.basename(chart) if chart != "." else _name_of(contents, chart)
-    made = []
+    around = (chart, posixpath.dirname(chart) or chart)
+    found: dict[str, list[str]] = {}
+    others = tuple(f"{each}/" for each in contents.charts if each != chart)
     for name in contents.files:
-        stem = posixpath.basename(name)
-        around = (chart, posixpath.dirname(chart) or chart)
+        if name.startswith(others):
+            continue
         near = alone or chart == "." or posixpath.dirname(name).startswith(around)
-        if not (stem.endswith(YAML) and near and VALUES in name.removeprefix(chart).lower()):
+        if not (near and name.endswith(YAML)) or name == posixpath.normpath(f"{chart}/values.yaml"):
             continue
-        is_default = name == posixpath.normpath(f"{chart}/values.yaml")
-        if is_default or not (found := environment_in([stem, name])):
-            continue
-        stated = HelmChart(chart=chart, values=(name,), release=release)
-        texts = (found,)
-        made.append(Candidate(ManifestSources(helm=stated), f"{name}, values of {chart}", texts))
-    if made:
-        return made
-    stated = HelmChart(chart=chart, release=release)
-    return [Candidate(ManifestSources(helm=stated), f"the chart {chart}", (chart,))]
+        own = environment_in([posixpath.basename(name), name])
+        if own and (
+            VALUES in name.removeprefix(chart).lower() or _gives_values(contents, chart, name)
+        ):
+            found.setdefault(own, []).append(name)
+    if not found:
+        stated = HelmChart(chart=chart, release=release)
+        return [Candidate(ManifestSources(helm=stated), f"the chart {chart}", (chart,))]
+    made = []
+    for environment, names in found.items():
+        stated = HelmChart(chart=chart, values=tuple(names), release=release)
+        title = f"{' and '.join(names)}, values of {chart}"
+        made.append(Candidate(ManifestSources(helm=stated), title, (environment,)))
+        if len(names) > 1:
+            answer.unknown.append(
+                f"{environment}: {' and '.join(names)} are files of values of {chart}, and of a "
+                "key in several the last one counts: correct their order in `helm.values`"
+            )
+    return made
+
+
+def _gives_values(contents: Contents, chart: str, name: str) -> bool:
+    """Whether a file under another name is one of values: it has keys of the chart, and no other.
+
+    Of `values.yaml`, and the charts in it.
+    """
+    if name.startswith(f"{chart}/") and name.removeprefix(f"{chart}/").startswith(OF_CHART):
+        return False
+    given = _mapping_in(contents, name)
+    known = {GLOBAL, *_mapping_in(contents, f"{chart}/values.yaml")}
+    for each in listed(_description(contents, chart).get("dependencies")):
+        known |= {str(each[key]) for key in ("name", "alias") if each.get(key)}
+    return bool(given) and known.issuperset(given)
 
 
 def _of_manifests(contents: Contents) -> list[Candidate]:

@@ -164,6 +164,8 @@ def _candidates(contents: Contents) -> tuple[list[Candidate], list[str]]:
     claimed = {paths_of(e.sources)[0] for answer in of_agents for e in answer.candidates}
     entries = set().union(*(answer.entries for answer in answers))
     every: dict[tuple[str, str], Candidate] = {}
+    left_out = {folder: by for answer in answers for folder, by in answer.left_out.items()}
+    unknown: dict[str, None] = {}
     for answer in answers:
         for each in answer.candidates:
             path = paths_of(each.sources)[0]
@@ -171,9 +173,13 @@ def _candidates(contents: Contents) -> tuple[list[Candidate], list[str]]:
             inside = any(path.startswith(f"{other}/") for other in claimed)
             if path in entries or (of_nobody and (path in claimed or inside)):
                 continue
+            by = next((own for f, own in left_out.items() if f"{path}/".startswith(f"{f}/")), "")
+            if of_nobody and by:
+                unknown[f"{path} is left out by {by}, and no environment is proposed for it"] = None
+                continue
             every.setdefault((environment_in(each.texts), each.sources.sources), each)
-    unknown = [sentence for answer in answers for sentence in answer.unknown]
-    return list(every.values()), list(dict.fromkeys(unknown))
+    unknown |= dict.fromkeys(sentence for answer in answers for sentence in answer.unknown)
+    return list(every.values()), list(unknown)
 
 
 def _grouped(candidates: Sequence[Candidate], unknown: list[str]) -> dict[str, list[Candidate]]:
@@ -218,13 +224,24 @@ def _sources(
     used: set[str] = set()
     for each in others:
         stated = each.sources
-        last = stated.helm.release if stated.helm else paths_of(stated)[0].rpartition("/")[2]
-        suffix = "" if alone or (last == environment and not overlays) else f"-{fit(last)}"
+        path = stated.helm.release if stated.helm else paths_of(stated)[0]
+        plain = not overlays and path.rpartition("/")[2] == environment and "" not in used
+        last = "" if alone or plain else _beside(path, environment)
+        suffix = f"-{last}" if last else "" if alone or plain else f"-{environment}"
         while suffix in used:
-            suffix = f"-{fit(last)}-{next(names) + 1}"
+            suffix = f"-{last or environment}-{next(names) + 1}"
         used.add(suffix)
         result.append((suffix, stated, [each.named_by]))
     return result
+
+
+def _beside(path: str, environment: str) -> str:
+    """The last part of a path that says something else than the environment; empty: none does."""
+    for part in reversed(path.split("/")):
+        words = [word for word in fit(part).split("-") if word != environment]
+        if words and environment_in([part]) in {"", environment}:
+            return "-".join(words)
+    return ""
 
 
 def _patterns(contents: Contents, name: str, sources: ManifestSources) -> NamePatterns:
