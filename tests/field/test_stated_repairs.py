@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import Phase as Steps
@@ -15,6 +18,7 @@ from meshgate.model import Environment
 from random_meshes import objects
 from stated_repairs import State, Tally, try_all
 
+SUPPORT = Path(__file__).parents[1] / "support"
 MESHES = int(os.environ.get("REPAIRS", "5"))
 # Of the cases of rules every so many; all of them on demand.
 EVERY = 1 if "REPAIRS" in os.environ else 40
@@ -41,6 +45,36 @@ def test_of_random_meshes() -> None:
     assert tally.faults == []
 
 
+DRAWN = """
+import hashlib, json
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from random_meshes import objects
+
+drawn = hashlib.sha256()
+
+@seed(1)
+@settings(max_examples=20, database=None, deadline=None, phases=[Phase.generate],
+          suppress_health_check=list(HealthCheck))
+@given(objects())
+def each(found):
+    drawn.update(json.dumps(found).encode())
+
+each()
+print(drawn.hexdigest())
+"""
+
+
+def test_a_seed_draws_the_same_meshes_in_every_process() -> None:
+    drawn = set()
+    for order in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": order, "PYTHONPATH": str(SUPPORT)}
+        done = subprocess.run(
+            [sys.executable, "-c", DRAWN], env=environment, capture_output=True, check=True
+        )
+        drawn.add(done.stdout)
+    assert len(drawn) == 1
+
+
 # Cases whose advice meets another rule, or that no mode mends.
 ALWAYS = frozenset(
     {
@@ -49,6 +83,7 @@ ALWAYS = frozenset(
         "CA001/client-that-bypasses-its-proxy",
         "CA015/tcp-service-beside-an-older-http-one",
         "VS003/delegate-that-is-not-there",
+        "VS003/namesake-that-a-sidecar-hides",
     }
 )
 

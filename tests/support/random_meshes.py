@@ -36,7 +36,7 @@ def objects(draw: st.DrawFn, *, dated: bool = True) -> list[Object]:
     found: list[Object] = [namespace(ROOT, None)]
     for place in NAMESPACES:
         found.append(namespace(place, draw(st.sampled_from(("enabled", "disabled", None)))))
-        for name in draw(st.sets(st.sampled_from(NAMES), min_size=1)):
+        for name in sorted(draw(st.sets(st.sampled_from(NAMES), min_size=1))):
             found += draw(application(place, name))
     ages = st.integers(1, 4) if dated else st.one_of(st.none(), st.integers(1, 2))
     for number in range(draw(st.integers(0, 5))):

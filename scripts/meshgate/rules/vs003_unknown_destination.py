@@ -31,6 +31,7 @@ Known gaps
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 from meshgate.mesh import Mesh, Service, hosts
@@ -41,6 +42,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.virtual_service import KIND, destinations
+from meshgate.rules.wording import listed
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -90,13 +92,61 @@ def unknown(
         routing,
         f"{path}.host",
         f"{host} {why}: {follows} (no cluster)",
-        fix=f"write {meant.host}" if meant else f"add a ServiceEntry for {host}" if wider else "",
+        fix=way_out(context, known.mesh, (routing, path), meant)
+        if meant
+        else f"add a ServiceEntry for {host}"
+        if wider
+        else "",
         related=(RelatedResource(meant.resource, "has that name", "metadata.name"),)
         if meant
         else (),
         decided=decided,
         about=host,
     )
+
+
+def way_out(context: Context, mesh: Mesh, at: tuple[Resource, str], meant: Service) -> str:
+    """What to write instead, or why the service of that name does not do."""
+    failing = newly_failing(context, mesh, at, meant)
+    if not failing:
+        return f"write {meant.host}"
+    return (
+        f"write the host of another service, or mend calls of {meant.host} first: no Sidecar "
+        f"resource imports it for {listed(failing)}, which get it with this route and fail"
+    )
+
+
+def newly_failing(
+    context: Context, mesh: Mesh, at: tuple[Resource, str], meant: Service
+) -> list[str]:
+    """The clients whose calls of a service would break by a route that leads to it.
+
+    A Sidecar resource imports what the routes that it imports lead to; before, such calls are
+    passed through as they are.
+    """
+    hidden = {
+        str(client)
+        for call in mesh.call_classes([meant])
+        if call.hidden and not call.broken
+        for client in call.clients.members
+    }
+    if not hidden:
+        return []
+    routing, path = at
+    edited = Resource.of(copy.deepcopy(routing.value), foreign=routing.foreign)
+    for place, destination in destinations(edited):
+        if place == path:
+            destination["host"] = meant.host
+    after = Mesh(
+        [edited if each is routing else each for each in context.resources.all], mesh.facts
+    )
+    return [
+        str(client)
+        for call in after.call_classes(after.services_of(meant.host))
+        if call.broken and not call.hidden
+        for client in call.clients.members
+        if str(client) in hidden
+    ]
 
 
 def without_delegate(context: Context, routing: Resource) -> Iterator[Violation]:
