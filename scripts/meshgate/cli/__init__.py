@@ -27,6 +27,7 @@ SHOWN = 200
 # a help text must not wait for a YAML parser.
 COMMANDS = {
     "validate": "render, check and judge every environment of this repository",
+    "merge-reports": "put the reports of shards together",
     "lint": "judge any manifests: files, folders, a cluster dump, standard input",
     "render": "print what is judged",
     "environments": "show every environment with what `defaults` says",

@@ -17,6 +17,7 @@ from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
 from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import Given
+from meshgate.pipeline.outcome import Outcome
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
 from meshgate.pipeline.verdicts import Judge
@@ -94,3 +95,9 @@ def print_failures(failures: Mapping[str, MeshgateError]) -> None:
     for name, failure in failures.items():
         where = f"{name} was not judged: " if name else ""
         print(f"meshgate: {where}{printable(str(failure))}", file=sys.stderr)
+
+
+def print_refused(outcome: Outcome) -> None:
+    """Say on standard error which environments could not be adopted, and why."""
+    for error in outcome.refused.values() if outcome.fail_on != NEVER else ():
+        print(f"meshgate: {printable(str(error))}", file=sys.stderr)

@@ -9,6 +9,7 @@ examples:
   meshgate validate prod                   one of them
   meshgate validate --changed-since main   only those that a branch changes
   meshgate validate --format sarif=out.sarif --format text
+  meshgate validate --shard 3/16 --part 3.json   for `meshgate merge-reports`
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,14 +27,15 @@ from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narrowing, cache_folder
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.progress import track
-from meshgate.cli.request import folder, pool, print_failures, settings
-from meshgate.cli.terminal import printable
-from meshgate.errors import MeshgateError, RefusedError
+from meshgate.cli.request import folder, pool, print_failures, print_refused, settings
+from meshgate.errors import MeshgateError, RefusedError, RepositoryError
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Folder, Judged, judge, with_upstream
 from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
 from meshgate.pipeline.outcome import Outcome, ending
+from meshgate.pipeline.part import Whole, part_text
 from meshgate.pipeline.reports import NEVER, UNDECIDED
+from meshgate.pipeline.shards import Shard, parsed, read_times, shares
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
 from meshgate.pipeline.verdict import Verdict
@@ -59,6 +60,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="write how the environments stand for Prometheus, as a textfile",
     )
     parser.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="only the environments of one of N shards, which N machines tell alike",
+    )
+    parser.add_argument(
+        "--times",
+        metavar="FILE",
+        type=Path,
+        help="balance shards by the seconds that `merge-reports --times` wrote",
+    )
+    parser.add_argument(
+        "--part",
+        metavar="FILE",
+        type=Path,
+        help="write the verdicts for `meshgate merge-reports`",
+    )
+    parser.add_argument(
         "--changed-since",
         metavar="REF",
         help="only environments whose inputs differ from the merge base with this git reference",
@@ -73,40 +91,84 @@ def run(options: argparse.Namespace) -> int:
     refuse_policy(configuration)
     refuse_overlaps_of_argocd(root, environments)
     options.rule_link = configuration.links.rules
+    shard = parsed(options.shard) if options.shard else None
     wanted = select(environments, options.environments)
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since, cache_folder(options))
     fail_on = options.fail_on or (
         UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
     )
+    whole = whole_of(options, configuration, wanted, shard.count if shard else 1)
+    everything = wanted == list(environments)
+    if shard:
+        own = frozenset(whole.shares[shard.number - 1])
+        wanted = [each for each in wanted if each.name in own]
     files, how = folder(options), settings(options)
-    question = Question(
-        root, environments, wanted, how, files.cache, undecided=fail_on == UNDECIDED
-    )
+    counts = UNDECIDED in {fail_on, whole.fail_on if options.part else fail_on}
+    question = Question(root, environments, wanted, how, files.cache, undecided=counts)
     judged: dict[str, Judged] = {}
     if options.metrics:
         judged = judge(with_upstream(wanted, environments), files, how)
         found = verdicts_of(question, judged)
     else:
         found = verdicts(question, jobs=options.jobs, pool=pool, track=track)
+    # What is of no environment is told once.
+    once = everything and (shard is None or shard.number == 1)
     outcome = Outcome(
         found,
         [each.name for each in wanted],
         fail_on,
-        of_nobody(root, configuration, files, how) if wanted == list(environments) else (),
-        refused_adoptions(root, question, found, files) if fail_on != NEVER else {},
-        "" if wanted else f"no environment's inputs changed since {options.changed_since}",
+        of_nobody(root, configuration, files, how) if once else (),
+        refused_adoptions(root, question, found, files) if fail_on != NEVER or options.part else {},
+        "" if wanted else whole.note or f"shard {shard} has no environment",
     )
+    if options.part:
+        write(options.part, part_text(shard or Shard(1, 1), whole, outcome, files.locate))
     ended = ending(outcome, files.locate, options.select, options.ignore)
     if options.metrics:
-        everything = ending(outcome, files.locate).report
+        full = ending(outcome, files.locate).report
         built = [each for each in judged.values() if each.context and each.environment in wanted]
-        write_metrics(options, structs.replace(everything, notes=(), tallies=()), wanted, built)
+        write_metrics(options, structs.replace(full, notes=(), tallies=()), wanted, built)
     publish_report(ended.report, options)
     print_failures(ended.failures)
-    for error in outcome.refused.values():
-        print(f"meshgate: {printable(str(error))}", file=sys.stderr)
+    print_refused(outcome)
     return ended.code
+
+
+def whole_of(
+    options: argparse.Namespace,
+    configuration: config.Configuration,
+    wanted: list[Environment],
+    count: int,
+) -> Whole:
+    """What all shards of this run say alike."""
+    floor = UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
+    times = read_times(options.times) if options.times else {}
+    run = with_upstream(wanted, configuration.environments)
+    return Whole(
+        version=__version__,
+        commit=commit_of(options.directory) if options.part else "",
+        today=options.today.isoformat(),
+        run=tuple(each.name for each in run),
+        wanted=tuple(each.name for each in wanted),
+        shares=tuple(tuple(sorted(share)) for share in shares(wanted, count, times)),
+        # A shard that is told never to fail says nothing of the whole.
+        fail_on=floor if options.fail_on in {None, NEVER} else options.fail_on,
+        undecided=UNDECIDED in {floor, options.fail_on},
+        rule_link=configuration.links.rules,
+        note="" if wanted else f"no environment's inputs changed since {options.changed_since}",
+    )
+
+
+def commit_of(root: Path) -> str:
+    """The commit that is checked out; empty outside of git, and before the first commit."""
+    from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
+
+    try:
+        with repository.Repository(repository.top(root)) as opened:
+            return opened.resolve("HEAD")
+    except RepositoryError:
+        return ""
 
 
 def write_metrics(

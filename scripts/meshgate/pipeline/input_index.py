@@ -141,6 +141,8 @@ class Names:
 
     def _holds(self, folder: str) -> bool:
         """Whether a folder has one of the names in it."""
+        if folder == ".":
+            return True
         start = f"{folder}/"
         at = bisect.bisect_left(self._sorted, start)
         return at < len(self._sorted) and self._sorted[at].startswith(start)
