@@ -9,17 +9,19 @@ from pathlib import Path
 
 from msgspec import structs
 
-from meshgate import config
+from meshgate import config, source
 from meshgate.effect import Effect, effect
 from meshgate.effect.observed import Replay, known_calls, replay
 from meshgate.errors import MeshgateError, SourcesError, UsageError
 from meshgate.model import Environment, Finding, Position, Resource, Traffic
 from meshgate.pipeline.files import Folder
+from meshgate.pipeline.input_index import Names
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
 from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.seen import age, seen
 from meshgate.pipeline.targets import select
+from meshgate.pipeline.touched import touched
 from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase
@@ -110,7 +112,32 @@ class ProposedChange:
         self.before_files = folder(revisions.before)
         self.after = judge(with_upstream(self.wanted, new), self.after_files, settings)
         both = [self.known[each.name] for each in self.wanted if each.name in self.known]
-        self.before = judge(both, self.before_files, settings)
+        same = self._same(self.wanted)
+        judged = judge(
+            [each for each in both if each.name not in same], self.before_files, settings
+        )
+        # What nothing has changed is what it is after the change: it is judged once.
+        self.before = {
+            each.name: self.after[each.name] if each.name in same else judged[each.name]
+            for each in both
+        }
+
+    def _same(self, environments: Sequence[Environment]) -> frozenset[str]:
+        """The environments of which nothing differs between the revisions, by name."""
+        differing = self.revisions.differing
+        if differing is None:
+            return frozenset()
+        names, root = Names(differing), self.revisions.after
+        here = [each for each in environments if self.known.get(each.name) == each]
+        reached = {each.name for each in touched(root, here, differing)}
+        return frozenset(
+            each.name
+            for each in here
+            if each.name not in reached
+            and not names.reach(
+                source.inputs(root, each.sources), source.named_folders(each.sources)
+            )
+        )
 
     def comparisons(self) -> list[Comparison]:
         """Each environment that was judged on both sides."""

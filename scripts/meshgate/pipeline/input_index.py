@@ -14,14 +14,18 @@ import os
 import posixpath
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from meshgate import source
 from meshgate.pipeline.tool import fingerprint
-from meshgate.repository import Changed, changed_between
 from meshgate.source.cache import Cache, digest
+
+# For types alone: GitPython is slow to import.
+if TYPE_CHECKING:
+    from meshgate.repository import Changed
 
 SECTION = "inputs"
 # Part of every key: raise it when what is kept changes.
@@ -84,6 +88,8 @@ class InputIndex:
         """What is known of the tree that was asked for last, as far as it holds for this one."""
         tree = self._cache.get(self._place())
         known = self._read(tree) if isinstance(tree, str) else None
+        from meshgate.repository import changed_between  # noqa: PLC0415 - see above
+
         between = changed_between(self._root, str(tree), self._change.tree) if known else None
         if known is None or between is None:
             return None

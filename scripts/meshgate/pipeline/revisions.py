@@ -16,12 +16,16 @@ SHORT = 12
 
 
 class Revisions(NamedTuple):
-    """The folders of both revisions, and what people call these."""
+    """The folders of both revisions, and what people call these.
+
+    differing  names, relative to the folders, of files and folders that may differ; None: unknown
+    """
 
     before: Path
     after: Path
     base: str
     head: str
+    differing: frozenset[str] | None = None
 
     @classmethod
     def of(cls, root: Path, base: str | None, head: str | None, folder: Path) -> Revisions:
@@ -41,7 +45,15 @@ class Revisions(NamedTuple):
             before = _branched(opened, reference, after, is_branch=base is None)
             old = _written(opened, before, folder / "before", below)
             new = root if head is None else _written(opened, after, folder / "after", below)
-        return cls(old, new, before[:SHORT], WORKING_TREE if head is None else after[:SHORT])
+        if head is None:
+            # What git ignores is not in the commit, and may decide in the working tree.
+            change = repository.changed(root, before)
+            differing: frozenset[str] | None = change.files | change.ignored
+        else:
+            names = repository.changed_between(root, before, after)
+            differing = names and frozenset(os.path.relpath(name, below) for name in names)
+        name = WORKING_TREE if head is None else after[:SHORT]
+        return cls(old, new, before[:SHORT], name, differing)
 
 
 def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool) -> str:
