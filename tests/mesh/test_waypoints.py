@@ -119,6 +119,9 @@ def test_behind_a_waypoint_the_client_is_the_waypoint() -> None:
     ]
     other = waypoint(annotations={"gateway.istio.io/service-account": "x"})
     assert answers(ambient(other, only))[0] == [Outcome.DENIED]
+    # Another name of the Deployment is none of the account (deploymentcontroller.go).
+    renamed = waypoint(annotations={"gateway.istio.io/name-override": "x"})
+    assert answers(ambient(renamed, only))[0] == [Outcome.OK_MTLS]
     pods = deployment("w", "b", {"gateway.networking.k8s.io/gateway-name": "w"})
     pods["spec"]["template"]["spec"]["serviceAccountName"] = "y"
     assert answers(ambient(waypoint(), pods, only))[0] == [Outcome.DENIED]

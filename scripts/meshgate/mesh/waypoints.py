@@ -29,9 +29,12 @@ _FOR_INGRESS = "istio.io/ingress-use-waypoint"
 _TRAFFIC = "istio.io/waypoint-for"
 _NONE = "none"
 _CLASS = "istio-waypoint"
+# Classes whose proxies are named as their Gateway is, without the class behind it (classinfo.go).
+_UNSUFFIXED = frozenset(
+    {_CLASS, "istio-agentgateway", "istio-agentgateway-waypoint", "istio-east-west"}
+)
 _MANAGED = "gateway.istio.io/managed"
 _ACCOUNT = "gateway.istio.io/service-account"
-_NAME = "gateway.istio.io/name-override"
 _BINDING = "ambient.istio.io/waypoint-inbound-binding"
 _HBONE = ("HBONE", 15008)
 _OF_SERVICES = frozenset({"service", "all"})
@@ -216,8 +219,7 @@ class Waypoints:
 
     def _accounts(self, gateway: Resource) -> tuple[str, ...]:
         seen = self._workloads.get((namespace_of(gateway), gateway.name))
-        named_ = gateway.annotations.get(_ACCOUNT) or gateway.annotations.get(_NAME)
-        return tuple(sorted(set(seen))) if seen else (str(named_ or gateway.name),)
+        return tuple(sorted(set(seen))) if seen else (account_of(gateway),)
 
     def _patches(self, service: Resource, gateway: Resource) -> Iterator[str]:
         """The objects that are loaded into the waypoint and not read."""
@@ -259,6 +261,16 @@ class Waypoints:
         }
         near = place in {self._root, namespace_of(gateway)}
         return near and not resource.spec.get("workloadSelector") and bool(contexts & _CONTEXTS)
+
+
+def account_of(gateway: Resource) -> str:
+    """The service account that istiod makes for the proxy of a Gateway of the Gateway API.
+
+    The source is deploymentcontroller.go: no other name of the Deployment changes it.
+    """
+    of_class = str(gateway.spec.get("gatewayClassName") or "")
+    name = gateway.name if of_class in _UNSUFFIXED else f"{gateway.name}-{of_class}"
+    return str(gateway.annotations.get(_ACCOUNT) or name)
 
 
 def accounts_of_gateways(workloads: list[Workload]) -> dict[tuple[str, str], list[str]]:

@@ -167,6 +167,6 @@ RULE = Rule(
     fix="correct the value, or add the Namespace or ServiceAccount to the inventory",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({"ServiceAccount"}),
+    kinds=frozenset({"Gateway", "ServiceAccount"}),
     check=check,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from meshgate.mesh import Mesh
 from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.coverage import GATEWAY_API
+from meshgate.mesh.waypoints import account_of
 from meshgate.rules.context import Context
 from meshgate.wording.nearest import nearest
 
@@ -26,6 +28,10 @@ class KnownIdentities:
             self._accounts.setdefault(workload.namespace, set()).add(workload.service_account)
         for account in context.resources.of("ServiceAccount"):
             self._accounts.setdefault(namespace_of(account), set()).add(account.name)
+        for gateway in context.resources.of("Gateway"):
+            if gateway.group == GATEWAY_API:
+                # Made by istiod with the proxy's pods, which no file has.
+                self._accounts.setdefault(namespace_of(gateway), set()).add(account_of(gateway))
 
     def has_account(self, namespace: str, account: str) -> bool | None:
         """Whether a namespace has a service account; None: nothing is known of its workloads."""

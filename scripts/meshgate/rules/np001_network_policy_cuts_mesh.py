@@ -42,7 +42,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from meshgate.mesh import DataPlane, Mesh, Verdict, Workload
+from meshgate.mesh import DataPlane, Mesh, Outcome, Verdict, Workload, verdict
 from meshgate.mesh.controllers import template_of
 from meshgate.mesh.network_policies import Direction, NetworkPolicy, Packets, Party, Standing
 from meshgate.model import Expectation, ResourceIndex, Severity
@@ -195,9 +195,9 @@ def dns(mesh: Mesh, resources: ResourceIndex) -> Iterator[Cut]:
 
 
 def expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Cut]:
-    """Calls that an expectation wants to end otherwise."""
+    """Calls that an expectation wants to reach their server."""
     for expectation in expectations:
-        if expectation.outcome == "blocked":
+        if verdict(Outcome(expectation.outcome), None) in {Verdict.BROKEN, Verdict.UNKNOWN}:
             continue
         namespace, _, name = expectation.client.partition("/")
         try:

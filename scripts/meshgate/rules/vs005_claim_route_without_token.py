@@ -3,7 +3,8 @@
 What it checks
     Matches of VirtualServices on headers `@request.auth.claims…` (`headers` and `withoutHeaders`),
     against the gateways that the VirtualService is for: whether a RequestAuthentication applies to
-    each of their workloads. That sidecars route by claims is refused by the webhook (SH004).
+    each of their workloads. That sidecars or delegates route by claims is refused by the webhook
+    (SH004).
 
     ```yaml
     kind: VirtualService
@@ -32,6 +33,7 @@ from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh, Workload, selectors
 from meshgate.mesh.catalog import namespace_of
+from meshgate.mesh.short_names import gateway_name
 from meshgate.model import JSON, JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
@@ -57,8 +59,8 @@ def check(context: Context) -> Iterator[Violation]:
         names: JSON = resource.spec.get("gateways")
         bare: dict[str, Workload] = {}
         for name in map(str, names if isinstance(names, list) else ()):
-            place, _, own = name.rpartition("/")
-            gateway = gateways.get((place or namespace_of(resource), own))
+            place, _, own = gateway_name(name, namespace_of(resource)).partition("/")
+            gateway = gateways.get((place, own))
             if gateway is not None:
                 bare.update((str(each), each) for each in unverified(mesh, gateway))
         if bare:
@@ -82,7 +84,7 @@ def claim_paths(resource: Resource) -> Iterator[str]:
             for kind in ("headers", "withoutHeaders"):
                 headers: JSON = match.get(kind)
                 for key in headers if isinstance(headers, dict) else ():
-                    if str(key).startswith(CLAIMS):
+                    if str(key).lower().startswith(CLAIMS):
                         yield join_path("spec", "http", number, "match", place, kind, str(key))
 
 
