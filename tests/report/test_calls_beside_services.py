@@ -100,6 +100,47 @@ def test_the_text_says_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "3 calls: 1 ok-mtls, 1 no-cluster, 1 answered." in told
 
 
+COPY = "copy.shop.svc.cluster.local"
+GATEWAY: Object = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "front", "namespace": "tools"},
+    "spec": {
+        "selector": {"istio": "front"},
+        "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("copies", "expected"),
+    [
+        ({}, ["ok-mtls"]),
+        ({"mirror": {"host": COPY}}, ["ok-mtls"]),
+        ({"mirror": {"host": GONE}}, ["no-cluster", "ok-mtls"]),
+        ({"mirrors": [{"destination": {"host": GONE}}]}, ["no-cluster", "ok-mtls"]),
+        ({"mirror": {"host": COPY, "port": {"number": 9}}}, ["no-cluster", "ok-mtls"]),
+    ],
+)
+def test_the_copies_that_a_gateway_loses_are_listed(
+    copies: Object, expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front = deployment(
+        "front", "tools", {"istio": "front"}, annotations={"inject.istio.io/templates": "gateway"}
+    )
+    front["spec"]["selector"] = {"matchLabels": {"istio": "front"}}
+    copy = [deployment("copy", "shop"), service("copy", "shop")]
+    copy[0]["spec"]["selector"] = {"matchLabels": {"app": "copy"}}
+    rule = routing({**TO_WEB, **copies})
+    rule["spec"] |= {"hosts": ["www.example.org"], "gateways": ["tools/front"]}
+
+    calls = listed(tmp_path, capsys, front, *copy, GATEWAY, rule)
+
+    assert [each for each in calls if each.startswith("front ")] == [
+        f"front {outcome}" for outcome in expected
+    ]
+
+
 def test_who_does_not_see_the_route_is_not_answered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

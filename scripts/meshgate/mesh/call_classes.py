@@ -50,18 +50,16 @@ class CallClasses:
         return iter(classes)
 
     def beside(self, service: Service, port: ServicePort) -> Iterator[CallClass]:
-        """What becomes of a sidecar's requests for a service port that no service gets.
+        """What becomes of a proxy's requests for a service port that no service gets.
 
-        Those are requests that its own proxy answers (a redirect, a direct response), and copies
-        for which it has no cluster. No service is called by them, so no rule asks for them.
+        Those are requests that a sidecar answers (a redirect, a direct response), and copies for
+        which it, or a gateway, has no cluster. No service is called by them, so no rule asks.
         """
-        about = self.services.routing.about(service)
-        if not about:
-            return
         routing = self.services.routing
+        about = routing.about(service)
         clusters = self.services.clusters(service, port)
         found: dict[tuple[DataPlane, str, Destination | None], list[ClientClass]] = {}
-        for caller, scope, group in self._callers(service, port, about):
+        for caller, scope, group in self._callers(service, port, about) if about else ():
             ends: list[Destination | None] = [
                 *routing.lost_copies(caller, scope, service, port),
                 *([None] if routing.is_answered(caller, scope, service, port) else ()),
@@ -69,6 +67,10 @@ class CallClasses:
             for end in ends:
                 key = group.plane, group.restricted_by, end
                 found.setdefault(key, []).extend(group.classes)
+        for each in self.services.clients.gateways:
+            if not each.reason:
+                for end in routing.lost_copies_of_gateway(each.members[0], service, port):
+                    found.setdefault((each.plane, each.restricted_by, end), []).append(each)
         for (plane, _, end), classes in found.items():
             if end is None:
                 yield _calls(clusters, _group(plane, classes), (BY_PROXY,))

@@ -173,18 +173,6 @@ def requested_by_name(policy: VirtualServicePolicy, caller: Caller) -> Iterator[
                 yield ANSWERED
 
 
-def through_gateway(
-    policies: Policies, caller: Caller, server: GatewayServer
-) -> Iterator[Destination]:
-    """The destinations of what one server of a gateway hands on, copies included.
-
-    `policies` are the VirtualServices bound to its Gateway.
-    """
-    for route in routes_through_gateway(policies, caller, server):
-        yield from route.destinations
-        yield from route.mirrors
-
-
 def routes_through_gateway(
     policies: Policies, caller: Caller, server: GatewayServer
 ) -> Iterator[Route]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.mesh.chains import GatewayChain, chains
-from meshgate.mesh.gateways import Gateways
+from meshgate.mesh.gateways import Gateways, GatewayServer
 from meshgate.mesh.hosts import HostIndex, is_wildcard
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routes import (
@@ -15,13 +15,18 @@ from meshgate.mesh.routes import (
     mirrors,
     requested_by_name,
     routes_through_gateway,
-    through_gateway,
 )
 from meshgate.mesh.scopes import Scope
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.services import Service, ServicePort
 from meshgate.mesh.short_names import MESH
-from meshgate.mesh.virtual_services import Caller, Destination, VirtualServicePolicy, visible
+from meshgate.mesh.virtual_services import (
+    Caller,
+    Destination,
+    Route,
+    VirtualServicePolicy,
+    visible,
+)
 from meshgate.mesh.workloads import Workload
 
 # Requests for hosts that are no services are routed on this port only.
@@ -39,6 +44,7 @@ class Routing:
         "_chains",
         "_gateways",
         "_hosts",
+        "_lost_at_gateway",
         "_named",
         "_registry",
         "_visible",
@@ -56,6 +62,8 @@ class Routing:
         self._named: dict[int, frozenset[str]] = {}
         self._chains: dict[int, tuple[GatewayChain, ...]] = {}
         self._by_gateway: dict[int, dict[str, Reached]] = {}
+        # By gateway: the copies that are lost of what a host and port get.
+        self._lost_at_gateway: dict[int, dict[tuple[str, int], set[Destination]]] = {}
         # The VirtualServices of sidecars by the hosts they name, as theirs or as a destination.
         self._about: HostIndex[list[VirtualServicePolicy]] | None = None
         for policy in policies:
@@ -121,6 +129,25 @@ class Routing:
             for each in sorted(set(map(self._real, copies)), key=_in_order)
             if not self._has(caller, scope, each, (service, port))
         ]
+
+    def lost_copies_of_gateway(
+        self, workload: Workload, service: Service, port: ServicePort
+    ) -> list[Destination]:
+        """Where a gateway sends copies of what it hands on to a service, with no cluster there."""
+        lost = self._lost_at_gateway.get(id(workload))
+        if lost is None:
+            lost = self._lost_at_gateway[id(workload)] = {}
+            for server, route in self._taken_by(workload):
+                copies = {self._at_gateway(each, server, workload) for each in route.mirrors}
+                gone = {copy for copy in copies if not self._is_there(copy, workload.namespace)}
+                for each in route.destinations if gone else ():
+                    end = self._at_gateway(each, server, workload)
+                    lost.setdefault((end.host, end.port), set()).update(gone)
+        return sorted(lost.get((service.host, port.number), ()), key=_in_order)
+
+    def _is_there(self, destination: Destination, namespace: str) -> bool:
+        found = self._registry.service_for(destination.host, namespace)
+        return found is not None and found.port(destination.port) is not None
 
     def is_answered(
         self, caller: Caller, scope: Scope | None, service: Service, port: ServicePort
@@ -324,6 +351,13 @@ class Routing:
         return served
 
     def _through(self, workload: Workload) -> Iterator[Destination]:
+        """The destinations of what a gateway hands on, copies included."""
+        for server, route in self._taken_by(workload):
+            for each in (*route.destinations, *route.mirrors):
+                yield self._at_gateway(each, server, workload)
+
+    def _taken_by(self, workload: Workload) -> Iterator[tuple[GatewayServer, Route]]:
+        """The routes that requests to a gateway may take, each with the server they come to."""
         names = frozenset(map(str, self._gateways.of(workload)))
         caller = Caller(workload.namespace, workload.labels, names)
         for server in self._gateways.servers(workload):
@@ -332,8 +366,14 @@ class Routing:
                 for policy in self._seen_in(workload.namespace)
                 if server.name in policy.gateways
             ]
-            for each in through_gateway(bound, caller, server):
-                yield self._with_port(self._real(each), server.number, workload.namespace)
+            for route in routes_through_gateway(bound, caller, server):
+                yield server, route
+
+    def _at_gateway(
+        self, destination: Destination, server: GatewayServer, workload: Workload
+    ) -> Destination:
+        real = self._real(destination)
+        return self._with_port(real, server.number, workload.namespace)
 
     def _with_port(self, destination: Destination, port: int, namespace: str) -> Destination:
         """The destination with its service's only port, else the gateway's, where it names none."""
