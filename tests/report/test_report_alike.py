@@ -6,7 +6,7 @@ from msgspec import structs
 
 import promotion_samples as samples
 from meshgate.effect import Change, Effect
-from meshgate.model import Report
+from meshgate.model import Position, Report, Severity
 from meshgate.report import FORMATS, Options
 from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.effect import FORMATS as EFFECT_FORMATS
@@ -37,6 +37,68 @@ def test_a_finding_of_several_environments_is_one_finding_with_their_names() -> 
     shared = shared_findings(report.findings)
 
     assert [each.environments for each in shared] == [NAMES, ("live",)]
+
+
+def of_own_files(rule: str = "CA008", *, number: int = 1) -> Report:
+    """Findings that stand in a file of each environment's own."""
+    first = next(each for each in rich().open if each.rule == "DR003")
+    return Report(
+        tuple(
+            structs.replace(
+                first,
+                rule=rule,
+                environment=name,
+                message=f"call {call} ends",
+                fix=f"ask with --env {name}",
+                source=Position(f"expectations/{name}.yaml", 10 * line + call, 5),
+                related=(),
+            )
+            for line, name in enumerate(NAMES, 1)
+            for call in range(number)
+        )
+    )
+
+
+def test_what_stands_in_files_of_their_own_is_told_once_with_the_places() -> None:
+    report = of_own_files()
+
+    (shared,) = shared_findings(report.findings, across_files=True)
+    text = FORMATS["text"](report, OPTIONS)
+
+    assert shared.environments == NAMES
+    assert [each.file for each in shared.elsewhere] == [
+        "expectations/next.yaml",
+        "expectations/live.yaml",
+    ]
+    assert "at:  also expectations/next.yaml:20:5, expectations/live.yaml:30:5" in text
+    assert text.count("call 0 ends") == 1
+    # A compiler's list has each place.
+    assert FORMATS["concise"](report, OPTIONS).count("call 0 ends") == len(NAMES)
+    other = structs.replace(report.findings[0], source=Position("expectations/all.yaml", 1, 1))
+    assert len(shared_findings((other, *report.findings), across_files=True)) == 2
+
+
+def test_of_many_calls_the_first_is_told_in_full() -> None:
+    report = of_own_files(number=9)
+
+    text = FORMATS["text"](report, OPTIONS)
+    whole = FORMATS["text"](report, Options(width=80, follow_ups=True))
+
+    assert "and 8 more of CA008:" in text
+    assert "- expectations/test.yaml:14:5 call 4 ends" in text
+    assert "4 more; --show-follow-ups tells each in full" in text
+    assert (text.count("fix:"), whole.count("fix:")) == (1, 9)
+    assert FORMATS["text"](of_own_files("PA001", number=9), OPTIONS).count("fix:") == 9
+
+
+def test_what_fails_stands_before_what_is_a_note() -> None:
+    first = of_own_files().findings
+    note = structs.replace(first[0], severity=Severity.INFO, message="a note", source=None)
+    notes = tuple(structs.replace(note, environment=name) for name in NAMES)
+
+    text = FORMATS["text"](Report((*notes, first[-1])), OPTIONS)
+
+    assert text.index("call 0 ends") < text.index("a note")
 
 
 def test_text_has_one_heading_for_the_environments_that_share_findings() -> None:

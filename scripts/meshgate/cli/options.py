@@ -111,7 +111,7 @@ def add_follow_ups(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show-follow-ups",
         action="store_true",
-        help="show everything that follows from a finding, and not the first of it",
+        help="show all that follows from a finding, and each of many findings on calls in full",
     )
 
 

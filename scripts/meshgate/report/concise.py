@@ -38,7 +38,7 @@ def failures(report: Report, style: Style) -> Iterator[str]:
 
 def line(shared: SharedFinding, style: Style) -> str:
     """One finding, with every environment it holds in."""
-    finding, environments = shared
+    finding, environments, _ = shared
     severity = severity_text(finding.severity, decided=finding.decided)
     parts = [
         style("bold", plain(place_text(finding.source)) + ":") if finding.source else "",

@@ -63,7 +63,7 @@ def opening(report: Report, counted: list[Count]) -> Iterator[Section]:
         )
     for note in report.notes:
         yield Section(f"Note: {prose(cut(note))}\n\n")
-    if shown := shared_findings(gravest(report.open)):
+    if shown := shared_findings(gravest(report.open), across_files=True):
         yield Section(
             f"{row(FINDINGS)}\n{row(['---'] * len(FINDINGS))}\n",
             (f"{line(shared)}\n" for shared in shown),

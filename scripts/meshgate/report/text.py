@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 
-from meshgate.model import Finding, Report, Severity, Waiver
+from meshgate.model import Finding, Position, Report, Severity, Waiver
 from meshgate.report import Options
-from meshgate.report.alike import enumerated, shared_findings
+from meshgate.report.alike import SharedFinding, enumerated, shared_findings
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
-from meshgate.report.place import about, nearest, place_text
+from meshgate.report.place import RELATED, about, nearest, place_text
 from meshgate.report.style import Style
 from meshgate.report.summary import Count, counts, severity_text, total, verdict
 from meshgate.report.table import Cell, Column, table
@@ -26,6 +25,8 @@ GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 # Rules about what becomes of calls: a policy that another rule is about may be the cause.
 SYMPTOMS = ("CA", "TR")
 FOLLOW_UPS = "--show-follow-ups"
+# So many that follow from something else are told in full, and so many more in a line.
+FEW, NAMED = 2, 4
 NUMBERS = ("policies", "inventory", "errors", "warnings", "info", "waived", "undecided")
 COLUMNS = (Column("environment"), *(Column(name, right=True) for name in NUMBERS))
 
@@ -73,21 +74,61 @@ class FindingsText:
         yield from self.closing()
 
     def findings(self, everywhere: Sequence[str] = ()) -> Iterator[str]:
-        """The findings below the environments they hold in, those of most environments first.
+        """The findings below the environments they hold in: the gravest, then those of most, first.
 
         `everywhere`: the environments of the page; what holds in all of them needs no heading.
         """
         report = self.report
-        groups: dict[tuple[str, ...], list[Finding]] = {}
-        for each in shared_findings(report.findings if self.verbose else report.open):
-            groups.setdefault(each.environments, []).append(each.finding)
-        # What belongs to no environment comes first, without a heading.
-        for names in sorted(groups, key=lambda names: -len(names) if names else -sys.maxsize):
+        groups: dict[tuple[str, ...], list[SharedFinding]] = {}
+        found = report.findings if self.verbose else report.open
+        for each in shared_findings(found, across_files=True):
+            groups.setdefault(each.environments, []).append(each)
+
+        def first(names: tuple[str, ...]) -> tuple[bool, int, int]:
+            # What belongs to no environment comes first, without a heading; else what fails.
+            gravest = min(
+                GRAVEST_FIRST.index(each.finding.severity)
+                if each.finding.waiver is None
+                else len(GRAVEST_FIRST)
+                for each in groups[names]
+            )
+            return bool(names), gravest, -len(names)
+
+        for names in sorted(groups, key=first):
             if names and names != tuple(everywhere):
                 yield from self.heading(enumerated(names))
-            for finding in sorted(groups[names], key=_rank):
-                yield from self.finding(finding)
+            for alike in self.bunches(sorted(groups[names], key=lambda each: _rank(each.finding))):
+                yield from self.finding(alike[0].finding, alike[0].elsewhere)
+                yield from self.others(alike[1:])
                 yield ""
+
+    def bunches(self, ordered: Sequence[SharedFinding]) -> list[list[SharedFinding]]:
+        """What is shown together: what follows from something else, where there is much of it."""
+        bunches: dict[object, list[SharedFinding]] = {}
+        for number, each in enumerate(ordered):
+            finding = each.finding
+            follows = finding.rule.startswith(SYMPTOMS) or finding.severity is Severity.INFO
+            is_whole = self.verbose or self.follow_ups or not follows
+            key = number if is_whole else (finding.rule, finding.severity, finding.decided)
+            bunches.setdefault(key, []).append(each)
+        return [
+            part
+            for bunch in bunches.values()
+            for part in ([bunch] if len(bunch) > FEW else [[each] for each in bunch])
+        ]
+
+    def others(self, findings: Sequence[SharedFinding]) -> Iterator[str]:
+        """Findings of the rule that was just told, the first of them by what they say."""
+        if not findings:
+            return
+        yield f"{INDENT}and {len(findings)} more of {plain(findings[0].finding.rule)}:"
+        for finding, _, _ in findings[:NAMED]:
+            place = f"{place_text(finding.source)} " if finding.source else ""
+            yield from self.paragraph("  - ", place + finding.message)
+        if (more := len(findings) - NAMED) > 0:
+            yield from self.paragraph("  - ", f"{more} more; {FOLLOW_UPS} tells each in full")
+        else:
+            yield from self.paragraph("    ", f"{FOLLOW_UPS} tells each in full")
 
     def heading(self, environments: str) -> Iterator[str]:
         """The line above the findings of these environments."""
@@ -96,13 +137,23 @@ class FindingsText:
         yield f"{self.style('bold', title)} {self.style('dim', rule)}"
         yield ""
 
-    def finding(self, finding: Finding) -> Iterator[str]:
-        """One finding: where, what, the line it stands in, what to do."""
+    def finding(self, finding: Finding, elsewhere: Sequence[Position] = ()) -> Iterator[str]:
+        """One finding: where, what, the line it stands in, what to do.
+
+        elsewhere  where the same is said of other environments
+        """
         yield self.title(finding)
         yield from self.paragraph("", finding.message)
         if finding.source:
             line = self.report.excerpts.get(finding.source, "")
             yield from excerpt(line, finding.source, self.width, self.style)
+        if elsewhere:
+            places = [place_text(each) for each in elsewhere]
+            shown = [
+                *places[:RELATED],
+                *([f"{len(places) - RELATED} more"] if len(places) > RELATED else []),
+            ]
+            yield from self.paragraph("at:  ", f"also {', '.join(shown)}")
         if subject := about(finding):
             yield from self.paragraph("in:  ", ", ".join(subject))
         if finding.fix:

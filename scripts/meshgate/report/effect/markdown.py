@@ -98,7 +98,7 @@ def _details(diff: Diff) -> Iterator[Section]:
         items = (f"- {prose(cut(text))}\n" for text in texts)
         yield folded(f"{enumerated(names)}: {len(texts)} {title}", items, len(texts))
     shown = findings.gravest(diff.report.open)
-    if alike := shared_findings(shown):
+    if alike := shared_findings(shown, across_files=True):
         items = (item(diff.report, each.finding, each.environments) for each in alike)
         yield folded(plural(len(shown), "finding"), items, len(alike))
     yield Section(f"Compared: {code(diff.base)} with {code(diff.head)}\n")

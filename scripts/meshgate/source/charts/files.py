@@ -146,8 +146,8 @@ class ChartFiles:
 def _names(below: Root, path: str) -> list[str]:
     """The files that belong to a chart.
 
-    Of one at the top of the repository: all but hidden ones, which no chart needs, and those that
-    meshgate keeps there itself.
+    Of one at the top of the repository: all but hidden ones, which no chart needs, and but waivers,
+    records and the like, which lie there, too.
     """
     if path != TOP:
         return files_below(below, path, hidden=True)
