@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from git.cmd import Git
 from msgspec import structs
 
 from meshgate.errors import RepositoryError
@@ -24,6 +25,7 @@ from meshgate.repository import (
     is_ancestor,
     mainline,
     merge_base,
+    opened,
     push_branch,
     push_tag,
     remote_branch,
@@ -124,6 +126,56 @@ class TestReading:
         for _ in range(2):
             assert len(mainline(repository, "main")) == 3
         assert asked == ["merge-base", "log", "log", "log"]
+
+    def test_what_an_id_names_is_read_once(
+        self, repository: Repository, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        head = git(folder, "rev-parse", "HEAD")
+        asked: list[str] = []
+        ask = Git.get_object_header
+
+        def counted(self: Git, name: str) -> tuple[str, str, int]:
+            asked.append(name)
+            return ask(self, name)
+
+        monkeypatch.setattr(Git, "get_object_header", counted)
+        before = repository.resolve("main")
+        for _ in range(2):
+            assert repository.object_id(head, "a") == git(folder, "rev-parse", f"{head}:a")
+            assert repository.read(head, "b") == b"3\n"
+            assert repository.object_id(head, "c") is None
+        assert asked.count(f"{head}:a") == asked.count(f"{head}^{{tree}}") == 1
+
+        # What a name says, and what was not there, may be another thing by now.
+        moved = commit(folder, {"b": "4\n"}, "again", day=2)
+        assert (repository.resolve("main"), before) == (moved, head)
+        assert asked.count(f"{head}:c") == 2
+        repository.forget()
+        assert repository.object_id(head, "a")
+        assert asked.count(f"{head}:a") == 2
+
+    def test_files_that_are_remembered_have_a_limit(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(opened, "MOST_CONTENT", 8)
+        monkeypatch.setattr(opened, "LARGEST_CONTENT", 6)
+        files = {"c": "12345", "d": "123", "large": "1234567", "more": "12"}
+        head = commit(folder, files, "more", day=2)
+        read: list[str] = []
+        stream = Git.stream_object_data
+
+        def counted(self: Git, ref: bytes) -> object:
+            read.append(ref.decode())
+            return stream(self, ref)
+
+        monkeypatch.setattr(Git, "stream_object_data", counted)
+        with Repository(folder) as limited:
+            blobs = {entry.path: entry.blob for entry in limited.entries(head)}
+            read.clear()
+            for path in ("c", "d", "c", "d", "large", "large", "more", "c"):
+                assert limited.blob(blobs[path]) == files[path].encode()
+        # Those that fit are read once, until one more does not fit beside them.
+        assert read == [blobs[path] for path in ("c", "d", "large", "large", "more", "c")]
 
     def test_files(self, repository: Repository) -> None:
         assert repository.read("main", "b") == b"3\n"

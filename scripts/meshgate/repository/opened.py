@@ -35,8 +35,11 @@ NETWORK_TIMEOUT = 300.0
 # Answers about commits that are remembered of one repository, and the characters of the largest.
 MOST_ANSWERS = 256
 LARGEST_ANSWER = MEBIBYTE
-# Folders that are remembered; each is a few entries.
+# Folders that are remembered; each is a few entries. So many names of objects are, too.
 MOST_TREES = 10_000
+# Files that are remembered, in bytes: all of them, and the largest of one.
+MOST_CONTENT = 16 * MEBIBYTE
+LARGEST_CONTENT = MEBIBYTE // 4
 # A folder may be in a commit many times over: a few kilobytes of objects can list files for ever.
 MOST_ENTRIES = 1_000_000
 
@@ -60,6 +63,8 @@ LOCAL_VARIABLES = (
 
 
 COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}")
+# What begins with an id names the same object for ever: `ID:path`, `ID^{tree}`, `ID~2`.
+NAMED_BY_ID = re.compile(r"[0-9a-fA-F]{40}[:^~]")
 SHORT_ID = re.compile(r"[0-9a-fA-F]{4,39}")
 # What git itself keeps beside refs/; a fetch brings none of them.
 OWN_NAMES = frozenset(
@@ -105,7 +110,10 @@ class Repository:
         self.root = Path(root)
         self._answers: dict[tuple[str, ...], str] = {}
         self._object_ids: dict[tuple[str, str], str | None] = {}
+        self._named: dict[str, str] = {}
         self._trees: dict[str, trees.Entries] = {}
+        self._contents: dict[str, bytes] = {}
+        self._room = MOST_CONTENT
         if self.config("extensions.objectformat") not in {"", "sha1"}:
             self.close()
             raise RepositoryError(
@@ -148,9 +156,10 @@ class Repository:
         """
         import git  # noqa: PLC0415 - see above
 
-        with tempfile.TemporaryFile() as stream:
-            stream.write(stdin)
-            stream.seek(0)
+        with tempfile.TemporaryFile() if stdin else contextlib.nullcontext() as stream:
+            if stream is not None:
+                stream.write(stdin)
+                stream.seek(0)
             try:
                 return self._repo.git.execute(
                     ["git", *arguments],
@@ -196,6 +205,7 @@ class Repository:
         """Ask everything again: history that was missing in a shallow clone may have come."""
         self._answers.clear()
         self._object_ids.clear()
+        self._named.clear()
 
     @functools.cached_property
     def settings(self) -> Mapping[str, str]:
@@ -352,7 +362,22 @@ class Repository:
         return entries
 
     def blob(self, blob: str) -> bytes:
-        """The bytes of a blob. Raises RepositoryError where it is missing or above 20 MiB."""
+        """The bytes of a blob; remembered, since most files are asked for by several readers.
+
+        Raises RepositoryError where it is missing or above 20 MiB.
+        """
+        content = self._contents.get(blob)
+        if content is None:
+            content = self._content(blob)
+            if len(content) <= LARGEST_CONTENT:
+                self._room -= len(content)
+                if self._room < 0:
+                    self._contents.clear()
+                    self._room = MOST_CONTENT - len(content)
+                self._contents[blob] = content
+        return content
+
+    def _content(self, blob: str) -> bytes:
         import git  # noqa: PLC0415 - see above
 
         try:
@@ -389,9 +414,17 @@ class Repository:
         """The id of an object. Raises ValueError where there is none."""
         if "\n" in name:
             raise ValueError(name)
+        known = self._named.get(name)
+        if known is not None:
+            return known
         answer: str | bytes = self._repo.git.get_object_header(name)[0]
         # GitPython says text and gives bytes.
-        return answer.decode("ascii") if isinstance(answer, bytes) else answer
+        object_id = answer.decode("ascii") if isinstance(answer, bytes) else answer
+        if NAMED_BY_ID.match(name):
+            if len(self._named) >= MOST_TREES:
+                self._named.clear()
+            self._named[name] = object_id
+        return object_id
 
 
 @contextlib.contextmanager
