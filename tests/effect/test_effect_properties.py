@@ -68,7 +68,7 @@ def test_a_mesh_compared_with_itself_has_no_effect(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_groups_hold_every_call_that_changes_and_no_other(name: str) -> None:
     for before, after in meshes(name):
-        found = effect(before, after)
+        found = effect_of(before, after)
 
         assert expanded(found) == Counter(
             (*by_brute_force(before, after), *routed_away(before, after))
@@ -78,7 +78,7 @@ def test_groups_hold_every_call_that_changes_and_no_other(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_change_and_its_reverse_mirror_each_other(name: str) -> None:
     for before, after in meshes(name):
-        there, back = effect(before, after), effect(after, before)
+        there, back = effect_of(before, after), effect_of(after, before)
 
         assert sides(there, swapped=False) == sides(back, swapped=True)
         assert ports(there, swapped=False) == ports(back, swapped=True)
@@ -91,7 +91,7 @@ def test_a_transition_is_unsafe_where_one_of_four_combinations_fails(name: str) 
         found = {
             (client.namespace, client.name, each.host, each.port, each.before.subset,
              each.before.endpoint, each.combination, each.outcome)
-            for each in effect(before, after).unsafe
+            for each in effect_of(before, after).unsafe
             if each.decided
             and each.combination in {OLD_CLIENT, NEW_CLIENT}
             and at_sidecar(before, each.before.endpoint)
@@ -107,7 +107,7 @@ def test_changes_of_these_meshes_are_of_every_kind() -> None:
     unsafe = undecided = 0
     for name in FILES:
         for before, after in meshes(name):
-            found = effect(before, after)
+            found = effect_of(before, after)
             told.update(each.change for each in (*found.calls, *found.open_calls))
             unsafe += len(found.unsafe)
             undecided += len(found.undecided)
@@ -118,17 +118,26 @@ def test_changes_of_these_meshes_are_of_every_kind() -> None:
     assert undecided
 
 
-def changes(name: str) -> Iterator[tuple[Row, Row]]:
+@functools.cache
+def changes(name: str) -> list[tuple[Row, Row]]:
     """Cases, each with a mutation: policies dropped, modes changed, a workload gone."""
     dice = random.Random(name)
     rows = list(itertools.islice(cases(FOLDER / f"{name}.jsonl.gz"), 400))
-    for row in dice.sample(rows, min(MESHES_PER_FILE, len(rows))):
-        yield row, {**row, "resources": list(mutated(row["resources"], dice))}
+    return [
+        (row, {**row, "resources": list(mutated(row["resources"], dice))})
+        for row in dice.sample(rows, min(MESHES_PER_FILE, len(rows)))
+    ]
 
 
-def meshes(name: str) -> Iterator[tuple[Mesh, Mesh]]:
-    for row, other in changes(name):
-        yield mesh_of(row), mesh_of(other)
+@functools.cache
+def meshes(name: str) -> list[tuple[Mesh, Mesh]]:
+    return [(mesh_of(row), mesh_of(other)) for row, other in changes(name)]
+
+
+@functools.cache
+def effect_of(before: Mesh, after: Mesh) -> Effect:
+    """The effect, asked for once; meshes are equal only where they are the same."""
+    return effect(before, after)
 
 
 def mutated(resources: list[Row], dice: random.Random) -> Iterator[Row]:
