@@ -51,7 +51,6 @@ def call(
 ) -> Call:
     monkeypatch.setenv("MESHGATE_FORGE", "local")
     monkeypatch.setenv("MESHGATE_FORGE_URL", str(pipeline.hub))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(pipeline.cache))
     for name in ("CI", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
         monkeypatch.delenv(name, raising=False)
     return Call(pipeline, capsys)

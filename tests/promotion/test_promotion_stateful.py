@@ -37,6 +37,7 @@ from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy
+from places import CACHE
 
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "6"))
 STEPS = 15
@@ -75,7 +76,7 @@ class Promotions(RuleBasedStateMachine):
         self.pending: list[Callable[[], object] | None] = [None, None]
         self.opened = [contextlib.ExitStack(), contextlib.ExitStack()]
         self.hub = Repository(first.hub)
-        self.renders = Renders(self.hub, self.once.cache)
+        self.renders = Renders(self.hub, CACHE)
 
     def teardown(self) -> None:
         if not hasattr(self, "folder"):

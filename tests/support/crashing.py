@@ -165,4 +165,4 @@ def place(folder: str, name: str) -> Path:
 
 if __name__ == "__main__":
     root = Path(sys.argv[2])
-    main(sys.argv[1], Pipeline(root / "work", root / "hub.git", root / "cache"), int(sys.argv[3]))
+    main(sys.argv[1], Pipeline(root / "work", root / "hub.git"), int(sys.argv[3]))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 from pathlib import Path
 
 import pytest
 
-from meshgate.cli.options import cache_folder
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import PullRequest, Review
 from meshgate.promotion.judge import HeadJudgement, judge
 from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.repository import Repository
+from places import CACHE
 from promoted import START, Promoted, git, promote
 
 NOW = START + dt.timedelta(days=6)
@@ -22,9 +21,8 @@ WITHOUT_FORGE = "the tests ask no forge"
 
 
 def base_of(repository: Repository, reference: str = "main", **more: object) -> Session:
-    """The base of a judgement, without a forge; renders are kept as the command keeps them."""
-    kept = cache_folder(argparse.Namespace(no_cache=False))
-    settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE, "cache": kept} | more
+    """The base of a judgement, without a forge."""
+    settings = {"clock": CLOCK, "without_forge": WITHOUT_FORGE, "cache": CACHE} | more
     return session_at(repository, repository.resolve(reference), **settings)  # type: ignore[arg-type] # options
 
 

@@ -25,6 +25,7 @@ from meshgate.promotion.rollback import roll_back
 from meshgate.promotion.session import Clock, Session, open_session
 from meshgate.repository import Repository
 from meshgate.repository.opened import COMMIT_ID
+from places import CACHE
 
 PERMISSIVE_FLOOR = "    require: {mtls: PERMISSIVE}\n"
 # The sample's environments, with a floor that lets both modes stand, and a team that may weaken.
@@ -61,7 +62,6 @@ class Pipeline:
 
     work: Path
     hub: Path
-    cache: Path
     login: str = "promoter"
     now: dt.datetime = field(default_factory=lambda: promoted.START + dt.timedelta(days=10))
     forge: Forge | None = None
@@ -70,7 +70,7 @@ class Pipeline:
         """A second writer, with a clone of its own."""
         work = self.work.parent / name
         promoted.git(self.work.parent, "clone", "--quiet", str(self.hub), str(work))
-        return Pipeline(work, self.hub, self.cache, name, self.now)
+        return Pipeline(work, self.hub, name, self.now)
 
     def later(self, **length: int) -> None:
         self.now += dt.timedelta(**length)
@@ -83,7 +83,7 @@ class Pipeline:
             self.work,
             Clock(self.now, self.now.date()),
             self.forge or self.local(),
-            cache=self.cache,
+            cache=CACHE,
             login=self.login,
         )
 
@@ -186,7 +186,7 @@ def pipeline_once(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     promoted.git(folder, "init", "--quiet", "--bare", "-b", "main", "hub.git")
     promoted.git(work, "remote", "add", "origin", "../hub.git")
     promoted.git(work, "push", "--quiet", "origin", "main")
-    return Pipeline(work, folder / "hub.git", folder / "cache")
+    return Pipeline(work, folder / "hub.git")
 
 
 @pytest.fixture
@@ -219,5 +219,4 @@ def remember_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def copy(once: Pipeline, folder: Path) -> Pipeline:
     for name in ("work", "hub.git"):
         shutil.copytree(once.work.parent / name, folder / name, symlinks=True)
-    # The cache is shared: the same commits render to the same bytes.
-    return Pipeline(folder / "work", folder / "hub.git", once.cache, now=once.now)
+    return Pipeline(folder / "work", folder / "hub.git", now=once.now)

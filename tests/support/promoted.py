@@ -22,6 +22,7 @@ from meshgate.promotion.rendering import read_rendered, render, tool
 from meshgate.promotion.session import Clock, session_at
 from meshgate.promotion.transition import RecordDraft, Transition
 from meshgate.repository import Repository
+from places import CACHE
 
 START = dt.datetime(2026, 7, 1, 8, tzinfo=dt.UTC)
 PINNED = ("staging", "prod")
@@ -172,7 +173,7 @@ def promote(
         release = session.releases.at(repository.resolve(source))
         state = current(owned(repository, head), environment)
         policy = session.policy.of(environment)
-        files = render(repository, release.source.commit, environment, policy.sources, cache=None)
+        files = render(repository, release.source.commit, environment, policy.sources, cache=CACHE)
         if event is Event.HOTFIX and state is not None:
             facts = facts_between(
                 read_rendered(session.rendered(environment)), read_rendered(files)

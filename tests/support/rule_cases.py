@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import functools
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,6 @@ from msgspec import structs
 
 from conftest import TODAY
 from meshgate import config, source
-from meshgate.cli.options import cache_folder
 from meshgate.effect import effect
 from meshgate.model import BuildRecord, Environment, Finding, Position
 from meshgate.pipeline import Settings
@@ -21,7 +19,7 @@ from meshgate.rules import RULES
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge
 from meshgate.rules.rule import Phase, Rule
-from places import TESTS
+from places import CACHE, TESTS
 
 CASES = TESTS / "cases"
 
@@ -99,9 +97,7 @@ def built(folder: Path, root: Path | None = None) -> source.Build:
             for defect in defects
         ):
             return source.Build(resources=[], record=BuildRecord(defects=tuple(defects)))
-        # Renders are kept as the command keeps them: by all that goes into them.
-        kept = cache_folder(argparse.Namespace(no_cache=False))
-        rendered = source.render(folder, "overlay", cache=kept)
+        rendered = source.render(folder, "overlay", cache=CACHE)
         return source.Build(resources=rendered.resources, record=rendered.record)
     if (folder / "chart").is_dir():
         # Of its files alone: what it renders to needs a program.
