@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-from meshgate.tools import installed
+from run_costs import git_settings, keep_bytecode, prefer_memory, spare_what_stays
 from signals import heed_signals
 
 TODAY = "2026-08-01"
@@ -25,31 +23,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite expected output; read the diff")
 
 
-def keep_bytecode() -> None:
-    """Let each module be compiled once, and not by every process that a test starts.
-
-    Where the machine wants no `__pycache__` beside the sources, in the user's cache.
-    """
-    if sys.dont_write_bytecode:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        sys.pycache_prefix = str(folder / "meshgate" / "bytecode")
-        sys.dont_write_bytecode = False
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
-        del os.environ["PYTHONDONTWRITEBYTECODE"]
-
-
 keep_bytecode()
-
-
-# How long an example takes is the machine's affair: no test fails by chance where it is busy.
-settings.register_profile("steady", deadline=None)
-settings.load_profile("steady")
+prefer_memory()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from hypothesis import settings  # noqa: PLC0415 - 90 modules, compiled to where they are kept
+
     heed_signals()
+    # How long an example takes is the machine's affair: no test fails by chance where it is busy.
+    settings.register_profile("steady", deadline=None)
+    settings.load_profile("steady")
     if config.getoption("--update") and os.environ.get("CI"):
         raise pytest.UsageError("--update is for people: CI must compare, not rewrite")
+
+
+def pytest_collection_finish() -> None:
+    spare_what_stays()
 
 
 @pytest.fixture
@@ -59,8 +49,10 @@ def update(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _steady_environment() -> None:
+def _steady_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The same day, git identity and cache for every test; nothing of the machine's own."""
+    from meshgate.tools import installed  # noqa: PLC0415 - as above
+
     for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_"))]:
         del os.environ[name]
     # The kustomize of the wheel's kubectl, at an eighth of its start-up; tests of the wheel's own
@@ -71,7 +63,7 @@ def _steady_environment() -> None:
         MESHGATE_TODAY=TODAY,
         NO_COLOR="1",
         COLUMNS="100",
-        GIT_CONFIG_GLOBAL=os.devnull,
+        GIT_CONFIG_GLOBAL=str(git_settings(tmp_path_factory.mktemp("git"))),
         GIT_CONFIG_SYSTEM=os.devnull,
         GIT_AUTHOR_NAME="A Test",
         GIT_AUTHOR_EMAIL="test@example.com",
