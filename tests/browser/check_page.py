@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_playwright
 
 from browser import axe
-from browser.pages import of_attacker, of_fleet
+from browser.pages import of_attacker, of_fleet, with_baseline
 from e2e.parts import program
 from meshgate.cli import main
 
@@ -286,6 +286,26 @@ def test_ledgers_are_a_timeline_with_a_trend(page: Page, own: Path) -> None:
     expect(staging.get_by_role("img")).to_have_accessible_name(
         "STRICT ports of staging: 83 % then, 83 % now"
     )
+
+
+def test_the_baseline_burns_down_as_a_picture(page: Page, own: Path, tmp_path: Path) -> None:
+    opened(page, own)
+    expect(page.locator("#baseline")).to_be_hidden()
+    file = tmp_path / "page.html"
+    file.write_text(with_baseline(), encoding="utf-8")
+    opened(page, file)
+
+    one, other = page.locator("#baseline article").all()
+
+    expect(one.get_by_role("img")).to_have_accessible_name(
+        "Baseline of staging: 40 findings then, 10 now"
+    )
+    expect(one.locator("circle")).to_have_count(1)
+    expect(one).to_contain_text("40 → 10, 2026-08-01 to 2026-11-29")
+    # Steps: a number holds until the next commit, and the last one until today.
+    path = one.locator("path.line").get_attribute("d") or ""
+    assert [path.count(letter) for letter in "MLVH"] == [1, 0, 2, 3]
+    expect(other).to_contain_text("1 since 2026-08-01")
 
 
 def test_a_finding_has_the_page_of_its_rule_and_all_its_environments(page: Page, own: Path) -> None:

@@ -13,7 +13,7 @@ from meshgate.model import Environment, MeshFacts, Report, Resource, Waiver
 from meshgate.pipeline import Objects, Settings, judge
 from meshgate.pipeline.manifests import Given, read_manifests
 from meshgate.pipeline.reports import report_of, tally
-from meshgate.report.html import Event, Head, Page, Standing, render
+from meshgate.report.html import BurnDown, Event, Head, Page, Standing, render
 from meshgate.report.view import View
 from report_samples import HOSTILE, hostile
 
@@ -92,6 +92,26 @@ def of_attacker() -> str:
             )
             for text in HOSTILE
         ],
+        baselines=[BurnDown(text, [(DAY, 2, True), (DAY, 1, False)], text) for text in HOSTILE],
         steps=[(text, text) for text in HOSTILE],
+    )
+    return render(page, "0")
+
+
+def with_baseline() -> str:
+    """A page of two environments whose baselines shrank."""
+    day = datetime.date(2026, 8, 1)
+    later, last = datetime.date(2026, 10, 1), datetime.date(2026, 11, 29)
+    page = Page(
+        "Baselines",
+        Report(()),
+        [],
+        last,
+        baselines=[
+            BurnDown(
+                "staging", [(day, 40, False), (later, 20, True), (last, 10, False)], "staging: 40"
+            ),
+            BurnDown("prod", [(day, 1, False)], "prod: 1"),
+        ],
     )
     return render(page, "0")

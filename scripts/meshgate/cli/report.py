@@ -46,7 +46,7 @@ from meshgate.pipeline.reports import (
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.targets import select
 from meshgate.report import Options
-from meshgate.report.html import Page, render
+from meshgate.report.html import BurnDown, Page, render
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 from meshgate.report.steps.text import render as print_steps
 from meshgate.source import Locator
@@ -138,14 +138,16 @@ def way(comparison: Comparison, revisions: Revisions) -> str:
     return print_steps(steps, Options(color=False, width=STEPS_WIDTH, version=__version__))
 
 
-def of_baseline(root: Path, judged: Sequence[Judged]) -> list[str]:
+def of_baseline(root: Path, judged: Sequence[Judged]) -> tuple[list[str], list[BurnDown]]:
     """How many findings the baseline has left, and how it shrank."""
     if not (root / config.BASELINE).exists():
-        return []
+        return [], []
     from meshgate.promotion.burn_down import burn_down, sentences  # noqa: PLC0415 - slow to import
 
     notes = baseline_note(finding for each in judged for finding in each.findings)
-    return [*notes, *sentences(burn_down(root, [each.name for each in judged]))]
+    points = burn_down(root, [each.name for each in judged])
+    told = zip(points.items(), sentences(points), strict=True)
+    return notes, [BurnDown(name, own, sentence) for (name, own), sentence in told]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -161,6 +163,7 @@ def run(options: argparse.Namespace) -> int:
     built = [each for each in shown.judged if each.context is not None]
     findings = [*(f for each in shown.judged for f in each.findings), *shown.on_change]
     standing, without = standings(options)
+    of_findings, burning = of_baseline(root, built)
     untold_failures = untold(shown.failures, [each.name for each in shown.judged])
     page = Page(
         title=options.title or f"Mesh policy of {root.resolve().name}",
@@ -168,7 +171,7 @@ def run(options: argparse.Namespace) -> int:
             findings,
             [tally(each) for each in built],
             shown.locate,
-            [*shown.notes, *of_baseline(root, built), *notes_on(built), *without],
+            [*shown.notes, *of_findings, *notes_on(built), *without],
             untold_failures,
         ),
         views=[view_of(each)._replace(locate=shown.locate) for each in built],
@@ -178,6 +181,7 @@ def run(options: argparse.Namespace) -> int:
         head=head_of(root),
         environments=[each.environment for each in built],
         standings=standing,
+        baselines=burning,
         steps=shown.steps,
     )
     text = render(page, __version__)

@@ -23,9 +23,11 @@ from meshgate.report.html.effect import effect, verbs
 from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
 from meshgate.report.html.standing import (
+    BurnDown,
     Event,
     Head,
     Standing,
+    burn_down,
     exception,
     exceptions,
     facts,
@@ -44,7 +46,7 @@ SCRIPTS = (
     *("dom.js", "posture.js", "graph.js", "calls.js", "findings.js"),
     *("effect.js", "access.js", "standing.js", "views.js", "main.js"),
 )
-__all__ = ["Event", "Head", "Page", "Standing", "render"]
+__all__ = ["BurnDown", "Event", "Head", "Page", "Standing", "render"]
 
 LIBRARY = "vendor/cytoscape.min.js"
 
@@ -65,6 +67,8 @@ class Page(NamedTuple):
     environments: Sequence[Environment] = ()
     # Of environments that promotion knows.
     standings: Sequence[Standing] = ()
+    # Of environments that have, or had, findings in the baseline.
+    baselines: Sequence[BurnDown] = ()
     # The way to an unsafe change, as `meshgate steps` prints it: environment and text.
     steps: Sequence[tuple[str, str]] = ()
 
@@ -127,6 +131,7 @@ def _data(page: Page, version: str) -> JSONObject:
             for each in exceptions(environment, covered)
         ],
         "standings": list(map(standing, page.standings)),
+        "baselines": list(map(burn_down, page.baselines)),
         "steps": [[visible(name), visible_lines(text)] for name, text in page.steps],
         "rules": {rule.id: _rule(rule) for rule in RULES if rule.id in rules},
         "failures": [

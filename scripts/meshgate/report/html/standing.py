@@ -44,6 +44,17 @@ class Standing(NamedTuple):
     events: Sequence[Event] = ()
 
 
+class BurnDown(NamedTuple):
+    """How the baseline of an environment shrank, oldest first, and the same in a sentence.
+
+    points  (day, how many findings were left, whether a commit of promotion came with it)
+    """
+
+    environment: str
+    points: Sequence[tuple[datetime.date, int, bool]]
+    sentence: str
+
+
 class Exceptional(NamedTuple):
     """Something that is accepted until a day: a waiver, a difference, an acknowledgement."""
 
@@ -160,4 +171,13 @@ def standing(own: Standing) -> JSONObject:
             ]
             for each in own.events
         ],
+    }
+
+
+def burn_down(own: BurnDown) -> JSONObject:
+    """`{"environment", "points", "sentence"}`, a point `[day, left, promoted]`."""
+    return {
+        "environment": visible(own.environment),
+        "points": [[day.isoformat(), left, promoted] for day, left, promoted in own.points],
+        "sentence": visible(own.sentence),
     }

@@ -48,6 +48,7 @@ overview();
 tellHead();
 tellEffect();
 tellExceptions();
+tellBaseline();
 tellPromotion();
 tellAccess();
 matrix();

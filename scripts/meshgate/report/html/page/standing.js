@@ -64,6 +64,33 @@ function trend(environment, events) {
     h("figcaption", { class: "by" }, points.length > 1 && shares[0] !== shares[shares.length - 1] ? `${percent(shares[0])} → ${percent(shares[shares.length - 1])} of ports STRICT` : `${percent(shares[shares.length - 1])} of ports STRICT, ${plural(points.length, "event")}`));
 }
 
+function tellBaseline() {
+  const all = data.baselines;
+  $("baseline").hidden = $("baseline-link").hidden = !all.length;
+  replace($("baseline-body"), all.map(({ environment, points, sentence }) => h("article", { class: "tile wide" },
+    h("h3", {}, environment, h("span", { class: "tag" }, plural(points[points.length - 1][1], "finding"))),
+    burnDown(environment, points),
+    h("p", { class: "by" }, sentence))));
+}
+
+// What is left of the baseline, day by day, in steps: a number holds until the next commit.
+function burnDown(environment, points) {
+  const [wide, high, edge] = [260, 72, 6];
+  const days = points.map(([day]) => Date.parse(day)), start = days[0], length = Math.max(Date.parse(data.today), days[days.length - 1]) - start;
+  const most = Math.max(1, ...points.map(([, left]) => left));
+  const x = (index) => (edge + (length ? (days[index] - start) / length : points.length > 1 ? index / (points.length - 1) : 0) * (wide - 2 * edge)).toFixed(1);
+  const y = (left) => (high - edge - (left / most) * (high - 2 * edge)).toFixed(1);
+  const line = points.map(([, left], index) => (index ? `H${x(index)}V${y(left)}` : `M${x(0)} ${y(left)}`)).join("") + `H${wide - edge}`;
+  const [first, last] = [points[0][1], points[points.length - 1][1]];
+  return h("figure", { class: "trend" },
+    svg("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": `Baseline of ${environment}: ${plural(first, "finding")} then, ${last} now` },
+      svg("path", { d: `M${edge} ${high - edge}H${wide - edge}`, class: "axis" }),
+      svg("path", { d: `${line}V${high - edge}H${edge}Z`, class: "left" }),
+      svg("path", { d: line, class: "line" }),
+      ...points.flatMap(([, left, promoted], index) => (promoted ? [svg("circle", { cx: x(index), cy: y(left), r: 3 })] : []))),
+    h("figcaption", { class: "by" }, points.length === 1 ? `${first} since ${points[0][0]}` : `${first} → ${last}, ${points[0][0]} to ${points[points.length - 1][0]}`));
+}
+
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
