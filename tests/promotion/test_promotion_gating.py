@@ -86,7 +86,7 @@ class Story:
             "result": result,
         }
         path = "promotion/evidence/staging/probe/one.json"
-        commit(self.folder, {path: json.dumps(value)}, "evidence", day=5)
+        commit(self.folder, {path: json.dumps(value)}, "evidence", day=6)
 
     def propose(self) -> PullRequest:
         record = promote(self.folder, "prod", day=6).record
