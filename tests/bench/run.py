@@ -18,6 +18,7 @@ from pathlib import Path
 
 import connectivity
 import fleet
+import history
 import manifests
 import overlays
 import peers
@@ -309,6 +310,68 @@ def peer_of_policies(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     return rows
 
 
+def long_history(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """What looks at promotion on a main of 5,000 commits, beside one of 50."""
+    few, many = 50, 5_000
+    asked = {"status": ("status",), "plan": ("plan", "staging")}
+    taken: dict[str, Measured] = {}
+    for commits in (few, many):
+        root, warm = folder / f"history-{commits}", folder / f"kept-{commits}"
+        history.write(root, commits)
+        commands = {
+            f"{name} {commits}": history.command(root, warm, *arguments)
+            for name, arguments in asked.items()
+        }
+        measure(commands, 1)  # keeps what the next run finds
+        # Cold: nothing is kept, but each run writes what it would keep.
+        for number in range(max(1, rounds // 2)):
+            for name, arguments in asked.items():
+                cache = folder / f"cold-{commits}-{number}-{name}"
+                commands[f"{name} {commits} cold {number}"] = history.command(
+                    root, cache, *arguments
+                )
+        found = measure({key: each for key, each in commands.items() if "cold" in key}, 1)
+        for name in asked:
+            runs = [each for key, each in found.items() if key.startswith(f"{name} ")]
+            taken[f"{name} {commits} cold"] = min(runs, key=lambda each: each.processor)
+        warm_ones = {key: each for key, each in commands.items() if "cold" not in key}
+        taken |= measure(warm_ones, rounds)
+    notes.append(
+        "A long history: every commit is a new release, and staging is at the first. In seconds of "
+        "the processor; cold with an empty cache, which is written."
+    )
+    return [
+        Row(
+            f"`{name}`, 5,000 commits / 50{how}",
+            taken[f"{name} {many}{key}"].processor,
+            taken[f"{name} {few}{key}"].processor,
+            2,
+        )
+        for name in asked
+        for key, how in (("", ""), (" cold", ", cold"))
+    ]
+
+
+def clusters(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
+    """3,000 workloads: all calls as JSON, and what `verify` judges of objects that are foreign."""
+    root = folder / "clusters"
+    fleet.write(root, 300)
+    argv = (*MESHGATE, "calls", "-C", str(root), "--format", "json", ".")
+    calls = measure({"calls": Command(argv, JUDGED)}, max(1, rounds // 2))["calls"]
+    questions = Path(__file__).parent / "foreign_objects.py"
+    asked = json.loads(
+        subprocess.run([PYTHON, questions, root], check=True, stdout=subprocess.PIPE).stdout
+    )
+    notes.append(
+        "3,000 workloads in 300 namespaces, of the fleet's kind; seconds of the processor."
+    )
+    return [
+        Row("`calls --format json`, 3,000 workloads / 15 s", calls.processor, 15, 1),
+        Row("its memory / 512 MiB", calls.mebibytes, 512, 1, "MiB"),
+        Row("`verify`, 50 foreign objects of it / 1", asked["50"], asked["1"], 2),
+    ]
+
+
 def _row(what: str, taken: dict[str, Measured], ours: str, theirs: str, limit: float) -> Row:
     return Row(what, taken[ours].seconds, taken[theirs].seconds, limit)
 
@@ -321,6 +384,8 @@ PARTS = {
     "access": access,
     "tenfold": tenfold,
     "connectivity": peer_of_policies,
+    "history": long_history,
+    "clusters": clusters,
 }
 
 
