@@ -23,11 +23,12 @@ from meshgate.mesh.workloads import Workload
 class Callers:
     """The calls of each client by itself; `calls` has them in classes."""
 
-    __slots__ = ("calls", "services")
+    __slots__ = ("_by_waypoint", "calls", "services")
 
     def __init__(self, services: ServiceLookup) -> None:
         self.services = services
         self.calls = CallClasses(services)
+        self._by_waypoint: dict[tuple[int, int], list[Delivery]] | None = None
 
     def policy(
         self, client: Workload, service: Service, number: int, subset: str | None
@@ -138,6 +139,22 @@ class Callers:
             return (PASSED_THROUGH.unknown(self.services.undecided.mesh),)
         passed_on = PASSED_THROUGH.restricted(client.restricted_by)
         return (self.services.filters.judged(passed_on, client.members[0], number),)
+
+    def by_waypoint(self, workload: Workload, port: int) -> list[Delivery]:
+        """What reaches a port of a workload by way of the waypoints before its services."""
+        if self._by_waypoint is None:
+            self._by_waypoint = {}
+            by_ztunnel = self.services.by_ztunnel
+            for service in self.services.registry.services:
+                if by_ztunnel.waypoints.of_service(service) is None:
+                    continue
+                for own in service.ports:
+                    for sent in by_ztunnel.sent(self.services.clusters(service, own)):
+                        end = sent.endpoint
+                        if end is not None and end.workload is not None:
+                            key = id(end.workload), end.port
+                            self._by_waypoint.setdefault(key, []).append(sent)
+        return self._by_waypoint.get((id(workload), port), [])
 
     def led_away(
         self, client: Workload, service: Service, port: ServicePort, destination: Destination

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.mesh.admissions import Admissions
 from meshgate.mesh.authorization import Allows, Authorization
+from meshgate.mesh.authorization.rule_sets import RuleSet
 from meshgate.mesh.call_filter import CallFilter
 from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import Call, CallClass
@@ -266,16 +267,31 @@ class Mesh:
         taken.
         """
         transport = Transport.MTLS if identity else Transport.PLAINTEXT
-        outcome, reason = self._receivers.receive(workload, port, transport)
+        tunnel = identity is not None and workload.plane is DataPlane.AMBIENT
+        outcome, reason = self._receivers.receive(workload, port, transport, tunnel=tunnel)
         mode = self._receivers.server_mode(workload, port).mode
-        sent = Delivery(Endpoint.of(workload, port), transport, mode, outcome, reason)
+        end = Endpoint.of(workload, port)
+        sent = Delivery(end, transport, mode, outcome, reason, tunnel=tunnel)
         if workload.plane is DataPlane.GATEWAY and outcome is Outcome.REFUSED and not identity:
             sent = self._tls_to_gateway(workload, port, sent)
         if port:
-            if identity and workload.plane is DataPlane.AMBIENT:
-                sent = sent._replace(tunnel=True)
             sent = self.filters.judged(sent, self.packets.anybody, port)
         return self.admissions.judged_as(sent, identity)
+
+    def met_by_waypoint(self, workload: Workload, port: int, identity: str) -> Iterator[Delivery]:
+        """What becomes of calls to a port by way of waypoints, of whoever proves an identity there.
+
+        Only ztunnel sends calls that way. None: no waypoint stands before the port's services.
+        """
+        for sent in self._callers.by_waypoint(workload, port):
+            passed = self.filters.judged(sent, self.packets.anybody, port)
+            yield self.admissions.judged(passed, identity)
+
+    def waypoint_rules(self, workload: Workload, port: int) -> Iterator[RuleSet]:
+        """The rules of the waypoints before the services of a port."""
+        for sent in self._callers.by_waypoint(workload, port):
+            if sent.passage is not None:
+                yield from self.admissions.waypoint_rules(sent.passage).values()
 
     def _tls_to_gateway(self, workload: Workload, port: int, sent: Delivery) -> Delivery:
         """What a gateway takes under certificates of its own; else what is sent in plaintext."""

@@ -177,8 +177,13 @@ class Receivers:
                     numbers.update(slots.workload.ports)
         return sorted(numbers)
 
-    def receive(self, workload: Workload, port: int, transport: Transport) -> tuple[Outcome, str]:
-        """What becomes of bytes that reach a workload's container port directly."""
+    def receive(
+        self, workload: Workload, port: int, transport: Transport, *, tunnel: bool = False
+    ) -> tuple[Outcome, str]:
+        """What becomes of bytes that reach a workload's container port directly.
+
+        `tunnel`: they come to ztunnel by HBONE, by which it takes them whatever the mode.
+        """
         if self.undecided.mesh:
             return Outcome.UNKNOWN, self.undecided.mesh
         endpoint = Endpoint(
@@ -190,7 +195,9 @@ class Receivers:
             workload.labels.get(TLS_MODE) == "istio",
         )
         first, *others = [
-            self._at_workload(workload, port, Arrival(world, transport))
+            (Outcome.OK_MTLS, "")
+            if tunnel
+            else self._at_workload(workload, port, Arrival(world, transport))
             for world in self.worlds(endpoint)
         ]
         if any(other != first for other in others):

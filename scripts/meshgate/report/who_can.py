@@ -277,6 +277,13 @@ def _strangers(asked: AccessQuestion) -> Iterator[AccessAnswer]:
             delivery = mesh.met_by(endpoint.workload, endpoint.port, proven)
             answer = _answer(asked, (), label, delivery)
             distinct.setdefault((label, *delivery[1:5], delivery.admission), answer)
+        if mesh.enrolment(asked.service) is None:
+            continue
+        label = f"{OTHERS}, by way of the waypoint"
+        stranger = mesh.admissions.stranger
+        for delivery in mesh.met_by_waypoint(endpoint.workload, endpoint.port, stranger):
+            answer = _answer(asked, (), label, delivery)
+            distinct.setdefault((label, *delivery[1:5], delivery.admission), answer)
     yield from distinct.values()
 
 

@@ -18,6 +18,8 @@ What it checks
 
     `outside` is whoever proves no identity, and workloads without a proxy. Pods of a namespace can
     go without a proxy too: where whoever proves no identity gets in, so does every namespace.
+    Whoever reaches a port by way of a waypoint is judged there by its own identity; the account of
+    the waypoint gets in, too, and is named in `only` as any other.
 
 Why it matters
     An expectation is about one call. What a security team promises is about everybody: that nobody

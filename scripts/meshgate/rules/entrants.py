@@ -94,6 +94,9 @@ def entrants(
             own = _parts(identity)
             over = tuple(mesh.admissions.over(delivery, identity).values())
             yield Entrant(who, *own, identity is None, workload, port, delivery, over)
+            if identity is not None:
+                for sent in mesh.met_by_waypoint(workload, port, identity):
+                    yield Entrant(who, *own, False, workload, port, sent)
 
 
 def identities(
@@ -107,8 +110,11 @@ def identities(
         if party not in {OUTSIDE, EVERYBODY}:
             name = f"{domains.names[0]}/ns/{namespace}/sa/{account or SOME_NAME}"
             by_identity.setdefault(name, _who(name))
-    for chain in mesh.admissions.chains(workload, port):
-        rules = mesh.admissions.rules(workload, port, chain)
+    at_server = (
+        mesh.admissions.rules(workload, port, chain)
+        for chain in mesh.admissions.chains(workload, port)
+    )
+    for rules in (*at_server, *mesh.waypoint_rules(workload, port)):
         for name in examples(rules_of(rules), domains):
             by_identity.setdefault(name, _who(name))
     return by_identity
