@@ -43,6 +43,8 @@ COMMANDS = {
     "sync": "write the objects that point clusters at this repository",
     "baseline": "write down the findings of today, so that only new ones fail",
     "report": "write the page that people look at: posture, calls, findings",
+    "tables": "write the mesh as tables, for SQL and notebooks",
+    "query": "ask the tables in SQL, or by the name of a question",
     "status": "show how every environment stands, and what waits for what",
     "history": "tell what was enforced when, and by whose word",
     "adopt": "give a pinned environment its first state",

@@ -15,7 +15,9 @@ from meshgate.errors import UsageError
 TODAY_VARIABLE = "MESHGATE_TODAY"
 # What a policy repository has at its top, and the commands that need none.
 REPOSITORY = "environments.yaml"
-ANYWHERE = frozenset({"completion", "init", "lint", "merge-reports", "rules", "schema", "schemas"})
+ANYWHERE = frozenset(
+    {"completion", "init", "lint", "merge-reports", "query", "rules", "schema", "schemas"}
+)
 # Years with room on both sides, to count days and time zones from.
 FIRST_YEAR, LAST_YEAR = 1970, 8999
 FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")

@@ -28,10 +28,11 @@ from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narr
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.progress import track
 from meshgate.cli.request import folder, pool, print_failures, print_refused, settings
-from meshgate.errors import MeshgateError, RefusedError, RepositoryError
+from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Folder, Judged, judge, with_upstream
 from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
+from meshgate.pipeline.commit import commit_of
 from meshgate.pipeline.outcome import Outcome, ending
 from meshgate.pipeline.part import Whole, part_text
 from meshgate.pipeline.reports import NEVER, UNDECIDED
@@ -158,17 +159,6 @@ def whole_of(
         rule_link=configuration.links.rules,
         note="" if wanted else f"no environment's inputs changed since {options.changed_since}",
     )
-
-
-def commit_of(root: Path) -> str:
-    """The commit that is checked out; empty outside of git, and before the first commit."""
-    from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
-
-    try:
-        with repository.Repository(repository.top(root)) as opened:
-            return opened.resolve("HEAD")
-    except RepositoryError:
-        return ""
 
 
 def write_metrics(

@@ -44,7 +44,7 @@ def calls(view: View) -> JSONObject:
         if id(service) not in services:
             services[id(service)] = len(known)
             known.append(_service(view, service))
-        for clients, count, members in _clients(each):
+        for clients, count, members in clients_of(each):
             node = nodes.index(clients, count, members)
             for delivery in each.deliveries:
                 edges[node, services[id(service)], *_edge(each, delivery)] += count
@@ -83,7 +83,7 @@ def label(clients: ClientNodes) -> str:
     return f"all {crowd}" if clients.namespace is None else visible(f"{clients.namespace}, {crowd}")
 
 
-def _clients(each: CallClass) -> Iterator[tuple[ClientNodes, int, Iterator[Workload]]]:
+def clients_of(each: CallClass) -> Iterator[tuple[ClientNodes, int, Iterator[Workload]]]:
     """The nodes that the clients of a class belong to, how many are in each, and who they are."""
     group = each.clients
     if group.profile is not None:
