@@ -4,8 +4,9 @@ What it checks
     Each whole path and each path prefix of a DENY, and of `notPaths` of an ALLOW: whether, with the
     path normalization that the environment declares, the same path with a doubled slash or an
     encoded one (`%2F`) is another path to the proxy. The spelling is tried on the model: the plain
-    path is denied, the other one is not. That a whole path does not cover itself with a slash at
-    its end is an information.
+    path is denied, and the other one gets in at a workload of the policy, whatever other policies
+    there are: where an ALLOW names the paths that are wanted, most spellings of others do not. That
+    a whole path does not cover itself with a slash at its end is an information.
 
     ```yaml
     action: DENY
@@ -28,18 +29,25 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from meshgate.mesh.authorization import Action, AuthorizationPolicy
-from meshgate.mesh.authorization.attributes import Normalization
+from meshgate.mesh.authorization import Action, Allows, Authorization, AuthorizationPolicy, Enforcer
+from meshgate.mesh.authorization.attributes import Chain, Connection, Normalization
 from meshgate.mesh.authorization.matchers import TextMatcher, text_matcher
 from meshgate.mesh.authorization.paths import is_template, normalized, without_query
 from meshgate.mesh.authorization.policy_values import PolicyValue, policy_values
+from meshgate.mesh.authorization.strangers import (
+    TooManyIdentitiesError,
+    examples,
+    rules_of,
+    stranger,
+)
 from meshgate.model import Severity
 from meshgate.rules import policy_places
 from meshgate.rules.context import Context
+from meshgate.rules.policy_places import EnforcedPlace, PolicyPlaces
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
@@ -57,7 +65,8 @@ class Spellings(Struct, frozen=True):
 
 
 def check(context: Context) -> Iterator[Violation]:
-    normalization = policy_places.authorization(context).normalization
+    authorization = policy_places.authorization(context)
+    places = policy_places.of(context)
     for policy in policy_places.enforced(context):
         values = [each for each in policy_values(policy) if each.key == "paths"]
         for value in values:
@@ -67,7 +76,9 @@ def check(context: Context) -> Iterator[Violation]:
                     for other in values
                     if (other.rule, other.negated) == (value.rule, value.negated)
                 ]
-                yield from _violations(policy, value, beside, normalization)
+                gets_in = Entry(authorization, places, policy)
+                variants = spellings(value.value, beside, authorization.normalization, gets_in)
+                yield from _violations(policy, value, variants, authorization.normalization)
 
 
 def keeps_out(policy: AuthorizationPolicy, value: PolicyValue) -> bool:
@@ -80,10 +91,9 @@ def keeps_out(policy: AuthorizationPolicy, value: PolicyValue) -> bool:
 def _violations(
     policy: AuthorizationPolicy,
     value: PolicyValue,
-    beside: list[TextMatcher],
+    variants: Spellings,
     normalization: Normalization,
 ) -> Iterator[Violation]:
-    variants = spellings(value.value, beside, normalization)
     if variants.slashes:
         yield Violation(
             policy.resource,
@@ -104,8 +114,50 @@ def _violations(
         )
 
 
-def spellings(value: str, beside: list[TextMatcher], normalization: Normalization) -> Spellings:
-    """The spellings of a path that neither a value of `paths` matches nor another beside it."""
+class Entry(Struct, frozen=True):
+    """Whether requests get in where a policy is enforced, if it is known where."""
+
+    authorization: Authorization
+    places: PolicyPlaces | None
+    policy: AuthorizationPolicy
+
+    def __call__(self, path: str) -> bool:
+        """Whether some client gets in with a path somewhere."""
+        enforced = self.places.of(self.policy) if self.places is not None else ()
+        return not enforced or any(self._at(place, path) for place in enforced)
+
+    def _at(self, place: EnforcedPlace, path: str) -> bool:
+        if place.server.enforcer is Enforcer.ZTUNNEL:
+            return False
+        try:
+            named = examples(
+                rules_of(self.authorization.rules(place.server, Chain.HTTP)),
+                self.authorization.domains,
+            )
+        except TooManyIdentitiesError:
+            return True
+        assert self.places is not None
+        ports = {port for each in place.workloads for port in self.places.mesh.ports(each)}
+        return any(
+            self._over(place, Connection(Chain.HTTP, port, who), path)
+            for port in sorted(ports) or (0,)
+            for who in (None, stranger(self.authorization.domains), *named)
+        )
+
+    def _over(self, place: EnforcedPlace, connection: Connection, path: str) -> bool:
+        decision = self.authorization.allowed(place.server, connection)
+        if decision.access is None:
+            return decision.allows is not Allows.NONE
+        return decision.access.narrowed(path=path).first_permitted() is not None
+
+
+def spellings(
+    value: str,
+    beside: list[TextMatcher],
+    normalization: Normalization,
+    gets_in: Callable[[str], bool],
+) -> Spellings:
+    """The spellings of a path that no value beside it matches, and that get in all the same."""
     if is_template(value) or not value.startswith("/") or value.rstrip("*") == "/":
         return Spellings((), "")
 
@@ -116,12 +168,21 @@ def spellings(value: str, beside: list[TextMatcher], normalization: Normalizatio
     plain = value[:-1] + ("" if value[-2] != "/" else "x") if value.endswith("*") else value
     if not matches(plain):
         return Spellings((), "")
-    tried = [f"/{plain}"]
-    place = plain.find("/", 1)
-    if 0 < place < len(plain) - 1:
-        tried.append(f"{plain[:place]}%2F{plain[place + 1 :]}")
+
+    slashes = [place for place, letter in enumerate(plain) if letter == "/"]
+    doubled = (f"{plain[:place]}/{plain[place:]}" for place in slashes)
+    encoded = (
+        f"{plain[:place]}%2F{plain[place + 1 :]}" for place in slashes if 0 < place < len(plain) - 1
+    )
+    # One of each kind tells enough.
+    others = (
+        next((path for path in tried if not matches(path) and gets_in(path)), None)
+        for tried in (doubled, encoded)
+    )
     ending = "" if value.endswith(("*", "/")) or matches(f"{plain}/") else f"{plain}/"
-    return Spellings(tuple(path for path in tried if not matches(path)), ending)
+    if ending and not gets_in(ending):
+        ending = ""
+    return Spellings(tuple(path for path in others if path is not None), ending)
 
 
 RULE = Rule(

@@ -67,10 +67,30 @@ class PolicyTargets:
                     unenforced = self._gateway(policy, target)
                 case "Service" | "ServiceEntry":
                     unenforced = self._service(policy, target)
+                case "GatewayClass":
+                    unenforced = self._of_class(policy, target)
                 case _:
                     unenforced = None
             if unenforced is not None:
                 yield structs.replace(unenforced, path=path)
+
+    def _of_class(self, policy: AuthorizationPolicy, target: TargetRef) -> UnenforcedTarget | None:
+        """A class of Gateways, which counts for waypoints and in the root namespace only."""
+        root = self._mesh.facts.root_namespace
+        if policy.namespace != root:
+            return UnenforcedTarget(
+                "",
+                f"a policy for a GatewayClass counts in the root namespace {root} only: nothing "
+                "enforces it",
+                f"move it to {root}, or name the waypoint's Gateway",
+            )
+        if target.name != WAYPOINT_CLASS:
+            return UnenforcedTarget(
+                "",
+                f"of classes only {WAYPOINT_CLASS} takes policies: nothing enforces this one",
+                f"write {WAYPOINT_CLASS}, or name the Gateways",
+            )
+        return None
 
     def _gateway(self, policy: AuthorizationPolicy, target: TargetRef) -> UnenforcedTarget | None:
         key = policy.namespace, target.name
