@@ -1,8 +1,8 @@
-"""A rule that is exported to nowhere.
+"""A rule, route or host that is exported to nowhere.
 
 What it checks
-    The namespaces that `exportTo` of a DestinationRule names, against those of the inventory and
-    those in which some policy lives.
+    The namespaces that `exportTo` of a DestinationRule, VirtualService or ServiceEntry names,
+    against those of the inventory and those in which some policy lives.
 
     ```yaml
     spec:
@@ -13,7 +13,8 @@ What it checks
 Why it matters
     Clients of the namespace that was meant do not get the rule: they fall back to one of the root
     namespace, or to none, and nobody notices a missing TLS mode. Once somebody creates a namespace
-    of the misspelt name, the rule starts to hold there.
+    of the misspelt name, the rule starts to hold there. A VirtualService routes nothing for them,
+    and the host of a ServiceEntry is one that their proxies do not know.
 
 How to fix
     Correct the name, remove it, or add the Namespace to the inventory.
@@ -44,14 +45,19 @@ def check(context: Context) -> Iterator[Violation]:
     complete = bool(known.mesh.namespaces)
     there = {context.environment.mesh.root_namespace, *known.namespaces}
     there.update(resource.namespace or "" for resource in context.resources.all)
-    for rule in dr.seen(context):
-        for i, name in enumerate(rule.resource.spec.get("exportTo") or ()):
+    told = [
+        *((rule.resource, f"the rule for {rule.host}") for rule in dr.seen(context)),
+        *((each, "the routes") for each in context.resources.of("VirtualService")),
+        *((each, "its hosts") for each in context.resources.of("ServiceEntry")),
+    ]
+    for resource, what in told:
+        for i, name in enumerate(resource.spec.get("exportTo") or ()):
             if name not in WORDS and name not in there:
                 yield Violation(
-                    rule.resource,
+                    resource,
                     join_path("spec", "exportTo", i),
                     f"exportTo names {name}, and the inventory has no such namespace: no client "
-                    f"gets the rule for {rule.host} by this entry",
+                    f"gets {what} by this entry",
                     fix=f"correct or remove {name}, or add the Namespace to the inventory",
                     decided=complete,
                 )
@@ -65,6 +71,6 @@ RULE = Rule(
     fix="correct or remove the name, or add the Namespace to the inventory",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({dr.KIND}),
+    kinds=frozenset({dr.KIND, "ServiceEntry", "VirtualService"}),
     check=check,
 )
