@@ -79,11 +79,67 @@ def test_shards_that_never_fail_do_not_make_the_whole_green(fleet: Path, tmp_pat
     assert run("merge-reports", *files)[0] == 1
 
 
-def test_some_environments_in_more_shards_than_there_are(fleet: Path, tmp_path: Path) -> None:
-    names = ("env-4", "env-2")
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("env-4", "env-2"),
+        # env-3, which comes before env-4, shares clusters with env-13.
+        ("env-4", "env-13"),
+    ],
+)
+def test_some_environments_in_more_shards_than_there_are(
+    names: Sequence[str], fleet: Path, tmp_path: Path
+) -> None:
     one = written(tmp_path / "one", "validate", "-C", str(fleet), *names)
     files = parts(fleet, tmp_path / "parts", 3, *names)
     assert written(tmp_path / "merged", "merge-reports", *files) == one
+
+
+def page_parts(root: Path, folder: Path, count: int) -> list[str]:
+    folder.mkdir()
+    files = [str(folder / f"{number}.json") for number in range(1, count + 1)]
+    for number, file in enumerate(files, 1):
+        run("report", "-C", str(root), "--shard", f"{number}/{count}", "--part", file)
+    return files
+
+
+@pytest.mark.parametrize("which", ["fleet", "policies"])
+def test_so_it_is_for_the_page(which: str, fleet: Path, tmp_path: Path) -> None:
+    root = fleet if which == "fleet" else copy_policies(tmp_path / "root")
+    one, merged = tmp_path / "one.html", tmp_path / "merged.html"
+    code, _, err = run("report", "-C", str(root), "--format", f"html={one}")
+    files = page_parts(root, tmp_path / "parts", 3)
+    found = run("merge-reports", *files[::-1], "--format", f"html={merged}")
+    assert merged.read_bytes() == one.read_bytes()
+    assert found == (code, "", err.replace(str(one), str(merged)))
+    for level in ("error", "warning"):
+        whole = run("report", "-C", str(root), "--format", f"html={one}", "--fail-on", level)
+        found = run("merge-reports", *files, "--format", f"html={merged}", "--fail-on", level)
+        assert found == (whole[0], "", whole[2].replace(str(one), str(merged)))
+
+
+def test_a_page_is_put_together_inside_actions(
+    fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = page_parts(fleet, tmp_path / "parts", 2)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert run("merge-reports", *files, "--format", f"html={tmp_path}/page.html")[:2] == (3, "")
+
+
+def test_parts_of_pages_and_of_reports_are_told_apart(fleet: Path, tmp_path: Path) -> None:
+    pages = page_parts(fleet, tmp_path / "pages", 2)
+    reports = parts(fleet, tmp_path / "reports", 2)
+    for arguments in (
+        pages,
+        [*pages, "--format", f"html={tmp_path}/a", "--format", "text"],
+        [*reports, "--format", f"html={tmp_path}/a"],
+    ):
+        code, _, err = run("merge-reports", *arguments)
+        assert code == 2
+        assert "these are parts of `meshgate " in err
+    assert "they differ in command" in run("merge-reports", pages[0], reports[1])[2]
+    code, _, err = run("report", "-C", str(fleet), "--shard", "1/2", "--base", "HEAD")
+    assert code == 2
 
 
 @pytest.mark.parametrize(

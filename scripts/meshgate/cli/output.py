@@ -90,6 +90,15 @@ def write(file: Path, text: str) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
 
 
+def write_page(file: Path | None, text: str) -> None:
+    """Write a page to a file, and say so; or to standard output. Raises UsageError."""
+    if file is None:
+        sys.stdout.write(text)
+        return
+    write(file, text)
+    print(f"meshgate: {file}: {len(text) / 1e6:.1f} MB, open it in a browser", file=sys.stderr)
+
+
 def stream(file: Path | None, pieces: Iterable[str]) -> None:
     """Write what comes piece by piece to a file, or to standard output. Raises UsageError."""
     if file is None:

@@ -14,23 +14,27 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_judging, add_traffic
-from meshgate.cli.output import write
+from meshgate.cli.output import write, write_page
 from meshgate.cli.page_history import head_of, standings
 from meshgate.cli.request import folder, print_failing, print_failures, settings
+from meshgate.cli.sharding import Sharded, add_shards, sharded
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
-from meshgate.pipeline import Judged, judge, with_upstream
+from meshgate.pipeline import Judged, judge
 from meshgate.pipeline.change import Comparison, ProposedChange
+from meshgate.pipeline.outcome import Outcome
+from meshgate.pipeline.part import part_text
 from meshgate.pipeline.planning import safe_steps
 from meshgate.pipeline.reports import (
     NEVER,
@@ -45,8 +49,10 @@ from meshgate.pipeline.reports import (
 )
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.targets import select
+from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdicts import Question, verdicts_of
 from meshgate.report import Options
-from meshgate.report.html import BurnDown, Page, render
+from meshgate.report.html import BurnDown, Page, portion, render
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 from meshgate.report.steps.text import render as print_steps
 from meshgate.source import Locator
@@ -68,6 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="show what changes since the merge base with this git reference, too",
     )
     add_traffic(parser)
+    add_shards(parser)
     add_judging(parser, fail_on=NEVER)
 
 
@@ -82,21 +89,39 @@ class Content(NamedTuple):
     on_change: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
+    # The verdicts of a shard, for its part.
+    sharded: Sharded | None = None
+    verdicts: Mapping[str, Verdict] = {}
 
 
 def content(options: argparse.Namespace) -> Content:
     """Judge the chosen environments. Raises UsageError, and RepositoryError as `diff` does."""
     if options.base:
+        if options.shard or options.part:
+            raise UsageError(
+                "a page that is made in shards shows no change",
+                hint="leave out --base, or make the page of the change in one run",
+            )
         return content_since(options)
     if options.traffic:
         raise UsageError(
             "--traffic is tried on a change, and no base is given", hint="add --base REF"
         )
-    environments = config.load(options.directory).environments
-    wanted = select(environments, options.environments)
-    files = folder(options)
-    judged = judge(with_upstream(wanted, environments), files, settings(options))
-    return Content([judged[each.name] for each in wanted], files.locate, failures_of(judged))
+    configuration = config.load(options.directory)
+    wanted = select(configuration.environments, options.environments)
+    share = sharded(options, configuration, wanted)
+    files, how = folder(options), settings(options)
+    question = Question(
+        options.directory, configuration.environments, share.own, how, beside=share.beside
+    )
+    judged = judge(question.run, files, how)
+    return Content(
+        [judged[each.name] for each in share.own],
+        files.locate,
+        failures_of(judged),
+        sharded=share,
+        verdicts=verdicts_of(question, judged) if options.part else {},
+    )
 
 
 def content_since(options: argparse.Namespace) -> Content:
@@ -150,11 +175,22 @@ def of_baseline(root: Path, judged: Sequence[Judged]) -> tuple[list[str], list[B
     return notes, [BurnDown(name, own, sentence) for (name, own), sentence in told]
 
 
+def write_part(
+    options: argparse.Namespace, shown: Content, page: Page, without: Sequence[str]
+) -> None:
+    """Write what `meshgate merge-reports` makes the whole page of."""
+    assert shown.sharded is not None
+    outcome = Outcome(shown.verdicts, [each.name for each in shown.sharded.own], NEVER)
+    beside = {"portion": msgspec.to_builtins(portion(page)), "without": list(without)}
+    whole = shown.sharded.whole
+    write(options.part, part_text(shown.sharded.shard, whole, outcome, shown.locate, beside))
+
+
 def run(options: argparse.Namespace) -> int:
     """Judge the chosen environments and write their page."""
     root: Path = options.directory
     outputs = [output for output in options.outputs if output.format == HTML]
-    if len(outputs) != 1:
+    if len(outputs) != 1 and not (options.part and not outputs):
         raise UsageError(
             "`meshgate report` writes one page",
             hint="say where: meshgate report --format html=report.html",
@@ -184,13 +220,10 @@ def run(options: argparse.Namespace) -> int:
         baselines=burning,
         steps=shown.steps,
     )
-    text = render(page, __version__)
-    file = outputs[0].file
-    if file is None:
-        sys.stdout.write(text)
-    else:
-        write(file, text)
-        print(f"meshgate: {file}: {len(text) / 1e6:.1f} MB, open it in a browser", file=sys.stderr)
+    if options.part:
+        write_part(options, shown, page, without)
+    for output in outputs:
+        write_page(output.file, render(page, __version__))
     print_failures(shown.failures)
     print_failing(failing(findings, options.fail_on))
     return exit_code(findings, shown.failures.values(), options.fail_on)

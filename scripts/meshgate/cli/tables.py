@@ -22,7 +22,7 @@ from meshgate.cli.options import add_engine
 from meshgate.cli.progress import track
 from meshgate.cli.request import folder, print_failures, settings
 from meshgate.errors import MeshgateError, gravest
-from meshgate.pipeline import judge, with_upstream
+from meshgate.pipeline import judge
 from meshgate.pipeline.commit import commit_of
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdicts import Question, tasks_of
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     question = Question(root, every, wanted, how, files.cache)
     with Writer(options.to) as writer, track("judging", len(wanted)) as step:
         # So many environments at a time as are held in memory.
-        for task in tasks_of(question, with_upstream(wanted, every), wanted):
+        for task in tasks_of(question, question.run, wanted):
             judged = judge(task.run, folder(options), how)
             for each in judged.values():
                 if each.name in task.wanted:

@@ -28,15 +28,14 @@ from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narr
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.progress import track
 from meshgate.cli.request import folder, pool, print_failures, print_refused, settings
+from meshgate.cli.sharding import ERROR, add_shards, sharded
 from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
-from meshgate.pipeline import Folder, Judged, judge, with_upstream
+from meshgate.pipeline import Folder, Judged, judge
 from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
-from meshgate.pipeline.commit import commit_of
 from meshgate.pipeline.outcome import Outcome, ending
-from meshgate.pipeline.part import Whole, part_text
+from meshgate.pipeline.part import part_text
 from meshgate.pipeline.reports import NEVER, UNDECIDED
-from meshgate.pipeline.shards import Shard, parsed, read_times, shares
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
 from meshgate.pipeline.verdict import Verdict
@@ -44,7 +43,6 @@ from meshgate.pipeline.verdicts import Question, tasks_of, verdicts, verdicts_of
 from meshgate.pipeline.whole import of_nobody
 
 PINNED = "pinned"
-ERROR = "error"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,23 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write how the environments stand for Prometheus, as a textfile",
     )
-    parser.add_argument(
-        "--shard",
-        metavar="K/N",
-        help="only the environments of one of N shards, which N machines tell alike",
-    )
-    parser.add_argument(
-        "--times",
-        metavar="FILE",
-        type=Path,
-        help="balance shards by the seconds that `merge-reports --times` wrote",
-    )
-    parser.add_argument(
-        "--part",
-        metavar="FILE",
-        type=Path,
-        help="write the verdicts for `meshgate merge-reports`",
-    )
+    add_shards(parser)
     parser.add_argument(
         "--changed-since",
         metavar="REF",
@@ -92,39 +74,36 @@ def run(options: argparse.Namespace) -> int:
     refuse_policy(configuration)
     refuse_overlaps_of_argocd(root, environments)
     options.rule_link = configuration.links.rules
-    shard = parsed(options.shard) if options.shard else None
     wanted = select(environments, options.environments)
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since, cache_folder(options))
     fail_on = options.fail_on or (
         UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
     )
-    whole = whole_of(options, configuration, wanted, shard.count if shard else 1)
-    everything = wanted == list(environments)
-    if shard:
-        own = frozenset(whole.shares[shard.number - 1])
-        wanted = [each for each in wanted if each.name in own]
+    note = "" if wanted else f"no environment's inputs changed since {options.changed_since}"
+    share = sharded(options, configuration, wanted, note=note)
+    everything, wanted = wanted == list(environments), share.own
     files, how = folder(options), settings(options)
-    counts = UNDECIDED in {fail_on, whole.fail_on if options.part else fail_on}
-    question = Question(root, environments, wanted, how, files.cache, undecided=counts)
+    counts = UNDECIDED in {fail_on, share.whole.fail_on if options.part else fail_on}
+    question = Question(
+        root, environments, wanted, how, files.cache, undecided=counts, beside=share.beside
+    )
     judged: dict[str, Judged] = {}
     if options.metrics:
-        judged = judge(with_upstream(wanted, environments), files, how)
+        judged = judge(question.run, files, how)
         found = verdicts_of(question, judged)
     else:
         found = verdicts(question, jobs=options.jobs, pool=pool, track=track)
-    # What is of no environment is told once.
-    once = everything and (shard is None or shard.number == 1)
     outcome = Outcome(
         found,
         [each.name for each in wanted],
         fail_on,
-        of_nobody(root, configuration, files, how) if once else (),
+        of_nobody(root, configuration, files, how) if everything and share.is_first else (),
         refused_adoptions(root, question, found, files) if fail_on != NEVER or options.part else {},
-        "" if wanted else whole.note or f"shard {shard} has no environment",
+        "" if wanted else note or f"shard {share.shard} has no environment",
     )
     if options.part:
-        write(options.part, part_text(shard or Shard(1, 1), whole, outcome, files.locate))
+        write(options.part, part_text(share.shard, share.whole, outcome, files.locate))
     ended = ending(outcome, files.locate, options.select, options.ignore)
     if options.metrics:
         full = ending(outcome, files.locate).report
@@ -134,31 +113,6 @@ def run(options: argparse.Namespace) -> int:
     print_failures(ended.failures)
     print_refused(outcome)
     return ended.code
-
-
-def whole_of(
-    options: argparse.Namespace,
-    configuration: config.Configuration,
-    wanted: list[Environment],
-    count: int,
-) -> Whole:
-    """What all shards of this run say alike."""
-    floor = UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
-    times = read_times(options.times) if options.times else {}
-    run = with_upstream(wanted, configuration.environments)
-    return Whole(
-        version=__version__,
-        commit=commit_of(options.directory) if options.part else "",
-        today=options.today.isoformat(),
-        run=tuple(each.name for each in run),
-        wanted=tuple(each.name for each in wanted),
-        shares=tuple(tuple(sorted(share)) for share in shares(wanted, count, times)),
-        # A shard that is told never to fail says nothing of the whole.
-        fail_on=floor if options.fail_on in {None, NEVER} else options.fail_on,
-        undecided=UNDECIDED in {floor, options.fail_on},
-        rule_link=configuration.links.rules,
-        note="" if wanted else f"no environment's inputs changed since {options.changed_since}",
-    )
 
 
 def write_metrics(
@@ -207,7 +161,7 @@ def refused_adoptions(
 
     asked = [each for each in pinned if may_be_refused(root, each)]
     judged: dict[str, Judged] = {}
-    for task in tasks_of(question, with_upstream(question.wanted, question.environments), asked):
+    for task in tasks_of(question, question.run, asked):
         judged |= judge(task.run, files, question.settings)
     refused: dict[str, MeshgateError] = {}
     for each in asked:

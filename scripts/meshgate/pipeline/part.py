@@ -28,6 +28,7 @@ FORMAT = 1
 class Whole(Struct, frozen=True):
     """What every part of one run says alike.
 
+    command    that was run: `validate`, whose parts are reports, or `report`, whose are pages
     version    of meshgate
     commit     that is checked out; empty where git is not asked
     today      by which dates were judged
@@ -39,6 +40,7 @@ class Whole(Struct, frozen=True):
     rule_link  where rule pages are
     """
 
+    command: str
     version: str
     commit: str
     today: str
@@ -61,6 +63,8 @@ class Part(Struct, frozen=True):
     of_nobody: JSON
     refused: dict[str, Refusal]
     excerpts: tuple[tuple[str, int, int, str], ...]
+    # What a page has beside its report, as `report.html.portion` makes it.
+    page: JSON = None
 
 
 class Lines(Struct, frozen=True):
@@ -72,7 +76,9 @@ class Lines(Struct, frozen=True):
         return self.lines.get(position, "")
 
 
-def part_text(shard: Shard, whole: Whole, outcome: Outcome, excerpts: Excerpts) -> str:
+def part_text(
+    shard: Shard, whole: Whole, outcome: Outcome, excerpts: Excerpts, page: JSON = None
+) -> str:
     """The file of a part."""
     findings = [
         *(finding for each in outcome.verdicts.values() for finding in each.findings),
@@ -90,6 +96,7 @@ def part_text(shard: Shard, whole: Whole, outcome: Outcome, excerpts: Excerpts) 
             name: msgspec.to_builtins(Refusal.of(error)) for name, error in outcome.refused.items()
         },
         "excerpts": [[*position, excerpts.excerpt(position)] for position in sorted(shown)],
+        "page": page,
     }
     return json.dumps(value, separators=(",", ":")) + "\n"
 
@@ -119,9 +126,10 @@ class Merged(NamedTuple):
     whole: Whole
     outcome: Outcome
     lines: Lines
+    pages: Sequence[JSON]
 
 
-def merged(files: Sequence[Path], fail_on: str | None) -> Merged:
+def merge(files: Sequence[Path], fail_on: str | None) -> Merged:
     """The run that parts are of. Raises UsageError where they are not the whole of one run."""
     parts = {file: read_part(file) for file in files}
     (first, part), *others = parts.items()
@@ -179,7 +187,7 @@ def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> Merg
         {name: refused[name] for name in whole.wanted if name in refused},
         whole.note,
     )
-    return Merged(whole, outcome, Lines(lines))
+    return Merged(whole, outcome, Lines(lines), [part.page for _, part in sorted(parts.items())])
 
 
 def _verdict(value: object) -> Verdict:

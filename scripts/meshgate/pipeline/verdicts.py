@@ -59,6 +59,7 @@ class Question(Struct, frozen=True):
 
     environments  all of the repository; `wanted` those whose findings are asked for
     undecided     whether undecided calls and ports are to be counted
+    beside        others that are judged along, since they share clusters with wanted ones
     """
 
     root: Path
@@ -67,6 +68,12 @@ class Question(Struct, frozen=True):
     settings: Settings
     cache: Path | None = None
     undecided: bool = False
+    beside: Sequence[Environment] = ()
+
+    @property
+    def run(self) -> list[Environment]:
+        """All that are judged: the wanted ones, those before them, and those beside."""
+        return with_upstream((*self.wanted, *self.beside), self.environments)
 
 
 def verdicts(
@@ -81,7 +88,7 @@ def verdicts(
     Those before are only told whether they can be judged. With more than one of `jobs`, a `pool` of
     so many processes judges, where there is enough to do. Raises RuleError.
     """
-    run = with_upstream(question.wanted, question.environments)
+    run = question.run
     cache = Cache(trusted(question), SECTION)
     keys = _keys(question, run) if question.cache else {}
     known = {name: kept for name, key in keys.items() if (kept := _kept(cache, key, name))}

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
+from msgspec import Struct, structs
 
 from meshgate.effect import Effect
-from meshgate.model import Environment, JSONObject, Report
+from meshgate.model import JSON, Environment, JSONObject, Report
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.access import who_can_call
@@ -46,7 +47,18 @@ SCRIPTS = (
     *("dom.js", "posture.js", "graph.js", "calls.js", "findings.js"),
     *("effect.js", "access.js", "standing.js", "views.js", "main.js"),
 )
-__all__ = ["BurnDown", "Event", "Head", "Page", "Standing", "render"]
+__all__ = [
+    "BurnDown",
+    "Event",
+    "Head",
+    "Page",
+    "Portion",
+    "Standing",
+    "joined",
+    "portion",
+    "render",
+    "render_portion",
+]
 
 LIBRARY = "vendor/cytoscape.min.js"
 
@@ -73,7 +85,27 @@ class Page(NamedTuple):
     steps: Sequence[tuple[str, str]] = ()
 
 
+class Portion(Struct, frozen=True):
+    """What a page has beside its report, of all or some of its environments, as it is shown."""
+
+    title: str
+    today: str
+    base: str
+    environments: list[JSON]
+    head: JSON
+    exceptions: list[JSON]
+    standings: list[JSON]
+    baselines: list[JSON]
+    steps: list[JSON]
+    effects: list[JSON]
+
+
 def render(page: Page, version: str) -> str:
+    """The page as one file; see `render_portion`."""
+    return render_portion(portion(page), page.report, version)
+
+
+def render_portion(own: Portion, report: Report, version: str) -> str:
     """The page as one file: its script, its style and all data are in it.
 
     Data reaches the page as JSON, and its script writes text nodes only, so no manifest can
@@ -87,32 +119,29 @@ def render(page: Page, version: str) -> str:
         loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined
     )
     return environment.get_template("page/index.html.j2").render(
-        title=visible(page.title),
+        title=own.title,
         version=version,
-        sentence=visible(verdict(counts(page.report))),
+        sentence=visible(verdict(counts(report))),
         style=Markup(style),  # noqa: S704 - a file of this package
         library=Markup(library),  # noqa: S704 - likewise
         script=Markup(script),  # noqa: S704 - likewise
         # The policy names each by its digest, as the page holds it.
         style_hash=_digest(style),
         script_hashes=[_digest(library), _digest(script)],
-        data=Markup(_embedded(_data(page, version))),  # noqa: S704 - escaped there
+        data=Markup(_embedded(_data(own, report, version))),  # noqa: S704 - escaped there
     )
 
 
-def _data(page: Page, version: str) -> JSONObject:
-    report = page.report
-    tallies = {each.environment: each for each in report.tallies}
-    covered = Counter(each.waiver for each in report.findings if each.waiver is not None)
+def portion(page: Page) -> Portion:
+    """What a page has beside its report."""
+    tallies = {each.environment: each for each in page.report.tallies}
+    covered = Counter(each.waiver for each in page.report.findings if each.waiver is not None)
     own = {each.name: each for each in page.environments}
-    rules = {each.rule for each in report.findings}
-    return {
-        "version": VERSION,
-        "tool": {"name": "meshgate", "version": version},
-        "title": visible(page.title),
-        "today": page.today.isoformat(),
-        "base": visible(page.base),
-        "environments": [
+    return Portion(
+        title=visible(page.title),
+        today=page.today.isoformat(),
+        base=visible(page.base),
+        environments=[
             {
                 "name": visible(view.environment or "manifests"),
                 "posture": posture(view),
@@ -124,24 +153,56 @@ def _data(page: Page, version: str) -> JSONObject:
             }
             for view in page.views
         ],
-        "head": head(page.head),
-        "exceptions": [
+        head=head(page.head),
+        exceptions=[
             [visible(environment.name), *exception(each, page.today)]
             for environment in page.environments
             for each in exceptions(environment, covered)
         ],
-        "standings": list(map(standing, page.standings)),
-        "baselines": list(map(burn_down, page.baselines)),
-        "steps": [[visible(name), visible_lines(text)] for name, text in page.steps],
+        standings=list(map(standing, page.standings)),
+        baselines=list(map(burn_down, page.baselines)),
+        steps=[[visible(name), visible_lines(text)] for name, text in page.steps],
+        effects=[effect(name, change) for name, change in page.effects],
+    )
+
+
+def joined(portions: Sequence[Portion], names: Sequence[str]) -> Portion:
+    """The portion of the whole, its environments in the order of their names."""
+    place = {visible(name): number for number, name in enumerate(names)}
+    every = [each for own in portions for each in own.environments]
+    exceptions_ = [each for own in portions for each in own.exceptions]
+    baselines = [each for own in portions for each in own.baselines]
+    return structs.replace(
+        portions[0],
+        environments=sorted(every, key=lambda each: place[each["name"]]),
+        exceptions=sorted(exceptions_, key=lambda each: place[each[0]]),
+        baselines=sorted(baselines, key=lambda each: place[each["environment"]]),
+    )
+
+
+def _data(own: Portion, report: Report, version: str) -> JSONObject:
+    rules = {each.rule for each in report.findings}
+    return {
+        "version": VERSION,
+        "tool": {"name": "meshgate", "version": version},
+        "title": own.title,
+        "today": own.today,
+        "base": own.base,
+        "environments": own.environments,
+        "head": own.head,
+        "exceptions": own.exceptions,
+        "standings": own.standings,
+        "baselines": own.baselines,
+        "steps": own.steps,
         "rules": {rule.id: _rule(rule) for rule in RULES if rule.id in rules},
         "failures": [
             {"environment": visible(each.environment), "message": visible_lines(each.message)}
-            for each in page.report.failures
+            for each in report.failures
         ],
-        "notes": list(map(visible, page.report.notes)),
-        "findings": [finding(each, page.report) for each in page.report.findings],
+        "notes": list(map(visible, report.notes)),
+        "findings": [finding(each, report) for each in report.findings],
         "verbs": verbs(),
-        "effects": [effect(name, change) for name, change in page.effects],
+        "effects": own.effects,
     }
 
 
