@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 import promotion_samples as samples
 from meshgate.effect import Change, Effect, codec, describe
 from meshgate.effect.codec import EffectJSON
+from meshgate.mesh import Outcome
 from meshgate.model import Severity
 from meshgate.promotion.page import render
+from meshgate.report.html.effect import effect as page_of
 from meshgate.report.html.effect import verbs
 from places import REPOSITORY
 
@@ -48,3 +52,26 @@ def test_gravity_is_that_of_the_worst() -> None:
     assert describe.gravity(samples.EFFECT) is Severity.ERROR
     assert describe.gravity(Effect(calls=shut_out)) is Severity.WARNING
     assert describe.gravity(Effect()) is None
+
+
+def test_calls_that_fail_anyway_take_no_way() -> None:
+    broken = next(each for each in samples.EFFECT.calls if each.change is Change.BREAKS)
+    assert broken.after is not None
+    refused = structs.replace(broken.after, outcome=Outcome.REFUSED)
+    denied = structs.replace(broken.after, outcome=Outcome.DENIED)
+    works = structs.replace(broken.after, outcome=Outcome.OK_MTLS)
+    still = structs.replace(broken, before=refused, after=denied, change=Change.MOVED)
+    moved = structs.replace(broken, before=works, after=works, change=Change.MOVED)
+    effect = Effect(calls=(still, moved))
+    many = still.count
+
+    (one,), (other,) = (list(describe.sentences(Effect(calls=(each,)))) for each in (still, moved))
+    verb = "fails" if many == 1 else "fail"
+
+    assert f"{verb} by another cause: refused -> denied" in one.text
+    assert "another way" in other.text
+    verdict = describe.verdict(effect)
+    assert f"{verb} by another cause" in verdict
+    assert "another way" in verdict
+    words = [row[-1] for row in page_of("prod", effect)["calls"]]
+    assert words == [f"{verb} by another cause", ""]

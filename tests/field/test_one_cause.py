@@ -125,3 +125,44 @@ def test_a_port_for_the_api_server_has_one_finding_and_one_repair(capsys: Captur
 
     assert lint(capsys, folder / "strict.yaml").rules == ["PA013"]
     assert lint(capsys, folder / "permissive.yaml").rules == ["PA002"]
+
+
+def test_who_gets_in_by_a_refused_policy_is_told_with_it(tmp_path: Path, capsys: Capture) -> None:
+    inside: list[object] = [namespace("shop"), deployment("web", "shop"), service("web", "shop")]
+    inside.append(deployment("cart", "shop"))
+    api = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
+    nobody = {**api, "metadata": {"name": "nobody", "namespace": "shop"}, "spec": {}}
+    web = {
+        **api,
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "rulez": [{}]},
+    }
+    environments = (
+        "environments:\n- {name: prod, overlay: overlays/prod, require: {kinds: ['*']}}\n"
+    )
+    expected = (
+        "expectations:\n- {from: shop/cart, to: 'web.shop.svc.cluster.local:80', "
+        "outcome: ok-mtls}\n"
+    )
+    written(
+        tmp_path,
+        {
+            "environments.yaml": environments,
+            "expectations/prod.yaml": expected,
+            "overlays/prod/kustomization.yaml": "resources: [mesh.yaml]\n",
+            "overlays/prod/mesh.yaml": yaml.safe_dump_all([*inside, STRICT, nobody, web]),
+        },
+    )
+
+    found = judged(capsys, "-C", tmp_path, "validate")
+
+    assert "CA008" not in found.rules
+    told = next(each for each in found.findings if each["rule"] == "SH002")
+    assert any("CA008 follows from it" in str(each) for each in told["related"])  # type: ignore[attr-defined]
+    # Where no policy is refused, those that decide are named.
+    mended = {**web, "spec": {"selector": {"matchLabels": {"app": "web"}}}}
+    objects = [*inside, STRICT, nobody, mended]
+    written(tmp_path, {"overlays/prod/mesh.yaml": yaml.safe_dump_all(objects)})
+    found = judged(capsys, "-C", tmp_path, "validate")
+    told = next(each for each in found.findings if each["rule"] == "CA008")
+    assert "AuthorizationPolicy" in str(told["related"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
@@ -36,7 +37,8 @@ from meshgate.effect.grouping import (
     port_lines,
 )
 from meshgate.effect.verdicts import Change
-from meshgate.mesh import DataPlane, Level, Request, Workload
+from meshgate.mesh import DataPlane, Level, Outcome, Request, Verdict, Workload
+from meshgate.mesh import verdict as worth
 from meshgate.model import Resource, Severity
 from meshgate.wording import plural
 
@@ -85,6 +87,8 @@ VERBS: Mapping[Change, Verb] = {
     Change.APPEARS: Verb("is new", "are new", Tone.NEUTRAL),
     Change.VANISHES: Verb("is no longer made", "are no longer made", Tone.NEUTRAL),
 }
+# Of calls that fail on both sides: those of `moved` that take no way at all.
+STILL_FAILS = Verb("fails by another cause", "fail by another cause", Tone.NEUTRAL)
 # What stands between clients and the wire, after their number and `clients`.
 CLIENTS = {
     DataPlane.SIDECAR: "clients with sidecar",
@@ -129,10 +133,16 @@ def verdict(effect: Effect) -> str:
         for ports, verb in ((effect.loosened, "loosen"), (effect.tightened, "tighten"))
         if ports
     ]
-    for change, verb in VERBS.items():
-        count = sum(group.count for group in effect.of(change))
-        if count:
-            parts.append(f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}")
+    for change in VERBS:
+        counts: Counter[Verb] = Counter()
+        for group in effect.of(change):
+            verb = of_moved(group) if change is Change.MOVED else VERBS[change]
+            counts[verb] += group.count
+        parts += (
+            f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}"
+            for verb, count in counts.items()
+            if count
+        )
     if not parts and effect.is_empty:
         return f"{NO_EFFECT}: {PROVEN}" if effect.is_proven else NO_EFFECT
     if not effect.breaks:
@@ -334,12 +344,24 @@ def outcome(state: CallState | None) -> str:
 
 def change(line: CallLine) -> str:
     """What becomes of the calls of a line."""
-    return becomes(Change(line.change), line.count, decided=line.decided)
+    still = still_fails(line.before, line.after)
+    return becomes(Change(line.change), line.count, decided=line.decided, still=still)
 
 
-def becomes(change: Change, count: int, *, decided: bool = True) -> str:
-    """What becomes of so many calls: `break`, `may be shut out`."""
-    verb = VERBS[change]
+def still_fails(before: Outcome | None, after: Outcome | None) -> bool:
+    """Whether a call fails on both sides."""
+    return all(each is not None and worth(each, None) is Verdict.BROKEN for each in (before, after))
+
+
+def of_moved(change: CallChange) -> Verb:
+    """What becomes of calls whose way, or whose trouble, is another one."""
+    sides = [each.outcome if each else None for each in (change.before, change.after)]
+    return STILL_FAILS if still_fails(*sides) else VERBS[Change.MOVED]
+
+
+def becomes(change: Change, count: int, *, decided: bool = True, still: bool = False) -> str:
+    """What becomes of so many calls: `break`, `may be shut out`; `still`: they fail anyway."""
+    verb = STILL_FAILS if still and change is Change.MOVED else VERBS[change]
     if decided or change is Change.UNKNOWN:
         return verb.one if count == 1 else verb.many
     return MAY + verb.many.replace("are ", "be ", 1)

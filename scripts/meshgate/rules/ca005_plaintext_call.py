@@ -32,8 +32,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from meshgate.mesh import DataPlane, Mesh, Outcome
+from meshgate.mesh import CallClass, DataPlane, Mesh, Mode, Outcome, Tls
 from meshgate.model import Resource, Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
@@ -98,12 +99,11 @@ def several_accept(because: str, names: Sequence[str]) -> str:
     return f"{len(names)} ports accept plaintext, {because}: {listed(names)}"
 
 
-def several_send(rule: Resource | None, names: Sequence[str]) -> str:
+def several_send(because: str, names: Sequence[str]) -> str:
     """The message on several service ports that are called in plaintext."""
-    source = f", as {rule} says" if rule else ""
     return (
-        f"clients with a sidecar send plaintext to {len(names)} service ports{source}: "
-        f"{listed(names)}"
+        f"clients with a sidecar send plaintext to {listed(names)}, "
+        f"{len(names)} service ports{because}"
     )
 
 
@@ -130,22 +130,57 @@ def sent(mesh: Mesh) -> Iterator[Violation]:
             and not mesh.is_outside(call.service)
         ):
             reported.add(key)
-            rules = call.policy.rules if call.policy else ()
+            cause = cause_of(mesh, call)
+            called = call.service.resource
             yield Violation(
-                rules[0] if rules else call.service.resource,
-                "spec.host" if rules else "spec",
-                f"clients with a sidecar send plaintext to {key[0]}:{key[1]}"
-                + (f", as {rules[0]} says" if rules else ""),
+                cause.resource,
+                cause.path,
+                f"clients with a sidecar send plaintext to {key[0]}:{key[1]}{cause.because}",
                 fix="let the server take mutual TLS, or declare the host in mesh.outside",
-                related=(RelatedResource(call.service.resource, "is called"),) if rules else (),
+                related=(RelatedResource(called, "is called"),)
+                if cause.resource is not called
+                else (),
                 key=f"{key[0]}:{key[1]}",
                 group=SharedCause(
-                    f"sent {rules[0].ref if rules else call.service.resource.ref}",
+                    f"sent {cause.resource.ref}",
                     f"{key[0]}:{key[1]}",
-                    functools.partial(several_send, rules[0] if rules else None),
+                    functools.partial(several_send, cause.because),
                     "let the servers take mutual TLS, or declare the hosts in mesh.outside",
                 ),
             )
+
+
+class Cause(NamedTuple):
+    """Why plaintext is sent: the object and the path to look at, and the words."""
+
+    resource: Resource
+    path: str
+    because: str
+
+
+def cause_of(mesh: Mesh, call: CallClass) -> Cause:
+    """The rule that says so; where none has tls, what auto mTLS found at the server."""
+    policy = call.policy
+    rules = policy.rules if policy is not None else ()
+    if policy is None or (rules and (policy.tls is not Tls.NONE or policy.dropped)):
+        rule = rules[0] if rules else None
+        because = f", as {rule} says" if rule else ""
+        return Cause(rule or call.service.resource, "spec.host" if rule else "spec", because)
+    if not policy.auto and rules:
+        because = f", since {rules[0]} sets no tls for it and auto mTLS does not hold"
+        return Cause(rules[0], "spec.host", because)
+    for each in call.deliveries:
+        endpoint = each.endpoint
+        if each.by_transport is not Outcome.OK_PLAINTEXT or endpoint is None:
+            continue
+        workload = endpoint.workload
+        if workload is None or not workload.has_sidecar:
+            continue
+        decided = mesh.mode_at(workload, endpoint.port).decided_by.policy
+        if decided is not None and each.mode is Mode.DISABLE:
+            because = f": auto mTLS sends what {decided} makes {workload} take, DISABLE"
+            return Cause(decided, pa.port_path(decided, endpoint.port), because)
+    return Cause(call.service.resource, "spec", "")
 
 
 def passed_through(mesh: Mesh) -> Iterator[Violation]:

@@ -34,7 +34,7 @@ Known gaps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -54,6 +54,7 @@ from meshgate.mesh.authorization import RequestJudgement
 from meshgate.mesh.requests import Target
 from meshgate.mesh.virtual_services import Destination
 from meshgate.model import Expectation, Resource, Severity
+from meshgate.rules.causes import DECIDES
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
@@ -78,6 +79,7 @@ def check(context: Context) -> Iterator[Violation]:
             decided=decided,
             source=expectation.source,
             key=f"{expectation.client} {expectation.host}:{expectation.port}",
+            about=expectation.host,
         )
 
 
@@ -102,6 +104,7 @@ def broken(
     ends_ = [end_of(delivery, expectation, rewriting) for delivery in deliveries]
     outcomes = {end.outcome for end in ends_}
     elsewhere = led_away(policy, routed)
+    authorized = Outcome.DENIED in {*outcomes, Outcome(expectation.outcome)}
     if elsewhere:
         message = f"{call} is led to {listed(elsewhere)}, expected {expectation.outcome}"
         return f"{message} at the host that is named", deciding(mesh, policy), True
@@ -114,9 +117,21 @@ def broken(
     why = "" if decided else f" ({policy.reason or first_reason(policy) or unknown})"
     return (
         f"{call} ends in {ends}{why}, expected {expectation.outcome}",
-        deciding(mesh, policy),
+        (*(admitting(deliveries) if authorized else ()), *deciding(mesh, policy)),
         decided,
     )
+
+
+def admitting(deliveries: Sequence[Delivery]) -> tuple[RelatedResource, ...]:
+    """The policies that decide who gets in at the servers."""
+    applied = [
+        each.resource
+        for delivery in deliveries
+        if (admission := delivery.admission) is not None
+        for each in admission.authorization.applied(admission.server).policies
+    ]
+    unique = {id(each): each for each in applied}
+    return tuple(RelatedResource(each, DECIDES) for each in unique.values())
 
 
 class CallEnd(Struct, frozen=True):

@@ -29,12 +29,17 @@ EXPLAINED: Mapping[str, frozenset[str]] = {
 BY_DEFAULT: Mapping[str, frozenset[str]] = {"CA005": frozenset({"PA007"})}
 # What is missing, or in force instead, while an object is refused: by its kind.
 OF_REFUSED: Mapping[str, frozenset[str]] = {
+    "AuthorizationPolicy": frozenset({"CA008"}),
     "PeerAuthentication": frozenset({"CA005", "PA007", "RE001"}),
     "DestinationRule": frozenset({"CA009", "VS002"}),
     "Service": frozenset({"CA011", "DR005", "VS003"}),
     "ServiceEntry": frozenset({"DR005", "VS003"}),
     "Gateway": frozenset({"VS003"}),
 }
+
+
+# What CA008 says of the policies of a call that is let in, or denied, against expectation.
+DECIDES = "decides who gets in"
 
 
 class JudgedViolation(NamedTuple):
@@ -193,6 +198,13 @@ class _Refusal(Struct, frozen=True):
                 return place == self.root_namespace
             return judged.violation.by_default and (
                 place == self.root_namespace or about.startswith(f"{place}/")
+            )
+        if self.kind == "AuthorizationPolicy":
+            # Whom it lets in, or keeps out, at the servers of its namespace is not known.
+            namespace = self.resource.namespace
+            is_of_access = any(each.message == DECIDES for each in finding.related)
+            return is_of_access and (
+                namespace == self.root_namespace or f".{namespace}." in f"{about}."
             )
         if self.kind == "DestinationRule":
             host = str(self.resource.spec.get("host") or "")

@@ -305,7 +305,8 @@ def _port_row(change: PortChange, mark: str) -> str:
 
 
 def _call_row(change: CallChange) -> str:
-    becomes = describe.becomes(change.change, change.count)
+    still = describe.of_moved(change) is describe.STILL_FAILS
+    becomes = describe.becomes(change.change, change.count, still=still)
     return row((f"{change.count:,} {becomes}", *_call_cells(change)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshgate.effect import (
     CallChange,
+    Change,
     Clients,
     Effect,
     PortChange,
@@ -21,7 +22,8 @@ def effect(environment: str, change: Effect) -> JSONObject:
     """Changed ports and calls, the way there, what is uncovered, and what files leave open.
 
     A port is `[workload, port, before, after, change]`, its sides `[mode, level, policy]`. A call
-    is `[change, clients, how many, host, port, subset, endpoint, before, after, counts, reason]`.
+    is `[change, clients, how many, host, port, subset, endpoint, before, after, counts, reason,
+    words]`, where other words than those of its change are better.
     """
     return {
         "environment": visible(environment),
@@ -40,6 +42,11 @@ def effect(environment: str, change: Effect) -> JSONObject:
 def verbs() -> JSONObject:
     """What becomes of one call and of several, by change, the gravest first."""
     return {change.value: [verb.one, verb.many] for change, verb in describe.VERBS.items()}
+
+
+def _still(change: CallChange) -> bool:
+    """Whether a call fails on both sides, by another cause."""
+    return change.change is Change.MOVED and describe.of_moved(change) is describe.STILL_FAILS
 
 
 def _port(change: PortChange) -> list[object]:
@@ -67,6 +74,7 @@ def _call(change: CallChange) -> list[object]:
         describe.outcome(change.after),
         change.counts,
         visible(change.reason),
+        describe.becomes(change.change, change.count, still=True) if _still(change) else "",
     ]
 
 

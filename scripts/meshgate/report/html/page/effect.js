@@ -20,8 +20,8 @@ function changed(effect) {
     h("p", { class: `verdict ${tone}` }, `${effect.verdict}.`),
     grid("Calls", ["what", "clients", "calls", "to", "before", "after"], effect.calls
       .slice().sort((a, b) => order(a) - order(b))
-      .map(([change, who, number, host, port, subset, endpoint, before, after, , reason]) => [
-        [h("span", { class: "whole" }, h("i", { class: `dot ${COLOURS[change] || "c-nothing"}` }), data.verbs[change][number === 1 ? 0 : 1])],
+      .map(([change, who, number, host, port, subset, endpoint, before, after, , reason, words]) => [
+        [h("span", { class: "whole" }, h("i", { class: `dot ${COLOURS[change] || "c-nothing"}` }), words || data.verbs[change][number === 1 ? 0 : 1])],
         who, number.toLocaleString("en"), [h("code", {}, breakable(`${host}:${port}${subset ? ` (${subset})` : ""}`)), endpoint ? h("div", { class: "by" }, endpoint) : ""],
         h("span", { class: "whole" }, before), [h("span", { class: "whole" }, after), reason ? h("div", { class: "by" }, reason) : ""],
       ])),
