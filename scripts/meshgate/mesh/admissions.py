@@ -291,7 +291,7 @@ class Admissions:
     def at_port(self, workload: Workload, port: int | None) -> PortAuthorization:
         """What policies decide for a port of a workload; None: nothing declares it."""
         number = OTHER_PORT if port is None else port
-        server = server_of(workload, is_captured=port is None or workload.captures(port))
+        server = server_of(workload, is_captured=workload.captures(number))
         chains = self.chains_at(workload, number)
         key = server.key, chains, port
         if key not in self._at_ports:

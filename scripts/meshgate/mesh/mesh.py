@@ -276,6 +276,8 @@ class Mesh:
             sent = self._tls_to_gateway(workload, port, sent)
         if port:
             sent = self.filters.judged(sent, self.packets.anybody, port)
+        if self._receivers.may_change(workload, port):
+            return sent
         return self.admissions.judged_as(sent, identity)
 
     def met_by_waypoint(self, workload: Workload, port: int, identity: str) -> Iterator[Delivery]:

@@ -209,6 +209,17 @@ class Receivers:
             return Outcome.UNKNOWN, reason
         return first
 
+    def may_change(self, workload: Workload, port: int) -> str:
+        """Why not even policies tell who gets in at a port, whose proxy is changed; empty: they do.
+
+        An object that is not read may take the filters away that enforce them.
+        """
+        if workload.plane is DataPlane.SIDECAR and not workload.captures(port):
+            return ""
+        if workload.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT}:
+            return self.undecided.server(workload)
+        return ""
+
     def outcome(
         self, service: Service, port: ServicePort, endpoint: Endpoint, arrival: Arrival
     ) -> tuple[Outcome, str]:

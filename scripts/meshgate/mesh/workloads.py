@@ -86,6 +86,12 @@ class Workload(Struct, eq=False):
         return included == "*" or port in _ports(included)
 
     @property
+    def uncaptured_inbound(self) -> frozenset[int]:
+        """The ports that an annotation keeps from the sidecar by their number."""
+        excluded = self.annotations.get(f"{_ANNOTATION}excludeInboundPorts")
+        return _ports(excluded) if excluded else frozenset()
+
+    @property
     def uncaptured_outbound(self) -> frozenset[int]:
         """Destination ports whose calls bypass the sidecar."""
         excluded = self.annotations.get(f"{_ANNOTATION}excludeOutboundPorts")

@@ -42,6 +42,7 @@ from typing import NamedTuple
 from meshgate.effect.changes import ANY_PORT, port_name
 from meshgate.effect.describe import request
 from meshgate.mesh import Mesh, Workload
+from meshgate.mesh.workloads import AGENT_PORTS
 from meshgate.model import Invariant, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.entrants import (
@@ -146,7 +147,11 @@ def _servers(mesh: Mesh, place: str) -> Iterator[tuple[Workload, int]]:
 
 def _ports(mesh: Mesh, workload: Workload, number: str) -> Iterable[int]:
     """The ports in question; ANY_PORT, those that no file names, last."""
-    return [int(number)] if number else [*sorted(mesh.listening(workload)), ANY_PORT]
+    if number:
+        return [int(number)]
+    # Ports that are kept from the proxy are named there and perhaps nowhere else.
+    kept = workload.uncaptured_inbound - AGENT_PORTS
+    return [*sorted({*mesh.listening(workload), *kept}), ANY_PORT]
 
 
 RULE = Rule(

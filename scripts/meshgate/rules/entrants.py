@@ -92,7 +92,9 @@ def entrants(
         for identity, who in identities(mesh, workload, port, parties).items():
             delivery = mesh.met_by(workload, port, identity)
             own = _parts(identity)
-            over = tuple(mesh.admissions.over(delivery, identity).values())
+            over: tuple[Admission, ...] = ()
+            if delivery.admission is not None:
+                over = tuple(mesh.admissions.over(delivery, identity).values())
             yield Entrant(who, *own, identity is None, workload, port, delivery, over)
             if identity is not None:
                 for sent in mesh.met_by_waypoint(workload, port, identity):

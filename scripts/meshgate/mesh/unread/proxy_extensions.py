@@ -11,8 +11,10 @@ from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.unread.attachment import attachments
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
-# Patches that may only refuse what arrives at a server; all others may change anything.
+# Filters that are added may only refuse what arrives at a server. All other patches may change
+# anything: one that removes, replaces or merges a filter may take Istio's own away.
 _REFUSING = frozenset({"NETWORK_FILTER", "HTTP_FILTER", "EXTENSION_CONFIG"})
+_ALTERING = frozenset({"MERGE", "REMOVE", "REPLACE"})
 # The proxies, and the end of a call, that a context means.
 _CONTEXTS: dict[str, tuple[tuple[DataPlane, End], ...]] = {
     "SIDECAR_INBOUND": ((DataPlane.SIDECAR, End.SERVER),),
@@ -53,10 +55,11 @@ def _envoy_filter(resource: Resource, root: str) -> Iterator[Cover]:
         kind = str(patch.get("applyTo"))
         match = patch.get("match")
         context = str(match.get("context") or "ANY") if isinstance(match, dict) else "ANY"
+        what: JSON = patch.get("patch")
+        is_altering = isinstance(what, dict) and what.get("operation") in _ALTERING
+        refuses = kind in _REFUSING and not is_altering
         for plane, end in _CONTEXTS.get(context, _ANY):
-            influence = (
-                Influence.REFUSE if kind in _REFUSING and end is End.SERVER else Influence.CHANGE
-            )
+            influence = Influence.REFUSE if refuses and end is End.SERVER else Influence.CHANGE
             patched.setdefault((plane, end, influence), set()).add(kind)
     for place in attachments(resource, root, "workloadSelector.labels"):
         for (plane, end, influence), kinds in patched.items():
