@@ -183,6 +183,13 @@ def proof(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def probes(session: nox.Session) -> None:
+    """Run the Jobs of `verify --probes` in the lab, with real sidecars; `-- WORD` narrows it."""
+    install(session)
+    session.run("python", "tests/e2e/probed.py", *session.posargs)
+
+
+@nox.session(default=False)
 def parts(session: nox.Session) -> None:
     """Build what the lab is made of into the user's cache; `-- gitea` narrows it."""
     install(session)

@@ -93,6 +93,15 @@ UNTRIED = {
         f"{ENVOY}retried and the latest reset reason: remote connection failure, transport "
         "failure reason: delayed connect error: Connection refused",
     ),
+    # As Envoy 1.40 answers, by `nox -s probes`.
+    "a closed port before a sidecar": http(
+        "503 Service Unavailable",
+        f"{ENVOY}retried and the latest reset reason: remote connection failure",
+        "istio-envoy",
+    ),
+    "a closed port of a pod without a sidecar": http(
+        "503 Service Unavailable", f"{ENVOY}reset reason: remote connection failure"
+    ),
     "a port that times out": http(
         "503 Service Unavailable", f"{ENVOY}reset reason: connection timeout"
     ),

@@ -20,6 +20,8 @@ INJECT = "sidecar.istio.io/inject"
 INJECTION = "istio-injection"
 DEADLINE = 180  # seconds
 ATTEMPTS = 3
+# That no file of the image belongs to, and no sidecar runs as.
+USER = 65532
 
 # Argo CD runs it after each sync and keeps the last; Flux makes it anew when it changes. A Job that
 # goes by itself after a time would be made anew by every reconciliation of Flux.
@@ -32,7 +34,8 @@ ANNOTATIONS = {
 # A call counts as refused only where it was refused as sidecars do it: the connection was made and
 # then reset, Envoy itself says that it was (a 503 with its own words), or its RBAC filter denies.
 # A name that is none, a port that nothing listens on, or an application's own 503 say nothing of
-# mTLS: then nothing was tried, which is no pass. Envoy's words: source/common/router/router.cc.
+# mTLS: then nothing was tried, which is no pass. Envoy's words: source/common/router/router.cc; a
+# connection that was not made at all is a "connection failure", with a reason where TLS failed.
 SCRIPT = """\
 end() {
   if [ "$SIDECAR" = true ]; then
@@ -65,6 +68,10 @@ for attempt in 1 2 3 4 5; do
       case "$status $answer" in
         503*"upstream connect error"*"onnection refused"*|503*"upstream connect error"*timeout*)
           ended=untried why="no port of a pod answers" ;;
+        503*"upstream connect error"*"transport failure reason"*)
+          ended=refused why="HTTP 503 of the sidecar: there was no TLS between the two" ;;
+        503*"upstream connect error"*"connection failure"*)
+          ended=untried why="no port of a pod answers, or not to TLS" ;;
         503*"no healthy upstream"*)
           ended=untried why="the service has no endpoint" ;;
         503*"upstream connect error"*|503*"reset before headers"*)
@@ -202,7 +209,7 @@ def _job(client: Workload, expectation: Expectation, image: str, revision: str) 
                                 "limits": {"memory": "64Mi"},
                             },
                             "securityContext": {
-                                "runAsUser": 65532,
+                                "runAsUser": USER,
                                 "allowPrivilegeEscalation": False,
                                 "readOnlyRootFilesystem": True,
                                 "capabilities": {"drop": ["ALL"]},

@@ -1,0 +1,264 @@
+"""Run the Jobs of `verify --probes` in pods of the lab, with real sidecars (`nox -s probes`).
+
+`python tests/e2e/probed.py [WORD...]`: with words, only cases whose name has one of them. 0 where
+each Job ended as it has to, 1 where one did not. A pod of the lab runs the Job's own command with
+its own environment, as its own user; nothing else of the Job is played.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from e2e import sandbox
+from e2e.apps import App
+from e2e.comparison import model, objects
+from e2e.lab import PARTS, Lab, hosts, lab
+from e2e.network import Pod, entering, run_or_raise
+from e2e.objects import Port, Service
+from e2e.processes import every
+from meshgate.cluster.verify.probes import USER, probes
+from meshgate.errors import ToolError
+from meshgate.model import Expectation, JSONObject, MeshFacts
+from meshgate.process import run
+
+APP_UI = Pod("app-ui", "web", "10.77.0.11", sidecar=True)
+BOARDS = Pod("boards", "boards", "10.77.0.12", sidecar=True)
+DATABASE = Pod("boards-db", "boards", "10.77.0.13", sidecar=False)
+ROGUE = Pod("rogue", "lobby", "10.77.0.14", sidecar=False)
+PODS = (APP_UI, BOARDS, DATABASE, ROGUE)
+# A port that the application listens on, one with an application that is busy, one that is closed.
+OPEN, BUSY, CLOSED = 8080, 9503, 8099
+PORTS = tuple(Port(f"http-{number}", number, number) for number in (OPEN, BUSY, CLOSED))
+SERVED = (
+    Service("boards", (BOARDS,), PORTS, "10.96.1.1"),
+    Service("boards-db", (DATABASE,), PORTS, "10.96.1.2"),
+)
+# In the cluster, and in no hosts file.
+NAMELESS = Service("nameless", (BOARDS,), PORTS, "10.96.1.3")
+
+ANSWERED, REFUSED = "ok-mtls", "refused"
+PASSES, FAILS, UNTRIED, NO_SIDECAR = 0, 1, 2, 3
+# Seconds.
+PATIENCE = 90.0
+NEVER = "3"
+# What is applied is in every Envoy, but connections of before live on for some requests.
+SETTLED = 2.0
+
+
+class Case(NamedTuple):
+    """One call that a Job makes, and how the Job has to end."""
+
+    name: str
+    client: Pod
+    service: Service
+    port: int
+    outcome: str
+    code: int
+    says: str
+    objects: tuple[JSONObject, ...] = ()
+
+
+def strict(mode: str = "STRICT") -> JSONObject:
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": "boards"},
+        "spec": {"mtls": {"mode": mode}},
+    }
+
+
+def sent(host: str, mode: str) -> JSONObject:
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "sent", "namespace": "web"},
+        "spec": {"host": host, "trafficPolicy": {"tls": {"mode": mode}}},
+    }
+
+
+DENIED: JSONObject = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "AuthorizationPolicy",
+    "metadata": {"name": "nobody", "namespace": "boards"},
+    "spec": {},
+}
+WEB, DATA = SERVED
+RESET = "refused: the connection was made and reset"
+OF_SIDECAR = "refused: HTTP 503 of the sidecar: the connection was reset"
+CASES = (
+    Case("strict resets plaintext", ROGUE, WEB, OPEN, REFUSED, PASSES, RESET, (strict(),)),
+    Case("and is no answer", ROGUE, WEB, OPEN, "ok-plaintext", FAILS, RESET, (strict(),)),
+    Case("mutual TLS is answered", APP_UI, WEB, OPEN, ANSWERED, PASSES, "answered", (strict(),)),
+    Case("and is no refusal", APP_UI, WEB, OPEN, REFUSED, FAILS, "answered", (strict(),)),
+    Case(
+        *("a sidecar that sends plaintext is reset", APP_UI, WEB, OPEN, REFUSED, PASSES),
+        OF_SIDECAR,
+        (strict(), sent(WEB.host, "DISABLE")),
+    ),
+    # Envoy says the same of a port that is closed.
+    Case(
+        *("a sidecar that sends TLS to none", APP_UI, DATA, OPEN, REFUSED, UNTRIED),
+        "no port of a pod answers, or not to TLS",
+        (sent(DATA.host, "ISTIO_MUTUAL"),),
+    ),
+    Case(
+        *("authorization denies", APP_UI, WEB, OPEN, REFUSED, PASSES),
+        "refused: HTTP 403: RBAC: access denied",
+        (strict(), DENIED),
+    ),
+    Case("no such host, sidecar", APP_UI, NAMELESS, OPEN, REFUSED, UNTRIED, "no such host"),
+    Case("no such host", ROGUE, NAMELESS, OPEN, REFUSED, UNTRIED, "no such host"),
+    Case("closed port", ROGUE, DATA, CLOSED, REFUSED, UNTRIED, "nothing listens there"),
+    Case(
+        *("closed port before a sidecar", ROGUE, WEB, CLOSED, REFUSED, UNTRIED),
+        "no port of a pod answers",
+        (strict("PERMISSIVE"),),
+    ),
+    Case(
+        *("closed port, by sidecars", APP_UI, WEB, CLOSED, REFUSED, UNTRIED),
+        "no port of a pod answers",
+        (strict(),),
+    ),
+    Case(
+        *("closed port, by the client's sidecar", APP_UI, DATA, CLOSED, REFUSED, UNTRIED),
+        "no port of a pod answers",
+    ),
+    Case(
+        *("an application's own 503", APP_UI, WEB, BUSY, REFUSED, UNTRIED),
+        "HTTP 503 of the application itself",
+        (strict(),),
+    ),
+    Case("its 503 is an answer", APP_UI, WEB, BUSY, ANSWERED, PASSES, "answered", (strict(),)),
+    Case(
+        *("its 503 in plaintext", ROGUE, DATA, BUSY, REFUSED, UNTRIED),
+        "HTTP 503 of the application itself",
+    ),
+)
+
+
+class Busy(App):
+    """An application that has no time."""
+
+    def _response(self, request: bytes) -> bytes:
+        del request
+        return b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nlater"
+
+
+class Ended(NamedTuple):
+    """How a Job's pod ended: its code, and the last line of its log."""
+
+    code: int
+    says: str
+
+
+def job(running: Lab, case: Case) -> JSONObject:
+    """The Job of a case, as `verify --probes` writes it. Raises ToolError where there is none."""
+    expectation = Expectation(
+        client=str(case.client), to=f"{case.service.host}:{case.port}", outcome=case.outcome
+    )
+    written = probes(model(objects(running), MeshFacts()), [expectation])
+    if not written.jobs:
+        raise ToolError(f"{case.name}: there is no Job: {written.untried}")
+    return written.jobs[0]
+
+
+def ended(pod: Pod, probe: JSONObject, extra: Mapping[str, str] | None = None) -> Ended:
+    """Run the container of a Job in a pod of the lab, as its own user."""
+    (container,) = probe["spec"]["template"]["spec"]["containers"]
+    user = str(container["securityContext"]["runAsUser"])
+    given = {each["name"]: each["value"] for each in container["env"]}
+    done = run(
+        [
+            *entering(pod),
+            *("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+            *container["command"],
+        ],
+        environment={"PATH": os.environ["PATH"], "PAUSE": "1", **given, **(extra or {})},
+        timeout=PATIENCE,
+    )
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return Ended(done.code, lines[-1] if lines else done.stderr)
+
+
+def play(running: Lab, case: Case) -> str:
+    """What is wrong with how a case ended; empty: nothing."""
+    running.rest.apply(*case.objects)
+    try:
+        running.settle()
+        time.sleep(SETTLED)
+        found = ended(case.client, job(running, case))
+    finally:
+        running.rest.delete(*case.objects)
+    if (found.code, case.says in found.says) == (case.code, True):
+        return ""
+    return f"ended with {found.code}, not {case.code}, and said: {found.says}"
+
+
+def keeps_sidecars(pod: Pod, verb: str) -> None:
+    """Let a probe's request to end its sidecar come to nothing, or (`-D`) pass again."""
+    # Of the Job's user alone: Envoy asks its agent there whether it is ready.
+    asked = ("-m", "owner", "--uid-owner", str(USER), "-p", "tcp", "--dport", "15020")
+    run_or_raise([*entering(pod), "iptables", verb, "OUTPUT", *asked, "-j", "REJECT"])
+
+
+def ends_its_sidecar(running: Lab) -> str:
+    """A Job in a pod whose sidecar is an ordinary container: the pod must end."""
+    keeps_sidecars(APP_UI, "-D")
+    running.rest.apply(strict())
+    running.settle()
+    answered = next(case for case in CASES if case.name == "mutual TLS is answered")
+    found = ended(APP_UI, job(running, answered))
+    if found.code:
+        return f"ended with {found.code}: {found.says}"
+    (sidecar,) = (each for each in running.sidecars if each.pod == APP_UI)
+    for _ in every(0.2, 30):
+        if not sidecar.is_ready():
+            return ""
+    return "its sidecar goes on, and so does the pod"
+
+
+def never_there(running: Lab) -> str:
+    """A Job that expects a sidecar, in a pod that has none."""
+    case = next(case for case in CASES if case.name == "mutual TLS is answered")
+    found = ended(ROGUE, job(running, case), {"WAIT": NEVER})
+    if found.code == NO_SIDECAR and "this pod has no sidecar that is ready" in found.says:
+        return ""
+    return f"ended with {found.code}: {found.says}"
+
+
+def inside(folder: Path, words: Sequence[str]) -> int:
+    """In the sandbox: bring the lab up, and run every Job."""
+    began = time.monotonic()
+    wrong = played = 0
+
+    def told(name: str, problem: str) -> None:
+        nonlocal wrong, played
+        played += 1
+        wrong += bool(problem)
+        sys.stdout.write(f"{'no' if problem else 'ok'}  {name}{': ' if problem else ''}{problem}\n")
+        sys.stdout.flush()
+
+    with lab(folder, PODS, (*SERVED, NAMELESS)) as running:
+        sandbox.name_hosts(folder, hosts(SERVED))
+        running.apps += [Busy(BOARDS, (BUSY,)), Busy(DATABASE, (BUSY,))]
+        keeps_sidecars(APP_UI, "-I")
+        for case in CASES:
+            if not words or any(word in case.name for word in words):
+                told(case.name, play(running, case))
+        if not words:
+            told("a sidecar that is never there", never_there(running))
+            told("the sidecar ends with the Job", ends_its_sidecar(running))
+    sys.stdout.write(f"{played} Jobs, {wrong} wrong, {time.monotonic() - began:.0f} s\n")
+    return 1 if wrong or not played else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(sandbox.lead(sys.argv[1:], PARTS, inside))
