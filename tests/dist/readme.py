@@ -1,7 +1,7 @@
 """Run what README.md tells to run, as somebody does who has just cloned it: `nox -s readme`.
 
-Each `sh` block goes to a shell of its own in a fresh clone, with an empty home; `-- 1` runs only the
-first.
+Each `sh` block goes to a shell of its own in a fresh clone, with an empty home; `-- 2` runs only the
+second, after the first line of the first, which it stands on.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def main(arguments: list[str]) -> int:
     """Raises CalledProcessError where a block ends with another code than 0."""
     blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    chosen = [blocks[int(number) - 1] for number in arguments] or blocks
     assert blocks
+    chosen = [blocks[int(number) - 1] for number in arguments] or blocks
+    if chosen[0] != blocks[0]:
+        chosen = [blocks[0].splitlines()[0], *chosen]
     with tempfile.TemporaryDirectory(prefix="meshgate-readme-") as folder:
         clone, home = Path(folder, "meshgate"), Path(folder, "home")
         home.mkdir()
