@@ -9,6 +9,7 @@ import git
 import pytest
 
 from places import REPOSITORY
+from promoted import packed
 from without_authorization import without_authorization
 
 # What is judged; of what promotion owns, all but `rendered`: by its states, environments that are
@@ -41,7 +42,7 @@ def transport_policies_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copy_policies(tmp_path_factory.mktemp("policies") / "repository")
     without_authorization(root)
     commit_all(root, "base")
-    return root
+    return packed(root)
 
 
 @pytest.fixture

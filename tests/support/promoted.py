@@ -136,6 +136,12 @@ def commit(folder: Path, files: Mapping[str, str], message: str, *, day: int = 0
     return git(folder, "rev-parse", "HEAD")
 
 
+def packed(folder: Path) -> Path:
+    """The repository with its objects in one file, so that a copy of it is few files."""
+    git(folder, "gc", "--quiet")
+    return folder
+
+
 def start(folder: Path) -> Path:
     """A repository with inputs and no state, on main."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +222,7 @@ def promoted_once(tmp_path_factory: pytest.TempPathFactory) -> Promoted:
         promote(folder, environment, event=Event.ADOPT, day=day)
     second = commit(folder, STRICT, "mesh: demand mTLS (#12)", day=3)
     promote(folder, "staging", day=4)
-    return Promoted(folder, first, second)
+    return Promoted(packed(folder), first, second)
 
 
 @pytest.fixture
