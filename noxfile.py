@@ -133,7 +133,8 @@ def browser(session: nox.Session) -> None:
     install(session)
     session.run("python", "tests/e2e/build.py", "chromium")
     session.run("python", "tests/browser/axe.py")
-    session.run("pytest", "tests/browser/check_page.py", *session.posargs)
+    pages = ("tests/browser/check_page.py", "tests/browser/check_fleet.py")
+    session.run("pytest", *pages, *session.posargs)
 
 
 @nox.session(default=False)

@@ -8,6 +8,7 @@ examples:
   meshgate report --format html=report.html           every environment
   meshgate report staging prod --format html=page.html
   meshgate report --base main --format html=page.html  and what this branch changes
+  meshgate report --fleet --format html=fleet.html     hundreds of environments
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import msgspec
 
 from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
-from meshgate.cli.options import add_judging, add_traffic
+from meshgate.cli.options import add_jobs, add_judging, add_traffic
 from meshgate.cli.output import write, write_page
 from meshgate.cli.page_history import head_of, standings
 from meshgate.cli.request import folder, print_failing, print_failures, settings
@@ -74,6 +75,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="show what changes since the merge base with this git reference, too",
     )
     add_traffic(parser)
+    parser.add_argument(
+        "--fleet",
+        action="store_true",
+        help="the page of many environments: the worst first, in groups, with their findings",
+    )
+    parser.add_argument(
+        "--pages",
+        metavar="ADDRESS",
+        help="with --fleet: where pages of single environments are, `{env}` for the name",
+    )
+    add_jobs(parser)
     add_shards(parser)
     add_judging(parser, fail_on=NEVER)
 
@@ -190,11 +202,15 @@ def run(options: argparse.Namespace) -> int:
     """Judge the chosen environments and write their page."""
     root: Path = options.directory
     outputs = [output for output in options.outputs if output.format == HTML]
-    if len(outputs) != 1 and not (options.part and not outputs):
+    if len(outputs) != 1 and (outputs or options.fleet or not options.part):
         raise UsageError(
             "`meshgate report` writes one page",
             hint="say where: meshgate report --format html=report.html",
         )
+    if options.fleet:
+        from meshgate.cli.fleet_page import fleet_page  # noqa: PLC0415 - only for this page
+
+        return fleet_page(options, outputs[0].file)
     shown = content(options)
     built = [each for each in shown.judged if each.context is not None]
     findings = [*(f for each in shown.judged for f in each.findings), *shown.on_change]

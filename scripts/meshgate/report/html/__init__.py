@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from importlib import resources
 from typing import NamedTuple
 
-import jinja2
-from markupsafe import Markup
 from msgspec import Struct, structs
 
 from meshgate.effect import Effect
 from meshgate.model import JSON, Environment, JSONObject, Report
-from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.access import who_can_call
+from meshgate.report.html.assembly import assembled, read
 from meshgate.report.html.calls import calls
 from meshgate.report.html.effect import effect, verbs
 from meshgate.report.html.findings import finding
@@ -106,29 +101,15 @@ def render(page: Page, version: str) -> str:
 
 
 def render_portion(own: Portion, report: Report, version: str) -> str:
-    """The page as one file: its script, its style and all data are in it.
-
-    Data reaches the page as JSON, and its script writes text nodes only, so no manifest can
-    become markup. The page's own policy (CSP) allows no other script and no request.
-    """
-    style = _read("page/style.css")
-    library = _read(LIBRARY)
-    script = "\n".join(_read(f"page/{name}") for name in SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{script}}})();\n'
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template("page/index.html.j2").render(
+    """The page as one file."""
+    return assembled(
+        "page/index.html.j2",
+        _data(own, report, version),
+        SCRIPTS,
+        read(LIBRARY),
         title=own.title,
         version=version,
         sentence=visible(verdict(counts(report))),
-        style=Markup(style),  # noqa: S704 - a file of this package
-        library=Markup(library),  # noqa: S704 - likewise
-        script=Markup(script),  # noqa: S704 - likewise
-        # The policy names each by its digest, as the page holds it.
-        style_hash=_digest(style),
-        script_hashes=[_digest(library), _digest(script)],
-        data=Markup(_embedded(_data(own, report, version))),  # noqa: S704 - escaped there
     )
 
 
@@ -209,20 +190,3 @@ def _data(own: Portion, report: Report, version: str) -> JSONObject:
 def _rule(rule: Rule) -> str:
     """A rule's page, without the line on where its cases are: nobody has them who has the page."""
     return page_of(rule).rpartition("\n\nExamples, ")[0].partition("\n\n")[2]
-
-
-def _embedded(data: JSONObject) -> str:
-    r"""JSON that no reader of HTML takes for markup: `<` becomes `\u003c`, `>` and `&` likewise."""
-    text = dump(data)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-def _digest(text: str) -> str:
-    """A hash source of a content security policy (https://www.w3.org/TR/CSP3/)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _read(name: str) -> str:
-    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,73 @@
+"""`meshgate report --fleet`: the page of many environments, made of verdicts alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from meshgate import __version__, config
+from meshgate.cli.output import write_page
+from meshgate.cli.progress import track
+from meshgate.cli.request import folder, pool, print_failing, print_failures, settings
+from meshgate.errors import UsageError
+from meshgate.model import Environment
+from meshgate.pipeline.outcome import Outcome, ending
+from meshgate.pipeline.reports import NEVER, exit_code, failing
+from meshgate.pipeline.targets import select
+from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdicts import Question, verdicts
+from meshgate.pipeline.whole import of_nobody
+from meshgate.report.html.fleet import Fleet, FleetEnvironment, render
+
+NAME = "{env}"
+# What a page of verdicts has not.
+ELSEWHERE = ("base", "traffic", "shard", "times", "part")
+
+
+def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
+    """Judge the chosen environments and write the page. Raises UsageError."""
+    if wrong := next((name for name in ELSEWHERE if vars(options)[name]), None):
+        raise UsageError(f"--fleet shows verdicts, and takes no --{wrong}", hint="leave out one")
+    if options.pages and NAME not in options.pages:
+        raise UsageError(
+            f"--pages {options.pages} does not say which environment",
+            hint=f"write `{NAME}` where its name stands: --pages 'pages/{NAME}.html'",
+        )
+    root: Path = options.directory
+    configuration = config.load(root)
+    wanted = select(configuration.environments, options.environments)
+    files, how = folder(options), settings(options)
+    question = Question(root, configuration.environments, wanted, how, files.cache)
+    found = verdicts(question, jobs=options.jobs, pool=pool, track=track)
+    everything = wanted == list(configuration.environments)
+    left = of_nobody(root, configuration, files, how) if everything else ()
+    outcome = Outcome(found, [each.name for each in wanted], NEVER, left)
+    ended = ending(outcome, files.locate)
+    page = Fleet(
+        title=options.title or f"Mesh policy of {root.resolve().name}",
+        today=options.today.isoformat(),
+        environments=[shown(each, found[each.name], options.pages or "") for each in wanted],
+        findings=left,
+        notes=ended.report.notes,
+    )
+    write_page(file, render(page, __version__))
+    print_failures(ended.failures)
+    print_failing(failing(ended.report.findings, options.fail_on))
+    failures = [each.refused.error() for each in found.values() if each.refused]
+    return exit_code(ended.report.findings, failures, options.fail_on)
+
+
+def shown(environment: Environment, verdict: Verdict, pages: str) -> FleetEnvironment:
+    """One environment as the page shows it."""
+    clusters = environment.clusters
+    labels = {"mode": environment.mode, **(clusters.selector if clusters else {})}
+    if environment.ring is not None:
+        labels["ring"] = str(environment.ring)
+    return FleetEnvironment(
+        environment.name,
+        labels,
+        verdict.findings,
+        verdict.tally,
+        str(verdict.refused.error()) if verdict.refused else "",
+        pages.replace(NAME, environment.name),
+    )
