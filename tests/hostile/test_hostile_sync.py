@@ -13,7 +13,7 @@ from meshgate.promotion.forges import Draft
 from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.statuses import ExpectedChecks, PostedJudgement, gate
 from meshgate.repository import Repository
-from promoted import ENVIRONMENTS, FILES, RULE, Promoted, commit, git
+from promoted import ENVIRONMENTS, FILES, RULE, Promoted, commit, git, write
 
 SYNC = "sync: {repository: https://git.example.com/p/mesh.git, namespaces: [shop, istio-system]}\n"
 RULES = "    approvals: {rules: {teams: [security]}}\n"
@@ -67,6 +67,41 @@ def test_what_clusters_are_told_is_what_the_rules_say(
 
 def moved(text: str) -> str:
     return text.replace("policies/", "base/").replace("overlays/", "clusters/")
+
+
+BESIDE = {
+    "a source that Argo CD merges in": "overlays/dev/.argocd-source.yaml",
+    "the same for one Application": "overlays/dev/.argocd-source-mesh-policies-dev-x.yaml",
+    "in another case": "overlays/dev/.ArgoCD-source.yaml",
+    "what Flux leaves out of an overlay": "overlays/dev/.sourceignore",
+    "what Flux leaves out of a base": "policies/shop/.sourceignore",
+    "one more object for a cluster": "sync/flux/prod/evil.yaml",
+    "one more object for Argo CD": "sync/argocd/zz.yml",
+    "an object in JSON": "sync/flux/staging/x.json",
+    "rights": "sync/rbac/writer.yaml",
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_agents_read_beside_it_needs_the_owners_of_the_rules(
+    told: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+    commit(told, {BESIDE[name]: text}, name, day=5)
+    assert main(["-C", str(told), "check", "--base", "base"]) in {8, 10}
+    assert "PR23" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", list(BESIDE)[:2] + list(BESIDE)[3:5])
+def test_what_has_agents_build_something_else_is_no_source(
+    told: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What was said before it appeared is not said again.
+    assert main(["-C", str(told), "validate", "dev"]) == 0
+    write(told, {BESIDE[name]: "kustomize: {namePrefix: x-}\n"})
+    assert main(["-C", str(told), "validate", "dev"]) == 1
+    assert "RE011" in capsys.readouterr().out
+    assert main(["-C", str(told), "validate", "--changed-since", "base"]) == 1
 
 
 @pytest.fixture

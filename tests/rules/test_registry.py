@@ -107,7 +107,7 @@ def test_what_is_asked_when() -> None:
     assert families == {Phase.CHANGE: {"TR"}, Phase.WAIVER: {"WA"}}
     # They read files that need not be built, and so the build record alone.
     sources = [rule for rule in RULES if rule.phase is Phase.SOURCE]
-    read = {"SH001", "SH005", "SH006", "RE003", "RE006", "RE010"}
+    read = {"SH001", "SH005", "SH006", "RE003", "RE006", "RE010", "RE011"}
     assert {rule.id for rule in sources} == read
     assert all(rule.needs is Needs.BUILD for rule in sources)
 

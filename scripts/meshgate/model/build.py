@@ -14,7 +14,8 @@ from meshgate.model.value import JSON, JSONObject
 class Defect(Struct, frozen=True):
     """Something in a source file that two readers take differently.
 
-    kind: `duplicate-key`, `integer-key`, `ambiguous-scalar`, `remote-reference`, `orphan-file`.
+    kind: `duplicate-key`, `integer-key`, `ambiguous-scalar`, `remote-reference`, `orphan-file`,
+    `agent-override`.
     """
 
     kind: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import structs
@@ -40,7 +40,39 @@ def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
             if isinstance(reference, Inline):
                 defects += _in_line(files, kustomization, reference)
     defects += map(orphan, orphans(tree))
+    for folder in tree.kustomizations:
+        defects += overrides(tree.root, folder)
     return list(dict.fromkeys(defects))
+
+
+OF_ARGO, OF_FLUX = ".argocd-source", ".sourceignore"
+
+
+def override_names(folders: Iterable[str]) -> Iterator[str]:
+    """Where files may appear by which an agent builds something else."""
+    for folder in folders:
+        yield posixpath.normpath(posixpath.join(folder, f"{OF_ARGO}.yaml"))
+        if folder != ".":
+            yield posixpath.join(folder, OF_FLUX)
+
+
+def overrides(root: Path, folder: str) -> Iterator[Defect]:
+    """Files of a folder by which an agent builds or fetches something else than is judged.
+
+    Argo CD merges `.argocd-source.yaml`, and one for each Application, into the source of what it
+    builds in that folder (reposerver/repository: mergeSourceParameters); Flux leaves out what a
+    `.sourceignore` of any folder names (fluxcd/pkg/sourceignore: LoadIgnorePatterns).
+    """
+    try:
+        with os.scandir(root / folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.startswith("."))
+    except OSError:
+        return
+    for own in names:
+        is_for_argo = own.startswith(OF_ARGO) and own.endswith(".yaml")
+        if is_for_argo or (own == OF_FLUX and folder != "."):
+            name = posixpath.normpath(posixpath.join(folder, own))
+            yield Defect("agent-override", Position(name, 1, 1), "", name, Origin(name))
 
 
 class Others:

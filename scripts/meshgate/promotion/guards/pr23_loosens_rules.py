@@ -45,6 +45,8 @@ TESTS = "tests/"
 FILES = frozenset(["docs/gitlab-ci.yml", "docs/gitlab-lint.yml", "docs/codeowners"])
 # Git and meshgate read them in every folder.
 NAMES = frozenset([".sourceignore", ".gitattributes", ".gitmodules"])
+# Argo CD merges it into the source of what it builds in that folder.
+OF_ARGO = ".argocd-"
 # What only accepts or permits: without it there is less that is permitted.
 PERMITS = ("waivers/",)
 OWNERS = "approvals.rules.teams"
@@ -89,6 +91,7 @@ def is_rule(path: str, signers: Iterable[str] = ()) -> bool:
         # A link may stand in the place of a folder.
         or f"{lowered}/".startswith((HIDDEN, *FOLDERS))
         or name in NAMES
+        or name.startswith(OF_ARGO)
         or bool(at_root)
         or (name.endswith(MODULES) and not lowered.startswith(TESTS))
         or path in set(signers)

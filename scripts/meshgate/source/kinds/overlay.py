@@ -17,7 +17,7 @@ from meshgate.source.load import SourceDocument, parsed
 from meshgate.source.match_rendered import resources
 from meshgate.source.program import renderer
 from meshgate.source.provenance import TracedOrigin
-from meshgate.source.scan import orphans, survey_tree
+from meshgate.source.scan import orphans, override_names, overrides, survey_tree
 from meshgate.source.tree import Tree
 from meshgate.yamldoc.files import Root
 from meshgate.yamldoc.positions import SourceFiles
@@ -51,7 +51,7 @@ class Overlay:
         return Reached(
             folders=[folder for folder in tree.kustomizations if folder != "."],
             files=frozenset(tree.files),
-            absent=frozenset(tree.absent),
+            absent=frozenset((*tree.absent, *override_names(tree.kustomizations))),
             surroundings=list(tree.kustomizations),
         )
 
@@ -65,7 +65,9 @@ class Overlay:
         return survey_tree(self.tree, SourceFiles(self.tree.root))
 
     def unreached(self) -> list[str]:
-        return list(orphans(self.tree))
+        tree = self.tree
+        found = (each for folder in tree.kustomizations for each in overrides(tree.root, folder))
+        return [*orphans(tree), *(defect.detail for defect in found)]
 
     def build(self, place: Workplace) -> Build:
         tree = self.tree
