@@ -49,7 +49,8 @@ def _conclusion(admission: Admission) -> str:
     if admission.allows is Allows.ALL:
         return "So every request gets in."
     if admission.allows is Allows.NONE:
-        return f"So no request gets in: {deciders(admission)} decides."
+        names = deciders(admission)
+        return f"So no request gets in: {names} {'decide' if ', ' in names else 'decides'}."
     token = " The token of a request decides with it." if decision.depends_on_token else ""
     others = f" Of the others it is not known: {decision.left_open}." if decision.left_open else ""
     return (
