@@ -7,6 +7,7 @@ import gc
 import sys
 from pathlib import Path
 
+from meshgate import interrupts
 from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.model import Environment
 from meshgate.pipeline import Objects, Settings, judge
@@ -28,4 +29,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # As the command ends: what a large fleet left in memory is not taken apart first.
+    interrupts.end(main())
