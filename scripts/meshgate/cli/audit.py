@@ -28,10 +28,10 @@ from meshgate.errors import IntegrityError, NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline.targets import select
 from meshgate.promotion.audit import Auditor, foreign
-from meshgate.promotion.files import belongs_to, contents, in_folder
+from meshgate.promotion.files import OWNED, File, belongs_to, contents, in_folder
 from meshgate.promotion.report.audit import FORMATS
 from meshgate.promotion.session import Clock
-from meshgate.repository import Repository, refuse_shallow
+from meshgate.repository import SUBMODULE, Repository, refuse_shallow
 
 PINNED = "pinned"
 
@@ -60,6 +60,12 @@ def run(options: argparse.Namespace) -> int:
     named = options.environments
     with Repository(root) as repository, Progress("rendering", len(wanted)) as progress:
         refuse_shallow(repository)
+        # A working tree has an empty folder in the place of a submodule, or nothing.
+        files |= {
+            entry.path: File(entry.mode, b"")
+            for entry in repository.entries("HEAD", *OWNED)
+            if entry.mode == SUBMODULE
+        }
         auditor = Auditor(repository, cache_folder(options), deep=options.deep, now=Clock().now)
         auditor.faults += [
             fault

@@ -33,6 +33,7 @@ from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render, rendered_of
 from meshgate.promotion.status import SKEW
 from meshgate.promotion.times import format_utc
+from meshgate.promotion.unrecorded import unrecorded
 from meshgate.repository import REGULAR, Repository, additions, mainline
 
 # How much of a differing line is shown.
@@ -276,6 +277,10 @@ def deep_faults(
         commit.sha: commit
         for commit in mainline(repository, releases.main, ledger_folder(environment))
     }
+    for found in unrecorded(repository, releases.main, environment, set(added.values())):
+        what = f"was changed by {found.sha[:10]}, or its state or records were, with no new record"
+        why = "Clusters had what it brought, also where a later commit took it back."
+        yield AuditFault(environment, rendered_folder(environment), what, why)
     before: Recorded | None = None
     replayable: set[tuple[str, str]] = set()
     for recorded in records:

@@ -30,7 +30,14 @@ from meshgate.repository.history import (
     newest_additions,
     people,
 )
-from meshgate.repository.opened import EXECUTABLE, LINK, REGULAR, Repository, refuse_shallow
+from meshgate.repository.opened import (
+    EXECUTABLE,
+    LINK,
+    REGULAR,
+    SUBMODULE,
+    Repository,
+    refuse_shallow,
+)
 from meshgate.repository.refs import (
     BaseBranch,
     MovedError,
@@ -61,6 +68,7 @@ __all__ = [
     "EXECUTABLE",
     "LINK",
     "REGULAR",
+    "SUBMODULE",
     "BaseBranch",
     "Changed",
     "Commit",
