@@ -14,6 +14,7 @@ from types import ModuleType
 
 from meshgate import __version__, interrupts
 from meshgate.cli.command_line import Parser, add_name
+from meshgate.cli.help_text import Help
 from meshgate.cli.options import add_common_options, settle, written_by
 from meshgate.cli.terminal import printable
 from meshgate.errors import BuildError, MeshgateError, UsageError
@@ -150,7 +151,7 @@ def parser_for(arguments: Sequence[str]) -> Parser:
         prog="meshgate",
         description=DESCRIPTION,
         epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"meshgate {__version__}")
     add_common_options(parser)
@@ -194,7 +195,7 @@ def add_command(
         name,
         help=summary,
         description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     module.configure(command)
     add_common_options(command, formats_of(module))
