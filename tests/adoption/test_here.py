@@ -187,6 +187,44 @@ TROUBLE = {
         },
         "apps/old is left out by ApplicationSet all",
     ),
+    "an application that patches": (
+        {
+            "deploy/kustomization.yaml": "resources: [a.yaml]\n",
+            "deploy/a.yaml": POLICY.replace("shop", "bank"),
+            "argocd/qa.yaml": APPLICATION.format(
+                name="qa", path="deploy", more=", kustomize: {namePrefix: x-, patches: [{}]}"
+            ),
+        },
+        "changes what the folder builds (namePrefix, patches)",
+    ),
+    "an application of a plugin": (
+        {
+            "deploy/a.yaml": POLICY.replace("shop", "bank"),
+            "argocd/qa.yaml": APPLICATION.format(
+                name="qa", path="deploy", more=", plugin: {name: tanka}"
+            ),
+        },
+        "built by a plugin",
+    ),
+    "an application of one level": (
+        {
+            "deploy/a.yaml": POLICY.replace("shop", "bank"),
+            "deploy/inner/b.yaml": POLICY.replace("shop", "cafe"),
+            "argocd/qa.yaml": APPLICATION.format(
+                name="qa", path="deploy", more=", directory: {exclude: x}"
+            ),
+        },
+        "none of the folders in it, such as deploy/inner",
+    ),
+    "Flux that moves it to a namespace": (
+        {
+            "deploy/kustomization.yaml": "resources: [a.yaml]\n",
+            "deploy/a.yaml": POLICY.replace("shop", "bank"),
+            "flux/qa.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+            "metadata: {name: qa}\nspec: {path: ./deploy, targetNamespace: other}\n",
+        },
+        "changes what the folder builds (targetNamespace)",
+    ),
     "several files of values": (
         {
             "charts/shop/Chart.yaml": CHART,

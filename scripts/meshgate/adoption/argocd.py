@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from meshgate.adoption.candidates import (
     Answer,
     Candidate,
+    changed_by,
     circle,
     is_at_top,
     leads_to_sync,
     normal,
     sources_at,
+    told_changes,
 )
 from meshgate.adoption.contents import Contents, file_of, listed, mapping
 from meshgate.adoption.generators import asks_for_clusters, filled, left_out, parameters
@@ -92,6 +94,7 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
                 "its environments by hand"
             )
         else:
+            _of_build(contents, name, path, each, answer)
             chart, values = _chart(contents, path, each, application, destination, answer, name)
             answer.candidates.append(
                 Candidate(
@@ -106,6 +109,32 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
                     ),
                 )
             )
+
+
+def _of_build(contents: Contents, name: str, path: str, stated: JSONObject, answer: Answer) -> None:
+    """What Argo CD does with a folder beside building it."""
+    if stated.get("plugin"):
+        answer.unknown.append(
+            f"Application {name} has {path} built by a plugin, which is not run: let CI render it, "
+            "and name the result in `manifests`"
+        )
+    if keys := changed_by(mapping(stated.get("kustomize"))):
+        answer.unknown.append(told_changes(f"Application {name}", keys))
+    directory = mapping(stated.get("directory"))
+    is_plain = path not in contents.trees and path not in contents.charts
+    if is_plain and not directory.get("recurse"):
+        deeper = [e for e in contents.below(path) if posixpath.dirname(file_of(e)) != path]
+        if deeper and path != ".":
+            answer.unknown.append(
+                f"Application {name} syncs the files of {path} and, without `directory.recurse`, "
+                f"none of the folders in it, such as {posixpath.dirname(file_of(deeper[0]))}: they "
+                "are judged all the same"
+            )
+    if keys := [key for key in ("exclude", "include", "jsonnet") if directory.get(key)]:
+        answer.unknown.append(
+            f"Application {name} syncs a part of {path} (directory: {', '.join(keys)}), and all "
+            "of it is judged"
+        )
 
 
 def _chart(  # noqa: PLR0917 - all of one Application

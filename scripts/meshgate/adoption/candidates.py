@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from meshgate.adoption.contents import Contents, is_sync
+from meshgate.model import JSONObject
 from meshgate.model.sources import HelmChart, ManifestSources
 from meshgate.source.recognition import CHART
 
@@ -75,6 +76,36 @@ def leads_to_sync(contents: Contents, path: str) -> bool:
     objects = contents.below(path)
     return any(map(is_sync, objects)) and all(
         is_sync(each) or (each.group, each.kind) in BESIDE_SYNC for each in objects
+    )
+
+
+# What agents change of a build, by the key of their objects; other images change no policy.
+CHANGES = (
+    "commonAnnotations",
+    "commonLabels",
+    "commonMetadata",
+    "components",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "patches",
+    "patchesJson6902",
+    "patchesStrategicMerge",
+    "replicas",
+    "targetNamespace",
+)
+
+
+def changed_by(stated: JSONObject) -> list[str]:
+    """What an agent's object changes of what the folder builds, by its keys."""
+    return [key for key in CHANGES if stated.get(key)]
+
+
+def told_changes(name: str, keys: Sequence[str]) -> str:
+    """That it does, and what to do."""
+    return (
+        f"{name} changes what the folder builds ({', '.join(keys)}): write that into its "
+        "kustomization; it is not part of what is judged"
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from meshgate.adoption.candidates import (
     Answer,
     Candidate,
+    changed_by,
     is_at_top,
     leads_to_sync,
     normal,
     sources_at,
+    told_changes,
 )
 from meshgate.adoption.contents import Contents, file_of, mapping
 from meshgate.model import JSONObject, Resource
@@ -44,6 +46,8 @@ def _of_kustomization(contents: Contents, resource: Resource, answer: Answer) ->
     elif leads_to_sync(contents, path):
         answer.entries.add(path)
     else:
+        if keys := changed_by(resource.spec):
+            answer.unknown.append(told_changes(f"Flux {name}", keys))
         answer.candidates.append(
             Candidate(
                 sources_at(contents, path),
