@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -63,6 +62,8 @@ def tools_folder() -> Path:
 @cache
 def pinned() -> dict[str, Binary]:
     """The programs this version is tested with, by name. Raises ToolError without the table."""
+    import tomllib  # noqa: PLC0415 - 2 ms that commands without these programs need not pay
+
     for file in TABLES:
         if file.is_file():
             table = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["meshgate"]["binaries"]

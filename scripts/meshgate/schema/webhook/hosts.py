@@ -24,6 +24,7 @@ MAX_TAG_PREFIX = 253
 CACHED = 65536
 
 
+@lru_cache(maxsize=CACHED)
 def is_dns_label(text: str) -> bool:
     """A DNS label in any case, at most 63 characters (labels.IsDNS1123Label)."""
     return len(text) <= MAX_LABEL and DNS_LABEL.fullmatch(text) is not None
@@ -94,16 +95,20 @@ def namespaced_host(name: str, *, gateway: bool, from_gateway_api: bool = False)
 
 def tag_faults(labels: dict[str, str]) -> list[tuple[str, str]]:
     """Keys and values that no label can have (labels.Instance.Validate), by key."""
+    return [(key, fault) for key, value in labels.items() for fault in _tag_faults(key, value)]
+
+
+@lru_cache(maxsize=CACHED)
+def _tag_faults(key: str, value: str) -> tuple[str, ...]:
     faults = []
-    for key, value in labels.items():
-        matched = TAG_KEY.fullmatch(key)
-        if matched is None:
-            faults.append((key, f"`{key}` is no label key"))
-        elif len(matched[2]) > MAX_LABEL or len(matched[1] or "") > MAX_TAG_PREFIX + 1:
-            faults.append((key, f"the label key `{key}` is too long"))
-        if not TAG_VALUE.fullmatch(value):
-            faults.append((key, f"`{value}` is no label value"))
-    return faults
+    matched = TAG_KEY.fullmatch(key)
+    if matched is None:
+        faults.append(f"`{key}` is no label key")
+    elif len(matched[2]) > MAX_LABEL or len(matched[1] or "") > MAX_TAG_PREFIX + 1:
+        faults.append(f"the label key `{key}` is too long")
+    if not TAG_VALUE.fullmatch(value):
+        faults.append(f"`{value}` is no label value")
+    return tuple(faults)
 
 
 def _length(name: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import posixpath
-import tarfile
 from collections.abc import Iterator
 
 from meshgate.errors import BuildError
@@ -173,6 +172,8 @@ def _aliases(description: JSONObject) -> dict[str, list[str]]:
 
 def _members(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
     """The regular files of an archive, within limits: a small one can hold any amount of zeros."""
+    import tarfile  # noqa: PLC0415 - few charts have dependencies that are packed
+
     room = LARGEST_MEMBERS
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r|gz") as archive:

@@ -8,7 +8,6 @@ place to edit is there.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import posixpath
 import re
@@ -94,6 +93,8 @@ class Template:
             return {}
         left = [_key(line) for line in rendered]
         right = [_key(line) for line in template]
+        import difflib  # noqa: PLC0415 - most objects are of no template
+
         blocks = difflib.SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
         return {
             block.a + at + 1: before + block.b + at + 1
