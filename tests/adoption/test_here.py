@@ -602,3 +602,40 @@ def test_the_top_is_promoted_like_any_folder(tmp_path: Path, kind: str) -> None:
     assert first == last
     assert run(tmp_path, "audit", "--deep") == 0
     assert "/./" not in (tmp_path / ".github" / "CODEOWNERS").read_text()
+
+
+PINNED = "mode: pinned\n    gates: []\n    gatesWaived: the first environment that is pinned"
+# What a person adds beside it, as `adopt --plan` says.
+ADOPTED = {
+    "applications in folders, for clusters with labels": "",
+    "values by other names, and a chart beside": "",
+    "clusters of Flux with their variables": "\n    substitute: {MODE: STRICT}",
+    "a name with spaces": "",
+}
+
+
+@pytest.mark.parametrize("name", ADOPTED)
+def test_trees_of_other_shapes_are_adopted(tmp_path: Path, name: str) -> None:
+    files, environments = TREES[name]
+    for file, text in files.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    git(tmp_path, "init", "--quiet", "-b", "main")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "-m", "start")
+    first = next(iter(environments))
+
+    assert run(tmp_path, "init", "--here", "--yes") == 0
+    assert run(tmp_path, "validate") == 0
+    assert not git(tmp_path, "diff", "--stat", "HEAD")
+    entries = tmp_path / "environments.yaml"
+    entries.write_text(entries.read_text().replace("mode: floating", PINNED + ADOPTED[name], 1))
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "-m", "pinned")
+    assert run(tmp_path, "adopt", first, "--plan") == 0
+    assert run(tmp_path, "adopt", first, "--direct") == 0
+    assert run(tmp_path, "audit", "--deep") == 0
+
+    rendered = [each.read_text() for each in (tmp_path / "rendered" / first).rglob("*.yaml")]
+    assert rendered
+    assert not any("${" in text or "{{" in text for text in rendered)
