@@ -6,7 +6,8 @@ What it checks
     the protocol of the port (the name or `appProtocol` of the Service's port), the labels of the
     server's pods, the client's identity (its account, namespace, trust domain, or that it proves
     none), the container's port, the trust domains and the path normalization of the mesh, and
-    RequestAuthentications.
+    RequestAuthentications. A call that fails on both sides, refused by TLS before and denied
+    after, got in by no policy and is left out.
 
     ```yaml
     # of a Service, whose pods a DENY by method protects
@@ -81,6 +82,8 @@ def alters_access(each: CallChange) -> bool:
     """Whether policies let in other requests than before."""
     assert each.before is not None
     assert each.after is not None
+    if each.change is Change.MOVED:
+        return False  # what TLS refused before policies were asked got in by none of them
     denied = [state.outcome is Outcome.DENIED for state in (each.before, each.after)]
     return each.change in {Change.OPENED, Change.CLOSED} or denied[0] is not denied[1]
 
