@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import promoted
-from meshgate.errors import RepositoryError
+from meshgate.errors import MeshgateError, RepositoryError
 from meshgate.promotion import release
 from meshgate.promotion.files import sha256
 from meshgate.promotion.promote import newer_releases
@@ -98,6 +98,21 @@ def test_a_blob_that_is_not_there_is_told_as_ever(tmp_path: Path) -> None:
         assert sums(repository, [there]) == {there: sha256(repository.blob(there))}
         with pytest.raises(RepositoryError, match=f"no blob {gone}"):
             release.Releases(repository, "main").history()
+
+
+def test_a_partial_clone_without_its_remote_is_an_error_and_no_silence(tmp_path: Path) -> None:
+    """Git ends at the first object that it can no longer fetch."""
+    odd_history(tmp_path / "work", 1, 3)
+    promoted.git(tmp_path / "work", "config", "uploadpack.allowFilter", "true")
+    origin = f"file://{tmp_path / 'work'}"
+    for number, filtered in enumerate(("blob:none", "tree:0")):
+        clone = tmp_path / f"clone-{number}"
+        how = ("--quiet", "--no-checkout", f"--filter={filtered}")
+        promoted.git(tmp_path, "clone", *how, origin, str(clone))
+        promoted.git(clone, "config", "remote.origin.url", str(tmp_path / "gone"))
+        with Repository(clone) as repository, pytest.raises(MeshgateError) as raised:
+            release.Releases(repository, "HEAD").history()
+        assert raised.value.exit_code in {4, 7}
 
 
 def test_a_long_history_costs_no_more_questions(

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from meshgate.errors import RepositoryError, ToolError
 from meshgate.repository import trees
+from meshgate.repository.asking import answering
 from meshgate.repository.trees import TreeEntry
 
 if TYPE_CHECKING:
@@ -176,14 +177,17 @@ class Repository:
 
     @contextlib.contextmanager
     def answers(self, *arguments: str, stdin: bytes) -> Iterator[IO[bytes]]:
-        """What `git ARGUMENTS` prints, while it prints it."""
+        """What `git ARGUMENTS` prints, while it prints it; less where git ends too early."""
+        import git  # noqa: PLC0415 - see above
+
         with tempfile.TemporaryFile() as stream:
             stream.write(stdin)
             stream.seek(0)
             asked = self._repo.git.execute(["git", *arguments], istream=stream, as_process=True)
             try:
                 yield asked.stdout
-                asked.wait()
+                with contextlib.suppress(git.GitCommandError):
+                    asked.wait()
             finally:
                 asked.stdout.close()
 
@@ -357,7 +361,8 @@ class Repository:
         if entries is None:
             if len(self._trees) >= MOST_TREES:
                 self._trees.clear()
-            content = self._repo.odb.stream(bytes.fromhex(tree)).read()
+            with answering(self.root):
+                content = self._repo.odb.stream(bytes.fromhex(tree)).read()
             entries = self._trees[tree] = trees.entries_of(content)
         return entries
 
@@ -381,7 +386,8 @@ class Repository:
         import git  # noqa: PLC0415 - see above
 
         try:
-            stream = self._repo.odb.stream(bytes.fromhex(blob))
+            with answering(self.root):
+                stream = self._repo.odb.stream(bytes.fromhex(blob))
         except (ValueError, git.BadObject) as error:
             raise RepositoryError(
                 f"git has no blob {blob}", hint="the clone is not complete; clone it anew"
@@ -417,7 +423,8 @@ class Repository:
         known = self._named.get(name)
         if known is not None:
             return known
-        answer: str | bytes = self._repo.git.get_object_header(name)[0]
+        with answering(self.root):
+            answer: str | bytes = self._repo.git.get_object_header(name)[0]
         # GitPython says text and gives bytes.
         object_id = answer.decode("ascii") if isinstance(answer, bytes) else answer
         if NAMED_BY_ID.match(name):
