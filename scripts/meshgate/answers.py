@@ -32,7 +32,10 @@ def words(text: object, limit: int = WORDS) -> str:
 
 def parsed(content: bytes | str) -> JSON:
     """A JSON value. Raises ValueError for anything else: `NaN` and `Infinity` are none."""
-    return json.loads(content, parse_constant=_refuse)
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested more deeply than can be read") from error
 
 
 def _refuse(constant: str) -> None:

@@ -198,6 +198,12 @@ def test_a_date_to_wait_for_is_one_of_the_servers_clock(monkeypatch: pytest.Monk
     assert answers.retry_after(told | {"Date": "today"}) == pytest.approx(3620)
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "NaN", "", "1 2 3"], ids=len)
+def test_what_is_no_json_is_a_value_error(content: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        answers.parsed(content)
+
+
 class FakeIstiod:
     """A debug interface whose answers a test gives, by path."""
 

@@ -99,6 +99,19 @@ def test_an_odd_answer_is_an_error_of_the_forge(
     assert failed >= 5
 
 
+@pytest.mark.parametrize("content", [b"", b'{"items": []}', b"[" * 100_000], ids=len)
+def test_what_lists_nothing_is_no_empty_list(odd: Odd, content: bytes) -> None:
+    """No open pull request would be found, and another one opened."""
+    odd.given = Answer(200, content)
+    api = http.HttpApi(odd.url, "t", github.DIALECT)
+
+    with pytest.raises(RepositoryError) as raised:
+        list(api.pages("repos/a/b/pulls"))
+    assert raised.value.exit_code == 7
+    odd.given = Answer(200, b"null")
+    assert list(api.pages("repos/a/b/pulls")) == []
+
+
 @pytest.mark.parametrize("value", ["x", "9999-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "10000"])
 def test_a_time_that_cannot_be(value: str) -> None:
     with pytest.raises(RepositoryError, match="no time"):

@@ -71,8 +71,11 @@ class HttpApi:
         page, seen, former = 1, 0, b""
         while True:
             answer = self._send("GET", path, None, {"page": page, name: size, **query})
-            entries = self._read(answer, f"GET {path}") or ()
-            if isinstance(entries, dict):
+            entries = self._read(answer, f"GET {path}")
+            # Of nothing at all it cannot be said that nothing is listed; Go writes `null` for that.
+            if entries is None and answer.content:
+                entries = ()
+            if isinstance(entries, dict) and "total_count" in entries:
                 entries = next(
                     (value for value in entries.values() if isinstance(value, list)), None
                 )
