@@ -2,8 +2,8 @@
 
 What it checks
     The calls of clients with a sidecar to service ports that are declared HTTPS or TLS, where the
-    DestinationRule they get says SIMPLE or MUTUAL; and those of a gateway that hands TLS on as it
-    comes.
+    DestinationRule they get says SIMPLE or MUTUAL, or ISTIO_MUTUAL for a host beyond the mesh,
+    where no sidecar ends it; and those of a gateway that hands TLS on as it comes.
 
     ```yaml
     kind: ServiceEntry
@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import CallClass, DataPlane, Transport, Verdict, protocols, verdict
+from meshgate.mesh import CallClass, DataPlane, Delivery, Transport, Verdict, protocols, verdict
 from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
@@ -77,10 +77,19 @@ def wraps(call: CallClass) -> bool:
         call.clients.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY}
         and call.clients.count > 0
         and any(
-            each.transport in ORIGINATED
+            (each.transport in ORIGINATED or is_beyond(call, each))
             and verdict(each.outcome, each.transport) is not Verdict.BROKEN
             for each in call.deliveries
         )
+    )
+
+
+def is_beyond(call: CallClass, sent: Delivery) -> bool:
+    """Whether mutual TLS of the mesh goes to an address beyond it, where no sidecar ends it."""
+    return (
+        sent.transport is Transport.MTLS
+        and call.service.external
+        and (sent.endpoint is None or sent.endpoint.workload is None)
     )
 
 
@@ -88,7 +97,7 @@ RULE = Rule(
     id="DR020",
     name="double-tls",
     severity=Severity.ERROR,
-    summary="SIMPLE or MUTUAL toward a port that is declared HTTPS or TLS.",
+    summary="TLS is originated toward a port that is declared HTTPS or TLS.",
     fix="declare the port HTTP and let clients send HTTP, or remove the tls block",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
