@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from meshgate import interrupts
 from meshgate.errors import ToolError
+from meshgate.masking import masked
 
 ERROR_TAIL = 2000
 LOG = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ def run(
     if done.returncode == -signal.SIGINT:
         # The terminal sends Ctrl-C to both, and the program may be gone before it is seen here.
         raise KeyboardInterrupt
-    LOG.debug("%s: %d after %.2f s", " ".join(argv), done.returncode, time.monotonic() - began)
+    took = time.monotonic() - began
+    LOG.debug("%s: %d after %.2f s", masked(" ".join(argv)), done.returncode, took)
     stderr = done.stderr.decode("utf-8", "replace")
     if done.returncode < 0:
         raise ToolError(

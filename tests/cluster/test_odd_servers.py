@@ -16,6 +16,7 @@ from meshgate import answers
 from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster import login
+from meshgate.masking import masked
 from meshgate.model import JSON, JSONObject
 from recorded_api import RecordedApi, recorded_api
 
@@ -346,6 +347,48 @@ def test_an_exec_plugin_gives_the_account(
     assert "of-the-plugin" not in caplog.text
 
 
+KEY = "dGhpc0lzMTYgYSBzZWNyZXQgb2Ygc29tZWJvZHkgZWxzZQ=="
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("token=s3cr3t and more", "token=*** and more"),
+        ("give --token s3cr3t --region eu", "give --token *** --region eu"),
+        ("password: 's3cr3t'", "password: '***'"),
+        ('{"clientSecret": "s3cr3t"}', '{"clientSecret": "***"}'),
+        ("AWS_SECRET_ACCESS_KEY=s3cr3t", "AWS_SECRET_ACCESS_KEY=***"),
+        ("Authorization: Bearer s3cr3t", "Authorization: Bearer ***"),
+        (f"got {JWT}", "got ***"),
+        (f"got {KEY}", "got ***"),
+        *((plain, plain) for plain in (
+            "The security token included in the request is invalid",
+            "token expired: run `aws sso login`",
+            "aws eks get-token --cluster-name prod-of-somebody-with-a-rather-long-name-1",
+            "/home/me/.local/share/plugins/with_a_long_name_of_more_than_forty_characters",
+        )),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_secret_is_not_repeated(said: str, left: str) -> None:
+    assert masked(said) == left
+
+
+@pytest.mark.parametrize("script", ["echo token=s3cr3t >&2; exit 1", "echo s3cr3t", "exit 1"])
+def test_an_exec_plugin_tells_no_secret(
+    repository: Path,
+    api: RecordedApi,
+    tmp_path: Path,
+    capsys: Capture,
+    script: str,
+) -> None:
+    plugin(api, tmp_path, script, args=["--token", "s3cr3t", "--password=s3cr3t"])
+
+    assert verify(repository, api, "--verbose") == 7
+    assert "--token *** --password=***" in (text := told(capsys))
+    assert "s3cr3t" not in text
+
+
 FAILING = {
     "echo 'token expired: run `aws sso login`' >&2; exit 255": "aws sso login",
     "echo not json": "something else than JSON",
@@ -353,6 +396,8 @@ FAILING = {
     "echo '{\"status\": null}'": "no ExecCredential",
     CREDENTIAL.replace("/v1", "/v1beta1"): "the kubeconfig wants",
     CREDENTIAL: "neither a token nor a certificate",
+    # A header of its own would follow.
+    CREDENTIAL.replace("echo", "TOKEN='a X-Evil:b'; echo"): "spaces or line breaks",
     "kill -9 $$": "signal 9",
     "exec sleep 60": "did not end within",
 }

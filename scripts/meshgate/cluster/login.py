@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kubernetes.config import kube_config as typed
 
 from meshgate.answers import parsed, words
 from meshgate.errors import MeshgateError, ServiceError, ToolError, UsageError
+from meshgate.masking import masked
 from meshgate.model import JSON, JSONObject
 from meshgate.process import run
 
@@ -100,7 +102,7 @@ def credentials(settings: JSONObject, cluster: JSONObject, folder: Path | None) 
     """
     command = [str(settings.get("command") or ""), *map(str, settings.get("args") or ())]
     version = str(settings.get("apiVersion") or "")
-    shown = " ".join(command)
+    shown = masked(shlex.join(command))
     LOG.debug("the kubeconfig's exec plugin is run: %s", shown)
     spec: JSONObject = {"interactive": False}
     if settings.get("provideClusterInfo"):
@@ -121,13 +123,13 @@ def credentials(settings: JSONObject, cluster: JSONObject, folder: Path | None) 
         install = str(settings.get("installHint") or "")
         raise ServiceError(
             f"the kubeconfig's exec plugin {command[0]} gives no account",
-            why=words(" ".join(filter(None, (error.what, error.why, install)))),
+            why=words(masked(" ".join(filter(None, (error.what, error.why, install))))),
             hint=hint,
         ) from error
     if done.code:
         raise ServiceError(
             f"the kubeconfig's exec plugin {command[0]} failed with exit code {done.code}",
-            why=words(done.stderr),
+            why=words(masked(done.stderr)),
             hint=hint,
         )
     problem = ""
@@ -140,6 +142,8 @@ def credentials(settings: JSONObject, cluster: JSONObject, folder: Path | None) 
             problem = f"it answers in {answer.get('apiVersion')}, the kubeconfig wants {version}"
         elif not any(_texts(status, keys) for keys in ACCOUNTS):
             problem = "its status has neither a token nor a certificate with its key"
+        elif not str(status.get("token", "")).isprintable() or " " in str(status.get("token", "")):
+            problem = "its token has spaces or line breaks"
         else:
             return status
     except ValueError:
