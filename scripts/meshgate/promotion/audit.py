@@ -277,7 +277,12 @@ def deep_faults(
         commit.sha: commit
         for commit in mainline(repository, releases.main, ledger_folder(environment))
     }
-    for found in unrecorded(repository, releases.main, environment, set(added.values())):
+    again = {
+        added[each.record.path]
+        for each in records[1:]
+        if each.record.event is Event.ADOPT and each.record.path in added
+    }
+    for found in unrecorded(repository, releases.main, environment, set(added.values()), again):
         what = f"was changed by {found.sha[:10]}, or its state or records were, with no new record"
         why = "Clusters had what it brought, also where a later commit took it back."
         yield AuditFault(environment, rendered_folder(environment), what, why)
