@@ -465,6 +465,17 @@ def test_no_cluster_is_of_two_environments(
         assert "clusters: {names: [...]}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["eu-[ab]", "eu-?", "{eu,prod}", "!eu", "e\\u"])
+def test_a_name_that_argo_cd_reads_as_another_pattern(
+    repository: Path, capsys: Capture, name: str
+) -> None:
+    """`!eu` is every cluster but one, also those of other environments."""
+    edit(repository, lambda value: renamed(value, "eu", names=[name]))
+
+    assert sync(repository, "argocd") == 2
+    assert "Argo CD reads more into it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("one", "other", "both"),
     [

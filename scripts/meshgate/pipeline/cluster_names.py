@@ -13,6 +13,8 @@ from meshgate.model import Environment
 # Its files, where clusters are synced by it.
 ARGOCD_FOLDER = "sync/argocd"
 ANY = "*"
+# What Argo CD reads as a pattern (gobwas/glob), or at the start as "all but", beside `*`.
+READ_ANEW = frozenset("?[]{}!\\")
 
 
 def cluster_names(environment: Environment) -> tuple[str, ...]:
@@ -24,8 +26,17 @@ def cluster_names(environment: Environment) -> tuple[str, ...]:
 def refuse_overlaps(environments: Sequence[Environment]) -> None:
     """Raise UsageError where a cluster could be of two environments.
 
-    The project of one would let its Applications write to the clusters of the other.
+    The project of one would let its Applications write to the clusters of the other. A name that
+    Argo CD reads as another pattern is refused: nobody here knows what it fits.
     """
+    for environment in environments:
+        for name in cluster_names(environment):
+            if READ_ANEW & set(name):
+                raise UsageError(
+                    f"environments.yaml: {environment.name} has a cluster named {name!r}",
+                    why="Argo CD reads more into it than `*`, such as every cluster but that one.",
+                    hint="name each cluster, or use `*` alone: `clusters: {names: [...]}`",
+                )
     for one, other in itertools.combinations(environments, 2):
         for first, second in itertools.product(cluster_names(one), cluster_names(other)):
             if overlap(first, second):
