@@ -7,6 +7,7 @@ of the rest, so that any two different writes conflict in git.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -179,6 +180,8 @@ def record_bytes(record: PromotionRecord) -> bytes:
     return dump_value({key: value[key] for key in RECORD_KEYS}).encode()
 
 
+# An audit asks for the ledger as it was at each of its records: each is read once.
+@functools.lru_cache(maxsize=1000)
 def read_record(content: bytes, path: str) -> Recorded:
     """The record in a ledger file. Raises IntegrityError, also where the path says another one."""
     record, value = _read(content, path, "record", PromotionRecord)
