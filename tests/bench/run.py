@@ -240,7 +240,7 @@ def access(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         "Policies: the fleet with 2,000 AuthorizationPolicies and 500 NetworkPolicies more, in "
         "seconds of the processor. A change of one policy that lets in a method more is compared "
         f"in {asked['effect']:.3g} s over all calls, two revisions without a change in "
-        f"{asked['unchanged']:.3g} s; what the change itself takes is measured of 50 policies in "
+        f"{asked['unchanged']:.3g} s; what the change itself takes is measured of 500 policies in "
         "one change, since for one it is less than two runs differ by. Nothing is undecided."
     )
     return [
