@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live_objects import containers, live, namespace, proxy, service
+from live_objects import containers, deployment, live, namespace, pods, proxy, service
 from meshgate.cluster import capture
 from meshgate.cluster.capture import Live
 from meshgate.cluster.kinds import ALL
 from meshgate.mesh import DataPlane, Mesh
 from meshgate.mesh.pod_labels import OF_ONE_POD
-from meshgate.model import JSONObject, MeshFacts, Resource
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
 SPACE = "shop"
 OPERATORS = {
@@ -304,3 +304,39 @@ def test_every_running_pod_has_a_workload_that_the_same_selectors_select(
                     frozenset(i for i, wanted in enumerate(SELECTORS) if wanted.items() <= own)
                     in selected
                 )
+
+
+ODD_OWNERS: dict[str, JSON] = {
+    "none": [],
+    "null": None,
+    "a text": "x",
+    "nulls": [None],
+    "numbers": [1],
+    "of no kind": [{"name": "a", "controller": True}],
+    "two that control": [
+        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "controller": True},
+        {"apiVersion": "x/v1", "kind": "Foo", "name": "b", "controller": True},
+    ],
+    "none that controls": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a"}],
+    "itself": [{"apiVersion": "v1", "kind": "Pod", "name": "cart", "controller": True}],
+    "a number": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": 5, "controller": "true"}],
+    "its node": [{"apiVersion": "v1", "kind": "Node", "name": "n", "controller": True}],
+}
+
+
+@pytest.mark.parametrize("what", ODD_OWNERS)
+def test_whatever_a_pod_says_of_its_owner_it_is_captured(what: str) -> None:
+    owner = deployment("shop", "cart")
+    running_pods = list(pods(owner, proxy("sidecar")))
+    for pod in running_pods:
+        pod["metadata"]["ownerReferences"] = ODD_OWNERS[what]
+    by_kind: dict[str, list[JSONObject]] = {}
+    for each in (namespace("shop"), owner, *running_pods):
+        version = {kind.kind: kind.api_version for kind in reversed(ALL)}[each["kind"]]
+        by_kind.setdefault(each["kind"], []).append({**each, "apiVersion": version})
+
+    found = capture.running(Live(by_kind, []), MeshFacts()).objects
+
+    kinds = [each["kind"] for each in found]
+    assert "Deployment" in kinds, "it has no pods of its own now, and is there"
+    assert "Pod" in kinds, "and so is what runs"
