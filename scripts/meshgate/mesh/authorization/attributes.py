@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import ipaddress
 from typing import NamedTuple, TypeAlias
 
@@ -70,15 +71,21 @@ class Address(Struct, frozen=True):
     @classmethod
     def of(cls, text: str) -> Address | None:
         """The address that a text holds; None: it holds none."""
-        try:
-            parsed = ipaddress.ip_address(text.strip())
-        except ValueError:
-            return None
-        return cls(parsed.version, int(parsed))
+        return _address(text)
 
     def __str__(self) -> str:
         kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address  # noqa: PLR2004 - IPv4
         return str(kind(self.number))
+
+
+# The same few pods are asked for with every policy and every call.
+@functools.lru_cache(maxsize=4096)
+def _address(text: str) -> Address | None:
+    try:
+        parsed = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return Address(parsed.version, int(parsed))
 
 
 class TokenPrincipal(Struct, frozen=True):

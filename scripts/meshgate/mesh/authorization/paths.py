@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import string
 
@@ -22,6 +23,8 @@ _TWO_DOTS = re.compile(r"(?:\.|%2e){2}|\.\.;.*", re.IGNORECASE)
 _ESCAPED_SLASH = re.compile("%2f|%5c", re.IGNORECASE)
 
 
+# A mesh asks its policies for a handful of paths, thousands of times each.
+@functools.lru_cache(maxsize=4096)
 def normalized(path: str, normalization: Normalization) -> str:
     """The path, with its query, as filters see it (HttpConnectionManager path normalization).
 
