@@ -231,7 +231,26 @@ def test_workload_waypoints_leave_calls_of_ztunnel_undecided(traffic: str, on: s
     model = ambient(gateway, on=on, clusterIP="None")
     assert answers(model) == [[Outcome.UNKNOWN], [Outcome.OK_PLAINTEXT], [Outcome.OK_PLAINTEXT]]
     assert answers(ambient(waypoint(), on=on, clusterIP="None"))[0] == [Outcome.OK_MTLS]
-    assert answers(ambient(on="pods")) == UNDECIDED
+
+
+OF_WORKLOADS = waypoint(labels={"istio.io/waypoint-for": "workload"})
+
+
+@pytest.mark.parametrize(
+    ("on", "objects"), [("pods", []), ("pods", [OF_WORKLOADS]), ("namespace", [OF_WORKLOADS])]
+)
+def test_calls_to_an_address_of_a_service_meet_no_waypoint_of_its_pods(
+    on: str, objects: list[Object]
+) -> None:
+    assert answers(ambient(*objects, on=on)) == OPEN
+    # Policies of the pods judge the client itself, since no waypoint is between them.
+    ui = {"from": [{"source": {"principals": ["cluster.local/ns/a/sa/default"]}}]}
+    assert allowed(ambient(*objects, policy("p", ui), on=on), "a/ui")[0] is Allows.ALL
+    assert answers(ambient(*objects, policy("p", FROM_WAYPOINT), on=on))[0] == [Outcome.DENIED]
+
+
+def test_what_a_waypoint_is_for_that_no_file_has_is_not_known() -> None:
+    assert answers(ambient(on="namespace")) == UNDECIDED
 
 
 def test_a_server_that_ztunnel_does_not_stand_before() -> None:

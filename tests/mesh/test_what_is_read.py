@@ -579,12 +579,14 @@ def test_a_waypoint_leaves_calls_undecided(where: str) -> None:
 
     def ambient(waypoint: dict[str, str]) -> Mesh:
         own = {place: waypoint if place == where else {} for place in ("service", "pods")}
+        # Calls to the addresses of pods alone meet a waypoint of pods.
+        headless: dict[str, Any] = {"clusterIP": "None"} if where == "pods" else {}
         return mesh(
             namespace("a", None, **plane),
             namespace("b", None, **plane, **(waypoint if where == "namespace" else {})),
             deployment("ui", "a"),
             deployment("cart", "b", {"app": "cart", **own["pods"]}),
-            service("cart", "b", labels=own["service"]),
+            service("cart", "b", labels=own["service"], **headless),
             data_plane="ambient",
         )
 

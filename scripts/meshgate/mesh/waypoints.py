@@ -120,7 +120,7 @@ class Waypoints:
     def of_workload(self, workload: Workload) -> Enrolment | None:
         """The waypoint that calls of ztunnel to a pod's own address pass; None: they pass none.
 
-        Whether calls to a Service pass it too, where none is before the Service, is not modelled.
+        Calls to an address of a Service never do, whatever is before the Service.
         """
         enrolment = self._enrolled(
             workload.resource, workload.namespace, workload.labels, _OF_WORKLOADS
@@ -128,7 +128,8 @@ class Waypoints:
         if enrolment is None:
             return None
         return structs.replace(
-            enrolment, reason=enrolment.reason or "what it does with calls is not modelled"
+            enrolment,
+            reason=enrolment.reason or "what it does with calls to pods' addresses is not modelled",
         )
 
     def for_gateways(self, service: Service) -> str:

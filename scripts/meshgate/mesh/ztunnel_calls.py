@@ -11,7 +11,7 @@ from meshgate.mesh.covers import named
 from meshgate.mesh.lookup import HostRules
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing
-from meshgate.mesh.services import Service
+from meshgate.mesh.services import Resolution, Service
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.undecided import Undecided, Unread
 from meshgate.mesh.waypoints import Enrolment, Waypoints
@@ -50,6 +50,10 @@ class ZtunnelCalls:
                 return clusters.unknown(f"{named(enrolled.resource)} {enrolled.about}")
             return clusters.passing(enrolled.passage)
         deliveries = clusters.direct(DataPlane.AMBIENT)
+        if clusters.service.resolution is not Resolution.PASSTHROUGH:
+            # A call to an address of a Service meets no waypoint of pods (build_request in
+            # ztunnel's outbound.rs): that is for calls to the addresses of pods.
+            return deliveries
         doubts = [self._doubt(each) for each in deliveries]
         if not any(doubts):
             return deliveries
