@@ -124,10 +124,11 @@ def opened_by(
         if any(applies_to(rule, port) for rule in rules) and is_open(mesh, workload, port)
     }
     if opened:
+        accept = "accepts" if len(opened) == 1 else "accept"
         yield Violation(
             policy,
             "spec.rules",
-            f"asks for an identity, and {listed(opened)} accepts plaintext, which has none: "
+            f"asks for an identity, and {listed(opened)} {accept} plaintext, which has none: "
             + meaning.consequence,
             fix=meaning.fix,
             related=tuple(
