@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from meshgate.config.reading import parse
 from meshgate.config.typed import typed
 from meshgate.errors import IntegrityError, UsageError
 from meshgate.model import JSONObject
+from meshgate.promotion import listed_changes
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
 from meshgate.promotion.records import (
     RECORD_KEYS,
@@ -34,6 +35,9 @@ Part = TypeVar("Part", bound=LedgerPart)
 
 RECORD_NAME = re.compile(r"[0-9]{4,}-[a-z]+-r-[0-9a-f]{12}\.yaml")
 STATE_FIRST_LINE = re.compile(rb"digest: ([0-9a-f]{64})\n")
+NO_CHANGES = "\nchanges: []\n"
+# The list of changes, to where the next key of a record begins.
+CHANGES = re.compile(r"\nchanges:\n(- sha: .*?\n)(?=[a-zA-Z])", re.DOTALL)
 # What a state repeats of the record that leaves it.
 OF_RECORD = (
     "environment",
@@ -176,18 +180,53 @@ def _state_among(
 
 def record_bytes(record: PromotionRecord) -> bytes:
     """The content of a ledger file."""
+    if record.changes:
+        items = listed_changes.written(record.changes)
+        others = _whole(structs.replace(record, changes=()))
+        # Only a key stands at the beginning of a line.
+        if items is not None and others.count(NO_CHANGES) == 1:
+            return others.replace(NO_CHANGES, f"\nchanges:\n{items}").encode()
+    return _whole(record).encode()
+
+
+def _whole(record: PromotionRecord) -> str:
     value = msgspec.to_builtins(record)
-    return dump_value({key: value[key] for key in RECORD_KEYS}).encode()
+    return dump_value({key: value[key] for key in RECORD_KEYS})
 
 
 # An audit asks for the ledger as it was at each of its records: each is read once.
 @functools.lru_cache(maxsize=1000)
 def read_record(content: bytes, path: str) -> Recorded:
     """The record in a ledger file. Raises IntegrityError, also where the path says another one."""
-    record, value = _read(content, path, "record", PromotionRecord)
-    if record.path != path or value["id"] != record.id:
+    record = _with_listed_changes(content, path)
+    if record is None:
+        record, value = _read(content, path, "record", PromotionRecord)
+        if value["id"] != record.id:
+            raise _broken(path, f"holds the record {record.path}")
+    if record.path != path:
         raise _broken(path, f"holds the record {record.path}")
     return Recorded(record, sha256(content))
+
+
+def _with_listed_changes(content: bytes, path: str) -> PromotionRecord | None:
+    """A record whose changes are read apart from the rest: there may be thousands.
+
+    None for one that is not written exactly as `record_bytes` writes what was read.
+    """
+    try:
+        text = content.decode("utf-8")
+        if (listed := CHANGES.search(text)) is None:
+            return None
+        changes = listed_changes.read(listed[1])
+        others = f"{text[: listed.start()]}{NO_CHANGES}{text[listed.end() :]}"
+        if changes is None:
+            return None
+        rest, _ = _read(others.encode(), path, "record", PromotionRecord)
+        record = structs.replace(rest, changes=changes)
+        return record if record_bytes(record) == content else None
+    except (UnicodeDecodeError, IntegrityError):
+        # `_read` says where in the file itself it is wrong.
+        return None
 
 
 def read_ledger(files: Mapping[str, bytes], environment: str) -> list[Recorded]:
