@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from meshgate.config.stated_sources import named_paths, stated_sources
@@ -18,7 +18,8 @@ from meshgate.model.sources import ManifestSources
 from meshgate.promotion.committed import CommittedRoot
 from meshgate.promotion.files import is_owned
 from meshgate.promotion.policy import FILE
-from meshgate.repository import Repository, TreeEntry, entries_ever
+from meshgate.repository import Repository, TreeEntry
+from meshgate.repository.along import Step, files_ever, objects_along
 from meshgate.repository.opened import LINK
 from meshgate.source import KUSTOMIZATION_NAMES
 from meshgate.source.cache import Cache, digest
@@ -56,13 +57,12 @@ class Inputs:
         self._usual: dict[tuple[str | None, ...], bool] = {}
         self._stated: dict[str | None, tuple[ManifestSources, ...]] = {}
 
-    def look_up(self, head: str, commits: Iterable[str]) -> None:
-        """Ask at once for what decides on the inputs of many commits of the line to `head`."""
-        line = list(commits)
-        self._repository.look_up(line, FILE, *INPUTS)
-        ever = entries_ever(self._repository, head, *SOURCE_FOLDERS)
+    def learn(self, steps: Sequence[Step]) -> None:
+        """Take over what decides on the inputs of a line; the steps change FILE or INPUTS."""
+        self._repository.learn(objects_along(steps, FILE, *INPUTS))
+        ever = (entry for entry in files_ever(steps) if is_at(entry.path, SOURCE_FOLDERS))
         if all(entry.mode != LINK and self._stays(entry) for entry in ever):
-            self._plain.update(line)
+            self._plain.update(step.commit.sha for step in steps)
 
     def at(self, commit: str) -> tuple[str, ...]:
         """The folders and files of a commit, the toolchain last."""

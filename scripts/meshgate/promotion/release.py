@@ -14,7 +14,7 @@ from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
-from meshgate.promotion.inputs import INPUTS, Inputs
+from meshgate.promotion.inputs import INPUTS, Inputs, is_at
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.records import InputChange, Release, Source
 from meshgate.repository import (
@@ -22,11 +22,10 @@ from meshgate.repository import (
     Repository,
     TreeEntry,
     commits_between,
-    contents_along,
-    entries_ever,
     mainline,
     sums,
 )
+from meshgate.repository.along import Step, files_along, files_ever, steps_along
 from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"
@@ -55,6 +54,7 @@ class Releases:
         self._looked_up = False
         self._blobs: dict[str, str] = {}
         self._line: list[Commit] | None = None
+        self._steps: list[Step] = []
         self._sources: dict[str, Source] = {}
         self._listed: list[Release] | None = None
 
@@ -70,10 +70,10 @@ class Releases:
 
         Where other folders become inputs, by environments.yaml alone, that is a change, too.
         """
-        usual = mainline(self.repository, commit, *INPUTS)
-        deciding = mainline(self.repository, commit, FILE, *INPUTS)
-        self.inputs.look_up(commit, (each.sha for each in deciding))
-        if all(self.inputs.at(each.sha) == INPUTS for each in deciding):
+        self._steps = steps_along(self.repository, commit, FILE, *INPUTS)
+        self.inputs.learn(self._steps)
+        usual = [step.commit for step in self._steps if step.touches(INPUTS)]
+        if all(self.inputs.at(step.commit.sha) == INPUTS for step in self._steps):
             return usual
         every = mainline(self.repository, commit)
         touching = {INPUTS: {each.sha for each in usual}}
@@ -244,14 +244,14 @@ class Releases:
 
         Left out is what cannot be read, for `id` to say why.
         """
-        blobs = {entry.blob for entry in entries_ever(self.repository, self.main, *INPUTS)}
+        blobs = {entry.blob for entry in files_ever(self._steps) if is_at(entry.path, INPUTS)}
         self._blobs |= sums(self.repository, sorted(blobs - self._blobs.keys()))
         ids: dict[Names, str] = {}
-        for commit, entries in contents_along(self.repository, self.main, *INPUTS):
+        for commit, entries in files_along(self._steps):
             names = wanted.get(commit)
             if names is None or names in self._ids or names in ids:
                 continue
-            files = sorted(entries.values())
+            files = sorted(entry for entry in entries.values() if is_at(entry.path, INPUTS))
             if all(entry.blob in self._blobs for entry in files):
                 listed = ((entry.path, entry.mode, self._blobs[entry.blob]) for entry in files)
                 ids[names] = content_id(listed)

@@ -10,7 +10,6 @@ from msgspec import Struct, structs
 
 from meshgate.errors import RepositoryError
 from meshgate.repository.opened import Repository
-from meshgate.repository.trees import TreeEntry
 
 # Fields and commits end with NUL, which no message can hold.
 FORMAT = "%H%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%ct%x00%B"
@@ -116,61 +115,6 @@ def _bringing(
             if not newest or name not in commits:
                 commits[name] = commit
     return commits
-
-
-def entries_ever(repository: Repository, head: str, *paths: str) -> set[TreeEntry]:
-    """Every file, link or submodule that was at or below a path on the first-parent line to `head`.
-
-    Of what was changed all its contents.
-    """
-    listed = repository.ask(
-        *("log", "--first-parent", "--diff-merges=first-parent", "--raw", "--no-abbrev", "-z"),
-        *("--root", "--no-renames", "--format=", head, "--", *paths),
-        about=[head],
-        what="git cannot list the commits",
-    )
-    fields = iter([field for field in listed.split("\0") if field.strip()])
-    entries = set()
-    for change, path in zip(fields, fields, strict=False):
-        # `:old mode, new mode, old id, new id, status`.
-        _, mode, _, blob, status = change.strip().removeprefix(":").split(" ")
-        if status != "D":
-            entries.add(TreeEntry(path, mode, blob))
-    return entries
-
-
-def contents_along(
-    repository: Repository, head: str, *paths: str
-) -> Iterator[tuple[str, dict[str, TreeEntry]]]:
-    """The commits of the first-parent line to `head` that change a path, oldest first.
-
-    Each with all that is at or below the paths there, by path: one dictionary, which goes on
-    changing. Git is asked once, however long the line is.
-    """
-    listed = repository.ask(
-        *("log", *PLAIN, "--first-parent", "--diff-merges=first-parent", "--raw", "--no-abbrev"),
-        *("-z", "--no-renames", "--root", "--reverse", "--format=%x01%H", head, "--", *paths),
-        about=[head],
-        what="git cannot list the commits",
-    )
-    there: dict[str, TreeEntry] = {}
-    commit = ""
-    fields = iter(listed.split("\0"))
-    for field in fields:
-        if field.startswith("\x01"):
-            if commit:
-                yield commit, there
-            commit = field[1:]
-        elif change := field.strip():
-            # `:old mode, new mode, old id, new id, status`.
-            _, mode, _, blob, status = change.removeprefix(":").split(" ")
-            path = next(fields)
-            if status == "D":
-                there.pop(path, None)
-            else:
-                there[path] = TreeEntry(path, mode, blob)
-    if commit:
-        yield commit, there
 
 
 def newest_additions(repository: Repository, head: str, folder: str) -> dict[str, str]:

@@ -315,19 +315,12 @@ class Repository:
         except ValueError:
             return None
 
-    def look_up(self, commits: Iterable[str], *paths: str) -> None:
-        """Ask for the objects at these paths of many commits at once; `object_id` then knows them.
+    def learn(self, objects: Mapping[tuple[str, str], str | None]) -> None:
+        """Take over what is at paths of commits, by both: `object_id` then asks no more for it.
 
-        `commits` are ids: what is at a path of one never changes.
+        The commits are ids: what is at a path of one never changes.
         """
-        pairs = [(commit, path) for commit in commits for path in paths]
-        pairs = [pair for pair in pairs if pair not in self._object_ids and "\n" not in pair[1]]
-        if not pairs:
-            return
-        asked = "".join(f"{commit}:{path}\n" for commit, path in pairs)
-        answers = self.run("cat-file", "--batch-check=%(objectname)", stdin=asked.encode())
-        for pair, answer in zip(pairs, answers.split("\n"), strict=True):
-            self._object_ids[pair] = answer if COMMIT_ID.fullmatch(answer) else None
+        self._object_ids.update(objects)
 
     def entries(self, commit: str, *paths: str) -> list[TreeEntry]:
         """The files at or below these paths of a commit, sorted; all of them without paths."""

@@ -1,0 +1,100 @@
+"""What a long line of commits changed, from one answer of git however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from meshgate.repository.history import FIELDS, FORMAT, PLAIN, Commit, moment
+from meshgate.repository.opened import SUBMODULE, Repository
+from meshgate.repository.trees import FOLDER, TreeEntry
+
+NOTHING = "000000"
+
+
+class Step(NamedTuple):
+    """A commit and what it changed: entries as they are now, of folders too; paths that are gone.
+
+    Where something below a folder changed, the folder itself is among them.
+    """
+
+    commit: Commit
+    there: tuple[TreeEntry, ...]
+    gone: tuple[str, ...]
+
+    def touches(self, paths: Iterable[str]) -> bool:
+        """Whether something at or below one of the paths that were asked for changed."""
+        changed = {entry.path for entry in self.there}.union(self.gone)
+        return not changed.isdisjoint(paths)
+
+
+def steps_along(repository: Repository, head: str, *paths: str) -> list[Step]:
+    """The first-parent commits up to `head` that change one of the paths, newest first."""
+    listed = repository.ask(
+        *("log", "-z", *PLAIN, "--first-parent", "--diff-merges=first-parent", "--raw", "-t"),
+        *("--no-abbrev", "--root", "--no-renames", f"--format=%x01{FORMAT}", head, "--", *paths),
+        about=[head],
+        what="git cannot list the commits",
+    )
+    fields = iter(listed.split("\0"))
+    steps: list[Step] = []
+    field = next(fields, "")
+    while field.startswith("\x01"):
+        parents, author, committer, seconds, message = (next(fields) for _ in range(FIELDS - 1))
+        sha, when = field[1:], moment(seconds)
+        there, gone = [], []
+        # `:old mode, new mode, old id, new id, status`, then the path.
+        while (field := next(fields, "")) and not field.startswith("\x01"):
+            _, mode, _, object_id, _ = field.lstrip("\n").split(" ")
+            path = next(fields)
+            if mode == NOTHING:
+                gone.append(path)
+            else:
+                there.append(TreeEntry(path, mode, object_id))
+        commit = Commit(sha, tuple(parents.split()), author, committer, when, message)
+        steps.append(Step(commit, tuple(there), tuple(gone)))
+    return steps
+
+
+def objects_along(steps: Sequence[Step], *paths: str) -> dict[tuple[str, str], str | None]:
+    """What is at each of these paths after each step, by commit and path; None: nothing.
+
+    The steps are all that change the paths. Left out are submodules, of which git may have nothing.
+    """
+    known: dict[tuple[str, str], str | None] = {}
+    now: dict[str, str | None] = dict.fromkeys(paths)
+    for step in reversed(steps):
+        # A file may be where a folder was.
+        for path in step.gone:
+            if path in paths:
+                now[path] = None
+        for path, mode, object_id in step.there:
+            if path not in paths:
+                continue
+            if mode == SUBMODULE:
+                now.pop(path, None)
+            else:
+                now[path] = object_id
+        for path, there in now.items():
+            known[step.commit.sha, path] = there
+    return known
+
+
+def files_ever(steps: Iterable[Step]) -> set[TreeEntry]:
+    """Every file, link or submodule that a step brought; of what was changed all its contents."""
+    return {entry for step in steps for entry in step.there if entry.mode != FOLDER}
+
+
+def files_along(steps: Sequence[Step]) -> Iterator[tuple[str, Mapping[str, TreeEntry]]]:
+    """The commits of the steps, oldest first, each with all that is there, by path.
+
+    One mapping, which goes on changing.
+    """
+    files: dict[str, TreeEntry] = {}
+    for step in reversed(steps):
+        for path in step.gone:
+            files.pop(path, None)
+        for entry in step.there:
+            if entry.mode != FOLDER:
+                files[entry.path] = entry
+        yield step.commit.sha, files
