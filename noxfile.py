@@ -309,6 +309,13 @@ def traffic(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def dask(session: nox.Session) -> None:
+    """Judge on a real Dask cluster of processes: killed workers, a lost scheduler, TLS."""
+    install(session)
+    session.run("pytest", "tests/pipeline/dask_live.py", *session.posargs)
+
+
+@nox.session(default=False)
 def clocks(session: nox.Session) -> None:
     """Run promotion under wrong clocks (libfaketime): ahead, behind, jumping, and over DST."""
     install(session)

@@ -22,7 +22,7 @@ from broken_repositories import broken, changed_files, situations
 from examples import examples
 from fleet_repository import write_fleet
 from meshgate import config
-from meshgate.cli import main
+from meshgate.cli import main, request
 from meshgate.model import Environment
 from meshgate.pipeline import Settings, pool, verdict_key, verdicts
 from meshgate.pipeline.verdict import Verdict, from_json, to_json
@@ -254,7 +254,7 @@ def test_a_cache_inside_what_is_judged_is_not_believed(
 
 @pytest.fixture
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdicts, "FEW", 2)
+    monkeypatch.setattr(request, "FEW", 2)
     monkeypatch.setattr(verdicts, "MOST_OF_A_TASK", 3)
 
 

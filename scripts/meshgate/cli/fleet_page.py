@@ -8,7 +8,7 @@ from pathlib import Path
 from meshgate import __version__, config
 from meshgate.cli.output import write_page
 from meshgate.cli.progress import track
-from meshgate.cli.request import folder, pool, print_failing, print_failures, settings
+from meshgate.cli.request import folder, judging, print_failing, print_failures, settings
 from meshgate.errors import UsageError
 from meshgate.model import Environment
 from meshgate.pipeline.outcome import Outcome, ending
@@ -38,7 +38,7 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     wanted = select(configuration.environments, options.environments)
     files, how = folder(options), settings(options)
     question = Question(root, configuration.environments, wanted, how, files.cache)
-    found = verdicts(question, jobs=options.jobs, pool=pool, track=track)
+    found = verdicts(question, **judging(options)._asdict(), track=track)
     everything = wanted == list(configuration.environments)
     left = of_nobody(root, configuration, files, how) if everything else ()
     outcome = Outcome(found, [each.name for each in wanted], NEVER, left)

@@ -126,6 +126,12 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=os.cpu_count() or 1,
         help="how many processes judge environments, where there are many (default: one a core)",
     )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="judge on a running Dask cluster, tcp://HOST:PORT or tls://HOST:PORT (default: "
+        "DASK_SCHEDULER_ADDRESS, else this machine, as with ''); needs the extra `dask`",
+    )
 
 
 def at_least_one(text: str) -> int:

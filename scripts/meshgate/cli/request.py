@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
 from meshgate import config
 from meshgate.cli.options import cache_folder
@@ -20,7 +22,19 @@ from meshgate.pipeline.manifests import Given
 from meshgate.pipeline.outcome import Outcome
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
-from meshgate.pipeline.verdicts import Judge
+from meshgate.pipeline.verdicts import FEW, Judge
+
+SCHEDULER_VARIABLE = "DASK_SCHEDULER_ADDRESS"
+# Tasks are made for so many workers of a cluster, however many there are just now.
+AS_MANY = 32
+
+
+class Judging(NamedTuple):
+    """Who judges: how many at once, who they are, and from how many environments on."""
+
+    jobs: int
+    pool: Callable[[int], AbstractContextManager[Judge]]
+    least: int
 
 
 def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
@@ -50,6 +64,18 @@ def pool(jobs: int) -> AbstractContextManager[Judge]:
     from meshgate.pipeline.pool import processes  # noqa: PLC0415 - see above
 
     return processes(jobs)
+
+
+def judging(options: argparse.Namespace) -> Judging:
+    """Who judges many environments: processes of this machine, or the workers of a cluster."""
+    address = options.scheduler
+    if address is None:
+        address = os.environ.get(SCHEDULER_VARIABLE)
+    if not address:
+        return Judging(options.jobs, pool, FEW)
+    from meshgate.pipeline.dask_cluster import cluster  # noqa: PLC0415 - only with a scheduler
+
+    return Judging(AS_MANY, lambda _: cluster(address), 1)
 
 
 def environments_of(options: argparse.Namespace, names: Iterable[str]) -> list[Environment]:

@@ -51,6 +51,7 @@ class Task(Struct, frozen=True):
     keys: dict[str, str]
 
 
+# Verdicts come task by task, in whatever order.
 Judge = Callable[[Sequence[Task]], Iterator[list[Verdict]]]
 
 
@@ -81,12 +82,13 @@ def verdicts(
     *,
     jobs: int = 1,
     pool: Callable[[int], AbstractContextManager[Judge]] | None = None,
+    least: int = FEW,
     track: Track = untracked,
 ) -> dict[str, Verdict]:
     """The verdict on each wanted environment and on those before it, by name, in their order.
 
     Those before are only told whether they can be judged. With more than one of `jobs`, a `pool` of
-    so many processes judges, where there is enough to do. Raises RuleError.
+    so many processes judges, where there are `least` environments to judge. Raises RuleError.
     """
     run = question.run
     cache = Cache(trusted(question), SECTION)
@@ -95,7 +97,7 @@ def verdicts(
     LOG.debug("%d of %d verdicts are kept", len(known), len(run))
     left = [each for each in run if each.name not in known]
     with track("judging", len(left)) as step:
-        parallel = pool is not None and jobs > 1 and len(left) >= FEW
+        parallel = pool is not None and jobs > 1 and len(left) >= max(least, 1)
         tasks = tasks_of(question, run, left, keys, jobs if parallel else 1)
         found: dict[str, Verdict] = {}
         if parallel and pool is not None:
@@ -151,18 +153,13 @@ def tasks_of(
         if parts[-1] and len(parts[-1]) + len(group) > size:
             parts.append([])
         parts[-1] += group
-    sharing: dict[str, list[Environment]] = {}
-    for each in run:
-        if clusters := clusters_of(each):
-            sharing.setdefault(clusters, []).append(each)
+    sharing = _sharing(run)
     place = {each.name: number for number, each in enumerate(run)}
     tasks = []
     for part in parts:
-        needed = {each.name: each for each in with_upstream(part, run)}
-        for each in part:
-            needed |= {other.name: other for other in sharing.get(clusters_of(each), ())}
+        needed = _needed(part, run, sharing)
         names = frozenset(each.name for each in part)
-        ordered = sorted(needed.values(), key=lambda each: place[each.name])
+        ordered = sorted(needed, key=lambda each: place[each.name])
         tasks.append(
             Task(
                 question.root,
@@ -176,6 +173,45 @@ def tasks_of(
             )
         )
     return tasks if left else []
+
+
+def _sharing(run: Iterable[Environment]) -> dict[str, list[Environment]]:
+    """Those that share clusters, by what is equal of them."""
+    sharing: dict[str, list[Environment]] = {}
+    for each in run:
+        if clusters := clusters_of(each):
+            sharing.setdefault(clusters, []).append(each)
+    return sharing
+
+
+def _needed(
+    part: Sequence[Environment],
+    run: Sequence[Environment],
+    sharing: Mapping[str, Sequence[Environment]],
+) -> Iterable[Environment]:
+    """Some environments with all that they are compared with."""
+    needed = {each.name: each for each in with_upstream(part, run)}
+    for each in part:
+        needed |= {other.name: other for other in sharing.get(clusters_of(each), ())}
+    return needed.values()
+
+
+def singles(task: Task) -> list[Task]:
+    """Each wanted environment in a task of its own, without those that only shared this one."""
+    sharing = _sharing(task.run)
+    tasks = []
+    for each in task.run:
+        if each.name in task.wanted:
+            names = {other.name for other in _needed([each], task.run, sharing)}
+            alone = structs.replace(
+                task,
+                run=tuple(other for other in task.run if other.name in names),
+                wanted=frozenset({each.name}),
+                asked=task.asked & {each.name},
+                keys={name: key for name, key in task.keys.items() if name == each.name},
+            )
+            tasks.append(alone)
+    return tasks
 
 
 def judged_task(task: Task, threads: int | None = None) -> list[Verdict]:
