@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from e2e import gitea, policies, sandbox
+from e2e import gitea, metadata, policies, sandbox
 from e2e.comparison import compare, table
 from e2e.istiod import ROOT, mesh_config
 from e2e.lab import PARTS, Lab, lab
@@ -128,14 +128,19 @@ def play(story: Story) -> None:
     wildcard(story)
     drifting(story)
     reverting(story)
-    if sentence := story.syncer.guard():
-        story.chapter(f"7. What {story.syncer.title} alone refuses")
-        story.tell(sentence)
     story.update()
     # As the job does it after each merge.
     story.meshgate("record")
     story.meshgate("audit", "--deep")
     story.tell("audit --deep: everything is as promotion wrote it")
+    story.chapter("7. An administrator writes metadata past every check: what RE008 keeps out")
+    metadata.play(story, story.lab.cluster, story.syncer)
+    said = story.meshgate("audit", "--deep", code=11)
+    story.expect("rendered/prod" in said.out + said.err, "audit --deep names rendered/prod", said)
+    for at, sentence in enumerate(story.syncer.guards()):
+        if at == 0:
+            story.chapter(f"8. What {story.syncer.title} alone refuses")
+        story.tell(sentence)
 
 
 def opening(story: Story) -> None:

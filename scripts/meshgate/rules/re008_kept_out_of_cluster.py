@@ -21,6 +21,38 @@ Why it matters
     sync: STRICT is gone in between, and its age is new, which decides between policies of one
     scope. With `reconcile: disabled` the policy is in git and nowhere else.
 
+    On the agents themselves (`nox -s e2e`) this was seen, each beside an object without the mark,
+    of which it was not. What else the rule names is from the agents' documentation and code.
+
+    - Argo CD 3.5: a change in git never arrives
+      - `argocd.argoproj.io/hook: Skip`
+    - Argo CD 3.5: deleted though it is in git
+      - `argocd.argoproj.io/hook: PostDelete`
+    - Argo CD 3.5: another uid after each sync
+      - `argocd.argoproj.io/hook: PreSync`
+      - `helm.sh/hook: pre-install`
+      - `argocd.argoproj.io/sync-options: Replace=true,Force=true`
+    - Argo CD 3.5: still there after its removal from git
+      - `argocd.argoproj.io/sync-options: Prune=false`
+      - `argocd.argoproj.io/hook: PreSync`
+      - `helm.sh/hook: pre-install`
+      - `finalizers: [example.com/mine]`
+    - Argo CD 3.5: no other than without it: removed from git, it is pruned
+      - `helm.sh/resource-policy: keep`
+    - Argo CD 3.5: its removal from git starts no sync, and it stays until another change does
+      - `argocd.argoproj.io/compare-options: IgnoreExtraneous`
+    - Flux 2 (kustomize-controller 1.9): a change in git never arrives
+      - `kustomize.toolkit.fluxcd.io/reconcile: disabled`
+      - `kustomize.toolkit.fluxcd.io/ssa: Ignore`
+      - `kustomize.toolkit.fluxcd.io/ssa: IfNotPresent`
+    - Flux 2 (kustomize-controller 1.9): a field added by hand is not undone
+      - `kustomize.toolkit.fluxcd.io/ssa: Merge`
+    - Flux 2 (kustomize-controller 1.9): still there after its removal from git
+      - `kustomize.toolkit.fluxcd.io/prune: disabled`
+      - `finalizers: [example.com/mine]`
+    - Flux 2 (kustomize-controller 1.9): deleted though it is in git
+      - `config.kubernetes.io/local-config: true`
+
 How to fix
     Remove the field or annotation. Allowed are, for instance, `Prune=confirm`, sync waves, and
     `kustomize.toolkit.fluxcd.io/prune: disabled` on the defaults of a namespace or of the mesh.

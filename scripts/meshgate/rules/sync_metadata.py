@@ -50,7 +50,7 @@ SET_BY_SERVER = frozenset(
 
 HOOK = (
     "makes it a hook: it is deleted and made anew at each sync, gone in between, or never applied, "
-    "and no part of what is compared and pruned"
+    "or deleted though it is in git"
 )
 OPTIONS = {
     "Replace=true": "replaces the object instead of merging it, and makes it anew where that fails",
@@ -230,7 +230,9 @@ MARKS: dict[str, Callable[[Resource, str], Answer]] = {
     "helm.sh/resource-policy": _stays("keep"),
     # The label of charts, which says nothing to any agent.
     "helm.sh/chart": _never,
-    "config.kubernetes.io/local-config": _where({"true": "keeps it out of what is applied"}),
+    "config.kubernetes.io/local-config": _where(
+        {"true": "keeps it out of what is applied, and deletes it where it is"}
+    ),
     "configmanagement.gke.io/managed": _where({"disabled": "keeps it from being managed"}),
     "config.k8s.io/owning-inventory": _always(FOREIGN),
     "client.lifecycle.config.k8s.io/deletion": _stays("detach"),

@@ -1,13 +1,14 @@
-"""Argo CD's repo-server and application-controller, with what `meshgate sync argocd` writes.
+"""Argo CD's three controllers with what `meshgate sync argocd` writes, applied as it is.
 
-There is no ApplicationSet controller: the one Application that its template makes for the lab's
-cluster is made here.
+The harness writes only what belongs to an installation: Argo CD's settings, the Secret of the lab's
+cluster, and the Secret that the repository is read with.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -23,6 +24,9 @@ from meshgate.model import JSON, JSONObject
 NAMESPACE = "argocd"
 # How Argo CD calls the lab's cluster: one of the names that prod may be synced to.
 CLUSTER = "prod"
+# The label that prod's ApplicationSet finds its clusters by.
+LABEL = {"mesh-env": "prod"}
+OF_PROD = "meshgate/environment=prod"
 # Its own manifests bring these, empty.
 SETTINGS = (
     "argocd-rbac-cm",
@@ -36,11 +40,21 @@ SECOND = "mesh-policies-second"
 SHARED = b"shared resource found"
 # Seconds.
 REFUSED = 60.0
+MADE = 60.0
+# A controller that will do nothing has this long to do it all the same.
+WATCHED = 4.0
 REFRESH = "argocd.argoproj.io/refresh"
 
 
+ROLES = (
+    "argocd-repo-server",
+    "argocd-application-controller",
+    "argocd-applicationset-controller",
+)
+
+
 class ArgoCD(Syncer):
-    """Two roles of one program, and Redis between them."""
+    """Three roles of one program, and Redis between them."""
 
     name = "argocd"
     title = "Argo CD"
@@ -54,7 +68,7 @@ class ArgoCD(Syncer):
         for name in ("tls", "ssh", "gpg", "plugins", "tmp", "bin", "hack"):
             (home / name).mkdir(parents=True)
         self._configure()
-        for role in ("argocd-repo-server", "argocd-application-controller"):
+        for role in ROLES:
             (home / "bin" / role).symlink_to(program("argocd"))
         for script in part.file("hack").glob("*.sh"):
             own = home / "bin" / script.name
@@ -96,6 +110,14 @@ class ArgoCD(Syncer):
                 *("--self-heal-timeout-seconds", "1"),
                 *common,
             ],
+            "argocd-applicationset-controller": [
+                str(home / "bin" / "argocd-applicationset-controller"),
+                *("--kubeconfig", str(self.cluster.kubeconfig), "--namespace", NAMESPACE),
+                *("--argocd-repo-server", f"{LOOPBACK}:{repository}", "--repo-server-plaintext"),
+                *("--metrics-addr", f"{LOOPBACK}:{free_port()}"),
+                *("--probe-addr", f"{LOOPBACK}:{free_port()}"),
+                *("--webhook-addr", f"{LOOPBACK}:{free_port()}", "--logformat", "text"),
+            ],
         }
         for name, argv in programs.items():
             self.running.append(
@@ -114,12 +136,7 @@ class ArgoCD(Syncer):
         self.cluster.apply({**secret, "stringData": {"server.secretkey": "lab"}})
 
     def point(self, clone: Path, token: str) -> None:
-        """The cluster and the repository by name and token; the project; the Application."""
-        written = list(yaml.safe_load_all((clone / "sync/argocd/prod.yaml").read_text("utf-8")))
-        project = next(each for each in written if each["kind"] == "AppProject")
-        of_clusters = next(each for each in written if each["kind"] == "ApplicationSet")
-        application = _filled(of_clusters["spec"]["template"])
-        url = application["spec"]["source"]["repoURL"]
+        """The cluster and the repository by name and token; then the files as they were written."""
         kubeconfig = json.loads(self.cluster.kubeconfig.read_text())
         own = kubeconfig["clusters"][0]["cluster"]
         authority = base64.b64encode(Path(own["certificate-authority"]).read_bytes()).decode()
@@ -127,9 +144,11 @@ class ArgoCD(Syncer):
             "bearerToken": kubeconfig["users"][0]["user"]["token"],
             "tlsClientConfig": {"caData": authority},
         }
+        cluster = _part("Secret", "lab-cluster", "cluster")
+        cluster["metadata"]["labels"] |= LABEL
         self.cluster.apply(
             {
-                **_part("Secret", "lab-cluster", "cluster"),
+                **cluster,
                 "stringData": {
                     "name": CLUSTER,
                     "server": self.cluster.url,
@@ -140,48 +159,132 @@ class ArgoCD(Syncer):
                 **_part("Secret", "lab-repository", "repository"),
                 "stringData": {
                     "type": "git",
-                    "url": url,
+                    "url": repository_of(clone),
                     "username": PROMOTER,
                     "password": token,
                 },
             },
-            project,
         )
-        self.application: JSONObject = {
-            "apiVersion": of_clusters["apiVersion"],
-            "kind": "Application",
-            "metadata": {**application["metadata"], "namespace": NAMESPACE},
-            "spec": application["spec"],
-        }
-        self.cluster.apply(self.application)
+        self.cluster.kubectl("apply", "--server-side", "-f", str(clone / "sync/argocd"))
+        self.application = self._made()
+
+    def _made(self) -> str:
+        """The name of the one Application that the controller makes of prod's ApplicationSet."""
+        found: list[str] = []
+        for _ in every(0.2, MADE):
+            found = self._applications()
+            if len(found) == 1:
+                return found[0]
+        raise ToolError(f"prod has no Application, or several: {found}", why=self.tail())
+
+    def _applications(self) -> list[str]:
+        query = (
+            "get",
+            "applications",
+            "-l",
+            OF_PROD,
+            "--output=jsonpath={.items[*].metadata.name}",
+        )
+        return self.cluster.kubectl("-n", NAMESPACE, *query).decode().split()
+
+    def _field(self, path: str) -> str:
+        query = ("get", "application", self.application, f"--output=jsonpath={{{path}}}")
+        return self.cluster.kubectl("-n", NAMESPACE, *query).decode()
 
     def refresh(self) -> None:
         """As `argocd app get --refresh` does it."""
-        patch = json.dumps({"metadata": {"annotations": {REFRESH: "normal"}}})
-        name = self.application["metadata"]["name"]
-        told = ("patch", "application", name, "--type=merge", "-p", patch)
+        self._patch(
+            "application", self.application, {"metadata": {"annotations": {REFRESH: "normal"}}}
+        )
+
+    def _patch(self, kind: str, name: str, change: JSON) -> None:
+        told = ("patch", kind, name, "--type=merge", "-p", json.dumps(change))
         self.cluster.kubectl("-n", NAMESPACE, *told)
 
-    def guard(self) -> str:
+    def synced(self, commit: str) -> bool:
+        """Whether the last sync was of this commit, and has ended."""
+        of, phase = ".status.operationState.syncResult.revision", ".status.operationState.phase"
+        return self._field(of) == commit and self._field(phase) in {"Succeeded", "Failed", "Error"}
+
+    def guards(self) -> Iterator[str]:
+        """What Argo CD's own controllers refuse of an attack on their objects."""
+        yield self._shared()
+        yield self._comes_back()
+        yield self._stopped()
+        yield self._unlabelled()
+
+    def _shared(self) -> str:
         """A second Application of the same objects: they must not go to and fro between two."""
-        metadata = {**self.application["metadata"], "name": SECOND}
-        self.cluster.apply({**self.application, "metadata": metadata})
-        query = ("-n", NAMESPACE, "get", "application", SECOND, "--output=jsonpath={.status}")
+        query = ("get", "application", self.application, "--output=json")
+        own = json.loads(self.cluster.kubectl("-n", NAMESPACE, *query))
+        second: JSONObject = {
+            "apiVersion": own["apiVersion"],
+            "kind": "Application",
+            "metadata": {"name": SECOND, "namespace": NAMESPACE},
+            "spec": own["spec"],
+        }
+        self.cluster.apply(second)
         status = b""
         for _ in every(0.5, REFUSED):
-            status = self.cluster.kubectl(*query)
+            get = ("get", "application", SECOND, "--output=jsonpath={.status}")
+            status = self.cluster.kubectl("-n", NAMESPACE, *get)
             if SHARED in status.lower():
-                self.cluster.delete({**self.application, "metadata": metadata})
+                self.cluster.delete(second)
                 return "a second Application of the same objects is not synced: they are shared"
         raise ToolError("Argo CD lets two Applications own one object", why=status.decode())
 
+    def _comes_back(self) -> str:
+        """The Application, deleted: made anew, and the policies never went."""
+        policy = ("-n", "istio-system", "get", "peerauthentication", "default")
+        age = (*policy, "--output=jsonpath={.metadata.uid}")
+        before = self.cluster.kubectl(*age)
+        old = self._field(".metadata.uid")
+        delete = ("delete", "application", self.application, "--wait=false")
+        self.cluster.kubectl("-n", NAMESPACE, *delete)
+        for _ in every(0.2, MADE):
+            if self._applications() == [self.application] and self._field(".metadata.uid") != old:
+                break
+        else:
+            raise ToolError("a deleted Application does not come back", why=self.tail())
+        if self.cluster.kubectl(*age) != before:
+            raise ToolError("deleting an Application took its policies away")
+        return "its Application, deleted by hand, is made anew, and no policy went with it"
 
-def _filled(template: JSON) -> JSON:
-    """The template of an ApplicationSet for the lab's cluster."""
-    text = json.dumps(template)
-    for field in ("{{.name}}", "{{.nameNormalized}}"):
-        text = text.replace(field, CLUSTER)
-    return json.loads(text)
+    def _stopped(self) -> str:
+        """The way that docs/sync.md gives for a bad night: it stands when the rest is mended."""
+        self._patch("application", self.application, {"spec": {"syncPolicy": {"automated": None}}})
+        aimed = {"spec": {"source": {"path": "rendered/elsewhere"}}}
+        self._patch("application", self.application, aimed)
+        for _ in every(0.2, MADE):
+            if self._field(".spec.source.path") == "rendered/prod":
+                break
+        else:
+            raise ToolError("an Application aimed elsewhere stays so", why=self.tail())
+        if self._field(".spec.syncPolicy.automated"):
+            raise ToolError("the ApplicationSet starts a sync that was stopped by hand")
+        # Nothing syncs by itself until somebody says so.
+        on = {"automated": {"prune": True, "selfHeal": True, "allowEmpty": False}}
+        self._patch("application", self.application, {"spec": {"syncPolicy": on}})
+        return (
+            "aimed at another folder it is aimed back, and its sync, stopped by hand, stays stopped"
+        )
+
+    def _unlabelled(self) -> str:
+        """A label that is lost from the cluster's Secret takes no policy away."""
+        (label,) = LABEL
+        self._patch("secret", "lab-cluster", {"metadata": {"labels": {label: None}}})
+        for _ in every(0.5, WATCHED):
+            if self._applications() != [self.application]:
+                raise ToolError("a label that is lost took the Application away")
+        self._patch("secret", "lab-cluster", {"metadata": {"labels": LABEL}})
+        return "the label that finds the cluster, lost for a while, took nothing away"
+
+
+def repository_of(clone: Path) -> str:
+    """The URL that environments.yaml of a clone gives the syncs."""
+    stated = yaml.safe_load((clone / "environments.yaml").read_text("utf-8"))
+    url: str = stated["sync"]["repository"]
+    return url
 
 
 def _object(version: str, kind: str, name: str, namespace: str | None) -> JSONObject:

@@ -79,3 +79,10 @@ class Flux(Syncer):
         for kind in ("gitrepository", "kustomization"):
             told = ("patch", kind, OBJECT, "--type=merge", "-p", patch)
             self.cluster.kubectl("-n", NAMESPACE, *told)
+
+    def synced(self, commit: str) -> bool:
+        """Whether the last reconciliation was of this commit, and has ended."""
+        fields = "{.status.lastAttemptedRevision} {.status.conditions[?(@.type=='Ready')].status}"
+        query = ("get", "kustomization", OBJECT, f"--output=jsonpath={fields}")
+        revision, ready = self.cluster.kubectl("-n", NAMESPACE, *query).decode().split(" ")
+        return revision.endswith(commit) and ready in {"True", "False"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,12 +35,16 @@ class Syncer(ABC):
     def refresh(self) -> None:
         """Have it look at git and at the cluster now."""
 
-    def guard(self) -> str:
-        """Try what only this tool refuses; how that went, in a sentence. Empty: there is nothing.
+    @abstractmethod
+    def synced(self, commit: str) -> bool:
+        """Whether it has brought this commit into the cluster, as far as it will."""
 
-        Raises ToolError where it is not refused.
+    def guards(self) -> Iterator[str]:
+        """Try what only this tool refuses; how each went, in a sentence.
+
+        Raises ToolError where something is not refused.
         """
-        return ""
+        yield from ()
 
     def tail(self) -> str:
         """The ends of its logs."""

@@ -1,0 +1,90 @@
+"""What metadata was seen to do on real agents: RE008's page has this table.
+
+`nox -s e2e -- argocd` and `nox -s e2e` play each row and fail where the agent does something else.
+The other marks of RE008 are from the agents' documentation and code alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshgate.rules.sync_metadata import ARGO, FLUX
+
+
+class Agent(StrEnum):
+    """What syncs a cluster with git, as the lab has it."""
+
+    ARGO_CD = "Argo CD 3.5"
+    FLUX = "Flux 2 (kustomize-controller 1.9)"
+
+
+class Seen(StrEnum):
+    """What became of an object in the cluster, and not of one without the mark."""
+
+    NEVER_CHANGED = "a change in git never arrives"
+    MADE_ANEW = "another uid after each sync"
+    STAYS = "still there after its removal from git"
+    UNNOTICED = "its removal from git starts no sync, and it stays until another change does"
+    TAKEN_AWAY = "deleted though it is in git"
+    FOREIGN_STAYS = "a field added by hand is not undone"
+    AS_UNMARKED = "no other than without it: removed from git, it is pruned"
+
+
+class SeenMark(Struct, frozen=True):
+    """A field of metadata, or an annotation or label, with its value; what came of it where."""
+
+    agent: Agent
+    field: str  # annotations, labels or finalizers
+    key: str  # empty for finalizers
+    value: str
+    seen: Seen
+
+    @property
+    def shown(self) -> str:
+        """As the page has it."""
+        return f"`{self.key}: {self.value}`" if self.key else f"`{self.field}: [{self.value}]`"
+
+
+SEEN = (
+    *(
+        SeenMark(Agent.ARGO_CD, "annotations", key, value, seen)
+        for key, value, seen in (
+            (f"{ARGO}hook", "Skip", Seen.NEVER_CHANGED),
+            (f"{ARGO}hook", "PostDelete", Seen.TAKEN_AWAY),
+            (f"{ARGO}hook", "PreSync", Seen.MADE_ANEW),
+            ("helm.sh/hook", "pre-install", Seen.MADE_ANEW),
+            (f"{ARGO}sync-options", "Replace=true,Force=true", Seen.MADE_ANEW),
+            (f"{ARGO}sync-options", "Prune=false", Seen.STAYS),
+            (f"{ARGO}hook", "PreSync", Seen.STAYS),
+            ("helm.sh/hook", "pre-install", Seen.STAYS),
+            ("helm.sh/resource-policy", "keep", Seen.AS_UNMARKED),
+            (f"{ARGO}compare-options", "IgnoreExtraneous", Seen.UNNOTICED),
+        )
+    ),
+    SeenMark(Agent.ARGO_CD, "finalizers", "", "example.com/mine", Seen.STAYS),
+    *(
+        SeenMark(Agent.FLUX, "annotations", key, value, seen)
+        for key, value, seen in (
+            (f"{FLUX}reconcile", "disabled", Seen.NEVER_CHANGED),
+            (f"{FLUX}ssa", "Ignore", Seen.NEVER_CHANGED),
+            (f"{FLUX}ssa", "IfNotPresent", Seen.NEVER_CHANGED),
+            (f"{FLUX}ssa", "Merge", Seen.FOREIGN_STAYS),
+            (f"{FLUX}prune", "disabled", Seen.STAYS),
+            ("config.kubernetes.io/local-config", "true", Seen.TAKEN_AWAY),
+        )
+    ),
+    SeenMark(Agent.FLUX, "finalizers", "", "example.com/mine", Seen.STAYS),
+)
+
+
+def listing() -> Iterator[str]:
+    """The lines of RE008's page: what was seen on which agent, and of which marks."""
+    by_effect: dict[tuple[Agent, Seen], list[str]] = {}
+    for row in SEEN:
+        by_effect.setdefault((row.agent, row.seen), []).append(row.shown)
+    for (agent, seen), marks in by_effect.items():
+        yield f"- {agent}: {seen}"
+        yield from (f"  - {mark}" for mark in marks)
