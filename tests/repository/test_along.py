@@ -10,7 +10,7 @@ import pytest
 
 import promoted
 from meshgate.repository import Repository, mainline
-from meshgate.repository.along import files_along, files_ever, objects_along, steps_along
+from meshgate.repository.along import bringing, files_along, files_ever, objects_along, steps_along
 from meshgate.repository.trees import TreeEntry
 
 PATHS = ("rules.yaml", "a", "b", "c/one.yaml")
@@ -87,10 +87,16 @@ def test_a_line_is_what_its_commits_are(tmp_path: Path, seed: int) -> None:
                     assert known[step.commit.sha, path] == listed[2]
         assert kinds >= {"", "040000", "100644", "120000", "160000"}
         ever: set[TreeEntry] = set()
-        for commit, files in files_along(steps):
+        for commit, files in files_along(steps, *PATHS):
             assert sorted(files.values()) == repository.entries(commit, *PATHS)
             ever.update(files.values())
-        assert files_ever(steps) == ever
+        assert files_ever(steps, *PATHS) == ever
+        for folder in ("a", "b"):
+            brought = bringing(steps, folder)
+            for entry in repository.entries(head, folder):
+                if entry.path != folder:
+                    assert brought[entry.path] == mainline(repository, head, entry.path)[0]
+            assert all(path.startswith(f"{folder}/") for path in brought)
 
 
 def test_a_line_without_such_a_path_has_no_step(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from meshgate.promotion.files import ledger_folder, rendered_folder, rendered_su
 from meshgate.promotion.forges import CommitStatus
 from meshgate.promotion.history import merged_at
 from meshgate.promotion.ledger import EnvironmentFiles, files_at
+from meshgate.promotion.main_line import newest_additions
 from meshgate.promotion.moments import moments
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import Deployment, EnvironmentStatus
-from meshgate.repository import mainline, newest_additions
+from meshgate.repository import mainline
 
 # A commit's statuses cost a request each; what synced posts on one of the newest commits.
 STATUS_COMMITS = 30

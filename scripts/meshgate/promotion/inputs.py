@@ -60,7 +60,7 @@ class Inputs:
     def learn(self, steps: Sequence[Step]) -> None:
         """Take over what decides on the inputs of a line; the steps change FILE or INPUTS."""
         self._repository.learn(objects_along(steps, FILE, *INPUTS))
-        ever = (entry for entry in files_ever(steps) if is_at(entry.path, SOURCE_FOLDERS))
+        ever = files_ever(steps, *SOURCE_FOLDERS)
         if all(entry.mode != LINK and self._stays(entry) for entry in ever):
             self._plain.update(step.commit.sha for step in steps)
 

@@ -21,11 +21,12 @@ from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.guards.pr23_loosens_rules import agreed, environments_loosened
 from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.main_line import changing, newest_additions
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import Event, PromotionRecord
 from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
-from meshgate.repository import commits_between, mainline, newest_additions
+from meshgate.repository import ids_between
 from meshgate.wording import plural
 
 EXCEPTIONS = ("waivers", "expectations")
@@ -126,7 +127,7 @@ def _files(environment: str) -> tuple[str, ...]:
 def _deciding(session: Session, environment: str) -> list[str]:
     """The commits of the main line that may have changed rules of an environment, newest first."""
     paths = _files(environment)
-    return [commit.sha for commit in mainline(session.repository, session.commit, *paths)]
+    return [commit.sha for commit in changing(session.repository, session.commit, *paths)]
 
 
 def _changed(session: Session, environment: str, parent: str, commit: str) -> Iterator[str]:
@@ -147,9 +148,9 @@ def _recent(session: Session, record: PromotionRecord) -> frozenset[str]:
         starts.add(record.source.commit)
     known = [start for start in starts if session.repository.find(start) is not None]
     return frozenset(
-        commit.sha
+        commit
         for start in known
-        for commit in commits_between(session.repository, start, session.commit)
+        for commit in ids_between(session.repository, start, session.commit)
     )
 
 

@@ -16,9 +16,10 @@ from meshgate.errors import RepositoryError
 from meshgate.promotion import names
 from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.main_line import newest_additions
 from meshgate.promotion.record import CreatedTag, message_of, release_message
 from meshgate.promotion.session import Session
-from meshgate.repository import move_tag, newest_additions, tag_message
+from meshgate.repository import move_tag, tag_message
 
 
 @dataclass(frozen=True, slots=True)

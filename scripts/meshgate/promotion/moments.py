@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from meshgate.promotion.files import ledger_folder
+from meshgate.promotion.main_line import steps
 from meshgate.promotion.records import PromotionRecord
-from meshgate.repository import Commit, Repository, mainline, newest_additions
+from meshgate.repository import Commit, Repository
+from meshgate.repository.along import bringing
 
 
 def moments(
@@ -27,12 +29,11 @@ def moments(
     now is left out.
     """
     folder = ledger_folder(environment)
-    commits = {commit.sha: commit for commit in mainline(repository, main, folder.rstrip("/"))}
-    brought = newest_additions(repository, main, folder)
+    brought = bringing(steps(repository, main), folder)
     counted: dict[str, Commit] = {}
     last: datetime.datetime | None = None
     for record in records:
-        commit = commits.get(brought.get(record.path, ""))
+        commit = brought.get(record.path)
         if commit is None:
             continue
         times = (commit.committed_at, record.created_at, last)

@@ -32,7 +32,7 @@ from meshgate.promotion.records import (
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import SKEW, soak
 from meshgate.promotion.transition import RecordDraft, Transition, advance
-from meshgate.repository import commit_files, mainline
+from meshgate.repository import commit_files, newest_change
 
 # A render that loses this share of its resources is taken for a mistake.
 LEAST_LEFT = 0.7
@@ -199,10 +199,10 @@ def coverage(candidate: Candidate) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def inventory(session: Session, environment: str) -> InventoryUsed:
     """Which inventory an effect was judged with: git's id, and when it last changed."""
     folder = f"inventory/{environment}"
-    commits = mainline(session.repository, session.commit, folder)
+    newest = newest_change(session.repository, session.commit, folder)
     return {
         "digest": session.repository.object_id(session.commit, folder),
-        "at": commits[0].committed_at.strftime("%Y-%m-%d %H:%M UTC") if commits else None,
+        "at": newest.committed_at.strftime("%Y-%m-%d %H:%M UTC") if newest else None,
     }
 
 

@@ -13,10 +13,11 @@ from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.ledger import Recorded, read_ledger
+from meshgate.promotion.main_line import newest_additions
 from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import rfc3339
-from meshgate.repository import MovedError, fetch, mainline, newest_additions, push_tag, tag
+from meshgate.repository import MovedError, fetch, mainline, push_tag, tag
 
 VERSION = 1
 

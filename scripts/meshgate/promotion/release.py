@@ -14,7 +14,8 @@ from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
-from meshgate.promotion.inputs import INPUTS, Inputs, is_at
+from meshgate.promotion.inputs import INPUTS, Inputs
+from meshgate.promotion.main_line import steps
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.records import InputChange, Release, Source
 from meshgate.repository import (
@@ -25,7 +26,7 @@ from meshgate.repository import (
     mainline,
     sums,
 )
-from meshgate.repository.along import Step, files_along, files_ever, steps_along
+from meshgate.repository.along import Step, files_along, files_ever
 from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"
@@ -70,7 +71,8 @@ class Releases:
 
         Where other folders become inputs, by environments.yaml alone, that is a change, too.
         """
-        self._steps = steps_along(self.repository, commit, FILE, *INPUTS)
+        deciding = (FILE, *INPUTS)
+        self._steps = [step for step in steps(self.repository, commit) if step.touches(deciding)]
         self.inputs.learn(self._steps)
         usual = [step.commit for step in self._steps if step.touches(INPUTS)]
         if all(self.inputs.at(step.commit.sha) == INPUTS for step in self._steps):
@@ -244,14 +246,14 @@ class Releases:
 
         Left out is what cannot be read, for `id` to say why.
         """
-        blobs = {entry.blob for entry in files_ever(self._steps) if is_at(entry.path, INPUTS)}
+        blobs = {entry.blob for entry in files_ever(self._steps, *INPUTS)}
         self._blobs |= sums(self.repository, sorted(blobs - self._blobs.keys()))
         ids: dict[Names, str] = {}
-        for commit, entries in files_along(self._steps):
+        for commit, entries in files_along(self._steps, *INPUTS):
             names = wanted.get(commit)
             if names is None or names in self._ids or names in ids:
                 continue
-            files = sorted(entry for entry in entries.values() if is_at(entry.path, INPUTS))
+            files = sorted(entries.values())
             if all(entry.blob in self._blobs for entry in files):
                 listed = ((entry.path, entry.mode, self._blobs[entry.blob]) for entry in files)
                 ids[names] = content_id(listed)

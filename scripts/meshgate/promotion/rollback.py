@@ -16,6 +16,7 @@ from meshgate.promotion.files import (
 )
 from meshgate.promotion.guards.pr12_findings import GUARD as FINDINGS
 from meshgate.promotion.ledger import read_ledger
+from meshgate.promotion.main_line import newest_additions
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.prepare import PreparedCommit, prepare, refuse
 from meshgate.promotion.pull_request import PullRequestResult, propose
@@ -30,7 +31,6 @@ from meshgate.promotion.records import (
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session
 from meshgate.promotion.transition import RecordDraft
-from meshgate.repository import newest_additions
 from meshgate.schema import check
 
 SHOWN = 5

@@ -27,6 +27,7 @@ from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.inputs import is_at, named_at
 from meshgate.promotion.ledger import read_state
+from meshgate.promotion.main_line import brought_at
 from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import EnvironmentState, Release, Requester
@@ -35,7 +36,6 @@ from meshgate.promotion.rendering import render
 from meshgate.repository import (
     Repository,
     base_branch,
-    brought_at,
     extract,
     fetch,
     has_remote,

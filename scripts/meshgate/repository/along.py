@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from meshgate.repository.history import FIELDS, FORMAT, PLAIN, Commit, moment
@@ -10,6 +10,8 @@ from meshgate.repository.opened import SUBMODULE, Repository
 from meshgate.repository.trees import FOLDER, TreeEntry
 
 NOTHING = "000000"
+# Lines that are remembered of one repository.
+MOST_LINES = 4
 
 
 class Step(NamedTuple):
@@ -22,14 +24,27 @@ class Step(NamedTuple):
     there: tuple[TreeEntry, ...]
     gone: tuple[str, ...]
 
-    def touches(self, paths: Iterable[str]) -> bool:
+    def touches(self, paths: Collection[str]) -> bool:
         """Whether something at or below one of the paths that were asked for changed."""
-        changed = {entry.path for entry in self.there}.union(self.gone)
-        return not changed.isdisjoint(paths)
+        return any(entry.path in paths for entry in self.there) or any(
+            path in paths for path in self.gone
+        )
 
 
-def steps_along(repository: Repository, head: str, *paths: str) -> list[Step]:
-    """The first-parent commits up to `head` that change one of the paths, newest first."""
+def steps_along(repository: Repository, head: str, *paths: str) -> Sequence[Step]:
+    """The first-parent commits up to `head`, an id, that change one of the paths, newest first.
+
+    Remembered: git is asked once.
+    """
+    key = (head, *paths)
+    if key not in repository.lines:
+        if len(repository.lines) >= MOST_LINES:
+            del repository.lines[next(iter(repository.lines))]
+        repository.lines[key] = _steps(repository, head, paths)
+    return repository.lines[key]
+
+
+def _steps(repository: Repository, head: str, paths: Iterable[str]) -> list[Step]:
     listed = repository.ask(
         *("log", "-z", *PLAIN, "--first-parent", "--diff-merges=first-parent", "--raw", "-t"),
         *("--no-abbrev", "--root", "--no-renames", f"--format=%x01{FORMAT}", head, "--", *paths),
@@ -56,6 +71,21 @@ def steps_along(repository: Repository, head: str, *paths: str) -> list[Step]:
     return steps
 
 
+def bringing(steps: Iterable[Step], folder: str) -> dict[str, Commit]:
+    """The newest of the steps that gave each file below a folder what it holds, by path.
+
+    A path that was there before with another content, or was removed and came again, counts from
+    when what is in force came. What is gone is among them, too.
+    """
+    below = f"{folder.rstrip('/')}/"
+    found: dict[str, Commit] = {}
+    for step in steps:
+        for path, mode, _ in step.there:
+            if path.startswith(below) and mode != FOLDER:
+                found.setdefault(path, step.commit)
+    return found
+
+
 def objects_along(steps: Sequence[Step], *paths: str) -> dict[tuple[str, str], str | None]:
     """What is at each of these paths after each step, by commit and path; None: nothing.
 
@@ -80,21 +110,33 @@ def objects_along(steps: Sequence[Step], *paths: str) -> dict[tuple[str, str], s
     return known
 
 
-def files_ever(steps: Iterable[Step]) -> set[TreeEntry]:
-    """Every file, link or submodule that a step brought; of what was changed all its contents."""
-    return {entry for step in steps for entry in step.there if entry.mode != FOLDER}
+def files_ever(steps: Iterable[Step], *paths: str) -> set[TreeEntry]:
+    """Every file, link or submodule at or below the paths that a step brought.
 
-
-def files_along(steps: Sequence[Step]) -> Iterator[tuple[str, Mapping[str, TreeEntry]]]:
-    """The commits of the steps, oldest first, each with all that is there, by path.
-
-    One mapping, which goes on changing.
+    Of what was changed all its contents.
     """
+    folders = tuple(f"{path}/" for path in paths)
+    return {
+        entry
+        for step in steps
+        for entry in step.there
+        if entry.mode != FOLDER and (entry.path in paths or entry.path.startswith(folders))
+    }
+
+
+def files_along(
+    steps: Sequence[Step], *paths: str
+) -> Iterator[tuple[str, Mapping[str, TreeEntry]]]:
+    """The commits of the steps, oldest first, each with all that is at or below the paths there.
+
+    By path: one mapping, which goes on changing.
+    """
+    folders = tuple(f"{path}/" for path in paths)
     files: dict[str, TreeEntry] = {}
     for step in reversed(steps):
         for path in step.gone:
             files.pop(path, None)
         for entry in step.there:
-            if entry.mode != FOLDER:
+            if entry.mode != FOLDER and (entry.path in paths or entry.path.startswith(folders)):
                 files[entry.path] = entry
         yield step.commit.sha, files

@@ -94,16 +94,24 @@ def commits_between(repository: Repository, old: str | None, new: str, *paths: s
     ]
 
 
+def ids_between(repository: Repository, old: str, new: str) -> list[str]:
+    """The ids of the first-parent commits of `new` that `old` has not, newest first."""
+    return repository.ask(
+        *("rev-list", "--first-parent", f"{old}..{new}", "--"),
+        about=(old, new),
+        what="git cannot list the commits",
+    ).split()
+
+
+def newest_change(repository: Repository, head: str, path: str) -> Commit | None:
+    """The newest first-parent commit up to `head` that changes a path; None where none does."""
+    return next(_log(repository, [head], "-1", "--first-parent", head, "--", path), None)
+
+
 def additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
     """The first-parent commit up to `head` that first added each file below a folder, by path."""
-    return _bringing(repository, head, folder, "A", newest=False)
-
-
-def _bringing(
-    repository: Repository, head: str, folder: str, kinds: str, *, newest: bool
-) -> dict[str, str]:
     listed = repository.ask(
-        *("log", *PLAIN, "--first-parent", "--diff-merges=first-parent", f"--diff-filter={kinds}"),
+        *("log", *PLAIN, "--first-parent", "--diff-merges=first-parent", "--diff-filter=A"),
         *("--no-renames", "--name-only", "--format=%x01%H", head, "--", folder),
         about=[head],
         what="git cannot list the commits",
@@ -112,26 +120,8 @@ def _bringing(
     for piece in filter(None, listed.split("\x01")):
         commit, _, names = piece.partition("\n")
         for name in filter(None, names.splitlines()):
-            if not newest or name not in commits:
-                commits[name] = commit
+            commits[name] = commit
     return commits
-
-
-def newest_additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
-    """The first-parent commit that gave each file below a folder the content it has at `head`.
-
-    A path that was there before with another content, or was removed and came again, counts from
-    when what is in force came.
-    """
-    return _bringing(repository, head, folder, "AM", newest=True)
-
-
-def brought_at(repository: Repository, head: str, folder: str) -> dict[str, datetime.datetime]:
-    """When each file below a folder came to the first-parent line as it is at `head`, by path."""
-    line = mainline(repository, head, folder.rstrip("/"))
-    times = {commit.sha: commit.committed_at for commit in line}
-    brought = newest_additions(repository, head, folder)
-    return {path: times[commit] for path, commit in brought.items() if commit in times}
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str | None:

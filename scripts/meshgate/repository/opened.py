@@ -20,6 +20,8 @@ from meshgate.repository.trees import TreeEntry
 if TYPE_CHECKING:
     import git
 
+    from meshgate.repository.along import Step
+
 # GitPython takes 40 ms to import, and `validate` reads settings of promotion without any commit:
 # it is imported where a repository is opened. Without git it refuses to be, unless it is told so.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -112,6 +114,8 @@ class Repository:
         self._answers: dict[tuple[str, ...], str] = {}
         self._object_ids: dict[tuple[str, str], str | None] = {}
         self._named: dict[str, str] = {}
+        # What `steps_along` found, by head and paths.
+        self.lines: dict[tuple[str, ...], Sequence[Step]] = {}
         self._trees: dict[str, trees.Entries] = {}
         self._contents: dict[str, bytes] = {}
         self._room = MOST_CONTENT
@@ -208,6 +212,7 @@ class Repository:
     def forget(self) -> None:
         """Ask everything again: history that was missing in a shallow clone may have come."""
         self._answers.clear()
+        self.lines.clear()
         self._object_ids.clear()
         self._named.clear()
 
