@@ -219,6 +219,21 @@ def test_one_that_ends_its_workers_fails_alone(
     assert failed == {each["environment"] for each in here["summary"]["failures"]} | {"env-9"}
 
 
+def test_workers_end_whatever_they_judge(
+    fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_cluster, "MOST_ENDED", 2)
+    settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    preload = POISON.replace('each.name == "env-9"', "True")
+    with running(
+        tmp_path / "cluster", 1, preload=preload, nanny=True, environment=settings
+    ) as cluster:
+        wait_for(cluster.address, 1)
+        code, _, err = validate(fleet, "--scheduler", cluster.address)
+    assert code == 4
+    assert "end whatever they judge: no verdict on env-" in err
+
+
 def test_all_workers_have_ended(
     fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

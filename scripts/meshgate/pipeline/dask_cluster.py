@@ -45,6 +45,8 @@ NO_WORKER = 60.0
 NO_RESULT = 600.0
 # Seconds between two looks at the cluster while nothing arrives.
 PAUSE = 1.0
+# Tasks one after the other that ended their workers: then it is not the environments that do.
+MOST_ENDED = 8
 # Environments that an error names.
 NAMED = 3
 
@@ -123,6 +125,7 @@ class _Run:
         self._running: dict[str, tuple[JSON, Task]] = {}
         # Environments of tasks whose workers ended.
         self._suspects: collections.deque[Task] = collections.deque()
+        self._ended = 0
         self._done: queue.SimpleQueue[JSON] = queue.SimpleQueue()
 
     def judged(self, tasks: Sequence[Task]) -> Iterator[list[Verdict]]:
@@ -214,6 +217,13 @@ class _Run:
             self._lost(error)
         except Exception as error:
             if type(error).__name__ == "KilledWorker":
+                self._ended += 1
+                if self._ended >= MOST_ENDED:
+                    raise ToolError(
+                        f"the workers of {self._address} end whatever they judge: {self._left()}",
+                        why="A worker needs some 300 MiB, and three times the packed repository.",
+                        hint="give workers more memory, and look at their logs",
+                    ) from error
                 del self._running[future.key]
                 if alone:
                     return [_ended(task)]
@@ -225,6 +235,7 @@ class _Run:
                 hint="install this meshgate, with its libraries, where the scheduler and the "
                 "workers run",
             ) from error
+        self._ended = 0
         del self._running[future.key]
         if answer.refused:
             raise answer.refused.error()
