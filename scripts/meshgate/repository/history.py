@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import heapq
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct, structs
 
@@ -24,6 +26,8 @@ NUMBERS = (
     re.compile(r"\(!(\d{1,18})\)$"),
 )
 SEE_MERGE_REQUEST = "See merge request "
+# Merges whose commits are asked for one by one.
+FEW_MERGES = 5
 # The last moment that can be written and counted on from; a commit may say a later one.
 END_OF_TIME = datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC)
 MERGE_SUBJECT = re.compile(r"^Merge (?:pull request #\d+|branch '.*' into|remote-tracking branch)")
@@ -88,10 +92,15 @@ def commits_between(repository: Repository, old: str | None, new: str, *paths: s
     A merge stands for all it brought in: its authors are the author and co-authors.
     """
     ends = [new] if old is None else [old, new]
-    return [
-        _with_authors(repository, commit)
-        for commit in _log(repository, ends, "--first-parent", "..".join(ends), "--", *paths)
-    ]
+    line = list(_log(repository, ends, "--first-parent", "..".join(ends), "--", *paths))
+    merges = [commit for commit in line if len(commit.parents) > 1]
+    brought = _brought(repository, ends) if len(merges) > FEW_MERGES else None
+    for_each = (
+        (merge, brought[merge.sha] if brought is not None else _brought_by(repository, merge))
+        for merge in merges
+    )
+    whole = {merge.sha: _with_authors(merge, commits) for merge, commits in for_each}
+    return [whole.get(commit.sha, commit) for commit in line]
 
 
 def ids_between(repository: Repository, old: str, new: str) -> list[str]:
@@ -147,20 +156,59 @@ def is_ancestor(repository: Repository, old: str, new: str) -> bool:
     return merge_base(repository, old, new) == old
 
 
-def _with_authors(repository: Repository, commit: Commit) -> Commit:
+def _brought_by(repository: Repository, merge: Commit) -> list[Commit]:
+    """The commits that a merge brought in, without other merges, newest first."""
+    ends = [merge.parents[0], merge.sha]
+    return list(_log(repository, ends, "--no-merges", "..".join(ends), "--"))
+
+
+def _brought(repository: Repository, ends: list[str]) -> dict[str, list[Commit]] | None:
+    """As `_brought_by`, of every first-parent commit between two ends, from one answer of git.
+
+    None where the older end is not on that line: it may then have what a merge brought.
+    """
+    commits = {commit.sha: commit for commit in _log(repository, ends, "..".join(ends), "--")}
+    line, end = [], repository.resolve(ends[-1])
+    while end in commits:
+        line.append(commits[end])
+        end = next(iter(commits[end].parents), "")
+    if end != (repository.resolve(ends[0]) if len(ends) > 1 else ""):
+        return None
+    seen: set[str] = set()
+    return {commit.sha: list(_unseen(commit, commits, seen)) for commit in reversed(line)}
+
+
+def _unseen(head: Commit, commits: Mapping[str, Commit], seen: set[str]) -> Iterator[Commit]:
+    """What can be reached from a commit and was not seen yet, but for merges, as git orders it.
+
+    By the committer's time, the newest first; of several at one time first what was found first.
+    """
+    found = itertools.count()
+    waiting = [(-head.committed_at.timestamp(), next(found), head)]
+    known = {head.sha}
+    while waiting:
+        _, _, commit = heapq.heappop(waiting)
+        if len(commit.parents) <= 1:
+            yield commit
+        for sha in commit.parents:
+            if sha in commits and sha not in seen and sha not in known:
+                known.add(sha)
+                parent = commits[sha]
+                entry = (-parent.committed_at.timestamp(), next(found), parent)
+                heapq.heappush(waiting, entry)
+    seen |= known
+
+
+def _with_authors(merge: Commit, brought: Iterable[Commit]) -> Commit:
     """A merge as its authors made it: the first is its author, the others its co-authors."""
-    if len(commit.parents) <= 1:
-        return commit
-    ends = [commit.parents[0], commit.sha]
-    brought = list(_log(repository, ends, "--no-merges", "..".join(ends), "--"))
     names = dict.fromkeys(
         name for merged in brought for name in (merged.author, *merged.co_authors)
     )
     if not names:
-        return commit
+        return merge
     first, *others = names
     trailers = "".join(f"\nCo-authored-by: {name}" for name in others)
-    return structs.replace(commit, author=first, message=f"{commit.message.rstrip()}\n{trailers}\n")
+    return structs.replace(merge, author=first, message=f"{merge.message.rstrip()}\n{trailers}\n")
 
 
 def people(repository: Repository, commit: Commit) -> frozenset[str]:
