@@ -337,7 +337,8 @@ class PortClusters:
         everywhere = [endpoint for endpoint, _ in self.proxied]
         chosen = set(map(id, of_subset(everywhere, subset.labels if subset else None)))
         targets = [target for target in self.proxied if id(target[0]) in chosen]
-        kind = discovery(self.service, resolved, [target[0] for target in targets], plane)
+        own = [endpoint for endpoint, _ in targets]
+        kind = discovery(self.service, resolved, everywhere, own, plane)
         may = {
             mode: is_auto(self.service, resolved, everywhere, mode, enabled=self._auto_enabled)
             for mode in Mode

@@ -27,12 +27,17 @@ _EXPLICIT = {
 
 
 def discovery(
-    service: Service, resolved: Resolved, endpoints: Sequence[Endpoint], plane: DataPlane
+    service: Service,
+    resolved: Resolved,
+    everywhere: Sequence[Endpoint],
+    endpoints: Sequence[Endpoint],
+    plane: DataPlane,
 ) -> Discovery:
     """The type of the cluster (convertResolution, applyLoadBalancer, buildSubsetCluster).
 
-    `endpoints` are those of the subset. A name-resolved cluster without endpoints is not built,
-    unless PASSTHROUGH came before.
+    `everywhere` are the endpoints of the port, `endpoints` those of the subset. A name-resolved
+    cluster without endpoints is not built, nor are then the clusters of its subsets; that of a
+    subset alone is built where PASSTHROUGH came before.
     """
     kind = _TYPES[service.resolution]
     if kind is Discovery.DYNAMIC_DNS:
@@ -41,7 +46,7 @@ def discovery(
     if kind is Discovery.ORIGINAL_DST and plane is DataPlane.GATEWAY:
         # Gateways do not see the caller's destination address.
         kind = Discovery.EDS
-    if kind in _RESOLVED_BY_NAME and not endpoints and not resolved.early:
+    if kind in _RESOLVED_BY_NAME and not (everywhere and (endpoints or resolved.early)):
         return Discovery.NO_CLUSTER
     return Discovery.ORIGINAL_DST if resolved.passthrough else kind
 
