@@ -79,10 +79,21 @@ class Trial:
             self.cluster.kubectl("-n", NAMESPACE, *edit)
         self._push(self._written(3, (), marked=True), "another object")
         third = _live(self.cluster)
+        self._verify()
 
         self._push(self._written(4, (), marked=True), "without them", removed=at_once)
         every_step = (first, second, third, _live(self.cluster))
         return {name: _seen(name, every_step) for name in at_once}
+
+    def _verify(self) -> None:
+        """What the agent leaves of an edit by hand, `verify` finds, with or without a mark."""
+        if Seen.FOREIGN_STAYS not in USUAL[self.agent]:
+            return
+        which = ("--context", self.cluster.context, "--kubeconfig", str(self.cluster.kubeconfig))
+        said = self.stage.meshgate("verify", "prod", *which, code=1)
+        named = f"DestinationRule/{NAMESPACE}/{UNMARKED} is changed"
+        told = f"verify: {named}, by hand, and {self.syncer.title} leaves it"
+        self.stage.expect(named in said.out and "portLevelSettings" in said.out, told, said)
 
     def judge(self, seen: Mapping[str, set[Seen]]) -> None:
         """Compare what was seen with the table, beside what is so of any object."""
