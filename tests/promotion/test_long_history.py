@@ -88,6 +88,20 @@ def test_ids_along_the_line_are_those_of_each_commit(
     assert len(list((tmp_path / "kept/releases").rglob("*/*"))) == 1, "one table of all"
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_changes_along_the_line_are_those_between_two_commits(tmp_path: Path, seed: int) -> None:
+    odd_history(tmp_path / "work", seed, 16)
+    with Repository(tmp_path / "work") as repository:
+        main = repository.resolve("main")
+        line = [commit.sha for commit, _ in release.Releases(repository, main).history()]
+        aside = repository.find("side") or main
+        for old in (*line, aside):
+            for new in (*line, aside):
+                expected = release.changes(repository, old, new)
+                assert release.changes(repository, old, new, main=main) == expected
+        assert release.changes(repository, line[-1], line[0], main=main)
+
+
 def test_a_blob_that_is_not_there_is_told_as_ever(tmp_path: Path) -> None:
     odd_history(tmp_path / "work", 1, 3)
     with Repository(tmp_path / "work") as repository:

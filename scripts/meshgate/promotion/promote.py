@@ -73,7 +73,10 @@ def prepare_promotion(session: Session, name: str, options: PromoteOptions) -> P
         release=release,
         files=files,
         overlay=policy.sources,
-        changes=changes(session.repository, state.source.commit, release.source.commit),
+        changes=changes(
+            *(session.repository, state.source.commit, release.source.commit),
+            main=session.commit,
+        ),
         bypasses=_accept_loss(session, name, files, options),
         requested_by=session.requested_by,
         reason=options.reason or options.forgive,

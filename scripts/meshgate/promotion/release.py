@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime
 import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.inputs import INPUTS, Inputs
-from meshgate.promotion.main_line import steps
+from meshgate.promotion.main_line import changing, steps
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.records import InputChange, Release, Source
 from meshgate.repository import (
@@ -25,6 +25,7 @@ from meshgate.repository import (
     commits_between,
     mainline,
     sums,
+    with_authors,
 )
 from meshgate.repository.along import Step, files_along, files_ever
 from meshgate.source.cache import Cache, digest
@@ -58,6 +59,7 @@ class Releases:
         self._steps: list[Step] = []
         self._sources: dict[str, Source] = {}
         self._listed: list[Release] | None = None
+        self._history: Sequence[tuple[Commit, str]] | None = None
 
     @property
     def line(self) -> list[Commit]:
@@ -148,11 +150,13 @@ class Releases:
             ordinals[commit.sha] = on_day[day]
         return ordinals
 
-    def history(self) -> list[tuple[Commit, str]]:
+    def history(self) -> Sequence[tuple[Commit, str]]:
         """The commits of main that changed inputs, newest first, each with its release's id."""
-        self._look_up()
-        named = ((commit, self._id_or_none(commit.sha)) for commit in self.line)
-        return [(commit, release_id) for commit, release_id in named if release_id is not None]
+        if self._history is None:
+            self._look_up()
+            named = ((commit, self._id_or_none(commit.sha)) for commit in self.line)
+            self._history = [(commit, found) for commit, found in named if found is not None]
+        return self._history
 
     def find(self, text: str) -> Release:
         """The release of an id (`r-…`), alias (`2026-08-22.3`) or commit. Raises UsageError."""
@@ -279,8 +283,13 @@ def content_id(files: Iterator[tuple[str, str, str]]) -> str:
     return PREFIX + sum_of((path, f"{mode} {content}") for path, mode, content in files)[:DIGITS]
 
 
-def changes(repository: Repository, old: str | None, new: str) -> tuple[InputChange, ...]:
-    """The commits to the inputs that `new` has and `old` has not, newest first."""
+def changes(
+    repository: Repository, old: str | None, new: str, *, main: str = ""
+) -> tuple[InputChange, ...]:
+    """The commits to the inputs that `new` has and `old` has not, newest first.
+
+    `main` is the end of a line that both may be on; then git is not asked for it again.
+    """
     inputs = Inputs(repository)
     paths = dict.fromkeys((*inputs.at(old), *inputs.at(new)) if old else inputs.at(new))
     return tuple(
@@ -291,5 +300,18 @@ def changes(repository: Repository, old: str | None, new: str) -> tuple[InputCha
             co_authors=commit.co_authors,
             pull_request=commit.pull_request,
         )
-        for commit in commits_between(repository, old, new, *paths)
+        for commit in _between(repository, old, new, main, *paths)
     )
+
+
+def _between(
+    repository: Repository, old: str | None, new: str, main: str, *paths: str
+) -> list[Commit]:
+    """As `commits_between`."""
+    if main and old is not None and paths == INPUTS:
+        line = changing(repository, main, *paths)
+        places = {commit.sha: place for place, commit in enumerate(line)}
+        first, last = places.get(new), places.get(old)
+        if first is not None and last is not None and first <= last:
+            return with_authors(repository, line[first:last], old, new)
+    return commits_between(repository, old, new, *paths)

@@ -27,6 +27,7 @@ from meshgate.repository.history import (
     moment,
     newest_change,
     people,
+    with_authors,
 )
 from meshgate.repository.opened import (
     EXECUTABLE,
@@ -104,4 +105,5 @@ __all__ = [
     "tag",
     "tag_message",
     "top",
+    "with_authors",
 ]

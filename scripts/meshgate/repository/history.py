@@ -6,7 +6,7 @@ import datetime
 import heapq
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -93,8 +93,13 @@ def commits_between(repository: Repository, old: str | None, new: str, *paths: s
     """
     ends = [new] if old is None else [old, new]
     line = list(_log(repository, ends, "--first-parent", "..".join(ends), "--", *paths))
+    return with_authors(repository, line, *ends)
+
+
+def with_authors(repository: Repository, line: Sequence[Commit], *ends: str) -> list[Commit]:
+    """Commits of a first-parent line between two ends, or up to one, as `commits_between`."""
     merges = [commit for commit in line if len(commit.parents) > 1]
-    brought = _brought(repository, ends) if len(merges) > FEW_MERGES else None
+    brought = _brought(repository, list(ends)) if len(merges) > FEW_MERGES else None
     for_each = (
         (merge, brought[merge.sha] if brought is not None else _brought_by(repository, merge))
         for merge in merges
