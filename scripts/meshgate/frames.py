@@ -6,7 +6,7 @@
     frames.query("tables", "SELECT …")        # likewise
     frames.question("tables", "plaintext-into", namespace="pci")
 
-Needs the extra `tables`: pip install 'meshgate[tables]'.
+Needs pyarrow and DuckDB beside meshgate: pip install pyarrow duckdb
 """
 
 from __future__ import annotations

@@ -267,7 +267,7 @@ def test_without_the_extra_there_is_a_way_out(policies: Path, tables: Path, tmp_
     ):
         done = without(*arguments)
         assert done.returncode == 4
-        assert "hint: pip install 'meshgate[tables]'" in done.stderr
+        assert "hint: install them beside meshgate: `pip install pyarrow duckdb`" in done.stderr
 
 
 def test_other_commands_do_without_it(policies: Path) -> None:

@@ -43,6 +43,8 @@ EXTRAS = {
     "github, gitlab, gitea": ("httpx", "promotion on a forge"),
     "prometheus": ("httpx", "`meshgate traffic capture`"),
     "cluster": ("kubernetes", "`meshgate inventory` and `meshgate verify`"),
+    "tables": ("pyarrow", "`meshgate tables` and `meshgate query`"),
+    "dask": ("distributed", "`--scheduler`"),
 }
 
 
@@ -92,8 +94,9 @@ def inspect(options: argparse.Namespace) -> Iterator[Part]:
         if find_spec(module):
             yield Part(name, State.OK, f"{module}: {use}")
         else:
-            first = name.partition(",")[0]
-            advice = f'pip install "meshgate[{first}]"'
+            # By the library's name: meshgate itself need not come from an index.
+            others = " duckdb" if name == "tables" else ""
+            advice = f"pip install {module}{others}"
             yield Part(name, State.OPTIONAL, f"needed for {use} alone", advice)
     yield _cache(cache_folder(options))
     yield _repository(options.directory)

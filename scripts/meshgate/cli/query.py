@@ -5,7 +5,7 @@ docs/tables.md has their columns. A folder may hold the tables of many runs; que
 name ask of the newest, and `trend` and `gone-and-new` of all. SQL reads these tables and
 nothing else: no file, no network.
 
-Needs the extra `tables`: pip install 'meshgate[tables]'.
+Needs pyarrow and DuckDB beside meshgate: pip install pyarrow duckdb
 
 examples:
   meshgate query --list

@@ -4,7 +4,7 @@ One row a thing, the same columns for every environment and every run: docs/tabl
 them. Tables of many runs may lie below one folder, each in its own; `meshgate query` asks
 them all. What cannot be judged is a row of `environments` that says so, and fails the run.
 
-Needs the extra `tables`: pip install 'meshgate[tables]'.
+Needs pyarrow and DuckDB beside meshgate: pip install pyarrow duckdb
 
 examples:
   meshgate tables --to tables

@@ -35,7 +35,7 @@ from meshgate.pipeline.verdict import Refusal, Verdict, to_json
 from meshgate.pipeline.verdicts import SECTION, Judge, Task, singles
 from meshgate.source.cache import Cache
 
-EXTRA = "pip install 'meshgate[dask]'"
+EXTRA = "install it beside meshgate: `pip install distributed`"
 # Seconds: until a scheduler answers; until it has the repository; that a run goes on without any
 # worker, for a cluster that grows when it is asked; and without any result. The last one is longer
 # than Dask takes to give up a worker that says nothing (`worker-ttl`, 300).

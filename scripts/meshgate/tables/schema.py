@@ -156,5 +156,5 @@ def library(name: str) -> ModuleType:
         raise ToolError(
             f"{name.partition('.')[0]} is not installed",
             why="Tables need pyarrow and DuckDB, which no other command does.",
-            hint="pip install 'meshgate[tables]'",
+            hint="install them beside meshgate: `pip install pyarrow duckdb`",
         ) from error
