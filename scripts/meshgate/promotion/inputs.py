@@ -55,6 +55,7 @@ class Inputs:
         self._plain: set[str] = set()
         # By the ids of environments.yaml and the two folders, on which alone it depends.
         self._usual: dict[tuple[str | None, ...], bool] = {}
+        self._overlays: dict[str | None, tuple[bool, bool]] = {}
         self._stated: dict[str | None, tuple[ManifestSources, ...]] = {}
 
     def learn(self, steps: Sequence[Step]) -> None:
@@ -89,20 +90,33 @@ class Inputs:
 
         It then follows from these folders and environments.yaml alone. Links are not followed here.
         """
-        stated = self._sources_of(commit)
-        overlays = [posixpath.normpath(each.overlay) for each in stated]
-        if any(each.sources != each.overlay for each in stated):
-            return False
-        if not all(is_at(overlay, SOURCE_FOLDERS) for overlay in overlays):
+        within, some = self._overlays_of(commit)
+        if not within:
             return False
         if any(self._repository.object_id(commit, name) is None for name in SOURCE_FOLDERS):
-            return not overlays
+            return not some
         if commit in self._plain:
             return True
         return all(
             entry.mode != LINK and self._stays(entry)
             for entry in self._repository.entries(commit, *SOURCE_FOLDERS)
         )
+
+    def _overlays_of(self, commit: str) -> tuple[bool, bool]:
+        """Whether environments.yaml names nothing but overlays in the two folders; and whether any.
+
+        The same for all commits that have the same file.
+        """
+        blob = self._repository.object_id(commit, FILE)
+        if blob not in self._overlays:
+            stated = self._sources_of(commit)
+            within = all(
+                each.sources == each.overlay
+                and is_at(posixpath.normpath(each.overlay), SOURCE_FOLDERS)
+                for each in stated
+            )
+            self._overlays[blob] = within, bool(stated)
+        return self._overlays[blob]
 
     def _sources_of(self, commit: str) -> tuple[ManifestSources, ...]:
         blob = self._repository.object_id(commit, FILE)
