@@ -58,6 +58,8 @@ class Commit(Struct, frozen=True):
     @property
     def co_authors(self) -> tuple[str, ...]:
         """Who its `Co-authored-by` trailers name."""
+        if CO_AUTHORED_BY not in self.message.casefold():
+            return ()
         trailers = (line.partition(":") for line in self.message.split("\n"))
         names = (name.strip() for key, _, name in trailers if key.casefold() == CO_AUTHORED_BY)
         return tuple(dict.fromkeys(filter(None, names)))
