@@ -10,7 +10,7 @@ import pytest
 
 import promoted
 from meshgate.errors import MeshgateError, RepositoryError
-from meshgate.promotion import release
+from meshgate.promotion import main_line, release
 from meshgate.promotion.files import sha256
 from meshgate.promotion.promote import newer_releases
 from meshgate.promotion.records import Release
@@ -100,6 +100,20 @@ def test_changes_along_the_line_are_those_between_two_commits(tmp_path: Path, se
                 expected = release.changes(repository, old, new)
                 assert release.changes(repository, old, new, main=main) == expected
         assert release.changes(repository, line[-1], line[0], main=main)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_since_a_commit_are_those_that_it_has_not(tmp_path: Path, seed: int) -> None:
+    odd_history(tmp_path / "work", seed, 16)
+    with Repository(tmp_path / "work") as repository:
+        main = repository.resolve("main")
+        every = [step.commit.sha for step in main_line.steps(repository, main)]
+        starts = repository.run("rev-list", "--all").split()
+        assert len(starts) > len(every) > 5
+        for start in starts:
+            listed = repository.run("rev-list", "--first-parent", f"{start}..{main}").split()
+            expected = [sha for sha in every if sha in listed]
+            assert main_line.steps_since(repository, main, start) == expected
 
 
 def test_a_blob_that_is_not_there_is_told_as_ever(tmp_path: Path) -> None:

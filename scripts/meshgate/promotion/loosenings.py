@@ -21,12 +21,11 @@ from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.guards.pr23_loosens_rules import agreed, environments_loosened
 from meshgate.promotion.ledger import read_ledger
-from meshgate.promotion.main_line import changing, newest_additions
+from meshgate.promotion.main_line import changing, newest_additions, steps_since
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import Event, PromotionRecord
 from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
-from meshgate.repository import ids_between
 from meshgate.wording import plural
 
 EXCEPTIONS = ("waivers", "expectations")
@@ -138,7 +137,7 @@ def _changed(session: Session, environment: str, parent: str, commit: str) -> It
 
 
 def _recent(session: Session, record: PromotionRecord) -> frozenset[str]:
-    """The commits since the environment last got something, and since the release's source.
+    """The steps since the environment last got something, and since the release's source.
 
     A rollback's source is as old as what it goes back to, and a hotfix begins where its environment
     is: by then its rules had been in force.
@@ -150,7 +149,7 @@ def _recent(session: Session, record: PromotionRecord) -> frozenset[str]:
     return frozenset(
         commit
         for start in known
-        for commit in ids_between(session.repository, start, session.commit)
+        for commit in steps_since(session.repository, session.commit, start)
     )
 
 

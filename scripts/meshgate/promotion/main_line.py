@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from meshgate.config import BASELINE
 from meshgate.promotion.evidence import FOLDER as EVIDENCE
 from meshgate.promotion.policy import FILE
-from meshgate.repository import Commit, Repository
+from meshgate.repository import Commit, Repository, ids_between
 from meshgate.repository.along import Step, bringing, steps_along
 
 # Not inventories and renders: a commit may change thousands of their files.
@@ -23,6 +23,15 @@ def steps(repository: Repository, head: str) -> Sequence[Step]:
 def changing(repository: Repository, head: str, *paths: str) -> list[Commit]:
     """The first-parent commits up to `head` that change a path in READ, newest first."""
     return [step.commit for step in steps(repository, head) if step.touches(paths)]
+
+
+def steps_since(repository: Repository, head: str, start: str) -> list[str]:
+    """The ids of the steps to `head` that a commit has not, newest first."""
+    line = [step.commit.sha for step in steps(repository, head)]
+    if start in line:
+        return line[: line.index(start)]
+    between = frozenset(ids_between(repository, start, head))
+    return [sha for sha in line if sha in between]
 
 
 def newest_additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
