@@ -172,6 +172,7 @@ def try_all(state: State, tally: Tally) -> None:
                 continue
             finding = judge_one(rule.id, violation)
             about = [each for each in broken_calls(context) if is_about(each, rule.id, violation)]
+            assert about or rule.id not in OF_CALLS, violation.message
             broken = {call for each in about for call in keys(each)}
             how = {each.delivery.outcome for each in about}
             for repair in stated(finding, tally):
@@ -207,11 +208,15 @@ def stated(finding: Finding, tally: Tally) -> Iterator[Stated]:
 
 
 def is_about(broken: Broken, rule: str, violation: Violation) -> bool:
-    """Whether a finding is about these calls."""
+    """Whether a finding is about these calls.
+
+    Its message names servers, too, which may be clients of other calls.
+    """
+    who = f"calls from {broken.clients} to ", f"calls of {broken.clients} fail"
     return (
         rule in OF_CALLS
         and broken.target == violation.key
-        and broken.clients in violation.message
+        and any(each in violation.message for each in who)
         and (broken.delivery.outcome is Outcome.NO_CLUSTER) is (rule == "CA009")
     )
 
