@@ -19,6 +19,7 @@ from meshgate.mesh.network_policies import (
     TCP,
     Direction,
     FilterRule,
+    NamespacesByLabel,
     Packets,
     Party,
     Peer,
@@ -62,6 +63,7 @@ class CallFilter:
         self.packets = packets
         self._clients: MeshClients | None = None
         self._by_namespace: dict[str, list[ClientClass]] = {}
+        self._namespaces = NamespacesByLabel({})
         self._by_peer: dict[Peer, list[tuple[ClientClass, Mark]]] = {}
         # The rules for what goes out by the namespaces of the pods that they may select; those
         # that may select others, too.
@@ -94,23 +96,13 @@ class CallFilter:
             for rule in dict.fromkeys(rules):
                 if rule not in each.sending.anywhere and _is_for_tcp(rule):
                     senders.setdefault(rule, _Senders(rule, [])).classes.append(each)
-        labels = self.packets.parties.namespaces(self._by_namespace)
+        self._namespaces = NamespacesByLabel(self.packets.parties.namespaces(self._by_namespace))
         for own in senders.values():
             if any(peer.block is not None for peer in own.rule.peers):
                 self._rules_to_others.append(own)
                 continue
             for place in dict.fromkeys(
-                place
-                for peer in own.rule.peers
-                for place in (
-                    [peer.namespace]
-                    if peer.namespaces is None
-                    else [
-                        name
-                        for name, known in labels.items()
-                        if peer.namespaces.selects(known) is not False
-                    ]
-                )
+                place for peer in own.rule.peers for place in self._places(peer)
             ):
                 self._rules_to.setdefault(place, []).append(own)
 
@@ -274,19 +266,18 @@ class CallFilter:
                     let_out += ((each, (id(own),)) for each in own.classes)
         return let_out
 
+    def _places(self, peer: Peer) -> tuple[str, ...]:
+        """The namespaces that a peer selects, or may select."""
+        if peer.namespaces is None:
+            return (peer.namespace,)
+        return self._namespaces.selected(peer.namespaces)
+
     def _selected(self, peer: Peer) -> list[tuple[ClientClass, Mark]]:
         """The classes that a peer selects, or may select."""
         matching = self._by_peer.get(peer)
         if matching is None:
             matching = self._by_peer[peer] = []
-            places: Iterable[str] = [peer.namespace]
-            if peer.namespaces is not None:
-                labels = (
-                    (name, self.packets.parties.namespace_labels(name))
-                    for name in self._by_namespace
-                )
-                places = [name for name, own in labels if peer.namespaces.selects(own) is not False]
-            for place in places:
+            for place in self._places(peer):
                 for each in self._by_namespace.get(place, ()):
                     party = self.packets.parties.of_workload(each.members[0])
                     selected = selects(peer, party)

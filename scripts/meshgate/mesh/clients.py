@@ -52,7 +52,7 @@ class ClientGroup:
     All of them have one `restricted_by` and one `sending`.
     """
 
-    __slots__ = ("_classes", "_profile", "_without", "count", "plane")
+    __slots__ = ("_classes", "_ids", "_profile", "_without", "count", "plane")
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class ClientGroup:
         self.plane = plane
         self._classes = classes
         self._profile = profile
+        self._ids: frozenset[int] | None = None
         self._without = {id(each): len(each) for each in without}
         total = profile.count if profile is not None else sum(map(len, classes))
         # How many clients these are.
@@ -118,7 +119,9 @@ class ClientGroup:
         """Whether a class is among them."""
         if self._profile is not None:
             return each.profile is self._profile and id(each) not in self._without
-        return any(each is own for own in self._classes)
+        if self._ids is None:
+            self._ids = frozenset(map(id, self._classes))
+        return id(each) in self._ids
 
     @property
     def members(self) -> Iterator[Workload]:

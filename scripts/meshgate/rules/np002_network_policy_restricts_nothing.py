@@ -38,6 +38,7 @@ from meshgate.mesh.network_policies import (
     Direction,
     FilterRule,
     LabelPattern,
+    NamespacesByLabel,
     NetworkPolicy,
     Packets,
     Peer,
@@ -60,6 +61,7 @@ def check(context: Context) -> Iterator[Violation]:
     for workload in mesh.workloads:
         if workload.kind != "WorkloadEntry":
             by_namespace.setdefault(workload.namespace, []).append(workload)
+    namespaces = NamespacesByLabel(mesh.packets.parties.namespaces(by_namespace))
     for policy in mesh.packets.policies:
         selected = [
             workload
@@ -73,7 +75,9 @@ def check(context: Context) -> Iterator[Violation]:
             for number, rule in enumerate(policy.rules(direction) or ()):
                 for place, peer in enumerate(rule.peers):
                     path = join_path("spec", direction, number, ENDS[direction], place)
-                    yield from _lets_nobody(mesh, policy, peer, path, by_namespace)
+                    yield from _lets_nobody(
+                        mesh, policy, peer, path, namespaces=namespaces, by_namespace=by_namespace
+                    )
         for number, rule in enumerate(policy.ingress or ()):
             yield from _void(mesh, policy, rule, number, selected)
 
@@ -103,16 +107,14 @@ def _lets_nobody(
     policy: NetworkPolicy,
     peer: Peer,
     path: str,
+    *,
+    namespaces: NamespacesByLabel,
     by_namespace: dict[str, list[Workload]],
 ) -> Iterator[Violation]:
     """A selector of a rule that selects no workload."""
     if peer.block is not None:
         return
-    if peer.namespaces is None:
-        places = [peer.namespace]
-    else:
-        labels = mesh.packets.parties.namespaces(by_namespace)
-        places = [name for name, own in labels.items() if peer.namespaces.selects(own) is not False]
+    places = (peer.namespace,) if peer.namespaces is None else namespaces.selected(peer.namespaces)
     known = [place for place in places if mesh.knows(place)]
     if any(
         selects(peer, mesh.packets.parties.of_workload(workload)) is not False
@@ -120,7 +122,7 @@ def _lets_nobody(
         for workload in by_namespace.get(place, ())
     ):
         return
-    decided = bool(places) and known == places
+    decided = bool(places) and len(known) == len(places)
     where = f"namespace {places[0]}" if len(places) == 1 else f"{len(places)} namespaces"
     if not places:
         message = f"no Namespace of the inventory is selected{described(peer.namespaces)}"

@@ -27,6 +27,7 @@ from meshgate.mesh.network_policies.policies import (
     network_policy,
 )
 from meshgate.mesh.network_policies.reading import invalid_policies, network_policies
+from meshgate.mesh.network_policies.selected_namespaces import NamespacesByLabel
 
 __all__ = [
     "TCP",
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidPolicyError",
     "Isolation",
     "LabelPattern",
+    "NamespacesByLabel",
     "NetworkPolicy",
     "OpenLabels",
     "Packets",
