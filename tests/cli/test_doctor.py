@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from meshgate.cli import main
+from meshgate.cli import doctor, main
 from meshgate.config.shape import schema
 from places import REPOSITORY
 
@@ -64,3 +65,14 @@ def test_a_cache_that_is_not_used_is_said(capsys: pytest.CaptureFixture[str]) ->
     assert parts["cache"] == {
         "name": "cache", "state": "slower", "what": "not used", "advice": "leave out --no-cache",
     }  # fmt: skip
+
+
+def test_an_extra_is_there_when_all_of_its_libraries_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "duckdb" else real(name))
+    tables = parts_of(capsys)["tables"]
+
+    assert tables["state"] == "not installed"
+    assert tables["advice"] == "pip install pyarrow duckdb"

@@ -38,13 +38,13 @@ from meshgate.source.program import renderer
 
 BUILD = "`nox -s tools` builds it"
 TIMEOUT = 20.0
-# What an extra of the package brings, by a module of it.
+# What an extra of the package brings, by the libraries that it needs.
 EXTRAS = {
-    "github, gitlab, gitea": ("httpx", "promotion on a forge"),
-    "prometheus": ("httpx", "`meshgate traffic capture`"),
-    "cluster": ("kubernetes", "`meshgate inventory` and `meshgate verify`"),
-    "tables": ("pyarrow", "`meshgate tables` and `meshgate query`"),
-    "dask": ("distributed", "`--scheduler`"),
+    "github, gitlab, gitea": (("httpx",), "promotion on a forge"),
+    "prometheus": (("httpx",), "`meshgate traffic capture`"),
+    "cluster": (("kubernetes",), "`meshgate inventory` and `meshgate verify`"),
+    "tables": (("pyarrow", "duckdb"), "`meshgate tables` and `meshgate query`"),
+    "dask": (("distributed",), "`--scheduler`"),
 }
 
 
@@ -90,13 +90,12 @@ def inspect(options: argparse.Namespace) -> Iterator[Part]:
     yield _renderer(options.directory)
     yield _schemas()
     yield _go()
-    for name, (module, use) in EXTRAS.items():
-        if find_spec(module):
-            yield Part(name, State.OK, f"{module}: {use}")
+    for name, (libraries, use) in EXTRAS.items():
+        if all(map(find_spec, libraries)):
+            yield Part(name, State.OK, f"{', '.join(libraries)}: {use}")
         else:
-            # By the library's name: meshgate itself need not come from an index.
-            others = " duckdb" if name == "tables" else ""
-            advice = f"pip install {module}{others}"
+            # By the names of libraries: meshgate itself need not come from an index.
+            advice = f"pip install {' '.join(libraries)}"
             yield Part(name, State.OPTIONAL, f"needed for {use} alone", advice)
     yield _cache(cache_folder(options))
     yield _repository(options.directory)
