@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from meshgate.config import BASELINE
 from meshgate.promotion.evidence import FOLDER as EVIDENCE
+from meshgate.promotion.inputs import SOURCE_FOLDERS
+from meshgate.promotion.names import PROMOTION
 from meshgate.promotion.policy import FILE
 from meshgate.repository import Commit, Repository, ids_between
 from meshgate.repository.along import Step, bringing, steps_along
 
 # Not inventories and renders: a commit may change thousands of their files.
-READ = (FILE, BASELINE, "waivers", "expectations", EVIDENCE, "policies", "overlays", "promotion")
+READ = (FILE, BASELINE, "waivers", "expectations", EVIDENCE, *SOURCE_FOLDERS, PROMOTION)
 
 
 def steps(repository: Repository, head: str) -> Sequence[Step]:
