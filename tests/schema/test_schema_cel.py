@@ -70,7 +70,7 @@ def test_the_walk_reaches_every_rule() -> None:
 def counted(demands: JSON) -> int:
     if demands is None:
         return 0
-    below = [node for _, node in demands.fields]
+    below = list(demands.fields.values())
     below += [node for node in (demands.items, demands.values) if node is not None]
     return len(demands.rules) + sum(counted(node) for node in below)
 

@@ -20,7 +20,7 @@ class Demands(NamedTuple):
 
     rules: tuple[CelRule, ...]
     list_keys: tuple[str, ...]
-    fields: tuple[tuple[str, Demands], ...]
+    fields: dict[str, Demands]
     items: Demands | None
     values: Demands | None
 
@@ -46,7 +46,7 @@ def demands_of(schema: JSONObject) -> Demands | None:
     demands = Demands(
         tuple(rule for rule in rules if rule.applies),
         tuple(schema.get(LIST_KEYS, ())),
-        tuple((name, below) for name, below in fields if below is not None),
+        {name: below for name, below in fields if below is not None},
         demands_of(schema["items"]) if "items" in schema else None,
         demands_of(values) if isinstance(values, dict) else None,
     )
@@ -59,9 +59,10 @@ def _holds(demands: Demands, value: JSON) -> bool:
         if rule.refusal(value) is not None:
             return False
     if isinstance(value, dict):
-        for name, below in demands.fields:
-            field = value.get(name)
-            if field is not None and not _holds(below, field):
+        fields = demands.fields
+        # An object has far fewer fields than its kind could have.
+        for name, field in value.items():
+            if name in fields and field is not None and not _holds(fields[name], field):
                 return False
         values = demands.values
         return values is None or all(_holds(values, entry) for entry in value.values())
@@ -90,7 +91,7 @@ def _walk(
 def _below(demands: Demands, value: JSON) -> Iterator[tuple[str | int, Demands, JSON]]:
     """The fields, values or items that something is demanded of."""
     if isinstance(value, dict):
-        for name, below in demands.fields:
+        for name, below in demands.fields.items():
             if value.get(name) is not None:
                 yield name, below, value[name]
         if demands.values is not None:

@@ -25,6 +25,7 @@ PLAIN = re.compile(
     r"(?: (?:[A-Za-z0-9_./@+=*~%&()<>]|:(?=[A-Za-z0-9_./-]))"
     r"(?:[A-Za-z0-9_./@+=,*~%&()<>-]|:(?=[A-Za-z0-9_./-]))*)*"
 )
+VALUE = re.compile(r"[!-~][ -~]{0,600}")
 QUOTED = re.compile(r"\"[ !#-\[\]-~]*\"|'[ -&(-~]*'")
 NOTHING = re.compile(r" *(?:#[ -~]*)?")
 
@@ -50,6 +51,8 @@ class _Other:
 
 OTHER, BLANK = _Other(), _Other()
 _known: dict[str, Line | _Other] = {}
+# What stands before a value, of which there are far fewer than lines: indent, dash and key.
+_heads: dict[str, tuple[int, bool, str]] = {}
 
 
 # One loop without calls: a call for each line would take longer than all the rest.
@@ -102,10 +105,21 @@ def value(text: str) -> JSONObject | None:  # noqa: C901, PLR0912 - one loop ove
 
 
 def _line(text: str) -> Line | _Other:
-    """One line, kept for the next of its kind: manifests repeat most of their lines."""
-    line: Line | _Other = _parsed(text)
+    """One line, kept for the next of its kind: manifests repeat most of their lines.
+
+    Of a line that is new, what stands before its value was mostly read before.
+    """
+    before, _, after = text.partition(": ")
+    head = _heads.get(before)
+    line: Line | _Other
+    if head is not None and VALUE.fullmatch(after):
+        scalar = _scalar(after)
+        line = OTHER if scalar is OTHER else Line(*head, scalar, opens=False)
+    else:
+        line = _parsed(text)
     if len(_known) >= MOST_LINES_KEPT:
         _known.clear()
+        _heads.clear()
     _known[text] = line
     return line
 
@@ -125,6 +139,8 @@ def _parsed(text: str) -> Line | _Other:
             return OTHER
         written = match["item"]
     opens = written is None
+    if not opens and key is not None:
+        _heads[text[: match.start("value") - 2]] = len(match["indent"]), bool(match["dash"]), key
     item: JSON = None if written is None else _scalar(written)
     if isinstance(item, _Other):
         return item
@@ -137,7 +153,7 @@ def _is_text(text: str) -> bool:
 
 def _scalar(text: str) -> JSON:
     """The value of a scalar on one line; OTHER where readers could differ."""
-    if QUOTED.fullmatch(text):
+    if text[0] in "\"'" and QUOTED.fullmatch(text):
         return text[1:-1]
     if not PLAIN.fullmatch(text) or scalars.AMBIGUOUS.fullmatch(text):
         return OTHER
