@@ -66,12 +66,12 @@ def clock_ahead(headers: Mapping[str, str]) -> datetime.timedelta | None:
 
     An answer that a cache kept says how old it is (`Age`; RFC 9111, 5.1).
     """
-    told = _moment(headers.get("Date"))
-    if told is None:
+    dated = _moment(headers.get("Date"))
+    if dated is None:
         return None
     age = headers.get("Age", "")
-    kept = int(age) if age.isascii() and age.isdecimal() and len(age) <= LONGEST_AGE else 0
-    return datetime.timedelta(seconds=round(told + kept - time.time()))
+    cached_for = int(age) if age.isascii() and age.isdecimal() and len(age) <= LONGEST_AGE else 0
+    return datetime.timedelta(seconds=round(dated + cached_for - time.time()))
 
 
 def _moment(text: str | None) -> float | None:

@@ -71,8 +71,8 @@ def propose(
     contents: Contents, known: Configuration | None, settings: Settings, cache: Path | None
 ) -> Proposal:
     """Propose what environments.yaml does not have yet; None: there is none."""
-    told = facts(contents.objects)
-    mesh = convert(told.mesh, MeshFacts)
+    found = facts(contents.objects)
+    mesh = convert(found.mesh, MeshFacts)
     every, unknown = _candidates(contents)
     named = set() if known is None else {p for e in known.environments for p in paths_of(e)}
     fresh = [each for each in every if not named.issuperset(paths_of(each.sources)[:1])]
@@ -115,7 +115,7 @@ def propose(
         broken=broken,
         unknown=tuple(unknown),
         refused=baseline.refused,
-        facts=told,
+        facts=found,
         outside=tuple(outside(contents, every_environment)),
     )
 

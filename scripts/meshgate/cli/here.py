@@ -39,7 +39,7 @@ def here(options: argparse.Namespace) -> int:
     how, cache = settings(options), cache_folder(options)
     proposal = propose(contents, known, how, cache)
     print_lines(found(contents))
-    print_lines(told(proposal))
+    print_lines(summary(proposal))
     if known is None and not proposal.environments:
         raise NothingToCheckError(
             "nothing here could be made an environment",
@@ -120,7 +120,7 @@ def found(contents: Contents) -> Iterator[str]:
     yield ""
 
 
-def told(proposal: Proposal) -> Iterator[str]:
+def summary(proposal: Proposal) -> Iterator[str]:
     """What is proposed, and everything that is missing."""
     for each in proposal.environments:
         yield from environment(each)

@@ -183,8 +183,8 @@ def of_baseline(root: Path, judged: Sequence[Judged]) -> tuple[list[str], list[B
 
     notes = baseline_note(finding for each in judged for finding in each.findings)
     points = burn_down(root, [each.name for each in judged])
-    told = zip(points.items(), sentences(points), strict=True)
-    return notes, [BurnDown(name, own, sentence) for (name, own), sentence in told]
+    described = zip(points.items(), sentences(points), strict=True)
+    return notes, [BurnDown(name, own, sentence) for (name, own), sentence in described]
 
 
 def write_part(

@@ -32,7 +32,7 @@ SECTION = "inputs"
 FORMAT = "1"
 
 
-class Kept(Struct, frozen=True):
+class CachedIndex(Struct, frozen=True):
     """What is kept of a tree: the names of files, and by the text of sources which of them."""
 
     tree: str
@@ -52,11 +52,11 @@ class InputIndex:
         self._root = root
         self._change = change
         self._unsure = Names((*change.files, *change.ignored))
-        kept = self._read(change.tree)
-        newest = None if kept else self._newest()
+        cached = self._read(change.tree)
+        newest = None if cached else self._newest()
         # Those that are known: of this tree, or of another one and not changed since.
-        self._known: dict[str, frozenset[str]] = kept or newest or {}
-        self._is_new = not kept
+        self._known: dict[str, frozenset[str]] = cached or newest or {}
+        self._is_new = not cached
 
     def inputs(self, sources: str) -> frozenset[str]:
         """Every file that an environment depends on now, as `source.inputs` has it."""
@@ -80,8 +80,8 @@ class InputIndex:
             sources: sorted(numbers.setdefault(name, len(numbers)) for name in names)
             for sources, names in self._known.items()
         }
-        kept = Kept(self._change.tree, [*numbers], reads)
-        self._cache.put(self._key(self._change.tree), msgspec.to_builtins(kept))
+        cached = CachedIndex(self._change.tree, [*numbers], reads)
+        self._cache.put(self._key(self._change.tree), msgspec.to_builtins(cached))
         self._cache.put(self._place(), self._change.tree)
 
     def _newest(self) -> dict[str, frozenset[str]] | None:
@@ -102,12 +102,12 @@ class InputIndex:
 
     def _read(self, tree: str) -> dict[str, frozenset[str]] | None:
         try:
-            kept = msgspec.convert(self._cache.get(self._key(tree)), Kept)
-            if kept.tree != tree:
+            cached = msgspec.convert(self._cache.get(self._key(tree)), CachedIndex)
+            if cached.tree != tree:
                 return None
             return {
-                sources: frozenset(kept.names[number] for number in numbers)
-                for sources, numbers in kept.reads.items()
+                sources: frozenset(cached.names[number] for number in numbers)
+                for sources, numbers in cached.reads.items()
             }
         except (msgspec.ValidationError, IndexError):
             return None

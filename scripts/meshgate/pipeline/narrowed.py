@@ -21,13 +21,13 @@ def narrow(
     """
     wanted, unwanted = _rules(select), _rules(ignore)
     every = list(findings)
-    kept = [
+    selected = [
         each for each in every if (not select or each.rule in wanted) and each.rule not in unwanted
     ]
-    left = len(every) - len(kept)
+    left = len(every) - len(selected)
     if not left:
-        return kept, []
-    return kept, [f"{plural(left, 'finding')} of rules that were not asked for left out"]
+        return selected, []
+    return selected, [f"{plural(left, 'finding')} of rules that were not asked for left out"]
 
 
 def _rules(entries: Sequence[str]) -> frozenset[str]:

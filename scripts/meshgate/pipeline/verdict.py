@@ -109,7 +109,7 @@ class _Accepted(Struct, frozen=True):
     of_baseline: bool
 
 
-class _Kept(Struct, frozen=True):
+class _CachedVerdict(Struct, frozen=True):
     """A verdict, with the acceptance of each finding beside it."""
 
     verdict: Verdict
@@ -119,24 +119,24 @@ class _Kept(Struct, frozen=True):
 def to_json(verdict: Verdict) -> JSONObject:
     """A verdict as JSON; `from_json` reads it."""
     bare = tuple(structs.replace(each, waiver=None) for each in verdict.findings)
-    kept = _Kept(
+    cached = _CachedVerdict(
         structs.replace(verdict, findings=bare),
         tuple(_accepted(each.waiver) for each in verdict.findings),
     )
-    value: JSONObject = msgspec.to_builtins(kept)
+    value: JSONObject = msgspec.to_builtins(cached)
     return value
 
 
 def from_json(value: object) -> Verdict:
     """The verdict. Raises msgspec.ValidationError for what is none."""
-    kept = msgspec.convert(value, _Kept, strict=True)
-    if len(kept.accepted) != len(kept.verdict.findings):
+    cached = msgspec.convert(value, _CachedVerdict, strict=True)
+    if len(cached.accepted) != len(cached.verdict.findings):
         raise msgspec.ValidationError("not as many acceptances as findings")
     findings = tuple(
         structs.replace(finding, waiver=_waiver(accepted))
-        for finding, accepted in zip(kept.verdict.findings, kept.accepted, strict=True)
+        for finding, accepted in zip(cached.verdict.findings, cached.accepted, strict=True)
     )
-    return structs.replace(kept.verdict, findings=findings)
+    return structs.replace(cached.verdict, findings=findings)
 
 
 def dumped(verdict: Verdict) -> bytes:

@@ -93,7 +93,7 @@ def verdicts(
     run = question.run
     cache = Cache(trusted(question), SECTION)
     keys = _keys(question, run) if question.cache else {}
-    known = {name: kept for name, key in keys.items() if (kept := _kept(cache, key, name))}
+    known = {name: verdict for name, key in keys.items() if (verdict := _cached(cache, key, name))}
     LOG.debug("%d of %d verdicts are kept", len(known), len(run))
     left = [each for each in run if each.name not in known]
     with track("judging", len(left)) as step:
@@ -142,7 +142,7 @@ def tasks_of(
     jobs: int = 1,
 ) -> list[Task]:
     """What is left to be judged, in tasks; those that share clusters are in one."""
-    kept = (keys or {}) if trusted(question) else {}
+    cached = (keys or {}) if trusted(question) else {}
     asked = frozenset(each.name for each in question.wanted)
     size = max(1, min(MOST_OF_A_TASK, -(-len(left) // (jobs * 4)))) if jobs > 1 else MOST_OF_A_TASK
     together: dict[str, list[Environment]] = {}
@@ -169,7 +169,7 @@ def tasks_of(
                 names,
                 names & asked,
                 question.undecided,
-                {name: kept[name] for name in names if name in kept},
+                {name: cached[name] for name in names if name in cached},
             )
         )
     return tasks if left else []
@@ -266,7 +266,7 @@ def _keys(question: Question, run: Sequence[Environment]) -> dict[str, str]:
     return keys
 
 
-def _kept(cache: Cache, key: str, name: str) -> Verdict | None:
+def _cached(cache: Cache, key: str, name: str) -> Verdict | None:
     """A kept verdict; None where there is none, or where it is not one on this environment."""
     value = cache.get(key)
     if value is None:

@@ -74,7 +74,7 @@ class Inputs:
             usual = self._usual.get(key)
             if usual is None:
                 usual = self._usual[key] = self._is_usual(commit)
-            self._by_commit[commit] = INPUTS if usual else (*self._kept(commit), TOOLCHAIN)
+            self._by_commit[commit] = INPUTS if usual else (*self._inputs_at(commit), TOOLCHAIN)
         return self._by_commit[commit]
 
     def how(self, commit: str) -> str:
@@ -134,11 +134,11 @@ class Inputs:
             self._staying[key] = not leads_elsewhere(content, folder.count("/") + 1)
         return self._staying[key]
 
-    def _kept(self, commit: str) -> tuple[str, ...]:
+    def _inputs_at(self, commit: str) -> tuple[str, ...]:
         key = digest(FORMAT, self._repository.resolve(commit))
-        kept = self._stored.get(key)
-        if isinstance(kept, list) and all(isinstance(each, str) for each in kept):
-            return tuple(map(str, kept))
+        cached = self._stored.get(key)
+        if isinstance(cached, list) and all(isinstance(each, str) for each in cached):
+            return tuple(map(str, cached))
         sources = self._sources(commit)
         self._stored.put(key, list(sources))
         return sources

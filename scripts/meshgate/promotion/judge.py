@@ -140,7 +140,7 @@ def _by_rules_before(
 
     Only what the rules of the base let pass is told: the rest is refused already.
     """
-    told = {(refusal.guard, refusal.message) for refusal in known}
+    already = {(refusal.guard, refusal.message) for refusal in known}
     by_rules = [name for name in asked if name not in OF_THE_COMMIT]
     for loosening in unagreed(session, candidate.record, pull):
         try:
@@ -154,7 +154,7 @@ def _by_rules_before(
             stricter = [
                 f"{refusal.guard} {refusal.message}"
                 for refusal in refusals(again, by_rules)
-                if (refusal.guard, refusal.message) not in told
+                if (refusal.guard, refusal.message) not in already
             ]
         except UsageError as error:
             stricter = [f"the rules before cannot be read: {error.what}"]

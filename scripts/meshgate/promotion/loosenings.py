@@ -60,7 +60,7 @@ def unagreed(
     name = record.environment
     recent = _recent(session, record)
     pending: dict[Loosening, JSONObject] = {}
-    kept: tuple[str, ...] = ()
+    former_owners: tuple[str, ...] = ()
     for commit in reversed(_deciding(session, name)):
         if not session.forge.hosted and (commit not in recent or commit == record.source.commit):
             continue
@@ -74,17 +74,17 @@ def unagreed(
         before = _rules(session, name, parent) if parent is not None else None
         if parent is None or before is None:
             continue
-        owners = kept or _owners(before)
+        owners = former_owners or _owners(before)
         sentences = _sentences(session, name, (parent, commit), (before, after))
         if not sentences or not (owners or commit in recent):
             continue
         if not _agreed(session, owners, commit, pull):
             # Who owns the rules is one of them: nobody names themselves.
-            kept = owners
+            former_owners = owners
             files = tuple(_changed(session, name, parent, commit))
             pending[Loosening(commit, parent, files, sentences, owners)] = before
-        elif after is not None and _owners(after) == kept:
-            kept = ()
+        elif after is not None and _owners(after) == former_owners:
+            former_owners = ()
     return list(pending)
 
 

@@ -222,8 +222,8 @@ class Releases:
             return
         self._looked_up = True
         table = digest("line", self.line[-1].sha)
-        kept = self._stored.get(table)
-        known = kept if isinstance(kept, dict) else {}
+        cached = self._stored.get(table)
+        known = cached if isinstance(cached, dict) else {}
         for names, release_id in known.items():
             policies, overlays, toolchain = names.split(" ")
             self._ids.setdefault((policies, overlays, toolchain), str(release_id))

@@ -45,12 +45,12 @@ def check(context: Context) -> Iterator[Violation]:
     complete = bool(known.mesh.namespaces)
     there = {context.environment.mesh.root_namespace, *known.namespaces}
     there.update(resource.namespace or "" for resource in context.resources.all)
-    told = [
+    exported = [
         *((rule.resource, f"the rule for {rule.host}") for rule in dr.seen(context)),
         *((each, "the routes") for each in context.resources.of("VirtualService")),
         *((each, "its hosts") for each in context.resources.of("ServiceEntry")),
     ]
-    for resource, what in told:
+    for resource, what in exported:
         for i, name in enumerate(resource.spec.get("exportTo") or ()):
             if name not in WORDS and name not in there:
                 yield Violation(

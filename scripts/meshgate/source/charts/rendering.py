@@ -44,21 +44,21 @@ def rendered(
 
     Raises BuildError with what Helm says of the chart, ToolError where helm is missing or crashes.
     """
-    kept = Cache(cache, "charts")
+    renderings = Cache(cache, "charts")
     key = _key(chart, files, version)
-    text = kept.get(key)
+    text = renderings.get(key)
     if not isinstance(text, str):
         text = _helm(chart, files, version, aside / digest(key)[:16])
-        kept.put(key, text)
+        renderings.put(key, text)
     return list(_documents(text))
 
 
 def _key(chart: HelmChart, files: ChartFiles, version: str) -> str:
     parts: list[str | bytes] = [FORMAT, version, release_of(chart, files)]
     parts += [chart.namespace, files.path]
-    for kept in (files.files, files.values):
-        for name in kept:
-            parts += (name, kept[name])
+    for read in (files.files, files.values):
+        for name in read:
+            parts += (name, read[name])
     return digest(*parts)
 
 
