@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
 
 # The code of a run over several environments is the first of these that applies to any.
 GRAVEST_FIRST = (70, 11, 4, 2, 7, 3, 6, 5, 8, 10, 1, 9)
@@ -120,3 +125,37 @@ class RuleError(MeshgateError):
 def gravest(codes: Iterable[int]) -> int:
     """The exit code of a run whose parts end with these codes; 0 for none."""
     return min(filter(None, codes), key=GRAVEST_FIRST.index, default=0)
+
+
+def missing_libraries(*libraries: str, use: str) -> ToolError:
+    """The error of a part whose optional libraries are not installed; `use` is what asks for them.
+
+    Libraries are named by what an index calls them, since meshgate itself need not come from one.
+    """
+    names = " and ".join(libraries)
+    are, them = ("are", "them") if len(libraries) > 1 else ("is", "it")
+    return ToolError(
+        f"{names} {are} not installed",
+        why=f"{use} needs {them}; nothing else does.",
+        hint=f"install {them} beside meshgate: `{install_beside(*libraries)}`",
+    )
+
+
+def install_beside(*libraries: str) -> str:
+    """The command that installs libraries where this meshgate finds them.
+
+    Each installer leaves a mark: pex sets a variable, pipx and uv write a file into the environment
+    that they made, and an environment of uv's has no pip.
+    """
+    names = " ".join(libraries)
+    environment = Path(sys.prefix)
+    if program := os.environ.get("PEX"):
+        folder = "meshgate-libraries"
+        run = f"PEX_EXTRA_SYS_PATH={folder} python3 {shlex.quote(Path(program).name)}"
+        return f"python3 -m pip install --target {folder} {names}, then {run}"
+    if (environment / "pipx_metadata.json").exists():
+        return f"pipx inject meshgate {names}"
+    python = shlex.quote(sys.executable)
+    if (environment / "uv-receipt.toml").exists() or find_spec("pip") is None:
+        return f"uv pip install --python {python} {names}"
+    return f"{python} -m pip install {names}"

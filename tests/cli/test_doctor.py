@@ -12,6 +12,7 @@ import pytest
 
 from meshgate.cli import doctor, main
 from meshgate.config.shape import schema
+from meshgate.errors import install_beside
 from places import REPOSITORY
 
 
@@ -75,4 +76,4 @@ def test_an_extra_is_there_when_all_of_its_libraries_are(
     tables = parts_of(capsys)["tables"]
 
     assert tables["state"] == "not installed"
-    assert tables["advice"] == "pip install pyarrow duckdb"
+    assert tables["advice"] == install_beside("pyarrow", "duckdb")

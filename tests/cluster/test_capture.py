@@ -26,6 +26,7 @@ from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.capture.facts import differences
 from meshgate.cluster.kinds import ALL
+from meshgate.errors import install_beside
 from meshgate.mesh import DataPlane, Mesh
 from meshgate.model import JSONObject, MeshFacts, Resource
 from places import REPOSITORY
@@ -418,7 +419,7 @@ def test_without_the_extra(
     monkeypatch.setitem(sys.modules, "kubernetes.config", None)
 
     assert capture(repository, api) == 4
-    assert "pip install kubernetes" in capsys.readouterr().err
+    assert install_beside("kubernetes") in capsys.readouterr().err
 
 
 def test_the_shipped_rights_are_those_that_are_used() -> None:

@@ -6,6 +6,7 @@ import builtins
 import datetime as dt
 import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from meshgate.cli import main
 from meshgate.cli.traffic import refuse_unlikely, refuse_unreadable, seconds
 from meshgate.cluster import traffic
 from meshgate.cluster.prometheus import Prometheus, Series, read_token
-from meshgate.errors import ServiceError, ToolError, UsageError
+from meshgate.errors import ServiceError, ToolError, UsageError, install_beside
 from meshgate.pipeline.seen import age
 
 NOON = dt.datetime(2026, 8, 1, 12, tzinfo=dt.UTC)
@@ -342,7 +343,7 @@ def test_a_missing_client_library_is_told_with_the_way_out(monkeypatch: pytest.M
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(ToolError, match="pip install httpx") as raised:
+    with pytest.raises(ToolError, match=re.escape(install_beside("httpx"))) as raised:
         Prometheus(URL)
     assert raised.value.exit_code == 4
 

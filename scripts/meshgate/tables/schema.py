@@ -6,9 +6,11 @@ import importlib
 from types import ModuleType
 from typing import NamedTuple
 
-from meshgate.errors import ToolError
+from meshgate.errors import missing_libraries
 
 VERSION = 1
+# By the names that an index knows.
+LIBRARIES = "pyarrow", "duckdb"
 TEXT, INTEGER, BOOLEAN, DATE, TIME = "text", "integer", "boolean", "date", "time"
 
 
@@ -153,8 +155,4 @@ def library(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ToolError(
-            f"{name.partition('.')[0]} is not installed",
-            why="Tables need pyarrow and DuckDB, which no other command does.",
-            hint="install them beside meshgate: `pip install pyarrow duckdb`",
-        ) from error
+        raise missing_libraries(*LIBRARIES, use="What makes and asks tables") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from meshgate.errors import ToolError, UsageError
+from meshgate.errors import UsageError, missing_libraries
 from meshgate.promotion.forges.forge import Forge
 from meshgate.promotion.forges.settings import ALIASES, ForgeSettings
 
@@ -33,9 +33,6 @@ def open_forge(settings: ForgeSettings) -> Forge:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("meshgate"):
             raise
-        raise ToolError(
-            f"the forge {name} needs the Python package {error.name}, which is not installed",
-            hint=f"install it beside meshgate: `pip install {error.name}`",
-        ) from error
+        raise missing_libraries(error.name or name, use=f"The forge {name}") from error
     forge: Forge = module.connect(settings)
     return forge
