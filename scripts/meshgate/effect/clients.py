@@ -372,7 +372,6 @@ def _kind(side: ClientClass | None) -> tuple[object, ...]:
     """Equal for classes that no service tells apart unless it lists them."""
     if side is None:
         return ("absent",)
-    outbound = side.scopes[0].outbound if side.scopes else ""
     if side.profile is not None:
-        return "profile", id(side.profile), outbound
-    return side.plane, side.reason, side.uncaptured, outbound
+        return "profile", id(side.profile), side.outbound
+    return side.plane, side.reason, side.uncaptured, side.outbound

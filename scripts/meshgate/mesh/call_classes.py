@@ -143,8 +143,7 @@ class CallClasses:
             without = {id(each): each for each in others if each.profile is profile}
             rest = profile.rest(without.values())
             if rest.count:
-                outbound = profile.classes[0].scopes[0].outbound
-                sent = self.services.unknown_host(clusters, outbound)
+                sent = self.services.unknown_host(clusters, profile.classes[0].outbound)
                 if profile.reason:
                     sent = clusters.unknown(profile.reason)
                 yield _calls(clusters, rest, sent, hidden=True)

@@ -12,7 +12,7 @@ from meshgate.mesh.clients import ClientClass, ClientGroup
 from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import ClientPolicy, policy, without_rules
-from meshgate.mesh.scopes import Scope
+from meshgate.mesh.scopes import Scope, is_blocking
 from meshgate.mesh.service_lookup import ServiceLookup
 from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane
@@ -119,8 +119,7 @@ class Callers:
             not client.scopes or any(number in scope.ports(own) for scope in client.scopes)
         ):
             return ()
-        outbound = client.scopes[0].outbound if client.scopes else ""
-        if (outbound or self.services.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
+        if is_blocking(client.outbound, self.services.receivers.facts):
             return (NO_CLUSTER,)
         return self._passed_on(client, candidates, number)
 

@@ -42,6 +42,11 @@ class ClientClass(Struct, eq=False):
         """Whether a Sidecar resource may hide services from them."""
         return any(not scope.is_everything for scope in self.scopes)
 
+    @property
+    def outbound(self) -> str:
+        """What becomes of calls to hosts that they do not know; empty: the mesh decides."""
+        return self.scopes[0].outbound if self.scopes else ""
+
     def __len__(self) -> int:
         return len(self.members)
 
@@ -297,17 +302,12 @@ class MeshClients:
     def _limited_profiles(self) -> list[Profile]:
         profiles: dict[tuple[str, str, str, Sending], Profile] = {}
         for each in self.limited:
-            key = _outbound(each), each.reason, each.restricted_by, each.sending
+            key = each.outbound, each.reason, each.restricted_by, each.sending
             profile = profiles.get(key)
             if profile is None:
                 profile = profiles[key] = Profile(each.plane, *key[1:])
             profile.add(each)
         return list(profiles.values())
-
-
-def _outbound(each: ClientClass) -> str:
-    """What becomes of calls to hosts that these clients do not know; empty: the mesh decides."""
-    return each.scopes[0].outbound if each.scopes else ""
 
 
 def _selectors(rules: DestinationRules) -> dict[str, list[Labels]]:

@@ -13,9 +13,25 @@ from meshgate.mesh.selectors import Labels
 from meshgate.mesh.services import Service
 from meshgate.mesh.virtual_services import VirtualServicePolicy, visible
 from meshgate.mesh.workloads import Workload
-from meshgate.model import JSON, Resource
+from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
 _ANY = "*"
+# What calls to a host that a proxy does not know come to: they are blocked, not passed through.
+_BLOCKED = "REGISTRY_ONLY"
+
+
+def outbound(spec: JSONObject) -> str:
+    """The outboundTrafficPolicy mode of a Sidecar's spec; empty: the mesh's."""
+    policy = spec.get("outboundTrafficPolicy")
+    if not isinstance(policy, dict):
+        return ""
+    # The zero of the enumeration.
+    return str(policy.get("mode") or _BLOCKED)
+
+
+def is_blocking(mode: str, facts: MeshFacts) -> bool:
+    """Whether a proxy of such a mode (empty: the mesh's) blocks calls to hosts it does not know."""
+    return (mode or facts.outbound_traffic_policy) == _BLOCKED
 
 
 class Listener(Struct, frozen=True):
@@ -135,11 +151,7 @@ class Scope:
     @property
     def outbound(self) -> str:
         """Its outboundTrafficPolicy mode; empty: the mesh's."""
-        policy = self.policy.spec.get("outboundTrafficPolicy")
-        if not isinstance(policy, dict):
-            return ""
-        # The zero of the enumeration.
-        return str(policy.get("mode") or "REGISTRY_ONLY")
+        return outbound(self.policy.spec)
 
 
 class SidecarScopes:

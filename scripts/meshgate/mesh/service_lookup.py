@@ -13,6 +13,7 @@ from meshgate.mesh.lookup import HostRules
 from meshgate.mesh.receivers import Receivers
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing
+from meshgate.mesh.scopes import is_blocking
 from meshgate.mesh.services import Service, ServicePort
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.virtual_services import Caller
@@ -118,7 +119,7 @@ class ServiceLookup:
 
     def unknown_host(self, clusters: PortClusters, outbound: str) -> tuple[Delivery, ...]:
         """What becomes of calls to a Service that a proxy does not know: passed on, or blocked."""
-        if (outbound or self.receivers.facts.outbound_traffic_policy) == "REGISTRY_ONLY":
+        if is_blocking(outbound, self.receivers.facts):
             return (NO_CLUSTER,)
         return clusters.direct(DataPlane.NONE)
 

@@ -47,6 +47,7 @@ from meshgate.mesh import (
     protocols,
 )
 from meshgate.mesh.destination_rule import DestinationRule
+from meshgate.mesh.scopes import is_blocking
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
@@ -126,8 +127,7 @@ def _around_proxies(mesh: Mesh, service: Service) -> Iterator[tuple[ClientClass,
 def _hidden_by(mesh: Mesh, client: ClientClass, service: Service, number: int) -> Resource | None:
     """The Sidecar resource that has a client's calls of a port passed through; None: none."""
     for scope in client.scopes if client.is_limited else ():
-        policy = scope.outbound or mesh.facts.outbound_traffic_policy
-        if number not in scope.ports(service) and policy != "REGISTRY_ONLY":
+        if number not in scope.ports(service) and not is_blocking(scope.outbound, mesh.facts):
             return scope.policy.resource
     return None
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import Mesh
+from meshgate.mesh.scopes import is_blocking, outbound
 from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
@@ -64,12 +65,8 @@ def check(context: Context) -> Iterator[Violation]:
 
 def passes_through(context: Context) -> bool:
     """Whether some proxy passes on what goes to a host that it does not know."""
-    if context.environment.mesh.outbound_traffic_policy != "REGISTRY_ONLY":
-        return True
-    return any(
-        (sidecar.spec.get("outboundTrafficPolicy") or {}).get("mode") == "ALLOW_ANY"
-        for sidecar in context.resources.of("Sidecar")
-    )
+    modes = ["", *(outbound(sidecar.spec) for sidecar in context.resources.of("Sidecar"))]
+    return not all(is_blocking(mode, context.environment.mesh) for mode in modes)
 
 
 def name_of(authority: str) -> str:
