@@ -381,7 +381,7 @@ def test_every_format(promoted: Promoted, capsys: pytest.CaptureFixture[str]) ->
     assert (one["verdict"], one["environment"], one["event"]) == ("refused", "prod", "promote")
     assert {"PR03"} <= {refusal["guard"] for refusal in one["refusals"]}
     assert main([*arguments, "text"]) == 8
-    assert "PR03 not-reproducible: 1 files of rendered/prod differ" in capsys.readouterr().out
+    assert "PR03 not-reproducible: 1 file of rendered/prod differs" in capsys.readouterr().out
     assert main([*arguments, "github"]) == 8
     assert "::error title=PR03 not-reproducible::" in capsys.readouterr().out
     assert main([*arguments, "markdown"]) == 8

@@ -189,9 +189,9 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR01", lambda c: changed(c, FileChange(first_record(c), "modified")), "is modified"),
     ("PR01", lambda c: replace(c, changed=c.changed[1:]), "is not changed"),
     ("PR02", lambda c: on(c, "head", ledger=c.base.ledger), "the newest record"),
-    ("PR03", lambda c: with_file(c, PA, b"kind: X\n"), "differ from a fresh render"),
-    ("PR03", lambda c: with_file(c, f"{PA}.orig", b"x"), "differ from a fresh render"),
-    ("PR03", lambda c: without(c, PA), "differ from a fresh render"),
+    ("PR03", lambda c: with_file(c, PA, b"kind: X\n"), "1 file of rendered/prod differs from a fresh render"),
+    ("PR03", lambda c: with_file(c, f"{PA}.orig", b"x"), "1 file of rendered/prod differs from a fresh render"),
+    ("PR03", lambda c: without(c, PA), "1 file of rendered/prod differs from a fresh render"),
     (
         "PR03",
         lambda c: without(c, PA),
@@ -303,7 +303,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR25", lambda c: clocks(c, forge=6 * MINUTE), "clock is 6m behind the forge's"),
     ("PR25", lambda c: clocks(c, forge=-2 * DAY), "clock is 2d ahead of the forge's"),
     ("PR25", lambda c: clocks(c, base=c.now + 6 * MINUTE), "the newest commit of the base is of"),
-    ("PR14", jump, "1 ports go from DISABLE to STRICT"),
+    ("PR14", jump, "1 port goes from DISABLE to STRICT"),
     ("PR15", lambda c: replace(loosened(c), without_forge=""), "what the forge says"),
     (
         "PR15",
@@ -337,7 +337,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     (
         "PR24",
         lambda c: replace(opened(c), reviews=reviews(c, review("a", c.head.commit, teams=("x",)))),
-        "1 call get in that policies denied, and nobody of access agrees",
+        "1 call gets in that policies denied, and nobody of access agrees",
     ),
     (
         "PR24",
@@ -365,7 +365,7 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
         ),
         "1 value of the hotfix",
     ),
-    ("PR18", lambda c: on(upstream(c, objects=()), "policy", unseen_fields=0), "1 fields change"),
+    ("PR18", lambda c: on(upstream(c, objects=()), "policy", unseen_fields=0), "1 field changes"),
     (
         "PR19",
         lambda c: on(

@@ -20,7 +20,7 @@ from meshgate.cli.terminal import printable
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import Finding
 from meshgate.origin import origin
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 from meshgate.yamldoc.files import Root
 
 SHOWN = 12
@@ -138,11 +138,12 @@ def summary(proposal: Proposal) -> Iterator[str]:
 def findings_of_today(proposal: Proposal) -> Iterator[str]:
     """What goes into the baseline."""
     if proposal.baseline:
+        number = len(proposal.baseline)
         rules = Counter(each.rule for each in proposal.baseline)
-        most = ", ".join(f"{number} {rule}" for rule, number in rules.most_common(5))
+        most = ", ".join(f"{of_it} {rule}" for rule, of_it in rules.most_common(5))
         yield (
-            f"Findings of today: {len(proposal.baseline)} go into baseline.yaml, and do not fail "
-            f"({most})"
+            f"Findings of today: {number} {agree(number, 'goes', 'go')} into baseline.yaml, and "
+            f"{agree(number, 'does', 'do')} not fail ({most})"
         )
 
 

@@ -13,7 +13,7 @@ from meshgate.cli.clusters import add_cluster, cluster_of, print_notes, read_clu
 from meshgate.cluster.verify.drift import MISSING, UNREAD, Absent, Drift, drift
 from meshgate.errors import UsageError
 from meshgate.model import Environment, Resource, put_in
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 from meshgate.yamldoc import scalars
 from meshgate.yamldoc.files import read_file
 
@@ -50,7 +50,8 @@ class LiveComparison(NamedTuple):
     def sentences(self) -> list[str]:
         """The comparison for people, the outcome first."""
         if not self.drifted:
-            lines = [f"adoption changes nothing: {plural(self.compared, 'object')} are as they run"]
+            what = agree(self.compared, "is as it runs", "are as they run")
+            lines = [f"adoption changes nothing: {plural(self.compared, 'object')} {what}"]
         else:
             lines = [
                 f"adoption would change {plural(len(self.drifted), 'object')} of {self.compared}:"

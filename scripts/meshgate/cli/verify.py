@@ -49,6 +49,7 @@ from meshgate.promotion.files import git_tree, rendered_folder
 from meshgate.promotion.release import Releases
 from meshgate.promotion.session import Clock
 from meshgate.repository import Repository
+from meshgate.wording import plural
 from meshgate.yamldoc.files import LARGEST_FILE, read_inside
 
 FORMATS = ("text", "json")
@@ -151,7 +152,7 @@ def write_probes(options: argparse.Namespace, environment: Environment, mesh: Me
     jobs = [Resource.of(job) for job in tried.jobs]
     head = f"Written by `meshgate verify {environment.name} --probes`: each Job tries one call."
     write(options.probes, source.dump(jobs, comment=head))
-    print(f"{printable(str(options.probes))}: {len(jobs)} probes", file=sys.stderr)
+    print(f"{printable(str(options.probes))}: {plural(len(jobs), 'probe')}", file=sys.stderr)
 
 
 def write_evidence(

@@ -34,6 +34,7 @@ from meshgate.pipeline.archive import archive, digest_of
 from meshgate.pipeline.verdict import Refusal, Verdict, to_json
 from meshgate.pipeline.verdicts import SECTION, Judge, Task, singles
 from meshgate.source.cache import Cache
+from meshgate.wording import plural
 
 # Seconds: until a scheduler answers; until it has the repository; that a run goes on without any
 # worker, for a cluster that grows when it is asked; and without any result. The last one is longer
@@ -196,8 +197,8 @@ class _Run:
                 raise ServiceError(
                     f"no worker of {self._address} gave a result for {NO_RESULT:.0f} s: "
                     f"{self._left()}",
-                    why=f"It has {len(workers)} workers. Dask pauses one whose memory is full, and "
-                    "other work may be before this.",
+                    why=f"It has {plural(len(workers), 'worker')}. Dask pauses one whose memory is "
+                    "full, and other work may be before this.",
                     hint="look at the cluster's dashboard, or judge on this machine: "
                     "--scheduler ''",
                 )

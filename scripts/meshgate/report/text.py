@@ -28,7 +28,12 @@ FOLLOW_UPS = "--show-follow-ups"
 # So many that follow from something else are told in full, and so many more in a line.
 FEW, NAMED = 2, 4
 NUMBERS = ("policies", "inventory", "errors", "warnings", "info", "waived", "undecided")
-COLUMNS = (Column("environment"), *(Column(name, right=True) for name in NUMBERS))
+# What was read is spared first, where the terminal is narrow.
+SPARE = {"inventory": 4, "policies": 3, "waived": 2, "info": 1}
+COLUMNS = (
+    Column("environment"),
+    *(Column(name, right=True, spare=SPARE.get(name, 0)) for name in NUMBERS),
+)
 
 
 def render(report: Report, options: Options) -> str:

@@ -42,6 +42,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.policy_places import PolicyPlaces, rule_path
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 DECLARE = "declare the protocol of the port, by the name or the appProtocol of the Service's port"
 
@@ -99,11 +100,12 @@ def _violations(
         )
     asked = {key: each for key, each in other.items() if is_served(places, each, key)}
     if asked:
+        speak = agree(len(asked), "speaks", "speak")
         yield Violation(
             policy.resource,
             rule_path(number),
             f"{names} {verb} of HTTP, and no file tells whether "
-            f"{listed(asked)} speaks it: over TCP the rule means something else",
+            f"{listed(asked)} {speak} it: over TCP the rule means something else",
             fix=DECLARE,
             decided=False,
             key="undeclared",

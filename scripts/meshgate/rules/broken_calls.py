@@ -33,6 +33,7 @@ from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
 from meshgate.rules.rule import RelatedResource, SharedCause, Violation
 from meshgate.rules.wording import SHOWN, listed
+from meshgate.wording import agree
 
 # Clients whose broken calls always count; one without a proxy counts where somebody expects it.
 COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})
@@ -77,6 +78,10 @@ class Broken(Struct, eq=False):
     def servers(self) -> str:
         """The workloads behind the service port that these calls end at."""
         return listed(self.workloads)
+
+    def of_servers(self, one: str, many: str) -> str:
+        """The form of a word that goes with the number of servers."""
+        return agree(len(self.workloads), one, many)
 
     @property
     def has_sidecar(self) -> bool:

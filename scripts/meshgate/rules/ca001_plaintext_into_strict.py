@@ -55,8 +55,8 @@ def check(context: Context) -> Iterator[Violation]:
             yield violation(
                 broken,
                 f"calls from {broken.clients} to {broken.target} are plaintext ({broken.sent_by}), "
-                f"and {broken.servers} takes mutual TLS only ({broken.taken_by}): every one is "
-                "refused",
+                f"and {broken.servers} {broken.of_servers('takes', 'take')} mutual TLS only "
+                f"({broken.taken_by}): every one is refused",
                 fix(context.mesh, broken),
             )
     yield from undecided_calls(context)

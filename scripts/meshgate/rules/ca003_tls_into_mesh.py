@@ -52,8 +52,8 @@ def check(context: Context) -> Iterator[Violation]:
             yield violation(
                 broken,
                 f"calls from {broken.clients} to {broken.target} are {OWN_TLS[transport]} "
-                f"({broken.sent_by}), and the sidecar of {broken.servers} cannot take it "
-                f"({broken.taken_by}): every one fails",
+                f"({broken.sent_by}), and the {broken.of_servers('sidecar', 'sidecars')} of "
+                f"{broken.servers} cannot take it ({broken.taken_by}): every one fails",
                 mended_by_rule(context.mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE,
             )
 

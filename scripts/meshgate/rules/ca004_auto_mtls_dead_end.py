@@ -57,8 +57,8 @@ def check(context: Context) -> Iterator[Violation]:
             yield violation(
                 broken,
                 f"auto mTLS comes to {broken.delivery.transport} for {broken.target}, since {why}; "
-                f"{broken.servers} does not take that ({broken.taken_by}), and the calls of "
-                f"{broken.clients} fail",
+                f"{broken.servers} {broken.of_servers('does', 'do')} not take that "
+                f"({broken.taken_by}), and the calls of {broken.clients} fail",
                 fix,
                 at=taken_at,
             )

@@ -42,6 +42,7 @@ from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -81,7 +82,7 @@ def out_of_reach(broken: Broken, defining: list[Resource], subset: str) -> Viola
     return violation(
         broken,
         f"calls from {broken.clients} to {broken.target} are answered with 503 (no cluster): "
-        f"{names} defines the subset, but {gets}",
+        f"{names} {agree(len(defining), 'defines', 'define')} the subset, but {gets}",
         f"define {subset} in the rule that these clients get"
         if own or defining[0].namespace == home
         else f"move {defining[0]} to namespace {home}, where these clients look{CAUTION}"

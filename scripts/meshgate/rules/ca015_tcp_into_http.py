@@ -47,8 +47,9 @@ def check(context: Context) -> Iterator[Violation]:
             who = f", as {declaring[0].resource} declares it" if declaring else ""
             yield violation(
                 broken,
-                f"calls from {broken.clients} to {broken.target} are declared TCP, and the sidecar "
-                f"of {broken.servers} parses them as HTTP{who}",
+                f"calls from {broken.clients} to {broken.target} are declared TCP, and the "
+                f"{broken.of_servers('sidecar', 'sidecars')} of {broken.servers} "
+                f"{broken.of_servers('parses', 'parse')} them as HTTP{who}",
                 "declare one protocol in all Services of that port, or let the application listen "
                 "on a port of its own for each",
                 at=lambda found: (found.call.service.resource, "spec.ports"),

@@ -38,6 +38,7 @@ from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -57,8 +58,9 @@ def check(context: Context) -> Iterator[Violation]:
                 yield Violation(
                     rule.resource,
                     place.path("tls", "mode"),
-                    f"tls is {place.mode}{place.where} toward {rule.host}, but the sidecar of "
-                    f"{listed(met)} ends the mesh's mutual TLS and no other",
+                    f"tls is {place.mode}{place.where} toward {rule.host}, but the "
+                    f"{agree(len(met), 'sidecar', 'sidecars')} of {listed(met)} "
+                    f"{agree(len(met), 'ends', 'end')} the mesh's mutual TLS and no other",
                     fix="set mode to ISTIO_MUTUAL"
                     + ("" if place.port else ", or remove this tls block")
                     + CAUTION,

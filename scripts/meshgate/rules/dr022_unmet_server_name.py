@@ -41,6 +41,7 @@ from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 ISTIO_MUTUAL = "ISTIO_MUTUAL"
 SPIFFE = "spiffe://"
@@ -92,8 +93,9 @@ def other_identities(
         yield Violation(
             rule.resource,
             place.path("tls", "subjectAltNames"),
-            f"{listed(others)} has none of the names {listed(sorted(names))}: clients refuse its "
-            "certificate, and every call fails",
+            f"{listed(others)} {agree(len(others), 'has', 'have')} none of the names "
+            f"{listed(sorted(names))}: clients refuse "
+            f"{agree(len(others), 'its certificate', 'their certificates')}, and every call fails",
             related=(RelatedResource(first.resource, "is the server"),),
             decided=decided,
             key=service.host,

@@ -43,6 +43,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.dr009_port_entry_drops_tls import dropping
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 KIND = "ServiceEntry"
 HTTPS_PORT = 443
@@ -63,7 +64,7 @@ def check(context: Context) -> Iterator[Violation]:
                 for call in mesh.call_classes([service])
                 if call.port is port and is_http_to_tls_port(call) and not is_lost(mesh, call)
             ]
-            clients = [str(each) for call in calls for each in call.clients.members]
+            clients = list({str(each): None for call in calls for each in call.clients.members})
             if not clients:
                 continue
             rules = {
@@ -81,8 +82,9 @@ def check(context: Context) -> Iterator[Violation]:
             yield Violation(
                 service.resource,
                 place(service.resource, port.number),
-                f"{listed(clients)} send plain HTTP to port {HTTPS_PORT} of {service.host}{via}: "
-                "the port is declared HTTP, and no DestinationRule originates TLS",
+                f"{listed(clients)} {agree(len(clients), 'sends', 'send')} plain HTTP to port "
+                f"{HTTPS_PORT} of {service.host}{via}: the port is declared HTTP, and no "
+                "DestinationRule originates TLS",
                 fix="add a DestinationRule with mode SIMPLE for this port, or declare it TLS where "
                 "the application brings TLS itself",
                 related=(

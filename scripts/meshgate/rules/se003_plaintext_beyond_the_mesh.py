@@ -54,6 +54,7 @@ from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.se002_http_to_tls_port import is_http_to_tls_port, is_lost, place
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 KIND = "ServiceEntry"
 PROXIES = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
@@ -92,8 +93,9 @@ def check(context: Context) -> Iterator[Violation]:
         yield Violation(
             resource,
             "spec.egress" if resource.kind == "Sidecar" else "spec.host",
-            f"{_how(resource)} {listed(ports)}: what {listed(clients)} send leaves as it is, "
-            "without the TLS that a DestinationRule has proxies originate",
+            f"{_how(resource)} {listed(ports)}: what {listed(clients)} "
+            f"{agree(len(clients), 'sends', 'send')} leaves as it is, without the TLS that a "
+            "DestinationRule has proxies originate",
             fix=FIXES.get(resource.kind, AT_PORT),
             key="around",
         )
@@ -161,7 +163,7 @@ def _sent(mesh: Mesh, service: Service, calls: Iterable[CallClass]) -> Iterator[
         if not is_http_to_tls_port(call):
             by_port.setdefault(call.port.number, []).append(call)
     for number, own in by_port.items():
-        clients = [str(each) for call in own for each in call.clients.members]
+        clients = list({str(each): None for call in own for each in call.clients.members})
         rules = {
             id(rule): rule for call in own for rule in (call.policy.rules if call.policy else ())
         }
@@ -170,9 +172,9 @@ def _sent(mesh: Mesh, service: Service, calls: Iterable[CallClass]) -> Iterator[
         yield Violation(
             service.resource,
             place(service.resource, number),
-            f"{listed(clients)} send plaintext to {service.host}:{number}, which is beyond the "
-            f"mesh and not named in mesh.outside: the protocol is {declared}, and no "
-            "DestinationRule originates TLS for them",
+            f"{listed(clients)} {agree(len(clients), 'sends', 'send')} plaintext to "
+            f"{service.host}:{number}, which is beyond the mesh and not named in mesh.outside: "
+            f"the protocol is {declared}, and no DestinationRule originates TLS for them",
             fix="add a DestinationRule with mode SIMPLE for this port, declare it TLS where the "
             "application brings TLS itself, or name the host and the reason under mesh.outside",
             related=(

@@ -41,6 +41,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.virtual_service import KIND, HttpTarget, http_targets
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 PLAIN = frozenset({Transport.PLAINTEXT, Transport.MTLS})
 
@@ -55,14 +56,14 @@ def check(context: Context) -> Iterator[Violation]:
             if port is None or port.protocol != protocols.TLS or inventory.is_gateway(service):
                 continue
             calls = [call for call in mesh.call_classes([service]) if is_plain(call, target)]
-            clients = [str(each) for call in calls for each in call.clients.members]
+            clients = list({str(each): None for call in calls for each in call.clients.members})
             if clients:
                 yield Violation(
                     target.routing,
                     target.path,
                     f"requests are routed to {service.host}:{target.port}, which is declared "
-                    f"{port.name or 'TLS'}, and {listed(clients)} send it plain HTTP: the server "
-                    "expects TLS",
+                    f"{port.name or 'TLS'}, and {listed(clients)} "
+                    f"{agree(len(clients), 'sends', 'send')} it plain HTTP: the server expects TLS",
                     related=(RelatedResource(service.resource, "declares the port", "spec.ports"),),
                 )
 

@@ -7,6 +7,6 @@
 - `phrases`: values and names as parts of a sentence.
 """
 
-from meshgate.wording.phrases import joined, plural
+from meshgate.wording.phrases import agree, joined, plural
 
-__all__ = ["joined", "plural"]
+__all__ = ["agree", "joined", "plural"]

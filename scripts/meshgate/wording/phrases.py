@@ -32,6 +32,11 @@ def counted(count: int, noun: str, plural: str) -> str:
     return f"{count} {noun if count == 1 else plural}"
 
 
+def agree(number: int, one: str, many: str) -> str:
+    """The form of a word that goes with a number: `takes` of one, `take` of several."""
+    return one if number == 1 else many
+
+
 def plural(number: int, noun: str) -> str:
     """`1 error`, `2 errors`, `1,200 calls`, `2 info`."""
     return f"{number:,} {noun}" if number == 1 or noun == "info" else f"{number:,} {noun}s"

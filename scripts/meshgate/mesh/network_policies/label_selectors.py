@@ -12,6 +12,7 @@ from msgspec import Struct
 from meshgate.mesh import selectors
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError, mapping, sequence
 from meshgate.model import JSON
+from meshgate.wording import plural
 
 _WITH_VALUES = frozenset({"In", "NotIn"})
 _WITHOUT_VALUES = frozenset({"Exists", "DoesNotExist"})
@@ -101,7 +102,8 @@ def _requirement(value: JSON, path: str) -> Requirement:
     if operator not in _WITH_VALUES | _WITHOUT_VALUES:
         raise InvalidPolicyError(f"{path} has no operator {operator}")
     if bool(values) is not (operator in _WITH_VALUES):
-        raise InvalidPolicyError(f"{path}: {operator} with {len(values)} values")
+        given = plural(len(values), "value") if values else "no values"
+        raise InvalidPolicyError(f"{path}: {operator} with {given}")
     return Requirement(str(own.get("key")), operator, values)
 
 

@@ -8,6 +8,7 @@ from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import git_tree, rendered_sum
 from meshgate.promotion.guards.guard import FORWARD, RENDERING, Guard, Objection, known
 from meshgate.promotion.records import Event
+from meshgate.wording import agree, plural
 
 MOST_SHOWN = 10
 
@@ -51,7 +52,8 @@ def check(candidate: Candidate) -> Iterator[Objection]:
             "the recorded bytes" if candidate.event is Event.ROLLBACK else "a fresh render"
         )
         yield Objection(
-            f"{len(differing)} files of rendered/{candidate.name} differ from {expectation}",
+            f"{plural(len(differing), 'file')} of rendered/{candidate.name} "
+            f"{agree(len(differing), 'differs', 'differ')} from {expectation}",
             details=tuple(sorted(differing, key=lambda line: line[2:])[:MOST_SHOWN]),
         )
 

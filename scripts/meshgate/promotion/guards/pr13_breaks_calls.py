@@ -13,6 +13,7 @@ from meshgate.promotion.guards.questions import (
     effect_of,
     how_to_acknowledge,
 )
+from meshgate.wording import agree, plural
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:
@@ -24,13 +25,13 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     if effect.breaks and not acknowledged(candidate, effect.breaks_digest):
         calls = sum(change.count for change in effect.breaks)
         yield Objection(
-            f"{calls} {'call breaks' if calls == 1 else 'calls break'}",
+            f"{plural(calls, 'call')} {agree(calls, 'breaks', 'break')}",
             how_to_acknowledge(candidate, effect.breaks_digest),
             details=tuple(line for change in effect.breaks for line in change.lines())[:MOST_SHOWN],
         )
     if effect.undecided:
         yield Objection(
-            f"{len(effect.undecided)} changes cannot be decided",
+            f"{plural(len(effect.undecided), 'change')} cannot be decided",
             "add what is missing to inventory/; `meshgate diff` tells what that is",
         )
 

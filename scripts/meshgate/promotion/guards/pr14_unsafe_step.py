@@ -13,6 +13,7 @@ from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
 from meshgate.promotion.guards.questions import MOST_SHOWN, effect_of
 from meshgate.promotion.records import Event
 from meshgate.promotion.times import format_duration
+from meshgate.wording import agree, plural
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:
@@ -26,14 +27,16 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         if port.before.mode is Mode.DISABLE and port.after.mode is Mode.STRICT
     ]
     if jumps:
+        go = agree(len(jumps), "goes", "go")
         yield Objection(
-            f"{len(jumps)} ports go from DISABLE to STRICT in one step",
+            f"{plural(len(jumps), 'port')} {go} from DISABLE to STRICT in one step",
             details=tuple(map(str, jumps[:MOST_SHOWN])),
         )
     unsafe = [call for call in effect.unsafe if call.decided]
     if unsafe:
+        calls = plural(sum(call.count for call in unsafe), "call")
         yield Objection(
-            f"{sum(call.count for call in unsafe)} calls may fail while the change spreads",
+            f"{calls} may fail while the change spreads",
             details=tuple(
                 f"{call.host}:{call.port}: {call.combination}" for call in unsafe[:MOST_SHOWN]
             ),

@@ -8,6 +8,7 @@ from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
 from meshgate.promotion.guards.questions import MOST_SHOWN, agrees, effect_of
 from meshgate.promotion.names import LOOSENS
+from meshgate.wording import agree, plural
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:
@@ -15,11 +16,13 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     effect = effect_of(candidate)
     if effect is None or not effect.loosened:
         return
+    number = len(effect.loosened)
+    what = f"{plural(number, 'port')} {agree(number, 'gets', 'get')} weaker"
     ports = tuple(map(str, effect.loosened[:MOST_SHOWN]))
     teams = candidate.policy.approvals.weakening_teams
     if not teams:
         yield Objection(
-            f"{len(effect.loosened)} ports get weaker, and no team may agree to that",
+            f"{what}, and no team may agree to that",
             "name one in `approvals.weakening.teams` of environments.yaml",
             details=ports,
         )
@@ -29,13 +32,13 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     reviews = reviews_of(candidate)
     if LOOSENS not in reviews.pull_request.labels:
         yield Objection(
-            f"{len(effect.loosened)} ports get weaker, and the label {LOOSENS} is missing",
+            f"{what}, and the label {LOOSENS} is missing",
             "`meshgate gate` sets it again",
             waits=True,
         )
     if not agrees(reviews, teams):
         yield Objection(
-            f"{len(effect.loosened)} ports get weaker, and nobody of {' or '.join(teams)} agrees",
+            f"{what}, and nobody of {' or '.join(teams)} agrees",
             "ask them for a review of this commit",
             waits=True,
             details=ports,

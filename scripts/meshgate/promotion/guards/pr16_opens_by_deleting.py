@@ -17,7 +17,7 @@ from meshgate.promotion.guards.questions import (
     effect_of,
     how_to_acknowledge,
 )
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 # Fewer than 70 of 100 resources are left: a patch that deletes too much looks like this.
 LEAST_LEFT = 0.7
@@ -79,7 +79,8 @@ def _lifted(effect: Effect, after: Sequence[Resource]) -> Iterator[str]:
         first = each.calls[0]
         example = f", such as {request(first.witness)}" if first.witness is not None else ""
         count = sum(call.count for call in each.calls)
-        yield f"{policy.ref} {lost}: {plural(count, 'call')} get in, to {first.endpoint}{example}"
+        calls = f"{plural(count, 'call')} {agree(count, 'gets', 'get')} in"
+        yield f"{policy.ref} {lost}: {calls}, to {first.endpoint}{example}"
 
 
 def _judged(effect: Effect) -> set[ResourceRef]:

@@ -11,6 +11,7 @@ from meshgate.promotion.backport import leaves
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import FORWARD, Guard, Objection, known
 from meshgate.promotion.guards.questions import MOST_SHOWN, how_to_acknowledge
+from meshgate.wording import agree, plural
 
 
 def unseen(candidate: Candidate) -> list[str]:
@@ -38,8 +39,10 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     limit = candidate.policy.unseen_fields
     digest = hashlib.sha256("\n".join(("PR18", *untried)).encode()).hexdigest()
     if len(untried) > limit and not acknowledged(candidate, digest):
+        change = agree(len(untried), "changes", "change")
         yield Objection(
-            f"{len(untried)} fields change to what no environment before has, at most {limit}",
+            f"{plural(len(untried), 'field')} {change} to what no environment "
+            f"before has, at most {limit}",
             how_to_acknowledge(candidate, digest),
             details=tuple(untried[:MOST_SHOWN]),
         )

@@ -8,7 +8,7 @@ from meshgate.effect import Change, describe
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
 from meshgate.promotion.guards.questions import MOST_SHOWN, agrees, effect_of
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 REVIEWED = "reviewed"
 
@@ -26,7 +26,8 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         return
     sentences = describe.access_sentences(effect, Change.OPENED, undecided=True)
     details = tuple(each.text for each in sentences[:MOST_SHOWN])
-    what = f"{plural(sum(each.count for each in opened), 'call')} get in that policies denied"
+    count = sum(each.count for each in opened)
+    what = f"{plural(count, 'call')} {agree(count, 'gets', 'get')} in that policies denied"
     teams = candidate.policy.approvals.access_teams
     if not teams:
         yield Objection(

@@ -16,7 +16,7 @@ from meshgate.report.escape.terminal import page, plain
 from meshgate.report.escape.workflow import command
 from meshgate.report.json import VERSION
 from meshgate.report.style import Style
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 SHORT = 12
 COLOURS = {
@@ -133,7 +133,8 @@ def _sentence(judgement: HeadJudgement) -> str:
         case MergeVerdict.WAITING:
             return f"It waits: {guards} asked, none refuses for good."
         case MergeVerdict.REFUSED:
-            return f"It may not be merged: {refusing} of {guards} refuse it."
+            refuse = agree(refusing, "refuses", "refuse")
+            return f"It may not be merged: {refusing} of {guards} {refuse} it."
         case _:
             return "It could not be judged, so it may not be merged."
 
