@@ -189,8 +189,16 @@ REFUSED: list[tuple[str, Callable[[Candidate], Candidate], str]] = [
     ("PR01", lambda c: changed(c, FileChange(first_record(c), "modified")), "is modified"),
     ("PR01", lambda c: replace(c, changed=c.changed[1:]), "is not changed"),
     ("PR02", lambda c: on(c, "head", ledger=c.base.ledger), "the newest record"),
-    ("PR03", lambda c: with_file(c, PA, b"kind: X\n"), "1 file of rendered/prod differs from a fresh render"),
-    ("PR03", lambda c: with_file(c, f"{PA}.orig", b"x"), "1 file of rendered/prod differs from a fresh render"),
+    (
+        "PR03",
+        lambda c: with_file(c, PA, b"kind: X\n"),
+        "1 file of rendered/prod differs from a fresh render",
+    ),
+    (
+        "PR03",
+        lambda c: with_file(c, f"{PA}.orig", b"x"),
+        "1 file of rendered/prod differs from a fresh render",
+    ),
     ("PR03", lambda c: without(c, PA), "1 file of rendered/prod differs from a fresh render"),
     (
         "PR03",
