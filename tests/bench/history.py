@@ -95,9 +95,17 @@ def policy(number: int) -> str:
 
 
 def command(root: Path, cache: Path, *arguments: str) -> Command:
-    """A command there, with a cache of its own."""
+    """A command there, with a cache of its own. What it proposed before is there no longer."""
     argv = (PYTHON, "-m", "meshgate", "-C", str(root), *arguments)
-    return Command(argv, environment=environment() | {"XDG_CACHE_HOME": str(cache)})
+    own = environment() | {"XDG_CACHE_HOME": str(cache)}
+    return Command(argv, environment=own, before=lambda: withdraw(root))
+
+
+def withdraw(root: Path) -> None:
+    """Delete the branches of promotions and their page: who finds them makes them no more."""
+    for branch in git(root, "branch", "--list", "--format=%(refname:short)", "promote/*").split():
+        git(root, "branch", "--quiet", "-D", branch)
+    (root / "pr.md").unlink(missing_ok=True)
 
 
 def environment() -> dict[str, str]:

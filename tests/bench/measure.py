@@ -8,19 +8,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something to run: argv, the exit codes that mean it worked, folder and environment."""
+    """Something to run: argv, the exit codes that mean it worked, folder and environment.
+
+    before  what is done before each run and not measured, so that every run has the same to do
+    """
 
     argv: Sequence[str]
     codes: frozenset[int] = frozenset({0})
     cwd: Path | None = None
     environment: Mapping[str, str] | None = None
+    before: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ def measure(commands: Mapping[str, Command], rounds: int) -> dict[str, Measured]
 
 def once(name: str, command: Command) -> Measured:
     """One run. Ends the bench when the command did not do its work."""
+    if command.before is not None:
+        command.before()
     with tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         child = subprocess.Popen(

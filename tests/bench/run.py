@@ -328,7 +328,11 @@ def peer_of_policies(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
 def long_history(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     """What looks at promotion on a main of 5,000 commits, beside one of 50."""
     few, many = 50, 5_000
-    asked = {"status": ("status",), "plan": ("plan", "staging")}
+    asked = {
+        "status": ("status",),
+        "plan": ("plan", "staging"),
+        "promote": ("promote", "staging"),
+    }
     taken: dict[str, Measured] = {}
     for commits in (few, many):
         root, warm = folder / f"history-{commits}", folder / f"kept-{commits}"
@@ -352,8 +356,9 @@ def long_history(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         warm_ones = {key: each for key, each in commands.items() if "cold" not in key}
         taken |= measure(warm_ones, rounds)
     notes.append(
-        "A long history: every commit is a new release, and staging is at the first. In seconds of "
-        "the processor; cold with an empty cache, which is written."
+        "A long history: every commit is a new release, and staging is at the first; `promote` "
+        "makes the commit and the page of its pull request. In seconds of the processor; cold with "
+        "an empty cache, which is written."
     )
     return [
         Row(
