@@ -24,7 +24,7 @@ from live_objects import (
 from meshgate import schema, source
 from meshgate.cli import init as init_command
 from meshgate.cli import main
-from meshgate.cluster.capture.facts import differences
+from meshgate.cluster.capture.facts import MeshControl, differences
 from meshgate.cluster.kinds import ALL
 from meshgate.errors import install_beside
 from meshgate.mesh import DataPlane, Mesh
@@ -351,9 +351,9 @@ def test_mesh_config_as_it_is_has_no_difference() -> None:
         "discoverySelectors": [{"matchLabels": {"mesh": "yes"}}],
     }
 
-    assert differences(facts, config, []) == []
-    assert differences(MeshFacts(), {}, []) == []
-    assert {each.key for each in differences(MeshFacts(), config, [])} == {
+    assert differences(facts, MeshControl([], config)) == []
+    assert differences(MeshFacts(), MeshControl([], {})) == []
+    assert {each.key for each in differences(MeshFacts(), MeshControl([], config))} == {
         *("rootNamespace", "outboundTrafficPolicy"),
         *("defaultDestinationRuleExportTo", "discoverySelectors"),
     }

@@ -64,7 +64,7 @@ def mesh_of(objects: Iterable[JSONObject]) -> Mesh:
     by_kind: dict[str, list[JSONObject]] = {}
     for each in typed(objects):
         by_kind.setdefault(each["kind"], []).append(each)
-    captured = capture.running(Live(by_kind, []), MeshFacts())
+    captured = capture.running(Live(by_kind, [], []), MeshFacts())
     return Mesh([Resource.of(each) for each in captured.objects], MeshFacts())
 
 
@@ -335,7 +335,7 @@ def test_whatever_a_pod_says_of_its_owner_it_is_captured(what: str) -> None:
         version = {kind.kind: kind.api_version for kind in reversed(ALL)}[each["kind"]]
         by_kind.setdefault(each["kind"], []).append({**each, "apiVersion": version})
 
-    found = capture.running(Live(by_kind, []), MeshFacts()).objects
+    found = capture.running(Live(by_kind, [], []), MeshFacts()).objects
 
     kinds = [each["kind"] for each in found]
     assert "Deployment" in kinds, "it has no pods of its own now, and is there"

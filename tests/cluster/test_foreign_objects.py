@@ -36,7 +36,7 @@ def judged(objects: Sequence[JSONObject]) -> dict[str, foreign.Foreign]:
     ]
     for each in everything:
         by_kind.setdefault(each["kind"], []).append({**each, "apiVersion": VERSIONS[each["kind"]]})
-    captured = running(Live(by_kind, []), MeshFacts())
+    captured = running(Live(by_kind, [], []), MeshFacts())
     world = foreign.ReviewedAndLive(
         rendered=(),
         accepted=(),

@@ -12,7 +12,7 @@ from live_objects import deployment, live, namespace, service
 from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster import capture
-from meshgate.cluster.capture.facts import tag_of
+from meshgate.cluster.capture.control_planes import control_planes, tag_of
 from meshgate.model import JSONObject, MeshFacts
 from recorded_api import recorded_api
 
@@ -49,9 +49,10 @@ def told(
     facts: MeshFacts, *objects: JSONObject, stated: tuple[str, ...] = ()
 ) -> tuple[object, int]:
     """What the cluster's release is said to be (None: as stated), and how much is not known."""
-    wrong = capture.differences(facts, {}, objects, stated)
+    control = capture.MeshControl(control_planes(facts, objects), {})
+    wrong = capture.differences(facts, control, stated)
     release = next((each.live for each in wrong if each.key == "istio"), None)
-    return release, len(capture.unknowns(facts, {}, objects, stated))
+    return release, len(capture.unknowns(facts, control, stated))
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def recorded_mesh() -> Mesh:
     by_kind: dict[str, list[JSONObject]] = {}
     for each in recorded("objects"):
         by_kind.setdefault(each["kind"], []).append(each)
-    held = Live(by_kind, [])
+    held = Live(by_kind, [], [])
     deciding = held.of("PeerAuthentication", "DestinationRule", "ServiceEntry")
     objects = [*running(held, MeshFacts()).objects, *map(redacted, deciding)]
     return Mesh([Resource.of(each) for each in objects], MeshFacts())

@@ -26,6 +26,8 @@ class RecordedApi:
         self.config_maps: dict[str, JSONObject] = {"istio-system/istio": {"mesh": "{}"}}
         # Kinds that are not served, that may not be listed, and whose next page has expired once.
         self.unserved: set[str] = set()
+        # Versions of API groups that are not served, as `GROUP/VERSION`.
+        self.gone: set[str] = set()
         self.forbidden: set[str] = set()
         self.expiring: set[str] = set()
         self.asked: list[str] = []
@@ -46,8 +48,9 @@ class RecordedApi:
         if "configmaps" in parts:
             data = self.config_maps.get(f"{parts[4]}/{parts[6]}")
             return (200, {"data": data}) if data is not None else (404, {"message": "not found"})
-        kind = next((kind for kind in ALL if kind.path == path), None)
-        if kind is None or kind.kind in self.unserved:
+        listed = (version for each in ALL for version in each.versions)
+        kind = next((version for version in listed if version.path == path), None)
+        if kind is None or kind.kind in self.unserved or kind.api_version in self.gone:
             return 404, "404 page not found"
         if kind.kind in self.forbidden:
             told = f"{kind.resource} is forbidden: User cannot list at the cluster scope"

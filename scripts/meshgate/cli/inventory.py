@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh
-    about = (facts, capture.mesh_config(cluster, facts), [*live.of("Deployment", "Pod")])
+    about = (facts, capture.mesh_control(cluster, facts, live.of("Deployment", "Pod")))
     wrong = capture.differences(*about)
     ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
     captured = capture.captured(live, facts, ownership)
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         [
             *captured.notes,
             *doubled,
-            *(f"not known: {each}" for each in capture.unknowns(*about)),
+            *(f"not known: {each}" for each in [*capture.unknowns(*about), *live.unread]),
             *unread_kinds(live),
             *(f"environments.yaml: {each}" for each in wrong),
         ]

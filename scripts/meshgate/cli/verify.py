@@ -100,8 +100,7 @@ def run(options: argparse.Namespace) -> int:
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh
-    config_of_mesh = capture.mesh_config(cluster, facts)
-    about = (facts, config_of_mesh, [*live.of("Deployment", "Pod")])
+    about = (facts, capture.mesh_control(cluster, facts, live.of("Deployment", "Pod")))
     releases = [istiod.version() for istiod in istiods]
     verification = verify.verify(
         live,
@@ -110,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
         list(judged.inventory),
         cluster=options.cluster or options.context,
         facts=capture.differences(*about, releases),
-        unknown=capture.unknowns(*about, releases),
+        unknown=[*capture.unknowns(*about, releases), *live.unread],
         istiods=istiods,
         strict=options.strict,
     )

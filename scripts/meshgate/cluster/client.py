@@ -21,6 +21,8 @@ ATTEMPTS = 3
 # A server that is busy is asked ten times more, as kubectl does; seconds between, unless it says.
 PAUSES = (1.0,) * 10
 RIGHTS = "sync/rbac/reader.yaml"
+# What it says of an API group or version that it does not serve (k8s.io/apiserver, NotFound).
+NO_SUCH_PATH = "404 page not found"
 
 
 class Answer(NamedTuple):
@@ -48,6 +50,36 @@ class ClusterClient:
                 return self._listed(version)
         return None
 
+    def versions(self, kind: ListedKind) -> list[str]:
+        """The versions that a kind is served in, as the API server's discovery has them, sorted.
+
+        Raises ServiceError where it does not say.
+        """
+        if not kind.group:
+            return []
+        group = self._discovered(f"/apis/{kind.group}", "versions")
+        names = [each.get("version") for each in group]
+        return sorted(
+            version
+            for version in names
+            if isinstance(version, str)
+            and any(
+                each.get("name") == kind.plural
+                for each in self._discovered(f"/apis/{kind.group}/{version}", "resources")
+            )
+        )
+
+    def _discovered(self, path: str, field: str) -> list[JSONObject]:
+        """What discovery lists under a path; nothing where there is no such API."""
+        answer = self._get(path)
+        if answer.status == HTTPStatus.NOT_FOUND and _is_of_api_server(answer.value):
+            return []
+        self._refuse(answer, f"get {path}")
+        listed = answer.value.get(field) or []
+        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+            raise self._odd(path, f"its {field} are no list of objects")
+        return listed
+
     def _listed(self, kind: ListedKind) -> list[JSONObject]:
         for _ in range(ATTEMPTS):
             with suppress(_ExpiredError):
@@ -60,7 +92,7 @@ class ClusterClient:
     def config_map(self, namespace: str, name: str) -> JSONObject | None:
         """The data of a ConfigMap; None: there is none. Raises ServiceError."""
         answer = self._get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND and _is_of_api_server(answer.value):
             return None
         self._refuse(answer, f"get the ConfigMap {namespace}/{name}")
         data = answer.value.get("data") or {}
@@ -75,7 +107,10 @@ class ClusterClient:
             answer = self._get(kind.path, query)
             if answer.status == HTTPStatus.GONE:
                 raise _ExpiredError
-            if answer.status == HTTPStatus.NOT_FOUND:
+            if answer.status == HTTPStatus.NOT_FOUND and _is_of_api_server(answer.value):
+                if token:
+                    # It was served a moment ago: half of a list is none.
+                    raise _ExpiredError
                 raise _UnknownError
             self._refuse(answer, f"list {kind.resource} in every namespace")
             listed = answer.value.get("items") or []
@@ -160,6 +195,13 @@ def _is_busy(response: JSON) -> bool:
     return response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (
         "Retry-After" in response.headers
     )
+
+
+def _is_of_api_server(value: JSON) -> bool:
+    """Whether a 404 is the API server's own, and not of a proxy or a login page before it."""
+    if isinstance(value, dict):
+        return isinstance(value.get("message"), str)
+    return isinstance(value, str) and value.strip() == NO_SUCH_PATH
 
 
 def _fault(item: JSON) -> str:

@@ -11,14 +11,14 @@ class ListedKind(NamedTuple):
     api_version: str
     kind: str
     plural: str
-    # Versions that an older cluster may serve in its place, newest first.
-    older: tuple[str, ...] = ()
+    # Versions that another cluster may serve in its place, in the order they are asked for.
+    others: tuple[str, ...] = ()
 
     @property
     def versions(self) -> tuple[ListedKind, ...]:
         """The kind in each version that it is asked for, in this order."""
         group = f"{self.group}/" if self.group else ""
-        return (self, *(self._replace(api_version=group + each, older=()) for each in self.older))
+        return (self, *(self._replace(api_version=group + each, others=()) for each in self.others))
 
     @property
     def group(self) -> str:
@@ -60,16 +60,17 @@ RUNNING = (
     ),
 )
 
-# What decides. `v1beta1` is served by every supported release of Istio.
+# What decides. `v1beta1` is served by every supported release of Istio; one to come may drop it.
+_NEWER = ("v1",)
 DECIDING = (
-    ListedKind("security.istio.io/v1beta1", "PeerAuthentication", "peerauthentications"),
-    ListedKind("security.istio.io/v1beta1", "AuthorizationPolicy", "authorizationpolicies"),
-    ListedKind("networking.istio.io/v1beta1", "DestinationRule", "destinationrules"),
-    ListedKind("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries"),
-    ListedKind("networking.istio.io/v1beta1", "WorkloadEntry", "workloadentries"),
-    ListedKind("networking.istio.io/v1beta1", "Sidecar", "sidecars"),
-    ListedKind("networking.istio.io/v1beta1", "Gateway", "gateways"),
-    ListedKind("networking.istio.io/v1beta1", "VirtualService", "virtualservices"),
+    ListedKind("security.istio.io/v1beta1", "PeerAuthentication", "peerauthentications", _NEWER),
+    ListedKind("security.istio.io/v1beta1", "AuthorizationPolicy", "authorizationpolicies", _NEWER),
+    ListedKind("networking.istio.io/v1beta1", "DestinationRule", "destinationrules", _NEWER),
+    ListedKind("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries", _NEWER),
+    ListedKind("networking.istio.io/v1beta1", "WorkloadEntry", "workloadentries", _NEWER),
+    ListedKind("networking.istio.io/v1beta1", "Sidecar", "sidecars", _NEWER),
+    ListedKind("networking.istio.io/v1beta1", "Gateway", "gateways", _NEWER),
+    ListedKind("networking.istio.io/v1beta1", "VirtualService", "virtualservices", _NEWER),
     ListedKind("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters"),
     ListedKind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", ("v1beta1",)),
     ListedKind("gateway.networking.k8s.io/v1", "GRPCRoute", "grpcroutes", ("v1alpha2",)),
@@ -88,7 +89,9 @@ DECIDING = (
     ),
     ListedKind("maistra.io/v1", "ServiceMeshMemberRoll", "servicemeshmemberrolls"),
     # Not modelled: what they cover is undecided, see meshgate.mesh.coverage.
-    ListedKind("security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications"),
+    ListedKind(
+        "security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications", _NEWER
+    ),
     ListedKind("networking.istio.io/v1beta1", "ProxyConfig", "proxyconfigs"),
     ListedKind("extensions.istio.io/v1alpha1", "WasmPlugin", "wasmplugins"),
     ListedKind("extensions.istio.io/v1alpha1", "TrafficExtension", "trafficextensions"),
@@ -117,7 +120,7 @@ DECIDING = (
 
 # What no call depends on: only compared with what was rendered.
 OTHERS = (
-    ListedKind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups"),
+    ListedKind("networking.istio.io/v1beta1", "WorkloadGroup", "workloadgroups", _NEWER),
     ListedKind("telemetry.istio.io/v1", "Telemetry", "telemetries", ("v1alpha1",)),
 )
 

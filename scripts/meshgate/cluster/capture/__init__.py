@@ -5,7 +5,7 @@
 - `inventory(environment, objects)`, `before(root, environment, …)`: their files, and those there
   are; `by_hand(root, environment)`: what people wrote beside them; `losses(…)`, `changes(…)`,
   `write(…)`: all of it or nothing.
-- `mesh_config(cluster, facts)`, `differences(…)`: what environments.yaml says otherwise.
+- `mesh_control(cluster, facts, objects)`, `differences(…)`: what environments.yaml says otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshgate.cluster import kinds
-from meshgate.cluster.capture.facts import FactDifference, differences, mesh_config, unknowns
+from meshgate.cluster.capture.facts import (
+    FactDifference,
+    MeshControl,
+    differences,
+    mesh_control,
+    unknowns,
+)
 from meshgate.cluster.capture.files import (
     InventoryFiles,
     before,
@@ -39,6 +45,7 @@ __all__ = [
     "FactDifference",
     "InventoryFiles",
     "Live",
+    "MeshControl",
     "ObjectIdentity",
     "Ownership",
     "before",
@@ -48,7 +55,7 @@ __all__ = [
     "differences",
     "inventory",
     "losses",
-    "mesh_config",
+    "mesh_control",
     "read",
     "restore",
     "running",

@@ -18,8 +18,10 @@ class Live(NamedTuple):
     """The live objects of a cluster by kind, whole."""
 
     by_kind: dict[str, list[JSONObject]]
-    # Kinds that the API server does not serve.
+    # Kinds that the API server does not serve, in no version that is read.
     unserved: list[ListedKind]
+    # What it serves of those, or may serve, and was not read; each in a sentence.
+    unread: list[str]
 
     def of(self, *names: str) -> Iterator[JSONObject]:
         """The objects of these kinds."""
@@ -32,11 +34,12 @@ def read(cluster: ClusterClient, progress: Callable[[], object] = lambda: None) 
 
     Raises ServiceError where the API server refuses, does not answer, or serves no mesh.
     """
-    live = Live({}, [])
+    live = Live({}, [], [])
     for kind in kinds.ALL:
         objects = cluster.objects(kind)
         if objects is None:
             live.unserved.append(kind)
+            live.unread.extend(_unread(cluster, kind))
         else:
             # Two APIs may have a kind of one name.
             live.by_kind.setdefault(kind.kind, []).extend(objects)
@@ -48,3 +51,14 @@ def read(cluster: ClusterClient, progress: Callable[[], object] = lambda: None) 
             hint="name the context of a cluster that runs Istio",
         )
     return live
+
+
+def _unread(cluster: ClusterClient, kind: ListedKind) -> Iterator[str]:
+    """What is there of a kind all the same: a server of a later release has versions of its own."""
+    try:
+        versions = cluster.versions(kind)
+    except ServiceError as error:
+        yield f"whether the API server serves {kind.resource}: {error}"
+        return
+    if versions:
+        yield f"{kind.resource}, which the API server serves as {' and '.join(versions)} alone"

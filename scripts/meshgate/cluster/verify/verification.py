@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshgate.cluster import kinds
@@ -121,7 +121,8 @@ def verify(
 
     Raises ServiceError where istiod is asked and does not answer.
     """
-    looked_at = frozenset(live.by_kind)
+    # What an API server does not serve, a cluster has not.
+    looked_at = frozenset(live.by_kind).union(kind.kind for kind in live.unserved)
     objects = [each for compared in live.by_kind.values() for each in compared]
     there = running(live, environment.mesh)
     ours = {ObjectIdentity.of(resource) for resource in rendered}
@@ -144,11 +145,19 @@ def verify(
         stale=tuple(drift(world.accepted, [each.value for each in world.live], looked_at)),
         outcome=compared,
         facts=tuple(facts),
-        notes=tuple(there.notes),
+        notes=(*there.notes, *_unserved(live, (*rendered, *world.accepted))),
         pushed=_pushed(live, there.pods, compared.actual, istiods) if istiods else None,
         unknown=tuple(unknown),
         strict=strict,
     )
+
+
+def _unserved(live: Live, wanted: Iterable[Resource]) -> Iterator[str]:
+    """The kinds of what should be there that no cluster can have without its API."""
+    used = {(each.group, each.kind) for each in wanted}
+    for kind in live.unserved:
+        if (kind.group, kind.kind) in used:
+            yield f"the API server does not serve {kind.resource}, so that there is none"
 
 
 def _unseen(compared: Pushed) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -70,6 +71,35 @@ _STATED = frozenset(
 _AUTHORIZERS = {"envoyExtAuthzHttp": "http", "envoyExtAuthzGrpc": "grpc"}
 
 
+# Fields with values that are numbers in the protocol, and may be written so, too.
+_NUMBERED = {
+    ("outboundTrafficPolicy", "mode"): ("REGISTRY_ONLY", "ALLOW_ANY"),
+    ("pathNormalization", "normalization"): (
+        *("DEFAULT", "NONE", "BASE", "MERGE_SLASHES"),
+        "DECODE_AND_MERGE_SLASHES",
+    ),
+}
+# What istiod takes for the keys that are read; with anything else it takes nothing of the text.
+_TYPES: dict[str, type] = {
+    "defaultConfig": dict,
+    "defaultDestinationRuleExportTo": list,
+    "defaultServiceExportTo": list,
+    "defaultVirtualServiceExportTo": list,
+    "discoverySelectors": list,
+    "enableAutoMtls": bool,
+    "extensionProviders": list,
+    "outboundTrafficPolicy": dict,
+    "pathNormalization": dict,
+    "rootNamespace": str,
+    "trustDomain": str,
+    "trustDomainAliases": list,
+}
+# Of which one layer replaces what a layer below says of the same name.
+_NAMED = "extensionProviders"
+_ADDED = "trustDomainAliases"
+_MERGED = ("defaultConfig", "defaultProviders")
+
+
 class Contradiction(Struct, frozen=True):
     """What MeshConfig says otherwise than the declared facts; `key` empty: all of it may.
 
@@ -106,7 +136,53 @@ def contradictions(catalog: Catalog, facts: MeshFacts) -> Iterator[Contradiction
         if config is None:
             yield Contradiction(resource, "", "what cannot be read as MeshConfig")
         else:
-            yield from _compared(resource, config, facts)
+            yield from _compared(resource, normal(config), facts)
+
+
+def normal(config: JSONObject) -> JSONObject:
+    """A MeshConfig as its documentation spells it.
+
+    JSON of a protocol buffer may have a field by its name in the protocol (`trust_domain`) and a
+    value of an enumeration by its number; null is no value.
+    """
+    spelled = _spelled(config)
+    for (key, field), names in _NUMBERED.items():
+        inner = spelled.get(key)
+        if isinstance(inner, dict):
+            inner = spelled[key] = _spelled(inner)
+            number = inner.get(field)
+            if (
+                isinstance(number, int)
+                and not isinstance(number, bool)
+                and number in range(len(names))
+            ):
+                inner[field] = names[number]
+    if isinstance(own := spelled.get("defaultConfig"), dict):
+        spelled["defaultConfig"] = _spelled(own)
+    return spelled
+
+
+def layered(below: JSONObject, above: JSONObject) -> JSONObject:
+    """What two texts of MeshConfig mean together (istio.io/istio, ApplyMeshConfig).
+
+    Keys override, but for the proxies' own configuration, which is merged, and for what is listed
+    by name.
+    """
+    both = {**below, **above}
+    for key in _MERGED:
+        if key in below and key in above:
+            both[key] = {**_object(below[key]), **_object(above[key])}
+    for key in (_NAMED, _ADDED):
+        if key in below and key in above:
+            both[key] = [*_list(below[key]), *_list(above[key])]
+    return both
+
+
+def refused_keys(config: JSONObject) -> list[str]:
+    """The keys whose value istiod cannot take, so that it takes nothing of the text, sorted."""
+    return sorted(
+        key for key, kind in _TYPES.items() if key in config and not isinstance(config[key], kind)
+    )
 
 
 def transport_facts(
@@ -116,21 +192,20 @@ def transport_facts(
 
     `namespace` is what MeshConfig means where it names no root namespace.
     """
-    policy = _object(config.get("outboundTrafficPolicy"))
     return {
         "rootNamespace": (facts.root_namespace, config.get("rootNamespace") or namespace),
         "enableAutoMtls": (facts.enable_auto_mtls, config.get("enableAutoMtls", True)),
         "outboundTrafficPolicy": (
             facts.outbound_traffic_policy,
-            policy.get("mode") or "ALLOW_ANY",
+            _outbound(config.get("outboundTrafficPolicy")),
         ),
         "defaultDestinationRuleExportTo": (
-            list(facts.default_destination_rule_export_to),
-            config.get("defaultDestinationRuleExportTo") or ["*"],
+            sorted(facts.default_destination_rule_export_to),
+            _texts(config.get("defaultDestinationRuleExportTo")) or ["*"],
         ),
         "discoverySelectors": (
-            list(facts.discovery_selectors),
-            config.get("discoverySelectors") or [],
+            sorted(facts.discovery_selectors, key=_text),
+            sorted(_list(config.get("discoverySelectors")), key=_text),
         ),
     }
 
@@ -140,8 +215,8 @@ def authorization_facts(config: JSONObject, facts: MeshFacts) -> dict[str, tuple
     return {
         "trustDomain": (facts.trust_domain, config.get("trustDomain") or "cluster.local"),
         "trustDomainAliases": (
-            sorted(facts.trust_domain_aliases),
-            sorted(map(str, config.get("trustDomainAliases") or [])),
+            sorted(set(facts.trust_domain_aliases)),
+            _texts(config.get("trustDomainAliases")),
         ),
         "pathNormalization": (
             facts.path_normalization,
@@ -157,7 +232,7 @@ def authorization_facts(config: JSONObject, facts: MeshFacts) -> dict[str, tuple
 def unstated_facts(config: JSONObject) -> dict[str, tuple[JSON, JSON]]:
     """As `transport_facts`, of what no fact can state: the model knows Istio's defaults alone."""
     return {
-        key: (["*"], config.get(key) or ["*"])
+        key: (["*"], _texts(config.get(key)) or ["*"])
         for key in ("defaultServiceExportTo", "defaultVirtualServiceExportTo")
     }
 
@@ -192,6 +267,13 @@ def _compared(resource: Resource, config: JSONObject, facts: MeshFacts) -> Itera
             yield Contradiction(resource, key, f"{key}, which is not read")
 
 
+def _outbound(value: JSON) -> JSON:
+    """The mode; where the policy is stated without one it is the first of its enumeration."""
+    if not isinstance(value, dict):
+        return "ALLOW_ANY"
+    return value.get("mode") or "REGISTRY_ONLY"
+
+
 def _normalization(value: JSON) -> str:
     stated = str(_object(value).get("normalization") or "DEFAULT")
     return "BASE" if stated == "DEFAULT" else stated
@@ -199,11 +281,12 @@ def _normalization(value: JSON) -> str:
 
 def _authorizers(value: JSON) -> Iterator[str]:
     """The external authorizers; providers of traces and logs decide nothing."""
-    for item in value if isinstance(value, list) else ():
-        if isinstance(item, dict):
-            for key, kind in _AUTHORIZERS.items():
-                if key in item:
-                    yield f"{item.get('name')} ({kind})"
+    # The last of a name replaces those before.
+    named_last = {item.get("name"): item for item in _list(value) if isinstance(item, dict)}
+    for name, item in named_last.items():
+        for key, kind in _AUTHORIZERS.items():
+            if key in item:
+                yield f"{name} ({kind})"
 
 
 def _shown(value: JSON) -> str:
@@ -214,3 +297,25 @@ def _shown(value: JSON) -> str:
 
 def _object(value: JSON) -> JSONObject:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: JSON) -> list[str]:
+    """A list of texts of which neither the order nor how often one is there says anything."""
+    return sorted(set(map(str, _list(value))))
+
+
+def _text(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _spelled(value: JSONObject) -> JSONObject:
+    """The keys as JSON has them, those of nothing left out; who writes both means that of JSON."""
+    spelled: JSONObject = {}
+    for key, inner in sorted(value.items(), key=lambda each: "_" not in str(each[0])):
+        if inner is not None:
+            spelled[re.sub(r"_(.)", lambda match: match[1].upper(), str(key))] = inner
+    return spelled
