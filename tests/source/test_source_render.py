@@ -21,7 +21,10 @@ from meshgate import interrupts, source
 from meshgate.errors import BuildError, MeshgateError, ToolError, UsageError, install_beside
 from meshgate.source import program
 from meshgate.source.build import Build
+from meshgate.source.kinds import overlay as overlay_kind
+from meshgate.source.kustomize import rendered
 from places import REPOSITORY
+from random_overlays import write_overlays
 
 PA = """\
 apiVersion: security.istio.io/v1
@@ -30,6 +33,20 @@ metadata: {name: default, namespace: shop}
 spec: {mtls: {mode: STRICT}}
 """
 SAME = {"base/kustomization.yaml": "resources: [pa.yaml]\n", "base/pa.yaml": PA}
+
+ODD_ANNOTATIONS = {
+    "odd/kustomization.yaml": "resources: [pa.yaml]\nbuildMetadata: [transformerAnnotations]\n",
+    "odd/pa.yaml": "---\n".join(
+        PA.replace("default,", f"{name}, annotations: {annotations},")
+        for name, annotations in (
+            ("none", "{}"),
+            ("nothing", "null"),
+            ("own", "{a: b}"),
+            ("forged", "{config.kubernetes.io/origin: 'path: nowhere.yaml'}"),
+            ("both", "{a: b, config.kubernetes.io/origin: 'path: nowhere.yaml'}"),
+        )
+    ),
+}
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -144,6 +161,69 @@ def test_an_origin_cannot_be_forged(tmp_path: Path) -> None:
     (resource,) = source.render(root, "overlay", cache=None).resources
 
     assert resource.origin == ("base/pa.yaml", 0)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whoever_is_asked_where_objects_come_from_they_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    folders = [each.relative_to(tmp_path) for each in write_overlays(tmp_path, 12, seed)]
+    tree(tmp_path, ODD_ANNOTATIONS)
+    names = [*map(str, folders), "odd"]
+
+    def shown(build: Build) -> object:
+        places = [
+            each.origin and (each.origin.file, each.origin.document) for each in build.resources
+        ]
+        return [each.value for each in build.resources], places, build.record
+
+    def built(*, asked: bool) -> dict[str, Build | MeshgateError]:
+        monkeypatch.setattr(overlay_kind, "_renames", lambda _: asked)
+        return source.render_all(tmp_path, names, cache=None)
+
+    told, found = built(asked=True), built(asked=False)
+    assert any(isinstance(each, Build) for each in told.values())
+    for name in names:
+        one, other = told[name], found[name]
+        if isinstance(one, Build):
+            assert isinstance(other, Build)
+            assert shown(one) == shown(other), name
+        else:
+            assert str(one) == str(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("resources: [../base]\nnamePrefix: a-\n", [False]),
+        # A digest of its content is part of its name.
+        ("resources: [../base]\nconfigMapGenerator: [{name: a, literals: [b=c]}]\n", [True]),
+        # A patch gives it another name.
+        (
+            (
+                "resources: [../base]\n"
+                "patches: [{path: p.yaml, options: {allowNameChange: true}, "
+                "target: {kind: PeerAuthentication}}]\n"
+            ),
+            [False, True],
+        ),
+    ],
+)
+def test_kustomize_is_asked_for_origins_where_names_do_not_tell_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, asked: list[bool]
+) -> None:
+    """It compares all objects with each other for that, which takes longer than all else."""
+    found: list[bool] = []
+
+    def noted(*arguments: Any, origins: bool) -> Any:
+        found.append(origins)
+        return rendered(*arguments, origins=origins)
+
+    monkeypatch.setattr(overlay_kind, "rendered", noted)
+    renamed = PA.replace("name: default", "name: other")
+    root = overlay(tmp_path, text, **{"overlay/p.yaml": renamed})
+    source.render(root, "overlay", cache=None)
+    assert found == asked
 
 
 def test_several_overlays_at_once_and_one_of_them_broken(tmp_path: Path) -> None:

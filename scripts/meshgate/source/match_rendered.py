@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from meshgate.model import JSONObject, Origin, Resource, ResourceRef
 from meshgate.source.kustomize import Rendered
 from meshgate.source.provenance import TracedObject, TracedOrigin, settle
 from meshgate.source.tree import Tree
 from meshgate.yamldoc.positions import SourceFiles
+
+
+def are_known(rendered: Iterable[Rendered], traced: Iterable[TracedObject]) -> bool:
+    """Whether each rendered object has one of its own among those that the layers made, by name.
+
+    Then nobody needs to be told where one comes from.
+    """
+    made = Counter(Resource.of(each.value).ref for each in traced)
+    return Counter(Resource.of(value).ref for value, _ in rendered) <= made
 
 
 def resources(

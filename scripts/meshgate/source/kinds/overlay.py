@@ -12,9 +12,9 @@ from meshgate.source.cache import Cache
 from meshgate.source.chains import Layers
 from meshgate.source.kinds.kind import Build, Reached, Source, Workplace
 from meshgate.source.kustomization import Inline, Role
-from meshgate.source.kustomize import rendered
+from meshgate.source.kustomize import Rendered, rendered
 from meshgate.source.load import SourceDocument, parsed
-from meshgate.source.match_rendered import resources
+from meshgate.source.match_rendered import are_known, resources
 from meshgate.source.program import renderer
 from meshgate.source.provenance import TracedOrigin
 from meshgate.source.scan import orphans, override_names, overrides, survey_tree
@@ -22,6 +22,8 @@ from meshgate.source.tree import Tree
 from meshgate.yamldoc.files import Root
 from meshgate.yamldoc.positions import SourceFiles
 
+# Their objects carry a digest of their content in their names.
+GENERATOR_FIELDS = ("configMapGenerator", "secretGenerator")
 # Of all JSON patches of an overlay.
 MOST_COPIES = 12
 
@@ -75,9 +77,18 @@ class Overlay:
         defects = survey_tree(tree, files)
         _refuse(tree, files)
         program = renderer(tree.root, place.cache, exact=place.exact)
-        values = rendered(tree, program, Cache(place.cache, "render"), place.aside, place.workers)
         layers = Layers(tree, files)
-        joined = list(resources(values, layers.traced(), tree, files))
+        traced = layers.traced()
+        cache = Cache(place.cache, "render")
+
+        def values(*, origins: bool) -> list[Rendered]:
+            return rendered(tree, program, cache, place.aside, place.workers, origins=origins)
+
+        asked = _renames(tree)
+        objects = values(origins=asked)
+        if not asked and not are_known(objects, traced):
+            objects = values(origins=True)
+        joined = list(resources(objects, traced, tree, files))
         chains = {
             resource.ref: resource.origin.traced.chain()
             for resource in joined
@@ -85,6 +96,14 @@ class Overlay:
         }
         record = BuildRecord(tuple(defects), chains, tuple(layers.idle), tuple(layers.removing))
         return Build(joined, record)
+
+
+def _renames(tree: Tree) -> bool:
+    """Whether something makes objects whose names cannot be told from the sources."""
+    return any(
+        each.uses_plugins or any(each.list(field) for field in GENERATOR_FIELDS)
+        for each in tree.kustomizations.values()
+    )
 
 
 def _refuse(tree: Tree, files: SourceFiles) -> None:
