@@ -25,6 +25,7 @@ from meshgate.cli.terminal import printable
 from meshgate.cluster import sync
 from meshgate.cluster.sync import SyncTarget, unprotected
 from meshgate.cluster.sync.prune_protection import ARGOCD, FLUX
+from meshgate.cluster.sync.waves import doubtful_waves
 from meshgate.cluster.sync.windows import without_repair
 from meshgate.pipeline.cluster_names import refuse_overlaps
 from meshgate.pipeline.targets import select
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     outdated = sync.stale(root, files)
     warn_of_unprotected(agent, targets)
     warn_of_windows(agent, targets)
+    warn_of_waves(agent, targets)
     warn_of_namespaces(root, targets)
     if options.check:
         for path in outdated:
@@ -95,6 +97,13 @@ def warn_of_windows(agent: str, targets: Iterable[SyncTarget]) -> None:
     windows = {window.name: window for target in targets for window in target.windows}
     if agent == "argocd":
         for sentence in without_repair(windows.values()):
+            print(f"meshgate: {printable(sentence)}", file=sys.stderr)
+
+
+def warn_of_waves(agent: str, targets: Iterable[SyncTarget]) -> None:
+    """Say which waves are no order, and which clusters could be in two."""
+    if agent == "argocd":
+        for sentence in (each for target in targets for each in doubtful_waves(target)):
             print(f"meshgate: {printable(sentence)}", file=sys.stderr)
 
 

@@ -48,6 +48,16 @@ def refuse_overlaps(environments: Sequence[Environment]) -> None:
                     hint=f"say which are meant: `clusters: {{names: [...]}}` of {one.name} and of "
                     f"{other.name}, without overlap",
                 )
+            # As the ApplicationSets of both call the Applications.
+            if overlap(f"{one.name}-{first}", f"{other.name}-{second}"):
+                raise UsageError(
+                    f"environments.yaml: the Application of a cluster of {one.name} ({first}) "
+                    f"could be called like that of one of {other.name} ({second})",
+                    why="Argo CD would keep one of them, and the other cluster would not be "
+                    "synced.",
+                    hint=f"call clusters otherwise in Argo CD: `clusters: {{names: [...]}}` of "
+                    f"{one.name} and of {other.name}",
+                )
 
 
 def refuse_overlaps_of_argocd(root: Path, environments: Sequence[Environment]) -> None:

@@ -48,3 +48,8 @@ def is_qualified(key: str) -> bool:
     if slash and (len(prefix) > LONGEST_PREFIX or not _PREFIX.fullmatch(prefix)):
         return False
     return len(name) <= LONGEST_NAME and bool(_NAME.fullmatch(name))
+
+
+def is_label_value(value: str) -> bool:
+    """Whether the API server takes a text for the value of a label: empty, or like a name."""
+    return not value or (len(value) <= LONGEST_NAME and bool(_NAME.fullmatch(value.lower())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshgate.cluster.sync.target import SyncTarget
+from meshgate.cluster.sync.waves import refuse_waves
 from meshgate.cluster.sync.windows import sync_windows
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
@@ -38,6 +39,7 @@ def objects(target: SyncTarget) -> list[JSONObject]:
             hint="set `mode: pinned`, so that clusters sync what promotion has written with the "
             "values of `substitute`; or let Flux sync it",
         )
+    refuse_waves(target, ENVIRONMENT_LABEL)
     return [_project(target), _applications(target)]
 
 
@@ -87,8 +89,6 @@ def _applications(target: SyncTarget) -> JSONObject:
         "generators": [{"clusters": {"selector": {"matchLabels": target.selector}}}],
         # A label that is lost deletes no Application, and a deleted Application no policy.
         "syncPolicy": {"applicationsSync": "create-update", "preserveResourcesOnDeletion": True},
-        # Who stops the sync of a cluster at night finds it stopped a minute later, too.
-        "ignoreApplicationDifferences": [{"jsonPointers": ["/spec/syncPolicy"]}],
         **_strategy(target),
         "template": {
             "metadata": {
@@ -119,9 +119,14 @@ def _applications(target: SyncTarget) -> JSONObject:
 
 
 def _strategy(target: SyncTarget) -> JSONObject:
-    """One step for each wave: the next begins when all Applications of this one are healthy."""
+    """One step for each wave: the next begins when all Applications of this one are healthy.
+
+    For that the controller takes the automatic sync out of the Applications, also of those that
+    were there before: what somebody else writes to their syncPolicy cannot stand.
+    """
     if not target.waves:
-        return {}
+        # Who stops the sync of a cluster at night finds it stopped a minute later, too.
+        return {"ignoreApplicationDifferences": [{"jsonPointers": ["/spec/syncPolicy"]}]}
     steps = [
         {
             "matchExpressions": [
