@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import logging
@@ -23,6 +24,7 @@ PACKAGE = "meshgate"
 BROKEN_PIPE = 141
 # How much of a path is shown.
 SHOWN = 200
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # name: what `meshgate --help` says of it. The module of the same name is imported only to run it:
 # a help text must not wait for a YAML parser.
@@ -142,6 +144,11 @@ def _words(error: MeshgateError | OSError | RecursionError) -> str:
         return "something is nested more deeply than can be read"
     name = str(error.filename or "")
     named = f"{name[:SHOWN]}..." if len(name) > SHOWN else name
+    if not name and error.errno in FULL:
+        import tempfile  # noqa: PLC0415 - of this error alone
+
+        # What is written has no name to the system then.
+        return f"{tempfile.gettempdir()}, or where output goes: {error.strerror}"
     return f"{named or 'this machine'}: {error.strerror or type(error).__name__}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -83,11 +84,8 @@ def style(options: argparse.Namespace, *, to_file: bool) -> report.Options:
 
 
 def write(file: Path, text: str) -> None:
-    """Write a whole file. Raises UsageError."""
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    """Write a whole file. Raises UsageError; then no half of a new one is left."""
+    stream(file, (text,))
 
 
 def write_page(file: Path | None, text: str) -> None:
@@ -100,14 +98,21 @@ def write_page(file: Path | None, text: str) -> None:
 
 
 def stream(file: Path | None, pieces: Iterable[str]) -> None:
-    """Write what comes piece by piece to a file, or to standard output. Raises UsageError."""
+    """Write what comes piece by piece to a file, or to standard output.
+
+    Raises UsageError; then no half of a new file is left.
+    """
     if file is None:
         sys.stdout.writelines(pieces)
         return
+    was_there = file.exists()
     try:
         with file.open("w", encoding="utf-8") as opened:
             opened.writelines(pieces)
     except OSError as error:
+        if not was_there:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
 
 

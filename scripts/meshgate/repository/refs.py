@@ -80,7 +80,7 @@ def set_branch(repository: Repository, name: str, commit: str, *, expected: str 
     """Move a branch of this clone from `expected` (None: it must not be there).
 
     Where it is checked out, the working tree goes along, and changes in it are left as they are.
-    Raises MovedError.
+    Raises MovedError where it is elsewhere, RepositoryError where git cannot.
     """
     branch = f"{HEADS}{name}"
     if expected and repository.run("rev-parse", "--symbolic-full-name", "HEAD") == branch:
@@ -91,9 +91,19 @@ def set_branch(repository: Repository, name: str, commit: str, *, expected: str 
     try:
         repository.run("update-ref", branch, commit, expected or NO_OBJECT)
     except RepositoryError as error:
+        repository.forget()
+        if _commit_at(repository, branch) == expected:
+            # Nobody was faster: a full disk, a folder that may not be written.
+            raise RepositoryError(f"cannot set the branch {name}", why=error.why) from error
         raise MovedError(
             f"the branch {name} is not at {expected or 'no commit'}", why=error.why
         ) from error
+
+
+def _commit_at(repository: Repository, reference: str) -> str | None:
+    """The commit that a reference of this clone has; None: it is not there."""
+    listed = repository.run("for-each-ref", "--format=%(objectname)", reference)
+    return listed.strip() or None
 
 
 def remote_branch(repository: Repository, name: str, *, remote: str = REMOTE) -> str | None:

@@ -6,6 +6,7 @@ written aside and moved into place, so that two runs can share a folder.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -34,7 +35,6 @@ class Cache:
 
     def __init__(self, folder: Path | None, section: str) -> None:
         self._folder = folder / section if folder else None
-        self._warned = False
 
     def get(self, key: str) -> JSON:
         """What was kept; None where nothing was, or where it is no longer what was kept."""
@@ -68,14 +68,16 @@ class Cache:
                     Path(aside.name).unlink(missing_ok=True)
                     raise
         except OSError as error:
-            if not self._warned:
-                self._warned = True
-                logger.warning(
-                    "the cache %s cannot be written (%s); the run goes on without it",
-                    self._folder,
-                    error.strerror,
-                )
+            _warn(self._folder, error.strerror)
 
     def _file(self, key: str) -> Path:
         assert self._folder is not None
         return self._folder / key[:2] / key[2:]
+
+
+@functools.cache
+def _warn(folder: Path, reason: str) -> None:
+    """Say it once in a process: one run opens the same cache for many commits."""
+    logger.warning(
+        "the cache %s cannot be written (%s); the run goes on without it", folder, reason
+    )

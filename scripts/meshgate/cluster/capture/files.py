@@ -185,12 +185,19 @@ def write(root: Path, environment: str, new: InventoryFiles, changed: Mapping[st
         _swap(folder, aside, former)
     except OSError as error:
         raise UsageError(
-            f"cannot write {error.filename or aside}: {error.strerror}",
+            f"cannot write {error.filename or aside}: {_reason(error)}",
             why=f"inventory/{environment} is as it was.",
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    """What the machine says; of a folder that could not be copied, of the first of its files."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])
+    return error.strerror or str(error)
 
 
 def restore(root: Path, environment: str) -> None:

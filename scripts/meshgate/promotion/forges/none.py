@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,9 @@ class NoForge:
             if not self.page.is_file() or self.page.read_text(encoding="utf-8") != text:
                 self.page.write_text(text, encoding="utf-8")
         except OSError as error:
+            # Half a page must not be what somebody pastes.
+            with contextlib.suppress(OSError):
+                self.page.unlink(missing_ok=True)
             raise RepositoryError(f"cannot write {self.page}: {error.strerror}") from error
         return PullRequest(
             number=0,
