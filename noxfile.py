@@ -76,6 +76,17 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def whole(session: nox.Session) -> None:
+    """Try all of what the tests try a sample of: `-- tests/mesh` narrows it."""
+    install(session)
+    session.run(
+        *("pytest", "-n", "auto", "--dist", "worksteal", "-m", "sampled or hypothesis"),
+        *session.posargs,
+        env={"WHOLE": "1", "CRASHES_EVERY": "3", "INTERRUPTS": "18"},
+    )
+
+
+@nox.session(default=False)
 def interrupts(session: nox.Session) -> None:
     """Interrupt commands at 200 random moments; each must end within a second."""
     install(session)

@@ -28,11 +28,13 @@ prefer_memory()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from hypothesis import settings  # noqa: PLC0415 - 90 modules, compiled to where they are kept
+    # 90 modules, compiled to where they are kept.
+    from hypothesis import settings  # noqa: PLC0415
+
+    from examples import steady  # noqa: PLC0415
 
     heed_signals()
-    # How long an example takes is the machine's affair: no test fails by chance where it is busy.
-    settings.register_profile("steady", deadline=None)
+    settings.register_profile("steady", steady())
     settings.load_profile("steady")
     if config.getoption("--update") and os.environ.get("CI"):
         raise pytest.UsageError("--update is for people: CI must compare, not rewrite")

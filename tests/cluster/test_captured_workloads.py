@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from live_objects import containers, deployment, live, namespace, pods, proxy, service
 from meshgate.cluster import capture
 from meshgate.cluster.capture import Live
@@ -283,7 +284,7 @@ def clusters(draw: st.DrawFn) -> list[JSONObject]:
     return objects
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(clusters())
 def test_every_running_pod_has_a_workload_that_the_same_selectors_select(
     objects: list[JSONObject],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,10 +30,10 @@ class Tally(NamedTuple):
         return Tally(self.cases + 1, servers, self.calls + len(expect["calls"]))
 
 
-def cases(path: Path) -> Iterator[Row]:
-    """The cases of a gzipped file of JSON lines."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
+def cases(path: Path, wanted: Callable[[bytes], bool] = bool) -> Iterator[Row]:
+    """The cases of a gzipped file of JSON lines: of those that are wanted, as the file has them."""
+    with gzip.open(path) as lines:
+        for line in filter(wanted, lines):
             yield json.loads(line)
 
 

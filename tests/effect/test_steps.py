@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,9 +41,10 @@ from meshgate.report.steps import FORMATS, EnvironmentSteps, Steps
 from places import REPOSITORY
 from policy_repository import commit_all, copy_policies
 from safe_steps import judged_by_brute_force, unsafe_changes
+from samples import sample
 
-# `nox -s steps` judges 200; STEPS_SAMPLE is how many.
-SAMPLE = int(os.environ.get("STEPS_SAMPLE", "9"))
+# `nox -s steps` judges 200.
+SAMPLE = sample(9, 3)
 SAME_LINE = """\
 waivers: # ours
 - rule: PA002
@@ -73,6 +73,7 @@ def mode(text: str, **fields: Any) -> Any:
     return peer_authentication("default", ROOT, text, **fields)
 
 
+@pytest.mark.sampled
 def test_every_step_of_random_changes_is_safe_by_brute_force() -> None:
     found = [(case, case.plan(QUICK)) for case in unsafe_changes(SAMPLE, seed=1, rows=40)]
     plans = [(case, each) for case, each in found if isinstance(each, Plan)]

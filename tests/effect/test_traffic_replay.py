@@ -27,6 +27,7 @@ from meshgate.effect.observed import Replayed, SeenFate, known_calls, replay
 from meshgate.mesh import Mesh, Outcome, Verdict, verdict
 from meshgate.model import SeenCall, SeenSecurity
 from places import TESTS
+from samples import sample
 
 CONFORMANCE = TESTS / "conformance"
 NOON = dt.datetime(2026, 7, 31, 12, tzinfo=dt.UTC)
@@ -267,10 +268,11 @@ def test_seen_calls_count_in_the_effect_of_a_change() -> None:
     assert "breaks" in found
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["hand", "dev"])
 def test_replay_ends_as_istio_decides(name: str) -> None:
     compared = 0
-    for case in itertools.islice(cases(CONFORMANCE / f"{name}.jsonl.gz"), 250):
+    for case in itertools.islice(cases(CONFORMANCE / f"{name}.jsonl.gz"), sample(250, 60)):
         rows = [row for row in case["expect"]["calls"] if row["host"] is not None]
         if any(each["kind"] == "VirtualService" for each in case["resources"]):
             continue
@@ -289,13 +291,14 @@ def test_replay_ends_as_istio_decides(name: str) -> None:
             what = case["id"], each.call
             assert [str(outcome) for outcome in each.after.outcomes] == [calls[each.call]], what
             compared += 1
-    assert compared > 400
+    assert compared > sample(400, 100)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["virtualservice", "sidecar", "gateway", "ambient"])
 def test_replay_agrees_with_the_calls_of_the_model(name: str) -> None:
     compared = 0
-    for case in itertools.islice(cases(CONFORMANCE / f"{name}.jsonl.gz"), 40):
+    for case in itertools.islice(cases(CONFORMANCE / f"{name}.jsonl.gz"), sample(40, 12)):
         model = mesh_of(case)
         expected: dict[SeenCall, set[Verdict]] = {}
         for call in model.calls():
@@ -316,7 +319,7 @@ def test_replay_agrees_with_the_calls_of_the_model(name: str) -> None:
                 assert each.fate is SeenFate.HOLDS, (case["id"], each)
             else:
                 assert each.fate is not SeenFate.FAILS, (case["id"], each)
-    assert compared > 400
+    assert compared > sample(400, 100)
 
 
 def test_the_work_grows_with_the_calls() -> None:

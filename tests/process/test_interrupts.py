@@ -1,7 +1,8 @@
 """An interrupt ends a command within a second, with all it started, wherever it falls.
 
 The moments are random, over the whole time from the first line of the package to the last.
-`nox -s interrupts` tries 200 of them; INTERRUPTS says how many.
+`nox -s interrupts` tries 200 of them; INTERRUPTS says how many, and `nox -s whole` tries each
+command.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from meshgate.interrupts import INTERRUPTED, LINE
 from pipeline import Pipeline, copy
 from places import REPOSITORY
 from promoted import git
+from samples import WHOLE
 
 MOMENTS = int(os.environ.get("INTERRUPTS", "8"))
 # Seconds. A machine that does much else at once is given more, so that no test fails by chance.
@@ -44,6 +46,8 @@ COMMANDS = {
     "audit": (),  # much of git
     "promote": ("staging",),  # git, a lock of the forge, refs
 }
+# One of each kind: threads and processes, a program, a read that waits, and git.
+TRIED = tuple(COMMANDS) if WHOLE else ("validate-jobs", "lint-stdin", "diff", "promote")
 
 
 class Running(NamedTuple):
@@ -175,7 +179,8 @@ def left_over(running: Running) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", TRIED)
 def test_at_random_moments(name: str, start: Callable[[str], Running]) -> None:
     whole = duration(start, name)
     latest = 0.0

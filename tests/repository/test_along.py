@@ -12,6 +12,7 @@ import promoted
 from meshgate.repository import Repository, mainline
 from meshgate.repository.along import bringing, files_along, files_ever, objects_along, steps_along
 from meshgate.repository.trees import TreeEntry
+from samples import sample
 
 PATHS = ("rules.yaml", "a", "b", "c/one.yaml")
 
@@ -60,7 +61,8 @@ def change(work: Path, dice: random.Random, number: int) -> None:
         path.mkdir(exist_ok=True)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.sampled
+@pytest.mark.parametrize("seed", range(sample(6, 2)))
 def test_a_line_is_what_its_commits_are(tmp_path: Path, seed: int) -> None:
     odd_line(tmp_path / "work", seed)
     with Repository(tmp_path / "work") as repository:

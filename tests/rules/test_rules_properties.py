@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import TODAY
@@ -123,7 +123,6 @@ def all_enforced(policies: Sequence[Policy]) -> Iterator[str]:
 
 
 @given(POLICIES, FLOORS)
-@settings(deadline=None)
 def test_a_finding_is_there_just_when_some_pod_is_weaker_than_the_floor(
     policies: list[Policy], floor: str
 ) -> None:
@@ -133,7 +132,6 @@ def test_a_finding_is_there_just_when_some_pod_is_weaker_than_the_floor(
 
 
 @given(POLICIES, st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_order_of_documents_does_not_matter(policies: list[Policy], random: object) -> None:
     resources = named(policies)
     shuffled = resources.copy()
@@ -143,7 +141,6 @@ def test_order_of_documents_does_not_matter(policies: list[Policy], random: obje
 
 
 @given(POLICIES)
-@settings(deadline=None)
 def test_other_kinds_are_ignored(policies: list[Policy]) -> None:
     resources = named(policies)
     others = [
@@ -161,7 +158,6 @@ def test_other_kinds_are_ignored(policies: list[Policy]) -> None:
 
 
 @given(POLICIES, FLOORS, st.data())
-@settings(deadline=None)
 def test_strict_never_adds_a_finding(
     policies: list[Policy], floor: str, data: st.DataObject
 ) -> None:
