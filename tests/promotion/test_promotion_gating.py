@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -65,12 +67,22 @@ class Story:
         self.base = git(folder, "rev-parse", "HEAD")
         self.origin = folder.parent / "origin.git"
         git(folder.parent, "clone", "--quiet", "--bare", str(folder), str(self.origin))
-        git(folder, "remote", "add", "origin", str(self.origin))
+        git(folder, "remote", "add", "origin", "../origin.git")
         self.forge = self.seen_by("promoter")
         self.seen_by("flux-bot").set_status(
             self.base, CommitStatus("flux/staging", StatusState.SUCCESS)
         )
         self.pull = self.propose()
+
+    def copied(self, target: Path) -> Story:
+        """The same in another folder."""
+        story = copy.copy(self)
+        story.folder, story.origin = target / self.folder.name, target / self.origin.name
+        shutil.copytree(self.folder, story.folder, symlinks=True)
+        shutil.copytree(self.origin, story.origin, symlinks=True)
+        story.forge = story.seen_by("promoter")
+        story.pull = story.forge.get(self.pull.number)
+        return story
 
     def seen_by(self, login: str) -> LocalForge:
         return LocalForge(self.origin, login, now=lambda: NOW, teams={"security": ["sec"]})
@@ -137,9 +149,17 @@ class Story:
         )
 
 
+@pytest.fixture(scope="session")
+def story_once(promoted_once: Promoted, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The shared one: never change it."""
+    folder = tmp_path_factory.mktemp("story") / "repository"
+    shutil.copytree(promoted_once.folder, folder, symlinks=True)
+    return Story(folder, promoted_once.first)
+
+
 @pytest.fixture
-def story(promoted: Promoted) -> Story:
-    return Story(promoted.folder, promoted.first)
+def story(story_once: Story, tmp_path: Path) -> Story:
+    return story_once.copied(tmp_path)
 
 
 def test_all_is_green_when_nothing_is_waited_for(story: Story) -> None:

@@ -8,17 +8,25 @@ import pytest
 
 import promoted
 from meshgate.cli import main
-from pipeline import Pipeline
+from pipeline import Pipeline, copy, remember_answers
 
 Capture = pytest.CaptureFixture[str]
 TAG = "env/staging/0002"
 
 
-@pytest.fixture
-def recorded(pipeline: Pipeline) -> Pipeline:
+@pytest.fixture(scope="session")
+def recorded_once(pipeline_once: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A promotion to staging, tagged. Never change it."""
+    pipeline = copy(pipeline_once, tmp_path_factory.mktemp("recorded"))
     pipeline.promoted("staging")
     assert record(pipeline.work) == 0
     return pipeline
+
+
+@pytest.fixture
+def recorded(recorded_once: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    remember_answers(monkeypatch)
+    return copy(recorded_once, tmp_path)
 
 
 def record(work: Path, *arguments: str) -> int:

@@ -142,20 +142,20 @@ def additions(repository: Repository, head: str, folder: str) -> dict[str, str]:
 
 def merge_base(repository: Repository, one: str, other: str) -> str | None:
     """The newest commit that both have; None where there is none."""
-    try:
-        return repository.ask("merge-base", one, other, about=(one, other))
-    except RepositoryError as error:
-        if error.why:
-            raise
-        return None
+    return next(iter(merge_bases(repository, one, other)), None)
 
 
 def merge_bases(repository: Repository, one: str, other: str) -> list[str]:
-    """Every best common ancestor: several where two branches were merged into each other."""
-    first = merge_base(repository, one, other)
-    if first is None:
+    """Every best common ancestor: several where two branches were merged into each other.
+
+    The first is the one that git gives where it is asked for one.
+    """
+    try:
+        return repository.ask("merge-base", "--all", one, other, about=(one, other)).split()
+    except RepositoryError as error:
+        if error.why:
+            raise
         return []
-    return repository.ask("merge-base", "--all", one, other, about=(one, other)).split()
 
 
 def is_ancestor(repository: Repository, old: str, new: str) -> bool:
