@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from meshgate import process
 from meshgate.cli import main
 from meshgate.errors import BuildError, ToolError
 from meshgate.process import Limits
+from one_process import Ended, run_all
 from promoted import ENVIRONMENTS, git
 
 Change = Callable[[str, str], Path]
@@ -131,27 +131,23 @@ WITHOUT_GIT = [
 ]
 
 
-def meshgate_without_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def meshgate_without_git(root: Path, *commands: Sequence[str]) -> list[Ended]:
     git(root, "init", "--quiet")
     (root / "environments.yaml").write_text(ENVIRONMENTS, "utf-8")
-    argv = [sys.executable, "-m", "meshgate", *arguments]
-    return subprocess.run(
-        argv, cwd=root, env={"PATH": str(root)}, capture_output=True, text=True, check=False
-    )
+    return run_all(commands, folder=root, environment={"PATH": str(root)})
 
 
-@pytest.mark.parametrize("arguments", WITHOUT_GIT, ids=" ".join)
-def test_without_git_the_package_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    done = meshgate_without_git(tmp_path, *arguments)
-    assert done.returncode == ToolError.exit_code, done.stderr
-    assert "apt-get install git" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_without_git_the_package_is_named(tmp_path: Path) -> None:
+    for ended in meshgate_without_git(tmp_path, *WITHOUT_GIT):
+        assert ended.code == ToolError.exit_code, ended
+        assert "apt-get install git" in ended.err
+        assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("command", ["check", "plan", "promote"])
-def test_help_needs_no_git(tmp_path: Path, command: str) -> None:
-    done = meshgate_without_git(tmp_path, command, "--help")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_help_needs_no_git(tmp_path: Path) -> None:
+    commands = [(name, "--help") for name in ("check", "plan", "promote")]
+    for ended in meshgate_without_git(tmp_path, *commands):
+        assert (ended.code, ended.err) == (0, "")
 
 
 GATES = {
