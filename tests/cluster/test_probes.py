@@ -107,7 +107,11 @@ UNTRIED = {
     ),
     "no endpoint": http("503 Service Unavailable", "no healthy upstream"),
     "no cluster": http("502 Bad Gateway", ""),
+    "no route": http("404 Not Found", ""),
 }
+APPLICATION_404 = http("404 Not Found", "", "istio-envoy").replace(
+    "connection", "x-envoy-upstream-service-time: 3\r\nconnection"
+)
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -136,7 +140,15 @@ def test_no_host_and_no_port_are_no_refusal(url: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [http("200 OK", "hello"), http("404 Not Found"), UNTRIED["an application's own 503"]]
+    "answer",
+    [
+        http("200 OK", "hello"),
+        http("404 Not Found", server="nginx"),
+        http("404 Not Found", "no such page"),
+        http("404 Not Found", "ended 404"),
+        APPLICATION_404,
+        UNTRIED["an application's own 503"],
+    ],
 )
 def test_an_application_answers(answer: str) -> None:
     with serving(answer) as port:
@@ -150,6 +162,42 @@ def test_a_sidecar_that_is_never_there_ends_with_a_message() -> None:
     assert code == 3
     assert "this pod has no sidecar that is ready" in told
     assert "istio.io/rev" in told
+
+
+def test_no_route_is_no_answer() -> None:
+    """The client's own sidecar says so, and nobody was called."""
+    with serving(UNTRIED["no route"]) as port:
+        assert probe(f"http://127.0.0.1:{port}/", "answered")[0] == 2
+
+
+def test_a_sidecar_that_is_not_ready_is_ended_with_the_pod() -> None:
+    """Else the pod runs until its Job's deadline, which takes the log along."""
+    assert "exit 3" not in SCRIPT
+    assert SCRIPT.count("end 3") == 1
+
+
+def test_a_job_has_time_for_all_that_it_tries() -> None:
+    """What the script waits and calls at most, for each pod, and Kubernetes between them."""
+    (job,) = jobs(MeshFacts(), {"istio-injection": "enabled"})
+    spec = job["spec"]
+    waits, calls, pauses = 60 * (1 + 1), 5 * 5, 5 * 5
+    pods = spec["backoffLimit"] + 1
+    assert spec["activeDeadlineSeconds"] >= pods * (waits + calls + pauses) + 10 + 20
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"]["containerName"] == container["name"]
+    # 3 is of a pod without a sidecar: the next one may have it.
+    assert rule["onExitCodes"]["values"] == [1, 2]
+
+
+def test_a_probe_is_its_client_to_policies_and_to_no_service() -> None:
+    (job,) = jobs(MeshFacts(), {"istio-injection": "enabled"})
+    template = job["spec"]["template"]
+
+    assert template["spec"]["serviceAccountName"] == "web"
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert "app" not in template["metadata"]["labels"]
 
 
 def jobs(facts: MeshFacts, *marks: JSONObject, **own: str) -> list[JSONObject]:

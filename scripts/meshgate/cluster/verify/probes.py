@@ -1,7 +1,8 @@
 """Jobs that make real calls, with and without a sidecar, and must succeed or be refused.
 
 One Job for each expectation of an environment on an HTTP port. It runs in the client's namespace
-with a sidecar if the client has one, calls, and ends with 0 if the call ended as expected.
+and under its account, by which policies know it, with a sidecar if the client has one, calls, and
+ends with 0 if the call ended as expected.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from meshgate.model import Expectation, JSONObject
 IMAGE = "curlimages/curl:8.16.0"
 INJECT = "sidecar.istio.io/inject"
 INJECTION = "istio-injection"
-DEADLINE = 180  # seconds
+# Of pods that had no sidecar, or that a node lost. What was tried five times is not tried again.
 ATTEMPTS = 3
+# Longer than all attempts: a Job over its deadline takes its pod along, and what the log says.
+DEADLINE = 600  # seconds
+WRONG, UNTRIED = 1, 2
 # That no file of the image belongs to, and no sidecar runs as.
 USER = 65532
+CONTAINER = "call"
 
 # Argo CD runs it after each sync and keeps the last; Flux makes it anew when it changes. A Job that
 # goes by itself after a time would be made anew by every reconciliation of Flux.
@@ -45,22 +50,24 @@ end() {
 }
 if [ "$SIDECAR" = true ]; then
   waited=0
-  until curl -sf -o /dev/null --max-time 2 http://127.0.0.1:15021/healthz/ready; do
+  until curl -sf -o /dev/null --max-time 1 http://127.0.0.1:15021/healthz/ready; do
     waited=$((waited + 1))
     if [ "$waited" -ge "${WAIT:-60}" ]; then
       echo "$URL: nothing was tried: this pod has no sidecar that is ready; look at the labels" \
         "istio-injection and istio.io/rev of its namespace, and at the log of istio-proxy"
-      exit 3
+      end 3
     fi
     sleep 1
   done
 fi
 for attempt in 1 2 3 4 5; do
-  answer=$(curl -s -D - --max-time 5 -w 'ended %{http_code} %{time_connect}' "$URL")
+  answer=$(curl -s -D - --max-time 5 -w 'ended %{http_code} %{size_download} %{time_connect}' \\
+    "$URL")
   code=$?
   last=${answer##*ended }
   status=${last%% *}
   connected=${last##* }
+  size=${last#* } size=${size%% *}
   why="HTTP $status"
   ended=answered
   case "$code" in
@@ -83,6 +90,9 @@ for attempt in 1 2 3 4 5; do
           why="HTTP 503 of the application itself" ;;
         502*"server: envoy"*)
           ended=untried why="HTTP 502 of the sidecar: it has no such cluster" ;;
+        404*"x-envoy-upstream-service-time"*) ;;
+        404*"server: "*envoy*)
+          [ "$size" != 0 ] || ended=untried why="HTTP 404 of the sidecar: no route leads there" ;;
       esac ;;
     6) ended=untried why="there is no such host" ;;
     7) ended=untried why="nothing listens there" ;;
@@ -185,11 +195,24 @@ def _job(client: Workload, expectation: Expectation, image: str, revision: str) 
         },
         "spec": {
             "backoffLimit": ATTEMPTS - 1,
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {
+                            "containerName": CONTAINER,
+                            "operator": "In",
+                            "values": [WRONG, UNTRIED],
+                        },
+                    }
+                ]
+            },
             "activeDeadlineSeconds": DEADLINE,
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
                     "restartPolicy": "Never",
+                    "serviceAccountName": client.service_account,
                     "automountServiceAccountToken": False,
                     "securityContext": {
                         "runAsNonRoot": True,
@@ -197,7 +220,7 @@ def _job(client: Workload, expectation: Expectation, image: str, revision: str) 
                     },
                     "containers": [
                         {
-                            "name": "call",
+                            "name": CONTAINER,
                             "image": image,
                             "command": ["/bin/sh", "-c", SCRIPT],
                             "env": [
