@@ -36,6 +36,7 @@ from meshgate.cli.clusters import (
 from meshgate.cluster import capture
 from meshgate.cluster.capture import InventoryFiles, ObjectIdentity
 from meshgate.cluster.capture.files import ByHand
+from meshgate.cluster.folding import first, folded
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
 from meshgate.pipeline import Settings
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     if lost and not options.force:
         raise UsageError(
             f"{environment.name}: the inventory would lose something; nothing is written",
-            why="\n".join(lost),
+            why="\n".join(first(lost, "")),
             hint="check the context; if this is what runs there, add --force. What people write "
             f"belongs in inventory/{environment.name}/manual/",
         )
@@ -90,8 +91,8 @@ def run(options: argparse.Namespace) -> int:
     print_written(environment.name, new, changed)
     print_notes(
         [
-            *captured.notes,
-            *doubled,
+            *folded(captured.notes),
+            *folded(doubled),
             *(f"not known: {each}" for each in [*capture.unknowns(*about), *live.unread]),
             *unread_kinds(live),
             *(f"environments.yaml: {each}" for each in wrong),

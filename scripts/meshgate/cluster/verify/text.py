@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from meshgate.cluster.folding import NAMED, by_kind, first, folded
 from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING, Absent, Drift, FieldDrift
 from meshgate.cluster.verify.foreign import Foreign
 from meshgate.cluster.verify.verification import Pushed, Verification
-from meshgate.effect import CallChange, Effect, codec, describe
+from meshgate.effect import CallChange, Effect, Strength, codec, describe
 from meshgate.effect.codec import place, reference
+from meshgate.effect.grouping import call_lines, port_lines
 from meshgate.model import JSON, JSONObject
 from meshgate.report.escape.json_text import Rows, document
 from meshgate.report.escape.terminal import page, plain
@@ -18,8 +20,6 @@ from meshgate.source import Locator
 from meshgate.wording import plural
 
 VERSION = 1
-# How many ports or calls of one change are listed one by one.
-NAMED = 10
 
 
 def as_text(verification: Verification, locate: Locator, *, color: bool) -> str:
@@ -33,16 +33,14 @@ def as_text(verification: Verification, locate: Locator, *, color: bool) -> str:
         plural(verification.rendered, "object")
         + f" rendered, {len(verification.drift)} not as rendered",
     ]
-    for entry in verification.drift:
-        lines += _drift(entry, locate, style)
+    lines += _drifts(verification.drift, locate, style)
     if verification.stale:
         lines += ["", f"{plural(len(verification.stale), 'object')} not as the inventory has it"]
-        for entry in verification.stale:
-            lines += _drift(entry, locate, style)
+        lines += _drifts(verification.stale, locate, style)
     foreign = verification.outcome.foreign
     if foreign:
         lines += ["", f"{plural(len(foreign), 'object')} neither rendered nor in the inventory"]
-        lines += [_foreign(entry, style) for entry in foreign]
+        lines += _foreigners(foreign, style)
     lines += ["", *_effect(verification.outcome.effect, style)]
     for fact in verification.facts:
         lines += ["", style("red", plain(f"environments.yaml: {fact}"))]
@@ -50,8 +48,8 @@ def as_text(verification: Verification, locate: Locator, *, color: bool) -> str:
         lines += ["", *_pushed(verification.pushed, style)]
     for sentence in verification.open:
         lines += ["", style("yellow", plain(f"not known: {sentence}"))]
-    for note in verification.notes:
-        lines += ["", plain(note)]
+    if verification.notes:
+        lines += ["", *(plain(note) for note in folded(verification.notes))]
     return page(lines)
 
 
@@ -80,6 +78,32 @@ def as_json(whole: Verification, locate: Locator) -> str:
         unknown=Rows(whole.open),
         notes=Rows(whole.notes),
     )
+
+
+def _drifts(listed: Sequence[Drift], locate: Locator, style: Style) -> Iterator[str]:
+    """Each of the first with its fields; the kinds of the others."""
+    for entry in listed[:NAMED]:
+        yield from _drift(entry, locate, style)
+    if rest := listed[NAMED:]:
+        yield f"  and {by_kind(each.resource.kind for each in rest)}; --format json has all"
+
+
+def _foreigners(listed: Sequence[Foreign], style: Style) -> Iterator[str]:
+    """What decides first, that of the most calls before the others."""
+
+    def weight(foreign: Foreign) -> tuple[int, ...]:
+        return -foreign.calls, -foreign.ports, -foreign.undecided, not foreign.may
+
+    graver = sorted(listed, key=weight)
+    for entry in graver[:NAMED]:
+        yield _foreign(entry, style)
+    rest = graver[NAMED:]
+    if deciding := [each.resource.kind for each in rest if each.decides]:
+        yield "  " + style("red", f"and {by_kind(deciding)} that change something")
+    if idle := [each.resource.kind for each in rest if not each.decides]:
+        yield f"  and {by_kind(idle)} that change nothing"
+    if rest:
+        yield "  --format json has all"
 
 
 def _drift(drift: Drift, locate: Locator, style: Style) -> Iterator[str]:
@@ -117,11 +141,19 @@ def _effect(effect: Effect, style: Style) -> Iterator[str]:
         yield "Every port and every call is as reviewed."
         return
     yield "What that does, against what was reviewed:"
-    lines = [each.text for each in describe.sentences(effect)]
-    for line in lines[:NAMED]:
-        yield "  " + style("red", plain(line))
-    if len(lines) > NAMED:
-        yield f"  and {len(lines) - NAMED} more; --format json has all"
+    calls = [describe.call_sentence(line, effect.clients) for line in call_lines(effect.calls)]
+    ports = sorted(
+        port_lines(effect.ports),
+        key=lambda line: line.first.change is Strength.TIGHTENED,
+    )
+    # Ports by the thousand must not hide the calls that break.
+    for sort in (
+        [describe.port_sentence(line) for line in ports],
+        calls,
+        [f"not decidable: {describe.open_end(each)}" for each in effect.undecided],
+    ):
+        for line in first(sort):
+            yield "  " + style("red", plain(line))
 
 
 def _pushed(compared: Pushed, style: Style) -> Iterator[str]:
@@ -134,12 +166,16 @@ def _pushed(compared: Pushed, style: Style) -> Iterator[str]:
             f"{len(compared.disagreements)} other than the model, {len(compared.late)} late, "
             f"{compared.open} left open"
         )
-    for each in compared.disagreements:
-        sentence = f"{each.workload} {each.what}: model {each.model}, pushed {each.pushed}"
+    disagreements = [
+        f"{each.workload} {each.what}: model {each.model}, pushed {each.pushed}"
+        for each in compared.disagreements
+    ]
+    late = [
+        f"{each.proxy} has not taken its {each.what}" + (f": {each.error}" if each.error else "")
+        for each in compared.late
+    ]
+    for sentence in (*first(disagreements), *first(late)):
         yield "  " + style("red", plain(sentence))
-    for late in compared.late:
-        error = f": {late.error}" if late.error else ""
-        yield "  " + style("red", plain(f"{late.proxy} has not taken its {late.what}{error}"))
 
 
 def _drift_entry(each: Drift, locate: Locator) -> JSONObject:

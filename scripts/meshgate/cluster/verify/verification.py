@@ -9,6 +9,7 @@ from meshgate.cluster import kinds
 from meshgate.cluster.capture import FactDifference, Live, ObjectIdentity, running
 from meshgate.cluster.capture.redact import redacted
 from meshgate.cluster.capture.workloads import plane_of
+from meshgate.cluster.folding import some
 from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import Drift, drift
 from meshgate.cluster.verify.foreign import ForeignOutcome, ReviewedAndLive, outcome
@@ -19,9 +20,6 @@ from meshgate.model import Environment, Resource
 from meshgate.wording import plural
 
 DECIDING = tuple(dict.fromkeys(kind.kind for kind in kinds.DECIDING))
-
-# How many proxies a sentence names before it only counts them.
-NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +160,12 @@ def _unserved(live: Live, wanted: Iterable[Resource]) -> Iterator[str]:
 
 def _unseen(compared: Pushed) -> Iterator[str]:
     if compared.unseen:
-        names = ", ".join(compared.unseen[:NAMED])
-        more = f" and {len(compared.unseen) - NAMED} more" if len(compared.unseen) > NAMED else ""
         yield (
             f"of {plural(len(compared.unseen), 'running pod')} the proxy was not seen: another "
-            f"replica of istiod has it, or none; name each with --istiod: {names}{more}"
+            f"replica of istiod has it, or none; name each with --istiod: {some(compared.unseen)}"
         )
-    for proxy in compared.gone:
-        yield f"{proxy} left before istiod could be asked about it"
+    if compared.gone:
+        yield f"what proxies had that left before istiod could be asked: {some(compared.gone)}"
 
 
 def _pushed(
