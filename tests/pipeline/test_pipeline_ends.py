@@ -57,7 +57,7 @@ OF_COMMITS: tuple[tuple[str, ...], ...] = (
     ("plan", "prod"),
 )
 CONFIGURATION = 2
-NOT_JUDGED = re.compile(r"meshgate: (\w+) was not judged: ")
+NOT_JUDGED = re.compile(r"meshgate: (\w+)(?:, \w+)*(?: and \w+)? (?:was|were) not judged: ")
 
 
 class Ending(NamedTuple):

@@ -6,7 +6,7 @@ from msgspec import structs
 
 import promotion_samples as samples
 from meshgate.effect import Change, Effect
-from meshgate.model import Position, Report, Severity
+from meshgate.model import Failure, Position, Report, Severity
 from meshgate.report import FORMATS, Options
 from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.effect import FORMATS as EFFECT_FORMATS
@@ -132,7 +132,8 @@ def test_an_effect_that_is_the_same_is_shown_once_and_what_breaks_stands_first()
 
     headings = [line.split(" ---")[0] for line in text.splitlines() if line.endswith("---")]
     assert headings == ["next and live", "test"]
-    assert [line.split(":")[0] for line in text.splitlines()[-2:]] == ["test", "next and live"]
+    closing = text[text.rindex(" -> ") :]
+    assert closing.index("\ntest: ") < closing.index("\nnext and live: ")
     assert page.count("#### Breaks in `next` and `live`\n") == 1
     assert "**`next` and `live`**" in page
 
@@ -158,3 +159,32 @@ def test_who_is_shut_out_is_named() -> None:
 def test_of_many_environments_the_first_are_named_and_the_rest_counted() -> None:
     assert enumerated(["a"]) == "a"
     assert enumerated(map(str, range(10))) == "0, 1, 2, 3, 4, 5, 6 and 3 more"
+
+
+def test_why_environments_are_not_judged_is_told_once() -> None:
+    why = "policies/a.yaml:3:7: not valid YAML: it ends in a list"
+    failures = (*(Failure(name, why) for name in NAMES), Failure("drill", "is empty"))
+    report = Report((), failures=failures)
+
+    for form in ("text", "concise", "markdown"):
+        told = FORMATS[form](report, OPTIONS)
+        assert told.count("not valid YAML") == 1
+        assert "test, next and live" in told
+        assert "drill" in told
+
+
+def test_an_environment_of_two_findings_is_named_once() -> None:
+    report = of_own_files(number=1)
+    twice = Report(
+        tuple(
+            structs.replace(each, source=Position(each.source.file, line, 5))
+            for each in report.findings
+            for line in (1, 2)
+            if each.source
+        )
+    )
+
+    (shared,) = shared_findings(twice.findings, across_files=True)
+
+    assert shared.environments == NAMES
+    assert len(shared.elsewhere) == 5

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from meshgate.cli.options import cache_folder
+from meshgate.cli.request import settings
 from meshgate.errors import MeshgateError
 from meshgate.promotion.history import HistoryEntry, history
 from meshgate.promotion.overview import EnvironmentOverview, overview, posture_at
 from meshgate.promotion.report.status import OUTLOOKS
 from meshgate.promotion.session import NO_FORGE, Clock, Session, session_at
+from meshgate.promotion.strict_trend import Stage, strict_trends
 from meshgate.report.html import Event, Head, Standing
 from meshgate.report.metrics import Lag
 from meshgate.repository import Repository, moment
@@ -21,6 +23,8 @@ from meshgate.repository import Repository, moment
 # How far back the page goes; `meshgate history` has all of it.
 EVENTS = 12
 STATES = "promotion/state"
+COMMIT = "commit"
+FLOATING = "what the branch has"
 
 
 def head_of(root: Path) -> Head | None:
@@ -96,6 +100,33 @@ def _standing(session: Session, each: EnvironmentOverview) -> Standing:
         each.since,
         following,
         [_event(session, each.name, entry) for entry in events],
+    )
+
+
+def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[Standing]:
+    """The trend of environments to which nothing was promoted, by the commits of git."""
+    if not environments:
+        return []
+    trends = strict_trends(
+        options.directory, environments, settings(options), cache_folder(options)
+    )
+    return [
+        Standing(name, FLOATING, None, (), list(map(_stage, trend.stages)), trend.lacking)
+        for name, trend in trends.items()
+    ]
+
+
+def _stage(stage: Stage) -> Event:
+    commit, posture = stage
+    return Event(
+        commit.committed_at,
+        COMMIT,
+        "",
+        "",
+        commit.sha,
+        [commit.subject],
+        posture.ports,
+        posture.strict,
     )
 
 

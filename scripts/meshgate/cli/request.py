@@ -23,6 +23,8 @@ from meshgate.pipeline.outcome import Outcome
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
 from meshgate.pipeline.verdicts import FEW, Judge
+from meshgate.report.alike import enumerated, shared_failures
+from meshgate.wording import agree
 
 SCHEDULER_VARIABLE = "DASK_SCHEDULER_ADDRESS"
 # Tasks are made for so many workers of a cluster, however many there are just now.
@@ -118,9 +120,11 @@ def print_failing(findings: Sequence[Finding]) -> None:
 
 def print_failures(failures: Mapping[str, MeshgateError]) -> None:
     """Say on standard error which environments could not be judged, and why."""
-    for name, failure in failures.items():
-        where = f"{name} was not judged: " if name else ""
-        print(f"meshgate: {where}{printable(str(failure))}", file=sys.stderr)
+    told = ((name, str(failure)) for name, failure in failures.items())
+    for message, names in shared_failures(told).items():
+        were = agree(len(names), "was", "were")
+        where = f"{enumerated(names)} {were} not judged: " if names[0] else ""
+        print(f"meshgate: {where}{printable(message)}", file=sys.stderr)
 
 
 def print_refused(outcome: Outcome) -> None:

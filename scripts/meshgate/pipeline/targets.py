@@ -8,6 +8,7 @@ from pathlib import Path
 from meshgate import config
 from meshgate.errors import UsageError
 from meshgate.model import Environment
+from meshgate.wording import joined
 from meshgate.wording.nearest import hint, nearest
 
 ENVIRONMENTS = "environments.yaml"
@@ -72,6 +73,7 @@ def existing(root: Path, text: str, environments: Sequence[str] | set[str] = ())
         beside = []
     meant = nearest(text, [*environments, *beside])
     what = "environment, file or folder" if environments else "file or folder"
+    known = f"environments are {joined(environments)}" if environments else ""
     raise UsageError(
-        f"{text}: there is no such {what}", hint=f"did you mean `{meant}`?" if meant else ""
+        f"{text}: there is no such {what}", hint=f"did you mean `{meant}`?" if meant else known
     )

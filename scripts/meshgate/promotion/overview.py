@@ -17,7 +17,7 @@ from meshgate.errors import (
     RefusedError,
     UsageError,
 )
-from meshgate.mesh import Mode
+from meshgate.mesh import Mesh, Mode
 from meshgate.model import Pause
 from meshgate.promotion import names
 from meshgate.promotion.deployments import status_of
@@ -219,7 +219,11 @@ def posture_at(session: Session, name: str, merged: Commit) -> Posture | None:
 
 
 def _posture(session: Session, name: str, files: Mapping[str, bytes]) -> Posture | None:
-    mesh = session.judge({name: read_rendered(files)})[name].held().mesh
+    return posture_of(session.judge({name: read_rendered(files)})[name].held().mesh)
+
+
+def posture_of(mesh: Mesh | None) -> Posture | None:
+    """What is enforced in a mesh; None without an inventory."""
     if mesh is None:
         return None
     modes = [

@@ -51,7 +51,7 @@ def _shared(findings: Sequence[Finding]) -> SharedFinding:
     places = dict.fromkeys(each.source for each in findings if each.source)
     return SharedFinding(
         first,
-        tuple(each.environment for each in findings if each.environment),
+        tuple(dict.fromkeys(each.environment for each in findings if each.environment)),
         tuple(place for place in places if place != first.source),
     )
 
@@ -73,6 +73,14 @@ def _without_name(finding: Finding, environment: str) -> Finding:
         fix=own.sub(MARK, finding.fix),
         related=tuple(structs.replace(each, source=place(each.source)) for each in finding.related),
     )
+
+
+def shared_failures(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names of what could not be judged, by why: `(name, message)` pairs, in their order."""
+    alike: dict[str, list[str]] = {}
+    for name, message in failures:
+        alike.setdefault(message, []).append(name)
+    return alike
 
 
 def enumerated(names: Iterable[str]) -> str:

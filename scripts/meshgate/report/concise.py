@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.model import Report
 from meshgate.report import Options
-from meshgate.report.alike import SharedFinding, shared_findings
+from meshgate.report.alike import SharedFinding, enumerated, shared_failures, shared_findings
 from meshgate.report.escape.terminal import plain
 from meshgate.report.place import about, place_text
 from meshgate.report.style import Style
@@ -30,10 +30,10 @@ def lines(report: Report, options: Options) -> Iterator[str]:
 
 
 def failures(report: Report, style: Style) -> Iterator[str]:
-    """One line for what could not be judged."""
-    for failure in report.failures:
-        message = plain(" ".join(failure.message.split()))
-        yield f"{style('red', 'not judged')} {plain(failure.environment)}: {message}"
+    """One line for each reason why something could not be judged."""
+    failed = ((each.environment, " ".join(each.message.split())) for each in report.failures)
+    for message, names in shared_failures(failed).items():
+        yield f"{style('red', 'not judged')} {plain(enumerated(names))}: {plain(message)}"
 
 
 def line(shared: SharedFinding, style: Style) -> str:

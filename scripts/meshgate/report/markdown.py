@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.model import Finding, Position, Report, Severity
 from meshgate.report import Options
-from meshgate.report.alike import SharedFinding, enumerated, shared_findings
+from meshgate.report.alike import SharedFinding, enumerated, shared_failures, shared_findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from meshgate.report.place import about, nearest, place_text
 from meshgate.report.summary import Count, by_environment, severity_text, total, verdict
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 MARKS = {
     Severity.ERROR: ":x:",
@@ -47,12 +47,18 @@ def render(report: Report, _options: Options, *, limit: int = LIMITS["github"]) 
     return first + fit(details(report, grouped), limit - size(first))
 
 
+def not_judged(names: Sequence[str]) -> str:
+    """Which environments or files could not be judged."""
+    return f"{code(cut(enumerated(names)))} {agree(len(names), 'was', 'were')} not judged"
+
+
 def opening(report: Report, counted: list[Count]) -> Iterator[Section]:
     """What is seen without a click."""
     yield Section(heading(report, counted))
-    for failure in report.failures:
-        lines = "<br>".join(prose(cut(line, SHORT)) for line in failure.message.splitlines())
-        yield Section(f"**{code(cut(failure.environment))} was not judged.** {lines}\n\n")
+    failures = ((each.environment, each.message) for each in report.failures)
+    for message, names in shared_failures(failures).items():
+        why = "<br>".join(prose(cut(line, SHORT)) for line in message.splitlines())
+        yield Section(f"**{not_judged(names)}.** {why}\n\n")
     if counted:
         yield Section(
             f"{row(COUNTS)}\n{row(['---', *['--:'] * (len(COUNTS) - 1)])}\n",

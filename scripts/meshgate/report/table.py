@@ -82,7 +82,8 @@ def _fitted(
         cells = {row[index].text for row in rows}
         widest.append(max([len(heading.heading), *map(columns, cells)]))
         whole = max([len(heading.heading), *map(_longest, cells)])
-        least.append(widest[-1] if heading.whole else min(widest[-1], max(whole, LEAST)))
+        room_of_words = max(whole, LEAST) if heading.soft else whole
+        least.append(widest[-1] if heading.whole else min(widest[-1], room_of_words))
     shown = list(range(len(headings)))
     # What says nothing goes first.
     spared = sorted(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.model import Finding, Position, Report, Severity, Waiver
 from meshgate.report import Options
-from meshgate.report.alike import SharedFinding, enumerated, shared_findings
+from meshgate.report.alike import SharedFinding, enumerated, shared_failures, shared_findings
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
 from meshgate.report.place import RELATED, about, nearest, place_text
@@ -31,7 +31,7 @@ NUMBERS = ("policies", "inventory", "errors", "warnings", "info", "waived", "und
 # What was read is spared first, where the terminal is narrow.
 SPARE = {"inventory": 4, "policies": 3, "waived": 2, "info": 1}
 COLUMNS = (
-    Column("environment"),
+    Column("environment", whole=True),
     *(Column(name, right=True, spare=SPARE.get(name, 0)) for name in NUMBERS),
 )
 
@@ -215,9 +215,10 @@ class FindingsText:
             rows = [list(self.cells(count)) for count in counted if not count.is_file]
             yield from table(COLUMNS, rows, self.style, self.width)
             yield ""
-        for failure in self.report.failures:
-            yield self.style("red", f"not judged: {plain(failure.environment)}")
-            for line in failure.message.splitlines():
+        failures = ((each.environment, each.message) for each in self.report.failures)
+        for message, names in shared_failures(failures).items():
+            yield self.style("red", f"not judged: {plain(enumerated(names))}")
+            for line in message.splitlines():
                 yield from self.paragraph("", line)
         for note in self.report.notes:
             yield from wrap(f"note: {plain(note)}", self.prose)

@@ -9,11 +9,11 @@ from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import markdown as findings
-from meshgate.report.alike import enumerated, shared_findings
+from meshgate.report.alike import enumerated, shared_failures, shared_findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.markdown import cell_code, code, prose, row
-from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item
+from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item, not_judged
 from meshgate.wording import plural
 
 PORTS = ("", "ports", "before", "after", "decided by")
@@ -38,9 +38,10 @@ def render(diff: Diff, _options: Options, *, limit: int = LIMITS["github"]) -> s
 def _opening(diff: Diff) -> Iterator[Section]:
     """What is seen without a click."""
     yield Section(f"### {_mark(diff)} meshgate: {prose(cut(_heading(diff), SHORT))}\n\n")
-    for failure in diff.report.failures:
-        message = "<br>".join(prose(cut(line, SHORT)) for line in failure.message.splitlines())
-        yield Section(f"**{code(cut(failure.environment))} was not judged.** {message}\n\n")
+    failures = ((each.environment, each.message) for each in diff.report.failures)
+    for message, failed in shared_failures(failures).items():
+        why = "<br>".join(prose(cut(line, SHORT)) for line in message.splitlines())
+        yield Section(f"**{not_judged(failed)}.** {why}\n\n")
     yield _verdicts(diff.environments)
     for note in diff.report.notes:
         yield Section(f"Note: {prose(cut(note))}\n\n")

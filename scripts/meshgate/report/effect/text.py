@@ -10,7 +10,7 @@ from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import text as findings
-from meshgate.report.alike import enumerated
+from meshgate.report.alike import enumerated, shared_failures
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.style import TONES, Style
@@ -141,10 +141,10 @@ class EffectText:
         if self.diff.is_drift:
             return
         if effect.is_safe:
-            # Good news of the way must not stand beside calls that do not arrive, or may not.
+            # Good news of the way must not stand beside what needs a second look once it is there.
             label = (
                 self.style("dim", "on the way: ")
-                if effect.breaks or effect.undecided
+                if describe.gravity(effect)
                 else self.style("green", "safe: ")
             )
             yield label + describe.SAFE
@@ -191,9 +191,10 @@ class EffectText:
     def closing(self) -> Iterator[str]:
         """What was compared, and the verdict on each environment."""
         report = self.diff.report
-        for failure in report.failures:
-            yield self.style("red", f"not judged: {plain(failure.environment)}")
-            for line in failure.message.splitlines():
+        failures = ((each.environment, each.message) for each in report.failures)
+        for message, names in shared_failures(failures).items():
+            yield self.style("red", f"not judged: {plain(enumerated(names))}")
+            for line in message.splitlines():
                 yield from self.indented(line)
         for note in report.notes:
             yield from wrap(f"note: {plain(note)}", min(self.width, WIDEST))
@@ -204,9 +205,10 @@ class EffectText:
         for each in self.diff.environments:
             judged = (describe.verdict(each.effect), describe.gravity(each.effect))
             verdicts.setdefault(judged, []).append(each.environment)
-        for (verdict, gravity), names in verdicts.items():
-            sentence = plain(f"{enumerated(names)}: {verdict}.")
-            yield self.style("bold", self.style(VERDICT_STYLES[gravity], sentence))
+        for (verdict, gravity), alike in verdicts.items():
+            sentence = plain(f"{enumerated(alike)}: {verdict}.")
+            for line in wrap(sentence, min(self.width, WIDEST)):
+                yield self.style("bold", self.style(VERDICT_STYLES[gravity], line))
 
 
 def _deciders(first: PortChange) -> str:

@@ -34,7 +34,10 @@ class Event(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How an environment stands in promotion: what it has, what comes next, and what was."""
+    """How an environment stands in promotion: what it has, what comes next, and what was.
+
+    `lacking`: why no trend can be drawn, or none that goes further back; empty: one is.
+    """
 
     environment: str
     release: str
@@ -42,6 +45,7 @@ class Standing(NamedTuple):
     # Such as "2026-11-29.1 waits: outside of office hours".
     following: Sequence[str]
     events: Sequence[Event] = ()
+    lacking: str = ""
 
 
 class BurnDown(NamedTuple):
@@ -152,7 +156,7 @@ def exception(each: Exceptional, today: datetime.date) -> list[object]:
 
 
 def standing(own: Standing) -> JSONObject:
-    """`{"environment", "release", "since", "following", "events"}`, the newest event first."""
+    """The fields of a standing by their names, the newest event first."""
     return {
         "environment": visible(own.environment),
         "release": visible(own.release),
@@ -171,6 +175,7 @@ def standing(own: Standing) -> JSONObject:
             ]
             for each in own.events
         ],
+        "lacking": visible(own.lacking),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from meshgate.effect import Effect
+from meshgate.effect import Effect, describe
 from meshgate.effect.describe import clients
 from meshgate.effect.steps import Edit, NoPlan, Plan, Purpose, SafeStep
 from meshgate.mesh import Mode
@@ -73,7 +73,10 @@ def verdict(planned: EnvironmentSteps) -> str:
     if outcome.total.is_safe:
         if not outcome.steps:
             return "nothing changes"
-        return f"safe as it is, in one step{_shut_out(outcome.total)}"
+        if describe.gravity(outcome.total):
+            end = f"{describe.verdict(outcome.total)}{_shut_out(outcome.total)}"
+            return f"nothing fails on the way, one step is enough; in the end {end}"
+        return "safe as it is, in one step"
     return f"safe in {plural(len(outcome.steps), 'step')}, each of them a change of its planned"
 
 
@@ -83,10 +86,7 @@ def _shut_out(effect: Effect) -> str:
     if not groups:
         return ""
     widest = max(groups, key=lambda each: each.count)
-    number = sum(each.count for each in groups)
-    verb = "call is" if number == 1 else "calls are"
-    who = clients(widest.clients, widest.clients.plane)
-    return f"; {number:,} {verb} shut out, {who} among them"
+    return f"; {clients(widest.clients, widest.clients.plane)} among those that are shut out"
 
 
 def why(step: SafeStep) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.report import Options
+from meshgate.report.alike import shared_failures
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.markdown import block, code, prose
+from meshgate.report.markdown import not_judged
 from meshgate.report.steps import describe
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 
@@ -20,9 +22,10 @@ def _lines(steps: Steps) -> Iterator[str]:
     yield "### Safe steps"
     yield ""
     yield f"From {code(steps.base)} to {code(steps.head)}."
-    for failure in steps.failures:
+    failures = ((each.environment, each.message) for each in steps.failures)
+    for message, names in shared_failures(failures).items():
         yield ""
-        yield f"- {code(failure.environment)} was not judged: {prose(failure.message)}"
+        yield f"- {not_judged(names)}: {prose(message)}"
     for note in steps.notes:
         yield ""
         yield f"- {prose(note)}"

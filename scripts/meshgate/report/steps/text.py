@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.effect.describe import gravity
 from meshgate.effect.steps import Edit
 from meshgate.report import Options
 from meshgate.report import text as findings
+from meshgate.report.alike import enumerated, shared_failures
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.steps import describe
@@ -35,17 +37,21 @@ class StepsText:
         for planned in self.answer.environments:
             if len(planned.steps) > 1:
                 yield from self.environment(planned)
-        for failure in self.answer.failures:
-            yield self.style("red", f"not judged: {plain(failure.environment)}")
-            for line in failure.message.splitlines():
+        failures = ((each.environment, each.message) for each in self.answer.failures)
+        for message, names in shared_failures(failures).items():
+            yield self.style("red", f"not judged: {plain(enumerated(names))}")
+            for line in message.splitlines():
                 yield from self.indented(line, 2)
         for note in self.answer.notes:
             yield from wrap(f"note: {plain(note)}", self.width)
         yield self.style("dim", plain(f"{self.answer.base} -> {self.answer.head}"))
+        alike: dict[tuple[str, str], list[str]] = {}
         for planned in self.answer.environments:
-            sentence = f"{planned.environment}: {describe.verdict(planned)}."
-            for line in wrap(plain(sentence), self.width):
-                yield self.style("bold", self.style("green" if _is_safe(planned) else "red", line))
+            told = describe.verdict(planned), _colour(planned)
+            alike.setdefault(told, []).append(planned.environment)
+        for (verdict, colour), these in alike.items():
+            for line in wrap(plain(f"{enumerated(these)}: {verdict}."), self.width):
+                yield self.style("bold", self.style(colour, line))
 
     def environment(self, planned: EnvironmentSteps) -> Iterator[str]:
         """The steps of one environment."""
@@ -98,8 +104,12 @@ class StepsText:
             yield " " * (by + 2 * bool(index)) + shown
 
 
-def _is_safe(planned: EnvironmentSteps) -> bool:
-    return bool(planned.steps) or planned.outcome.total.is_safe
+def _colour(planned: EnvironmentSteps) -> str:
+    """Green is only where nothing needs a second look, on the way or at its end."""
+    total = planned.outcome.total
+    if not (planned.steps or total.is_safe):
+        return "red"
+    return "yellow" if gravity(total) else "green"
 
 
 def _short(value: object) -> str:

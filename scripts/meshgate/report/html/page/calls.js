@@ -46,8 +46,8 @@ function drawCalls() {
 
   function overview(number) {
     replace($("calls-detail"), h("h3", {}, plural(number, "call")),
-      h("ul", {}, Object.entries(KINDS).filter(([name]) => total[name]).map(([name, [text, , style]]) =>
-        h("li", {}, h("i", { class: `dot ${style}` }), `${total[name].toLocaleString("en")} ${text}`))),
+      h("ul", {}, Object.entries(KINDS).filter(([name]) => total[name]).map(([name, [one, , style, many]]) =>
+        h("li", {}, h("i", { class: `dot ${style}` }), `${total[name].toLocaleString("en")} ${total[name] === 1 ? one : many}`))),
       h("p", { class: "by" }, "Select a node or a line for its calls. Clients, services and ports that share an answer are told once, with how many calls they are."));
   }
 
@@ -66,7 +66,7 @@ function drawCalls() {
 
   function names([label, , number, known]) {
     if (!known.length || label === known[0]) return label;
-    return [label, h("div", { class: "by" }, known.join(", "), number > known.length ? ` and ${(number - known.length).toLocaleString("en")} more` : "")];
+    return [label, h("div", { class: "by" }, unbroken(known.join(", ")), number > known.length ? ` and ${(number - known.length).toLocaleString("en")} more` : "")];
   }
 
   function table(visible) {

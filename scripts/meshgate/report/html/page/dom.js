@@ -23,6 +23,11 @@ const matcher = (text) => {
 // A host or a name that may break after a dot, and nowhere else as long as there is room.
 const breakable = (text) => text.split(/(?<=[.:\/])/).flatMap((part) => [part, document.createElement("wbr")]);
 
+// Names in a row, which break between two of them and not at a hyphen.
+const unbroken = (text) => text.split(", ").flatMap((name, index, all) => [h("span", { class: "name" }, index < all.length - 1 ? `${name},` : name), " "]);
+
+const inRow = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}` : names[0]);
+
 // One run for many key strokes.
 function eased(run) {
   let timer = 0;

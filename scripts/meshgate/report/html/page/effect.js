@@ -9,28 +9,34 @@ function tellEffect() {
   if (!data.base) return;
   $("effect").hidden = false;
   $("effect-link").hidden = false;
-  replace($("effect-body"), h("p", { class: "lead" }, `Against ${data.base}.`), data.effects.map(changed));
-
+  // What is the same in several environments is told once.
+  const told = new Map();
+  for (const { environment, ...effect } of data.effects) {
+    const way = data.steps.find(([name]) => name === environment);
+    const key = JSON.stringify([effect, way && way[1].replaceAll(environment, "\u0000")]);
+    if (!told.has(key)) told.set(key, { effect, way, names: [] });
+    told.get(key).names.push(environment);
+  }
+  replace($("effect-body"), h("p", { class: "lead" }, `Against ${data.base}.`), [...told.values()].map(changed));
 }
 
-function changed(effect) {
+function changed({ effect, way, names }) {
   const tone = { error: "bad", warning: "doubtful" }[effect.gravity] || "good";
-  const way = data.steps.find(([environment]) => environment === effect.environment);
-  return h("section", {}, h("h3", {}, effect.environment),
+  return h("section", {}, h("h3", {}, inRow(names)),
     h("p", { class: `verdict ${tone}` }, `${effect.verdict}.`),
     grid("Calls", ["what", "clients", "calls", "to", "before", "after"], effect.calls
       .slice().sort((a, b) => order(a) - order(b))
       .map(([change, who, number, host, port, subset, endpoint, before, after, , reason, words]) => [
         [h("span", { class: "whole" }, h("i", { class: `dot ${COLOURS[change] || "c-nothing"}` }), words || data.verbs[change][number === 1 ? 0 : 1])],
-        who, number.toLocaleString("en"), [h("code", {}, breakable(`${host}:${port}${subset ? ` (${subset})` : ""}`)), endpoint ? h("div", { class: "by" }, endpoint) : ""],
+        unbroken(who), number.toLocaleString("en"), [h("code", {}, `${host}:${port}${subset ? ` (${subset})` : ""}`), endpoint ? h("div", { class: "by" }, endpoint) : ""],
         h("span", { class: "whole" }, before), [h("span", { class: "whole" }, after), reason ? h("div", { class: "by" }, reason) : ""],
       ])),
     grid("Let in or denied by policies", ["who, to what, and one request as example"], effect.access.map((text) => [text])),
     grid("Ports", ["workload", "port", "before", "after", "change"], effect.ports.map(([workload, port, before, after, change]) =>
       [workload, port, side(before), side(after), change])),
     grid("On the way there", ["clients", "calls", "to", "proxies with", "what happens"], effect.unsafe.map(([who, number, host, port, combination, outcome]) =>
-      [who, number.toLocaleString("en"), h("code", {}, `${host}:${port}`), combination, outcome])),
-    way ? h("details", { open: true, class: "way" }, h("summary", {}, "The safe steps"), h("pre", {}, way[1])) : "",
+      [unbroken(who), number.toLocaleString("en"), h("code", {}, `${host}:${port}`), combination, outcome])),
+    way ? h("details", { open: true, class: "way" }, h("summary", {}, names.length > 1 ? `The safe steps, as of ${names[0]}` : "The safe steps"), h("pre", {}, way[1])) : "",
     grid("Uncovered", ["policy", "now decides", "ports", "calls"], effect.uncovered.map(([sort, policy, deleted, now, own, calls]) =>
       [[`${sort} `, h("code", {}, policy), deleted ? " (deleted)" : ""], now, own, calls.toLocaleString("en")])),
     grid("Not seen in the environment before", ["what"], effect.unexercised.map((text) => [text])),

@@ -1,11 +1,12 @@
-// The kinds of calls, the gravest first, with the colour variable and the style of each.
+// The kinds of calls, the gravest first: in words of one call, the colour variable, the style, and in
+// words of several.
 const KINDS = {
-  broken: ["fails", "--disable", "c-broken"],
-  depends: ["depends on the application, or undecided", "--undecided", "c-depends"],
-  plaintext: ["works in plaintext", "--permissive", "c-plaintext"],
-  shut: ["shut out: no sidecar", "--outside", "c-shut"],
-  mtls: ["works with mutual TLS", "--strict", "c-mtls"],
-  nothing: ["nothing answers", "--line", "c-nothing"],
+  broken: ["fails", "--disable", "c-broken", "fail"],
+  depends: ["depends on the application, or undecided", "--undecided", "c-depends", "depend on the application, or undecided"],
+  plaintext: ["works in plaintext", "--permissive", "c-plaintext", "work in plaintext"],
+  shut: ["shut out: no sidecar", "--outside", "c-shut", "shut out: no sidecar"],
+  mtls: ["works with mutual TLS", "--strict", "c-mtls", "work with mutual TLS"],
+  nothing: ["nothing answers", "--line", "c-nothing", "where nothing answers"],
 };
 const HIDDEN_AT_FIRST = new Set(["nothing"]);
 const NODE = { width: 180, height: 30, gap: 12 };

@@ -1,8 +1,15 @@
 function overview() {
   replace($("notices"),
-    data.failures.map(({ environment, message }) => h("p", { class: "notice bad" }, h("strong", {}, `${environment} was not judged. `), message)),
+    notJudged().map(([message, names]) => h("p", { class: "notice bad" }, h("strong", {}, `${inRow(names)} ${names.length === 1 ? "was" : "were"} not judged. `), message)),
     data.notes.map((note) => h("p", { class: "notice" }, note)));
   replace($("tiles"), data.environments.map((environment) => tile(environment)));
+}
+
+// The environments that could not be judged, by why.
+function notJudged() {
+  const names = new Map();
+  for (const { environment, message } of data.failures) names.set(message, [...(names.get(message) || []), environment]);
+  return [...names];
 }
 
 function tile({ name, posture, calls, facts: given }) {
@@ -25,7 +32,7 @@ function tile({ name, posture, calls, facts: given }) {
   ];
   return h("article", { class: "tile" }, h("h3", {}, name),
     h("p", { class: `big ${share === 100 ? "t-strict" : ""}` }, `${covered} of ${workloads}`),
-    h("p", { class: "by" }, `workloads take mutual TLS only (${share} %), in ${plural(posture.namespaces.length, "namespace")}`),
+    h("p", { class: "by" }, `workloads take mutual TLS only (${share}\u00a0%), in ${plural(posture.namespaces.length, "namespace")}`),
     bar(segments(counts), Math.max(1, sum(counts, ORDER))),
     h("dl", {}, facts.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value.toLocaleString("en"))])),
     given.length ? h("details", {}, h("summary", {}, "What was taken as true"), h("dl", {}, given.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]))) : "");

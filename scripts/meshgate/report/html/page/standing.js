@@ -27,22 +27,23 @@ function tellExceptions() {
     h("thead", {}, h("tr", {}, ["environment", "what", "about", "owner", "why", "until", "covers now"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, rows.slice().sort((a, b) => a[7] - b[7]).map(([environment, sort, about, path, owner, reason, until, days, covers]) => h("tr", {},
       h("td", {}, environment), h("th", { scope: "row" }, sort.match(/^[A-Z]{2}\d/) ? h("span", { class: "whole" }, sort) : sort),
-      h("td", {}, about ? h("code", {}, about) : "", path ? h("div", { class: "by" }, h("code", {}, path)) : ""),
+      h("td", {}, about ? h("code", {}, breakable(about)) : "", path ? h("div", { class: "by" }, h("code", {}, path)) : ""),
       h("td", { class: "whole" }, owner), h("td", {}, reason), h("td", { class: "whole" }, until, h("div", { class: "by" }, left(days))),
-      h("td", {}, covers === null ? "" : covers ? plural(covers, "finding") : h("strong", { class: "t-permissive" }, "nothing any more"))))));
+      h("td", {}, covers === null ? "" : covers ? h("span", { class: "whole" }, plural(covers, "finding")) : h("strong", { class: "t-permissive" }, "nothing any more"))))));
 }
 
 function tellPromotion() {
   const all = data.standings;
   $("promotion").hidden = $("promotion-link").hidden = !all.length;
-  replace($("promotion-body"), all.map(({ environment, release, since, following, events }) => h("article", { class: "tile wide" },
+  replace($("promotion-body"), all.map(({ environment, release, since, following, events, lacking }) => h("article", { class: "tile wide" },
     h("h3", {}, environment, h("span", { class: "tag" }, release)),
-    h("p", { class: "by" }, since ? `since ${moment(since)}` : "", following.length ? ` · next: ${following.join("; ")}` : ""),
+    h("p", { class: "by" }, [since ? `since ${moment(since)}` : "", following.length ? `next: ${following.join("; ")}` : ""].filter(Boolean).join(" · ")),
     trend(environment, events),
-    h("ol", { class: "timeline" }, events.map(([at, event, what, by, commit, does]) => h("li", { class: `e-${event}` },
-      h("time", { datetime: at }, moment(at)), h("strong", {}, event), " ", h("span", { class: "tag" }, what),
+    lacking ? h("p", { class: "by" }, `${events.length ? "Not further back" : "No trend"}: ${lacking}.`) : "",
+    h("ol", { class: "timeline" }, events.map(([at, event, what, by, commit, does, ports, strict]) => h("li", { class: `e-${event}` },
+      h("time", { datetime: at }, moment(at)), h("strong", {}, event), " ", what ? h("span", { class: "tag" }, what) : "",
       h("div", {}, does.length ? does.join(", ") : "nothing changes for any port or call"),
-      h("div", { class: "by" }, by ? `by ${by}, ` : "", h("code", {}, commit))))))));
+      h("div", { class: "by" }, ports ? `${strict} of ${plural(ports, "port")} STRICT, ` : "", by ? `by ${by}, ` : "", h("code", {}, commit))))))));
 }
 
 // Share of ports that take mutual TLS only, after each event; the list beside it says the same.
@@ -50,18 +51,19 @@ function trend(environment, events) {
   const points = events.filter(([, , , , , , ports]) => ports).reverse();
   if (!points.length) return "";
   const shares = points.map(([, , , , , , ports, strict]) => strict / ports);
-  const [wide, high, edge] = [260, 56, 6];
-  const x = (index) => edge + (points.length === 1 ? 1 : index / (points.length - 1)) * (wide - 2 * edge);
+  const [wide, high, edge, left] = [260, 56, 6, 34];
+  const x = (index) => left + (points.length === 1 ? 1 : index / (points.length - 1)) * (wide - edge - left);
   const y = (share) => high - edge - share * (high - 2 * edge);
   const line = shares.map((share, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${y(share).toFixed(1)}`).join("");
   const percent = (share) => `${Math.floor(100 * share)} %`;
   const words = `STRICT ports of ${environment}: ${percent(shares[0])} then, ${percent(shares[shares.length - 1])} now`;
   return h("figure", { class: "trend" },
     svg("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": words },
-      svg("path", { d: `M${edge} ${y(0)}H${wide - edge}M${edge} ${y(1)}H${wide - edge}`, class: "axis" }),
+      svg("path", { d: `M${left} ${y(0)}H${wide - edge}M${left} ${y(1)}H${wide - edge}`, class: "axis" }),
+      ...[0, 1].map((share) => svg("text", { x: left - 5, y: y(share) + 3 }, percent(share))),
       svg("path", { d: line, class: "line" }),
       ...shares.map((share, index) => svg("circle", { cx: x(index).toFixed(1), cy: y(share).toFixed(1), r: 3 }))),
-    h("figcaption", { class: "by" }, points.length > 1 && shares[0] !== shares[shares.length - 1] ? `${percent(shares[0])} → ${percent(shares[shares.length - 1])} of ports STRICT` : `${percent(shares[shares.length - 1])} of ports STRICT, ${plural(points.length, "event")}`));
+    h("figcaption", { class: "by" }, points.length > 1 && shares[0] !== shares[shares.length - 1] ? `${percent(shares[0])} → ${percent(shares[shares.length - 1])} of ports STRICT` : `${percent(shares[shares.length - 1])} of ports STRICT ${points.length === 1 ? `since ${points[0][0].slice(0, 10)}` : `all along, ${points[0][0].slice(0, 10)} to ${points[points.length - 1][0].slice(0, 10)}`}`));
 }
 
 function tellBaseline() {
