@@ -171,6 +171,11 @@ def change_one(root: Path, number: int) -> None:
     _write(patch, PATCH.format(name=patch.stem, connections=1001 + number))
 
 
+def restore(root: Path) -> None:
+    """Put everything back as it was committed."""
+    subprocess.run(["git", "checkout", "-q", "."], cwd=root, check=True)
+
+
 def _overlay(folder: Path, names: list[str], dice: random.Random) -> None:
     lines = [
         "resources:",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meshgate.cli import main
+from meshgate.pipeline import change as change_module
+from meshgate.pipeline.base_folder import BaseFolder
 from meshgate.pipeline.change import ProposedChange
+from meshgate.pipeline.judged import judge
 from policy_repository import commit_all, copy_policies
 from samples import sample
 
@@ -20,6 +24,7 @@ CHANGES = {
     "waivers": "waivers/prod.yaml",
     "nothing": "",
 }
+FORMATS = ("json", "text", "markdown", "junit", "sarif")[: sample(5, 1)]
 
 
 def diff(root: Path, *arguments: str) -> tuple[int, str, str]:
@@ -36,15 +41,19 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_is_judged_once_is_said_as_before(
     name: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if file := CHANGES[name]:
-        path = root / file
-        path = path if path.exists() else next(path.parent.glob("*.yaml"))
-        path.write_text(path.read_text("utf-8") + "# changed\n", encoding="utf-8")
+    change(root, name)
     spared: list[frozenset[str]] = []
     real = ProposedChange._same  # noqa: SLF001
 
@@ -53,10 +62,9 @@ def test_what_is_judged_once_is_said_as_before(
         return spared[-1]
 
     monkeypatch.setattr(ProposedChange, "_same", noted)
-    formats = ("json", "text", "markdown")[: sample(3, 1)]
-    found = [diff(root, "--format", how) for how in formats]
+    found = [diff(root, "--format", how) for how in FORMATS]
     monkeypatch.setattr(ProposedChange, "_same", lambda *_: frozenset())
-    assert found == [diff(root, "--format", how) for how in formats]
+    assert found == [diff(root, "--format", how) for how in FORMATS]
     expected = {
         "one environment": {"dev", "staging"},
         "an inventory": {"dev", "prod"},
@@ -65,6 +73,112 @@ def test_what_is_judged_once_is_said_as_before(
         "nothing": {"dev", "staging", "prod"},
     }
     assert set(spared[0]) == expected[name]
+
+
+def change(root: Path, name: str) -> None:
+    if file := CHANGES[name]:
+        path = root / file
+        path = path if path.exists() else next(path.parent.glob("*.yaml"))
+        path.write_text(path.read_text("utf-8") + "# changed\n", encoding="utf-8")
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_base_that_is_written_in_part_is_judged_as_the_whole_of_it(
+    name: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(root, name)
+    left: list[list[str]] = []
+    real = BaseFolder.write_environments
+
+    def noted(self: BaseFolder, *arguments: Any) -> None:
+        real(self, *arguments)
+        left.append([*self._left])
+
+    monkeypatch.setattr(BaseFolder, "write_environments", noted)
+    found = [diff(root, "--no-cache", "--format", how) for how in FORMATS]
+    folders = {tuple(file.split("/")[:2]) for file in left[0]}
+    others = {"one environment": "dev", "an inventory": "dev", "waivers": "dev", "nothing": "prod"}
+    if name in others:
+        assert ("overlays", others[name]) in folders
+        assert ("inventory", others[name]) in folders
+    monkeypatch.setattr(BaseFolder, "write_configuration", lambda self, _: self.write_all())
+    assert found == [diff(root, "--no-cache", "--format", how) for how in FORMATS]
+    assert left[-1] == []
+
+
+def test_a_base_is_followed_to_what_the_change_took_away(root: Path) -> None:
+    """What only the base reaches is in no list that could be made of the working tree."""
+    overlay = root / "overlays/prod/kustomization.yaml"
+    text = overlay.read_text("utf-8")
+    overlay.write_text(text.replace("resources:", "resources:\n  - ../../more/a"), "utf-8")
+    for folder, content in (("a", "resources: [../b]\n"), ("b", "resources: [pa.yaml]\n")):
+        (root / "more" / folder).mkdir(parents=True)
+        (root / "more" / folder / "kustomization.yaml").write_text(content, "utf-8")
+    (root / "more/b/pa.yaml").write_text(
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+        "metadata: {name: more, namespace: boards}\n"
+        "spec: {selector: {matchLabels: {app: boards}}, mtls: {mode: DISABLE}}\n",
+        encoding="utf-8",
+    )
+    commit_all(root, "more")
+    overlay.write_text(text, "utf-8")
+    code, out, err = diff(root, "--env", "prod", "--no-cache")
+    assert (code, err) == (0, "")
+    assert "DISABLE" in out
+
+
+@pytest.mark.sampled
+def test_an_environment_that_is_spared_is_told_as_one_that_is_judged(root: Path) -> None:
+    for name in CHANGES:
+        change(root, name)
+        for arguments in ((), ("--env", "prod"), ("--env", "dev", "--env", "staging"))[
+            : sample(3, 1)
+        ]:
+            for how in FORMATS:
+                asked = (*arguments, "--format", how)
+                assert diff(root, *asked) == diff(root, *asked, "--no-cache")
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_not_changed_and_cached_is_not_judged(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[set[str]] = []
+
+    def noted(environments: Any, *others: Any) -> Any:
+        judged.append({each.name for each in environments})
+        return judge(environments, *others)
+
+    monkeypatch.setattr(change_module, "judge", noted)
+    change(root, "an inventory")
+    first, second = diff(root), diff(root)
+    assert first == second
+    # What is compared is staging, with dev before it.
+    assert judged == [{"dev", "staging", "prod"}, {"staging"}, {"dev", "staging"}, {"staging"}]
+
+
+def test_an_entry_that_was_changed_spares_nobody(root: Path, cache: Path) -> None:
+    expected = diff(root)
+    entries = [each for each in cache.rglob("verdicts/*/*") if each.is_file()]
+    assert entries
+    contents = [each.read_bytes() for each in entries]
+    # Each in the place of another, and each cut short.
+    for changed in ([*contents[1:], contents[0]], [each[:-9] for each in contents]):
+        for entry, content in zip(entries, changed, strict=True):
+            entry.write_bytes(content)
+        assert diff(root) == expected
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("asked", [(), ("--env", "prod")])
+def test_what_cannot_be_judged_is_told_whoever_is_spared(root: Path, asked: tuple[str]) -> None:
+    diff(root)
+    (root / "overlays/dev/kustomization.yaml").write_text("resources: [nowhere]\n", "utf-8")
+    code, out, err = diff(root, *asked)
+    assert (code, out, err) == diff(root, *asked, "--no-cache")
+    assert code == 3
+    assert "nowhere" in out + err
 
 
 def test_what_git_ignores_may_differ(root: Path) -> None:

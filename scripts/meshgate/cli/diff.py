@@ -36,14 +36,8 @@ from meshgate.effect.comparable import HINT, is_comparable
 from meshgate.errors import UsageError
 from meshgate.pipeline import judge
 from meshgate.pipeline.change import ProposedChange
-from meshgate.pipeline.reports import (
-    exit_code,
-    failures_of,
-    notes_on,
-    report_of,
-    tally,
-    untold,
-)
+from meshgate.pipeline.outcome import notes_on_verdicts
+from meshgate.pipeline.reports import exit_code, failures_of, report_of, untold
 from meshgate.pipeline.revisions import Revisions
 from meshgate.report.effect import FORMATS, Compared, Diff
 from meshgate.report.effect.markdown import render
@@ -85,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
     if options.environments:
         return drift(options)
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
-        revisions = Revisions.of(options.directory, options.base, options.head, Path(temporary))
+        revisions = Revisions.of(
+            options.directory, options.base, options.head, Path(temporary), whole=False
+        )
         return change(options, revisions)
 
 
@@ -130,24 +126,24 @@ def change(options: argparse.Namespace, revisions: Revisions) -> int:
         functools.partial(folder, options),
         settings(options),
         options.traffic,
+        spare=True,
     )
     names = [environment.name for environment in proposed.wanted]
-    comparisons = proposed.comparisons()
-    after = [each.after for each in comparisons]
-    findings = [*proposed.on_sources, *(f for each in comparisons for f in each.findings)]
+    told = proposed.told()
+    findings = [*proposed.on_sources, *(finding for each in told for finding in each.findings)]
     failures = proposed.failures
     shown = untold(failures, names)
+    verdicts = [each.verdict for each in told]
     report = report_of(
         findings,
-        [tally(each) for each in after],
+        [each.tally for each in verdicts],
         proposed.after_files.locate,
-        [*proposed.notes, *notes_on(after)],
+        [*proposed.notes, *notes_on_verdicts(verdicts)],
         shown,
     )
     before, now = proposed.before_files.locate, proposed.after_files.locate
     compared = [
-        Compared(each.environment.name, each.effect, before, now, each.replayed)
-        for each in comparisons
+        Compared(each.verdict.environment, each.effect, before, now, each.replayed) for each in told
     ]
     diff = Diff(revisions.base, revisions.head, compared, report)
     publish(FORMATS, [diff], options)

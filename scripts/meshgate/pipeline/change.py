@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate import config, source
 from meshgate.effect import Effect, effect
@@ -22,6 +22,8 @@ from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.seen import age, seen
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
+from meshgate.pipeline.verdict import Verdict, verdict_of
+from meshgate.pipeline.verdicts import CachedVerdicts, Question
 from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase
@@ -51,6 +53,8 @@ class Comparison:
     @functools.cached_property
     def effect(self) -> Effect:
         """What the change does to calls and ports."""
+        if self.before is self.after:
+            return Effect()
         return effect(
             self.before.mesh,
             self.after.mesh,
@@ -82,11 +86,26 @@ class Comparison:
         return locate
 
 
+class Told(Struct, frozen=True):
+    """What is said of one environment that could be judged on both sides.
+
+    verdict   on it as it is after the change; without findings
+    replayed  as `Comparison.replayed`
+    """
+
+    verdict: Verdict
+    effect: Effect = Effect()
+    findings: tuple[Finding, ...] = ()
+    replayed: tuple[Traffic, Replay] | None = None
+
+
 class ProposedChange:
     """Both sides, judged; what the other side lacks, and what could not be judged.
 
-    `folder` gives the files of a side, `traffic` names a file of seen calls. Raises UsageError as
-    `config.load` does for either side, for an unknown name, and as `seen` does.
+    `folder` gives the files of a side, `traffic` names a file of seen calls. With `spare`, what
+    nothing has changed is not judged where a verdict on it is cached: it is in `told`, and has no
+    comparison. Raises UsageError as `config.load` does for either side, for an unknown name, and as
+    `seen` does.
     """
 
     def __init__(
@@ -96,13 +115,18 @@ class ProposedChange:
         folder: Callable[[Path], Folder],
         settings: Settings,
         traffic: str | None = None,
+        *,
+        spare: bool = False,
     ) -> None:
         self.revisions = revisions
         self._today = settings.today
+        self._inputs = functools.cache(functools.partial(source.inputs, revisions.after))
+        new = config.load(revisions.after).environments
+        if revisions.base_folder:
+            revisions.base_folder.write_configuration(new)
         # The change that brings meshgate in starts from nothing.
         self.is_first = not (revisions.before / config.ENVIRONMENTS).is_file()
-        old = () if self.is_first else config.load(revisions.before).environments
-        new = config.load(revisions.after).environments
+        old = () if self.is_first else _environments(revisions)
         self.wanted = select(new, names)
         self.known = {environment.name: environment for environment in old}
         here = {environment.name for environment in new}
@@ -110,33 +134,77 @@ class ProposedChange:
         self.seen = seen(traffic, [environment.name for environment in self.wanted])
         self.after_files = folder(revisions.after)
         self.before_files = folder(revisions.before)
-        self.after = judge(with_upstream(self.wanted, new), self.after_files, settings)
         both = [self.known[each.name] for each in self.wanted if each.name in self.known]
         same = self._same(self.wanted)
-        judged = judge(
-            [each for each in both if each.name not in same], self.before_files, settings
-        )
+        question = Question(revisions.after, new, self.wanted, settings, self.after_files.cache)
+        cached = CachedVerdicts(question) if spare and same else None
+        self.spared = self._spared(question, same, cached.found) if cached else {}
+        self.after = judge(self._judged_after(question), self.after_files, settings)
+        if cached:
+            cached.add(self.after, self.after_files)
+        judged = self._judged_before([each for each in both if each.name not in same], settings)
         # What nothing has changed is what it is after the change: it is judged once.
         self.before = {
             each.name: self.after[each.name] if each.name in same else judged[each.name]
             for each in both
+            if each.name not in self.spared
         }
+
+    def _spared(
+        self, question: Question, same: Collection[str], cached: Mapping[str, Verdict]
+    ) -> dict[str, Verdict]:
+        """The verdicts on what need not be judged: with all before it, it could be."""
+        seen_in = self.seen.environment if self.seen is not None else None
+        return {
+            name: cached[name]
+            for name in frozenset(same).intersection(cached) - {seen_in}
+            if all(
+                each.name in cached
+                for each in with_upstream([self.known[name]], question.environments)
+            )
+        }
+
+    def _judged_after(self, question: Question) -> list[Environment]:
+        """All that is compared, and what it is compared with."""
+        left = [each for each in self.wanted if each.name not in self.spared]
+        direct = {name for each in left for name in each.after}
+        return [
+            each
+            for each in with_upstream(left, question.environments)
+            if each.name in direct or each.name not in self.spared
+        ]
+
+    def _judged_before(
+        self, environments: Sequence[Environment], settings: Settings
+    ) -> dict[str, Judged]:
+        base = self.revisions.base_folder
+        if base:
+            likely = {each.sources for each in self.wanted} & {
+                each.sources for each in environments
+            }
+            base.write_environments(
+                environments, (name for sources in likely for name in self._inputs(sources))
+            )
+        judged = judge(environments, self.before_files, settings)
+        if base and self.before_files.asked_for_values:
+            # Any object of the repository may give these.
+            base.write_all()
+            judged = judge(environments, self.before_files, settings)
+        return judged
 
     def _same(self, environments: Sequence[Environment]) -> frozenset[str]:
         """The environments of which nothing differs between the revisions, by name."""
         differing = self.revisions.differing
         if differing is None:
             return frozenset()
-        names, root = Names(differing), self.revisions.after
+        names, root, inputs = Names(differing), self.revisions.after, self._inputs
         here = [each for each in environments if self.known.get(each.name) == each]
-        reached = {each.name for each in touched(root, here, differing)}
+        reached = {each.name for each in touched(root, here, differing, inputs)}
         return frozenset(
             each.name
             for each in here
             if each.name not in reached
-            and not names.reach(
-                source.inputs(root, each.sources), source.named_folders(each.sources)
-            )
+            and not names.reach(inputs(each.sources), source.named_folders(each.sources))
         )
 
     def comparisons(self) -> list[Comparison]:
@@ -159,10 +227,24 @@ class ProposedChange:
             and self.after[name].context is not None
         ]
 
+    def told(self) -> list[Told]:
+        """What is said of each wanted environment that could be judged on both sides."""
+        compared = {each.environment.name: each for each in self.comparisons()}
+        told = []
+        for name in (each.name for each in self.wanted):
+            if name in self.spared:
+                told.append(Told(self.spared[name]))
+            elif name in compared:
+                each = compared[name]
+                verdict = verdict_of(each.after, findings=False)
+                told.append(Told(verdict, each.effect, each.findings, each.replayed))
+        return told
+
     @property
     def on_sources(self) -> list[Finding]:
         """The findings that keep wanted environments from being built after the change."""
-        return [finding for each in self.wanted for finding in self.after[each.name].on_sources]
+        judged = [self.after[each.name] for each in self.wanted if each.name in self.after]
+        return [finding for each in judged for finding in each.on_sources]
 
     @property
     def failures(self) -> dict[str, MeshgateError]:
@@ -188,3 +270,15 @@ class ProposedChange:
             *(f"{name} is gone, with all that it guarded" for name in self.gone),
             *(() if self.seen is None else age(self.seen.traffic, self._today)),
         ]
+
+
+def _environments(revisions: Revisions) -> tuple[Environment, ...]:
+    """Those of the base. Raises UsageError."""
+    try:
+        return config.load(revisions.before).environments
+    except UsageError:
+        if revisions.base_folder is None:
+            raise
+        # It may name a file that lies among the sources.
+        revisions.base_folder.write_all()
+        return config.load(revisions.before).environments

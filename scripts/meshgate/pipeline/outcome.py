@@ -76,10 +76,7 @@ def ending(
     undecided = _undecided(built) if outcome.fail_on == UNDECIDED else []
     notes = [
         *baseline_note(findings),
-        *notes_on_blind(
-            [each.environment for each in built if not each.has_mesh],
-            {each.environment: each.missing for each in built},
-        ),
+        *notes_on_verdicts(built),
         *undecided,
         *(error.what for error in refused.values()),
         *left_out,
@@ -93,6 +90,14 @@ def ending(
     )
     code = exit_code(findings, [*failures.values(), *refused.values()], outcome.fail_on)
     return Ending(report, shown, gravest([code, int(bool(undecided))]))
+
+
+def notes_on_verdicts(built: Sequence[Verdict]) -> list[str]:
+    """What the reader must know of how these were judged; as `notes_on` has it."""
+    return notes_on_blind(
+        [each.environment for each in built if not each.has_mesh],
+        {each.environment: each.missing for each in built},
+    )
 
 
 def _undecided(built: Sequence[Verdict]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
+from meshgate.pipeline.base_folder import BaseFolder
 from meshgate.repository import Repository
 
 WORKING_TREE = "working tree"
@@ -19,6 +20,7 @@ class Revisions(NamedTuple):
     """The folders of both revisions, and what people call these.
 
     differing  names, relative to the folders, of files and folders that may differ; None: unknown
+    base_folder  by which `before` is written as far as it is needed; None: all of it is there
     """
 
     before: Path
@@ -26,13 +28,16 @@ class Revisions(NamedTuple):
     base: str
     head: str
     differing: frozenset[str] | None = None
+    base_folder: BaseFolder | None = None
 
     @classmethod
-    def of(cls, root: Path, base: str | None, head: str | None, folder: Path) -> Revisions:
+    def of(
+        cls, root: Path, base: str | None, head: str | None, folder: Path, *, whole: bool = True
+    ) -> Revisions:
         """Write the revisions into an empty folder, the working tree aside, which is `root`.
 
-        `base` None: the default branch; its merge base with `head` is what counts. Raises
-        RepositoryError.
+        `base` None: the default branch; its merge base with `head` is what counts. Not `whole`:
+        `base_folder` writes what is needed of the first one. Raises RepositoryError.
         """
         from meshgate import repository  # noqa: PLC0415 - GitPython is slow to import
 
@@ -43,7 +48,7 @@ class Revisions(NamedTuple):
             after = opened.resolve(head or "HEAD")
             reference = base or os.environ.get(TARGET_VARIABLE) or ""
             before = _branched(opened, reference, after, is_branch=base is None)
-            old = _written(opened, before, folder / "before", below)
+            base_folder = BaseFolder(opened, before, folder / "before", below)
             new = root if head is None else _written(opened, after, folder / "after", below)
         if head is None:
             # What git ignores is not in the commit, and may decide in the working tree.
@@ -52,8 +57,10 @@ class Revisions(NamedTuple):
         else:
             names = repository.changed_between(root, before, after)
             differing = names and frozenset(os.path.relpath(name, below) for name in names)
+        if whole or differing is None:
+            base_folder.write_all()
         name = WORKING_TREE if head is None else after[:SHORT]
-        return cls(old, new, before[:SHORT], name, differing)
+        return cls(base_folder.root, new, before[:SHORT], name, differing, base_folder)
 
 
 def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool) -> str:

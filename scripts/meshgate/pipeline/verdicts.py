@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -92,7 +92,8 @@ def verdicts(
     """
     run = question.run
     cache = Cache(trusted(question), SECTION)
-    keys = _keys(question, run) if question.cache else {}
+    asked = frozenset(each.name for each in question.wanted)
+    keys = _keys(question, run, _own_keys(question, run), asked) if question.cache else {}
     known = {name: verdict for name, key in keys.items() if (verdict := _cached(cache, key, name))}
     LOG.debug("%d of %d verdicts are kept", len(known), len(run))
     left = [each for each in run if each.name not in known]
@@ -244,11 +245,47 @@ def _is_final(judged: Judged, every: Mapping[str, Judged], files: Folder) -> boo
     )
 
 
-def _keys(question: Question, run: Sequence[Environment]) -> dict[str, str]:
-    """The keys of the verdicts of a run; of those that have one."""
+class CachedVerdicts:
+    """The cached verdicts on the run of a question: whether each can be judged, and how much of it.
+
+    `found` has them by name, with findings or without, of those that could be judged.
+    """
+
+    def __init__(self, question: Question) -> None:
+        folder = trusted(question)
+        self._cache = Cache(folder, SECTION)
+        run = question.run if folder else ()
+        own = _own_keys(question, run)
+        self._keys = _keys(question, run, own, frozenset())
+        self.found: dict[str, Verdict] = {}
+        for keys in (self._keys, _keys(question, run, own, frozenset(own))):
+            for name, key in keys.items():
+                verdict = None if name in self.found else _cached(self._cache, key, name)
+                if verdict is not None and verdict.refused is None:
+                    self.found[name] = verdict
+
+    def add(self, judged: Mapping[str, Judged], files: Folder) -> None:
+        """Cache what is judged with all that it is compared with; its findings are not asked."""
+        for name, each in judged.items():
+            whole = all(other in judged for other in each.environment.after)
+            if whole and name in self._keys and name not in self.found:
+                verdict = verdict_of(each, findings=False)
+                if verdict.is_final and _is_final(each, judged, files):
+                    self._cache.put(self._keys[name], to_json(verdict))
+
+
+def _own_keys(question: Question, run: Sequence[Environment]) -> dict[str, str | None]:
     place = Place(question.root, question.cache, question.settings)
-    asked = frozenset(each.name for each in question.wanted)
-    own = {each.name: own_key(each, place) for each in run}
+    return {each.name: own_key(each, place) for each in run}
+
+
+def _keys(
+    question: Question,
+    run: Sequence[Environment],
+    own: Mapping[str, str | None],
+    asked: Collection[str],
+) -> dict[str, str]:
+    """The keys of the verdicts of a run; of those that have one. `asked`: with findings."""
     sharing: dict[str, list[str]] = {}
     for each in run:
         sharing.setdefault(clusters_of(each), []).append(each.name)

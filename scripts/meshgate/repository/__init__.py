@@ -3,7 +3,7 @@
 - `changed_files(root, reference)`: what differs from a reference, in the working tree; `changed`
   also tells what git ignores there, and what is compared with. `changed_between`: two trees.
 - `Repository(root)`: a context manager; `resolve`, `object_id`, `entries`, `read`.
-- `extract`: the files of a commit, into a folder.
+- `extract`: the files of a commit, into a folder; `refuse` and `write_entries` are its two steps.
 - `mainline`, `commits_between`, `merge_base`, `is_ancestor`, `additions`: history.
 - `base_branch(repository, branch)`: the branch that counts.
 - `signed(repository, commit, allowed_signers)`: who signed a commit.
@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from meshgate.repository.extracting import extract
+from meshgate.repository.extracting import extract, refuse, write_entries
 from meshgate.repository.history import (
     Commit,
     additions,
@@ -97,6 +97,7 @@ __all__ = [
     "people",
     "push_branch",
     "push_tag",
+    "refuse",
     "refuse_shallow",
     "remote_branch",
     "set_branch",
@@ -106,4 +107,5 @@ __all__ = [
     "tag_message",
     "top",
     "with_authors",
+    "write_entries",
 ]

@@ -24,7 +24,18 @@ def extract(
     that leads out of the folder, and above 100,000 files or 256 MiB.
     """
     entries = repository.entries(commit, *paths)
-    _refuse(commit, entries)
+    refuse(commit, entries)
+    write_entries(repository, commit, entries, folder)
+    return entries
+
+
+def write_entries(
+    repository: Repository, commit: str, entries: Sequence[TreeEntry], folder: Path
+) -> None:
+    """Write some files of a commit that `refuse` has nothing against, and that are not there yet.
+
+    Raises RepositoryError above 256 MiB.
+    """
     links = [entry for entry in entries if entry.mode == LINK]
     room = LARGEST_EXTRACT
     # Links come last: nothing is ever written through one.
@@ -43,11 +54,13 @@ def extract(
         with path.open("xb") as file:
             file.write(content)
         path.chmod(0o755 if entry.mode == EXECUTABLE else 0o644)
-    return entries
 
 
-def _refuse(commit: str, entries: Sequence[TreeEntry]) -> None:
-    """Raise for what must not be written: git itself would not make it, a crafted tree can."""
+def refuse(commit: str, entries: Sequence[TreeEntry]) -> None:
+    """Raise RepositoryError for what must not be written.
+
+    git itself would not make it, a crafted tree can.
+    """
     if len(entries) > MOST_FILES:
         raise RepositoryError(f"the inputs of {commit} are more than {MOST_FILES:,} files")
     names = {entry.path for entry in entries}

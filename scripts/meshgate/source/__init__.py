@@ -9,7 +9,8 @@
 - `survey(root, sources)`: what is wrong with sources before they are built;
   `survey_repository(root, every)`: manifests that none of the environments reaches.
 - `render(root, sources, cache=)`, `render_all(…)`: resources with origins, and the record of how
-  they came to be. `inputs(root, sources)`: every file that a build depends on;
+  they came to be. `inputs(root, sources)`: every file that a build depends on; `reach(…)`: with
+  the folders that belong to it;
   `contents_digest(…)`: of all that decides a build;
   `named_folders(sources)`: those that environments.yaml names.
 - `Locator(root)`: called with a resource and a path, the line a person must edit; `excerpt`.
@@ -25,6 +26,7 @@ from meshgate.source.build import (
     contents_digest,
     inputs,
     named_folders,
+    reach,
     render,
     render_all,
     survey,
@@ -75,6 +77,7 @@ __all__ = [
     "listing",
     "named_folders",
     "patched",
+    "reach",
     "read",
     "read_bytes",
     "read_folder",

@@ -24,7 +24,16 @@ from meshgate.yamldoc.files import Root
 # A worker takes as long to start as a kustomize takes for two overlays, and there is one a core.
 FEW = 4
 
-__all__ = ["Build", "contents_digest", "inputs", "named_folders", "render", "render_all", "survey"]
+__all__ = [
+    "Build",
+    "contents_digest",
+    "inputs",
+    "named_folders",
+    "reach",
+    "render",
+    "render_all",
+    "survey",
+]
 
 
 def render(root: Path, sources: str, *, cache: Path | None, exact: bool = False) -> Build:
@@ -91,6 +100,13 @@ def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str
     """
     every = [each.reached() for each in opened(root, sources, below)]
     return frozenset(name for each in every for name in each.files | each.absent)
+
+
+def reach(root: Path, sources: str) -> tuple[frozenset[str], list[str]]:
+    """The same, and the folders that belong to the environment as a whole."""
+    every = [each.reached() for each in opened(root, sources)]
+    names = frozenset(name for each in every for name in each.files | each.absent)
+    return names, [*named(sources), *(folder for each in every for folder in each.folders)]
 
 
 def contents_digest(root: Path, sources: str, cache: Path | None) -> str | None:
