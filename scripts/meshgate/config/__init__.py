@@ -74,10 +74,11 @@ class Configuration(Struct, frozen=True):
         return self.sync.name if self.sync else SYNC_NAME
 
 
-def load(root: Path) -> Configuration:
+def load(root: Path, elsewhere: Collection[str] = frozenset()) -> Configuration:
     """The configuration of the repository at `root`.
 
-    Raises UsageError, with file, line and the way out, for anything that is not exactly known.
+    `elsewhere`: folders, relative to it, of a commit that is not written out whole. Raises
+    UsageError, with file, line and the way out, for anything that is not exactly known.
     """
     file = root / ENVIRONMENTS
     if not file.is_file():
@@ -88,9 +89,9 @@ def load(root: Path) -> Configuration:
         )
     document = _merged(root)
     value = document.value
-    References(root, document).check()
+    References(root, document, elsewhere=elsewhere).check()
     entries = {entry["name"]: entry for entry in value["environments"]}
-    _inventories(root, entries)
+    _inventories(root, entries, elsewhere)
     waivers = _per_environment(root, "waivers", entries)
     expected = _per_environment(root, "expectations", entries)
     baseline: dict[str, list[BaselineEntry]] = {}
@@ -280,10 +281,12 @@ def _per_environment(root: Path, folder: str, names: Collection[str]) -> dict[st
     return documents
 
 
-def _inventories(root: Path, names: Collection[str]) -> None:
+def _inventories(root: Path, names: Collection[str], elsewhere: Collection[str]) -> None:
     """Raise UsageError for an inventory that no environment would read."""
     folder = root / "inventory"
-    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():  # noqa: PTH208 - as above
+    there = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - as above
+    there += [name[len("inventory/") :] for name in elsewhere if _is_inventory(name)]
+    for name in sorted(there):
         if name.startswith(".") or name.endswith(".md") or (name in names):
             continue
         meant = nearest(os.path.splitext(name)[0], names)  # noqa: PTH122 - as above
@@ -292,6 +295,10 @@ def _inventories(root: Path, names: Collection[str]) -> None:
             why=f"A folder here is called as one of {ENVIRONMENTS}: what it says would be lost.",
             hint=f"rename it to {meant}" if meant else "rename or remove it",
         )
+
+
+def _is_inventory(folder: str) -> bool:
+    return folder.startswith("inventory/") and folder.count("/") == 1
 
 
 def _expectations(document: Document) -> dict[str, object]:

@@ -62,6 +62,8 @@ class References(Struct, frozen=True):
     document: MergedDocument
     # Where folders really lead: those above the overlays are asked once for all that lie in them.
     folders: dict[str, str] = field(default_factory=dict)
+    # Folders of a commit, relative to the root, that count as ones that are there.
+    elsewhere: Collection[str] = frozenset()
 
     def check(self) -> None:
         """Raise UsageError for the first name that leads nowhere, or leads round in a circle."""
@@ -218,7 +220,9 @@ class References(Struct, frozen=True):
                     why="What is promoted cannot be made of what was promoted.",
                     hint="name the sources that it was rendered from",
                 )
-        is_folder = os.path.isdir(real)  # noqa: PTH112 - asked for every environment
+        is_folder = os.path.isdir(real) or (  # noqa: PTH112 - asked for every environment
+            bool(self.elsewhere) and os.path.relpath(real, base) in self.elsewhere
+        )
         if not ((wanted.folder and is_folder) or (wanted.file and Path(real).is_file())):
             raise refused(
                 f"the {wanted.what} {path!r} is no {wanted.kind}",

@@ -43,11 +43,18 @@ class BaseFolder:
             for name, entry in self._left.items()
         )
 
-    def write_configuration(self, environments: Iterable[Environment]) -> None:
-        """Write what no environment is built from, as far as those of the other side tell.
+    def folders(self) -> frozenset[str]:
+        """The folders that hold what is not written, relative to `root`."""
+        found: set[str] = set()
+        for name in self._left:
+            folder = posixpath.dirname(name)
+            while folder and folder not in found:
+                found.add(folder)
+                folder = posixpath.dirname(folder)
+        return frozenset(found)
 
-        All folders are made, since environments.yaml must name some that are there.
-        """
+    def write_configuration(self, environments: Iterable[Environment]) -> None:
+        """Write what no environment is built from, as far as those of the other side tell."""
         named = {
             folder.partition("/")[0]
             for each in environments
@@ -55,8 +62,6 @@ class BaseFolder:
         }
         others = (OF_ENVIRONMENTS | named) - CONFIGURATION
         self._write(name for name in self._left if name.partition("/")[0] not in others)
-        for folder in dict.fromkeys(map(posixpath.dirname, self._left)):
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
 
     def write_environments(self, environments: Iterable[Environment], names: Iterable[str]) -> None:
         """Write what some environments are judged by; `names` are likely to be among it.

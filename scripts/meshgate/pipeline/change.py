@@ -274,11 +274,12 @@ class ProposedChange:
 
 def _environments(revisions: Revisions) -> tuple[Environment, ...]:
     """Those of the base. Raises UsageError."""
+    base = revisions.base_folder
     try:
-        return config.load(revisions.before).environments
+        return config.load(revisions.before, base.folders() if base else ()).environments
     except UsageError:
-        if revisions.base_folder is None:
+        if base is None:
             raise
         # It may name a file that lies among the sources.
-        revisions.base_folder.write_all()
+        base.write_all()
         return config.load(revisions.before).environments
