@@ -42,6 +42,8 @@ class BuildStep(Struct, frozen=True):
     patch: JSON = None
     # What a JSON patch (RFC 6902) does, one mapping each.
     operations: tuple[JSON, ...] = ()
+    # Where the kustomization says what a patch is for.
+    target: Position | None = None
 
 
 class BuildRecord(Struct, frozen=True):

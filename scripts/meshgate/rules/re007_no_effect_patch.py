@@ -38,8 +38,8 @@ def check(context: Context) -> Iterator[Violation]:
         if step.kind == "patch"
     }
     # A component may be included several times: what one inclusion needs is needed.
-    idle = dict.fromkeys((step.origin, step.position) for step in context.record.idle_patches)
-    for origin, position in idle:
+    idle = {(step.origin, step.position): step for step in context.record.idle_patches}
+    for (origin, position), step in idle.items():
         if (origin, position) in touching:
             continue
         yield Violation(
@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Violation]:
             "",
             f"the patch in {origin.file} matches no object: what it sets is set nowhere",
             fix="correct its target, or remove the patch",
-            source=position,
+            source=step.target or position,
             key=origin.file,
         )
     for (origin, position), resources in without_effect(context).items():

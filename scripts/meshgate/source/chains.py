@@ -137,7 +137,12 @@ class Layers:
             traced.known.append(Identity.of(after))
         if not touched and patch.target is not None and is_followed(patch.target):
             content = None if operations else patch.value
-            self.idle.append(BuildStep("patch", patch.origin, None, {}, patch.position, content))
+            self.idle.append(
+                BuildStep(
+                    *("patch", patch.origin, None, {}, patch.position, content),
+                    target=patch.stated,
+                )
+            )
 
     @staticmethod
     def _is_for(patch: Patch, traced: TracedObject) -> bool:

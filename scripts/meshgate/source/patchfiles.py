@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Origin, Position
@@ -28,6 +28,8 @@ class Patch(Struct, frozen=True):
     written: Parts | None
     document: int
     target: JSONObject | None
+    # Where the kustomization states the target.
+    stated: Position | None = None
 
 
 def patches_of(
@@ -36,12 +38,15 @@ def patches_of(
     """The patches under one field of a kustomization, in their order; unreadable ones left out."""
     for index, item in enumerate(kustomization.list(field)):
         path, text, target = _patch_entry(item)
+        written: Parts = (field, index)
+        found: Iterator[Patch] = iter(())
         if text is not None:
-            written: Parts = (field, index)
             at = (*written, "patch") if path else written
-            yield from _inline(Origin(kustomization.file), at, text, target, files)
+            found = _inline(Origin(kustomization.file), at, text, target, files)
         elif path and (name := tree.resolved(kustomization, path)):
-            yield from _in_file(name, target, tree)
+            found = _in_file(name, target, tree)
+        stated = target and files.position(Origin(kustomization.file), (*written, "target"))
+        yield from (structs.replace(patch, stated=stated or None) for patch in found)
 
 
 def _inline(
