@@ -556,7 +556,9 @@ def test_help_loads_neither_rules_nor_libraries() -> None:
         ("calls prod --from boards/ap-ui", "hint: did you mean `boards/app-ui`?"),
         ("posture --env prod", "environments are named without it: `meshgate posture ENV`"),
         ("calls --env=prod", "environments are named without it: `meshgate calls ENV`"),
-        ("validate --zzz", "unrecognized arguments: --zzz; see --help"),
+        ("validate --zzz", "unrecognized arguments: --zzz; see `meshgate validate --help`"),
+        ("--formt json validate", "unrecognized arguments: --formt; did you mean `--format`?"),
+        ("--zzz validate", "unrecognized arguments: --zzz; see --help"),
     ],
 )
 def test_a_word_that_is_not_known_is_answered_with_the_one_that_was_meant(

@@ -190,7 +190,7 @@ def test_sql_reaches_tables_alone(sql: str, tables: Path) -> None:
         ([], 2, "nothing is asked"),
         (["worst", "--set", "day=1"], 2, "has no parameter 'day'"),
         (["plaintext-into", "--set", "namespace"], 2, "write it as NAME=VALUE"),
-        (["worst", "--in", "no/such"], 5, "there are no tables below no/such"),
+        (["worst", "--in", "no/such"], 5, "there are no tables in the folder no/such"),
     ],
 )
 def test_what_is_asked_wrong_is_told(arguments: list[str], code: int, said: str) -> None:

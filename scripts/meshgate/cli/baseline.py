@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{file.name}: {counted(len(before) - len(after), 'entry', 'entries')} taken out")
     if after != before or not file.exists():
         write(file, text_of(after))
-    print_entries(after)
+    print_entries(after, names)
     for sentence in sentences(burn_down(root, names)):
         print(sentence)
     print_refused(judged.findings)
@@ -90,10 +90,13 @@ def new_ones(asked: Sequence[str], entries: Iterable[BaselineEntry]) -> set[str]
     return set(asked)
 
 
-def print_entries(entries: Sequence[BaselineEntry]) -> None:
-    """How many there are, by environment and rule."""
+def print_entries(entries: Sequence[BaselineEntry], names: Sequence[str]) -> None:
+    """How many there are, by environment, in the order of these names, and rule."""
     counts = Counter((each.environment, each.rule) for each in entries)
-    for (environment, rule), number in sorted(counts.items()):
+    order = {name: place for place, name in enumerate(names)}
+    for (environment, rule), number in sorted(
+        counts.items(), key=lambda item: (order.get(item[0][0], len(order)), *item[0])
+    ):
         print(f"  {environment or 'of no environment'}  {rule}  {plural(number, 'finding')}")
     if not entries:
         print("the baseline is empty: every finding fails from now on as its rule says")

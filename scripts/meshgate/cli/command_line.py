@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 # What other commands have an option for.
 NAMED_BY_PLACE = ("--env", "--environment", "--environments")
+Added = TypeVar("Added", bound=argparse.Action)
 
 
 class Parser(argparse.ArgumentParser):
     """As argparse's own, with the nearest known word in its errors."""
 
+    def _add_action(self, action: Added) -> Added:
+        """As argparse does; what may be left out is never told to be required."""
+        if action.nargs == argparse.ZERO_OR_MORE:
+            action.required = False
+        return super()._add_action(action)
+
     def parse_args(  # type: ignore[override] # only a new namespace is ever filled
         self, args: Sequence[str] | None = None, namespace: None = None
     ) -> argparse.Namespace:
         """The options. Ends the process for what it cannot read, as argparse does."""
-        options, others = self.parse_known_args(args, namespace)
+        given = list(sys.argv[1:] if args is None else args)
+        self._refuse_before_command(given)
+        options, others = self.parse_known_args(given, namespace)
         if others:
             words = (word.partition("=")[0] for word in others if word.startswith("-"))
             wrong = next(words, "")
             advice = self._by_place(wrong, options) or advised(
-                wrong, self._known(options), otherwise="see --help"
+                wrong, self._known(options), otherwise=f"see `{self._prog(options)} --help`"
             )
             self.error(f"unrecognized arguments: {' '.join(others)}{advice}")
         return options
+
+    def _refuse_before_command(self, given: Sequence[str]) -> None:
+        """End the process for an unknown option that stands before the command.
+
+        argparse would take the option's value for a command, and say that there is none such.
+        """
+        commands = {name for each in self._subparsers_actions() for name in each.choices}
+        first = next((word for word in given if word in commands or word.startswith("--")), "")
+        name = first.partition("=")[0]
+        known = [name for action in self._actions for name in action.option_strings]
+        if commands and name.startswith("--") and not any(each.startswith(name) for each in known):
+            self.error(f"unrecognized arguments: {name}{advised(name, known, 'see --help')}")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
@@ -41,10 +64,18 @@ class Parser(argparse.ArgumentParser):
             for name in action.option_strings
         ]
 
-    def _chosen(self, options: argparse.Namespace) -> Iterator[argparse.ArgumentParser]:
+    def _subparsers_actions(self) -> Iterator[argparse._SubParsersAction[argparse.ArgumentParser]]:
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - has no public name
-                yield action.choices[options.command]
+                yield action
+
+    def _chosen(self, options: argparse.Namespace) -> Iterator[argparse.ArgumentParser]:
+        for action in self._subparsers_actions():
+            yield action.choices[options.command]
+
+    def _prog(self, options: argparse.Namespace) -> str:
+        """The command line so far, as its help is asked for."""
+        return next((parser.prog for parser in self._chosen(options)), self.prog)
 
     def _by_place(self, wrong: str, options: argparse.Namespace) -> str:
         """The advice for `--env` where environments are named without an option."""

@@ -41,7 +41,8 @@ def datasets(folder: Path) -> dict[str, JSON]:
             found[name] = dataset.dataset([str(file) for file in files], schema=own)
     if not found:
         raise NothingToCheckError(
-            f"there are no tables below {folder}", hint="write some: meshgate tables --to DIR"
+            f"there are no tables in the folder {folder}",
+            hint="write some: meshgate tables --to DIR",
         )
     return found
 
