@@ -6,7 +6,7 @@ from meshgate.mesh.admission import Admission
 from meshgate.mesh.authorization import Allows, PolicyStep, Request, Says, Witness
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import Call, CallClass
-from meshgate.mesh.clients import ClientClass, ClientGroup
+from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.explain import Explanation, Fate, Landing, Step, TlsSource
 from meshgate.mesh.membership import MeshMembership

@@ -20,7 +20,8 @@ from meshgate.mesh.authorization import (
 from meshgate.mesh.authorization.rule_sets import RuleSet
 from meshgate.mesh.authorization.strangers import SOME_NAME, stranger
 from meshgate.mesh.calls import CallClass
-from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
+from meshgate.mesh.client_groups import ClientClass, ClientGroup
+from meshgate.mesh.clients import MeshClients
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.enforcement_points import (
     EnforcementPoint,

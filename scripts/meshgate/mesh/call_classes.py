@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import structs
 
 from meshgate.mesh.calls import CallClass
-from meshgate.mesh.clients import ClientClass, ClientGroup, Profile
+from meshgate.mesh.client_groups import ClientClass, ClientGroup, Profile
 from meshgate.mesh.cluster import BY_PROXY, NO_CLUSTER, Delivery, PortClusters
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.order import ORDER
@@ -20,8 +20,9 @@ from meshgate.mesh.services import Service, ServicePort
 from meshgate.mesh.terms import DataPlane, Outcome
 from meshgate.mesh.virtual_services import Caller, Destination, VirtualServicePolicy
 
-# Classes of calls that are remembered; a thousand take a megabyte.
-MOST_KNOWN = 100_000
+# Classes of calls that are remembered: a thousand take a megabyte, and a mesh of 100,000 workloads
+# with policies has 350,000. Each rule about calls asks for all of them.
+MOST_KNOWN = 1_000_000
 
 
 class CallClasses:

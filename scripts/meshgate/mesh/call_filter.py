@@ -6,15 +6,17 @@ authorization say.
 
 from __future__ import annotations
 
-import itertools
+import functools
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import CallClass
-from meshgate.mesh.clients import ClientClass, ClientGroup, MeshClients
+from meshgate.mesh.client_groups import ClientClass, ClientGroup
+from meshgate.mesh.clients import MeshClients
 from meshgate.mesh.cluster import Delivery, PortClusters
+from meshgate.mesh.marked_classes import Mark, Marked, Partition, Partitions
 from meshgate.mesh.network_policies import (
     TCP,
     Direction,
@@ -37,23 +39,22 @@ _CERTAIN = frozenset({Standing.POD, Standing.OUTSIDE})
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
 
 
-class _Senders(Struct, frozen=True):
+class _Senders:
     """A rule for what goes out, and the classes of clients that it is for."""
 
-    rule: FilterRule
-    classes: list[ClientClass]
+    def __init__(self, rule: FilterRule) -> None:
+        self.rule = rule
+        self.classes: list[ClientClass] = []
 
+    @functools.cached_property
+    def marked(self) -> Marked:
+        """The classes, where the rule lets a call through."""
+        return Marked((each, (id(self),)) for each in self.classes)
 
-# A rule or peer that selects clients, and whether it does for certain: equal for classes of which
-# policies treat alike.
-Mark = tuple[object, ...]
-
-
-class _Partition(Struct, frozen=True):
-    """Marked classes, and the same classes by all their marks."""
-
-    marked: list[list[tuple[ClientClass, Mark]]]
-    by_marks: dict[tuple[Mark, ...], list[ClientClass]]
+    @functools.cached_property
+    def doubted(self) -> Marked:
+        """The same where that is not known: it is told with the names of each one's policies."""
+        return Marked((each, (id(self), id(each))) for each in self.classes)
 
 
 class CallFilter:
@@ -64,16 +65,16 @@ class CallFilter:
         self._clients: MeshClients | None = None
         self._by_namespace: dict[str, list[ClientClass]] = {}
         self._namespaces = NamespacesByLabel({})
-        self._by_peer: dict[Peer, list[tuple[ClientClass, Mark]]] = {}
+        self._by_peer: dict[Peer, Marked] = {}
         # The rules for what goes out by the namespaces of the pods that they may select; those
         # that may select others, too.
         self._rules_to: dict[str, list[_Senders]] = {}
         self._rules_to_others: list[_Senders] = []
         self._judged: dict[object, tuple[tuple[Delivery, ...], tuple[Delivery, ...]]] = {}
-        self._let_in_at: dict[int, tuple[list[tuple[ClientClass, Mark]], ...]] = {}
+        self._let_in_at: dict[int, tuple[Marked, ...]] = {}
         self._isolated_at: dict[int, tuple[PortClusters, bool]] = {}
-        self._partitions: dict[tuple[int, ...], _Partition] = {}
-        self._let_out_to: dict[tuple[int, int], list[tuple[ClientClass, Mark]]] = {}
+        self._partitions = Partitions()
+        self._let_out_to: dict[tuple[int, int], list[Marked]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -95,7 +96,7 @@ class CallFilter:
             rules = (rule for policy in isolation.certain for rule in policy.egress or ())
             for rule in dict.fromkeys(rules):
                 if rule not in each.sending.anywhere and _is_for_tcp(rule):
-                    senders.setdefault(rule, _Senders(rule, [])).classes.append(each)
+                    senders.setdefault(rule, _Senders(rule)).classes.append(each)
         self._namespaces = NamespacesByLabel(self.packets.parties.namespaces(self._by_namespace))
         for own in senders.values():
             if any(peer.block is not None for peer in own.rule.peers):
@@ -115,24 +116,24 @@ class CallFilter:
         if not sent:
             yield call
             return
-        alike = self._alike(call.clients, sent, call.port.number)
-        groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientClass]]] = {}
-        apart: list[ClientClass] = []
-        for marks, classes in alike.items():
-            members = [each for each in classes if call.clients.has(each)]
-            if not members:
+        groups: dict[tuple[object, ...], tuple[tuple[Delivery, ...], list[ClientGroup]]] = {}
+        apart: list[ClientGroup] = []
+        for alike in self._partition(call.clients, sent, call.port.number).alike:
+            group = call.clients.within(alike.part, alike.but)
+            client = next(group.members, None)
+            if client is None:
                 continue
-            apart += members
-            judged = self._judged_once(call, marks, members[0].members[0])
+            apart.append(group)
+            judged = self._judged_once(call, alike.marks, client)
             key = tuple((item.outcome, item.reason, item.blocking) for item in judged)
-            groups.setdefault(key, (judged, []))[1].extend(members)
-        rest = call.clients.leaving_out(apart)
+            groups.setdefault(key, (judged, []))[1].append(group)
+        rest = call.clients.without(apart)
         first = next(rest.members, None)
         if first is not None:
             judged = self._judged_once(call, (), first)
             yield structs.replace(call, clients=rest, deliveries=judged)
-        for judged, members in groups.values():
-            group = ClientGroup(call.clients.plane, members)
+        for judged, alike_ones in groups.values():
+            group = ClientGroup.joined(alike_ones)
             yield structs.replace(call, clients=group, deliveries=judged)
 
     def _judged_once(
@@ -199,14 +200,12 @@ class CallFilter:
             return False
         return self.packets.isolates(self.packets.parties.of_endpoint(sent.endpoint))
 
-    def _alike(
-        self, clients: ClientGroup, sent: Iterable[Delivery], number: int
-    ) -> dict[tuple[Mark, ...], list[ClientClass]]:
+    def _partition(self, clients: ClientGroup, sent: Iterable[Delivery], number: int) -> Partition:
         """The classes that rules may treat otherwise than all others of the group, by their marks.
 
         Those with the same marks are treated alike.
         """
-        marked: list[list[tuple[ClientClass, Mark]]] = []
+        marked: list[Marked] = []
         isolated = clients.sending.isolated
         for each in sent:
             for delivery in (each, *each.alternatives):
@@ -217,21 +216,14 @@ class CallFilter:
                         party = self.packets.waypoint(delivery.passage)
                     marked += self._let_in(delivery.endpoint, party)
                 if isolated is Isolated.YES and party.standing in _CERTAIN:
-                    marked.append(self._let_out(party, delivery.wire_port(number)))
+                    marked += self._let_out(party, delivery.wire_port(number))
                 elif isolated is not Isolated.NO:
-                    marked.append([(own, (id(own),)) for own in clients.classes])
+                    marked.append(Marked((own, (id(own),)) for own in clients.classes))
         if isolated is Isolated.APART:
-            return _by_marks(marked)
-        # The lists are stored with their answer, so that no others take their identity.
-        key = tuple(dict.fromkeys(map(id, marked)))
-        known = self._partitions.get(key)
-        if known is None:
-            known = self._partitions[key] = _Partition(marked, _by_marks(marked))
-        return known.by_marks
+            return self._partitions.made(marked)
+        return self._partitions.of(marked)
 
-    def _let_in(
-        self, endpoint: Endpoint, party: Party
-    ) -> tuple[list[tuple[ClientClass, Mark]], ...]:
+    def _let_in(self, endpoint: Endpoint, party: Party) -> tuple[Marked, ...]:
         """The classes that some rule for what comes in may select, and the server itself."""
         let_in = self._let_in_at.get(id(party))
         if let_in is None:
@@ -245,11 +237,11 @@ class CallFilter:
             if endpoint.workload is not None and party.is_alone and self._clients is not None:
                 own = self._clients.class_of(endpoint.workload)
                 if own is not None:
-                    let_in = (*let_in, [(own, (id(own),))])
+                    let_in = (*let_in, Marked([(own, (id(own),))]))
             self._let_in_at[id(party)] = let_in
         return let_in
 
-    def _let_out(self, party: Party, port: int) -> list[tuple[ClientClass, Mark]]:
+    def _let_out(self, party: Party, port: int) -> list[Marked]:
         """The classes of which some rule may let calls out to a port of an end."""
         key = id(party), port
         let_out = self._let_out_to.get(key)
@@ -259,11 +251,8 @@ class CallFilter:
             for own in (*self._rules_to_others, *self._rules_to.get(party.namespace, ())):
                 ends = self.packets.parties.of_workload(own.classes[0].members[0]), party
                 passes = self.packets.table.rule_passes(Direction.EGRESS, own.rule, ends, packets)
-                if passes is None:
-                    # What is not known is reported with the names of a client's own policies.
-                    let_out += ((each, (id(own), id(each))) for each in own.classes)
-                elif passes:
-                    let_out += ((each, (id(own),)) for each in own.classes)
+                if passes is not False:
+                    let_out.append(own.doubted if passes is None else own.marked)
         return let_out
 
     def _places(self, peer: Peer) -> tuple[str, ...]:
@@ -272,31 +261,20 @@ class CallFilter:
             return (peer.namespace,)
         return self._namespaces.selected(peer.namespaces)
 
-    def _selected(self, peer: Peer) -> list[tuple[ClientClass, Mark]]:
+    def _selected(self, peer: Peer) -> Marked:
         """The classes that a peer selects, or may select."""
-        matching = self._by_peer.get(peer)
-        if matching is None:
-            matching = self._by_peer[peer] = []
-            for place in self._places(peer):
-                for each in self._by_namespace.get(place, ()):
-                    party = self.packets.parties.of_workload(each.members[0])
-                    selected = selects(peer, party)
-                    if selected is not False:
-                        matching.append((each, (id(peer), selected)))
-        return matching
+        selected = self._by_peer.get(peer)
+        if selected is None:
+            selected = self._by_peer[peer] = Marked(self._marked(peer))
+        return selected
 
-
-def _by_marks(
-    marked: Iterable[Iterable[tuple[ClientClass, Mark]]],
-) -> dict[tuple[Mark, ...], list[ClientClass]]:
-    """Classes by all their marks, each mark once."""
-    by_class: dict[int, tuple[ClientClass, dict[Mark, None]]] = {}
-    for own, mark in itertools.chain.from_iterable(marked):
-        by_class.setdefault(id(own), (own, {}))[1][mark] = None
-    classes: dict[tuple[Mark, ...], list[ClientClass]] = {}
-    for own, marks in by_class.values():
-        classes.setdefault(tuple(marks), []).append(own)
-    return classes
+    def _marked(self, peer: Peer) -> Iterator[tuple[ClientClass, Mark]]:
+        for place in self._places(peer):
+            for each in self._by_namespace.get(place, ()):
+                party = self.packets.parties.of_workload(each.members[0])
+                selected = selects(peer, party)
+                if selected is not False:
+                    yield each, (id(peer), selected)
 
 
 def _is_for_tcp(rule: FilterRule) -> bool:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from meshgate.mesh.call_classes import CallClasses
 from meshgate.mesh.calls import described
-from meshgate.mesh.clients import ClientClass, ClientGroup
+from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import ClientPolicy, policy, without_rules

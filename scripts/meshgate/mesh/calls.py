@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from meshgate.mesh import protocols
 from meshgate.mesh.authorization import Allows
-from meshgate.mesh.clients import ClientGroup
+from meshgate.mesh.client_groups import ClientGroup
 from meshgate.mesh.cluster import BY_PROXY, Delivery, PortClusters
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.policy import ClientPolicy, policy

@@ -7,7 +7,7 @@ from msgspec import Struct
 from meshgate.mesh import protocols
 from meshgate.mesh.authorization import Authorization, Chain, Enforcer, Server
 from meshgate.mesh.authorization.attributes import Kind
-from meshgate.mesh.clients import ClientClass
+from meshgate.mesh.client_groups import ClientClass
 from meshgate.mesh.known_admissions import KnownAdmissions, server_of
 from meshgate.mesh.named_identities import NamedIdentities
 from meshgate.mesh.receivers import Receivers

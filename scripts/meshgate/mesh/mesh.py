@@ -15,7 +15,8 @@ from meshgate.mesh.callers import Callers
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.catalog import Catalog, Hidden
 from meshgate.mesh.chains import GatewayChain
-from meshgate.mesh.clients import ClientClass, MeshClients
+from meshgate.mesh.client_groups import ClientClass
+from meshgate.mesh.clients import MeshClients
 from meshgate.mesh.cluster import Delivery
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source

@@ -11,7 +11,8 @@ from meshgate.mesh.authorization.matchers import Form, Matcher, PatternMatcher, 
 from meshgate.mesh.authorization.rule_sets import RuleSet
 from meshgate.mesh.authorization.strangers import rules_of
 from meshgate.mesh.authorization.terms import Term
-from meshgate.mesh.clients import ClientClass, MeshClients
+from meshgate.mesh.client_groups import ClientClass
+from meshgate.mesh.clients import MeshClients
 from meshgate.mesh.workloads import Workload
 
 # What matchers of whole namespaces and service accounts compare behind the trust domain.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshgate.mesh.calls import CallClass
-from meshgate.mesh.clients import ClientClass, ClientGroup
+from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.cluster import BY_PROXY, NO_CLUSTER, Delivery
 from meshgate.mesh.policy import deliveries
 from meshgate.mesh.routes import ANSWERED

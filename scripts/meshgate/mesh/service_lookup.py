@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from meshgate.mesh.admissions import Admissions
 from meshgate.mesh.call_filter import CallFilter
-from meshgate.mesh.clients import ClientClass, MeshClients
+from meshgate.mesh.client_groups import ClientClass
+from meshgate.mesh.clients import MeshClients
 from meshgate.mesh.cluster import NO_CLUSTER, Delivery, PortClusters
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.lookup import HostRules

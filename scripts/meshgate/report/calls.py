@@ -10,7 +10,7 @@ from typing import NamedTuple
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import Call, CallClass, DataPlane, Delivery, Outcome, Service, Verdict, Workload
 from meshgate.mesh.calls import is_denied
-from meshgate.mesh.clients import ClientGroup
+from meshgate.mesh.client_groups import ClientGroup
 from meshgate.model import JSONObject
 from meshgate.report import Options, access, formats, packets
 from meshgate.report.escape.json_text import dump, rows

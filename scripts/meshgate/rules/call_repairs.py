@@ -92,8 +92,11 @@ def _endpoints(broken: Broken) -> Iterator[Endpoint]:
 
 def _where_they_look(broken: Broken) -> str:
     """A namespace where all these clients look, and nobody else where that can be."""
-    namespaces = {client.namespace for group in broken.groups.values() for client in group.members}
-    return namespaces.pop() if len(namespaces) == 1 else broken.call.service.namespace
+    every = (own.namespace for group in broken.groups.values() for own in group.classes)
+    first = next(every, "")
+    # There may be very many, and the second namespace tells enough.
+    is_one = first and all(namespace == first for namespace in every)
+    return first if is_one else broken.call.service.namespace
 
 
 def _in_rule(rule: Resource, broken: Broken, mode: Tls) -> str:

@@ -44,7 +44,7 @@ def _names(call: CallClass) -> Iterator[str]:
     """The clients of a class: each by name, or all of a sort but those that stand alone."""
     group = call.clients
     if group.profile is not None:
-        yield f"all {CROWDS[group.plane]}" + (" that are not named here" if group.apart else "")
+        yield f"all {CROWDS[group.plane]}" + (" that are not named here" if group.left_out else "")
     else:
         yield from map(named, itertools.islice(group.members, NAMED + 1))
 

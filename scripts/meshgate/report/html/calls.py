@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshgate.effect.describe import named, owner
 from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service, Workload
-from meshgate.mesh.clients import ClientClass
+from meshgate.mesh.client_groups import ClientClass
 from meshgate.model import JSONObject
 from meshgate.report import access, packets
 from meshgate.report.calls import CROWDS

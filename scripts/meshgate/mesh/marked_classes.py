@@ -1,0 +1,125 @@
+"""Classes of clients by what the rules that select them say of them: those marked alike together.
+
+Many policies ask for the same labels, of which a mesh may have few: the classes with such a label
+are put together once, and a policy only adds the few that it alone selects.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from meshgate.mesh.client_groups import FEW, ClientClass, Part
+
+# A rule or peer that selects clients, and whether it does for certain: equal for classes of which
+# policies treat alike.
+Mark = tuple[object, ...]
+
+
+class Marked:
+    """Classes that one rule or peer selects, or may select, each once with its mark."""
+
+    __slots__ = ("classes", "is_wide", "marks", "places")
+
+    def __init__(self, entries: Iterable[tuple[ClientClass, Mark]]) -> None:
+        self.classes: list[ClientClass] = []
+        self.marks: list[Mark] = []
+        # By the `id` of the class.
+        self.places: dict[int, int] = {}
+        for place, (own, mark) in enumerate(entries):
+            self.classes.append(own)
+            self.marks.append(mark)
+            self.places[id(own)] = place
+        # Many, of which most are alike: a peer selects them for certain, or perhaps.
+        self.is_wide = len(self.classes) > FEW and len(set(self.marks)) < FEW
+
+
+class Alike(Struct, frozen=True):
+    """The classes with these marks: those of a part but some (by `id`), which have others."""
+
+    marks: tuple[Mark, ...]
+    part: Part
+    but: Mapping[int, ClientClass]
+
+    @property
+    def first(self) -> ClientClass | None:
+        """The first of them."""
+        return next((each for each in self.part.classes if id(each) not in self.but), None)
+
+
+class Partition(Struct, frozen=True):
+    """Marked classes, and the same classes by all their marks, in the order in which they come."""
+
+    marked: Sequence[Marked]
+    alike: Sequence[Alike]
+
+
+class Partitions:
+    """The partitions of the classes of a mesh, each made once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], Partition] = {}
+        self._wide: dict[tuple[int, ...], list[tuple[tuple[Mark, ...], Part]]] = {}
+
+    def of(self, marked: Iterable[Marked]) -> Partition:
+        """Classes by all their marks."""
+        # What is marked is stored with the answer, so that nothing else takes its identity.
+        distinct = {id(each): each for each in marked}
+        key = tuple(distinct)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self.made(tuple(distinct.values()))
+        return known
+
+    def made(self, marked: Sequence[Marked]) -> Partition:
+        """The same of what is marked for one question only."""
+        wide = [each for each in marked if each.is_wide]
+        few = {id(own): own for each in marked if not each.is_wide for own in each.classes}
+        if wide:
+            few = dict(sorted(few.items(), key=lambda item: _place(item[0], marked)))
+        alike = [
+            Alike(marks, Part(classes), {}) for marks, classes in _by_marks(few, marked).items()
+        ]
+        if wide:
+            for marks, part in self._parts(wide):
+                but = {key: own for key, own in few.items() if part.has(own)}
+                alike.append(Alike(marks, part, but))
+            firsts = [(each.first, each) for each in alike]
+            alike = [
+                each
+                for _, each in sorted(
+                    ((_place(id(first), marked), each) for first, each in firsts if first),
+                    key=operator.itemgetter(0),
+                )
+            ]
+        return Partition(marked, alike)
+
+    def _parts(self, wide: Sequence[Marked]) -> list[tuple[tuple[Mark, ...], Part]]:
+        """The classes of which there are many, by their marks: the same for many policies."""
+        key = tuple(map(id, wide))
+        if key not in self._wide:
+            every = {id(own): own for each in wide for own in each.classes}
+            self._wide[key] = [
+                (marks, Part(classes)) for marks, classes in _by_marks(every, wide).items()
+            ]
+        return self._wide[key]
+
+
+def _by_marks(
+    classes: Mapping[int, ClientClass], marked: Sequence[Marked]
+) -> dict[tuple[Mark, ...], list[ClientClass]]:
+    """Classes by all their marks, each mark once."""
+    by_marks: dict[tuple[Mark, ...], list[ClientClass]] = {}
+    for key, own in classes.items():
+        marks = dict.fromkeys(each.marks[each.places[key]] for each in marked if key in each.places)
+        by_marks.setdefault(tuple(marks), []).append(own)
+    return by_marks
+
+
+def _place(key: int, marked: Sequence[Marked]) -> tuple[int, int]:
+    """Where a class comes first."""
+    return next(
+        (number, each.places[key]) for number, each in enumerate(marked) if key in each.places
+    )
