@@ -69,9 +69,10 @@ class NamedIdentities:
         """The classes of the clients that some rule may treat otherwise than all others."""
         known = self._classes.get(id(rules))
         if known is None:
+            # Sorted: sets of text have another order in every run.
             classes = tuple(
                 own
-                for identity in self.named(rules)
+                for identity in sorted(self.named(rules))
                 for own in self._by_namespace[identity.split("/")[2]][identity]
             )
             known = self._classes[id(rules)] = rules, classes
