@@ -9,7 +9,7 @@ import pytest
 
 from meshes import Object, deployment, mesh, namespace, peer_authentication, service, thing
 from meshgate.mesh import Mesh, client_groups, marked_classes
-from meshgate.mesh.call_classes import CallClass
+from meshgate.mesh.calls import CallClass
 from meshgate.mesh.client_groups import ClientGroup
 from meshgate.mesh.network_policies import Direction
 
