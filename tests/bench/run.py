@@ -13,20 +13,20 @@ import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-import applications
 import connectivity
 import fleet
 import history
 import manifests
 import overlays
 import peers
-from measure import Command, Measured, measure, once
+import scale
+from measure import Command, Measured, measure
+from row import Row
+from scale import BARE_PARSE
 
-from meshgate import __version__, tools
+from meshgate import __version__
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -37,11 +37,6 @@ JUDGED = frozenset({0, 1})
 # istioctl ends with 79 when it has findings over its threshold.
 ANALYZED = frozenset({0, 1, 79})
 
-BARE_PARSE = """\
-import sys, yaml
-for name in sys.argv[1:]:
-    list(yaml.load_all(open(name, "rb"), Loader=yaml.CSafeLoader))
-"""
 REGO = """\
 package main
 
@@ -83,25 +78,6 @@ in 300 namespaces, 11,100 objects with odd content. The repository knows nothing
 | `inventory capture`, nothing has changed | 5.3 s | 3.6 s | 206 MiB |
 | `verify` | 4.6 s | 3.6 s | 256 MiB |
 """.splitlines()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the page: what is compared with what, and how far it may go."""
-
-    what: str
-    ours: float
-    theirs: float
-    limit: float
-    unit: str = "s"
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.theirs
-
-    @property
-    def holds(self) -> bool:
-        return self.ratio <= self.limit
 
 
 def main() -> int:
@@ -394,58 +370,6 @@ def clusters(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     ]
 
 
-def many_applications(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
-    """300 applications in 10 environments: nothing changed, and one word in one of them."""
-    root, cache = folder / "applications", folder / "applications-cache"
-    applications.write(root)
-    # As it is installed: its modules are compiled, and the programs of `nox -s tools` are there.
-    environment = {
-        "XDG_CACHE_HOME": str(cache),
-        "PYTHONPYCACHEPREFIX": str(folder / "applications-pyc"),
-        "PYTHONDONTWRITEBYTECODE": "",
-    }
-    (cache / "meshgate").mkdir(parents=True)
-    (cache / "meshgate" / "tools").symlink_to(tools.tools_folder())
-
-    def asked(*arguments: str) -> Command:
-        argv = (*MESHGATE, arguments[0], "-C", str(root), *arguments[1:])
-        return Command(argv, JUDGED, environment=environment)
-
-    parse = Command((PYTHON, "-c", BARE_PARSE, *applications.files(root)), environment=environment)
-    commands = {
-        "nothing": asked("validate"),
-        "validate": asked("validate"),
-        "since": asked("validate", "--changed-since", "HEAD"),
-        "diff": asked("diff"),
-    }
-    measure({"cold": commands["nothing"], "diff": commands["diff"]}, 1)
-    taken: dict[str, list[Measured]] = {}
-    for number in range(rounds):
-        for at, (name, command) in enumerate([*commands.items(), ("parse", parse)]):
-            # Each but the first and the last finds a word that no run has seen.
-            if name not in {"nothing", "parse"}:
-                applications.change_one(root, 10 * number + at)
-            taken.setdefault(name, []).append(once(name, command))
-        # What is committed stands again, and its verdicts are cached.
-        applications.restore(root)
-    seconds = {name: median(each.processor for each in runs) for name, runs in taken.items()}
-    notes.append(
-        "300 applications: 6,030 rendered objects and 9,000 of inventory in 10 environments, of "
-        "which the word changes one; in seconds of the processor, beside a bare CSafeLoader parse "
-        "of the repository's own files. What is not changed has been judged before."
-    )
-    parts = {
-        "nothing": ("`validate`, nothing changed", 1.5),
-        "validate": ("`validate`, one word", 4),
-        "since": ("`validate --changed-since`, one word", 4),
-        "diff": ("`diff`, one word", 4),
-    }
-    return [
-        Row(f"300 applications, {what} / the bare parse", seconds[name], seconds["parse"], limit)
-        for name, (what, limit) in parts.items()
-    ]
-
-
 def _row(what: str, taken: dict[str, Measured], ours: str, theirs: str, limit: float) -> Row:
     return Row(what, taken[ours].seconds, taken[theirs].seconds, limit)
 
@@ -460,7 +384,9 @@ PARTS = {
     "connectivity": peer_of_policies,
     "history": long_history,
     "clusters": clusters,
-    "applications": many_applications,
+    "applications": scale.many_applications,
+    "thousands": scale.thousands,
+    "dask": scale.dask,
 }
 
 

@@ -13,21 +13,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import distributed
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from dask_processes import LONG, client_of, running, wait_for
 from fleet_repository import write_fleet
 from meshgate.cli import main, request
 from meshgate.pipeline import dask_cluster, dask_worker
 
-LONG = 120.0
 # A preload of a worker: it ends as soon as it judges one environment, as where memory ends.
 POISON = """\
 import os
@@ -59,14 +56,6 @@ dask_worker.release = lambda: own
 """
 
 
-class Cluster(NamedTuple):
-    """A scheduler, and its workers as processes of their own."""
-
-    address: str
-    scheduler: subprocess.Popen[bytes]
-    workers: list[subprocess.Popen[bytes]]
-
-
 def validate(root: Path, *arguments: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -74,81 +63,11 @@ def validate(root: Path, *arguments: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-def dask(what: str, *arguments: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
-    return subprocess.Popen(
-        argv,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-@contextlib.contextmanager
-def running(
-    folder: Path,
-    count: int,
-    *,
-    preload: str = "",
-    nanny: bool = False,
-    protocol: str = "tcp",
-    environment: dict[str, str] | None = None,
-) -> Iterator[Cluster]:
-    """A cluster that ends with the block, with all it has started."""
-    variables = environment or {}
-    folder.mkdir()
-    file = folder / "scheduler.json"
-    started = [
-        dask(
-            "scheduler",
-            *("--host", f"{protocol}://127.0.0.1", "--port", "0", "--no-dashboard"),
-            *("--scheduler-file", str(file)),
-            environment=variables,
-        )
-    ]
-    try:
-        until = time.monotonic() + LONG
-        while not file.is_file() or not file.read_text("utf-8").strip():
-            assert time.monotonic() < until, "the scheduler did not start"
-            time.sleep(0.05)
-        (folder / "preload.py").write_text(preload, encoding="utf-8")
-        for number in range(count):
-            own = folder / f"worker-{number}"
-            own.mkdir()
-            started.append(
-                dask(
-                    "worker",
-                    *("--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard"),
-                    *("--memory-limit", "512MiB"),
-                    *("--local-directory", str(own), "--preload", str(folder / "preload.py")),
-                    *("--nanny" if nanny else "--no-nanny", "--host", "127.0.0.1"),
-                    environment={**variables, "TMPDIR": str(own)},
-                )
-            )
-        address = json.loads(file.read_text("utf-8"))["address"]
-        yield Cluster(address, started[0], started[1:])
-    finally:
-        for process in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = write_fleet(tmp_path_factory.mktemp("fleet") / "root", 14)
     (root / "policies/link.yaml").symlink_to("/etc/hostname")
     return root
-
-
-def client_of(address: str) -> distributed.Client:
-    return distributed.Client(address, timeout=LONG, set_as_default=False)  # type: ignore[no-untyped-call]
-
-
-def wait_for(address: str, count: int) -> None:
-    with client_of(address) as client:
-        client.wait_for_workers(count, timeout=LONG)
 
 
 def ended_in_the_middle(process: subprocess.Popen[bytes], folder: Path) -> threading.Thread:
