@@ -399,6 +399,28 @@ def test_changed_since_judges_only_what_changed(policy_repository: Path, capsys:
     assert main(["validate", "-C", str(policy_repository), "--changed-since", "nowhere"]) == 7
 
 
+def test_changed_since_tells_a_new_file_that_nothing_names(
+    policy_repository: Path, capsys: Capture
+) -> None:
+    """It lies beside what environments are built from, and is among the inputs of none."""
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
+        subprocess.run(["git", *arguments], cwd=policy_repository, check=True)
+    base = next((policy_repository / "policies").rglob("kustomization.yaml")).parent
+    (base / "more").mkdir()
+    (base / "more" / "forgotten.yaml").write_text(
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+        "metadata: {name: forgotten, namespace: boards}\n",
+        encoding="utf-8",
+    )
+    told = []
+    for narrowed in (["--changed-since", "HEAD"], []):
+        main(["validate", "-C", str(policy_repository), "--format", "json", *narrowed])
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        told.append({each["environment"] for each in findings if each["rule"] == "RE003"})
+    assert told[0] == told[1]
+    assert told[0]
+
+
 @pytest.mark.parametrize(
     ("changed", "text", "judged"),
     [

@@ -114,3 +114,21 @@ def test_what_it_does_not_take(arguments: list[str], said: str, root: Path, tmp_
     assert code == 2
     assert said in err
     assert not file.exists()
+
+
+def test_it_says_where_posture_and_calls_are(root: Path, tmp_path: Path) -> None:
+    _, _, text = page(root, tmp_path / "alone.html")
+    assert any("--pages 'pages/{env}.html'" in note for note in data_of(text)["notes"])
+    _, _, text = page(root, tmp_path / "linked.html", "--pages", "pages/{env}.html")
+    assert not any("--pages" in note for note in data_of(text)["notes"])
+
+
+@pytest.mark.parametrize("option", [("--jobs", "2"), ("--scheduler", "tcp://127.0.0.1:9")])
+def test_processes_count_for_the_page_of_a_fleet_alone(
+    option: tuple[str, str], root: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    code, _, err = run("report", "-C", str(root), "--format", f"html={file}", *option)
+    assert code == 2
+    assert f"{option[0]} counts with --fleet only" in err
+    assert not file.exists()

@@ -20,6 +20,10 @@ from meshgate.pipeline.whole import of_nobody
 from meshgate.report.html.fleet import Fleet, FleetEnvironment, render
 
 NAME = "{env}"
+DRILL_DOWN = (
+    "posture and calls of an environment are on a page of its own: `meshgate report ENV --format "
+    f"html=pages/ENV.html`; this page links to it with `--pages 'pages/{NAME}.html'`"
+)
 # What a page of verdicts has not.
 ELSEWHERE = ("base", "traffic", "shard", "times", "part")
 
@@ -48,7 +52,7 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
         today=options.today.isoformat(),
         environments=[shown(each, found[each.name], options.pages or "") for each in wanted],
         findings=left,
-        notes=ended.report.notes,
+        notes=(*ended.report.notes, *(() if options.pages else (DRILL_DOWN,))),
     )
     write_page(file, render(page, __version__))
     print_failures(ended.failures)

@@ -86,6 +86,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="with --fleet: where pages of single environments are, `{env}` for the name",
     )
     add_jobs(parser)
+    # So that a word that changes nothing is told from none.
+    parser.set_defaults(jobs=None)
     add_shards(parser)
     add_judging(parser, fail_on=NEVER)
 
@@ -211,6 +213,12 @@ def run(options: argparse.Namespace) -> int:
         from meshgate.cli.fleet_page import fleet_page  # noqa: PLC0415 - only for this page
 
         return fleet_page(options, outputs[0].file)
+    if options.jobs or options.scheduler:
+        raise UsageError(
+            f"{'--jobs' if options.jobs else '--scheduler'} counts with --fleet only",
+            why="A page with calls is made of the meshes themselves, in this process.",
+            hint="make a page of many environments on many machines with --shard",
+        )
     shown = content(options)
     built = [each for each in shown.judged if each.context is not None]
     findings = [*(f for each in shown.judged for f in each.findings), *shown.on_change]

@@ -74,7 +74,7 @@ def judging(options: argparse.Namespace) -> Judging:
     if address is None:
         address = os.environ.get(SCHEDULER_VARIABLE)
     if not address:
-        return Judging(options.jobs, pool, FEW)
+        return Judging(options.jobs or os.cpu_count() or 1, pool, FEW)
     from meshgate.pipeline.dask_cluster import cluster  # noqa: PLC0415 - only with a scheduler
 
     return Judging(AS_MANY, lambda _: cluster(address), 1)

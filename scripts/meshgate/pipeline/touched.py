@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from meshgate import source
@@ -34,6 +34,8 @@ def touched(
     """
     inputs = inputs or functools.partial(source.inputs, root)
     files = frozenset(changes)
+    # A manifest that nothing names is told (RE003) of those that read a kustomization beside it.
+    reached = files.union(*map(kustomizations_above, files))
     if not files.isdisjoint(SHARED_INPUTS) or any(gives_values(root, name) for name in files):
         return list(environments)
     return [
@@ -41,8 +43,16 @@ def touched(
         for environment in environments
         if any(name.startswith(tuple(prefixes(environment))) for name in files)
         or posixpath.normpath(environment.substitute_file) in files
-        or not files.isdisjoint(inputs(environment.sources))
+        or not reached.isdisjoint(inputs(environment.sources))
     ]
+
+
+def kustomizations_above(name: str) -> Iterator[str]:
+    """The names that a kustomization has in the folder of a manifest, or in one above it."""
+    folder = posixpath.dirname(name) if name.endswith(MANIFESTS) else ""
+    while folder:
+        yield from (f"{folder}/{each}" for each in source.KUSTOMIZATION_NAMES)
+        folder = posixpath.dirname(folder)
 
 
 def gives_values(root: Path, name: str) -> bool:
