@@ -32,9 +32,13 @@ class Tally(NamedTuple):
 
 def cases(path: Path, wanted: Callable[[bytes], bool] = bool) -> Iterator[Row]:
     """The cases of a gzipped file of JSON lines: of those that are wanted, as the file has them."""
+    yield from map(json.loads, filter(wanted, lines_of(path)))
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a gzipped file of cases, for who reads few of them."""
     with gzip.open(path) as lines:
-        for line in filter(wanted, lines):
-            yield json.loads(line)
+        yield from lines
 
 
 # What the names of the files begin with whose cases are about authorization.

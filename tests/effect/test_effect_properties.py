@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from brute_force import (
     same,
     same_workload,
 )
-from conformance.compare import cases, mesh_of, transport_files
+from conformance.compare import lines_of, mesh_of, transport_files
 from meshgate.effect import (
     NEW_CLIENT,
     NEW_ROUTES,
@@ -122,10 +123,10 @@ def test_changes_of_these_meshes_are_of_every_kind() -> None:
 def changes(name: str) -> list[tuple[Row, Row]]:
     """Cases, each with a mutation: policies dropped, modes changed, a workload gone."""
     dice = random.Random(name)
-    rows = list(itertools.islice(cases(FOLDER / f"{name}.jsonl.gz"), 400))
+    lines = list(itertools.islice(lines_of(FOLDER / f"{name}.jsonl.gz"), 400))
     return [
         (row, {**row, "resources": list(mutated(row["resources"], dice))})
-        for row in dice.sample(rows, min(MESHES_PER_FILE, len(rows)))
+        for row in map(json.loads, dice.sample(lines, min(MESHES_PER_FILE, len(lines))))
     ]
 
 

@@ -192,16 +192,16 @@ def change_of(path: str, kind: str = "modified", **more: object) -> RuleChange:
 
 
 @pytest.mark.parametrize("kind", ["added", "modified", "deleted"])
-@pytest.mark.parametrize("path", FILES)
-def test_files_that_decide_need_approval(path: str, kind: str) -> None:
-    objections = list(rules_are_agreed(change_of(path, kind, teams=(("security",),))))
-    if path.startswith("waivers/") and kind == "deleted":
-        assert not objections
-        return
-    (objection,) = objections
-    assert objection.waits
-    assert "needs approval of security" in objection.message
-    assert objection.details == (f"{path} is {kind}",)
+def test_files_that_decide_need_approval(kind: str) -> None:
+    for path in FILES:
+        objections = list(rules_are_agreed(change_of(path, kind, teams=(("security",),))))
+        if path.startswith("waivers/") and kind == "deleted":
+            assert not objections, path
+            continue
+        (objection,) = objections
+        assert objection.waits, path
+        assert "needs approval of security" in objection.message
+        assert objection.details == (f"{path} is {kind}",)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from conformance import run
 from conformance.authorization import RequestTally, compare_authorization
-from conformance.compare import Row, cases
+from conformance.compare import Row, cases, lines_of
 from conformance.mismatch import Mismatch
 from places import TESTS
 from samples import WHOLE, in_sample
@@ -82,8 +82,7 @@ def test_random_meshes(plane: str, count: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(SIZES))
 def test_no_request_is_lost(name: str) -> None:
-    with gzip.open(CONFORMANCE / f"{name}.jsonl.gz") as lines:
-        assert sum(1 for _ in lines) == SIZES[name].cases
+    assert sum(1 for _ in lines_of(CONFORMANCE / f"{name}.jsonl.gz")) == SIZES[name].cases
     found = compared(name).size
     if WHOLE or name not in SAMPLED:
         assert found == SIZES[name]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from conformance import run
-from conformance.compare import Row, cases, compare, transport_files
+from conformance.compare import Row, cases, compare, lines_of, transport_files
 from conformance.mismatch import Mismatch
 from places import TESTS
 from samples import WHOLE, in_sample
@@ -117,8 +117,7 @@ def test_own_oracle(name: str, compared: dict[str, Compared]) -> None:
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_no_case_is_lost(name: str) -> None:
-    with gzip.open(FILES[name]) as lines:
-        count = sum(1 for _ in lines)
+    count = sum(1 for _ in lines_of(FILES[name]))
     assert count == SIZES[name][0] if name in SIZES else count >= 50
 
 

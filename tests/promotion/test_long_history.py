@@ -16,6 +16,7 @@ from meshgate.promotion.promote import newer_releases
 from meshgate.promotion.records import Release
 from meshgate.repository import Repository, sums
 from pipeline import Pipeline
+from samples import sample
 
 
 def changed(pipeline: Pipeline, commits: int) -> None:
@@ -70,7 +71,8 @@ def odd_history(folder: Path, seed: int, steps: int = 24) -> None:
         promoted.git(work, "commit", "--quiet", "--allow-empty", "-m", f"{number}", day=number)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.sampled
+@pytest.mark.parametrize("seed", range(sample(2, 1)))
 def test_ids_along_the_line_are_those_of_each_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -88,7 +90,8 @@ def test_ids_along_the_line_are_those_of_each_commit(
     assert len(list((tmp_path / "kept/releases").rglob("*/*"))) == 1, "one table of all"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled
+@pytest.mark.parametrize("seed", range(sample(3, 1)))
 def test_changes_along_the_line_are_those_between_two_commits(tmp_path: Path, seed: int) -> None:
     odd_history(tmp_path / "work", seed, 16)
     with Repository(tmp_path / "work") as repository:
@@ -102,7 +105,8 @@ def test_changes_along_the_line_are_those_between_two_commits(tmp_path: Path, se
         assert release.changes(repository, line[-1], line[0], main=main)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled
+@pytest.mark.parametrize("seed", range(sample(3, 1)))
 def test_steps_since_a_commit_are_those_that_it_has_not(tmp_path: Path, seed: int) -> None:
     odd_history(tmp_path / "work", seed, 16)
     with Repository(tmp_path / "work") as repository:

@@ -56,18 +56,18 @@ def test_every_module_is_registered() -> None:
     assert {rule.id[:2] for rule in RULES} <= FAMILIES.keys()
 
 
-@each_rule
-def test_file_id_and_name_agree(rule: Rule) -> None:
-    stem = rule_files()[rule.id]
+def test_file_id_and_name_agree() -> None:
+    for rule in RULES:
+        stem = rule_files()[rule.id]
 
-    assert stem == f"{rule.id.lower()}_{rule.name.replace('-', '_')}"
-    assert importlib.import_module(f"meshgate.rules.{stem}").RULE is rule
+        assert stem == f"{rule.id.lower()}_{rule.name.replace('-', '_')}"
+        assert importlib.import_module(f"meshgate.rules.{stem}").RULE is rule
 
 
-@each_rule
-def test_name_is_a_bad_pattern(rule: Rule) -> None:
-    assert NAME.fullmatch(rule.name)
-    assert not FORBIDDEN_NAMES.fullmatch(rule.name)
+def test_name_is_a_bad_pattern() -> None:
+    for rule in RULES:
+        assert NAME.fullmatch(rule.name)
+        assert not FORBIDDEN_NAMES.fullmatch(rule.name)
 
 
 @pytest.mark.parametrize("name", ["no-tls", "avoid-wildcards", "require-strict", "use-mtls"])
@@ -75,28 +75,28 @@ def test_forbidden_names_are_found(name: str) -> None:
     assert FORBIDDEN_NAMES.fullmatch(name)
 
 
-@each_rule
-def test_page_has_its_headings_in_order(rule: Rule) -> None:
-    lines = rule.documentation.splitlines()
-    sections = [list(group) for _, group in itertools.groupby(lines, key=bool)]
+def test_page_has_its_headings_in_order() -> None:
+    for rule in RULES:
+        lines = rule.documentation.splitlines()
+        sections = [list(group) for _, group in itertools.groupby(lines, key=bool)]
 
-    assert [line for line in lines if line in HEADINGS] == list(HEADINGS)
-    assert lines[0].endswith(".")
-    # Under each heading stands some text, indented.
-    for heading in HEADINGS:
-        assert lines[lines.index(heading) + 1].startswith("    ")
-    # Nothing but headings and the first sentence is flush left.
-    assert all(line.startswith(" ") or line in HEADINGS for line in lines[1:] if line)
-    assert sections
+        assert [line for line in lines if line in HEADINGS] == list(HEADINGS)
+        assert lines[0].endswith(".")
+        # Under each heading stands some text, indented.
+        for heading in HEADINGS:
+            assert lines[lines.index(heading) + 1].startswith("    ")
+        # Nothing but headings and the first sentence is flush left.
+        assert all(line.startswith(" ") or line in HEADINGS for line in lines[1:] if line)
+        assert sections
 
 
-@each_rule
-def test_texts_are_written(rule: Rule) -> None:
-    assert rule.summary.endswith(".")
-    assert rule.fix
-    assert not rule.fix.endswith(".")
-    assert rule.needs is not rule.sharper_with
-    assert rule.summary not in scaffold_rule.MODULE, "the scaffold's text is still there"
+def test_texts_are_written() -> None:
+    for rule in RULES:
+        assert rule.summary.endswith(".")
+        assert rule.fix
+        assert not rule.fix.endswith(".")
+        assert rule.needs is not rule.sharper_with
+        assert rule.summary not in scaffold_rule.MODULE, "the scaffold's text is still there"
 
 
 def test_what_is_asked_when() -> None:
@@ -119,12 +119,12 @@ def test_what_can_never_be_waived() -> None:
     assert never == {"SH001", "SH002", "SH003", "SH004", "SH007", "RE006", "WA001"}
 
 
-@each_rule
-def test_there_are_failing_and_clean_cases(rule: Rule) -> None:
-    expected = [(folder / "expected.txt").read_text(encoding="utf-8") for folder in cases(rule)]
+def test_there_are_failing_and_clean_cases() -> None:
+    for rule in RULES:
+        expected = [(folder / "expected.txt").read_text(encoding="utf-8") for folder in cases(rule)]
 
-    assert any(expected), f"{rule.id} needs a case that fails"
-    assert not all(expected), f"{rule.id} needs a case that is clean"
+        assert any(expected), f"{rule.id} needs a case that fails"
+        assert not all(expected), f"{rule.id} needs a case that is clean"
 
 
 def test_every_case_has_a_rule() -> None:

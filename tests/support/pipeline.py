@@ -14,6 +14,7 @@ import pytest
 import promoted
 from meshgate.promotion.files import at_commit, contents
 from meshgate.promotion.forges import Forge
+from meshgate.promotion.forges.bare import BareRepository
 from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.hotfix import HotfixOptions, hotfix
 from meshgate.promotion.line import hold, reject, resume, write
@@ -67,6 +68,8 @@ class Pipeline:
     login: str = "promoter"
     now: dt.datetime = field(default_factory=lambda: promoted.START + dt.timedelta(days=10))
     forge: Forge | None = None
+    # What git said of the hub, by what decides it: each session has a forge of its own.
+    known: BareRepository | None = None
 
     def another(self, name: str) -> Pipeline:
         """A second writer, with a clone of its own."""
@@ -78,7 +81,12 @@ class Pipeline:
         self.now += dt.timedelta(**length)
 
     def local(self, login: str = "") -> LocalForge:
-        return LocalForge(self.hub, login or self.login, now=lambda: self.now, teams=TEAMS)
+        forge = LocalForge(self.hub, login or self.login, now=lambda: self.now, teams=TEAMS)
+        self.known = self.known or forge.repository
+        forge.repository = BareRepository(
+            self.hub, forge.login(), merged=self.known.merged, listed=self.known.listed
+        )
+        return forge
 
     def session(self) -> AbstractContextManager[Session]:
         return open_session(

@@ -21,7 +21,7 @@ from brute_force import (
     mixed_by_brute_force,
     works,
 )
-from conformance.compare import cases, mesh_of, transport_files
+from conformance.compare import lines_of, mesh_of, transport_files
 from meshgate.effect import effect
 from meshgate.effect.steps import NoPlan, Plan, plan
 from meshgate.effect.steps.planning import LIMIT
@@ -64,12 +64,12 @@ def unsafe_changes(count: int, seed: int = 0, *, rows: int = 400) -> Iterator[Ca
     """So many unsafe changes, the same for the same seed; from every file in turn."""
     dice = random.Random(seed)
     known = {
-        name: list(itertools.islice(cases(FOLDER / f"{name}.jsonl.gz"), rows)) for name in FILES
+        name: list(itertools.islice(lines_of(FOLDER / f"{name}.jsonl.gz"), rows)) for name in FILES
     }
     found = 0
     while found < count:
         for name in FILES:
-            row = dice.choice(known[name])
+            row = json.loads(dice.choice(known[name]))
             case = Case(row, list(mutated(row["resources"], dice)))
             if case.is_unsafe:
                 yield case
