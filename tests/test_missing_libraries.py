@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ensurepip
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -78,7 +80,11 @@ def test_the_command_reaches_the_python_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tried for real, in an environment of venv; nothing is fetched for what it has."""
-    venv.create(tmp_path / "my env", with_pip=True)
+    venv.create(tmp_path / "my env")
+    # What `with_pip` puts there, without a run of pip that installs and compiles itself.
+    (site,) = (tmp_path / "my env").glob("lib/python*/site-packages")
+    (pip,) = Path(ensurepip.__path__[0]).glob("_bundled/pip-*.whl")
+    shutil.unpack_archive(pip, site, "zip")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "my env/bin/python"))
     command = shlex.split(install_beside("pip"))
     done = subprocess.run([*command, "--no-index"], capture_output=True, text=True, check=False)

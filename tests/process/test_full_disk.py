@@ -21,7 +21,7 @@ from meshgate.cli.output import stream, write
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.repository import MovedError, Repository, set_branch
 from meshgate.source.cache import Cache, digest
-from pipeline import Pipeline
+from pipeline import Pipeline, copy
 from recorded_api import recorded_api
 
 Capture = pytest.CaptureFixture[str]
@@ -80,9 +80,19 @@ def test_a_promotion_is_made_or_not(pipeline: Pipeline, capsys: Capture, size: i
     assert "shop/cart:8080" in page
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_a_record_is_made_or_not(pipeline: Pipeline, capsys: Capture, size: int) -> None:
+@pytest.fixture(scope="module")
+def merged_once(pipeline_once: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A promotion to staging that no tag tells of. Never change it."""
+    pipeline = copy(pipeline_once, tmp_path_factory.mktemp("merged"))
     pipeline.promoted("staging")
+    return pipeline
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_record_is_made_or_not(
+    merged_once: Pipeline, tmp_path: Path, capsys: Capture, size: int
+) -> None:
+    pipeline = copy(merged_once, tmp_path)
     held = refs(pipeline.hub)
     command = ["-C", str(pipeline.work), "record", "--forge", "none"]
 

@@ -16,9 +16,10 @@ from meshgate.source import render_worker
 from meshgate.source.render_worker import RenderWorkers
 from places import REPOSITORY
 from random_overlays import write_overlays
+from samples import sample
 
 # `nox -s renders` makes 2,000.
-COUNT = int(os.environ.get("RENDERS", "20"))
+COUNT = int(os.environ.get("RENDERS") or sample(20, 8))
 LIMITS = Limits(3 << 30, 128 << 20)
 TIMEOUT = 60.0
 
@@ -28,6 +29,7 @@ def lines_of_errors(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("Error:")]
 
 
+@pytest.mark.sampled
 def test_in_any_order_they_write_what_one_program_for_each_writes(
     tmp_path: Path, kustomize: Path, render_worker_program: Path
 ) -> None:
