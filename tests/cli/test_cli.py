@@ -579,6 +579,7 @@ def test_help_loads_neither_rules_nor_libraries() -> None:
         ("posture --env prod", "environments are named without it: `meshgate posture ENV`"),
         ("calls --env=prod", "environments are named without it: `meshgate calls ENV`"),
         ("validate --zzz", "unrecognized arguments: --zzz; see `meshgate validate --help`"),
+        ("explain", "the following arguments are required: FROM, TO[:PORT]\n"),
         ("--formt json validate", "unrecognized arguments: --formt; did you mean `--format`?"),
         ("--zzz validate", "unrecognized arguments: --zzz; see --help"),
     ],

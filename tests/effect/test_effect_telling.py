@@ -7,6 +7,7 @@ from msgspec import structs
 import promotion_samples as samples
 from meshgate.effect import Change, Effect, codec, describe
 from meshgate.effect.codec import EffectJSON
+from meshgate.effect.describe import Tone
 from meshgate.mesh import Outcome
 from meshgate.model import Severity
 from meshgate.promotion.page import render
@@ -75,3 +76,11 @@ def test_calls_that_fail_anyway_take_no_way() -> None:
     assert "another way" in verdict
     words = [row[-1] for row in page_of("prod", effect)["calls"]]
     assert words == [f"{verb} by another cause", ""]
+
+
+def test_who_gets_in_again_in_plaintext_is_no_good_news() -> None:
+    refused, plain_, mutual = Outcome.REFUSED, Outcome.OK_PLAINTEXT, Outcome.OK_MTLS
+
+    assert describe._verb(Change.MENDS, refused, plain_) is describe.IN_PLAINTEXT  # noqa: SLF001
+    assert describe._verb(Change.MENDS, refused, mutual).tone is Tone.GOOD  # noqa: SLF001
+    assert describe.IN_PLAINTEXT.tone is not Tone.GOOD

@@ -89,6 +89,8 @@ VERBS: Mapping[Change, Verb] = {
 }
 # Of calls that fail on both sides: those of `moved` that take no way at all.
 STILL_FAILS = Verb("fails by another cause", "fail by another cause", Tone.NEUTRAL)
+# Of calls that failed and arrive in plaintext: who was kept out is back, which is no good news.
+IN_PLAINTEXT = Verb("gets in again in plaintext", "get in again in plaintext", Tone.DOUBTFUL)
 # What stands between clients and the wire, after their number and `clients`.
 CLIENTS = {
     DataPlane.SIDECAR: "clients with sidecar",
@@ -136,8 +138,7 @@ def verdict(effect: Effect) -> str:
     for change in VERBS:
         counts: Counter[Verb] = Counter()
         for group in effect.of(change):
-            verb = of_moved(group) if change is Change.MOVED else VERBS[change]
-            counts[verb] += group.count
+            counts[of_call(group)] += group.count
         parts += (
             f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}"
             for verb, count in counts.items()
@@ -164,7 +165,7 @@ def sentences(effect: Effect) -> Iterator[Sentence]:
         tightened = ports.first.change is Strength.TIGHTENED
         yield Sentence(port_sentence(ports), Tone.GOOD if tightened else Tone.BAD)
     for calls in call_lines(effect.calls):
-        yield Sentence(call_sentence(calls, effect.clients), VERBS[Change(calls.change)].tone)
+        yield Sentence(call_sentence(calls, effect.clients), of_line(calls).tone)
     for undecided in effect.undecided:
         yield Sentence(f"not decidable: {open_end(undecided)}", Tone.DOUBTFUL)
 
@@ -186,7 +187,7 @@ def access_sentences(effect: Effect, *changes: Change, undecided: bool = False) 
 
 def _access_of(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
     """`shop/web to shop/cart:8080 is let in: GET /orders/*, such as GET /orders/1`."""
-    verb = becomes(Change(line.change), line.clients.count, decided=line.decided)
+    verb = of_count(VERBS[Change(line.change)], line.clients.count, decided=line.decided)
     return f"{who(line, totals)} to {where(line)} {verb}: {access(line)}"
 
 
@@ -344,8 +345,7 @@ def outcome(state: CallState | None) -> str:
 
 def change(line: CallLine) -> str:
     """What becomes of the calls of a line."""
-    still = still_fails(line.before, line.after)
-    return becomes(Change(line.change), line.count, decided=line.decided, still=still)
+    return of_count(of_line(line), line.count, decided=line.decided)
 
 
 def still_fails(before: Outcome | None, after: Outcome | None) -> bool:
@@ -353,16 +353,28 @@ def still_fails(before: Outcome | None, after: Outcome | None) -> bool:
     return all(each is not None and worth(each, None) is Verdict.BROKEN for each in (before, after))
 
 
-def of_moved(change: CallChange) -> Verb:
-    """What becomes of calls whose way, or whose trouble, is another one."""
-    sides = [each.outcome if each else None for each in (change.before, change.after)]
-    return STILL_FAILS if still_fails(*sides) else VERBS[Change.MOVED]
+def of_call(change: CallChange) -> Verb:
+    """What becomes of one change's calls, by what they come to before and after."""
+    sides = (each.outcome if each else None for each in (change.before, change.after))
+    return _verb(change.change, *sides)
 
 
-def becomes(change: Change, count: int, *, decided: bool = True, still: bool = False) -> str:
-    """What becomes of so many calls: `break`, `may be shut out`; `still`: they fail anyway."""
-    verb = STILL_FAILS if still and change is Change.MOVED else VERBS[change]
-    if decided or change is Change.UNKNOWN:
+def of_line(line: CallLine) -> Verb:
+    """What becomes of the calls of a line."""
+    return _verb(Change(line.change), line.before, line.after)
+
+
+def _verb(change: Change, before: Outcome | None, after: Outcome | None) -> Verb:
+    if change is Change.MOVED and still_fails(before, after):
+        return STILL_FAILS
+    if change is Change.MENDS and after is Outcome.OK_PLAINTEXT:
+        return IN_PLAINTEXT
+    return VERBS[change]
+
+
+def of_count(verb: Verb, count: int, *, decided: bool = True) -> str:
+    """What becomes of so many calls: `break`, `may be shut out`."""
+    if decided or verb is VERBS[Change.UNKNOWN]:
         return verb.one if count == 1 else verb.many
     return MAY + verb.many.replace("are ", "be ", 1)
 

@@ -305,8 +305,7 @@ def _port_row(change: PortChange, mark: str) -> str:
 
 
 def _call_row(change: CallChange) -> str:
-    still = describe.of_moved(change) is describe.STILL_FAILS
-    becomes = describe.becomes(change.change, change.count, still=still)
+    becomes = describe.of_count(describe.of_call(change), change.count)
     return row((f"{change.count:,} {becomes}", *_call_cells(change)))
 
 

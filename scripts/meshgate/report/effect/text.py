@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshgate.effect import Change, Effect, PortChange, Strength, Uncovered, describe
-from meshgate.effect.describe import VERBS
+from meshgate.effect import Effect, PortChange, Strength, Uncovered, describe
 from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
@@ -113,7 +112,7 @@ class EffectText:
         rows = []
         for line in lines[:SHOWN]:
             before, after = describe.outcomes(line)
-            colour = TONES[VERBS[Change(line.change)].tone]
+            colour = TONES[describe.of_line(line).tone]
             rows.append(
                 [
                     Cell(f"{line.count:,}"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from meshgate.effect import (
     CallChange,
-    Change,
     Clients,
     Effect,
     PortChange,
@@ -44,9 +43,10 @@ def verbs() -> JSONObject:
     return {change.value: [verb.one, verb.many] for change, verb in describe.VERBS.items()}
 
 
-def _still(change: CallChange) -> bool:
-    """Whether a call fails on both sides, by another cause."""
-    return change.change is Change.MOVED and describe.of_moved(change) is describe.STILL_FAILS
+def _words(change: CallChange) -> str:
+    """Other words than those of its change, where these are better; else nothing."""
+    verb = describe.of_call(change)
+    return "" if verb is describe.VERBS[change.change] else describe.of_count(verb, change.count)
 
 
 def _port(change: PortChange) -> list[object]:
@@ -74,7 +74,7 @@ def _call(change: CallChange) -> list[object]:
         describe.outcome(change.after),
         change.counts,
         visible(change.reason),
-        describe.becomes(change.change, change.count, still=True) if _still(change) else "",
+        _words(change),
     ]
 
 
