@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dask_processes import LONG, client_of, running, wait_for
 from fleet_repository import write_fleet
+from meshgate import frames
 from meshgate.cli import main, request
 from meshgate.pipeline import dask_cluster, dask_worker
+from meshgate.tables.schema import TABLES
 
 # A preload of a worker: it ends as soon as it judges one environment, as where memory ends.
 POISON = """\
@@ -36,6 +38,7 @@ def judge(environments, files, settings):
     return real(environments, files, settings)
 verdicts.judge = judge
 """
+POISON_OF_TABLES = POISON.replace("pipeline import verdicts", "tables import partition as verdicts")
 # Another one: it says that it judges, and takes so long that it can be ended in the middle.
 SLOW = """\
 import os, pathlib, time
@@ -103,6 +106,42 @@ def test_a_cluster_says_what_this_machine_says(
         assert set(left.values()) == {None}, "the scheduler keeps no repository"
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
         assert validate(fleet, "--scheduler", "") == here
+
+
+def tables(root: Path, to: Path, *arguments: str) -> tuple[int, dict[str, list[str]], str]:
+    """The exit code, the rows of every table in order, and what is said of environments."""
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):
+        code = main(["tables", "-C", str(root), "--to", str(to), "--run", "one", *arguments])
+    rows = {name: sorted(map(str, frames.table(to, name).to_pylist())) for name in TABLES}
+    return code, rows, err.getvalue().replace(str(to), "")
+
+
+def test_tables_have_the_rows_of_this_machine(fleet: Path, tmp_path: Path) -> None:
+    here = tables(fleet, tmp_path / "here")
+    assert here[0] == 3
+    assert all(here[1][name] for name in ("calls", "environments", "findings", "servers"))
+    with running(tmp_path / "cluster", 2) as cluster:
+        wait_for(cluster.address, 2)
+        there = tmp_path / "there"
+        # Also where tables of another run lay.
+        for others in ((), ("--scheduler", ""), ()):
+            arguments = others or ("--scheduler", cluster.address)
+            assert tables(fleet, there, *arguments) == here
+            parts = [each.name for each in there.iterdir()]
+            assert all(each.startswith("part-") for each in parts) != bool(others)
+            assert bool(others) or len(parts) > 2
+
+
+def test_tables_say_which_environment_ended_its_workers(fleet: Path, tmp_path: Path) -> None:
+    with running(tmp_path / "cluster", 2, preload=POISON_OF_TABLES, nanny=True) as cluster:
+        wait_for(cluster.address, 2)
+        code, rows, err = tables(fleet, tmp_path / "there", "--scheduler", cluster.address)
+    assert code == 4
+    assert "env-9: the workers that judged it ended" in err
+    (own,) = [row for row in rows["environments"] if "'env-9'" in row]
+    assert "'judged': False" in own
+    assert len(rows["environments"]) == 14
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(fleet: Path, tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=os.cpu_count() or 1,
         help="how many processes judge environments, where there are many (default: one a core)",
     )
+    add_scheduler(parser)
+
+
+def add_scheduler(parser: argparse.ArgumentParser) -> None:
+    """Add the cluster that judges."""
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",

@@ -68,11 +68,16 @@ def pool(jobs: int) -> AbstractContextManager[Judge]:
     return processes(jobs)
 
 
+def scheduler(options: argparse.Namespace) -> str:
+    """The address of the cluster that judges; empty for this machine."""
+    if options.scheduler is not None:
+        return str(options.scheduler)
+    return os.environ.get(SCHEDULER_VARIABLE, "")
+
+
 def judging(options: argparse.Namespace) -> Judging:
     """Who judges many environments: processes of this machine, or the workers of a cluster."""
-    address = options.scheduler
-    if address is None:
-        address = os.environ.get(SCHEDULER_VARIABLE)
+    address = scheduler(options)
     if not address:
         return Judging(options.jobs or os.cpu_count() or 1, pool, FEW)
     from meshgate.pipeline.dask_cluster import cluster  # noqa: PLC0415 - only with a scheduler

@@ -20,11 +20,11 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Generic, NoReturn, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from meshgate import interrupts
 from meshgate.errors import MeshgateError, ServiceError, ToolError, missing_libraries
@@ -35,6 +35,8 @@ from meshgate.pipeline.verdict import Refusal, Verdict, to_json
 from meshgate.pipeline.verdicts import SECTION, Judge, Task, singles
 from meshgate.source.cache import Cache
 from meshgate.wording import plural
+
+T = TypeVar("T")
 
 # Seconds: until a scheduler answers; until it has the repository; that a run goes on without any
 # worker, for a cluster that grows when it is asked; and without any result. The last one is longer
@@ -51,9 +53,32 @@ MOST_ENDED = 8
 NAMED = 3
 
 
+class Work(Struct, Generic[T], frozen=True):
+    """What workers do with tasks.
+
+    do     on a worker, by its name in this package: what it gives for a task
+    ended  what is said of the one environment of a task that ended every worker that had it
+    done   here, with each task and what it gave, where the worker has the same libraries
+    """
+
+    do: Callable[[Task], T]
+    ended: Callable[[Task], T]
+    done: Callable[[Task, T], object] | None = None
+
+
 @contextlib.contextmanager
 def cluster(address: str) -> Iterator[Judge]:
     """The workers of a scheduler, as a function from tasks to their verdicts, as these arrive.
+
+    Raises as `workers`.
+    """
+    with workers(address, VERDICTS) as judge:
+        yield judge
+
+
+@contextlib.contextmanager
+def workers(address: str, work: Work[T]) -> Iterator[Callable[[Sequence[Task]], Iterator[T]]]:
+    """The workers of a scheduler, as a function from tasks to what they give, as it arrives.
 
     Raises ToolError without the extra, and where a worker has another meshgate; ServiceError where
     the scheduler does not answer, has no worker, or gives no result for too long.
@@ -68,7 +93,7 @@ def cluster(address: str) -> Iterator[Judge]:
             hint="start one, or judge on this machine: --scheduler ''",
         ) from error
     try:
-        yield lambda tasks: _Run(client, address).judged(tasks)
+        yield lambda tasks: _Run(client, address, work).results(tasks)
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=PATIENCE)
@@ -109,11 +134,12 @@ def _distributed() -> JSON:
     return distributed
 
 
-class _Run:
+class _Run(Generic[T]):
     """The tasks of one run on a cluster."""
 
-    def __init__(self, client: JSON, address: str) -> None:
+    def __init__(self, client: JSON, address: str, work: Work[T]) -> None:
         self._client = client
+        self._work = work
         self._address = address
         self._name = uuid.uuid4().hex
         self._digest = ""
@@ -124,8 +150,8 @@ class _Run:
         self._ended = 0
         self._done: queue.SimpleQueue[JSON] = queue.SimpleQueue()
 
-    def judged(self, tasks: Sequence[Task]) -> Iterator[list[Verdict]]:
-        """The verdicts of tasks, as they arrive."""
+    def results(self, tasks: Sequence[Task]) -> Iterator[T]:
+        """What tasks give, as it arrives."""
         if not tasks:
             return
         packed = archive(tasks[0].root)
@@ -139,8 +165,7 @@ class _Run:
                 if alone:
                     # One after the other: whoever ends its workers now does so by itself.
                     self._submit(self._suspects.popleft())
-                if found := self._taken(self._next(), alone=alone):
-                    yield found
+                yield from self._taken(self._next(), alone=alone)
         finally:
             with contextlib.suppress(Exception):
                 self._put(None)
@@ -161,8 +186,8 @@ class _Run:
         # Without what is of this machine.
         sent = structs.replace(task, root=Path(), cache=None, keys={})
         future = self._client.submit(
-            dask_worker.judge_archived,
-            pickle.dumps(sent),
+            dask_worker.work_archived,
+            pickle.dumps((self._work.do, sent)),
             self._name,
             self._digest,
             dask_worker.release(),
@@ -203,8 +228,8 @@ class _Run:
                     "--scheduler ''",
                 )
 
-    def _taken(self, future: JSON, *, alone: bool) -> list[Verdict]:
-        """The verdicts of a future that is done; none where its task is to be taken apart."""
+    def _taken(self, future: JSON, *, alone: bool) -> list[T]:
+        """What a future that is done has; nothing where its task is to be taken apart."""
         task = self._running[future.key][1]
         try:
             # A worker that ends with its result costs another wait.
@@ -222,7 +247,7 @@ class _Run:
                     ) from error
                 del self._running[future.key]
                 if alone:
-                    return [_ended(task)]
+                    return [self._work.ended(task)]
                 self._suspects.extend(singles(task))
                 return []
             raise ToolError(
@@ -235,9 +260,9 @@ class _Run:
         del self._running[future.key]
         if answer.refused:
             raise answer.refused.error()
-        if answer.libraries == dask_worker.release().libraries:
-            _keep(task, answer.verdicts)
-        return list(answer.verdicts)
+        if self._work.done and answer.libraries == dask_worker.release().libraries:
+            self._work.done(task, answer.result)
+        return [answer.result]
 
     def _left(self) -> str:
         tasks = [task for _, task in self._running.values()] + list(self._suspects)
@@ -263,13 +288,19 @@ def _keep(task: Task, verdicts: Sequence[Verdict]) -> None:
             cache.put(task.keys[verdict.environment], to_json(verdict))
 
 
-def _ended(task: Task) -> Verdict:
-    """The verdict on the one environment of a task that ended every worker that judged it."""
-    (name,) = task.wanted
-    refused = Refusal(
+def ended(name: str) -> Refusal:
+    """Why an environment that ended every worker that judged it has no verdict."""
+    return Refusal(
         "ToolError",
         f"{name}: the workers that judged it ended, one after the other",
         "Something from outside ended them, as a machine does whose memory is full.",
         f"give workers more memory, or see what happens: meshgate validate {name} --scheduler ''",
     )
-    return Verdict(name, refused=refused, is_final=False)
+
+
+def _ended(task: Task) -> list[Verdict]:
+    (name,) = task.wanted
+    return [Verdict(name, refused=ended(name), is_final=False)]
+
+
+VERDICTS = Work(dask_worker.verdicts, _ended, _keep)

@@ -22,7 +22,7 @@ from meshgate.errors import MeshgateError, ToolError
 from meshgate.model import JSON
 from meshgate.pipeline.archive import unpack
 from meshgate.pipeline.verdict import Refusal, Verdict
-from meshgate.pipeline.verdicts import judged_task
+from meshgate.pipeline.verdicts import Task, judged_task
 from meshgate.schema import catalog
 from meshgate.source.cache import digest
 
@@ -47,9 +47,9 @@ class Release(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a worker says of a task: verdicts, or why there are none; and by which libraries."""
+    """What a worker gives for a task, or why it gives nothing; and by which libraries."""
 
-    verdicts: tuple[Verdict, ...] = ()
+    result: JSON = None
     libraries: str = ""
     refused: Refusal | None = None
 
@@ -70,8 +70,16 @@ def release() -> Release:
     return Release(__version__, digest(*parts), digest(sys.version, *installed))
 
 
-def judge_archived(packed_task: bytes, name: str, checksum: str, wanted: Release) -> Answer:
-    """On a worker: the verdicts of a pickled `Task` on the archive of that name and SHA-256."""
+def verdicts(task: Task) -> list[Verdict]:
+    """The verdicts that a task wants; a worker renders one environment at a time."""
+    return judged_task(task, threads=1)
+
+
+def work_archived(packed: bytes, name: str, checksum: str, wanted: Release) -> Answer:
+    """On a worker: what is to be done with a `Task`, on the archive of that name and SHA-256.
+
+    Both are pickled together: a function of one argument from this package, and the task.
+    """
     try:
         own = release()
         if (own.version, own.package) != (wanted.version, wanted.package):
@@ -84,10 +92,10 @@ def judge_archived(packed_task: bytes, name: str, checksum: str, wanted: Release
                 hint=f"install this meshgate {wanted.version} where the workers run",
             )
         # Read only now: what another version has sent has other fields.
-        task = pickle.loads(packed_task)  # noqa: S301 - of the scheduler, which runs code anyway
+        work, task = pickle.loads(packed)  # noqa: S301 - of the scheduler, which runs code anyway
         with _judging:
             task = structs.replace(task, root=_repository(name, checksum))
-            return Answer(tuple(judged_task(task, threads=1)), own.libraries)
+            return Answer(work(task), own.libraries)
     except MeshgateError as error:
         return Answer(refused=Refusal.of(error))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Self
@@ -14,6 +15,8 @@ from meshgate.tables.rows import Row, Rows
 from meshgate.tables.schema import TABLES, Table
 
 VERSION_KEY, TOOL_KEY = b"meshgate.tables", b"meshgate.version"
+# The folders of partitions, which workers of a cluster have made, in the folder of a run.
+PARTS = "part-*"
 # Rows that are held before they are written: a fleet does not fit into memory.
 MOST_ROWS = 50_000
 
@@ -54,6 +57,8 @@ class Writer:
             self._write(name)
         for file in self._files.values():
             file.close()
+        for old in self._folder.glob(PARTS) if kind is None else ():
+            shutil.rmtree(old)
         for name in TABLES:
             if kind is None:
                 self._aside(name).replace(self._folder / f"{name}.parquet")
