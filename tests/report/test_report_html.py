@@ -16,7 +16,8 @@ import pytest
 from browser.pages import of_attacker
 from meshes import shop
 from meshgate.cli import main
-from meshgate.report.html import Page, render
+from meshgate.report import html
+from meshgate.report.html import Page, assembly, fleet, render
 from meshgate.report.html.calls import calls
 from meshgate.report.html.posture import posture
 from meshgate.report.view import View
@@ -145,3 +146,18 @@ def test_vendored_library_is_the_one_that_is_named() -> None:
         content = (REPOSITORY / library["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == library["sha256"]
         assert (VENDOR / f"{library['package']}.LICENSE").is_file()
+
+
+@pytest.mark.parametrize("scripts", [html.SCRIPTS, fleet.SCRIPTS])
+def test_no_name_of_the_page_is_declared_twice(scripts: tuple[str, ...]) -> None:
+    """All scripts are one scope: a second `const` of a name is an error, and an empty page."""
+    declared = [
+        name
+        for script in scripts
+        for name in re.findall(
+            r"^(?:const|let|function|class) (\w+)", assembly.read(f"page/{script}"), re.MULTILINE
+        )
+    ]
+
+    assert len(declared) > 10
+    assert sorted(declared) == sorted(set(declared))

@@ -27,7 +27,7 @@ function changed({ effect, way, names }) {
     grid("Calls", ["what", "clients", "calls", "to", "before", "after"], effect.calls
       .slice().sort((a, b) => order(a) - order(b))
       .map(([change, who, number, host, port, subset, endpoint, before, after, , reason, words]) => [
-        [h("span", { class: "whole" }, h("i", { class: `dot ${colour(change, after)}` }), words || data.verbs[change][number === 1 ? 0 : 1])],
+        [h("span", { class: "whole" }, h("i", { class: `dot ${dotOf(change, after)}` }), words || data.verbs[change][number === 1 ? 0 : 1])],
         unbroken(who), number.toLocaleString("en"), [h("code", {}, `${host}:${port}${subset ? ` (${subset})` : ""}`), endpoint ? h("div", { class: "by" }, endpoint) : ""],
         h("span", { class: "whole" }, before), [h("span", { class: "whole" }, after), reason ? h("div", { class: "by" }, reason) : ""],
       ])),
@@ -44,7 +44,7 @@ function changed({ effect, way, names }) {
 }
 
 // What arrives in plaintext is never green.
-const colour = (change, after) => (change === "mends" && after === "ok-plaintext" ? "c-plaintext" : COLOURS[change] || "c-nothing");
+const dotOf = (change, after) => (change === "mends" && after === "ok-plaintext" ? "c-plaintext" : COLOURS[change] || "c-nothing");
 const order = ([change]) => Object.keys(data.verbs).indexOf(change);
 const side = ([mode, level, policy]) => [h("strong", {}, mode), h("div", { class: "by" }, policy ? [`${level} `, h("code", {}, policy)] : level)];
 

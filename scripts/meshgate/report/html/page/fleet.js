@@ -5,7 +5,8 @@ const AT_ONCE = 200;
 const text = (finding, key) => data.texts[finding[key]];
 const worse = (one, other) =>
   Number(Boolean(other[REFUSED])) - Number(Boolean(one[REFUSED])) || other[ERRORS] - one[ERRORS] ||
-  other[WARNINGS] - one[WARNINGS] || one[NAME].localeCompare(other[NAME], "en", { numeric: true });
+  other[WARNINGS] - one[WARNINGS];
+// Those that are as bad stay in the order of environments.yaml.
 const environments = [...data.environments].sort(worse);
 // What is searched in: made once for each text, not for each environment that has it.
 const words = data.findings.map((own) => `${own[RULE]} ${text(own, RULE_NAME)} ${text(own, ABOUT)} ${text(own, MESSAGE)}`.toLowerCase());
