@@ -77,6 +77,8 @@ ODD_LISTS: list[JSON] = [
     {"items": [{"metadata": {"name": "x", "labels": ["a"]}}]},
     {"items": [{"metadata": {"name": "x", "namespace": 3}}]},
     {"items": [{"metadata": {"name": "x", "ownerReferences": ["web"]}}]},
+    {},
+    {"metadata": {}},
     {"items": [], "metadata": "text"},
     {"items": [], "metadata": {"continue": 7}},
     {"items": [ITEM], "metadata": {"continue": "for-ever"}},
@@ -296,6 +298,57 @@ def test_a_proxy_that_left_ends_nothing(
     assert verify(repository, api, "--istiod", istiod.url, "--format", "json") in {0, 1}
     pushed = json.loads(capsys.readouterr().out)["pushed"]
     assert (pushed["proxies"], pushed["gone"]) == (1, ["cart-7d4b9-x0.shop"])
+
+
+def behind(*marks: tuple[str, str]) -> str:
+    """What `syncz` says of a proxy that was sent, and took, listeners with these marks."""
+    proxy = {"proxy": "cart-7d4b9-x0.shop", "proxy_type": "sidecar"}
+    return json.dumps(
+        [{**proxy, "listener_sent": sent, "listener_acked": took} for sent, took in marks]
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "late"),
+    [(("b", "b"), 0), (("b", "a"), 1), (("c", "b"), 0), (None, 0)],
+    ids=["taken", "not taken", "sent anew", "left"],
+)
+def test_a_push_on_its_way_is_not_late(
+    repository: Path,
+    api: RecordedApi,
+    istiod: FakeIstiod,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    then: tuple[str, str] | None,
+    late: int,
+) -> None:
+    istiod.by_path["/debug/syncz"] = (200, behind(("b", "a")))
+    istiod.by_path["/debug/config_dump"] = (200, DUMP)
+    pauses: list[float] = []
+
+    def later(seconds: float) -> None:
+        pauses.append(seconds)
+        istiod.by_path["/debug/syncz"] = (200, behind(*([then] if then else [])))
+
+    monkeypatch.setattr("time.sleep", later)
+    verify(repository, api, "--istiod", istiod.url, "--format", "json")
+    pushed = json.loads(capsys.readouterr().out)["pushed"]
+    assert len(pushed["late"]) == late
+    assert pauses
+
+
+def test_a_pod_that_is_still_to_start_has_no_proxy(
+    repository: Path, api: RecordedApi, istiod: FakeIstiod, capsys: Capture
+) -> None:
+    istiod.proxies("cart-7d4b9-x0.shop")
+    istiod.by_path["/debug/config_dump"] = (200, DUMP)
+    for each in api.objects:
+        if each["metadata"]["name"] == "cart-7d4b9-x1":
+            each["status"]["phase"] = "Pending"
+
+    verify(repository, api, "--istiod", istiod.url)
+    assert "was not seen" not in capsys.readouterr().out
 
 
 def test_proxies_of_another_replica_are_counted(

@@ -154,6 +154,7 @@ UNREADABLE: list[tuple[tuple[int, JSON], str]] = [
     # No API server says so.
     ((404, "<html><h1>Not Found</h1></html>"), "HTTP 404"),
     ((404, {"error": "no such route"}), "HTTP 404"),
+    ((404, {"message": "no Route matched with those values"}), "HTTP 404"),
     ((404, ""), "HTTP 404"),
     ((204, ""), "HTTP 204"),
     ((302, ""), "HTTP 302"),

@@ -43,6 +43,9 @@ RECORDING = TESTS / "recordings/istiod"
 SCHEMA = json.loads((REPOSITORY / "schemas/meshgate/verification.schema.json").read_text())
 
 
+LOOKED_AT = {("security.istio.io", "PeerAuthentication")}
+
+
 def recorded(name: str) -> JSON:
     return json.loads((RECORDING / f"{name}.json").read_text())
 
@@ -242,7 +245,7 @@ def test_what_counts_as_drift(change: JSONObject, path: str | None) -> None:
     wanted = rendered(mtls={"mode": "STRICT"})
     there = {**wanted.value, **change}
 
-    found = drift([wanted], [there], {"PeerAuthentication"})
+    found = drift([wanted], [there], LOOKED_AT)
 
     assert [change.path for each in found for change in each.changes] == ([path] if path else [])
 
@@ -251,7 +254,7 @@ def test_null_is_no_field_and_true_is_no_number() -> None:
     wanted = rendered(a=None, b=True, c=[1, 2])
     there = {**STORED, "spec": {"b": 1, "c": [1, 2, 3]}}
 
-    (found,) = drift([wanted], [there], {"PeerAuthentication"})
+    (found,) = drift([wanted], [there], LOOKED_AT)
 
     assert {each.path: each.live for each in found.changes} == {
         "spec.b": 1,
@@ -260,10 +263,20 @@ def test_null_is_no_field_and_true_is_no_number() -> None:
     assert repr(ABSENT) == "absent"
 
 
+def test_a_kind_of_another_api_is_not_missing() -> None:
+    """The Gateway of the Gateway API is not read; that of Istio is."""
+    value = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
+    resource = Resource.of({**value, "metadata": {"name": "x"}})
+
+    assert [each.kind for each in drift([resource], [], {("networking.istio.io", "Gateway")})] == [
+        "unread"
+    ]
+
+
 def test_a_kind_that_is_not_looked_at_is_no_pass() -> None:
     resource = Resource.of({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})
 
-    assert [each.kind for each in drift([resource], [], {"PeerAuthentication"})] == ["unread"]
+    assert [each.kind for each in drift([resource], [], LOOKED_AT)] == ["unread"]
 
 
 def test_evidence_speaks_of_what_was_compared(
@@ -375,7 +388,8 @@ def test_a_proxy_that_is_behind() -> None:
     proxies[0]["listener_acked"] = "earlier"
     kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
     proxies[0]["resources"][kind]["lastError"] = "rejected"
-    assert pushed.late(proxies) == [(proxies[0]["proxy"], "listeners", "rejected")]
+    sent = proxies[0]["listener_sent"]
+    assert pushed.late(proxies) == [(proxies[0]["proxy"], "listeners", "rejected", sent)]
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ from meshgate.process import run
 
 WRITERS = 16
 APPS = 10  # workloads of a namespace
+# Lines that a person reads of `verify`.
+SCREEN = 40
 KINDS = ("Deployment", "StatefulSet", "Rollout", "Operator")
 PLURALS = {
     "Namespace": "/api/v1/namespaces",
@@ -168,12 +170,16 @@ def main() -> int:
             print(f"{made:,} objects created in {time.monotonic() - began:.0f} s")
             code, _ = measured(root, cluster, "inventory", "capture", "prod", "--force")
             again, said = measured(root, cluster, "inventory", "capture", "prod")
-            measured(root, cluster, "verify", "prod")
+            verified, seen = measured(root, cluster, "verify", "prod")
+            print(seen)
         captured = Mesh(source.read_folder(root, "inventory/prod"), MeshFacts())
         count = sum(each.namespace.startswith("team-") for each in captured.workloads)
         print(f"{count:,} workloads of {namespaces * APPS:,} in the inventory")
     whole = count == namespaces * APPS
-    return int(not (code == again == 0 and "nothing has changed" in said and whole))
+    # Nothing of the repository is in the cluster, and a person has to read what that does.
+    read = verified == 1 and "loosen: STRICT -> PERMISSIVE" in seen
+    read = read and len(seen.splitlines()) <= SCREEN
+    return int(not (code == again == 0 and "nothing has changed" in said and whole and read))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from meshgate.model import JSON, JSONObject
 CONTEXT = "recorded"
 PAGE = 2
 HERE = "127.0.0.1"
+NOT_FOUND = {"kind": "Status", "message": "not found"}
 
 
 class RecordedApi:
@@ -47,7 +48,7 @@ class RecordedApi:
         parts = path.split("/")
         if "configmaps" in parts:
             data = self.config_maps.get(f"{parts[4]}/{parts[6]}")
-            return (200, {"data": data}) if data is not None else (404, {"message": "not found"})
+            return (200, {"data": data}) if data is not None else (404, NOT_FOUND)
         listed = (version for each in ALL for version in each.versions)
         kind = next((version for version in listed if version.path == path), None)
         if kind is None or kind.kind in self.unserved or kind.api_version in self.gone:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from meshgate import source
 from meshgate.cli.clusters import add_cluster, cluster_of, print_notes, read_cluster, unread_kinds
-from meshgate.cluster.verify.drift import MISSING, UNREAD, Absent, Drift, drift
+from meshgate.cluster.verify.drift import MISSING, UNREAD, Absent, Drift, ServedKind, drift
 from meshgate.errors import UsageError
 from meshgate.model import Environment, Resource, put_in
 from meshgate.wording import agree, plural
@@ -30,7 +30,7 @@ class Running(NamedTuple):
     """
 
     objects: Sequence[Resource]
-    kinds: frozenset[str]
+    kinds: frozenset[ServedKind]
     unread: str
 
 
@@ -100,7 +100,7 @@ def running(options: argparse.Namespace) -> Running | None:
         )
     if options.live:
         objects = live_objects(options.live)
-        kinds = frozenset(each.kind for each in objects)
+        kinds = frozenset((each.group, each.kind) for each in objects)
         return Running(objects, kinds, "the export has none of their kind")
     if not options.context:
         return None
@@ -108,7 +108,7 @@ def running(options: argparse.Namespace) -> Running | None:
     print_notes(unread_kinds(live))
     return Running(
         [Resource.of(each) for objects in live.by_kind.values() for each in objects],
-        frozenset(live.by_kind),
+        live.served,
         f"{options.context} was not asked for their kind, or does not serve it",
     )
 
@@ -139,7 +139,7 @@ def compared(
     ]
     unread = dict.fromkeys(each.resource.kind for each in differing if each.kind == UNREAD)
     drifted = [d for d in differing if d.kind == MISSING or (d.kind != UNREAD and d.changes)]
-    number = sum(each.kind in live.kinds for each in wanted)
+    number = sum((each.group, each.kind) in live.kinds for each in wanted)
     return LiveComparison(tuple(drifted), tuple(unread), live.unread, number)
 
 

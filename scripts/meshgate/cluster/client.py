@@ -23,6 +23,8 @@ PAUSES = (1.0,) * 10
 RIGHTS = "sync/rbac/reader.yaml"
 # What it says of an API group or version that it does not serve (k8s.io/apiserver, NotFound).
 NO_SUCH_PATH = "404 page not found"
+# The kind of what it says of anything else.
+STATUS = "Status"
 
 
 class Answer(NamedTuple):
@@ -113,10 +115,7 @@ class ClusterClient:
                     raise _ExpiredError
                 raise _UnknownError
             self._refuse(answer, f"list {kind.resource} in every namespace")
-            listed = answer.value.get("items") or []
-            more = answer.value.get("metadata") or {}
-            if not isinstance(listed, list) or not isinstance(more, dict):
-                raise self._odd(f"the list of {kind.resource}", "it is no list of objects")
+            listed, more = self._page(answer.value, kind)
             for item in listed:
                 if fault := _fault(item):
                     raise self._odd(f"the list of {kind.resource}", fault)
@@ -128,6 +127,16 @@ class ClusterClient:
             token = following
             if not token:
                 return
+
+    def _page(self, value: JSONObject, kind: ListedKind) -> tuple[list[JSON], JSONObject]:
+        """The items of a page, and what it says of the next."""
+        what = f"the list of {kind.resource}"
+        if "items" not in value:
+            raise self._odd(what, "it has no items")
+        listed, more = value["items"] or [], value.get("metadata") or {}
+        if not isinstance(listed, list) or not isinstance(more, dict):
+            raise self._odd(what, "it is no list of objects")
+        return listed, more
 
     def _get(self, path: str, query: list[tuple[str, str]] | None = None) -> Answer:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - comes with the client
@@ -200,7 +209,7 @@ def _is_busy(response: JSON) -> bool:
 def _is_of_api_server(value: JSON) -> bool:
     """Whether a 404 is the API server's own, and not of a proxy or a login page before it."""
     if isinstance(value, dict):
-        return isinstance(value.get("message"), str)
+        return value.get("kind") == STATUS
     return isinstance(value, str) and value.strip() == NO_SUCH_PATH
 
 

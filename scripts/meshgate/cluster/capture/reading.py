@@ -23,6 +23,11 @@ class Live(NamedTuple):
     # What it serves of those, or may serve, and was not read; each in a sentence.
     unread: list[str]
 
+    @property
+    def served(self) -> frozenset[tuple[str, str]]:
+        """The kinds that all objects are known of, by API group and kind."""
+        return frozenset((kind.group, kind.kind) for kind in kinds.ALL if kind not in self.unserved)
+
     def of(self, *names: str) -> Iterator[JSONObject]:
         """The objects of these kinds."""
         for name in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from meshgate.cluster.capture.ownership import ObjectIdentity
 from meshgate.cluster.capture.redact import ANNOTATIONS
@@ -16,6 +16,10 @@ UNREAD = "unread"
 
 # What the API server writes, or what every version of a kind has in its own way.
 SERVED = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+
+# The group of an API, empty for the core, and a kind of it.
+ServedKind: TypeAlias = tuple[str, str]
 
 
 class Absent:
@@ -48,17 +52,17 @@ class Drift(NamedTuple):
 
 
 def drift(
-    rendered: Iterable[Resource], live: Iterable[JSONObject], looked_at: Collection[str]
+    rendered: Iterable[Resource], live: Iterable[JSONObject], looked_at: Collection[ServedKind]
 ) -> list[Drift]:
     """Every rendered object that is not in the cluster as it is, in the order rendered.
 
-    `looked_at` are the kinds that `live` has all objects of.
+    `looked_at` are the kinds that `live` has all objects of: two APIs have a kind of one name.
     """
     there = {ObjectIdentity.of(resource): resource for resource in map(Resource.of, live)}
     drifted = []
     for resource in rendered:
         own = there.get(ObjectIdentity.of(resource))
-        if resource.kind not in looked_at:
+        if (resource.group, resource.kind) not in looked_at:
             drifted.append(Drift(resource, UNREAD))
         elif own is None:
             drifted.append(Drift(resource, MISSING))

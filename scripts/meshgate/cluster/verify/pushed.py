@@ -53,11 +53,12 @@ class ProxyComparison(NamedTuple):
 
 
 class Late(NamedTuple):
-    """A proxy that has not taken what istiod sent it."""
+    """A proxy that has not taken what istiod sent it; `sent` is the mark of that push."""
 
     proxy: str
     what: str
     error: str
+    sent: str
 
 
 def late(proxies: Iterable[JSONObject]) -> list[Late]:
@@ -73,7 +74,7 @@ def late(proxies: Iterable[JSONObject]) -> list[Late]:
                     if f".{kind}." in name.lower()
                 )
                 error = next((each for each in errors if each), "")
-                listed.append(Late(proxy["proxy"], f"{kind}s", error))
+                listed.append(Late(proxy["proxy"], f"{kind}s", error, str(sent)))
     return listed
 
 

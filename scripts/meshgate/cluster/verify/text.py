@@ -220,7 +220,10 @@ def _pushed_entry(answer: Pushed) -> JSONObject:
             }
             for entry in answer.disagreements
         ],
-        "late": [entry._asdict() for entry in answer.late],
+        "late": [
+            {"proxy": entry.proxy, "what": entry.what, "error": entry.error}
+            for entry in answer.late
+        ],
         "unseen": list(answer.unseen),
         "gone": list(answer.gone),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,12 @@ from meshgate.cluster.verify.foreign import ForeignOutcome, ReviewedAndLive, out
 from meshgate.cluster.verify.istiod import Istiod
 from meshgate.cluster.verify.pushed import Disagreement, Late, ProxyComparison
 from meshgate.mesh import DataPlane, Mesh
-from meshgate.model import Environment, Resource
+from meshgate.model import Environment, JSONObject, Resource
 from meshgate.wording import plural
+
+PENDING = "Pending"
+# How often a proxy that is behind is looked at again, after so many seconds each.
+LOOKS, PAUSE = 2, 1.5
 
 DECIDING = tuple(dict.fromkeys(kind.kind for kind in kinds.DECIDING))
 
@@ -120,7 +125,7 @@ def verify(
     Raises ServiceError where istiod is asked and does not answer.
     """
     # What an API server does not serve, a cluster has not.
-    looked_at = frozenset(live.by_kind).union(kind.kind for kind in live.unserved)
+    looked_at = frozenset((kind.group, kind.kind) for kind in kinds.ALL)
     objects = [each for compared in live.by_kind.values() for each in compared]
     there = running(live, environment.mesh)
     ours = {ObjectIdentity.of(resource) for resource in rendered}
@@ -198,10 +203,23 @@ def _pushed(
         clusters=sum(each.clusters for each in compared),
         open=sum(each.open for each in compared),
         disagreements=tuple(one for each in compared for one in each.disagreements),
-        late=tuple(pushed.late(proxy for _, proxy in connected)),
+        late=_late(istiods, [proxy for _, proxy in connected]),
         unseen=tuple(sorted(_with_proxy(live, owners) - seen)),
         gone=tuple(gone),
     )
+
+
+def _late(istiods: Sequence[Istiod], proxies: Sequence[JSONObject]) -> tuple[Late, ...]:
+    """The proxies that are behind and stay so: in a large mesh something is always on its way."""
+    found = pushed.late(proxies)
+    for _ in range(LOOKS if found else 0):
+        time.sleep(PAUSE)
+        now = set(pushed.late(proxy for istiod in istiods for proxy in istiod.proxies()))
+        # What was sent anew is another push.
+        found = [each for each in found if each in now]
+        if not found:
+            break
+    return tuple(found)
 
 
 def _with_proxy(live: Live, owners: Mapping[str, tuple[str, str]]) -> set[str]:
@@ -210,4 +228,13 @@ def _with_proxy(live: Live, owners: Mapping[str, tuple[str, str]]) -> set[str]:
         (pod, f"{pod['metadata']['name']}.{pod['metadata']['namespace']}") for pod in live.of("Pod")
     )
     proxied = {DataPlane.SIDECAR, DataPlane.GATEWAY}
-    return {proxy for pod, proxy in ids if proxy in owners and plane_of(pod) in proxied}
+    return {
+        proxy
+        for pod, proxy in ids
+        # One that is still to start has no proxy to be seen.
+        if proxy in owners and plane_of(pod) in proxied and _has_started(pod)
+    }
+
+
+def _has_started(pod: JSONObject) -> bool:
+    return (pod.get("status") or {}).get("phase") != PENDING
