@@ -115,14 +115,15 @@ def _lets_nobody(
     if peer.block is not None:
         return
     places = (peer.namespace,) if peer.namespaces is None else namespaces.selected(peer.namespaces)
-    known = [place for place in places if mesh.knows(place)]
+    # Whoever is found first ends it: a selector may select very many namespaces.
     if any(
         selects(peer, mesh.packets.parties.of_workload(workload)) is not False
-        for place in known
+        for place in places
+        if mesh.knows(place)
         for workload in by_namespace.get(place, ())
     ):
         return
-    decided = bool(places) and len(known) == len(places)
+    decided = bool(places) and all(map(mesh.knows, places))
     where = f"namespace {places[0]}" if len(places) == 1 else f"{len(places)} namespaces"
     if not places:
         message = f"no Namespace of the inventory is selected{described(peer.namespaces)}"
