@@ -19,7 +19,7 @@ from meshgate import config
 from meshgate.cli import COMMANDS, main, parser_for, validate
 from meshgate.cli import init as init_command
 from meshgate.cli import lint as lint_command
-from meshgate.cli.progress import Progress
+from meshgate.cli.progress import OfCluster, Progress
 from meshgate.errors import MeshgateError
 from meshgate.pipeline import judged
 from meshgate.rules import RULES
@@ -543,7 +543,24 @@ def test_progress_shows_after_a_second_and_cleans_up(monkeypatch: pytest.MonkeyP
         assert terminal.told == ""
         progress.step()
         assert "2/2" in terminal.told
+        assert "1.0/s" in terminal.told
     assert terminal.told.endswith("\r\x1b[K")
+
+
+def test_progress_of_a_cluster_shows_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.chain([0.0], itertools.repeat(2.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    progress = OfCluster()
+    with progress.track("judging", 9) as step:
+        progress.counted(2)
+        step()
+        assert "1/9 0.5/s by 2 workers" in " ".join(terminal.told.split())
+        progress.counted(1)
+        step()
+        assert "2/9 1.0/s by 1 worker" in " ".join(terminal.told.split())
 
 
 def test_help_loads_neither_rules_nor_libraries() -> None:

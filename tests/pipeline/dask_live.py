@@ -24,6 +24,7 @@ from dask_processes import LONG, client_of, running, wait_for
 from fleet_repository import write_fleet
 from meshgate import frames
 from meshgate.cli import main, request
+from meshgate.cli.progress import OfCluster
 from meshgate.pipeline import dask_cluster, dask_worker
 from meshgate.tables.schema import TABLES
 
@@ -92,9 +93,12 @@ def test_a_cluster_says_what_this_machine_says(
 ) -> None:
     here = validate(fleet, "--jobs", "1")
     assert here[0] == 3
+    workers: list[int] = []
+    monkeypatch.setattr(OfCluster, "counted", lambda _, count: workers.append(count))
     with running(tmp_path / "cluster", 2) as cluster:
         wait_for(cluster.address, 2)
         assert validate(fleet, "--scheduler", cluster.address) == here
+        assert set(workers) == {2}
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.address)
         assert validate(fleet) == here
         # Each worker asked for the repository once, and keeps it in its own folder.

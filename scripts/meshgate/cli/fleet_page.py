@@ -7,7 +7,6 @@ from pathlib import Path
 
 from meshgate import __version__, config
 from meshgate.cli.output import write_page
-from meshgate.cli.progress import track
 from meshgate.cli.request import folder, judging, print_failing, print_failures, settings
 from meshgate.errors import UsageError
 from meshgate.model import Environment
@@ -42,7 +41,7 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     wanted = select(configuration.environments, options.environments)
     files, how = folder(options), settings(options)
     question = Question(root, configuration.environments, wanted, how, files.cache)
-    found = verdicts(question, **judging(options)._asdict(), track=track)
+    found = verdicts(question, **judging(options)._asdict())
     everything = wanted == list(configuration.environments)
     left = of_nobody(root, configuration, files, how) if everything else ()
     outcome = Outcome(found, [each.name for each in wanted], NEVER, left)

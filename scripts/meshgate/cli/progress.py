@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
+from meshgate.wording import plural
+
 PATIENCE = 1.0  # seconds before anything is shown
 WIDTH = 28  # of the bar, in columns
 
@@ -27,6 +29,8 @@ class Progress:
         self._done = 0
         self._started = time.monotonic()
         self._bar: Bar | None = None
+        # Who does the work, where it is not this process alone.
+        self.by = ""
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -36,10 +40,12 @@ class Progress:
         """One part of the work is done. May be called from any thread."""
         with self._lock:
             self._done += 1
-            if self._stream.isatty() and time.monotonic() - self._started > PATIENCE:
+            taken = time.monotonic() - self._started
+            if self._stream.isatty() and taken > PATIENCE:
                 if self._bar is None:
                     self._bar = _bar(self._stream)
-                self._bar(self._doing, self._done, self._total)
+                speed = f"{self._done / taken:.1f}/s{self.by}"
+                self._bar(self._doing, self._done, self._total, speed)
 
     def __exit__(
         self,
@@ -52,7 +58,7 @@ class Progress:
             self._stream.flush()
 
 
-Bar = Callable[[str, int, int], None]
+Bar = Callable[[str, int, int, str], None]
 
 
 def _bar(stream: TextIO) -> Bar:
@@ -69,14 +75,15 @@ def _bar(stream: TextIO) -> Bar:
         "{task.description}",
         progress.BarColumn(WIDTH),
         progress.MofNCompleteColumn(),
+        "{task.fields[speed]}",
         progress.TimeRemainingColumn(),
         console=screen,
         auto_refresh=False,
     )
-    task = columns.add_task("")
+    task = columns.add_task("", speed="")
 
-    def draw(doing: str, done: int, total: int) -> None:
-        columns.update(task, description=doing, completed=done, total=total)
+    def draw(doing: str, done: int, total: int, speed: str) -> None:
+        columns.update(task, description=doing, completed=done, total=total, speed=speed)
         with screen.capture() as drawn:
             screen.print(columns.get_renderable(), end="", no_wrap=True)
         stream.write("\r\x1b[K" + drawn.get().rstrip("\n"))
@@ -90,3 +97,26 @@ def track(doing: str, total: int) -> Iterator[Callable[[], object]]:
     """Progress as functions below this layer take it: what to call after each part."""
     with Progress(doing, total) as progress:
         yield progress.step
+
+
+class OfCluster:
+    """Progress of what the workers of a cluster do, with how many there are."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._by = ""
+
+    @contextlib.contextmanager
+    def track(self, doing: str, total: int) -> Iterator[Callable[[], object]]:
+        """As `track`."""
+        with Progress(doing, total) as progress:
+            self._progress = progress
+            progress.by = self._by
+            yield progress.step
+        self._progress = None
+
+    def counted(self, workers: int) -> None:
+        """So many workers there are just now."""
+        self._by = f" by {plural(workers, 'worker')}"
+        if self._progress is not None:
+            self._progress.by = self._by

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from meshgate import config
 from meshgate.cli.options import cache_folder
-from meshgate.cli.progress import track
+from meshgate.cli.progress import OfCluster, track
 from meshgate.cli.terminal import printable
 from meshgate.errors import MeshgateError, gravest
 from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
+from meshgate.pipeline.files import Track
 from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import Given
 from meshgate.pipeline.outcome import Outcome
@@ -32,11 +33,12 @@ AS_MANY = 32
 
 
 class Judging(NamedTuple):
-    """Who judges: how many at once, who they are, and from how many environments on."""
+    """Who judges: how many at once, who they are, from how many environments on; and progress."""
 
     jobs: int
     pool: Callable[[int], AbstractContextManager[Judge]]
     least: int
+    track: Track = track
 
 
 def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
@@ -82,7 +84,8 @@ def judging(options: argparse.Namespace) -> Judging:
         return Judging(options.jobs or os.cpu_count() or 1, pool, FEW)
     from meshgate.pipeline.dask_cluster import cluster  # noqa: PLC0415 - only with a scheduler
 
-    return Judging(AS_MANY, lambda _: cluster(address), 1)
+    progress = OfCluster()
+    return Judging(AS_MANY, lambda _: cluster(address, progress.counted), 1, progress.track)
 
 
 def environments_of(options: argparse.Namespace, names: Iterable[str]) -> list[Environment]:

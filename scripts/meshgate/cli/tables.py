@@ -25,7 +25,7 @@ from pathlib import Path
 
 from meshgate import config
 from meshgate.cli.options import add_engine, add_scheduler
-from meshgate.cli.progress import track
+from meshgate.cli.progress import OfCluster, track
 from meshgate.cli.request import AS_MANY, folder, print_failures, scheduler, settings
 from meshgate.errors import MeshgateError, gravest
 from meshgate.pipeline import judge
@@ -71,15 +71,15 @@ def on_cluster(
         workers,
     )
 
-    making = Making(run)
+    making, progress = Making(run), OfCluster()
     work = Work(making.partition, lambda task: making.ended(task, ended(*task.wanted)))
     tasks = tasks_of(question, question.run, question.wanted, jobs=AS_MANY)
     counts: Counter[str] = Counter(dict.fromkeys(TABLES, 0))
     refused: dict[str, MeshgateError] = {}
     with (
-        workers(address, work) as judge_tasks,
+        workers(address, work, progress.counted) as judge_tasks,
         Partitions(to) as partitions,
-        track("judging", len(question.wanted)) as step,
+        progress.track("judging", len(question.wanted)) as step,
     ):
         for partition in itertools.chain(judge_tasks(tasks), [of_rows([others])]):
             partitions.add(partition)

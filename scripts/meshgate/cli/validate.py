@@ -26,7 +26,6 @@ from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narrowing, cache_folder
 from meshgate.cli.output import publish_report, write
-from meshgate.cli.progress import track
 from meshgate.cli.request import folder, judging, print_failures, print_refused, settings
 from meshgate.cli.sharding import ERROR, add_shards, sharded
 from meshgate.errors import MeshgateError, RefusedError
@@ -93,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         judged = judge(question.run, files, how)
         found = verdicts_of(question, judged)
     else:
-        found = verdicts(question, **judging(options)._asdict(), track=track)
+        found = verdicts(question, **judging(options)._asdict())
     outcome = Outcome(
         found,
         [each.name for each in wanted],

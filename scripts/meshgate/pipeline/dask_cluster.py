@@ -66,22 +66,29 @@ class Work(Struct, Generic[T], frozen=True):
     done: Callable[[Task, T], object] | None = None
 
 
+def _unheard(_: int) -> None:
+    """Nobody wants to know how many workers there are."""
+
+
 @contextlib.contextmanager
-def cluster(address: str) -> Iterator[Judge]:
+def cluster(address: str, counted: Callable[[int], object] = _unheard) -> Iterator[Judge]:
     """The workers of a scheduler, as a function from tasks to their verdicts, as these arrive.
 
-    Raises as `workers`.
+    As `workers`.
     """
-    with workers(address, VERDICTS) as judge:
+    with workers(address, VERDICTS, counted) as judge:
         yield judge
 
 
 @contextlib.contextmanager
-def workers(address: str, work: Work[T]) -> Iterator[Callable[[Sequence[Task]], Iterator[T]]]:
+def workers(
+    address: str, work: Work[T], counted: Callable[[int], object] = _unheard
+) -> Iterator[Callable[[Sequence[Task]], Iterator[T]]]:
     """The workers of a scheduler, as a function from tasks to what they give, as it arrives.
 
-    Raises ToolError without the extra, and where a worker has another meshgate; ServiceError where
-    the scheduler does not answer, has no worker, or gives no result for too long.
+    `counted` is told how many workers there are, again and again. Raises ToolError without the
+    extra, and where a worker has another meshgate; ServiceError where the scheduler does not
+    answer, has no worker, or gives no result for too long.
     """
     distributed = _distributed()
     try:
@@ -93,7 +100,7 @@ def workers(address: str, work: Work[T]) -> Iterator[Callable[[Sequence[Task]], 
             hint="start one, or judge on this machine: --scheduler ''",
         ) from error
     try:
-        yield lambda tasks: _Run(client, address, work).results(tasks)
+        yield lambda tasks: _Run(client, address, work, counted).results(tasks)
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=PATIENCE)
@@ -137,9 +144,14 @@ def _distributed() -> JSON:
 class _Run(Generic[T]):
     """The tasks of one run on a cluster."""
 
-    def __init__(self, client: JSON, address: str, work: Work[T]) -> None:
+    def __init__(
+        self, client: JSON, address: str, work: Work[T], counted: Callable[[int], object]
+    ) -> None:
         self._client = client
         self._work = work
+        self._counted = counted
+        # When workers were counted.
+        self._looked = 0.0
         self._address = address
         self._name = uuid.uuid4().hex
         self._digest = ""
@@ -200,16 +212,13 @@ class _Run(Generic[T]):
     def _next(self) -> JSON:
         """The next future that is done. Raises ServiceError where none will be."""
         begun = seen = time.monotonic()
+        if begun - self._looked > PAUSE:
+            self._workers()
         while True:
             interrupts.check()
             with contextlib.suppress(queue.Empty):
                 return self._done.get(timeout=PAUSE)
-            try:
-                workers = self._client.sync(
-                    self._client.scheduler.ncores, callback_timeout=PATIENCE
-                )
-            except Exception as error:  # noqa: BLE001 - raised as another one
-                self._lost(error)
+            workers = self._workers()
             now = time.monotonic()
             seen = now if workers else seen
             if now - seen > NO_WORKER:
@@ -222,11 +231,21 @@ class _Run(Generic[T]):
                 raise ServiceError(
                     f"no worker of {self._address} gave a result for {NO_RESULT:.0f} s: "
                     f"{self._left()}",
-                    why=f"It has {plural(len(workers), 'worker')}. Dask pauses one whose memory is "
+                    why=f"It has {plural(workers, 'worker')}. Dask pauses one whose memory is "
                     "full, and other work may be before this.",
                     hint="look at the cluster's dashboard, or judge on this machine: "
                     "--scheduler ''",
                 )
+
+    def _workers(self) -> int:
+        """How many workers there are just now. Raises ServiceError where nobody tells."""
+        try:
+            found = self._client.sync(self._client.scheduler.ncores, callback_timeout=PATIENCE)
+        except Exception as error:  # noqa: BLE001 - raised as another one
+            self._lost(error)
+        self._looked = time.monotonic()
+        self._counted(len(found))
+        return len(found)
 
     def _taken(self, future: JSON, *, alone: bool) -> list[T]:
         """What a future that is done has; nothing where its task is to be taken apart."""
