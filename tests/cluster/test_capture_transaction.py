@@ -118,9 +118,13 @@ def test_an_interrupt_leaves_what_was_there(
     assert aside(captured) == []
 
 
-def test_what_a_killed_capture_left_is_cleared_up(captured: Path, api: RecordedApi) -> None:
-    held = files(captured)
-    gone = 2**22 + 1  # no process has it
+# No process has the first; 0 stands for this one.
+@pytest.mark.parametrize("gone", [2**22 + 1, 1, 0])
+def test_what_a_killed_capture_left_is_cleared_up(
+    captured: Path, api: RecordedApi, gone: int
+) -> None:
+    """Also of one in a container, whose process had an id that one here has."""
+    held, gone = files(captured), gone or os.getpid()
     (captured / "inventory/prod").rename(captured / f"inventory/.capture-prod-{gone}-former")
     (captured / f"inventory/.capture-prod-{gone}").mkdir()
     running = captured / f"inventory/.capture-prod-{os.getpid()}x"
@@ -129,6 +133,19 @@ def test_what_a_killed_capture_left_is_cleared_up(captured: Path, api: RecordedA
     assert capture(captured, api) == 0
     assert files(captured) == held
     assert aside(captured) == [running.name]
+
+
+def test_two_captures_do_not_write_at_once(
+    captured: Path, api: RecordedApi, capsys: Capture
+) -> None:
+    held = files(captured)
+    api.objects.append(deployment("shop", "more"))
+
+    with capture_files.alone(captured, "dev"):
+        assert capture(captured, api) == 2
+    assert "another capture writes to this repository" in capsys.readouterr().err
+    assert files(captured) == held
+    assert capture(captured, api) == 0
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from meshgate.cli.clusters import (
     unread_kinds,
 )
 from meshgate.cluster import capture
-from meshgate.cluster.capture import InventoryFiles, ObjectIdentity
+from meshgate.cluster.capture import Captured, InventoryFiles, Live, ObjectIdentity
 from meshgate.cluster.capture.files import ByHand
 from meshgate.cluster.folding import first, folded
 from meshgate.errors import UsageError
@@ -66,28 +66,8 @@ def run(options: argparse.Namespace) -> int:
     wrong = capture.differences(*about)
     ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
     captured = capture.captured(live, facts, ownership)
-    capture.restore(root, environment.name)
-    written_by_hand = capture.by_hand(root, environment.name)
-    objects, doubled = without(captured.objects, written_by_hand, environment.name)
-    new = capture.inventory(environment.name, objects)
-    old = capture.before(root, environment.name, new.files, written_by_hand)
-    lost = [
-        *capture.losses(old, new, live.unserved),
-        *(
-            f"inventory/{environment.name}/{name} was written by hand, and would be written over"
-            for name in only_by_hand(written_by_hand, captured.objects, environment.name)
-            if name in new.files
-        ),
-    ]
-    if lost and not options.force:
-        raise UsageError(
-            f"{environment.name}: the inventory would lose something; nothing is written",
-            why="\n".join(first(lost, "")),
-            hint="check the context; if this is what runs there, add --force. What people write "
-            f"belongs in inventory/{environment.name}/manual/",
-        )
-    changed = capture.changes(old, new)
-    capture.write(root, environment.name, new, changed)
+    with capture.alone(root, environment.name):
+        new, changed, doubled = written(options, environment.name, captured, live)
     print_written(environment.name, new, changed)
     print_notes(
         [
@@ -99,6 +79,38 @@ def run(options: argparse.Namespace) -> int:
         ]
     )
     return int(bool(wrong))
+
+
+def written(
+    options: argparse.Namespace, name: str, captured: Captured, live: Live
+) -> tuple[InventoryFiles, dict[str, str], list[str]]:
+    """Write what was captured: the inventory, its files that changed, and what people hold of it.
+
+    Raises UsageError where something would be lost, or cannot be written.
+    """
+    root: Path = options.directory
+    written_by_hand = capture.by_hand(root, name)
+    objects, doubled = without(captured.objects, written_by_hand, name)
+    new = capture.inventory(name, objects)
+    old = capture.before(root, name, new.files, written_by_hand)
+    lost = [
+        *capture.losses(old, new, live.unserved),
+        *(
+            f"inventory/{name}/{file} was written by hand, and would be written over"
+            for file in only_by_hand(written_by_hand, captured.objects, name)
+            if file in new.files
+        ),
+    ]
+    if lost and not options.force:
+        raise UsageError(
+            f"{name}: the inventory would lose something; nothing is written",
+            why="\n".join(first(lost, "")),
+            hint="check the context; if this is what runs there, add --force. What people write "
+            f"belongs in inventory/{name}/manual/",
+        )
+    changed = capture.changes(old, new)
+    capture.write(root, name, new, changed)
+    return new, changed, doubled
 
 
 def only_by_hand(manual: ByHand, objects: Iterable[JSONObject], environment: str) -> Iterator[str]:

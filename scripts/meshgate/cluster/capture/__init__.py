@@ -4,7 +4,7 @@
   with the few fields that are looked at.
 - `inventory(environment, objects)`, `before(root, environment, …)`: their files, and those there
   are; `by_hand(root, environment)`: what people wrote beside them; `losses(…)`, `changes(…)`,
-  `write(…)`: all of it or nothing.
+  `write(…)`: all of it or nothing, while `alone(root, environment)` holds.
 - `mesh_control(cluster, facts, objects)`, `differences(…)`: what environments.yaml says otherwise.
 """
 
@@ -23,12 +23,12 @@ from meshgate.cluster.capture.facts import (
 )
 from meshgate.cluster.capture.files import (
     InventoryFiles,
+    alone,
     before,
     by_hand,
     changes,
     inventory,
     losses,
-    restore,
     write,
 )
 from meshgate.cluster.capture.ownership import ObjectIdentity, Ownership
@@ -48,6 +48,7 @@ __all__ = [
     "MeshControl",
     "ObjectIdentity",
     "Ownership",
+    "alone",
     "before",
     "by_hand",
     "captured",
@@ -57,7 +58,6 @@ __all__ = [
     "losses",
     "mesh_control",
     "read",
-    "restore",
     "running",
     "unknowns",
     "write",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -200,12 +202,39 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def restore(root: Path, environment: str) -> None:
-    """Clear up after captures that were killed while they wrote."""
+@contextmanager
+def alone(root: Path, environment: str) -> Iterator[None]:
+    """Hold the inventory of a repository against other captures, cleared up after killed ones.
+
+    Raises UsageError where another capture holds it. Process ids tell nothing of who runs: in
+    containers that share a folder two have the same.
+    """
+    folder = root / "inventory"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"{environment}: another capture writes to this repository",
+                hint="wait until it has ended",
+            ) from error
+        except OSError:
+            # A file system without locks: whoever else writes there is not seen.
+            pass
+        _restore(root, environment)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _restore(root: Path, environment: str) -> None:
+    """Clear up after captures that were killed while they wrote: none runs beside this one."""
     folder = root / "inventory" / environment
-    for left in sorted((root / "inventory").glob(f"{ASIDE}{environment}-*")):
+    for left in sorted((root / "inventory").glob(f"{ASIDE}{environment}-*"), reverse=True):
         number, _, former = left.name.removeprefix(f"{ASIDE}{environment}-").partition("-")
-        if not number.isdigit() or _runs(int(number)):
+        if not number.isdigit():
             continue
         if former and not folder.exists():
             left.rename(folder)
@@ -232,16 +261,6 @@ def _write(file: Path, text: str) -> None:
         written.flush()
         # A disk may be full without saying so until then.
         os.fsync(written.fileno())
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _names(root: Path, environment: str) -> list[str]:
