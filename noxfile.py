@@ -327,6 +327,14 @@ def dask(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pandas(session: nox.Session) -> None:
+    """Make frames of pandas of the tables, which it needs beside meshgate for that."""
+    install(session)
+    session.install("pandas==3.1.1")
+    session.run("pytest", "tests/tables/pandas_live.py", *session.posargs)
+
+
+@nox.session(default=False)
 def clocks(session: nox.Session) -> None:
     """Run promotion under wrong clocks (libfaketime): ahead, behind, jumping, and over DST."""
     install(session)
