@@ -70,9 +70,10 @@ def test_an_environment_without_pip_is_reached_from_outside(
 def test_the_one_file_program_reads_a_folder_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PEX", "/opt/my tools/meshgate.pyz")
 
-    assert install_beside("duckdb").endswith(
-        "PEX_EXTRA_SYS_PATH=meshgate-libraries python3 meshgate.pyz"
-    )
+    install, run = install_beside("duckdb").split(" && ")
+    assert install == 'python3 -m pip install --target "$PWD/meshgate-libraries" duckdb'
+    assert run.startswith('PEX_EXTRA_SYS_PATH="$PWD/meshgate-libraries" python3 ')
+    assert run.endswith("'/opt/my tools/meshgate.pyz'")
 
 
 @pytest.mark.usefixtures("environment")

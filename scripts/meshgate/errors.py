@@ -150,9 +150,9 @@ def install_beside(*libraries: str) -> str:
     names = " ".join(libraries)
     environment = Path(sys.prefix)
     if program := os.environ.get("PEX"):
-        folder = "meshgate-libraries"
-        run = f"PEX_EXTRA_SYS_PATH={folder} python3 {shlex.quote(Path(program).name)}"
-        return f"python3 -m pip install --target {folder} {names}, then {run}"
+        folder = '"$PWD/meshgate-libraries"'
+        run = f"PEX_EXTRA_SYS_PATH={folder} python3 {shlex.quote(program)}"
+        return f"python3 -m pip install --target {folder} {names} && {run}"
     if (environment / "pipx_metadata.json").exists():
         return f"pipx inject meshgate {names}"
     python = shlex.quote(sys.executable)

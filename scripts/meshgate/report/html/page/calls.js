@@ -75,7 +75,7 @@ function drawCalls() {
       h("thead", {}, h("tr", {}, ["clients", "service", "sends", "server", "outcome", "rule", "calls"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, visible.slice(0, TABLE_ROWS).map(({ row }) => {
         const [client, service, port, subset, sends, accepts, outcome, , rule, count] = row;
-        return h("tr", {}, h("td", {}, names(calls.clients[client])), h("td", {}, `${calls.services[service][0]}:${port}${subset ? ` (${subset})` : ""}`),
+        return h("tr", {}, h("td", {}, names(calls.clients[client])), h("td", {}, breakable(`${calls.services[service][0]}:${port}${subset ? ` (${subset})` : ""}`)),
           h("td", {}, sends), h("td", {}, accepts), h("td", {}, outcome), h("td", {}, rule), h("td", { class: "num" }, count.toLocaleString("en")));
       }))), visible.length > TABLE_ROWS ? h("p", { class: "by" }, `${visible.length - TABLE_ROWS} more rows; narrow the search to see them.`) : "");
     // Filled when it is opened: most readers never do.
