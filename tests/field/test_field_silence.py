@@ -155,7 +155,7 @@ def test_70_discovery_selectors_that_leave_the_root_out(tmp_path: Path, capsys: 
         ("35", "CA012", "the CronJob's own label sidecar.istio.io/inject: false does nothing"),
         ("39", "DR021", "nothing shows that the proxies of desk/teller have /etc/rates/tls.crt"),
         ("66", "CA012", "the pod's annotation sidecar.istio.io/inject: true does nothing"),
-        ("79", "VS004", "gate/front send it plain HTTP"),
+        ("79", "VS004", "gate/front sends it plain HTTP"),
     ],
 )
 def test_one_finding_tells_it(name: str, rule: str, says: str, capsys: Capture) -> None:
