@@ -148,6 +148,17 @@ def test_no_good_news_stands_beside_what_breaks_or_loosens() -> None:
     assert headline == "### :x: meshgate: 1 call would break, 1 port would loosen, in live"
 
 
+def test_a_headline_tells_who_is_shut_out_where_nothing_is_worse() -> None:
+    shut_out = tuple(each for each in samples.EFFECT.calls if each.change is Change.SHUT_OUT)
+    count = sum(each.count for each in shut_out)
+    change = diff({"live": Effect(calls=shut_out)})
+
+    headline = EFFECT_FORMATS["markdown"]([change], OPTIONS).splitlines()[0]
+
+    assert shut_out
+    assert headline.endswith(f"meshgate: {count} calls would be shut out, in live")
+
+
 def test_who_is_shut_out_is_named() -> None:
     calls = tuple(each for each in samples.EFFECT.calls if each.change is Change.BREAKS)
 

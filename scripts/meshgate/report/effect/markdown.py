@@ -198,6 +198,9 @@ def _heading(diff: Diff) -> str:
         )
         if count
     ]
+    if not worst and (shut_out := _count(changed, Change.SHUT_OUT)):
+        # It is what STRICT is for, and no good news all the same.
+        worst = [f"{plural(shut_out, 'call')} would be shut out"]
     safe = all(each.effect.is_safe for each in changed)
     way = f"the way there is {'safe' if safe else 'unsafe'}"
     # A way that is safe is no news beside what the change does once it is there.
