@@ -6,8 +6,7 @@ are put together once, and a policy only adds the few that it alone selects.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -62,6 +61,7 @@ class Partitions:
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], Partition] = {}
         self._wide: dict[tuple[int, ...], list[tuple[tuple[Mark, ...], Part]]] = {}
+        self._apart: dict[tuple[int, int], bool] = {}
 
     def of(self, marked: Iterable[Marked]) -> Partition:
         """Classes by all their marks."""
@@ -86,18 +86,33 @@ class Partitions:
             for marks, part in self._parts(wide):
                 but = {key: own for key, own in few.items() if part.has(own)}
                 alike.append(Alike(marks, part, but))
-            firsts = [(each.first, each) for each in alike]
-            alike = [
-                each
-                for _, each in sorted(
-                    ((_place(id(first), marked), each) for first, each in firsts if first),
-                    key=operator.itemgetter(0),
-                )
-            ]
+            alike = sorted(
+                (each for each in alike if each.first is not None),
+                key=lambda each: _place(id(each.first), marked),
+            )
         return Partition(marked, alike)
 
-    def _parts(self, wide: Sequence[Marked]) -> list[tuple[tuple[Mark, ...], Part]]:
+    def _parts(self, wide: Sequence[Marked]) -> Iterator[tuple[tuple[Mark, ...], Part]]:
         """The classes of which there are many, by their marks: the same for many policies."""
+        met: list[Marked] = []
+        for each in wide:
+            if all(other is each or self._are_apart(each, other) for other in wide):
+                # Policies may name two teams each, and then nobody is in both.
+                yield from self._taken_apart([each])
+            else:
+                met.append(each)
+        if met:
+            yield from self._taken_apart(met)
+
+    def _are_apart(self, one: Marked, other: Marked) -> bool:
+        """Whether no class is marked by both."""
+        key = min(id(one), id(other)), max(id(one), id(other))
+        known = self._apart.get(key)
+        if known is None:
+            known = self._apart[key] = one.places.keys().isdisjoint(other.places)
+        return known
+
+    def _taken_apart(self, wide: Sequence[Marked]) -> Sequence[tuple[tuple[Mark, ...], Part]]:
         key = tuple(map(id, wide))
         if key not in self._wide:
             every = {id(own): own for each in wide for own in each.classes}
