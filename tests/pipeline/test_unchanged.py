@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meshgate import config
 from meshgate.cli import main
 from meshgate.pipeline import change as change_module
 from meshgate.pipeline.base_folder import BaseFolder
 from meshgate.pipeline.change import ProposedChange
-from meshgate.pipeline.judged import judge
+from meshgate.pipeline.judged import Settings, judge
+from meshgate.pipeline.judged_tree import JudgedTree
+from meshgate.pipeline.verdict import Refusal, Verdict
+from meshgate.pipeline.verdicts import Question
+from meshgate.source import Renderer
 from policy_repository import commit_all, copy_policies
 from samples import sample
 
@@ -160,14 +167,60 @@ def test_what_is_not_changed_and_cached_is_not_judged(
 
 def test_an_entry_that_was_changed_spares_nobody(root: Path, cache: Path) -> None:
     expected = diff(root)
-    entries = [each for each in cache.rglob("verdicts/*/*") if each.is_file()]
-    assert entries
+    assert diff(root) == expected
+    entries = [
+        each
+        for section in ("verdicts", "trees", "inputs")
+        for each in cache.rglob(f"{section}/*/*")
+        if each.is_file()
+    ]
+    assert {each.parent.parent.name for each in entries} == {"verdicts", "trees", "inputs"}
     contents = [each.read_bytes() for each in entries]
     # Each in the place of another, and each cut short.
     for changed in ([*contents[1:], contents[0]], [each[:-9] for each in contents]):
         for entry, content in zip(entries, changed, strict=True):
             entry.write_bytes(content)
         assert diff(root) == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"today": datetime.date(2099, 1, 1)},
+        {"engine": "kubeconform"},
+        {"complete": False},
+        {"tree": "0" * 40},
+        {"tool": "another"},
+        {"renderer": "kustomize 9.9.9"},
+        {"cache": "inside"},
+    ],
+)
+def test_what_is_known_of_a_tree_is_known_by_all_that_decides(
+    other: dict[str, Any], root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = config.load(root).environments
+    made: dict[str, Any] = {"today": datetime.date(2026, 8, 1), "engine": "jsonschema"}
+
+    def known(tree: str = "1" * 40, folder: Path = cache, **settings: Any) -> JudgedTree:
+        how = Settings(**{**made, **settings})
+        return JudgedTree(Question(root, environments, environments, how, folder), tree)
+
+    known().add([Verdict("dev"), Verdict("prod", refused=Refusal("BuildError", "broken"))])
+    assert [*known().found] == ["dev"]
+    if "tool" in other:
+        monkeypatch.setattr("meshgate.pipeline.verdict_key.fingerprint", lambda: other["tool"])
+        assert not known().found
+    elif "renderer" in other:
+        monkeypatch.setattr(
+            "meshgate.source.renderer", lambda *_: Renderer(("kustomize",), other["renderer"])
+        )
+        assert not known().found
+    elif "cache" in other:
+        # What lies in the judged repository may have come with a pull request.
+        shutil.copytree(cache, root / "cache")
+        assert not known(folder=root / "cache").found
+    else:
+        assert not known(**other).found
 
 
 @pytest.mark.usefixtures("cache")

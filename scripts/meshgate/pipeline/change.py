@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,16 @@ from meshgate.effect.observed import Replay, known_calls, replay
 from meshgate.errors import MeshgateError, SourcesError, UsageError
 from meshgate.model import Environment, Finding, Position, Resource, Traffic
 from meshgate.pipeline.files import Folder
-from meshgate.pipeline.input_index import Names
+from meshgate.pipeline.input_index import InputIndex, Names
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
 from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import Revisions
 from meshgate.pipeline.seen import age, seen
+from meshgate.pipeline.spared import Spared
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
 from meshgate.pipeline.verdict import Verdict, verdict_of
-from meshgate.pipeline.verdicts import CachedVerdicts, Question
+from meshgate.pipeline.verdicts import Question
 from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase
@@ -120,7 +121,6 @@ class ProposedChange:
     ) -> None:
         self.revisions = revisions
         self._today = settings.today
-        self._inputs = functools.cache(functools.partial(source.inputs, revisions.after))
         new = config.load(revisions.after).environments
         if revisions.base_folder:
             revisions.base_folder.write_configuration(new)
@@ -134,34 +134,36 @@ class ProposedChange:
         self.seen = seen(traffic, [environment.name for environment in self.wanted])
         self.after_files = folder(revisions.after)
         self.before_files = folder(revisions.before)
+        index = (
+            InputIndex(revisions.after, self.after_files.cache, revisions.change)
+            if revisions.change is not None
+            else None
+        )
+        self._inputs: Callable[[str], frozenset[str]] = functools.cache(
+            index.inputs if index else functools.partial(source.inputs, revisions.after)
+        )
         both = [self.known[each.name] for each in self.wanted if each.name in self.known]
         same = self._same(self.wanted)
         question = Question(revisions.after, new, self.wanted, settings, self.after_files.cache)
-        cached = CachedVerdicts(question) if spare and same else None
-        self.spared = self._spared(question, same, cached.found) if cached else {}
+        if index:
+            index.keep()
+        tree = revisions.change.tree if revisions.change else ""
+        spared = Spared(question, same, tree) if spare and same else None
+        seen_in = self.seen.environment if self.seen is not None else None
+        self.spared = {
+            name: verdict
+            for name, verdict in (spared.verdicts.items() if spared else ())
+            if name != seen_in
+        }
         self.after = judge(self._judged_after(question), self.after_files, settings)
-        if cached:
-            cached.add(self.after, self.after_files)
+        if spared:
+            spared.learn(self.after, self.after_files)
         judged = self._judged_before([each for each in both if each.name not in same], settings)
         # What nothing has changed is what it is after the change: it is judged once.
         self.before = {
             each.name: self.after[each.name] if each.name in same else judged[each.name]
             for each in both
             if each.name not in self.spared
-        }
-
-    def _spared(
-        self, question: Question, same: Collection[str], cached: Mapping[str, Verdict]
-    ) -> dict[str, Verdict]:
-        """The verdicts on what need not be judged: with all before it, it could be."""
-        seen_in = self.seen.environment if self.seen is not None else None
-        return {
-            name: cached[name]
-            for name in frozenset(same).intersection(cached) - {seen_in}
-            if all(
-                each.name in cached
-                for each in with_upstream([self.known[name]], question.environments)
-            )
         }
 
     def _judged_after(self, question: Question) -> list[Environment]:

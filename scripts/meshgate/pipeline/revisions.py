@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meshgate.errors import RepositoryError
 from meshgate.pipeline.base_folder import BaseFolder
-from meshgate.repository import Repository
+from meshgate.repository import Changed, Repository
 
 WORKING_TREE = "working tree"
 # The branch a pull request is for, inside GitHub Actions.
@@ -21,6 +21,7 @@ class Revisions(NamedTuple):
 
     differing  names, relative to the folders, of files and folders that may differ; None: unknown
     base_folder  by which `before` is written as far as it is needed; None: all of it is there
+    change       what differs between `before` and the working tree; None: between two commits
     """
 
     before: Path
@@ -29,6 +30,7 @@ class Revisions(NamedTuple):
     head: str
     differing: frozenset[str] | None = None
     base_folder: BaseFolder | None = None
+    change: Changed | None = None
 
     @classmethod
     def of(
@@ -50,6 +52,7 @@ class Revisions(NamedTuple):
             before = _branched(opened, reference, after, is_branch=base is None)
             base_folder = BaseFolder(opened, before, folder / "before", below)
             new = root if head is None else _written(opened, after, folder / "after", below)
+        change = None
         if head is None:
             # What git ignores is not in the commit, and may decide in the working tree.
             change = repository.changed(root, before)
@@ -60,7 +63,7 @@ class Revisions(NamedTuple):
         if whole or differing is None:
             base_folder.write_all()
         name = WORKING_TREE if head is None else after[:SHORT]
-        return cls(base_folder.root, new, before[:SHORT], name, differing, base_folder)
+        return cls(base_folder.root, new, before[:SHORT], name, differing, base_folder, change)
 
 
 def _branched(opened: Repository, reference: str, head: str, *, is_branch: bool) -> str:

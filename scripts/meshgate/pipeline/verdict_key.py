@@ -99,6 +99,12 @@ INPUTS: dict[str, Callable[[Environment, Place], str]] = {
 }
 
 
+def common_inputs(place: Place) -> tuple[str, ...]:
+    """What decides in all environments alike: this meshgate, the engine, the settings."""
+    nobody = Environment(name="")
+    return tuple(of(nobody, place) for of in (_tool, _schemas, _settings))
+
+
 def own_key(environment: Environment, place: Place) -> str | None:
     """A digest of what decides in an environment by itself; None where that cannot be told."""
     try:

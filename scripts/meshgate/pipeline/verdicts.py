@@ -264,14 +264,20 @@ class CachedVerdicts:
                 if verdict is not None and verdict.refused is None:
                     self.found[name] = verdict
 
-    def add(self, judged: Mapping[str, Judged], files: Folder) -> None:
-        """Cache what is judged with all that it is compared with; its findings are not asked."""
+    def add(self, judged: Mapping[str, Judged], files: Folder) -> list[Verdict]:
+        """Cache what is judged with all that it is compared with; its findings are not asked.
+
+        All verdicts that may be kept are returned.
+        """
+        final = []
         for name, each in judged.items():
-            whole = all(other in judged for other in each.environment.after)
-            if whole and name in self._keys and name not in self.found:
+            if all(other in judged for other in each.environment.after):
                 verdict = verdict_of(each, findings=False)
                 if verdict.is_final and _is_final(each, judged, files):
-                    self._cache.put(self._keys[name], to_json(verdict))
+                    final.append(verdict)
+                    if name in self._keys and name not in self.found:
+                        self._cache.put(self._keys[name], to_json(verdict))
+        return final
 
 
 def _own_keys(question: Question, run: Sequence[Environment]) -> dict[str, str | None]:

@@ -1,0 +1,64 @@
+"""Environments that a change leaves as they are, and that are known: they need not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import structs
+
+from meshgate.model import Environment
+from meshgate.pipeline.files import Folder
+from meshgate.pipeline.judged import Judged, with_upstream
+from meshgate.pipeline.judged_tree import JudgedTree
+from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdicts import CachedVerdicts, Question
+
+
+class Spared:
+    """The verdicts on those of a run that are spared, by name.
+
+    same  the environments of which nothing differs from a tree of git
+    tree  its id; empty where there is none
+    """
+
+    def __init__(self, question: Question, same: Collection[str], tree: str) -> None:
+        self._same = frozenset(same)
+        self._tree = JudgedTree(question, tree)
+        by_tree = {name: each for name, each in self._tree.found.items() if name in self._same}
+        run = with_upstream(
+            [each for each in question.environments if each.name in self._same],
+            question.environments,
+        )
+        left = [each for each in run if each.name not in by_tree]
+        self._cached = CachedVerdicts(structs.replace(question, wanted=left, beside=()))
+        known = {**self._cached.found, **by_tree}
+        dependent = _after(question.environments, (each.name for each in run), known)
+        self.verdicts: Mapping[str, Verdict] = {
+            name: verdict
+            for name, verdict in known.items()
+            if name in self._same and name not in dependent
+        }
+
+    def learn(self, judged: Mapping[str, Judged], files: Folder) -> None:
+        """Keep what was judged, and what was found by its key, for the next run."""
+        final = self._cached.add(judged, files)
+        known = (*self._cached.found.values(), *final)
+        self._tree.add(each for each in known if each.environment in self._same)
+
+
+def _after(
+    environments: Sequence[Environment], run: Iterable[str], known: Collection[str]
+) -> frozenset[str]:
+    """Those of a run that are unknown, and all that come after one of them."""
+    followers: dict[str, list[str]] = {}
+    for each in environments:
+        for name in each.after:
+            followers.setdefault(name, []).append(each.name)
+    waiting = [name for name in run if name not in known]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += followers.get(name, ())
+    return frozenset(found)
