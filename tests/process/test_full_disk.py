@@ -23,9 +23,13 @@ from meshgate.repository import MovedError, Repository, set_branch
 from meshgate.source.cache import Cache, digest
 from pipeline import Pipeline, copy
 from recorded_api import recorded_api
+from samples import WHOLE
 
 Capture = pytest.CaptureFixture[str]
-SIZES = (0, 1, 40, 100, 150, 300, 500, 1000, 2000, 4096)
+EVERY_SIZE = (0, 1, 40, 100, 150, 300, 500, 1000, 2000, 4096)
+SIZES = EVERY_SIZE if WHOLE else EVERY_SIZE[::3]
+
+pytestmark = pytest.mark.sampled
 
 
 @contextlib.contextmanager

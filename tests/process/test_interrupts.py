@@ -47,7 +47,7 @@ COMMANDS = {
     "promote": ("staging",),  # git, a lock of the forge, refs
 }
 # One of each kind: threads and processes, a program, a read that waits, and git.
-TRIED = tuple(COMMANDS) if WHOLE else ("validate-jobs", "lint-stdin", "diff", "promote")
+TRIED = tuple(COMMANDS) if WHOLE else ("validate-jobs", "lint-stdin", "promote")
 
 
 class Running(NamedTuple):
