@@ -104,6 +104,18 @@ def test_calls_read_as_their_golden_file(view: View, form: str, *, update: bool)
     expect(calls.FORMATS[form]([Question(view)], OPTIONS), golden("calls", form), update=update)
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_calls_name_clients_and_hosts_in_one_piece(view: View, width: int) -> None:
+    told = calls.FORMATS["text"]([Question(view)], Options(width=width))
+
+    # What a row shows of a client: a name of its own, or a count of many.
+    shown = [str(each) for each in view.mesh.workloads if f"{each.namespace}/" in told]
+    assert len(shown) > 3
+    assert all(name in told for name in shown)
+    assert all(service.host in told for service in view.mesh.services)
+    assert not re.search(r"\w/$", told, re.MULTILINE)
+
+
 def golden(name: str, form: str) -> Path:
     return GOLDEN / f"{name}.{SUFFIXES[form]}"
 
