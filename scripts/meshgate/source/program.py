@@ -128,10 +128,12 @@ def on_path(search: str | None = None) -> str | None:
 def _from_wheel() -> str:
     """The wheel's own kubectl, never another one that stands on PATH."""
     name = "kubectl.exe" if os.name == "nt" else "kubectl"
-    for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
-        if (path := Path(folder) / name).is_file():
-            return str(path)
-    # 6 ms, and the wheel's script is nearly always where scripts are.
+    # Where scripts are in an environment of its own; those of the system's Python are the system's.
+    if sys.prefix != sys.base_prefix:
+        for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
+            if (path := Path(folder) / name).is_file():
+                return str(path)
+    # 6 ms, and only where it is elsewhere.
     import importlib.metadata  # noqa: PLC0415 - only for that
 
     try:
