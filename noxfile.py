@@ -196,9 +196,12 @@ def proof(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def probes(session: nox.Session) -> None:
-    """Run the Jobs of `verify --probes` in the lab, with real sidecars; `-- WORD` narrows it."""
+    """Run the Jobs of `verify --probes` with real sidecars, and inject them; `-- WORD` narrows."""
     install(session)
     session.run("python", "tests/e2e/probed.py", *session.posargs)
+    if not session.posargs:
+        session.run("python", "tests/e2e/injected.py")
+        session.run("python", "tests/e2e/reconciled.py")
 
 
 @nox.session(default=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ ROOT = "istio-system"
 # What its certificate is for.
 HOST = f"istiod.{ROOT}.svc"
 CA_MAP = "istio-ca-root-cert"
+DEFAULT_REVISION = "default"
 
 # Without these, istiod configures filters that only Istio's own build of Envoy has.
 FOR_UPSTREAM_ENVOY = {
@@ -81,10 +82,19 @@ def istiod(folder: Path, cluster: Cluster, address: str = LOOPBACK) -> Iterator[
         yield start(processes, folder, cluster, address)
 
 
-def start(processes: Processes, folder: Path, cluster: Cluster, address: str) -> Istiod:
-    """Start istiod and wait until it is ready and has published its root certificate."""
+def start(
+    processes: Processes,
+    folder: Path,
+    cluster: Cluster,
+    address: str,
+    *,
+    revision: str = DEFAULT_REVISION,
+    environment: Mapping[str, str] | None = None,
+) -> Istiod:
+    """Start istiod of a revision, with more variables perhaps, and wait until it is ready."""
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ROOT}})
-    home = folder / "istiod"
+    name = "istiod" if revision == DEFAULT_REVISION else f"istiod-{revision}"
+    home = folder / name
     home.mkdir(parents=True, exist_ok=True)
     http = free_port(LOOPBACK)
     grpc, xds, webhook, monitoring = (free_port(address) for _ in range(4))
@@ -92,7 +102,7 @@ def start(processes: Processes, folder: Path, cluster: Cluster, address: str) ->
     running.configure()
     (home / "networks.json").write_text('{"networks": {}}')
     process = processes.start(
-        "istiod",
+        name,
         [
             program("pilot-discovery"),
             "discovery",
@@ -114,13 +124,14 @@ def start(processes: Processes, folder: Path, cluster: Cluster, address: str) ->
             "POD_NAME": "istiod-0",
             "POD_NAMESPACE": ROOT,
             "SERVICE_ACCOUNT": "istiod",
-            "REVISION": "default",
+            "REVISION": revision,
             "CLUSTER_ID": "Kubernetes",
             "PILOT_CERT_PROVIDER": "istiod",
             "PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION": "false",
             "PILOT_ENABLE_GATEWAY_API": "false",
             "INJECTION_WEBHOOK_CONFIG_NAME": "",
             "VALIDATION_WEBHOOK_CONFIG_NAME": "",
+            **(environment or {}),
         },
         cwd=home,
     )

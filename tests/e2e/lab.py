@@ -98,6 +98,12 @@ class Lab:
             self.sidecars.append(proxy)
         translate(pod, self.services)
 
+    def restart(self, pod: Pod) -> Sidecar:
+        """Start a pod's proxy anew, as the kubelet does a container: the pod's network stays."""
+        proxy = sidecars.start(self._processes, self.folder, pod, self.cluster, self.control)
+        self.sidecars = [*(each for each in self.sidecars if each.pod != pod), proxy]
+        return proxy
+
     def inject(self, pod: Pod) -> Pod:
         """Restart a pod with a sidecar, as one that asks for injection; what it is now.
 

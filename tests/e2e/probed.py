@@ -17,13 +17,13 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from e2e import sandbox
+from e2e import sandbox, sidecars
 from e2e.apps import App
 from e2e.comparison import model, objects
 from e2e.lab import PARTS, Lab, hosts, lab
-from e2e.network import Pod, entering, run_or_raise
+from e2e.network import GATEWAY, Pod, entering, run_or_raise
 from e2e.objects import Port, Service
-from e2e.processes import every
+from e2e.sidecars import Sidecar
 from meshgate.cluster.verify.probes import USER, probes
 from meshgate.errors import ToolError
 from meshgate.model import Expectation, JSONObject, MeshFacts
@@ -34,13 +34,15 @@ BOARDS = Pod("boards", "boards", "10.77.0.12", sidecar=True)
 DATABASE = Pod("boards-db", "boards", "10.77.0.13", sidecar=False)
 ROGUE = Pod("rogue", "lobby", "10.77.0.14", sidecar=False)
 PODS = (APP_UI, BOARDS, DATABASE, ROGUE)
-# A port that the application listens on, one with an application that is busy, one that is closed.
-OPEN, BUSY, CLOSED = 8080, 9503, 8099
-PORTS = tuple(Port(f"http-{number}", number, number) for number in (OPEN, BUSY, CLOSED))
+# A port that the application listens on, one with an application that is busy, one that is closed,
+# one with one that knows no page.
+OPEN, BUSY, CLOSED, LOST = 8080, 9503, 8099, 9404
+PORTS = tuple(Port(f"http-{number}", number, number) for number in (OPEN, BUSY, CLOSED, LOST))
 SERVED = (
     Service("boards", (BOARDS,), PORTS, "10.96.1.1"),
     Service("boards-db", (DATABASE,), PORTS, "10.96.1.2"),
 )
+WEB_HOST = SERVED[0].host
 # In the cluster, and in no hosts file.
 NAMELESS = Service("nameless", (BOARDS,), PORTS, "10.96.1.3")
 
@@ -49,6 +51,7 @@ PASSES, FAILS, UNTRIED, NO_SIDECAR = 0, 1, 2, 3
 # Seconds.
 PATIENCE = 90.0
 NEVER = "3"
+ENDS_WITHIN = 30.0
 # What is applied is in every Envoy, but connections of before live on for some requests.
 SETTLED = 2.0
 
@@ -81,6 +84,17 @@ def sent(host: str, mode: str) -> JSONObject:
         "kind": "DestinationRule",
         "metadata": {"name": "sent", "namespace": "web"},
         "spec": {"host": host, "trafficPolicy": {"tls": {"mode": mode}}},
+    }
+
+
+def routed(prefix: str) -> JSONObject:
+    """A VirtualService that knows one path, and no probe's."""
+    match, route = {"uri": {"prefix": prefix}}, {"destination": {"host": WEB_HOST}}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "routed", "namespace": "web"},
+        "spec": {"hosts": [WEB_HOST], "http": [{"match": [match], "route": [route]}]},
     }
 
 
@@ -136,12 +150,24 @@ CASES = (
         "HTTP 503 of the application itself",
         (strict(),),
     ),
+    Case(
+        *("no route leads there", APP_UI, WEB, OPEN, ANSWERED, UNTRIED),
+        "HTTP 404 of the sidecar",
+        (strict(), routed("/elsewhere")),
+    ),
+    Case(
+        *("an application's own 404", APP_UI, WEB, LOST, ANSWERED, PASSES),
+        "answered: HTTP 404",
+        (strict(),),
+    ),
     Case("its 503 is an answer", APP_UI, WEB, BUSY, ANSWERED, PASSES, "answered", (strict(),)),
     Case(
         *("its 503 in plaintext", ROGUE, DATA, BUSY, REFUSED, UNTRIED),
         "HTTP 503 of the application itself",
     ),
 )
+
+ANSWERED_BY_MTLS = next(case for case in CASES if case.name == "mutual TLS is answered")
 
 
 class Busy(App):
@@ -150,6 +176,14 @@ class Busy(App):
     def _response(self, request: bytes) -> bytes:
         del request
         return b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nlater"
+
+
+class Lost(App):
+    """An application that knows no page, and says so without a word."""
+
+    def _response(self, request: bytes) -> bytes:
+        del request
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 class Ended(NamedTuple):
@@ -210,25 +244,75 @@ def keeps_sidecars(pod: Pod, verb: str) -> None:
 
 
 def ends_its_sidecar(running: Lab) -> str:
-    """A Job in a pod whose sidecar is an ordinary container: the pod must end."""
+    """A Job in a pod whose sidecar is an ordinary container: the pod must end, and succeed."""
     keeps_sidecars(APP_UI, "-D")
     running.rest.apply(strict())
     running.settle()
-    answered = next(case for case in CASES if case.name == "mutual TLS is answered")
-    found = ended(APP_UI, job(running, answered))
+    found = ended(APP_UI, job(running, ANSWERED_BY_MTLS))
     if found.code:
         return f"ended with {found.code}: {found.says}"
-    (sidecar,) = (each for each in running.sidecars if each.pod == APP_UI)
-    for _ in every(0.2, 30):
-        if not sidecar.is_ready():
-            return ""
-    return "its sidecar goes on, and so does the pod"
+    code = sidecar_of(running, APP_UI).process.ended(ENDS_WITHIN)
+    if code is None:
+        return "its sidecar goes on, and so does the pod"
+    # A container that fails makes the pod fail, whatever the call's container said.
+    return f"its sidecar ended with {code}, and the pod failed" if code else ""
+
+
+def ends_beside_a_native_sidecar(running: Lab) -> str:
+    """A sidecar that is an init container with `restartPolicy: Always`, as the kubelet has it.
+
+    It is started anew when it ends, and ended when the call's container has. The call must succeed
+    before, its request to end may do no harm, and the one that is started anew must end.
+    """
+    before = running.restart(APP_UI)
+    before.process.wait_for(before.is_ready, "its Envoy was ready")
+    found = ended(APP_UI, job(running, ANSWERED_BY_MTLS))
+    if found.code:
+        return f"ended with {found.code}: {found.says}"
+    # The kubelet starts it anew, and the pod is about to end.
+    ended_itself = before.process.ended(ENDS_WITHIN) is not None
+    after = running.restart(APP_UI) if ended_itself else before
+    after.process.terminate()
+    if after.process.ended(ENDS_WITHIN) is None:
+        return "its sidecar does not end when the kubelet ends it"
+    # A pod of the next attempt finds everything as the first one did.
+    again = running.restart(APP_UI)
+    again.process.wait_for(again.is_ready, "its Envoy was ready")
+    found = ended(APP_UI, job(running, ANSWERED_BY_MTLS))
+    return f"then ended with {found.code}: {found.says}" if found.code else ""
+
+
+def not_ready(running: Lab) -> str:
+    """An ordinary sidecar that never gets a configuration: it must end with the Job, too."""
+    old = sidecar_of(running, APP_UI)
+    old.process.terminate()
+    old.process.ended(ENDS_WITHIN)
+    keeps_from_istiod(APP_UI, "-I")
+    try:
+        waiting = running.restart(APP_UI)
+        found = ended(APP_UI, job(running, ANSWERED_BY_MTLS), {"WAIT": NEVER})
+        if found.code != NO_SIDECAR:
+            return f"ended with {found.code}: {found.says}"
+        goes_on = waiting.process.ended(ENDS_WITHIN) is None
+        return "its sidecar goes on until the Job's deadline" if goes_on else ""
+    finally:
+        keeps_from_istiod(APP_UI, "-D")
+
+
+def sidecar_of(running: Lab, pod: Pod) -> Sidecar:
+    (found,) = (each for each in running.sidecars if each.pod == pod)
+    return found
+
+
+def keeps_from_istiod(pod: Pod, verb: str) -> None:
+    """Let nothing of a pod's agent reach istiod, or (`-D`) again."""
+    asked = ("-m", "owner", "--uid-owner", str(sidecars.USER), "-d", GATEWAY, "-p", "tcp")
+    run_or_raise([*entering(pod), "iptables", verb, "OUTPUT", *asked, "-j", "REJECT"])
 
 
 def never_there(running: Lab) -> str:
     """A Job that expects a sidecar, in a pod that has none."""
-    case = next(case for case in CASES if case.name == "mutual TLS is answered")
-    found = ended(ROGUE, job(running, case), {"WAIT": NEVER})
+    found = ended(ROGUE, job(running, ANSWERED_BY_MTLS), {"WAIT": NEVER})
     if found.code == NO_SIDECAR and "this pod has no sidecar that is ready" in found.says:
         return ""
     return f"ended with {found.code}: {found.says}"
@@ -248,7 +332,7 @@ def inside(folder: Path, words: Sequence[str]) -> int:
 
     with lab(folder, PODS, (*SERVED, NAMELESS)) as running:
         sandbox.name_hosts(folder, hosts(SERVED))
-        running.apps += [Busy(BOARDS, (BUSY,)), Busy(DATABASE, (BUSY,))]
+        running.apps += [Busy(BOARDS, (BUSY,)), Busy(DATABASE, (BUSY,)), Lost(BOARDS, (LOST,))]
         keeps_sidecars(APP_UI, "-I")
         for case in CASES:
             if not words or any(word in case.name for word in words):
@@ -256,6 +340,8 @@ def inside(folder: Path, words: Sequence[str]) -> int:
         if not words:
             told("a sidecar that is never there", never_there(running))
             told("the sidecar ends with the Job", ends_its_sidecar(running))
+            told("a native sidecar", ends_beside_a_native_sidecar(running))
+            told("a sidecar that is never ready ends with the Job", not_ready(running))
     sys.stdout.write(f"{played} Jobs, {wrong} wrong, {time.monotonic() - began:.0f} s\n")
     return 1 if wrong or not played else 0
 

@@ -52,6 +52,16 @@ class Process:
                 )
         raise ToolError(f"{self.name}: {what} took over {timeout:g} s", why=self.tail())
 
+    def terminate(self) -> None:
+        """Ask it to end, and wait for nothing."""
+        self._running.terminate()
+
+    def ended(self, timeout: float) -> int | None:
+        """What it ended with within some seconds; None: it goes on."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._running.wait(timeout)
+        return None
+
     def tail(self) -> str:
         """The end of its log."""
         return self.log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").strip()
