@@ -210,9 +210,9 @@ class FindingsText:
     def closing(self) -> Iterator[str]:
         """Counts, what else is to be known, and the verdict."""
         counted = counts(self.report)
-        if counted:
-            # What is reported of a file that was not read has no numbers.
-            rows = [list(self.cells(count)) for count in counted if not count.is_file]
+        # What is reported of a file that was not read has no numbers.
+        rows = [list(self.cells(count)) for count in counted if not count.is_file]
+        if rows:
             yield from table(COLUMNS, rows, self.style, self.width)
             yield ""
         failures = ((each.environment, each.message) for each in self.report.failures)
