@@ -248,14 +248,12 @@ defaultDestinationRuleExportTo: *everywhere
         "# nothing but this",
         "null",
         ANCHORS,
-        "defaultServiceExportTo: []",
         "enableAutoMtls: null",
         "enable_auto_mtls: true",
         "outboundTrafficPolicy: {mode: 1}",
         "outbound_traffic_policy: {mode: ALLOW_ANY}",
         "pathNormalization: {}",
         "pathNormalization: {normalization: 0}",
-        "trustDomain: ''",
         "trustDomainAliases: []",
         "root_namespace: istio-system",
         "defaultDestinationRuleExportTo: ['*', '*']",
@@ -316,6 +314,7 @@ def test_selectors_in_another_order_are_the_same(tmp_path: Path, capsys: Capture
         ("enableAutoMtls: 'false'", "enableAutoMtls"),
         ("trustDomainAliases: old", "trustDomainAliases"),
         ("trustDomain: [x]", "trustDomain"),
+        ("trustDomain: ''", "trustDomain"),
         ("defaultServiceExportTo: '.'", "defaultServiceExportTo"),
         ("discoverySelectors: {matchLabels: {a: b}}", "discoverySelectors"),
         ("defaultConfig: []", "defaultConfig"),
@@ -327,6 +326,14 @@ def test_what_istiod_does_not_take_is_said(
     answer = verified(tmp_path, capsys, {"istio": text})
 
     assert any(f"MeshConfig has {key} as istiod does not take it" in s for s in answer["unknown"])
+
+
+def test_a_list_of_nobody_is_said(tmp_path: Path, capsys: Capture) -> None:
+    """It is kept as a list of nothing, and not as if it were not there."""
+    answer = verified(tmp_path, capsys, {"istio": "defaultServiceExportTo: []"})
+
+    (sentence,) = answer["unknown"]
+    assert "MeshConfig has defaultServiceExportTo" in sentence
 
 
 @pytest.mark.parametrize("text", ["a: 1\na: 2", "a: {b: 1}\n---\nc: 1", "a: *b", "a: [", "- a"])

@@ -94,6 +94,14 @@ _TYPES: dict[str, type] = {
     "trustDomain": str,
     "trustDomainAliases": list,
 }
+# A text that it takes for no domain.
+_REFUSED = {"trustDomain": ""}
+# Stated as a list of nothing, they are not what they are where nothing is stated.
+_EXPORTED = (
+    "defaultDestinationRuleExportTo",
+    "defaultServiceExportTo",
+    "defaultVirtualServiceExportTo",
+)
 # Of which one layer replaces what a layer below says of the same name.
 _NAMED = "extensionProviders"
 _ADDED = "trustDomainAliases"
@@ -181,7 +189,10 @@ def layered(below: JSONObject, above: JSONObject) -> JSONObject:
 def refused_keys(config: JSONObject) -> list[str]:
     """The keys whose value istiod cannot take, so that it takes nothing of the text, sorted."""
     return sorted(
-        key for key, kind in _TYPES.items() if key in config and not isinstance(config[key], kind)
+        key
+        for key, kind in _TYPES.items()
+        if key in config
+        and not (isinstance(config[key], kind) and config[key] != _REFUSED.get(key))
     )
 
 
@@ -245,6 +256,7 @@ def unmodelled_keys(config: JSONObject) -> list[str]:
     own = _object(config.get("defaultConfig"))
     known = {*_STATED, *_HARMLESS, "defaultConfig"} - {"meshMTLS"}
     keys = [key for key in config if key not in known and config[key] not in (None, "", {}, [])]
+    keys += [key for key in _EXPORTED if config.get(key) == []]
     return sorted([*keys, *(f"defaultConfig.{key}" for key in deciding_keys(own))])
 
 
