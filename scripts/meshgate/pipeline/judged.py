@@ -174,10 +174,17 @@ def _progress(judged: Judged) -> str:
 
 
 def with_upstream(
-    wanted: Iterable[Environment], environments: Iterable[Environment]
+    wanted: Iterable[Environment], environments: Iterable[Environment] | Mapping[str, Environment]
 ) -> list[Environment]:
-    """The wanted ones and those before them, which rules compare them with."""
-    known = {environment.name: environment for environment in environments}
+    """The wanted ones and those before them, which rules compare them with.
+
+    `environments`: all of the repository, by name where this is asked again and again.
+    """
+    known = (
+        environments
+        if isinstance(environments, Mapping)
+        else {environment.name: environment for environment in environments}
+    )
     names: dict[str, None] = {}
     stack = [environment.name for environment in wanted][::-1]
     while stack:

@@ -155,10 +155,11 @@ def tasks_of(
             parts.append([])
         parts[-1] += group
     sharing = _sharing(run)
-    place = {each.name: number for number, each in enumerate(run)}
+    by_name = {each.name: each for each in run}
+    place = {name: number for number, name in enumerate(by_name)}
     tasks = []
     for part in parts:
-        needed = _needed(part, run, sharing)
+        needed = _needed(part, by_name, sharing)
         names = frozenset(each.name for each in part)
         ordered = sorted(needed, key=lambda each: place[each.name])
         tasks.append(
@@ -187,7 +188,7 @@ def _sharing(run: Iterable[Environment]) -> dict[str, list[Environment]]:
 
 def _needed(
     part: Sequence[Environment],
-    run: Sequence[Environment],
+    run: Mapping[str, Environment],
     sharing: Mapping[str, Sequence[Environment]],
 ) -> Iterable[Environment]:
     """Some environments with all that they are compared with."""
@@ -200,10 +201,11 @@ def _needed(
 def singles(task: Task) -> list[Task]:
     """Each wanted environment in a task of its own, without those that only shared this one."""
     sharing = _sharing(task.run)
+    run = {each.name: each for each in task.run}
     tasks = []
     for each in task.run:
         if each.name in task.wanted:
-            names = {other.name for other in _needed([each], task.run, sharing)}
+            names = {other.name for other in _needed([each], run, sharing)}
             alone = structs.replace(
                 task,
                 run=tuple(other for other in task.run if other.name in names),
