@@ -213,11 +213,14 @@ def parts(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def cluster(session: nox.Session) -> None:
-    """Try sync, capture and verify on a real API server; `-- big`: on 3,000 workloads."""
+    """Try sync, capture and verify on a real API server; `-- big` a large one, `-- mesh` istiod."""
     install(session)
     session.run("python", "tests/e2e/build.py", "etcd", "kube-apiserver", "istio-api")
     if session.posargs[:1] == ["big"]:
         session.run("python", "tests/e2e/big_cluster.py", *session.posargs[1:])
+        return
+    if session.posargs[:1] == ["mesh"]:
+        session.run("python", "tests/e2e/mesh_texts.py")
         return
     session.run("pytest", "tests/e2e/check_cluster.py", *session.posargs)
 
