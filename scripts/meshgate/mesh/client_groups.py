@@ -277,22 +277,30 @@ class ClientGroup:
             classes = self.part.classes
             for place in range(self.part.start(parts), len(classes)):
                 each = classes[place]
-                if not any(group.has(each) for group in self.left_out):
+                if not self._leaves_out(each):
                     yield each
         for group in self.more:
             yield from group.classes
 
     def has(self, each: ClientClass) -> bool:
         """Whether a class is among them."""
-        if self.part is not None:
-            is_own = self.part.has(each) and not any(group.has(each) for group in self.left_out)
-        elif len(self.listed) < FEW:
-            is_own = any(own is each for own in self.listed)
-        else:
-            if self._ids is None:
-                self._ids = frozenset(map(id, self.listed))
-            is_own = id(each) in self._ids
-        return is_own or any(group.has(each) for group in self.more)
+        if self.part is None:
+            if self._lists(each):
+                return True
+        elif self.part.has(each) and not self._leaves_out(each):
+            return True
+        return bool(self.more) and any(group.has(each) for group in self.more)
+
+    def _lists(self, each: ClientClass) -> bool:
+        if len(self.listed) < FEW:
+            # Nothing is made for a few: most groups are never asked again.
+            return any(own is each for own in self.listed)
+        if self._ids is None:
+            self._ids = frozenset(map(id, self.listed))
+        return id(each) in self._ids
+
+    def _leaves_out(self, each: ClientClass) -> bool:
+        return bool(self.left_out) and any(group.has(each) for group in self.left_out)
 
     @property
     def members(self) -> Iterator[Workload]:
