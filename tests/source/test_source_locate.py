@@ -501,6 +501,31 @@ def test_a_resource_from_no_file_and_a_file_that_is_gone(tmp_path: Path) -> None
     assert locate.excerpt(Position("gone.yaml", 1, 1)) == ""
 
 
+def test_a_number_that_quotes_made_text_is_where_its_patch_set_it(tmp_path: Path) -> None:
+    root = tree(
+        tmp_path,
+        {
+            "base/kustomization.yaml": {"resources": ["rules.yaml"]},
+            "base/rules.yaml": rule("a", deep={"two": {"q": "*"}}, host="x"),
+            "middle/kustomization.yaml": {
+                "resources": ["../base"],
+                "patches": [{"path": "patch.yaml", "target": {"name": "a"}}],
+            },
+            "middle/patch.yaml": rule("a", deep={"two": {"q": 2}}),
+            "overlay/kustomization.yaml": {
+                "resources": ["../middle"],
+                "patches": [{"path": "later.yaml", "target": {"name": "a"}}],
+            },
+            "overlay/later.yaml": [{"op": "add", "path": "/spec/tls", "value": {"mode": 1}}],
+        },
+    )
+    built = TracedOrigin(root)
+
+    assert built["a"].spec["deep"] == {"two": {"q": "2"}}
+    assert built.place("a", "spec.deep.two.q").startswith("middle/patch.yaml:")
+    assert built.place("a", "spec.tls.mode").startswith("overlay/later.yaml:")
+
+
 # The property: whatever the layers, the place of a value says that value.
 
 names = st.sampled_from("abc")

@@ -51,6 +51,20 @@ def alike(one: JSON, other: JSON) -> bool:
     return one == other or str(one).lower() == str(other).lower()
 
 
+def written_like(value: JSON, other: JSON) -> JSON:
+    """A value with what differs from `other` only in being text, or not, as it is there."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        return {
+            key: written_like(item, other[key]) if key in other else item
+            for key, item in value.items()
+        }
+    if isinstance(value, list) and isinstance(other, list) and len(value) == len(other):
+        return [written_like(*pair) for pair in zip(value, other, strict=True)]
+    if isinstance(value, dict | list) or isinstance(other, dict | list):
+        return value
+    return other if alike(value, other) else value
+
+
 def is_built_in(value: JSONObject) -> bool:
     """Whether kustomize knows the kind's schema, and so its merge keys."""
     group, _, _ = str(value.get("apiVersion", "")).rpartition("/")

@@ -62,9 +62,9 @@ def settle(traced: TracedObject, rendered: JSONObject, tree: Tree, files: Source
     if patches.same(traced.value, rendered) if traced.steps else traced.value == rendered:
         return
     if traced.steps and patches.alike(traced.value, rendered):
-        # A patched value keeps the quotes of the one it replaces, and becomes text by them.
-        last = traced.steps[-1]
-        traced.steps[-1] = structs.replace(last, step=structs.replace(last.step, after=rendered))
+        # A patched value keeps the quotes of the one it replaces, and becomes text by them, from
+        # the step on that set it.
+        traced.steps[:] = [_as_rendered(applied, rendered) for applied in traced.steps]
         traced.value = rendered
         return
     file, key = _other(tree)
@@ -74,6 +74,13 @@ def settle(traced: TracedObject, rendered: JSONObject, tree: Tree, files: Source
         AppliedStep(BuildStep("transformer", origin, traced.value, rendered, position))
     )
     traced.value = rendered
+
+
+def _as_rendered(applied: AppliedStep, rendered: JSONObject) -> AppliedStep:
+    before, after = (
+        patches.written_like(value, rendered) for value in (applied.step.before, applied.step.after)
+    )
+    return structs.replace(applied, step=structs.replace(applied.step, before=before, after=after))
 
 
 def _other(tree: Tree) -> tuple[str, str | None]:
