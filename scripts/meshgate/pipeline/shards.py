@@ -15,6 +15,9 @@ from meshgate.model import Environment
 from meshgate.pipeline.verdicts import clusters_of
 
 MOST_SHARDS = 10_000
+# What the first shard does beside its environments, as a part of what all of them take: it looks
+# for manifests that no environment reaches. 1,000 overlays take 13 s, and that 0.4 s.
+OF_NOBODY = 0.033
 
 
 class Shard(Struct, frozen=True):
@@ -69,6 +72,7 @@ def shares(
 
     It follows from the arguments alone: the longest first, each to the shard that has the least so
     far. Environments that share clusters stay together. One without a time counts as the median.
+    The first shard has less than the others, since it tells what is of no environment.
     """
     known = [times[each.name] for each in environments if each.name in times]
     usual = max(statistics.median(known), 0.001) if known else 1.0
@@ -78,7 +82,7 @@ def shares(
     weights = {
         tuple(names): sum(times.get(name, usual) for name in names) for names in groups.values()
     }
-    loads = [0.0] * count
+    loads = [OF_NOBODY * sum(weights.values()), *[0.0] * (count - 1)]
     found: list[set[str]] = [set() for _ in range(count)]
     for names in sorted(weights, key=lambda names: (-weights[names], names)):
         least = loads.index(min(loads))

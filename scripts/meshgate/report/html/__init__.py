@@ -153,10 +153,15 @@ def joined(portions: Sequence[Portion], names: Sequence[str]) -> Portion:
     every = [each for own in portions for each in own.environments]
     exceptions_ = [each for own in portions for each in own.exceptions]
     baselines = [each for own in portions for each in own.baselines]
+    # Each shard tells how pinned ones stand, and only its own of those that float.
+    standings = {each["environment"]: each for own in portions for each in own.standings}
     return structs.replace(
         portions[0],
         environments=sorted(every, key=lambda each: place[each["name"]]),
         exceptions=sorted(exceptions_, key=lambda each: place[each[0]]),
+        standings=sorted(
+            standings.values(), key=lambda each: place.get(each["environment"], len(place))
+        ),
         baselines=sorted(baselines, key=lambda each: place[each["environment"]]),
     )
 
