@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from run_costs import git_settings, keep_bytecode, prefer_memory, spare_what_stays
+from samples import SUITE, every, in_sample
 from signals import heed_signals
 
 TODAY = "2026-08-01"
@@ -34,10 +35,24 @@ def pytest_configure(config: pytest.Config) -> None:
     from examples import steady  # noqa: PLC0415
 
     heed_signals()
+    # Whoever names tests wants all of them; the suite tries its sample, in each of its processes.
+    is_named = config.args_source is pytest.Config.ArgsSource.ARGS or config.option.keyword
+    if not is_named:
+        os.environ.setdefault(SUITE, "1")
     settings.register_profile("steady", steady())
     settings.load_profile("steady")
     if config.getoption("--update") and os.environ.get("CI"):
         raise pytest.UsageError("--update is for people: CI must compare, not rewrite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of the suite what `sampled(every=N)` leaves to `nox -s whole`."""
+    if os.environ.get(SUITE) != "1":
+        return
+    tried = [item for item in items if in_sample(item.nodeid, every(item))]
+    left = set(items).difference(tried)
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
+    items[:] = tried
 
 
 def pytest_collection_finish() -> None:

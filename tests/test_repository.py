@@ -21,6 +21,8 @@ from meshgate.cluster import sync
 from meshgate.errors import MeshgateError
 from meshgate.model import JSON, JSONObject
 
+pytestmark = pytest.mark.sampled(every=2)
+
 ROOT = Path(__file__).parent.parent
 COPIED = (
     *("policies", "overlays", "inventory", "waivers", "expectations", "sync", ".github"),

@@ -15,6 +15,8 @@ from meshgate.model import JSONObject
 from promoted import git
 from recorded_api import RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=2)
+
 # What a person edits as the plan says: after `- name`, in the order of the shapes.
 PIN = "mode: pinned\n    gates: []\n    gatesWaived: the first environment that is pinned"
 SUBSTITUTE = "\n    substitute: {CLUSTER_DOMAIN: staging.example.com}"

@@ -14,6 +14,8 @@ from meshgate.promotion.release import Releases
 from meshgate.repository import Repository
 from promoted import git
 
+pytestmark = pytest.mark.sampled(every=2)
+
 REPOSITORIES = Path(__file__).parent / "repositories"
 SHAPES = sorted(each.name for each in REPOSITORIES.iterdir())
 # What is proposed of each: environments with their sources, how many findings go into the baseline.

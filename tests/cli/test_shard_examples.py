@@ -16,6 +16,8 @@ from fleet_repository import write_fleet
 from meshgate.model import JSON
 from places import REPOSITORY
 
+pytestmark = pytest.mark.sampled(every=2)
+
 EXAMPLES = REPOSITORY / "docs" / "examples" / "shards"
 COUNT = 3
 

@@ -20,6 +20,8 @@ from meshgate.model import Environment
 from meshgate.pipeline.shards import OF_NOBODY, shares
 from policy_repository import copy_policies
 
+pytestmark = pytest.mark.sampled(every=2)
+
 FORMATS = ("text", "concise", "json", "sarif", "junit", "markdown", "gitlab")
 Written = tuple[int, str, dict[str, str]]
 

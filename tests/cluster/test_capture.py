@@ -32,6 +32,8 @@ from meshgate.model import JSONObject, MeshFacts, Resource
 from places import REPOSITORY
 from recorded_api import CONTEXT, RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Capture = pytest.CaptureFixture[str]
 RIGHTS = REPOSITORY / "sync/rbac/reader.yaml"
 

@@ -16,6 +16,8 @@ from meshgate.cli import main
 from meshgate.cluster.capture import files as capture_files
 from recorded_api import RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=3)
+
 Capture = pytest.CaptureFixture[str]
 MINE = """\
 apiVersion: v1

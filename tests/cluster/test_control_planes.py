@@ -17,6 +17,8 @@ from meshgate.mesh.unread.mesh_config import layered, normal, refused_keys
 from meshgate.model import JSON, JSONObject, MeshFacts
 from recorded_api import recorded_api
 
+pytestmark = pytest.mark.sampled(every=3)
+
 Capture = pytest.CaptureFixture[str]
 DIGEST = f"istio/pilot@sha256:{'0' * 64}"
 CURRENT = "istio/pilot:1.31.4"

@@ -16,6 +16,8 @@ from meshgate.cluster.folding import by_kind, first, folded, some
 from meshgate.model import JSONObject
 from recorded_api import RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Capture = pytest.CaptureFixture[str]
 SPACES = 40
 MESHED = {"istio-injection": "enabled"}

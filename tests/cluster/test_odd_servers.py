@@ -20,6 +20,8 @@ from meshgate.masking import masked
 from meshgate.model import JSON, JSONObject
 from recorded_api import RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=3)
+
 Capture = pytest.CaptureFixture[str]
 LOGIN_PAGE = "<html>\n::error::you are hacked\n##[group]x\n<form>log in</form></html>"
 

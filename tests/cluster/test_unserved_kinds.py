@@ -15,6 +15,8 @@ from meshgate.cli import main
 from meshgate.model import JSON, JSONObject
 from recorded_api import RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=3)
+
 Capture = pytest.CaptureFixture[str]
 SECURITY = "/apis/security.istio.io/v1beta1"
 POLICIES = f"{SECURITY}/authorizationpolicies"

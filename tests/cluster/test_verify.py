@@ -38,6 +38,8 @@ from meshgate.promotion import evidence
 from places import REPOSITORY, TESTS
 from recorded_api import RecordedApi, recorded_api
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Capture = pytest.CaptureFixture[str]
 RECORDING = TESTS / "recordings/istiod"
 SCHEMA = json.loads((REPOSITORY / "schemas/meshgate/verification.schema.json").read_text())

@@ -43,6 +43,8 @@ from policy_repository import commit_all, copy_policies
 from safe_steps import judged_by_brute_force, unsafe_changes
 from samples import sample
 
+pytestmark = pytest.mark.sampled(every=2)
+
 # `nox -s steps` judges 200.
 SAMPLE = sample(9, 3)
 SAME_LINE = """\

@@ -12,6 +12,8 @@ from judged import judged
 from meshgate.cli import main
 from promoted import RULE, Promoted, commit, git, promote, write
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Change = Callable[[str, str], Path]
 
 DENY = """\

@@ -45,6 +45,8 @@ from promoted import (
     start,
 )
 
+pytestmark = pytest.mark.sampled(every=2)
+
 GATED = ENVIRONMENTS.replace(
     "    gates: []\n    gatesWaived: a sample\n", "    gates: [soaked, calm]\n"
 ) + (

@@ -16,6 +16,8 @@ from meshgate.process import Limits
 from one_process import Ended, run_all
 from promoted import ENVIRONMENTS, git
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Change = Callable[[str, str], Path]
 
 SEED = """\

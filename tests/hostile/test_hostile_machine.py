@@ -17,6 +17,8 @@ from meshgate.cli import main
 from meshgate.errors import BuildError
 from meshgate.yamldoc import reading
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Change = Callable[[str, str], Path]
 RESOURCES = "resources:\n  - ../../policies/mesh\n  - ../../policies/shop\n"
 

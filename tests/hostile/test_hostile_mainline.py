@@ -13,6 +13,8 @@ import pytest
 from meshgate.cli import main
 from promoted import Promoted, commit, git, write
 
+pytestmark = pytest.mark.sampled(every=2)
+
 POLICY = "rendered/staging/istio-system/peerauthentication-default.yaml"
 LEDGER = "promotion/ledger/staging"
 

@@ -23,6 +23,8 @@ from promoted import (
     write,
 )
 
+pytestmark = pytest.mark.sampled(every=2)
+
 OWN = """\
     gatesWaived: a sample
     require: {mtls: DISABLE}

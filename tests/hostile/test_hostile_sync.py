@@ -15,6 +15,8 @@ from meshgate.promotion.statuses import ExpectedChecks, PostedJudgement, gate
 from meshgate.repository import Repository
 from promoted import ENVIRONMENTS, FILES, RULE, Promoted, commit, git, write
 
+pytestmark = pytest.mark.sampled(every=2)
+
 SYNC = "sync: {repository: https://git.example.com/p/mesh.git, namespaces: [shop, istio-system]}\n"
 RULES = "    approvals: {rules: {teams: [security]}}\n"
 

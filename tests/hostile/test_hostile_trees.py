@@ -16,6 +16,8 @@ from meshgate.cli import main
 from meshgate.repository import Repository, extract, mainline
 from promoted import ENVIRONMENTS, Promoted, commit, git
 
+pytestmark = pytest.mark.sampled(every=2)
+
 FILE, PROGRAM, LINK, MODULE = "100644", "100755", "120000", "160000"
 
 

@@ -29,6 +29,8 @@ from promoted import (
 )
 from samples import in_sample
 
+pytestmark = pytest.mark.sampled(every=2)
+
 PERMISSIVE = {"policies/mesh/peerauthentication-default.yaml": peer_authentication("PERMISSIVE")}
 SHOP = "policies/shop/destinationrule-cart.yaml"
 UNUSED = {SHOP: RULE + "  exportTo: [.]\n"}

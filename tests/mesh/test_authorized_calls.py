@@ -41,6 +41,8 @@ from places import REPOSITORY
 from policy_repository import commit_all, copy_policies
 from without_authorization import without_authorization
 
+pytestmark = pytest.mark.sampled(every=2)
+
 SECURITY = "security.istio.io/v1"
 
 

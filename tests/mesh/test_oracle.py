@@ -18,6 +18,8 @@ from conformance.oracle.generate import COMMON, cases
 from conformance.oracle.profiles import PROFILES
 from places import REPOSITORY, TESTS
 
+pytestmark = pytest.mark.sampled(every=3)
+
 Case = dict[str, Any]
 
 # The seed that the committed files were made with.

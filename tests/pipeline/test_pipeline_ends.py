@@ -38,6 +38,8 @@ from meshgate.source import Build
 from policy_repository import copy_policies
 from samples import in_sample
 
+pytestmark = pytest.mark.sampled(every=2)
+
 # What a state is asked for; each fails by the same findings if it is told to.
 OF_A_STATE: tuple[tuple[str, ...], ...] = (
     ("posture",),

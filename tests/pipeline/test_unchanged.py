@@ -24,6 +24,8 @@ from meshgate.source import Renderer
 from policy_repository import commit_all, copy_policies
 from samples import sample
 
+pytestmark = pytest.mark.sampled(every=3)
+
 CHANGES = {
     "one environment": "overlays/prod/kustomization.yaml",
     "an inventory": "inventory/staging/namespaces.yaml",

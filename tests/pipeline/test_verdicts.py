@@ -29,6 +29,8 @@ from meshgate.pipeline.verdict import Verdict, from_json, to_json
 from meshgate.pipeline.verdicts import Question, Task
 from policy_repository import copy_policies
 
+pytestmark = pytest.mark.sampled(every=2)
+
 DAY = datetime.date(2026, 8, 1)
 
 

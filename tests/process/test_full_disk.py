@@ -29,7 +29,7 @@ Capture = pytest.CaptureFixture[str]
 EVERY_SIZE = (0, 1, 40, 100, 150, 300, 500, 1000, 2000, 4096)
 SIZES = EVERY_SIZE if WHOLE else EVERY_SIZE[::3]
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled(every=3)
 
 
 @contextlib.contextmanager

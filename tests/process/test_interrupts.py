@@ -30,6 +30,8 @@ from places import REPOSITORY
 from promoted import git
 from samples import WHOLE
 
+pytestmark = pytest.mark.sampled(every=3)
+
 MOMENTS = int(os.environ.get("INTERRUPTS", "8"))
 # Seconds. A machine that does much else at once is given more, so that no test fails by chance.
 LIMIT = float(os.environ.get("INTERRUPTS_LIMIT", "15"))

@@ -35,6 +35,8 @@ from meshgate.repository import Repository
 from promoted import PINNED, START, STRICT, Promoted, commit, git, promote, write
 from promotion_samples import replace
 
+pytestmark = pytest.mark.sampled(every=2)
+
 
 class Prepared(NamedTuple):
     """The files of the shared repository, and its renders."""

@@ -27,6 +27,8 @@ from meshgate.promotion.forges import (
     retry,
 )
 
+pytestmark = pytest.mark.sampled(every=2)
+
 GATE = "promotion/gate"
 PROJECT = "acme/mesh"
 

@@ -19,6 +19,8 @@ from meshgate.promotion.forges import (
     retry,
 )
 
+pytestmark = pytest.mark.sampled(every=3)
+
 GATE = "promotion/gate"
 MARKER = "<!-- meshgate:diff -->"
 MESSAGE = "promote(prod): 2026-08-22.3\n\nPromotion-Env: prod"

@@ -19,6 +19,8 @@ from meshgate.promotion.forges.forge import CommitStatus, StatusState
 from meshgate.promotion.forges.responses import moment
 from meshgate.promotion.forges.settings import ForgeSettings
 
+pytestmark = pytest.mark.sampled(every=3)
+
 ODD: list[JSON] = [
     b"<html>\n::error::log in</html>",
     b"null",

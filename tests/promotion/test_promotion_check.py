@@ -32,6 +32,8 @@ from promoted import (
     promote,
 )
 
+pytestmark = pytest.mark.sampled(every=3)
+
 PA = "rendered/prod/istio-system/peerauthentication-default.yaml"
 STATE = "promotion/state/prod.yaml"
 MESH = "policies/mesh/peerauthentication-default.yaml"

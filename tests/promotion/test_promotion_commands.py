@@ -16,6 +16,8 @@ from pipeline import ENVIRONMENTS, Pipeline, mode
 from places import REPOSITORY
 from promoted import RULE, git
 
+pytestmark = pytest.mark.sampled(every=2)
+
 SCHEMAS = REPOSITORY / "schemas/meshgate"
 
 

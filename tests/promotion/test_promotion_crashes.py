@@ -17,6 +17,8 @@ from pipeline import Pipeline
 from places import TESTS
 from samples import WHOLE
 
+pytestmark = pytest.mark.sampled(every=9)
+
 EVERY = int(os.environ.get("CRASHES_EVERY", "6"))
 CRASHING = TESTS / "support" / "crashing.py"
 # How many steps each flow has at least: fewer would mean that nothing was killed.

@@ -29,6 +29,8 @@ from meshgate.promotion.session import Session
 from pipeline import ENVIRONMENTS, Pipeline, mode
 from promotion_samples import replace
 
+pytestmark = pytest.mark.sampled(every=3)
+
 RULE = "policies/shop/destinationrule-cart.yaml"
 
 

@@ -33,6 +33,8 @@ from meshgate.repository import Repository, commit_files
 from places import REPOSITORY
 from promoted import Promoted, commit, current, git, owned, promote
 
+pytestmark = pytest.mark.sampled(every=2)
+
 GATES = """\
     gates: [soaked, office, traffic, flux]
     approvals: {count: 1}

@@ -23,6 +23,8 @@ from pipeline import ENVIRONMENTS
 from places import REPOSITORY
 from promoted import FILES, commit, git, start, write
 
+pytestmark = pytest.mark.sampled(every=2)
+
 LAYOUT = REPOSITORY / "tests" / "field" / "repositories" / "19-layout"
 TOOLCHAIN = "promotion/toolchain.yaml"
 

@@ -23,6 +23,8 @@ from meshgate.repository import Repository
 from places import REPOSITORY
 from promoted import FILES, STRICT, Promoted, commit, git, start, write
 
+pytestmark = pytest.mark.sampled(every=2)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

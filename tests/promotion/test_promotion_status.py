@@ -23,6 +23,8 @@ from pipeline import Pipeline
 from places import REPOSITORY
 from promoted import Promoted
 
+pytestmark = pytest.mark.sampled(every=2)
+
 SCHEMAS = REPOSITORY / "schemas" / "meshgate"
 
 

@@ -10,6 +10,8 @@ import promoted
 from meshgate.cli import main
 from pipeline import Pipeline, copy, remember_answers
 
+pytestmark = pytest.mark.sampled(every=2)
+
 Capture = pytest.CaptureFixture[str]
 TAG = "env/staging/0002"
 

@@ -26,6 +26,8 @@ from meshgate.schema.kubeconform import Kubeconform, batches, document
 from places import TESTS
 from samples import WHOLE, sample
 
+pytestmark = pytest.mark.sampled(every=3)
+
 VERDICTS = TESTS / "schema" / "verdicts.jsonl.gz"
 MINORS = ("1.28", "1.29", "1.30", "1.31")
 

@@ -18,6 +18,8 @@ from places import REPOSITORY
 from random_overlays import write_overlays
 from samples import sample
 
+pytestmark = pytest.mark.sampled(every=2)
+
 # `nox -s renders` makes 2,000.
 COUNT = int(os.environ.get("RENDERS") or sample(20, 8))
 LIMITS = Limits(3 << 30, 128 << 20)

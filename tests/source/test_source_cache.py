@@ -20,6 +20,8 @@ from meshgate.errors import BuildError
 from meshgate.source import program
 from meshgate.source.cache import Cache, digest
 
+pytestmark = pytest.mark.sampled(every=2)
+
 PA = """\
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication

@@ -15,6 +15,8 @@ from meshgate.errors import BuildError, ToolError, UsageError
 from meshgate.model.sources import HelmChart, ManifestSources, sources_of
 from meshgate.tools import installed
 
+pytestmark = pytest.mark.sampled(every=2)
+
 PA = """\
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication

@@ -18,6 +18,8 @@ from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.model import Position, Resource, join_path
 
+pytestmark = pytest.mark.sampled(every=2)
+
 API = "networking.istio.io/v1"
 
 

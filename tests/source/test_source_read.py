@@ -23,6 +23,8 @@ from meshgate.yamldoc.nodes import compose
 from meshgate.yamldoc.values import value_of
 from places import REPOSITORY
 
+pytestmark = pytest.mark.sampled(every=2)
+
 # As written in YAML; what each means is asked of kubectl, not written down here.
 WORDS = """
 y Y n N yes Yes YES no No NO on On ON off Off OFF true True TRUE false False FALSE tRUE yEs

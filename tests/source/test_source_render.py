@@ -26,6 +26,8 @@ from meshgate.source.kustomize import rendered
 from places import REPOSITORY
 from random_overlays import write_overlays
 
+pytestmark = pytest.mark.sampled(every=2)
+
 PA = """\
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication

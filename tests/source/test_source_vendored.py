@@ -13,6 +13,8 @@ from meshgate.errors import BuildError
 from meshgate.source.vendored import Copies, pinned_to
 from meshgate.yamldoc.files import Root
 
+pytestmark = pytest.mark.sampled(every=2)
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 URL = "https://git.example.com/org/repo"
 COPY = "policies/vendor/repo"

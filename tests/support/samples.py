@@ -1,6 +1,8 @@
 """Of what is long and repeats, the tests try a sample; `nox -s whole` tries all of it.
 
-A sample is the same in every run: what is in it follows from the name of each thing alone.
+A sample is the same in every run: what is in it follows from the name of each thing alone. A module
+or a test with the mark `sampled(every=3)` has a third of its tests in the suite, which is to take
+two minutes at most; they are all tried by `nox -s whole`, and wherever tests are named.
 """
 
 from __future__ import annotations
@@ -8,6 +10,10 @@ from __future__ import annotations
 import os
 import zlib
 
+import pytest
+
+# In the environment of a run that tries the suite as a whole.
+SUITE = "MESHGATE_SUITE"
 # Whether all is tried.
 WHOLE = os.environ.get("WHOLE") == "1"
 
@@ -21,3 +27,9 @@ def in_sample(name: str | bytes, every: int) -> bool:
     """Whether a thing of this name is tried: about one of so many, and every one by WHOLE."""
     content = name.encode() if isinstance(name, str) else name
     return WHOLE or zlib.crc32(content) % every == 0
+
+
+def every(item: pytest.Item) -> int:
+    """Of how many tests like this one the suite tries one; 1: each."""
+    marks = item.iter_markers("sampled")
+    return max((int(mark.kwargs.get("every", 1)) for mark in marks), default=1)

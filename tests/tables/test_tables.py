@@ -24,6 +24,8 @@ from one_process import Ended, run_all
 from places import REPOSITORY
 from policy_repository import copy_policies
 
+pytestmark = pytest.mark.sampled(every=2)
+
 PAGE = (REPOSITORY / "docs" / "tables.md").read_text("utf-8")
 
 
