@@ -2,8 +2,9 @@
 
 Every record on the base branch gets the annotated tag env/ENV/SEQ on the commit that brought
 it, with the approvals as JSON; a release that left dev gets release/RELEASE on its source
-commit, which keeps it alive. Tags that are there stay as they are: run it as often as you
-like. They are signed where git's `tag.gpgSign` says so.
+commit, which keeps it alive. New tags are pushed to the remote at once, where there is one, so
+that they stand for everybody: this is the job that runs after a merge. Tags that are there stay
+as they are: run it as often as you like. They are signed where git's `tag.gpgSign` says so.
 
 A tag that fails is reported and tried again by the next run; the merge is valid without it.
 
