@@ -90,6 +90,9 @@ def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iter
     `is_known` False: the controller is not there, and `maker` is the first of its pods.
     """
     template = template_of(maker)
+    if is_known and not pods:
+        yield _Sort("", maker, template, pods)
+        return
     written = _without_plane(labels(_object(template.get("metadata")).get("labels")))
     by_labels: dict[frozenset[tuple[str, str]], list[Resource]] = {}
     of_pods = maker.kind == "Pod"

@@ -63,6 +63,8 @@ def _proxy(pod: JSONObject, annotations: Mapping[str, str]) -> Iterator[str]:
     """Why neither end is known."""
     if pod.get("hostNetwork") is True:
         yield "has a sidecar on the host's network, where nothing is captured"
+    if not annotations:
+        return
     mode = annotations.get("sidecar.istio.io/interceptionMode", "")
     if mode not in _CAPTURING_MODES:
         yield f"has interceptionMode {mode}, which captures nothing"
@@ -91,7 +93,8 @@ def _outbound(pod: JSONObject, annotations: Mapping[str, str]) -> Iterator[str]:
     if annotations.get(f"{_CAPTURE}excludeOutboundIPRanges"):
         yield f"has annotation {_CAPTURE}excludeOutboundIPRanges, which leaves calls uncaptured"
     for container in _containers(pod):
-        if PROXY_USER in _identity(pod, container):
+        is_said = "securityContext" in container or "securityContext" in pod
+        if is_said and PROXY_USER in _identity(pod, container):
             yield (f"runs a container as user or group {PROXY_USER}, whose calls are not captured")
 
 
