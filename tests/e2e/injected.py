@@ -25,6 +25,7 @@ from e2e.istiod import HOST, ROOT, Istiod
 from e2e.parts import parts
 from e2e.processes import Processes, every
 from e2e.sidecars import HEALTH, USER
+from e2e.tally import Tally
 from meshgate.cluster.verify.probes import CONTAINER, probes
 from meshgate.errors import ToolError
 from meshgate.mesh import Mesh
@@ -206,15 +207,7 @@ def settled(cluster: Cluster, client: Client, expected: str) -> str:
 def inside(folder: Path, words: Sequence[str]) -> int:
     """In the sandbox: two control planes, and what becomes of each probe before them."""
     del words
-    wrong = played = 0
-
-    def told(name: str, problem: str) -> None:
-        nonlocal wrong, played
-        played += 1
-        wrong += bool(problem)
-        sys.stdout.write(f"{'no' if problem else 'ok'}  {name}{': ' if problem else ''}{problem}\n")
-        sys.stdout.flush()
-
+    tally = Tally()
     sandbox.furnish(folder)
     sandbox.name_hosts(folder, {HOST: LOOPBACK})
     with Processes(folder / "logs") as processes:
@@ -249,7 +242,7 @@ def inside(folder: Path, words: Sequence[str]) -> int:
             webhooks[revision] = injecting(revision, running, bundle)
         cluster.apply(*webhooks.values())
         for client in CLIENTS:
-            told(
+            tally.add(
                 f"{client.namespace}: injected by {client.by or 'nobody'}",
                 settled(cluster, client, client.by),
             )
@@ -258,13 +251,13 @@ def inside(folder: Path, words: Sequence[str]) -> int:
             cluster.delete(webhooks[gone])
             for client in CLIENTS:
                 expected = client.by if client.by == there else ""
-                told(
+                tally.add(
                     f"{client.namespace}, {there} alone: {expected or 'nobody'}",
                     settled(cluster, client, expected),
                 )
             cluster.apply(webhooks[gone])
-    sys.stdout.write(f"{played} pods, {wrong} wrong\n")
-    return 1 if wrong or not played else 0
+    sys.stdout.write(f"{tally.played} pods, {tally.wrong} wrong\n")
+    return tally.code
 
 
 if __name__ == "__main__":

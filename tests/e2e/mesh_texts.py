@@ -91,9 +91,9 @@ def wrong(running: Istiod, text: str) -> str:
         return ""
     theirs, own = read(has), read(config)
     differing = [key for key in own if own[key] != theirs[key]]
-    told = {*unmodelled_keys(config)}
+    unmodelled = {*unmodelled_keys(config)}
     return "; ".join(
-        f"{key}: {own[key]}, istiod {theirs[key]}" for key in differing if key not in told
+        f"{key}: {own[key]}, istiod {theirs[key]}" for key in differing if key not in unmodelled
     )
 
 

@@ -24,6 +24,7 @@ from e2e.lab import PARTS, Lab, hosts, lab
 from e2e.network import GATEWAY, Pod, entering, run_or_raise
 from e2e.objects import Port, Service
 from e2e.sidecars import Sidecar
+from e2e.tally import Tally
 from meshgate.cluster.verify.probes import USER, probes
 from meshgate.errors import ToolError
 from meshgate.model import Expectation, JSONObject, MeshFacts
@@ -321,29 +322,23 @@ def never_there(running: Lab) -> str:
 def inside(folder: Path, words: Sequence[str]) -> int:
     """In the sandbox: bring the lab up, and run every Job."""
     began = time.monotonic()
-    wrong = played = 0
-
-    def told(name: str, problem: str) -> None:
-        nonlocal wrong, played
-        played += 1
-        wrong += bool(problem)
-        sys.stdout.write(f"{'no' if problem else 'ok'}  {name}{': ' if problem else ''}{problem}\n")
-        sys.stdout.flush()
-
+    tally = Tally()
     with lab(folder, PODS, (*SERVED, NAMELESS)) as running:
         sandbox.name_hosts(folder, hosts(SERVED))
         running.apps += [Busy(BOARDS, (BUSY,)), Busy(DATABASE, (BUSY,)), Lost(BOARDS, (LOST,))]
         keeps_sidecars(APP_UI, "-I")
         for case in CASES:
             if not words or any(word in case.name for word in words):
-                told(case.name, play(running, case))
+                tally.add(case.name, play(running, case))
         if not words:
-            told("a sidecar that is never there", never_there(running))
-            told("the sidecar ends with the Job", ends_its_sidecar(running))
-            told("a native sidecar", ends_beside_a_native_sidecar(running))
-            told("a sidecar that is never ready ends with the Job", not_ready(running))
-    sys.stdout.write(f"{played} Jobs, {wrong} wrong, {time.monotonic() - began:.0f} s\n")
-    return 1 if wrong or not played else 0
+            tally.add("a sidecar that is never there", never_there(running))
+            tally.add("the sidecar ends with the Job", ends_its_sidecar(running))
+            tally.add("a native sidecar", ends_beside_a_native_sidecar(running))
+            tally.add("a sidecar that is never ready ends with the Job", not_ready(running))
+    sys.stdout.write(
+        f"{tally.played} Jobs, {tally.wrong} wrong, {time.monotonic() - began:.0f} s\n"
+    )
+    return tally.code
 
 
 if __name__ == "__main__":

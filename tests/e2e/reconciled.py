@@ -30,6 +30,7 @@ from e2e.apiserver import LOOPBACK, Cluster, api_server, free_port
 from e2e.build import ensure
 from e2e.parts import program
 from e2e.processes import Processes, answers, every
+from e2e.tally import Tally
 from meshgate import source
 from meshgate.cluster.verify.probes import IMAGE, probes
 from meshgate.errors import MeshgateError, ToolError
@@ -332,7 +333,7 @@ def play(running: Reconciler) -> Iterator[tuple[str, str]]:
 
 def main() -> int:
     """Run the controller, and look at what it does."""
-    wrong = played = 0
+    tally = Tally()
     try:
         ensure((CONTROLLER,))
         with (
@@ -342,17 +343,12 @@ def main() -> int:
             Processes(Path(name) / "logs") as processes,
         ):
             for what, problem in play(Reconciler(cluster, processes, Path(name), url)):
-                played += 1
-                wrong += bool(problem)
-                sys.stdout.write(
-                    f"{'no' if problem else 'ok'}  {what}{': ' if problem else ''}{problem}\n"
-                )
-                sys.stdout.flush()
+                tally.add(what, problem)
     except MeshgateError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    sys.stdout.write(f"Flux: {played} looks, {wrong} wrong\n")
-    return 1 if wrong or not played else 0
+    sys.stdout.write(f"Flux: {tally.played} looks, {tally.wrong} wrong\n")
+    return tally.code
 
 
 if __name__ == "__main__":
