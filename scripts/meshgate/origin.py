@@ -25,7 +25,7 @@ REACHABLE = frozenset({"https", "http", "ssh", "git"})
 SHORT = re.compile(r"(?P<host>(?:[\w.-]+@)?[\w.-]+):(?!/)(?P<path>.+)")
 
 
-class Origin(NamedTuple):
+class InstallOrigin(NamedTuple):
     """What pip is to be given to install this same meshgate elsewhere, and what it rests on."""
 
     # For `pip install`; empty where nobody else can get it from where it came.
@@ -34,23 +34,23 @@ class Origin(NamedTuple):
     words: str
 
 
-def origin() -> Origin:
+def origin() -> InstallOrigin:
     """Where the package came from that runs now."""
     if program := os.environ.get("PEX"):
-        return Origin("", f"the file {Path(program).name}, version {__version__}")
+        return InstallOrigin("", f"the file {Path(program).name}, version {__version__}")
     import importlib.metadata  # noqa: PLC0415 - only `init` asks, and it takes 10 ms
 
     try:
         written = importlib.metadata.distribution(NAME).read_text(DIRECT_URL)
     except importlib.metadata.PackageNotFoundError:
-        return Origin("", "a folder that nothing was installed from")
+        return InstallOrigin("", "a folder that nothing was installed from")
     return origin_of(written)
 
 
-def origin_of(written: str | None) -> Origin:
+def origin_of(written: str | None) -> InstallOrigin:
     """The origin that a `direct_url.json` tells; without one it was an index."""
     if written is None:
-        return Origin(f"{NAME}=={__version__}", f"version {__version__} of a package index")
+        return InstallOrigin(f"{NAME}=={__version__}", f"version {__version__} of a package index")
     direct = json.loads(written)
     url = _without_secrets(direct["url"])
     if "vcs_info" in direct:
@@ -60,23 +60,25 @@ def origin_of(written: str | None) -> Origin:
         return _from_folder(Path(unquote(urlsplit(url).path)))
     digest = _sha256(direct.get("archive_info", {}))
     if urlsplit(url).scheme not in REACHABLE:
-        return Origin("", f"the file {url.rsplit('/', 1)[-1]}{digest and f' (sha256 {digest})'}")
-    return Origin(
+        return InstallOrigin(
+            "", f"the file {url.rsplit('/', 1)[-1]}{digest and f' (sha256 {digest})'}"
+        )
+    return InstallOrigin(
         f"{NAME} @ {url}{digest and f'#sha256={digest}'}",
         f"{url}{digest and f' (sha256 {digest})'}",
     )
 
 
-def _from_git(url: str, commit: str, folder: str) -> Origin:
+def _from_git(url: str, commit: str, folder: str) -> InstallOrigin:
     if urlsplit(url).scheme not in REACHABLE:
-        return Origin("", f"commit {commit} of a git repository on this machine")
+        return InstallOrigin("", f"commit {commit} of a git repository on this machine")
     within = f"#subdirectory={folder}" if folder else ""
-    return Origin(f"{NAME} @ git+{url}@{commit}{within}", f"commit {commit} of {url}")
+    return InstallOrigin(f"{NAME} @ git+{url}@{commit}{within}", f"commit {commit} of {url}")
 
 
-def _from_folder(folder: Path) -> Origin:
+def _from_folder(folder: Path) -> InstallOrigin:
     """A checkout knows its remote and its commit; others can get that where it was pushed."""
-    nowhere = Origin("", "a folder on this machine")
+    nowhere = InstallOrigin("", "a folder on this machine")
     if not (folder / ".git").exists():
         return nowhere
     try:

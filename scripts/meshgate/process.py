@@ -107,7 +107,7 @@ class PeerEndedError(Exception):
     """A program that was to stay has ended, or was ended; it says nothing more."""
 
 
-class Peer:
+class ResidentProgram:
     """A program that stays: it is written to and read from until it is ended.
 
     One thread at a time uses it.

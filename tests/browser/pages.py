@@ -13,7 +13,7 @@ from meshgate.model import Environment, MeshFacts, Report, Resource, Waiver
 from meshgate.pipeline import Objects, Settings, judge
 from meshgate.pipeline.manifests import Given, read_manifests
 from meshgate.pipeline.reports import report_of, tally
-from meshgate.report.html import BurnDown, Event, Head, Page, Standing, render
+from meshgate.report.html import BurnDown, Head, Page, PromotionStanding, TimelineEvent, render
 from meshgate.report.view import View
 from report_samples import HOSTILE, hostile
 
@@ -87,8 +87,12 @@ def of_attacker() -> str:
             )
         ],
         standings=[
-            Standing(
-                HOSTILE[0], text, NOON, [text], [Event(NOON, text, text, text, text, [text], 2, 1)]
+            PromotionStanding(
+                HOSTILE[0],
+                text,
+                NOON,
+                [text],
+                [TimelineEvent(NOON, text, text, text, text, [text], 2, 1)],
             )
             for text in HOSTILE
         ],

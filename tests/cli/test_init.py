@@ -13,7 +13,7 @@ import yaml
 from meshgate import config
 from meshgate.cli import COMMANDS, main
 from meshgate.cli.init import init
-from meshgate.origin import Origin, origin
+from meshgate.origin import InstallOrigin, origin
 from places import REPOSITORY
 from promoted import commit, git
 
@@ -77,13 +77,13 @@ def test_its_workflow_pins_what_it_runs(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "value"),
     [
-        (Origin("meshgate @ git+https://git.example/m.git@0123", "commit 0123"), None),
-        (Origin("", "a folder on this machine"), "${MESHGATE:?"),
-        (Origin("meshgate @ https://x.example/a'b\"c.whl#sha256=0", "an odd address"), None),
+        (InstallOrigin("meshgate @ git+https://git.example/m.git@0123", "commit 0123"), None),
+        (InstallOrigin("", "a folder on this machine"), "${MESHGATE:?"),
+        (InstallOrigin("meshgate @ https://x.example/a'b\"c.whl#sha256=0", "an odd address"), None),
     ],
 )
 def test_what_it_installs_is_what_wrote_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Origin, value: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: InstallOrigin, value: str | None
 ) -> None:
     monkeypatch.setattr("meshgate.cli.init.origin", lambda: words)
 

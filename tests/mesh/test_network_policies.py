@@ -622,7 +622,7 @@ def test_a_call_names_what_drops_it_in_json() -> None:
         "directions": ["ingress"],
         "policies": [{"resource": "b/deny", "direction": "ingress", "source": None}],
     }
-    assert "blocked by b/deny" in calls.text([calls.Question(view)], Options(width=200))
+    assert "blocked by b/deny" in calls.text([calls.CallsQuestion(view)], Options(width=200))
 
 
 def test_posture_names_the_policies_before_a_server() -> None:

@@ -19,7 +19,7 @@ from meshgate import config
 from meshgate.cli import main
 from meshgate.errors import ToolError, install_beside
 from meshgate.pipeline import Settings, archive, dask_cluster, verdicts
-from meshgate.pipeline.verdicts import Question
+from meshgate.pipeline.verdicts import VerdictQuestion
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_task_is_taken_apart(tmp_path: Path) -> None:
     """Into what a run over each environment alone would judge."""
     root = write_fleet(tmp_path / "root", 14)
     every = config.load(root).environments
-    question = Question(root, every, every, Settings(datetime.date(2026, 8, 1)))
+    question = VerdictQuestion(root, every, every, Settings(datetime.date(2026, 8, 1)))
     (whole,) = verdicts.tasks_of(question, question.run, question.run)
     taken = verdicts.singles(whole)
     assert [each.wanted for each in taken] == [{each.name} for each in whole.run]

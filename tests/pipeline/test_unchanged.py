@@ -18,8 +18,8 @@ from meshgate.pipeline.base_folder import BaseFolder
 from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.judged import Settings, judge
 from meshgate.pipeline.judged_tree import JudgedTree
-from meshgate.pipeline.verdict import Refusal, Verdict
-from meshgate.pipeline.verdicts import Question
+from meshgate.pipeline.verdict import EnvironmentRefusal, EnvironmentVerdict
+from meshgate.pipeline.verdicts import VerdictQuestion
 from meshgate.source import Renderer
 from policy_repository import commit_all, copy_policies
 from samples import sample
@@ -205,9 +205,14 @@ def test_what_is_known_of_a_tree_is_known_by_all_that_decides(
 
     def known(tree: str = "1" * 40, folder: Path = cache, **settings: Any) -> JudgedTree:
         how = Settings(**{**made, **settings})
-        return JudgedTree(Question(root, environments, environments, how, folder), tree)
+        return JudgedTree(VerdictQuestion(root, environments, environments, how, folder), tree)
 
-    known().add([Verdict("dev"), Verdict("prod", refused=Refusal("BuildError", "broken"))])
+    known().add(
+        [
+            EnvironmentVerdict("dev"),
+            EnvironmentVerdict("prod", refused=EnvironmentRefusal("BuildError", "broken")),
+        ]
+    )
     assert [*known().found] == ["dev"]
     if "tool" in other:
         monkeypatch.setattr("meshgate.pipeline.verdict_key.fingerprint", lambda: other["tool"])

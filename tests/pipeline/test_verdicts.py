@@ -25,8 +25,8 @@ from meshgate import config
 from meshgate.cli import main, request
 from meshgate.model import Environment
 from meshgate.pipeline import Settings, pool, verdict_key, verdicts
-from meshgate.pipeline.verdict import Verdict, from_json, to_json
-from meshgate.pipeline.verdicts import Question, Task
+from meshgate.pipeline.verdict import EnvironmentVerdict, from_json, to_json
+from meshgate.pipeline.verdicts import Task, VerdictQuestion
 from policy_repository import copy_policies
 
 pytestmark = pytest.mark.sampled(every=2)
@@ -113,7 +113,7 @@ def _inventory(root: Path, _: pytest.MonkeyPatch) -> None:
 
 def own_key(root: Path, name: str, how: Settings) -> str | None:
     by_name = {each.name: each for each in config.load(root).environments}
-    return verdict_key.own_key(by_name[name], verdict_key.Place(root, None, how))
+    return verdict_key.own_key(by_name[name], verdict_key.KeyPlace(root, None, how))
 
 
 @pytest.mark.parametrize("name", verdict_key.INPUTS)
@@ -130,7 +130,7 @@ def test_a_change_of_any_input_changes_the_key(
 
 def test_each_field_of_an_environment_is_in_its_key(tmp_path: Path) -> None:
     root = write_fleet(tmp_path / "root", 3)
-    place = verdict_key.Place(root, None, Settings(DAY))
+    place = verdict_key.KeyPlace(root, None, Settings(DAY))
     plain = config.load(root).environments[0]
     bare = Environment(name=plain.name, overlay=plain.overlay)
     others = config.load(copy_policies(tmp_path / "policies")).environments
@@ -180,7 +180,7 @@ def test_kept_verdicts_are_used_and_say_the_same(tmp_path: Path, cache: Path) ->
         judged: list[str] = []
         real = verdicts.judged_task
 
-        def noted(task: Task) -> list[Verdict]:
+        def noted(task: Task) -> list[EnvironmentVerdict]:
             judged.extend(task.wanted)
             return real(task)
 
@@ -294,7 +294,7 @@ def test_a_process_that_is_killed_fails_the_run(
     root = write_fleet(tmp_path / "root", 9)
     real = pool.judged_by
 
-    def killed(executor: object, tasks: Sequence[Task]) -> Iterator[list[Verdict]]:
+    def killed(executor: object, tasks: Sequence[Task]) -> Iterator[list[EnvironmentVerdict]]:
         answers = real(executor, tasks)  # type: ignore[arg-type]
         yield next(answers)
         for process in list(executor._processes.values()):  # type: ignore[attr-defined]  # noqa: SLF001
@@ -310,7 +310,7 @@ def test_a_process_that_is_killed_fails_the_run(
 def test_a_verdict_comes_back_as_it_was(tmp_path: Path) -> None:
     root = write_fleet(tmp_path / "root", 12)
     every = config.load(root).environments
-    found = verdicts.verdicts(Question(root, every, every, Settings(DAY), undecided=True))
+    found = verdicts.verdicts(VerdictQuestion(root, every, every, Settings(DAY), undecided=True))
     assert any(each.waiver for verdict in found.values() for each in verdict.findings)
     assert any(verdict.refused for verdict in found.values())
     for verdict in found.values():

@@ -14,7 +14,7 @@ from meshgate.cluster.kinds import ALL
 from meshgate.mesh import Call, Mesh
 from meshgate.model import JSONObject, MeshFacts, Resource
 from meshgate.report import Options, calls
-from meshgate.report.calls import Question
+from meshgate.report.calls import CallsQuestion
 from meshgate.report.view import View
 from places import REPOSITORY
 
@@ -36,16 +36,16 @@ def view() -> View:
     return View("prod", mesh, lambda *_: None)
 
 
-def entries(question: Question) -> list[JSONObject]:
+def entries(question: CallsQuestion) -> list[JSONObject]:
     listed: list[JSONObject] = json.loads(calls.json([question], OPTIONS))["calls"]
     return listed
 
 
 def test_a_crowd_is_one_entry(view: View) -> None:
-    (crowd,) = entries(Question(view, full=False))
+    (crowd,) = entries(CallsQuestion(view, full=False))
 
     assert crowd["clients"] == {"count": 40, "plane": "sidecar", "namespaces": ["a", "b"]}
-    every = entries(Question(view))
+    every = entries(CallsQuestion(view))
     assert len(every) == 40
     assert {key: each for key, each in crowd.items() if key != "clients"} in every
 
@@ -56,13 +56,13 @@ def test_few_clients_are_themselves(view: View) -> None:
         Mesh([Resource.of(each) for each in objects(calls.CROWD)], MeshFacts()),
         view.locate,
     )
-    assert entries(Question(few, full=False)) == entries(Question(few))
+    assert entries(CallsQuestion(few, full=False)) == entries(CallsQuestion(few))
 
 
 def test_one_client_is_never_a_crowd(view: View) -> None:
     client = view.mesh.workload("a", "app-2")
 
-    (call,) = entries(Question(view, client, full=False))
+    (call,) = entries(CallsQuestion(view, client, full=False))
     assert call["client"] == {"namespace": "a", "workload": "app-2"}
     assert "clients" not in call
 
@@ -77,7 +77,7 @@ def test_nothing_waits_for_the_end(view: View, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(calls, "as_json", counted)
 
-    pieces = list(itertools.islice(calls.streamed([Question(view)], OPTIONS), 3))
+    pieces = list(itertools.islice(calls.streamed([CallsQuestion(view)], OPTIONS), 3))
 
     assert len(made) == 2
     assert json.loads("".join(pieces) + "]}")["version"] == 1

@@ -19,7 +19,7 @@ from meshgate import source
 from meshgate.mesh import Mesh
 from meshgate.model import MeshFacts, Resource
 from meshgate.report import Options, calls, posture
-from meshgate.report.calls import Question
+from meshgate.report.calls import CallsQuestion
 from meshgate.report.escape.terminal import columns
 from meshgate.report.explain import manifests
 from meshgate.report.explain import page as explain
@@ -101,12 +101,14 @@ def test_posture_reads_as_its_golden_file(view: View, form: str, *, update: bool
 
 @pytest.mark.parametrize("form", SUFFIXES)
 def test_calls_read_as_their_golden_file(view: View, form: str, *, update: bool) -> None:
-    expect(calls.FORMATS[form]([Question(view)], OPTIONS), golden("calls", form), update=update)
+    expect(
+        calls.FORMATS[form]([CallsQuestion(view)], OPTIONS), golden("calls", form), update=update
+    )
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_calls_name_clients_and_hosts_in_one_piece(view: View, width: int) -> None:
-    told = calls.FORMATS["text"]([Question(view)], Options(width=width))
+    told = calls.FORMATS["text"]([CallsQuestion(view)], Options(width=width))
 
     # What a row shows of a client: a name of its own, or a count of many.
     shown = [str(each) for each in view.mesh.workloads if f"{each.namespace}/" in told]
@@ -135,7 +137,7 @@ def test_nothing_to_tell_is_valid_json(name: str, text: str) -> None:
 
 def test_json_keeps_its_contracts(view: View) -> None:
     validate("servers", posture.json([view], OPTIONS))
-    validate("calls", calls.json([Question(view)], OPTIONS))
+    validate("calls", calls.json([CallsQuestion(view)], OPTIONS))
     validate(
         "explanations", explain.json([explanation(view, *call) for call in CALLS.values()], OPTIONS)
     )
@@ -160,7 +162,7 @@ def test_one_client_and_one_service_narrow_the_calls(view: View) -> None:
     web = view.mesh.workload("shop", "web")
     services = [view.mesh.service("api", "shop")]
 
-    told = json.loads(calls.json([Question(view, web, services, 8080)], OPTIONS))["calls"]
+    told = json.loads(calls.json([CallsQuestion(view, web, services, 8080)], OPTIONS))["calls"]
 
     assert [(call["host"], call["port"], call["outcome"]) for call in told] == [
         ("api.shop.svc.cluster.local", 8080, "ok-mtls")
@@ -168,8 +170,8 @@ def test_one_client_and_one_service_narrow_the_calls(view: View) -> None:
 
 
 def test_only_broken_leaves_out_what_works(view: View) -> None:
-    everything = json.loads(calls.json([Question(view)], OPTIONS))["calls"]
-    broken = json.loads(calls.json([Question(view, only_broken=True)], OPTIONS))["calls"]
+    everything = json.loads(calls.json([CallsQuestion(view)], OPTIONS))["calls"]
+    broken = json.loads(calls.json([CallsQuestion(view, only_broken=True)], OPTIONS))["calls"]
 
     assert 0 < len(broken) < len(everything)
     # One whose end depends on the order of creation may break, and is told.
@@ -178,9 +180,9 @@ def test_only_broken_leaves_out_what_works(view: View) -> None:
 
 
 def test_the_text_counts_as_many_calls_as_json_lists(view: View) -> None:
-    listed = json.loads(calls.json([Question(view)], OPTIONS))["calls"]
+    listed = json.loads(calls.json([CallsQuestion(view)], OPTIONS))["calls"]
 
-    told = calls.text([Question(view)], OPTIONS)
+    told = calls.text([CallsQuestion(view)], OPTIONS)
 
     assert f"\n{len(listed)} calls: " in told
 
@@ -188,7 +190,7 @@ def test_the_text_counts_as_many_calls_as_json_lists(view: View) -> None:
 def test_the_client_that_was_asked_for_stands_in_the_title_only(view: View) -> None:
     rogue = view.mesh.workload("plain", "rogue")
 
-    told = calls.text([Question(view, rogue)], OPTIONS)
+    told = calls.text([CallsQuestion(view, rogue)], OPTIONS)
 
     assert told.startswith("prod: calls of plain/rogue (no sidecar)\n\nrule")
     assert told.count("rogue") == 1
@@ -310,7 +312,7 @@ def test_hostile_names_of_a_dump_stay_text(text: str) -> None:
     view = view_of(hostile(text))
     for module, values in (
         (posture, [view]),
-        (calls, [Question(view)]),
+        (calls, [CallsQuestion(view)]),
         (
             explain,
             [explanation(view, f"shop/{text}", f"{text}.shop", 80)] if "/" not in text else [],

@@ -22,7 +22,7 @@ from meshgate.effect.clients import CommonClass
 from meshgate.mesh import DataPlane, DecidedBy, Level, Mode, Outcome, Tls, Workload, verdict
 from meshgate.model import Resource
 from meshgate.promotion.guards import Refusal
-from meshgate.promotion.page import PageContents, WeakerPort
+from meshgate.promotion.page import PageContents, WeakenedPort
 from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import (
     Bypass,
@@ -204,8 +204,8 @@ CONTENTS = PageContents(
         )
     },
     differences=(
-        WeakerPort("default/legacy:9090 is PERMISSIVE here, STRICT in staging"),
-        WeakerPort(
+        WeakenedPort("default/legacy:9090 is PERMISSIVE here, STRICT in staging"),
+        WeakenedPort(
             "boards/db:5432 is DISABLE here, STRICT in staging",
             "team-boards, until 2026-12-01: the database has no sidecar here",
         ),
@@ -257,6 +257,6 @@ def hostile(text: str, many: int = 1) -> PageContents:
         diffs={f"{index}{text}": text * 5 for index in range(many)},
         refusals=(Refusal("PR01", text, text, text),) * many,
         waits=(Refusal("PR19", text, text, text, waits=True),) * many,
-        differences=(WeakerPort(text, text),) * many,
+        differences=(WeakenedPort(text, text),) * many,
         notes=(text,) * many,
     )

@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Iterator
 
 from meshgate.adoption.candidates import (
-    Answer,
-    Candidate,
+    CandidateAnswer,
+    EnvironmentCandidate,
     changed_by,
     circle,
     is_at_top,
@@ -24,9 +24,9 @@ from meshgate.model.sources import HelmChart
 GROUP = "argoproj.io"
 
 
-def candidates(contents: Contents) -> Answer:
+def candidates(contents: Contents) -> CandidateAnswer:
     """What the Argo CD objects of a repository sync from it."""
-    answer = Answer.none()
+    answer = CandidateAnswer.none()
     applications = {
         f"{each.name} ({file_of(each)})": each
         for each in contents.objects
@@ -69,7 +69,9 @@ def _paths(contents: Contents, application: Resource) -> list[str]:
     return [path for path in paths if contents.has_folder(path)]
 
 
-def _of_application(contents: Contents, name: str, application: Resource, answer: Answer) -> None:
+def _of_application(
+    contents: Contents, name: str, application: Resource, answer: CandidateAnswer
+) -> None:
     destination = mapping(application.spec.get("destination"))
     for each in _sources(application):
         if each.get("chart"):
@@ -97,7 +99,7 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
             _of_build(contents, name, path, each, answer)
             chart, values = _chart(contents, path, each, application, destination, answer, name)
             answer.candidates.append(
-                Candidate(
+                EnvironmentCandidate(
                     sources_at(contents, path, chart),
                     f"Application {name}",
                     (
@@ -111,7 +113,9 @@ def _of_application(contents: Contents, name: str, application: Resource, answer
             )
 
 
-def _of_build(contents: Contents, name: str, path: str, stated: JSONObject, answer: Answer) -> None:
+def _of_build(
+    contents: Contents, name: str, path: str, stated: JSONObject, answer: CandidateAnswer
+) -> None:
     """What Argo CD does with a folder beside building it."""
     if stated.get("plugin"):
         answer.unknown.append(
@@ -143,7 +147,7 @@ def _chart(  # noqa: PLR0917 - all of one Application
     stated: JSONObject,
     application: Resource,
     destination: JSONObject,
-    answer: Answer,
+    answer: CandidateAnswer,
     name: str,
 ) -> tuple[HelmChart, list[str]]:
     helm = mapping(stated.get("helm"))
@@ -172,7 +176,7 @@ def _chart(  # noqa: PLR0917 - all of one Application
 
 
 def _of_set(
-    contents: Contents, application_set: Resource, answer: Answer
+    contents: Contents, application_set: Resource, answer: CandidateAnswer
 ) -> Iterator[tuple[str, Resource]]:
     """The Applications that an ApplicationSet makes, as far as files tell."""
     name = f"{application_set.name} ({file_of(application_set)})"

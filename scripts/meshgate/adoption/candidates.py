@@ -29,7 +29,7 @@ BESIDE_SYNC = frozenset(
 )
 
 
-class Candidate(Struct, frozen=True):
+class EnvironmentCandidate(Struct, frozen=True):
     """One source, who names it, and the texts that may tell whose it is, the best first."""
 
     sources: ManifestSources
@@ -37,10 +37,10 @@ class Candidate(Struct, frozen=True):
     texts: tuple[str, ...]
 
 
-class Answer(Struct):
+class CandidateAnswer(Struct):
     """What one way of looking has to say: candidates, and what it could not tell."""
 
-    candidates: list[Candidate]
+    candidates: list[EnvironmentCandidate]
     unknown: list[str]
     # Folders that hold nothing but objects of a sync.
     entries: set[str]
@@ -48,7 +48,7 @@ class Answer(Struct):
     left_out: dict[str, str]
 
     @classmethod
-    def none(cls) -> Answer:
+    def none(cls) -> CandidateAnswer:
         return cls([], [], set(), {})
 
 

@@ -64,7 +64,7 @@ HELM = "python -m meshgate.tools helm"
 FORGES = ("github", "gitlab", "gitea", "forgejo")
 
 
-class File(Struct, frozen=True):
+class RepositoryFile(Struct, frozen=True):
     """One file: its text; `patch` shows the change where it is there already."""
 
     path: str
@@ -72,18 +72,20 @@ class File(Struct, frozen=True):
     patch: str = ""
 
 
-def files(contents: Contents, proposal: Proposal, requirement: str, words: str) -> list[File]:
+def files(
+    contents: Contents, proposal: Proposal, requirement: str, words: str
+) -> list[RepositoryFile]:
     """What to write, and what to show. `requirement`: what pip is given in CI."""
     made = dict(_texts(contents, proposal, requirement, words))
     result = []
     for path, text in made.items():
         old = _old(contents.root, path)
         if old is None:
-            result.append(File(path, text))
+            result.append(RepositoryFile(path, text))
         elif path in {ENVIRONMENTS, ".gitignore", ".gitlab-ci.yml", *_owners_paths()}:
             new = _appended(old, text) if path.endswith(".yml") else _added(old, text)
             if new != old:
-                result.append(File(path, new, _patch(path, old, new)))
+                result.append(RepositoryFile(path, new, _patch(path, old, new)))
     return result
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from meshgate.adoption.candidates import (
-    Answer,
-    Candidate,
+    CandidateAnswer,
+    EnvironmentCandidate,
     changed_by,
     is_at_top,
     leads_to_sync,
@@ -20,9 +20,9 @@ KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
 HELM = "helm.toolkit.fluxcd.io"
 
 
-def candidates(contents: Contents) -> Answer:
+def candidates(contents: Contents) -> CandidateAnswer:
     """What the Flux objects of a repository sync from it."""
-    answer = Answer.none()
+    answer = CandidateAnswer.none()
     for each in contents.objects:
         if (each.group, each.kind) == (KUSTOMIZE, "Kustomization"):
             _of_kustomization(contents, each, answer)
@@ -31,7 +31,7 @@ def candidates(contents: Contents) -> Answer:
     return answer
 
 
-def _of_kustomization(contents: Contents, resource: Resource, answer: Answer) -> None:
+def _of_kustomization(contents: Contents, resource: Resource, answer: CandidateAnswer) -> None:
     path = normal(str(resource.spec.get("path") or "."))
     name = f"Kustomization {resource.name} ({file_of(resource)})"
     if (path == "." and not is_at_top(contents)) or not contents.has_folder(path):
@@ -49,7 +49,7 @@ def _of_kustomization(contents: Contents, resource: Resource, answer: Answer) ->
         if keys := changed_by(resource.spec):
             answer.unknown.append(told_changes(f"Flux {name}", keys))
         answer.candidates.append(
-            Candidate(
+            EnvironmentCandidate(
                 sources_at(contents, path),
                 f"Flux {name}",
                 (path, file_of(resource), resource.name),
@@ -57,7 +57,7 @@ def _of_kustomization(contents: Contents, resource: Resource, answer: Answer) ->
         )
 
 
-def _of_release(contents: Contents, resource: Resource, answer: Answer) -> None:
+def _of_release(contents: Contents, resource: Resource, answer: CandidateAnswer) -> None:
     stated = mapping(mapping(resource.spec.get("chart")).get("spec"))
     path = normal(str(stated.get("chart") or ""))
     name = f"HelmRelease {resource.name} ({file_of(resource)})"
@@ -79,7 +79,9 @@ def _of_release(contents: Contents, resource: Resource, answer: Answer) -> None:
         namespace=str(namespace),
     )
     answer.candidates.append(
-        Candidate(sources_at(contents, path, chart), f"Flux {name}", (file_of(resource), path))
+        EnvironmentCandidate(
+            sources_at(contents, path, chart), f"Flux {name}", (file_of(resource), path)
+        )
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from meshgate.adoption.candidates import Answer, Candidate, leads_to_sync
+from meshgate.adoption.candidates import CandidateAnswer, EnvironmentCandidate, leads_to_sync
 from meshgate.adoption.contents import Contents, file_of, is_sync, listed, mapping
 from meshgate.adoption.environments import environment_in
 from meshgate.errors import BuildError
@@ -22,15 +22,15 @@ YAML = (".yaml", ".yml")
 UNINCLUDED = "which no other kustomization includes"
 
 
-def candidates(contents: Contents) -> Answer:
+def candidates(contents: Contents) -> CandidateAnswer:
     """Kustomizations that nothing includes, charts with their files of values, plain manifests."""
-    answer = Answer.none()
+    answer = CandidateAnswer.none()
     for folder in contents.roots():
         if leads_to_sync(contents, folder):
             answer.entries.add(folder)
         elif contents.below(folder) or contents.trees[folder].refused:
             answer.candidates.append(
-                Candidate(
+                EnvironmentCandidate(
                     ManifestSources(overlay=folder),
                     f"{folder if folder != '.' else 'the kustomization at the top'}, {UNINCLUDED}",
                     (folder, *_suffix(contents, folder)),
@@ -45,7 +45,7 @@ def candidates(contents: Contents) -> Answer:
     return answer
 
 
-def _add_top(contents: Contents, answer: Answer) -> None:
+def _add_top(contents: Contents, answer: CandidateAnswer) -> None:
     """The one file at the top with policies, or that there are several."""
     objects = [each for each in contents.objects if "/" not in file_of(each)]
     files = sorted({file_of(each) for each in objects if not is_sync(each)})
@@ -53,7 +53,9 @@ def _add_top(contents: Contents, answer: Answer) -> None:
         return
     if len(files) == 1:
         sources = ManifestSources(manifests=files[0])
-        answer.candidates.append(Candidate(sources, f"the manifests in {files[0]}", ("default",)))
+        answer.candidates.append(
+            EnvironmentCandidate(sources, f"the manifests in {files[0]}", ("default",))
+        )
     else:
         answer.unknown.append(
             f"{len(files)} files of manifests lie at the top, such as {files[0]}: an environment "
@@ -92,7 +94,9 @@ def _mapping_in(contents: Contents, name: str) -> JSONObject:
         return {}
 
 
-def _of_chart(contents: Contents, chart: str, answer: Answer, *, alone: bool) -> list[Candidate]:
+def _of_chart(
+    contents: Contents, chart: str, answer: CandidateAnswer, *, alone: bool
+) -> list[EnvironmentCandidate]:
     """A chart, once for each environment that files of values are called by.
 
     Those in and beside its folder; of a chart that is `alone` in its repository all of them.
@@ -114,12 +118,12 @@ def _of_chart(contents: Contents, chart: str, answer: Answer, *, alone: bool) ->
             found.setdefault(own, []).append(name)
     if not found:
         stated = HelmChart(chart=chart, release=release)
-        return [Candidate(ManifestSources(helm=stated), f"the chart {chart}", (chart,))]
+        return [EnvironmentCandidate(ManifestSources(helm=stated), f"the chart {chart}", (chart,))]
     made = []
     for environment, names in found.items():
         stated = HelmChart(chart=chart, values=tuple(names), release=release)
         title = f"{' and '.join(names)}, values of {chart}"
-        made.append(Candidate(ManifestSources(helm=stated), title, (environment,)))
+        made.append(EnvironmentCandidate(ManifestSources(helm=stated), title, (environment,)))
         if len(names) > 1:
             answer.unknown.append(
                 f"{environment}: {' and '.join(names)} are files of values of {chart}, and of a "
@@ -142,7 +146,7 @@ def _gives_values(contents: Contents, chart: str, name: str) -> bool:
     return bool(given) and known.issuperset(given)
 
 
-def _of_manifests(contents: Contents) -> list[Candidate]:
+def _of_manifests(contents: Contents) -> list[EnvironmentCandidate]:
     """Folders of plain manifests that are called by an environment, as far up as they are."""
     folders: dict[str, str] = {}
     for each in contents.objects:
@@ -161,7 +165,9 @@ def _of_manifests(contents: Contents) -> list[Candidate]:
         }
         folders = dict.fromkeys(sorted(tops), "default")
     return [
-        Candidate(ManifestSources(manifests=folder), f"the manifests in {folder}", (found,))
+        EnvironmentCandidate(
+            ManifestSources(manifests=folder), f"the manifests in {folder}", (found,)
+        )
         for folder, found in folders.items()
     ]
 

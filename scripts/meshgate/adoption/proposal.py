@@ -9,11 +9,11 @@ from pathlib import Path
 from msgspec import Struct, convert, structs
 
 from meshgate.adoption import argocd, flux, loose
-from meshgate.adoption.candidates import Answer, Candidate
+from meshgate.adoption.candidates import CandidateAnswer, EnvironmentCandidate
 from meshgate.adoption.contents import Contents
 from meshgate.adoption.environments import environment_in, fit, rank
 from meshgate.adoption.facts import Facts, facts
-from meshgate.adoption.running import Outside, outside
+from meshgate.adoption.running import RunningOutside, outside
 from meshgate.config import Configuration
 from meshgate.config.stated_sources import paths_of
 from meshgate.errors import MeshgateError
@@ -64,7 +64,7 @@ class Proposal(Struct, frozen=True):
     unknown: tuple[str, ...]
     refused: tuple[Finding, ...]
     facts: Facts
-    outside: tuple[Outside, ...] = ()
+    outside: tuple[RunningOutside, ...] = ()
 
 
 def propose(
@@ -157,13 +157,13 @@ def _told_apart(proposed: Sequence[Proposed], unknown: list[str]) -> list[Propos
     return list(by_sources.values())
 
 
-def _candidates(contents: Contents) -> tuple[list[Candidate], list[str]]:
+def _candidates(contents: Contents) -> tuple[list[EnvironmentCandidate], list[str]]:
     """What agents name, then what nobody names, each source once; and what is not known."""
     of_agents = [argocd.candidates(contents), flux.candidates(contents)]
-    answers: list[Answer] = [*of_agents, loose.candidates(contents)]
+    answers: list[CandidateAnswer] = [*of_agents, loose.candidates(contents)]
     claimed = {paths_of(e.sources)[0] for answer in of_agents for e in answer.candidates}
     entries = set().union(*(answer.entries for answer in answers))
-    every: dict[tuple[str, str], Candidate] = {}
+    every: dict[tuple[str, str], EnvironmentCandidate] = {}
     left_out = {folder: by for answer in answers for folder, by in answer.left_out.items()}
     unknown: dict[str, None] = {}
     for answer in answers:
@@ -182,9 +182,11 @@ def _candidates(contents: Contents) -> tuple[list[Candidate], list[str]]:
     return list(every.values()), list(unknown)
 
 
-def _grouped(candidates: Sequence[Candidate], unknown: list[str]) -> dict[str, list[Candidate]]:
+def _grouped(
+    candidates: Sequence[EnvironmentCandidate], unknown: list[str]
+) -> dict[str, list[EnvironmentCandidate]]:
     """By environment. Where none is told, all is one; else what tells none is left to people."""
-    by_name: dict[str, list[Candidate]] = {}
+    by_name: dict[str, list[EnvironmentCandidate]] = {}
     for each in candidates:
         by_name.setdefault(environment_in(each.texts), []).append(each)
     nameless = by_name.pop("", [])
@@ -202,7 +204,7 @@ def _grouped(candidates: Sequence[Candidate], unknown: list[str]) -> dict[str, l
 
 
 def _sources(
-    environment: str, candidates: Sequence[Candidate]
+    environment: str, candidates: Sequence[EnvironmentCandidate]
 ) -> list[tuple[str, ManifestSources, list[str]]]:
     """Sources of an environment: overlays as one, each chart and folder of manifests for itself.
 

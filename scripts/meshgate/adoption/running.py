@@ -32,7 +32,7 @@ MANUAL = "manual"
 DUPLICATE = "duplicate-key"
 
 
-class Outside(Struct, frozen=True):
+class RunningOutside(Struct, frozen=True):
     """What runs by a folder that no environment builds.
 
     environment  whose inventory lacks it
@@ -71,7 +71,7 @@ class Outside(Struct, frozen=True):
         return text
 
 
-def outside(contents: Contents, environments: Sequence[Environment]) -> list[Outside]:
+def outside(contents: Contents, environments: Sequence[Environment]) -> list[RunningOutside]:
     """What may run in environments and is in no inventory of theirs, by environment and folder."""
     if not environments:
         return []
@@ -83,7 +83,7 @@ def outside(contents: Contents, environments: Sequence[Environment]) -> list[Out
             lacking = [r for r in objects if (r.kind, r.namespace, r.name) not in there[name]]
             if lacking:
                 nameless = sum(not each.namespace for each in lacking)
-                result.append(Outside(name, folder, files, len(lacking), nameless))
+                result.append(RunningOutside(name, folder, files, len(lacking), nameless))
     return sorted(result, key=lambda each: (each.environment, each.folder))
 
 

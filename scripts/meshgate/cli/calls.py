@@ -47,10 +47,10 @@ def run(options: argparse.Namespace) -> int:
     return shown.end(options)
 
 
-def question(view: View, options: argparse.Namespace) -> calls.Question:
+def question(view: View, options: argparse.Namespace) -> calls.CallsQuestion:
     """What is asked of one mesh."""
     host, port = host_and_port(options.service) if options.service else (None, None)
-    return calls.Question(
+    return calls.CallsQuestion(
         view,
         client_of(view, options.client) if options.client else None,
         services_of(view, host) if host else None,

@@ -38,7 +38,7 @@ from meshgate.pipeline import judge
 from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.outcome import notes_on_verdicts
 from meshgate.pipeline.reports import exit_code, failures_of, report_of, untold
-from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.revisions import GitRevisions
 from meshgate.report.effect import FORMATS, Compared, Diff
 from meshgate.report.effect.markdown import render
 
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     if options.environments:
         return drift(options)
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
-        revisions = Revisions.of(
+        revisions = GitRevisions.of(
             options.directory, options.base, options.head, Path(temporary), whole=False
         )
         return change(options, revisions)
@@ -118,7 +118,7 @@ def drift(options: argparse.Namespace) -> int:
     return exit_code(findings, failures.values(), options.fail_on)
 
 
-def change(options: argparse.Namespace, revisions: Revisions) -> int:
+def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
     """What lies between two revisions."""
     proposed = ProposedChange(
         revisions,

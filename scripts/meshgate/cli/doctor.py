@@ -60,7 +60,7 @@ class State(enum.StrEnum):
 STYLES = {State.OK: "green", State.SLOWER: "yellow", State.OPTIONAL: "dim", State.MISSING: "red"}
 
 
-class Part(NamedTuple):
+class CheckedPart(NamedTuple):
     """One thing that a run uses: what it is here, and what to do about it; empty: nothing."""
 
     name: str
@@ -82,88 +82,94 @@ def run(options: argparse.Namespace) -> int:
     return ToolError.exit_code if missing else 0
 
 
-def inspect(options: argparse.Namespace) -> Iterator[Part]:
+def inspect(options: argparse.Namespace) -> Iterator[CheckedPart]:
     """The parts, those that are needed first."""
     python = f"Python {platform.python_version()} at {sys.executable}"
-    yield Part("meshgate", State.OK, f"{__version__}, {python}")
+    yield CheckedPart("meshgate", State.OK, f"{__version__}, {python}")
     yield _git()
     yield _renderer(options.directory)
     yield _schemas()
     yield _go()
     for name, (libraries, use) in EXTRAS.items():
         if all(map(find_spec, libraries)):
-            yield Part(name, State.OK, f"{', '.join(libraries)}: {use}")
+            yield CheckedPart(name, State.OK, f"{', '.join(libraries)}: {use}")
         else:
             advice = install_beside(*libraries)
-            yield Part(name, State.OPTIONAL, f"needed for {use} alone", advice)
+            yield CheckedPart(name, State.OPTIONAL, f"needed for {use} alone", advice)
     yield _cache(cache_folder(options))
     yield _repository(options.directory)
 
 
-def _git() -> Part:
+def _git() -> CheckedPart:
     path = shutil.which("git")
     if path is None:
-        return Part("git", State.MISSING, "not on PATH", "install the package git of your system")
+        return CheckedPart(
+            "git", State.MISSING, "not on PATH", "install the package git of your system"
+        )
     try:
         version = run_program([path, "--version"], timeout=TIMEOUT).stdout
     except MeshgateError as error:
-        return Part("git", State.MISSING, error.what, error.hint)
-    return Part("git", State.OK, f"{version.decode(errors='replace').strip()} at {path}")
+        return CheckedPart("git", State.MISSING, error.what, error.hint)
+    return CheckedPart("git", State.OK, f"{version.decode(errors='replace').strip()} at {path}")
 
 
-def _renderer(root: Path) -> Part:
+def _renderer(root: Path) -> CheckedPart:
     try:
         chosen = renderer(root)
     except MeshgateError as error:
-        return Part("renderer", State.MISSING, error.what, error.hint)
+        return CheckedPart("renderer", State.MISSING, error.what, error.hint)
     program = Path(chosen.argv[0])
     what = f"kustomize {chosen.version}"
     workers = workers_program()
     if workers is not None and workers.version == chosen.version:
-        return Part("renderer", State.OK, f"{what}, by workers that stay where there is much to do")
+        return CheckedPart(
+            "renderer", State.OK, f"{what}, by workers that stay where there is much to do"
+        )
     worker = f"workers that stay render many overlays ten times as fast: {BUILD}, with Go"
     if program.name.startswith("kubectl"):
-        return Part("renderer", State.SLOWER, f"{what}, in {program}", worker)
-    return Part("renderer", State.SLOWER, f"{what} at {program}", worker)
+        return CheckedPart("renderer", State.SLOWER, f"{what}, in {program}", worker)
+    return CheckedPart("renderer", State.SLOWER, f"{what} at {program}", worker)
 
 
-def _schemas() -> Part:
+def _schemas() -> CheckedPart:
     try:
         program = kubeconform.on_path()
     except MeshgateError as error:
-        return Part("schemas", State.MISSING, error.what, error.hint)
+        return CheckedPart("schemas", State.MISSING, error.what, error.hint)
     if program is None:
-        return Part("schemas", State.OK, "the engine in this package; both engines say the same")
-    return Part("schemas", State.OK, f"kubeconform at {program}")
+        return CheckedPart(
+            "schemas", State.OK, "the engine in this package; both engines say the same"
+        )
+    return CheckedPart("schemas", State.OK, f"kubeconform at {program}")
 
 
-def _go() -> Part:
+def _go() -> CheckedPart:
     path = shutil.which("go")
     if path is None:
-        return Part(
+        return CheckedPart(
             "go", State.OPTIONAL, "needed to build programs alone", f"without it, {tools.GO_WHEEL}"
         )
-    return Part("go", State.OK, f"{path}: builds programs")
+    return CheckedPart("go", State.OK, f"{path}: builds programs")
 
 
-def _cache(folder: Path | None) -> Part:
+def _cache(folder: Path | None) -> CheckedPart:
     if folder is None:
-        return Part("cache", State.SLOWER, "not used", "leave out --no-cache")
+        return CheckedPart("cache", State.SLOWER, "not used", "leave out --no-cache")
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(there, os.W_OK):
         advice = f"make {folder} writable, or set XDG_CACHE_HOME"
-        return Part("cache", State.SLOWER, f"{folder} cannot be written", advice)
-    return Part("cache", State.OK, str(folder))
+        return CheckedPart("cache", State.SLOWER, f"{folder} cannot be written", advice)
+    return CheckedPart("cache", State.OK, str(folder))
 
 
-def _repository(root: Path) -> Part:
+def _repository(root: Path) -> CheckedPart:
     if not (root / REPOSITORY).is_file():
         advice = "`meshgate init DIR` makes one; `meshgate lint` needs none"
-        return Part("repository", State.OPTIONAL, f"no {REPOSITORY} here", advice)
-    return Part("repository", State.OK, str(root.absolute()))
+        return CheckedPart("repository", State.OPTIONAL, f"no {REPOSITORY} here", advice)
+    return CheckedPart("repository", State.OK, str(root.absolute()))
 
 
-def text(parts: Sequence[Part], options: Options) -> str:
+def text(parts: Sequence[CheckedPart], options: Options) -> str:
     """A line each, and below them what to do."""
     style = Style(color=options.color)
     columns = (Column("part"), Column("state"), Column("here", soft=True))
@@ -180,7 +186,7 @@ def text(parts: Sequence[Part], options: Options) -> str:
     return page(lines)
 
 
-def json(parts: Sequence[Part], _options: Options) -> str:
+def json(parts: Sequence[CheckedPart], _options: Options) -> str:
     """`{"version", "parts"}`, a part a line (schemas/meshgate/parts.schema.json)."""
     return document(version=VERSION, parts=Rows(part._asdict() for part in parts))
 

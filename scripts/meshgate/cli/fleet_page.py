@@ -10,11 +10,11 @@ from meshgate.cli.output import write_page
 from meshgate.cli.request import folder, judging, print_failing, print_failures, settings
 from meshgate.errors import UsageError
 from meshgate.model import Environment
-from meshgate.pipeline.outcome import Outcome, ending
+from meshgate.pipeline.outcome import RunOutcome, ending
 from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.targets import select
-from meshgate.pipeline.verdict import Verdict
-from meshgate.pipeline.verdicts import Question, verdicts
+from meshgate.pipeline.verdict import EnvironmentVerdict
+from meshgate.pipeline.verdicts import VerdictQuestion, verdicts
 from meshgate.pipeline.whole import of_nobody
 from meshgate.report.html.fleet import Fleet, FleetEnvironment, render
 
@@ -40,11 +40,11 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     configuration = config.load(root)
     wanted = select(configuration.environments, options.environments)
     files, how = folder(options), settings(options)
-    question = Question(root, configuration.environments, wanted, how, files.cache)
+    question = VerdictQuestion(root, configuration.environments, wanted, how, files.cache)
     found = verdicts(question, **judging(options)._asdict())
     everything = wanted == list(configuration.environments)
     left = of_nobody(root, configuration, files, how) if everything else ()
-    outcome = Outcome(found, [each.name for each in wanted], NEVER, left)
+    outcome = RunOutcome(found, [each.name for each in wanted], NEVER, left)
     ended = ending(outcome, files.locate)
     page = Fleet(
         title=options.title or f"Mesh policy of {root.resolve().name}",
@@ -60,7 +60,7 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     return exit_code(ended.report.findings, failures, options.fail_on)
 
 
-def shown(environment: Environment, verdict: Verdict, pages: str) -> FleetEnvironment:
+def shown(environment: Environment, verdict: EnvironmentVerdict, pages: str) -> FleetEnvironment:
     """One environment as the page shows it."""
     clusters = environment.clusters
     labels = {"mode": environment.mode, **(clusters.selector if clusters else {})}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from meshgate import config
 from meshgate.adoption.contents import Contents, read
-from meshgate.adoption.files import File, files
+from meshgate.adoption.files import RepositoryFile, files
 from meshgate.adoption.proposal import Proposal, Proposed, narrowed, propose
 from meshgate.cli.choosing import can_ask, taken
 from meshgate.cli.options import cache_folder
@@ -67,7 +67,7 @@ def here(options: argparse.Namespace) -> int:
     return 0
 
 
-def write_files(root: Path, new: Sequence[File], *, yes: bool, asking: bool) -> None:
+def write_files(root: Path, new: Sequence[RepositoryFile], *, yes: bool, asking: bool) -> None:
     """Write those that a person takes, or all of them where `yes` says so."""
     if not new:
         return
@@ -192,7 +192,7 @@ def place(finding: Finding) -> str:
     return f"{where}{finding.rule} {finding.message}"
 
 
-def listed(proposed: Sequence[File]) -> Iterator[str]:
+def listed(proposed: Sequence[RepositoryFile]) -> Iterator[str]:
     """The files, and the patches of those that are there."""
     yield "Files:"
     yield from (f"  {each.path}" for each in proposed if not each.patch)

@@ -30,7 +30,7 @@ from meshgate.cli.here import here
 from meshgate.cli.options import add_engine
 from meshgate.config.shape import schema_files
 from meshgate.errors import UsageError
-from meshgate.origin import Origin, origin
+from meshgate.origin import InstallOrigin, origin
 
 TEMPLATE = "template"
 # What pip is given, as a quoted YAML value; where that comes from; how a person installs it.
@@ -93,7 +93,7 @@ def _schemas(directory: Path) -> Iterator[Path]:
         yield path
 
 
-def marks(meshgate: Origin) -> dict[str, str]:
+def marks(meshgate: InstallOrigin) -> dict[str, str]:
     """What stands in the template for where this meshgate came from."""
     install = f"pip install '{meshgate.requirement}'"
     if not meshgate.requirement:

@@ -27,7 +27,7 @@ from meshgate.cli.output import publish_report, write, write_page
 from meshgate.cli.request import print_failing, print_failures, print_refused
 from meshgate.errors import UsageError
 from meshgate.pipeline.outcome import ending
-from meshgate.pipeline.part import Merged, merge
+from meshgate.pipeline.part import MergedParts, merge
 from meshgate.pipeline.reports import LEVELS, NEVER, exit_code, failing
 from meshgate.pipeline.shards import times_text
 
@@ -84,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
     return ended.code
 
 
-def write_whole_page(merged: Merged, options: argparse.Namespace, pages: Sequence[Output]) -> int:
+def write_whole_page(
+    merged: MergedParts, options: argparse.Namespace, pages: Sequence[Output]
+) -> int:
     """Write the page of all parts; the exit code is that of `meshgate report`."""
     from meshgate.report.html import Portion, joined, render_portion  # noqa: PLC0415 - for pages
 

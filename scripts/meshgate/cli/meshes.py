@@ -14,7 +14,7 @@ from meshgate.cli.request import end, given, judge_wanted, print_failures, setti
 from meshgate.errors import NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import Judged, judge
-from meshgate.pipeline.manifests import Manifests, read_manifests
+from meshgate.pipeline.manifests import GivenManifests, read_manifests
 from meshgate.pipeline.reports import NEVER, notes_on
 from meshgate.pipeline.targets import select_targets
 from meshgate.report.view import View
@@ -27,7 +27,7 @@ class Meshes(NamedTuple):
     views: list[View]
     judged: Mapping[str, Judged]
     wanted: Sequence[str]
-    manifests: Manifests | None = None
+    manifests: GivenManifests | None = None
 
     def end(self, options: argparse.Namespace) -> int:
         """Say what could not be judged; the exit code of the run."""
@@ -92,7 +92,7 @@ def meshes(options: argparse.Namespace, targets: Sequence[str]) -> Meshes:
 
 def judge_manifests(
     options: argparse.Namespace, paths: Sequence[str]
-) -> tuple[dict[str, Judged], Manifests]:
+) -> tuple[dict[str, Judged], GivenManifests]:
     """Loose manifests, as environments without a repository."""
     root: Path = options.directory
     manifests = read_manifests(root, given(options, paths))

@@ -16,7 +16,7 @@ from meshgate.promotion.overview import EnvironmentOverview, overview, posture_a
 from meshgate.promotion.report.status import OUTLOOKS
 from meshgate.promotion.session import NO_FORGE, Clock, Session, session_at
 from meshgate.promotion.strict_trend import Stage, strict_trends
-from meshgate.report.html import Event, Head, Standing
+from meshgate.report.html import Head, PromotionStanding, TimelineEvent
 from meshgate.report.metrics import Lag
 from meshgate.repository import Repository, moment
 
@@ -70,7 +70,7 @@ def _session(options: argparse.Namespace) -> Iterator[Session | None]:
         )
 
 
-def standings(options: argparse.Namespace) -> tuple[list[Standing], list[str]]:
+def standings(options: argparse.Namespace) -> tuple[list[PromotionStanding], list[str]]:
     """How pinned environments stand at the commit that is checked out; notes where that fails.
 
     No remote and no forge is asked: a page is made without a network.
@@ -88,13 +88,13 @@ def standings(options: argparse.Namespace) -> tuple[list[Standing], list[str]]:
         return [], [f"promotion is not shown: {error.what}"]
 
 
-def _standing(session: Session, each: EnvironmentOverview) -> Standing:
+def _standing(session: Session, each: EnvironmentOverview) -> PromotionStanding:
     following = []
     if each.next is not None:
         words, _ = OUTLOOKS[each.next.outlook]
         following = [f"{each.next.alias} {words}".strip(), *each.next.reasons]
     events = itertools.islice(history(session, each.name), EVENTS)
-    return Standing(
+    return PromotionStanding(
         each.name,
         each.alias or each.release,
         each.since,
@@ -103,7 +103,7 @@ def _standing(session: Session, each: EnvironmentOverview) -> Standing:
     )
 
 
-def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[Standing]:
+def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[PromotionStanding]:
     """The trend of environments to which nothing was promoted, by the commits of git."""
     if not environments:
         return []
@@ -111,14 +111,14 @@ def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[S
         options.directory, environments, settings(options), cache_folder(options)
     )
     return [
-        Standing(name, FLOATING, None, (), list(map(_stage, trend.stages)), trend.lacking)
+        PromotionStanding(name, FLOATING, None, (), list(map(_stage, trend.stages)), trend.lacking)
         for name, trend in trends.items()
     ]
 
 
-def _stage(stage: Stage) -> Event:
+def _stage(stage: Stage) -> TimelineEvent:
     commit, posture = stage
-    return Event(
+    return TimelineEvent(
         commit.committed_at,
         COMMIT,
         "",
@@ -130,10 +130,10 @@ def _stage(stage: Stage) -> Event:
     )
 
 
-def _event(session: Session, name: str, entry: HistoryEntry) -> Event:
+def _event(session: Session, name: str, entry: HistoryEntry) -> TimelineEvent:
     record = entry.record
     posture = posture_at(session, name, entry.merged)
-    return Event(
+    return TimelineEvent(
         entry.merged.committed_at,
         str(record.event),
         record.alias or record.release,

@@ -34,7 +34,7 @@ from meshgate.errors import MeshgateError, UsageError
 from meshgate.model import Finding
 from meshgate.pipeline import Judged, judge
 from meshgate.pipeline.change import Comparison, ProposedChange
-from meshgate.pipeline.outcome import Outcome
+from meshgate.pipeline.outcome import RunOutcome
 from meshgate.pipeline.part import part_text
 from meshgate.pipeline.planning import safe_steps
 from meshgate.pipeline.reports import (
@@ -48,10 +48,10 @@ from meshgate.pipeline.reports import (
     tally,
     untold,
 )
-from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.targets import select
-from meshgate.pipeline.verdict import Verdict
-from meshgate.pipeline.verdicts import Question, verdicts_of
+from meshgate.pipeline.verdict import EnvironmentVerdict
+from meshgate.pipeline.verdicts import VerdictQuestion, verdicts_of
 from meshgate.report import Options
 from meshgate.report.html import BurnDown, Page, portion, render
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
@@ -105,7 +105,7 @@ class Content(NamedTuple):
     steps: tuple[tuple[str, str], ...] = ()
     # The verdicts of a shard, for its part.
     sharded: Sharded | None = None
-    verdicts: Mapping[str, Verdict] = {}
+    verdicts: Mapping[str, EnvironmentVerdict] = {}
 
 
 def content(options: argparse.Namespace) -> Content:
@@ -125,7 +125,7 @@ def content(options: argparse.Namespace) -> Content:
     wanted = select(configuration.environments, options.environments)
     share = sharded(options, configuration, wanted)
     files, how = folder(options), settings(options)
-    question = Question(
+    question = VerdictQuestion(
         options.directory, configuration.environments, share.own, how, beside=share.beside
     )
     judged = judge(question.run, files, how)
@@ -141,7 +141,7 @@ def content(options: argparse.Namespace) -> Content:
 def content_since(options: argparse.Namespace) -> Content:
     """The same, compared with the base; each side is built once."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
-        revisions = Revisions.of(options.directory, options.base, None, Path(temporary))
+        revisions = GitRevisions.of(options.directory, options.base, None, Path(temporary))
         change = ProposedChange(
             revisions,
             options.environments,
@@ -166,7 +166,7 @@ def content_since(options: argparse.Namespace) -> Content:
     )
 
 
-def way(comparison: Comparison, revisions: Revisions) -> str:
+def way(comparison: Comparison, revisions: GitRevisions) -> str:
     """The safe steps to an unsafe change, as `meshgate steps` prints them."""
     name = comparison.environment.name
     try:
@@ -194,7 +194,7 @@ def write_part(
 ) -> None:
     """Write what `meshgate merge-reports` makes the whole page of."""
     assert shown.sharded is not None
-    outcome = Outcome(shown.verdicts, [each.name for each in shown.sharded.own], NEVER)
+    outcome = RunOutcome(shown.verdicts, [each.name for each in shown.sharded.own], NEVER)
     beside = {"portion": msgspec.to_builtins(portion(page)), "without": list(without)}
     whole = shown.sharded.whole
     write(options.part, part_text(shown.sharded.shard, whole, outcome, shown.locate, beside))

@@ -20,7 +20,7 @@ from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
 from meshgate.pipeline.files import Track
 from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import Given
-from meshgate.pipeline.outcome import Outcome
+from meshgate.pipeline.outcome import RunOutcome
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
 from meshgate.pipeline.verdicts import FEW, Judge
@@ -135,7 +135,7 @@ def print_failures(failures: Mapping[str, MeshgateError]) -> None:
         print(f"meshgate: {where}{printable(message)}", file=sys.stderr)
 
 
-def print_refused(outcome: Outcome) -> None:
+def print_refused(outcome: RunOutcome) -> None:
     """Say on standard error which environments could not be adopted, and why."""
     for error in outcome.refused.values() if outcome.fail_on != NEVER else ():
         print(f"meshgate: {printable(str(error))}", file=sys.stderr)

@@ -40,7 +40,7 @@ from meshgate.pipeline.change import Comparison, ProposedChange
 from meshgate.pipeline.names import context_by_names
 from meshgate.pipeline.planning import foreign, managed, safe_steps, with_policies
 from meshgate.pipeline.reports import NEVER, exit_code, failing
-from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.step_waivers import (
     DIFFERENCES,
     WAIVERS,
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     if options.write is not None and options.write.exists() and any(options.write.iterdir()):
         raise UsageError(f"{options.write} is not empty", hint="name a new folder")
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
-        revisions = Revisions.of(options.directory, options.base, options.head, Path(temporary))
+        revisions = GitRevisions.of(options.directory, options.base, options.head, Path(temporary))
         files = functools.partial(folder, options)
         change = ProposedChange(revisions, options.env, files, settings(options))
         return Planning(options, change).run()

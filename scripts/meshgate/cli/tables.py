@@ -31,7 +31,7 @@ from meshgate.errors import MeshgateError, gravest
 from meshgate.pipeline import judge
 from meshgate.pipeline.commit import commit_of
 from meshgate.pipeline.targets import select
-from meshgate.pipeline.verdicts import Question, tasks_of
+from meshgate.pipeline.verdicts import VerdictQuestion, tasks_of
 from meshgate.pipeline.whole import of_nobody
 from meshgate.tables.parquet import Writer
 from meshgate.tables.partition import Making, Partitions, every_row, of_rows
@@ -43,7 +43,7 @@ SHORT = 12
 
 
 def here(
-    question: Question, run: Run, options: argparse.Namespace, others: Rows
+    question: VerdictQuestion, run: Run, options: argparse.Namespace, others: Rows
 ) -> tuple[Mapping[str, int], dict[str, MeshgateError]]:
     """Judge on this machine: a file a table; how many rows each has, and what was not judged."""
     failures: dict[str, MeshgateError] = {}
@@ -62,7 +62,7 @@ def here(
 
 
 def on_cluster(
-    address: str, question: Question, run: Run, to: Path, others: Rows
+    address: str, question: VerdictQuestion, run: Run, to: Path, others: Rows
 ) -> tuple[Mapping[str, int], dict[str, MeshgateError]]:
     """The same on a cluster: a folder for each task, written as it arrives."""
     from meshgate.pipeline.dask_cluster import (  # noqa: PLC0415 - only with a scheduler
@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
     files, how = folder(options), settings(options)
     name = options.run or commit_of(root)[:SHORT] or options.today.isoformat()
     own = Run(name, options.today)
-    question = Question(root, every, wanted, how, files.cache)
+    question = VerdictQuestion(root, every, wanted, how, files.cache)
     left = of_nobody(root, configuration, files, how) if wanted == list(every) else ()
     others = {"findings": findings_rows(left, own)}
     if address := scheduler(options):

@@ -32,13 +32,13 @@ from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Folder, Judged, judge
 from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
-from meshgate.pipeline.outcome import Outcome, ending
+from meshgate.pipeline.outcome import RunOutcome, ending
 from meshgate.pipeline.part import part_text
 from meshgate.pipeline.reports import NEVER, UNDECIDED
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
-from meshgate.pipeline.verdict import Verdict
-from meshgate.pipeline.verdicts import Question, tasks_of, verdicts, verdicts_of
+from meshgate.pipeline.verdict import EnvironmentVerdict
+from meshgate.pipeline.verdicts import VerdictQuestion, tasks_of, verdicts, verdicts_of
 from meshgate.pipeline.whole import of_nobody
 
 PINNED = "pinned"
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     everything, wanted = wanted == list(environments), share.own
     files, how = folder(options), settings(options)
     counts = UNDECIDED in {fail_on, share.whole.fail_on if options.part else fail_on}
-    question = Question(
+    question = VerdictQuestion(
         root, environments, wanted, how, files.cache, undecided=counts, beside=share.beside
     )
     judged: dict[str, Judged] = {}
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         found = verdicts_of(question, judged)
     else:
         found = verdicts(question, **judging(options)._asdict())
-    outcome = Outcome(
+    outcome = RunOutcome(
         found,
         [each.name for each in wanted],
         fail_on,
@@ -148,7 +148,7 @@ def refuse_policy(configuration: config.Configuration) -> None:
 
 
 def refused_adoptions(
-    root: Path, question: Question, found: Mapping[str, Verdict], files: Folder
+    root: Path, question: VerdictQuestion, found: Mapping[str, EnvironmentVerdict], files: Folder
 ) -> dict[str, MeshgateError]:
     """The pinned environments that `adopt` would refuse, each with the first reason."""
     pinned = [

@@ -27,7 +27,7 @@ NO_SUCH_PATH = "404 page not found"
 STATUS = "Status"
 
 
-class Answer(NamedTuple):
+class ServerAnswer(NamedTuple):
     """What the API server said to one request."""
 
     status: int
@@ -138,7 +138,7 @@ class ClusterClient:
             raise self._odd(what, "it is no list of objects")
         return listed, more
 
-    def _get(self, path: str, query: list[tuple[str, str]] | None = None) -> Answer:
+    def _get(self, path: str, query: list[tuple[str, str]] | None = None) -> ServerAnswer:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - comes with the client
 
         call = self._client.param_serialize(
@@ -168,7 +168,7 @@ class ClusterClient:
             value = parsed(content or b"{}")
         except ValueError:
             value = content.decode("utf-8", "replace")
-        return Answer(response.status, value)
+        return ServerAnswer(response.status, value)
 
     def _odd(self, what: str, fault: str) -> ServiceError:
         return ServiceError(
@@ -177,7 +177,7 @@ class ClusterClient:
             hint="is this address the API server itself, and no proxy or login page before it?",
         )
 
-    def _refuse(self, answer: Answer, what: str) -> None:
+    def _refuse(self, answer: ServerAnswer, what: str) -> None:
         if answer.status == HTTPStatus.OK:
             if not isinstance(answer.value, dict):
                 raise self._odd(f"what it gives to `{what}`", words(answer.value))

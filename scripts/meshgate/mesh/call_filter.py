@@ -16,7 +16,7 @@ from meshgate.mesh.calls import CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.clients import MeshClients
 from meshgate.mesh.cluster import Delivery, PortClusters
-from meshgate.mesh.marked_classes import Mark, Marked, Partition, Partitions
+from meshgate.mesh.marked_classes import ClassPartition, ClassPartitions, Mark, Marked
 from meshgate.mesh.network_policies import (
     TCP,
     Direction,
@@ -73,7 +73,7 @@ class CallFilter:
         self._judged: dict[object, tuple[tuple[Delivery, ...], tuple[Delivery, ...]]] = {}
         self._let_in_at: dict[int, tuple[Marked, ...]] = {}
         self._isolated_at: dict[int, tuple[PortClusters, bool]] = {}
-        self._partitions = Partitions()
+        self._partitions = ClassPartitions()
         self._let_out_to: dict[tuple[int, int], list[Marked]] = {}
 
     @property
@@ -200,7 +200,9 @@ class CallFilter:
             return False
         return self.packets.isolates(self.packets.parties.of_endpoint(sent.endpoint))
 
-    def _partition(self, clients: ClientGroup, sent: Iterable[Delivery], number: int) -> Partition:
+    def _partition(
+        self, clients: ClientGroup, sent: Iterable[Delivery], number: int
+    ) -> ClassPartition:
         """The classes that rules may treat otherwise than all others of the group, by their marks.
 
         Those with the same marks are treated alike.

@@ -57,7 +57,7 @@ class ClientClass(Struct, eq=False):
         return len(self.members)
 
 
-class Part:
+class ClientPart:
     """Classes in an order that many groups share; what is asked of them is worked out once."""
 
     __slots__ = ("_places", "_starts", "_within", "classes", "count")
@@ -67,8 +67,8 @@ class Part:
         # How many clients these are.
         self.count = sum(map(len, classes))
         self._places: dict[int, int] | None = None
-        self._within: dict[Profile, Part] = {}
-        self._starts: dict[tuple[Part, ...], int] = {}
+        self._within: dict[Profile, ClientPart] = {}
+        self._starts: dict[tuple[ClientPart, ...], int] = {}
 
     @property
     def places(self) -> Mapping[int, int]:
@@ -81,15 +81,15 @@ class Part:
         """Whether a class is among them."""
         return id(each) in self.places
 
-    def within(self, profile: Profile) -> Part:
+    def within(self, profile: Profile) -> ClientPart:
         """Those of a profile."""
         known = self._within.get(profile)
         if known is None:
-            known = Part([each for each in self.classes if each.profile is profile])
+            known = ClientPart([each for each in self.classes if each.profile is profile])
             self._within[profile] = known
         return known
 
-    def start(self, others: tuple[Part, ...]) -> int:
+    def start(self, others: tuple[ClientPart, ...]) -> int:
         """The place of the first class that no other part has."""
         known = self._starts.get(others)
         if known is None:
@@ -105,7 +105,7 @@ class Part:
         return known
 
 
-class Profile(Part):
+class Profile(ClientPart):
     """Classes that differ only by namespace and selectors: most services treat them alike."""
 
     __slots__ = ("by_namespace", "plane", "reason", "restricted_by", "sending", "uncaptured")
@@ -157,7 +157,7 @@ class ClientGroup:
         self,
         plane: DataPlane,
         listed: Sequence[ClientClass],
-        part: Part | None = None,
+        part: ClientPart | None = None,
         left_out: tuple[ClientGroup, ...] = (),
         more: tuple[ClientGroup, ...] = (),
     ) -> None:
@@ -244,7 +244,7 @@ class ClientGroup:
             )
         return ClientGroup(self.plane, (), self.part, (*groups, *self.left_out))
 
-    def within(self, part: Part, but: Mapping[int, ClientClass]) -> ClientGroup:
+    def within(self, part: ClientPart, but: Mapping[int, ClientClass]) -> ClientGroup:
         """Those of a part, in its order, without some classes of it (by `id`)."""
         profile = self.profile
         if profile is not None and len(part.classes) > FEW:

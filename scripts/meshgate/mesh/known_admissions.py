@@ -14,7 +14,7 @@ from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import GATEWAY_API, Workload
 
 
-class Asked(Struct):
+class AskedAdmission(Struct):
     """What rules ask of a connection.
 
     identities  what they compare identities with
@@ -50,7 +50,7 @@ class KnownAdmissions:
         self._by_connection: dict[tuple[int, Connection], tuple[Server, Admission | None]] = {}
         self._by_policies: dict[tuple[object, ...], Admission | None] = {}
         # The rules are stored with what they ask, so that no others take their identity.
-        self._asked: dict[int, Asked] = {}
+        self._asked: dict[int, AskedAdmission] = {}
         self._policies: dict[int, tuple[Server, tuple[int, ...]]] = {}
 
     def of(self, server: Server, connection: Connection) -> Admission | None:
@@ -88,7 +88,7 @@ class KnownAdmissions:
             known = self._policies[id(server)] = server, (*map(id, objects), *own)
         return known[1]
 
-    def asked(self, rules: RuleSet) -> Asked:
+    def asked(self, rules: RuleSet) -> AskedAdmission:
         """What rules ask of a connection."""
         known = self._asked.get(id(rules))
         if known is None:
@@ -105,7 +105,7 @@ class KnownAdmissions:
                 for matcher in term.matchers
             )
             kinds = frozenset(term.attribute.kind for term in terms)
-            known = self._asked[id(rules)] = Asked(rules, kinds, tuple(matchers), {})
+            known = self._asked[id(rules)] = AskedAdmission(rules, kinds, tuple(matchers), {})
         return known
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshgate.mesh.client_groups import FEW, ClientClass, Part
+from meshgate.mesh.client_groups import FEW, ClientClass, ClientPart
 
 # A rule or peer that selects clients, and whether it does for certain: equal for classes of which
 # policies treat alike.
@@ -39,7 +39,7 @@ class Alike(Struct, frozen=True):
     """The classes with these marks: those of a part but some (by `id`), which have others."""
 
     marks: tuple[Mark, ...]
-    part: Part
+    part: ClientPart
     but: Mapping[int, ClientClass]
 
     @property
@@ -48,22 +48,22 @@ class Alike(Struct, frozen=True):
         return next((each for each in self.part.classes if id(each) not in self.but), None)
 
 
-class Partition(Struct, frozen=True):
+class ClassPartition(Struct, frozen=True):
     """Marked classes, and the same classes by all their marks, in the order in which they come."""
 
     marked: Sequence[Marked]
     alike: Sequence[Alike]
 
 
-class Partitions:
+class ClassPartitions:
     """The partitions of the classes of a mesh, each made once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, ...], Partition] = {}
-        self._wide: dict[tuple[int, ...], list[tuple[tuple[Mark, ...], Part]]] = {}
+        self._known: dict[tuple[int, ...], ClassPartition] = {}
+        self._wide: dict[tuple[int, ...], list[tuple[tuple[Mark, ...], ClientPart]]] = {}
         self._apart: dict[tuple[int, int], bool] = {}
 
-    def of(self, marked: Iterable[Marked]) -> Partition:
+    def of(self, marked: Iterable[Marked]) -> ClassPartition:
         """Classes by all their marks."""
         # What is marked is stored with the answer, so that nothing else takes its identity.
         distinct = {id(each): each for each in marked}
@@ -73,14 +73,15 @@ class Partitions:
             known = self._known[key] = self.made(tuple(distinct.values()))
         return known
 
-    def made(self, marked: Sequence[Marked]) -> Partition:
+    def made(self, marked: Sequence[Marked]) -> ClassPartition:
         """The same of what is marked for one question only."""
         wide = [each for each in marked if each.is_wide]
         few = {id(own): own for each in marked if not each.is_wide for own in each.classes}
         if wide:
             few = dict(sorted(few.items(), key=lambda item: _place(item[0], marked)))
         alike = [
-            Alike(marks, Part(classes), {}) for marks, classes in _by_marks(few, marked).items()
+            Alike(marks, ClientPart(classes), {})
+            for marks, classes in _by_marks(few, marked).items()
         ]
         if wide:
             for marks, part in self._parts(wide):
@@ -90,9 +91,9 @@ class Partitions:
                 (each for each in alike if each.first is not None),
                 key=lambda each: _place(id(each.first), marked),
             )
-        return Partition(marked, alike)
+        return ClassPartition(marked, alike)
 
-    def _parts(self, wide: Sequence[Marked]) -> Iterator[tuple[tuple[Mark, ...], Part]]:
+    def _parts(self, wide: Sequence[Marked]) -> Iterator[tuple[tuple[Mark, ...], ClientPart]]:
         """The classes of which there are many, by their marks: the same for many policies."""
         met: list[Marked] = []
         for each in wide:
@@ -112,12 +113,12 @@ class Partitions:
             known = self._apart[key] = one.places.keys().isdisjoint(other.places)
         return known
 
-    def _taken_apart(self, wide: Sequence[Marked]) -> Sequence[tuple[tuple[Mark, ...], Part]]:
+    def _taken_apart(self, wide: Sequence[Marked]) -> Sequence[tuple[tuple[Mark, ...], ClientPart]]:
         key = tuple(map(id, wide))
         if key not in self._wide:
             every = {id(own): own for each in wide for own in each.classes}
             self._wide[key] = [
-                (marks, Part(classes)) for marks, classes in _by_marks(every, wide).items()
+                (marks, ClientPart(classes)) for marks, classes in _by_marks(every, wide).items()
             ]
         return self._wide[key]
 

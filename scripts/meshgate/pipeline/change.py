@@ -18,13 +18,13 @@ from meshgate.pipeline.files import Folder
 from meshgate.pipeline.input_index import InputIndex, Names
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
 from meshgate.pipeline.reports import failures_of
-from meshgate.pipeline.revisions import Revisions
+from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.seen import age, seen
 from meshgate.pipeline.spared import Spared
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.touched import touched
-from meshgate.pipeline.verdict import Verdict, verdict_of
-from meshgate.pipeline.verdicts import Question
+from meshgate.pipeline.verdict import EnvironmentVerdict, verdict_of
+from meshgate.pipeline.verdicts import VerdictQuestion
 from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase
@@ -94,7 +94,7 @@ class Told(Struct, frozen=True):
     replayed  as `Comparison.replayed`
     """
 
-    verdict: Verdict
+    verdict: EnvironmentVerdict
     effect: Effect = Effect()
     findings: tuple[Finding, ...] = ()
     replayed: tuple[Traffic, Replay] | None = None
@@ -111,7 +111,7 @@ class ProposedChange:
 
     def __init__(
         self,
-        revisions: Revisions,
+        revisions: GitRevisions,
         names: Sequence[str],
         folder: Callable[[Path], Folder],
         settings: Settings,
@@ -144,7 +144,9 @@ class ProposedChange:
         )
         both = [self.known[each.name] for each in self.wanted if each.name in self.known]
         same = self._same(self.wanted)
-        question = Question(revisions.after, new, self.wanted, settings, self.after_files.cache)
+        question = VerdictQuestion(
+            revisions.after, new, self.wanted, settings, self.after_files.cache
+        )
         if index:
             index.keep()
         tree = revisions.change.tree if revisions.change else ""
@@ -166,7 +168,7 @@ class ProposedChange:
             if each.name not in self.spared
         }
 
-    def _judged_after(self, question: Question) -> list[Environment]:
+    def _judged_after(self, question: VerdictQuestion) -> list[Environment]:
         """All that is compared, and what it is compared with."""
         left = [each for each in self.wanted if each.name not in self.spared]
         direct = {name for each in left for name in each.after}
@@ -274,7 +276,7 @@ class ProposedChange:
         ]
 
 
-def _environments(revisions: Revisions) -> tuple[Environment, ...]:
+def _environments(revisions: GitRevisions) -> tuple[Environment, ...]:
     """Those of the base. Raises UsageError."""
     base = revisions.base_folder
     try:

@@ -31,7 +31,7 @@ from meshgate.errors import MeshgateError, ServiceError, ToolError, missing_libr
 from meshgate.model import JSON
 from meshgate.pipeline import dask_worker
 from meshgate.pipeline.archive import archive, digest_of
-from meshgate.pipeline.verdict import Refusal, Verdict, to_json
+from meshgate.pipeline.verdict import EnvironmentRefusal, EnvironmentVerdict, to_json
 from meshgate.pipeline.verdicts import SECTION, Judge, Task, singles
 from meshgate.source.cache import Cache
 from meshgate.wording import plural
@@ -100,7 +100,7 @@ def workers(
             hint="start one, or judge on this machine: --scheduler ''",
         ) from error
     try:
-        yield lambda tasks: _Run(client, address, work, counted).results(tasks)
+        yield lambda tasks: _ClusterRun(client, address, work, counted).results(tasks)
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=PATIENCE)
@@ -141,7 +141,7 @@ def _distributed() -> JSON:
     return distributed
 
 
-class _Run(Generic[T]):
+class _ClusterRun(Generic[T]):
     """The tasks of one run on a cluster."""
 
     def __init__(
@@ -252,7 +252,7 @@ class _Run(Generic[T]):
         task = self._running[future.key][1]
         try:
             # A worker that ends with its result costs another wait.
-            answer: dask_worker.Answer = future.result(timeout=NO_RESULT)
+            answer: dask_worker.TaskAnswer = future.result(timeout=NO_RESULT)
         except (asyncio.CancelledError, concurrent.futures.CancelledError, OSError) as error:
             self._lost(error)
         except Exception as error:
@@ -300,16 +300,16 @@ class _Run(Generic[T]):
         ) from error
 
 
-def _keep(task: Task, verdicts: Sequence[Verdict]) -> None:
+def _keep(task: Task, verdicts: Sequence[EnvironmentVerdict]) -> None:
     cache = Cache(task.cache, SECTION)
     for verdict in verdicts:
         if verdict.is_final and verdict.environment in task.keys:
             cache.put(task.keys[verdict.environment], to_json(verdict))
 
 
-def ended(name: str) -> Refusal:
+def ended(name: str) -> EnvironmentRefusal:
     """Why an environment that ended every worker that judged it has no verdict."""
-    return Refusal(
+    return EnvironmentRefusal(
         "ToolError",
         f"{name}: the workers that judged it ended, one after the other",
         "Something from outside ended them, as a machine does whose memory is full.",
@@ -317,9 +317,9 @@ def ended(name: str) -> Refusal:
     )
 
 
-def _ended(task: Task) -> list[Verdict]:
+def _ended(task: Task) -> list[EnvironmentVerdict]:
     (name,) = task.wanted
-    return [Verdict(name, refused=ended(name), is_final=False)]
+    return [EnvironmentVerdict(name, refused=ended(name), is_final=False)]
 
 
 VERDICTS = Work(dask_worker.verdicts, _ended, _keep)

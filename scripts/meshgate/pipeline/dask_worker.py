@@ -21,7 +21,7 @@ from meshgate import __version__
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.model import JSON
 from meshgate.pipeline.archive import unpack
-from meshgate.pipeline.verdict import Refusal, Verdict
+from meshgate.pipeline.verdict import EnvironmentRefusal, EnvironmentVerdict
 from meshgate.pipeline.verdicts import Task, judged_task
 from meshgate.schema import catalog
 from meshgate.source.cache import digest
@@ -34,7 +34,7 @@ PATIENCE = 300
 _judging = threading.Lock()
 
 
-class Release(Struct, frozen=True):
+class LibraryRelease(Struct, frozen=True):
     """Which meshgate this is, alike on every machine that has the same.
 
     package    a digest of the contents of the package and its schemas
@@ -46,16 +46,16 @@ class Release(Struct, frozen=True):
     libraries: str
 
 
-class Answer(Struct, frozen=True):
+class TaskAnswer(Struct, frozen=True):
     """What a worker gives for a task, or why it gives nothing; and by which libraries."""
 
     result: JSON = None
     libraries: str = ""
-    refused: Refusal | None = None
+    refused: EnvironmentRefusal | None = None
 
 
 @functools.cache
-def release() -> Release:
+def release() -> LibraryRelease:
     """The meshgate of this process."""
     parts: list[str | bytes] = []
     for folder in (Path(meshgate.__file__).parent, catalog.folder()):
@@ -67,15 +67,15 @@ def release() -> Release:
         for name in os.listdir(Path(msgspec.__file__).parents[1])  # noqa: PTH208 - names are what is wanted
         if name.endswith(".dist-info")
     )
-    return Release(__version__, digest(*parts), digest(sys.version, *installed))
+    return LibraryRelease(__version__, digest(*parts), digest(sys.version, *installed))
 
 
-def verdicts(task: Task) -> list[Verdict]:
+def verdicts(task: Task) -> list[EnvironmentVerdict]:
     """The verdicts that a task wants; a worker renders one environment at a time."""
     return judged_task(task, threads=1)
 
 
-def work_archived(packed: bytes, name: str, checksum: str, wanted: Release) -> Answer:
+def work_archived(packed: bytes, name: str, checksum: str, wanted: LibraryRelease) -> TaskAnswer:
     """On a worker: what is to be done with a `Task`, on the archive of that name and SHA-256.
 
     Both are pickled together: a function of one argument from this package, and the task.
@@ -95,12 +95,14 @@ def work_archived(packed: bytes, name: str, checksum: str, wanted: Release) -> A
         work, task = pickle.loads(packed)  # noqa: S301 - of the scheduler, which runs code anyway
         with _judging:
             task = structs.replace(task, root=_repository(name, checksum))
-            return Answer(work(task), own.libraries)
+            return TaskAnswer(work(task), own.libraries)
     except MeshgateError as error:
-        return Answer(refused=Refusal.of(error))
+        return TaskAnswer(refused=EnvironmentRefusal.of(error))
     except OSError as error:
         what = f"a worker could not read the repository: {error}"
-        return Answer(refused=Refusal("ToolError", what, hint="look at its disk and its log"))
+        return TaskAnswer(
+            refused=EnvironmentRefusal("ToolError", what, hint="look at its disk and its log")
+        )
 
 
 def _repository(name: str, checksum: str) -> Path:

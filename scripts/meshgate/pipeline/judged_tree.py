@@ -13,9 +13,9 @@ from msgspec import structs
 
 from meshgate import source
 from meshgate.errors import MeshgateError
-from meshgate.pipeline.verdict import Verdict
-from meshgate.pipeline.verdict_key import Place, common_inputs
-from meshgate.pipeline.verdicts import Question, trusted
+from meshgate.pipeline.verdict import EnvironmentVerdict
+from meshgate.pipeline.verdict_key import KeyPlace, common_inputs
+from meshgate.pipeline.verdicts import VerdictQuestion, trusted
 from meshgate.source.cache import Cache, digest
 
 SECTION = "trees"
@@ -30,11 +30,11 @@ class JudgedTree:
     them is asked for where one is rendered.
     """
 
-    def __init__(self, question: Question, tree: str) -> None:
+    def __init__(self, question: VerdictQuestion, tree: str) -> None:
         self._cache = Cache(trusted(question) if tree else None, SECTION)
         self._key = ""
-        self.found: dict[str, Verdict] = {}
-        place = Place(question.root, question.cache, question.settings)
+        self.found: dict[str, EnvironmentVerdict] = {}
+        place = KeyPlace(question.root, question.cache, question.settings)
         try:
             program = source.renderer(question.root, question.cache).identity
         except MeshgateError:  # told where something is rendered
@@ -43,12 +43,12 @@ class JudgedTree:
         self._key = digest(FORMAT, tree, today, program, *common_inputs(place))
         charts = {each.name for each in question.environments if each.helm}
         try:
-            kept = msgspec.convert(self._cache.get(self._key), list[Verdict])
+            kept = msgspec.convert(self._cache.get(self._key), list[EnvironmentVerdict])
         except msgspec.ValidationError:
             return
         self.found = {each.environment: each for each in kept if each.environment not in charts}
 
-    def add(self, verdicts: Iterable[Verdict]) -> None:
+    def add(self, verdicts: Iterable[EnvironmentVerdict]) -> None:
         """Keep more of them: of environments of which nothing differs from the tree."""
         new = {each.environment: bare(each) for each in verdicts if each.refused is None}
         if not self._key or new.keys() <= self.found.keys():
@@ -57,6 +57,6 @@ class JudgedTree:
         self._cache.put(self._key, msgspec.to_builtins(every))
 
 
-def bare(verdict: Verdict) -> Verdict:
+def bare(verdict: EnvironmentVerdict) -> EnvironmentVerdict:
     """A verdict without its findings: whether, and of how much, there is one."""
     return structs.replace(verdict, findings=(), undecided=None, seconds=0.0)

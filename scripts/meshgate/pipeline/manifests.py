@@ -58,7 +58,7 @@ class Given(Struct, frozen=True):
     cache: Path | None = None
 
 
-class Manifests(Struct, frozen=True):
+class GivenManifests(Struct, frozen=True):
     """What was given, where it is written, and what of it is not judged.
 
     builds  by a name for the lot; one without a name where all go together
@@ -106,7 +106,7 @@ class Manifests(Struct, frozen=True):
         )
 
 
-def read_manifests(root: Path, given: Given) -> Manifests:
+def read_manifests(root: Path, given: Given) -> GivenManifests:
     """Everything the paths hold. What cannot be read is reported, and the rest is judged.
 
     Raises UsageError for a path that is not there, and NothingToCheckError where nothing is an
@@ -214,7 +214,7 @@ class _Reading:
         name = self.given.namespace
         return self.scopes.landed(resource, name) if name else resource
 
-    def all(self) -> Manifests:
+    def all(self) -> GivenManifests:
         """What was read, in lots. Raises NothingToCheckError."""
         builds = self.lots()
         builds = {n: each for n, each in builds.items() if each.resources or each.record.defects}
@@ -225,7 +225,7 @@ class _Reading:
                 hint="give files or folders with manifests; an empty check is not a pass",
             )
         locate = source.FolderLocator(self.root, self.texts, self.folders.values())
-        return Manifests(builds, locate, self.notes(), self.unread)
+        return GivenManifests(builds, locate, self.notes(), self.unread)
 
     def lots(self) -> dict[str, Build]:
         """What can be in one cluster together: no object twice, as far as kustomizations go."""

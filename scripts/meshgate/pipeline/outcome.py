@@ -23,10 +23,10 @@ from meshgate.pipeline.reports import (
     report_of,
     undecided_sentences,
 )
-from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdict import EnvironmentVerdict
 
 
-class Outcome(Struct, frozen=True):
+class RunOutcome(Struct, frozen=True):
     """The verdicts of a run.
 
     verdicts    on each environment that was judged, in the order of the run
@@ -37,7 +37,7 @@ class Outcome(Struct, frozen=True):
     note        the one note of a run that has nothing to judge
     """
 
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, EnvironmentVerdict]
     wanted: Sequence[str]
     fail_on: str
     of_nobody: Sequence[Finding] = ()
@@ -54,7 +54,7 @@ class Ending(Struct, frozen=True):
 
 
 def ending(
-    outcome: Outcome, excerpts: Excerpts, select: Sequence[str] = (), ignore: Sequence[str] = ()
+    outcome: RunOutcome, excerpts: Excerpts, select: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> Ending:
     """The end of a run; `select` and `ignore` as `narrow` takes them. Raises UsageError."""
     asked = [outcome.verdicts[name] for name in outcome.wanted]
@@ -92,7 +92,7 @@ def ending(
     return Ending(report, shown, gravest([code, int(bool(undecided))]))
 
 
-def notes_on_verdicts(built: Sequence[Verdict]) -> list[str]:
+def notes_on_verdicts(built: Sequence[EnvironmentVerdict]) -> list[str]:
     """What the reader must know of how these were judged; as `notes_on` has it."""
     return notes_on_blind(
         [each.environment for each in built if not each.has_mesh],
@@ -100,6 +100,6 @@ def notes_on_verdicts(built: Sequence[Verdict]) -> list[str]:
     )
 
 
-def _undecided(built: Sequence[Verdict]) -> list[str]:
+def _undecided(built: Sequence[EnvironmentVerdict]) -> list[str]:
     counted = [each.undecided or (0, 0) for each in built]
     return undecided_sentences(sum(c for c, _ in counted), sum(p for _, p in counted))

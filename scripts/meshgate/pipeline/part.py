@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from meshgate.errors import BuildError, MeshgateError, UsageError
 from meshgate.model import JSON, JSONObject, Position
-from meshgate.pipeline.outcome import Outcome
+from meshgate.pipeline.outcome import RunOutcome
 from meshgate.pipeline.reports import Excerpts
 from meshgate.pipeline.shards import Shard
-from meshgate.pipeline.verdict import Refusal, Verdict, from_json, to_json
+from meshgate.pipeline.verdict import EnvironmentRefusal, EnvironmentVerdict, from_json, to_json
 from meshgate.yamldoc.files import read_file
 
 FORMAT = 1
@@ -61,7 +61,7 @@ class Part(Struct, frozen=True):
     whole: Whole
     verdicts: tuple[JSON, ...]
     of_nobody: JSON
-    refused: dict[str, Refusal]
+    refused: dict[str, EnvironmentRefusal]
     excerpts: tuple[tuple[str, int, int, str], ...]
     # What a page has beside its report, as `report.html.portion` makes it.
     page: JSON = None
@@ -77,7 +77,7 @@ class Lines(Struct, frozen=True):
 
 
 def part_text(
-    shard: Shard, whole: Whole, outcome: Outcome, excerpts: Excerpts, page: JSON = None
+    shard: Shard, whole: Whole, outcome: RunOutcome, excerpts: Excerpts, page: JSON = None
 ) -> str:
     """The file of a part."""
     findings = [
@@ -91,9 +91,10 @@ def part_text(
         "number": shard.number,
         "whole": msgspec.to_builtins(whole),
         "verdicts": [to_json(each) for each in outcome.verdicts.values()],
-        "of_nobody": to_json(Verdict("", tuple(outcome.of_nobody))),
+        "of_nobody": to_json(EnvironmentVerdict("", tuple(outcome.of_nobody))),
         "refused": {
-            name: msgspec.to_builtins(Refusal.of(error)) for name, error in outcome.refused.items()
+            name: msgspec.to_builtins(EnvironmentRefusal.of(error))
+            for name, error in outcome.refused.items()
         },
         "excerpts": [[*position, excerpts.excerpt(position)] for position in sorted(shown)],
         "page": page,
@@ -120,16 +121,16 @@ def read_part(file: Path) -> Part:
         ) from error
 
 
-class Merged(NamedTuple):
+class MergedParts(NamedTuple):
     """Parts put together."""
 
     whole: Whole
-    outcome: Outcome
+    outcome: RunOutcome
     lines: Lines
     pages: Sequence[JSON]
 
 
-def merge(files: Sequence[Path], fail_on: str | None) -> Merged:
+def merge(files: Sequence[Path], fail_on: str | None) -> MergedParts:
     """The run that parts are of. Raises UsageError where they are not the whole of one run."""
     parts = {file: read_part(file) for file in files}
     (first, part), *others = parts.items()
@@ -158,8 +159,8 @@ def merge(files: Sequence[Path], fail_on: str | None) -> Merged:
     return _whole(whole, by_number, fail_on)
 
 
-def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> Merged:
-    verdicts: dict[str, Verdict] = {}
+def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> MergedParts:
+    verdicts: dict[str, EnvironmentVerdict] = {}
     refused: dict[str, MeshgateError] = {}
     lines: dict[Position, str] = {}
     of_nobody = from_json(parts[1].of_nobody).findings
@@ -179,7 +180,7 @@ def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> Merg
             "the shards did not count what is undecided",
             hint="judge them with `--fail-on undecided`, or merge with another level",
         )
-    outcome = Outcome(
+    outcome = RunOutcome(
         {name: verdicts[name] for name in whole.run},
         whole.wanted,
         level,
@@ -187,10 +188,12 @@ def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> Merg
         {name: refused[name] for name in whole.wanted if name in refused},
         whole.note,
     )
-    return Merged(whole, outcome, Lines(lines), [part.page for _, part in sorted(parts.items())])
+    return MergedParts(
+        whole, outcome, Lines(lines), [part.page for _, part in sorted(parts.items())]
+    )
 
 
-def _verdict(value: object) -> Verdict:
+def _verdict(value: object) -> EnvironmentVerdict:
     try:
         return from_json(value)
     except msgspec.ValidationError as error:

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from meshgate import interrupts
 from meshgate.errors import ToolError
-from meshgate.pipeline.verdict import Verdict
+from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import Judge, Task, judged_task
 
 # After so many tasks a process makes room for another one: what it remembers does not grow.
@@ -46,7 +46,7 @@ def processes(jobs: int) -> Iterator[Judge]:
 
 def judged_by(
     executor: concurrent.futures.Executor, tasks: Sequence[Task]
-) -> Iterator[list[Verdict]]:
+) -> Iterator[list[EnvironmentVerdict]]:
     """The verdicts of tasks, in their order, by any executor. Raises ToolError, RuleError."""
     with _deaf_to_the_terminal():
         futures = [executor.submit(_judged, task) for task in tasks]
@@ -64,7 +64,7 @@ def judged_by(
             ) from error
 
 
-def _judged(task: Task) -> list[Verdict]:
+def _judged(task: Task) -> list[EnvironmentVerdict]:
     """In the process: one environment is rendered at a time, since there is a process a core."""
     return judged_task(task, threads=1)
 

@@ -16,7 +16,7 @@ TARGET_VARIABLE = "GITHUB_BASE_REF"
 SHORT = 12
 
 
-class Revisions(NamedTuple):
+class GitRevisions(NamedTuple):
     """The folders of both revisions, and what people call these.
 
     differing  names, relative to the folders, of files and folders that may differ; None: unknown
@@ -35,7 +35,7 @@ class Revisions(NamedTuple):
     @classmethod
     def of(
         cls, root: Path, base: str | None, head: str | None, folder: Path, *, whole: bool = True
-    ) -> Revisions:
+    ) -> GitRevisions:
         """Write the revisions into an empty folder, the working tree aside, which is `root`.
 
         `base` None: the default branch; its merge base with `head` is what counts. Not `whole`:

@@ -10,8 +10,8 @@ from meshgate.model import Environment
 from meshgate.pipeline.files import Folder
 from meshgate.pipeline.judged import Judged, with_upstream
 from meshgate.pipeline.judged_tree import JudgedTree
-from meshgate.pipeline.verdict import Verdict
-from meshgate.pipeline.verdicts import CachedVerdicts, Question
+from meshgate.pipeline.verdict import EnvironmentVerdict
+from meshgate.pipeline.verdicts import CachedVerdicts, VerdictQuestion
 
 
 class Spared:
@@ -21,7 +21,7 @@ class Spared:
     tree  its id; empty where there is none
     """
 
-    def __init__(self, question: Question, same: Collection[str], tree: str) -> None:
+    def __init__(self, question: VerdictQuestion, same: Collection[str], tree: str) -> None:
         self._same = frozenset(same)
         self._tree = JudgedTree(question, tree)
         by_tree = {name: each for name, each in self._tree.found.items() if name in self._same}
@@ -33,7 +33,7 @@ class Spared:
         self._cached = CachedVerdicts(structs.replace(question, wanted=left, beside=()))
         known = {**self._cached.found, **by_tree}
         dependent = _after(question.environments, (each.name for each in run), known)
-        self.verdicts: Mapping[str, Verdict] = {
+        self.verdicts: Mapping[str, EnvironmentVerdict] = {
             name: verdict
             for name, verdict in known.items()
             if name in self._same and name not in dependent

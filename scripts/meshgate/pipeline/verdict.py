@@ -15,7 +15,7 @@ from meshgate.pipeline.judged import Judged
 from meshgate.pipeline.reports import missing_namespaces, modes_of, tally
 
 
-class Refusal(Struct, frozen=True):
+class EnvironmentRefusal(Struct, frozen=True):
     """An error of this package, as plain values: `kind` is the name of its class."""
 
     kind: str
@@ -24,7 +24,7 @@ class Refusal(Struct, frozen=True):
     hint: str = ""
 
     @classmethod
-    def of(cls, error: MeshgateError) -> Refusal:
+    def of(cls, error: MeshgateError) -> EnvironmentRefusal:
         return cls(type(error).__name__, error.what, error.why, error.hint)
 
     def error(self) -> MeshgateError:
@@ -37,7 +37,7 @@ class Refusal(Struct, frozen=True):
         return made
 
 
-class Verdict(Struct, frozen=True):
+class EnvironmentVerdict(Struct, frozen=True):
     """What a run says of one environment.
 
     refused       why it could not be judged; None: it was
@@ -52,7 +52,7 @@ class Verdict(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     policies: int = 0
     inventory: int = 0
-    refused: Refusal | None = None
+    refused: EnvironmentRefusal | None = None
     has_mesh: bool = True
     missing: tuple[str, ...] = ()
     undecided: tuple[int, int] | None = None
@@ -67,7 +67,7 @@ class Verdict(Struct, frozen=True):
 
 def verdict_of(
     judged: Judged, *, findings: bool = True, undecided: bool = False, seconds: float = 0.0
-) -> Verdict:
+) -> EnvironmentVerdict:
     """The verdict on a judged environment; without `findings` whether it could be judged alone.
 
     Raises RuleError.
@@ -75,16 +75,16 @@ def verdict_of(
     found = judged.findings if findings else ()
     if judged.context is None:
         assert judged.failure is not None
-        return Verdict(
+        return EnvironmentVerdict(
             judged.name,
             found,
-            refused=Refusal.of(judged.failure),
+            refused=EnvironmentRefusal.of(judged.failure),
             seconds=seconds,
             is_final=False,
         )
     counted = tally(judged)
     mesh = judged.context.mesh
-    return Verdict(
+    return EnvironmentVerdict(
         judged.name,
         found,
         counted.policies,
@@ -112,11 +112,11 @@ class _Accepted(Struct, frozen=True):
 class _CachedVerdict(Struct, frozen=True):
     """A verdict, with the acceptance of each finding beside it."""
 
-    verdict: Verdict
+    verdict: EnvironmentVerdict
     accepted: tuple[_Accepted | None, ...]
 
 
-def to_json(verdict: Verdict) -> JSONObject:
+def to_json(verdict: EnvironmentVerdict) -> JSONObject:
     """A verdict as JSON; `from_json` reads it."""
     bare = tuple(structs.replace(each, waiver=None) for each in verdict.findings)
     cached = _CachedVerdict(
@@ -127,7 +127,7 @@ def to_json(verdict: Verdict) -> JSONObject:
     return value
 
 
-def from_json(value: object) -> Verdict:
+def from_json(value: object) -> EnvironmentVerdict:
     """The verdict. Raises msgspec.ValidationError for what is none."""
     cached = msgspec.convert(value, _CachedVerdict, strict=True)
     if len(cached.accepted) != len(cached.verdict.findings):
@@ -139,7 +139,7 @@ def from_json(value: object) -> Verdict:
     return structs.replace(cached.verdict, findings=findings)
 
 
-def dumped(verdict: Verdict) -> bytes:
+def dumped(verdict: EnvironmentVerdict) -> bytes:
     """A verdict as bytes, for another process."""
     return json.dumps(to_json(verdict), separators=(",", ":")).encode("ascii")
 

@@ -27,7 +27,7 @@ FORMAT = "1"
 EMBEDDED = "jsonschema"
 
 
-class Place(Struct, frozen=True):
+class KeyPlace(Struct, frozen=True):
     """Where environments are judged, and how."""
 
     root: Path
@@ -39,12 +39,12 @@ class UnknownInputError(Exception):
     """Something that decides cannot be read: there is no key, and nothing is kept."""
 
 
-def _environment(environment: Environment, _: Place) -> str:
+def _environment(environment: Environment, _: KeyPlace) -> str:
     """Everything of environments.yaml, waivers, baseline, expectations; with the lines of each."""
     return json.dumps(msgspec.to_builtins(environment), sort_keys=True, default=str)
 
 
-def _sources(environment: Environment, place: Place) -> str:
+def _sources(environment: Environment, place: KeyPlace) -> str:
     try:
         contents = source.contents_digest(place.root, environment.sources, place.cache)
     except MeshgateError as error:
@@ -54,7 +54,7 @@ def _sources(environment: Environment, place: Place) -> str:
     return contents
 
 
-def _inventory(environment: Environment, place: Place) -> str:
+def _inventory(environment: Environment, place: KeyPlace) -> str:
     parts: list[str | bytes] = []
     folder = f"inventory/{environment.name}"
     try:
@@ -65,13 +65,13 @@ def _inventory(environment: Environment, place: Place) -> str:
     return digest(*parts)
 
 
-def _day(environment: Environment, place: Place) -> str:
+def _day(environment: Environment, place: KeyPlace) -> str:
     """The day, where something ends on a day."""
     dated = environment.waivers or environment.differences or environment.acknowledgements
     return place.settings.today.isoformat() if dated else ""
 
 
-def _schemas(_: Environment, place: Place) -> str:
+def _schemas(_: Environment, place: KeyPlace) -> str:
     """Which engine decides; the schemas themselves are in the fingerprint of the tool."""
     engine = place.settings.engine
     program = None if engine == EMBEDDED else shutil.which("kubeconform")
@@ -79,16 +79,16 @@ def _schemas(_: Environment, place: Place) -> str:
     return f"{engine} {program} {state and (state.st_size, state.st_mtime_ns)}"
 
 
-def _settings(_: Environment, place: Place) -> str:
+def _settings(_: Environment, place: KeyPlace) -> str:
     return str(place.settings.complete)
 
 
-def _tool(_: Environment, __: Place) -> str:
+def _tool(_: Environment, __: KeyPlace) -> str:
     return fingerprint()
 
 
 # What decides in an environment by itself: beside it count only those it is compared with.
-INPUTS: dict[str, Callable[[Environment, Place], str]] = {
+INPUTS: dict[str, Callable[[Environment, KeyPlace], str]] = {
     "tool": _tool,
     "schemas": _schemas,
     "settings": _settings,
@@ -99,13 +99,13 @@ INPUTS: dict[str, Callable[[Environment, Place], str]] = {
 }
 
 
-def common_inputs(place: Place) -> tuple[str, ...]:
+def common_inputs(place: KeyPlace) -> tuple[str, ...]:
     """What decides in all environments alike: this meshgate, the engine, the settings."""
     nobody = Environment(name="")
     return tuple(of(nobody, place) for of in (_tool, _schemas, _settings))
 
 
-def own_key(environment: Environment, place: Place) -> str | None:
+def own_key(environment: Environment, place: KeyPlace) -> str | None:
     """A digest of what decides in an environment by itself; None where that cannot be told."""
     try:
         parts = [part for name, of in INPUTS.items() for part in (name, of(environment, place))]

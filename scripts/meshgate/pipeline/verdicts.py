@@ -19,8 +19,8 @@ from msgspec import Struct, structs
 from meshgate.model import Environment
 from meshgate.pipeline.files import Folder, Track, untracked
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
-from meshgate.pipeline.verdict import Verdict, from_json, to_json, verdict_of
-from meshgate.pipeline.verdict_key import Place, own_key, verdict_key
+from meshgate.pipeline.verdict import EnvironmentVerdict, from_json, to_json, verdict_of
+from meshgate.pipeline.verdict_key import KeyPlace, own_key, verdict_key
 from meshgate.source.cache import Cache
 
 LOG = logging.getLogger(__name__)
@@ -52,10 +52,10 @@ class Task(Struct, frozen=True):
 
 
 # Verdicts come task by task, in whatever order.
-Judge = Callable[[Sequence[Task]], Iterator[list[Verdict]]]
+Judge = Callable[[Sequence[Task]], Iterator[list[EnvironmentVerdict]]]
 
 
-class Question(Struct, frozen=True):
+class VerdictQuestion(Struct, frozen=True):
     """What is asked of a repository: everything that decides what the answer is.
 
     environments  all of the repository; `wanted` those whose findings are asked for
@@ -78,13 +78,13 @@ class Question(Struct, frozen=True):
 
 
 def verdicts(
-    question: Question,
+    question: VerdictQuestion,
     *,
     jobs: int = 1,
     pool: Callable[[int], AbstractContextManager[Judge]] | None = None,
     least: int = FEW,
     track: Track = untracked,
-) -> dict[str, Verdict]:
+) -> dict[str, EnvironmentVerdict]:
     """The verdict on each wanted environment and on those before it, by name, in their order.
 
     Those before are only told whether they can be judged. With more than one of `jobs`, a `pool` of
@@ -100,7 +100,7 @@ def verdicts(
     with track("judging", len(left)) as step:
         parallel = pool is not None and jobs > 1 and len(left) >= max(least, 1)
         tasks = tasks_of(question, run, left, keys, jobs if parallel else 1)
-        found: dict[str, Verdict] = {}
+        found: dict[str, EnvironmentVerdict] = {}
         if parallel and pool is not None:
             with pool(min(jobs, len(tasks))) as judge_tasks:
                 _collect(judge_tasks(tasks), found, step)
@@ -109,7 +109,9 @@ def verdicts(
     return {each.name: known.get(each.name) or found[each.name] for each in run}
 
 
-def verdicts_of(question: Question, judged: Mapping[str, Judged]) -> dict[str, Verdict]:
+def verdicts_of(
+    question: VerdictQuestion, judged: Mapping[str, Judged]
+) -> dict[str, EnvironmentVerdict]:
     """The same of environments that are judged already. Raises RuleError."""
     asked = frozenset(each.name for each in question.wanted)
     return {
@@ -119,7 +121,9 @@ def verdicts_of(question: Question, judged: Mapping[str, Judged]) -> dict[str, V
 
 
 def _collect(
-    done: Iterable[list[Verdict]], found: dict[str, Verdict], step: Callable[[], object]
+    done: Iterable[list[EnvironmentVerdict]],
+    found: dict[str, EnvironmentVerdict],
+    step: Callable[[], object],
 ) -> None:
     for several in done:
         for verdict in several:
@@ -127,7 +131,7 @@ def _collect(
             step()
 
 
-def trusted(question: Question) -> Path | None:
+def trusted(question: VerdictQuestion) -> Path | None:
     """The cache, unless it lies in what is judged: there a pull request could write a verdict."""
     if question.cache is None:
         return None
@@ -136,7 +140,7 @@ def trusted(question: Question) -> Path | None:
 
 
 def tasks_of(
-    question: Question,
+    question: VerdictQuestion,
     run: Sequence[Environment],
     left: Sequence[Environment],
     keys: Mapping[str, str] | None = None,
@@ -217,7 +221,7 @@ def singles(task: Task) -> list[Task]:
     return tasks
 
 
-def judged_task(task: Task, threads: int | None = None) -> list[Verdict]:
+def judged_task(task: Task, threads: int | None = None) -> list[EnvironmentVerdict]:
     """The verdicts that a task wants; those that may be are kept. Raises RuleError."""
     started = time.perf_counter()
     files = Folder(task.root, cache=task.cache, threads=threads)
@@ -253,20 +257,20 @@ class CachedVerdicts:
     `found` has them by name, with findings or without, of those that could be judged.
     """
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: VerdictQuestion) -> None:
         folder = trusted(question)
         self._cache = Cache(folder, SECTION)
         run = question.run if folder else ()
         own = _own_keys(question, run)
         self._keys = _keys(question, run, own, frozenset())
-        self.found: dict[str, Verdict] = {}
+        self.found: dict[str, EnvironmentVerdict] = {}
         for keys in (self._keys, _keys(question, run, own, frozenset(own))):
             for name, key in keys.items():
                 verdict = None if name in self.found else _cached(self._cache, key, name)
                 if verdict is not None and verdict.refused is None:
                     self.found[name] = verdict
 
-    def add(self, judged: Mapping[str, Judged], files: Folder) -> list[Verdict]:
+    def add(self, judged: Mapping[str, Judged], files: Folder) -> list[EnvironmentVerdict]:
         """Cache what is judged with all that it is compared with; its findings are not asked.
 
         All verdicts that may be kept are returned.
@@ -282,13 +286,13 @@ class CachedVerdicts:
         return final
 
 
-def _own_keys(question: Question, run: Sequence[Environment]) -> dict[str, str | None]:
-    place = Place(question.root, question.cache, question.settings)
+def _own_keys(question: VerdictQuestion, run: Sequence[Environment]) -> dict[str, str | None]:
+    place = KeyPlace(question.root, question.cache, question.settings)
     return {each.name: own_key(each, place) for each in run}
 
 
 def _keys(
-    question: Question,
+    question: VerdictQuestion,
     run: Sequence[Environment],
     own: Mapping[str, str | None],
     asked: Collection[str],
@@ -311,7 +315,7 @@ def _keys(
     return keys
 
 
-def _cached(cache: Cache, key: str, name: str) -> Verdict | None:
+def _cached(cache: Cache, key: str, name: str) -> EnvironmentVerdict | None:
     """A kept verdict; None where there is none, or where it is not one on this environment."""
     value = cache.get(key)
     if value is None:

@@ -19,7 +19,7 @@ from meshgate.promotion.committed import CommittedRoot
 from meshgate.promotion.files import is_owned
 from meshgate.promotion.policy import FILE
 from meshgate.repository import Repository, TreeEntry
-from meshgate.repository.along import Step, files_ever, objects_along
+from meshgate.repository.along import LineStep, files_ever, objects_along
 from meshgate.repository.opened import LINK
 from meshgate.source import KUSTOMIZATION_NAMES
 from meshgate.source.cache import Cache, digest
@@ -58,7 +58,7 @@ class Inputs:
         self._overlays: dict[str | None, tuple[bool, bool]] = {}
         self._stated: dict[str | None, tuple[ManifestSources, ...]] = {}
 
-    def learn(self, steps: Sequence[Step]) -> None:
+    def learn(self, steps: Sequence[LineStep]) -> None:
         """Take over what decides on the inputs of a line; the steps change FILE or INPUTS."""
         self._repository.learn(objects_along(steps, FILE, *INPUTS))
         ever = files_ever(steps, *SOURCE_FOLDERS)

@@ -11,13 +11,13 @@ from meshgate.promotion.inputs import SOURCE_FOLDERS
 from meshgate.promotion.names import PROMOTION
 from meshgate.promotion.policy import FILE
 from meshgate.repository import Commit, Repository, ids_between
-from meshgate.repository.along import Step, bringing, steps_along
+from meshgate.repository.along import LineStep, bringing, steps_along
 
 # Not inventories and renders: a commit may change thousands of their files.
 READ = (FILE, BASELINE, "waivers", "expectations", EVIDENCE, *SOURCE_FOLDERS, PROMOTION)
 
 
-def steps(repository: Repository, head: str) -> Sequence[Step]:
+def steps(repository: Repository, head: str) -> Sequence[LineStep]:
     """The steps to `head` that change something of READ, newest first."""
     return steps_along(repository, repository.resolve(head), *READ)
 

@@ -27,7 +27,7 @@ from meshgate.repository import (
     sums,
     with_authors,
 )
-from meshgate.repository.along import Step, files_along, files_ever
+from meshgate.repository.along import LineStep, files_along, files_ever
 from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"
@@ -56,7 +56,7 @@ class Releases:
         self._looked_up = False
         self._blobs: dict[str, str] = {}
         self._line: list[Commit] | None = None
-        self._steps: list[Step] = []
+        self._steps: list[LineStep] = []
         self._sources: dict[str, Source] = {}
         self._listed: list[Release] | None = None
         self._history: Sequence[tuple[Commit, str]] | None = None

@@ -57,7 +57,7 @@ def _colour(delivery: Delivery) -> str:
     return VERDICT_STYLES[delivery.verdict]
 
 
-class Question(NamedTuple):
+class CallsQuestion(NamedTuple):
     """Which calls of a view are wanted; None: no limit."""
 
     view: View
@@ -70,7 +70,7 @@ class Question(NamedTuple):
     full: bool = True
 
 
-def classes(asked: Question) -> Iterator[CallClass]:
+def classes(asked: CallsQuestion) -> Iterator[CallClass]:
     """The classes of the calls that were asked for."""
     mesh = asked.view.mesh
     own = mesh.clients.class_of(asked.client) if asked.client is not None else None
@@ -84,7 +84,7 @@ def classes(asked: Question) -> Iterator[CallClass]:
                     yield each
 
 
-def text(questions: Sequence[Question], options: Options) -> str:
+def text(questions: Sequence[CallsQuestion], options: Options) -> str:
     """For each service port a table: clients that are treated alike share a line."""
     style = Style(color=options.color)
     lines: list[str] = []
@@ -107,12 +107,12 @@ def text(questions: Sequence[Question], options: Options) -> str:
     return page(lines[:-1])
 
 
-def json(questions: Sequence[Question], options: Options) -> str:
+def json(questions: Sequence[CallsQuestion], options: Options) -> str:
     """The same as `streamed`, in one piece."""
     return "".join(streamed(questions, options))
 
 
-def streamed(questions: Sequence[Question], _options: Options) -> Iterator[str]:
+def streamed(questions: Sequence[CallsQuestion], _options: Options) -> Iterator[str]:
     """`{"version", "calls"}`, a line for each call of one client to one endpoint, as they come.
 
     Unless all are asked for, a crowd of clients that differ in nothing is one entry for each
@@ -123,7 +123,7 @@ def streamed(questions: Sequence[Question], _options: Options) -> Iterator[str]:
     yield from rows(entries, "calls", version=VERSION)
 
 
-def _entries(asked: Question) -> Iterator[JSONObject]:
+def _entries(asked: CallsQuestion) -> Iterator[JSONObject]:
     if asked.full or asked.client is not None:
         yield from (as_json(asked.view, call) for call in calls(asked))
         return
@@ -141,7 +141,7 @@ def _crowd(group: ClientGroup) -> JSONObject:
     return {"count": group.count, "plane": group.plane, "namespaces": group.namespaces}
 
 
-def markdown(questions: Sequence[Question], _options: Options) -> str:
+def markdown(questions: Sequence[CallsQuestion], _options: Options) -> str:
     """One table for each environment."""
     parts = []
     for asked in questions:
@@ -163,7 +163,7 @@ def markdown(questions: Sequence[Question], _options: Options) -> str:
 FORMATS = formats.of(text, json, markdown)
 
 
-def calls(asked: Question) -> Iterator[Call]:
+def calls(asked: CallsQuestion) -> Iterator[Call]:
     """The calls one by one."""
     clients = None if asked.client is None else [asked.client]
     for each in classes(asked):
@@ -172,7 +172,7 @@ def calls(asked: Question) -> Iterator[Call]:
                 yield call
 
 
-def _wanted(each: CallClass, asked: Question) -> tuple[Delivery, ...]:
+def _wanted(each: CallClass, asked: CallsQuestion) -> tuple[Delivery, ...]:
     """The deliveries of a class that were asked for."""
     deliveries = each.broken if asked.only_broken else each.deliveries
     return tuple(filter(is_denied, deliveries)) if asked.only_denied else deliveries
@@ -203,7 +203,7 @@ def _missing(each: CallClass) -> str:
     return "answered" if is_answered else "not reached"
 
 
-def tally(asked: Question, listed: Iterable[CallClass]) -> str:
+def tally(asked: CallsQuestion, listed: Iterable[CallClass]) -> str:
     """How many calls end how."""
     outcomes: Counter[Outcome] = Counter()
     for each in listed:
@@ -218,14 +218,14 @@ def tally(asked: Question, listed: Iterable[CallClass]) -> str:
     return f"{plural(total, kind)}: {parts}" if total else f"no {kind}s"
 
 
-def _title(asked: Question) -> str:
+def _title(asked: CallsQuestion) -> str:
     parts = [asked.view.environment or ""]
     if asked.client is not None:
         parts.append(f"calls of {named(asked.client)}")
     return ": ".join(part for part in parts if part)
 
 
-def _port(alike: list[CallClass], asked: Question) -> Iterator[list[Cell]]:
+def _port(alike: list[CallClass], asked: CallsQuestion) -> Iterator[list[Cell]]:
     """The lines of one service port, under its title."""
     yield [Cell(plain(f"{alike[0].service}:{alike[0].port.number}"), "bold")]
     for each in alike:
@@ -237,7 +237,7 @@ def _indented(cells: list[Cell]) -> list[Cell]:
     return [Cell(f"  {first.text}" if first.text else "", first.style), *rest]
 
 
-def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
+def _class(each: CallClass, asked: CallsQuestion) -> Iterator[list[Cell]]:
     """One class: a line for each sort of delivery, clients and rules in the first one only."""
     policy = each.policy
     rules = " + ".join(owner(rule) for rule in policy.rules) if policy is not None else ""
@@ -261,7 +261,7 @@ def _class(each: CallClass, asked: Question) -> Iterator[list[Cell]]:
         clients = rule = ""
 
 
-def _clients(each: CallClass, asked: Question) -> str:
+def _clients(each: CallClass, asked: CallsQuestion) -> str:
     """Who these clients are, in a few words."""
     if asked.client is not None:
         return plain(named(asked.client))

@@ -14,7 +14,7 @@ NOTHING = "000000"
 MOST_LINES = 4
 
 
-class Step(NamedTuple):
+class LineStep(NamedTuple):
     """A commit and what it changed: entries as they are now, of folders too; paths that are gone.
 
     Where something below a folder changed, the folder itself is among them.
@@ -31,7 +31,7 @@ class Step(NamedTuple):
         )
 
 
-def steps_along(repository: Repository, head: str, *paths: str) -> Sequence[Step]:
+def steps_along(repository: Repository, head: str, *paths: str) -> Sequence[LineStep]:
     """The first-parent commits up to `head`, an id, that change one of the paths, newest first.
 
     Remembered: git is asked once.
@@ -44,7 +44,7 @@ def steps_along(repository: Repository, head: str, *paths: str) -> Sequence[Step
     return repository.lines[key]
 
 
-def _steps(repository: Repository, head: str, paths: Iterable[str]) -> list[Step]:
+def _steps(repository: Repository, head: str, paths: Iterable[str]) -> list[LineStep]:
     listed = repository.ask(
         *("log", "-z", *PLAIN, "--first-parent", "--diff-merges=first-parent", "--raw", "-t"),
         *("--no-abbrev", "--root", "--no-renames", f"--format=%x01{FORMAT}", head, "--", *paths),
@@ -52,7 +52,7 @@ def _steps(repository: Repository, head: str, paths: Iterable[str]) -> list[Step
         what="git cannot list the commits",
     )
     fields = iter(listed.split("\0"))
-    steps: list[Step] = []
+    steps: list[LineStep] = []
     field = next(fields, "")
     while field.startswith("\x01"):
         parents, author, committer, seconds, message = (next(fields) for _ in range(FIELDS - 1))
@@ -67,11 +67,11 @@ def _steps(repository: Repository, head: str, paths: Iterable[str]) -> list[Step
             else:
                 there.append(TreeEntry(path, mode, object_id))
         commit = Commit(sha, tuple(parents.split()), author, committer, when, message)
-        steps.append(Step(commit, tuple(there), tuple(gone)))
+        steps.append(LineStep(commit, tuple(there), tuple(gone)))
     return steps
 
 
-def bringing(steps: Iterable[Step], folder: str) -> dict[str, Commit]:
+def bringing(steps: Iterable[LineStep], folder: str) -> dict[str, Commit]:
     """The newest of the steps that gave each file below a folder what it holds, by path.
 
     A path that was there before with another content, or was removed and came again, counts from
@@ -86,7 +86,7 @@ def bringing(steps: Iterable[Step], folder: str) -> dict[str, Commit]:
     return found
 
 
-def objects_along(steps: Sequence[Step], *paths: str) -> dict[tuple[str, str], str | None]:
+def objects_along(steps: Sequence[LineStep], *paths: str) -> dict[tuple[str, str], str | None]:
     """What is at each of these paths after each step, by commit and path; None: nothing.
 
     The steps are all that change the paths. Left out are submodules, of which git may have nothing.
@@ -110,7 +110,7 @@ def objects_along(steps: Sequence[Step], *paths: str) -> dict[tuple[str, str], s
     return known
 
 
-def files_ever(steps: Iterable[Step], *paths: str) -> set[TreeEntry]:
+def files_ever(steps: Iterable[LineStep], *paths: str) -> set[TreeEntry]:
     """Every file, link or submodule at or below the paths that a step brought.
 
     Of what was changed all its contents.
@@ -125,7 +125,7 @@ def files_ever(steps: Iterable[Step], *paths: str) -> set[TreeEntry]:
 
 
 def files_along(
-    steps: Sequence[Step], *paths: str
+    steps: Sequence[LineStep], *paths: str
 ) -> Iterator[tuple[str, Mapping[str, TreeEntry]]]:
     """The commits of the steps, oldest first, each with all that is at or below the paths there.
 

@@ -20,7 +20,7 @@ from meshgate.repository.trees import TreeEntry
 if TYPE_CHECKING:
     import git
 
-    from meshgate.repository.along import Step
+    from meshgate.repository.along import LineStep
 
 # GitPython takes 40 ms to import, and `validate` reads settings of promotion without any commit:
 # it is imported where a repository is opened. Without git it refuses to be, unless it is told so.
@@ -115,7 +115,7 @@ class Repository:
         self._object_ids: dict[tuple[str, str], str | None] = {}
         self._named: dict[str, str] = {}
         # What `steps_along` found, by head and paths.
-        self.lines: dict[tuple[str, ...], Sequence[Step]] = {}
+        self.lines: dict[tuple[str, ...], Sequence[LineStep]] = {}
         self._trees: dict[str, trees.Entries] = {}
         self._contents: dict[str, bytes] = {}
         self._room = MOST_CONTENT

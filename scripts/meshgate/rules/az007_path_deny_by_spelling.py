@@ -76,7 +76,7 @@ def check(context: Context) -> Iterator[Violation]:
                     for other in values
                     if (other.rule, other.negated) == (value.rule, value.negated)
                 ]
-                gets_in = Entry(authorization, places, policy)
+                gets_in = DeniedPath(authorization, places, policy)
                 variants = spellings(value.value, beside, authorization.normalization, gets_in)
                 yield from _violations(policy, value, variants, authorization.normalization)
 
@@ -114,7 +114,7 @@ def _violations(
         )
 
 
-class Entry(Struct, frozen=True):
+class DeniedPath(Struct, frozen=True):
     """Whether requests get in where a policy is enforced, if it is known where."""
 
     authorization: Authorization

@@ -55,7 +55,7 @@ OPEN = frozenset({"PERMISSIVE", "DISABLE"})
 FIX = "make the port STRICT before identities decide on it"
 
 
-class Asked(Struct, frozen=True):
+class AskedIdentity(Struct, frozen=True):
     """What some rules of a policy mean for a caller without a certificate."""
 
     severity: Severity
@@ -65,20 +65,20 @@ class Asked(Struct, frozen=True):
 
 # By action, and by whether plaintext may match the rule: all it asks is what an identity is not.
 MEANINGS = {
-    ("DENY", False): Asked(
+    ("DENY", False): AskedIdentity(
         Severity.ERROR, "a caller that leaves out TLS walks around this DENY", FIX
     ),
-    ("DENY", True): Asked(
+    ("DENY", True): AskedIdentity(
         Severity.INFO,
         "every caller without a certificate is denied, wherever it comes from",
         "nothing, if only callers with a certificate are meant to get in",
     ),
-    ("ALLOW", False): Asked(
+    ("ALLOW", False): AskedIdentity(
         Severity.INFO,
         "no caller without a certificate gets in by it",
         "nothing, if only callers with a certificate are meant to get in",
     ),
-    ("ALLOW", True): Asked(
+    ("ALLOW", True): AskedIdentity(
         Severity.ERROR, "a caller that leaves out TLS is let in, whoever it is", FIX
     ),
 }
@@ -114,7 +114,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def opened_by(
-    mesh: Mesh, policy: Resource, rules: list[JSONObject], meaning: Asked
+    mesh: Mesh, policy: Resource, rules: list[JSONObject], meaning: AskedIdentity
 ) -> Iterator[Violation]:
     """One finding on the ports that take plaintext and that some rules of a policy apply to."""
     opened = {

@@ -50,7 +50,7 @@ from meshgate.source.load import (
 )
 from meshgate.source.locate import Locator
 from meshgate.source.program import Renderer, renderer, renderer_argv
-from meshgate.source.step_overlay import Overlay, patched
+from meshgate.source.step_overlay import StepOverlay, patched
 from meshgate.source.unreached import survey_repository
 from meshgate.yamldoc.writing import dump, dump_value
 
@@ -62,8 +62,8 @@ __all__ = [
     "FolderLocator",
     "Loaded",
     "Locator",
-    "Overlay",
     "Renderer",
+    "StepOverlay",
     "as_foreign",
     "build_folders",
     "contents_digest",

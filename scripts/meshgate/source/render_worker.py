@@ -19,7 +19,7 @@ from typing import Self
 import msgspec
 
 from meshgate.errors import ToolError
-from meshgate.process import Completed, Limits, Peer, PeerEndedError
+from meshgate.process import Completed, Limits, PeerEndedError, ResidentProgram
 
 # A worker is ended after so many overlays: what it may gather does not grow without end.
 MOST_JOBS = 500
@@ -72,7 +72,9 @@ class RenderWorkers:
             worker = self._free.get_nowait()
         except Empty:
             try:
-                peer = Peer([self._program], environment=self._environment, limits=self._limits)
+                peer = ResidentProgram(
+                    [self._program], environment=self._environment, limits=self._limits
+                )
             except OSError:
                 return None
             worker = _Worker(peer)
@@ -100,7 +102,7 @@ class RenderWorkers:
 class _Worker:
     """One program, how often it was asked, and whether it may be asked again."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: ResidentProgram) -> None:
         self.peer = peer
         self.jobs = 0
         self.is_fresh = True

@@ -24,7 +24,7 @@ UNFIT = re.compile(r"[^a-z0-9.-]+")
 KEY = re.compile(r"[^\s#-]")
 
 
-class Overlay(Struct, frozen=True):
+class StepOverlay(Struct, frozen=True):
     """Files of an overlay by name relative to the root, and the temporary ones among them."""
 
     files: Mapping[str, str]
@@ -39,7 +39,7 @@ def patched(
     *,
     comment: str,
     cache: Path | None,
-) -> Overlay:
+) -> StepOverlay:
     """The files with which an overlay renders to `wanted`, and no longer to `rendered`.
 
     Each object that differs has one file, named for it: a merge patch, a patch that deletes, or
@@ -68,7 +68,7 @@ def patched(
         text = _with_entries(text, field, entries, kustomization)
     files = {f"{overlay}/{name}": content for name, content in added.items()}
     temporary = frozenset(files)
-    changed = Overlay({**files, kustomization: text}, temporary)
+    changed = StepOverlay({**files, kustomization: text}, temporary)
     _verify(root, overlay, changed, wanted, cache)
     return changed
 
@@ -157,7 +157,7 @@ def _value(text: str, file: str) -> JSONObject:
 def _verify(
     root: Path,
     overlay: str,
-    patched_overlay: Overlay,
+    patched_overlay: StepOverlay,
     wanted: Sequence[Resource],
     cache: Path | None,
 ) -> None:

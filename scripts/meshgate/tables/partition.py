@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from meshgate.model import Environment
 from meshgate.pipeline import Folder, Judged, judge
-from meshgate.pipeline.verdict import Refusal
+from meshgate.pipeline.verdict import EnvironmentRefusal
 from meshgate.pipeline.verdicts import Task
 from meshgate.source import Locator
 from meshgate.tables.parquet import PARTS, Writer
@@ -29,7 +29,7 @@ class Partition(Struct, frozen=True):
 
     files: dict[str, bytes]
     counts: dict[str, int]
-    refused: dict[str, Refusal]
+    refused: dict[str, EnvironmentRefusal]
     names: tuple[str, ...] = ()
 
 
@@ -45,7 +45,7 @@ class Making(NamedTuple):
         wanted = [each for each in judged.values() if each.name in task.wanted]
         return self._of(wanted, task.root)
 
-    def ended(self, task: Task, why: Refusal) -> Partition:
+    def ended(self, task: Task, why: EnvironmentRefusal) -> Partition:
         """The row of the one environment of a task that nobody could judge."""
         (own,) = (each for each in task.run if each.name in task.wanted)
         failed = Judged(own, Locator(task.root), failure=why.error())
@@ -55,7 +55,9 @@ class Making(NamedTuple):
         wanted = list(wanted)
         rows = [every_row(each, each.environment, root, self.run) for each in wanted]
         refused = {
-            each.name: Refusal.of(each.failure) for each in wanted if each.failure is not None
+            each.name: EnvironmentRefusal.of(each.failure)
+            for each in wanted
+            if each.failure is not None
         }
         return of_rows(rows, refused, tuple(each.name for each in wanted))
 
@@ -66,7 +68,9 @@ def every_row(judged: Judged, environment: Environment, root: Path, run: Run) ->
 
 
 def of_rows(
-    rows: Iterable[Rows], refused: Mapping[str, Refusal] | None = None, names: tuple[str, ...] = ()
+    rows: Iterable[Rows],
+    refused: Mapping[str, EnvironmentRefusal] | None = None,
+    names: tuple[str, ...] = (),
 ) -> Partition:
     """Rows as files."""
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:

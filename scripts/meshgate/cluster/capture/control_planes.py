@@ -39,7 +39,7 @@ class ControlPlane(NamedTuple):
     releases: frozenset[str]
 
 
-class Releases(NamedTuple):
+class ControlPlaneReleases(NamedTuple):
     """The minor releases of the control planes, and why that of others is not known."""
 
     known: set[str]
@@ -67,7 +67,7 @@ def control_planes(facts: MeshFacts, objects: Iterable[JSONObject]) -> list[Cont
 
 def releases(
     facts: MeshFacts, planes: Sequence[ControlPlane], stated: Iterable[str] = ()
-) -> Releases:
+) -> ControlPlaneReleases:
     """Which releases the control planes are of.
 
     A digest, `latest` and the like tell nothing; then labels do, and what istiod itself states. Of
@@ -77,9 +77,11 @@ def releases(
     known = asked.union(*(plane.releases for plane in planes))
     silent = [plane.name for plane in planes if not plane.releases]
     if asked and len(planes) <= 1:
-        return Releases(known, [])
+        return ControlPlaneReleases(known, [])
     unsaid = [f"neither the image of {name} nor a label of it says so" for name in silent]
-    return Releases(known, unsaid if planes else [f"there is no istiod in {facts.root_namespace}"])
+    return ControlPlaneReleases(
+        known, unsaid if planes else [f"there is no istiod in {facts.root_namespace}"]
+    )
 
 
 def release_of(text: str) -> str:

@@ -52,7 +52,7 @@ class Istiod:
         path = f"debug/config_dump?proxyID={quote(proxy)}"
         try:
             answer = self._get(path)
-        except _UnknownError:
+        except _NotThereError:
             return None
         configs = answer.get("configs") if isinstance(answer, dict) else None
         if not isinstance(configs, list) or not all(isinstance(each, dict) for each in configs):
@@ -102,14 +102,14 @@ class Istiod:
             )
         text = answer.data.decode("utf-8", "replace")
         if answer.status != HTTPStatus.OK:
-            kind = _UnknownError if answer.status == HTTPStatus.NOT_FOUND else ServiceError
+            kind = _NotThereError if answer.status == HTTPStatus.NOT_FOUND else ServiceError
             raise kind(
                 f"istiod at {self._url} answers {path} with HTTP {answer.status}", why=words(text)
             )
         return text
 
 
-class _UnknownError(ServiceError):
+class _NotThereError(ServiceError):
     """This replica does not have what was asked for."""
 
 

@@ -29,14 +29,14 @@ class WayLevel(enum.Enum):
     NEW = enum.auto()
 
 
-class Changed(Struct, frozen=True):
+class ChangedObject(Struct, frozen=True):
     """One object that differs, and what it may be on the way, by level."""
 
     key: Key
     levels: dict[WayLevel, Resource | None]
 
     @classmethod
-    def of(cls, key: Key, old: Resource | None, new: Resource | None) -> Changed:
+    def of(cls, key: Key, old: Resource | None, new: Resource | None) -> ChangedObject:
         """The levels of an object; None: it is not there."""
         levels: dict[WayLevel, Resource | None] = {WayLevel.OLD: old}
         if key[1] == SERVER:

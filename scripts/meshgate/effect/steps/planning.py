@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from meshgate.effect.changes import Effect, Unsafe
 from meshgate.effect.steps.holding import NAME, targets
-from meshgate.effect.steps.middle import RULE, SERVER, Changed, WayLevel
+from meshgate.effect.steps.middle import RULE, SERVER, ChangedObject, WayLevel
 from meshgate.effect.steps.oracle import Oracle, SpentError, State
 from meshgate.effect.steps.search import WayStates, one_by_one, shortest
 from meshgate.effect.steps.values import (
@@ -70,7 +70,7 @@ def _way_states(oracle: Oracle) -> WayStates:
     old, new = by_key(oracle.old), by_key(oracle.new)
     order = list(dict.fromkeys((*new, *old)))
     changed = [
-        Changed.of(key, old.get(key), new.get(key))
+        ChangedObject.of(key, old.get(key), new.get(key))
         for key in order
         if old.get(key) is not new.get(key)
     ]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from meshgate.effect.steps.holding import HeldHost, held
-from meshgate.effect.steps.middle import Changed, WayLevel
+from meshgate.effect.steps.middle import ChangedObject, WayLevel
 from meshgate.effect.steps.oracle import Oracle, State
 from meshgate.effect.steps.values import Key
 from meshgate.model import Resource
@@ -26,7 +26,7 @@ class WayStates:
         self,
         oracle: Oracle,
         same: Mapping[Key, Resource],
-        changed: Sequence[Changed],
+        changed: Sequence[ChangedObject],
         order: Sequence[Key],
     ) -> None:
         self.oracle = oracle

@@ -20,7 +20,7 @@ from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 
 
-class Source(NamedTuple):
+class CoverSource(NamedTuple):
     """The clients whose requests a match of a route takes; empty: those of all."""
 
     labels: Labels
@@ -42,7 +42,7 @@ class HostCover(Struct, frozen=True):
     everybody: bool = False
     sidecars: bool = True
     gateways: bool = True
-    sources: tuple[Source, ...] = ()
+    sources: tuple[CoverSource, ...] = ()
 
     def is_for(self, caller: Caller) -> bool:
         """Whether calls of a proxy are undecided, by its labels and its namespace."""
@@ -117,15 +117,15 @@ def _places(spec: JSONObject, route: JSONObject) -> frozenset[str]:
     return frozenset().union(*(_names(match.get("gateways")) or own for match in matches))
 
 
-def _sources(route: JSONObject) -> tuple[Source, ...]:
+def _sources(route: JSONObject) -> tuple[CoverSource, ...]:
     """The clients whose requests a route takes (sourceMatchHTTP); empty: those of all."""
     sources = []
     for match in _objects(route.get("match")):
-        source = Source(
+        source = CoverSource(
             selectors.labels(match.get("sourceLabels")), str(match.get("sourceNamespace") or "")
         )
         # Where gateways are named, neither labels nor the namespace are looked at.
-        if match.get("gateways") or source == Source({}, ""):
+        if match.get("gateways") or source == CoverSource({}, ""):
             return ()
         sources.append(source)
     return tuple(sources)

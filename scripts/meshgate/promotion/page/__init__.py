@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meshgate.promotion.page import first
-from meshgate.promotion.page.contents import PageContents, WeakerPort, page_contents
+from meshgate.promotion.page.contents import PageContents, WeakenedPort, page_contents
 from meshgate.promotion.page.details import details, hint
 from meshgate.report.budget import LIMITS, Section, fit, size
 
 __all__ = [
     "FIRST_SECTIONS",
     "PageContents",
-    "WeakerPort",
+    "WeakenedPort",
     "first_sections",
     "page_contents",
     "render",

@@ -31,7 +31,7 @@ SHORT = 90
 WEAKER = "RE001"
 
 
-class WeakerPort(Struct, frozen=True):
+class WeakenedPort(Struct, frozen=True):
     """A port that is weaker here than in the environment before.
 
     declared: by whom, why and until when; empty: by nobody.
@@ -60,7 +60,7 @@ class PageContents(Struct, frozen=True):
     diffs: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     waits: tuple[Refusal, ...] = ()
-    differences: tuple[WeakerPort, ...] = ()
+    differences: tuple[WeakenedPort, ...] = ()
     also_in: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
@@ -142,17 +142,17 @@ def _diffs(session: Session, prepared: PreparedCommit) -> Mapping[str, str]:
     return diffs
 
 
-def _differences(candidate: Candidate) -> tuple[WeakerPort, ...]:
+def _differences(candidate: Candidate) -> tuple[WeakenedPort, ...]:
     """Ports that are weaker here than before, as declared, and as found."""
     declared = tuple(
-        WeakerPort(
+        WeakenedPort(
             f"{declaration.workload}:{declaration.port if declaration.port is not None else '*'}",
             f"{declaration.owner}, until {declaration.expires}: {declaration.reason}",
         )
         for declaration in candidate.environment.differences
     )
     undeclared = tuple(
-        WeakerPort(finding.message)
+        WeakenedPort(finding.message)
         for finding in candidate.findings or ()
         if finding.rule == WEAKER and finding.waiver is None
     )

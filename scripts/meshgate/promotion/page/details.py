@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.files import rendered_folder
-from meshgate.promotion.page.contents import LONG, SHORT, PageContents, WeakerPort, cut, digest_of
+from meshgate.promotion.page.contents import LONG, SHORT, PageContents, WeakenedPort, cut, digest_of
 from meshgate.promotion.records import DeletedPolicy, Event, InputChange
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html
@@ -168,7 +168,7 @@ def _deleted(entry: DeletedPolicy) -> str:
     return f"- :wastebasket: {name}" + (f": {prose(cut(str(why)))}" if why else "") + "\n"
 
 
-def _difference(difference: WeakerPort) -> str:
+def _difference(difference: WeakenedPort) -> str:
     how = (
         f"declared: {prose(cut(difference.declared, LONG // 2))}"
         if difference.declared

@@ -20,9 +20,9 @@ from meshgate.report.html.findings import finding
 from meshgate.report.html.posture import posture
 from meshgate.report.html.standing import (
     BurnDown,
-    Event,
     Head,
-    Standing,
+    PromotionStanding,
+    TimelineEvent,
     burn_down,
     exception,
     exceptions,
@@ -44,11 +44,11 @@ SCRIPTS = (
 )
 __all__ = [
     "BurnDown",
-    "Event",
     "Head",
     "Page",
     "Portion",
-    "Standing",
+    "PromotionStanding",
+    "TimelineEvent",
     "joined",
     "portion",
     "render",
@@ -73,7 +73,7 @@ class Page(NamedTuple):
     head: Head | None = None
     environments: Sequence[Environment] = ()
     # Of environments that promotion knows.
-    standings: Sequence[Standing] = ()
+    standings: Sequence[PromotionStanding] = ()
     # Of environments that have, or had, findings in the baseline.
     baselines: Sequence[BurnDown] = ()
     # The way to an unsafe change, as `meshgate steps` prints it: environment and text.

@@ -19,7 +19,7 @@ class Head(NamedTuple):
     changed: bool = False
 
 
-class Event(NamedTuple):
+class TimelineEvent(NamedTuple):
     """One event of a ledger; afterwards `strict` of `ports` took mutual TLS only (0: not known)."""
 
     at: datetime.datetime
@@ -33,7 +33,7 @@ class Event(NamedTuple):
     strict: int = 0
 
 
-class Standing(NamedTuple):
+class PromotionStanding(NamedTuple):
     """How an environment stands in promotion: what it has, what comes next, and what was.
 
     `lacking`: why no trend can be drawn, or none that goes further back; empty: one is.
@@ -44,7 +44,7 @@ class Standing(NamedTuple):
     since: datetime.datetime | None
     # Such as "2026-11-29.1 waits: outside of office hours".
     following: Sequence[str]
-    events: Sequence[Event] = ()
+    events: Sequence[TimelineEvent] = ()
     lacking: str = ""
 
 
@@ -155,7 +155,7 @@ def exception(each: Exceptional, today: datetime.date) -> list[object]:
     ]
 
 
-def standing(own: Standing) -> JSONObject:
+def standing(own: PromotionStanding) -> JSONObject:
     """The fields of a standing by their names, the newest event first."""
     return {
         "environment": visible(own.environment),

@@ -14,13 +14,13 @@ import msgspec
 from meshgate.errors import BuildError
 from meshgate.model.sources import ManifestSources, sources_of
 from meshgate.source.kinds import helm, manifests, overlay
-from meshgate.source.kinds.kind import Source
+from meshgate.source.kinds.kind import ManifestSource
 from meshgate.yamldoc.files import Root
 
 KINDS = (overlay, manifests, helm)
 
 
-def opened(root: Path, text: str, below: Root | None = None) -> list[Source]:
+def opened(root: Path, text: str, below: Root | None = None) -> list[ManifestSource]:
     """The sources that a text of `ManifestSources.sources` names, in their order.
 
     below  the folder as something else than files on disk: `root` is then not looked at

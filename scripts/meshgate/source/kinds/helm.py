@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from meshgate.model.sources import ManifestSources
-from meshgate.source.kinds.kind import Source
+from meshgate.source.kinds.kind import ManifestSource
 from meshgate.yamldoc.files import Root
 
 
@@ -17,7 +17,7 @@ def paths(stated: ManifestSources) -> Iterator[str]:
         yield posixpath.normpath(stated.helm.chart.rstrip("/"))
 
 
-def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
+def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[ManifestSource]:
     """The chart, if that is where manifests come from."""
     if stated.helm is not None:
         # Most environments have none, and it takes ten modules to read one.

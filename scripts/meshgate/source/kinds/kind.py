@@ -51,7 +51,7 @@ class Reached(Struct, frozen=True):
     surroundings: Sequence[str] = ()
 
 
-class Source(Protocol):
+class ManifestSource(Protocol):
     """One source of manifests."""
 
     # The folder, or file, that environments.yaml names.

@@ -10,7 +10,7 @@ from meshgate.errors import BuildError
 from meshgate.model import BuildRecord, Defect, Resource
 from meshgate.model.sources import ManifestSources
 from meshgate.source.kinds.folder import files_below
-from meshgate.source.kinds.kind import Build, Reached, Source, Workplace
+from meshgate.source.kinds.kind import Build, ManifestSource, Reached, Workplace
 from meshgate.source.kustomization import FILE_NAMES
 from meshgate.source.load import SUFFIXES, Loaded, read
 from meshgate.yamldoc.files import Root
@@ -22,7 +22,7 @@ def paths(stated: ManifestSources) -> Iterator[str]:
         yield posixpath.normpath(stated.manifests.rstrip("/"))
 
 
-def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
+def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[ManifestSource]:
     """The folder or file, if that is where manifests come from."""
     for path in paths(stated):
         yield Manifests(path, below or Root(root))

@@ -10,7 +10,7 @@ from meshgate.model import JSON, BuildRecord, Defect, Origin, join_path
 from meshgate.model.sources import ManifestSources
 from meshgate.source.cache import Cache
 from meshgate.source.chains import Layers
-from meshgate.source.kinds.kind import Build, Reached, Source, Workplace
+from meshgate.source.kinds.kind import Build, ManifestSource, Reached, Workplace
 from meshgate.source.kustomization import Inline, Role
 from meshgate.source.kustomize import Rendered, rendered
 from meshgate.source.load import SourceDocument, parsed
@@ -35,7 +35,7 @@ def paths(stated: ManifestSources) -> Iterator[str]:
             yield path.rstrip("/")
 
 
-def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[Source]:
+def sources(stated: ManifestSources, root: Path, below: Root | None) -> Iterator[ManifestSource]:
     """The overlay, or each of them."""
     for path in paths(stated):
         yield Overlay(root, path, below)
