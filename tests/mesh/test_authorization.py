@@ -273,6 +273,50 @@ def test_a_claim_may_have_dots_in_its_name() -> None:
     assert name in decision.requests[0]
 
 
+def test_a_claim_is_split_for_the_issuers_whose_rule_says_so() -> None:
+    rule = {"when": [{"key": "request.auth.claims[perms]", "values": ["write"]}]}
+    rules = [
+        {"issuer": "https://one", "spaceDelimitedClaims": ["perms"]},
+        {"issuer": "https://two"},
+    ]
+    tokens = security("RequestAuthentication", "t", {"jwtRules": rules})
+    mesh = authorization(tokens, policy("p", rule))
+    judged = {
+        issuer: mesh.judge(
+            SIDECAR,
+            http(),
+            Request("GET", "/", "s", token={"iss": issuer, "perms": "read write"}),
+        )
+        for issuer in ("https://one", "https://two")
+    }
+    assert {issuer: (each.judgement, each.undecided) for issuer, each in judged.items()} == {
+        "https://one": (RequestJudgement.ALLOW, ""),
+        "https://two": (RequestJudgement.DENY, ""),
+    }
+
+
+def test_rules_of_an_issuer_that_split_a_claim_differently_decide_nothing() -> None:
+    split = {"jwtRules": [{"issuer": "https://i", "spaceDelimitedClaims": ["perms"]}]}
+    whole = {"jwtRules": [{"issuer": "https://i"}]}
+    tokens = [
+        security("RequestAuthentication", "own", split),
+        security("RequestAuthentication", "mesh", whole, "istio-system"),
+    ]
+
+    def doubt(claim: str) -> str:
+        rule = {"when": [{"key": f"request.auth.claims[{claim}]", "values": ["write"]}]}
+        token = {"iss": "https://i", claim: "read write"}
+        request = Request("GET", "/", "s", token=token)
+        mesh = authorization(*tokens, policy("p", rule))
+        assert (mesh.allowed(SIDECAR, http()).allows is Allows.UNKNOWN) == (claim == "perms")
+        return mesh.judge(SIDECAR, http(), request).undecided
+
+    assert "https://i splits their claim perms at spaces" in doubt("perms")
+    assert not doubt("groups")
+    # Envoy splits it for everybody.
+    assert not doubt("scope")
+
+
 def test_addresses_of_pods_are_unknown_until_they_are_given() -> None:
     mesh = authorization(policy("ip", {"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}]}))
     decision = mesh.allowed(SIDECAR, http())

@@ -50,6 +50,8 @@ class AccessMesh:
         self.ambient = ambient
         root = rng.choice(("istio-system", "istio-system", "mesh-root"))
         domain = rng.choice(("cluster.local", "cluster.local", "td.example", "eu.td.example"))
+        # Whether tokens of an issuer have a claim that is split at spaces.
+        self.splits: dict[str, bool] = {}
         self.facts: JSONObject = {
             "rootNamespace": root,
             "clusterDomain": rng.choice(("cluster.local", "cluster.local", "k8s.corp")),

@@ -43,6 +43,7 @@ class _Mesh(Protocol):
     ambient: bool
     root: str
     facts: JSONObject
+    splits: dict[str, bool]
     namespaces: list[str]
     workloads: list[JSONObject]
 
@@ -311,7 +312,8 @@ def _add_request_authentication(mesh: _Mesh, number: int) -> None:
     rules = []
     for issuer in mesh.rng.sample(ISSUERS, mesh.rng.choice((1, 1, 2))):
         rule: JSONObject = {"issuer": issuer, "jwks": _JWKS}
-        if mesh.chance(0.2):
+        # Which of two rules for an issuer Envoy goes by is not decided: they do not differ here.
+        if mesh.splits.setdefault(issuer, mesh.chance(0.2)):
             rule["spaceDelimitedClaims"] = ["perms"]
         rules.append(rule)
     if not mesh.chance(0.05):

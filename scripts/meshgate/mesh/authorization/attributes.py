@@ -154,14 +154,26 @@ class Request(Struct, frozen=True):
     token: JSONObject | None = None
 
 
+class SplitClaims(NamedTuple):
+    """The claims that one rule of a RequestAuthentication splits at spaces, beside the usual."""
+
+    issuer: str
+    claims: frozenset[str]
+
+
 class TokenIssuers(Struct, frozen=True):
     """What the RequestAuthentications of a workload accept.
 
-    `space_delimited` holds further claims that are split at spaces.
+    `split` has for each rule its issuer, and the claims of its tokens that are split at spaces.
     """
 
     issuers: frozenset[str] = frozenset()
-    space_delimited: frozenset[str] = SPACE_DELIMITED_CLAIMS
+    split: tuple[SplitClaims, ...] = ()
+
+    def splits(self, claim: str, token: JSONObject) -> bool:
+        """Whether a claim of a token is a list, of what its spaces separate."""
+        of_issuer = (own.claims for own in self.split if own.issuer == token.get("iss"))
+        return claim in SPACE_DELIMITED_CLAIMS or any(claim in claims for claims in of_issuer)
 
     def verified(self, token: JSONObject | None) -> JSONObject | None:
         """The token as policies see it; None: nobody verified it."""

@@ -69,7 +69,7 @@ class CallValues:
         for part in attribute.claim:
             value = value.get(part) if isinstance(value, dict) else None
         if isinstance(value, str):
-            is_split = attribute.name in self._issuers.space_delimited
+            is_split = self._issuers.splits(attribute.name, self._claims)
             return tuple(value.split()) if is_split else (value,)
         if isinstance(value, list):
             return tuple(item for item in value if isinstance(item, str))

@@ -85,9 +85,7 @@ class Applied(Struct, frozen=True):
         """The tokens that are verified."""
         return TokenIssuers(
             frozenset().union(*(policy.issuers for policy in self.authentications)),
-            SPACE_DELIMITED_CLAIMS.union(
-                *(policy.space_delimited for policy in self.authentications)
-            ),
+            tuple(own for policy in self.authentications for own in policy.split),
         )
 
 
@@ -227,3 +225,27 @@ def _undecided(
     for authentication in authentications:
         if authentication.any_issuer:
             yield f"RequestAuthentication {authentication} takes tokens of any issuer"
+    keys = {item.key for policy in policies for rule in policy.rules for item in rule.conditions}
+    for issuer, claim in _split_by_some(authentications):
+        if any(key.startswith(f"request.auth.claims[{claim}]") for key in keys):
+            yield (
+                f"one rule for tokens of {issuer} splits their claim {claim} at spaces, and "
+                "another does not: which one Envoy goes by is not known"
+            )
+
+
+def _split_by_some(authentications: Sequence[RequestAuthentication]) -> Iterator[tuple[str, str]]:
+    """The issuers and claims that some token rules for an issuer split, and others do not.
+
+    jwt_authn asks all providers of an issuer, and what each of them writes takes the place of what
+    another wrote.
+    """
+    by_issuer: dict[str, list[frozenset[str]]] = {}
+    for authentication in authentications:
+        for own in authentication.split:
+            by_issuer.setdefault(own.issuer, []).append(own.claims - SPACE_DELIMITED_CLAIMS)
+    for issuer, several in by_issuer.items():
+        for claim in sorted(
+            frozenset().union(*several).difference(frozenset.intersection(*several))
+        ):
+            yield issuer, claim

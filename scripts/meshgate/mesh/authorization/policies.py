@@ -9,7 +9,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from meshgate.mesh import selectors
-from meshgate.mesh.authorization.attributes import SPACE_DELIMITED_CLAIMS
+from meshgate.mesh.authorization.attributes import SplitClaims
 from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.selectors import Labels
 from meshgate.model import JSON, JSONObject, Resource
@@ -98,7 +98,8 @@ class RequestAuthentication(Struct, frozen=True, eq=False):
     name: str
     attachment: Attachment
     issuers: frozenset[str]
-    space_delimited: frozenset[str]
+    # Of each token rule.
+    split: tuple[SplitClaims, ...]
     # A token rule without issuer, which takes any.
     any_issuer: bool = False
 
@@ -141,7 +142,7 @@ def request_authentication(resource: Resource) -> RequestAuthentication:
     """The typed value of a RequestAuthentication; token rules of a wrong shape are left out."""
     spec = resource.spec
     issuers: set[str] = set()
-    delimited = set(SPACE_DELIMITED_CLAIMS)
+    split: list[SplitClaims] = []
     any_issuer = False
     rules = spec.get("jwtRules")
     for rule in rules if isinstance(rules, list) else ():
@@ -150,14 +151,15 @@ def request_authentication(resource: Resource) -> RequestAuthentication:
         issuer = str(rule.get("issuer") or "")
         any_issuer |= not issuer
         issuers |= {issuer} - {""}
-        delimited.update(map(str, rule.get("spaceDelimitedClaims") or ()))
+        claims = frozenset(map(str, rule.get("spaceDelimitedClaims") or ()))
+        split.append(SplitClaims(issuer, claims))
     return RequestAuthentication(
         resource,
         namespace_of(resource),
         resource.name,
         _attachment(spec),
         frozenset(issuers),
-        frozenset(delimited),
+        tuple(split),
         any_issuer,
     )
 
