@@ -72,6 +72,8 @@ def audit(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- tests/rules/test_cases.py -k DR003` narrows them."""
     install(session)
+    # Charts are rendered by the pinned helm, which is built once where Go, or its wheel, is.
+    session.run("python", "-m", "meshgate.tools", "helm", silent=True)
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
