@@ -60,15 +60,15 @@ def facts(objects: Iterable[Resource]) -> Facts:
     return Facts(mesh, told_by, tuple(dict.fromkeys(missing)))
 
 
-Told = Iterator[tuple[str, object]]
+Stated = Iterator[tuple[str, object]]
 
 
-def _of(resource: Resource) -> Told:
+def _of(resource: Resource) -> Stated:
     reader = READERS.get(resource.kind)
     return reader(resource) if reader is not None else iter(())
 
 
-def _operator(resource: Resource) -> Told:
+def _operator(resource: Resource) -> Stated:
     spec = resource.spec
     yield from _version(spec.get("tag"))
     yield from _revision(spec.get("revision"))
@@ -77,34 +77,34 @@ def _operator(resource: Resource) -> Told:
     yield from _mesh_config(mapping(spec.get("meshConfig")))
 
 
-def _control_plane(resource: Resource) -> Told:
+def _control_plane(resource: Resource) -> Stated:
     yield "distribution", "ossm2"
     if resource.namespace:
         yield "rootNamespace", resource.namespace
 
 
-def _sail(resource: Resource) -> Told:
+def _sail(resource: Resource) -> Stated:
     """An Istio object of the Sail operator, which OpenShift Service Mesh 3 has, too."""
     if resource.group == "sailoperator.io":
         yield from _version(resource.spec.get("version"))
         yield from _mesh_config(mapping(mapping(resource.spec.get("values")).get("meshConfig")))
 
 
-def _release(resource: Resource) -> Told:
+def _release(resource: Resource) -> Stated:
     chart = mapping(mapping(resource.spec.get("chart")).get("spec"))
     if chart.get("chart") in ISTIO_CHARTS:
         yield from _version(chart.get("version"))
         yield from _values(mapping(resource.spec.get("values")))
 
 
-def _application(resource: Resource) -> Told:
+def _application(resource: Resource) -> Stated:
     source = mapping(resource.spec.get("source"))
     if source.get("chart") in ISTIO_CHARTS:
         yield from _version(source.get("targetRevision"))
         yield from _values(mapping(mapping(source.get("helm")).get("valuesObject")))
 
 
-def _config_map(resource: Resource) -> Told:
+def _config_map(resource: Resource) -> Stated:
     if resource.name == "istio":
         text = mapping(resource.value.get("data")).get("mesh")
         try:
@@ -114,12 +114,12 @@ def _config_map(resource: Resource) -> Told:
         yield from _mesh_config(mapping(value))
 
 
-def _namespace(resource: Resource) -> Told:
+def _namespace(resource: Resource) -> Stated:
     if mapping(resource.metadata.get("labels")).get(AMBIENT_LABEL) == "ambient":
         yield "dataPlane", "ambient"
 
 
-READERS: dict[str, Callable[[Resource], Told]] = {
+READERS: dict[str, Callable[[Resource], Stated]] = {
     "Application": _application,
     "ConfigMap": _config_map,
     "HelmRelease": _release,
@@ -130,23 +130,23 @@ READERS: dict[str, Callable[[Resource], Told]] = {
 }
 
 
-def _values(values: JSONObject) -> Told:
+def _values(values: JSONObject) -> Stated:
     """Values of the istiod chart."""
     yield from _revision(values.get("revision"))
     yield from _mesh_config(mapping(values.get("meshConfig")))
 
 
-def _version(text: object) -> Told:
+def _version(text: object) -> Stated:
     if matched := MINOR.match(str(text or "")):
         yield "istio", matched[1]
 
 
-def _revision(text: object) -> Told:
+def _revision(text: object) -> Stated:
     if isinstance(text, str) and text:
         yield "revision", text
 
 
-def _mesh_config(value: JSONObject) -> Told:
+def _mesh_config(value: JSONObject) -> Stated:
     for key, name in PLAIN.items():
         if key in value:
             yield name, value[key]

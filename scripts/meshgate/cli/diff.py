@@ -129,11 +129,11 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
         spare=True,
     )
     names = [environment.name for environment in proposed.wanted]
-    told = proposed.told()
-    findings = [*proposed.on_sources, *(finding for each in told for finding in each.findings)]
+    diffs = proposed.diffs()
+    findings = [*proposed.on_sources, *(finding for each in diffs for finding in each.findings)]
     failures = proposed.failures
     shown = untold(failures, names)
-    verdicts = [each.verdict for each in told]
+    verdicts = [each.verdict for each in diffs]
     report = report_of(
         findings,
         [each.tally for each in verdicts],
@@ -143,7 +143,8 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
     )
     before, now = proposed.before_files.locate, proposed.after_files.locate
     compared = [
-        Compared(each.verdict.environment, each.effect, before, now, each.replayed) for each in told
+        Compared(each.verdict.environment, each.effect, before, now, each.replayed)
+        for each in diffs
     ]
     diff = Diff(revisions.base, revisions.head, compared, report)
     publish(FORMATS, [diff], options)

@@ -90,18 +90,16 @@ def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iter
     `is_known` False: the controller is not there, and `maker` is the first of its pods.
     """
     template = template_of(maker)
-    if is_known and not pods:
+    of_pods = maker.kind == "Pod"
+    # One pod is one sort, and so is what has none.
+    if (of_pods and len(pods) < 2) or (is_known and not pods):  # noqa: PLR2004 - as above
         yield _Sort("", maker, template, pods)
         return
     written = _without_plane(labels(_object(template.get("metadata")).get("labels")))
     by_labels: dict[frozenset[tuple[str, str]], list[Resource]] = {}
-    of_pods = maker.kind == "Pod"
     for pod in pods:
         own = _without_plane(lasting(labels(pod.labels), pod.name, None if of_pods else written))
         by_labels.setdefault(frozenset(own.items()), []).append(pod)
-    if len(pods) < 2 and of_pods:  # noqa: PLR2004 - one pod is one sort
-        yield _Sort("", maker, template, pods)
-        return
     if not is_known and len(by_labels) == 1:
         yield _Sort("", maker, template, pods)
         return

@@ -87,7 +87,7 @@ class Comparison:
         return locate
 
 
-class Told(Struct, frozen=True):
+class EnvironmentDiff(Struct, frozen=True):
     """What is said of one environment that could be judged on both sides.
 
     verdict   on it as it is after the change; without findings
@@ -104,7 +104,7 @@ class ProposedChange:
     """Both sides, judged; what the other side lacks, and what could not be judged.
 
     `folder` gives the files of a side, `traffic` names a file of seen calls. With `spare`, what
-    nothing has changed is not judged where a verdict on it is cached: it is in `told`, and has no
+    nothing has changed is not judged where a verdict on it is cached: it is in `diffs`, and has no
     comparison. Raises UsageError as `config.load` does for either side, for an unknown name, and as
     `seen` does.
     """
@@ -231,18 +231,18 @@ class ProposedChange:
             and self.after[name].context is not None
         ]
 
-    def told(self) -> list[Told]:
+    def diffs(self) -> list[EnvironmentDiff]:
         """What is said of each wanted environment that could be judged on both sides."""
         compared = {each.environment.name: each for each in self.comparisons()}
-        told = []
+        listed = []
         for name in (each.name for each in self.wanted):
             if name in self.spared:
-                told.append(Told(self.spared[name]))
+                listed.append(EnvironmentDiff(self.spared[name]))
             elif name in compared:
                 each = compared[name]
                 verdict = verdict_of(each.after, findings=False)
-                told.append(Told(verdict, each.effect, each.findings, each.replayed))
-        return told
+                listed.append(EnvironmentDiff(verdict, each.effect, each.findings, each.replayed))
+        return listed
 
     @property
     def on_sources(self) -> list[Finding]:

@@ -69,7 +69,7 @@ class _Walk:
         self._repository = repository
         self._settings = settings
         self._folder = cache
-        self._kept = Cache(cache, "strict-trend")
+        self._cache = Cache(cache, "strict-trend")
         self._inputs = Inputs(repository, cache=cache)
         self._end = time.monotonic() + PATIENCE
 
@@ -99,13 +99,13 @@ class _Walk:
         paths = (*self._beside(name), *self._inputs.at(commit))
         ids = (self._repository.object_id(commit, path) or "" for path in paths)
         key = digest(FORMAT, fingerprint(), self._settings.engine, name, *ids)
-        kept = self._kept.get(key)
-        if isinstance(kept, list):
-            return Posture(*kept) if kept else None
+        cached = self._cache.get(key)
+        if isinstance(cached, list):
+            return Posture(*cached) if cached else None
         if time.monotonic() > self._end:
             return None
         posture = self._judged(commit, name, paths)
-        self._kept.put(key, list(posture or ()))
+        self._cache.put(key, list(posture or ()))
         return posture
 
     def _judged(self, commit: str, name: str, paths: Sequence[str]) -> Posture | None:

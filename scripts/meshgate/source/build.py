@@ -98,13 +98,12 @@ def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str
     Files and folders that are referred to and do not exist yet are in it, too: their appearance
     changes the build. Never raises for what the sources say.
     """
-    every = [each.reached() for each in opened(root, sources, below)]
-    return frozenset(name for each in every for name in each.files | each.absent)
+    return reach(root, sources, below)[0]
 
 
-def reach(root: Path, sources: str) -> tuple[frozenset[str], list[str]]:
+def reach(root: Path, sources: str, below: Root | None = None) -> tuple[frozenset[str], list[str]]:
     """The same, and the folders that belong to the environment as a whole."""
-    every = [each.reached() for each in opened(root, sources)]
+    every = [each.reached() for each in opened(root, sources, below)]
     names = frozenset(name for each in every for name in each.files | each.absent)
     return names, [*named(sources), *(folder for each in every for folder in each.folders)]
 

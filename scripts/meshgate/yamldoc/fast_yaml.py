@@ -13,11 +13,12 @@ from typing import NamedTuple
 from meshgate.model import JSON, JSONObject
 from meshgate.yamldoc import scalars
 
+VALUE = re.compile(r"[!-~][ -~]{0,600}")
 LINE = re.compile(
     r"(?P<indent> {0,200})(?P<dash>- )?"
     r"(?:(?:(?P<key>[A-Za-z_][A-Za-z0-9_./-]{0,300})|\"(?P<quoted>[A-Za-z0-9_./-]{1,300})\"):"
-    r"(?: (?P<value>[!-~][ -~]{0,600}))?"
-    r"|(?P<item>[!-~][ -~]{0,600}))"
+    rf"(?: (?P<value>{VALUE.pattern}))?"
+    rf"|(?P<item>{VALUE.pattern}))"
 )
 # No colon before a space or the end, no `#`, no quote, no indicator at the start.
 PLAIN = re.compile(
@@ -25,7 +26,6 @@ PLAIN = re.compile(
     r"(?: (?:[A-Za-z0-9_./@+=*~%&()<>]|:(?=[A-Za-z0-9_./-]))"
     r"(?:[A-Za-z0-9_./@+=,*~%&()<>-]|:(?=[A-Za-z0-9_./-]))*)*"
 )
-VALUE = re.compile(r"[!-~][ -~]{0,600}")
 QUOTED = re.compile(r"\"[ !#-\[\]-~]*\"|'[ -&(-~]*'")
 NOTHING = re.compile(r" *(?:#[ -~]*)?")
 
