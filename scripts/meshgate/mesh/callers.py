@@ -12,7 +12,7 @@ from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import ClientPolicy, policy, without_rules
-from meshgate.mesh.scopes import Scope, is_blocking
+from meshgate.mesh.scopes import Scope
 from meshgate.mesh.service_lookup import ServiceLookup
 from meshgate.mesh.services import Endpoint, Service, ServicePort
 from meshgate.mesh.terms import DataPlane
@@ -119,7 +119,7 @@ class Callers:
             not client.scopes or any(number in scope.ports(own) for scope in client.scopes)
         ):
             return ()
-        if is_blocking(client.outbound, self.services.receivers.facts):
+        if self.services.blocks(client.outbound):
             return (NO_CLUSTER,)
         return self._passed_on(client, candidates, number)
 

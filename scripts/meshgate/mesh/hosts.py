@@ -17,7 +17,24 @@ def expand(host: str, namespace: str, domain: str) -> str:
     """
     if not host or host == "*" or "." in host or is_address(host):
         return host
-    return f"{host}.{namespace}.svc.{domain}"
+    return of_service(host, namespace, domain)
+
+
+def of_service(name: str, namespace: str, domain: str) -> str:
+    """The full host of a Service of the cluster."""
+    return f"{name}.{namespace}.svc.{domain}"
+
+
+def service_namespace(host: str, domain: str) -> str | None:
+    """The namespace a host names: `boards` for `*.boards.svc.cluster.local`; None: not one."""
+    head, separator, rest = host.rpartition(f".svc.{domain}")
+    name, _, namespace = head.rpartition(".")
+    return namespace if separator and not rest and name else None
+
+
+def is_in_cluster(host: str, domain: str) -> bool:
+    """Whether a host is, or covers, names under the cluster domain."""
+    return "." not in host or overlap(host, f"*.{domain}")
 
 
 def is_wildcard(host: str) -> bool:

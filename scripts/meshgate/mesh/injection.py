@@ -145,16 +145,26 @@ def _injected(meta: PodMeta, facts: MeshFacts) -> bool | None:
         return False
     if namespace is None:
         return True if label == "true" or REVISION_LABEL in own else None
-    injection = namespace.labels.get(INJECTION)
-    if injection is not None:
-        called = injection == "enabled"
-    elif REVISION_LABEL in namespace.labels:
-        called = True
-    else:
+    called = _injects(namespace.labels)
+    if called is None:
         called = label == "true" or REVISION_LABEL in own
     # injectRequired: the label decides before the annotation, anything else is the default.
     setting = label if label is not None else annotations.get(INJECT, "")
     return called and setting != "false"
+
+
+def injects(namespace: Labels, facts: MeshFacts) -> bool:
+    """Whether pods of a namespace with these labels get a sidecar unless they say otherwise."""
+    # OpenShift Service Mesh 2 injects only what asks for it.
+    return facts.distribution != "ossm2" and bool(_injects(namespace))
+
+
+def _injects(namespace: Labels) -> bool | None:
+    """What the labels of a namespace say on injection; None: nothing, so the pod's own decide."""
+    injection = namespace.get(INJECTION)
+    if injection is not None:
+        return injection == "enabled"
+    return True if REVISION_LABEL in namespace else None
 
 
 def _ambient(meta: PodMeta) -> bool:

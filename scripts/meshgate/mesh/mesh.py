@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from meshgate.mesh import hosts
 from meshgate.mesh.admissions import Admissions
 from meshgate.mesh.authorization import Allows, Authorization
 from meshgate.mesh.authorization.rule_sets import RuleSet
@@ -172,11 +173,16 @@ class Mesh:
         domain = self.facts.cluster_domain
         for host in (
             name,
-            f"{name}.{namespace}.svc.{domain}",
+            hosts.of_service(name, namespace, domain),
             f"{name}.svc.{domain}",
             f"{name}.{domain}",
         ):
             yield self._registry.aliases.get(host, host)
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether some proxy passes on, as it is, what goes to a host that it does not know."""
+        return self._scopes.pass_on(self.facts)
 
     def knows(self, namespace: str) -> bool:
         """Whether the inventory has any workload or Service of a namespace."""

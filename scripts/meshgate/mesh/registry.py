@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, structs
 
-from meshgate.mesh import endpoints, protocols, shared_hosts
+from meshgate.mesh import endpoints, hosts, protocols, shared_hosts
 from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.hosts import is_wildcard
 from meshgate.mesh.scopes import Scope
@@ -60,9 +60,8 @@ class Registry:
 
     def unlisted(self, host: str) -> str:
         """Why it is not known whether proxies have a service of this host; empty: it is known."""
-        head, separator, rest = host.rpartition(f".svc.{self._domain}")
-        name, _, namespace = head.rpartition(".")
-        if separator and not rest and name:
+        namespace = hosts.service_namespace(host, self._domain)
+        if namespace is not None:
             if namespace in self.index or namespace in self.by_namespace:
                 return ""
             return f"the inventory has nothing of {namespace}, so {host} may be a Service or not"

@@ -20,7 +20,7 @@ _ANY = "*"
 _BLOCKED = "REGISTRY_ONLY"
 
 
-def outbound(spec: JSONObject) -> str:
+def _outbound(spec: JSONObject) -> str:
     """The outboundTrafficPolicy mode of a Sidecar's spec; empty: the mesh's."""
     policy = spec.get("outboundTrafficPolicy")
     if not isinstance(policy, dict):
@@ -85,7 +85,16 @@ class Listener(Struct, frozen=True):
 class SidecarPolicy:
     """A Sidecar resource, read as Istio reads it."""
 
-    __slots__ = ("created", "ingress", "name", "namespace", "resource", "selector", "spec")
+    __slots__ = (
+        "created",
+        "ingress",
+        "name",
+        "namespace",
+        "outbound",
+        "resource",
+        "selector",
+        "spec",
+    )
 
     def __init__(self, resource: Resource, created: str) -> None:
         self.resource = resource
@@ -100,6 +109,8 @@ class SidecarPolicy:
         )
         # Protocol by port of its ingress listeners; empty: those of the Services.
         self.ingress: dict[int, str] = dict(_ingress(self.spec.get("ingress")))
+        # Its outboundTrafficPolicy mode; empty: the mesh's.
+        self.outbound = _outbound(self.spec)
 
 
 class Scope:
@@ -151,7 +162,7 @@ class Scope:
     @property
     def outbound(self) -> str:
         """Its outboundTrafficPolicy mode; empty: the mesh's."""
-        return outbound(self.policy.spec)
+        return self.policy.outbound
 
 
 class SidecarScopes:
@@ -171,6 +182,11 @@ class SidecarScopes:
         for policies in self._by_namespace.values():
             policies.sort(key=lambda each: (each.selector is None, *age(each)))
         self._root = [each for each in self._by_namespace.get(root, ()) if each.selector is None]
+
+    def pass_on(self, facts: MeshFacts) -> bool:
+        """Whether a proxy of the mesh may pass on calls to hosts that it does not know."""
+        own = (each.outbound for policies in self._by_namespace.values() for each in policies)
+        return not all(is_blocking(mode, facts) for mode in ("", *own))
 
     def of(self, workload: Workload) -> tuple[Scope, ...]:
         """The scopes a workload's proxy may have: none is the default, which sees everything.

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from meshgate.mesh import hosts, protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
-from meshgate.mesh.selectors import LabelIndex
+from meshgate.mesh.selectors import LabelIndex, Labels
 from meshgate.mesh.services import Endpoint, Resolution, Service, ServicePort
 from meshgate.mesh.terms import DataPlane
 from meshgate.mesh.workloads import TLS_MODE, ContainerPort, Workload
@@ -102,7 +102,7 @@ def entry_services(
                     if port.protocol != protocols.UDP
                 ),
                 resolution=resolution,
-                external=spec.get("location", "MESH_EXTERNAL") != "MESH_INTERNAL",
+                external=is_external(resource),
                 kubernetes=False,
                 selector=selectors.labels(_object(selector).get("labels"))
                 if isinstance(selector, dict)
@@ -114,6 +114,25 @@ def entry_services(
                 port.number: tuple(_endpoints(service, port, workloads)) for port in ports
             }
             yield service
+
+
+def is_external(entry: Resource) -> bool:
+    """Whether a ServiceEntry says that its hosts are outside the mesh, which is Istio's default."""
+    return entry.spec.get("location") != "MESH_INTERNAL"
+
+
+def leads_out(entry: Resource) -> bool:
+    """Whether a ServiceEntry names addresses that the mesh does not run.
+
+    One that is said to be in the mesh runs there what it selects, and the endpoints that are
+    labelled to have a proxy (LoadBalancingEndpoint.TLSMode).
+    """
+    if is_external(entry):
+        return True
+    if entry.spec.get("workloadSelector"):
+        return False
+    endpoints = entry.spec.get("endpoints") or ()
+    return not endpoints or any(_labels(each).get(TLS_MODE) != "istio" for each in endpoints)
 
 
 def share(services: Iterable[Service]) -> None:
@@ -177,14 +196,20 @@ def _endpoints(
 def _inline(service: Service, port: EntryPort, inline: list[JSONObject]) -> Iterator[Endpoint]:
     for item in inline:
         address = str(item.get("address") or "")
-        own = selectors.labels(item.get("labels"))
-        if TLS_MODE not in own and item.get("serviceAccount"):
-            own[TLS_MODE] = "istio"
+        own = _labels(item)
         by_name = item.get("ports")
         number = _target(port, by_name if isinstance(by_name, dict) else {})
         yield Endpoint(
             service.namespace, None, address, number, own, mtls=own.get(TLS_MODE) == "istio"
         )
+
+
+def _labels(endpoint: JSONObject) -> Labels:
+    """The labels of an endpoint; one with a service account has a proxy unless they say no."""
+    own = selectors.labels(endpoint.get("labels"))
+    if TLS_MODE not in own and endpoint.get("serviceAccount"):
+        own[TLS_MODE] = "istio"
+    return own
 
 
 def _target(port: EntryPort, by_name: Mapping[str, JSON]) -> int:

@@ -120,9 +120,11 @@ class ServiceLookup:
 
     def unknown_host(self, clusters: PortClusters, outbound: str) -> tuple[Delivery, ...]:
         """What becomes of calls to a Service that a proxy does not know: passed on, or blocked."""
-        if is_blocking(outbound, self.receivers.facts):
-            return (NO_CLUSTER,)
-        return clusters.direct(DataPlane.NONE)
+        return (NO_CLUSTER,) if self.blocks(outbound) else clusters.direct(DataPlane.NONE)
+
+    def blocks(self, outbound: str) -> bool:
+        """Whether a proxy of such an outboundTrafficPolicy blocks calls to hosts it lacks."""
+        return is_blocking(outbound, self.receivers.facts)
 
     def importers(self, host: str) -> Iterator[ClientClass]:
         """The classes whose Sidecar resources import some service of a host."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from meshgate.mesh import export_to, protocols, selectors
+from meshgate.mesh import export_to, hosts, protocols, selectors
 from meshgate.mesh.catalog import Catalog, namespace_of
 from meshgate.mesh.selectors import Labels
 from meshgate.mesh.workloads import Workload
@@ -120,7 +120,7 @@ def kubernetes_services(catalog: Catalog, facts: MeshFacts) -> Iterator[Service]
         selector = spec.get("selector")
         exported = str(resource.annotations.get(_EXPORT_TO) or "")
         yield Service(
-            host=f"{resource.name}.{namespace}.svc.{facts.cluster_domain}",
+            host=hosts.of_service(resource.name, namespace, facts.cluster_domain),
             namespace=namespace,
             name=resource.name,
             resource=resource,
@@ -138,7 +138,7 @@ def aliases(catalog: Catalog, facts: MeshFacts) -> dict[str, str]:
     for resource in catalog.of("Service"):
         name = resource.spec.get("externalName")
         if resource.spec.get("type") == "ExternalName" and name:
-            host = f"{resource.name}.{namespace_of(resource)}.svc.{facts.cluster_domain}"
+            host = hosts.of_service(resource.name, namespace_of(resource), facts.cluster_domain)
             targets[host] = str(name)
     resolved = {}
     for host, target in targets.items():

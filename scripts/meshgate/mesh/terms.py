@@ -44,6 +44,10 @@ class Tls(enum.StrEnum):
     ISTIO_MUTUAL = "ISTIO_MUTUAL"
 
 
+# TLS that a DestinationRule's own certificates make, not the mesh's.
+ORIGINATED = frozenset({Tls.SIMPLE, Tls.MUTUAL})
+
+
 class Transport(enum.StrEnum):
     """What is put on the wire."""
 

@@ -9,13 +9,12 @@ from msgspec import Struct, structs
 
 from meshgate.mesh import selectors
 from meshgate.mesh.selectors import Labels
-from meshgate.mesh.terms import Tls
+from meshgate.mesh.terms import ORIGINATED, Tls
 from meshgate.model import JSON, JSONObject
 
 _PASSTHROUGH = "PASSTHROUGH"
 # Readable by every proxy, so not dropped on sidecars (credentials.KubernetesConfigMapTypeURI).
 _CONFIG_MAP = "configmap://"
-_ONE_WAY = frozenset({Tls.SIMPLE, Tls.MUTUAL})
 _MODES = {mode.value: mode for mode in Tls if mode is not Tls.NONE}
 # Fields of a policy that put something else on the wire than its TLS.
 _DOUBTS = {
@@ -95,7 +94,7 @@ class Resolved(Struct, frozen=True):
 
         The source is buildUpstreamClusterTLSContext.
         """
-        return self.credential and not selector and self.tls in _ONE_WAY
+        return self.credential and not selector and self.tls in ORIGINATED
 
 
 UNSET = Resolved(Tls.NONE, "", credential=False, marks=None, early=False, late=False, tested=False)

@@ -28,9 +28,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh
-from meshgate.mesh.catalog import REVISION_LABEL
-from meshgate.mesh.injection import is_infrastructure
-from meshgate.model import Resource, Severity
+from meshgate.mesh.injection import injects, is_infrastructure
+from meshgate.model import Severity
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
@@ -46,7 +45,9 @@ def check(context: Context) -> Iterator[Violation]:
     if mesh is None:
         return
     injected = {
-        namespace.name for namespace in context.resources.of("Namespace") if injects(namespace)
+        namespace.name
+        for namespace in context.resources.of("Namespace")
+        if injects(namespace.labels, mesh.facts)
     }
     declared, served = declared_outside(mesh), behind_services(mesh)
     for workload in mesh.workloads:
@@ -65,13 +66,6 @@ def check(context: Context) -> Iterator[Violation]:
                 + ": it sends plaintext, and STRICT servers refuse it",
                 fix="" if id(workload) in served else WITHOUT_HOST,
             )
-
-
-def injects(namespace: Resource) -> bool:
-    """Whether pods of a namespace get a sidecar unless they say otherwise."""
-    return namespace.labels.get("istio-injection") == "enabled" or bool(
-        namespace.labels.get(REVISION_LABEL) and "istio-injection" not in namespace.labels
-    )
 
 
 def behind_services(mesh: Mesh) -> set[int]:

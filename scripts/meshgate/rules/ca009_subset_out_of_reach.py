@@ -35,8 +35,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, Outcome
-from meshgate.model import Resource, Severity
+from meshgate.mesh import Mesh, Outcome, export_to
+from meshgate.mesh.destination_rule import DestinationRule
+from meshgate.model import MeshFacts, Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, violation
 from meshgate.rules.call_repairs import CAUTION
 from meshgate.rules.context import Context
@@ -53,28 +54,30 @@ def check(context: Context) -> Iterator[Violation]:
             continue
         defining = rules_with(mesh, broken.call.service.host, subset)
         if defining:
-            yield out_of_reach(broken, defining, subset)
+            yield out_of_reach(broken, defining, subset, mesh.facts)
 
 
-def rules_with(mesh: Mesh, host: str, subset: str) -> list[Resource]:
+def rules_with(mesh: Mesh, host: str, subset: str) -> list[DestinationRule]:
     """The rules for a host that define a subset."""
     return [
-        rule.resource
+        rule
         for rule in mesh.rules.covering(host)
-        if any(each.get("name") == subset for each in rule.resource.spec.get("subsets") or ())
+        if any(each.name == subset for each in rule.subsets)
     ]
 
 
-def is_for_all(defining: list[Resource]) -> bool:
+def is_for_all(defining: list[DestinationRule], facts: MeshFacts) -> bool:
     """Whether it is one rule, and every client that finds it may have it."""
     rule, *others = defining
-    exported = rule.spec.get("exportTo") or ["*"]
-    return not others and not rule.spec.get("workloadSelector") and "*" in exported
+    exported = rule.export_to or facts.default_destination_rule_export_to
+    return not others and rule.selector is None and export_to.PUBLIC in exported
 
 
-def out_of_reach(broken: Broken, defining: list[Resource], subset: str) -> Violation:
+def out_of_reach(
+    broken: Broken, defining: list[DestinationRule], subset: str, facts: MeshFacts
+) -> Violation:
     """The finding on one service port and subset."""
-    names = listed(map(str, defining))
+    names = listed(str(rule.resource) for rule in defining)
     policy = broken.call.policy
     own = policy.rules if policy is not None else ()
     gets = f"they get {listed(map(str, own))}" if own else "they get no rule for this host"
@@ -85,11 +88,11 @@ def out_of_reach(broken: Broken, defining: list[Resource], subset: str) -> Viola
         f"{names} {agree(len(defining), 'defines', 'define')} the subset, but {gets}",
         f"define {subset} in the rule that these clients get"
         if own or defining[0].namespace == home
-        else f"move {defining[0]} to namespace {home}, where these clients look{CAUTION}"
-        if is_for_all(defining)
+        else f"move {defining[0].resource} to namespace {home}, where these clients look{CAUTION}"
+        if is_for_all(defining, facts)
         else f"define {subset} in a DestinationRule for {broken.call.service.host} in {home}, "
         "where these clients look",
-        at=lambda _: (defining[0], "metadata.namespace"),
+        at=lambda _: (defining[0].resource, "metadata.namespace"),
     )
 
 

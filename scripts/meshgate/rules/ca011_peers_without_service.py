@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, Workload
+from meshgate.mesh import Mesh, Workload, hosts
 from meshgate.mesh.services import Resolution
 from meshgate.model import Severity
 from meshgate.rules.context import Context
@@ -47,7 +47,7 @@ def governing(mesh: Mesh, workload: Workload) -> Iterator[Violation]:
     name = workload.resource.spec.get("serviceName")
     if not name:
         return
-    host = f"{name}.{workload.namespace}.svc.{mesh.facts.cluster_domain}"
+    host = hosts.of_service(str(name), workload.namespace, mesh.facts.cluster_domain)
     services = [service for service in mesh.services_of(host) if service.kubernetes]
     related: tuple[RelatedResource, ...] = ()
     if not services:

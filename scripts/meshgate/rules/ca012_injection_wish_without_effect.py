@@ -37,12 +37,11 @@ from collections.abc import Iterator, Mapping
 from meshgate.mesh import DataPlane, Workload
 from meshgate.mesh.catalog import REVISION_LABEL
 from meshgate.mesh.controllers import template_of
-from meshgate.mesh.injection import DATA_PLANE_MODE, IGNORED, INJECT
+from meshgate.mesh.injection import DATA_PLANE_MODE, IGNORED, INJECT, INJECTION
 from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
-NAMESPACE_LABEL = "istio-injection"
 _YES = ("true", "yes", "on", "enabled", "1")
 _NO = ("false", "no", "off", "disabled", "0")
 # What is meant by a value, however it is written; the webhook knows `true` and `false` alone.
@@ -53,7 +52,7 @@ WANTED = {
 SPELLED = {DataPlane.SIDECAR: "true", DataPlane.NONE: "false"}
 # The labels of a namespace that decide, with their values; None: any.
 DECIDING: Mapping[str, tuple[str, ...] | None] = {
-    NAMESPACE_LABEL: ("enabled", "disabled"),
+    INJECTION: ("enabled", "disabled"),
     DATA_PLANE_MODE: ("ambient", "none"),
     REVISION_LABEL: None,
 }
@@ -77,7 +76,7 @@ def of_namespace(namespace: Resource) -> Iterator[Violation]:
             namespace,
             join_path("metadata", part, INJECT),
             f"{INJECT} on a Namespace is read by nobody: only pods have it",
-            fix=f"label the namespace {NAMESPACE_LABEL}: enabled, or disabled",
+            fix=f"label the namespace {INJECTION}: enabled, or disabled",
         )
     for key, values in DECIDING.items():
         if key in namespace.annotations and key not in namespace.labels:
@@ -90,7 +89,7 @@ def of_namespace(namespace: Resource) -> Iterator[Violation]:
             )
         value = str(namespace.labels.get(key, ""))
         if key in namespace.labels and values is not None and value not in values:
-            out = " and keeps sidecars out, whatever pods ask for" if key == NAMESPACE_LABEL else ""
+            out = " and keeps sidecars out, whatever pods ask for" if key == INJECTION else ""
             yield Violation(
                 namespace,
                 join_path("metadata", "labels", key),
@@ -136,7 +135,7 @@ def way_out(workload: Workload, wanted: DataPlane, *, by_label: bool, value: str
         return f"move it out of {workload.namespace}, or remove the setting: no sidecars are there"
     if not by_label or value != SPELLED[wanted]:
         return f'label the pod template {INJECT}: "{SPELLED[wanted]}"'
-    return f"label namespace {workload.namespace} {NAMESPACE_LABEL}: enabled"
+    return f"label namespace {workload.namespace} {INJECTION}: enabled"
 
 
 def is_on_host(workload: Workload) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from meshgate.mesh import Mesh, hosts, selectors
+from meshgate.mesh import Mesh, selectors
 from meshgate.mesh.catalog import Catalog, control_planes
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.destination_rules import DestinationRules
@@ -13,11 +13,6 @@ from meshgate.model import MeshFacts, ResourceIndex
 from meshgate.rules.context import Context, visible_facts
 
 KIND = "DestinationRule"
-
-DISABLE = "DISABLE"
-ISTIO_MUTUAL = "ISTIO_MUTUAL"
-# TLS that the rule's own certificates make, not the mesh's.
-ORIGINATED = frozenset({"SIMPLE", "MUTUAL"})
 
 
 def seen(context: Context) -> Sequence[DestinationRule]:
@@ -61,15 +56,3 @@ def is_in_subset(rule: DestinationRule, subset: str | None, labels: Mapping[str,
         return True
     wanted = next(each.labels for each in rule.subsets if each.name == subset)
     return selectors.matches(wanted, labels)
-
-
-def is_in_cluster(host: str, facts: MeshFacts) -> bool:
-    """Whether the host is, or covers, names under the cluster domain."""
-    return "." not in host or hosts.overlap(host, f"*.{facts.cluster_domain}")
-
-
-def service_namespace(host: str, facts: MeshFacts) -> str | None:
-    """The namespace a host names: `boards` for `*.boards.svc.cluster.local`; None: not one."""
-    head, separator, rest = host.rpartition(f".svc.{facts.cluster_domain}")
-    name, _, namespace = head.rpartition(".")
-    return namespace if separator and not rest and name else None

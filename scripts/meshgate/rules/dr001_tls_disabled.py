@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh import Tls
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -49,7 +50,7 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 def check(context: Context) -> Iterator[Violation]:
     outside = Outside(context)
     for rule in dr.seen(context):
-        disabled = [place for place in rule.places if place.mode == dr.DISABLE]
+        disabled = [place for place in rule.places if place.mode == Tls.DISABLE]
         if not disabled or (is_outside := outside.has(rule.host)):
             continue
         then = (

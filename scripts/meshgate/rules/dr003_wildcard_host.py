@@ -77,7 +77,7 @@ def reach(host: str, facts: MeshFacts) -> str:
         more = "" if host == services else ", and every ServiceEntry host"
         ending = f" that ends in {host[1:]}" if more and host != "*" else ""
         return f"every Service there is{more}{ending}"
-    namespace = dr.service_namespace(host, facts)
+    namespace = hosts.service_namespace(host, facts.cluster_domain)
     if namespace and host.startswith("*."):
         return f"every Service of namespace {namespace}"
     return f"every host that ends in {host[1:]}"

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh import hosts
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.call_repairs import CAUTION
@@ -49,7 +50,7 @@ def check(context: Context) -> Iterator[Violation]:
                 f"host {rule.resource.spec.get('host')} {flaw.reason}: it matches no service, and "
                 "the rule does nothing",
                 fix=f"write {flaw.meant}{CAUTION}",
-                decided=dr.is_in_cluster(flaw.meant, facts),
+                decided=hosts.is_in_cluster(flaw.meant, facts.cluster_domain),
             )
 
 

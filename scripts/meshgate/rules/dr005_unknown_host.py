@@ -57,7 +57,7 @@ def check(context: Context) -> Iterator[Violation]:
 def unknown(rule: DestinationRule, known: Inventory, facts: MeshFacts) -> Violation:
     """The finding on one rule, with the service that was probably meant."""
     host, decided = rule.host, True
-    namespace = dr.service_namespace(host, facts)
+    namespace = hosts.service_namespace(host, facts.cluster_domain)
     target, wider = known.aliases.get(host), known.wildcard_over(host)
     meant = known.namesake(host)
     fix = instead(known, rule, meant) if meant else ""
@@ -66,10 +66,12 @@ def unknown(rule: DestinationRule, known: Inventory, facts: MeshFacts) -> Violat
     elif wider:
         why = f"is only a part of {wider.host}, and a rule must have that host or a wider one"
         fix = f"write {wider.host}, or add a ServiceEntry for {host}"
-    elif meant and (dr.is_in_cluster(host, facts) or known.is_same_service(host, meant)):
+    elif meant and (
+        hosts.is_in_cluster(host, facts.cluster_domain) or known.is_same_service(host, meant)
+    ):
         why = f"is no service; {meant.host} is"
         decided = namespace is None or known.mesh.knows(namespace)
-    elif not dr.is_in_cluster(host, facts):
+    elif not hosts.is_in_cluster(host, facts.cluster_domain):
         why, decided = "has no ServiceEntry at hand", False
     elif namespace and not known.mesh.knows(namespace):
         why, decided = f"may be there, but the inventory has nothing of {namespace}", False

@@ -29,7 +29,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh import Tls
 from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -42,7 +44,7 @@ def check(context: Context) -> Iterator[Violation]:
     auto = context.environment.mesh.enable_auto_mtls
     for rule in dr.seen(context):
         for entry, around in dropping(rule):
-            mode = around.mode or dr.DISABLE
+            mode = around.mode or Tls.DISABLE
             yield Violation(
                 rule.resource,
                 entry.path(),
@@ -76,18 +78,18 @@ def fix(context: Context, rule: DestinationRule, mode: str) -> str:
         for service in known.services(rule.host)
         for workload in inventory.workloads(service)
     )
-    if mode == dr.DISABLE or (mode in dr.ORIGINATED and in_mesh):
+    if mode == Tls.DISABLE or (mode in ORIGINATED and in_mesh):
         return "write tls with mode ISTIO_MUTUAL around the entry and into it, if it is in the mesh"
     return f"repeat the tls block in the entry: mode {mode}{CAUTION}"
 
 
 def consequence(mode: str, *, auto: bool) -> str:
     """What is sent to the port instead."""
-    if mode in dr.ORIGINATED:
+    if mode in ORIGINATED:
         return "TLS is not originated on this port, clients send plaintext"
     if not auto:
         return "auto mTLS is off, so clients send plaintext on this port"
-    if mode == dr.DISABLE:
+    if mode == Tls.DISABLE:
         return "clients of a headless service send mTLS on this port"
     return (
         "auto mTLS decides for this port, without looking at what a PeerAuthentication says of it"

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 
 from meshgate.mesh import Endpoint, Mesh, Mode, Outcome, Service, Transport, Workload
 from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -47,7 +48,7 @@ def check(context: Context) -> Iterator[Violation]:
         return
     for rule in dr.seen(context):
         for place in rule.places:
-            if place.mode not in dr.ORIGINATED:
+            if place.mode not in ORIGINATED:
                 continue
             met = {
                 str(workload): service

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -69,7 +70,7 @@ def check(context: Context) -> Iterator[Violation]:
 def names_secret(place: PolicyPlace) -> bool:
     """Whether TLS hangs on a secret that only gateways fetch."""
     name = str((place.tls or {}).get("credentialName") or "")
-    return bool(name) and not name.startswith(CONFIG_MAP) and place.mode in dr.ORIGINATED
+    return bool(name) and not name.startswith(CONFIG_MAP) and place.mode in ORIGINATED
 
 
 def sidecars(context: Context, rule: DestinationRule, known: Inventory | None) -> str | None:

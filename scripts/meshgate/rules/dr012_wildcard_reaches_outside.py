@@ -64,7 +64,7 @@ def check(context: Context) -> Iterator[Violation]:
             yield from reached(known, service.host, why, effective, (service.resource,))
     for host, why in declared.items():
         if not hosts.is_wildcard(host) and not known.services(host):
-            namespace = dr.service_namespace(host, facts) or ""
+            namespace = hosts.service_namespace(host, facts.cluster_domain) or ""
             effective = effective_rules_unlisted(known.mesh, host, namespace)
             yield from reached(known, host, why, effective, ())
 

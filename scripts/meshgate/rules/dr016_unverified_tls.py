@@ -31,6 +31,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.mesh import hosts
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import JSONObject, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules.context import Context
@@ -42,7 +44,7 @@ def check(context: Context) -> Iterator[Violation]:
     for rule in dr.seen(context):
         for place in rule.places:
             tls = place.tls
-            if tls is None or place.mode not in dr.ORIGINATED:
+            if tls is None or place.mode not in ORIGINATED:
                 continue
             if tls.get("insecureSkipVerify"):
                 yield Violation(
@@ -51,7 +53,7 @@ def check(context: Context) -> Iterator[Violation]:
                     f"insecureSkipVerify{place.where}: clients take any certificate for "
                     f"{rule.host}, whoever shows it",
                 )
-            elif not has_ca(tls) and dr.is_in_cluster(rule.host, facts):
+            elif not has_ca(tls) and hosts.is_in_cluster(rule.host, facts.cluster_domain):
                 yield Violation(
                     rule.resource,
                     place.path("tls", "mode"),

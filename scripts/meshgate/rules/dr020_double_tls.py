@@ -41,7 +41,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.virtual_service import http_targets
 
-ORIGINATED = frozenset({Transport.TLS, Transport.MTLS_USER})
+BY_CLIENT_OR_RULE = frozenset({Transport.TLS, Transport.MTLS_USER})
 
 
 def check(context: Context) -> Iterator[Violation]:
@@ -77,7 +77,7 @@ def wraps(call: CallClass) -> bool:
         call.clients.plane in {DataPlane.SIDECAR, DataPlane.GATEWAY}
         and call.clients.count > 0
         and any(
-            (each.transport in ORIGINATED or is_beyond(call, each))
+            (each.transport in BY_CLIENT_OR_RULE or is_beyond(call, each))
             and verdict(each.outcome, each.transport) is not Verdict.BROKEN
             for each in call.deliveries
         )

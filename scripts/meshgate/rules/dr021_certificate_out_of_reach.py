@@ -34,6 +34,7 @@ from collections.abc import Iterator
 from meshgate.mesh import DataPlane, Workload
 from meshgate.mesh.controllers import template_of
 from meshgate.mesh.injection import containers
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import JSON, JSONObject, Resource, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -55,7 +56,7 @@ def check(context: Context) -> Iterator[Violation]:
         return
     for rule in dr.seen(context):
         for place in rule.places:
-            files = named_files(place.tls) if place.mode in dr.ORIGINATED else {}
+            files = named_files(place.tls) if place.mode in ORIGINATED else {}
             if not files:
                 continue
             without = {

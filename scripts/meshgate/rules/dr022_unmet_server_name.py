@@ -33,8 +33,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Endpoint, Service, Workload
+from meshgate.mesh import Endpoint, Service, Tls, Workload
 from meshgate.mesh.destination_rule import DestinationRule, PolicyPlace
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import MeshFacts, Severity
 from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
@@ -43,7 +44,6 @@ from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
 from meshgate.wording import agree
 
-ISTIO_MUTUAL = "ISTIO_MUTUAL"
 SPIFFE = "spiffe://"
 # What brings a CA of its own.
 OWN_CA = ("caCertificates", "credentialName")
@@ -59,10 +59,10 @@ def check(context: Context) -> Iterator[Violation]:
             names = {str(each) for each in (place.tls or {}).get("subjectAltNames") or ()}
             if not names:
                 continue
-            if place.mode == ISTIO_MUTUAL:
+            if place.mode == Tls.ISTIO_MUTUAL:
                 for service in known.services(rule.host):
                     yield from other_identities(rule, place, service, (names, facts))
-            elif place.mode in dr.ORIGINATED:
+            elif place.mode in ORIGINATED:
                 yield from unsigned(rule, place, names, facts)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import MeshMembership
-from meshgate.rules import destination_rule as dr
+from meshgate.mesh import MeshMembership, hosts
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
@@ -30,7 +29,7 @@ class KnownHosts:
         names += [f"{host} (no sidecar)" for host in self._bare.under(wildcard, SHOWN)]
         names += self._others.under(wildcard, SHOWN)
         services = self._bare.count(wildcard) + self._others.count(wildcard)
-        if not services and dr.is_in_cluster(wildcard, self._facts):
+        if not services and hosts.is_in_cluster(wildcard, self._facts.cluster_domain):
             names.append("any database or other workload without a sidecar")
         total = len(self._declared.under(wildcard)) + services
         return f", among them {listed(names, total=total)}" if names else ""
@@ -48,6 +47,6 @@ def service_hosts(context: Context) -> Iterator[str]:
     """The hosts of the Services and ServiceEntries at hand."""
     domain = context.environment.mesh.cluster_domain
     for service in context.resources.of("Service"):
-        yield f"{service.name}.{service.namespace}.svc.{domain}"
+        yield hosts.of_service(service.name, service.namespace or "", domain)
     for entry in context.resources.of("ServiceEntry"):
         yield from map(str, entry.spec.get("hosts") or ())

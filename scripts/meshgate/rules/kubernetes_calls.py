@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from meshgate.mesh import Mesh, Workload
+from meshgate.mesh import Mesh, Workload, hosts
 from meshgate.mesh.controllers import template_of
 from meshgate.mesh.injection import PROXY, containers
 from meshgate.model import JSONObject, Resource, ResourceIndex
@@ -149,7 +149,8 @@ def _webhooks(mesh: Mesh, configuration: Resource) -> Iterator[KubernetesCall]:
         namespace = target.get("namespace") or ""
         try:
             service = mesh.service(
-                f"{target.get('name')}.{namespace}.svc.{mesh.facts.cluster_domain}", namespace
+                hosts.of_service(str(target.get("name")), namespace, mesh.facts.cluster_domain),
+                namespace,
             )
         except LookupError:
             continue

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshgate.mesh import hosts
+from meshgate.mesh import Tls, hosts
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.hosts import HostIndex
 from meshgate.model import MeshFacts
-from meshgate.rules import destination_rule as dr
 
 
 def mutual_wildcards(
@@ -17,7 +16,7 @@ def mutual_wildcards(
     """The wildcard rules with ISTIO_MUTUAL by host and namespace; None: there is none."""
     index: HostIndex[dict[str, DestinationRule]] | None = None
     for rule in rules:
-        if rule.mode == dr.ISTIO_MUTUAL and hosts.is_wildcard(rule.host):
+        if rule.mode == Tls.ISTIO_MUTUAL and hosts.is_wildcard(rule.host):
             index = HostIndex() if index is None else index
             by_namespace = index.get(rule.host)
             if by_namespace is None:
@@ -32,7 +31,7 @@ def first_hidden(
     facts: MeshFacts,
 ) -> DestinationRule | None:
     """The wildcard that some client of this rule would get without it."""
-    service = dr.service_namespace(rule.host, facts)
+    service = hosts.service_namespace(rule.host, facts.cluster_domain)
     places = [rule.namespace]
     if rule.namespace != facts.root_namespace:
         places += [service or "", facts.root_namespace]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from meshgate.mesh import hosts
 from meshgate.mesh.hosts import HostIndex
-from meshgate.mesh.workloads import TLS_MODE
+from meshgate.mesh.service_entries import is_external, leads_out
 from meshgate.model import MeshFacts, Resource
-from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 
@@ -52,31 +51,16 @@ class ServiceEntryHosts:
     def is_external(self, host: str) -> bool | None:
         """Whether all of the most specific entries that cover a host place it outside the mesh.
 
-        MESH_EXTERNAL is Istio's default. None: there is no entry.
+        None: there is no entry.
         """
         entries = self._entries.most_specific(host)
         if entries is None:
             return None
-        return all(entry.spec.get("location") != "MESH_INTERNAL" for entry in entries)
+        return all(is_external(entry) for entry in entries)
 
     def leads_out(self, host: str) -> bool:
-        """Whether some entry that gives a host names addresses which the mesh does not run.
-
-        An entry that is said to be in the mesh runs there what it selects, and the endpoints that
-        are labelled to have a proxy (LoadBalancingEndpoint.TLSMode).
-        """
-        return any(
-            entry.spec.get("location") != "MESH_INTERNAL"
-            or not (entry.spec.get("workloadSelector") or _has_proxies(entry))
-            for entry in self._entries.most_specific(host) or ()
-        )
-
-
-def _has_proxies(entry: Resource) -> bool:
-    endpoints = entry.spec.get("endpoints") or ()
-    return bool(endpoints) and all(
-        (each.get("labels") or {}).get(TLS_MODE) == "istio" for each in endpoints
-    )
+        """Whether some entry that gives a host names addresses which the mesh does not run."""
+        return any(map(leads_out, self._entries.most_specific(host) or ()))
 
 
 class Outside:
@@ -93,7 +77,11 @@ class Outside:
         if self._declared.covers(host) or self._runs_none(host):
             return True
         # A ServiceEntry cannot move a Service of the cluster out of the mesh.
-        return False if dr.is_in_cluster(host, self._facts) else self._entries.is_external(host)
+        return (
+            False
+            if hosts.is_in_cluster(host, self._facts.cluster_domain)
+            else self._entries.is_external(host)
+        )
 
     def _runs_none(self, host: str) -> bool:
         """Whether the inventory has the services of a host, and none of them has a sidecar.
@@ -102,9 +90,12 @@ class Outside:
         """
         if self._inventory is None:
             return False
-        if hosts.is_wildcard(host) and dr.service_namespace(host, self._facts) is None:
+        if (
+            hosts.is_wildcard(host)
+            and hosts.service_namespace(host, self._facts.cluster_domain) is None
+        ):
             return False
-        in_cluster = dr.is_in_cluster(host, self._facts)
+        in_cluster = hosts.is_in_cluster(host, self._facts.cluster_domain)
         services = [
             service
             for service in self._inventory.services(host)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from meshgate.mesh import Mesh, export_to, selectors
+from meshgate.mesh import Mesh, Tls, export_to, hosts, selectors
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.merge import Entry, MergeOrders, Order, merge, merge_orders
 from meshgate.mesh.selectors import Labels
@@ -143,7 +143,7 @@ def _subsets(rule: DestinationRule) -> Iterator[tuple[str, JSONObject]]:
 def _summary(policy: JSONObject) -> str:
     """The parts of a policy that a reader looks for."""
     tls = policy.get("tls")
-    parts = [f"tls {tls.get('mode') or dr.DISABLE}"] if isinstance(tls, dict) else []
+    parts = [f"tls {tls.get('mode') or Tls.DISABLE}"] if isinstance(tls, dict) else []
     for entry in policy.get("portLevelSettings") or ():
         mode = (entry.get("tls") or {}).get("mode")
         number = (entry.get("port") or {}).get("number")
@@ -160,7 +160,7 @@ def _views(host: str, rules: Order, context: Context) -> Iterator[ClientView]:
     exported = tuple(rule for rule in rules if not rule.is_private(default))
     if namespace == facts.root_namespace:
         own = tuple(rule for rule in rules if rule.is_private(default))
-    elif dr.service_namespace(host, facts) not in (None, namespace):
+    elif hosts.service_namespace(host, facts.cluster_domain) not in (None, namespace):
         exported = ()  # nobody else looks here for this host
     yield from _own_views(namespace, own, context.mesh)
     named = {name for rule in exported for name in rule.export_to}

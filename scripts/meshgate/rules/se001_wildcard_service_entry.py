@@ -27,7 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, hosts
+from meshgate.mesh import Mesh, Tls, hosts
+from meshgate.mesh.service_entries import is_external
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
@@ -40,7 +41,7 @@ def check(context: Context) -> Iterator[Violation]:
     if mesh is None:
         return
     for entry in context.resources.of(KIND):
-        if entry.spec.get("location") == "MESH_INTERNAL":
+        if not is_external(entry):
             continue
         for index, host in enumerate(entry.spec.get("hosts") or ()):
             if not hosts.is_wildcard(host):
@@ -61,9 +62,7 @@ def catching(mesh: Mesh, host: str) -> Resource | None:
     covering = sorted(mesh.rules.covering(host), key=lambda rule: -len(rule.host))
     if not covering or not hosts.is_wildcard(covering[0].host):
         return None
-    resource = covering[0].resource
-    tls = (resource.spec.get("trafficPolicy") or {}).get("tls") or {}
-    return resource if tls.get("mode") == "ISTIO_MUTUAL" else None
+    return covering[0].resource if covering[0].mode == Tls.ISTIO_MUTUAL else None
 
 
 RULE = Rule(

@@ -38,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import CallClass, DataPlane, Mesh, Outcome, Tls, Transport, protocols
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.dr009_port_entry_drops_tls import dropping
@@ -47,7 +48,6 @@ from meshgate.wording import agree
 
 KIND = "ServiceEntry"
 HTTPS_PORT = 443
-ORIGINATING = frozenset({"SIMPLE", "MUTUAL"})
 PROXIES = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
 
 
@@ -75,7 +75,7 @@ def check(context: Context) -> Iterator[Violation]:
             meant = [
                 rule.resource
                 for rule in mesh.rules.covering(service.host)
-                if any(each.mode in ORIGINATING for each in rule.places)
+                if any(each.mode in ORIGINATED for each in rule.places)
             ]
             meant = [each for each in meant if id(each) not in rules]
             via = "" if port.number == HTTPS_PORT else f" (port {port.number} leads there)"
@@ -121,7 +121,7 @@ def is_lost(mesh: Mesh, call: CallClass) -> bool:
     if policy.dropped:
         return all(rule.namespace != mesh.facts.root_namespace for rule in rules)
     return policy.tls is Tls.NONE and any(
-        around.mode in ORIGINATING
+        around.mode in ORIGINATED
         and entry.port == call.port.number
         and entry.subset in {None, call.subset}
         for rule in rules

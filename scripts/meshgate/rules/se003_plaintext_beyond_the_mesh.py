@@ -48,6 +48,7 @@ from meshgate.mesh import (
 )
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.scopes import is_blocking
+from meshgate.mesh.terms import ORIGINATED
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
@@ -153,7 +154,7 @@ def leaves_in_plaintext(call: CallClass) -> bool:
 
 def originates(rule: DestinationRule) -> bool:
     """Whether a rule has proxies originate TLS somewhere."""
-    return any(each.mode in {"SIMPLE", "MUTUAL"} for each in rule.places)
+    return any(each.mode in ORIGINATED for each in rule.places)
 
 
 def _sent(mesh: Mesh, service: Service, calls: Iterable[CallClass]) -> Iterator[Violation]:

@@ -36,7 +36,6 @@ from collections.abc import Iterator
 
 from meshgate.mesh import Mesh, Service, hosts
 from meshgate.model import JSONObject, Resource, Severity, join_path
-from meshgate.rules import destination_rule as dr
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
 from meshgate.rules.inventory import Inventory
@@ -172,10 +171,10 @@ def without_delegate(context: Context, routing: Resource) -> Iterator[Violation]
 
 def absent(context: Context, mesh: Mesh, host: str) -> tuple[str, bool]:
     """Why no service has a host, and whether that is certain."""
-    namespace = dr.service_namespace(host, mesh.facts)
+    namespace = hosts.service_namespace(host, mesh.facts.cluster_domain)
     if namespace and not mesh.knows(namespace):
         return f"may be there, but the inventory has nothing of {namespace}", False
-    if not dr.is_in_cluster(host, mesh.facts):
+    if not hosts.is_in_cluster(host, mesh.facts.cluster_domain):
         return "has no ServiceEntry", context.complete
     return "is no Service and no ServiceEntry", True
 

@@ -29,7 +29,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import Mesh
-from meshgate.mesh.scopes import is_blocking, outbound
 from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules.context import Context
 from meshgate.rules.outside import OutsideHosts
@@ -39,7 +38,7 @@ from meshgate.rules.virtual_service import KIND, MESH
 
 def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
-    if mesh is None or not passes_through(context):
+    if mesh is None or not mesh.passes_on:
         return
     declared = OutsideHosts(context.environment.mesh)
     for routing in context.resources.of(KIND):
@@ -61,12 +60,6 @@ def check(context: Context) -> Iterator[Violation]:
                 "and not named in mesh.outside: what they send there is plaintext",
                 about=host,
             )
-
-
-def passes_through(context: Context) -> bool:
-    """Whether some proxy passes on what goes to a host that it does not know."""
-    modes = ["", *(outbound(sidecar.spec) for sidecar in context.resources.of("Sidecar"))]
-    return not all(is_blocking(mode, context.environment.mesh) for mode in modes)
 
 
 def name_of(authority: str) -> str:
@@ -101,6 +94,6 @@ RULE = Rule(
     fix="redirect with scheme: https, or name the host and the reason under mesh.outside",
     phase=Phase.STATE,
     needs=Needs.INVENTORY,
-    kinds=frozenset({KIND, "Sidecar"}),
+    kinds=frozenset({KIND}),
     check=check,
 )

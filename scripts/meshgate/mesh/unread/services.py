@@ -139,7 +139,7 @@ def _cilium(catalog: Catalog, facts: MeshFacts) -> Iterator[HostCover]:
     for resource in catalog.of_group(CILIUM, "CiliumEnvoyConfig", "CiliumClusterwideEnvoyConfig"):
         for item in _objects(resource.spec.get("services")):
             place = str(item.get("namespace") or namespace_of(resource))
-            host = _host(str(item.get("name")), place, facts)
+            host = hosts.of_service(str(item.get("name")), place, facts.cluster_domain)
             yield HostCover(resource, host, "leads its calls through another proxy", everybody=True)
     for resource in catalog.of_group(CILIUM, "CiliumLocalRedirectPolicy"):
         frontend = resource.spec.get("redirectFrontend")
@@ -155,11 +155,11 @@ def _redirected(
     by_name, by_address = frontend.get("serviceMatcher"), frontend.get("addressMatcher")
     if isinstance(by_name, dict):
         place = str(by_name.get("namespace") or namespace_of(resource))
-        yield _host(str(by_name.get("serviceName")), place, facts)
+        yield hosts.of_service(str(by_name.get("serviceName")), place, facts.cluster_domain)
     if isinstance(by_address, dict):
         for service in catalog.of("Service"):
             if service.spec.get("clusterIP") == by_address.get("ip"):
-                yield _host(service.name, namespace_of(service), facts)
+                yield hosts.of_service(service.name, namespace_of(service), facts.cluster_domain)
 
 
 def _hosts(resource: Resource, key: str, catalog: Catalog, facts: MeshFacts) -> Iterator[str]:
@@ -167,15 +167,11 @@ def _hosts(resource: Resource, key: str, catalog: Catalog, facts: MeshFacts) -> 
     for item in _objects(resource.spec.get(key)):
         name, place = str(item.get("name")), str(item.get("namespace") or namespace_of(resource))
         if item.get("kind") == "Service":
-            yield _host(name, place, facts)
+            yield hosts.of_service(name, place, facts.cluster_domain)
         elif item.get("kind") == "ServiceEntry":
             for entry in catalog.of("ServiceEntry"):
                 if (entry.name, namespace_of(entry)) == (name, place):
                     yield from _names(entry.spec.get("hosts"))
-
-
-def _host(name: str, namespace: str, facts: MeshFacts) -> str:
-    return f"{name}.{namespace}.svc.{facts.cluster_domain}"
 
 
 def _objects(value: JSON) -> Iterator[JSONObject]:
