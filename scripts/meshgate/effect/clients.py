@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from meshgate.mesh import CallClass, ClientClass, DataPlane, Delivery, Mesh, Workload
+from meshgate.mesh.client_set import ClientSet
 
 # Clients whose calls always count; one without a proxy counts where somebody relies on it.
 COUNTED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT})
@@ -64,8 +65,11 @@ class ProfilePair:
         self.count = 0
 
 
-class Clients:
-    """Some of the common classes of clients. Members are listed only when they are asked for."""
+class Clients(ClientSet):
+    """Some of the common classes of clients. Members are listed only when they are asked for.
+
+    The members are as they are afterwards; those that are gone, as they were.
+    """
 
     __slots__ = ("count", "first", "whole", "without")
 
@@ -90,17 +94,6 @@ class Clients:
         for common in self.whole:
             if id(common) not in self.without:
                 yield common
-
-    @property
-    def members(self) -> Iterator[Workload]:
-        """The clients themselves, as they are afterwards; those that are gone, as they were."""
-        for common in self.classes:
-            yield from common.members
-
-    @property
-    def namespaces(self) -> list[str]:
-        """The namespaces they live in, sorted."""
-        return sorted({common.namespace for common in self.classes})
 
     @property
     def plane(self) -> DataPlane:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -16,14 +16,15 @@ from meshgate.effect.changes import (
 )
 from meshgate.effect.clients import Clients, CommonClass
 from meshgate.effect.verdicts import GRAVEST_FIRST
-from meshgate.mesh import DataPlane, Outcome, Request, Workload
+from meshgate.mesh import DataPlane, Outcome, Request
+from meshgate.mesh.client_set import ClientSet
 from meshgate.model import ResourceRef
 
 # Over so many namespaces calls are listed in one line for each, over more in one line for all.
 MOST_NAMESPACES = 8
 
 
-class DistinctClients:
+class DistinctClients(ClientSet):
     """The clients of several groups of calls, each of them once."""
 
     def __init__(self) -> None:
@@ -54,17 +55,6 @@ class DistinctClients:
     def count(self) -> int:
         """How many clients there are."""
         return 1 if self.label else sum(len(each.members) for each in self.classes)
-
-    @property
-    def members(self) -> Iterator[Workload]:
-        """The clients."""
-        for each in self.classes:
-            yield from each.members
-
-    @property
-    def namespaces(self) -> list[str]:
-        """The namespaces they live in, sorted."""
-        return sorted({each.namespace for each in self.classes})
 
 
 class CallLine(Struct):

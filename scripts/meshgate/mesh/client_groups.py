@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
+from meshgate.mesh.client_set import ClientSet
 from meshgate.mesh.packet_filter import UNFILTERED, Sending
 from meshgate.mesh.scopes import Scope
 from meshgate.mesh.selectors import Labels
@@ -144,7 +145,7 @@ class Profile(ClientPart):
         return ClientGroup(self.plane, (), self).leaving_out(list(without))
 
 
-class ClientGroup:
+class ClientGroup(ClientSet):
     """Classes of clients that get the same answer for one service port.
 
     All of them have one `restricted_by` and one `sending`. They are those listed, or those of a
@@ -301,14 +302,3 @@ class ClientGroup:
 
     def _leaves_out(self, each: ClientClass) -> bool:
         return bool(self.left_out) and any(group.has(each) for group in self.left_out)
-
-    @property
-    def members(self) -> Iterator[Workload]:
-        """The clients themselves."""
-        for each in self.classes:
-            yield from each.members
-
-    @property
-    def namespaces(self) -> list[str]:
-        """The namespaces the clients live in, sorted."""
-        return sorted({each.namespace for each in self.classes})
