@@ -209,6 +209,8 @@ def test_bash_completes_commands_and_their_options(tmp_path: Path, capsys: Captu
         (["lint", "x", "--format", "yaml"], "use one of text"),
         (["lint", "no-such-file.yaml"], "no such file or folder"),
         (["rules", "PA0001"], "did you mean `PA001`?"),
+        (["rules", "PA01"], "did you mean `PA001`?"),
+        (["rules", "PA01", "--format", "json"], "did you mean `PA001`?"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_right(
@@ -478,6 +480,8 @@ def test_rules_are_listed_and_explained(capsys: Capture) -> None:
 
     assert main(["rules", "--format", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["rules"]) == len(RULES)
+    assert main(["rules", "dr003", "--format", "json"]) == 0
+    assert [rule["id"] for rule in json.loads(capsys.readouterr().out)["rules"]] == ["DR003"]
 
 
 def test_ctrl_c_ends_at_once_and_says_so() -> None:

@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the table, or one rule's page."""
     if any(output.format == "json" for output in options.outputs):
-        listed = [as_json(rule) for rule in RULES if options.id in (None, rule.id, rule.name)]
-        print(document(version=1, rules=Rows(listed)), end="")
+        rules = [find(options.id)] if options.id else RULES
+        print(document(version=1, rules=Rows([as_json(rule) for rule in rules])), end="")
     elif options.id:
         print(page(find(options.id)), end="")
     else:
