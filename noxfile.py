@@ -145,7 +145,7 @@ def browser(session: nox.Session) -> None:
     """Open the report page in a real Chromium; `-- --update` renews the guide's pictures."""
     install(session)
     session.run("python", "tests/e2e/build.py", "chromium")
-    session.run("python", "tests/browser/axe.py")
+    session.run("python", "tests/support/npm_packages.py", "axe-core")
     pages = ("tests/browser/check_page.py", "tests/browser/check_fleet.py")
     session.run("pytest", *pages, *session.posargs)
 
@@ -271,7 +271,7 @@ def forge(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def workflows(session: nox.Session) -> None:
-    """Run each workflow's jobs with nektos/act on a local forge; `-- promotion` narrows it."""
+    """Run the jobs of workflows and pipelines on a local forge; `-- promotion` narrows it."""
     install(session)
     session.run("python", "tests/workflows/run.py", *session.posargs)
 

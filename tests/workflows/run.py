@@ -1,8 +1,8 @@
 """Run each workflow's jobs with nektos/act against a local forge: `nox -s workflows`.
 
-`python tests/workflows/run.py [promotion|rules|jobs|init|shards]...`: without a word, all of them.
-There is no container and no network: what act would fetch from GitHub stands beside this file and
-does the same here. docs/workflows.md tells what this cannot show.
+`python tests/workflows/run.py [promotion|rules|jobs|init|shards|nested|gitlab]...`: without a word,
+all of them. There is no container and no network: what act would fetch from GitHub stands beside
+this file and does the same here. docs/workflows.md tells what this cannot show.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
 from meshgate.repository import Repository
 from promoted import FILES, RULE, STRICT, commit, git, write
-from workflows.shards import shards
+from workflows.gitlab import gitlab
+from workflows.shards import nested, shards
 from workflows.world import (
     GATE,
     PROMOTER,
@@ -277,6 +278,8 @@ CHAPTERS: dict[str, Callable[[World], None]] = {
     "jobs": jobs,
     "init": started,
     "shards": lambda made: shards(made, _wheel),
+    "nested": lambda made: nested(made, _wheel),
+    "gitlab": lambda made: gitlab(made, _wheel),
 }
 
 

@@ -26,6 +26,7 @@ from promoted import commit, git
 ROOT = Path(__file__).parents[2]
 ACTIONS = Path(__file__).parent / "actions"
 USED = re.compile(r"uses: (actions/[a-z-]+)@([0-9a-f]{40})")
+CALLED = re.compile(r"uses: \./\.github/workflows/(\S+)")
 # What is of the policies, and not of the tool.
 POLICIES = (
     *("policies", "overlays", "rendered", "promotion", "inventory", "waivers", "expectations"),
@@ -192,7 +193,11 @@ _REPOSITORY = {"full_name": SLUG, "name": NAME, "default_branch": "main", "owner
 
 
 def _stand_ins(workflow: Path) -> Iterator[str]:
-    for name, version in dict.fromkeys(USED.findall(workflow.read_text(encoding="utf-8"))):
+    text = workflow.read_text(encoding="utf-8")
+    # Those that it calls take actions, too.
+    for called in CALLED.findall(text):
+        text += (workflow.parent / called).read_text(encoding="utf-8")
+    for name, version in dict.fromkeys(USED.findall(text)):
         yield f"{name}@{version}={ACTIONS / name.partition('/')[2]}"
 
 
