@@ -466,10 +466,6 @@ class Mesh:
         """
         return self._callers.unseen(client, host, port)
 
-    def special_namespaces(self, service: Service) -> frozenset[str]:
-        """The client namespaces that may get another answer for a service than all others."""
-        return frozenset(self._callers.services.special(service))
-
     def counts(self) -> Counter[Outcome]:
         """How many calls end how, over all clients, without listing them."""
         counted: Counter[Outcome] = Counter()

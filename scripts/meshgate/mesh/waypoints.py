@@ -19,10 +19,10 @@ from meshgate.mesh.coverage import GATEWAY_API as GROUP
 from meshgate.mesh.coverage import ISTIO_EXTENSIONS, ISTIO_NETWORKING
 from meshgate.mesh.covers import named
 from meshgate.mesh.services import Resolution, Service
-from meshgate.mesh.unread.labels import WAYPOINT as USE_WAYPOINT
 from meshgate.mesh.workloads import GATEWAY_API, Workload
 from meshgate.model import JSON, JSONObject, MeshFacts, Resource
 
+USE_WAYPOINT = "istio.io/use-waypoint"
 _NAMESPACE = "istio.io/use-waypoint-namespace"
 _CANARY = "istio.io/use-waypoint-canary"
 _FOR_INGRESS = "istio.io/ingress-use-waypoint"

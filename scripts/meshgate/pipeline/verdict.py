@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import msgspec
 from msgspec import Struct, structs
 
@@ -137,11 +135,6 @@ def from_json(value: object) -> EnvironmentVerdict:
         for finding, accepted in zip(cached.verdict.findings, cached.accepted, strict=True)
     )
     return structs.replace(cached.verdict, findings=findings)
-
-
-def dumped(verdict: EnvironmentVerdict) -> bytes:
-    """A verdict as bytes, for another process."""
-    return json.dumps(to_json(verdict), separators=(",", ":")).encode("ascii")
 
 
 def _accepted(waiver: Waiver | None) -> _Accepted | None:

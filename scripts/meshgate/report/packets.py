@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from meshgate.effect.codec import place
 from meshgate.effect.describe import owner
-from meshgate.mesh import Blocking, Direction
+from meshgate.mesh import Blocking
 from meshgate.model import JSONObject
 from meshgate.report.view import View
-
-WAYS = {
-    Direction.EGRESS: "on the way out of the client",
-    Direction.INGRESS: "on the way into the server",
-}
 
 
 def as_json(view: View, blocking: Blocking | None) -> JSONObject | None:

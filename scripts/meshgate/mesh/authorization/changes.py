@@ -39,11 +39,6 @@ class AccessChange(Struct, frozen=True):
     newly_denied: tuple[str, ...] = ()
     reason: str = ""
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether it is certain that nothing changes for any request."""
-        return not self.reason and self.opened is None and self.closed is None
-
 
 def access_change(before: Side, after: Side) -> AccessChange:
     """What changes for a client at a server port, over all requests.

@@ -57,7 +57,6 @@ class TemplateWalk:
         self._templates = templates
         self._tokens = [_tokens(template.template) for template in templates]
         self._prefixes = frozenset(prefixes)
-        self._suffixes = frozenset(suffixes)
         self._exact = frozenset(exact)
         self._heads = _heads({*prefixes, *exact})
         self._tails = _heads(suffixes)
