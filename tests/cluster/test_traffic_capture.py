@@ -21,7 +21,7 @@ from meshgate.cli.traffic import refuse_unlikely, refuse_unreadable, seconds
 from meshgate.cluster import traffic
 from meshgate.cluster.prometheus import Prometheus, Series, read_token
 from meshgate.errors import ServiceError, ToolError, UsageError, install_beside
-from meshgate.pipeline.seen import age
+from meshgate.pipeline.seen_traffic import age
 
 NOON = dt.datetime(2026, 8, 1, 12, tzinfo=dt.UTC)
 EPOCH = NOON.timestamp()

@@ -10,7 +10,7 @@ import pytest
 from meshgate import config
 from meshgate.errors import NothingToCheckError, UsageError
 from meshgate.model import Position, SeenCall, SeenSecurity
-from meshgate.pipeline.seen import seen
+from meshgate.pipeline.seen_traffic import seen_traffic
 
 FULL = """\
 version: 1
@@ -116,16 +116,16 @@ def test_a_file_without_calls_is_no_pass(tmp_path: Path) -> None:
 def test_calls_belong_to_one_environment_that_is_compared(tmp_path: Path) -> None:
     file = written(tmp_path, FULL)
 
-    assert seen(None, ["dev"]) is None
-    found = seen(str(file), ["dev", "prod"])
+    assert seen_traffic(None, ["dev"]) is None
+    found = seen_traffic(str(file), ["dev", "prod"])
     assert found is not None
     assert (found.environment, len(found.traffic.calls)) == ("prod", 2)
     with pytest.raises(UsageError, match="seen in prod, which is not compared"):
-        seen(str(file), ["dev", "staging"])
+        seen_traffic(str(file), ["dev", "staging"])
 
     anywhere = written(tmp_path, FULL.replace("environment: prod\n", ""))
-    found = seen(str(anywhere), ["dev"])
+    found = seen_traffic(str(anywhere), ["dev"])
     assert found is not None
     assert found.environment == "dev"
     with pytest.raises(UsageError, match="does not say where the calls were seen"):
-        seen(str(anywhere), ["dev", "prod"])
+        seen_traffic(str(anywhere), ["dev", "prod"])

@@ -11,7 +11,7 @@ from field_trees import REPOSITORIES, Capture, judged
 from meshes import deployment, destination_rule, namespace, service
 from meshgate.cli import main
 from meshgate.model import NamePatterns, Resource
-from meshgate.pipeline.names import by_names
+from meshgate.pipeline.renamed_objects import by_names
 
 TREE = REPOSITORIES / "15-name-per-environment"
 STAGING, PROD = NamePatterns("{name}-staging"), NamePatterns("{name}-prod")

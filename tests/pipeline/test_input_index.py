@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from examples import examples
 from meshgate import config, repository, source
 from meshgate.model import Environment
+from meshgate.pipeline.affected import affected
 from meshgate.pipeline.input_index import InputIndex
-from meshgate.pipeline.touched import touched
 
 FILES = {
     "environments.yaml": "environments:\n"
@@ -95,7 +95,7 @@ def reached(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "inputs", counted)
-        names = [each.name for each in touched(root, environments, change.files, index.inputs)]
+        names = [each.name for each in affected(root, environments, change.files, index.inputs)]
     index.keep()
     return names, followed
 
@@ -116,7 +116,7 @@ def test_kept_inputs_change_no_answer(steps: list[tuple[list[tuple[str, str]], s
                 (root / "shared/link").symlink_to("two")
             kept, _ = reached(root, environments, cache)
             change = repository.changed(root, "HEAD")
-            assert kept == [each.name for each in touched(root, environments, change.files)]
+            assert kept == [each.name for each in affected(root, environments, change.files)]
             if what == "commit":
                 git(root, "add", ".")
                 git(root, "commit", "-qm", "next", "--allow-empty")

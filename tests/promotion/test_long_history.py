@@ -14,7 +14,7 @@ from meshgate.promotion import main_line, release
 from meshgate.promotion.files import sha256
 from meshgate.promotion.promote import newer_releases
 from meshgate.promotion.records import Release
-from meshgate.repository import Repository, sums
+from meshgate.repository import Repository, blob_digests
 from pipeline import Pipeline
 from samples import sample
 
@@ -126,8 +126,8 @@ def test_a_blob_that_is_not_there_is_told_as_ever(tmp_path: Path) -> None:
         listed = repository.entries("main", "policies")
         gone, there = listed[0].blob, listed[1].blob
         (tmp_path / "work/.git/objects" / gone[:2] / gone[2:]).unlink()
-        assert sums(repository, [gone, there, "0" * 40]).keys() == {there}
-        assert sums(repository, [there]) == {there: sha256(repository.blob(there))}
+        assert blob_digests(repository, [gone, there, "0" * 40]).keys() == {there}
+        assert blob_digests(repository, [there]) == {there: sha256(repository.blob(there))}
         with pytest.raises(RepositoryError, match=f"no blob {gone}"):
             release.Releases(repository, "main").history()
 

@@ -8,9 +8,9 @@ import promotion_samples as samples
 from meshgate.effect import Change, Effect
 from meshgate.model import Failure, Position, Report, Severity
 from meshgate.report import FORMATS, Options
-from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.effect import FORMATS as EFFECT_FORMATS
 from meshgate.report.effect import Compared, Diff
+from meshgate.report.shared_findings import enumerated, shared_findings
 from report_samples import rich
 
 OPTIONS = Options(width=80)

@@ -10,7 +10,13 @@ import pytest
 
 import promoted
 from meshgate.repository import Repository, mainline
-from meshgate.repository.along import bringing, files_along, files_ever, objects_along, steps_along
+from meshgate.repository.line_changes import (
+    bringing,
+    files_along,
+    files_ever,
+    objects_along,
+    steps_along,
+)
 from meshgate.repository.trees import TreeEntry
 from samples import sample
 

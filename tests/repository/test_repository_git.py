@@ -25,7 +25,6 @@ from meshgate.repository import (
     is_ancestor,
     mainline,
     merge_base,
-    opened,
     push_branch,
     push_tag,
     remote_branch,
@@ -33,6 +32,7 @@ from meshgate.repository import (
     tag,
     trees,
 )
+from meshgate.repository import repository as repository_module
 from promoted import START, commit, git
 
 WHEN = START + dt.timedelta(days=9)
@@ -157,8 +157,8 @@ class TestReading:
     def test_files_that_are_remembered_have_a_limit(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(opened, "MOST_CONTENT", 8)
-        monkeypatch.setattr(opened, "LARGEST_CONTENT", 6)
+        monkeypatch.setattr(repository_module, "MOST_CONTENT", 8)
+        monkeypatch.setattr(repository_module, "LARGEST_CONTENT", 6)
         files = {"c": "12345", "d": "123", "large": "1234567", "more": "12"}
         head = commit(folder, files, "more", day=2)
         read: list[str] = []

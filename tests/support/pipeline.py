@@ -25,7 +25,7 @@ from meshgate.promotion.records import EnvironmentState, Event
 from meshgate.promotion.rollback import roll_back
 from meshgate.promotion.session import Clock, Session, open_session
 from meshgate.repository import Repository
-from meshgate.repository.opened import COMMIT_ID
+from meshgate.repository.repository import COMMIT_ID
 from places import CACHE
 
 PERMISSIVE_FLOOR = "    require: {mtls: PERMISSIVE}\n"

@@ -10,11 +10,11 @@ from meshgate.adoption.candidates import (
     EnvironmentCandidate,
     changed_by,
     circle,
+    described_changes,
     is_at_top,
     leads_to_sync,
     normal,
     sources_at,
-    told_changes,
 )
 from meshgate.adoption.contents import Contents, file_of, listed, mapping
 from meshgate.adoption.generators import asks_for_clusters, filled, left_out, parameters
@@ -123,7 +123,7 @@ def _of_build(
             "and name the result in `manifests`"
         )
     if keys := changed_by(mapping(stated.get("kustomize"))):
-        answer.unknown.append(told_changes(f"Application {name}", keys))
+        answer.unknown.append(described_changes(f"Application {name}", keys))
     directory = mapping(stated.get("directory"))
     is_plain = path not in contents.trees and path not in contents.charts
     if is_plain and not directory.get("recurse"):

@@ -101,7 +101,7 @@ def changed_by(stated: JSONObject) -> list[str]:
     return [key for key in CHANGES if stated.get(key)]
 
 
-def told_changes(name: str, keys: Sequence[str]) -> str:
+def described_changes(name: str, keys: Sequence[str]) -> str:
     """That it does, and what to do."""
     return (
         f"{name} changes what the folder builds ({', '.join(keys)}): write that into its "

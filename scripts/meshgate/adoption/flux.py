@@ -6,11 +6,11 @@ from meshgate.adoption.candidates import (
     CandidateAnswer,
     EnvironmentCandidate,
     changed_by,
+    described_changes,
     is_at_top,
     leads_to_sync,
     normal,
     sources_at,
-    told_changes,
 )
 from meshgate.adoption.contents import Contents, file_of, mapping
 from meshgate.model import JSONObject, Resource
@@ -47,7 +47,7 @@ def _of_kustomization(contents: Contents, resource: Resource, answer: CandidateA
         answer.entries.add(path)
     else:
         if keys := changed_by(resource.spec):
-            answer.unknown.append(told_changes(f"Flux {name}", keys))
+            answer.unknown.append(described_changes(f"Flux {name}", keys))
         answer.candidates.append(
             EnvironmentCandidate(
                 sources_at(contents, path),

@@ -32,7 +32,7 @@ from meshgate.model.sources import ManifestSources
 from meshgate.pipeline import Folder, Settings, judge
 from meshgate.pipeline.baseline import taken
 from meshgate.pipeline.judged import Judged
-from meshgate.pipeline.whole import of_nobody
+from meshgate.pipeline.whole_repository import of_nobody
 
 DEFAULT = "default"
 ANY = Floor(kinds=("*",))

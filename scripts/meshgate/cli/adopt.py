@@ -29,7 +29,7 @@ from pathlib import Path
 
 from meshgate import config
 from meshgate.adoption.plan import Lack, lacking
-from meshgate.cli.live import Running, add_live, compared, running
+from meshgate.cli.adopt_live import Running, add_live, compared, running
 from meshgate.cli.promotions import add_direct, add_promotion_options, print_proposals, session_of
 from meshgate.cli.request import folder, settings
 from meshgate.cli.terminal import printable

@@ -27,7 +27,7 @@ from meshgate.errors import UsageError, gravest
 from meshgate.model import BaselineEntry, Finding
 from meshgate.pipeline.baseline import remaining, taken, text_of
 from meshgate.pipeline.targets import select_names
-from meshgate.pipeline.whole import judge_repository
+from meshgate.pipeline.whole_repository import judge_repository
 from meshgate.promotion.burn_down import burn_down, sentences
 from meshgate.wording import plural
 from meshgate.wording.phrases import counted

@@ -16,7 +16,7 @@ import argparse
 
 from meshgate.cli.meshes import add_targets, meshes
 from meshgate.cli.output import publish
-from meshgate.cli.parties import client_of, host_and_port, services_of
+from meshgate.cli.workload_names import client_of, host_and_port, services_of
 from meshgate.report import calls
 from meshgate.report.view import View
 

@@ -23,9 +23,9 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from meshgate.cli.evidence_option import add_evidence_option, given
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
-from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.verdicts import exit_code
 from meshgate.errors import MeshgateError, WaitingError
 from meshgate.promotion.guards import BY_FILES, Refusal

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from meshgate.cli.meshes import add_mesh, meshes
 from meshgate.cli.options import add_judging
 from meshgate.cli.output import publish
-from meshgate.cli.parties import client_of, host_and_port, ports_of, service_of
+from meshgate.cli.workload_names import client_of, host_and_port, ports_of, service_of
 from meshgate.errors import UsageError
 from meshgate.pipeline.reports import NEVER
 from meshgate.report import explain

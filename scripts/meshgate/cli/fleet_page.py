@@ -15,7 +15,7 @@ from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import VerdictQuestion, verdicts
-from meshgate.pipeline.whole import of_nobody
+from meshgate.pipeline.whole_repository import of_nobody
 from meshgate.report.html.fleet import Fleet, FleetEnvironment, render
 
 NAME = "{env}"

@@ -22,11 +22,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from meshgate.cli.evidence_option import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.progress import Progress
-from meshgate.cli.reported import add_evidence_option, given
 from meshgate.cli.terminal import printable
 from meshgate.cli.verdicts import exit_code
 from meshgate.errors import UsageError, gravest

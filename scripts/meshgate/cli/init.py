@@ -26,7 +26,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from meshgate.cli.here import here
+from meshgate.cli.init_here import init_here
 from meshgate.cli.options import add_engine
 from meshgate.config.shape import schema_files
 from meshgate.errors import UsageError
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             hint="`meshgate init DIR` makes a repository, `meshgate init --here` reads this one",
         )
     if options.here:
-        return here(options)
+        return init_here(options)
     directory: Path = options.directory / options.path
     files = init(directory)
     print(f"{directory}: {len(files)} files written; try `meshgate -C {directory} validate`")

@@ -31,8 +31,8 @@ from meshgate.cli.request import given, settings
 from meshgate.errors import NothingToCheckError, SourcesError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge
+from meshgate.pipeline.affected import affected
 from meshgate.pipeline.manifests import read_manifests
-from meshgate.pipeline.narrowed import narrow
 from meshgate.pipeline.reports import (
     exit_code,
     failures_of,
@@ -41,7 +41,7 @@ from meshgate.pipeline.reports import (
     tally,
     undecided_note,
 )
-from meshgate.pipeline.touched import touched
+from meshgate.pipeline.selected_rules import narrow
 
 ENVIRONMENTS = "environments.yaml"
 
@@ -103,7 +103,7 @@ def of_environments(options: argparse.Namespace) -> int:
     root: Path = options.directory
     environments = config.load(root).environments
     files = {posixpath.normpath(Path(path).as_posix()) for path in options.paths}
-    names = [each.name for each in touched(root, environments, files)]
+    names = [each.name for each in affected(root, environments, files)]
     if not names:
         print("nothing to judge: no environment has these files among its inputs")
         return 0

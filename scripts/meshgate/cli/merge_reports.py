@@ -27,8 +27,8 @@ from meshgate.cli.output import publish_report, write, write_page
 from meshgate.cli.request import print_failing, print_failures, print_refused
 from meshgate.errors import UsageError
 from meshgate.pipeline.outcome import ending
-from meshgate.pipeline.part import MergedParts, merge
 from meshgate.pipeline.reports import LEVELS, NEVER, exit_code, failing
+from meshgate.pipeline.shard_part import MergedParts, merge
 from meshgate.pipeline.shards import times_text
 
 FORMATS = (HTML,)

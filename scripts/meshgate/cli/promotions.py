@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from meshgate.cli.evidence_option import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import STEP_SUMMARY, append, publish
-from meshgate.cli.reported import add_evidence_option, given
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.page import PageContents, page_contents, render
 from meshgate.promotion.prepare import PreparedCommit

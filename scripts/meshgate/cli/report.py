@@ -35,7 +35,6 @@ from meshgate.model import Finding
 from meshgate.pipeline import Judged, judge
 from meshgate.pipeline.change import Comparison, ProposedChange
 from meshgate.pipeline.outcome import RunOutcome
-from meshgate.pipeline.part import part_text
 from meshgate.pipeline.planning import safe_steps
 from meshgate.pipeline.reports import (
     NEVER,
@@ -49,6 +48,7 @@ from meshgate.pipeline.reports import (
     untold,
 )
 from meshgate.pipeline.revisions import GitRevisions
+from meshgate.pipeline.shard_part import part_text
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import VerdictQuestion, verdicts_of

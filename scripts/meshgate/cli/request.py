@@ -24,7 +24,7 @@ from meshgate.pipeline.outcome import RunOutcome
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
 from meshgate.pipeline.verdicts import FEW, Judge
-from meshgate.report.alike import enumerated, shared_failures
+from meshgate.report.shared_findings import enumerated, shared_failures
 from meshgate.wording import agree
 
 SCHEDULER_VARIABLE = "DASK_SCHEDULER_ADDRESS"

@@ -13,8 +13,8 @@ from meshgate.config import Configuration
 from meshgate.model import Environment
 from meshgate.pipeline import with_upstream
 from meshgate.pipeline.commit import commit_of
-from meshgate.pipeline.part import Whole
 from meshgate.pipeline.reports import NEVER, UNDECIDED
+from meshgate.pipeline.shard_part import WholeRun
 from meshgate.pipeline.shards import Shard, parsed, read_times, shares
 from meshgate.pipeline.verdicts import clusters_of
 
@@ -31,7 +31,7 @@ class Sharded(Struct, frozen=True):
     """
 
     shard: Shard
-    whole: Whole
+    whole: WholeRun
     own: list[Environment]
     beside: list[Environment]
 
@@ -74,7 +74,7 @@ def sharded(
     times = read_times(options.times) if options.times else {}
     run = with_upstream(wanted, configuration.environments)
     parts = shares(wanted, shard.count, times)
-    whole = Whole(
+    whole = WholeRun(
         command=options.command,
         version=__version__,
         commit=commit_of(options.directory) if options.part else "",

@@ -37,8 +37,8 @@ from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, Failure, JSONObject, Resource
 from meshgate.pipeline.change import Comparison, ProposedChange
-from meshgate.pipeline.names import context_by_names
 from meshgate.pipeline.planning import foreign, managed, safe_steps, with_policies
+from meshgate.pipeline.renamed_objects import context_by_names
 from meshgate.pipeline.reports import NEVER, exit_code, failing
 from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.step_waivers import (

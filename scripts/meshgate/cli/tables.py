@@ -32,7 +32,7 @@ from meshgate.pipeline import judge
 from meshgate.pipeline.commit import commit_of
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdicts import VerdictQuestion, tasks_of
-from meshgate.pipeline.whole import of_nobody
+from meshgate.pipeline.whole_repository import of_nobody
 from meshgate.tables.parquet import Writer
 from meshgate.tables.partition import Making, Partitions, every_row, of_rows
 from meshgate.tables.rows import Rows, Run, findings_rows

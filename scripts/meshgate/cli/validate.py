@@ -31,15 +31,15 @@ from meshgate.cli.sharding import ERROR, add_shards, sharded
 from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Folder, Judged, judge
+from meshgate.pipeline.affected import affected
 from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
 from meshgate.pipeline.outcome import RunOutcome, ending
-from meshgate.pipeline.part import part_text
 from meshgate.pipeline.reports import NEVER, UNDECIDED
+from meshgate.pipeline.shard_part import part_text
 from meshgate.pipeline.targets import select
-from meshgate.pipeline.touched import touched
 from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import VerdictQuestion, tasks_of, verdicts, verdicts_of
-from meshgate.pipeline.whole import of_nobody
+from meshgate.pipeline.whole_repository import of_nobody
 
 PINNED = "pinned"
 
@@ -182,6 +182,6 @@ def changed(
 
     change = repository.changed(root, reference)
     index = InputIndex(root, cache, change)
-    reached = touched(root, environments, change.files, index.inputs)
+    reached = affected(root, environments, change.files, index.inputs)
     index.keep()
     return reached

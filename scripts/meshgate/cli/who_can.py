@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from meshgate.cli.meshes import add_mesh, meshes
 from meshgate.cli.options import add_judging
 from meshgate.cli.output import publish
-from meshgate.cli.parties import host_and_port, ports_of, services_of
+from meshgate.cli.workload_names import host_and_port, ports_of, services_of
 from meshgate.errors import UsageError
 from meshgate.pipeline.reports import NEVER
 from meshgate.report import who_can

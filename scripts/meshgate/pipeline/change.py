@@ -14,15 +14,15 @@ from meshgate.effect import Effect, effect
 from meshgate.effect.observed import Replay, known_calls, replay
 from meshgate.errors import MeshgateError, SourcesError, UsageError
 from meshgate.model import Environment, Finding, Position, Resource, Traffic
+from meshgate.pipeline.affected import affected
 from meshgate.pipeline.files import Folder
 from meshgate.pipeline.input_index import InputIndex, Names
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
 from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import GitRevisions
-from meshgate.pipeline.seen import age, seen
-from meshgate.pipeline.spared import Spared
+from meshgate.pipeline.seen_traffic import age, seen_traffic
 from meshgate.pipeline.targets import select
-from meshgate.pipeline.touched import touched
+from meshgate.pipeline.unchanged import UnchangedEnvironments
 from meshgate.pipeline.verdict import EnvironmentVerdict, verdict_of
 from meshgate.pipeline.verdicts import VerdictQuestion
 from meshgate.rules import rules_of
@@ -131,7 +131,7 @@ class ProposedChange:
         self.known = {environment.name: environment for environment in old}
         here = {environment.name for environment in new}
         self.gone = [] if names else [name for name in self.known if name not in here]
-        self.seen = seen(traffic, [environment.name for environment in self.wanted])
+        self.seen = seen_traffic(traffic, [environment.name for environment in self.wanted])
         self.after_files = folder(revisions.after)
         self.before_files = folder(revisions.before)
         index = (
@@ -150,7 +150,7 @@ class ProposedChange:
         if index:
             index.keep()
         tree = revisions.change.tree if revisions.change else ""
-        spared = Spared(question, same, tree) if spare and same else None
+        spared = UnchangedEnvironments(question, same, tree) if spare and same else None
         seen_in = self.seen.environment if self.seen is not None else None
         self.spared = {
             name: verdict
@@ -203,7 +203,7 @@ class ProposedChange:
             return frozenset()
         names, root, inputs = Names(differing), self.revisions.after, self._inputs
         here = [each for each in environments if self.known.get(each.name) == each]
-        reached = {each.name for each in touched(root, here, differing, inputs)}
+        reached = {each.name for each in affected(root, here, differing, inputs)}
         return frozenset(
             each.name
             for each in here

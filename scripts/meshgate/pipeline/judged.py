@@ -27,9 +27,9 @@ from meshgate.model import (
 )
 from meshgate.model.sources import sources_of
 from meshgate.pipeline.files import Files, Folder
-from meshgate.pipeline.names import context_by_names
 from meshgate.pipeline.nulls import without_refused_nulls
-from meshgate.pipeline.twice import last_of_each
+from meshgate.pipeline.renamed_objects import context_by_names
+from meshgate.pipeline.repeated_objects import last_of_each
 from meshgate.rules import RULES, rules_of
 from meshgate.rules.context import Context
 from meshgate.rules.judge import judge as judge_rules

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from meshgate.errors import MeshgateError, SourcesError, gravest
 from meshgate.model import Finding, Report
-from meshgate.pipeline.narrowed import narrow
 from meshgate.pipeline.reports import (
     NEVER,
     UNDECIDED,
@@ -23,6 +22,7 @@ from meshgate.pipeline.reports import (
     report_of,
     undecided_sentences,
 )
+from meshgate.pipeline.selected_rules import narrow
 from meshgate.pipeline.verdict import EnvironmentVerdict
 
 

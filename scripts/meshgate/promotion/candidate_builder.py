@@ -10,7 +10,7 @@ from meshgate.effect import Effect, effect
 from meshgate.errors import BuildError, RepositoryError
 from meshgate.model import Resource
 from meshgate.pipeline import Judged
-from meshgate.pipeline.names import by_names
+from meshgate.pipeline.renamed_objects import by_names
 from meshgate.pipeline.reports import UNDECIDED, undecided_note
 from meshgate.promotion.candidate import Ancestry, Candidate, Reviews, SourceContent
 from meshgate.promotion.clocks import Clocks

@@ -7,7 +7,7 @@ import posixpath
 
 from meshgate.errors import BuildError, RepositoryError
 from meshgate.repository import Repository
-from meshgate.repository.opened import LINK
+from meshgate.repository.repository import LINK
 from meshgate.yamldoc.files import LARGEST_SOURCE, Root, irregular, leads_out
 
 # As Linux: longer chains of links are loops.

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from meshgate.errors import IntegrityError
 from meshgate.repository import EXECUTABLE, LINK, REGULAR, Repository, TreeEntry
-from meshgate.repository.opened import LARGEST_FILE, SUBMODULE
+from meshgate.repository.repository import LARGEST_FILE, SUBMODULE
 
 RENDERED = "rendered"
 STATE = "promotion/state"

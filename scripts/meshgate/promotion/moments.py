@@ -17,7 +17,7 @@ from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.main_line import steps
 from meshgate.promotion.records import PromotionRecord
 from meshgate.repository import Commit, Repository
-from meshgate.repository.along import bringing
+from meshgate.repository.line_changes import bringing
 
 
 def moments(

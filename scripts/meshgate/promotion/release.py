@@ -22,12 +22,12 @@ from meshgate.repository import (
     Commit,
     Repository,
     TreeEntry,
+    blob_digests,
     commits_between,
     mainline,
-    sums,
     with_authors,
 )
-from meshgate.repository.along import LineStep, files_along, files_ever
+from meshgate.repository.line_changes import LineStep, files_along, files_ever
 from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"
@@ -251,7 +251,7 @@ class Releases:
         Left out is what cannot be read, for `id` to say why.
         """
         blobs = {entry.blob for entry in files_ever(self._steps, *INPUTS)}
-        self._blobs |= sums(self.repository, sorted(blobs - self._blobs.keys()))
+        self._blobs |= blob_digests(self.repository, sorted(blobs - self._blobs.keys()))
         ids: dict[Names, str] = {}
         for commit, entries in files_along(self._steps, *INPUTS):
             names = wanted.get(commit)

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 from meshgate.model import Report
 from meshgate.report import Options
-from meshgate.report.alike import SharedFinding, enumerated, shared_failures, shared_findings
 from meshgate.report.escape.terminal import plain
 from meshgate.report.place import about, place_text
+from meshgate.report.shared_findings import (
+    SharedFinding,
+    enumerated,
+    shared_failures,
+    shared_findings,
+)
 from meshgate.report.style import Style
 from meshgate.report.summary import counts, severity_text, verdict
 from meshgate.report.text import COLOURS

@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshgate.model import Finding, Position, Report, Severity
 from meshgate.report import Options
-from meshgate.report.alike import SharedFinding, enumerated, shared_failures, shared_findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.escape.markdown import block, cell_code, code, prose, raw_html, row
 from meshgate.report.escape.visible import visible
 from meshgate.report.excerpt import window
 from meshgate.report.place import about, nearest, place_text
+from meshgate.report.shared_findings import (
+    SharedFinding,
+    enumerated,
+    shared_failures,
+    shared_findings,
+)
 from meshgate.report.summary import Count, by_environment, severity_text, total, verdict
 from meshgate.wording import agree, plural
 

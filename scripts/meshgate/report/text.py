@@ -7,10 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.model import Finding, Position, Report, Severity, Waiver
 from meshgate.report import Options
-from meshgate.report.alike import SharedFinding, enumerated, shared_failures, shared_findings
 from meshgate.report.escape.terminal import page, plain, wrap
 from meshgate.report.excerpt import excerpt
 from meshgate.report.place import RELATED, about, nearest, place_text
+from meshgate.report.shared_findings import (
+    SharedFinding,
+    enumerated,
+    shared_failures,
+    shared_findings,
+)
 from meshgate.report.style import Style
 from meshgate.report.summary import Count, counts, severity_text, total, verdict
 from meshgate.report.table import Cell, Column, table

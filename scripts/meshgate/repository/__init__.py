@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from meshgate.repository.blob_digests import blob_digests
 from meshgate.repository.extracting import extract, refuse, write_entries
 from meshgate.repository.history import (
     Commit,
@@ -29,14 +30,6 @@ from meshgate.repository.history import (
     people,
     with_authors,
 )
-from meshgate.repository.opened import (
-    EXECUTABLE,
-    LINK,
-    REGULAR,
-    SUBMODULE,
-    Repository,
-    refuse_shallow,
-)
 from meshgate.repository.refs import (
     BaseBranch,
     MovedError,
@@ -51,8 +44,15 @@ from meshgate.repository.refs import (
     tag,
     tag_message,
 )
+from meshgate.repository.repository import (
+    EXECUTABLE,
+    LINK,
+    REGULAR,
+    SUBMODULE,
+    Repository,
+    refuse_shallow,
+)
 from meshgate.repository.signatures import Signed, signed
-from meshgate.repository.sums import sums
 from meshgate.repository.trees import TreeEntry
 from meshgate.repository.worktree import (
     Changed,
@@ -77,6 +77,7 @@ __all__ = [
     "TreeEntry",
     "additions",
     "base_branch",
+    "blob_digests",
     "changed",
     "changed_between",
     "changed_files",
@@ -102,7 +103,6 @@ __all__ = [
     "remote_branch",
     "set_branch",
     "signed",
-    "sums",
     "tag",
     "tag_message",
     "top",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import EXECUTABLE, LINK, MEBIBYTE, SUBMODULE, Repository
+from meshgate.repository.repository import EXECUTABLE, LINK, MEBIBYTE, SUBMODULE, Repository
 from meshgate.repository.trees import TreeEntry
 
 LARGEST_EXTRACT = 256 * MEBIBYTE

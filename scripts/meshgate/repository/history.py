@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, structs
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import Repository
+from meshgate.repository.repository import Repository
 
 # Fields and commits end with NUL, which no message can hold.
 FORMAT = "%H%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%ct%x00%B"

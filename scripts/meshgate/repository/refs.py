@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import NETWORK_TIMEOUT, Repository
+from meshgate.repository.repository import NETWORK_TIMEOUT, Repository
 from meshgate.repository.writing import NO_OBJECT
 
 REMOTE = "origin"

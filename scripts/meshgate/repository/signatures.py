@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from meshgate.repository.opened import Repository
+from meshgate.repository.repository import Repository
 
 GOOD = "G"
 # The fingerprint of an SSH key, as `ssh-keygen -l` prints it; that of OpenPGP is hex digits.

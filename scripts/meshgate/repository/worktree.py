@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import Repository, open_above, refuse_shallow
+from meshgate.repository.repository import Repository, open_above, refuse_shallow
 
 
 def top(root: Path) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.opened import REGULAR, Repository
+from meshgate.repository.repository import REGULAR, Repository
 
 NO_OBJECT = "0" * 40
 

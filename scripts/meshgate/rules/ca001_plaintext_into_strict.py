@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from meshgate.mesh import DataPlane, Mesh, Mode, Outcome, Tls, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, undecided_calls, violation
-from meshgate.rules.call_repairs import mended_by_rule
+from meshgate.rules.call_repairs import repaired_by_rule
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -78,7 +78,7 @@ def fix(mesh: Mesh, broken: Broken) -> str:
             "Service); give the client's namespace ambient mode, call a Service with a cluster "
             "address, or make this port PERMISSIVE with a waiver"
         )
-    return mended_by_rule(mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE
+    return repaired_by_rule(mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE
 
 
 RULE = Rule(

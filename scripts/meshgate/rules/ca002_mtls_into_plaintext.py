@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from meshgate.mesh import DataPlane, Tls, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import Broken, broken_calls, violation
-from meshgate.rules.call_repairs import mended_by_rule, mended_by_server
+from meshgate.rules.call_repairs import repaired_by_rule, repaired_by_server
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -65,12 +65,12 @@ def fix(context: Context, broken: Broken) -> str:
             f"write a host of the Gateway as sni beside the tls mode: the client asks for {name}, "
             "and a server with tls mode ISTIO_MUTUAL answers its own hosts only"
         )
-    by_rule = mended_by_rule(context.mesh, broken, Tls.DISABLE)
+    by_rule = repaired_by_rule(context.mesh, broken, Tls.DISABLE)
     if not broken.is_captured:
         tail = "no PeerAuthentication reaches a port that is not captured"
         return f"{by_rule}; {tail}" if by_rule else f"{NO_RULE}; {tail}"
     if broken.has_sidecar:
-        by_server = mended_by_server(broken, context.environment.require.mtls)
+        by_server = repaired_by_server(broken, context.environment.require.mtls)
         waived = f"{by_rule}, with a waiver for DR001" if by_rule else NO_RULE
         return by_server or waived
     mixed = any(

@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from meshgate.mesh import Tls, Transport
 from meshgate.model import Severity
 from meshgate.rules.broken_calls import broken_calls, violation
-from meshgate.rules.call_repairs import mended_by_rule
+from meshgate.rules.call_repairs import repaired_by_rule
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 
@@ -54,7 +54,7 @@ def check(context: Context) -> Iterator[Violation]:
                 f"calls from {broken.clients} to {broken.target} are {OWN_TLS[transport]} "
                 f"({broken.sent_by}), and the {broken.of_servers('sidecar', 'sidecars')} of "
                 f"{broken.servers} cannot take it ({broken.taken_by}): every one fails",
-                mended_by_rule(context.mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE,
+                repaired_by_rule(context.mesh, broken, Tls.ISTIO_MUTUAL) or NO_RULE,
             )
 
 

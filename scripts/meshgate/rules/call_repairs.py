@@ -18,7 +18,7 @@ from meshgate.rules.broken_calls import Broken
 CAUTION = " (`meshgate diff` tells which calls change)"
 
 
-def mended_by_rule(mesh: Mesh, broken: Broken, mode: Tls) -> str:
+def repaired_by_rule(mesh: Mesh, broken: Broken, mode: Tls) -> str:
     """The DestinationRule that makes these clients send what the port takes; empty: none can.
 
     None can where servers behind the port take different things, and none is reported where several
@@ -71,7 +71,7 @@ def takes(mesh: Mesh, endpoint: Endpoint, mode: Tls) -> bool:
     return server_mode.decided and None not in modes and refusing not in modes
 
 
-def mended_by_server(broken: Broken, floor: str) -> str:
+def repaired_by_server(broken: Broken, floor: str) -> str:
     """The mode with which the server takes mutual TLS; empty: no policy closes it to that."""
     policy = broken.policy
     if policy is None or policy.foreign or broken.open_order or not broken.is_captured:

@@ -22,7 +22,7 @@ from meshgate.source.load import parsed, read
 from meshgate.source.program import Renderer
 from meshgate.source.render_worker import RenderWorkers
 from meshgate.source.tree import Tree
-from meshgate.source.written_aside import written_aside
+from meshgate.source.tree_copy import copy_tree
 
 # Part of every cache key: raise it when what is kept, or how it is made, changes.
 FORMAT = "2"
@@ -92,7 +92,7 @@ def _kustomize(
     wrapper = folder / digest(tree.overlay)[:16]
     wrapper.mkdir(exist_ok=True)
     # Where remote bases are built from copies, the files are aside, too, with the copies named.
-    root = written_aside(tree, wrapper / "files") if tree.vendored else tree.root
+    root = copy_tree(tree, wrapper / "files") if tree.vendored else tree.root
     target = os.path.relpath(root / tree.overlay, wrapper)
     wrapping = json.dumps(_wrapper(tree, target, origins=origins))
     (wrapper / "kustomization.yaml").write_text(wrapping, "utf-8")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from meshgate.effect import describe
 from meshgate.report import Options, concise
-from meshgate.report.alike import enumerated, shared_findings
 from meshgate.report.effect.compared import Diff
 from meshgate.report.escape.terminal import page, plain
+from meshgate.report.shared_findings import enumerated, shared_findings
 from meshgate.report.style import TONES, Style
 
 

@@ -9,11 +9,11 @@ from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import markdown as findings
-from meshgate.report.alike import enumerated, shared_failures, shared_findings
 from meshgate.report.budget import FIRST, LIMITS, Section, fit, size
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.markdown import cell_code, code, prose, row
 from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item, not_judged
+from meshgate.report.shared_findings import enumerated, shared_failures, shared_findings
 from meshgate.wording import plural
 
 PORTS = ("", "ports", "before", "after", "decided by")

@@ -9,9 +9,9 @@ from meshgate.effect.grouping import call_lines, port_lines, unsafe_lines
 from meshgate.model import Severity
 from meshgate.report import Options, observed
 from meshgate.report import text as findings
-from meshgate.report.alike import enumerated, shared_failures
 from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.shared_findings import enumerated, shared_failures
 from meshgate.report.style import TONES, Style
 from meshgate.report.table import Cell, Column, table
 

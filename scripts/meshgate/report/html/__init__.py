@@ -14,11 +14,7 @@ from meshgate.model import JSON, Environment, JSONObject, Report
 from meshgate.report.escape.visible import visible, visible_lines
 from meshgate.report.html.access import who_can_call
 from meshgate.report.html.assembly import assembled, read
-from meshgate.report.html.calls import calls
-from meshgate.report.html.effect import effect, verbs
-from meshgate.report.html.findings import finding
-from meshgate.report.html.posture import posture
-from meshgate.report.html.standing import (
+from meshgate.report.html.background import (
     BurnDown,
     Head,
     PromotionStanding,
@@ -30,6 +26,10 @@ from meshgate.report.html.standing import (
     head,
     standing,
 )
+from meshgate.report.html.calls import calls
+from meshgate.report.html.effect import effect, verbs
+from meshgate.report.html.findings import finding
+from meshgate.report.html.posture import posture
 from meshgate.report.summary import counts, verdict
 from meshgate.report.view import View
 from meshgate.rules import RULES

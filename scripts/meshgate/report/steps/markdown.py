@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.report import Options
-from meshgate.report.alike import shared_failures
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.markdown import block, code, prose
 from meshgate.report.markdown import not_judged
+from meshgate.report.shared_findings import shared_failures
 from meshgate.report.steps import describe
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 

@@ -8,9 +8,9 @@ from meshgate.effect.describe import gravity
 from meshgate.effect.steps import Edit
 from meshgate.report import Options
 from meshgate.report import text as findings
-from meshgate.report.alike import enumerated, shared_failures
 from meshgate.report.escape.json_text import dump
 from meshgate.report.escape.terminal import page, plain, wrap
+from meshgate.report.shared_findings import enumerated, shared_failures
 from meshgate.report.steps import describe
 from meshgate.report.steps.describe import EnvironmentSteps, Steps
 from meshgate.report.style import Style

@@ -14,13 +14,13 @@ from typing import IO, TYPE_CHECKING, Self
 
 from meshgate.errors import RepositoryError, ToolError
 from meshgate.repository import trees
-from meshgate.repository.asking import answering
+from meshgate.repository.cat_file import answering
 from meshgate.repository.trees import TreeEntry
 
 if TYPE_CHECKING:
     import git
 
-    from meshgate.repository.along import LineStep
+    from meshgate.repository.line_changes import LineStep
 
 # GitPython takes 40 ms to import, and `validate` reads settings of promotion without any commit:
 # it is imported where a repository is opened. Without git it refuses to be, unless it is told so.

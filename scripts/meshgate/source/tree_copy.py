@@ -19,7 +19,7 @@ from meshgate.source.tree import Tree
 FIELDS = ("resources", "bases", "components")
 
 
-def written_aside(tree: Tree, folder: Path) -> Path:
+def copy_tree(tree: Tree, folder: Path) -> Path:
     """Write a tree's files below a new folder, with links to folders as they are; the folder.
 
     Raises BuildError for a file that cannot be read.

@@ -25,7 +25,7 @@ from meshgate.yamldoc.files import read_file
 FORMAT = 1
 
 
-class Whole(Struct, frozen=True):
+class WholeRun(Struct, frozen=True):
     """What every part of one run says alike.
 
     command    that was run: `validate`, whose parts are reports, or `report`, whose are pages
@@ -53,12 +53,12 @@ class Whole(Struct, frozen=True):
     note: str = ""
 
 
-class Part(Struct, frozen=True):
+class ShardPart(Struct, frozen=True):
     """One shard's verdicts; `verdicts` and `of_nobody` as `verdict.to_json` writes them."""
 
     format: int
     number: int
-    whole: Whole
+    whole: WholeRun
     verdicts: tuple[JSON, ...]
     of_nobody: JSON
     refused: dict[str, EnvironmentRefusal]
@@ -67,7 +67,7 @@ class Part(Struct, frozen=True):
     page: JSON = None
 
 
-class Lines(Struct, frozen=True):
+class CitedLines(Struct, frozen=True):
     """The lines that findings of parts show."""
 
     lines: Mapping[Position, str]
@@ -77,7 +77,7 @@ class Lines(Struct, frozen=True):
 
 
 def part_text(
-    shard: Shard, whole: Whole, outcome: RunOutcome, excerpts: Excerpts, page: JSON = None
+    shard: Shard, whole: WholeRun, outcome: RunOutcome, excerpts: Excerpts, page: JSON = None
 ) -> str:
     """The file of a part."""
     findings = [
@@ -102,7 +102,7 @@ def part_text(
     return json.dumps(value, separators=(",", ":")) + "\n"
 
 
-def read_part(file: Path) -> Part:
+def read_part(file: Path) -> ShardPart:
     """A part. Raises UsageError for what is none, or is of another format."""
     try:
         value: JSON = json.loads(read_file(file, str(file)))
@@ -111,7 +111,7 @@ def read_part(file: Path) -> Part:
                 f"{file} is of another version of meshgate",
                 hint="judge and merge with the same version",
             )
-        return msgspec.convert(value, Part)
+        return msgspec.convert(value, ShardPart)
     except BuildError as error:
         raise UsageError(error.what, why=error.why, hint=error.hint) from error
     except (ValueError, msgspec.ValidationError) as error:
@@ -124,9 +124,9 @@ def read_part(file: Path) -> Part:
 class MergedParts(NamedTuple):
     """Parts put together."""
 
-    whole: Whole
+    whole: WholeRun
     outcome: RunOutcome
-    lines: Lines
+    lines: CitedLines
     pages: Sequence[JSON]
 
 
@@ -159,7 +159,7 @@ def merge(files: Sequence[Path], fail_on: str | None) -> MergedParts:
     return _whole(whole, by_number, fail_on)
 
 
-def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> MergedParts:
+def _whole(whole: WholeRun, parts: Mapping[int, ShardPart], fail_on: str | None) -> MergedParts:
     verdicts: dict[str, EnvironmentVerdict] = {}
     refused: dict[str, MeshgateError] = {}
     lines: dict[Position, str] = {}
@@ -189,7 +189,7 @@ def _whole(whole: Whole, parts: Mapping[int, Part], fail_on: str | None) -> Merg
         whole.note,
     )
     return MergedParts(
-        whole, outcome, Lines(lines), [part.page for _, part in sorted(parts.items())]
+        whole, outcome, CitedLines(lines), [part.page for _, part in sorted(parts.items())]
     )
 
 

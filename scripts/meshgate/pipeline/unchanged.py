@@ -14,7 +14,7 @@ from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import CachedVerdicts, VerdictQuestion
 
 
-class Spared:
+class UnchangedEnvironments:
     """The verdicts on those of a run that are spared, by name.
 
     same  the environments of which nothing differs from a tree of git

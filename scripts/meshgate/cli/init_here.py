@@ -28,7 +28,7 @@ ENVIRONMENTS, FILES = "environments", "files"
 NOTHING = "nothing is written"
 
 
-def here(options: argparse.Namespace) -> int:
+def init_here(options: argparse.Namespace) -> int:
     """Read the repository, print what is proposed, and write what is taken.
 
     Raises NothingToCheckError where there is nothing to make an environment of.

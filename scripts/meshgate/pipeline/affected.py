@@ -22,7 +22,7 @@ NO_VALUES = ("expectations/", "inventory/", "promotion/", "rendered/", "waivers/
 PER_ENVIRONMENT = ("inventory/{0}/", "waivers/{0}.yaml", "expectations/{0}.yaml")
 
 
-def touched(
+def affected(
     root: Path,
     environments: Sequence[Environment],
     changes: Collection[str],

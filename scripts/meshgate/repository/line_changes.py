@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from meshgate.repository.history import FIELDS, FORMAT, PLAIN, Commit, moment
-from meshgate.repository.opened import SUBMODULE, Repository
+from meshgate.repository.repository import SUBMODULE, Repository
 from meshgate.repository.trees import FOLDER, TreeEntry
 
 NOTHING = "000000"

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterable
 from typing import IO
 
-from meshgate.repository.opened import LARGEST_FILE, MEBIBYTE, Repository
+from meshgate.repository.repository import LARGEST_FILE, MEBIBYTE, Repository
 
 # Of what is there `ID TYPE SIZE`; else `ID missing`, or that an id means several objects.
 THERE = 3
 
 
-def sums(repository: Repository, blobs: Iterable[str]) -> dict[str, str]:
+def blob_digests(repository: Repository, blobs: Iterable[str]) -> dict[str, str]:
     """The SHA-256 of blobs, by their ids. What `Repository.blob` refuses is left out."""
     asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
     found: dict[str, str] = {}

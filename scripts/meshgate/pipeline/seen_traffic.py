@@ -22,7 +22,7 @@ class SeenTraffic(NamedTuple):
     traffic: Traffic
 
 
-def seen(file: str | None, environments: Sequence[str]) -> SeenTraffic | None:
+def seen_traffic(file: str | None, environments: Sequence[str]) -> SeenTraffic | None:
     """What a file tells, for one of the environments that are compared; None: no file is given.
 
     Raises UsageError as `config.load_traffic` does, and where the calls belong to none of them,
