@@ -13,7 +13,7 @@ from meshgate.model import Environment, MeshFacts, Report, Resource, Waiver
 from meshgate.pipeline import Objects, Settings, judge
 from meshgate.pipeline.manifests import Given, read_manifests
 from meshgate.pipeline.reports import report_of, tally
-from meshgate.report.html import BurnDown, Head, Page, PromotionStanding, TimelineEvent, render
+from meshgate.report.html import BurnDown, Head, Page, PromotionTimeline, TimelineEvent, render
 from meshgate.report.view import View
 from report_samples import HOSTILE, hostile
 
@@ -86,8 +86,8 @@ def of_attacker() -> str:
                 ),
             )
         ],
-        standings=[
-            PromotionStanding(
+        timelines=[
+            PromotionTimeline(
                 HOSTILE[0],
                 text,
                 NOON,

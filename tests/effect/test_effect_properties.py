@@ -35,7 +35,7 @@ from meshgate.effect import (
     Effect,
     effect,
 )
-from meshgate.effect.verdicts import judged, may_work, standing
+from meshgate.effect.verdicts import call_verdict, judged, may_work
 from meshgate.mesh import (
     ClientClass,
     DataPlane,
@@ -302,7 +302,7 @@ def routed_away(before: Mesh, after: Mesh) -> Iterator[tuple[object, ...]]:
             for (first, place, old), (second, other, new_) in pairs:
                 change = judged(old[1], new_[1])
                 is_led = second.host not in {first.host, host} and may_work(old[1])
-                if is_led and standing(new_[1]) is not Verdict.BROKEN:
+                if is_led and call_verdict(new_[1]) is not Verdict.BROKEN:
                     yield *client, host, port, side_of(old), side_of(new_), Change.LED_AWAY, True
                 elif change is not None:
                     yield *client, host, port, side_of(old), side_of(new_), *change[:2]

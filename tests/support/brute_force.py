@@ -10,7 +10,7 @@ from meshgate.effect import (
     NEW_CLIENT,
     OLD_CLIENT,
 )
-from meshgate.effect.verdicts import standing
+from meshgate.effect.verdicts import call_verdict
 from meshgate.mesh import (
     CallClass,
     DataPlane,
@@ -156,4 +156,4 @@ def mixed_by_brute_force(before: Mesh, after: Mesh) -> Iterator[tuple[object, ..
 def works(delivery: Delivery) -> bool:
     """Whether it surely works, by bytes that arrive as they are sent."""
     certain = not delivery.alternatives and not delivery.tunnel
-    return certain and standing(delivery) is Verdict.WORKS
+    return certain and call_verdict(delivery) is Verdict.WORKS

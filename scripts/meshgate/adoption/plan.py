@@ -147,7 +147,7 @@ def of_render(judged: Judged) -> Iterator[Lack]:
         yield Lack(judged.failure.what, _todo(judged.failure))
         return
     try:
-        files_of(judged.name, judged.built().resources)
+        files_of(judged.name, judged.require_build().resources)
     except MeshgateError as error:
         yield Lack(error.what, _todo(error))
 

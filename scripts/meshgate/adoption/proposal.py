@@ -337,7 +337,7 @@ def _chained(environments: Sequence[Environment]) -> list[Environment]:
 
 def _expected(judged: Judged) -> tuple[Expectation, ...]:
     """Calls that are mutual TLS today, one for each host, for people to keep."""
-    mesh = judged.held().mesh
+    mesh = judged.require_context().mesh
     if mesh is None:
         return ()
     expected: dict[str, Expectation] = {}

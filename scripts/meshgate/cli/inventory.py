@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     root: Path = options.directory
     configuration = config.load(root)
     (environment,) = select(configuration.environments, [options.environment])
-    build = intended(options, environment, Settings(options.today)).built()
+    build = intended(options, environment, Settings(options.today)).require_build()
     cluster = cluster_of(options)
     live = read_cluster(cluster)
     facts = environment.mesh

@@ -104,10 +104,10 @@ def judge_manifests(
 
 def print_left_out(judged: Sequence[Judged]) -> None:
     """Say what leaves calls undecided, and how many objects would be refused."""
-    for note in notes_on([each for each in judged if each.held().mesh is not None]):
+    for note in notes_on([each for each in judged if each.require_context().mesh is not None]):
         print(f"meshgate: {note}", file=sys.stderr)
     for each in judged:
-        refused = {id(violation.resource) for violation in each.held().violations}
+        refused = {id(violation.resource) for violation in each.require_context().violations}
         if refused:
             print(
                 f"meshgate: {plural(len(refused), 'object')} left out, since the API server or "

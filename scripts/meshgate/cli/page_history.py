@@ -16,7 +16,7 @@ from meshgate.promotion.overview import EnvironmentOverview, overview, posture_a
 from meshgate.promotion.report.status import OUTLOOKS
 from meshgate.promotion.session import NO_FORGE, Clock, Session, session_at
 from meshgate.promotion.strict_trend import Stage, strict_trends
-from meshgate.report.html import Head, PromotionStanding, TimelineEvent
+from meshgate.report.html import Head, PromotionTimeline, TimelineEvent
 from meshgate.report.metrics import Lag
 from meshgate.repository import Repository, moment
 
@@ -70,7 +70,7 @@ def _session(options: argparse.Namespace) -> Iterator[Session | None]:
         )
 
 
-def standings(options: argparse.Namespace) -> tuple[list[PromotionStanding], list[str]]:
+def timelines(options: argparse.Namespace) -> tuple[list[PromotionTimeline], list[str]]:
     """How pinned environments stand at the commit that is checked out; notes where that fails.
 
     No remote and no forge is asked: a page is made without a network.
@@ -80,7 +80,7 @@ def standings(options: argparse.Namespace) -> tuple[list[PromotionStanding], lis
             if session is None:
                 return [], []
             return [
-                _standing(session, each)
+                _timeline(session, each)
                 for each in overview(session).environments
                 if each.pinned and each.state is not None
             ], []
@@ -88,13 +88,13 @@ def standings(options: argparse.Namespace) -> tuple[list[PromotionStanding], lis
         return [], [f"promotion is not shown: {error.what}"]
 
 
-def _standing(session: Session, each: EnvironmentOverview) -> PromotionStanding:
+def _timeline(session: Session, each: EnvironmentOverview) -> PromotionTimeline:
     following = []
     if each.next is not None:
         words, _ = OUTLOOKS[each.next.outlook]
         following = [f"{each.next.alias} {words}".strip(), *each.next.reasons]
     events = itertools.islice(history(session, each.name), EVENTS)
-    return PromotionStanding(
+    return PromotionTimeline(
         each.name,
         each.alias or each.release,
         each.since,
@@ -103,7 +103,7 @@ def _standing(session: Session, each: EnvironmentOverview) -> PromotionStanding:
     )
 
 
-def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[PromotionStanding]:
+def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[PromotionTimeline]:
     """The trend of environments to which nothing was promoted, by the commits of git."""
     if not environments:
         return []
@@ -111,7 +111,7 @@ def floating(options: argparse.Namespace, environments: Sequence[str]) -> list[P
         options.directory, environments, settings(options), cache_folder(options)
     )
     return [
-        PromotionStanding(name, FLOATING, None, (), list(map(_stage, trend.stages)), trend.lacking)
+        PromotionTimeline(name, FLOATING, None, (), list(map(_stage, trend.stages)), trend.lacking)
         for name, trend in trends.items()
     ]
 

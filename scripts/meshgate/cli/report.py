@@ -26,7 +26,7 @@ from meshgate import __version__, config
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_jobs, add_judging, add_traffic
 from meshgate.cli.output import write, write_page
-from meshgate.cli.page_history import floating, head_of, standings
+from meshgate.cli.page_history import floating, head_of, timelines
 from meshgate.cli.request import folder, print_failing, print_failures, settings
 from meshgate.cli.sharding import Sharded, add_shards, sharded
 from meshgate.effect import Effect
@@ -222,11 +222,11 @@ def run(options: argparse.Namespace) -> int:
     shown = content(options)
     built = [each for each in shown.judged if each.context is not None]
     findings = [*(f for each in shown.judged for f in each.findings), *shown.on_change]
-    standing, without = standings(options)
-    promoted = {each.environment for each in standing}
-    standing += floating(options, [each.name for each in built if each.name not in promoted])
+    lines, without = timelines(options)
+    promoted = {each.environment for each in lines}
+    lines += floating(options, [each.name for each in built if each.name not in promoted])
     order = {name: place for place, name in enumerate(each.name for each in shown.judged)}
-    standing.sort(key=lambda each: order.get(each.environment, len(order)))
+    lines.sort(key=lambda each: order.get(each.environment, len(order)))
     of_findings, burning = of_baseline(root, built)
     untold_failures = untold(shown.failures, [each.name for each in shown.judged])
     page = Page(
@@ -244,7 +244,7 @@ def run(options: argparse.Namespace) -> int:
         base=shown.base,
         head=head_of(root),
         environments=[each.environment for each in built],
-        standings=standing,
+        timelines=lines,
         baselines=burning,
         steps=shown.steps,
     )

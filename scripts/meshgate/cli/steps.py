@@ -140,7 +140,7 @@ class Planning:
 
     def written(self, comparison: Comparison, planned: EnvironmentSteps) -> list[StepFiles]:
         """Write the files of each step. Raises UsageError where there is no overlay to patch."""
-        environment, head = comparison.environment, managed(comparison.after.held())
+        environment, head = comparison.environment, managed(comparison.after.require_context())
         if not environment.overlay:
             raise UsageError(
                 f"{environment.name} is built from {environment.source_title}: a step is written "
@@ -183,10 +183,10 @@ class Planning:
         at: StepNumber,
     ) -> dict[Excuse, JSONObject]:
         """What a step does on purpose and `validate` would refuse, each by what it is about."""
-        context = comparison.after.held()
+        context = comparison.after.require_context()
         upstream: dict[str, Mesh] = {}
         for each in comparison.upstream:
-            theirs = each.held()
+            theirs = each.require_context()
             plan = self.plans.get(each.name)
             if plan is not None and plan.steps:
                 theirs = with_policies(theirs, plan.steps[min(at.number, len(plan.steps)) - 1])

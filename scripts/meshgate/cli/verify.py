@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     configuration = config.load(root)
     (environment,) = select(configuration.environments, [options.environment])
     judged = intended(options, environment, settings(options))
-    judged.held()
+    judged.require_context()
     istiods = [verify.Istiod(url) for url in dict.fromkeys(options.istiod)]
     cluster = cluster_of(options)
     live = read_cluster(cluster)
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     verification = verify.verify(
         live,
         environment,
-        judged.built().resources,
+        judged.require_build().resources,
         list(judged.inventory),
         cluster=options.cluster or options.context,
         facts=capture.differences(*about, releases),

@@ -23,10 +23,10 @@ from meshgate.effect.verdicts import (
     Change,
     Judgement,
     answers,
+    call_verdict,
     judged,
     may_work,
     mixes,
-    standing,
 )
 from meshgate.mesh import CallClass, Delivery, Endpoint, Mesh, Outcome, Tls, Verdict
 from meshgate.model import Resource
@@ -138,7 +138,7 @@ class CallComparison(Struct, frozen=True):
         known: dict[tuple[str, Outcome], Unsafe] = {}
         for first, second in mixes(old.delivery, new.delivery):
             certain = not any(_is_open(each.delivery) for each in (old, new))
-            certain = certain and {standing(first), standing(second)} == {Verdict.WORKS}
+            certain = certain and {call_verdict(first), call_verdict(second)} == {Verdict.WORKS}
             for combination, sent, mesh, end in (
                 (OLD_CLIENT, first, self.after, second.endpoint),
                 (NEW_CLIENT, second, self.before, first.endpoint),
@@ -152,7 +152,7 @@ class CallComparison(Struct, frozen=True):
                     if key not in known or unsafe.decided:
                         known[key] = unsafe
         yield from known.values()
-        if {standing(old.delivery), standing(new.delivery)} == {Verdict.WORKS}:
+        if {call_verdict(old.delivery), call_verdict(new.delivery)} == {Verdict.WORKS}:
             yield from self._between_updates(old, new)
 
     def _between_updates(self, old: SentCall, new: SentCall) -> Iterator[Unsafe]:
@@ -176,7 +176,7 @@ class CallComparison(Struct, frozen=True):
     def _failing(
         self, combination: str, taken: Delivery, both: tuple[SentCall, SentCall], *, certain: bool
     ) -> Iterator[Unsafe]:
-        answered = [(each, standing(each)) for each in answers(taken)]
+        answered = [(each, call_verdict(each)) for each in answers(taken)]
         certain = certain and all(verdict is Verdict.BROKEN for _, verdict in answered)
         for each, verdict in answered:
             if verdict in {Verdict.BROKEN, Verdict.UNKNOWN}:
@@ -356,7 +356,7 @@ def state(sent: SentCall | None) -> CallState | None:
     return CallState(
         delivery.outcome,
         delivery.transport,
-        standing(delivery),
+        call_verdict(delivery),
         policy.tls if policy is not None else Tls.NONE,
         delivery.mode,
         policy.rules if policy is not None else (),

@@ -10,7 +10,7 @@ from msgspec import Struct
 from meshgate.effect.calls import SentCall, alike, place, service_of, state
 from meshgate.effect.changes import CallChange, EndpointName
 from meshgate.effect.clients import AllClients, Clients, CommonClass
-from meshgate.effect.verdicts import Change, Judgement, judged, may_work, standing
+from meshgate.effect.verdicts import Change, Judgement, call_verdict, judged, may_work
 from meshgate.mesh import ClientClass, Mesh, Verdict
 from meshgate.mesh.requests import Target
 from meshgate.mesh.virtual_services import Destination, VirtualServicePolicy
@@ -223,7 +223,7 @@ def _judged(host: str, old: EndpointAnswer, new: EndpointAnswer) -> Judgement | 
     judgement = judged(was, will)
     aims = old.destination.host, new.destination.host
     led = aims[1] not in {aims[0], host}
-    if led and may_work(was) and standing(will) is not Verdict.BROKEN:
+    if led and may_work(was) and call_verdict(will) is not Verdict.BROKEN:
         return Judgement(Change.LED_AWAY, decided=True)
     if judgement is None and (old.end is None or new.end is None or old.end[:4] != new.end[:4]):
         return Judgement(Change.MOVED, decided=True)

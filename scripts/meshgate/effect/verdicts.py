@@ -55,7 +55,7 @@ class Judgement(NamedTuple):
     reason: str = ""
 
 
-def standing(delivery: Delivery) -> Verdict:
+def call_verdict(delivery: Delivery) -> Verdict:
     """Whether a call works; one that finds nothing at the other end does not."""
     if delivery.outcome is Outcome.NO_ENDPOINT:
         return Verdict.BROKEN
@@ -117,7 +117,7 @@ def _judged(before: Delivery, after: Delivery) -> Judgement | None:
         return judgement and judgement._replace(decided=False, reason=after.reason)
     if _answer(before) == _answer(after):
         return None
-    was, will = standing(before), standing(after)
+    was, will = call_verdict(before), call_verdict(after)
     if is_denied(before) and may_work(after):
         return Judgement(Change.OPENED, decided=True)
     reason = after.reason or before.reason
@@ -154,4 +154,4 @@ def mixes(before: Delivery, after: Delivery) -> Iterator[tuple[Delivery, Deliver
 
 def may_work(delivery: Delivery) -> bool:
     """Whether a call works, or does if the application is fit for it."""
-    return standing(delivery) in {Verdict.WORKS, Verdict.DEPENDS}
+    return call_verdict(delivery) in {Verdict.WORKS, Verdict.DEPENDS}

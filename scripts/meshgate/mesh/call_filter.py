@@ -20,12 +20,12 @@ from meshgate.mesh.marked_classes import ClassPartition, ClassPartitions, Mark, 
 from meshgate.mesh.network_policies import (
     TCP,
     Direction,
+    EndKind,
     FilterRule,
     NamespacesByLabel,
     Packets,
     Party,
     Peer,
-    Standing,
     selects,
 )
 from meshgate.mesh.packet_filter import Isolated, PacketFilter, PacketVerdict
@@ -35,7 +35,7 @@ from meshgate.mesh.workloads import Workload
 
 _SENT = frozenset({Outcome.NO_CLUSTER, Outcome.NO_ENDPOINT, Outcome.ANSWERED})
 # Ends of which no rule leaves it open whether it selects them.
-_CERTAIN = frozenset({Standing.POD, Standing.OUTSIDE})
+_CERTAIN = frozenset({EndKind.POD, EndKind.OUTSIDE})
 _MAY_WORK = frozenset({Verdict.WORKS, Verdict.DEPENDS})
 
 
@@ -217,12 +217,12 @@ class CallFilter:
                     if delivery.passage is not None:
                         party = self.packets.waypoint(delivery.passage)
                     marked += self._let_in(delivery.endpoint, party)
-                if isolated is Isolated.YES and party.standing in _CERTAIN:
+                if isolated is Isolated.YES and party.kind in _CERTAIN:
                     marked += self._let_out(party, delivery.wire_port(number))
                 elif isolated is not Isolated.NO:
                     marked.append(Marked((own, (id(own),)) for own in clients.classes))
         if isolated is Isolated.APART:
-            return self._partitions.made(marked)
+            return self._partitions.partition(marked)
         return self._partitions.of(marked)
 
     def _let_in(self, endpoint: Endpoint, party: Party) -> tuple[Marked, ...]:

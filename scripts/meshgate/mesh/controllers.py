@@ -71,7 +71,7 @@ def controllers(catalog: Catalog) -> Iterator[Controller]:
             yield Controller(kind, namespace, own, sort.resource, sort.template, sort.pods)
 
 
-class _Sort(Struct, frozen=True):
+class _PodGroup(Struct, frozen=True):
     """Pods of one controller that have the same labels.
 
     ending    of the workload's name; empty: it has the name of the controller
@@ -84,7 +84,7 @@ class _Sort(Struct, frozen=True):
     pods: list[Resource]
 
 
-def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iterator[_Sort]:
+def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iterator[_PodGroup]:
     """The sorts of a controller's pods; that of its own template first, be it without pods.
 
     `is_known` False: the controller is not there, and `maker` is the first of its pods.
@@ -93,7 +93,7 @@ def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iter
     of_pods = maker.kind == "Pod"
     # One pod is one sort, and so is what has none.
     if (of_pods and len(pods) < 2) or (is_known and not pods):  # noqa: PLR2004 - as above
-        yield _Sort("", maker, template, pods)
+        yield _PodGroup("", maker, template, pods)
         return
     written = _without_plane(labels(_object(template.get("metadata")).get("labels")))
     by_labels: dict[frozenset[tuple[str, str]], list[Resource]] = {}
@@ -101,7 +101,7 @@ def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iter
         own = _without_plane(lasting(labels(pod.labels), pod.name, None if of_pods else written))
         by_labels.setdefault(frozenset(own.items()), []).append(pod)
     if not is_known and len(by_labels) == 1:
-        yield _Sort("", maker, template, pods)
+        yield _PodGroup("", maker, template, pods)
         return
     if is_known:
         wanted = frozenset((lasting(written, maker.name) if of_pods else written).items())
@@ -112,10 +112,10 @@ def _by_labels(pods: list[Resource], maker: Resource, *, is_known: bool) -> Iter
             meta = _object(template.get("metadata"))
             meta = {**meta, "labels": {**labels(meta.get("labels")), **dict(sorted(added))}}
             template = {**template, "metadata": meta}
-        yield _Sort("", maker, template, members)
+        yield _PodGroup("", maker, template, members)
     for own_labels, members in sorted(by_labels.items(), key=lambda each: sorted(each[0])):
         first = members[0]
-        yield _Sort(ending(dict(own_labels)), first, template_of(first), members)
+        yield _PodGroup(ending(dict(own_labels)), first, template_of(first), members)
 
 
 def _without_plane(own: Labels) -> Labels:

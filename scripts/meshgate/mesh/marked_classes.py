@@ -6,6 +6,7 @@ are put together once, and a policy only adds the few that it alone selects.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -35,7 +36,7 @@ class Marked:
         self.is_wide = len(self.classes) > FEW and len(set(self.marks)) < FEW
 
 
-class Alike(Struct, frozen=True):
+class EqualClasses(Struct, frozen=True):
     """The classes with these marks: those of a part but some (by `id`), which have others."""
 
     marks: tuple[Mark, ...]
@@ -52,7 +53,7 @@ class ClassPartition(Struct, frozen=True):
     """Marked classes, and the same classes by all their marks, in the order in which they come."""
 
     marked: Sequence[Marked]
-    alike: Sequence[Alike]
+    alike: Sequence[EqualClasses]
 
 
 class ClassPartitions:
@@ -70,27 +71,28 @@ class ClassPartitions:
         key = tuple(distinct)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self.made(tuple(distinct.values()))
+            known = self._known[key] = self.partition(tuple(distinct.values()))
         return known
 
-    def made(self, marked: Sequence[Marked]) -> ClassPartition:
+    def partition(self, marked: Sequence[Marked]) -> ClassPartition:
         """The same of what is marked for one question only."""
         wide = [each for each in marked if each.is_wide]
         few = {id(own): own for each in marked if not each.is_wide for own in each.classes}
         if wide:
             few = dict(sorted(few.items(), key=lambda item: _place(item[0], marked)))
         alike = [
-            Alike(marks, ClientPart(classes), {})
+            EqualClasses(marks, ClientPart(classes), {})
             for marks, classes in _by_marks(few, marked).items()
         ]
         if wide:
             for marks, part in self._parts(wide):
                 but = {key: own for key, own in few.items() if part.has(own)}
-                alike.append(Alike(marks, part, but))
-            alike = sorted(
-                (each for each in alike if each.first is not None),
-                key=lambda each: _place(id(each.first), marked),
-            )
+                alike.append(EqualClasses(marks, part, but))
+            firsts = [(each.first, each) for each in alike]
+            placed = [
+                (_place(id(first), marked), each) for first, each in firsts if first is not None
+            ]
+            alike = [each for _, each in sorted(placed, key=operator.itemgetter(0))]
         return ClassPartition(marked, alike)
 
     def _parts(self, wide: Sequence[Marked]) -> Iterator[tuple[tuple[Mark, ...], ClientPart]]:

@@ -15,6 +15,7 @@ from meshgate.mesh.coverage import GATEWAY_API as GATEWAY_GROUP
 from meshgate.mesh.covers import End
 from meshgate.mesh.network_policies import (
     Direction,
+    EndKind,
     FilterAnswer,
     FilterRule,
     LabelPattern,
@@ -25,7 +26,6 @@ from meshgate.mesh.network_policies import (
     Party,
     Peer,
     PolicyTable,
-    Standing,
     network_policies,
 )
 from meshgate.mesh.services import Endpoint
@@ -148,7 +148,7 @@ class PacketFilter:
         return (
             tuple(map(id, egress.certain)),
             tuple(map(id, egress.possible)),
-            party.standing,
+            party.kind,
             # A pod never loses the way to itself.
             id(workload) if party.is_alone and (egress or ingress) else 0,
             self._undecided.packet_filter(workload, End.CLIENT) is not None,
@@ -162,7 +162,7 @@ class PacketFilter:
         party = self.parties.of_workload(workload)
         isolation = self.table.isolation(Direction.EGRESS, party)
         is_open = isolation.possible or self._undecided.packet_filter(workload, End.CLIENT)
-        if party.standing is not Standing.POD or (isolation and is_open):
+        if party.kind is not EndKind.POD or (isolation and is_open):
             return Sending(Isolated.APART)
         if not isolation:
             return UNFILTERED
@@ -242,12 +242,12 @@ class PacketFilter:
     @functools.cached_property
     def somewhere(self) -> Party:
         """An address outside the cluster that files do not tell."""
-        return self.parties.unknown("", Standing.OUTSIDE)
+        return self.parties.unknown("", EndKind.OUTSIDE)
 
     @functools.cached_property
     def anybody(self) -> Party:
         """A client of which nothing is known: a pod, or an address outside the cluster."""
-        return self.parties.unknown("", Standing.ANY)
+        return self.parties.unknown("", EndKind.ANY)
 
     def is_doubted(self, client: Workload) -> bool:
         """Whether policies of another kind may let out what is dropped here."""

@@ -74,12 +74,12 @@ class Comparison:
     @functools.cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules on changes find. Raises RuleError."""
-        context = structs.replace(self.after.held(), effect=self.effect)
+        context = structs.replace(self.after.require_context(), effect=self.effect)
         return tuple(judge_rules(context, CHANGE_RULES, self._locate()))
 
     def _locate(self) -> Callable[[Resource, str], Position | None]:
         """Where objects are written that are still there: there is no line of what is deleted."""
-        there = set(map(id, self.after.held().resources.all))
+        there = set(map(id, self.after.require_context().resources.all))
 
         def locate(resource: Resource, path: str) -> Position | None:
             return self.after.locate(resource, path) if id(resource) in there else None

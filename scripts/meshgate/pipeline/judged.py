@@ -105,7 +105,7 @@ class Judged(Struct, frozen=True, dict=True):
     @functools.cached_property
     def mesh(self) -> Mesh:
         """The mesh; without an inventory one that knows no workload. Raises `failure`."""
-        context = self.held()
+        context = self.require_context()
         return context.mesh or Mesh(context.resources.all, self.environment.mesh)
 
     def mesh_by(self, names: NamePatterns) -> Mesh:
@@ -114,13 +114,13 @@ class Judged(Struct, frozen=True, dict=True):
             return self.mesh
         return context_by_names(self.context, names).mesh or self.mesh
 
-    def held(self) -> Context:
+    def require_context(self) -> Context:
         """The context. Raises `failure` where there is none."""
         if self.context is None:
             raise self._failed()
         return self.context
 
-    def built(self) -> Build:
+    def require_build(self) -> Build:
         """What it renders to, whatever is wrong with that. Raises `failure` where it does not."""
         if self.build is None:
             raise self._failed()

@@ -14,7 +14,7 @@ from meshgate.rules.context import Context
 
 def safe_steps(comparison: Comparison) -> Plan | NoPlan:
     """The steps, or why there are none. Raises UsageError for objects that would be refused."""
-    old, new = comparison.before.held(), comparison.after.held()
+    old, new = comparison.before.require_context(), comparison.after.require_context()
     for context in (old, new):
         refuse_invalid(context)
     return plan(

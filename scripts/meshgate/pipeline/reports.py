@@ -71,7 +71,7 @@ def report_of(
 
 def tally(judged: Judged) -> Tally:
     """How much of this environment was judged. Raises its failure."""
-    context = judged.held()
+    context = judged.require_context()
     if not judged.name:
         # Loose manifests are what they are: nobody said which of them are managed here.
         every = context.resources.all
@@ -88,8 +88,8 @@ def notes_on(judged: Iterable[Judged]) -> list[str]:
     """What the reader must know of how these were judged."""
     judged = [each for each in judged if each.context is not None]
     return notes_on_blind(
-        [each.name for each in judged if each.held().mesh is None],
-        {each.name: missing_namespaces(each.held()) for each in judged},
+        [each.name for each in judged if each.require_context().mesh is None],
+        {each.name: missing_namespaces(each.require_context()) for each in judged},
     )
 
 
@@ -151,7 +151,7 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
     """
     if fail_on != UNDECIDED:
         return []
-    known = [each.held().mesh for each in judged if each.context is not None]
+    known = [each.require_context().mesh for each in judged if each.context is not None]
     meshes = [mesh for mesh in known if mesh is not None]
     return undecided_sentences(
         sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes),

@@ -245,7 +245,7 @@ def judged_task(task: Task, threads: int | None = None) -> list[EnvironmentVerdi
 
 def _is_final(judged: Judged, every: Mapping[str, Judged], files: Folder) -> bool:
     """Whether all that was compared with could be judged, from what its key has."""
-    rests_on = [judged.name, *judged.environment.after, *judged.held().siblings]
+    rests_on = [judged.name, *judged.environment.after, *judged.require_context().siblings]
     return files.asked_for_values.isdisjoint(rests_on) and all(
         every[name].context is not None for name in rests_on
     )

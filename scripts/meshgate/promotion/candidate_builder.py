@@ -97,7 +97,7 @@ class CandidateBuilder:
             findings=new.findings if new is not None else None,
             undecided=self._undecided(new),
             effect=self._effect(old, new),
-            ports=_ports(new.held()) if new is not None else 0,
+            ports=_ports(new.require_context()) if new is not None else 0,
         )
         return structs.replace(rendered, reasons=tuple(self.reasons))
 
@@ -245,7 +245,7 @@ class CandidateBuilder:
     def _effect(self, old: Judged | None, new: Judged | None) -> Effect | None:
         if old is None or new is None:
             return None
-        before, after = old.held(), new.held()
+        before, after = old.require_context(), new.require_context()
         if before.mesh is None or after.mesh is None:
             self.reasons.append(f"inventory/{self.policy.name} has no workload and no Service")
             return None

@@ -86,7 +86,7 @@ def enforced(
     )
     files, entry = _files_then(session, then, environment)
     namespace, _, name = workload.partition("/")
-    mesh = then.judge({environment: read_rendered(files)})[environment].held().mesh
+    mesh = then.judge({environment: read_rendered(files)})[environment].require_context().mesh
     if mesh is None:
         raise NothingToCheckError(f"inventory/{environment} had no workload then")
     try:

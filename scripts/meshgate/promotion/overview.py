@@ -219,7 +219,7 @@ def posture_at(session: Session, name: str, merged: Commit) -> Posture | None:
 
 
 def _posture(session: Session, name: str, files: Mapping[str, bytes]) -> Posture | None:
-    return posture_of(session.judge({name: read_rendered(files)})[name].held().mesh)
+    return posture_of(session.judge({name: read_rendered(files)})[name].require_context().mesh)
 
 
 def posture_of(mesh: Mesh | None) -> Posture | None:

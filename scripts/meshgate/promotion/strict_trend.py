@@ -115,7 +115,7 @@ class _Walk:
                 extract(self._repository, commit, paths, root)
                 wanted = [each for each in config.load(root).environments if each.name == name]
                 judged = judge(wanted, Folder(root, cache=self._folder), self._settings)
-                return posture_of(judged[name].held().mesh) if wanted else None
+                return posture_of(judged[name].require_context().mesh) if wanted else None
             except ToolError:
                 # Nothing that the commit says: it is not to be kept.
                 raise

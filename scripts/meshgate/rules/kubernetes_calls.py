@@ -69,7 +69,7 @@ def _calls(mesh: Mesh, resources: ResourceIndex) -> Iterator[KubernetesCall]:
         yield from _webhooks(mesh, configuration)
 
 
-def told_of_strict(
+def whom_strict_shuts_out(
     mesh: Mesh, resources: ResourceIndex, decided: Callable[[KubernetesCall], bool]
 ) -> str:
     """What a fix that makes a mode STRICT adds: whom PA013 then keeps out; empty: nobody.

@@ -44,7 +44,7 @@ from msgspec import Struct
 
 from meshgate.mesh import DataPlane, Mesh, Outcome, Verdict, Workload, verdict
 from meshgate.mesh.controllers import template_of
-from meshgate.mesh.network_policies import Direction, NetworkPolicy, Packets, Party, Standing
+from meshgate.mesh.network_policies import Direction, EndKind, NetworkPolicy, Packets, Party
 from meshgate.model import Expectation, ResourceIndex, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.kubernetes_calls import PROBE_ADDRESS, all_probed
@@ -133,7 +133,7 @@ def hbone(mesh: Mesh) -> Iterator[Cut]:
 
 def probes(mesh: Mesh) -> Iterator[Cut]:
     """Kubelet's probes of ambient workloads, which come from one address of the node."""
-    kubelet = mesh.packets.parties.unknown("", Standing.OUTSIDE, PROBE_ADDRESS)
+    kubelet = mesh.packets.parties.unknown("", EndKind.OUTSIDE, PROBE_ADDRESS)
     for workload in mesh.workloads:
         if workload.plane is not DataPlane.AMBIENT or workload.on_host:
             continue
@@ -161,7 +161,7 @@ def istiod(mesh: Mesh) -> Iterator[Cut]:
         if service.namespace == root and service.name.startswith("istiod")
         for end in service.endpoints.get(ISTIOD_PORT, ())
         if end.workload is not None
-    ] or [mesh.packets.parties.unknown(root, Standing.ANY)]
+    ] or [mesh.packets.parties.unknown(root, EndKind.ANY)]
     for workload in mesh.workloads:
         if workload.plane in CONFIGURED:
             yield from _dropped(
@@ -230,7 +230,7 @@ def _dropped(
     stopping: list[tuple[Direction, tuple[NetworkPolicy, ...]]] = []
     for target, packets in targets:
         ends = [(Direction.EGRESS, (source, target))]
-        if target.standing is Standing.POD:
+        if target.kind is EndKind.POD:
             ends.append((Direction.INGRESS, (target, source)))
         answers = [(way, mesh.packets.table.passage(way, *pair, packets)) for way, pair in ends]
         blocked = [(way, each.policies) for way, each in answers if each.passes is False]

@@ -43,7 +43,7 @@ from meshgate.mesh.peer_authentication import PeerPolicy
 from meshgate.model import Severity
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.kubernetes_calls import WEBHOOKS, told_of_strict
+from meshgate.rules.kubernetes_calls import WEBHOOKS, whom_strict_shuts_out
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
 
@@ -80,7 +80,7 @@ def named(context: Context, violation: Violation, workloads: Sequence[Workload])
     known = listed(map(str, workloads))
     assert context.mesh is not None
     decided = {id(workload) for workload in workloads}
-    strict = told_of_strict(
+    strict = whom_strict_shuts_out(
         context.mesh, context.resources, lambda call: id(call.workload) in decided
     )
     return structs.replace(

@@ -47,7 +47,7 @@ from meshgate.mesh.selectors import matches_expression
 from meshgate.model import Position, Resource, Severity, value_at
 from meshgate.rules import peer_authentication as pa
 from meshgate.rules.context import Context
-from meshgate.rules.kubernetes_calls import WEBHOOKS, told_of_strict
+from meshgate.rules.kubernetes_calls import WEBHOOKS, whom_strict_shuts_out
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPlane"
@@ -165,7 +165,7 @@ def shut_out(context: Context, policy: Resource | None) -> str:
     mesh = context.mesh
     if mesh is None or context.environment.require.mtls != "STRICT":
         return ""
-    return told_of_strict(
+    return whom_strict_shuts_out(
         mesh,
         context.resources,
         lambda call: mesh.mode_at(call.workload, call.port).decided_by.policy is policy,

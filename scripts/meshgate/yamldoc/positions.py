@@ -21,7 +21,7 @@ EXCERPT_LENGTH = 160
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-class Found(Struct, frozen=True):
+class PathEnd(Struct, frozen=True):
     """Where a path led to in a document."""
 
     # The key of a mapping's entry, else the item itself: what a person looks for.
@@ -30,15 +30,15 @@ class Found(Struct, frozen=True):
     depth: int  # how many parts of the path were there
 
 
-def follow(node: Node, path: Sequence[Part]) -> Found:
+def follow(node: Node, path: Sequence[Part]) -> PathEnd:
     """The end of a path in a document, or its nearest parent that is there."""
     shown = node
     for depth, part in enumerate(path):
         entry = _entry(node, part)
         if entry is None:
-            return Found(shown, node, depth)
+            return PathEnd(shown, node, depth)
         shown, node = entry
-    return Found(shown, node, len(path))
+    return PathEnd(shown, node, len(path))
 
 
 def _entry(node: Node, part: Part) -> tuple[Node, Node] | None:

@@ -17,7 +17,7 @@ from meshgate.mesh.network_policies.filtering import (
 )
 from meshgate.mesh.network_policies.invalid import InvalidPolicyError
 from meshgate.mesh.network_policies.label_selectors import LabelPattern, OpenLabels, label_selector
-from meshgate.mesh.network_policies.parties import Parties, Party, Standing
+from meshgate.mesh.network_policies.parties import EndKind, Parties, Party
 from meshgate.mesh.network_policies.policies import (
     Direction,
     FilterRule,
@@ -32,6 +32,7 @@ from meshgate.mesh.network_policies.selected_namespaces import NamespacesByLabel
 __all__ = [
     "TCP",
     "Direction",
+    "EndKind",
     "FilterAnswer",
     "FilterRule",
     "InvalidPolicyError",
@@ -46,7 +47,6 @@ __all__ = [
     "Peer",
     "PolicyTable",
     "PortRule",
-    "Standing",
     "invalid_policies",
     "label_selector",
     "network_policies",

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from meshgate.mesh.network_policies.addresses import AddressSet, ordinary, union
 from meshgate.mesh.network_policies.label_selectors import any_of
-from meshgate.mesh.network_policies.parties import Party, Standing
+from meshgate.mesh.network_policies.parties import EndKind, Party
 from meshgate.mesh.network_policies.policies import (
     Direction,
     FilterRule,
@@ -79,7 +79,7 @@ class PolicyTable:
 
     def isolation(self, direction: Direction, subject: Party) -> Isolation:
         """The policies that isolate an end in a direction."""
-        if subject.standing is Standing.OUTSIDE:
+        if subject.kind is EndKind.OUTSIDE:
             return Isolation()
         key = id(subject), direction
         cached = self._isolations.get(key)
@@ -102,8 +102,8 @@ class PolicyTable:
         passes, doubt = self._passes(isolation, direction, (subject, other), packets)
         if passes is True:
             return FilterAnswer(True, policies)
-        if Standing.HOST in {subject.standing, other.standing}:
-            whose = subject if subject.standing is Standing.HOST else other
+        if EndKind.HOST in {subject.kind, other.kind}:
+            whose = subject if subject.kind is EndKind.HOST else other
             doubt = (
                 f"{_names(policies)} may stop it or not: {whose.name} is in the network of its "
                 "node, which Kubernetes leaves to the network plugin"
@@ -120,7 +120,7 @@ class PolicyTable:
     def _isolation(self, direction: Direction, subject: Party) -> Isolation:
         certain, possible = [], []
         places = [subject.namespace] if subject.namespace else list(self._by_namespace)
-        is_pod = subject.standing is not Standing.ANY
+        is_pod = subject.kind is not EndKind.ANY
         for place in places:
             index = self._by_namespace.get(place)
             for policy in index.candidates(subject) if index is not None else ():
@@ -252,7 +252,7 @@ class _Union:
 
 def selects(peer: Peer, other: Party) -> bool | None:
     """Whether a peer that is no block selects an end."""
-    if other.standing is Standing.OUTSIDE:
+    if other.kind is EndKind.OUTSIDE:
         return False
     if peer.namespaces is None:
         is_here: bool | None = peer.namespace == other.namespace
@@ -266,7 +266,7 @@ def selects(peer: Peer, other: Party) -> bool | None:
     if chosen is False:
         return False
     # A plugin may take pods of the node's network for what their labels say, or for the node.
-    is_certain = is_here and chosen and other.standing is Standing.POD
+    is_certain = is_here and chosen and other.kind is EndKind.POD
     return True if is_certain else None
 
 
@@ -280,7 +280,7 @@ def _port_matches(rule: PortRule, target: Party, packets: Packets) -> bool | Non
         return False
     if not rule.name:
         return rule.first <= packets.port <= rule.last
-    if target.standing is Standing.OUTSIDE:
+    if target.kind is EndKind.OUTSIDE:
         return False
     if target.ports is None:
         return None

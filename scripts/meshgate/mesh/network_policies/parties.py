@@ -20,7 +20,7 @@ _REVISION = "istio.io/rev"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
-class Standing(enum.Enum):
+class EndKind(enum.Enum):
     """What an end of a connection is."""
 
     # Pods with addresses of their own.
@@ -47,7 +47,7 @@ class Party(Struct, frozen=True, eq=False):
     namespace: str
     namespace_labels: OpenLabels
     labels: OpenLabels
-    standing: Standing
+    kind: EndKind
     ports: tuple[ContainerPort, ...] | None = None
     address: Address | None = None
     is_alone: bool = False
@@ -64,7 +64,7 @@ class Parties:
         # By identity: the object is stored with its party, so that no other takes its identity.
         self._of_workloads: dict[int, tuple[Workload, Party]] = {}
         self._of_endpoints: dict[int, tuple[Endpoint, Party]] = {}
-        self._unknown: dict[tuple[str, Standing, str], Party] = {}
+        self._unknown: dict[tuple[str, EndKind, str], Party] = {}
 
     def of_workload(self, workload: Workload) -> Party:
         """The pods of a workload, or the machine that a WorkloadEntry is."""
@@ -86,22 +86,22 @@ class Parties:
         """What stands at an address outside the inventory."""
         address = endpoint.address or ""
         if endpoint.may_be_pod:
-            return self.unknown(endpoint.namespace, Standing.ANY, address)
+            return self.unknown(endpoint.namespace, EndKind.ANY, address)
         if not hosts.is_address(address) and self._is_of_cluster(address):
             # A name of a ServiceEntry that a Service of the cluster has.
-            return self.unknown("", Standing.ANY)
-        return self.unknown(endpoint.namespace, Standing.OUTSIDE, address)
+            return self.unknown("", EndKind.ANY)
+        return self.unknown(endpoint.namespace, EndKind.OUTSIDE, address)
 
-    def unknown(self, namespace: str, standing: Standing, address: str = "") -> Party:
+    def unknown(self, namespace: str, kind: EndKind, address: str = "") -> Party:
         """An end of which at most the namespace and the address are known."""
-        key = namespace, standing, address
+        key = namespace, kind, address
         if key not in self._unknown:
             self._unknown[key] = Party(
                 "",
                 namespace,
                 self.namespace_labels(namespace) if namespace else OpenLabels({}, is_open=True),
                 OpenLabels({}, is_open=True),
-                standing,
+                kind,
                 None,
                 hosts.address_of(address),
             )
@@ -114,7 +114,7 @@ class Parties:
             namespace,
             self.namespace_labels(namespace),
             OpenLabels(labels, OF_ONE_POD | INJECTED | {_REVISION}),
-            Standing.POD,
+            EndKind.POD,
         )
 
     def namespace_labels(self, name: str) -> OpenLabels:
@@ -132,7 +132,7 @@ class Parties:
     def _party(self, workload: Workload) -> Party:
         if workload.kind == "WorkloadEntry":
             address = str(workload.resource.spec.get("address") or "")
-            return self.unknown(workload.namespace, Standing.OUTSIDE, address)
+            return self.unknown(workload.namespace, EndKind.OUTSIDE, address)
         open_keys = OF_ONE_POD
         if workload.plane is DataPlane.UNKNOWN:
             open_keys |= INJECTED
@@ -141,7 +141,7 @@ class Parties:
             workload.namespace,
             self.namespace_labels(workload.namespace),
             OpenLabels(workload.labels, open_keys),
-            Standing.HOST if workload.on_host else Standing.POD,
+            EndKind.HOST if workload.on_host else EndKind.POD,
             workload.ports,
             is_alone=_is_alone(workload),
         )

@@ -99,11 +99,11 @@ def alarms(contents: PageContents) -> Section:
 
 
 def _heading(contents: PageContents) -> str:
-    mark, stand = _standing(contents)
+    mark, stand = _status(contents)
     return f"{mark} {code(cut(contents.environment, SHORT))}: {stand}{_summary(contents)}"
 
 
-def _standing(contents: PageContents) -> tuple[str, str]:
+def _status(contents: PageContents) -> tuple[str, str]:
     if contents.refusals:
         guards = ", ".join(dict.fromkeys(refusal.guard for refusal in contents.refusals))
         return REFUSED, f"refused by {prose(cut(guards, SHORT))}"
@@ -125,7 +125,7 @@ def _what_happens(contents: PageContents) -> str:
     release = f"**{code(record.alias)}** ({code(record.release)})"
     name = f"**{code(record.environment)}**"
     gone = ", ".join(map(code, _rejected(contents)))
-    text = "Merging this " + DOES[record.event].format(release, name, _held(record), gone)
+    text = "Merging this " + DOES[record.event].format(release, name, _hold_text(record), gone)
     before = contents.before
     if before is not None and record.event.changes_render:
         text += f", in place of {code(before.alias)} (sequence {before.sequence})"
@@ -143,12 +143,12 @@ def _what_happens(contents: PageContents) -> str:
         folder = code(f"rendered/{record.environment}")
         text += f". Its clusters sync {folder}: {changed}, {record.rendered.resources} in all"
     if record.event is Event.ROLLBACK:
-        text += f". {name} is held afterwards: {_held(record)}"
+        text += f". {name} is held afterwards: {_hold_text(record)}"
         text += f"; {gone} is rejected, here and in everything after it" if gone else ""
     return text + "."
 
 
-def _held(record: PromotionRecord) -> str:
+def _hold_text(record: PromotionRecord) -> str:
     """What a hold keeps out, and until when."""
     if record.hold is None:
         return ""

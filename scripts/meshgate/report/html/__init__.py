@@ -17,14 +17,14 @@ from meshgate.report.html.assembly import assembled, read
 from meshgate.report.html.background import (
     BurnDown,
     Head,
-    PromotionStanding,
+    PromotionTimeline,
     TimelineEvent,
     burn_down,
     exception,
     exceptions,
     facts,
     head,
-    standing,
+    timeline,
 )
 from meshgate.report.html.calls import calls
 from meshgate.report.html.effect import effect, verbs
@@ -47,7 +47,7 @@ __all__ = [
     "Head",
     "Page",
     "Portion",
-    "PromotionStanding",
+    "PromotionTimeline",
     "TimelineEvent",
     "joined",
     "portion",
@@ -73,7 +73,7 @@ class Page(NamedTuple):
     head: Head | None = None
     environments: Sequence[Environment] = ()
     # Of environments that promotion knows.
-    standings: Sequence[PromotionStanding] = ()
+    timelines: Sequence[PromotionTimeline] = ()
     # Of environments that have, or had, findings in the baseline.
     baselines: Sequence[BurnDown] = ()
     # The way to an unsafe change, as `meshgate steps` prints it: environment and text.
@@ -89,7 +89,7 @@ class Portion(Struct, frozen=True):
     environments: list[JSON]
     head: JSON
     exceptions: list[JSON]
-    standings: list[JSON]
+    timelines: list[JSON]
     baselines: list[JSON]
     steps: list[JSON]
     effects: list[JSON]
@@ -140,7 +140,7 @@ def portion(page: Page) -> Portion:
             for environment in page.environments
             for each in exceptions(environment, covered)
         ],
-        standings=list(map(standing, page.standings)),
+        timelines=list(map(timeline, page.timelines)),
         baselines=list(map(burn_down, page.baselines)),
         steps=[[visible(name), visible_lines(text)] for name, text in page.steps],
         effects=[effect(name, change) for name, change in page.effects],
@@ -154,13 +154,13 @@ def joined(portions: Sequence[Portion], names: Sequence[str]) -> Portion:
     exceptions_ = [each for own in portions for each in own.exceptions]
     baselines = [each for own in portions for each in own.baselines]
     # Each shard tells how pinned ones stand, and only its own of those that float.
-    standings = {each["environment"]: each for own in portions for each in own.standings}
+    timelines = {each["environment"]: each for own in portions for each in own.timelines}
     return structs.replace(
         portions[0],
         environments=sorted(every, key=lambda each: place[each["name"]]),
         exceptions=sorted(exceptions_, key=lambda each: place[each[0]]),
-        standings=sorted(
-            standings.values(), key=lambda each: place.get(each["environment"], len(place))
+        timelines=sorted(
+            timelines.values(), key=lambda each: place.get(each["environment"], len(place))
         ),
         baselines=sorted(baselines, key=lambda each: place[each["environment"]]),
     )
@@ -177,7 +177,7 @@ def _data(own: Portion, report: Report, version: str) -> JSONObject:
         "environments": own.environments,
         "head": own.head,
         "exceptions": own.exceptions,
-        "standings": own.standings,
+        "timelines": own.timelines,
         "baselines": own.baselines,
         "steps": own.steps,
         "rules": {rule.id: _rule(rule) for rule in RULES if rule.id in rules},

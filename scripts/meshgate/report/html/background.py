@@ -33,7 +33,7 @@ class TimelineEvent(NamedTuple):
     strict: int = 0
 
 
-class PromotionStanding(NamedTuple):
+class PromotionTimeline(NamedTuple):
     """How an environment stands in promotion: what it has, what comes next, and what was.
 
     `lacking`: why no trend can be drawn, or none that goes further back; empty: one is.
@@ -59,10 +59,10 @@ class BurnDown(NamedTuple):
     sentence: str
 
 
-class Exceptional(NamedTuple):
+class AcceptedException(NamedTuple):
     """Something that is accepted until a day: a waiver, a difference, an acknowledgement."""
 
-    sort: str
+    kind: str
     about: str
     path: str
     owner: str
@@ -101,13 +101,13 @@ def facts(environment: Environment, tally: Tally) -> list[list[str]]:
     return [[term, visible(str(value))] for term, value in rows]
 
 
-def exceptions(environment: Environment, covered: Mapping[Waiver, int]) -> list[Exceptional]:
+def exceptions(environment: Environment, covered: Mapping[Waiver, int]) -> list[AcceptedException]:
     """What is accepted in an environment, what ends first at the top.
 
     covered  how many findings each waiver covers
     """
     waived = [
-        Exceptional(
+        AcceptedException(
             each.rule,
             each.resource or "",
             each.path or "",
@@ -119,7 +119,7 @@ def exceptions(environment: Environment, covered: Mapping[Waiver, int]) -> list[
         for each in environment.waivers
     ]
     weaker = [
-        Exceptional(
+        AcceptedException(
             "may be weaker than before",
             f"{each.workload}{f':{each.port}' if each.port else ''}",
             "",
@@ -131,7 +131,7 @@ def exceptions(environment: Environment, covered: Mapping[Waiver, int]) -> list[
         for each in environment.differences
     ]
     breaks = [
-        Exceptional(
+        AcceptedException(
             "may break calls",
             f"release {each.release}",
             "",
@@ -145,17 +145,17 @@ def exceptions(environment: Environment, covered: Mapping[Waiver, int]) -> list[
     return sorted([*waived, *weaker, *breaks], key=lambda each: each.until)
 
 
-def exception(each: Exceptional, today: datetime.date) -> list[object]:
+def exception(each: AcceptedException, today: datetime.date) -> list[object]:
     """`[sort, about, path, owner, reason, until, days left, covers]`."""
     return [
-        *map(visible, (each.sort, each.about, each.path, each.owner, each.reason)),
+        *map(visible, (each.kind, each.about, each.path, each.owner, each.reason)),
         each.until.isoformat(),
         (each.until - today).days,
         each.covers,
     ]
 
 
-def standing(own: PromotionStanding) -> JSONObject:
+def timeline(own: PromotionTimeline) -> JSONObject:
     """The fields of a standing by their names, the newest event first."""
     return {
         "environment": visible(own.environment),

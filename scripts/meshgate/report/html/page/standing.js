@@ -33,7 +33,7 @@ function tellExceptions() {
 }
 
 function tellPromotion() {
-  const all = data.standings;
+  const all = data.timelines;
   $("promotion").hidden = $("promotion-link").hidden = !all.length;
   replace($("promotion-body"), all.map(({ environment, release, since, following, events, lacking }) => h("article", { class: "tile wide" },
     h("h3", {}, environment, h("span", { class: "tag" }, release)),
