@@ -17,7 +17,7 @@ from meshgate.promotion.forges import Forge, PullRequest
 from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.history import history
 from meshgate.promotion.ledger import read_ledger
-from meshgate.promotion.moments import forward, moments
+from meshgate.promotion.record_times import forward, record_times
 from meshgate.promotion.records import Event
 from meshgate.repository import Repository, mainline
 from promoted import START, Promoted, commit, git, promote
@@ -57,7 +57,7 @@ def test_history_dates_no_event_before_its_record(promoted: Promoted, name: str)
         assert [entry.merged.committed_at for entry in entries] == [START + 4 * DAY, START + DAY]
         line = mainline(repository, "main")
         records = [entry.record for entry in entries[::-1]]
-        counted = moments(repository, "main", "staging", records)
+        counted = record_times(repository, "main", "staging", records)
         times = [moved.committed_at for moved in forward(line, [*counted.values()])]
     assert times == sorted(times, reverse=True)
     assert times[0] == START + 4 * DAY

@@ -18,7 +18,7 @@ from meshgate.promotion.candidate_builder import CandidateBuilder
 from meshgate.promotion.files import at_commit, contents, ledger_folder, sha256, state_path
 from meshgate.promotion.ledger import Recorded, read_ledger, record_bytes, state_bytes, state_of
 from meshgate.promotion.line import hold, reject, resume
-from meshgate.promotion.recomputed import Deviation, Recomputation, RecordAtMerge
+from meshgate.promotion.recomputed_history import Deviation, Recomputation, RecordAtMerge
 from meshgate.promotion.records import (
     Bypass,
     Effects,

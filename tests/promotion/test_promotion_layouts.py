@@ -13,9 +13,9 @@ from meshgate.cli import main
 from meshgate.errors import RepositoryError
 from meshgate.model.sources import sources_of
 from meshgate.promotion.files import sha256, state_path
-from meshgate.promotion.inputs import INPUTS, Inputs, leads_elsewhere
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.release import Releases, changes
+from meshgate.promotion.release_inputs import INPUTS, ReleaseInputs, leads_elsewhere
 from meshgate.promotion.rendering import render
 from meshgate.repository import Repository
 from meshgate.tools import installed, pinned
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_it_is_what_environments_are_built_from(folder: Path) -> None:
     with Repository(folder) as repository:
-        assert Inputs(repository).at("main") == (
+        assert ReleaseInputs(repository).at("main") == (
             *("base/mesh", "base/shop"),
             *("clusters/dev", "clusters/prod", "clusters/staging"),
             TOOLCHAIN,
@@ -103,7 +103,7 @@ def test_a_base_beside_the_usual_folders_is_an_input(tmp_path: Path) -> None:
     name = "overlays/prod/kustomization.yaml"
     commit(folder, {**base, name: FILES[name] + "  - ../../vendor/x\n"}, "more", day=1)
     with Repository(folder) as repository:
-        before, after = (Inputs(repository).at(each) for each in ("main~1", "main"))
+        before, after = (ReleaseInputs(repository).at(each) for each in ("main~1", "main"))
     assert before == INPUTS
     assert after == ("policies", "overlays", "vendor/x", "vendor/y", TOOLCHAIN)
 
@@ -131,7 +131,7 @@ def test_what_promotion_writes_is_no_input(folder: Path) -> None:
         day=1,
     )
     with Repository(folder) as repository, pytest.raises(RepositoryError, match="rendered/dev"):
-        Inputs(repository).at("main")
+        ReleaseInputs(repository).at("main")
 
 
 def test_an_environment_is_adopted_and_promoted(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_charts_and_plain_manifests_are_adopted_promoted_and_audited(tmp_path: P
     start = {TOOLCHAIN: WITH_HELM, "environments.yaml": OTHER_SOURCES, **CHART}
     commit(folder, {**start, "README.md": "x"}, "start")
     with Repository(folder) as repository:
-        assert Inputs(repository).at("main") == (
+        assert ReleaseInputs(repository).at("main") == (
             *("deploy/mesh", "deploy/values/prod.yaml", "hydrated/staging"),
             TOOLCHAIN,
         )

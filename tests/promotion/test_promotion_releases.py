@@ -15,9 +15,9 @@ from examples import examples
 from meshgate import source
 from meshgate.errors import BuildError, RepositoryError, ToolError, UsageError
 from meshgate.model import Resource
-from meshgate.promotion.inputs import INPUTS
 from meshgate.promotion.records import Release
 from meshgate.promotion.release import Releases, changes
+from meshgate.promotion.release_inputs import INPUTS
 from meshgate.promotion.rendering import files_of, render, tool
 from meshgate.repository import Repository
 from places import REPOSITORY

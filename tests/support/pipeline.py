@@ -14,7 +14,7 @@ import pytest
 import promoted
 from meshgate.promotion.files import at_commit, contents
 from meshgate.promotion.forges import Forge
-from meshgate.promotion.forges.bare import BareRepository
+from meshgate.promotion.forges.bare_repository import BareRepository
 from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.hotfix import HotfixOptions, hotfix
 from meshgate.promotion.line import hold, reject, resume, write
@@ -99,7 +99,7 @@ class Pipeline:
 
     def promote(self, environment: str, release: str = "", **how: object) -> PullRequestResult:
         flags = {name: bool(how.pop(name, False)) for name in ("refresh", "again")}
-        options = PromoteOptions(release=release, **how)  # type: ignore[arg-type] # fields of a wish
+        options = PromoteOptions(release=release, **how)  # type: ignore[arg-type] # its fields
         with self.session() as session:
             return promote(session, environment, options, **flags)
 

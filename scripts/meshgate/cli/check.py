@@ -31,8 +31,8 @@ from meshgate.errors import MeshgateError, WaitingError
 from meshgate.promotion.guards import BY_FILES, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
-from meshgate.promotion.inputs import named_at
 from meshgate.promotion.judge import changed_files, check_rules, judge
+from meshgate.promotion.release_inputs import named_at
 from meshgate.promotion.report.judged import FORMATS
 from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.repository import Repository

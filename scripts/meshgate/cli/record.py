@@ -26,7 +26,7 @@ import sys
 from meshgate.cli.output import publish
 from meshgate.cli.promotions import add_promotion_options, session_of
 from meshgate.errors import IntegrityError
-from meshgate.promotion.misplaced import misplaced, repair
+from meshgate.promotion.misplaced_tags import misplaced_tags, repair
 from meshgate.promotion.record import record
 from meshgate.promotion.report.merged import TAGS_FORMATS as FORMATS
 from meshgate.report.escape.terminal import plain
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         for name in options.environments:
             session.policy.pinned(name)
         tags, degraded = record(session, options.environments)
-        wrong = misplaced(session, options.environments)
+        wrong = misplaced_tags(session, options.environments)
         unmoved = [str(each) for each in wrong]
         if options.repair:
             moved, unmoved = repair(session, wrong)

@@ -27,7 +27,7 @@ from meshgate.promotion.files import (
     state_path,
 )
 from meshgate.promotion.ledger import RECORD_NAME, EnvironmentFiles, Recorded, read_files
-from meshgate.promotion.recomputed import Recomputation, RecordAtMerge
+from meshgate.promotion.recomputed_history import Recomputation, RecordAtMerge
 from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
 from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render, rendered_of

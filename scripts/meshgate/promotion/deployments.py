@@ -14,8 +14,8 @@ from meshgate.promotion.forges import CommitStatus
 from meshgate.promotion.history import merged_at
 from meshgate.promotion.ledger import EnvironmentFiles, files_at
 from meshgate.promotion.main_line import newest_additions
-from meshgate.promotion.moments import moments
 from meshgate.promotion.policy import EnvironmentPolicy
+from meshgate.promotion.record_times import record_times
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import Deployment, EnvironmentStatus
@@ -59,7 +59,7 @@ def with_release(
 def _pinned(session: Session, files: EnvironmentFiles) -> tuple[Deployment, ...]:
     """From the ledger: from the merge of a record that changes the render until the next."""
     records = [record for record in files.records if record.event.changes_render]
-    counted = moments(session.repository, session.commit, files.environment, records)
+    counted = record_times(session.repository, session.commit, files.environment, records)
     return _joined(
         Deployment(
             record.release,

@@ -12,8 +12,8 @@ from meshgate.mesh import ServerMode, Workload
 from meshgate.model import JSONObject
 from meshgate.promotion import names
 from meshgate.promotion.ledger import Recorded, read_ledger
-from meshgate.promotion.moments import forward, moments
 from meshgate.promotion.record import approvals, pull_request_of
+from meshgate.promotion.record_times import forward, record_times
 from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.rendering import read_rendered
 from meshgate.promotion.session import Clock, Session, session_at
@@ -124,7 +124,7 @@ def _entries(
     """The events that files tell of, newest first; the merge is that of the base branch."""
     ledger = read_ledger(files, environment)
     records = [recorded.record for recorded in ledger]
-    merged = moments(session.repository, session.commit, environment, records)
+    merged = record_times(session.repository, session.commit, environment, records)
     for recorded in reversed(ledger):
         yield _entry(session, recorded, merged[recorded.record.path])
 
@@ -133,7 +133,7 @@ def _line(session: Session, environment: str) -> list[Commit]:
     """The main line, newest first, with times that an event of the environment counts from."""
     ledger = read_ledger(session.files, environment)
     records = [recorded.record for recorded in ledger]
-    counted = moments(session.repository, session.commit, environment, records)
+    counted = record_times(session.repository, session.commit, environment, records)
     return forward(mainline(session.repository, session.commit), [*counted.values()])
 
 

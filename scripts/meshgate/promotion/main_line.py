@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from meshgate.config import BASELINE
 from meshgate.promotion.evidence import FOLDER as EVIDENCE
-from meshgate.promotion.inputs import SOURCE_FOLDERS
 from meshgate.promotion.names import PROMOTION
 from meshgate.promotion.policy import FILE
+from meshgate.promotion.release_inputs import SOURCE_FOLDERS
 from meshgate.repository import Commit, Repository, ids_between
 from meshgate.repository.line_changes import LineStep, bringing, steps_along
 

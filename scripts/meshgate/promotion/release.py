@@ -14,10 +14,10 @@ from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.promotion.files import sha256, sum_of
-from meshgate.promotion.inputs import INPUTS, Inputs
 from meshgate.promotion.main_line import changing, steps
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.records import InputChange, Release, Source
+from meshgate.promotion.release_inputs import INPUTS, ReleaseInputs
 from meshgate.repository import (
     Commit,
     Repository,
@@ -51,7 +51,7 @@ class Releases:
         self.repository = repository
         self.main = repository.resolve(main)
         self._stored = Cache(cache, "releases")
-        self.inputs = Inputs(repository, cache=cache)
+        self.inputs = ReleaseInputs(repository, cache=cache)
         self._ids: dict[Names, str] = {}
         self._looked_up = False
         self._blobs: dict[str, str] = {}
@@ -290,7 +290,7 @@ def changes(
 
     `main` is the end of a line that both may be on; then git is not asked for it again.
     """
-    inputs = Inputs(repository)
+    inputs = ReleaseInputs(repository)
     paths = dict.fromkeys((*inputs.at(old), *inputs.at(new)) if old else inputs.at(new))
     return tuple(
         InputChange(

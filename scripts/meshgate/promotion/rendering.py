@@ -27,8 +27,8 @@ from meshgate.promotion.files import (
     sha256,
     sum_of,
 )
-from meshgate.promotion.inputs import Inputs
 from meshgate.promotion.records import RenderedFiles, ToolUsed
+from meshgate.promotion.release_inputs import ReleaseInputs
 from meshgate.repository import Repository, extract
 from meshgate.source.charts import program as helm
 from meshgate.source.program import TOOLCHAIN
@@ -62,7 +62,7 @@ def render(
     """
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         root = Path(folder)
-        extract(repository, commit, Inputs(repository).at(commit), root)
+        extract(repository, commit, ReleaseInputs(repository).at(commit), root)
         if not (root / TOOLCHAIN).is_file():
             raise BuildError(
                 f"the commit {commit} has no {TOOLCHAIN}",

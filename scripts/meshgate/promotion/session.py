@@ -25,13 +25,13 @@ from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import at_commit, below, contents, rendered_folder, state_path
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.none import NoForge
-from meshgate.promotion.inputs import is_at, named_at
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.main_line import brought_at
 from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.records import EnvironmentState, Release, Requester
 from meshgate.promotion.release import Releases
+from meshgate.promotion.release_inputs import is_at, named_at
 from meshgate.promotion.rendering import render
 from meshgate.repository import (
     Repository,

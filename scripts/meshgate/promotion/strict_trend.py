@@ -18,9 +18,9 @@ from meshgate import config
 from meshgate.errors import MeshgateError, RepositoryError, ToolError
 from meshgate.pipeline import Folder, Settings, judge
 from meshgate.pipeline.tool import fingerprint
-from meshgate.promotion.inputs import SOURCE_FOLDERS, Inputs
 from meshgate.promotion.overview import Posture, posture_of
 from meshgate.promotion.policy import FILE
+from meshgate.promotion.release_inputs import SOURCE_FOLDERS, ReleaseInputs
 from meshgate.promotion.session import INVENTORY
 from meshgate.repository import Commit, Repository, extract, mainline
 from meshgate.source.cache import Cache, digest
@@ -70,7 +70,7 @@ class _Walk:
         self._settings = settings
         self._folder = cache
         self._cache = Cache(cache, "strict-trend")
-        self._inputs = Inputs(repository, cache=cache)
+        self._inputs = ReleaseInputs(repository, cache=cache)
         self._end = time.monotonic() + PATIENCE
 
     def trend(self, name: str) -> Trend:

@@ -224,8 +224,8 @@ def ambient(rng: random.Random) -> Mesh:
     for each in mesh.workloads:
         if mesh.chance(0.1):
             each.labels[mode] = mesh.pick("none", "ambient")
-        wish = each.labels.get(mode, mesh.namespaces[each.namespace].get(mode))
-        each.ambient = wish == "ambient" and not each.sidecar
+        mode_label = each.labels.get(mode, mesh.namespaces[each.namespace].get(mode))
+        each.ambient = mode_label == "ambient" and not each.sidecar
     base.policies(mesh)
     for found in mesh.resources:
         if found["kind"] == "PeerAuthentication":

@@ -9,7 +9,7 @@ from pathlib import Path
 from meshgate import config
 from meshgate.cluster.sync.files import AGENTS, SOURCE_IGNORE, WRITTEN, files, leftovers, stale
 from meshgate.cluster.sync.target import targets
-from meshgate.promotion.inputs import Inputs, is_at, named_at
+from meshgate.promotion.release_inputs import ReleaseInputs, is_at, named_at
 from meshgate.repository import Repository, extract
 
 FOLDER = "sync"
@@ -36,7 +36,10 @@ def stale_files(repository: Repository, commit: str, *, cache: Path | None) -> l
     with tempfile.TemporaryDirectory(prefix="meshgate-") as folder:
         root = Path(folder)
         # What is named has to be there, and what that reaches tells which folders are synced.
-        built_from = (*Inputs(repository, cache=cache).at(commit), *named_at(repository, commit))
+        built_from = (
+            *ReleaseInputs(repository, cache=cache).at(commit),
+            *named_at(repository, commit),
+        )
         elsewhere = [path for path in dict.fromkeys(built_from) if not is_at(path, FOLLOW_FROM)]
         extract(repository, commit, (*FOLLOW_FROM, *elsewhere), root)
         agents = list(_agents(root))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
 from meshgate.model import JSONObject
-from meshgate.promotion.forges.bare import BareRepository, Conflict
+from meshgate.promotion.forges.bare_repository import BareRepository, MergeConflict
 from meshgate.promotion.forges.forge import (
     CommitStatus,
     Draft,
@@ -244,7 +244,7 @@ class LocalForge:
                 raise ForgeRefusedError(f"pull request {number} has changed")
             base, now = branches[entry["base"]], self.now()
             commit = self.repository.merge(base, head_sha, method, message, now)
-            if isinstance(commit, Conflict):
+            if isinstance(commit, MergeConflict):
                 raise ForgeRefusedError(f"pull request {number} conflicts", why=commit.text)
             self.repository.move(entry["base"], commit, base)
             entry["state"] = "merged"
@@ -264,7 +264,7 @@ class LocalForge:
         if state == "open" and entry["head"] in branches:
             head_sha = branches[entry["head"]]
             tree = self.repository.merged_tree(branches[entry["base"]], head_sha)
-            mergeable = not isinstance(tree, Conflict)
+            mergeable = not isinstance(tree, MergeConflict)
         elif state == "open":  # its branch was deleted
             state = "closed"
         merged = entry["merged"] or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meshgate.promotion.page import first
+from meshgate.promotion.page import summary
 from meshgate.promotion.page.contents import PageContents, WeakenedPort, page_contents
 from meshgate.promotion.page.details import details, hint
 from meshgate.report.budget import LIMITS, Section, fit, size
@@ -21,15 +21,15 @@ __all__ = [
 # The first sections, and the room of each where all are long: what one leaves over goes to the
 # next. Together 3,500 bytes.
 FIRST_SECTIONS: tuple[tuple[Callable[[PageContents], Section], int], ...] = (
-    (first.verdict, 850),
-    (first.reason, 250),
-    (first.alarms, 450),
-    (first.ports, 400),
-    (first.access, 300),
-    (first.calls, 250),
-    (first.breaks, 350),
-    (first.gates, 400),
-    (first.history, 250),
+    (summary.verdict, 850),
+    (summary.reason, 250),
+    (summary.alarms, 450),
+    (summary.ports, 400),
+    (summary.access, 300),
+    (summary.calls, 250),
+    (summary.breaks, 350),
+    (summary.gates, 400),
+    (summary.history, 250),
 )
 
 

@@ -15,7 +15,7 @@ TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class MergeConflict:
     """Two commits that git cannot merge; what it says of them."""
 
     text: str
@@ -30,7 +30,7 @@ class BareRepository:
 
     path: Path
     login: str
-    merged: dict[tuple[str, str], str | Conflict] = field(default_factory=dict, compare=False)
+    merged: dict[tuple[str, str], str | MergeConflict] = field(default_factory=dict, compare=False)
     # What git said of the branches, by what its files of references were then; the newest.
     listed: dict[frozenset[tuple[object, ...]], dict[str, str]] = field(
         default_factory=dict, compare=False
@@ -73,7 +73,7 @@ class BareRepository:
         self._succeeded("merge-base", done)
         return True
 
-    def merged_tree(self, ours: str, theirs: str) -> str | Conflict:
+    def merged_tree(self, ours: str, theirs: str) -> str | MergeConflict:
         """The tree of two commits' merge."""
         known = self.merged.get((ours, theirs))
         if known is not None:
@@ -82,17 +82,17 @@ class BareRepository:
         text = done.stdout.decode("utf-8", "replace")
         if done.code != 1:
             self._succeeded("merge-tree", done)
-        tree = Conflict(text) if done.code else text.strip()
+        tree = MergeConflict(text) if done.code else text.strip()
         return self.merged.setdefault((ours, theirs), tree)
 
     def merge(
         self, base: str, head: str, method: str, message: str, at: datetime.datetime
-    ) -> str | Conflict:
+    ) -> str | MergeConflict:
         """The commit that `base` should become; nothing refers to it yet."""
         if method == "rebase":
             return self._rebased(base, head, at)
         tree = self.merged_tree(base, head)
-        if isinstance(tree, Conflict):
+        if isinstance(tree, MergeConflict):
             return tree
         parents = (base,) if method == "squash" else (base, head)
         return self._commit(tree, parents, message, self._dates(at))
@@ -101,12 +101,12 @@ class BareRepository:
         """Let a branch point at another commit if it still points at `expected`."""
         self._git("update-ref", f"refs/heads/{branch}", commit, expected)
 
-    def _rebased(self, base: str, head: str, at: datetime.datetime) -> str | Conflict:
+    def _rebased(self, base: str, head: str, at: datetime.datetime) -> str | MergeConflict:
         """The commits of head that base lacks, each on top of the one before, authors kept."""
         tip = base
         for commit in self._git("rev-list", "--reverse", "--no-merges", f"{base}..{head}").split():
             tree = self._picked(tip, commit, at)
-            if isinstance(tree, Conflict):
+            if isinstance(tree, MergeConflict):
                 return tree
             shown = self._git("show", "-s", "--format=%an%n%ae%n%aI%n%B", commit)
             author, email, date, message = shown.split("\n", 3)
@@ -118,7 +118,7 @@ class BareRepository:
             tip = self._commit(tree, (tip,), message, identity)
         return tip
 
-    def _picked(self, tip: str, commit: str, at: datetime.datetime) -> str | Conflict:
+    def _picked(self, tip: str, commit: str, at: datetime.datetime) -> str | MergeConflict:
         """The tree of `commit` applied to `tip`.
 
         git 2.38 merges trees only from commits' own merge base, so the three trees are given as

@@ -38,7 +38,7 @@ FORMAT = "3"
 ODD = rb"[^.]/\.\.|\.\.//|/\./|\\"
 
 
-class Inputs:
+class ReleaseInputs:
     """The paths that the releases of a repository are the content of, commit by commit.
 
     `cache` is the folder of kept results.

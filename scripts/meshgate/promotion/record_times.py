@@ -20,7 +20,7 @@ from meshgate.repository import Commit, Repository
 from meshgate.repository.line_changes import bringing
 
 
-def moments(
+def record_times(
     repository: Repository, main: str, environment: str, records: Sequence[PromotionRecord]
 ) -> dict[str, Commit]:
     """The commit that each record counts from, by the record's path; its time is when.

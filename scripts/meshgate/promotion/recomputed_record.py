@@ -41,7 +41,7 @@ OF_MODEL = frozenset({"effects", "gates", "exercised_below", "untested_below"})
 LINKED = re.compile(r" \(main: .*\)$", re.DOTALL)
 
 
-def record_anew(session: Session, candidate: Candidate) -> PromotionRecord:
+def recompute_record(session: Session, candidate: Candidate) -> PromotionRecord:
     """The record that promotion writes for the change of a candidate.
 
     `session` is at the base that the record was made on, at the moment when it was made. Raises

@@ -20,7 +20,6 @@ from msgspec import structs
 import meshgate
 from meshgate.config.reading import parse
 from meshgate.errors import MeshgateError, ToolError, UsageError
-from meshgate.promotion.anew import OF_MODEL, differing, record_anew
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.candidate_builder import CandidateBuilder
 from meshgate.promotion.files import differences, state_path
@@ -31,6 +30,7 @@ from meshgate.promotion.ledger import (
     state_bytes,
     state_of,
 )
+from meshgate.promotion.recomputed_record import OF_MODEL, differing, recompute_record
 from meshgate.promotion.records import PromotionRecord, Upstream
 from meshgate.promotion.rendering import model_digest
 from meshgate.promotion.session import Clock, Session, session_at
@@ -202,7 +202,7 @@ class Recomputation:
             return
         candidate = self._candidate(builder)
         try:
-            anew = record_anew(session, candidate)
+            anew = recompute_record(session, candidate)
         except UsageError as error:
             yield Deviation("tells an event that could not have been", str(error))
             return

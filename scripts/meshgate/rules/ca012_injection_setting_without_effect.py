@@ -189,7 +189,7 @@ def mapping(value: JSONObject, key: str) -> JSONObject:
 
 RULE = Rule(
     id="CA012",
-    name="injection-wish-without-effect",
+    name="injection-setting-without-effect",
     severity=Severity.ERROR,
     summary="A label or annotation asks for a sidecar, or for none, and nothing happens.",
     fix="write sidecar.istio.io/inject as a label of the pod template, or label the namespace",

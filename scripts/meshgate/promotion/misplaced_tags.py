@@ -23,7 +23,7 @@ from meshgate.repository import move_tag, tag_message
 
 
 @dataclass(frozen=True, slots=True)
-class Misplaced:
+class MisplacedTag:
     """A tag on a wrong commit.
 
     name     of the tag
@@ -43,9 +43,9 @@ class Misplaced:
         return f"{self.name} is on {self.there[:12]}, and should be on {self.wanted[:12]}"
 
 
-def misplaced(session: Session, environments: Sequence[str] = ()) -> list[Misplaced]:
+def misplaced_tags(session: Session, environments: Sequence[str] = ()) -> list[MisplacedTag]:
     """The tags of records and releases on the base that are on another commit."""
-    found: dict[str, Misplaced] = {}
+    found: dict[str, MisplacedTag] = {}
     for policy in session.policy.environments:
         if policy.pinned and (not environments or policy.name in environments):
             for each in _of_environment(session, policy.name):
@@ -53,7 +53,7 @@ def misplaced(session: Session, environments: Sequence[str] = ()) -> list[Mispla
     return list(found.values())
 
 
-def repair(session: Session, wrong: Sequence[Misplaced]) -> tuple[list[CreatedTag], list[str]]:
+def repair(session: Session, wrong: Sequence[MisplacedTag]) -> tuple[list[CreatedTag], list[str]]:
     """Move tags to where they belong, here and at the remote; what was moved, and what was not.
 
     Each that was not is told with its reason: the remote's rules, or that it is not of `record`.
@@ -75,7 +75,7 @@ def repair(session: Session, wrong: Sequence[Misplaced]) -> tuple[list[CreatedTa
     return moved, reasons
 
 
-def _of_environment(session: Session, environment: str) -> Iterator[Misplaced]:
+def _of_environment(session: Session, environment: str) -> Iterator[MisplacedTag]:
     repository = session.repository
     merged = newest_additions(repository, session.commit, ledger_folder(environment))
     ledger = read_ledger(session.files, environment)
@@ -85,7 +85,7 @@ def _of_environment(session: Session, environment: str) -> Iterator[Misplaced]:
         there = repository.find(f"refs/tags/{name}")
         if there is not None and there != wanted:
             own = _is_of_record(tag_message(repository, name), environment, record.sequence)
-            yield Misplaced(
+            yield MisplacedTag(
                 name,
                 there,
                 wanted,
@@ -95,7 +95,7 @@ def _of_environment(session: Session, environment: str) -> Iterator[Misplaced]:
     yield from _of_releases(session, environment)
 
 
-def _of_releases(session: Session, environment: str) -> Iterator[Misplaced]:
+def _of_releases(session: Session, environment: str) -> Iterator[MisplacedTag]:
     """Several records may bring one release from several commits: any of them will do."""
     repository = session.repository
     sources: dict[str, list[str]] = {}
@@ -111,7 +111,7 @@ def _of_releases(session: Session, environment: str) -> Iterator[Misplaced]:
         present = repository.find(record.source.commit) is not None
         if there is None or not present or there in sources[record.release]:
             continue
-        yield Misplaced(
+        yield MisplacedTag(
             name,
             there,
             record.source.commit,
