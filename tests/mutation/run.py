@@ -1,13 +1,15 @@
 """Change a part of the package in small ways, and list the changes that nothing notices.
 
 The mesh model is held by the conformance cases, and has a page, docs/mutation.md; the other parts
-by their tests, and are printed. Works on a copy of the tree, so that a run that is stopped leaves
-nothing behind.
+by their tests, and are printed. Their tests run once, to see which of them reach which line; each
+change is then tried on those that reach it. Works on a copy of the tree, so that a run that is
+stopped leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import shutil
@@ -18,18 +20,16 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS)]
+
+from mutation import reach  # noqa: E402 - a script's own place
+from mutation.notice import PRISTINE  # noqa: E402
+from mutation.unseen import Unseen  # noqa: E402
+
+ROOT = TESTS.parent
 PAGE = ROOT / "docs" / "mutation.md"
 BUDGET = 120  # minutes
-# What no run can notice: `A | B` is mostly a type; None and the members of an enumeration, all that
-# `is` is asked of here, are the same when they are equal.
-UNSEEN = (
-    "core/ReplaceBinaryOperator_BitOr",
-    "core/ReplaceComparisonOperator_Is_Eq",
-    "core/ReplaceComparisonOperator_IsNot_NotEq",
-)
-# An import for the type checker alone.
-TYPES_ONLY = "TYPE_CHECKING"
 SESSION = "session.sqlite"
 # The part that has a page.
 MODEL = "mesh"
@@ -37,39 +37,46 @@ FLOWS = "promote hotfix rollback line merge record pull_request prepare judge tr
 
 
 class Part(NamedTuple):
-    """What is changed, and the command that must notice it, both relative to the tree."""
+    """What is changed, and what must notice it.
+
+    paths    modules and folders of them, relative to the tree
+    tests    their files by name, those first that are quick; empty: the conformance cases
+    timeout  seconds, for one change
+    """
 
     paths: tuple[str, ...]
-    command: str
+    tests: tuple[str, ...] = ()
     timeout: float = 60.0
 
+    @property
+    def files(self) -> list[str]:
+        """The files of the tests."""
+        names = [f"test_{name}.py" for name in self.tests]
+        return [str(next(TESTS.rglob(name)).relative_to(ROOT)) for name in names]
 
-def by_tests(*names: str) -> str:
-    """The command that runs tests of the tree it is called in, until the first that fails."""
-    root = Path(__file__).parents[2]
-    found = [next((root / "tests").rglob(f"test_{name}.py")) for name in names]
-    files = " ".join(str(file.relative_to(root)) for file in found)
-    return f"env PYTHONPATH=scripts {sys.executable} -B -m pytest -q -x -p no:cacheprovider {files}"
+    @property
+    def command(self) -> str:
+        """What must fail where the tree is changed, called in it."""
+        script = ("notice.py", *self.files) if self.tests else ("check.py",)
+        return f"{sys.executable} tests/mutation/{' '.join(script)}"
 
 
 PARTS = {
-    "mesh": Part(("scripts/meshgate/mesh",), f"{sys.executable} -B tests/mutation/check.py"),
+    MODEL: Part(("scripts/meshgate/mesh",)),
     "effect": Part(
         ("scripts/meshgate/effect",),
-        by_tests("effect_properties", "effect_telling", "diff", "traffic_replay"),
+        ("effect_properties", "effect_telling", "diff", "traffic_replay"),
         600.0,
     ),
-    "judge": Part(
-        ("scripts/meshgate/rules/judge.py",), by_tests("cases", "rules_properties"), 600.0
-    ),
+    "judge": Part(("scripts/meshgate/rules/judge.py",), ("cases", "rules_properties"), 600.0),
     "guards": Part(
         ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
-        by_tests("promotion_guards", "promotion_gates", "promotion_check", "promotion_gating"),
+        ("promotion_guards", "promotion_gates", "promotion_check", "promotion_gating"),
         600.0,
     ),
     "flows": Part(
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
-        by_tests("promotion_failures", "promotion_commands", "promotion_files", "adopt"),
+        ("promotion_failures", "promotion_commands", "promotion_files", "adopt"),
         900.0,
     ),
 }
@@ -118,18 +125,20 @@ def main() -> int:
         )
         cosmic_ray(copy, "init", "mutate.toml", SESSION)
         every = choose(copy, options)
-        cosmic_ray(copy, "baseline", "mutate.toml")
+        missed = prepare(copy, part)
         try:
             cosmic_ray(copy, "exec", "mutate.toml", SESSION, minutes=options.minutes)
         except subprocess.TimeoutExpired:
             print(f"stopped after {options.minutes:g} minutes", file=sys.stderr)
         mutants = results(copy)
         if options.part == MODEL:
-            PAGE.write_text(page(mutants, every, unreached(copy), options), encoding="utf-8")
+            PAGE.write_text(page(mutants, every, missed, options), encoding="utf-8")
     survivors = [mutant for mutant in mutants if "survived" in mutant.outcome.lower()]
+    reached, unreached = by_reach(survivors, missed)
     print(
-        f"{len(mutants)} of {every} changes tried, {len(survivors)} survived",
-        *table(survivors),
+        f"{len(mutants)} of {every} changes tried, {len(survivors)} survived, "
+        f"{len(unreached)} of them on lines that nothing reaches",
+        *(row for mutants in (reached, unreached) if mutants for row in ["", *table(mutants)]),
         sep="\n",
     )
     return 0
@@ -142,16 +151,41 @@ def tracked() -> list[str]:
     return [name for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
+def prepare(copy: Path, part: Part) -> dict[str, set[int]]:
+    """Make sure that nothing fails without a change; the lines of each module never reached."""
+    if not part.tests:
+        cosmic_ray(copy, "baseline", "mutate.toml")
+        return unreached(copy)
+    modules = [
+        str(file.relative_to(copy))
+        for path in part.paths
+        for file in [copy / path, *sorted((copy / path).rglob("*.py"))]
+        if file.is_file()
+    ]
+    for module in modules:
+        (copy / PRISTINE / module).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(copy / module, copy / PRISTINE / module)
+    with contextlib.chdir(copy):
+        reach.compile_by_digest()
+        reached = reach.measure(modules, part.files)
+        reach.write(reached)
+    cosmic_ray(copy, "baseline", "mutate.toml")
+    return {
+        Path(module).name: {line for line, tests in lines.items() if not tests}
+        for module, lines in reached.items()
+    }
+
+
 def unreached(copy: Path) -> dict[str, set[int]]:
-    """The lines of each module that the cases never reach."""
-    coverage = [sys.executable, "-m", "coverage"]
+    """The lines of each module of the model that the cases never reach."""
+    measure = [sys.executable, "-m", "coverage"]
     for arguments in (
         ["run", f"--source={PARTS[MODEL].paths[0]}", "tests/mutation/check.py"],
         ["json", "-q", "-o", "coverage.json"],
     ):
-        subprocess.run([*coverage, *arguments], cwd=copy, check=True)
+        subprocess.run([*measure, *arguments], cwd=copy, check=True)
     files = json.loads((copy / "coverage.json").read_bytes())["files"]
-    return {Path(file).name: set(told["missing_lines"]) for file, told in files.items()}
+    return {Path(file).name: set(lines["missing_lines"]) for file, lines in files.items()}
 
 
 def cosmic_ray(copy: Path, *arguments: str, minutes: float | None = None) -> str:
@@ -167,19 +201,19 @@ def cosmic_ray(copy: Path, *arguments: str, minutes: float | None = None) -> str
 
 
 def choose(copy: Path, options: argparse.Namespace) -> int:
-    """Drop the changes that were not asked for; how many there are of the whole model."""
+    """Drop the changes that were not asked for; how many there are that a run could notice."""
     with sqlite3.connect(copy / SESSION) as database:
-        asked = "select job_id, module_path, operator_name, start_pos_row from mutation_specs"
-        every = database.execute(asked).fetchall()
-        lines = {path: (copy / path).read_text("utf-8").split("\n") for _, path, *_ in every}
-        rows = [
-            (job, path)
-            for job, path, operator, line in every
-            if not operator.startswith(UNSEEN) and TYPES_ONLY not in lines[path][line - 1]
-        ]
+        # The ids of changes are random: one seed is to choose the same ones again.
+        every = database.execute(
+            "select job_id, module_path, operator_name, start_pos_row, start_pos_col"
+            " from mutation_specs order by module_path, operator_name, occurrence"
+        ).fetchall()
+        unseen = {
+            path: Unseen((copy / path).read_text("utf-8")) for path in {row[1] for row in every}
+        }
+        rows = [(job, path) for job, path, *place in every if not unseen[path].holds(*place)]
         modules = options.modules
         wanted = [job for job, path in rows if not modules or Path(path).stem in modules]
-        wanted.sort()
         if options.sample is not None:
             wanted = random.Random(options.seed).sample(wanted, min(options.sample, len(wanted)))
         dropped = [(job,) for job in {job for job, *_ in every} - set(wanted)]
@@ -210,12 +244,11 @@ def results(copy: Path) -> list[Mutant]:
 
 
 def page(
-    mutants: list[Mutant], every: int, unreached: dict[str, set[int]], options: argparse.Namespace
+    mutants: list[Mutant], every: int, missed: dict[str, set[int]], options: argparse.Namespace
 ) -> str:
     """docs/mutation.md."""
     survivors = [mutant for mutant in mutants if "survived" in mutant.outcome.lower()]
-    reached = [each for each in survivors if each.line not in unreached.get(each.module, ())]
-    missed = [each for each in survivors if each not in reached]
+    reached, unreached = by_reach(survivors, missed)
     sample = "" if options.sample is None else f", a sample drawn with the seed {options.seed}"
     return "\n".join(
         [
@@ -228,7 +261,7 @@ def page(
             (
                 f"Of {every} possible changes {len(mutants)} were tried in this run{sample};\n"
                 f"{len(mutants) - len(survivors)} were noticed, {len(survivors)} survived, "
-                f"{len(missed)} of them on lines that these cases never reach."
+                f"{len(unreached)} of them on lines that these cases never reach."
             ),
             "",
             "A survivor is a place to look, not yet a fault: some change what no answer shows (an",
@@ -241,10 +274,18 @@ def page(
             "",
             "## On lines that they do not reach",
             "",
-            *table(missed),
+            *table(unreached),
             "",
         ]
     )
+
+
+def by_reach(
+    survivors: list[Mutant], missed: dict[str, set[int]]
+) -> tuple[list[Mutant], list[Mutant]]:
+    """Those on lines that something reaches, and the others."""
+    reached = [each for each in survivors if each.line not in missed.get(each.module, ())]
+    return reached, [each for each in survivors if each not in reached]
 
 
 def table(mutants: list[Mutant]) -> list[str]:
@@ -252,11 +293,11 @@ def table(mutants: list[Mutant]) -> list[str]:
     return [
         "| Module | Line | Change |",
         "|---|---:|---|",
-        *(f"| {each.module} | {each.line} | `{told(each)}` |" for each in mutants),
+        *(f"| {each.module} | {each.line} | `{change(each)}` |" for each in mutants),
     ]
 
 
-def told(mutant: Mutant) -> str:
+def change(mutant: Mutant) -> str:
     """The new line, in short."""
     added = [
         line[1:].strip()
