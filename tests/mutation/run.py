@@ -71,8 +71,12 @@ PARTS = {
     "judge": Part(("scripts/meshgate/rules/judge.py",), ("cases", "rules_properties"), 600.0),
     "guards": Part(
         ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
-        ("promotion_guards", "promotion_gates", "promotion_check", "promotion_gating"),
-        600.0,
+        (
+            *(f"guards_of_{kind}" for kind in ("files", "order", "effects", "approvals")),
+            *("promotion_guards", "promotion_gates", "promotion_policy", "promotion_windows"),
+            *("promotion_check", "promotion_gating"),
+        ),
+        300.0,
     ),
     "flows": Part(
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
