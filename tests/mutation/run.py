@@ -73,8 +73,8 @@ PARTS = {
         ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
         (
             *(f"guards_of_{kind}" for kind in ("files", "order", "effects", "approvals")),
-            *("promotion_guards", "promotion_gates", "promotion_policy", "promotion_windows"),
-            *("promotion_check", "promotion_gating"),
+            *("gates_of_time", "gates_of_evidence", "promotion_gates", "promotion_guards"),
+            *("promotion_policy", "promotion_windows", "promotion_check", "promotion_gating"),
         ),
         300.0,
     ),

@@ -27,7 +27,7 @@ def test_a_good_promotion_passes_every_guard(candidate: Candidate) -> None:
 
 
 def test_every_guard_has_a_case() -> None:
-    gates = {"PR09", "PR10"}  # tests/promotion/test_promotion_gates.py
+    gates = {"PR09", "PR10"}  # tests/promotion/test_gates_of_evidence.py, test_gates_of_time.py
     breaks = {"PR13"}  # tests/promotion/test_guards_of_effects.py
     cases = [*APPROVALS, *EFFECTS, *FILES, *ORDER]
 
