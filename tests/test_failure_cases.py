@@ -22,12 +22,12 @@ CASES = {
     1: Case(
         "two releases are opened for one environment",
         (
-            "failures::test_01_a_newer_release_closes_the_older_request",
-            "failures::test_01_of_two_requests_the_first_merge_makes_the_other_unmergeable",
+            "races::test_01_a_newer_release_closes_the_older_request",
+            "races::test_01_of_two_requests_the_first_merge_makes_the_other_unmergeable",
         ),
     ),
     2: Case(
-        "the same command runs twice", ("failures::test_02_the_same_command_twice_changes_nothing",)
+        "the same command runs twice", ("races::test_02_the_same_command_twice_changes_nothing",)
     ),
     3: Case(
         "the tool dies after the push", ("failures::test_03_a_branch_without_its_request_is_found",)
@@ -49,7 +49,7 @@ CASES = {
     6: Case(
         "main moved in the same environment",
         (
-            "failures::test_06_a_request_that_lost_the_race_is_made_anew_on_demand",
+            "races::test_06_a_request_that_lost_the_race_is_made_anew_on_demand",
             "check::test_a_stale_promotion_is_refused",
         ),
     ),
@@ -76,30 +76,30 @@ CASES = {
     12: Case(
         "each cluster has its own status",
         (
-            "gates::test_commit_status",
-            "gates::test_a_status_for_each_cluster_needs_their_names",
+            "gates_of_evidence::test_commit_status",
+            "gates_of_evidence::test_a_status_for_each_cluster_needs_their_names",
         ),
     ),
     13: Case(
         "the source of evidence is down",
         (
-            "gates::test_evidence_that_does_not_come_fails_in_the_end",
+            "gates_of_evidence::test_evidence_that_does_not_come_fails_in_the_end",
             "gates::test_a_bypass_is_told_and_only_of_its_gate",
         ),
     ),
-    14: Case("synced is known, traffic is not", ("gates::test_evidence",)),
-    15: Case("a clock is wrong, or a date forged", ("gates::test_soak",)),
+    14: Case("synced is known, traffic is not", ("gates_of_evidence::test_evidence",)),
+    15: Case("a clock is wrong, or a date forged", ("gates_of_time::test_soak",)),
     16: Case(
         "the environment before is rolled back meanwhile",
         (
-            "failures::test_16_a_release_that_was_rejected_below_is_closed",
+            "rollbacks::test_16_a_release_that_was_rejected_below_is_closed",
             "gating::test_a_release_rejected_meanwhile_closes_the_promotion",
         ),
     ),
     17: Case(
         "the source commit is gone",
         (
-            "failures::test_17_a_lost_source_does_not_hinder_a_rollback",
+            "rollbacks::test_17_a_lost_source_does_not_hinder_a_rollback",
             "check::test_a_source_that_is_gone_is_refused",
         ),
     ),
@@ -125,11 +125,11 @@ CASES = {
         ("check::test_a_namespace_that_is_not_in_the_target_is_told",),
     ),
     24: Case(
-        "a hotfix never reaches main", ("failures::test_24_a_hotfix_is_owed_until_main_has_it",)
+        "a hotfix never reaches main", ("hotfixes::test_24_a_hotfix_is_owed_until_main_has_it",)
     ),
     25: Case(
         "the rollback's target is older than the schema",
-        ("failures::test_25_bytes_that_the_cluster_would_refuse_are_not_brought_back",),
+        ("rollbacks::test_25_bytes_that_the_cluster_would_refuse_are_not_brought_back",),
     ),
     26: Case(
         "labels, statuses or comments fail",
@@ -142,8 +142,8 @@ CASES = {
     27: Case(
         "the forge refuses to merge",
         (
-            "failures::test_27_a_push_between_judgement_and_merge_is_not_merged",
-            "failures::test_27_what_somebody_else_merged_is_a_success",
+            "races::test_27_a_push_between_judgement_and_merge_is_not_merged",
+            "races::test_27_what_somebody_else_merged_is_a_success",
         ),
     ),
     28: Case(
@@ -153,8 +153,8 @@ CASES = {
     29: Case(
         "some of the clusters are synced",
         (
-            "gates::test_evidence_is_needed_of_every_cluster_that_is_listed",
-            "gates::test_the_clock_of_a_soak_starts_when_the_last_cluster_synced",
+            "gates_of_evidence::test_evidence_is_needed_of_every_cluster_that_is_listed",
+            "gates_of_time::test_the_clock_of_a_soak_starts_when_the_last_cluster_synced",
         ),
     ),
     30: Case(

@@ -72,16 +72,20 @@ PARTS = {
     "guards": Part(
         ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
         (
-            *(f"guards_of_{kind}" for kind in ("files", "order", "effects", "approvals")),
-            *("gates_of_time", "gates_of_evidence", "promotion_gates", "promotion_guards"),
-            *("promotion_policy", "promotion_windows", "promotion_check", "promotion_gating"),
+            *(f"promotion_guards_of_{kind}" for kind in ("files", "order", "effects", "approvals")),
+            *("promotion_gates_of_time", "promotion_gates_of_evidence", "promotion_gates"),
+            *("promotion_guards", "promotion_policy", "promotion_windows"),
+            *("promotion_check", "promotion_gating"),
         ),
         300.0,
     ),
     "flows": Part(
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
-        ("promotion_failures", "promotion_commands", "promotion_files", "adopt"),
-        900.0,
+        (
+            *("promotion_files", "promotion_rollbacks", "promotion_hotfixes", "promotion_races"),
+            *("promotion_failures", "promotion_commands", "adopt"),
+        ),
+        300.0,
     ),
 }
 CONFIGURATION = """\

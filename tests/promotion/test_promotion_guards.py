@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
-from test_guards_of_approvals import REFUSED as APPROVALS
-from test_guards_of_effects import REFUSED as EFFECTS
-from test_guards_of_files import REFUSED as FILES
-from test_guards_of_order import REFUSED as ORDER
+from test_promotion_guards_of_approvals import REFUSED as APPROVALS
+from test_promotion_guards_of_effects import REFUSED as EFFECTS
+from test_promotion_guards_of_files import REFUSED as FILES
+from test_promotion_guards_of_order import REFUSED as ORDER
 
 from guarded import on
 from meshgate.errors import IntegrityError
@@ -27,8 +27,8 @@ def test_a_good_promotion_passes_every_guard(candidate: Candidate) -> None:
 
 
 def test_every_guard_has_a_case() -> None:
-    gates = {"PR09", "PR10"}  # tests/promotion/test_gates_of_evidence.py, test_gates_of_time.py
-    breaks = {"PR13"}  # tests/promotion/test_guards_of_effects.py
+    gates = {"PR09", "PR10"}  # tests/promotion/test_promotion_gates_of_*.py
+    breaks = {"PR13"}  # tests/promotion/test_promotion_guards_of_effects.py
     cases = [*APPROVALS, *EFFECTS, *FILES, *ORDER]
 
     assert {guard for guard, _, _ in cases} | gates | breaks == set(BY_ID)
