@@ -33,6 +33,7 @@ BUDGET = 120  # minutes
 SESSION = "session.sqlite"
 # The part that has a page.
 MODEL = "mesh"
+GUARDS = ("files", "ledgers", "order", "effects", "approvals")
 FLOWS = "promote hotfix rollback line merge record pull_request prepare judge transition backport"
 
 
@@ -72,10 +73,11 @@ PARTS = {
     "guards": Part(
         ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
         (
-            *(f"promotion_guards_of_{kind}" for kind in ("files", "order", "effects", "approvals")),
+            *(f"promotion_guards_of_{kind}" for kind in GUARDS),
             *("promotion_gates_of_time", "promotion_gates_of_evidence", "promotion_gates"),
             *("promotion_guards", "promotion_policy", "promotion_windows"),
-            *("promotion_check", "promotion_gating"),
+            *("hostile_rules", "hostile_clocks", "hostile_promotion", "promotion_check"),
+            *("promotion_gating", "hostile_edits"),
         ),
         300.0,
     ),

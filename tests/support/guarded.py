@@ -49,6 +49,11 @@ def ask(guard: str, candidate: Candidate) -> list[Refusal]:
     return refusals(candidate, [guard])
 
 
+def messages(guard: str, candidate: Candidate) -> list[str]:
+    """What a guard says, in its order."""
+    return [refusal.message for refusal in ask(guard, candidate)]
+
+
 def on(candidate: Candidate, part: str, **changes: object) -> Candidate:
     """The candidate with some fields of one of its parts changed: `base.state`."""
     first, _, rest = part.partition(".")
@@ -130,3 +135,16 @@ def opened(candidate: Candidate, teams: tuple[str, ...] = ("access",)) -> Candid
     asking = on(candidate, "policy", approvals=approvals)
     asking = on(asking, "environment", require=Floor(new_access="reviewed"))
     return effect_on(asking, [allow("b")], [allow("a", "b")])
+
+
+def without(candidate: Candidate, path: str) -> Candidate:
+    files = {name: data for name, data in candidate.head.files.items() if name != path}
+    return on(candidate, "head", files=files)
+
+
+def with_file(candidate: Candidate, path: str, data: bytes) -> Candidate:
+    return on(candidate, "head", files={**candidate.head.files, path: data})
+
+
+def first_record(candidate: Candidate) -> str:
+    return candidate.base.records[0].path
