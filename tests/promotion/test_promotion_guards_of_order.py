@@ -1,15 +1,16 @@
-"""Guards of what may come now: order, holds, debts, end dates and clocks."""
+"""Guards of what may come now: order, end dates and clocks."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 import pytest
+from msgspec import structs
 
 from guarded import (
     DAY,
-    LEDGER,
     MINUTE,
+    TODAY,
     TOMORROW,
     YESTERDAY,
     Change,
@@ -17,24 +18,19 @@ from guarded import (
     ask,
     assert_refuses,
     clocks,
-    hold,
     ids,
-    objects,
+    messages,
     on,
     unseen,
     upstream,
 )
 from judged import NOW
-from meshgate.model import Difference, GateEntry, Pause, Resource, Waiver
+from meshgate.model import Difference, GateEntry, Waiver
 from meshgate.promotion.candidate import Ancestry, Candidate
 from meshgate.promotion.guards import BY_ID
-from meshgate.promotion.records import Bypass, EnvironmentState, Event, Fact, Hold, PendingBackport
+from meshgate.promotion.records import Bypass, EnvironmentState, Event
 from meshgate.promotion.status import Deployment, EnvironmentStatus
 from promotion_samples import replace
-
-FACT = Fact("PeerAuthentication/istio-system/default", "/spec/mtls/mode", "DISABLE")
-PAID = Fact("PeerAuthentication/istio-system/default", "/spec/mtls/mode", "STRICT")
-DEBT = PendingBackport(f"{LEDGER}/0002-hotfix-r-0.yaml", (FACT,), TOMORROW)
 
 
 def state_of(candidate: Candidate) -> EnvironmentState:
@@ -76,46 +72,6 @@ REFUSED: Refused = [
         "staging: stayed 2d of 9d",
     ),
     (
-        "PR11",
-        lambda c: on(c, "record", event=Event.ROLLBACK),
-        "a rollback without a hold is undone",
-    ),
-    (
-        "PR11",
-        lambda c: on(c, "record", event=Event.ROLLBACK),
-        "does not reject it",
-    ),
-    ("PR11", hold, "prod is held by ops: an incident"),
-    ("PR11", lambda c: replace(c, paused=Pause("ops", "audit")), "paused by ops"),
-    (
-        "PR11",
-        lambda c: on(replace(c, paused=Pause("ops", "audit")), "record", event=Event.HOTFIX),
-        "paused by ops",
-    ),
-    ("PR11", lambda c: replace(c, rejecting={"qa": (c.release,)}), "was rejected in qa"),
-    (
-        "PR11",
-        lambda c: on(c, "head.state", hold=Hold(NOW, "x", "y")),
-        "changes the hold of prod",
-    ),
-    (
-        "PR11",
-        lambda c: on(c, "base.state", rejected=("r-111111111111",)),
-        "forgets that r-111111111111",
-    ),
-    (
-        "PR17",
-        lambda c: on(on(c, "record", event=Event.HOLD), "base.state", pending_backport=DEBT),
-        "a hold changes what prod owes",
-    ),
-    (
-        "PR17",
-        lambda c: on(
-            on(c, "base.state", pending_backport=DEBT), "head.state", pending_backport=DEBT
-        ),
-        "1 value of the hotfix",
-    ),
-    (
         "PR21",
         lambda c: on(c, "environment", waivers=(waiver(YESTERDAY),)),
         "the waiver of PA001 for X/y/z ended",
@@ -140,69 +96,6 @@ REFUSED: Refused = [
 @pytest.mark.parametrize(("guard", "change", "message"), REFUSED, ids=ids(REFUSED))
 def test_a_guard_refuses(candidate: Candidate, guard: str, change: Change, message: str) -> None:
     assert_refuses(candidate, guard, change, message)
-
-
-def test_a_hold_ends_and_a_rollback_passes_it(candidate: Candidate) -> None:
-    over = hold(candidate, until=NOW)
-    lasting = hold(candidate, until=NOW + dt.timedelta(seconds=1))
-    assert lasting.base.state is not None
-    left = on(lasting, "head.state", rejected=(lasting.base.state.release,))
-    back = on(left, "record", event=Event.ROLLBACK)
-
-    assert ask("PR11", over) == []
-    assert [refusal.waits for refusal in ask("PR11", lasting)] == [True]
-    assert ask("PR11", back) == []
-
-
-def test_debt_is_paid_by_the_value_or_by_name(candidate: Candidate) -> None:
-    paid = replace(DEBT, facts=(PAID,))
-    owing = on(candidate, "base.state", pending_backport=DEBT)
-    named = on(
-        owing,
-        "record",
-        acknowledges=({"finding": f"PR17:{FACT.resource}#{FACT.pointer}", "by": "ops"},),
-    )
-
-    assert ask("PR17", on(candidate, "base.state", pending_backport=paid)) == []
-    assert ask("PR17", owing)
-    assert ask("PR17", named) == []
-
-
-def test_a_value_is_given_up_by_somebody(candidate: Candidate) -> None:
-    pending = on(candidate, "base.state", pending_backport=DEBT)
-    finding = f"PR17:{FACT.resource}#{FACT.pointer}"
-
-    for anonymous in ({"finding": finding}, {"finding": finding, "by": ""}):
-        assert ask("PR17", on(pending, "record", acknowledges=(anonymous,)))
-
-
-@pytest.mark.parametrize("port", ["8080", 8080], ids=["text", "number"])
-def test_a_port_is_the_same_as_text_and_as_number(candidate: Candidate, port: str | int) -> None:
-    policy = objects(candidate)[0]
-    value = {**policy.value, "spec": {"portLevelMtls": {port: {"mode": "DISABLE"}}}}
-    fact = Fact(str(policy), "/spec/portLevelMtls/8080/mode", "DISABLE")
-    pending = on(candidate, "base.state", pending_backport=replace(DEBT, facts=(fact,)))
-    repaired = replace(pending, after=(Resource.of(value),))
-
-    assert ask("PR17", pending)
-    assert ask("PR17", repaired) == []
-
-
-def test_a_rollback_keeps_the_debt(candidate: Candidate) -> None:
-    back = on(on(candidate, "base.state", pending_backport=DEBT), "record", event=Event.ROLLBACK)
-
-    assert [r.message for r in ask("PR17", back)] == [
-        f"1 value of the hotfix {DEBT.record} would be forgotten"
-    ]
-    assert ask("PR17", on(back, "head.state", pending_backport=DEBT)) == []
-
-
-def test_a_hotfix_notes_what_it_owes(candidate: Candidate) -> None:
-    fix = on(candidate, "record", event=Event.HOTFIX)
-
-    assert ask("PR17", fix)
-    assert ask("PR17", on(fix, "head.state", pending_backport=DEBT))  # not what it renders
-    assert ask("PR17", on(fix, "head.state", pending_backport=replace(DEBT, facts=(PAID,)))) == []
 
 
 def test_a_hotfix_names_the_environments_it_skips(candidate: Candidate) -> None:
@@ -261,3 +154,57 @@ def test_a_commit_from_the_future_keeps_out_no_rollback(candidate: Candidate) ->
     back = on(candidate, "record", event=Event.ROLLBACK)
     assert ask("PR25", clocks(back, base=candidate.now + DAY)) == []
     assert ask("PR25", clocks(back, forge=DAY))
+
+
+def test_every_environment_before_is_known(candidate: Candidate) -> None:
+    blind = on(replace(candidate, upstream=()), "policy", after=("staging", "canary"))
+
+    assert messages("PR06", blind) == ["nothing is known of canary, staging"]
+
+
+def test_what_was_rejected_below_is_told_as_that_alone(candidate: Candidate) -> None:
+    """Also of a release that has never been there."""
+    state = replace(state_of(candidate), rejected=(candidate.release,))
+    (refusal,) = ask("PR06", upstream(candidate, state=state, deployments=()))
+
+    assert refusal.message == f"{candidate.release} was rejected in staging"
+    assert refusal.hint == "promote a release that mends it"
+
+
+def test_only_a_hotfix_skips_an_environment_and_only_the_one_it_names(
+    candidate: Candidate,
+) -> None:
+    never = unseen(candidate)
+    skipping = Bypass("staging", "ops", "prod is down", "INC-1")
+    other = structs.replace(skipping, gate="canary")
+
+    assert ask("PR06", on(never, "record", bypasses=(skipping,)))
+    assert ask("PR06", on(never, "record", event=Event.HOTFIX, bypasses=(other,)))
+
+
+def test_an_adoption_asks_nothing_of_the_environments_before(candidate: Candidate) -> None:
+    """It renders anew what is there, or begins where nothing was."""
+    again = on(unseen(candidate), "record", event=Event.ADOPT)
+
+    assert ask("PR06", on(again, "base.state", release=candidate.release)) == []
+    assert ask("PR06", on(again, "base", state=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("newest", "is_newer", "passes"),
+    [(None, False, True), ("f" * 40, True, True), ("f" * 40, False, False)],
+)
+def test_a_source_holds_the_newest_that_was_here(
+    candidate: Candidate, newest: str | None, *, is_newer: bool, passes: bool
+) -> None:
+    ancestry = Ancestry(on_main=True, newest=newest, is_newer=is_newer)
+
+    assert (ask("PR07", replace(candidate, ancestry=ancestry)) == []) is passes
+
+
+def test_exceptions_end_with_their_day(candidate: Candidate) -> None:
+    difference = Difference(workload="a/b", port=80, owner="o", reason="r", expires=TODAY)
+    kept = on(candidate, "environment", waivers=(waiver(TODAY),), differences=(difference,))
+
+    assert ask("PR21", kept) == []
+    assert ask("PR21", replace(kept, today=TOMORROW))
