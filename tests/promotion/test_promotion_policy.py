@@ -124,7 +124,7 @@ WRONG = {
     ),
     "type-command": (
         ("type: effects, loosened: 0", "type: command, command: [sh]"),
-        "`type: command` is not supported",
+        'gates[4].type: is "command"',
     ),
     "window-of-another-environment": (
         ("environments: [prod]", "environments: [canary]"),
@@ -134,12 +134,12 @@ WRONG = {
         ("environments: [prod]", "environments: [dev]"),
         "the gate 'office' has no window",
     ),
-    "match-upstream": (("select: manual", "select: match-upstream"), "is not supported"),
+    "match-upstream": (("select: manual", "select: match-upstream"), 'select: is "match-upstream"'),
     "blast-radius": (
         ("approvals: {count: 2,", "approvals: {blastRadius: [{workloads: 9, count: 3}], count: 2,"),
-        "blastRadius` is not supported",
+        "approvals.blastRadius: unknown field",
     ),
-    "supersede-update": (("paused: ", "supersede: update\npaused: "), "is not supported"),
+    "supersede-update": (("paused: ", "supersede: update\npaused: "), 'supersede: is "update"'),
     "soak-after-nothing": (("    after: {any: [canary, dev]}\n", ""), "no environment to soak in"),
     "synced-without-reporter": (
         ("type: soak, duration: 1d", "type: soak, duration: 1d, evidence: synced"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshgate.errors import UsageError
+from meshgate.report import FORMATS as FINDINGS
 
 TODAY_VARIABLE = "MESHGATE_TODAY"
 # What a policy repository has at its top, and the commands that need none.
@@ -20,10 +21,9 @@ ANYWHERE = frozenset(
 )
 # Years with room on both sides, to count days and time zones from.
 FIRST_YEAR, LAST_YEAR = 1970, 8999
-FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab", "markdown", "html")
-
-
 TEXT, HTML, ANNOTATIONS = "text", "html", "github"
+# Those of findings, and the page.
+FORMATS = (*FINDINGS, HTML)
 
 
 class Output(NamedTuple):

@@ -61,7 +61,6 @@ class Configuration(Struct, frozen=True):
     gates: tuple[GateEntry, ...] = ()
     windows: tuple[WindowEntry, ...] = ()
     paused: Pause | None = None
-    supersede: str = "close"
     # Where clusters find this repository.
     sync: SyncSettings | None = None
     links: Links = Links()
@@ -113,7 +112,6 @@ def load(root: Path, elsewhere: Collection[str] = frozenset()) -> Configuration:
             converted(document, window, WindowEntry) for window in value.get("windows", ())
         ),
         paused=converted(document, value["paused"], Pause) if "paused" in value else None,
-        supersede=value.get("supersede", "close"),
         links=converted(document, value.get("links", {}), Links),
         sync=converted(document, value["sync"], SyncSettings) if "sync" in value else None,
     )

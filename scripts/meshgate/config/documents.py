@@ -68,7 +68,7 @@ class EnvironmentsFile(DocumentPart, frozen=True, kw_only=True):
     ] = ()
     paused: Annotated[Pause | None, about("Stops every promotion.")] = None
     supersede: Annotated[
-        str, choice("close", "update"), about("What happens to an older open promotion.")
+        str, choice("close"), about("What happens to an older open promotion.")
     ] = "close"
     sync: SyncSettings | None = None
     links: Links = Links()

@@ -214,13 +214,6 @@ class ReviewTeams(DocumentPart, frozen=True):
     teams: SomeNames
 
 
-class BlastRadius(DocumentPart, frozen=True):
-    """More approvals from this many workloads on."""
-
-    workloads: Annotated[int, Meta(ge=1)]
-    count: Annotated[int, Meta(ge=1)]
-
-
 class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
     """Who must agree to a promotion."""
 
@@ -238,9 +231,6 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
     access: Annotated[
         ReviewTeams | None,
         about("Who must agree when policies let in what they denied (newAccess: reviewed)."),
-    ] = None
-    blast_radius: Annotated[
-        tuple[BlastRadius, ...] | None, about("More approvals from this many workloads on.")
     ] = None
 
     @property
@@ -333,9 +323,7 @@ class EnvironmentSettings(ManifestSources, frozen=True, kw_only=True):
             maxProperties=1,
         ),
     ] = field(name="after", default=())
-    select: Annotated[str, choice("newest-eligible", "match-upstream", "manual")] = (
-        "newest-eligible"
-    )
+    select: Annotated[str, choice("newest-eligible", "manual")] = "newest-eligible"
     merge: Annotated[str, choice("manual", "tool")] = "manual"
     gates: Annotated[Names | None, about("Names of entries of the top-level `gates`.")] = None
     gates_waived: Annotated[Text | None, about("Why this environment has no gates.")] = None

@@ -30,9 +30,7 @@ class GateEntry(DocumentPart, frozen=True, kw_only=True):
     """What a promotion waits for. Each type of gate takes some of these settings."""
 
     name: Text
-    type: Annotated[
-        str, choice("soak", "window", "commit-status", "evidence", "command", "effects")
-    ]
+    type: Annotated[str, choice("soak", "window", "commit-status", "evidence", "effects")]
     description: Text = ""
     on_missing: Annotated[str, choice("block"), about("An answer that does not come blocks.")] = (
         "block"
@@ -53,14 +51,11 @@ class GateEntry(DocumentPart, frozen=True, kw_only=True):
         Duration | None,
         about("commit-status, evidence: older ones do not count, such as 24h or 7d."),
     ] = None
-    command: Annotated[
-        Annotated[tuple[Text, ...], SOME] | None, about("command: the argument list.")
-    ] = None
     timeout: Annotated[
         Duration | None,
         about(
-            "commit-status, evidence: after this long without an answer the gate fails. "
-            "command: how long it may run. Such as 30m or 24h."
+            "commit-status, evidence: after this long without an answer the gate fails, such as "
+            "30m or 24h."
         ),
     ] = None
     loosened: Annotated[Count | None, about("effects: how many ports may get weaker.")] = None

@@ -21,11 +21,6 @@ from meshgate.wording.nearest import hint
 PINNED = "pinned"
 # Settings of the gate's entry that every type has.
 COMMON_KEYS = frozenset({"name", "type", "description", "onMissing", "events"})
-# The words of the schema that this version does not act on: ignoring them would open a gate.
-UNSUPPORTED = {
-    ("select", "match-upstream"): "use `newest-eligible` or `manual`",
-    ("supersede", "update"): "use `close`",
-}
 
 
 def read_policy(configuration: Configuration) -> Policy:
@@ -33,8 +28,6 @@ def read_policy(configuration: Configuration) -> Policy:
 
     Raises UsageError for whatever would leave a gate open or closed for ever without a word.
     """
-    if ("supersede", configuration.supersede) in UNSUPPORTED:
-        raise _unsupported("supersede", configuration.supersede, "")
     for gate in configuration.gates:
         _check_gate(gate)
     gates = {gate.name: gate for gate in configuration.gates}
@@ -61,8 +54,6 @@ def read_policy(configuration: Configuration) -> Policy:
 
 
 def _check_gate(gate: GateEntry) -> None:
-    if gate.type not in GATE_TYPES:
-        raise _unsupported("type", gate.type, f"gate {gate.name!r}: ")
     gate_type = GATE_TYPES[gate.type]
     place = f"{FILE}: gate {gate.name!r}:"
     settings = msgspec.to_builtins(gate).keys() - COMMON_KEYS
@@ -79,11 +70,7 @@ def _check_gate(gate: GateEntry) -> None:
 def _environment(
     entry: Environment, gates: Mapping[str, GateEntry], windows: tuple[Window, ...]
 ) -> EnvironmentPolicy:
-    if ("select", entry.select) in UNSUPPORTED:
-        raise _unsupported("select", entry.select, f"{entry.name}: ")
     approvals = entry.approvals or RequiredApprovals()
-    if approvals.blast_radius is not None:
-        raise _unsupported("approvals", "blastRadius", f"{entry.name}: ")
     environment = EnvironmentPolicy(
         name=entry.name,
         sources=entry.sources,
@@ -133,11 +120,3 @@ def _problems(environment: EnvironmentPolicy, entry: Environment) -> Iterator[st
             yield f"the gate {gate.name!r} {problem}"
     if any(environment.soak.values()) and not environment.after:
         yield "`soak` has no environment to soak in: there is no `after`"
-
-
-def _unsupported(key: str, value: str, place: str) -> UsageError:
-    return UsageError(
-        f"{FILE}: {place}`{key}: {value}` is not supported",
-        why="To ignore it would leave a gate open.",
-        hint=UNSUPPORTED.get((key, value), "remove it"),
-    )

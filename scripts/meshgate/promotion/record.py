@@ -35,7 +35,7 @@ def record(
     """Tag every record on the base that has no tag yet; what was tagged, and what failed.
 
     What failed is merged and valid nevertheless; the next run tries it again. Tags on a wrong
-    commit are left to `misplaced`.
+    commit are left to `misplaced_tags`.
     """
     if session.remote:
         # What the remote has counts: a tag may have been repaired from another clone.

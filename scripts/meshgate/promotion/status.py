@@ -35,7 +35,7 @@ class Deployment(Struct, frozen=True):
     """A stay: a time in which one release was an environment's state.
 
     tree    git's id of rendered/<environment>; empty for a floating environment, which has none
-    since   when it was merged: from the forge, else as `moments` has it
+    since   when it was merged: from the forge, else as `record_times` has it
     until   None: it is the environment's state now
     sequence  of the record that began it; 0: floating
     """
