@@ -420,7 +420,7 @@ def crashes(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def new_rule(session: nox.Session) -> None:
-    """Start a rule: `-- DR020 bad-pattern` writes its module and two cases."""
+    """Start a rule: `-- DR099 weak-cipher` writes its module and two cases."""
     install(session)
     session.run("python", "tests/support/scaffold_rule.py", *session.posargs)
 

@@ -1,6 +1,6 @@
 """Start a rule: its module, a failing and a clean case.
 
-python tests/support/scaffold_rule.py DR020 bad-pattern [KIND]
+python tests/support/scaffold_rule.py DR099 weak-cipher [KIND]
 """
 
 from __future__ import annotations

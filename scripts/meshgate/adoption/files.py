@@ -15,7 +15,6 @@ from msgspec import Struct
 from meshgate import source
 from meshgate.adoption.contents import Contents
 from meshgate.adoption.proposal import Proposal, Proposed
-from meshgate.config.stated_sources import paths_of
 from meshgate.errors import BuildError
 from meshgate.model import JSONObject
 from meshgate.model.sources import SOURCE_KEYS
@@ -254,7 +253,7 @@ def forge_of(root: Path) -> str:
 def _owned(contents: Contents, proposal: Proposal) -> list[str]:
     paths: dict[str, None] = {}
     for each in proposal.environments:
-        for path in paths_of(each.environment):
+        for path in each.environment.named_paths:
             if path == ".":
                 paths |= dict.fromkeys(_tops(contents, each.environment.sources))
             elif not posixpath.splitext(path)[1]:

@@ -15,7 +15,6 @@ from meshgate.adoption.environments import environment_in, fit, rank
 from meshgate.adoption.facts import Facts, facts
 from meshgate.adoption.running import RunningOutside, outside
 from meshgate.config import Configuration
-from meshgate.config.stated_sources import paths_of
 from meshgate.errors import MeshgateError
 from meshgate.mesh import Outcome
 from meshgate.model import (
@@ -74,8 +73,8 @@ def propose(
     found = facts(contents.objects)
     mesh = convert(found.mesh, MeshFacts)
     every, unknown = _candidates(contents)
-    named = set() if known is None else {p for e in known.environments for p in paths_of(e)}
-    fresh = [each for each in every if not named.issuperset(paths_of(each.sources)[:1])]
+    named = set() if known is None else {p for e in known.environments for p in e.named_paths}
+    fresh = [each for each in every if not named.issuperset(each.sources.named_paths[:1])]
     grouped = _grouped(fresh, unknown)
     taken_names = set() if known is None else {each.name for each in known.environments}
     files = Folder(contents.root, cache=cache)
@@ -86,8 +85,8 @@ def propose(
             own = name + suffix
             if own in taken_names:
                 unknown.append(
-                    f"{' and '.join(paths_of(sources))} is in no environment, and {own} is there: "
-                    "add it to the sources of that one"
+                    f"{' and '.join(sources.named_paths)} is in no environment, and {own} is "
+                    "there: add it to the sources of that one"
                 )
                 continue
             patterns = _patterns(contents, name, sources)
@@ -161,14 +160,14 @@ def _candidates(contents: Contents) -> tuple[list[EnvironmentCandidate], list[st
     """What agents name, then what nobody names, each source once; and what is not known."""
     of_agents = [argocd.candidates(contents), flux.candidates(contents)]
     answers: list[CandidateAnswer] = [*of_agents, loose.candidates(contents)]
-    claimed = {paths_of(e.sources)[0] for answer in of_agents for e in answer.candidates}
+    claimed = {e.sources.named_paths[0] for answer in of_agents for e in answer.candidates}
     entries = set().union(*(answer.entries for answer in answers))
     every: dict[tuple[str, str], EnvironmentCandidate] = {}
     left_out = {folder: by for answer in answers for folder, by in answer.left_out.items()}
     unknown: dict[str, None] = {}
     for answer in answers:
         for each in answer.candidates:
-            path = paths_of(each.sources)[0]
+            path = each.sources.named_paths[0]
             of_nobody = answer not in of_agents
             inside = any(path.startswith(f"{other}/") for other in claimed)
             if path in entries or (of_nobody and (path in claimed or inside)):
@@ -192,12 +191,12 @@ def _grouped(
     nameless = by_name.pop("", [])
     if by_name:
         unknown += (
-            f"whose environment {paths_of(each.sources)[0]} is ({each.named_by}): add it to the "
+            f"whose environment {each.sources.named_paths[0]} is ({each.named_by}): add it to the "
             "sources of the environments that have it"
             for each in nameless
         )
         return by_name
-    usual = [each for each in nameless if paths_of(each.sources)[0].endswith(f"/{DEFAULT}")]
+    usual = [each for each in nameless if each.sources.named_paths[0].endswith(f"/{DEFAULT}")]
     if any(loose.UNINCLUDED not in each.named_by for each in nameless):
         usual = []  # what an agent names is synced, whatever it is called
     return {DEFAULT: usual or nameless} if nameless else {}
@@ -226,7 +225,7 @@ def _sources(
     used: set[str] = set()
     for each in others:
         stated = each.sources
-        path = stated.helm.release if stated.helm else paths_of(stated)[0]
+        path = stated.helm.release if stated.helm else stated.named_paths[0]
         plain = not overlays and path.rpartition("/")[2] == environment and "" not in used
         last = "" if alone or plain else _beside(path, environment)
         suffix = f"-{last}" if last else "" if alone or plain else f"-{environment}"

@@ -28,7 +28,7 @@ import tempfile
 from pathlib import Path
 
 from meshgate.cli.forges import add_forge_option, forge_of
-from meshgate.cli.options import add_judging, add_traffic
+from meshgate.cli.options import add_judging, add_sides, add_traffic
 from meshgate.cli.output import publish, style
 from meshgate.cli.request import environments_of, folder, print_failures, settings
 from meshgate.effect import effect
@@ -52,17 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "environments", nargs="*", metavar="ENV_A ENV_B", help="two environments to compare"
     )
-    parser.add_argument(
-        "--base",
-        metavar="REF",
-        help="compare with the merge base with this reference (default: the default branch)",
-    )
-    parser.add_argument(
-        "--head", metavar="REF", help="a commit instead of what the working tree holds"
-    )
-    parser.add_argument(
-        "--env", metavar="ENV", action="append", default=[], help="only this one; repeatable"
-    )
+    add_sides(parser)
     add_traffic(parser)
     parser.add_argument(
         "--comment",

@@ -20,6 +20,7 @@ import argparse
 import datetime
 from pathlib import Path
 
+from meshgate.cli.options import add_branch
 from meshgate.cli.output import write
 from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError
@@ -54,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--number", action="append", default=[], metavar="NAME=N", help="a count; repeatable"
     )
     parser.add_argument("--url", default="", help="where a person can look")
-    parser.add_argument("--branch", default="", help="the base branch (default: the remote's)")
+    add_branch(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="write it there instead")
 
 

@@ -22,11 +22,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.evidence_option import add_evidence_option, given
-from meshgate.cli.forges import add_forge_option, forge_of
-from meshgate.cli.options import add_engine, cache_folder
+from meshgate.cli.evidence_option import given
+from meshgate.cli.forges import forge_of
+from meshgate.cli.options import cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.progress import Progress
+from meshgate.cli.promotions import add_promotion_options
 from meshgate.cli.terminal import printable
 from meshgate.cli.verdicts import exit_code
 from meshgate.errors import UsageError, gravest
@@ -48,10 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("numbers", nargs="*", type=int, metavar="PR", help="pull requests")
     parser.add_argument("--all", action="store_true", help="every open one, forks' left out")
-    parser.add_argument("--branch", default="", help="the base branch (default: the remote's)")
-    add_forge_option(parser)
-    add_engine(parser)
-    add_evidence_option(parser)
+    add_promotion_options(parser)
     parser.add_argument(
         "--expect",
         action="append",

@@ -162,6 +162,31 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_branch(parser: argparse.ArgumentParser) -> None:
+    """Add the base branch, of commands that read what was merged."""
+    parser.add_argument(
+        "--branch",
+        metavar="NAME",
+        default="",
+        help="the branch that pull requests are merged to; default: the remote's own, or main",
+    )
+
+
+def add_sides(parser: argparse.ArgumentParser) -> None:
+    """Add the two sides of a change, and of which environments it is looked at."""
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="from the merge base with this reference (default: the default branch)",
+    )
+    parser.add_argument(
+        "--head", metavar="REF", help="to a commit instead of what the working tree holds"
+    )
+    parser.add_argument(
+        "--env", metavar="ENV", action="append", default=[], help="only this one; repeatable"
+    )
+
+
 def add_traffic(parser: argparse.ArgumentParser) -> None:
     """Add the option."""
     parser.add_argument(

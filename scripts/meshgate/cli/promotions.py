@@ -10,7 +10,7 @@ from pathlib import Path
 
 from meshgate.cli.evidence_option import add_evidence_option, given
 from meshgate.cli.forges import add_forge_option, forge_of
-from meshgate.cli.options import add_engine, cache_folder
+from meshgate.cli.options import add_branch, add_engine, cache_folder
 from meshgate.cli.output import STEP_SUMMARY, append, publish
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.page import PageContents, page_contents, render
@@ -28,12 +28,7 @@ ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
 
 def add_promotion_options(parser: argparse.ArgumentParser) -> None:
     """Options of every command that reads the base branch and asks a forge."""
-    parser.add_argument(
-        "--branch",
-        metavar="NAME",
-        default="",
-        help="the branch that pull requests are merged to; default: the remote's own, or main",
-    )
+    add_branch(parser)
     add_forge_option(parser)
     add_engine(parser)
     add_evidence_option(parser)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from meshgate import source
-from meshgate.cli.options import add_judging, cache_folder
+from meshgate.cli.options import add_judging, add_sides, cache_folder
 from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
 from meshgate.cli.request import folder, print_failing, print_failures, settings
@@ -58,17 +58,7 @@ Excuse: TypeAlias = tuple[str, str, int]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument(
-        "--base",
-        metavar="REF",
-        help="from the merge base with this reference (default: the default branch)",
-    )
-    parser.add_argument(
-        "--head", metavar="REF", help="to a commit instead of what the working tree holds"
-    )
-    parser.add_argument(
-        "--env", metavar="ENV", action="append", default=[], help="only this one; repeatable"
-    )
+    add_sides(parser)
     parser.add_argument(
         "--write", type=Path, metavar="DIR", help="a folder that is new or empty, for the files"
     )

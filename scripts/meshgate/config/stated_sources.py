@@ -34,20 +34,12 @@ def named_paths(content: bytes, file: str) -> tuple[str, ...]:
     """Every path that has to be there for the file to be loaded, relative to it."""
     paths: dict[str, None] = {}
     for stated in stated_sources(content, file):
-        for path in map(posixpath.normpath, paths_of(stated)):
+        for path in map(posixpath.normpath, stated.named_paths):
             # Of the whole repository no more than what makes it an overlay.
             paths |= dict.fromkeys((*KUSTOMIZATIONS, "Chart.yaml") if path == "." else (path,))
         if isinstance(stated.substitute, str):
             paths[posixpath.normpath(stated.substitute)] = None
     return tuple(paths)
-
-
-def paths_of(stated: ManifestSources) -> list[str]:
-    """The paths of an environment's sources as they are written."""
-    named = [stated.overlay, *(stated.overlays or ()), stated.manifests]
-    if stated.helm is not None:
-        named += [stated.helm.chart, *stated.helm.values]
-    return [each for each in named if each]
 
 
 def _entries(content: bytes, file: str) -> Iterator[JSONObject]:

@@ -84,6 +84,14 @@ class ManifestSources(DocumentPart, frozen=True, kw_only=True):
         return msgspec.json.encode(keys, order="deterministic").decode() if keys else ""
 
     @property
+    def named_paths(self) -> list[str]:
+        """Every folder and file it names, as it is written; that of `substitute` not."""
+        paths = [self.overlay, *(self.overlays or ()), self.manifests]
+        if self.helm is not None:
+            paths += [self.helm.chart, *self.helm.values]
+        return [path for path in paths if path]
+
+    @property
     def source_title(self) -> str:
         """What people call it: the folder or folders."""
         if self.overlays:

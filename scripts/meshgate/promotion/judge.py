@@ -14,7 +14,7 @@ from meshgate.promotion.files import ADDED, LEDGER, STATE, FileChange, differenc
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import BY_ID, GUARDS, Refusal, refusals, stray_changes
-from meshgate.promotion.guards.guard import RENDERING, Objection
+from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr02_written_by_hand import GUARD as WRITTEN_BY_HAND
 from meshgate.promotion.guards.pr05_broken_ledger import GUARD as BROKEN_LEDGER
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
@@ -28,7 +28,7 @@ from meshgate.promotion.guards.questions import MOST_SHOWN
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.loosenings import by_rules_before, unagreed
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import Event, GateResult, PromotionRecord
+from meshgate.promotion.records import RENDERING, Event, GateResult, PromotionRecord
 from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
 from meshgate.repository import merge_bases
 

@@ -26,11 +26,10 @@ from meshgate.promotion.files import (
 )
 from meshgate.promotion.forges import Draft, PullRequest
 from meshgate.promotion.forges.best_effort import BestEffort
-from meshgate.promotion.guards.guard import FORWARD
 from meshgate.promotion.ledger import read_record, read_state, state_of
 from meshgate.promotion.page import page_contents, render
 from meshgate.promotion.prepare import PreparedCommit
-from meshgate.promotion.records import EnvironmentState, Previous, PromotionRecord
+from meshgate.promotion.records import FORWARD, EnvironmentState, Previous, PromotionRecord
 from meshgate.promotion.session import Session
 from meshgate.repository import MovedError, is_ancestor, push_branch, set_branch
 

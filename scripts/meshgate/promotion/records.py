@@ -61,6 +61,11 @@ class Event(enum.StrEnum):
         return self in {Event.PROMOTE, Event.ROLLBACK, Event.HOTFIX, Event.ADOPT}
 
 
+# What may change a cluster, and what brings one something that it has not had yet.
+RENDERING = frozenset(event for event in Event if event.changes_render)
+FORWARD = frozenset({Event.PROMOTE, Event.HOTFIX})
+
+
 class GateVerdict(enum.StrEnum):
     """What a gate says of a promotion, as recorded; `waiting` is never recorded as passed."""
 

@@ -17,7 +17,7 @@ from meshgate.promotion import names
 from meshgate.promotion.forges import CommitStatus, Forge, PullRequest, StatusState
 from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.gates import GATE_TYPES
-from meshgate.promotion.guards import BY_ID, Refusal
+from meshgate.promotion.guards import BY_ID, GUARDS, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr09_no_evidence import GUARD as NO_EVIDENCE
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
@@ -35,7 +35,14 @@ AGGREGATE = "gate"
 RULES = "<!-- meshgate-rules -->"
 MOST_LOOSENED = 40
 PREFIX = "promotion/"
-STATUSES = ("scope", "reproducible", "order", "soak", "window", "effects", "evidence")
+# Each concern once; what only the aggregate says is in none.
+STATUSES = tuple(
+    name
+    for name in dict.fromkeys(
+        [*(guard.status for guard in GUARDS), *(gate.status for gate in GATE_TYPES.values())]
+    )
+    if name != AGGREGATE
+)
 # GitHub takes 140 characters, GitLab and Gitea 255.
 DESCRIPTION = 140
 

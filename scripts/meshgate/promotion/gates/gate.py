@@ -9,10 +9,7 @@ from msgspec import Struct
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import Event, GateEvidence, GateResult, GateVerdict
-
-# What brings a cluster something that it has not had yet.
-FORWARD = frozenset({Event.PROMOTE, Event.HOTFIX})
+from meshgate.promotion.records import FORWARD, Event, GateEvidence, GateResult, GateVerdict
 
 
 class GateType(Struct, frozen=True):

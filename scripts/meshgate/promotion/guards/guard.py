@@ -12,10 +12,6 @@ from meshgate.promotion.records import Event
 
 T = TypeVar("T")
 
-# What may change a cluster.
-RENDERING = frozenset({Event.PROMOTE, Event.ROLLBACK, Event.HOTFIX, Event.ADOPT})
-# What brings a cluster something that it has not had yet.
-FORWARD = frozenset({Event.PROMOTE, Event.HOTFIX})
 EVERY = frozenset(Event)
 
 

@@ -12,7 +12,8 @@ from meshgate.promotion.files import (
     rendered_folder,
     state_path,
 )
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
+from meshgate.promotion.guards.guard import Guard, Objection
+from meshgate.promotion.records import RENDERING
 from meshgate.repository import REGULAR
 
 

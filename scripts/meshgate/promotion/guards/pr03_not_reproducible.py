@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import git_tree, rendered_sum
-from meshgate.promotion.guards.guard import FORWARD, RENDERING, Guard, Objection, known
-from meshgate.promotion.records import Event
+from meshgate.promotion.guards.guard import Guard, Objection, known
+from meshgate.promotion.records import FORWARD, RENDERING, Event
 from meshgate.wording import agree, plural
 
 MOST_SHOWN = 10

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates import verified
-from meshgate.promotion.guards.guard import FORWARD, Guard, Objection
-from meshgate.promotion.records import Event
+from meshgate.promotion.guards.guard import Guard, Objection
+from meshgate.promotion.records import FORWARD, Event
 from meshgate.promotion.status import EnvironmentStatus, Presence
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, known
+from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.guards.questions import MOST_SHOWN
-from meshgate.promotion.records import Event
+from meshgate.promotion.records import RENDERING, Event
 
 # What the cluster would not take at all is never passed over.
 UNSERVABLE = ("SH001", "SH002", "SH003", "SH004", "SH007", "SH009")

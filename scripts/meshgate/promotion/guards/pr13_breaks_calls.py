@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
+from meshgate.promotion.guards.guard import Guard, Objection
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
     closed_gates,
     effect_of,
     how_to_acknowledge,
 )
+from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 

@@ -9,9 +9,9 @@ from meshgate.effect import Effect
 from meshgate.effect.changes import PortChange
 from meshgate.mesh import Mode
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection
+from meshgate.promotion.guards.guard import Guard, Objection
 from meshgate.promotion.guards.questions import MOST_SHOWN, effect_of
-from meshgate.promotion.records import Event
+from meshgate.promotion.records import RENDERING, Event
 from meshgate.promotion.times import format_duration
 from meshgate.wording import agree, plural
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
-from meshgate.promotion.guards.questions import MOST_SHOWN, agrees, effect_of
+from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
+from meshgate.promotion.guards.questions import (
+    MOST_SHOWN,
+    agrees,
+    effect_of,
+    nobody_agrees,
+    nobody_may_agree,
+)
 from meshgate.promotion.names import LOOSENS
+from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 
@@ -21,11 +28,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     ports = tuple(map(str, effect.loosened[:MOST_SHOWN]))
     teams = candidate.policy.approvals.weakening_teams
     if not teams:
-        yield Objection(
-            f"{what}, and no team may agree to that",
-            "name one in `approvals.weakening.teams` of environments.yaml",
-            details=ports,
-        )
+        yield nobody_may_agree(what, "approvals.weakening.teams", ports)
         return
     if candidate.reviews is None and candidate.without_forge:
         return
@@ -37,12 +40,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
             waits=True,
         )
     if not agrees(reviews, teams):
-        yield Objection(
-            f"{what}, and nobody of {' or '.join(teams)} agrees",
-            "ask them for a review of this commit",
-            waits=True,
-            details=ports,
-        )
+        yield nobody_agrees(what, teams, ports)
 
 
 def agreement_to_come(candidate: Candidate) -> str:

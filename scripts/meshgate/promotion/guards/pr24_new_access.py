@@ -6,8 +6,15 @@ from collections.abc import Iterator
 
 from meshgate.effect import Change, describe
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.guards.guard import RENDERING, Guard, Objection, reviews_of
-from meshgate.promotion.guards.questions import MOST_SHOWN, agrees, effect_of
+from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
+from meshgate.promotion.guards.questions import (
+    MOST_SHOWN,
+    agrees,
+    effect_of,
+    nobody_agrees,
+    nobody_may_agree,
+)
+from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 REVIEWED = "reviewed"
@@ -30,11 +37,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     what = f"{plural(count, 'call')} {agree(count, 'gets', 'get')} in that policies denied"
     teams = candidate.policy.approvals.access_teams
     if not teams:
-        yield Objection(
-            f"{what}, and no team may agree to that",
-            "name one in `approvals.access.teams` of environments.yaml",
-            details=details,
-        )
+        yield nobody_may_agree(what, "approvals.access.teams", details)
         return
     if candidate.reviews is None and candidate.without_forge:
         # Nobody can be asked: it waits for a forge, or for a change of `newAccess`.
@@ -47,12 +50,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         return
     reviews = reviews_of(candidate)
     if not agrees(reviews, teams):
-        yield Objection(
-            f"{what}, and nobody of {' or '.join(teams)} agrees",
-            "ask them for a review of this commit",
-            waits=True,
-            details=details,
-        )
+        yield nobody_agrees(what, teams, details)
 
 
 def agreement_to_come(candidate: Candidate) -> str:

@@ -46,6 +46,25 @@ def agrees(reviews: Reviews, teams: Iterable[str]) -> bool:
     return any(set(review.teams) & set(teams) for review in approvals(reviews))
 
 
+def nobody_may_agree(what: str, key: str, details: tuple[str, ...]) -> Objection:
+    """What needs the word of a team, and environments.yaml names none."""
+    return Objection(
+        f"{what}, and no team may agree to that",
+        f"name one in `{key}` of environments.yaml",
+        details=details,
+    )
+
+
+def nobody_agrees(what: str, teams: Iterable[str], details: tuple[str, ...]) -> Objection:
+    """What needs the word of one of these teams, and has it not."""
+    return Objection(
+        f"{what}, and nobody of {' or '.join(teams)} agrees",
+        "ask them for a review of this commit",
+        waits=True,
+        details=details,
+    )
+
+
 def how_to_acknowledge(candidate: Candidate, digest: str) -> str:
     """The way to accept a set: an entry that is merged before the promotion is made."""
     return (
