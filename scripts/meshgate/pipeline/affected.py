@@ -10,10 +10,12 @@ from pathlib import Path
 from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.model import Environment
+from meshgate.pipeline.input_index import Names
 from meshgate.yamldoc.files import read_inside
 
 # What changes the judgement of every environment.
-SHARED_INPUTS = ("environments.yaml", "baseline.yaml", "promotion/toolchain.yaml")
+RECORDS = frozenset({"environments.yaml", "baseline.yaml"})
+SHARED_INPUTS = (*sorted(RECORDS), "promotion/toolchain.yaml")
 TOP = "."
 MANIFESTS = (".yaml", ".yml")
 # What holds no objects that a cluster's Flux reads from.
@@ -45,6 +47,27 @@ def affected(
         or posixpath.normpath(environment.substitute_file) in files
         or not reached.isdisjoint(inputs(environment.sources))
     ]
+
+
+def unaffected(
+    root: Path,
+    environments: Sequence[Environment],
+    differing: Collection[str],
+    inputs: Callable[[str], frozenset[str]],
+) -> frozenset[str]:
+    """The names of environments whose judgement none of these names of files and folders changes.
+
+    Of each environment the caller knows that all is the same that the files of `RECORDS` say of it.
+    """
+    names = Names(differing)
+    others = frozenset(differing) - RECORDS
+    reached = {each.name for each in affected(root, environments, others, inputs)}
+    return frozenset(
+        each.name
+        for each in environments
+        if each.name not in reached
+        and not names.reach(inputs(each.sources), source.named_folders(each.sources))
+    )
 
 
 def kustomizations_above(name: str) -> Iterator[str]:

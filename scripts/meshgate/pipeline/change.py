@@ -14,9 +14,9 @@ from meshgate.effect import Effect, effect
 from meshgate.effect.observed import Replay, known_calls, replay
 from meshgate.errors import MeshgateError, SourcesError, UsageError
 from meshgate.model import Environment, Finding, Position, Resource, Traffic
-from meshgate.pipeline.affected import affected
+from meshgate.pipeline.affected import unaffected
 from meshgate.pipeline.files import Folder
-from meshgate.pipeline.input_index import InputIndex, Names
+from meshgate.pipeline.input_index import InputIndex
 from meshgate.pipeline.judged import Judged, Settings, judge, with_upstream
 from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import GitRevisions
@@ -150,7 +150,9 @@ class ProposedChange:
         if index:
             index.keep()
         tree = revisions.change.tree if revisions.change else ""
-        spared = UnchangedEnvironments(question, same, tree) if spare and same else None
+        spared = (
+            UnchangedEnvironments(question, same, tree, self._inputs) if spare and same else None
+        )
         seen_in = self.seen.environment if self.seen is not None else None
         self.spared = {
             name: verdict
@@ -201,15 +203,9 @@ class ProposedChange:
         differing = self.revisions.differing
         if differing is None:
             return frozenset()
-        names, root, inputs = Names(differing), self.revisions.after, self._inputs
+        # All that its own entry and files say is compared here.
         here = [each for each in environments if self.known.get(each.name) == each]
-        reached = {each.name for each in affected(root, here, differing, inputs)}
-        return frozenset(
-            each.name
-            for each in here
-            if each.name not in reached
-            and not names.reach(inputs(each.sources), source.named_folders(each.sources))
-        )
+        return unaffected(self.revisions.after, here, differing, self._inputs)
 
     def comparisons(self) -> list[Comparison]:
         """Each environment that was judged on both sides."""

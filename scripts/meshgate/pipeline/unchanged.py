@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import structs
 
@@ -17,13 +17,21 @@ from meshgate.pipeline.verdicts import CachedVerdicts, VerdictQuestion
 class UnchangedEnvironments:
     """The verdicts on those of a run that are spared, by name.
 
-    same  the environments of which nothing differs from a tree of git
-    tree  its id; empty where there is none
+    same    the environments of which nothing differs from a tree of git
+    tree    its id; empty where there is none
+    inputs  every file that sources read
     """
 
-    def __init__(self, question: VerdictQuestion, same: Collection[str], tree: str) -> None:
+    def __init__(
+        self,
+        question: VerdictQuestion,
+        same: Collection[str],
+        tree: str,
+        inputs: Callable[[str], frozenset[str]],
+    ) -> None:
         self._same = frozenset(same)
         self._tree = JudgedTree(question, tree)
+        self._tree.carry_over([e for e in question.environments if e.name in self._same], inputs)
         by_tree = {name: each for name, each in self._tree.found.items() if name in self._same}
         run = with_upstream(
             [each for each in question.environments if each.name in self._same],

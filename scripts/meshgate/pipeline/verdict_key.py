@@ -105,6 +105,11 @@ def common_inputs(place: KeyPlace) -> tuple[str, ...]:
     return tuple(of(nobody, place) for of in (_tool, _schemas, _settings))
 
 
+def dated_inputs(environment: Environment, place: KeyPlace) -> tuple[str, ...]:
+    """What decides in an environment on some days only."""
+    return (_day(environment, place),)
+
+
 def own_key(environment: Environment, place: KeyPlace) -> str | None:
     """A digest of what decides in an environment by itself; None where that cannot be told."""
     try:
