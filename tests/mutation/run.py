@@ -33,7 +33,7 @@ BUDGET = 120  # minutes
 SESSION = "session.sqlite"
 # The part that has a page.
 MODEL = "mesh"
-GUARDS = ("files", "ledgers", "order", "holds", "effects", "approvals")
+GUARDS = ["files", "ledgers", "order", "holds", "effects", "steps", "deletions", "approvals"]
 FLOWS = "promote hotfix rollback line merge record pull_request prepare judge transition backport"
 
 

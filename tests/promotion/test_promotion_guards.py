@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from test_promotion_guards_of_approvals import REFUSED as APPROVALS
+from test_promotion_guards_of_deletions import REFUSED as DELETIONS
 from test_promotion_guards_of_effects import REFUSED as EFFECTS
 from test_promotion_guards_of_files import REFUSED as FILES
 from test_promotion_guards_of_holds import REFUSED as HOLDS
 from test_promotion_guards_of_ledgers import REFUSED as LEDGERS
 from test_promotion_guards_of_order import REFUSED as ORDER
+from test_promotion_guards_of_steps import REFUSED as STEPS
 
 from guarded import on
 from meshgate.errors import IntegrityError
@@ -31,7 +33,7 @@ def test_a_good_promotion_passes_every_guard(candidate: Candidate) -> None:
 def test_every_guard_has_a_case() -> None:
     gates = {"PR09", "PR10"}  # tests/promotion/test_promotion_gates_of_*.py
     breaks = {"PR13"}  # tests/promotion/test_promotion_guards_of_effects.py
-    cases = [*APPROVALS, *EFFECTS, *FILES, *HOLDS, *LEDGERS, *ORDER]
+    cases = [*APPROVALS, *DELETIONS, *EFFECTS, *FILES, *HOLDS, *LEDGERS, *ORDER, *STEPS]
 
     assert {guard for guard, _, _ in cases} | gates | breaks == set(BY_ID)
 

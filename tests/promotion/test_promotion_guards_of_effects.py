@@ -1,8 +1,6 @@
-"""Guards of what a promotion does: findings, breaks, steps, deletions, what was never tried."""
+"""Guards of what a promotion does: findings, and calls that break."""
 
 from __future__ import annotations
-
-import datetime as dt
 
 import pytest
 from msgspec import structs
@@ -13,35 +11,32 @@ from guarded import (
     YESTERDAY,
     Change,
     Refused,
-    allow,
     ask,
     assert_refuses,
     authorization,
-    deny,
-    effect_on,
     ids,
-    many,
+    messages,
     objects,
     on,
-    upstream,
+    unsafe,
+    with_effect,
 )
-from meshes import Object
+from meshgate.effect import Change as EffectChange
 from meshgate.effect import Effect, effect
-from meshgate.mesh import Mesh, Mode
-from meshgate.model import Acknowledgement, Finding, GateEntry, MeshFacts, Resource, Severity
+from meshgate.mesh import Mesh, Outcome
+from meshgate.model import (
+    Acknowledgement,
+    Finding,
+    GateEntry,
+    MeshFacts,
+    Resource,
+    Severity,
+    Waiver,
+)
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.gates import evaluate_gates
-from meshgate.promotion.ledger import Recorded
-from meshgate.promotion.records import Effects, Event, GateVerdict, RecordedPort
-from promotion_samples import replace
-
-
-def jump(candidate: Candidate) -> Candidate:
-    effect = candidate.effect
-    assert effect is not None
-    port = effect.tightened[0]
-    disabled = replace(port, before=structs.replace(port.before, mode=Mode.DISABLE))
-    return replace(candidate, effect=replace(effect, ports=(disabled,)))
+from meshgate.promotion.records import Bypass, Event, GateVerdict
+from promotion_samples import call, clients, replace
 
 
 def finding(severity: Severity, *, decided: bool = True) -> Finding:
@@ -101,22 +96,6 @@ REFUSED: Refused = [
         lambda c: replace(c, findings=(finding(Severity.WARNING, decided=False),)),
         "cannot be decided",
     ),
-    ("PR14", jump, "1 port goes from DISABLE to STRICT"),
-    ("PR16", lambda c: effect_on(c, [deny("a")], []), "AuthorizationPolicy/b/d is gone"),
-    ("PR16", lambda c: effect_on(c, [deny("a")], [deny("x")]), "no longer denies what it denied"),
-    ("PR16", lambda c: effect_on(c, [allow("b")], []), "AuthorizationPolicy/b/p is gone"),
-    ("PR16", lambda c: replace(c, before=many(c, 10), after=many(c, 6)), "4 of 10 resources"),
-    (
-        "PR16",
-        lambda c: replace(c, before=(*objects(c), authorization("DENY"))),
-        "leaves something weaker",
-    ),
-    (
-        "PR16",
-        lambda c: replace(c, before=(*objects(c), authorization("ALLOW"))),
-        "leaves something weaker",
-    ),
-    ("PR18", lambda c: on(upstream(c, objects=()), "policy", unseen_fields=0), "1 field changes"),
 ]
 
 
@@ -182,47 +161,90 @@ def test_an_acceptance_of_deletions_is_not_one_of_breaks(candidate: Candidate) -
     assert ask("PR13", on(breaking(candidate), "environment", acknowledgements=(ack,)))
 
 
-def test_one_allow_of_several_may_go(candidate: Candidate) -> None:
-    first = authorization("ALLOW")
-    second = replace(first, name="b")
-    before = (*objects(candidate), first, second)
+def test_findings_that_are_waived_pass(candidate: Candidate) -> None:
+    waiver = Waiver(rule="PA001", resource="X/y/z", owner="o", reason="r", expires=TODAY)
+    error = finding(Severity.ERROR)
+    both = replace(candidate, findings=(structs.replace(error, waiver=waiver), error))
 
-    assert ask("PR16", replace(candidate, before=before, after=(*objects(candidate), second))) == []
+    (refusal,) = ask("PR12", both)
+
+    assert refusal.message == "the render of prod has 1 errors"
+    assert refusal.details == ("PA001 : too weak",)
+    assert ask("PR12", replace(both, findings=both.findings[:1] if both.findings else None)) == []
 
 
-def test_permissive_must_have_soaked_here(candidate: Candidate) -> None:
-    port: RecordedPort = {
-        "namespace": "shop",
-        "workload": "cart",
-        "port": 8080,
-        "before": {"mode": "DISABLE"},
-        "after": {"mode": "PERMISSIVE"},
-    }
-    record = candidate.base.records[-1]
-    tightened = replace(record, effects=Effects("d", tightened=(port,)))
-    soaking = on(
-        on(candidate, "base", ledger=(Recorded(tightened, "0" * 64),)),
-        "policy",
-        soak={Event.PROMOTE: dt.timedelta(days=7)},
-    )
+def test_warnings_and_infos_that_are_decided_pass(candidate: Candidate) -> None:
+    weak = (finding(Severity.WARNING), finding(Severity.INFO))
 
-    (refusal,) = ask("PR14", soaking)
+    assert ask("PR12", replace(candidate, findings=weak)) == []
 
-    assert refusal.waits
-    assert "is PERMISSIVE for 4d only, of 7d" in refusal.message
-    assert ask("PR14", on(soaking, "policy", soak={Event.PROMOTE: dt.timedelta(days=4)})) == []
+
+def test_an_error_that_is_not_decided_is_one_error(candidate: Candidate) -> None:
+    open_error = finding(Severity.ERROR, decided=False)
+
+    assert messages("PR12", replace(candidate, findings=(open_error,))) == [
+        "the render of prod has 1 errors"
+    ]
+
+
+def test_of_many_findings_twenty_are_shown(candidate: Candidate) -> None:
+    (refusal,) = ask("PR12", replace(candidate, findings=(finding(Severity.ERROR),) * 21))
+
+    assert refusal.message == "the render of prod has 21 errors"
+    assert len(refusal.details) == 20
+
+
+def test_what_cannot_be_decided_is_refused_where_the_environment_says_so(
+    candidate: Candidate,
+) -> None:
+    open_ = replace(candidate, undecided=("2 calls are undecided",))
+
+    assert messages("PR12", open_) == ["prod refuses what cannot be decided: 2 calls are undecided"]
+    assert ask("PR12", on(open_, "record", event=Event.ROLLBACK)) == []
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("bypass", "passes"),
     [
-        ([deny("a")], [{**deny("a"), "metadata": {"name": "e", "namespace": "b"}}]),
-        ([allow("b")], [allow("a", "b")]),
-        ([deny("a", "x")], [deny("a"), {**deny("x"), "metadata": {"name": "e", "namespace": "b"}}]),
+        (Bypass("PR12", "ops", "prod is down", "INC-1"), True),
+        (Bypass("PR12", "ops", "prod is down", ""), False),
+        (Bypass("PR12", "ops", "", "INC-1"), False),
+        (Bypass("soak", "ops", "prod is down", "INC-1"), False),
     ],
-    ids=["renamed", "more-allowed", "split"],
+    ids=["whole", "no-ticket", "no-reason", "of-a-gate"],
 )
-def test_what_denies_as_before_uncovers_nothing(
-    candidate: Candidate, before: list[Object], after: list[Object]
+def test_a_rollback_may_pass_over_findings_with_reason_and_ticket(
+    candidate: Candidate, bypass: Bypass, *, passes: bool
 ) -> None:
-    assert ask("PR16", effect_on(candidate, before, after)) == []
+    refused = replace(candidate, findings=(finding(Severity.ERROR),))
+    passing = on(refused, "record", bypasses=(bypass,))
+    back = on(passing, "record", event=Event.ROLLBACK)
+    unservable = structs.replace(finding(Severity.ERROR), rule="SH002")
+
+    assert (ask("PR12", back) == []) is passes
+    assert ask("PR12", passing)  # a promotion never
+    assert ask("PR12", replace(back, findings=(unservable,)))
+
+
+def test_breaks_are_counted_by_call_and_shown_up_to_twenty(candidate: Candidate) -> None:
+    many_clients = clients(*(f"shop/c{number}" for number in range(21)))
+    broken = call(many_clients, "cart", Outcome.OK_MTLS, Outcome.REFUSED, EffectChange.BREAKS)
+
+    (refusal,) = ask("PR13", with_effect(candidate, calls=(broken,)))
+
+    assert refusal.message == "21 calls break"
+    assert len(refusal.details) == 20
+
+
+def test_a_change_that_cannot_be_decided_is_no_pass(candidate: Candidate) -> None:
+    assert messages("PR13", with_effect(candidate, unsafe=(unsafe(decided=False),))) == [
+        "1 change cannot be decided"
+    ]
+
+
+def test_the_first_adoption_has_no_effect_to_ask_for(candidate: Candidate) -> None:
+    first = on(replace(candidate, effect=None), "record", event=Event.ADOPT)
+
+    for guard in ("PR13", "PR14", "PR15", "PR16"):
+        assert ask(guard, on(first, "base", state=None)) == []
+        assert [refusal.unknown for refusal in ask(guard, first)] == [True]

@@ -11,6 +11,8 @@ from msgspec import Struct, structs
 from judged import NOW
 from meshes import Object, shop, thing
 from meshgate.effect import effect
+from meshgate.effect.changes import Unsafe
+from meshgate.mesh import Outcome
 from meshgate.model import Resource
 from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
 from meshgate.promotion.candidate import Candidate
@@ -18,7 +20,7 @@ from meshgate.promotion.clocks import Clocks
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.guards import Refusal, refusals
 from meshgate.promotion.records import Hold
-from promotion_samples import replace
+from promotion_samples import clients, replace, state
 
 TODAY = NOW.date()
 YESTERDAY = TODAY - dt.timedelta(days=1)
@@ -148,3 +150,18 @@ def with_file(candidate: Candidate, path: str, data: bytes) -> Candidate:
 
 def first_record(candidate: Candidate) -> str:
     return candidate.base.records[0].path
+
+
+def with_effect(candidate: Candidate, **changes: object) -> Candidate:
+    return replace(candidate, effect=replace(candidate.effect, **changes))
+
+
+def unsafe(**changes: object) -> Unsafe:
+    """Calls that work before and after, and not in between."""
+    before, after = state(Outcome.OK_PLAINTEXT), state(Outcome.OK_MTLS)
+    call = Unsafe(
+        *(clients("shop/a", "shop/b"), "cart", 80, before, after),
+        *("old client, new server", Outcome.REFUSED, None, None),
+        counts=True,
+    )
+    return structs.replace(call, **changes)
