@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from guarded import Change, Refused, ask, assert_refuses, ids, on, opened
 from judged import review, reviews
 from meshgate.effect import Strength
 from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.guards import BY_ID
 from meshgate.promotion.records import Bypass, Event
 from meshgate.repository import Signed
 from promotion_samples import replace
@@ -16,6 +18,10 @@ from promotion_samples import replace
 
 def unsigned(candidate: Candidate, signature: Signed | None) -> Candidate:
     return replace(on(candidate, "policy", allowed_signers="keys"), signature=signature)
+
+
+def bypassing(bypass: Bypass) -> Change:
+    return lambda candidate: on(candidate, "record", bypasses=(bypass,))
 
 
 def loosened(candidate: Candidate) -> Candidate:
@@ -73,9 +79,14 @@ REFUSED: Refused = [
         lambda c: replace(c, reviews=reviews(c, review("x", c.head.commit, "changes-requested"))),
         "x asks for changes",
     ),
-    ("PR19", lambda c: on(c, "record", bypasses=(Bypass("soak", "", ""),)), "does not say by whom"),
+    *(
+        ("PR19", bypassing(Bypass("soak", by, reason)), "does not say by whom, or why")
+        for by, reason in (("", "why"), ("ops", ""))
+    ),
     ("PR22", lambda c: unsigned(c, None), "the signature of the head commit"),
     ("PR22", lambda c: unsigned(c, Signed("", "it is not signed")), "it is not signed"),
+    ("PR22", lambda c: unsigned(c, Signed("sam", "its key is revoked")), "its key is revoked"),
+    ("PR22", lambda c: unsigned(c, Signed("")), "the head commit: nobody signed it"),
     ("PR24", lambda c: opened(c, ()), "no team may agree"),
     ("PR24", opened, "needs approval of access"),
     ("PR24", lambda c: replace(opened(c), without_forge=""), "what the forge says"),
@@ -142,3 +153,144 @@ def test_a_rollback_takes_two_or_a_ticket(candidate: Candidate) -> None:
     assert ask("PR19", replace(back, reviews=one))
     assert ask("PR19", replace(back, reviews=two)) == []
     assert ask("PR19", on(replace(back, reviews=one), "record", ticket="INC-1")) == []
+
+
+def test_a_signature_of_one_who_may_passes(candidate: Candidate) -> None:
+    assert ask("PR22", unsigned(candidate, Signed("sam"))) == []
+    nobody_asked = replace(candidate, signature=Signed("", "it is not signed"))
+    assert ask("PR22", nobody_asked) == []
+
+
+def test_a_loosening_waits_and_names_its_ports(candidate: Candidate) -> None:
+    """Without a forge nobody can be asked, and the label and the reviews are none of files."""
+    weaker = loosened(candidate)
+    nobody = on(weaker, "policy", approvals=RequiredApprovals())
+    (label, review_) = ask("PR15", replace(weaker, reviews=reviews(candidate)))
+    (named,) = ask("PR15", nobody)
+
+    assert ask("PR15", weaker) == []
+    assert (label.waits, review_.waits, named.waits) == (True, True, False)
+    assert review_.details == named.details == ("shop/cart:8080",)
+    assert named.message == "1 port gets weaker, and no team may agree to that"
+    assert ask("PR15", candidate) == []
+
+
+def test_whoever_agrees_does_so_with_an_approval(candidate: Candidate) -> None:
+    head = candidate.head.commit
+    for word in ("changes-requested", "commented"):
+        said = reviews(
+            candidate, review("sec", head, word, ("security", "access")), labels=("risk/loosens",)
+        )
+        assert ask("PR15", replace(loosened(candidate), reviews=said))
+        assert ask("PR24", replace(opened(candidate), reviews=said))
+
+
+def test_what_perhaps_gets_in_is_asked_for_too(candidate: Candidate) -> None:
+    asking = opened(candidate)
+    assert asking.effect is not None
+    (change,) = asking.effect.opened
+    perhaps = structs.replace(change, decided=False, reason="the order")
+    open_ = replace(asking, effect=structs.replace(asking.effect, calls=(), open_calls=(perhaps,)))
+
+    (refusal,) = ask("PR24", open_)
+
+    assert refusal.message == (
+        "1 call gets in that policies denied: needs approval of access, and the tests ask no forge"
+    )
+    assert refusal.waits
+    assert refusal.hint == "promote it where a forge can be asked"
+    assert len(refusal.details) == 1
+    (nobody,) = ask("PR24", on(open_, "policy", approvals=RequiredApprovals()))
+    assert not nobody.waits
+    assert nobody.details == refusal.details
+
+
+def test_where_nothing_gets_in_nobody_is_asked(candidate: Candidate) -> None:
+    reviewed = on(candidate, "environment", require=Floor(new_access="reviewed"))
+
+    assert ask("PR24", reviewed) == []
+    first = on(replace(reviewed, effect=None), "record", event=Event.ADOPT)
+    assert ask("PR24", on(first, "base", state=None)) == []
+    assert [refusal.unknown for refusal in ask("PR24", first)] == [True]
+
+
+def test_an_approval_of_an_earlier_commit_is_told(candidate: Candidate) -> None:
+    head = candidate.head.commit
+    asked = on(candidate, "policy", approvals=RequiredApprovals(count=2, teams=("ops", "dev")))
+    given = reviews(
+        candidate,
+        review("a", "0" * 40, teams=("ops",)),
+        review("b", head, teams=("dev",)),
+        review("c", "0" * 40, "commented", ("ops",)),
+    )
+
+    (refusal,) = ask("PR19", replace(asked, reviews=given))
+
+    assert refusal.message == "1 of 2 approvals of ops or dev of the head commit"
+    assert refusal.details == ("a approved an earlier commit",)
+    assert refusal.waits
+
+
+def test_who_asks_for_changes_is_answered(candidate: Candidate) -> None:
+    head = candidate.head.commit
+    given = reviews(
+        candidate,
+        *(review(login, head, "changes-requested") for login in ("x", "y")),
+        review("z", head, "commented"),
+    )
+
+    (refusal,) = ask("PR19", replace(candidate, reviews=given))
+
+    assert refusal.message == "x, y asks for changes"
+    assert refusal.waits
+
+
+def test_where_requesters_may_approve_their_word_counts(candidate: Candidate) -> None:
+    head = candidate.head.commit
+    asked = on(candidate, "policy", approvals=RequiredApprovals(count=1, not_requester=False))
+
+    for login in ("promoter", "a-test"):
+        given = reviews(candidate, review(login, head))
+        assert ask("PR19", replace(asked, reviews=given)) == []
+
+
+SOAK = Bypass("soak", "ops", "prod is down")
+TICKET = structs.replace(SOAK, ticket="INC-1")
+
+
+@pytest.mark.parametrize(
+    ("count", "record", "wanted"),
+    [
+        (0, {}, ""),
+        (1, {}, "1 approval of the head commit"),
+        (1, {"bypasses": (SOAK,)}, "2 approvals of the head commit"),
+        (1, {"bypasses": (SOAK, TICKET)}, "1 approval of the head commit"),
+        (0, {"event": Event.ROLLBACK}, "2 approvals of the head commit"),
+        (3, {"event": Event.ROLLBACK}, "3 approvals of the head commit"),
+        (1, {"event": Event.ROLLBACK, "ticket": "INC-1"}, "1 approval of the head commit"),
+    ],
+)
+def test_how_many_must_agree(
+    candidate: Candidate, count: int, record: dict[str, object], wanted: str
+) -> None:
+    asked = on(candidate, "policy", approvals=RequiredApprovals(count=count))
+    to_come = BY_ID["PR19"].awaited_review
+
+    assert to_come is not None
+    assert to_come(on(asked, "record", **record)) == wanted
+
+
+def test_whose_word_is_to_come_is_said_before_there_is_a_pull_request(candidate: Candidate) -> None:
+    teams = ReviewTeams(("security", "ops"))
+    asked = on(candidate, "policy", approvals=RequiredApprovals(weakening=teams, access=teams))
+    said = {
+        guard: to_come(asked)
+        for guard in ("PR15", "PR24")
+        if (to_come := BY_ID[guard].awaited_review) is not None
+    }
+
+    assert said == {
+        "PR15": "a port gets weaker: somebody of security or ops must agree",
+        "PR24": "policies let in what they denied: somebody of security or ops must agree",
+    }
+    assert {guard.id for guard in BY_ID.values() if guard.asks_forge} == {"PR15", "PR19", "PR24"}
