@@ -10,10 +10,12 @@ from gated import (
     DAY,
     FAIL,
     HOUR,
+    MINUTE,
     OTHER,
     OTHER_TREE,
     PASS,
     TRAFFIC,
+    TREE,
     WAITING,
     R,
     asked,
@@ -27,7 +29,8 @@ from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.forges import CommitStatus, StatusState
-from meshgate.promotion.records import GateVerdict
+from meshgate.promotion.gates import evaluate_gates
+from meshgate.promotion.records import GateEvidence, GateVerdict
 from meshgate.promotion.status import Deployment, EnvironmentStatus, Presence
 from promotion_samples import replace
 
@@ -189,3 +192,168 @@ def test_a_status_for_each_cluster_needs_their_names(
     asking = asked(candidate, FLUX, upstream=(there,))
 
     assert verdict(replace(asking, reviews=reviews(candidate)))[0] is FAIL
+
+
+SYNCED = GateEntry(name="synced", type="commit-status", context="flux/{env}", reporters=("a", "b"))
+
+
+def status(candidate: Candidate, *deployments: Deployment, **more: object) -> Candidate:
+    """Before a gate of one status for the environment, asked of a forge."""
+    posted = CommitStatus("flux/staging", StatusState.SUCCESS, at=NOW - HOUR, reporter="b")
+    there = standing(*(deployments or (stay(DAY),)), statuses=(replace(posted, **more),))
+    asking = asked(candidate, SYNCED, upstream=(there,))
+    return replace(asking, reviews=reviews(candidate))
+
+
+def test_one_status_may_stand_for_all_clusters(candidate: Candidate) -> None:
+    asking = status(candidate)
+
+    assert verdict(asking) == (PASS, "staging: flux/staging: success")
+    elsewhere = replace(SYNCED, context="flux/{env}/all")
+    asked_for = replace(asking, policy=replace(asking.policy, gates=(elsewhere,)))
+    assert verdict(asked_for) == (
+        WAITING,
+        "staging: flux/staging/all: no status from a, b yet",
+    )
+
+
+@pytest.mark.parametrize(
+    ("posted", "expected"),
+    [
+        ({"state": StatusState.FAILURE}, (FAIL, "staging: flux/staging: failed")),
+        ({"state": StatusState.PENDING}, (WAITING, "staging: flux/staging: pending")),
+        (
+            {"state": StatusState.FAILURE, "description": "health check"},
+            (FAIL, "staging: flux/staging: health check"),
+        ),
+        (
+            {"state": StatusState.PENDING, "description": "2 of 3"},
+            (WAITING, "staging: flux/staging: 2 of 3"),
+        ),
+        ({"at": None}, (PASS, "staging: flux/staging: success")),
+        ({"at": NOW + 5 * MINUTE}, (PASS, "staging: flux/staging: success")),
+        ({"at": NOW + 6 * MINUTE}, (FAIL, "staging: flux/staging: its time is ahead")),
+    ],
+)
+def test_a_status_says_what_is_wrong(
+    candidate: Candidate, posted: dict[str, object], expected: tuple[GateVerdict, str]
+) -> None:
+    assert verdict(status(candidate, **posted)) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "passes"),
+    [(NOW - HOUR, True), (NOW - HOUR - dt.timedelta(seconds=1), False), (None, False)],
+    ids=["of-age", "too-old", "unknown"],
+)
+def test_a_status_gets_old(candidate: Candidate, at: dt.datetime | None, *, passes: bool) -> None:
+    asking = status(candidate, at=at)
+    fresh = replace(asking.policy, gates=(replace(SYNCED, max_age="1h"),))
+
+    old = (WAITING, "staging: flux/staging: older than 1h")
+    expected = (PASS, "staging: flux/staging: success") if passes else old
+    assert verdict(replace(asking, policy=fresh)) == expected
+
+
+def test_statuses_are_those_of_what_is_there_now(candidate: Candidate) -> None:
+    gone = (WAITING, f"staging does not hold {R} now")
+
+    assert verdict(status(candidate, stay(3 * DAY, DAY), stay(DAY, None, OTHER))) == gone
+    assert verdict(status(candidate, stay(DAY, None, OTHER))) == gone
+    assert verdict(status(candidate, stay(3 * DAY, DAY))) == gone
+    # It changes nothing there: what is there speaks for it.
+    state = candidate.upstream[0].state
+    assert state is not None
+    asking = status(candidate, stay(DAY, None, OTHER))
+    same = replace(asking.upstream[0], state=state, would_render=state.rendered.sha256)
+    assert verdict(replace(asking, upstream=(same,)))[0] is PASS
+
+
+def test_what_a_gate_stands_on_is_recorded(candidate: Candidate) -> None:
+    def evidence(asking: Candidate) -> list[GateEvidence]:
+        (result,) = evaluate_gates(asking)
+        return list(result.evidence)
+
+    posted: GateEvidence = {
+        "type": "commit-status",
+        "subjectTree": TREE,
+        "context": "flux/staging",
+        "reporter": "b",
+        "url": "",
+        "observedAt": "2026-07-07T07:00:00+00:00",
+    }
+    asking = status(candidate)
+    assert evidence(asking) == [posted]
+    assert evidence(status(candidate, at=None)) == [{**posted, "observedAt": None}]
+    floating = Deployment(R, "", NOW - DAY)
+    assert evidence(status(candidate, floating)) == [{**posted, "subjectTree": None}]
+
+    failing = seen(cluster="us", result="fail")
+    there = standing(stay(DAY), evidence=(seen(), failing))
+    assert evidence(asked(candidate, TRAFFIC, upstream=(there,))) == [
+        failing.summary,
+        seen().summary,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("observed", "brought", "verdict_"),
+    [
+        (-5 * MINUTE, None, PASS),
+        (-6 * MINUTE, None, FAIL),
+        (HOUR, HOUR + 5 * MINUTE, PASS),
+        (HOUR, HOUR + 6 * MINUTE, FAIL),
+    ],
+)
+def test_clocks_of_clusters_may_differ_by_five_minutes(
+    candidate: Candidate,
+    observed: dt.timedelta,
+    brought: dt.timedelta | None,
+    verdict_: GateVerdict,
+) -> None:
+    word = replace(seen(observed), brought_at=None if brought is None else NOW - brought)
+    there = standing(stay(DAY), evidence=(word,))
+
+    assert verdict(asked(candidate, TRAFFIC, upstream=(there,)))[0] is verdict_
+
+
+def test_evidence_of_any_stay_of_the_release_counts(candidate: Candidate) -> None:
+    """It was there twice, with two renders of it."""
+    again = Deployment(R, OTHER_TREE, NOW - DAY)
+    there = standing(stay(3 * DAY, DAY), again, evidence=(seen(),))
+
+    assert verdict(asked(candidate, TRAFFIC, upstream=(there,)))[0] is PASS
+
+
+def test_the_accounts_that_are_trusted_are_named(candidate: Candidate) -> None:
+    two = replace(TRAFFIC, reporters=("probe", "ops"))
+    there = standing(stay(DAY), evidence=(seen(reporter="ops"),))
+
+    assert verdict(asked(candidate, two, upstream=(standing(stay(DAY)),)))[1] == (
+        "staging: no traffic evidence from probe, ops yet"
+    )
+    assert verdict(asked(candidate, two, upstream=(there,)))[0] is PASS
+
+
+def test_any_environment_with_evidence_may_do(candidate: Candidate) -> None:
+    silent = replace(standing(stay(DAY)), environment="canary")
+    both = asked(candidate, TRAFFIC, upstream=(silent, standing(stay(DAY), evidence=(seen(),))))
+
+    assert verdict(both)[0] is WAITING
+    assert verdict(replace(both, policy=replace(both.policy, after_all=False)))[0] is PASS
+    flux = replace(both, policy=replace(both.policy, gates=(SYNCED,)), reviews=reviews(candidate))
+    asking = status(candidate)
+    mixed = replace(flux, upstream=(silent, *asking.upstream))
+    assert verdict(mixed)[0] is FAIL  # of one of them the forge was not asked
+    assert verdict(replace(mixed, policy=replace(mixed.policy, after_all=False)))[0] is PASS
+
+
+def test_time_runs_out_for_what_is_waited_for_alone(candidate: Candidate) -> None:
+    waits = replace(TRAFFIC, timeout="2h")
+    failed = standing(stay(DAY), evidence=(seen(result="fail"),))
+    late = replace(asked(candidate, waits, upstream=(failed,)), now=NOW + DAY)
+
+    assert verdict(late)[1].startswith("staging/eu: traffic failed")
+    draft = replace(late, upstream=(standing(stay(DAY)),))
+    undated = replace(draft, record=replace(draft.record, created_at=None))
+    assert verdict(undated)[0] is WAITING

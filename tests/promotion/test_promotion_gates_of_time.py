@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,3 +170,82 @@ def test_windows_without_a_gate_close_all_the_same(candidate: Candidate) -> None
     assert [result.verdict for result in evaluate_gates(asking)] == [PASS, WAITING]
     back = replace(asking, record=replace(asking.record, event=Event.ROLLBACK))
     assert refusals(back, ["PR10"]) == []
+
+
+def test_each_event_has_a_soak_of_its_own(candidate: Candidate) -> None:
+    """The gate's length is for promotions."""
+    quick = asked(candidate, SOAK, upstream=(standing(stay(HOUR)),))
+    fix = replace(quick, record=replace(quick.record, event=Event.HOTFIX))
+    asking = replace(fix, policy=replace(fix.policy, soak={Event.HOTFIX: 2 * HOUR}))
+
+    assert verdict(fix) == (PASS, "no soak is asked of a hotfix")
+    assert verdict(asking)[1] == "staging: stayed 1h of 2h; done 2026-07-07 09:00 UTC"
+    shorter = replace(quick, policy=replace(quick.policy, soak={Event.PROMOTE: HOUR}))
+    assert verdict(shorter)[1].startswith("staging: stayed 1h of 2d")
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(5, WAITING), (6, FAIL)])
+def test_a_soak_may_begin_five_minutes_ahead(
+    candidate: Candidate, ahead: int, expected: GateVerdict
+) -> None:
+    there = standing(stay(-ahead * dt.timedelta(minutes=1)))
+
+    assert verdict(asked(candidate, SOAK, upstream=(there,)))[0] is expected
+
+
+def test_a_soak_that_is_named_is_not_asked_twice(candidate: Candidate) -> None:
+    there = (standing(stay(DAY)),)
+    own = {Event.PROMOTE: DAY}
+
+    assert [r.name for r in evaluate_gates(asked(candidate, SOAK, upstream=there, soak=own))] == [
+        "soaked"
+    ]
+    assert [r.name for r in evaluate_gates(asked(candidate, upstream=there, soak=own))] == ["soak"]
+    zero = {Event.PROMOTE: dt.timedelta()}
+    assert evaluate_gates(asked(candidate, upstream=there, soak=zero)) == []
+
+
+OFFICE = window({"name": "office", "kind": "allow", "cron": "0 0 * * *", "duration": "1d"})
+FREEZE = window(
+    {"name": "freeze", "kind": "deny", "from": "2026-07-01T00:00", "to": "2026-08-01T00:00"}
+)
+
+
+@pytest.mark.parametrize(
+    ("gates", "expected"),
+    [
+        ((), {"window": WAITING}),
+        (((),), {"w0": WAITING}),
+        ((("office",),), {"w0": PASS, "window": WAITING}),
+        ((("freeze",),), {"w0": WAITING, "window": WAITING}),
+        ((("office", "freeze"),), {"w0": WAITING}),
+        ((("office",), ("freeze",)), {"w0": PASS, "w1": WAITING}),
+        ((("office",), ()), {"w0": PASS, "w1": WAITING}),
+    ],
+)
+def test_windows_that_no_gate_names_are_asked_all_the_same(
+    candidate: Candidate, gates: tuple[tuple[str, ...], ...], expected: dict[str, GateVerdict]
+) -> None:
+    entries = [
+        GateEntry(name=f"w{number}", type="window", windows=names)
+        for number, names in enumerate(gates)
+    ]
+    asking = asked(candidate, *entries, upstream=(), windows=(OFFICE, FREEZE))
+
+    assert {result.name: result.verdict for result in evaluate_gates(asking)} == expected
+
+
+def test_a_window_that_has_no_say_closes_nothing(candidate: Candidate) -> None:
+    gate = GateEntry(name="office", type="window", windows=("office",))
+    elsewhere = window(
+        {
+            "name": "office",
+            "kind": "allow",
+            "cron": "0 8 * * *",
+            "duration": "1h",
+            "environments": ["staging"],
+        }
+    )
+    asking = asked(candidate, gate, upstream=(), windows=(elsewhere,))
+
+    assert verdict(asking) == (GateVerdict.NOT_APPLICABLE, "no window has a say in a promote")

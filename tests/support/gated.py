@@ -14,6 +14,7 @@ from meshgate.promotion.records import GateVerdict
 from meshgate.promotion.status import Deployment, EnvironmentStatus
 from promotion_samples import replace
 
+MINUTE = dt.timedelta(minutes=1)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 R, OTHER = "r-111111111111", "r-222222222222"
 TREE, OTHER_TREE = "a" * 40, "b" * 40
