@@ -21,7 +21,7 @@ from meshgate.promotion.gates.gate import (
     waiting,
 )
 from meshgate.promotion.records import GateEvidence, GateResult
-from meshgate.promotion.status import SKEW, EnvironmentStatus, Presence
+from meshgate.promotion.status import SKEW, EnvironmentStatus
 from meshgate.promotion.times import duration
 
 CLUSTER, ENVIRONMENT = "{cluster}", "{env}"
@@ -47,10 +47,7 @@ def _of_environment(
     )
     if upstream.statuses is None:
         return failed(gate, f"{name}: the forge was not asked for its statuses")
-    current = upstream.current
-    if upstream.presence(candidate.release) is Presence.UNSEEN or current not in (
-        upstream.deployments_for(candidate.release)
-    ):
+    if upstream.current not in upstream.deployments_for(candidate.release):
         # The statuses are those of what is there now.
         return waiting(gate, f"{name} does not hold {candidate.release} now")
     if CLUSTER not in context:

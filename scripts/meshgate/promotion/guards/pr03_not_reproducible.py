@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.files import git_tree, rendered_sum
 from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.records import FORWARD, RENDERING, Event
+from meshgate.promotion.records import FORWARD, RENDERING, EnvironmentState, Event
 from meshgate.wording import agree, plural
 
 MOST_SHOWN = 10
@@ -20,14 +20,14 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     state = known(candidate.head.state, f"the state of {candidate.name}")
     actual = candidate.head.rendered
     if candidate.event not in RENDERING:
-        yield from _moved_nothing(candidate)
+        yield from _moved_nothing(candidate, state)
         return
     if not actual:
         yield Objection(
             f"rendered/{candidate.name} is empty",
             "an empty result would delete every policy of the environment",
         )
-    yield from _misstated(candidate, actual)
+    yield from _misstated(candidate, state, actual)
     if candidate.event is not Event.ROLLBACK:
         if state.rendered.overlay != candidate.policy.sources:
             yield Objection(
@@ -58,19 +58,17 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         )
 
 
-def _misstated(candidate: Candidate, actual: Mapping[str, bytes]) -> Iterator[Objection]:
+def _misstated(
+    candidate: Candidate, state: EnvironmentState, actual: Mapping[str, bytes]
+) -> Iterator[Objection]:
     """What state and record say of the files is so."""
     facts = {
         "tree": git_tree(candidate.name, actual),
         "sha256": rendered_sum(candidate.name, actual),
         "resources": len(actual),
     }
-    for whose, document in (("state", candidate.head.state), ("record", candidate.record)):
-        wrong = [
-            key
-            for key, value in facts.items()
-            if document is not None and getattr(document.rendered, key) != value
-        ]
+    for whose, rendered in (("state", state.rendered), ("record", candidate.record.rendered)):
+        wrong = [key for key, value in facts.items() if getattr(rendered, key) != value]
         if wrong:
             yield Objection(f"the {whose} tells another {' and '.join(wrong)} than the files have")
 
@@ -90,9 +88,8 @@ def _base_holds(candidate: Candidate) -> Iterator[Objection]:
         )
 
 
-def _moved_nothing(candidate: Candidate) -> Iterator[Objection]:
+def _moved_nothing(candidate: Candidate, after: EnvironmentState) -> Iterator[Objection]:
     before = known(candidate.base.state, f"the state of {candidate.name} before")
-    after = known(candidate.head.state, f"the state of {candidate.name}")
     if (before.release, before.source, before.rendered) != (
         after.release,
         after.source,

@@ -13,7 +13,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     """Compare the source commit with the base branch and with what the environment has had."""
     ancestry = known(candidate.ancestry, "where the source commit lies")
     source = candidate.record.source.commit[:12]
-    if candidate.event is Event.PROMOTE and not ancestry.on_main:
+    if not ancestry.on_main:
         yield Objection(f"its source {source} is not on the base branch", "merge it first")
     if ancestry.newest is not None and not ancestry.is_newer:
         yield Objection(

@@ -11,7 +11,7 @@ from meshgate.mesh import Mode
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import Guard, Objection
 from meshgate.promotion.guards.questions import MOST_SHOWN, effect_of
-from meshgate.promotion.records import RENDERING, Event
+from meshgate.promotion.records import RENDERING, Event, PromotionRecord
 from meshgate.promotion.times import format_duration
 from meshgate.wording import agree, plural
 
@@ -67,13 +67,12 @@ def _permissive_since(candidate: Candidate, port: PortChange) -> datetime.dateti
             same = (port_entry.get("namespace"), port_entry.get("workload"), port_entry.get("port"))
             if same == (port.namespace, port.workload.name, port.port):
                 before = port_entry.get("before", {}).get("mode")
-                return _merged_at(candidate, record.sequence) if before == "DISABLE" else None
+                return _merged_at(candidate, record) if before == "DISABLE" else None
     return None
 
 
-def _merged_at(candidate: Candidate, sequence: int) -> datetime.datetime:
+def _merged_at(candidate: Candidate, record: PromotionRecord) -> datetime.datetime:
     """When a record was merged; the moment of judgement where that is not known."""
-    record = next(known for known in candidate.base.records if known.sequence == sequence)
     for deployment in candidate.status.deployments if candidate.status else ():
         if deployment.tree == record.rendered.tree and deployment.release == record.release:
             return deployment.since

@@ -28,8 +28,10 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     if candidate.environment.require.new_access != REVIEWED:
         return
     effect = effect_of(candidate)
-    opened = effect.perhaps(Change.OPENED) if effect is not None else ()
-    if effect is None or not opened:
+    if effect is None:
+        return
+    opened = effect.perhaps(Change.OPENED)
+    if not opened:
         return
     sentences = describe.access_sentences(effect, Change.OPENED, undecided=True)
     details = tuple(each.text for each in sentences[:MOST_SHOWN])
