@@ -69,7 +69,9 @@ PARTS = {
         ("effect_properties", "effect_telling", "diff", "traffic_replay"),
         600.0,
     ),
-    "judge": Part(("scripts/meshgate/rules/judge.py",), ("cases", "rules_properties"), 600.0),
+    "judge": Part(
+        ("scripts/meshgate/rules/judge.py",), ("judging", "cases", "rules_properties"), 300.0
+    ),
     "guards": Part(
         ("scripts/meshgate/promotion/guards", "scripts/meshgate/promotion/gates"),
         (
