@@ -66,8 +66,11 @@ PARTS = {
     MODEL: Part(("scripts/meshgate/mesh",)),
     "effect": Part(
         ("scripts/meshgate/effect",),
-        ("effect_properties", "effect_telling", "diff", "traffic_replay"),
-        600.0,
+        (
+            *("effect_edges", "effect_telling", "strangers", "traffic_replay", "diff"),
+            *("effect_properties", "access_properties", "steps"),
+        ),
+        300.0,
     ),
     "judge": Part(
         ("scripts/meshgate/rules/judge.py",), ("judging", "cases", "rules_properties"), 300.0
@@ -86,8 +89,10 @@ PARTS = {
     "flows": Part(
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
         (
-            *("promotion_files", "promotion_rollbacks", "promotion_hotfixes", "promotion_races"),
-            *("promotion_failures", "promotion_commands", "adopt"),
+            *("promotion_transitions", "promotion_backport", "promotion_files", "promotion_line"),
+            *("promotion_rollbacks", "promotion_hotfixes", "promotion_races", "record_tags"),
+            *("promotion_failures", "promotion_commands", "adopt", "promotion_gating"),
+            *("promotion_check", "hostile_two_steps"),
         ),
         300.0,
     ),
