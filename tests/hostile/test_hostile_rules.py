@@ -210,6 +210,42 @@ def test_other_files_need_none(path: str) -> None:
     assert not list(rules_are_agreed(change_of(path)))
 
 
+def test_rules_of_environments_are_compared_where_their_file_changes() -> None:
+    """The file of the base may have moved on since the branch was made."""
+    looser = edited(LOOSENS["floor lowered"])
+
+    assert loosened(change_of("environments.yaml", after=looser)) == [
+        "prod: require.mtls goes from STRICT to PERMISSIVE"
+    ]
+    assert loosened(change_of("noxfile.py", after=looser)) == ["noxfile.py is modified"]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "passes"),
+    [(None, 0, True), (None, 1, True), (2, 2, True), (2, 3, True), (2, 1, False), (1, None, False)],
+)
+def test_as_many_must_agree_as_before(
+    was: int | None, becomes: int | None, *, passes: bool
+) -> None:
+    def counting(count: int | None) -> JSONObject:
+        found = copy.deepcopy(BEFORE)
+        found["environments"][1]["approvals"].pop("count")
+        if count is not None:
+            found["environments"][1]["approvals"]["count"] = count
+        return found
+
+    assert (not list(environments_loosened(counting(was), counting(becomes)))) is passes
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    def named(text: str) -> str:
+        (sentence,) = environments_loosened(BEFORE, edited(lambda _, prod: prod.update(merge=text)))
+        return sentence.rpartition(" to ")[2]
+
+    assert named("x" * 200) == "x" * 200
+    assert named("x" * 201) == "x" * 200 + "..."
+
+
 HEAD = "a" * 40
 REVIEWS = {
     "nobody": (),
