@@ -90,9 +90,9 @@ PARTS = {
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
         (
             *("promotion_transitions", "promotion_backport", "promotion_files", "promotion_line"),
-            *("promotion_rollbacks", "promotion_hotfixes", "promotion_races", "record_tags"),
-            *("promotion_failures", "promotion_commands", "adopt", "promotion_gating"),
-            *("promotion_check", "hostile_two_steps"),
+            *("promotion_rollbacks", "promotion_hotfixes", "promotion_races", "promotion_merges"),
+            *("promotion_failures", "promotion_commands", "adopt", "record_tags"),
+            *("promotion_gating", "promotion_check", "hostile_two_steps"),
         ),
         300.0,
     ),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import promoted
-from meshgate.errors import RefusedError, UsageError
+from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
+from meshgate.promotion.forges import Draft
+from meshgate.promotion.hotfix import HotfixOptions, prepare_hotfix
 from pipeline import Pipeline
 from pushed import RULE, repair
 
@@ -72,3 +74,68 @@ def test_24_a_hotfix_starts_from_what_the_environment_has(pipeline: Pipeline) ->
     pipeline.promoted("prod")
     with pytest.raises(UsageError, match="not made on what prod has"):
         pipeline.hotfix("prod", "main~4", linked="https://forge.example/pr/77")
+
+
+def test_a_hotfix_names_the_request_that_brings_it_to_main(pipeline: Pipeline) -> None:
+    start = repair(pipeline, "hotfix/prod/cart")
+    forge = pipeline.local()
+    pull = forge.create(Draft(start, "main", "the repair", "words"))
+    other = forge.create(Draft(repair(pipeline, "feature"), "main", "another", "words"))
+    waits = f"{pull.url} brings it to main: not merged yet"
+
+    by_branch = prepared(pipeline, start)
+    assert by_branch == (f"503 in checkout (main: {pull.url})", (waits,))
+    assert prepared(pipeline, start, str(pull.number)) == by_branch
+    assert prepared(pipeline, start, str(other.number))[0].endswith(f"(main: {other.url})")
+    elsewhere = "https://forge.example/pr/77"
+    assert prepared(pipeline, start, elsewhere) == (f"503 in checkout (main: {elsewhere})", ())
+
+    forge.close(pull.number)
+    for linked, error in (("", "no pull request brings"), (str(pull.number), "is closed")):
+        with pytest.raises(RefusedError, match=error):
+            prepared(pipeline, start, linked)
+
+
+def test_a_repair_that_main_has_waits_for_nothing(pipeline: Pipeline) -> None:
+    start = repair(pipeline, "hotfix/prod/cart")
+    pull = pipeline.local().create(Draft(start, "main", "the repair", "words"))
+    pipeline.local().merge(pull.number, head_sha=pull.head_sha, method="merge", message="m")
+
+    for linked in ("", str(pull.number)):
+        assert prepared(pipeline, start, linked) == (f"503 in checkout (main: {pull.url})", ())
+
+
+def prepared(pipeline: Pipeline, start: str, linked: str = "") -> tuple[str, tuple[str, ...]]:
+    """The reason in the record of a hotfix, and what its reviewer must know."""
+    options = HotfixOptions(
+        start=start, reason="503 in checkout", ticket="", due=pipeline.now.date(), linked=linked
+    )
+    with pipeline.session() as session:
+        made, notes = prepare_hotfix(session, "prod", options)
+    return made.record.reason, notes
+
+
+def test_a_hotfix_changes_something(pipeline: Pipeline) -> None:
+    link = "https://forge.example/pr/77"
+    source = pipeline.state("prod").source.commit
+    promoted.git(pipeline.work, "switch", "--quiet", "-c", "docs", source)
+    promoted.commit(pipeline.work, {"README.md": "x\n"}, "docs", day=11)
+    promoted.git(pipeline.work, "switch", "--quiet", "main")
+    with pytest.raises(NothingToPromoteError, match="docs changes no input of prod"):
+        pipeline.hotfix("prod", "docs", linked=link)
+    commented = repair(pipeline, "words", f"# why\n{promoted.RULE}")
+    with pytest.raises(NothingToPromoteError, match="words changes nothing in prod"):
+        pipeline.hotfix("prod", commented, linked=link)
+
+
+def test_a_hotfix_passes_over_what_never_had_it(pipeline: Pipeline) -> None:
+    """Who, why and by which ticket is said of each environment that it skips, and of no other."""
+    start = repair(pipeline, "hotfix/prod/cart")
+    fixed = pipeline.hotfix("prod", start, linked="https://forge.example/pr/77").record
+
+    assert [(one.gate, one.by, one.reason, one.ticket) for one in fixed.bypasses] == [
+        ("staging", "promoter", "503 in checkout", "INC-12")
+    ]
+    assert fixed.ticket == "INC-12"
+    tag = promoted.git(pipeline.hub, "rev-parse", f"release/{fixed.release}^{{commit}}")
+    assert tag == fixed.source.commit

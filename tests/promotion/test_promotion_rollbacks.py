@@ -14,7 +14,7 @@ from meshgate.errors import (
 )
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.records import Event
-from meshgate.promotion.rollback import recorded_bytes
+from meshgate.promotion.rollback import prepare_rollback, recorded_bytes
 from pipeline import Pipeline, mode
 from promotion_samples import replace
 from pushed import RULE
@@ -130,3 +130,44 @@ def test_a_rejected_release_stays_out_of_all_that_follows(pipeline: Pipeline) ->
         pipeline.promote("prod")
     with pytest.raises(RefusedError, match="rejected"):
         pipeline.promote("prod", release)
+
+
+def test_a_rollback_is_offered_what_rendered_other_bytes(pipeline: Pipeline) -> None:
+    """Neither what is there now nor what rendered nothing."""
+    pipeline.promoted("staging")
+    pipeline.hold("staging", direct=True)
+    for nowhere in (3, 9):
+        with pytest.raises(UsageError, match=f"no sequence {nowhere} that rendered") as raised:
+            pipeline.roll_back("staging", nowhere)
+        assert raised.value.hint == "it has 1 (2026-07-01.1)"
+    with pytest.raises(UsageError) as raised:
+        pipeline.roll_back("prod", 9)
+    assert raised.value.hint == "see `meshgate history prod`"
+
+
+def test_a_rollback_is_undone_by_another_one(pipeline: Pipeline) -> None:
+    pipeline.promoted("staging")
+    bad = pipeline.state("staging")
+    back = pipeline.roll_back("staging", 1)
+    pipeline.approve(back.pull.number)
+    pipeline.merge(back.pull.number)
+    with pytest.raises(NothingToPromoteError, match="has what sequence 1 had already"):
+        pipeline.roll_back("staging", 1)
+
+    forth = pipeline.roll_back("staging", 2)
+
+    assert forth.record.rendered == bad.rendered
+    assert forth.state.rejected == (bad.release, back.record.release)
+
+
+def test_a_rollback_tells_who_made_it_why_and_by_which_ticket(pipeline: Pipeline) -> None:
+    pipeline.promoted("staging")
+    record = pipeline.roll_back("staging", 1).record
+
+    assert record.hold is not None
+    assert record.hold.reason == "rolled back to sequence 1: 503 in checkout"
+    assert record.hold.by == "promoter"
+    assert [(bypass.gate, bypass.ticket) for bypass in record.bypasses] == [("PR12", "INC-12")]
+    with pipeline.session() as session:
+        prepared = prepare_rollback(session, "staging", 1, reason="503 in checkout")
+    assert prepared.record.bypasses == ()
