@@ -89,7 +89,8 @@ PARTS = {
     "flows": Part(
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
         (
-            *("promotion_transitions", "promotion_backport", "promotion_files", "promotion_line"),
+            *("promotion_transitions", "promotion_backport", "promotion_prepared"),
+            *("promotion_files", "promotion_line", "promotion_choice"),
             *("promotion_rollbacks", "promotion_hotfixes", "promotion_races", "promotion_merges"),
             *("promotion_failures", "promotion_commands", "adopt", "record_tags"),
             *("promotion_gating", "promotion_check", "hostile_two_steps"),

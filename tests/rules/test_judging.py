@@ -153,8 +153,10 @@ def test_the_first_waiver_that_covers_a_finding_is_its_own() -> None:
     assert finding.waiver == second
 
 
-def test_what_may_not_be_waived_is_not() -> None:
-    waivable, firm = rule(VIOLATION), rule(VIOLATION, id="XX002", waivable=False)
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_may_not_be_waived_is_not(first: int) -> None:
+    both = (rule(VIOLATION), rule(VIOLATION, id="XX002", waivable=False))
+    waivable, firm = both[first], both[1 - first]
     waivers = (WAIVER, structs.replace(WAIVER, rule="XX002"))
 
     found = judged(waivable, firm, waivers=waivers)

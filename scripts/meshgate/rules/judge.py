@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -30,15 +30,16 @@ def judge(context: Context, rules: Sequence[Rule], locate: Locate) -> list[Findi
 
     Raises RuleError when a rule raises: silence would be a pass.
     """
+    waivable = frozenset(rule.id for rule in rules if rule.waivable)
     judged: list[JudgedViolation] = []
     for rule in rules:
         if rule.phase is not Phase.WAIVER:
             judged += _findings(context, rule, locate)
-    judged = [each._replace(finding=_waived(each.finding, rules, context)) for each in judged]
+    judged = [each._replace(finding=_waived(each.finding, waivable, context)) for each in judged]
     root = context.environment.mesh.root_namespace
     findings = list(one_for_each_cause(judged, context.violations, root))
     used = frozenset(finding.waiver for finding in findings if finding.waiver)
-    findings = _without_baseline(findings, rules, context)
+    findings = _without_baseline(findings, waivable, context)
     known = frozenset(f.fingerprint for f in findings if isinstance(f.waiver, Baselined))
     context = structs.replace(context, used_waivers=used, used_baseline=known)
     for rule in rules:
@@ -106,9 +107,8 @@ def _violations(context: Context, rule: Rule) -> Iterable[Violation]:
 
 def _severity(context: Context, rule: Rule, violation: Violation) -> Severity:
     severity = violation.severity or rule.severity
-    raised = context.environment.severities.get(rule.id)
-    if raised is not None and raised.rank < severity.rank:
-        severity = raised
+    raised = context.environment.severities.get(rule.id, severity)
+    severity = min(severity, raised, key=lambda each: each.rank)
     # What is not managed here, or cannot be decided, can only be warned of.
     foreign = violation.resource is not None and violation.resource.foreign
     if (foreign or not violation.decided) and severity is Severity.ERROR:
@@ -122,23 +122,18 @@ def _fingerprint(rule: Rule, environment: str, violation: Violation, repeat: int
     return fingerprint(rule.id, environment, place, violation.path, violation.key, str(repeat))
 
 
-def _waived(finding: Finding, rules: Sequence[Rule], context: Context) -> Finding:
-    waiver = _waiver_for(finding, context)
-    if waiver is None:
-        return finding
-    if not next(rule.waivable for rule in rules if rule.id == finding.rule):
-        return finding
-    return structs.replace(finding, waiver=waiver)
+def _waived(finding: Finding, waivable: Collection[str], context: Context) -> Finding:
+    waiver = _waiver_for(finding, context) if finding.rule in waivable else None
+    return finding if waiver is None else structs.replace(finding, waiver=waiver)
 
 
 def _without_baseline(
-    findings: list[Finding], rules: Sequence[Rule], context: Context
+    findings: list[Finding], waivable: Collection[str], context: Context
 ) -> list[Finding]:
     """The findings, those accepted that are in the baseline and may be waived at all."""
     if not context.environment.baseline:
         return findings
     entries = {(each.fingerprint, each.rule): each for each in context.environment.baseline}
-    waivable = {rule.id for rule in rules if rule.waivable}
     return [
         structs.replace(finding, waiver=baselined(entry))
         if finding.waiver is None
