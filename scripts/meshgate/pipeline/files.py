@@ -60,17 +60,23 @@ class Folder:
         self.locate = source.Locator(root)
         self._track = track
         self._threads = threads
+        self._surveyed = source.Surveyed()
         # The environments whose judgement rests on objects beside their own, by name.
         self.asked_for_values: set[str] = set()
 
     def survey(self, environment: Environment) -> Sequence[Defect]:
-        return source.survey(self.root, environment.sources)
+        return source.survey(self.root, environment.sources, self._surveyed)
 
     def render(self, environments: Sequence[Environment]) -> Mapping[str, Build | MeshgateError]:
         sources = [environment.sources for environment in environments]
         with self._track("rendering", len(sources)) as step:
             built = source.render_all(
-                self.root, sources, cache=self.cache, progress=step, threads=self._threads
+                self.root,
+                sources,
+                cache=self.cache,
+                progress=step,
+                threads=self._threads,
+                surveyed=self._surveyed,
             )
         return {environment.name: built[environment.sources] for environment in environments}
 

@@ -23,6 +23,7 @@ Nothing of what is judged is executed or fetched, and nothing is written to it.
 from __future__ import annotations
 
 from meshgate.source.build import (
+    Surveyed,
     contents_digest,
     inputs,
     named_folders,
@@ -64,6 +65,7 @@ __all__ = [
     "Locator",
     "Renderer",
     "StepOverlay",
+    "Surveyed",
     "as_foreign",
     "build_folders",
     "contents_digest",

@@ -6,7 +6,7 @@ import concurrent.futures
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from meshgate import tools
@@ -14,7 +14,7 @@ from meshgate.errors import BuildError, MeshgateError
 from meshgate.model import Defect
 from meshgate.source.cache import digest
 from meshgate.source.kinds import named, opened
-from meshgate.source.kinds.kind import Build, Workplace, joined
+from meshgate.source.kinds.kind import Build, ManifestSource, Workplace, joined
 from meshgate.source.kustomize import OFFLINE
 from meshgate.source.limits import LIMITS
 from meshgate.source.program import on_path
@@ -23,9 +23,12 @@ from meshgate.yamldoc.files import Root
 
 # A worker takes as long to start as a kustomize takes for two overlays, and there is one a core.
 FEW = 4
+# Sources that are kept between their survey and their build: those of some tasks.
+MOST_KEPT = 256
 
 __all__ = [
     "Build",
+    "Surveyed",
     "contents_digest",
     "inputs",
     "named_folders",
@@ -58,16 +61,19 @@ def render_all(
     cache: Path | None,
     progress: Callable[[], object] | None = None,
     threads: int | None = None,
+    surveyed: Surveyed | None = None,
 ) -> dict[str, Build | MeshgateError]:
     """Build several environments at once, `threads` of them; one that fails is its error.
 
     As many as there are cores, where `threads` does not say. By the text of their sources.
-    `progress` is called after each, from any thread.
+    `progress` is called after each, from any thread. What was `surveyed` is not followed again.
     """
 
     def build(text: str) -> Build | MeshgateError:
         try:
-            return _build(root, text, Workplace(cache, aside, workers=workers))
+            known = surveyed.take(text) if surveyed else None
+            place = Workplace(cache, aside, workers=workers)
+            return _build(root, text, place) if known is None else _joined(known, place)
         except MeshgateError as error:
             return error
         finally:
@@ -84,12 +90,34 @@ def render_all(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def survey(root: Path, sources: str) -> list[Defect]:
+class Surveyed:
+    """Sources of one run that were followed for their survey, and are built soon."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[ManifestSource]] = {}
+
+    def keep(self, sources: str, every: list[ManifestSource]) -> None:
+        """Keep them, unless there are many already, or they are large."""
+        # What was followed before, and not built, may be another one now.
+        self._known.pop(sources, None)
+        if len(self._known) < MOST_KEPT and not any(each.is_large for each in every):
+            self._known[sources] = every
+
+    def take(self, sources: str) -> list[ManifestSource] | None:
+        """What was kept of them; None where nothing was. Asked from any thread, once of each."""
+        return self._known.pop(sources, None)
+
+
+def survey(root: Path, sources: str, surveyed: Surveyed | None = None) -> list[Defect]:
     """The defects of every source file an environment reaches, and of the folders it reaches.
 
     Never raises for what the sources say: a file that cannot be read at all is for `render`.
     """
-    return list(dict.fromkeys(d for each in opened(root, sources) for d in each.survey()))
+    every = opened(root, sources)
+    defects = list(dict.fromkeys(d for each in every for d in each.survey()))
+    if surveyed is not None:
+        surveyed.keep(sources, every)
+    return defects
 
 
 def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str]:
@@ -156,4 +184,8 @@ def _workers(count: int) -> contextlib.AbstractContextManager[RenderWorkers | No
 
 
 def _build(root: Path, sources: str, place: Workplace) -> Build:
-    return joined([each.build(place) for each in opened(root, sources)])
+    return _joined(opened(root, sources), place)
+
+
+def _joined(every: Sequence[ManifestSource], place: Workplace) -> Build:
+    return joined([each.build(place) for each in every])

@@ -34,6 +34,10 @@ class Chart:
         self.path = posixpath.normpath(chart.chart.rstrip("/"))
         self.below = below
 
+    @property
+    def is_large(self) -> bool:
+        return True
+
     def reached(self) -> Reached:
         values = tuple(map(posixpath.normpath, self.chart.values))
         try:

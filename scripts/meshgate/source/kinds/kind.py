@@ -57,6 +57,10 @@ class ManifestSource(Protocol):
     # The folder, or file, that environments.yaml names.
     path: str
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it holds whole folders, and not the few files that it names one by one."""
+
     def reached(self) -> Reached:
         """What it is built from. Never raises for what the sources say."""
 

@@ -38,6 +38,11 @@ class Manifests:
         self.path = path
         self.below = below
 
+    @property
+    def is_large(self) -> bool:
+        # It holds no file: each is read when it is asked for.
+        return False
+
     def reached(self) -> Reached:
         try:
             files = frozenset(self._files())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,12 @@ class Overlay:
     def __init__(self, root: Path, path: str, below: Root | None) -> None:
         self.path = path
         self.tree = Tree(root, path, below)
+        self._files = SourceFiles(self.tree.root)
+
+    @property
+    def is_large(self) -> bool:
+        # Of each copy of a remote base it has every file.
+        return bool(self.tree.vendored)
 
     def reached(self) -> Reached:
         tree = self.tree
@@ -64,7 +71,11 @@ class Overlay:
         return renderer(self.tree.root, cache).identity
 
     def survey(self) -> list[Defect]:
-        return survey_tree(self.tree, SourceFiles(self.tree.root))
+        return list(self._defects)
+
+    @functools.cached_property
+    def _defects(self) -> tuple[Defect, ...]:
+        return tuple(survey_tree(self.tree, self._files))
 
     def unreached(self) -> list[str]:
         tree = self.tree
@@ -72,9 +83,8 @@ class Overlay:
         return [*orphans(tree), *(defect.detail for defect in found)]
 
     def build(self, place: Workplace) -> Build:
-        tree = self.tree
-        files = SourceFiles(tree.root)
-        defects = survey_tree(tree, files)
+        tree, files = self.tree, self._files
+        defects = self._defects
         _refuse(tree, files)
         program = renderer(tree.root, place.cache, exact=place.exact)
         layers = Layers(tree, files)
@@ -94,7 +104,7 @@ class Overlay:
             for resource in joined
             if isinstance(resource.origin, TracedOrigin) and resource.origin.traced.steps
         }
-        record = BuildRecord(tuple(defects), chains, tuple(layers.idle), tuple(layers.removing))
+        record = BuildRecord(defects, chains, tuple(layers.idle), tuple(layers.removing))
         return Build(joined, record)
 
 
