@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 # None and the members of an enumeration, all that `is` is asked of here, are the same when they
-# are equal.
-SAME = ("core/ReplaceComparisonOperator_Is_Eq", "core/ReplaceComparisonOperator_IsNot_NotEq")
+# are equal; the order of their names is nobody's mistake.
+IDENTITY = tuple(
+    f"core/ReplaceComparisonOperator_{operator}_{other}"
+    for operator, same in (("Is", "Eq"), ("IsNot", "NotEq"))
+    for other in (same, "Lt", "LtE", "Gt", "GtE")
+)
 NUMBER, DECORATOR = "core/NumberReplacer", "core/RemoveDecorator"
 # Decorators without which an answer is the same, and only slower.
 CACHES = frozenset({"cache", "lru_cache"})
@@ -38,7 +42,7 @@ class Unseen:
 
     def holds(self, operator: str, line: int, column: int) -> bool:
         """Whether nothing can notice what an operator changes at a place."""
-        if operator in SAME or (operator == DECORATOR and line in self._caches):
+        if operator in IDENTITY or (operator == DECORATOR and line in self._caches):
             return True
         spans = self._anything + (self._numbers if operator == NUMBER else [])
         return any(span.holds((line, column)) for span in spans)

@@ -52,7 +52,7 @@ def order(finding: Finding) -> tuple[object, ...]:
     """The order findings are reported in: environment, place, rule."""
     return (
         finding.environment or "",
-        finding.source or ("~", 0, 0),
+        finding.source or ("~",),
         finding.rule,
         str(finding.resource or ""),
         finding.path,
