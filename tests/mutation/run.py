@@ -29,6 +29,7 @@ from mutation.unseen import Unseen  # noqa: E402
 
 ROOT = TESTS.parent
 PAGE = ROOT / "docs" / "mutation.md"
+FILES = {file.stem.removeprefix("test_"): file for file in TESTS.glob("*/test_*.py")}
 BUDGET = 120  # minutes
 SESSION = "session.sqlite"
 # The part that has a page.
@@ -52,8 +53,7 @@ class Part(NamedTuple):
     @property
     def files(self) -> list[str]:
         """The files of the tests."""
-        names = [f"test_{name}.py" for name in self.tests]
-        return [str(next(TESTS.rglob(name)).relative_to(ROOT)) for name in names]
+        return [str(FILES[name].relative_to(ROOT)) for name in self.tests]
 
     @property
     def command(self) -> str:
