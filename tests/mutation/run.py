@@ -90,7 +90,7 @@ PARTS = {
         tuple(f"scripts/meshgate/promotion/{name}.py" for name in FLOWS.split()),
         (
             *("promotion_transitions", "promotion_backport", "promotion_prepared"),
-            *("promotion_files", "promotion_line", "promotion_choice"),
+            *("promotion_files", "promotion_line", "promotion_choice", "promotion_judged"),
             *("promotion_rollbacks", "promotion_hotfixes", "promotion_races", "promotion_merges"),
             *("promotion_failures", "promotion_commands", "adopt", "record_tags"),
             *("promotion_gating", "promotion_check", "hostile_two_steps"),

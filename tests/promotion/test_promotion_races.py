@@ -202,3 +202,72 @@ def test_a_second_writer_finds_what_the_first_made(pipeline: Pipeline) -> None:
         False,
         first.pull.number,
     )
+
+
+def test_a_branch_that_holds_another_release_was_edited(pipeline: Pipeline) -> None:
+    """Whichever of the two ids is the greater one."""
+    pipeline.commit({RULE: promoted.RULE + "  exportTo: [.]\n"}, "shop: only here")
+    newer, older = pipeline.promote("staging"), pipeline.promote("staging", "main~1")
+    for opened, other in ((newer, older), (older, newer)):
+        promoted.git(pipeline.hub, "update-ref", f"refs/heads/{opened.pull.head}", other.commit)
+
+    for release in ("", "main~1"):
+        with pytest.raises(RefusedError, match="edited by hand"):
+            pipeline.promote("staging", release)
+
+
+def test_a_branch_of_another_hold_is_left_alone(pipeline: Pipeline) -> None:
+    first = pipeline.hold("staging", "an incident")
+    again = pipeline.hold("staging", "an incident")
+    assert (again.pushed, again.commit) == (False, first.commit)
+
+    with pytest.raises(RefusedError, match="edited by hand"):
+        pipeline.hold("staging", "an audit")
+    assert pipeline.hold("prod", "an audit").pushed
+
+
+def test_a_branch_with_more_than_a_promotion_was_edited(pipeline: Pipeline) -> None:
+    """A second commit on it, or a file of another place in the one that it has."""
+    opened = pipeline.promote("staging")
+    promoted.git(pipeline.work, "fetch", "--quiet", "origin")
+    head = f"origin/{opened.pull.head}"
+    edits = {
+        "second": ["commit", "--quiet", "--allow-empty", "-m", "x"],
+        "amended": ["commit", "--quiet", "--amend", "--no-edit"],
+    }
+    for name, commands in edits.items():
+        promoted.git(pipeline.work, "switch", "--quiet", "-C", name, head)
+        promoted.write(pipeline.work, {"README.md": f"{name}\n"})
+        promoted.git(pipeline.work, "add", "--all")
+        promoted.git(pipeline.work, *commands)
+        target = f"{name}:{opened.pull.head}"
+        promoted.git(pipeline.work, "push", "--quiet", "--force", "origin", target)
+        promoted.git(pipeline.work, "switch", "--quiet", "main")
+        with pytest.raises(RefusedError, match="edited by hand"):
+            pipeline.promote("staging")
+
+
+def test_a_refresh_makes_anew_what_tells_another_effect(pipeline: Pipeline) -> None:
+    """What is proposed from the same state stays, unless what it does is another thing today."""
+    first = pipeline.promote("staging")
+    assert not pipeline.promote("staging", refresh=True).pushed
+    more = promoted.INVENTORY.replace("name: cart", "name: shop").replace("app: cart", "app: shop")
+    pipeline.commit({"inventory/staging/more.yaml": more.partition("---\n")[2]}, "more runs there")
+
+    assert not pipeline.promote("staging").pushed
+    second = pipeline.promote("staging", refresh=True)
+    assert second.pushed
+    assert (second.pull.number, second.record.release) == (first.pull.number, first.record.release)
+    assert second.record.effects != first.record.effects
+
+
+def test_a_hotfix_on_its_way_is_no_older_release(pipeline: Pipeline) -> None:
+    """It is not on main, so that nothing tells whether it came before or after."""
+    pipeline.promoted("staging")
+    link = "https://forge.example/pr/77"
+    fixed = pipeline.hotfix("prod", repair(pipeline, "hotfix/prod/cart"), linked=link)
+    pipeline.commit({RULE: promoted.RULE + "  subsets: []\n"}, "another")
+    pipeline.promoted("staging")
+
+    assert pipeline.promote("prod").closed == ()
+    assert pipeline.local().get(fixed.pull.number).state == "open"
