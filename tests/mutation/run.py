@@ -67,7 +67,8 @@ PARTS = {
     "effect": Part(
         ("scripts/meshgate/effect",),
         (
-            *("effect_edges", "effect_telling", "strangers", "traffic_replay", "diff"),
+            *("effect_values", "held_clients", "effect_edges", "effect_telling"),
+            *("strangers", "traffic_replay", "diff"),
             *("effect_properties", "access_properties", "steps"),
         ),
         300.0,

@@ -47,7 +47,8 @@ def _changed(
 
 
 def _direction(difference: int) -> Strength:
-    return Strength.TIGHTENED if difference > 0 else Strength.LOOSENED
+    """Of the least that may be: where a port may stay as it is, it may not get weaker."""
+    return Strength.LOOSENED if difference < 0 else Strength.TIGHTENED
 
 
 def strength(mode: Mode | None, workload: Workload) -> int:
