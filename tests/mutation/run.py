@@ -67,9 +67,9 @@ PARTS = {
     "effect": Part(
         ("scripts/meshgate/effect",),
         (
-            *("effect_values", "held_clients", "effect_edges", "effect_telling"),
-            *("strangers", "traffic_replay", "diff"),
-            *("effect_properties", "access_properties", "steps"),
+            *("effect_values", "effect_words", "on_the_way", "held_clients", "effect_edges"),
+            *("effect_telling", "strangers", "network_policies", "traffic_replay", "diff"),
+            *("promotion_body", "effect_properties", "access_properties", "steps"),
         ),
         300.0,
     ),
