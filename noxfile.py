@@ -314,7 +314,10 @@ def renders(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure against the bare parse and against other tools; writes docs/benchmarks.md."""
+    """Measure against the bare parse and against other tools; writes docs/benchmarks.md.
+
+    A part of it, with its rows into the page: `-- --only dask --write`.
+    """
     install(session)
     session.run("python", "tests/bench/run.py", *session.posargs)
 

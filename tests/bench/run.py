@@ -85,6 +85,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=sorted(PARTS), action="append")
+    parser.add_argument(
+        "--write", action="store_true", help="with --only: its rows into the page, beside the rest"
+    )
     options = parser.parse_args()
     sections: dict[str, list[Row]] = {}
     notes: list[str] = []
@@ -97,6 +100,8 @@ def main() -> int:
     print(text)
     if options.only is None:
         PAGE.write_text(text, encoding="utf-8")
+    elif options.write:
+        PAGE.write_text(renewed(PAGE.read_text("utf-8"), text), encoding="utf-8")
     return int(not all(row.holds for rows in sections.values() for row in rows))
 
 
@@ -414,6 +419,43 @@ def page(sections: dict[str, list[Row]], notes: list[str], rounds: int) -> str:
             )
     lines += ["", *(f"- {note}" for note in notes)]
     return "\n".join([*lines, "", *CLUSTER]).rstrip() + "\n"
+
+
+def renewed(old: str, new: str) -> str:
+    """The old page with the rows and notes of the new one; those it lacks come after the others.
+
+    A row is known by what it compares, a note by its words before the first colon; the line on
+    the machine and its tools stays that of the last whole run.
+    """
+    lines = old.splitlines()
+    for kind, subject in ((_is_row, _compared), (_is_note, _noted)):
+        known = {subject(line): at for at, line in enumerate(lines) if kind(line)}
+        last = max(known.values())
+        for line in filter(kind, new.splitlines()):
+            at = known.get(subject(line))
+            if at is None:
+                last += 1
+                lines.insert(last, line)
+            else:
+                lines[at] = line
+    return "\n".join(lines) + "\n"
+
+
+def _is_row(line: str) -> bool:
+    """Whether it compares two things: the rows of other tables do not."""
+    return line.startswith("|") and " / " in line
+
+
+def _is_note(line: str) -> bool:
+    return line.startswith("- ")
+
+
+def _compared(row: str) -> str:
+    return row.split("|")[1]
+
+
+def _noted(note: str) -> str:
+    return note.partition(":")[0]
 
 
 if __name__ == "__main__":
