@@ -41,6 +41,8 @@ def lines_of(path: Path) -> Iterator[bytes]:
         yield from lines
 
 
+# What a row about a call is known by; several have the same where a server has several endpoints.
+_CALL = ("clientNamespace", "clientWorkload", "host", "port", "namespace", "workload")
 # What the names of the files begin with whose cases are about authorization.
 ABOUT_AUTHORIZATION = ("authz-", "authorization.", "ztunnel.")
 
@@ -162,12 +164,17 @@ class Comparison:
             yield from self.miss(f"decision on {what}", True, answer.decided)
 
     def calls(self) -> Iterator[Mismatch]:
-        """What becomes of each call."""
+        """What becomes of each call, at every port of the server that it may arrive at."""
+        expected: dict[tuple[Any, ...], list[str]] = {}
         for row in self.expect["calls"]:
-            client = self.mesh.workload(row["clientNamespace"], row["clientWorkload"])
-            server = self.mesh.workload(row["namespace"], row["workload"])
-            what = f"{client} to {server} by {row['host']}:{row['port']}"
-            yield from self.miss(what, row["outcome"], self._outcome(row, client, server))
+            expected.setdefault(tuple(row[key] for key in _CALL), []).append(row["outcome"])
+        for call, outcomes in expected.items():
+            from_namespace, from_name, host, port, namespace, name = call
+            client = self.mesh.workload(from_namespace, from_name)
+            server = self.mesh.workload(namespace, name)
+            what = f"{client} to {server} by {host}:{port}"
+            answered = self._outcomes(client, host, port, server)
+            yield from self.miss(what, ", ".join(sorted(outcomes)), ", ".join(sorted(answered)))
 
     def routes(self) -> Iterator[Mismatch]:
         """Where requests for a service port may be routed to."""
@@ -202,18 +209,20 @@ class Comparison:
             found = self.mesh.service(row["alias"], row["clientNamespace"]).host
             yield from self.miss(f"alias {row['alias']}", row["host"], found)
 
-    def _outcome(self, row: Row, client: Workload, server: Workload) -> object:
-        if row["host"] is None:
+    def _outcomes(
+        self, client: Workload, host: str | None, port: int, server: Workload
+    ) -> list[str]:
+        if host is None:
             assert client.plane is DataPlane.NONE
-            return self.mesh.receive(server, row["port"], Transport.PLAINTEXT)[0]
-        key = client.namespace, client.name, row["host"], row["port"]
-        answer = self.policies.get(key)
+            return [self.mesh.receive(server, port, Transport.PLAINTEXT)[0]]
+        answer = self.policies.get((client.namespace, client.name, host, port))
         if answer is None:
-            answer = self.mesh.client_policy(client, row["host"], row["port"])
-        for delivery in answer.deliveries:
-            if delivery.endpoint is not None and delivery.endpoint.workload is server:
-                return delivery.outcome
-        return None
+            answer = self.mesh.client_policy(client, host, port)
+        return [
+            delivery.outcome
+            for delivery in answer.deliveries
+            if delivery.endpoint is not None and delivery.endpoint.workload is server
+        ]
 
 
 def _endpoints(answer: ClientPolicy) -> list[tuple[object, ...]]:

@@ -68,6 +68,9 @@ SHOWS: dict[str, Callable[[Case], object]] = {
         "Service", lambda each: any("appProtocol" in port for port in each["spec"]["ports"])
     ),
     "ambient": lambda case: any(each.get("plane") == "ambient" for each in case["workloads"]),
+    "sharedhost": any_object(
+        "ServiceEntry", lambda each: any(".svc." in host for host in each["spec"]["hosts"])
+    ),
     "authorization": lambda case: {"allow", "deny"} <= judgements(case),
     "ztunnel": lambda case: {"allow", "deny"} <= judgements(case),
 }

@@ -183,6 +183,7 @@ def is_misread(delivery: Delivery, port: ServicePort) -> bool:
     that nobody can parse.
     """
     arrives = delivery.transport is Transport.PLAINTEXT or (
-        delivery.transport is Transport.MTLS and delivery.mode in {Mode.STRICT, Mode.PERMISSIVE}
+        delivery.transport in {Transport.MTLS, Transport.MTLS_USER}
+        and delivery.mode in {Mode.STRICT, Mode.PERMISSIVE}
     )
     return delivery.outcome is Outcome.PROTOCOL_ERROR and arrives and port.protocol == protocols.TCP

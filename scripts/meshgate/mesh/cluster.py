@@ -145,15 +145,16 @@ class PortClusters:
         "_auto_enabled",
         "_built",
         "_direct",
+        "_discovered",
         "_may_change",
         "_may_refuse",
+        "_pushed",
         "_receivers",
         "_restricted",
         "_to_gateways",
         "_unknown_for_all",
         "endpoints",
         "port",
-        "proxied",
         "service",
     )
 
@@ -168,13 +169,14 @@ class PortClusters:
             (endpoint, receivers.worlds(endpoint))
             for endpoint in service.endpoints.get(port.number, ())
         ]
-        # What sidecars and gateways get of istiod; nearly always the same.
-        self.proxied = self.endpoints
-        if port.number in service.mixed:
-            self.proxied = [
-                (endpoint, receivers.worlds(endpoint))
-                for endpoint in service.seen_by_proxies(port.number)
-            ]
+        # What istiod tells sidecars and gateways: for clusters of EDS, and for all others.
+        # Nearly always the same.
+        self._discovered = self._pushed = self.endpoints
+        if port.number in service.discovered:
+            self._discovered, self._pushed = (
+                [(endpoint, receivers.worlds(endpoint)) for endpoint in listed[port.number]]
+                for listed in (service.discovered, service.pushed)
+            )
         # Why an endpoint may refuse what arrives, by its identity.
         self._may_refuse = {
             id(endpoint): reason
@@ -203,9 +205,9 @@ class PortClusters:
     @property
     def all_endpoints(self) -> list[tuple[Endpoint, tuple[World, ...]]]:
         """The endpoints that some client gets."""
-        if self.proxied is self.endpoints:
+        if self._discovered is self.endpoints:
             return self.endpoints
-        return [*self.endpoints, *self.proxied]
+        return [*self.endpoints, *self._discovered, *self._pushed]
 
     def cluster(
         self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, selector: bool
@@ -334,11 +336,12 @@ class PortClusters:
         self, resolved: Resolved, subset: Subset | None, plane: DataPlane, *, dropped: bool
     ) -> Cluster:
         receivers = self._receivers
-        everywhere = [endpoint for endpoint, _ in self.proxied]
-        chosen = set(map(id, of_subset(everywhere, subset.labels if subset else None)))
-        targets = [target for target in self.proxied if id(target[0]) in chosen]
-        own = [endpoint for endpoint, _ in targets]
-        kind = discovery(self.service, resolved, everywhere, own, plane)
+        everywhere = [endpoint for endpoint, _ in self._pushed]
+        labels = subset.labels if subset else None
+        kind = discovery(self.service, resolved, everywhere, of_subset(everywhere, labels), plane)
+        listed = self._discovered if kind is Discovery.EDS else self._pushed
+        chosen = set(map(id, of_subset([endpoint for endpoint, _ in listed], labels)))
+        targets = [target for target in listed if id(target[0]) in chosen]
         may = {
             mode: is_auto(self.service, resolved, everywhere, mode, enabled=self._auto_enabled)
             for mode in Mode

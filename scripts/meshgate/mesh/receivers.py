@@ -22,7 +22,7 @@ from meshgate.mesh.workloads import AGENT_PORTS, GATEWAY_API, TLS_MODE, Workload
 from meshgate.model import MeshFacts, Resource
 
 # Bytes that the application gets.
-_ARRIVES = frozenset({Outcome.OK_PLAINTEXT, Outcome.OK_MTLS})
+_ARRIVES = frozenset({Outcome.OK_PLAINTEXT, Outcome.OK_MTLS, Outcome.MTLS_USER_TERMINATED})
 
 
 class World(Struct, frozen=True):

@@ -11,7 +11,12 @@ from meshgate.mesh.catalog import Catalog
 from meshgate.mesh.hosts import is_wildcard
 from meshgate.mesh.scopes import Scope
 from meshgate.mesh.selectors import LabelIndex
-from meshgate.mesh.service_entries import entry_services, share, workload_entries
+from meshgate.mesh.service_entries import (
+    drop_further_round_robins,
+    entry_services,
+    share,
+    workload_entries,
+)
 from meshgate.mesh.services import Service, ServicePort, aliases, kubernetes_services
 from meshgate.mesh.workloads import Workload, workloads
 from meshgate.model import MeshFacts
@@ -43,7 +48,12 @@ class Registry:
             if index is None:
                 index = self.index[workload.namespace] = LabelIndex()
             index.add(workload, workload.labels)
-        self.services = self._services(catalog, facts)
+        declared = self._services(catalog, facts)
+        # Before the endpoints of ServiceEntries are shared: a proxy listens for those that select
+        # it, whatever others of the same host say (serviceentry.Controller.GetProxyServiceTargets).
+        self._targets = _targets(declared)
+        share(service for service in declared if not service.kubernetes)
+        self.services = _merged(declared)
         # The host names of ExternalName Services with the host they stand for.
         self.aliases = aliases(catalog, facts)
         # Services by host, in the order in which Istio prefers them.
@@ -55,7 +65,6 @@ class Registry:
         for alias, host in self.aliases.items():
             for service in self.by_host.get(host, ()):
                 service.aliases = (*service.aliases, alias)
-        self._targets = _targets(self.services)
         self._domain = facts.cluster_domain
 
     def unlisted(self, host: str) -> str:
@@ -86,7 +95,12 @@ class Registry:
     def targets(self, workload: Workload) -> list[tuple[Service, int, int]]:
         """The service ports that reach a workload, with the container's port behind each."""
         targets = self._targets.get(id(workload), ())
-        return [(target.service, target.port.number, target.bound) for target in targets]
+        return [(self._known(each.service), each.port.number, each.bound) for each in targets]
+
+    def _known(self, service: Service) -> Service:
+        """The service that stands for one as it was declared: see `_merged`."""
+        same = (other for other in self.by_host[service.host] if _group(other) == _group(service))
+        return next(same)
 
     def bound(self, workload: Workload, number: int, opt_out: str) -> int:
         """The port of a gateway's pods behind a port that a Gateway names (resolvePorts).
@@ -144,6 +158,7 @@ class Registry:
         return candidates.values()
 
     def _services(self, catalog: Catalog, facts: MeshFacts) -> list[Service]:
+        """The services as they are declared, the oldest first."""
         slices = endpoints.slices(catalog)
         pods = {
             (workload.namespace, pod): workload
@@ -165,9 +180,9 @@ class Registry:
             )
         )
         if entries:
+            drop_further_round_robins(each for each in services if not each.kubernetes)
             shared_hosts.mix(services)
-        share(entries)
-        return _merged(services)
+        return services
 
 
 def _preferred(visible: Sequence[Service], namespace: str) -> Service:
@@ -191,14 +206,19 @@ def _merged(services: Iterable[Service]) -> list[Service]:
     """
     groups: dict[object, list[Service]] = {}
     for service in services:
-        key = (service.host, service.namespace, service.export_to, service.kubernetes)
-        groups.setdefault(key, []).append(service)
+        groups.setdefault(_group(service), []).append(service)
     return [group[0] if len(group) == 1 else _union(group) for group in groups.values()]
+
+
+def _group(service: Service) -> tuple[object, ...]:
+    """What services have in common that become one."""
+    return service.host, service.namespace, service.export_to, service.kubernetes
 
 
 def _union(group: Sequence[Service]) -> Service:
     first = group[0]
     ports = {port.number: port for port in first.ports}
+    discovered, pushed = dict(first.discovered), dict(first.pushed)
     for other in group[1:]:
         if (
             other.resolution == first.resolution
@@ -206,8 +226,11 @@ def _union(group: Sequence[Service]) -> Service:
             and other.resource.labels == first.resource.labels
         ):
             for port in other.ports:
-                ports.setdefault(port.number, port)
-    return structs.replace(first, ports=tuple(ports.values()))
+                if port.number not in ports:
+                    ports[port.number] = port
+                    discovered[port.number] = other.discovered[port.number]
+                    pushed[port.number] = other.pushed[port.number]
+    return structs.replace(first, ports=tuple(ports.values()), discovered=discovered, pushed=pushed)
 
 
 class _Target(Struct, frozen=True):

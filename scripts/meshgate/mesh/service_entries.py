@@ -135,6 +135,23 @@ def leads_out(entry: Resource) -> bool:
     return not endpoints or any(_labels(each).get(TLS_MODE) != "istio" for each in endpoints)
 
 
+def drop_further_round_robins(services: Iterable[Service]) -> None:
+    """Leave a round-robin ServiceEntry no endpoint for a port that its host has one for already.
+
+    Of one host in one namespace, for each port number: what an older entry lists, or else the first
+    of its own (mergeServicesInstancesByNamespaceHost). `services`: those of ServiceEntries, the
+    oldest first.
+    """
+    taken: set[tuple[str, str, int]] = set()
+    for service in services:
+        for number, endpoints in service.endpoints.items():
+            port = service.host, service.namespace, number
+            if service.resolution is Resolution.DNS_ROUND_ROBIN:
+                service.endpoints[number] = () if port in taken else endpoints[:1]
+            if endpoints:
+                taken.add(port)
+
+
 def share(services: Iterable[Service]) -> None:
     """Give all ServiceEntries of one host in one namespace the endpoints of each.
 
@@ -172,7 +189,10 @@ def _endpoints(
     spec = service.resource.spec
     if service.selector is not None:
         index = workloads.get(service.namespace)
-        for workload in index.select(service.selector) if index else ():
+        selected = index.select(service.selector) if index else []
+        # The order counts where one of them is all that is taken; pods come first.
+        selected.sort(key=lambda each: (each.kind == "WorkloadEntry", each.name))
+        for workload in selected:
             address = _address(workload.resource)
             if service.resolution in _DNS or address is None or hosts.is_address(address):
                 yield Endpoint(

@@ -76,20 +76,16 @@ class Service(Struct, eq=False):
     aliases: tuple[str, ...] = ()
     # Endpoints by service port number.
     endpoints: dict[int, tuple[Endpoint, ...]] = field(default_factory=dict)
-    # What proxies get instead, by port number, where a Kubernetes Service and ServiceEntries
-    # share the host and the namespace (`shared_hosts`).
-    mixed: dict[int, tuple[Endpoint, ...]] = field(default_factory=dict)
+    # What proxies get instead, by port number, where several services share the host and the
+    # namespace (`shared_hosts`): in clusters of EDS, and in all others.
+    discovered: dict[int, tuple[Endpoint, ...]] = field(default_factory=dict)
+    pushed: dict[int, tuple[Endpoint, ...]] = field(default_factory=dict)
     # Why the endpoints are not known; empty: they are.
     endpoints_unknown: str = ""
 
     def port(self, number: int) -> ServicePort | None:
         """The service port of this number."""
         return next((port for port in self.ports if port.number == number), None)
-
-    def seen_by_proxies(self, number: int) -> tuple[Endpoint, ...]:
-        """The endpoints of a service port, as istiod tells sidecars and gateways."""
-        seen = self.mixed.get(number)
-        return self.endpoints.get(number, ()) if seen is None else seen
 
     def visible_in(self, namespace: str) -> bool:
         """Whether clients of the namespace get this service (PushContext.IsServiceVisible)."""

@@ -1,10 +1,14 @@
-"""A Kubernetes Service and ServiceEntries with one host in one namespace: whose endpoints count.
+"""Services with one host in one namespace: whose endpoints count.
+
+They are ServiceEntries, or a Kubernetes Service and ServiceEntries.
 
 istiod keeps endpoints by host and namespace, whatever they come from. Clusters of EDS take those
-whose port has the name of the service port (EndpointBuilder). For clusters that keep the client's
-address the push context holds one list a port number, which the youngest service writes last
-(PushContext.initServiceRegistry); in it endpoints of ServiceEntries go by number, those of a
-Kubernetes Service by the name of their port (EndpointShards.CopyEndpoints).
+whose port has the name of the service port (EndpointBuilder.BuildClusterLoadAssignment). For all
+other clusters, and for the test whether every endpoint has a sidecar, the push context holds one
+list a port number, which the youngest service writes last (PushContext.initServiceRegistry); in it
+endpoints of ServiceEntries go by number, those of a Kubernetes Service by the name of their port
+(EndpointShards.CopyEndpoints). Which type a cluster has is also for a client's DestinationRule to
+say: one with PASSTHROUGH sees other endpoints than its neighbours do.
 """
 
 from __future__ import annotations
@@ -12,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshgate.mesh.service_entries import is_static
-from meshgate.mesh.services import Endpoint, Resolution, Service
+from meshgate.mesh.services import Endpoint, Service
 
 Endpoints = tuple[Endpoint, ...]
 
 
 def mix(services: Iterable[Service]) -> None:
-    """Fill in what proxies get for hosts that a Kubernetes Service and ServiceEntries share.
+    """Fill in what proxies get for hosts that services share.
 
     `services`: the oldest first, before the endpoints of ServiceEntries are shared among them.
     """
@@ -26,15 +30,12 @@ def mix(services: Iterable[Service]) -> None:
     for service in services:
         groups.setdefault((service.host, service.namespace), []).append(service)
     for group in groups.values():
-        if len({service.kubernetes for service in group}) > 1:
+        if len(group) > 1:
             by_number = _youngest_last(group)
             for service in group:
                 for port in service.ports:
-                    service.mixed[port.number] = (
-                        by_number.get(port.number, ())
-                        if service.resolution is Resolution.PASSTHROUGH
-                        else _named(group, port.name, service.resolution)
-                    )
+                    service.discovered[port.number] = _named(group, port.name)
+                    service.pushed[port.number] = by_number.get(port.number, ())
 
 
 def _youngest_last(group: Sequence[Service]) -> dict[int, Endpoints]:
@@ -54,12 +55,9 @@ def _youngest_last(group: Sequence[Service]) -> dict[int, Endpoints]:
     return written
 
 
-def _named(group: Sequence[Service], name: str, resolution: Resolution) -> Endpoints:
+def _named(group: Sequence[Service], name: str) -> Endpoints:
     return tuple(
-        endpoint
-        for service in group
-        for endpoint in _of_name(service, name)
-        if resolution is not Resolution.STATIC or is_static(endpoint)
+        endpoint for service in group for endpoint in _of_name(service, name) if is_static(endpoint)
     )
 
 

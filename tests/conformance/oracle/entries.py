@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.oracle.builder import CONTAINER_PORTS, Mesh
-from conformance.oracle.inventory import Workload
+from conformance.oracle.inventory import Service, Workload
 from conformance.oracle.policies import VERSIONS, export_to, service_entry, stamp
 from meshgate.model import JSONObject
 
@@ -77,6 +77,43 @@ def add_selecting_entries(mesh: Mesh, count: int) -> None:
         found = mesh.add("ServiceEntry", mesh.pick(*VERSIONS), namespace, name, spec)
         stamp(mesh, found, unique=True)
         mesh.external.extend(hosts)
+
+
+def add_entries_of_services(mesh: Mesh) -> None:
+    """ServiceEntries for hosts of Services, whose ports often have the same name or number."""
+    for _ in range(mesh.pick(1, 2, 2, 3)):
+        service = mesh.rng.choice(mesh.services)
+        namespace = service.namespace
+        if mesh.chance(0.15):
+            namespace = mesh.rng.choice(list(mesh.namespaces))
+        host = mesh.host(service)
+        selecting = mesh.chance(0.3)
+        spec = service_entry(mesh, [host], selecting=selecting)
+        _like_those_of(mesh, service, spec["ports"])
+        if selecting and spec["resolution"] != "NONE":
+            spec["workloadSelector"] = {"labels": _selected(mesh, namespace)}
+        elif spec["resolution"] == "STATIC" and "endpoints" not in spec:
+            spec["endpoints"] = [{"address": "192.168.9.9"}]
+        name = mesh.pick("entry", "shared", service.name)
+        found = mesh.add("ServiceEntry", mesh.pick(*VERSIONS), namespace, name, spec)
+        stamp(mesh, found, unique=True)
+        mesh.external.append(host)
+
+
+def _like_those_of(mesh: Mesh, service: Service, ports: list[JSONObject]) -> None:
+    """Give ports of an entry numbers and names of the Service's, in any combination."""
+    own = next(
+        each["spec"]["ports"]
+        for each in mesh.resources
+        if each["kind"] == "Service"
+        and each["metadata"]["name"] == service.name
+        and each["metadata"]["namespace"] == service.namespace
+    )
+    for key, share in (("number", 0.7), ("name", 0.5)):
+        for port in ports:
+            value = mesh.rng.choice(own)["port" if key == "number" else "name"]
+            if mesh.chance(share) and all(other[key] != value for other in ports):
+                port[key] = value
 
 
 def _selected(mesh: Mesh, namespace: str) -> dict[str, str]:

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from conformance.oracle import access, base
 from conformance.oracle.access import AccessMesh
 from conformance.oracle.builder import Mesh
-from conformance.oracle.entries import add_selecting_entries, add_workload_entries
+from conformance.oracle.entries import (
+    add_entries_of_services,
+    add_selecting_entries,
+    add_workload_entries,
+)
 from conformance.oracle.policies import (
     add_destination_rules,
     add_peer_authentications,
@@ -234,6 +238,19 @@ def ambient(rng: random.Random) -> Mesh:
     return mesh
 
 
+def sharedhost(rng: random.Random) -> Mesh:
+    """Hosts that a Service and ServiceEntries share, and clients that keep the address."""
+    mesh = base.plain(rng, most=3)
+    mesh.more = True
+    add_entries_of_services(mesh)
+    base.policies(mesh)
+    for found in mesh.resources:
+        if found["kind"] == "DestinationRule" and mesh.chance(0.3):
+            policy = found["spec"].setdefault("trafficPolicy", {})
+            policy["loadBalancer"] = {"simple": "PASSTHROUGH"}
+    return mesh
+
+
 PROFILES: dict[str, Callable[[random.Random], Mesh | AccessMesh]] = {
     each.__name__: each
     for each in (
@@ -251,6 +268,7 @@ PROFILES: dict[str, Callable[[random.Random], Mesh | AccessMesh]] = {
         notready,
         shapes,
         ambient,
+        sharedhost,
         access.authorization,
         access.ztunnel,
     )
