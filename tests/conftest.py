@@ -17,7 +17,14 @@ from signals import heed_signals
 TODAY = "2026-08-01"
 
 # Fixtures of other files.
-pytest_plugins = ("tools", "promoted", "judged", "pipeline", "policy_repository")
+pytest_plugins = (
+    "tools",
+    "promoted",
+    "judged",
+    "pipeline",
+    "policy_repository",
+    "rendered_overlay",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_here import clone, run
 
 from meshgate.cli import main
 from meshgate.model import JSONObject
 from promoted import git
 from recorded_api import RecordedApi, recorded_api
+from tree_manifests import clone, run
 
 pytestmark = pytest.mark.sampled(every=2)
 
@@ -28,7 +28,6 @@ FIRST = {
     "name-suffix": ("staging", ""),
     "rendered-manifests": ("staging", ""),
 }
-
 Made = Callable[[str], Path]
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from test_here import POLICY, clone, run
 
 from meshgate import config
 from promoted import git
+from tree_manifests import TOP_POLICY, clone, run
 
 Answered = Callable[..., tuple[int, str]]
 END = "\x04"
@@ -142,7 +142,7 @@ def test_nothing_is_written_that_nobody_wants(
 def test_all_that_is_new_is_left_out_of_what_is_there(folder: Path, answered: Answered) -> None:
     assert run(folder, "init", "--here", "--yes") == 0
     (folder / "manifests" / "qa").mkdir()
-    (folder / "manifests" / "qa" / "a.yaml").write_text(POLICY)
+    (folder / "manifests" / "qa" / "a.yaml").write_text(TOP_POLICY)
     before = {name: (folder / name).read_bytes() for name in written(folder)}
 
     code, shown = answered(folder, "qa")

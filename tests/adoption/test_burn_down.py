@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from test_here import clone, run
 
 from meshgate.promotion.burn_down import Remaining, burn_down, sentences
 from promoted import git
+from tree_manifests import clone, run
 
 
 def test_the_page_and_the_list_tell_how_it_shrank(

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_here import SHAPES, clone
 
 from meshgate.cli import main
 from places import REPOSITORY
 from promoted import git
+from tree_manifests import SHAPES, clone
 
 GUIDES = REPOSITORY / "docs" / "adopt"
 SHAPE = re.compile(r"<!-- followed on tests/adoption/repositories/([\w-]+) -->")

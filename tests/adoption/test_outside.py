@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_here import POLICY, run
+
+from tree_manifests import TOP_POLICY, run
 
 WORKLOAD = """\
 apiVersion: apps/v1
@@ -27,7 +28,7 @@ metadata: {{name: {name}, namespace: shop}}
 spec: {{selector: {{app: {name}}}, ports: [{{name: http, port: 80, targetPort: 8080}}]}}
 """
 WEB, CART = WORKLOAD.format(name="web"), WORKLOAD.format(name="cart")
-ENVIRONMENTS = {f"manifests/{name}/mesh.yaml": POLICY for name in ("staging", "prod")}
+ENVIRONMENTS = {f"manifests/{name}/mesh.yaml": TOP_POLICY for name in ("staging", "prod")}
 START = "    mkdir -p "
 # Files beside the environments, with the commands that are told, by environment.
 BESIDE: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
@@ -48,7 +49,7 @@ BESIDE: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
         },
         {"prod": ["apps/web"], "staging": ["apps/web"]},
     ),
-    "what is no workload": ({"apps/a.yaml": POLICY.replace("shop", "bank")}, {}),
+    "what is no workload": ({"apps/a.yaml": TOP_POLICY.replace("shop", "bank")}, {}),
     "another kind of that name": (
         {"apps/a.yaml": WEB.split("---\n")[1].replace("v1", "serving.knative.dev/v1")},
         {},
@@ -123,9 +124,9 @@ def test_a_folder_of_one_environment_is_told_for_that_one(
 ) -> None:
     files = {
         "overlays/prod/kustomization.yaml": "resources: [mesh.yaml]\n",
-        "overlays/prod/mesh.yaml": POLICY,
+        "overlays/prod/mesh.yaml": TOP_POLICY,
         "overlays/staging/kustomization.yaml": "resources: [mesh.yaml]\n",
-        "overlays/staging/mesh.yaml": POLICY,
+        "overlays/staging/mesh.yaml": TOP_POLICY,
         "overlays/prod/apps/web.yaml": WEB,
     }
     for file, text in files.items():

@@ -106,17 +106,8 @@ spec:
             memory: 256Mi
 """
 
-DESTINATION_RULE = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata:
-  name: {name}
-  namespace: {namespace}
-  creationTimestamp: "{created}"
-  labels:
-    app.kubernetes.io/part-of: shop
-spec:
-  host: "{host}"{export}
+# What a rule says, with the subsets that every service has.
+RULE_BODY = """
   trafficPolicy:
     tls:
       mode: {mode}
@@ -132,6 +123,18 @@ spec:
     labels:
       version: v2
 """
+DESTINATION_RULE = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: {name}
+  namespace: {namespace}
+  creationTimestamp: "{created}"
+  labels:
+    app.kubernetes.io/part-of: shop
+spec:
+  host: "{host}"{export}"""
+DESTINATION_RULE += RULE_BODY
 
 PEER_AUTHENTICATION = """\
 apiVersion: security.istio.io/v1

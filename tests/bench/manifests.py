@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from fleet import RULE_BODY
+
 PER_NAMESPACE = 10
 
 DESTINATION_RULE = """\
@@ -17,22 +19,8 @@ metadata:
     app.kubernetes.io/name: {name}
     app.kubernetes.io/part-of: shop
 spec:
-  host: {name}.{namespace}.svc.cluster.local
-  trafficPolicy:
-    tls:
-      mode: ISTIO_MUTUAL
-    connectionPool:
-      tcp:
-        maxConnections: {connections}
-        connectTimeout: 3s
-  subsets:
-  - name: v1
-    labels:
-      version: v1
-  - name: v2
-    labels:
-      version: v2
-"""
+  host: {name}.{namespace}.svc.cluster.local"""
+DESTINATION_RULE += RULE_BODY
 
 PEER_AUTHENTICATION = """\
 apiVersion: security.istio.io/v1
@@ -63,6 +51,7 @@ def write(file: Path, count: int, seed: int = 1) -> None:
                 form.format(
                     name=f"service-{number}",
                     namespace=f"team-{number // PER_NAMESPACE}",
+                    mode="ISTIO_MUTUAL",
                     connections=chance.randrange(10, 1000),
                 )
             )

@@ -8,23 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from base import write_base
 from measure import Command
 
 from meshgate.source import renderer_argv
 
-BASE = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: reviews, namespace: shop}
-spec:
-  host: reviews.shop.svc.cluster.local
-  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
-"""
 PATCH = """\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -35,10 +23,7 @@ spec: {{trafficPolicy: {{connectionPool: {{tcp: {{maxConnections: {0}}}}}}}}}
 
 def write(root: Path, count: int) -> None:
     """Write the repository and commit it."""
-    base = root / "policies" / "mesh-wide"
-    base.mkdir(parents=True)
-    (base / "kustomization.yaml").write_text("resources: [policies.yaml]\n", encoding="utf-8")
-    (base / "policies.yaml").write_text(BASE, encoding="utf-8")
+    write_base(root, "reviews", "shop")
     entries = []
     for number in range(count):
         overlay = root / "overlays" / f"env-{number}"

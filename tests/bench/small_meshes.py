@@ -5,31 +5,16 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from base import write_base
 from fleet import DEPLOYMENT, NAMESPACE, SERVICE
 
 NAMESPACES, SERVICES = 10, 5
-POLICIES = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: svc-0, namespace: ns-0}
-spec:
-  host: svc-0.ns-0.svc.cluster.local
-  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
-"""
 
 
 def write(root: Path, meshes: int, seed: int = 1) -> None:
     """Write so many environments."""
     dice = random.Random(seed)
-    base = root / "policies" / "mesh-wide"
-    base.mkdir(parents=True)
-    (base / "kustomization.yaml").write_text("resources: [policies.yaml]\n", encoding="utf-8")
-    (base / "policies.yaml").write_text(POLICIES, encoding="utf-8")
+    write_base(root, "svc-0", "ns-0")
     entries = []
     for number in range(meshes):
         name = f"mesh-{number:04}"

@@ -15,26 +15,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshgate import config
-from meshgate.cli import COMMANDS, main, parser_for, validate
+from linted_manifest import (
+    PERMISSIVE,
+    Capture,
+    lint,
+)
+from meshgate.cli import COMMANDS, main, parser_for
 from meshgate.cli import init as init_command
-from meshgate.cli import lint as lint_command
 from meshgate.cli.progress import OfCluster, Progress
 from meshgate.errors import MeshgateError
-from meshgate.pipeline import judged
 from meshgate.rules import RULES
-from meshgate.rules.rule import Needs, Rule
 from places import REPOSITORY
-
-STRICT = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec: {mtls: {mode: STRICT}}
-"""
-PERMISSIVE = STRICT.replace("STRICT", "PERMISSIVE")
-
-Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -50,10 +41,6 @@ def manifest(tmp_path: Path) -> Path:
     file = tmp_path / "permissive.yaml"
     file.write_text(PERMISSIVE, encoding="utf-8")
     return file
-
-
-def lint(*arguments: object) -> int:
-    return main(["lint", *map(str, arguments)])
 
 
 def test_every_command_has_a_help_that_shows_how_it_is_used(capsys: Capture) -> None:
@@ -231,42 +218,6 @@ def test_init_leaves_a_folder_that_holds_something(manifest: Path, capsys: Captu
     assert list(manifest.parent.iterdir()) == [manifest]
 
 
-def test_findings_end_with_one_and_the_level_can_be_set(manifest: Path) -> None:
-    assert lint(manifest) == 1
-    assert lint(manifest, "--fail-on", "never") == 0
-    assert lint(manifest, "--fail-on", "warning") == 1
-
-
-def test_nothing_to_check_is_never_a_pass(tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "empty.yaml").write_text("---\n# nothing\n---\n", encoding="utf-8")
-
-    assert lint(tmp_path) == 5
-    assert "not a pass" in capsys.readouterr().err
-
-
-def test_lint_reads_standard_input(manifest: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "meshgate", "lint", "-", "--format", "json"],
-        input=manifest.read_bytes(),
-        capture_output=True,
-        check=False,
-    )
-
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["findings"][0]["source"]["file"] == "-"
-
-
-def test_lint_puts_objects_without_namespace_where_it_is_told(
-    tmp_path: Path, capsys: Capture
-) -> None:
-    file = tmp_path / "pa.yaml"
-    file.write_text(STRICT.replace(", namespace: shop", ""), encoding="utf-8")
-
-    assert lint(file) == 1
-    assert "SH009" in capsys.readouterr().out
-    assert lint(file, "-n", "shop") == 0
-
-
 def test_paths_are_relative_to_the_judged_folder(
     policy_repository: Path,
     manifest: Path,
@@ -283,94 +234,6 @@ def test_paths_are_relative_to_the_judged_folder(
     assert main(["validate", "-C", f"{parent}/{policy_repository.name}"]) == 0
 
 
-def test_a_mesh_file_sets_the_floor(tmp_path: Path, manifest: Path) -> None:
-    mesh = tmp_path / "mesh" / "mesh.yaml"
-    mesh.parent.mkdir()
-    mesh.write_text("require: {mtls: PERMISSIVE}\n", encoding="utf-8")
-    manifest.write_text(PERMISSIVE.replace("shop", "istio-system"), encoding="utf-8")
-
-    assert lint(manifest) == 1
-    assert lint(manifest, "--mesh", mesh) == 0
-
-
-def test_several_formats_in_one_run(manifest: Path, tmp_path: Path, capsys: Capture) -> None:
-    outputs = [
-        argument
-        for name in ("json", "sarif", "junit", "gitlab", "markdown")
-        for argument in ("--format", f"{name}={tmp_path / name}")
-    ]
-
-    assert lint(manifest, "--format", "text", *outputs) == 1
-    assert "PA001" in capsys.readouterr().out
-    for name in ("json", "sarif", "junit", "gitlab", "markdown"):
-        assert "PA001" in (tmp_path / name).read_text(encoding="utf-8")
-
-
-def test_an_output_that_cannot_be_written_is_an_error(manifest: Path, capsys: Capture) -> None:
-    assert lint(manifest, "--format", f"json={manifest}/x.json") == 2
-    assert "cannot write" in capsys.readouterr().err
-
-
-def test_inside_actions_annotations_and_a_summary_are_added(
-    manifest: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    summary = tmp_path / "summary.md"
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-
-    assert lint(manifest) == 1
-    assert "::error " in capsys.readouterr().out
-    assert "PA001" in summary.read_text(encoding="utf-8")
-
-    assert lint(manifest, "--format", "json") == 1
-    json.loads(capsys.readouterr().out)
-
-
-def test_a_rule_that_raises_ends_the_run(
-    manifest: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def check(_: object) -> None:
-        raise ZeroDivisionError
-
-    broken = Rule(
-        id="XX001",
-        name="broken",
-        severity=RULES[0].severity,
-        summary="",
-        fix="",
-        needs=Needs.POLICIES,
-        kinds=frozenset(),
-        check=check,  # type: ignore[arg-type] # a wrong one
-    )
-    monkeypatch.setattr(judged, "RULES", (*RULES, broken))
-
-    assert lint(manifest) == 70
-    assert "XX001" in capsys.readouterr().err
-
-
-def test_an_unknown_error_is_never_a_pass(
-    manifest: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("unheard of")
-
-    monkeypatch.setattr(lint_command, "report_of", fail)
-
-    assert lint(manifest) == 70
-    assert "please report it" in capsys.readouterr().err
-
-
-def test_kubeconform_that_is_missing_is_an_error(
-    manifest: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere")
-
-    assert lint(manifest, "--engine", "kubeconform") == 4
-    assert "nox -s tools" in capsys.readouterr().err
-    assert lint(manifest, "--engine", "auto") == 1
-
-
 def test_an_environment_that_does_not_build_does_not_stop_the_others(
     policy_repository: Path, capsys: Capture
 ) -> None:
@@ -382,86 +245,6 @@ def test_an_environment_that_does_not_build_does_not_stop_the_others(
     told = capsys.readouterr()
     assert "dev was not judged" in told.err
     assert "prod" in told.out
-
-
-def test_changed_since_judges_only_what_changed(policy_repository: Path, capsys: Capture) -> None:
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
-        subprocess.run(["git", *arguments], cwd=policy_repository, check=True)
-    asked = ["validate", "-C", str(policy_repository), "--changed-since", "HEAD"]
-
-    assert main(asked) == 0
-    assert "no environment's inputs changed" in capsys.readouterr().out
-
-    (policy_repository / "waivers" / "prod.yaml").write_text("waivers: []\n", encoding="utf-8")
-    assert main([*asked, "--format", "json"]) == 0
-    judged = json.loads(capsys.readouterr().out)["summary"]
-    assert "prod" in json.dumps(judged)
-    assert "dev" not in json.dumps(judged)
-
-    assert main(["validate", "-C", str(policy_repository), "--changed-since", "nowhere"]) == 7
-
-
-def test_changed_since_tells_a_new_file_that_nothing_names(
-    policy_repository: Path, capsys: Capture
-) -> None:
-    """It lies beside what environments are built from, and is among the inputs of none."""
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
-        subprocess.run(["git", *arguments], cwd=policy_repository, check=True)
-    base = next((policy_repository / "policies").rglob("kustomization.yaml")).parent
-    (base / "more").mkdir()
-    (base / "more" / "forgotten.yaml").write_text(
-        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
-        "metadata: {name: forgotten, namespace: boards}\n",
-        encoding="utf-8",
-    )
-    told = []
-    for narrowed in (["--changed-since", "HEAD"], []):
-        main(["validate", "-C", str(policy_repository), "--format", "json", *narrowed])
-        findings = json.loads(capsys.readouterr().out)["findings"]
-        told.append({each["environment"] for each in findings if each["rule"] == "RE003"})
-    assert told[0] == told[1]
-    assert told[0]
-
-
-@pytest.mark.parametrize(
-    ("changed", "text", "judged"),
-    [
-        ("values/prod.yaml", "B: c\n", ["prod"]),
-        ("values/dev.yaml", "B: c\n", []),
-        ("flux/apps.yaml", "kind: Kustomization # kustomize.toolkit.fluxcd.io\n", ["dev", "prod"]),
-        ("flux/values.yaml", "kind: ConfigMap\n", ["dev", "prod"]),
-        ("flux/old.yaml", None, ["dev", "prod"]),
-        ("rendered/old/x.yaml", "kind: ConfigMap\n", []),
-    ],
-)
-def test_values_of_variables_are_inputs_of_changed_since(
-    tmp_path: Path, changed: str, text: str | None, judged: list[str]
-) -> None:
-    environments = [
-        {"name": "dev", "overlay": "overlays/dev"},
-        {"name": "prod", "overlay": "overlays/prod", "substitute": "./values/prod.yaml"},
-    ]
-    files = {
-        "environments.yaml": json.dumps({"environments": environments}),
-        "values/prod.yaml": "A: b\n",
-        "flux/old.yaml": "kind: ConfigMap\n",
-        "overlays/dev/kustomization.yaml": "resources: []\n",
-        "overlays/prod/kustomization.yaml": "resources: []\n",
-    }
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
-    if text is None:
-        (tmp_path / changed).unlink()
-    else:
-        (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / changed).write_text(text, encoding="utf-8")
-
-    every = config.load(tmp_path).environments
-    assert [each.name for each in validate.changed(tmp_path, every, "HEAD")] == judged
 
 
 def test_render_prints_what_is_judged(policy_repository: Path, capsys: Capture) -> None:
@@ -507,17 +290,6 @@ def test_a_reader_that_goes_away_is_no_crash() -> None:
     done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False, cwd=REPOSITORY)
 
     assert done.stderr == b""
-
-
-def test_control_characters_of_a_manifest_never_reach_the_terminal(
-    tmp_path: Path, capsys: Capture
-) -> None:
-    file = tmp_path / "hostile.yaml"
-    file.write_text(PERMISSIVE.replace("default", '"\\e[31mred"'), encoding="utf-8")
-
-    assert lint(file, "--color", "never") == 1
-    told = capsys.readouterr()
-    assert "\x1b" not in told.out + told.err
 
 
 class Terminal:

@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import parse_qs, urlsplit
 
-import jsonschema
 import pytest
 import yaml
 
 from live_objects import (
-    containers,
-    deployment,
     live,
-    namespace,
     peer_authentication,
-    pods,
-    proxy,
-    service,
 )
-from meshgate import schema, source
+from meshgate import schema
 from meshgate.cli import init as init_command
-from meshgate.cli import main
-from meshgate.cluster.capture import Live, running
 from meshgate.cluster.capture.redact import redacted
-from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import ABSENT, drift
 from meshgate.config import load
-from meshgate.mesh import Mesh, Mode
-from meshgate.model import JSON, JSONObject, MeshFacts, Resource
+from meshgate.model import JSONObject, Resource
 from meshgate.promotion import evidence
-from places import REPOSITORY, TESTS
 from recorded_api import RecordedApi, recorded_api
+from verified_cluster import (
+    STORED,
+    Capture,
+    rendered,
+    reviewed_objects,
+    told,
+    verify,
+)
 
 pytestmark = pytest.mark.sampled(every=2)
-
-Capture = pytest.CaptureFixture[str]
-RECORDING = TESTS / "recordings/istiod"
-SCHEMA = json.loads((REPOSITORY / "schemas/meshgate/verification.schema.json").read_text())
-
-
 LOOKED_AT = {("security.istio.io", "PeerAuthentication")}
-
-
-def recorded(name: str) -> JSON:
-    return json.loads((RECORDING / f"{name}.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -67,35 +48,8 @@ def repository(template: Path) -> Path:
 
 @pytest.fixture
 def api(repository: Path, tmp_path: Path) -> Iterator[RecordedApi]:
-    """A cluster that has what is rendered, with the workloads of the inventory running."""
-    rendered = source.render(repository, "overlays/prod", cache=None).resources
-    objects = [dressed(resource.value) for resource in rendered]
-    for resource in source.read_folder(repository, "inventory/prod"):
-        objects.append(dressed(resource.value))
-        if resource.kind == "Deployment":
-            objects += pods(objects[-1], proxy("sidecar"))
-    with recorded_api(tmp_path, objects) as running_api:
+    with recorded_api(tmp_path, reviewed_objects(repository)) as running_api:
         yield running_api
-
-
-def dressed(value: JSONObject) -> JSONObject:
-    """An object as the server gives it back: with its own metadata, and what an agent added."""
-    own = copy.deepcopy(value)
-    own["metadata"] |= {"uid": "u", "resourceVersion": "1", "managedFields": [{"manager": "flux"}]}
-    own["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
-    own["metadata"].setdefault("labels", {})["kustomize.toolkit.fluxcd.io/name"] = "mesh-policies"
-    own["status"] = {"observedGeneration": 1}
-    return own
-
-
-def verify(root: Path, api: RecordedApi, *arguments: str) -> int:
-    return main(["-C", str(root), "verify", "prod", *api.options, *arguments])
-
-
-def told(capsys: Capture) -> JSONObject:
-    value: JSONObject = json.loads(capsys.readouterr().out)
-    jsonschema.validate(value, SCHEMA)
-    return value
 
 
 def the(api: RecordedApi, kind: str, name: str = "") -> JSONObject:
@@ -200,17 +154,6 @@ def test_another_trust_domain_fails(repository: Path, api: RecordedApi, capsys: 
     assert verify(repository, api, "--format", "json") == 1
     [fact] = told(capsys)["facts"]
     assert fact == {"key": "trustDomain", "stated": "cluster.local", "found": "other.example"}
-
-
-def rendered(**spec: JSON) -> Resource:
-    return Resource.of({**STORED, "spec": spec})
-
-
-STORED: JSONObject = {
-    "apiVersion": "security.istio.io/v1",
-    "kind": "PeerAuthentication",
-    "metadata": {"name": "x", "namespace": "shop", "labels": {"team": "shop"}},
-}
 
 
 @pytest.mark.parametrize(
@@ -324,150 +267,3 @@ def test_probes_are_jobs_that_the_api_server_takes(
         assert annotations["argocd.argoproj.io/hook"] == "PostSync"
         assert annotations["kustomize.toolkit.fluxcd.io/force"] == "enabled"
     assert len({job["metadata"]["name"] for job in jobs}) == len(jobs)
-
-
-def recorded_mesh() -> Mesh:
-    """The mesh that the recorded istiod ran: of the lab's API server at that moment."""
-    by_kind: dict[str, list[JSONObject]] = {}
-    for each in recorded("objects"):
-        by_kind.setdefault(each["kind"], []).append(each)
-    held = Live(by_kind, [], [])
-    deciding = held.of("PeerAuthentication", "DestinationRule", "ServiceEntry")
-    objects = [*running(held, MeshFacts()).objects, *map(redacted, deciding)]
-    return Mesh([Resource.of(each) for each in objects], MeshFacts())
-
-
-@pytest.mark.parametrize("proxy_id", ["app-ui.web", "boards.boards"])
-def test_the_model_says_what_a_real_istiod_pushed(proxy_id: str) -> None:
-    name, space = proxy_id.split(".")
-    mesh = recorded_mesh()
-
-    found = pushed.compare(mesh, mesh.workload(space, name), recorded(proxy_id))
-
-    assert found.disagreements == ()
-    assert (found.ports, found.clusters, found.open) == (3, 24, 0)
-
-
-def test_a_push_of_something_else_is_named() -> None:
-    mesh, dump = recorded_mesh(), recorded("boards.boards")
-    listeners = dump["configs"][1]["dynamicListeners"]
-    inbound = next(
-        each["activeState"]["listener"]
-        for each in listeners
-        if each["activeState"]["listener"]["name"] == "virtualInbound"
-    )
-    strict = next(each for each in inbound["filterChains"] if each["name"] == "0.0.0.0_8080")
-    inbound["filterChains"].append(
-        {"filterChainMatch": {"destinationPort": 8080, "transportProtocol": "raw_buffer"}}
-    )
-    assert strict["transportSocket"]
-    cluster = next(
-        each["cluster"]
-        for each in dump["configs"][0]["dynamicActiveClusters"]
-        if each["cluster"]["name"] == "outbound|8080||app-ui.web.svc.cluster.local"
-    )
-    del cluster["transportSocket"]
-
-    found = pushed.compare(mesh, mesh.workload("boards", "boards"), dump).disagreements
-
-    assert [(each.what, each.model, each.pushed) for each in found] == [
-        ("port 8080", "STRICT", "PERMISSIVE"),
-        ("calls to app-ui.web.svc.cluster.local:8080", "mtls", "plaintext"),
-    ]
-
-
-def test_a_port_that_nothing_accepts() -> None:
-    tls = {"filterChainMatch": {"transportProtocol": "tls"}}
-
-    assert pushed.accepted_mode([tls], 8080) is None
-    assert pushed.accepted_mode([{**tls, "transportSocket": {}}, {}], 8080) is Mode.DISABLE
-
-
-def test_a_proxy_that_is_behind() -> None:
-    proxies = recorded("syncz")
-    assert pushed.late(proxies) == []
-
-    proxies[0]["listener_acked"] = "earlier"
-    kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
-    proxies[0]["resources"][kind]["lastError"] = "rejected"
-    sent = proxies[0]["listener_sent"]
-    assert pushed.late(proxies) == [(proxies[0]["proxy"], "listeners", "rejected", sent)]
-
-
-@pytest.fixture
-def istiod() -> Iterator[str]:
-    """The recorded istiod's debug interface on loopback."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            name = parse_qs(parts.query).get("proxyID", ["syncz"])[0]
-            body = (RECORDING / f"{name}.json").read_bytes()
-            self.send_response(401 if parts.path.startswith("/closed") else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_istiod_is_asked_about_one_proxy_of_each_workload(
-    repository: Path, tmp_path: Path, istiod: str, capsys: Capture
-) -> None:
-    with recorded_api(tmp_path, recorded("objects")) as api:
-        assert verify(repository, api, "--istiod", istiod, "--format", "json") == 1
-
-    found = told(capsys)["pushed"]
-    assert (found["proxies"], found["ports"], found["clusters"]) == (2, 6, 48)
-    assert (found["disagreements"], found["late"]) == ([], [])
-
-
-def test_no_proxy_at_all_is_no_pass(
-    repository: Path, api: RecordedApi, istiod: str, capsys: Capture
-) -> None:
-    assert verify(repository, api, "--istiod", istiod) == 1
-    assert "no sidecar of a known workload is connected" in capsys.readouterr().out
-
-
-SILENT = {
-    "localhost:15014": (2, "is no http or https address"),
-    "http://127.0.0.1:1": (7, "istiod does not answer"),
-    "{}/closed": (7, "does not let this account look at debug/syncz"),
-}
-
-
-@pytest.mark.parametrize("url", SILENT)
-def test_an_istiod_that_does_not_tell(
-    repository: Path, api: RecordedApi, istiod: str, capsys: Capture, url: str
-) -> None:
-    code, words = SILENT[url]
-
-    assert verify(repository, api, "--istiod", url.format(istiod)) == code
-    assert words in capsys.readouterr().err
-
-
-def test_a_workload_that_the_inventory_lacks_counts(
-    repository: Path, api: RecordedApi, capsys: Capture
-) -> None:
-    """Effects are judged on the workloads that run, not on those that were written down."""
-    late = deployment("new", "late")
-    api.objects += [
-        namespace("new", **{"istio-injection": "enabled"}),
-        service("new", "late"),
-        late,
-        *pods(late, proxy("sidecar")),
-        live("Pod", "new", "lone", spec={"containers": containers("x")}),
-        peer_authentication("new", "open", "PERMISSIVE"),
-    ]
-
-    assert verify(repository, api, "--format", "json") == 1
-    assert {port["workload"] for port in told(capsys)["ports"]} == {"late"}

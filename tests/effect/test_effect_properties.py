@@ -113,7 +113,7 @@ def test_changes_of_these_meshes_are_of_every_kind() -> None:
             unsafe += len(found.unsafe)
             undecided += len(found.undecided)
 
-    # Policies of authorization are in meshes of their own: `test_authorized_calls.py`.
+    # Policies of authorization are in meshes of their own: `test_authorization_changes.py`.
     assert set(told) >= set(Change) - {Change.UNKNOWN, Change.OPENED, Change.CLOSED}
     assert unsafe
     assert undecided

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,75 +20,26 @@ from meshes import (
     service,
     thing,
 )
-from meshgate.effect import CallChange, Effect, effect
-from meshgate.effect.verdicts import Change
-from meshgate.mesh import Direction, Mesh, Outcome, Verdict
-from meshgate.report import Options, calls, posture
+from meshgate.mesh import Direction, Outcome, Verdict
+from meshgate.report import Options
 from meshgate.report.explain import page as explain
-from meshgate.report.explain.explanation import CallExplanation
-from meshgate.report.view import View
-from meshgate.yamldoc.reading import documents
+from network_policy_cluster import (
+    NAME,
+    OPEN,
+    SHUT,
+    UNKNOWN,
+    cluster,
+    ends,
+    explained,
+    from_,
+    places,
+    pods,
+    policy,
+    to,
+)
 from random_network_policies import APPS, NAMESPACES, TEAMS, network_policies
 
 MODERATE = examples(30)
-
-
-def policy(name: str, place: str, **spec: Any) -> Object:
-    own = {"podSelector": {}, **spec}
-    return thing("networking.k8s.io/v1", "NetworkPolicy", name, place, spec=own)
-
-
-def from_(*peers: Object, ports: list[Object] | None = None) -> Object:
-    rule: Object = {"from": list(peers)} if peers else {}
-    return {**rule, "ports": ports} if ports is not None else rule
-
-
-def to(*peers: Object, ports: list[Object] | None = None) -> Object:
-    rule: Object = {"to": list(peers)} if peers else {}
-    return {**rule, "ports": ports} if ports is not None else rule
-
-
-def pods(**labels: str) -> Object:
-    return {"podSelector": {"matchLabels": labels}}
-
-
-def places(**labels: str) -> Object:
-    return {"namespaceSelector": {"matchLabels": labels}}
-
-
-def cluster(*others: Object, plane: str = "sidecar", **facts: Any) -> Mesh:
-    """a/ui and c/job call b/cart; b/web is a neighbour of b/cart."""
-    ambient = {"istio.io/dataplane-mode": "ambient"} if plane == "ambient" else {}
-    injection = "enabled" if plane == "sidecar" else None
-    own = [
-        namespace("a", injection, team="red", **ambient),
-        namespace("b", injection, team="blue", **ambient),
-        namespace("c", None),
-        deployment("ui", "a"),
-        deployment("cart", "b"),
-        deployment("web", "b"),
-        deployment("job", "c"),
-        service("cart", "b"),
-    ]
-    if ambient:
-        facts["data_plane"] = "ambient"
-    return mesh(*own, *others, **facts)
-
-
-def ends(model: Mesh) -> dict[str, Outcome]:
-    """How each client's calls to b/cart end."""
-    return {
-        str(client): outcome
-        for client in model.workloads
-        for outcome in outcomes(model, str(client))
-        if str(client) != "b/cart"
-    }
-
-
-OPEN = {"a/ui": Outcome.OK_MTLS, "b/web": Outcome.OK_MTLS, "c/job": Outcome.OK_PLAINTEXT}
-SHUT = dict.fromkeys(OPEN, Outcome.BLOCKED)
-UNKNOWN = dict.fromkeys(OPEN, Outcome.UNKNOWN)
-NAME = "kubernetes.io/metadata.name"
 A_AND_WEB = {**OPEN, "c/job": Outcome.BLOCKED}
 ONLY_A = {**SHUT, "a/ui": Outcome.OK_MTLS}
 ONLY_WEB = {**SHUT, "b/web": Outcome.OK_MTLS}
@@ -326,115 +276,6 @@ def test_a_single_pod_reaches_itself() -> None:
     assert alone.counts() == Counter(call.outcome for call in alone.calls())
 
 
-def test_what_stands_in_the_network_of_a_node_is_left_to_the_plugin() -> None:
-    node = deployment("job", "c", hostNetwork=True)
-    nobody = policy("p", "b")
-    it_alone = policy("p", "b", ingress=[from_({**places(), **pods(app="job")})])
-
-    assert ends(cluster(node, nobody)) == {**SHUT, "c/job": Outcome.UNKNOWN}
-    assert ends(cluster(node, it_alone)) == {**SHUT, "c/job": Outcome.UNKNOWN}
-    assert ends(cluster(node, policy("p", "b", ingress=[{}]))) == OPEN
-    model = cluster(node, nobody)
-    (call,) = model.calls(model.workload("c", "job"))
-    assert "c/job is in the network of its node" in call.reason
-    on_host = deployment("cart", "b", hostNetwork=True)
-    assert set(ends(cluster(on_host, nobody)).values()) == {Outcome.UNKNOWN}
-
-
-def test_a_namespace_without_object_has_labels_that_nobody_knows() -> None:
-    stranger = deployment(
-        "far", "d", hostNetwork=False, annotations={"sidecar.istio.io/status": "x"}
-    )
-    stranger["spec"]["template"]["spec"]["containers"].append({"name": "istio-proxy"})
-    by_label = policy("p", "b", ingress=[from_(places(team="red"))])
-    by_name = policy("p", "b", ingress=[from_(places(**{NAME: "d"}))])
-
-    assert ends(cluster(stranger, by_label))["d/far"] is Outcome.UNKNOWN
-    assert ends(cluster(stranger, by_name))["d/far"] is not Outcome.BLOCKED
-    assert ends(cluster(stranger, policy("p", "b")))["d/far"] is Outcome.BLOCKED
-
-
-def test_labels_that_controllers_add_are_not_known() -> None:
-    by_hash = policy("p", "b", ingress=[from_(pods(**{"pod-template-hash": "x"}))])
-
-    assert ends(cluster(by_hash)) == {**SHUT, "b/web": Outcome.UNKNOWN}
-
-
-def test_what_is_ignored_drops_nothing() -> None:
-    model = cluster(policy("p", "b"), network_policies="ignored")
-
-    assert ends(model) == OPEN
-    assert [str(each) for each in model.packets.ignored] == ["NetworkPolicy b/p"]
-
-
-def test_a_policy_that_the_api_server_refuses_leaves_its_pods_undecided() -> None:
-    specs: list[Object] = [
-        {"ingress": [from_({})]},
-        {"ingress": [from_({"ipBlock": {"cidr": "10.0.0.0"}})]},
-        {"ingress": [from_({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}})]},
-        {"ingress": [from_({"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}})]},
-        {"ingress": [from_(ports=[{"port": "8080"}])]},
-        {"ingress": [from_(ports=[{"port": 90, "endPort": 80}])]},
-        {"ingress": [from_(ports=[{"endPort": 80}])]},
-        {"ingress": [from_(ports=[{"port": "http", "endPort": 80}])]},
-        {"ingress": [from_(ports=[{"port": 80, "protocol": "HTTP"}])]},
-        {
-            "ingress": [
-                from_({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}})
-            ]
-        },
-        {"policyTypes": ["Both"]},
-        {"ingress": {}},
-    ]
-    for spec in specs:
-        model = cluster(policy("p", "b", **spec))
-        assert set(ends(model).values()) == {Outcome.UNKNOWN}, spec
-        assert [each.covered for each in model.unread] == [("b/cart", "b/web")]
-
-
-def test_policies_of_another_kind_may_let_in_what_is_dropped() -> None:
-    other = thing(
-        "policy.networking.k8s.io/v1alpha1",
-        "AdminNetworkPolicy",
-        "first",
-        None,
-        spec={"subject": {"namespaces": {}}, "ingress": [{"action": "Allow"}]},
-    )
-
-    assert ends(cluster(policy("p", "b"), other)) == UNKNOWN
-
-
-def test_addresses_outside_the_cluster_are_judged_where_files_tell_them() -> None:
-    def entry(address: str) -> Object:
-        return thing(
-            "networking.istio.io/v1",
-            "ServiceEntry",
-            "db",
-            "a",
-            spec={
-                "hosts": ["db.example"],
-                "ports": [{"number": 5432, "name": "tcp", "protocol": "TCP"}],
-                "resolution": "STATIC",
-                "endpoints": [{"address": address}],
-            },
-        )
-
-    block = {"ipBlock": {"cidr": "192.0.2.0/24"}}
-    out = policy("out", "a", policyTypes=["Egress"], egress=[to(block, {"podSelector": {}})])
-    for address, outcome in (("192.0.2.7", Outcome.EXTERNAL), ("198.51.100.7", Outcome.BLOCKED)):
-        model = cluster(out, entry(address))
-        found = model.client_policy(model.workload("a", "ui"), "db.example", 5432)
-        assert [each.outcome for each in found.deliveries] == [outcome]
-
-
-def test_a_dual_stack_cluster_has_addresses_of_both_families() -> None:
-    both = service("cart", "b", ipFamilies=["IPv4", "IPv6"])
-    four, six = ({"ipBlock": {"cidr": cidr}} for cidr in ("0.0.0.0/0", "::/0"))
-
-    assert ends(cluster(both, policy("p", "b", ingress=[from_(four)]))) == UNKNOWN
-    assert ends(cluster(both, policy("p", "b", ingress=[from_(four, six)]))) == OPEN
-
-
 PLANES = ("enabled", None)
 
 
@@ -502,153 +343,3 @@ def test_a_policy_of_other_pods_changes_nothing(
         )
 
     assert told(*others) == told()
-
-
-BLOCKED_WAYS: dict[str, tuple[list[Object], int]] = {
-    "into the server": ([policy("deny", "b")], 1),
-    "out of the client": ([policy("out", "a", policyTypes=["Egress"])], 1),
-    "both": ([policy("deny", "b"), policy("out", "a", policyTypes=["Egress"])], 2),
-    "by expression": (
-        [
-            policy(
-                "deny",
-                "b",
-                podSelector={"matchExpressions": [{"key": "app", "operator": "Exists"}]},
-            )
-        ],
-        1,
-    ),
-}
-
-
-@pytest.mark.parametrize("plane", ["sidecar", "ambient"])
-@pytest.mark.parametrize("name", BLOCKED_WAYS)
-def test_the_repair_that_explain_names_mends_the_call_and_isolates_nothing_else(
-    name: str, plane: str
-) -> None:
-    policies, count = BLOCKED_WAYS[name]
-    model = cluster(*policies, plane=plane)
-    told = explained(model)
-    written = [repair.manifest for repair in told.repairs]
-
-    assert explain.outcomes(told) == ["blocked"]
-    assert len(written) == count
-    mended = cluster(*policies, *map(yaml, written), plane=plane)
-    assert ends(mended)["a/ui"] is Outcome.OK_MTLS
-    others = {client: end for client, end in ends(model).items() if client != "a/ui"}
-    assert {client: end for client, end in ends(mended).items() if client != "a/ui"} == others
-    text = explain.text([told], Options(width=100))
-    assert "Which packets pass" in text
-    assert ("15008" in text) is (plane == "ambient")
-
-
-def test_explain_tells_which_rule_lets_packets_through() -> None:
-    allow = policy("p", "b", ingress=[from_(pods(app="web")), from_(places(team="red"))])
-    text = explain.text([explained(cluster(allow))], Options(width=100))
-
-    assert "b/p, ingress rule 1: does not." in text
-    assert "b/p, ingress rule 2: lets it through." in text
-    ignored = explained(cluster(allow, network_policies="ignored"))
-    assert "declared to ignore NetworkPolicies" in explain.text([ignored], Options(width=300))
-
-
-def test_a_change_of_a_policy_breaks_mends_and_opens() -> None:
-    deny, allow = policy("p", "b"), policy("p", "b", ingress=[from_(pods(app="web"))])
-
-    shut = effect(cluster(), cluster(deny))
-    assert {(each.change, each.after and each.after.outcome) for each in of_known(shut)} == {
-        (Change.BREAKS, Outcome.BLOCKED),
-        (Change.SHUT_OUT, Outcome.BLOCKED),
-    }
-    assert [str(each) for each in shut.network_policies] == ["NetworkPolicy/b/p"]
-    opened = effect(cluster(deny), cluster(allow))
-    assert [
-        (str(next(each.clients.members)), each.change, each.requests) for each in of_known(opened)
-    ] == [("b/web", Change.OPENED, ("all",))]
-    # Who is still denied by the server is not let in.
-    nobody = thing("security.istio.io/v1", "AuthorizationPolicy", "n", "b", spec={})
-    still = effect(cluster(deny, nobody), cluster(allow, nobody))
-    assert {each.change for each in still.calls} == {Change.MOVED}
-    assert effect(cluster(deny), cluster(deny, policy("more", "b"))).is_empty
-
-
-def test_who_is_in_no_inventory_is_told_of_where_no_known_call_says_it() -> None:
-    """b/spare has no client that files know: no Service leads there."""
-    spare = deployment("spare", "b")
-    only = {"podSelector": {"matchLabels": {"app": "spare"}}}
-    shut, wide = policy("p", "b", **only), policy("p", "b", **only, ingress=[{}])
-    named = policy("p", "b", **only, ingress=[from_(places(team="green"))])
-    other = policy("p", "b", **only, ingress=[from_(places(team="green"), places(team="grey"))])
-
-    def told(*both: Object) -> list[tuple[str, Change, bool]]:
-        found = effect(*(cluster(spare, each) for each in both))
-        calls_ = (*found.calls, *found.open_calls)
-        assert {str(each.endpoint) for each in calls_} <= {"b/spare:8080"}
-        return [(each.clients.label, each.change, each.decided) for each in calls_]
-
-    anybody = "anybody who proves no identity"
-    assert told(shut, wide) == [(anybody, Change.OPENED, True)]
-    assert told(wide, shut) == [(anybody, Change.CLOSED, True)]
-    assert told(shut, named) == [(anybody, Change.OPENED, True)]
-    assert told(named, other) == [(anybody, Change.OPENED, False)]
-    assert told(other, named) == []
-    assert told(named, named) == []
-
-
-def test_a_label_of_a_client_is_what_lets_it_in() -> None:
-    """No policy changes: the pods do."""
-    allow = policy("p", "b", ingress=[from_({**places(), **pods(tier="front")})])
-
-    def with_tier(tier: str) -> Mesh:
-        labelled = deployment("late", "a", {"app": "late", "tier": tier})
-        return cluster(labelled, allow)
-
-    found = effect(with_tier("back"), with_tier("front"))
-    assert [(str(next(each.clients.members)), each.change) for each in found.calls] == [
-        ("a/late", Change.OPENED)
-    ]
-
-
-def test_a_call_names_what_drops_it_in_json() -> None:
-    view = View("prod", cluster(policy("deny", "b")), lambda _resource, _path: None)
-    (found,) = (
-        calls.as_json(view, call) for call in view.mesh.calls(view.mesh.workload("a", "ui"))
-    )
-
-    assert found["outcome"] == "blocked"
-    assert found["authorization"] is None
-    assert found["blocked"] == {
-        "port": 8080,
-        "directions": ["ingress"],
-        "policies": [{"resource": "b/deny", "direction": "ingress", "source": None}],
-    }
-    assert "blocked by b/deny" in calls.text([calls.CallsQuestion(view)], Options(width=200))
-
-
-def test_posture_names_the_policies_before_a_server() -> None:
-    view = View("prod", cluster(policy("deny", "b")), lambda _resource, _path: None)
-    note = "Packets are filtered before b/cart, b/web by NetworkPolicies: b/deny"
-
-    assert note in posture.text([view], Options(width=200))
-    assert note in posture.markdown([view], Options())
-    assert '"filteredBy": ["b/deny"]' in posture.json([view], Options())
-    open_ = View("prod", cluster(), view.locate)
-    assert "filtered" not in posture.text([open_], Options()) + posture.json([open_], Options())
-
-
-def of_known(found: Effect) -> list[CallChange]:
-    """The changes of clients of the inventory."""
-    return [each for each in found.calls if list(each.clients.members)]
-
-
-def explained(model: Mesh) -> CallExplanation:
-    view = View("prod", model, lambda _resource, _path: None)
-    host = model.service("cart", "b")
-    (found,) = explain.explanations(view, model.workload("a", "ui"), host, host.ports[0])
-    return found
-
-
-def yaml(text: str) -> Object:
-    (found,) = documents(text, "repair")
-    assert isinstance(found.value, dict)
-    return found.value

@@ -70,6 +70,7 @@ PARTS = {
             *("effect_values", "effect_words", "on_the_way", "held_clients", "effect_edges"),
             *("effect_telling", "strangers", "network_policies", "traffic_replay", "diff"),
             *("promotion_body", "effect_properties", "access_properties", "steps"),
+            *("network_policy_reports", "diff_kinds", "step_files"),
         ),
         300.0,
     ),

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
-from pathlib import Path
-from typing import Any
 
-import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,82 +12,28 @@ from hypothesis import strategies as st
 from conftest import expect
 from markdown_page import TEXT, Page, rendered
 from meshgate import source
-from meshgate.mesh import Mesh
-from meshgate.model import MeshFacts, Resource
+from meshgate.model import Resource
 from meshgate.report import Options, calls, posture
 from meshgate.report.calls import CallsQuestion
-from meshgate.report.escape.terminal import columns
 from meshgate.report.explain import manifests
 from meshgate.report.explain import page as explain
-from meshgate.report.explain.explanation import CallExplanation
-from meshgate.report.style import Style
-from meshgate.report.table import Cell, Column, table
 from meshgate.report.view import View
-from places import TESTS
 from report_samples import HOSTILE
-
-GOLDEN = TESTS / "golden" / "report"
-SHOP = GOLDEN / "shop"
-SCHEMAS = TESTS.parent / "schemas" / "meshgate"
-OPTIONS = Options(width=100)
-SUFFIXES = {"text": "txt", "json": "json", "markdown": "md"}
-
-
-def view_of(resources: list[Resource], **facts: Any) -> View:
-    return View("prod", Mesh(resources, MeshFacts(**facts)), source.Locator(SHOP))
-
-
-def shop() -> list[Resource]:
-    return [
-        resource
-        for name in ("policies.yaml", "inventory.yaml")
-        for resource in source.read_path(SHOP, SHOP / name).resources
-    ]
+from shop_reports import (
+    OPTIONS,
+    SHOP,
+    SUFFIXES,
+    explanation,
+    golden,
+    shop,
+    validate,
+    view_of,
+)
 
 
 @pytest.fixture(scope="module")
 def view() -> View:
     return view_of(shop())
-
-
-def explanation(view: View, client: str, host: str, port: int) -> CallExplanation:
-    workload = view.mesh.workload(*client.split("/"))
-    service = view.mesh.service(host, workload.namespace)
-    found = service.port(port)
-    assert found is not None
-    (told,) = explain.explanations(view, workload, service, found)
-    return told
-
-
-# What a newcomer asks, and how each sort of call ends.
-CALLS = {
-    "refused-without-sidecar": ("plain/rogue", "api.shop", 8080),
-    "plaintext-without-sidecar": ("plain/rogue", "web.shop", 80),
-    "encrypted": ("shop/web", "api", 8080),
-    "port-that-terminates-no-tls": ("shop/web", "api", 9090),
-    "exception-that-is-hidden": ("shop/web", "db", 5432),
-    "exception-that-works": ("ops/monitor", "db.shop", 5432),
-    "rule-that-turns-tls-off": ("ops/monitor", "api.shop", 8080),
-    "order-that-files-do-not-tell": ("shop/api", "web", 80),
-    "client-of-unknown-sort": ("nowhere/guest", "api.shop", 8080),
-    "host-outside-the-mesh": ("shop/web", "payments.example.com", 443),
-}
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_every_sort_of_call_is_explained(view: View, name: str, *, update: bool) -> None:
-    told = explain.text([explanation(view, *CALLS[name])], OPTIONS)
-
-    expect(told, GOLDEN / "explain" / f"{name}.txt", update=update)
-
-
-@pytest.mark.parametrize("form", SUFFIXES)
-def test_explanations_read_as_their_golden_files(view: View, form: str, *, update: bool) -> None:
-    explained = [
-        explanation(view, *CALLS[name]) for name in ("encrypted", "exception-that-is-hidden")
-    ]
-
-    expect(explain.FORMATS[form](explained, OPTIONS), golden("explain", form), update=update)
 
 
 @pytest.mark.parametrize("form", SUFFIXES)
@@ -118,10 +60,6 @@ def test_calls_name_clients_and_hosts_in_one_piece(view: View, width: int) -> No
     assert not re.search(r"\w/$", told, re.MULTILINE)
 
 
-def golden(name: str, form: str) -> Path:
-    return GOLDEN / f"{name}.{SUFFIXES[form]}"
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -133,29 +71,6 @@ def golden(name: str, form: str) -> Path:
 def test_nothing_to_tell_is_valid_json(name: str, text: str) -> None:
     assert json.loads(text) == {"version": 1, name: []}
     validate(name, text)
-
-
-def test_json_keeps_its_contracts(view: View) -> None:
-    validate("servers", posture.json([view], OPTIONS))
-    validate("calls", calls.json([CallsQuestion(view)], OPTIONS))
-    validate(
-        "explanations", explain.json([explanation(view, *call) for call in CALLS.values()], OPTIONS)
-    )
-
-
-def validate(name: str, text: str) -> None:
-    schemas = {
-        f"{other}.schema.json": json.loads((SCHEMAS / f"{other}.schema.json").read_text("utf-8"))
-        for other in ("servers", "calls", "explanations", "findings")
-    }
-    registry = jsonschema_rs.Registry([(f"json-schema:///{k}", v) for k, v in schemas.items()])
-    jsonschema_rs.validator_for(
-        schemas[f"{name}.schema.json"] | {"$id": f"json-schema:///{name}.schema.json"},
-        registry=registry,
-    ).validate(json.loads(text))
-
-
-# Calls
 
 
 def test_one_client_and_one_service_narrow_the_calls(view: View) -> None:
@@ -194,9 +109,6 @@ def test_the_client_that_was_asked_for_stands_in_the_title_only(view: View) -> N
 
     assert told.startswith("prod: calls of plain/rogue (no sidecar)\n\nrule")
     assert told.count("rogue") == 1
-
-
-# Posture
 
 
 def test_posture_agrees_with_the_mesh_for_every_port(view: View) -> None:
@@ -241,70 +153,6 @@ def test_posture_says_where_the_order_of_policies_is_open() -> None:
 
     assert "PERMISSIVE or STRICT (order unknown)" in told
     assert "; 3 undecided." in told
-
-
-# Explain
-
-
-def test_an_explanation_never_adds_a_second_policy_to_a_workload_that_has_one(view: View) -> None:
-    told = explanation(view, "plain/rogue", "api.shop", 8080)
-
-    assert not any(repair.manifest for repair in told.repairs)
-    assert any("shop/api" in repair.text for repair in told.repairs)
-
-
-def test_the_manifest_of_a_repair_repairs_the_call(view: View) -> None:
-    before = explanation(view, "shop/web", "db", 5432)
-    assert explain.outcomes(before) == ["tls-to-app"]
-    manifest = next(repair.manifest for repair in before.repairs if repair.manifest)
-    added = source.read(manifest.encode(), "repair.yaml").resources
-
-    after = explanation(view_of([*shop(), *added]), "shop/web", "db", 5432)
-
-    assert explain.outcomes(after) == ["ok-plaintext"]
-
-
-def test_the_manifest_that_opens_a_port_opens_it() -> None:
-    strict = [r for r in shop() if (r.namespace, r.name) != ("shop", "default")]
-    before = explanation(view_of(strict), "plain/rogue", "web.shop", 80)
-    assert explain.outcomes(before) == ["refused"]
-    manifest = next(repair.manifest for repair in before.repairs if repair.manifest)
-    added = source.read(manifest.encode(), "repair.yaml").resources
-
-    after = explanation(view_of([*strict, *added]), "plain/rogue", "web.shop", 80)
-
-    assert explain.outcomes(after) == ["ok-plaintext"]
-
-
-def test_auto_mtls_is_told_apart_from_its_absence() -> None:
-    bare = [r for r in shop() if r.kind != "DestinationRule"]
-
-    on = explain.text([explanation(view_of(bare), "shop/web", "api", 8080)], OPTIONS)
-    off = explain.text(
-        [explanation(view_of(bare, enable_auto_mtls=False), "shop/web", "api", 8080)], OPTIONS
-    )
-
-    assert "so auto mTLS decides for each endpoint" in on
-    assert "auto mTLS is off in this mesh" in off
-    assert "refused" in off
-
-
-def test_rules_where_nobody_looks_are_named() -> None:
-    lost = Resource.of(
-        {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "DestinationRule",
-            "metadata": {"name": "lost", "namespace": "plain"},
-            "spec": {"host": "api.shop.svc.cluster.local"},
-        }
-    )
-
-    told = explain.text([explanation(view_of([*shop(), lost]), "shop/web", "api", 8080)], OPTIONS)
-
-    assert re.search(r"plain/lost .*: never\s+found, since plain is none of the three", told)
-
-
-# Escapes
 
 
 @given(TEXT)
@@ -373,83 +221,6 @@ def test_a_scalar_of_a_repair_is_read_back_as_itself(text: str) -> None:
     (resource,) = source.read(manifest.encode(), "repair.yaml").resources
 
     assert resource.spec["host"] == text
-
-
-# Tables
-
-
-WORDS = st.lists(st.text("ab-é日", min_size=1, max_size=6), max_size=5).map(" ".join)
-NAMES = st.lists(st.text("ab-", min_size=1, max_size=6), max_size=2).map("/".join)
-
-
-@given(
-    st.lists(st.lists(WORDS | NAMES, min_size=3, max_size=3), max_size=5),
-    st.integers(50, 90),
-)
-def test_a_table_fits_its_width_and_loses_nothing(rows: list[list[str]], width: int) -> None:
-    headings = [Column("one"), Column("two", soft=True), Column("three", right=True)]
-
-    lines = list(
-        table(headings, [[Cell(c) for c in row] for row in rows], Style(color=False), width)
-    )
-
-    assert all(columns(line) <= width for line in lines)
-    shown = sorted("".join(lines[1:]).replace(" ", ""))
-    assert shown == sorted("".join(cell for row in rows for cell in row).replace(" ", ""))
-
-
-@given(
-    st.lists(st.from_regex(r"[a-z]{1,12}(-[a-z]{1,12}){0,2}", fullmatch=True), min_size=4),
-    st.sampled_from([60, 80, 200]),
-)
-def test_a_name_in_a_table_is_never_broken(names: list[str], width: int) -> None:
-    headings = [Column("one"), Column("two"), Column("three", soft=True, spare=2)]
-    whole = [(f"shop/{name}", f"{name}.shop.svc.cluster.local:8080") for name in names]
-    rows = [[Cell(f"  {own}"), Cell(host), Cell(f"{own}, {host}")] for own, host in whole]
-
-    lines = list(table(headings, rows, Style(color=False), width))
-
-    assert all(any(name in line for line in lines) for pair in whole for name in pair)
-    # A heading and one name that is longer than the terminal.
-    assert all(columns(line) <= width or len(line.split()) <= 2 for line in lines)
-
-
-def test_where_whole_names_do_not_fit_rows_are_told_in_lines() -> None:
-    headings = [Column("clients"), Column("sends"), Column("outcome", spare=1)]
-    rows = [
-        [Cell("cart.shop.svc.cluster.local:8080")],
-        [Cell("  istio-ingress/istio-ingressgateway"), Cell("mtls"), Cell("denied by shop/cart")],
-        [Cell(""), Cell("plaintext"), Cell("-")],
-        [Cell("web.shop.svc.cluster.local:8080")],
-        [Cell("  shop/a-name-of-no-less-than-fifty-signs-which-stays-whole"), Cell(""), Cell("x")],
-    ]
-
-    assert list(table(headings, rows, Style(color=False), 40)) == [
-        "cart.shop.svc.cluster.local:8080",
-        "  clients  istio-ingress/istio-ingressgateway",
-        "  sends    mtls",
-        "  outcome  denied by shop/cart",
-        "",
-        "  clients  istio-ingress/istio-ingressgateway",
-        "  sends    plaintext",
-        "",
-        "web.shop.svc.cluster.local:8080",
-        "  clients  shop/a-name-of-no-less-than-fifty-signs-which-stays-whole",
-        "  outcome  x",
-    ]
-
-
-def test_what_a_reader_can_spare_is_left_out_and_said() -> None:
-    headings = [Column("when", whole=True), Column("who", spare=1), Column("why", spare=2)]
-    row = [Cell("2026-08-01 10:00 UTC"), Cell("a-name-of-twenty-one"), Cell("because-it-is-so")]
-    draw = functools.partial(table, headings, [row], Style(color=False))
-
-    assert list(draw(80))[1] == "2026-08-01 10:00 UTC  a-name-of-twenty-one  because-it-is-so"
-    assert list(draw(44))[1:] == [
-        "2026-08-01 10:00 UTC  a-name-of-twenty-one",
-        "(not shown in 44 columns: why)",
-    ]
-    assert list(draw(40))[1:] == ["2026-08-01 10:00 UTC", "(not shown in 40 columns: who and why)"]
 
 
 def test_a_routed_call_is_told_for_each_subset() -> None:

@@ -12,45 +12,29 @@ from meshes import (
     Object,
     deployment,
     destination_rule,
-    istio,
     namespace,
     peer_authentication,
     service,
-    shop_inventory,
     thing,
 )
 from meshgate.effect import effect
 from meshgate.model import ExtensionProvider
 from meshgate.rules.context import Context
+from repaired_policies import (
+    SHOP,
+    on,
+    only,
+    operation,
+    policy,
+    source,
+)
 
-SHOP = shop_inventory()
 UI = "cluster.local/ns/a/sa/default"
 BROKER = [
     *SHOP,
     deployment("broker", "b", ports={"amqp": 5672, "admin": 15672}),
     service("broker", "b", {"tcp-amqp:5672": 5672, "http-admin:15672": 15672}),
 ]
-
-
-def policy(name: str = "p", place: str = "b", **spec: Any) -> Object:
-    return thing(SECURITY, "AuthorizationPolicy", name, place, spec=spec)
-
-
-def source(**fields: list[str]) -> Object:
-    return {"from": [{"source": fields}]}
-
-
-def operation(**fields: list[str]) -> Object:
-    return {"to": [{"operation": fields}]}
-
-
-def on(app: str) -> Object:
-    return {"matchLabels": {"app": app}}
-
-
-def only(rule: str, given: Context) -> Any:
-    (found,) = findings(rule, given)
-    return found
 
 
 def test_who_is_wanted_is_let_in_and_nobody_else() -> None:
@@ -208,61 +192,6 @@ def test_sidecars_are_selected_and_not_referred_to() -> None:
     assert [lets_in(model(each)) for each in (before, after)] == [True, False]
 
 
-def ambient(**labels: str) -> list[Object]:
-    return [
-        thing("v1", "Namespace", name, labels={"istio.io/dataplane-mode": "ambient"})
-        for name in ("a", "b")
-    ] + [
-        deployment("ui", "a"),
-        deployment("cart", "b"),
-        service("cart", "b", labels=labels),
-    ]
-
-
-GATEWAY = thing(
-    "gateway.networking.k8s.io/v1",
-    "Gateway",
-    "w",
-    "b",
-    spec={
-        "gatewayClassName": "istio-waypoint",
-        "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}],
-    },
-)
-BEHIND = [*ambient(**{"istio.io/use-waypoint": "w"}), GATEWAY]
-TARGET = [{"group": "", "kind": "Service", "name": "cart"}]
-
-
-def test_http_is_judged_at_a_waypoint() -> None:
-    rules = [operation(methods=["DELETE"])]
-    before = context([policy(action="DENY", rules=rules)], ambient(), data_plane="ambient")
-    fix = only("AZ008", before).fix
-    assert "`targetRefs`" in fix
-    assert "istio.io/use-waypoint" in fix
-    behind = [policy(targetRefs=TARGET, action="DENY", rules=rules)]
-    after = context(behind, BEHIND, data_plane="ambient")
-
-    assert findings("AZ008", after) == []
-    deletes = [lets_in(model(each), host="cart.b", method="DELETE") for each in (before, after)]
-    assert deletes == [True, False]
-
-
-def test_nobody_goes_around_a_waypoint_that_alone_is_let_in() -> None:
-    inventory = [*BEHIND, namespace("c"), deployment("ui", "c")]
-    behind = policy(targetRefs=TARGET, action="DENY", rules=[operation(methods=["DELETE"])])
-    before = context([behind], inventory, data_plane="ambient")
-    found = only("AZ008", before)
-    assert "c/ui goes around waypoint b/w" in found.message
-    assert found.fix == "let a policy with a selector admit the waypoint's account and nobody else"
-    account = source(principals=["cluster.local/ns/b/sa/w"])
-    own = policy("own", selector=on("cart"), rules=[account])
-    after = context([behind, own], inventory, data_plane="ambient")
-
-    assert findings("AZ008", after) == []
-    for client, gets_in in (("a/ui", True), ("c/ui", False)):
-        assert lets_in(model(after), client, host="cart.b", method="GET") is gets_in
-
-
 @pytest.mark.parametrize("by_server", [False, True], ids=["client", "server"])
 def test_who_is_let_in_by_identity_sends_it(by_server: bool) -> None:
     def of(rule_mode: str, server_mode: str) -> Context:
@@ -296,15 +225,6 @@ def test_a_policy_without_rules_keeps_the_default() -> None:
 
     assert findings("TR007", rule_cases.changed(kept, closed)) == []
     assert [lets_in(model(each), "b/cart") for each in (opened, closed)] == [True, False]
-
-
-def test_the_selector_is_left_out_at_ztunnel() -> None:
-    before = context([policy(selector={})], ambient(), data_plane="ambient")
-    assert only("AZ008", before).fix == "leave the selector out"
-    after = context([policy()], ambient(), data_plane="ambient")
-
-    assert findings("AZ008", after) == []
-    assert [lets_in(model(each)) for each in (before, after)] == [True, False]
 
 
 def test_a_dry_run_ends() -> None:
@@ -426,64 +346,3 @@ def test_namespaces_are_listed_by_name() -> None:
     # The pattern let in every namespace, that of the server too.
     assert [lets_in(model(each), "b/cart") for each in (before, after)] == [True, False]
     assert lets_in(model(after), "a/ui")
-
-
-def test_a_gateway_verifies_tokens_before_it_routes_by_claims() -> None:
-    gate = deployment("gate", "edge", {"app": "gate", "istio": "ingressgateway"})
-    public = istio(
-        "Gateway",
-        "public",
-        "edge",
-        selector={"istio": "ingressgateway"},
-        servers=[
-            {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["x.example"]}
-        ],
-    )
-    match = {"headers": {"@request.auth.claims.group": {"exact": "admin"}}}
-    route = {"destination": {"host": "cart.b.svc.cluster.local", "port": {"number": 80}}}
-    by_claim = istio(
-        "VirtualService",
-        "v",
-        "b",
-        hosts=["x.example"],
-        gateways=["edge/public"],
-        http=[{"match": [match], "route": [route]}],
-    )
-    inventory = [*SHOP, namespace("edge"), gate, service("gate", "edge"), public]
-    before = context([by_claim], inventory)
-    assert only("VS005", before).fix == "add a RequestAuthentication for edge/gate"
-    rules = [{"issuer": "https://i.example", "jwksUri": "https://i.example/keys"}]
-    token = thing(SECURITY, "RequestAuthentication", "jwt", "edge", spec={"jwtRules": rules})
-
-    assert findings("VS005", context([by_claim, token], inventory)) == []
-
-
-def test_a_token_is_written_to_a_header_of_its_own() -> None:
-    rule = {"issuer": "https://i.example", "jwksUri": "https://i.example/keys"}
-    spec = {"jwtRules": [{**rule, "outputPayloadToHeader": "host"}]}
-    objects = [thing(SECURITY, "RequestAuthentication", "jwt", "b", spec=spec)]
-    found = only("AZ017", context(objects, SHOP))
-
-    assert findings("AZ017", context(written(objects, found), SHOP)) == []
-
-
-def test_a_waypoint_is_named_and_not_selected() -> None:
-    labels = {"gateway.networking.k8s.io/gateway-name": "w", "istio.io/dataplane-mode": "none"}
-    inventory = [*BEHIND, deployment("w", "b", labels)]
-    selector = {"matchLabels": {"gateway.networking.k8s.io/gateway-name": "w"}}
-    rules = [operation(methods=["DELETE"])]
-    before = context(
-        [policy(selector=selector, action="DENY", rules=rules)], inventory, data_plane="ambient"
-    )
-    assert only("AZ008", before).fix == (
-        "name the waypoint's Gateway, or a Service behind it, by `targetRefs`"
-    )
-    for target in (
-        TARGET,
-        [{"group": GATEWAY["apiVersion"].partition("/")[0], "kind": "Gateway", "name": "w"}],
-    ):
-        behind = policy(targetRefs=target, action="DENY", rules=rules)
-        after = context([behind], inventory, data_plane="ambient")
-        assert findings("AZ008", after) == []
-        deletes = [lets_in(model(each), host="cart.b", method="DELETE") for each in (before, after)]
-        assert deletes == [True, False]

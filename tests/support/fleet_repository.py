@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-POLICIES = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
+from promoted import INVENTORY, peer_authentication
+
+POLICIES = (
+    peer_authentication("STRICT")
+    + """\
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -17,32 +17,9 @@ spec:
   host: cart.shop.svc.cluster.local
   trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
 """
+)
 # Weaker than the environment before, and than its floor.
-WEAK = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: PERMISSIVE}}
-"""
-INVENTORY = """\
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {selector: {app: cart}, ports: [{name: http, port: 80, targetPort: 8080}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart}}
-    spec: {containers: [{name: cart, image: cart, ports: [{containerPort: 8080}]}]}
-"""
+WEAK = peer_authentication("PERMISSIVE")
 WAIVERS = """\
 waivers:
 - rule: PA001
