@@ -85,7 +85,7 @@ def _moment(text: str | None) -> float | None:
         return None
 
 
-class Patience:
+class RetryBudget:
     """How long one request may still wait for a server that is busy; it says so while it does."""
 
     def __init__(self, server: str, limit: float = LONGEST_WAIT) -> None:

@@ -20,9 +20,9 @@ from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.effect import Effect, effect
 from meshgate.mesh import Mesh
 from meshgate.model import MeshFacts, Resource
-from meshgate.pipeline.manifests import Given, read_manifests
+from meshgate.pipeline.manifests import ManifestArguments, read_manifests
 from meshgate.report.view import View
-from meshgate.report.who_can import AccessQuestion, Wanted, answers
+from meshgate.report.who_can import AccessQuestion, RequestFilter, answers
 
 NAMESPACE = "team-00501"
 # Policies that select the two workloads of one service are changed: one, and one of each of these
@@ -35,7 +35,7 @@ POLICIES = 300
 def main() -> int:
     """Time the questions that people ask of a fleet that was read."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    resources = read_manifests(Path(sys.argv[1]), Given(["."])).build.resources
+    resources = read_manifests(Path(sys.argv[1]), ManifestArguments(["."])).build.resources
     who_can = timed_who_can(resources)
     before = counted(resources)
     # What is asked of `before` alone is known after the first comparison; the others are new.
@@ -116,7 +116,7 @@ def timed_who_can(resources: Iterable[Resource]) -> float:
     service = fleet.service("svc-1", NAMESPACE)
     view = View(None, fleet, lambda _resource, _path: None)
     for port in service.ports:
-        assert answers(AccessQuestion(view, service, port, Wanted()))
+        assert answers(AccessQuestion(view, service, port, RequestFilter()))
     seconds = time.process_time() - started
     gc.enable()
     return seconds

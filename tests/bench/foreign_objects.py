@@ -14,7 +14,7 @@ from pathlib import Path
 from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.cluster.verify.foreign import ReviewedAndLive, outcome
 from meshgate.model import MeshFacts, Resource
-from meshgate.pipeline.manifests import Given, read_manifests
+from meshgate.pipeline.manifests import ManifestArguments, read_manifests
 
 REVIEWED = frozenset({"PeerAuthentication", "DestinationRule"})
 COUNTS = (1, 50)
@@ -23,7 +23,7 @@ COUNTS = (1, 50)
 def main() -> int:
     """Time the comparison of what was reviewed with what is there."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    resources = read_manifests(Path(sys.argv[1]), Given(["."])).build.resources
+    resources = read_manifests(Path(sys.argv[1]), ManifestArguments(["."])).build.resources
     rendered = [each for each in resources if each.kind in REVIEWED]
     running = [each for each in resources if each.kind not in REVIEWED]
     taken = {}

@@ -11,7 +11,7 @@ from meshgate import interrupts
 from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.model import Environment
 from meshgate.pipeline import Objects, Settings, judge
-from meshgate.pipeline.manifests import Given, read_manifests
+from meshgate.pipeline.manifests import ManifestArguments, read_manifests
 
 DAY = datetime.date(2026, 8, 1)
 
@@ -20,7 +20,7 @@ def main() -> int:
     """Judge the folder that the command line names."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     root = Path(sys.argv[1])
-    manifests = read_manifests(root, Given(["."]))
+    manifests = read_manifests(root, ManifestArguments(["."]))
     files = Objects({"": manifests.build}, manifests.locate)
     (judged,) = judge([Environment(name="")], files, Settings(DAY, "jsonschema")).values()
     findings, counts = judged.findings, judged.mesh.counts()

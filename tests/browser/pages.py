@@ -11,7 +11,7 @@ from meshgate.effect import effect
 from meshgate.mesh import Mesh
 from meshgate.model import Environment, MeshFacts, Report, Resource, Waiver
 from meshgate.pipeline import Objects, Settings, judge
-from meshgate.pipeline.manifests import Given, read_manifests
+from meshgate.pipeline.manifests import ManifestArguments, read_manifests
 from meshgate.pipeline.reports import report_of, tally
 from meshgate.report.html import BurnDown, Head, Page, PromotionTimeline, TimelineEvent, render
 from meshgate.report.view import View
@@ -31,7 +31,7 @@ NAMESPACES = 500
 def of_fleet(folder: Path) -> str:
     """A page of 5,000 workloads, judged as `meshgate report` judges."""
     fleet.write(folder, NAMESPACES)
-    manifests = read_manifests(folder, Given(["."]))
+    manifests = read_manifests(folder, ManifestArguments(["."]))
     files = Objects({"prod": manifests.build}, manifests.locate)
     (judged,) = judge([Environment(name="prod")], files, Settings(DAY, "jsonschema")).values()
     report = report_of(judged.findings, [tally(judged)], manifests.locate)

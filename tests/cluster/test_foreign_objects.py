@@ -24,7 +24,7 @@ def typed(value: JSONObject, *, is_foreign: bool = True) -> Resource:
     return Resource.of(own, foreign=is_foreign)
 
 
-def judged(objects: Sequence[JSONObject]) -> dict[str, foreign.Foreign]:
+def judged(objects: Sequence[JSONObject]) -> dict[str, foreign.ForeignObject]:
     """Every object beside a mesh of four workloads with sidecars, as a foreign one; by its name."""
     by_kind: dict[str, list[JSONObject]] = {}
     made = [deployment("shop", name) for name in APPS]

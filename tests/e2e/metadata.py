@@ -15,7 +15,7 @@ from e2e.processes import every
 from e2e.syncers import Syncer
 from forge.stage import Stage, StoryError
 from meshgate.model import JSONObject
-from meshgate.rules.seen_metadata import SEEN, Agent, Seen, SeenMark
+from meshgate.rules.seen_metadata import SEEN, Agent, ObservedBehaviour, SeenMark
 
 AGENTS = {"argocd": Agent.ARGO_CD, "flux": Agent.FLUX}
 NAMESPACE = "boards"
@@ -23,7 +23,7 @@ FOLDER = f"rendered/prod/{NAMESPACE}"
 UNMARKED = "unmarked"
 CONTROL_OF_LATE = "unmarked-late"
 # A sync owns the fields that git has: what is added beside them, Argo CD never looks at.
-USUAL = {Agent.ARGO_CD: {Seen.FOREIGN_STAYS}, Agent.FLUX: set[Seen]()}
+USUAL = {Agent.ARGO_CD: {ObservedBehaviour.FOREIGN_STAYS}, Agent.FLUX: set[ObservedBehaviour]()}
 # Seconds. Flux waits for the health of what it has applied.
 SYNCED = 150.0
 # What an agent will not do, it has this long to do.
@@ -44,7 +44,7 @@ class Live(NamedTuple):
 def play(stage: Stage, cluster: Cluster, syncer: Syncer) -> None:
     """Raises StoryError where an agent does something else than the table says."""
     trial = Trial(stage, cluster, syncer)
-    late = {name for name, row in trial.rows.items() if row.seen is Seen.UNNOTICED}
+    late = {name for name, row in trial.rows.items() if row.seen is ObservedBehaviour.UNNOTICED}
     at_once = {UNMARKED, *trial.rows} - late
     controlled = late | {CONTROL_OF_LATE} if late else late
     trial.judge(trial.steps(at_once, controlled))
@@ -63,7 +63,9 @@ class Trial:
         self.agent = AGENTS[syncer.name]
         self.rows = {f"row-{at}": row for at, row in enumerate(SEEN) if row.agent is self.agent}
 
-    def steps(self, at_once: Collection[str], later: Collection[str]) -> dict[str, set[Seen]]:
+    def steps(
+        self, at_once: Collection[str], later: Collection[str]
+    ) -> dict[str, set[ObservedBehaviour]]:
         """Written, marked and changed, synced again, removed: what became of those removed."""
         names = sorted({*at_once, *later})
         self._push(self._written(1, names, marked=False), "objects without marks")
@@ -87,7 +89,7 @@ class Trial:
 
     def _verify(self) -> None:
         """What the agent leaves of an edit by hand, `verify` finds, with or without a mark."""
-        if Seen.FOREIGN_STAYS not in USUAL[self.agent]:
+        if ObservedBehaviour.FOREIGN_STAYS not in USUAL[self.agent]:
             return
         which = ("--context", self.cluster.context, "--kubeconfig", str(self.cluster.kubeconfig))
         said = self.stage.meshgate("verify", "prod", *which, code=1)
@@ -95,7 +97,7 @@ class Trial:
         told = f"verify: {named}, by hand, and {self.syncer.title} leaves it"
         self.stage.expect(named in said.out and "portLevelSettings" in said.out, told, said)
 
-    def judge(self, seen: Mapping[str, set[Seen]]) -> None:
+    def judge(self, seen: Mapping[str, set[ObservedBehaviour]]) -> None:
         """Compare what was seen with the table, beside what is so of any object."""
         usual = seen[UNMARKED]
         but = "".join(f"; but {each}" for each in usual)
@@ -105,7 +107,7 @@ class Trial:
             if name not in seen:
                 continue
             own = seen[name] - usual
-            so = not own if row.seen is Seen.AS_UNMARKED else row.seen in own
+            so = not own if row.seen is ObservedBehaviour.AS_UNMARKED else row.seen in own
             self.stage.expect(so, f"{row.shown}: {row.seen}", own)
 
     def remove_later(self, names: Collection[str]) -> None:
@@ -155,21 +157,21 @@ class Trial:
         raise StoryError(f"{told}\n{self.syncer.tail()}")
 
 
-def _seen(name: str, steps: tuple[Mapping[str, Live], ...]) -> set[Seen]:
+def _seen(name: str, steps: tuple[Mapping[str, Live], ...]) -> set[ObservedBehaviour]:
     """What became of an object at each step."""
     first, second, third, fourth = (step.get(name) for step in steps)
-    seen: set[Seen] = set()
+    seen: set[ObservedBehaviour] = set()
     if second is None or third is None:
-        seen.add(Seen.TAKEN_AWAY)
+        seen.add(ObservedBehaviour.TAKEN_AWAY)
     elif first is not None:
         if second.exported == first.exported and third.exported == first.exported:
-            seen.add(Seen.NEVER_CHANGED)
+            seen.add(ObservedBehaviour.NEVER_CHANGED)
         if len({first.uid, second.uid, third.uid}) == len(steps[:3]):
-            seen.add(Seen.MADE_ANEW)
+            seen.add(ObservedBehaviour.MADE_ANEW)
         if third.by_hand:
-            seen.add(Seen.FOREIGN_STAYS)
+            seen.add(ObservedBehaviour.FOREIGN_STAYS)
     if fourth is not None:
-        seen.add(Seen.STAYS)
+        seen.add(ObservedBehaviour.STAYS)
     return seen
 
 

@@ -21,7 +21,7 @@ from meshes import (
     thing,
 )
 from meshgate.effect import effect
-from meshgate.effect.steps import NoPlan, Plan, Purpose, Why, plan
+from meshgate.effect.steps import NoPlan, NoPlanReason, Plan, Purpose, plan
 from meshgate.effect.steps.oracle import Oracle
 from meshgate.effect.steps.planning import LIMIT
 from meshgate.mesh import Mode
@@ -171,14 +171,14 @@ def test_what_the_inventory_does_is_no_matter_of_steps() -> None:
     found = plan(same, same, SHOP, MeshFacts(), whole=effect(before, after))
 
     assert isinstance(found, NoPlan)
-    assert found.why is Why.NOT_POLICY
+    assert found.why is NoPlanReason.NOT_POLICY
 
 
 def test_a_search_that_is_cut_short_says_so() -> None:
     found = planned([mode("DISABLE")], [mode("STRICT")], limit=1)
 
     assert isinstance(found, NoPlan)
-    assert found.why is Why.GAVE_UP
+    assert found.why is NoPlanReason.GAVE_UP
     assert "1 at most" in found.reason
 
 
@@ -194,7 +194,7 @@ def test_where_one_port_needs_plaintext_and_another_endpoint_mtls_there_is_no_wa
     )
 
     assert isinstance(found, NoPlan)
-    assert found.why is Why.NO_WAY
+    assert found.why is NoPlanReason.NO_WAY
 
 
 def twin(version: str) -> Resource:

@@ -28,7 +28,7 @@ from meshgate.mesh.authorization import (
     Enforcer,
     Request,
     RequestJudgement,
-    Says,
+    RuleMatch,
     Server,
     ServiceName,
     Side,
@@ -66,15 +66,17 @@ def test_policies_are_explained_in_the_order_of_evaluation() -> None:
     ]
     orders = steps[-1].rules
     assert [(rule.says, rule.requests) for rule in orders] == [
-        (Says.SOME, ("GET /orders/*",)),
-        (Says.NONE, ()),
+        (RuleMatch.SOME, ("GET /orders/*",)),
+        (RuleMatch.NONE, ()),
     ]
     on_tcp = mesh.explain(SIDECAR, tcp())
     assert [(rule.says, rule.unjudged) for rule in on_tcp[-1].rules] == [
-        (Says.DROPPED, ("methods", "paths")),
-        (Says.ALL, ()),
+        (RuleMatch.DROPPED, ("methods", "paths")),
+        (RuleMatch.ALL, ()),
     ]
-    assert [(rule.says, rule.unjudged) for rule in on_tcp[2].rules] == [(Says.ALL, ("methods",))]
+    assert [(rule.says, rule.unjudged) for rule in on_tcp[2].rules] == [
+        (RuleMatch.ALL, ("methods",))
+    ]
 
 
 def test_a_key_that_the_generator_fails_on_drops_the_rule() -> None:
@@ -83,7 +85,7 @@ def test_a_key_that_the_generator_fails_on_drops_the_rule() -> None:
     assert mesh.allowed(SIDECAR, http()).allows is Allows.NONE
     (step,) = mesh.explain(SIDECAR, http())
     assert [(rule.says, rule.unjudged) for rule in step.rules] == [
-        (Says.DROPPED, ("request.headersx[a]",))
+        (RuleMatch.DROPPED, ("request.headersx[a]",))
     ]
 
 
@@ -146,9 +148,9 @@ def test_ztunnel_leaves_out_what_it_cannot_judge() -> None:
     decision = mesh.allowed(ZTUNNEL, hbone())
     assert (decision.allows, decided(decision)) == (Allows.NONE, [("a", "ALLOW", None)])
     deny, allow = mesh.explain(ZTUNNEL, hbone())
-    assert [(rule.says, rule.unjudged) for rule in deny.rules] == [(Says.NONE, ("methods",))]
+    assert [(rule.says, rule.unjudged) for rule in deny.rules] == [(RuleMatch.NONE, ("methods",))]
     assert [(rule.says, rule.unjudged) for rule in allow.rules] == [
-        (Says.DROPPED, ("methods", "paths"))
+        (RuleMatch.DROPPED, ("methods", "paths"))
     ]
 
 

@@ -20,7 +20,7 @@ from meshgate.effect import effect
 from meshgate.mesh import Allows, Mesh, Outcome
 from meshgate.model import Invariant
 from meshgate.report.view import View
-from meshgate.report.who_can import AccessQuestion, Wanted, answers
+from meshgate.report.who_can import AccessQuestion, RequestFilter, answers
 from meshgate.rules.ca013_broken_invariant import broken
 
 AMBIENT = {"istio.io/dataplane-mode": "ambient"}
@@ -122,7 +122,7 @@ def test_who_can_has_a_line_for_the_way_by_the_waypoint() -> None:
     model = shop(ONLY_WAYPOINT, waypoint=True)
     called = model.service("cart", "b")
     view = View(None, model, lambda _resource, _path: None)
-    given = answers(AccessQuestion(view, called, called.ports[0], Wanted()))
+    given = answers(AccessQuestion(view, called, called.ports[0], RequestFilter()))
     by_label = {each.label: each.allows for each in given if each.label}
     assert by_label[OTHERS] is Allows.NONE
     assert by_label[f"{OTHERS}, by way of the waypoint"] is Allows.ALL

@@ -27,7 +27,7 @@ PINNED = "pinned"
 SHOWN = 5
 
 
-class Lack(NamedTuple):
+class MissingPart(NamedTuple):
     """One thing that is missing: what, what to write or do, and whether adoption waits for it."""
 
     what: str
@@ -37,7 +37,7 @@ class Lack(NamedTuple):
 
 def lacking(
     root: Path, configuration: Configuration, environment: Environment, judged: Judged
-) -> list[Lack]:
+) -> list[MissingPart]:
     """Everything an environment lacks, what adoption waits for first."""
     every = [
         *of_mode(environment),
@@ -53,7 +53,7 @@ def lacking(
     return sorted(every, key=lambda lack: not lack.blocks)
 
 
-def refusals(root: Path, environment: Environment, judged: Judged) -> list[Lack]:
+def refusals(root: Path, environment: Environment, judged: Judged) -> list[MissingPart]:
     """What `adopt` would refuse of a pinned environment that has no state yet, beside its rules.
 
     Nothing for an environment that is floating or adopted: what it lacks is for guards to say. Nor
@@ -73,15 +73,15 @@ def may_be_refused(root: Path, environment: Environment) -> bool:
     )
 
 
-def of_mode(environment: Environment) -> Iterator[Lack]:
+def of_mode(environment: Environment) -> Iterator[MissingPart]:
     """Pinned, with gates."""
     if environment.mode != PINNED:
-        yield Lack(
+        yield MissingPart(
             f"{environment.name} is floating: it follows its sources on main",
             (f"environments.yaml, {environment.name}:", "    mode: pinned"),
         )
     if not environment.gates and not environment.gates_waived:
-        yield Lack(
+        yield MissingPart(
             "it has no gates, and does not say why",
             (
                 f"environments.yaml, {environment.name}:",
@@ -91,7 +91,7 @@ def of_mode(environment: Environment) -> Iterator[Lack]:
         )
 
 
-def of_policy(configuration: Configuration, environment: Environment) -> Iterator[Lack]:
+def of_policy(configuration: Configuration, environment: Environment) -> Iterator[MissingPart]:
     """What its rules of promotion say that no promotion acts on."""
     pinned = structs.replace(environment, mode=PINNED)
     if not pinned.gates and not pinned.gates_waived:
@@ -100,20 +100,20 @@ def of_policy(configuration: Configuration, environment: Environment) -> Iterato
     try:
         read_policy(structs.replace(configuration, environments=tuple(others)))
     except UsageError as error:
-        yield Lack(error.what, tuple(filter(None, (error.why, error.hint))))
+        yield MissingPart(error.what, tuple(filter(None, (error.why, error.hint))))
 
 
-def of_toolchain(root: Path, environment: Environment) -> Iterator[Lack]:
+def of_toolchain(root: Path, environment: Environment) -> Iterator[MissingPart]:
     """The versions that releases are rendered with, and the programs."""
     charts = environment.helm is not None
     if not (root / TOOLCHAIN).is_file():
         text = toolchain(charts=charts)
-        yield Lack(f"there is no {TOOLCHAIN}", (f"{TOOLCHAIN}:", *_indented(text)))
+        yield MissingPart(f"there is no {TOOLCHAIN}", (f"{TOOLCHAIN}:", *_indented(text)))
         return
     try:
         renderer(root, exact=True)
     except MeshgateError as error:
-        yield Lack(error.what, _todo(error))
+        yield MissingPart(error.what, _todo(error))
     if not charts:
         return
     own = pinned()[helm.NAME].version
@@ -121,42 +121,44 @@ def of_toolchain(root: Path, environment: Environment) -> Iterator[Lack]:
         helm.program(helm.version(root, exact=True))
     except UsageError as error:
         line = f'      helm: "{own}"'
-        yield Lack(error.what, (f"{TOOLCHAIN}, for the chart:", "    renderer:", line))
+        yield MissingPart(error.what, (f"{TOOLCHAIN}, for the chart:", "    renderer:", line))
     except MeshgateError as error:
-        yield Lack(error.what, _todo(error))
+        yield MissingPart(error.what, _todo(error))
 
 
-def of_commit(root: Path, environment: Environment) -> Iterator[Lack]:
+def of_commit(root: Path, environment: Environment) -> Iterator[MissingPart]:
     """A commit with all of it: releases are made of commits, not of files."""
     files = (ENVIRONMENTS, BASELINE, TOOLCHAIN, f"waivers/{environment.name}.yaml")
     try:
         changed = changed_files(root, "HEAD")
     except RepositoryError as error:
-        yield Lack("there is no commit to make a release of", (error.what, "git init; git commit"))
+        yield MissingPart(
+            "there is no commit to make a release of", (error.what, "git init; git commit")
+        )
         return
     if missing := [file for file in files if file in changed]:
-        yield Lack(
+        yield MissingPart(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not committed",
             (f"git add {' '.join(missing)}", "git commit"),
         )
 
 
-def of_render(judged: Judged) -> Iterator[Lack]:
+def of_render(judged: Judged) -> Iterator[MissingPart]:
     """A render, each of whose objects has a file of its own."""
     if judged.failure is not None:
-        yield Lack(judged.failure.what, _todo(judged.failure))
+        yield MissingPart(judged.failure.what, _todo(judged.failure))
         return
     try:
         files_of(judged.name, judged.require_build().resources)
     except MeshgateError as error:
-        yield Lack(error.what, _todo(error))
+        yield MissingPart(error.what, _todo(error))
 
 
-def of_findings(judged: Judged) -> Iterator[Lack]:
+def of_findings(judged: Judged) -> Iterator[MissingPart]:
     """Errors, and what cannot be decided."""
     errors = [f for f in _open(judged) if f.severity is Severity.ERROR]
     if errors:
-        yield Lack(
+        yield MissingPart(
             f"{plural(len(errors), 'finding')} would fail it: mend them, or accept each in "
             f"waivers/{judged.name}.yaml",
             _places(errors),
@@ -164,18 +166,18 @@ def of_findings(judged: Judged) -> Iterator[Lack]:
     yield from of_undecided(judged)
 
 
-def of_undecided(judged: Judged) -> Iterator[Lack]:
+def of_undecided(judged: Judged) -> Iterator[MissingPart]:
     """What cannot be decided, which no promotion takes."""
     undecided = [f for f in _open(judged) if not f.decided and f.severity is not Severity.ERROR]
     if undecided:
-        yield Lack(
+        yield MissingPart(
             f"{plural(len(undecided), 'finding')} of {judged.name} cannot be decided, and no "
             "promotion takes that (PR12): add what is missing, or accept them",
             _places(undecided),
         )
 
 
-def of_variables(judged: Judged) -> Iterator[Lack]:
+def of_variables(judged: Judged) -> Iterator[MissingPart]:
     """Variables whose values only objects of the cluster's agent give."""
     context = judged.context
     if context is None:
@@ -183,7 +185,7 @@ def of_variables(judged: Judged) -> Iterator[Lack]:
     given = context.environment.values
     own = judged.environment.values
     if only := sorted(given.keys() - own.keys()):
-        yield Lack(
+        yield MissingPart(
             "values of variables come from Flux objects beside the sources, and a promotion is "
             "judged by what was rendered",
             (
@@ -194,22 +196,24 @@ def of_variables(judged: Judged) -> Iterator[Lack]:
         )
 
 
-def of_sync(root: Path, configuration: Configuration, environment: Environment) -> Iterator[Lack]:
+def of_sync(
+    root: Path, configuration: Configuration, environment: Environment
+) -> Iterator[MissingPart]:
     """Where clusters are told of it."""
     if configuration.sync is None:
-        yield Lack(
+        yield MissingPart(
             "clusters are not told where this repository is",
             ("environments.yaml:", "    sync:", "      repository: https://HOST/PATH.git"),
             blocks=False,
         )
     elif not any((root / "sync").rglob(f"{environment.name}*")):
-        yield Lack(
+        yield MissingPart(
             f"there are no sync objects of {environment.name}",
             ("meshgate sync argocd, or meshgate sync flux",),
             blocks=False,
         )
     if environment.clusters is None:
-        yield Lack(
+        yield MissingPart(
             "its clusters are not selected",
             (
                 f"environments.yaml, {environment.name}:",
@@ -219,10 +223,10 @@ def of_sync(root: Path, configuration: Configuration, environment: Environment) 
         )
 
 
-def of_people(environment: Environment) -> Iterator[Lack]:
+def of_people(environment: Environment) -> Iterator[MissingPart]:
     """Who agrees to promotions and to looser rules."""
     if environment.approvals is None:
-        yield Lack(
+        yield MissingPart(
             "nobody has to agree to a promotion, nor to looser rules",
             (
                 f"environments.yaml, {environment.name}:",

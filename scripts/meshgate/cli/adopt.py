@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshgate import config
-from meshgate.adoption.plan import Lack, lacking
+from meshgate.adoption.plan import MissingPart, lacking
 from meshgate.cli.adopt_live import Running, add_live, compared, running
 from meshgate.cli.promotions import add_direct, add_promotion_options, print_proposals, session_of
 from meshgate.cli.request import folder, settings
@@ -108,7 +108,7 @@ def plan(options: argparse.Namespace, live: Running | None) -> int:
     return REFUSED if blocking or changes else 0
 
 
-def print_lacks(title: str, lacks: Sequence[Lack]) -> None:
+def print_lacks(title: str, lacks: Sequence[MissingPart]) -> None:
     """What is missing, numbered, each with what to write."""
     if lacks:
         print(title)

@@ -19,7 +19,7 @@ from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
 from meshgate.pipeline.files import Track
 from meshgate.pipeline.judged import cause
-from meshgate.pipeline.manifests import Given
+from meshgate.pipeline.manifests import ManifestArguments
 from meshgate.pipeline.outcome import RunOutcome
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
@@ -46,9 +46,11 @@ def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
     return Settings(options.today, options.engine, complete)
 
 
-def given(options: argparse.Namespace, paths: Sequence[str], namespace: str | None = None) -> Given:
+def given(
+    options: argparse.Namespace, paths: Sequence[str], namespace: str | None = None
+) -> ManifestArguments:
     """The manifests that words of the command line name."""
-    return Given(
+    return ManifestArguments(
         paths,
         sys.stdin.buffer.read() if STDIN in paths else b"",
         namespace,

@@ -34,7 +34,7 @@ from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdicts import VerdictQuestion, tasks_of
 from meshgate.pipeline.whole_repository import of_nobody
 from meshgate.tables.parquet import Writer
-from meshgate.tables.partition import Making, Partitions, every_row, of_rows
+from meshgate.tables.partition import Partitions, PartitionTask, every_row, of_rows
 from meshgate.tables.rows import Rows, Run, findings_rows
 from meshgate.tables.schema import TABLES
 from meshgate.wording import plural
@@ -71,7 +71,7 @@ def on_cluster(
         workers,
     )
 
-    making, progress = Making(run), OfCluster()
+    making, progress = PartitionTask(run), OfCluster()
     work = Work(making.partition, lambda task: making.ended(task, ended(*task.wanted)))
     tasks = tasks_of(question, question.run, question.wanted, jobs=AS_MANY)
     counts: Counter[str] = Counter(dict.fromkeys(TABLES, 0))

@@ -70,7 +70,7 @@ def questions(view: View, options: argparse.Namespace) -> Iterator[who_can.Acces
     """What is asked of one mesh."""
     host, number = host_and_port(options.service)
     headers = (each.partition("=") for each in options.header)
-    wanted = who_can.Wanted(
+    wanted = who_can.RequestFilter(
         options.method,
         options.path,
         options.host,

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from meshgate.answers import Patience, parsed, retry_after, words
+from meshgate.answers import RetryBudget, parsed, retry_after, words
 from meshgate.cluster.kinds import ListedKind
 from meshgate.errors import ServiceError, missing_libraries
 from meshgate.model import JSON, JSONObject
@@ -148,7 +148,7 @@ class ClusterClient:
             header_params={"Accept": "application/json"},
             auth_settings=["BearerToken"],
         )
-        patience, pauses = Patience(f"the API server of {self.context}"), iter(PAUSES)
+        patience, pauses = RetryBudget(f"the API server of {self.context}"), iter(PAUSES)
         while True:
             try:
                 response = self._client.call_api(*call, _request_timeout=TIMEOUT)

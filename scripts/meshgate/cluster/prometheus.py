@@ -9,7 +9,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from meshgate.answers import Patience, parsed, retry_after, words
+from meshgate.answers import RetryBudget, parsed, retry_after, words
 from meshgate.errors import ServiceError, UsageError, missing_libraries
 from meshgate.model import JSON
 
@@ -87,7 +87,7 @@ class Prometheus:
 
     def _ask(self, path: str, form: Mapping[str, str]) -> JSON:
         httpx = self._httpx
-        patience, pauses = Patience(f"Prometheus at {self.url}"), iter(PAUSES)
+        patience, pauses = RetryBudget(f"Prometheus at {self.url}"), iter(PAUSES)
         try:
             while True:
                 # In the body: an expression may be longer than an address.

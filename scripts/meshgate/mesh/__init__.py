@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshgate.mesh.admission import Admission
-from meshgate.mesh.authorization import Allows, PolicyStep, Request, Says, Witness
+from meshgate.mesh.authorization import Allows, PolicyStep, Request, RuleMatch, Witness
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
@@ -58,7 +58,7 @@ __all__ = [
     "Place",
     "PolicyStep",
     "Request",
-    "Says",
+    "RuleMatch",
     "ServerMode",
     "Service",
     "ServicePort",

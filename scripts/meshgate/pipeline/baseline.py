@@ -19,14 +19,14 @@ HEAD = """\
 OF_WAIVERS = "WA"
 
 
-class Taken(Struct, frozen=True):
+class BaselineDraft(Struct, frozen=True):
     """What a baseline is made of, and the findings that no baseline takes."""
 
     entries: tuple[BaselineEntry, ...]
     refused: tuple[Finding, ...]
 
 
-def taken(findings: Iterable[Finding]) -> Taken:
+def taken(findings: Iterable[Finding]) -> BaselineDraft:
     """The entries of open findings; what can never be waived stays open."""
     waivable = {rule.id for rule in RULES if rule.waivable and not rule.id.startswith(OF_WAIVERS)}
     open_findings = [finding for finding in findings if finding.waiver is None]
@@ -46,7 +46,7 @@ def taken(findings: Iterable[Finding]) -> Taken:
         for finding in open_findings
         if finding.rule not in waivable and not finding.rule.startswith(OF_WAIVERS)
     )
-    return Taken(tuple(entries.values()), refused)
+    return BaselineDraft(tuple(entries.values()), refused)
 
 
 def remaining(

@@ -39,7 +39,7 @@ NAMED = 3
 Key: TypeAlias = tuple[str, str, str | None, str]
 
 
-class Given(Struct, frozen=True):
+class ManifestArguments(Struct, frozen=True):
     """What the words of a command line name, and how it is read.
 
     paths      files, folders, `-` for standard input
@@ -106,7 +106,7 @@ class GivenManifests(Struct, frozen=True):
         )
 
 
-def read_manifests(root: Path, given: Given) -> GivenManifests:
+def read_manifests(root: Path, given: ManifestArguments) -> GivenManifests:
     """Everything the paths hold. What cannot be read is reported, and the rest is judged.
 
     Raises UsageError for a path that is not there, and NothingToCheckError where nothing is an
@@ -121,7 +121,7 @@ def read_manifests(root: Path, given: Given) -> GivenManifests:
 class _Reading:
     """The paths of one command line on their way to objects."""
 
-    def __init__(self, root: Path, given: Given) -> None:
+    def __init__(self, root: Path, given: ManifestArguments) -> None:
         self.root = root
         self.given = given
         self.texts = {STDIN: given.stdin} if STDIN in given.paths else {}

@@ -32,7 +32,7 @@ class Presence(enum.StrEnum):
 
 
 class Deployment(Struct, frozen=True):
-    """A stay: a time in which one release was an environment's state.
+    """A time in which one release was an environment's state.
 
     tree    git's id of rendered/<environment>; empty for a floating environment, which has none
     since   when it was merged: from the forge, else as `record_times` has it

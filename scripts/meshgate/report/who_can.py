@@ -46,7 +46,7 @@ NAMED = 3
 NO_IDENTITY = "none"
 
 
-class Wanted(NamedTuple):
+class RequestFilter(NamedTuple):
     """The requests in question; empty: any."""
 
     method: str = ""
@@ -62,7 +62,7 @@ class AccessQuestion(NamedTuple):
     view: View
     service: Service
     port: ServicePort
-    wanted: Wanted
+    wanted: RequestFilter
 
 
 class AccessAnswer(NamedTuple):

@@ -20,7 +20,7 @@ def seen(context: Context) -> Sequence[DestinationRule]:
     return _seen(context.resources, visible_facts(context), context.mesh)
 
 
-def planes(context: Context) -> tuple[DestinationRules, ...]:
+def by_control_plane(context: Context) -> tuple[DestinationRules, ...]:
     """The rules of each control plane, in the pools where its clients look for them."""
     return _planes(context.resources, visible_facts(context), context.mesh)
 

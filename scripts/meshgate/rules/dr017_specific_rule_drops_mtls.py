@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     reported: set[int] = set()
     outside = Outside(context)
-    for plane in dr.planes(context):
+    for plane in dr.by_control_plane(context):
         rules = plane.all.values()
         wildcards = mutual_wildcards(rules)
         if wildcards is None:

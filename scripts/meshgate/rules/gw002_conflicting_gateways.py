@@ -30,7 +30,7 @@ from meshgate.rules.gateway_proxies import KIND, gateways_by_proxy
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 
 
-class Opened(Struct, frozen=True):
+class ServerHost(Struct, frozen=True):
     """One host of one server, as Istio compares it: `.` before the slash is the Gateway's own."""
 
     gateway: Resource
@@ -43,7 +43,7 @@ class Opened(Struct, frozen=True):
 def check(context: Context) -> Iterator[Violation]:
     reported: set[frozenset[int]] = set()
     for served in gateways_by_proxy(context):
-        servers: dict[object, list[Opened]] = {}
+        servers: dict[object, list[ServerHost]] = {}
         for gateway in served:
             for opened in hosts_of(gateway):
                 servers.setdefault((opened.port, opened.bind), []).append(opened)
@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Violation]:
             yield from overlapping(alike, reported)
 
 
-def hosts_of(gateway: Resource) -> Iterator[Opened]:
+def hosts_of(gateway: Resource) -> Iterator[ServerHost]:
     """The hosts a Gateway opens ports for."""
     for number, server in enumerate(gateway.spec.get("servers") or ()):
         port = (server.get("port") or {}).get("number") or 0
@@ -59,12 +59,12 @@ def hosts_of(gateway: Resource) -> Iterator[Opened]:
             path = join_path("spec", "servers", number, "hosts", index)
             place, slash, name = str(host).rpartition("/")
             own = f"{gateway.namespace if place == '.' else place}{slash}{name}"
-            yield Opened(gateway, path, own, port, str(server.get("bind") or ""))
+            yield ServerHost(gateway, path, own, port, str(server.get("bind") or ""))
 
 
-def overlapping(alike: list[Opened], reported: set[frozenset[int]]) -> Iterator[Violation]:
+def overlapping(alike: list[ServerHost], reported: set[frozenset[int]]) -> Iterator[Violation]:
     """One finding for each pair of Gateways, at the one that comes later by name."""
-    known: dict[str, list[Opened]] = {}
+    known: dict[str, list[ServerHost]] = {}
     for opened in sorted(alike, key=lambda each: (each.host, str(each.gateway))):
         others = known.setdefault(opened.host, [])
         for other in others:

@@ -61,7 +61,7 @@ IN_MESH = frozenset({DataPlane.SIDECAR, DataPlane.AMBIENT, DataPlane.GATEWAY})
 CONFIGURED = frozenset({DataPlane.SIDECAR, DataPlane.GATEWAY})
 
 
-class Cut(Struct, frozen=True):
+class DroppedConnection(Struct, frozen=True):
     """Something that policies of one pod drop.
 
     what  in the words of the message, `who` of whom: all of one kind and policy are one finding
@@ -79,7 +79,7 @@ def check(context: Context) -> Iterator[Violation]:
     mesh = context.mesh
     if mesh is None or mesh.packets.is_empty:
         return
-    groups: dict[tuple[object, ...], list[Cut]] = {}
+    groups: dict[tuple[object, ...], list[DroppedConnection]] = {}
     for cut in cuts(mesh, context):
         key = id(cut.policy), cut.direction, cut.what
         groups.setdefault(key, []).append(cut)
@@ -96,7 +96,7 @@ def check(context: Context) -> Iterator[Violation]:
         )
 
 
-def cuts(mesh: Mesh, context: Context) -> Iterator[Cut]:
+def cuts(mesh: Mesh, context: Context) -> Iterator[DroppedConnection]:
     """Everything that is dropped and is needed."""
     yield from hbone(mesh)
     yield from probes(mesh)
@@ -105,7 +105,7 @@ def cuts(mesh: Mesh, context: Context) -> Iterator[Cut]:
     yield from expected(mesh, context.environment.expectations)
 
 
-def hbone(mesh: Mesh) -> Iterator[Cut]:
+def hbone(mesh: Mesh) -> Iterator[DroppedConnection]:
     """Calls that pass at the container port, and are dropped at the port of HBONE."""
     if all(workload.plane is not DataPlane.AMBIENT for workload in mesh.workloads):
         return
@@ -121,7 +121,7 @@ def hbone(mesh: Mesh) -> Iterator[Cut]:
                 for direction, policies in _by_direction(
                     mesh.packets.between(client, end, blocking.port).policies
                 ):
-                    yield Cut(
+                    yield DroppedConnection(
                         _to_blame(policies),
                         direction,
                         f"calls between ambient workloads go to port {blocking.port} (HBONE), "
@@ -131,7 +131,7 @@ def hbone(mesh: Mesh) -> Iterator[Cut]:
                     )
 
 
-def probes(mesh: Mesh) -> Iterator[Cut]:
+def probes(mesh: Mesh) -> Iterator[DroppedConnection]:
     """Kubelet's probes of ambient workloads, which come from one address of the node."""
     kubelet = mesh.packets.parties.unknown("", EndKind.OUTSIDE, PROBE_ADDRESS)
     for workload in mesh.workloads:
@@ -141,7 +141,7 @@ def probes(mesh: Mesh) -> Iterator[Cut]:
         for port in sorted(all_probed(template_of(workload.resource))):
             answer = mesh.packets.table.passage(Direction.INGRESS, target, kubelet, Packets(port))
             if answer.passes is False:
-                yield Cut(
+                yield DroppedConnection(
                     _to_blame(answer.policies),
                     Direction.INGRESS,
                     f"kubelet's probes of ambient workloads come from {PROBE_ADDRESS}, which no "
@@ -152,7 +152,7 @@ def probes(mesh: Mesh) -> Iterator[Cut]:
                 )
 
 
-def istiod(mesh: Mesh) -> Iterator[Cut]:
+def istiod(mesh: Mesh) -> Iterator[DroppedConnection]:
     """Proxies that do not reach istiod."""
     root = mesh.facts.root_namespace
     targets = [
@@ -174,7 +174,7 @@ def istiod(mesh: Mesh) -> Iterator[Cut]:
             )
 
 
-def dns(mesh: Mesh, resources: ResourceIndex) -> Iterator[Cut]:
+def dns(mesh: Mesh, resources: ResourceIndex) -> Iterator[DroppedConnection]:
     """Workloads of the mesh that do not reach the cluster's DNS."""
     if any(workload.name == NODE_LOCAL_DNS for workload in mesh.workloads):
         return
@@ -194,7 +194,7 @@ def dns(mesh: Mesh, resources: ResourceIndex) -> Iterator[Cut]:
             )
 
 
-def expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Cut]:
+def expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[DroppedConnection]:
     """Calls that an expectation wants to reach their server."""
     for expectation in expectations:
         if verdict(Outcome(expectation.outcome), None) in {Verdict.BROKEN, Verdict.UNKNOWN}:
@@ -208,7 +208,7 @@ def expected(mesh: Mesh, expectations: Iterable[Expectation]) -> Iterator[Cut]:
         for delivery in policy.deliveries:
             if delivery.blocking is not None and delivery.verdict is Verdict.BROKEN:
                 for direction, policies in _by_direction(delivery.blocking.policies):
-                    yield Cut(
+                    yield DroppedConnection(
                         _to_blame(policies),
                         direction,
                         f"an expectation wants these calls to be {expectation.outcome}, and their "
@@ -224,7 +224,7 @@ def _dropped(
     targets: Iterable[tuple[Party, Packets]],
     what: str,
     fix: str,
-) -> Iterator[Cut]:
+) -> Iterator[DroppedConnection]:
     """A workload whose packets reach none of these for certain."""
     source = mesh.packets.parties.of_workload(workload)
     stopping: list[tuple[Direction, tuple[NetworkPolicy, ...]]] = []
@@ -239,7 +239,7 @@ def _dropped(
         stopping += blocked
     if stopping and not mesh.packets.is_doubted(workload):
         direction, policies = stopping[0]
-        yield Cut(_to_blame(policies), direction, what, fix, str(workload))
+        yield DroppedConnection(_to_blame(policies), direction, what, fix, str(workload))
 
 
 def _dns_servers(mesh: Mesh, resources: ResourceIndex) -> Iterator[tuple[Party, Packets]]:

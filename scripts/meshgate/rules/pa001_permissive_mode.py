@@ -51,7 +51,7 @@ from meshgate.rules.wording import listed
 def check(context: Context) -> Iterator[Violation]:
     reported: set[int] = set()
     decided = decided_workloads(context.mesh) if context.mesh else {}
-    for plane in pa.planes(context):
+    for plane in pa.by_control_plane(context):
         for scope, policies in plane.deciding.items():
             for policy in policies:
                 violation = judged(context, plane, scope, policy)
@@ -91,7 +91,7 @@ def named(context: Context, violation: Violation, workloads: Sequence[Workload])
 
 
 def judged(
-    context: Context, plane: pa.Plane, scope: pa.PolicyScope, policy: PeerPolicy
+    context: Context, plane: pa.ControlPlanePolicies, scope: pa.PolicyScope, policy: PeerPolicy
 ) -> Violation | None:
     """What is wrong with the mode that this policy gives its scope."""
     facts, floor = context.environment.mesh, context.environment.require.mtls

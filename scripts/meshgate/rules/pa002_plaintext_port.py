@@ -44,7 +44,7 @@ from meshgate.rules.wording import listed
 
 def check(context: Context) -> Iterator[Violation]:
     reported: set[int] = set()
-    for plane in pa.planes(context):
+    for plane in pa.by_control_plane(context):
         for scope, policies in plane.deciding.items():
             for policy in policies if scope.labels else ():
                 if id(policy.resource) not in reported:
@@ -53,7 +53,7 @@ def check(context: Context) -> Iterator[Violation]:
 
 
 def open_ports(
-    context: Context, plane: pa.Plane, scope: pa.PolicyScope, policy: PeerPolicy
+    context: Context, plane: pa.ControlPlanePolicies, scope: pa.PolicyScope, policy: PeerPolicy
 ) -> Iterator[Violation]:
     """The entries of one policy that are weaker than the floor."""
     floor, ambient = context.environment.require.mtls, pa.is_ambient(context, scope)

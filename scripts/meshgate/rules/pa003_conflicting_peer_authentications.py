@@ -45,7 +45,7 @@ from meshgate.rules.wording import SHOWN, listed
 
 def check(context: Context) -> Iterator[Violation]:
     reported: set[frozenset[int]] = set()
-    for plane in pa.planes(context):
+    for plane in pa.by_control_plane(context):
         for scope, group in groups(plane):
             rivals = list(dict.fromkeys(group))
             members = frozenset(id(policy.resource) for policy in rivals)
@@ -59,7 +59,9 @@ def check(context: Context) -> Iterator[Violation]:
                 yield on_workload(plane, workload, rivals)
 
 
-def meeting(context: Context, plane: pa.Plane) -> Iterator[tuple[Workload, list[PeerPolicy]]]:
+def meeting(
+    context: Context, plane: pa.ControlPlanePolicies
+) -> Iterator[tuple[Workload, list[PeerPolicy]]]:
     """Policies whose selectors meet on a known workload, though neither lies within the other."""
     mesh = context.mesh
     if mesh is None:
@@ -78,7 +80,9 @@ def meeting(context: Context, plane: pa.Plane) -> Iterator[tuple[Workload, list[
                 yield workload, sorted(rivals, key=lambda policy: policy.name)
 
 
-def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[PeerPolicy]) -> Violation:
+def on_workload(
+    plane: pa.ControlPlanePolicies, workload: Workload, rivals: Sequence[PeerPolicy]
+) -> Violation:
     """What each order gives to one workload that all of them select."""
     subject = max(rivals, key=lambda policy: (not policy.resource.foreign, policy.name))
     gives = {
@@ -109,7 +113,7 @@ def on_workload(plane: pa.Plane, workload: Workload, rivals: Sequence[PeerPolicy
     )
 
 
-def groups(plane: pa.Plane) -> Iterator[tuple[pa.PolicyScope, list[PeerPolicy]]]:
+def groups(plane: pa.ControlPlanePolicies) -> Iterator[tuple[pa.PolicyScope, list[PeerPolicy]]]:
     """Policies of which only one can decide, with the scope they share."""
     for scope, policies in plane.scopes.items():
         if len(policies) > 1:
@@ -118,7 +122,9 @@ def groups(plane: pa.Plane) -> Iterator[tuple[pa.PolicyScope, list[PeerPolicy]]]
             yield scope, [*plane.scopes[wider], *policies]
 
 
-def conflict(plane: pa.Plane, scope: pa.PolicyScope, rivals: Sequence[PeerPolicy]) -> Violation:
+def conflict(
+    plane: pa.ControlPlanePolicies, scope: pa.PolicyScope, rivals: Sequence[PeerPolicy]
+) -> Violation:
     """What each order of these policies, sorted by name, gives."""
     # Best reported at the narrower policy, and at one that can be edited here.
     here = {id(policy) for policy in plane.scopes[scope]}

@@ -56,7 +56,7 @@ SMCP_FIX = "set spec.security.dataPlane.mtls to true in the ServiceMeshControlPl
 def check(context: Context) -> Iterator[Violation]:
     floor = context.environment.require.mtls
     ambient = pa.is_ambient(context, pa.MESH)
-    for plane in pa.planes(context) if context.complete else ():
+    for plane in pa.by_control_plane(context) if context.complete else ():
         policies = sorted(plane.deciding[pa.MESH], key=age)
         modes = [pa.own_mode(policy) for policy in policies] or [pa.UNSET]
         given = [
@@ -130,7 +130,7 @@ def weak(context: Context, policy: PeerPolicy, mode: str) -> Violation:
     )
 
 
-def missing(context: Context, plane: pa.Plane) -> Violation:
+def missing(context: Context, plane: pa.ControlPlanePolicies) -> Violation:
     """There is none; the finding names what took it away, or the object to write."""
     environment = context.environment
     floor, root = environment.require.mtls, environment.mesh.root_namespace

@@ -43,7 +43,7 @@ from meshgate.rules.wording import SHOWN, listed
 
 def check(context: Context) -> Iterator[Violation]:
     reported: set[int] = set()
-    for plane in pa.planes(context):
+    for plane in pa.by_control_plane(context):
         for scope in plane.scopes:
             empty, others = split(plane.rivals(scope))
             for policy in empty if others else ():
@@ -70,7 +70,10 @@ def sets_a_mode(policy: PeerPolicy) -> bool:
 
 
 def violation(
-    plane: pa.Plane, scope: pa.PolicyScope, policy: PeerPolicy, blocked: list[PeerPolicy]
+    plane: pa.ControlPlanePolicies,
+    scope: pa.PolicyScope,
+    policy: PeerPolicy,
+    blocked: list[PeerPolicy],
 ) -> Violation:
     """What the scope gets when the empty policy is the oldest."""
     names = listed([other.name for other in blocked])

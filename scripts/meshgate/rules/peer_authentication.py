@@ -142,7 +142,7 @@ def is_ambient(context: Context, scope: PolicyScope) -> bool:
     return declared
 
 
-class Plane:
+class ControlPlanePolicies:
     """The PeerAuthentications that one control plane reads, by scope."""
 
     def __init__(self, policies: PeerPolicies, facts: MeshFacts) -> None:
@@ -223,7 +223,7 @@ def scope_of(policy: PeerPolicy, facts: MeshFacts) -> PolicyScope:
     return PolicyScope(policy.namespace, frozenset(policy.selector.items()))
 
 
-def planes(context: Context) -> tuple[Plane, ...]:
+def by_control_plane(context: Context) -> tuple[ControlPlanePolicies, ...]:
     """One model for each control plane that reads the environment's PeerAuthentications."""
     return _planes(context.resources, visible_facts(context), context.mesh)
 
@@ -252,5 +252,9 @@ def _read(
 
 
 @functools.lru_cache(maxsize=4)
-def _planes(resources: ResourceIndex, facts: MeshFacts, mesh: Mesh | None) -> tuple[Plane, ...]:
-    return tuple(Plane(policies, facts) for policies in _read(resources, facts, mesh))
+def _planes(
+    resources: ResourceIndex, facts: MeshFacts, mesh: Mesh | None
+) -> tuple[ControlPlanePolicies, ...]:
+    return tuple(
+        ControlPlanePolicies(policies, facts) for policies in _read(resources, facts, mesh)
+    )

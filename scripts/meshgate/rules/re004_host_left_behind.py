@@ -40,7 +40,7 @@ from meshgate.rules.transformed import earlier, hosts
 KINDS = ("DestinationRule", "VirtualService")
 
 
-class Moved(Struct, frozen=True):
+class RenamedObject(Struct, frozen=True):
     """An object whose namespace or name is no longer the base's."""
 
     resource: Resource
@@ -57,7 +57,7 @@ def check(context: Context) -> Iterator[Violation]:
             services.setdefault(service.namespace, set()).add(service.name)
     for resource in context.resources.of(*KINDS):
         steps = context.record.chains.get(resource.ref, ())
-        moved = Moved(
+        moved = RenamedObject(
             resource,
             earlier(steps, "metadata.namespace", resource.namespace),
             earlier(steps, "metadata.name", resource.name),
@@ -69,7 +69,7 @@ def check(context: Context) -> Iterator[Violation]:
                 yield from left_behind(moved, path, host)
 
 
-def left_behind(moved: Moved, path: str, host: str) -> Iterator[Violation]:
+def left_behind(moved: RenamedObject, path: str, host: str) -> Iterator[Violation]:
     """What is wrong with one host of an object that was moved or renamed."""
     resource, here = moved.resource, str(moved.resource.namespace)
     unknown_short = "." not in host and host != "*" and host not in moved.services

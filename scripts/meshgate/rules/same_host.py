@@ -91,7 +91,7 @@ class SameHostRules(Struct, frozen=True):
 def groups(context: Context) -> Iterator[SameHostRules]:
     """Every group of two and more, each once."""
     known: set[frozenset[int]] = set()
-    for plane in dr.planes(context):
+    for plane in dr.by_control_plane(context):
         by_host: dict[tuple[str, str], list[DestinationRule]] = {}
         for rule in plane.all.values():
             by_host.setdefault((rule.namespace, rule.host), []).append(rule)

@@ -21,7 +21,7 @@ class Agent(StrEnum):
     FLUX = "Flux 2 (kustomize-controller 1.9)"
 
 
-class Seen(StrEnum):
+class ObservedBehaviour(StrEnum):
     """What became of an object in the cluster, and not of one without the mark."""
 
     NEVER_CHANGED = "a change in git never arrives"
@@ -40,7 +40,7 @@ class SeenMark(Struct, frozen=True):
     field: str  # annotations, labels or finalizers
     key: str  # empty for finalizers
     value: str
-    seen: Seen
+    seen: ObservedBehaviour
 
     @property
     def shown(self) -> str:
@@ -52,37 +52,37 @@ SEEN = (
     *(
         SeenMark(Agent.ARGO_CD, "annotations", key, value, seen)
         for key, value, seen in (
-            (f"{ARGO}hook", "Skip", Seen.NEVER_CHANGED),
-            (f"{ARGO}hook", "PostDelete", Seen.TAKEN_AWAY),
-            (f"{ARGO}hook", "PreSync", Seen.MADE_ANEW),
-            ("helm.sh/hook", "pre-install", Seen.MADE_ANEW),
-            (f"{ARGO}sync-options", "Replace=true,Force=true", Seen.MADE_ANEW),
-            (f"{ARGO}sync-options", "Prune=false", Seen.STAYS),
-            (f"{ARGO}hook", "PreSync", Seen.STAYS),
-            ("helm.sh/hook", "pre-install", Seen.STAYS),
-            ("helm.sh/resource-policy", "keep", Seen.AS_UNMARKED),
-            (f"{ARGO}compare-options", "IgnoreExtraneous", Seen.UNNOTICED),
+            (f"{ARGO}hook", "Skip", ObservedBehaviour.NEVER_CHANGED),
+            (f"{ARGO}hook", "PostDelete", ObservedBehaviour.TAKEN_AWAY),
+            (f"{ARGO}hook", "PreSync", ObservedBehaviour.MADE_ANEW),
+            ("helm.sh/hook", "pre-install", ObservedBehaviour.MADE_ANEW),
+            (f"{ARGO}sync-options", "Replace=true,Force=true", ObservedBehaviour.MADE_ANEW),
+            (f"{ARGO}sync-options", "Prune=false", ObservedBehaviour.STAYS),
+            (f"{ARGO}hook", "PreSync", ObservedBehaviour.STAYS),
+            ("helm.sh/hook", "pre-install", ObservedBehaviour.STAYS),
+            ("helm.sh/resource-policy", "keep", ObservedBehaviour.AS_UNMARKED),
+            (f"{ARGO}compare-options", "IgnoreExtraneous", ObservedBehaviour.UNNOTICED),
         )
     ),
-    SeenMark(Agent.ARGO_CD, "finalizers", "", "example.com/mine", Seen.STAYS),
+    SeenMark(Agent.ARGO_CD, "finalizers", "", "example.com/mine", ObservedBehaviour.STAYS),
     *(
         SeenMark(Agent.FLUX, "annotations", key, value, seen)
         for key, value, seen in (
-            (f"{FLUX}reconcile", "disabled", Seen.NEVER_CHANGED),
-            (f"{FLUX}ssa", "Ignore", Seen.NEVER_CHANGED),
-            (f"{FLUX}ssa", "IfNotPresent", Seen.NEVER_CHANGED),
-            (f"{FLUX}ssa", "Merge", Seen.FOREIGN_STAYS),
-            (f"{FLUX}prune", "disabled", Seen.STAYS),
-            ("config.kubernetes.io/local-config", "true", Seen.TAKEN_AWAY),
+            (f"{FLUX}reconcile", "disabled", ObservedBehaviour.NEVER_CHANGED),
+            (f"{FLUX}ssa", "Ignore", ObservedBehaviour.NEVER_CHANGED),
+            (f"{FLUX}ssa", "IfNotPresent", ObservedBehaviour.NEVER_CHANGED),
+            (f"{FLUX}ssa", "Merge", ObservedBehaviour.FOREIGN_STAYS),
+            (f"{FLUX}prune", "disabled", ObservedBehaviour.STAYS),
+            ("config.kubernetes.io/local-config", "true", ObservedBehaviour.TAKEN_AWAY),
         )
     ),
-    SeenMark(Agent.FLUX, "finalizers", "", "example.com/mine", Seen.STAYS),
+    SeenMark(Agent.FLUX, "finalizers", "", "example.com/mine", ObservedBehaviour.STAYS),
 )
 
 
 def listing() -> Iterator[str]:
     """The lines of RE008's page: what was seen on which agent, and of which marks."""
-    by_effect: dict[tuple[Agent, Seen], list[str]] = {}
+    by_effect: dict[tuple[Agent, ObservedBehaviour], list[str]] = {}
     for row in SEEN:
         by_effect.setdefault((row.agent, row.seen), []).append(row.shown)
     for (agent, seen), marks in by_effect.items():

@@ -113,6 +113,8 @@ def defects_of(node: Node, origin: Origin, line: int) -> Iterator[Defect]:
 
 
 class _Look:
+    """A walk through one document, for what two readers take differently."""
+
     def __init__(self, origin: Origin, line: int) -> None:
         self.origin = origin
         self.line = line

@@ -75,7 +75,7 @@ def overrides(root: Path, folder: str) -> Iterator[Defect]:
             yield Defect("agent-override", Position(name, 1, 1), "", name, Origin(name))
 
 
-class Others:
+class UnreachedKustomizations:
     """The kustomizations of a repository that are of no environment, asked as they are needed."""
 
     def __init__(self, root: Path) -> None:
@@ -144,7 +144,7 @@ def _remote(
 
 def orphans(tree: Tree) -> Iterator[str]:
     """Manifests beside the tree's kustomizations that no kustomization names."""
-    others = Others(tree.root)
+    others = UnreachedKustomizations(tree.root)
     for folder in tree.kustomizations:
         if folder != ".":
             for name in manifest_names(tree.root, folder, into_kustomizations=False):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meshgate.model import Defect
 from meshgate.source.kinds import opened
-from meshgate.source.scan import Others, holds_manifest, manifest_names, orphan
+from meshgate.source.scan import UnreachedKustomizations, holds_manifest, manifest_names, orphan
 
 
 def survey_repository(root: Path, sources: Iterable[str]) -> list[Defect]:
@@ -26,7 +26,7 @@ def survey_repository(root: Path, sources: Iterable[str]) -> list[Defect]:
         surveyed.update(source.unreached())
         for folder in at.surroundings:
             folders.setdefault(folder.partition("/")[0])
-    others = Others(root)
+    others = UnreachedKustomizations(root)
     return [
         orphan(name)
         for folder in folders

@@ -33,7 +33,7 @@ class Partition(Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
-class Making(NamedTuple):
+class PartitionTask(NamedTuple):
     """What a worker does with a task, and what is said of an environment that ends workers."""
 
     run: Run

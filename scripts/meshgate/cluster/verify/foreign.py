@@ -19,7 +19,7 @@ LOOKS = 8
 NOBODY = Resource.of({})
 
 
-class Foreign(NamedTuple):
+class ForeignObject(NamedTuple):
     """A foreign object that is in the cluster and not in the inventory, and what it decides.
 
     Counted are the ports and calls that are otherwise because of all foreign objects together, and
@@ -44,7 +44,7 @@ class ForeignOutcome(NamedTuple):
     intended: Mesh
     actual: Mesh
     effect: Effect
-    foreign: tuple[Foreign, ...]
+    foreign: tuple[ForeignObject, ...]
 
 
 class ReviewedAndLive(NamedTuple):
@@ -87,7 +87,7 @@ def _attributed(
     actual: Mesh,
     facts: MeshFacts,
     expected: Sequence[Expectation],
-) -> tuple[Foreign, ...]:
+) -> tuple[ForeignObject, ...]:
     """Each foreign object with what it decides, of one comparison without and with all of them.
 
     A change names the objects that decide it. What no change names is told apart by leaving halves
@@ -101,7 +101,7 @@ def _attributed(
 
     ids = {ObjectIdentity.of(each) for each in foreign}
     names = {each: str(each) for each in ids}
-    counted: dict[ObjectIdentity, Foreign] = {}
+    counted: dict[ObjectIdentity, ForeignObject] = {}
     # What decides on the ports of a workload, and so on the calls that end there.
     servers: dict[str, set[ObjectIdentity]] = {}
     unnamed = False
@@ -120,7 +120,7 @@ def _attributed(
         for each in deciding:
             counted[each] = _counted(counted.get(each), change)
     listed = [
-        counted.get(ObjectIdentity.of(each), Foreign(each))._replace(resource=each)
+        counted.get(ObjectIdentity.of(each), ForeignObject(each))._replace(resource=each)
         for each in foreign
     ]
     if unnamed:
@@ -150,8 +150,8 @@ def _suspects(
             pending += [group[middle:], group[:middle]]
 
 
-def _counted(so_far: Foreign | None, change: EffectChange) -> Foreign:
-    one = so_far or Foreign(NOBODY)
+def _counted(so_far: ForeignObject | None, change: EffectChange) -> ForeignObject:
+    one = so_far or ForeignObject(NOBODY)
     if isinstance(change, UndecidedPolicy) or not change.decided:
         return one._replace(undecided=one.undecided + 1)
     if isinstance(change, PortChange):

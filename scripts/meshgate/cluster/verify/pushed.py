@@ -52,7 +52,7 @@ class ProxyComparison(NamedTuple):
     disagreements: tuple[Disagreement, ...]
 
 
-class Late(NamedTuple):
+class LateProxy(NamedTuple):
     """A proxy that has not taken what istiod sent it; `sent` is the mark of that push."""
 
     proxy: str
@@ -61,7 +61,7 @@ class Late(NamedTuple):
     sent: str
 
 
-def late(proxies: Iterable[JSONObject]) -> list[Late]:
+def late(proxies: Iterable[JSONObject]) -> list[LateProxy]:
     """The proxies that are behind, with what they have not taken."""
     listed = []
     for proxy in proxies:
@@ -74,7 +74,7 @@ def late(proxies: Iterable[JSONObject]) -> list[Late]:
                     if f".{kind}." in name.lower()
                 )
                 error = next((each for each in errors if each), "")
-                listed.append(Late(proxy["proxy"], f"{kind}s", error, str(sent)))
+                listed.append(LateProxy(proxy["proxy"], f"{kind}s", error, str(sent)))
     return listed
 
 

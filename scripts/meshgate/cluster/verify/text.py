@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.cluster.folding import NAMED, by_kind, first, folded
 from meshgate.cluster.verify.drift import ABSENT, CHANGED, MISSING, Absent, Drift, FieldDrift
-from meshgate.cluster.verify.foreign import Foreign
+from meshgate.cluster.verify.foreign import ForeignObject
 from meshgate.cluster.verify.verification import Pushed, Verification
 from meshgate.effect import CallChange, Effect, Strength, codec, describe
 from meshgate.effect.codec import place, reference
@@ -88,10 +88,10 @@ def _drifts(listed: Sequence[Drift], locate: Locator, style: Style) -> Iterator[
         yield f"  and {by_kind(each.resource.kind for each in rest)}; --format json has all"
 
 
-def _foreigners(listed: Sequence[Foreign], style: Style) -> Iterator[str]:
+def _foreigners(listed: Sequence[ForeignObject], style: Style) -> Iterator[str]:
     """What decides first, that of the most calls before the others."""
 
-    def weight(foreign: Foreign) -> tuple[int, ...]:
+    def weight(foreign: ForeignObject) -> tuple[int, ...]:
         return -foreign.calls, -foreign.ports, -foreign.undecided, not foreign.may
 
     graver = sorted(listed, key=weight)
@@ -122,7 +122,7 @@ def _drift(drift: Drift, locate: Locator, style: Style) -> Iterator[str]:
         yield f"    and {len(drift.changes) - NAMED} more"
 
 
-def _foreign(foreign: Foreign, style: Style) -> str:
+def _foreign(foreign: ForeignObject, style: Style) -> str:
     name = plain(str(foreign.resource))
     if not foreign.decides:
         return f"  {name}: changes nothing"

@@ -15,7 +15,7 @@ from meshgate.cluster.verify import pushed
 from meshgate.cluster.verify.drift import Drift, drift
 from meshgate.cluster.verify.foreign import ForeignOutcome, ReviewedAndLive, outcome
 from meshgate.cluster.verify.istiod import Istiod
-from meshgate.cluster.verify.pushed import Disagreement, Late, ProxyComparison
+from meshgate.cluster.verify.pushed import Disagreement, LateProxy, ProxyComparison
 from meshgate.mesh import DataPlane, Mesh
 from meshgate.model import Environment, JSONObject, Resource
 from meshgate.wording import plural
@@ -40,7 +40,7 @@ class Pushed:
     clusters: int
     open: int
     disagreements: tuple[Disagreement, ...]
-    late: tuple[Late, ...]
+    late: tuple[LateProxy, ...]
     unseen: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
 
@@ -209,7 +209,7 @@ def _pushed(
     )
 
 
-def _late(istiods: Sequence[Istiod], proxies: Sequence[JSONObject]) -> tuple[Late, ...]:
+def _late(istiods: Sequence[Istiod], proxies: Sequence[JSONObject]) -> tuple[LateProxy, ...]:
     """The proxies that are behind and stay so: in a large mesh something is always on its way."""
     found = pushed.late(proxies)
     for _ in range(LOOKS if found else 0):

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from meshgate.effect.steps.planning import plan
-from meshgate.effect.steps.values import Edit, NoPlan, Plan, Purpose, SafeStep, Why
+from meshgate.effect.steps.values import Edit, NoPlan, NoPlanReason, Plan, Purpose, SafeStep
 
-__all__ = ["Edit", "NoPlan", "Plan", "Purpose", "SafeStep", "Why", "plan"]
+__all__ = ["Edit", "NoPlan", "NoPlanReason", "Plan", "Purpose", "SafeStep", "plan"]

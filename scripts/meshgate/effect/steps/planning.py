@@ -13,10 +13,10 @@ from meshgate.effect.steps.search import WayStates, one_by_one, shortest
 from meshgate.effect.steps.values import (
     Edit,
     NoPlan,
+    NoPlanReason,
     Plan,
     Purpose,
     SafeStep,
-    Why,
     by_key,
     edits_between,
 )
@@ -49,7 +49,7 @@ def plan(
         steps = (_step(oracle, oracle.old, oracle.new, ()),) if oracle.old != oracle.new else ()
         return Plan(steps, total, oracle.judged)
     if oracle.total.is_safe:
-        return NoPlan(Why.NOT_POLICY, NOT_POLICY, total, oracle.judged)
+        return NoPlan(NoPlanReason.NOT_POLICY, NOT_POLICY, total, oracle.judged)
     states = _way_states(oracle)
     spent = False
     for strategy in _strategies(states):
@@ -155,7 +155,7 @@ NOT_POLICY = (
 def _none(states: WayStates, total: Effect, limit: int, *, spent: bool) -> NoPlan:
     judged = states.oracle.judged
     if all(not each.decided for each in total.unsafe):
-        why, first = Why.UNDECIDED, total.unsafe[0].reason
+        why, first = NoPlanReason.UNDECIDED, total.unsafe[0].reason
         return NoPlan(
             why, f"whether calls fail on the way cannot be decided: {first}", total, judged
         )
@@ -166,9 +166,9 @@ def _none(states: WayStates, total: Effect, limit: int, *, spent: bool) -> NoPla
             f"no safe steps were found among {judged:,} changes that were judged, {limit:,} at "
             f"most for each strategy; {objects} differ: split the change yourself, and ask again"
         )
-        return NoPlan(Why.GAVE_UP, reason, total, judged)
+        return NoPlan(NoPlanReason.GAVE_UP, reason, total, judged)
     reason = (
         f"{objects} differ, and in whatever order they change, through PERMISSIVE and with clients "
         "held to plaintext, a call that works before and after fails on the way"
     )
-    return NoPlan(Why.NO_WAY, reason, total, judged)
+    return NoPlan(NoPlanReason.NO_WAY, reason, total, judged)

@@ -35,7 +35,7 @@ class Purpose(enum.StrEnum):
     RELEASE = "release"
 
 
-class Why(enum.StrEnum):
+class NoPlanReason(enum.StrEnum):
     """Why there is no plan."""
 
     NOT_POLICY = "not-policy"
@@ -94,7 +94,7 @@ class Plan(Struct, frozen=True):
 class NoPlan(Struct, frozen=True):
     """There are no safe steps, or none were found; `total` is the effect of the change itself."""
 
-    why: Why
+    why: NoPlanReason
     reason: str
     total: Effect
     judged: int = 0

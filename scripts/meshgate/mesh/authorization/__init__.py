@@ -23,7 +23,7 @@ from meshgate.mesh.authorization.changes import (
 )
 from meshgate.mesh.authorization.decisions import Allows, DecidingRule, Decision
 from meshgate.mesh.authorization.enforcement import Enforcer, Server, ServiceName
-from meshgate.mesh.authorization.explanations import PolicyStep, RuleStep, Says
+from meshgate.mesh.authorization.explanations import PolicyStep, RuleMatch, RuleStep
 from meshgate.mesh.authorization.identities import identity_of
 from meshgate.mesh.authorization.policies import Action, AuthorizationPolicy
 from meshgate.mesh.authorization.rule_sets import RequestJudgement
@@ -45,8 +45,8 @@ __all__ = [
     "PolicyStep",
     "Request",
     "RequestJudgement",
+    "RuleMatch",
     "RuleStep",
-    "Says",
     "Server",
     "ServiceName",
     "Side",

@@ -37,6 +37,8 @@ _PREPOSITIONS = {
 
 
 class _Word(Struct, frozen=True):
+    """How policies write some values of a dimension, and the mask of these."""
+
     text: str
     mask: int
 

@@ -21,7 +21,7 @@ from meshgate.mesh.authorization.ztunnel_rules import is_sent, unjudged_fields
 _ORDER = (Action.CUSTOM, Action.AUDIT, Action.DENY, Action.ALLOW)
 
 
-class Says(enum.StrEnum):
+class RuleMatch(enum.StrEnum):
     """Which of a client's requests a rule matches."""
 
     ALL = "matches every request"
@@ -35,7 +35,7 @@ class RuleStep(Struct, frozen=True):
     """One rule, by its number from 0. `unjudged` are its fields that this place cannot judge."""
 
     number: int
-    says: Says
+    says: RuleMatch
     requests: tuple[str, ...] = ()
     unjudged: tuple[str, ...] = ()
 
@@ -57,7 +57,7 @@ def policy_steps(applied: Applied, access: AccessSet, rules: FreeRuleSet) -> Ite
         steps = (
             RuleStep(
                 number,
-                Says.DROPPED
+                RuleMatch.DROPPED
                 if unjudged and policy.action is Action.ALLOW
                 else _matched(free, access, rules),
                 _requests(free, access, rules),
@@ -91,10 +91,10 @@ def _unjudged(rule: PolicyRule, chain: Chain) -> tuple[str, ...]:
             return tuple(unjudged_fields(rule))
 
 
-def _matched(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> Says:
+def _matched(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> RuleMatch:
     if free is None or not matches_any(access, rules, free):
-        return Says.NONE
-    return Says.ALL if matches_all(access, rules, free) else Says.SOME
+        return RuleMatch.NONE
+    return RuleMatch.ALL if matches_all(access, rules, free) else RuleMatch.SOME
 
 
 def _requests(free: FreeRule | None, access: AccessSet, rules: FreeRuleSet) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import httpx
 from msgspec import Struct
 
-from meshgate.answers import Patience, clock_ahead, parsed, retry_after
+from meshgate.answers import RetryBudget, clock_ahead, parsed, retry_after
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forges.forge import ForgeRefusedError
 from meshgate.promotion.forges.responses import refused
@@ -95,7 +95,7 @@ class HttpApi:
         self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
     ) -> httpx.Response:
         what = f"{method} {path}"
-        pauses, patience = iter(PAUSES), Patience(self._dialect.forge)
+        pauses, patience = iter(PAUSES), RetryBudget(self._dialect.forge)
         while True:
             answer = self._once(method, path, body, query)
             if answer.is_success:

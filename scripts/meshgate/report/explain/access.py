@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.effect.describe import owner
-from meshgate.mesh import Admission, Allows, Delivery, PolicyStep, Says, Workload
+from meshgate.mesh import Admission, Allows, Delivery, PolicyStep, RuleMatch, Workload
 from meshgate.mesh.selectors import Labels
 from meshgate.report.access import deciders, rule_path
 from meshgate.report.explain import manifests
@@ -70,12 +70,12 @@ def _policy(case: Case, step: PolicyStep) -> Iterator[Statement]:
         yield Statement(f"{name} has no rules, so that it matches nothing.", place)
     for rule in step.rules:
         what = f"{rule.says}"
-        if rule.says is Says.SOME:
+        if rule.says is RuleMatch.SOME:
             what += f" of this client: {'; '.join(rule.requests)}"
         if rule.unjudged:
             what += f"; {', '.join(rule.unjudged)} cannot be judged on this port"
         where = case.view.locate(policy.resource, rule_path(rule.number))
-        mark = "hidden" if rule.says in {Says.NONE, Says.DROPPED} else "decides"
+        mark = "hidden" if rule.says in {RuleMatch.NONE, RuleMatch.DROPPED} else "decides"
         yield Statement(f"{name}, rule {rule.number + 1}: {what}.", where, mark)
 
 
@@ -92,7 +92,7 @@ def admission_repairs(case: Case, delivery: Delivery, labels: Labels) -> Iterato
         for step in admission.steps()
         if step.policy.action == "DENY" and not step.ignored
         for rule in step.rules
-        if rule.says is Says.ALL
+        if rule.says is RuleMatch.ALL
     ]
     for step, rule in denying:
         yield CallRepair(
