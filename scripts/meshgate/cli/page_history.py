@@ -13,6 +13,7 @@ from meshgate.cli.request import settings
 from meshgate.errors import MeshgateError
 from meshgate.promotion.history import HistoryEntry, history
 from meshgate.promotion.overview import EnvironmentOverview, overview, posture_at
+from meshgate.promotion.recorded_effects import counted_effects
 from meshgate.promotion.report.status import OUTLOOKS
 from meshgate.promotion.session import NO_FORGE, Clock, Session, session_at
 from meshgate.promotion.strict_trend import Stage, strict_trends
@@ -139,22 +140,7 @@ def _event(session: Session, name: str, entry: HistoryEntry) -> TimelineEvent:
         record.alias or record.release,
         str(record.requested_by.get("login", "")),
         entry.merged.sha,
-        list(_does(entry)),
+        list(counted_effects(record.effects)) if record.effects is not None else [],
         posture.ports if posture else 0,
         posture.strict if posture else 0,
     )
-
-
-def _does(entry: HistoryEntry) -> Iterator[str]:
-    effects = entry.record.effects
-    if effects is None:
-        return
-    for number, one, many in (
-        (len(effects.tightened), "port tightens", "ports tighten"),
-        (len(effects.loosened), "port loosens", "ports loosen"),
-        (len(effects.breaks), "call breaks", "calls break"),
-        (len(effects.opened), "call is opened", "calls are opened"),
-        (len(effects.closed), "call is closed", "calls are closed"),
-    ):
-        if number:
-            yield f"{number:,} {one if number == 1 else many}"

@@ -87,6 +87,11 @@ VERBS: Mapping[Change, Verb] = {
     Change.APPEARS: Verb("is new", "are new", Tone.NEUTRAL),
     Change.VANISHES: Verb("is no longer made", "are no longer made", Tone.NEUTRAL),
 }
+# What becomes of ports, the gravest first.
+PORT_VERBS: Mapping[Strength, Verb] = {
+    Strength.LOOSENED: Verb("loosens", "loosen", Tone.BAD),
+    Strength.TIGHTENED: Verb("tightens", "tighten", Tone.GOOD),
+}
 # Of calls that fail on both sides: those of `moved` that take no way at all.
 STILL_FAILS = Verb("fails by another cause", "fail by another cause", Tone.NEUTRAL)
 # Of calls that failed and arrive in plaintext: who was kept out is back, which is no good news.
@@ -130,20 +135,17 @@ def gravity(effect: Effect) -> Severity | None:
 
 def verdict(effect: Effect) -> str:
     """The effect on one environment in one sentence, without a full stop."""
+    ports = Counter(port.change for port in (*effect.loosened, *effect.tightened))
     parts = [
-        f"{plural(len(ports), 'port')} {verb}{'s' if len(ports) == 1 else ''}"
-        for ports, verb in ((effect.loosened, "loosen"), (effect.tightened, "tighten"))
-        if ports
+        counted(ports[strength], "port", verb)
+        for strength, verb in PORT_VERBS.items()
+        if ports[strength]
     ]
     for change in VERBS:
         counts: Counter[Verb] = Counter()
         for group in effect.of(change):
             counts[of_call(group)] += group.count
-        parts += (
-            f"{plural(count, 'call')} {verb.one if count == 1 else verb.many}"
-            for verb, count in counts.items()
-            if count
-        )
+        parts += (counted(count, "call", verb) for verb, count in counts.items() if count)
     if not parts and effect.is_empty:
         return f"{NO_EFFECT}: {PROVEN}" if effect.is_proven else NO_EFFECT
     if not effect.breaks:
@@ -159,11 +161,15 @@ def verdict(effect: Effect) -> str:
     return ", ".join(parts)
 
 
+def counted(count: int, noun: str, verb: Verb) -> str:
+    """`1 port tightens`, `3 calls break`."""
+    return f"{plural(count, noun)} {verb.one if count == 1 else verb.many}"
+
+
 def sentences(effect: Effect) -> Iterator[Sentence]:
     """Everything that changes or may change, a sentence for each line of a table."""
     for ports in port_lines(effect.ports):
-        tightened = ports.first.change is Strength.TIGHTENED
-        yield Sentence(port_sentence(ports), Tone.GOOD if tightened else Tone.BAD)
+        yield Sentence(port_sentence(ports), PORT_VERBS[ports.first.change].tone)
     for calls in call_lines(effect.calls):
         yield Sentence(call_sentence(calls, effect.clients), of_line(calls).tone)
     for undecided in effect.undecided:
@@ -197,10 +203,10 @@ def _tone(line: CallLine) -> Tone:
 
 def port_sentence(line: PortLine) -> str:
     """`boards/boards:8080 tightens: PERMISSIVE -> STRICT by boards/default (namespace)`."""
-    verb = "tighten" if line.first.change is Strength.TIGHTENED else "loosen"
-    verb += "s" if len(line.ports) == 1 else ""
+    verb = PORT_VERBS[line.first.change]
+    does = verb.one if len(line.ports) == 1 else verb.many
     modes = f"{mode(line.first.before)} -> {mode(line.first.after)}"
-    return f"{ports_of(line)} {verb}: {modes} by {decider(line.first.after)}"
+    return f"{ports_of(line)} {does}: {modes} by {decider(line.first.after)}"
 
 
 def call_sentence(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
@@ -412,7 +418,7 @@ def open_end(each: PortChange | CallChange | Unsafe | UndecidedPolicy) -> str:
     if isinstance(each, UndecidedPolicy):
         return f"{each.policy}: {each.reason}"
     if isinstance(each, PortChange):
-        change_ = "loosen" if each.change is Strength.LOOSENED else "tighten"
+        change_ = PORT_VERBS[each.change].many
         return f"{each} may {change_} ({mode(each.before)} to {mode(each.after)}): {each.reason}"
     callers = clients(each.clients, each.clients.plane)
     return f"{callers} to {each.host}:{port_name(each.port)}: {each.reason}"

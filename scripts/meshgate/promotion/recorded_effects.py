@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 
-from meshgate.effect import Effect, codec
+from meshgate.effect import Change, Effect, Strength, codec
+from meshgate.effect.describe import PORT_VERBS, VERBS, counted
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.records import Effects, InventoryUsed
+
+
+def counted_effects(effects: Effects) -> Iterator[str]:
+    """What a record says of an effect, in numbers: `2 ports tighten`; what is nothing is left out.
+
+    The good news of ports first, as it is what most promotions are for.
+    """
+    for items, noun, verb in (
+        (effects.tightened, "port", PORT_VERBS[Strength.TIGHTENED]),
+        (effects.loosened, "port", PORT_VERBS[Strength.LOOSENED]),
+        (effects.breaks, "call", VERBS[Change.BREAKS]),
+        (effects.opened, "call", VERBS[Change.OPENED]),
+        (effects.closed, "call", VERBS[Change.CLOSED]),
+    ):
+        if items:
+            yield counted(len(items), noun, verb)
 
 
 def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Effects:

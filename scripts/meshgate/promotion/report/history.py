@@ -9,6 +9,7 @@ from meshgate.effect.describe import named, owner
 from meshgate.mesh import ServerMode
 from meshgate.model import JSONObject
 from meshgate.promotion.history import EnforcedModes, HistoryEntry
+from meshgate.promotion.recorded_effects import counted_effects
 from meshgate.promotion.records import Effects
 from meshgate.promotion.times import format_moment, rfc3339
 from meshgate.report import Options, formats
@@ -96,14 +97,7 @@ def _people(entry: HistoryEntry) -> Iterator[str]:
 def _effect(effects: Effects | None) -> str:
     if effects is None:
         return "-"
-    counts = (
-        (len(effects.tightened), "tightened"),
-        (len(effects.loosened), "loosened"),
-        (len(effects.breaks), "broken"),
-        (len(effects.opened), "opened"),
-        (len(effects.closed), "closed"),
-    )
-    return ", ".join(f"{number} {word}" for number, word in counts if number) or "no port changed"
+    return ", ".join(counted_effects(effects)) or "no port changed"
 
 
 def _enforced(enforced: EnforcedModes, style: Style, width: int) -> Iterator[str]:
