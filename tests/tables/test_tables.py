@@ -158,10 +158,36 @@ def test_runs_are_compared(tmp_path: Path) -> None:
         (root / "overlays/env-2/weak.yaml").write_text(weak, encoding="utf-8")
     trend = answer(tmp_path / "tables", "trend")
     assert [row[0] for row in trend] == ["2026-08-01", "2026-08-02"]
-    assert trend[0][2] < trend[1][2]
+    assert trend[0][3] < trend[1][3]
     changed = answer(tmp_path / "tables", "gone-and-new")
     assert ("new", "env-2", "PA001") in {tuple(row[:3]) for row in changed}
     assert {row[0] for row in answer(tmp_path / "tables", "worst")} >= {"env-1", "env-2"}
+
+
+def test_a_run_of_the_same_day_and_commit_is_not_added_up(tmp_path: Path) -> None:
+    root, folder = write_fleet(tmp_path / "root", 3), tmp_path / "tables"
+    arguments = ("-C", str(root), "--today", "2026-08-01", "--run", "the same")
+    asked = [name for name in QUESTIONS if name not in {"trend", "gone-and-new"}]
+    run("tables", *arguments, "--to", str(folder / "1"))
+    once = {name: answer(folder, name) for name in asked}
+    assert any(once.values())
+    run("tables", *arguments, "--to", str(folder / "2"))
+    assert {name: answer(folder, name) for name in asked} == once
+    assert len(answer(folder, "trend")) == 2
+    assert answer(folder, "gone-and-new") == []
+    # A later run of one environment is the newest of that one alone.
+    (root / "overlays/env-1/weak.yaml").unlink()
+    kustomization = root / "overlays/env-1/kustomization.yaml"
+    kustomization.write_text("resources: [../../policies/mesh-wide]\n", encoding="utf-8")
+    run("tables", *arguments, "env-1", "--to", str(folder / "3"))
+    before, now = once["worst"], answer(folder, "worst")
+    assert [row for row in now if row[0] != "env-1"] == [row for row in before if row[0] != "env-1"]
+    assert [row for row in now if row[0] == "env-1"] != [row for row in before if row[0] == "env-1"]
+    changed = answer(folder, "gone-and-new")
+    assert ("gone", "env-1", "PA007") in {tuple(row[:3]) for row in changed}
+    assert {row[1] for row in changed} == {"env-1"}
+    environments = answer(folder, "SELECT environment FROM newest.environments ORDER BY ALL")
+    assert environments == [["env-0"], ["env-1"], ["env-2"]]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +266,7 @@ def test_every_column_is_on_the_page() -> None:
         section = section.partition("\n### ")[0]
         own = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
         assert [(name.strip(" `"), kind.strip()) for name, kind in own] == [
-            (field.name, field.type) for field in table.fields[3:]
+            (field.name, field.type) for field in table.fields[len(schema.RUN) :]
         ]
 
 

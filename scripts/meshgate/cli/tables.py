@@ -17,6 +17,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import datetime
 import itertools
 import sys
 from collections import Counter
@@ -111,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = select(every, options.environments)
     files, how = folder(options), settings(options)
     name = options.run or commit_of(root)[:SHORT] or options.today.isoformat()
-    own = Run(name, options.today)
+    own = Run(name, options.today, datetime.datetime.now(tz=datetime.UTC))
     question = VerdictQuestion(root, every, wanted, how, files.cache)
     left = of_nobody(root, configuration, files, how) if wanted == list(every) else ()
     others = {"findings": findings_rows(left, own)}

@@ -93,7 +93,7 @@ def arrow_schema(arrow: ModuleType, table: Table) -> JSON:
         schema.INTEGER: arrow.int64(),
         schema.BOOLEAN: arrow.bool_(),
         schema.DATE: arrow.date32(),
-        schema.TIME: arrow.timestamp("s", tz="UTC"),
+        schema.TIME: arrow.timestamp("us", tz="UTC"),
     }
     fields = [arrow.field(field.name, types[field.type]) for field in table.fields]
     metadata = {VERSION_KEY: str(schema.VERSION), TOOL_KEY: __version__}

@@ -12,6 +12,18 @@ from meshgate.tables import schema
 from meshgate.tables.parquet import VERSION_KEY, arrow_schema
 from meshgate.tables.schema import TABLES
 
+# The rows of each environment from its newest run of the newest day: two runs of a day may be of
+# other environments, or of the same ones again. What is of no environment is told by runs of all.
+NEWEST = """\
+CREATE VIEW newest.{0} AS
+WITH of_day AS (
+  SELECT environment, began FROM environments
+  WHERE day = (SELECT max(day) FROM environments)),
+newest_runs AS (SELECT environment, max(began) AS began FROM of_day GROUP BY environment)
+SELECT own.* FROM main.{0} AS own LEFT JOIN newest_runs USING (environment)
+WHERE own.began = coalesce(newest_runs.began,
+  (SELECT began FROM of_day GROUP BY began ORDER BY count(*) DESC, began DESC LIMIT 1))"""
+
 
 def datasets(folder: Path) -> dict[str, JSON]:
     """The tables below a folder as datasets of Arrow, by name.
@@ -54,8 +66,12 @@ def connected(folder: Path) -> JSON:
     """
     duckdb = schema.library("duckdb")
     connection = duckdb.connect(":memory:")
-    for name, table in datasets(folder).items():
+    tables = datasets(folder)
+    for name, table in tables.items():
         connection.register(name, table)
+    connection.execute("CREATE SCHEMA newest")
+    for name in tables if "environments" in tables else ():
+        connection.execute(NEWEST.format(name))
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

@@ -16,7 +16,7 @@ class Question(Struct, frozen=True):
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-# Of a folder of many runs, most ask of the newest day.
+# Of a folder of many runs, most ask of the newest: see `query.NEWEST`.
 NAMESPACE = {"namespace": "%"}
 
 QUESTIONS = {
@@ -27,9 +27,8 @@ QUESTIONS = {
             "who can still speak plaintext to a namespace (--set namespace=pci)",
             """\
 SELECT environment, client, client_plane, host, port, outcome, sum(calls) AS calls
-FROM calls
+FROM newest.calls
 WHERE namespace LIKE $namespace AND outcome LIKE '%ok-plaintext%' AND NOT outside
-  AND day = (SELECT max(day) FROM environments)
 GROUP BY ALL ORDER BY calls DESC, environment, client, client_plane, host, port, outcome""",
             NAMESPACE,
         ),
@@ -38,9 +37,8 @@ GROUP BY ALL ORDER BY calls DESC, environment, client, client_plane, host, port,
             "which ports of a namespace may accept plaintext, and what decides",
             """\
 SELECT environment, namespace, workload, port, coalesce(mode, plane) AS accepts, policy, reason
-FROM servers
+FROM newest.servers
 WHERE plaintext AND plane <> 'gateway' AND port IS NOT NULL AND namespace LIKE $namespace
-  AND day = (SELECT max(day) FROM environments)
 ORDER BY ALL""",
             NAMESPACE,
         ),
@@ -49,9 +47,8 @@ ORDER BY ALL""",
             "which exceptions end within so many days (--set days=31)",
             """\
 SELECT environment, kind, rule, place, owner, expires, expires - day AS days_left, findings
-FROM exceptions
+FROM newest.exceptions
 WHERE expires - day BETWEEN 0 AND CAST($days AS INTEGER)
-  AND day = (SELECT max(day) FROM environments)
 ORDER BY expires, environment, kind, rule, place""",
             {"days": "31"},
         ),
@@ -61,9 +58,8 @@ ORDER BY expires, environment, kind, rule, place""",
             """\
 WITH own AS (
   SELECT e.ring, e.environment, p.kind, p.namespace, p.name, p.digest
-  FROM policies p JOIN environments e USING (run, day, environment)
+  FROM newest.policies p JOIN newest.environments e USING (environment)
   WHERE e.ring IS NOT NULL
-  AND day = (SELECT max(day) FROM environments)
 ), usual AS (
   SELECT ring, kind, namespace, name, mode(digest) AS digest, count(*) AS having
   FROM own GROUP BY ALL
@@ -87,8 +83,7 @@ ORDER BY ALL""",
             """\
 SELECT environment, count(*) FILTER (severity = 'error') AS errors,
   count(*) FILTER (severity = 'warning') AS warnings
-FROM findings WHERE accepted_by IS NULL
-  AND day = (SELECT max(day) FROM environments)
+FROM newest.findings WHERE accepted_by IS NULL
 GROUP BY environment ORDER BY errors DESC, warnings DESC, environment""",
         ),
         Question(
@@ -96,8 +91,7 @@ GROUP BY environment ORDER BY errors DESC, warnings DESC, environment""",
             "which rules have most open findings, and in how many environments",
             """\
 SELECT rule, name, severity, count(*) AS findings, count(DISTINCT environment) AS environments
-FROM findings WHERE accepted_by IS NULL
-  AND day = (SELECT max(day) FROM environments)
+FROM newest.findings WHERE accepted_by IS NULL
 GROUP BY ALL ORDER BY findings DESC, rule, severity""",
         ),
         Question(
@@ -105,8 +99,7 @@ GROUP BY ALL ORDER BY findings DESC, rule, severity""",
             "which calls fail, and by which rule",
             """\
 SELECT environment, client, host, port, outcome, rule, reason, sum(calls) AS calls
-FROM calls WHERE verdict = 'broken'
-  AND day = (SELECT max(day) FROM environments)
+FROM newest.calls WHERE verdict = 'broken'
 GROUP BY ALL ORDER BY calls DESC, environment, client, host, port, outcome, rule""",
         ),
         Question(
@@ -114,12 +107,10 @@ GROUP BY ALL ORDER BY calls DESC, environment, client, host, port, outcome, rule
             "why calls and ports are undecided, and how many",
             """\
 SELECT environment, 'calls' AS what, reason, sum(calls) AS how_many
-FROM calls WHERE verdict = 'unknown'
-  AND day = (SELECT max(day) FROM environments) GROUP BY ALL
+FROM newest.calls WHERE verdict = 'unknown' GROUP BY ALL
 UNION ALL
 SELECT environment, 'ports', reason, count(*)
-FROM servers WHERE NOT decided
-  AND day = (SELECT max(day) FROM environments) GROUP BY ALL
+FROM newest.servers WHERE NOT decided GROUP BY ALL
 ORDER BY how_many DESC, environment, what, reason""",
         ),
         Question(
@@ -129,34 +120,41 @@ ORDER BY how_many DESC, environment, what, reason""",
 SELECT environment, sum(calls) FILTER (outcome = 'ok-mtls') AS mutual_tls,
   sum(calls) FILTER (outcome = 'ok-plaintext') AS plaintext,
   round(100.0 * mutual_tls / nullif(mutual_tls + plaintext, 0), 1) AS percent
-FROM (SELECT environment, day, outcome, calls FROM calls)
-WHERE day = (SELECT max(day) FROM environments)
+FROM newest.calls
 GROUP BY environment ORDER BY percent NULLS FIRST, environment""",
         ),
         Question(
             "releases",
             "which release each environment has, and since when",
             """\
-SELECT environment, release, alias, created, event FROM ledger
-WHERE day = (SELECT max(day) FROM environments)
-QUALIFY row_number() OVER (PARTITION BY run, environment ORDER BY sequence DESC) = 1
+SELECT environment, release, alias, created, event FROM newest.ledger
+QUALIFY row_number() OVER (PARTITION BY environment ORDER BY sequence DESC) = 1
 ORDER BY created NULLS FIRST, environment""",
         ),
         Question(
             "trend",
             "open findings from run to run",
             """\
-SELECT day, run, count(*) FILTER (severity = 'error') AS errors,
+SELECT day, began, run, count(*) FILTER (severity = 'error') AS errors,
   count(*) FILTER (severity = 'warning') AS warnings, count(DISTINCT environment) AS environments
-FROM findings WHERE accepted_by IS NULL GROUP BY day, run ORDER BY day, run""",
+FROM findings WHERE accepted_by IS NULL GROUP BY day, began, run ORDER BY day, began""",
         ),
         Question(
             "gone-and-new",
             "which findings are new in the newest run, and which are gone",
             """\
-WITH days AS (SELECT DISTINCT day FROM environments ORDER BY day DESC LIMIT 2),
-now AS (SELECT * FROM findings WHERE accepted_by IS NULL AND day = (SELECT max(day) FROM days)),
-before AS (SELECT * FROM findings WHERE accepted_by IS NULL AND day = (SELECT min(day) FROM days))
+WITH known AS (SELECT DISTINCT environment, day, began FROM environments
+  UNION SELECT DISTINCT NULL, day, began FROM environments),
+ranked AS (SELECT *, row_number() OVER own AS nth, first_value(day) OVER own AS newest_day
+  FROM known WINDOW own AS (PARTITION BY environment ORDER BY day DESC, began DESC)),
+days AS (SELECT DISTINCT day FROM environments ORDER BY day DESC LIMIT 2),
+-- The run before the newest one of each environment; of one that is gone, its last.
+chosen AS (SELECT environment, began FROM ranked WHERE (SELECT max(day) FROM days) =
+    CASE nth WHEN 2 THEN newest_day END
+  OR nth = 1 AND day = (SELECT min(day) FROM days) AND day < (SELECT max(day) FROM days)),
+now AS (SELECT * FROM newest.findings WHERE accepted_by IS NULL AND EXISTS (FROM chosen)),
+before AS (SELECT findings.* FROM findings JOIN chosen ON findings.began = chosen.began
+  AND findings.environment IS NOT DISTINCT FROM chosen.environment WHERE accepted_by IS NULL)
 SELECT 'new' AS what, environment, rule, message FROM now WHERE NOT EXISTS (
   SELECT 1 FROM before WHERE before.fingerprint = now.fingerprint)
 UNION ALL

@@ -37,11 +37,17 @@ class Run(Struct, frozen=True):
 
     name: str
     day: datetime.date
+    began: datetime.datetime
+
+    @property
+    def columns(self) -> tuple[Value, ...]:
+        """What each of its rows begins with, ahead of the environment."""
+        return self.name, self.day, self.began
 
 
 def rows_of(judged: Judged, run: Run) -> Rows:
     """The rows of one environment, by table. Raises RuleError."""
-    own = (run.name, run.day, judged.name)
+    own = (*run.columns, judged.name)
     found = {"environments": [(*own, *_environment(judged))]}
     found["findings"] = findings_rows(judged.findings, run)
     found["exceptions"] = [(*own, *each) for each in _exceptions(judged)]
@@ -58,8 +64,7 @@ def findings_rows(findings: Iterable[Finding], run: Run) -> list[Row]:
     """The rows of findings."""
     return [
         (
-            run.name,
-            run.day,
+            *run.columns,
             each.environment,
             each.rule,
             each.name,
@@ -88,8 +93,7 @@ def ledger_rows(root: Path, environment: Environment, run: Run) -> list[Row]:
         record = typed(parse(read_inside(root, file), file), "record", PromotionRecord)
         rows.append(
             (
-                run.name,
-                run.day,
+                *run.columns,
                 environment.name,
                 record.sequence,
                 str(record.event),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meshgate.errors import missing_libraries
 
-VERSION = 1
+VERSION = 2
 # By the names that an index knows.
 LIBRARIES = "pyarrow", "duckdb"
 TEXT, INTEGER, BOOLEAN, DATE, TIME = "text", "integer", "boolean", "date", "time"
@@ -34,6 +34,7 @@ class Table(NamedTuple):
 RUN = (
     Field("run", TEXT, "the run: the commit that is checked out, or what --run says"),
     Field("day", DATE, "the day by which dates were judged"),
+    Field("began", TIME, "when the run began: no two runs have the same"),
     Field("environment", TEXT, "the environment; null: of none"),
 )
 
