@@ -13,7 +13,8 @@ import yaml
 from meshgate.cli import main
 from meshgate.cli.terminal import printable
 from meshgate.errors import BuildError, UsageError
-from meshgate.repository.history import END_OF_TIME, Commit, moment
+from meshgate.repository.commit import Commit
+from meshgate.repository.history import END_OF_TIME, moment
 from meshgate.source import recognition
 
 LONG = 400_000

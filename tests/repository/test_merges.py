@@ -11,7 +11,7 @@ import pytest
 
 import promoted
 from meshgate.repository import Repository, commits_between, history
-from meshgate.repository.history import Commit
+from meshgate.repository.commit import Commit
 
 
 def tangled(work: Path, seed: int, steps: int = 120) -> None:

@@ -11,7 +11,8 @@ from meshgate.promotion.names import PROMOTION
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.release_inputs import SOURCE_FOLDERS
 from meshgate.repository import Commit, Repository, ids_between
-from meshgate.repository.line_changes import LineStep, bringing, steps_along
+from meshgate.repository.commit import LineStep
+from meshgate.repository.line_changes import bringing, steps_along
 
 # Not inventories and renders: a commit may change thousands of their files.
 READ = (FILE, BASELINE, "waivers", "expectations", EVIDENCE, *SOURCE_FOLDERS, PROMOTION)

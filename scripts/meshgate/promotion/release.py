@@ -27,7 +27,8 @@ from meshgate.repository import (
     mainline,
     with_authors,
 )
-from meshgate.repository.line_changes import LineStep, files_along, files_ever
+from meshgate.repository.commit import LineStep
+from meshgate.repository.line_changes import files_along, files_ever
 from meshgate.source.cache import Cache, digest
 
 PREFIX = "r-"

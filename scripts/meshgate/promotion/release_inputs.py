@@ -19,7 +19,8 @@ from meshgate.promotion.committed import CommittedRoot
 from meshgate.promotion.files import is_owned
 from meshgate.promotion.policy import FILE
 from meshgate.repository import Repository, TreeEntry
-from meshgate.repository.line_changes import LineStep, files_ever, objects_along
+from meshgate.repository.commit import LineStep
+from meshgate.repository.line_changes import files_ever, objects_along
 from meshgate.repository.repository import LINK
 from meshgate.source import KUSTOMIZATION_NAMES
 from meshgate.source.cache import Cache, digest

@@ -14,9 +14,9 @@
 from __future__ import annotations
 
 from meshgate.repository.blob_digests import blob_digests
+from meshgate.repository.commit import Commit
 from meshgate.repository.extracting import extract, refuse, write_entries
 from meshgate.repository.history import (
-    Commit,
     additions,
     commit_of,
     commits_between,

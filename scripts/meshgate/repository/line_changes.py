@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from meshgate.repository.history import FIELDS, FORMAT, PLAIN, Commit, moment
+from meshgate.repository.commit import Commit, LineStep
+from meshgate.repository.history import FIELDS, FORMAT, PLAIN, moment
 from meshgate.repository.repository import SUBMODULE, Repository
 from meshgate.repository.trees import FOLDER, TreeEntry
 
 NOTHING = "000000"
 # Lines that are remembered of one repository.
 MOST_LINES = 4
-
-
-class LineStep(NamedTuple):
-    """A commit and what it changed: entries as they are now, of folders too; paths that are gone.
-
-    Where something below a folder changed, the folder itself is among them.
-    """
-
-    commit: Commit
-    there: tuple[TreeEntry, ...]
-    gone: tuple[str, ...]
-
-    def touches(self, paths: Collection[str]) -> bool:
-        """Whether something at or below one of the paths that were asked for changed."""
-        return any(entry.path in paths for entry in self.there) or any(
-            path in paths for path in self.gone
-        )
 
 
 def steps_along(repository: Repository, head: str, *paths: str) -> Sequence[LineStep]:

@@ -12,19 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from meshgate.errors import RepositoryError, ToolError
+from meshgate.errors import RepositoryError
 from meshgate.repository import trees
 from meshgate.repository.cat_file import answering
+from meshgate.repository.commit import LineStep
+from meshgate.repository.opening import no_git, open_above, without_variables
 from meshgate.repository.trees import TreeEntry
 
 if TYPE_CHECKING:
     import git
 
-    from meshgate.repository.line_changes import LineStep
-
-# GitPython takes 40 ms to import, and `validate` reads settings of promotion without any commit:
-# it is imported where a repository is opened. Without git it refuses to be, unless it is told so.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -45,25 +42,6 @@ MOST_CONTENT = 16 * MEBIBYTE
 LARGEST_CONTENT = MEBIBYTE // 4
 # A folder may be in a commit many times over: a few kilobytes of objects can list files for ever.
 MOST_ENTRIES = 1_000_000
-
-# What `git rev-parse --local-env-vars` lists: a hook's would lead to another repository.
-LOCAL_VARIABLES = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_QUARANTINE_PATH",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-)
-
 
 COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}")
 # What begins with an id names the same object for ever: `ID:path`, `ID^{tree}`, `ID~2`.
@@ -86,7 +64,7 @@ class Repository:
     """
 
     def __init__(self, root: Path) -> None:
-        with _without(LOCAL_VARIABLES):
+        with without_variables():
             self._repo = open_above(root)
         top = Path(os.path.realpath(self._repo.working_dir))
         if not self._repo.bare and top != Path(os.path.realpath(root)):
@@ -430,41 +408,6 @@ class Repository:
                 self._named.clear()
             self._named[name] = object_id
         return object_id
-
-
-@contextlib.contextmanager
-def _without(names: Iterable[str]) -> Iterator[None]:
-    """Keep inherited variables from GitPython while it opens a repository."""
-    inherited = {name: os.environ.pop(name) for name in names if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(inherited)
-
-
-def no_git() -> ToolError:
-    """There is no git here."""
-    return ToolError(
-        "git is not installed",
-        why="Commits, branches and files of the repository are read with it.",
-        hint="install it: apt-get install git, dnf install git, apk add git, brew install git",
-    )
-
-
-def open_above(root: Path) -> git.Repo:
-    """The repository that a folder is in. Raises RepositoryError and ToolError."""
-    import git  # noqa: PLC0415 - see above
-
-    try:
-        return git.Repo(root, search_parent_directories=True)
-    except git.GitCommandNotFound as error:
-        raise no_git() from error
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-        raise RepositoryError(
-            f"{root} is not in a git repository",
-            why="Releases, states and the ledger are read from commits.",
-            hint="name a clone with -C DIR",
-        ) from error
 
 
 def refuse_shallow(repository: Repository) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from meshgate.errors import RepositoryError
-from meshgate.repository.repository import Repository, open_above, refuse_shallow
+from meshgate.repository.opening import open_above
+from meshgate.repository.repository import Repository, refuse_shallow
 
 
 def top(root: Path) -> Path:
