@@ -7,6 +7,7 @@ each environment with what differs there; an inventory as captured, one file for
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -112,6 +113,7 @@ spec:
       tcp:
         maxConnections: {connections}
 """
+CONNECTIONS = re.compile(r"(maxConnections: )\d+")
 
 
 def write(root: Path, seed: int = 1) -> None:
@@ -169,6 +171,13 @@ def change_one(root: Path, number: int) -> None:
     overlay = root / "overlays" / "prod-5"
     patch = min(overlay.glob("app-*.yaml"))
     _write(patch, PATCH.format(name=patch.stem, connections=1001 + number))
+
+
+def change_shared(root: Path, number: int) -> None:
+    """Change one word of a base that every environment has; another one for every number."""
+    base = root / "policies" / "applications" / "app-000" / "policies.yaml"
+    text = base.read_text("utf-8")
+    base.write_text(CONNECTIONS.sub(rf"\g<1>{1001 + number}", text), encoding="utf-8")
 
 
 def restore(root: Path) -> None:

@@ -35,16 +35,26 @@ def write(root: Path, count: int) -> None:
         (overlay / "connections.yaml").write_text(PATCH.format(number + 1), encoding="utf-8")
         entries.append(f"- {{name: env-{number}, overlay: overlays/env-{number}}}\n")
     (root / "environments.yaml").write_text("environments:\n" + "".join(entries), encoding="utf-8")
+    _git(root, "init", "-q")
+    _git(root, "add", ".")
+    _git(root, "commit", "-q", "-m", "start")
+
+
+def commit(root: Path) -> None:
+    """Commit what has changed: another base for what changes next."""
+    _git(root, "commit", "-q", "-a", "-m", "next")
+
+
+def _git(root: Path, *arguments: str) -> None:
     # Whoever runs this may have no name for git, or sign every commit.
     nobody = ("user.name=bench", "user.email=bench@example.com", "commit.gpgsign=false")
     settings = [part for setting in nobody for part in ("-c", setting)]
-    for argv in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "start"]):
-        subprocess.run(["git", *settings, *argv], cwd=root, check=True)
+    subprocess.run(["git", *settings, *arguments], cwd=root, check=True)
 
 
-def change_one(root: Path) -> None:
+def change_one(root: Path, number: int = 7) -> None:
     """Change what one overlay says."""
-    (root / "overlays" / "env-7" / "connections.yaml").write_text(
+    (root / "overlays" / f"env-{number}" / "connections.yaml").write_text(
         PATCH.format(10_000), encoding="utf-8"
     )
 

@@ -72,6 +72,7 @@ def many_applications(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         "validate": command(root, environment, "validate"),
         "since": command(root, environment, "validate", "--changed-since", "HEAD"),
         "diff": command(root, environment, "diff"),
+        "shared": command(root, environment, "diff"),
         "parse": parse,
     }
     measure({"cold": commands["nothing"], "diff": commands["diff"]}, 1)
@@ -79,7 +80,10 @@ def many_applications(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     for number in range(rounds):
         for at, (name, each) in enumerate(commands.items()):
             # A word that no run has seen.
-            if name not in {"nothing", "parse"}:
+            if name == "shared":
+                applications.restore(root)
+                applications.change_shared(root, 10 * number + at)
+            elif name not in {"nothing", "parse"}:
                 applications.change_one(root, 10 * number + at)
             taken.setdefault(name, []).append(once(name, each))
         # What is committed stands again, and its verdicts are cached.
@@ -88,13 +92,15 @@ def many_applications(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     notes.append(
         "300 applications: 6,030 rendered objects and 9,000 of inventory in 10 environments, of "
         "which the word changes one; in seconds of the processor, beside a bare CSafeLoader parse "
-        "of the repository's own files. What is not changed has been judged before."
+        "of the repository's own files. What is not changed has been judged before. A word of a "
+        "base that all have changes all 10 environments, so that 20 meshes are judged and compared."
     )
     parts = {
         "nothing": ("`validate`, nothing changed", 1.5),
         "validate": ("`validate`, one word", 4),
         "since": ("`validate --changed-since`, one word", 4),
         "diff": ("`diff`, one word", 4),
+        "shared": ("`diff`, one word of a base of all 10", 16),
     }
     return [
         Row(f"300 applications, {what} / the bare parse", seconds[name], seconds["parse"], limit)
@@ -117,6 +123,14 @@ def thousands(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     since = command(root, environment, "validate", "--changed-since", "HEAD")
     measure({"the first": since}, 1)  # keeps which files each environment reads
     one = measure({"one changed": since}, rounds)["one changed"]
+    diff = command(root, environment, "diff", "--base", "HEAD")
+    first = once("the first diff", diff)
+    compared = []
+    for number in range(rounds):
+        # From a base that no run has seen.
+        overlays.commit(root)
+        overlays.change_one(root, 8 + number)
+        compared.append(once(f"diff {number + 1}/{rounds}", diff))
     overlays.write(few, WITHOUT)
     path = os.pathsep.join(("/usr/bin", "/bin"))
     bare = {**installed(folder, "without-cache", programs=False), "PATH": path}
@@ -126,12 +140,19 @@ def thousands(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     notes.append(
         f"{count} overlays of one base. Shards in seconds of the processor, each with an empty "
         f"cache. Without the worker it was measured on {WITHOUT} overlays ({without.seconds:.3g} "
-        f"s), and {count} take {seconds:.0f} s at that pace."
+        f"s), and {count} take {seconds:.0f} s at that pace. Each `diff` is from another base, in "
+        f"seconds of the processor; the first one after `validate` takes {first.processor:.3g} s."
     )
     longest = max(each.processor for each in shards)
     return [
         Row(f"{count} overlays, cold / 120 s", cold.seconds, 120, 1),
         Row(f"{count} overlays, one changed / 2 s", one.processor, 2, 1),
+        Row(
+            f"{count} overlays, `diff` of one changed / 3 s",
+            median(each.processor for each in compared),
+            3,
+            1,
+        ),
         Row(f"the longest of {SHARDS} shards / the whole", longest, cold.processor, 1 / 6),
     ]
 
