@@ -16,6 +16,7 @@ from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import MissingError
+from meshgate.promotion.guards.pr16_opens_by_deleting import LEAST_LEFT
 from meshgate.promotion.guards.pr18_never_tried_below import unseen
 from meshgate.promotion.judge import HeadJudgement, judge_unopened
 from meshgate.promotion.ledger import read_record
@@ -34,8 +35,6 @@ from meshgate.promotion.status import SKEW, soak
 from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import commit_files, newest_change
 
-# A render that loses this share of its resources is taken for a mistake.
-LEAST_LEFT = 0.7
 _NOTHING = datetime.timedelta()
 
 

@@ -233,10 +233,8 @@ def passed_in(session: Session, below: EnvironmentPolicy, release: Release) -> b
     if state is None:
         return False
     records = read_ledger(session.files, below.name)
-    if any(
-        recorded.record.release == release.id and recorded.record.event.changes_render
-        for recorded in records
-    ):
+    # What changes no render is recorded with the release that is there.
+    if any(recorded.record.release == release.id for recorded in records):
         return True
     files = session.render(below, release)
     return rendered_sum(below.name, files) == state.rendered.sha256
