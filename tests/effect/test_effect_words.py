@@ -70,13 +70,13 @@ REQUEST = Request("GET", "/orders/1", "cart", {"x-user": "a"})
     ],
 )
 def test_who_is_let_in_is_no_good_news(change: Change, verb: str, tone: Tone | None) -> None:
-    told = structs.replace(
+    change_ = structs.replace(
         call(clients("a/b"), HOST, Outcome.OK_MTLS, Outcome.OK_MTLS, change),
         witness=REQUEST,
         requests=("GET /orders/*",),
     )
 
-    (sentence,) = describe.access_sentences(Effect(calls=(told,)))
+    (sentence,) = describe.access_sentences(Effect(calls=(change_,)))
 
     assert verb in sentence.text
     assert sentence.text.endswith("GET /orders/*, such as GET /orders/1 with x-user: a")

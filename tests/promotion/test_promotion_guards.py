@@ -60,10 +60,10 @@ def test_what_is_not_known_is_refused(candidate: Candidate, part: str) -> None:
 
 
 def test_every_part_that_may_be_missing_is_tried() -> None:
-    told = {"reviews", "signature", "paused", "status"}  # each has its own cases
+    others = {"reviews", "signature", "paused", "status"}  # each has its own cases
     optional = {field.name for field in structs.fields(Candidate) if field.default is None}
 
-    assert optional == set(PARTS) | told
+    assert optional == set(PARTS) | others
 
 
 def test_a_guard_that_raises_refuses(candidate: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:

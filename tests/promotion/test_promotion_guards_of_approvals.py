@@ -122,8 +122,8 @@ def test_new_access_passes_with_the_word_of_the_team(candidate: Candidate) -> No
     agreed = reviews(candidate, review("sec", candidate.head.commit, teams=("access",)))
 
     assert ask("PR24", replace(opened(candidate), reviews=agreed)) == []
-    told = on(opened(candidate), "environment", require=Floor(new_access="told"))
-    assert ask("PR24", told) == []
+    silent = on(opened(candidate), "environment", require=Floor(new_access="told"))
+    assert ask("PR24", silent) == []
     (refusal,) = ask("PR24", replace(opened(candidate), reviews=reviews(candidate)))
     assert refusal.waits
     assert refusal.details == ("a/ui to b/cart:8080 is let in: all, such as GET /",)

@@ -135,20 +135,20 @@ def test_a_gate_of_no_breaks_opens_for_exactly_the_accepted_set(candidate: Candi
     )
 
     closed = [refusal.message for refusal in ask("PR13", broken)]
-    (told,) = evaluate_gates(on(broken, "environment", acknowledgements=(accepted,)))
+    (result,) = evaluate_gates(on(broken, "environment", acknowledgements=(accepted,)))
 
     assert closed == ["calm: 1 breaks, at most 0", "1 call breaks"]
-    assert told.verdict is GateVerdict.PASS
+    assert result.verdict is GateVerdict.PASS
     assert (
-        told.reason == f"0 loosened, 0 breaks beside 1 that waivers/{candidate.name}.yaml accepts"
+        result.reason == f"0 loosened, 0 breaks beside 1 that waivers/{candidate.name}.yaml accepts"
     )
     for ack in (
         structs.replace(accepted, until=YESTERDAY),
         structs.replace(accepted, release="r-000000000000"),
         structs.replace(accepted, breaks="0" * 64),
     ):
-        (told,) = evaluate_gates(on(broken, "environment", acknowledgements=(ack,)))
-        assert told.verdict is GateVerdict.FAIL
+        (result,) = evaluate_gates(on(broken, "environment", acknowledgements=(ack,)))
+        assert result.verdict is GateVerdict.FAIL
 
 
 def test_an_acceptance_of_deletions_is_not_one_of_breaks(candidate: Candidate) -> None:

@@ -156,12 +156,12 @@ def test_a_record_tells_the_effect_of_its_change(
     candidate: Candidate, change: dict[str, object]
 ) -> None:
     message = ["the record tells another effect than the change has"]
-    told = recorded(candidate, effects=replace(candidate.record.effects, **change))
+    other = recorded(candidate, effects=replace(candidate.record.effects, **change))
 
-    assert messages("PR05", told) == message
+    assert messages("PR05", other) == message
     # Before it is written it has none, and where none was computed other guards refuse.
-    assert ask("PR05", replace(told, is_draft=True)) == []
-    assert ask("PR05", replace(told, effect=None)) == []
+    assert ask("PR05", replace(other, is_draft=True)) == []
+    assert ask("PR05", replace(other, effect=None)) == []
 
 
 def test_the_number_of_a_record_follows_the_last_one(candidate: Candidate) -> None:

@@ -204,7 +204,7 @@ def test_a_source_holds_the_newest_that_was_here(
 
 def test_exceptions_end_with_their_day(candidate: Candidate) -> None:
     difference = Difference(workload="a/b", port=80, owner="o", reason="r", expires=TODAY)
-    kept = on(candidate, "environment", waivers=(waiver(TODAY),), differences=(difference,))
+    dated = on(candidate, "environment", waivers=(waiver(TODAY),), differences=(difference,))
 
-    assert ask("PR21", kept) == []
-    assert ask("PR21", replace(kept, today=TOMORROW))
+    assert ask("PR21", dated) == []
+    assert ask("PR21", replace(dated, today=TOMORROW))

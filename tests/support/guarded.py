@@ -42,8 +42,8 @@ def ids(cases: Refused) -> list[str]:
 def assert_refuses(candidate: Candidate, guard: str, change: Change, message: str) -> None:
     found = ask(guard, change(candidate))
 
-    told = [" ".join((refusal.message, *refusal.details)) for refusal in found]
-    assert any(message in each for each in told), found
+    texts = [" ".join((refusal.message, *refusal.details)) for refusal in found]
+    assert any(message in each for each in texts), found
     assert all(refusal.hint and not refusal.broken for refusal in found)
 
 
