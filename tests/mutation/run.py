@@ -173,6 +173,8 @@ def tracked() -> list[str]:
 
 def prepare(copy: Path, part: Part) -> dict[str, set[int]]:
     """Make sure that nothing fails without a change; the lines of each module never reached."""
+    with contextlib.chdir(copy):
+        reach.compile_by_digest()
     if not part.tests:
         cosmic_ray(copy, "baseline", "mutate.toml")
         return unreached(copy)
@@ -186,7 +188,6 @@ def prepare(copy: Path, part: Part) -> dict[str, set[int]]:
         (copy / PRISTINE / module).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(copy / module, copy / PRISTINE / module)
     with contextlib.chdir(copy):
-        reach.compile_by_digest()
         reached = reach.measure(modules, part.files)
         reach.write(reached)
     cosmic_ray(copy, "baseline", "mutate.toml")
