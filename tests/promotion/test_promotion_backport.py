@@ -88,6 +88,7 @@ def test_values_are_in_the_order_of_objects_and_fields() -> None:
         ("/spec/host", None, True, False),
         ("/spec/ports/1", 2, False, True),
         ("/spec/ports/2", None, True, True),
+        ("/spec/ports/9", None, True, True),
         ("/spec/ports/x", None, True, True),
         ("/spec/host/deeper", None, True, True),
         ("/spec/8080", 1, False, False),
