@@ -17,6 +17,7 @@ MODULE = """\
 from functools import cache
 
 LIMIT = 3
+TOOL = "tool"
 
 
 @cache
@@ -24,7 +25,8 @@ def answer(first: int | None, *, wide: bool = False) -> str | None:
     if first is None or wide:
         return f"{first:x}"[:12] + "a" * (LIMIT - 1)
     names: dict[str, int | None] = {}
-    return names and f"{first[:12]}"
+    if names == "a" or TOOL != wide or len(names) == LIMIT:
+        return names and f"{first[:12]}"
 
 
 class Value(Struct, frozen=True):
@@ -62,6 +64,10 @@ OPERATION = "core/ReplaceBinaryOperator_BitOr_Add"
         ("core/ReplaceComparisonOperator_Is_Lt", "is None", 0, True),
         ("core/ReplaceComparisonOperator_Is_IsNot", "is None", 0, False),
         ("core/ReplaceOrWithAnd", "or wide", 0, False),
+        ("core/ReplaceComparisonOperator_Eq_Lt", '== "a"', 0, True),
+        ("core/ReplaceComparisonOperator_Eq_NotEq", '== "a"', 0, False),
+        ("core/ReplaceComparisonOperator_NotEq_GtE", "!= wide", 0, True),
+        ("core/ReplaceComparisonOperator_Eq_Lt", "== LIMIT", 0, False),
     ],
 )
 def test_what_no_run_can_notice_is_left_out(
@@ -71,20 +77,22 @@ def test_what_no_run_can_notice_is_left_out(
 
 
 def test_a_line_is_tried_on_the_tests_that_reach_its_statement() -> None:
+    texts = ("if first", "return f", "names: dict", "if names", "LIMIT = 3", "def answer", "size")
+    asked, given, unreached, last, *of_import = (place(text)[0] for text in texts)
     contexts = {
         1: [""],
-        8: ["a.py::test_one|run", "a.py::test_two[x-1]|run"],
-        9: ["a.py::test_two[x-1]|run"],
-        11: ["b.py::Group::test_three|run", "b.py::test_four|setup"],
+        asked: ["a.py::test_one|run", "a.py::test_two[x-1]|run"],
+        given: ["a.py::test_two[x-1]|run"],
+        last: ["b.py::Group::test_three|run", "b.py::test_four|setup"],
     }
     reached = by_line(MODULE, contexts)
     every = ["a.py::test_one", "a.py::test_two", "b.py::Group::test_three", "b.py"]
 
-    assert reached[8] == ["a.py::test_one", "a.py::test_two"]
-    assert reached[9] == ["a.py::test_two"]
-    assert reached[10] == []
+    assert reached[asked] == ["a.py::test_one", "a.py::test_two"]
+    assert reached[given] == ["a.py::test_two"]
+    assert reached[unreached] == []
     # What runs at import, and the head of a function, is reached by all that reach anything in it.
-    assert reached[3] == reached[7] == reached[15] == every
+    assert [reached[line] for line in of_import] == [every] * 3
     assert ordered(every, ["b.py", "a.py"]) == ["b.py", "a.py::test_one", "a.py::test_two"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 # None and the members of an enumeration, all that `is` is asked of here, are the same when they
@@ -12,6 +12,12 @@ IDENTITY = tuple(
     f"core/ReplaceComparisonOperator_{operator}_{other}"
     for operator, same in (("Is", "Eq"), ("IsNot", "NotEq"))
     for other in (same, "Lt", "LtE", "Gt", "GtE")
+)
+# The same of words: `kind <= "Service"`.
+ORDERS = tuple(
+    f"core/ReplaceComparisonOperator_{operator}_{other}"
+    for operator in ("Eq", "NotEq")
+    for other in ("Lt", "LtE", "Gt", "GtE")
 )
 NUMBER, DECORATOR = "core/NumberReplacer", "core/RemoveDecorator"
 # Decorators without which an answer is the same, and only slower.
@@ -32,10 +38,13 @@ class Unseen:
     """The places of one module where a change is not noticed."""
 
     def __init__(self, text: str) -> None:
-        nodes = list(ast.walk(ast.parse(text)))
+        tree = ast.parse(text)
+        nodes = list(ast.walk(tree))
+        words = set(_words(tree))
         self._anything = [span for node in nodes for span in _silent(node)]
         # How many letters of a digest a sentence shows.
         self._numbers = [_span(node) for node in nodes if isinstance(node, ast.JoinedStr)]
+        self._words = [_span(node) for node in nodes if _compares_words(node, words)]
         self._caches = {
             item.lineno for node in nodes for item in _decorators(node) if _name(item) in CACHES
         }
@@ -44,8 +53,33 @@ class Unseen:
         """Whether nothing can notice what an operator changes at a place."""
         if operator in IDENTITY or (operator == DECORATOR and line in self._caches):
             return True
-        spans = self._anything + (self._numbers if operator == NUMBER else [])
+        spans = [*self._anything]
+        spans += self._numbers if operator == NUMBER else []
+        spans += self._words if operator in ORDERS else []
         return any(span.holds((line, column)) for span in spans)
+
+
+def _words(module: ast.Module) -> Iterator[str]:
+    """The names of texts of a module: `TOOL = "tool"`."""
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str())):
+                yield name
+            case _:
+                pass
+
+
+def _compares_words(node: ast.AST, words: Collection[str]) -> bool:
+    """Whether it compares two values of which one is a text."""
+    match node:
+        case ast.Compare(left=left, comparators=[right]):
+            return any(
+                (isinstance(side, ast.Constant) and isinstance(side.value, str))
+                or (isinstance(side, ast.Name) and side.id in words)
+                for side in (left, right)
+            )
+        case _:
+            return False
 
 
 def _silent(node: ast.AST) -> Iterator[Span]:
