@@ -44,7 +44,11 @@ class Unseen:
         self._anything = [span for node in nodes for span in _silent(node)]
         # How many letters of a digest a sentence shows.
         self._numbers = [_span(node) for node in nodes if isinstance(node, ast.JoinedStr)]
-        self._words = [_span(node) for node in nodes if _compares_words(node, words)]
+        self._words = [
+            _span(node)
+            for node in nodes
+            if isinstance(node, ast.Compare) and _is_of_words(node, words)
+        ]
         self._caches = {
             item.lineno for node in nodes for item in _decorators(node) if _name(item) in CACHES
         }
@@ -69,17 +73,13 @@ def _words(module: ast.Module) -> Iterator[str]:
                 pass
 
 
-def _compares_words(node: ast.AST, words: Collection[str]) -> bool:
+def _is_of_words(comparison: ast.Compare, words: Collection[str]) -> bool:
     """Whether it compares two values of which one is a text."""
-    match node:
-        case ast.Compare(left=left, comparators=[right]):
-            return any(
-                (isinstance(side, ast.Constant) and isinstance(side.value, str))
-                or (isinstance(side, ast.Name) and side.id in words)
-                for side in (left, right)
-            )
-        case _:
-            return False
+    return any(
+        (isinstance(side, ast.Constant) and isinstance(side.value, str))
+        or (isinstance(side, ast.Name) and side.id in words)
+        for side in (comparison.left, *comparison.comparators)
+    )
 
 
 def _silent(node: ast.AST) -> Iterator[Span]:

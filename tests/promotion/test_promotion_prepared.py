@@ -7,14 +7,17 @@ import datetime as dt
 import pytest
 from msgspec import structs
 
-from guarded import many
+from guarded import TODAY, YESTERDAY, many, on
+from judged import base_of
 from meshgate.errors import RefusedError, WaitingError
+from meshgate.model import Acknowledgement
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.judge import HeadJudgement, MergeVerdict
 from meshgate.promotion.prepare import (
     PreparedCommit,
+    completed,
     coverage,
     format_refusals,
     holding_back,
@@ -22,8 +25,10 @@ from meshgate.promotion.prepare import (
     shrinks,
     upstream,
 )
-from meshgate.promotion.records import Upstream
-from meshgate.promotion.transition import Transition
+from meshgate.promotion.records import Acknowledged, Event, Upstream
+from meshgate.promotion.transition import RecordDraft, Transition
+from meshgate.repository import Repository
+from promoted import Promoted
 from promotion_samples import RECORD, STATE, replace
 
 SOAKING = BY_ID["PR08"].refusal(Objection("soaks", waits=True))
@@ -106,6 +111,38 @@ def test_a_record_tells_how_the_environments_before_stand(candidate: Candidate) 
     )
     soon = replace(candidate, now=deployment.since + dt.timedelta(seconds=90))
     assert [each.soak for each in upstream(soon)] == [90]
+
+
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [(Event.PROMOTE, 2), (Event.HOTFIX, 2), (Event.ROLLBACK, 2), (Event.ADOPT, 0)],
+)
+def test_a_record_repeats_what_was_accepted_of_its_release(
+    candidate: Candidate, promoted_once: Promoted, event: Event, count: int
+) -> None:
+    today = Acknowledgement(candidate.release, "1" * 64, "team", "known", TODAY)
+    later = structs.replace(today, breaks="2" * 64, until=TODAY + dt.timedelta(days=1))
+    over = structs.replace(today, until=YESTERDAY)
+    other = structs.replace(today, release="r-000000000000")
+    accepted = on(candidate, "environment", acknowledgements=(over, today, other, later))
+    asked = on(replace(accepted, effect=None), "record", event=event)
+    own: Acknowledged = {"finding": "PR17:x", "by": "ops"}
+    draft = RecordDraft("prod", event, candidate.now, acknowledges=(own,))
+
+    with Repository(promoted_once.folder) as repository:
+        whole = completed(base_of(repository), draft, asked, ())
+
+    expected: list[Acknowledged] = [
+        {
+            "finding": f"breaks {each.breaks}",
+            "by": "team",
+            "reason": "known",
+            "until": each.until.isoformat(),
+        }
+        for each in (today, later)
+    ]
+    assert whole.acknowledges == (own, *expected[:count])
+    assert whole.effects is None
 
 
 def test_a_record_tells_what_was_tried_below(candidate: Candidate) -> None:
