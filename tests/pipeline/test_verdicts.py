@@ -260,6 +260,22 @@ def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "MOST_OF_A_TASK", 3)
 
 
+@contextlib.contextmanager
+def ends_within(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError in what takes longer."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"it has not ended after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 FORMATS = ("text", "json", "sarif", "junit", "markdown", "gitlab")
 
 
@@ -278,6 +294,17 @@ def test_processes_say_what_one_says(tmp_path: Path, cache: Path) -> None:
     assert one[0] == 3
     assert written(root, tmp_path / "two", "--jobs", "2") == one
     assert entries(cache)
+
+
+@pytest.mark.usefixtures("small_tasks")
+def test_processes_that_end_at_their_limit_leave_no_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "MOST_TASKS", 2)
+    root = write_fleet(tmp_path / "root", 10)
+    first = validate(root, "--jobs", "1", "--no-cache")
+    with ends_within(60):
+        assert validate(root, "--jobs", "2", "--no-cache") == first
 
 
 def test_few_environments_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from meshgate.errors import ToolError
 from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import Judge, Task, judged_task
 
-# After so many tasks a process makes room for another one: what it remembers does not grow.
+# After so many tasks a process, all make room for others: what they remember does not grow.
 MOST_TASKS = 16
 # As in the main process.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -29,17 +29,34 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Judge]:
     """So many processes, as a function from tasks to their verdicts, in their order."""
+    with contextlib.ExitStack() as running:
+        yield lambda tasks: _in_rounds(running, jobs, tasks)
+
+
+def _in_rounds(
+    running: contextlib.ExitStack, jobs: int, tasks: Sequence[Task]
+) -> Iterator[list[EnvironmentVerdict]]:
+    """The verdicts of tasks, by new processes for each so many of them.
+
+    The executor's own `max_tasks_per_child` waits for ever once all processes have ended at their
+    limit with tasks left, in most releases of Python (gh-115634).
+    """
+    most = MOST_TASKS * jobs
+    for start in range(0, len(tasks), most):
+        running.close()
+        pool = running.enter_context(_started(jobs))
+        yield from judged_by(pool, tasks[start : start + most])
+
+
+@contextlib.contextmanager
+def _started(jobs: int) -> Iterator[concurrent.futures.Executor]:
     level = logging.getLogger("meshgate").getEffectiveLevel()
     with _deaf_to_the_terminal():
         pool = concurrent.futures.ProcessPoolExecutor(
-            jobs,
-            multiprocessing.get_context("spawn"),
-            _begin,
-            (level,),
-            max_tasks_per_child=MOST_TASKS,
+            jobs, multiprocessing.get_context("spawn"), _begin, (level,)
         )
     try:
-        yield lambda tasks: judged_by(pool, tasks)
+        yield pool
     finally:
         pool.shutdown(wait=not interrupts.is_interrupted(), cancel_futures=True)
 
