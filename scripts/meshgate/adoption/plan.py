@@ -14,6 +14,7 @@ from meshgate.errors import MeshgateError, RepositoryError, UsageError
 from meshgate.model import Environment, Finding, Severity
 from meshgate.pipeline.judged import Judged
 from meshgate.promotion.files import state_path
+from meshgate.promotion.guards.pr12_findings import GUARD as FINDINGS
 from meshgate.promotion.policy_reader import read_policy
 from meshgate.promotion.rendering import files_of
 from meshgate.repository import changed_files
@@ -172,7 +173,7 @@ def of_undecided(judged: Judged) -> Iterator[MissingPart]:
     if undecided:
         yield MissingPart(
             f"{plural(len(undecided), 'finding')} of {judged.name} cannot be decided, and no "
-            "promotion takes that (PR12): add what is missing, or accept them",
+            f"promotion takes that ({FINDINGS.id}): add what is missing, or accept them",
             _places(undecided),
         )
 

@@ -34,10 +34,6 @@ from meshgate.repository import merge_bases
 
 # What a hold or a rejection does can only refuse more.
 LIVING = RENDERING | {Event.RESUME}
-# What guards ask of a commit whatever the rules are, and PR21, whose exceptions may be gone since.
-OF_THE_COMMIT = frozenset(
-    {"PR01", "PR02", "PR03", "PR04", "PR05", "PR20", "PR21", LOOSENS_RULES.id}
-)
 
 
 class MergeVerdict(enum.StrEnum):
@@ -141,7 +137,7 @@ def _by_rules_before(
     Only what the rules of the base let pass is told: the rest is refused already.
     """
     already = {(refusal.guard, refusal.message) for refusal in known}
-    by_rules = [name for name in asked if name not in OF_THE_COMMIT]
+    by_rules = [name for name in asked if BY_ID[name].follows_rules]
     for loosening in unagreed(session, candidate.record, pull):
         try:
             earlier = by_rules_before(session, loosening)

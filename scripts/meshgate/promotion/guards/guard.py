@@ -56,6 +56,8 @@ class Guard(Struct, frozen=True):
 
     events          it judges these; it has nothing to say of others
     status          the commit status that it shows in, below `promotion/`
+    follows_rules   environments.yaml decides what it asks: where rules were loosened and nobody
+                    agreed, it is asked once more by those before
     by_files        files alone decide it: the check of a pull request, which has no forge, asks it
     holds_back      while it waits no pull request is opened: the end of the wait changes the state,
                     which would make the commit stale
@@ -73,6 +75,7 @@ class Guard(Struct, frozen=True):
     status: str
     check: Callable[[Candidate], Iterator[Objection]]
     events: frozenset[Event] = EVERY
+    follows_rules: bool = True
     by_files: bool = True
     holds_back: bool = False
     shown_as_gate: bool = False

@@ -56,4 +56,5 @@ GUARD = Guard(
     hint="run `meshgate promote` again; it writes exactly these files",
     status="scope",
     check=check,
+    follows_rules=False,
 )

@@ -33,4 +33,5 @@ GUARD = Guard(
     hint="edit what it is built from instead, and promote; `meshgate promote` writes the rest",
     status="scope",
     check=check,
+    follows_rules=False,
 )

@@ -107,4 +107,5 @@ GUARD = Guard(
     hint="close the pull request and run `meshgate promote` again; do not edit rendered files",
     status="reproducible",
     check=check,
+    follows_rules=False,
 )

@@ -42,4 +42,5 @@ GUARD = Guard(
     hint="run `meshgate promote` again: it starts from the base as it is now",
     status="scope",
     check=check,
+    follows_rules=False,
 )

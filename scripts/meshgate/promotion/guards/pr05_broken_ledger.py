@@ -106,4 +106,5 @@ GUARD = Guard(
     hint="close the pull request and run the command again; records are written by meshgate alone",
     status="scope",
     check=check,
+    follows_rules=False,
 )

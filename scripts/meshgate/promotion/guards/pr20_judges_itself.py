@@ -42,4 +42,5 @@ GUARD = Guard(
     hint="change the rules in a pull request of their own, and promote when it is merged",
     status="scope",
     check=check,
+    follows_rules=False,
 )

@@ -32,5 +32,7 @@ GUARD = Guard(
     hint="renew it with its owner, or mend what it excused",
     status="effects",
     check=check,
+    # Its exceptions may be gone since.
+    follows_rules=False,
     events=FORWARD,
 )

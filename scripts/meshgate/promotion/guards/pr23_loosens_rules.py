@@ -241,5 +241,6 @@ GUARD = Guard(
     hint="ask a member of `approvals.rules.teams` for a review of the head commit",
     status="scope",
     check=check,
+    follows_rules=False,
     awaits="approval of changed rules",
 )
