@@ -96,6 +96,16 @@ def test_the_crds_of_both_agents_accept_it(repository: Path, mode: str, verify: 
     assert schema.check(found, istio="1.31", engine="jsonschema", allowed=None) == []
 
 
+@pytest.mark.parametrize("agent", ["argocd", "flux"])
+def test_what_renders_to_nothing_is_synced_by_nobody(
+    repository: Path, capsys: Capture, agent: str
+) -> None:
+    (repository / "overlays/dev/kustomization.yaml").write_text("resources: []\n")
+
+    assert sync(repository, agent) == 5
+    assert "overlays/dev renders to nothing" in capsys.readouterr().err
+
+
 def test_argo_cd_heals_and_never_empties(repository: Path) -> None:
     sync(repository, "argocd")
     spec = objects(repository, ARGOCD)["ApplicationSet"]["spec"]

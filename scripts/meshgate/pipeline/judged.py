@@ -296,7 +296,7 @@ def judge_build(environment: Environment, build: Build, files: Files, settings: 
     """What was built, as the API server and istiod would take it."""
     judged = Judged(environment, files.locate, build)
     if not build.resources:
-        return structs.replace(judged, failure=_nothing_rendered(environment))
+        return structs.replace(judged, failure=nothing_rendered(environment))
     try:
         inventory = tuple(files.inventory(environment))
         context = context_of(environment, build, inventory, settings)
@@ -329,7 +329,7 @@ def _compared(context: Context, contexts: Mapping[str, Context]) -> Context:
     )
 
 
-def _nothing_rendered(environment: Environment) -> NothingToCheckError:
+def nothing_rendered(environment: Environment) -> NothingToCheckError:
     """The error of sources that render to nothing, which is never a pass."""
     where = "its kustomization.yaml" if environment.overlay else "it"
     return NothingToCheckError(

@@ -20,6 +20,7 @@ from meshgate.model import (
     put_in,
 )
 from meshgate.pipeline.cluster_names import cluster_names
+from meshgate.pipeline.judged import nothing_rendered
 from meshgate.schema.catalog import ServedKinds, catalog_of
 from meshgate.yamldoc import scalars
 
@@ -108,7 +109,8 @@ def targets(
 ) -> list[SyncTarget]:
     """The targets of these environments, in their order.
 
-    Raises UsageError where environments.yaml does not say enough, and what a build raises.
+    Raises UsageError where environments.yaml does not say enough, what a build raises, and
+    NothingToCheckError where one renders to nothing: a cluster would be let do nothing with that.
     """
     sync = configuration.sync
     if sync is None:
@@ -129,6 +131,8 @@ def targets(
         build = built[environment.sources]
         if isinstance(build, MeshgateError):
             raise build
+        if not build.resources:
+            raise nothing_rendered(environment)
         own = put_in(build.resources, environment.values, scalars.plain)
         variable = [each.value for each in own] != [each.value for each in build.resources]
         rendered = [*own, *_promoted(root, environment)]
