@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fleet_repository import write_fleet
 from meshgate import config
 from meshgate.cli import main
 from meshgate.pipeline import change as change_module
@@ -147,6 +148,37 @@ def test_an_environment_that_is_spared_is_told_as_one_that_is_judged(root: Path)
             for how in FORMATS:
                 asked = (*arguments, "--format", how)
                 assert diff(root, *asked) == diff(root, *asked, "--no-cache")
+
+
+@pytest.mark.parametrize("kept", [(), ("--no-cache",)])
+def test_some_at_a_time_say_what_all_at_once_say(
+    kept: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are broken, on one side or both; some come after them; and what is held is bounded."""
+    root = write_fleet(tmp_path / "fleet", 14)
+    commit_all(root, "base")
+    (root / "overlays/env-4/weak.yaml").write_text("kind: Nothing\n", encoding="utf-8")
+    mended = root / "overlays/env-5/kustomization.yaml"
+    mended.write_text("resources: [../../policies/mesh-wide]\n", encoding="utf-8")
+    policies = root / "policies/mesh-wide/policies.yaml"
+    policies.write_text(policies.read_text("utf-8").replace("STRICT", "PERMISSIVE"), "utf-8")
+    held: list[int] = []
+
+    def noted(environments: Any, *others: Any) -> Any:
+        held.append(len(environments))
+        return judge(environments, *others)
+
+    monkeypatch.setattr(change_module, "judge", noted)
+    # Kept by the first runs, where anything is: all that follows is asked of the same.
+    found = [diff(root, *kept, "--format", how) for how in FORMATS]
+    assert max(held) == 14
+    for most in (1, 3):
+        held.clear()
+        monkeypatch.setattr(change_module, "MOST_OF_A_TASK", most)
+        assert [diff(root, *kept, "--format", how) for how in FORMATS] == found
+        # With those before them: here each has four at most.
+        assert max(held) <= most + 4
+    assert found[0][0] == 3
 
 
 @pytest.mark.usefixtures("cache")

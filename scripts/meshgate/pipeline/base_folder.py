@@ -6,7 +6,7 @@ A change reaches a few of many environments: to write the others takes longer th
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meshgate import source
@@ -38,10 +38,15 @@ class BaseFolder:
         # Those that are not written yet, by their names relative to `root`.
         self._left = {entry.path.removeprefix(start): entry for entry in entries}
         # Where a name leads elsewhere, or a digest is of a whole folder, nothing is left out.
-        self._is_whole = any(
+        self._at_once = any(
             entry.mode in {LINK, SUBMODULE} or posixpath.basename(name) == VENDORED
             for name, entry in self._left.items()
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to be written."""
+        return not self._left
 
     def folders(self) -> frozenset[str]:
         """The folders that hold what is not written, relative to `root`."""
@@ -76,8 +81,12 @@ class BaseFolder:
                 reached, own = source.reach(self.root, each.sources)
                 wanted |= reached
                 folders += map(posixpath.normpath, own)
-            starts = "" if "." in folders else tuple(f"{folder}/" for folder in folders)
-            missing = [name for name in self._left if name in wanted or name.startswith(starts)]
+            named = frozenset(folders)
+            missing = [
+                name
+                for name in self._left
+                if name in wanted or "." in named or not named.isdisjoint(_above(name))
+            ]
             if not missing:
                 return
             self._write(missing)
@@ -88,7 +97,13 @@ class BaseFolder:
 
     def _write(self, names: Iterable[str]) -> None:
         """Write some of what is left."""
-        entries = [self._left.pop(name) for name in [*(self._left if self._is_whole else names)]]
+        entries = [self._left.pop(name) for name in [*(self._left if self._at_once else names)]]
         if entries:
             with Repository(self._top) as repository:
                 write_entries(repository, self._commit, entries, self._folder)
+
+
+def _above(name: str) -> Iterator[str]:
+    """The folders that a file lies in."""
+    while name := posixpath.dirname(name):
+        yield name

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct, structs
 
@@ -24,7 +27,7 @@ from meshgate.pipeline.seen_traffic import age, seen_traffic
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.unchanged import UnchangedEnvironments
 from meshgate.pipeline.verdict import EnvironmentVerdict, verdict_of
-from meshgate.pipeline.verdicts import VerdictQuestion
+from meshgate.pipeline.verdicts import MOST_OF_A_TASK, VerdictQuestion
 from meshgate.rules import rules_of
 from meshgate.rules.judge import judge as judge_rules
 from meshgate.rules.rule import Phase
@@ -100,13 +103,21 @@ class EnvironmentDiff(Struct, frozen=True):
     replayed: tuple[Traffic, Replay] | None = None
 
 
+class Sides(NamedTuple):
+    """Environments as they are judged before and after a change, by name."""
+
+    before: dict[str, Judged]
+    after: dict[str, Judged]
+
+
 class ProposedChange:
     """Both sides, judged; what the other side lacks, and what could not be judged.
 
     `folder` gives the files of a side, `traffic` names a file of seen calls. With `spare`, what
-    nothing has changed is not judged where a verdict on it is cached: it is in `diffs`, and has no
-    comparison. Raises UsageError as `config.load` does for either side, for an unknown name, and as
-    `seen` does.
+    nothing has changed is not judged where a verdict on it is cached, and the others are judged
+    when `diffs` are asked for, some at a time: there are no comparisons, and what could not be
+    judged is known after that. Raises UsageError as `config.load` does for either side, for an
+    unknown name, and as `seen` does.
     """
 
     def __init__(
@@ -142,61 +153,91 @@ class ProposedChange:
         self._inputs: Callable[[str], frozenset[str]] = functools.cache(
             index.inputs if index else functools.partial(source.inputs, revisions.after)
         )
-        both = [self.known[each.name] for each in self.wanted if each.name in self.known]
-        same = self._same(self.wanted)
-        question = VerdictQuestion(
+        self._settings = settings
+        self._unchanged = self._same(self.wanted)
+        self._question = VerdictQuestion(
             revisions.after, new, self.wanted, settings, self.after_files.cache
         )
         if index:
             index.keep()
         tree = revisions.change.tree if revisions.change else ""
-        spared = (
-            UnchangedEnvironments(question, same, tree, self._inputs) if spare and same else None
+        self._known_verdicts = (
+            UnchangedEnvironments(self._question, self._unchanged, tree, self._inputs)
+            if spare and self._unchanged
+            else None
         )
         seen_in = self.seen.environment if self.seen is not None else None
         self.spared = {
             name: verdict
-            for name, verdict in (spared.verdicts.items() if spared else ())
+            for name, verdict in (
+                self._known_verdicts.verdicts.items() if self._known_verdicts else ()
+            )
             if name != seen_in
         }
-        self.after = judge(self._judged_after(question), self.after_files, settings)
-        if spared:
-            spared.learn(self.after, self.after_files)
-        judged = self._judged_before([each for each in both if each.name not in same], settings)
-        # What nothing has changed is what it is after the change: it is judged once.
-        self.before = {
-            each.name: self.after[each.name] if each.name in same else judged[each.name]
-            for each in both
-            if each.name not in self.spared
-        }
+        self._left = [each for each in self.wanted if each.name not in self.spared]
+        self._write_base()
+        self._sides = Sides({}, {}) if spare else self._judged(self._left)
+        # Of each environment that is judged: what its sources show, and why it could not be.
+        self._on_sources: dict[str, tuple[Finding, ...]] = {}
+        self._failed_before: dict[str, MeshgateError] = {}
+        self._failed_after: dict[str, MeshgateError] = {}
+        self._note(self._sides)
 
-    def _judged_after(self, question: VerdictQuestion) -> list[Environment]:
-        """All that is compared, and what it is compared with."""
-        left = [each for each in self.wanted if each.name not in self.spared]
-        direct = {name for each in left for name in each.after}
+    @property
+    def after(self) -> dict[str, Judged]:
+        """The environments as they are after the change; without `spare`."""
+        return self._sides.after
+
+    def _judged(self, environments: Sequence[Environment]) -> Sides:
+        """Some of the wanted ones on both sides, and with them what they are compared with."""
+        after = judge(self._run(environments), self.after_files, self._settings)
+        if self._known_verdicts:
+            self._known_verdicts.learn(after, self.after_files)
+        changed = [each for each in environments if each.name not in self._unchanged]
+        before = self._judged_before(
+            [self.known[each.name] for each in changed if each.name in self.known]
+        )
+        # What nothing has changed is what it is after the change: it is judged once.
+        same = {
+            each.name: after[each.name]
+            for each in environments
+            if each.name in self._unchanged and each.name in self.known
+        }
+        return Sides({**before, **same}, after)
+
+    def _run(self, environments: Sequence[Environment]) -> list[Environment]:
+        """All that is judged for some environments: what is spared only directly before them."""
+        direct = {name for each in environments for name in each.after}
         return [
             each
-            for each in with_upstream(left, question.environments)
+            for each in with_upstream(environments, self._question.environments)
             if each.name in direct or each.name not in self.spared
         ]
 
-    def _judged_before(
-        self, environments: Sequence[Environment], settings: Settings
-    ) -> dict[str, Judged]:
+    def _write_base(self) -> None:
+        """Write out of git what the base is judged by."""
         base = self.revisions.base_folder
+        changed = [each for each in self._left if each.name not in self._unchanged]
+        before = [self.known[each.name] for each in changed if each.name in self.known]
         if base:
-            likely = {each.sources for each in self.wanted} & {
-                each.sources for each in environments
-            }
-            base.write_environments(
-                environments, (name for sources in likely for name in self._inputs(sources))
-            )
-        judged = judge(environments, self.before_files, settings)
-        if base and self.before_files.asked_for_values:
+            likely = {each.sources for each in self.wanted} & {each.sources for each in before}
+            names = (name for sources in likely for name in self._inputs(sources))
+            base.write_environments(before, names)
+
+    def _judged_before(self, environments: Sequence[Environment]) -> dict[str, Judged]:
+        base = self.revisions.base_folder
+        judged = judge(environments, self.before_files, self._settings)
+        if base and not base.is_whole and self.before_files.asked_for_values:
             # Any object of the repository may give these.
             base.write_all()
-            judged = judge(environments, self.before_files, settings)
+            judged = judge(environments, self.before_files, self._settings)
         return judged
+
+    def _note(self, sides: Sides) -> None:
+        """Remember what could not be judged, and why."""
+        self._on_sources |= {name: each.on_sources for name, each in sides.after.items()}
+        self._failed_before |= failures_of(sides.before)
+        self._failed_after |= failures_of(sides.after)
 
     def _same(self, environments: Sequence[Environment]) -> frozenset[str]:
         """The environments of which nothing differs between the revisions, by name."""
@@ -208,56 +249,71 @@ class ProposedChange:
         return unaffected(self.revisions.after, here, differing, self._inputs)
 
     def comparisons(self) -> list[Comparison]:
-        """Each environment that was judged on both sides."""
+        """Each environment that was judged on both sides; without `spare`."""
+        return self._compared(self.wanted, self._sides)
+
+    def _compared(self, environments: Iterable[Environment], sides: Sides) -> list[Comparison]:
         seen_in = self.seen.environment if self.seen is not None else None
         return [
             Comparison(
-                self.before[name],
-                self.after[name],
+                sides.before[name],
+                sides.after[name],
                 [
-                    self.after[other]
-                    for other in self.after[name].environment.after
-                    if self.after[other].context is not None
+                    sides.after[other]
+                    for other in sides.after[name].environment.after
+                    if sides.after[other].context is not None
                 ],
                 self.seen.traffic if self.seen is not None and name == seen_in else None,
             )
-            for name in (environment.name for environment in self.wanted)
-            if name in self.before
-            and self.before[name].context is not None
-            and self.after[name].context is not None
+            for name in (environment.name for environment in environments)
+            if name in sides.before
+            and sides.before[name].context is not None
+            and sides.after[name].context is not None
         ]
 
     def diffs(self) -> list[EnvironmentDiff]:
         """What is said of each wanted environment that could be judged on both sides."""
-        compared = {each.environment.name: each for each in self.comparisons()}
-        listed = []
-        for name in (each.name for each in self.wanted):
-            if name in self.spared:
-                listed.append(EnvironmentDiff(self.spared[name]))
-            elif name in compared:
-                each = compared[name]
-                verdict = verdict_of(each.after, findings=False)
-                listed.append(EnvironmentDiff(verdict, each.effect, each.findings, each.replayed))
-        return listed
+        found = {name: EnvironmentDiff(verdict) for name, verdict in self.spared.items()}
+        starts = range(0, len(self._left), MOST_OF_A_TASK)
+        with _room_between(len(starts)) as make_room:
+            for start in starts:
+                for each in self._diffs_of(self._left[start : start + MOST_OF_A_TASK]):
+                    found[each.verdict.environment] = each
+                make_room()
+        if self._known_verdicts:
+            self._known_verdicts.keep()
+        return [found[each.name] for each in self.wanted if each.name in found]
+
+    def _diffs_of(self, environments: Sequence[Environment]) -> list[EnvironmentDiff]:
+        """The same of some, which are judged now and forgotten."""
+        sides = self._judged(environments)
+        self._note(sides)
+        return [
+            EnvironmentDiff(
+                verdict_of(each.after, findings=False), each.effect, each.findings, each.replayed
+            )
+            for each in self._compared(environments, sides)
+        ]
 
     @property
     def on_sources(self) -> list[Finding]:
         """The findings that keep wanted environments from being built after the change."""
-        judged = [self.after[each.name] for each in self.wanted if each.name in self.after]
-        return [finding for each in judged for finding in each.on_sources]
+        return [found for each in self.wanted for found in self._on_sources.get(each.name, ())]
 
     @property
     def failures(self) -> dict[str, MeshgateError]:
         """Why environments could not be judged, on either side."""
-        before = failures_of(self.before)
-        for name, failure in before.items():
-            if isinstance(failure, SourcesError):
-                before[name] = UsageError(
-                    f"the sources of {name} at {self.revisions.base} cannot be built",
-                    why=failure.what,
-                    hint="compare with an earlier revision: --base REF",
-                )
-        return {**before, **failures_of(self.after)}
+        before = {
+            name: UsageError(
+                f"the sources of {name} at {self.revisions.base} cannot be built",
+                why=failure.what,
+                hint="compare with an earlier revision: --base REF",
+            )
+            if isinstance(failure, SourcesError)
+            else failure
+            for name, failure in self._failed_before.items()
+        }
+        return {**before, **self._failed_after}
 
     @property
     def notes(self) -> list[str]:
@@ -270,6 +326,23 @@ class ProposedChange:
             *(f"{name} is gone, with all that it guarded" for name in self.gone),
             *(() if self.seen is None else age(self.seen.traffic, self._today)),
         ]
+
+
+@contextlib.contextmanager
+def _room_between(parts: int) -> Iterator[Callable[[], object]]:
+    """What frees the memory of a part where another one follows.
+
+    Meshes refer to themselves, so that they stay until a collection, and those become rare where
+    much is held. What is there before is not looked at again.
+    """
+    if parts <= 1:
+        yield lambda: None
+        return
+    gc.freeze()
+    try:
+        yield gc.collect
+    finally:
+        gc.unfreeze()
 
 
 def _environments(revisions: GitRevisions) -> tuple[Environment, ...]:

@@ -39,6 +39,7 @@ class UnchangedEnvironments:
         )
         left = [each for each in run if each.name not in by_tree]
         self._cached = CachedVerdicts(structs.replace(question, wanted=left, beside=()))
+        self._learned: list[EnvironmentVerdict] = []
         known = {**self._cached.found, **by_tree}
         dependent = _after(question.environments, (each.name for each in run), known)
         self.verdicts: Mapping[str, EnvironmentVerdict] = {
@@ -48,9 +49,12 @@ class UnchangedEnvironments:
         }
 
     def learn(self, judged: Mapping[str, Judged], files: Folder) -> None:
-        """Keep what was judged, and what was found by its key, for the next run."""
-        final = self._cached.add(judged, files)
-        known = (*self._cached.found.values(), *final)
+        """Take what was judged, for the next run."""
+        self._learned += self._cached.add(judged, files)
+
+    def keep(self) -> None:
+        """Keep what was learned, and what was found by its key."""
+        known = (*self._cached.found.values(), *self._learned)
         self._tree.add(each for each in known if each.environment in self._same)
 
 
