@@ -94,7 +94,7 @@ class Contents(Struct, frozen=True, dict=True):
 
 
 def read(root: Path) -> Contents:
-    """Read a repository. What cannot be read is told, and the rest is read all the same."""
+    """Read a repository. Files that cannot be read are listed, and do not stop the rest."""
     listed = source.listing(root)
     files = tuple(name for name in listed.files if not is_own(name))
     described = [posixpath.dirname(n) for n in files if posixpath.basename(n) == recognition.CHART]

@@ -39,7 +39,7 @@ class Facts(Struct, frozen=True):
 
 
 def facts(objects: Iterable[Resource]) -> Facts:
-    """The facts that the first object tells of each."""
+    """The facts of a mesh; of each, the first object that states it counts."""
     mesh: JSONObject = {}
     told_by: dict[str, str] = {}
     missing: list[str] = []

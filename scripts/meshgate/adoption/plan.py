@@ -200,7 +200,7 @@ def of_variables(judged: Judged) -> Iterator[MissingPart]:
 def of_sync(
     root: Path, configuration: Configuration, environment: Environment
 ) -> Iterator[MissingPart]:
-    """Where clusters are told of it."""
+    """What clusters need to sync it: `sync` of environments.yaml, and the generated files."""
     if configuration.sync is None:
         yield MissingPart(
             "clusters are not told where this repository is",

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def question(view: View, options: argparse.Namespace) -> calls.CallsQuestion:
-    """What is asked of one mesh."""
+    """Which calls of one mesh are shown: of which client, to which services and port."""
     host, port = host_and_port(options.service) if options.service else (None, None)
     return calls.CallsQuestion(
         view,

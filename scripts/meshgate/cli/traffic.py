@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def capture(asked: TrafficQuery, options: argparse.Namespace) -> Traffic:
-    """What Prometheus tells."""
+    """The calls that Prometheus has metrics of, in a window of time."""
     token = read_token(Path(options.token_file)) if options.token_file else ""
     queries = list(traffic.queries(asked))
     with (

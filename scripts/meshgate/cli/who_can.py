@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def questions(view: View, options: argparse.Namespace) -> Iterator[who_can.AccessQuestion]:
-    """What is asked of one mesh."""
+    """The service ports of one mesh, and the requests, that access is asked for."""
     host, number = host_and_port(options.service)
     headers = (each.partition("=") for each in options.header)
     wanted = who_can.RequestFilter(

@@ -72,7 +72,7 @@ class OutcomesByPort(Struct, frozen=True):
 
 
 def unknown(reason: str) -> SeenOutcome:
-    """The end of a call that cannot be told."""
+    """The outcome of a seen call that is not decidable, with the reason."""
     return SeenOutcome(Verdict.UNKNOWN, reason=reason)
 
 

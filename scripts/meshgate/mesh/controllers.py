@@ -124,7 +124,7 @@ def _without_plane(own: Labels) -> Labels:
 
 
 def ending(own: Labels) -> str:
-    """What tells the names of workloads apart that have other labels; the same for the same."""
+    """A suffix for the name of a workload, made of its labels: equal labels give equal suffixes."""
     text = ",".join(f"{key}={value}" for key, value in sorted(own.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 

@@ -272,7 +272,7 @@ class ProposedChange:
         ]
 
     def diffs(self) -> list[EnvironmentDiff]:
-        """What is said of each wanted environment that could be judged on both sides."""
+        """The difference of each wanted environment that could be judged on both sides."""
         found = {name: EnvironmentDiff(verdict) for name, verdict in self.spared.items()}
         starts = range(0, len(self._left), MOST_OF_A_TASK)
         with _room_between(len(starts)) as make_room:

@@ -23,7 +23,7 @@ class SeenTraffic(NamedTuple):
 
 
 def seen_traffic(file: str | None, environments: Sequence[str]) -> SeenTraffic | None:
-    """What a file tells, for one of the environments that are compared; None: no file is given.
+    """The seen calls of a file, for one of the environments that are compared; None: no file.
 
     Raises UsageError as `config.load_traffic` does, and where the calls belong to none of them,
     or it is not told to which.

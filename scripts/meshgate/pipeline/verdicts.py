@@ -271,9 +271,9 @@ class CachedVerdicts:
                     self.found[name] = verdict
 
     def add(self, judged: Mapping[str, Judged], files: Folder) -> list[EnvironmentVerdict]:
-        """Cache what is judged with all that it is compared with; its findings are not asked.
+        """Cache verdicts of environments that were judged beside all they are compared with.
 
-        All verdicts that may be kept are returned.
+        Returns those that may be cached.
         """
         final = []
         for name, each in judged.items():
@@ -328,6 +328,6 @@ def _cached(cache: Cache, key: str, name: str) -> EnvironmentVerdict | None:
 
 
 def clusters_of(environment: Environment) -> str:
-    """What is equal of environments that share clusters; empty where clusters are not said."""
+    """The clusters of an environment as text, equal where they are shared; empty: none named."""
     clusters = environment.clusters
     return msgspec.json.encode(clusters, order="sorted").decode() if clusters else ""

@@ -116,7 +116,7 @@ EVIDENCE_DOCUMENTS: dict[str, tuple[object, str]] = {
 
 
 def file_name(evidence: Observation) -> str:
-    """The name under which one observation is kept: no two share it, and they sort by time."""
+    """The file name of one observation: unique, and sorted by time."""
     at = evidence.observed_at.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     return f"{at}-{evidence.type}-{evidence.cluster}.json"
 

@@ -46,7 +46,7 @@ class MergeVerdict(enum.StrEnum):
 
 
 class HeadJudgement(Struct, frozen=True):
-    """What is said of a commit that may be merged to the base.
+    """Whether a commit may be merged to the base, and what guards and gates say of it.
 
     environment  None: it is no promotion
     candidate    None: as above, or `refusals` says why it cannot be judged as a promotion

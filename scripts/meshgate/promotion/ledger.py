@@ -120,7 +120,7 @@ def files_at(repository: Repository, commit: str, environment: str) -> Environme
 
 
 def read_files(environment: str, files: Mapping[str, bytes], commit: str = "") -> EnvironmentFiles:
-    """The same from the files' bytes, by whole path; `files` may hold more than this environment's.
+    """The files of an environment from bytes by whole path; `files` may hold those of others, too.
 
     Nothing is raised: what does not parse, or does not follow, is listed in the faults.
     """

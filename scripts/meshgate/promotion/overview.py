@@ -207,7 +207,7 @@ def _next(session: Session, name: str) -> NextRelease:
 
 
 def posture_at(session: Session, name: str, merged: Commit) -> Posture | None:
-    """What an environment enforced from a commit on; None where that cannot be said any more."""
+    """What an environment enforced from a commit on; None where its files cannot be judged now."""
     clock = Clock(merged.committed_at, merged.committed_at.date())
     try:
         then = session_at(

@@ -269,7 +269,7 @@ def _closed(
 
 
 def close(session: Session, pull: PullRequest, comment: str) -> None:
-    """Close a pull request as meshgate does: its label tells that no person did."""
+    """Close a pull request, and label it, so that people see that no person closed it."""
     session.forge.set_labels(pull.number, (*pull.labels, names.SUPERSEDED))
     session.forge.close(pull.number, comment)
 

@@ -45,7 +45,7 @@ RELEASE = re.compile(r"\d+\.\d+\.\d+")
 
 
 class Deviation(NamedTuple):
-    """What a record tells otherwise than its commit has it.
+    """A field of a record that does not follow from its commit.
 
     proven  False: it may be so, and could not be recomputed
     """
@@ -79,12 +79,12 @@ class Recomputation:
         self._index = {commit.sha: index for index, commit in enumerate(self._line)}
 
     def deviations(self, merged: RecordAtMerge) -> Iterator[Deviation]:
-        """What a record tells otherwise than it was. Raises ToolError."""
+        """The fields of a record that do not follow from its commit. Raises ToolError."""
         yield from self._bytes(merged)
         yield from self.of_record(merged)
 
     def of_record(self, merged: RecordAtMerge) -> Iterator[Deviation]:
-        """The same of what a record says, however it is written."""
+        """`deviations` in what a record says, its bytes aside: of people, clocks and all else."""
         yield from self._people(merged)
         yield from self._clock(merged)
         yield from self._anew(merged)

@@ -128,7 +128,7 @@ class FindingsText:
         ]
 
     def others(self, findings: Sequence[SharedFinding]) -> Iterator[str]:
-        """Findings of the rule that was just told, the first of them by what they say."""
+        """Further findings of the rule printed last: the first few by place, all counted."""
         if not findings:
             return
         yield f"{INDENT}and {len(findings)} more of {plain(findings[0].finding.rule)}:"

@@ -161,7 +161,7 @@ FORMATS = formats.of(text, json, markdown)
 
 
 def title(asked: AccessQuestion) -> str:
-    """What is asked."""
+    """The heading: the service port and the requests that access is asked for."""
     where = f" in {asked.view.environment}" if asked.view.environment else ""
     method, path, host, headers = asked.wanted
     parts = [method, path, f"with Host {host}" if host else ""]

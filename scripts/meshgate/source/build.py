@@ -104,7 +104,7 @@ class Surveyed:
             self._known[sources] = every
 
     def take(self, sources: str) -> list[ManifestSource] | None:
-        """What was kept of them; None where nothing was. Asked from any thread, once of each."""
+        """Their cached result; None: there is none. Called from any thread, once for each."""
         return self._known.pop(sources, None)
 
 
@@ -130,7 +130,7 @@ def inputs(root: Path, sources: str, below: Root | None = None) -> frozenset[str
 
 
 def reach(root: Path, sources: str, below: Root | None = None) -> tuple[frozenset[str], list[str]]:
-    """The same, and the folders that belong to the environment as a whole."""
+    """The `inputs` of an environment, and the folders that belong to it as a whole."""
     every = [each.reached() for each in opened(root, sources, below)]
     names = frozenset(name for each in every for name in each.files | each.absent)
     return names, [*named(sources), *(folder for each in every for folder in each.folders)]

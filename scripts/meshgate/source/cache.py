@@ -37,7 +37,7 @@ class Cache:
         self._folder = folder / section if folder else None
 
     def get(self, key: str) -> JSON:
-        """What was kept; None where nothing was, or where it is no longer what was kept."""
+        """The cached value; None where there is none, or its file was changed since."""
         if self._folder is None:
             return None
         try:

@@ -23,7 +23,7 @@ MANIFEST_SUFFIXES = (".yaml", ".yml")
 
 
 def survey_tree(tree: Tree, files: positions.SourceFiles) -> list[Defect]:
-    """The same for a tree that is known."""
+    """Every defect of the sources of an overlay whose tree is known."""
     defects = [
         structs.replace(
             _remote(files, refused.kustomization, refused.path, refused.detail),

@@ -25,7 +25,7 @@ SYNC_POLICY: JSONObject = {
 
 
 def objects(target: SyncTarget) -> list[JSONObject]:
-    """What Argo CD is given for one environment. Raises UsageError where something is not said."""
+    """The AppProject and ApplicationSet of one environment. Raises UsageError for a missing key."""
     if not target.selector:
         raise UsageError(
             f"environments.yaml: {target.environment.name} has no `clusters.selector`",

@@ -24,7 +24,7 @@ VERBS = ["create", "delete", "get", "list", "patch"]
 
 
 def objects(target: SyncTarget) -> list[JSONObject]:
-    """What a cluster of one environment is given. Raises UsageError where something is not said."""
+    """Flux objects of one environment, with their rights. Raises UsageError for a missing key."""
     return [_account(target), *_rights(target), _repository(target), _kustomization(target)]
 
 

@@ -52,7 +52,7 @@ class AllowedKind(NamedTuple):
 
 
 class SyncTarget(Struct, frozen=True):
-    """One environment, as an agent is told of it.
+    """What Argo CD or Flux needs to know to sync one environment.
 
     path      what is synced, relative to the repository
     folders   what the path is built from, itself included

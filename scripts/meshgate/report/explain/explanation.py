@@ -59,7 +59,7 @@ class Case(NamedTuple):
 
 
 class CallExplanation(NamedTuple):
-    """All that is said of a call."""
+    """A call explained: chapters of sentences, and repairs."""
 
     case: Case
     chapters: tuple[Chapter, ...]

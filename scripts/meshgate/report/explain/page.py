@@ -41,7 +41,7 @@ NOT_HERE = "Nothing that could be told here: it depends on what the other side a
 def explanations(
     view: View, client: Workload, service: Service, port: ServicePort
 ) -> Iterator[CallExplanation]:
-    """What is said of a call, once for each place where VirtualServices may send it."""
+    """Explanations of a call, one for each place where VirtualServices may send it."""
     targets = list(destinations(view, client, service, port))
     routed = tuple(
         f"{target}:{number.number}" + (f" subset {subset}" if subset else "")
