@@ -171,3 +171,16 @@ def test_a_rollback_tells_who_made_it_why_and_by_which_ticket(pipeline: Pipeline
     with pipeline.session() as session:
         prepared = prepare_rollback(session, "staging", 1, reason="503 in checkout")
     assert prepared.record.bypasses == ()
+
+
+def test_a_rollback_is_made_anew_on_demand(pipeline: Pipeline) -> None:
+    """What it does to calls is another thing since more runs there."""
+    pipeline.promoted("staging")
+    first = pipeline.roll_back("staging", 1)
+    more = promoted.INVENTORY.replace("name: cart", "name: shop").replace("app: cart", "app: shop")
+    pipeline.commit({"inventory/staging/more.yaml": more.partition("---\n")[2]}, "more runs there")
+
+    assert not pipeline.roll_back("staging", 1).pushed
+    second = pipeline.roll_back("staging", 1, refresh=True)
+    assert second.pushed
+    assert second.pull.number == first.pull.number
