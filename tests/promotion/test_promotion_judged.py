@@ -7,7 +7,8 @@ import pytest
 from judged import WITHOUT_FORGE, base_of, judged, proposed
 from meshgate.promotion import names
 from meshgate.promotion.files import ADDED, DELETED, MODIFIED, FileChange
-from meshgate.promotion.judge import MergeVerdict, changed_files, promoted_environment
+from meshgate.promotion.forges import Draft, PullRequest
+from meshgate.promotion.judge import MergeVerdict, changed_files, judge, promoted_environment
 from meshgate.repository import Repository
 from pipeline import ENVIRONMENTS, Pipeline, mode
 from promoted import Promoted, commit, git
@@ -132,3 +133,24 @@ def test_what_only_people_can_say_is_waited_for_before_there_is_a_pull_request(
         "PR19": "1 approval of the head commit",
     }
     assert names.LOOSENS in pipeline.local().get(weaker.pull.number).labels
+
+
+def test_a_change_of_rules_passes_with_the_word_of_those_who_own_them(pipeline: Pipeline) -> None:
+    owned = ENVIRONMENTS.replace(
+        "approvals: {weakening", "approvals: {rules: {teams: [security]}, weakening"
+    )
+    pipeline.commit({"environments.yaml": owned}, "rules have owners")
+    git(pipeline.work, "switch", "--quiet", "-c", "feature")
+    head = commit(pipeline.work, {"noxfile.py": "# jobs\n"}, "another job", day=11)
+    git(pipeline.work, "push", "--quiet", "origin", "feature")
+    pull = pipeline.local().create(Draft("feature", "main", "t", "b"))
+
+    def says(asked: PullRequest | None) -> list[str]:
+        with pipeline.session() as session:
+            return [refusal.message for refusal in judge(session, head, pull=asked).refusals]
+
+    waits = ["1 change of rules: needs approval of security"]
+    assert says(pull) == waits
+    pipeline.approve(pull.number, "sam")
+    assert says(pipeline.local().get(pull.number)) == []
+    assert says(None) == waits  # nobody can be asked
