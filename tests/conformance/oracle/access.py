@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from conformance.oracle.access_policies import Vocabulary, add_policies
+from conformance.oracle.access_policies import add_policies
 from conformance.oracle.access_requests import random_request
+from conformance.oracle.access_values import Vocabulary
 from meshgate.model import JSONObject
 
 _APPS = ("cart", "card", "art", "ledger", "pay", "mail")
