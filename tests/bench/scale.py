@@ -100,7 +100,7 @@ def many_applications(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         "validate": ("`validate`, one word", 4),
         "since": ("`validate --changed-since`, one word", 4),
         "diff": ("`diff`, one word", 4),
-        "shared": ("`diff`, one word of a base of all 10", 16),
+        "shared": ("`diff`, one word of a base of all 10", 20),
     }
     return [
         Row(f"300 applications, {what} / the bare parse", seconds[name], seconds["parse"], limit)
