@@ -22,7 +22,7 @@ from meshgate.source import renderer
 from meshgate.source.charts import program as helm
 from meshgate.source.program import TOOLCHAIN
 from meshgate.tools import pinned
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 PINNED = "pinned"
 SHOWN = 5
@@ -139,7 +139,7 @@ def of_commit(root: Path, environment: Environment) -> Iterator[MissingPart]:
         return
     if missing := [file for file in files if file in changed]:
         yield MissingPart(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not committed",
+            f"{' and '.join(missing)} {agree(len(missing), 'is', 'are')} not committed",
             (f"git add {' '.join(missing)}", "git commit"),
         )
 

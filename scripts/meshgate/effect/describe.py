@@ -40,7 +40,7 @@ from meshgate.effect.verdicts import Change
 from meshgate.mesh import DataPlane, Level, Outcome, Request, Verdict, Workload
 from meshgate.mesh import verdict as worth
 from meshgate.model import Resource, Severity
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 # How many clients a line names before it only counts them; and how many workloads or hosts.
 CLIENTS_NAMED = 5
@@ -153,9 +153,7 @@ def verdict(effect: Effect) -> str:
     certain = [each for each in effect.unsafe if each.decided]
     if certain:
         count = sum(each.count for each in certain)
-        parts.append(
-            f"{plural(count, 'call')} {'fails' if count == 1 else 'fail'} on the way there"
-        )
+        parts.append(f"{plural(count, 'call')} {agree(count, 'fails', 'fail')} on the way there")
     if effect.undecided:
         parts.append(f"{len(effect.undecided)} not decidable")
     return ", ".join(parts)
@@ -274,9 +272,7 @@ def where(line: CallLine) -> str:
     subsets = [each for each in line.subsets if each is not None]
     if len(subsets) < len(line.subsets):
         return where_to
-    return (
-        f"{where_to} ({'subset' if len(subsets) == 1 else 'subsets'} {', '.join(subsets[:PORTS])})"
-    )
+    return f"{where_to} ({agree(len(subsets), 'subset', 'subsets')} {', '.join(subsets[:PORTS])})"
 
 
 def ends(places: Iterable[EndpointName]) -> str:

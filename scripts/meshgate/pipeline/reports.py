@@ -11,7 +11,7 @@ from meshgate.model import Baselined, Failure, Finding, Position, Report, Severi
 from meshgate.pipeline.judged import INVENTORY_KINDS, Judged
 from meshgate.rules.context import Context
 from meshgate.rules.judge import order
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 # The level of `--fail-on` at which findings never end a run with 1.
 NEVER = "never"
@@ -162,7 +162,7 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
 def undecided_sentences(calls: int, ports: int) -> list[str]:
     """The same of the counts."""
     sentences = [
-        f"{plural(number, noun)} {'is' if number == 1 else 'are'} undecided: `meshgate {shows}`"
+        f"{plural(number, noun)} {agree(number, 'is', 'are')} undecided: `meshgate {shows}`"
         for number, noun, shows in ((calls, "call", "calls"), (ports, "port", "posture"))
         if number
     ]

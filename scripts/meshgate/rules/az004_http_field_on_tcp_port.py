@@ -80,7 +80,7 @@ def _violations(
             declared = chains == (Chain.TCP,)
             (tcp if declared else other)[f"{workload}:{port}"] = workload
     names = listed([f"`{field}`" for field in fields])
-    verb = "is" if len(fields) == 1 else "are"
+    verb = agree(len(fields), "is", "are")
     if tcp:
         effect = (
             "the whole rule is dropped there and lets nobody in"
@@ -90,7 +90,7 @@ def _violations(
         yield Violation(
             policy.resource,
             rule_path(number),
-            f"{names} {verb} of HTTP, and {listed(tcp)} {'is' if len(tcp) == 1 else 'are'} TCP: "
+            f"{names} {verb} of HTTP, and {listed(tcp)} {agree(len(tcp), 'is', 'are')} TCP: "
             + effect,
             fix=_fix(http, tcp),
             related=tuple(

@@ -49,6 +49,7 @@ from meshgate.rules.policy_places import PolicyPlaces, rule_path, selected_by
 from meshgate.rules.policy_targets import PolicyTargets
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 WAYPOINT = (
     "attach the policy to the Service by `targetRefs`, and give the Service a waypoint by the "
@@ -175,7 +176,7 @@ def _unattached(places: PolicyPlaces, policy: AuthorizationPolicy) -> Iterator[V
             policy.resource,
             "spec.selector",
             f"an empty selector attaches the policy to no workload at ztunnel: "
-            f"{listed(map(str, missed))} {'is' if len(missed) == 1 else 'are'} not under it",
+            f"{listed(map(str, missed))} {agree(len(missed), 'is', 'are')} not under it",
             fix="leave the selector out",
             decided=attachment.labels_unset,
             key="selector",
@@ -209,7 +210,7 @@ def _without_proxy(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Violatio
         yield Violation(
             policy.resource,
             "spec.selector.matchLabels",
-            f"{listed(map(str, selected))} {'has' if len(selected) == 1 else 'have'} neither "
+            f"{listed(map(str, selected))} {agree(len(selected), 'has', 'have')} neither "
             "sidecar nor ztunnel: no proxy enforces the policy, and everybody gets in",
             fix="let the workload join the mesh, or close it by a NetworkPolicy",
             related=tuple(

@@ -37,6 +37,7 @@ from meshgate.rules.context import Context
 from meshgate.rules.policy_places import PolicyPlaces
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 from meshgate.wording.nearest import nearest
 
 
@@ -87,7 +88,7 @@ def _unasked(places: PolicyPlaces, policy: AuthorizationPolicy) -> Iterator[Viol
             policy.resource,
             "spec.provider.name",
             f"{policy.provider} is an authorizer of HTTP, and {listed(tcp)} "
-            f"{'is' if len(tcp) == 1 else 'are'} TCP: there it is not asked, and everything passes",
+            f"{agree(len(tcp), 'is', 'are')} TCP: there it is not asked, and everything passes",
             fix="let a DENY or ALLOW policy judge these ports, or a provider of gRPC",
             key="tcp",
         )

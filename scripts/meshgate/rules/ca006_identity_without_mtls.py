@@ -45,6 +45,7 @@ from meshgate.model import JSONObject, Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 IDENTITIES = ("principals", "namespaces", "serviceAccounts", "trustDomains")
 NEGATED = ("notPrincipals", "notNamespaces", "notServiceAccounts", "notTrustDomains")
@@ -124,7 +125,7 @@ def opened_by(
         if any(applies_to(rule, port) for rule in rules) and is_open(mesh, workload, port)
     }
     if opened:
-        accept = "accepts" if len(opened) == 1 else "accept"
+        accept = agree(len(opened), "accepts", "accept")
         yield Violation(
             policy,
             "spec.rules",

@@ -53,6 +53,7 @@ from meshgate.rules.entrants import (
     entry,
 )
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.wording import agree
 
 SHOWN = 3
 
@@ -129,7 +130,7 @@ def _message(
     first = admitted[0][1]
     if not first.gets_in:
         return f"and it is not known whether {who} gets in at {port}: {first.reason}"
-    verb = "gets in" if len(names) == 1 else "get in"
+    verb = agree(len(names), "gets in", "get in")
     plain = " in plaintext" if invariant.always is not None else ""
     example = f", such as {request(first.request)}" if first.request is not None else ""
     return f"but {who} {verb} at {port}{plain}{example}"

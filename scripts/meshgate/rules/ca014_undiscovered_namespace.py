@@ -35,6 +35,7 @@ from meshgate.model import MESH_KINDS, MeshFacts, Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 SHOWN = 3
 
@@ -75,7 +76,7 @@ def violation(namespace: Resource, objects: list[Resource]) -> Violation:
     """The finding on one namespace."""
     name = namespace.name
     if objects:
-        what = f"{listed(list(map(str, objects)))} {'does' if len(objects) == 1 else 'do'} nothing"
+        what = f"{listed(list(map(str, objects)))} {agree(len(objects), 'does', 'do')} nothing"
     else:
         what = "its labels put pods into the mesh, and calls to its Services leave it in plaintext"
     return Violation(

@@ -13,6 +13,7 @@ from meshgate.mesh.injection import PROXY, containers
 from meshgate.model import JSONObject, Resource, ResourceIndex
 from meshgate.rules.rule import RelatedResource
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 # Of `lifecycle`: kubelet asks there as its probes do, and their rewriting is that of probes.
@@ -62,8 +63,8 @@ def _calls(mesh: Mesh, resources: ResourceIndex) -> Iterator[KubernetesCall]:
             for port, probe in sorted(probed(template)):
                 ports.setdefault(port, []).append(probe)
             for port, probes in ports.items():
-                asks = f"its {' and '.join(probes)} {'asks' if len(probes) == 1 else 'ask'}"
-                tail = "is not rewritten" if len(probes) == 1 else "are not rewritten"
+                asks = f"its {' and '.join(probes)} {agree(len(probes), 'asks', 'ask')}"
+                tail = agree(len(probes), "is not rewritten", "are not rewritten")
                 yield KubernetesCall(workload, port, f"{asks} there without one, and {tail}")
     for configuration in resources.of(*WEBHOOKS):
         yield from _webhooks(mesh, configuration)

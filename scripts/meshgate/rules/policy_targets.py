@@ -16,6 +16,7 @@ from meshgate.mesh.workloads import GATEWAY_API as GATEWAY_NAME
 from meshgate.model import Resource
 from meshgate.rules.context import Context
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 WAYPOINT_CLASS = "istio-waypoint"
 SELECT = "select the pods by `spec.selector` instead"
@@ -159,9 +160,9 @@ class PolicyTargets:
             return None
         return UnenforcedTarget(
             "",
-            f"{listed(around)} {'goes' if len(around) == 1 else 'go'} around waypoint "
+            f"{listed(around)} {agree(len(around), 'goes', 'go')} around waypoint "
             f"{enrolment.waypoint}, which only ambient clients pass: for "
-            f"{'it' if len(around) == 1 else 'them'} the policy decides nothing",
+            f"{agree(len(around), 'it', 'them')} the policy decides nothing",
             "let a policy with a selector admit the waypoint's account and nobody else",
             is_partial=True,
         )

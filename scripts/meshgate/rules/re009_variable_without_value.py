@@ -43,6 +43,7 @@ from collections.abc import Iterator
 from meshgate.model import Resource, Severity
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.wording import agree
 
 NAMED = 5
 
@@ -59,8 +60,8 @@ def check(context: Context) -> Iterator[Violation]:
         yield Violation(
             those[0][0],
             "",
-            f"{_named(variables)} {'has' if len(variables) == 1 else 'have'} no value: what "
-            f"{_named(objects)} {'says' if len(objects) == 1 else 'say'} is not known, and is not "
+            f"{_named(variables)} {agree(len(variables), 'has', 'have')} no value: what "
+            f"{_named(objects)} {agree(len(objects), 'says', 'say')} is not known, and is not "
             "judged",
             fix=f"give a value under `substitute:` in {where}, or a default: ${{NAME:=value}}",
         )

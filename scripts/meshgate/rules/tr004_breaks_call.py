@@ -40,6 +40,7 @@ from meshgate.rules.blame import Blame, BlameIndex, called, callers, destination
 from meshgate.rules.broken_calls import state_revision
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.wording import agree, plural
 
 # What may be a break where it is not certain.
 _FEARED = frozenset({*BREAKING, Change.UNKNOWN})
@@ -82,13 +83,13 @@ def _violation(cause: Blame, changes: list[CallChange]) -> Violation:
     first = changes[0]
     total = sum(each.count for each in changes)
     how = ends(changes)
-    calls = f"{total:,} {'call' if total == 1 else 'calls'}"
+    calls = plural(total, "call")
     subject = f"{calls} of {callers(changes)} to {called(changes)}"
     if first.change is Change.LED_AWAY:
-        verb = "is" if total == 1 else "are"
+        verb = agree(total, "is", "are")
         message = f"{subject} {verb} led away by this change, to {destinations(changes)}: {how}"
     elif first.decided:
-        verb = "fails" if total == 1 else "fail"
+        verb = agree(total, "fails", "fail")
         message = f"{subject} {verb} after this change: {how}"
     else:
         message = f"{subject} may fail after this change: {how}; {first.reason}"

@@ -42,6 +42,7 @@ from meshgate.model import Severity
 from meshgate.rules.blame import Blame, BlameIndex, called, callers
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.wording import plural
 
 SHOWN = 3
 
@@ -65,9 +66,7 @@ def check(context: Context) -> Iterator[Violation]:
 def _violation(cause: Blame, changes: list[CallChange], *, is_reviewed: bool) -> Violation:
     first = changes[0]
     count = sum(each.count for each in changes)
-    calls = (
-        f"{count:,} {'call' if count == 1 else 'calls'} of {callers(changes)} to {called(changes)}"
-    )
+    calls = f"{plural(count, 'call')} of {callers(changes)} to {called(changes)}"
     what = "; ".join(first.requests[:SHOWN]) or "requests"
     if len(first.requests) > SHOWN:
         what += f" and {len(first.requests) - SHOWN} more"

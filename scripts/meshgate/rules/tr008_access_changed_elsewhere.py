@@ -40,6 +40,7 @@ from meshgate.rules.blame import called, callers
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.wording import listed
+from meshgate.wording import plural
 
 POLICY = "AuthorizationPolicy"
 FIX = "let those review it who review policies; change the policies with it for the old access"
@@ -67,7 +68,7 @@ def check(context: Context) -> Iterator[Violation]:
         yield Violation(
             service if service is not None and not service.foreign else None,
             "spec" if service is not None and not service.foreign else "",
-            f"{count:,} {'call' if count == 1 else 'calls'} of {callers(changes)} to "
+            f"{plural(count, 'call')} of {callers(changes)} to "
             f"{called(changes)}: {'let in' if opened else 'denied'} now for some request, and no "
             f"policy has changed, but {cause}",
             related=tuple(RelatedResource(each, "has changed") for each in tokens[:3])

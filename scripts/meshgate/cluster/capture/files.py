@@ -16,6 +16,7 @@ from meshgate.cluster.capture.ownership import ObjectIdentity
 from meshgate.cluster.kinds import ListedKind
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
+from meshgate.wording import plural
 from meshgate.yamldoc.files import LARGEST_FILE, read_inside
 from meshgate.yamldoc.text import decoded
 
@@ -303,4 +304,4 @@ def _order(value: JSONObject) -> tuple[int, str, str]:
 
 
 def _workloads(count: int) -> str:
-    return f"{count} workload{'' if count == 1 else 's'}"
+    return plural(count, "workload")

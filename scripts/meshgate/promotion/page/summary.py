@@ -20,7 +20,7 @@ from meshgate.promotion.records import (
 from meshgate.promotion.times import format_duration, format_utc
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, code, prose, row
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 # How many of what it waits for the first line names.
@@ -92,7 +92,7 @@ def alarms(contents: PageContents) -> Section:
     if contents.also_in:
         names = ", ".join(map(code, contents.also_in))
         items.append(
-            f"- :warning: {names} {'has' if len(contents.also_in) == 1 else 'have'} the rejected "
+            f"- :warning: {names} {agree(len(contents.also_in), 'has', 'have')} the rejected "
             "release too: run the same command there\n"
         )
     return Section("", items, len(items), "\n", "- {} more\n") if items else Section("")
