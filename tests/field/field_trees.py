@@ -40,15 +40,6 @@ class Linted(NamedTuple):
         return [str(finding["rule"]) for finding in self.findings]
 
 
-def written(root: Path, files: dict[str, str]) -> Path:
-    """The files, below a folder."""
-    for name, text in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    return root
-
-
 def judged(capsys: Capture, *arguments: object) -> Linted:
     """What a command that reports findings says."""
     code = main([*map(str, arguments), "--format", "json"])

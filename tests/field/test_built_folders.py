@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from field_trees import DISABLED, POD, REPOSITORIES, Capture, lint, written
+from field_trees import DISABLED, POD, REPOSITORIES, Capture, lint
 
 from meshgate.cli import main
+from written_files import write_files
 
 TO_STRICT = "kind: PeerAuthentication\nmetadata: {name: default}\nspec: {mtls: {mode: STRICT}}\n"
 PATCHED = (
@@ -23,7 +24,7 @@ LAYERED = {
 
 @pytest.mark.parametrize("path", [".", "overlays", "overlays/prod"])
 def test_raw_patches_are_no_policies(path: str, tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, LAYERED)
+    write_files(tmp_path, LAYERED)
 
     assert lint(capsys, "-C", tmp_path, path).code == 0
     assert lint(capsys, tmp_path / path).code == 0
@@ -31,13 +32,13 @@ def test_raw_patches_are_no_policies(path: str, tmp_path: Path, capsys: Capture)
 
 
 def test_a_named_kustomization_is_its_folder(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, LAYERED)
+    write_files(tmp_path, LAYERED)
 
     assert lint(capsys, "-C", tmp_path, "overlays/prod/kustomization.yaml").code == 0
 
 
 def test_findings_point_at_the_line_to_edit(tmp_path: Path, capsys: Capture) -> None:
-    written(
+    write_files(
         tmp_path, {**LAYERED, "overlays/prod/strict.yaml": TO_STRICT.replace("STRICT", "UNSET")}
     )
 
@@ -48,7 +49,7 @@ def test_findings_point_at_the_line_to_edit(tmp_path: Path, capsys: Capture) -> 
 
 
 def test_overlays_of_one_object_are_judged_apart(tmp_path: Path, capsys: Capture) -> None:
-    written(
+    write_files(
         tmp_path,
         {
             **LAYERED,
@@ -66,7 +67,7 @@ def test_overlays_of_one_object_are_judged_apart(tmp_path: Path, capsys: Capture
 def test_a_kustomization_that_does_not_build_is_told_and_the_rest_is_judged(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    written(
+    write_files(
         tmp_path,
         {
             "broken/kustomization.yaml": "resources: [nothing.yaml]\n",
@@ -87,7 +88,7 @@ def test_sources_that_must_not_be_built_are_findings(capsys: Capture) -> None:
 
 
 def test_other_commands_build_as_well(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, {**LAYERED, "base/pa.yaml": f"{DISABLED}---\n{POD}"})
+    write_files(tmp_path, {**LAYERED, "base/pa.yaml": f"{DISABLED}---\n{POD}"})
 
     assert main(["posture", "-C", str(tmp_path), "."]) == 0
     assert "sidecar unknown" in capsys.readouterr().out.replace("\n", " ")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import git
 import pytest
-from field_trees import Capture, Linted, judged, lint, written
+from field_trees import Capture, Linted, judged, lint
 
 from meshgate.cli import main
+from written_files import write_files
 
 INPUTS = Path(__file__).parent / "silence"
 MARK = re.compile(r"^(?:---\n)?# file: (.+)$\n", re.MULTILINE)
@@ -33,7 +34,7 @@ def changed(name: str, folder: Path, capsys: Capture) -> Path:
         repository.git.add("--all")
         repository.git.commit("-m", "base")
     _, *parts = MARK.split(case(name).read_text("utf-8"))
-    return written(folder, dict(zip(parts[::2], parts[1::2], strict=True)))
+    return write_files(folder, dict(zip(parts[::2], parts[1::2], strict=True)))
 
 
 def of(found: Linted, rule: str) -> list[str]:

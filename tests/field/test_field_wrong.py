@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import git
 import pytest
-from field_trees import REPOSITORIES, Capture, Linted, judged, lint, written
+from field_trees import REPOSITORIES, Capture, Linted, judged, lint
 
 from meshgate.cli import main
+from written_files import write_files
 
 INPUTS = Path(__file__).parent / "wrong"
 MARK = re.compile(r"^(?:---\n)?# file: (.+)$\n", re.MULTILINE)
@@ -138,7 +139,7 @@ def test_what_a_change_does_is_said(name: str, tmp_path: Path, capsys: Capture) 
     for gone in [file for file, text in changed.items() if text.strip() == DELETED]:
         (tmp_path / gone).unlink()
         del changed[gone]
-    written(tmp_path, changed)
+    write_files(tmp_path, changed)
 
     assert told(judged(capsys, "-C", tmp_path, "validate", environment)) == findings
     main(["-C", str(tmp_path), "diff", "--env", environment])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from field_trees import DISABLED, POD, REPOSITORIES, STRICT, Capture, lint, written
+from field_trees import DISABLED, POD, REPOSITORIES, STRICT, Capture, lint
 
 from meshgate.cli import main
+from written_files import write_files
 
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
@@ -28,7 +29,7 @@ def test_one_bad_file_does_not_end_the_run(capsys: Capture) -> None:
 def test_a_folder_whose_only_fault_is_an_unread_file_is_no_pass(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    written(
+    write_files(
         tmp_path, {"pa.yaml": STRICT, "broken.yaml": "a: [\n", "notes.json": '{ // x\n"a": 1,\n}\n'}
     )
 
@@ -41,7 +42,7 @@ def test_a_folder_whose_only_fault_is_an_unread_file_is_no_pass(
 
 
 def test_a_file_named_by_hand_is_a_mistake_of_the_command(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, {"pa.yaml": DISABLED, "broken.yaml": "a: [\n"})
+    write_files(tmp_path, {"pa.yaml": DISABLED, "broken.yaml": "a: [\n"})
 
     linted = lint(capsys, "-C", tmp_path, "pa.yaml", "broken.yaml")
 
@@ -53,14 +54,14 @@ def test_a_file_named_by_hand_is_a_mistake_of_the_command(tmp_path: Path, capsys
 def test_commands_on_meshes_tell_what_was_not_read(
     command: str, tmp_path: Path, capsys: Capture
 ) -> None:
-    written(tmp_path, {"pod.yaml": POD, "broken.yaml": "a: [\n"})
+    write_files(tmp_path, {"pod.yaml": POD, "broken.yaml": "a: [\n"})
 
     assert main([command, "-C", str(tmp_path), "."]) == 1
     assert "broken.yaml was not judged" in capsys.readouterr().err
 
 
 def test_what_is_no_manifest_is_called_by_its_name(tmp_path: Path, capsys: Capture) -> None:
-    written(
+    write_files(
         tmp_path,
         {
             **CHART,
@@ -101,7 +102,7 @@ def test_a_doubled_key_counts_only_where_the_file_is_loaded(capsys: Capture) -> 
 
 
 def test_ignored_files_are_left_out_and_excluded_ones_too(tmp_path: Path, capsys: Capture) -> None:
-    written(
+    write_files(
         tmp_path,
         {
             ".gitignore": "build/\n*.gen.yaml\n!kept.gen.yaml\n",
@@ -120,7 +121,7 @@ def test_ignored_files_are_left_out_and_excluded_ones_too(tmp_path: Path, capsys
 
 
 def test_ignore_files_above_count_as_far_as_the_repository(tmp_path: Path, capsys: Capture) -> None:
-    written(
+    write_files(
         tmp_path,
         {
             ".gitignore": "*.yaml\n",

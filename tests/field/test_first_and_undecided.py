@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from field_trees import POD, REPOSITORIES, STRICT, Capture, lint, written
+from field_trees import POD, REPOSITORIES, STRICT, Capture, lint
 
 from meshgate.cli import main
+from written_files import write_files
 
 REPEAT = REPOSITORIES / "11-namespace-repeat"
 TREE = {
@@ -25,12 +26,12 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.mark.parametrize("below", ["", "mesh/policy/"])
 def test_the_base_of_the_first_change_is_empty(below: str, tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, {"README": "x"})
+    write_files(tmp_path, {"README": "x"})
     git(tmp_path, "init", "--quiet", "--initial-branch", "main")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "a")
     git(tmp_path, "switch", "--quiet", "--create", "add-meshgate")
-    written(tmp_path, {f"{below}{name}": text for name, text in TREE.items()})
+    write_files(tmp_path, {f"{below}{name}": text for name, text in TREE.items()})
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "b")
 
@@ -52,13 +53,13 @@ def test_what_calls_and_posture_show_as_undecided_counts(file: Path, capsys: Cap
 
 
 def test_lint_and_validate_agree_on_undecided(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, {**TREE, "inventory/prod/pod.yaml": POD})
+    write_files(tmp_path, {**TREE, "inventory/prod/pod.yaml": POD})
 
     assert main(["-C", str(tmp_path), "validate", "--fail-on", "undecided"]) == 1
     assert main(["-C", str(tmp_path), "lint", ".", "--fail-on", "undecided"]) == 1
     capsys.readouterr()
     namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
-    written(tmp_path, {"inventory/prod/namespace.yaml": namespace})
+    write_files(tmp_path, {"inventory/prod/namespace.yaml": namespace})
     assert main(["-C", str(tmp_path), "validate", "--fail-on", "undecided"]) == 0
     assert main(["-C", str(tmp_path), "lint", ".", "--fail-on", "undecided"]) == 0
 

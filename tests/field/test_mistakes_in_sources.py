@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from field_trees import REPOSITORIES, STRICT, Capture, judged, lint, written
+from field_trees import REPOSITORIES, STRICT, Capture, judged, lint
+
+from written_files import write_files
 
 ENVIRONMENT = "environments:\n  - name: prod\n    overlay: overlays/prod\n"
 PATCH = STRICT.replace("name: default", "name: defalt")
@@ -16,7 +18,7 @@ PATCHING = "resources: [pa.yaml]\npatches:\n- path: p.yaml\n"
 def overlay(root: Path, **files: str) -> Path:
     """A repository with one environment, of these files."""
     own = {f"overlays/prod/{name.replace('_', '.')}": text for name, text in files.items()}
-    return written(root, {"environments.yaml": ENVIRONMENT, **own})
+    return write_files(root, {"environments.yaml": ENVIRONMENT, **own})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_a_missing_separator_is_one_finding(tmp_path: Path, capsys: Capture) -> 
 
 
 def test_a_patch_is_idle_only_where_no_inclusion_needs_it(tmp_path: Path, capsys: Capture) -> None:
-    written(
+    write_files(
         tmp_path,
         {
             "environments.yaml": ENVIRONMENT,
@@ -103,11 +105,11 @@ def test_a_null_that_the_api_server_prunes_is_no_refusal(tmp_path: Path, capsys:
         "metadata: {name: a, namespace: shop}\nspec: {host: null, subsets: [null]}\n"
     )
 
-    written(tmp_path, {"pa.yaml": nulls})
+    write_files(tmp_path, {"pa.yaml": nulls})
     assert lint(capsys, tmp_path).rules == []
-    written(tmp_path, {"pa.yaml": unknown})
+    write_files(tmp_path, {"pa.yaml": unknown})
     assert lint(capsys, tmp_path).rules == ["SH002"]
-    written(tmp_path, {"pa.yaml": missing})
+    write_files(tmp_path, {"pa.yaml": missing})
     found = lint(capsys, tmp_path)
     assert [(each["rule"], each["path"]) for each in found.findings] == [
         ("SH002", "spec"),

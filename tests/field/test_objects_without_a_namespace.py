@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from field_trees import POD, REPOSITORIES, Capture, lint, written
+from field_trees import POD, REPOSITORIES, Capture, lint
 
 from meshgate.cli import main
 from meshgate.model import Resource, Scopes
+from written_files import write_files
 
 NO_NAMESPACE = REPOSITORIES / "02-no-namespace"
 REPEAT = REPOSITORIES / "11-namespace-repeat"
@@ -58,7 +59,7 @@ def test_a_missing_namespace_object_is_one_note(file: str, capsys: Capture) -> N
 
 def test_a_known_namespace_needs_no_note(tmp_path: Path, capsys: Capture) -> None:
     namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
-    written(tmp_path, {"pod.yaml": f"{POD}---\n{namespace}"})
+    write_files(tmp_path, {"pod.yaml": f"{POD}---\n{namespace}"})
 
     assert lint(capsys, tmp_path).notes == []
 
@@ -68,7 +69,7 @@ def test_what_is_overwritten_decides_nothing(tmp_path: Path, capsys: Capture) ->
         "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
         "metadata: {name: default, namespace: shop}\nspec: {mtls: {mode: %s}}\n"
     )
-    written(tmp_path, {"a.yaml": policy % "DISABLE", "b.yaml": policy % "STRICT"})
+    write_files(tmp_path, {"a.yaml": policy % "DISABLE", "b.yaml": policy % "STRICT"})
 
     linted = lint(capsys, tmp_path)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from field_trees import REPOSITORIES, Capture, judged, lint, written
+from field_trees import REPOSITORIES, Capture, judged, lint
 
 from meshes import Object, destination_rule, namespace, peer_authentication, service
 from meshes import deployment as bare_deployment
+from written_files import write_files
 
 APPLICATIONS = 12
 STRICT = peer_authentication("default", "istio-system", "STRICT", age=None)
@@ -23,7 +24,7 @@ def deployment(name: str, place: str, labels: Object | None = None) -> Object:
 
 def file(root: Path, *objects: object) -> Path:
     """The objects in one file of a folder."""
-    written(root, {"mesh.yaml": yaml.safe_dump_all(objects)})
+    write_files(root, {"mesh.yaml": yaml.safe_dump_all(objects)})
     return root / "mesh.yaml"
 
 
@@ -62,7 +63,7 @@ def test_a_waived_one_stands_for_itself(tmp_path: Path, capsys: Capture) -> None
         "overlays/prod/mesh.yaml": yaml.safe_dump_all([*applications("STRICT"), STRICT]),
         "waivers/prod.yaml": waiver,
     }
-    found = judged(capsys, "-C", written(tmp_path, overlay), "validate")
+    found = judged(capsys, "-C", write_files(tmp_path, overlay), "validate")
 
     told = {
         each["waiver"] is None: str(each["message"])
@@ -144,7 +145,7 @@ def test_who_gets_in_by_a_refused_policy_is_told_with_it(tmp_path: Path, capsys:
         "expectations:\n- {from: shop/cart, to: 'web.shop.svc.cluster.local:80', "
         "outcome: ok-mtls}\n"
     )
-    written(
+    write_files(
         tmp_path,
         {
             "environments.yaml": environments,
@@ -162,7 +163,7 @@ def test_who_gets_in_by_a_refused_policy_is_told_with_it(tmp_path: Path, capsys:
     # Where no policy is refused, those that decide are named.
     mended = {**web, "spec": {"selector": {"matchLabels": {"app": "web"}}}}
     objects = [*inside, STRICT, nobody, mended]
-    written(tmp_path, {"overlays/prod/mesh.yaml": yaml.safe_dump_all(objects)})
+    write_files(tmp_path, {"overlays/prod/mesh.yaml": yaml.safe_dump_all(objects)})
     found = judged(capsys, "-C", tmp_path, "validate")
     told = next(each for each in found.findings if each["rule"] == "CA008")
     assert "AuthorizationPolicy" in str(told["related"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from field_trees import DISABLED, REPOSITORIES, STRICT, Capture, judged, written
+from field_trees import DISABLED, REPOSITORIES, STRICT, Capture, judged
 
 from meshgate.cli import main
+from written_files import write_files
 
 ENVIRONMENT = "environments:\n  - name: prod\n    overlay: overlays/prod\n"
 WAIVER = """\
@@ -38,15 +39,15 @@ def test_an_unreached_file_hides_nothing(capsys: Capture) -> None:
 
 
 def test_it_is_a_warning_and_waived_by_path(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, TREE)
+    write_files(tmp_path, TREE)
     found = judged(capsys, "-C", tmp_path, "validate")
     assert (found.code, found.rules) == (0, ["RE003"])
 
-    written(tmp_path, {"waivers/prod.yaml": WAIVER})
+    write_files(tmp_path, {"waivers/prod.yaml": WAIVER})
     found = judged(capsys, "-C", tmp_path, "validate")
     assert [each["waiver"] is not None for each in found.findings] == [True]
 
-    written(tmp_path, {"waivers/prod.yaml": WAIVER.replace("policies/shop", "policies/sho")})
+    write_files(tmp_path, {"waivers/prod.yaml": WAIVER.replace("policies/shop", "policies/sho")})
     assert [each["waiver"] for each in judged(capsys, "-C", tmp_path, "validate").findings] == [
         None
     ]
@@ -56,8 +57,8 @@ def test_folders_of_any_name_are_looked_at(tmp_path: Path, capsys: Capture) -> N
     def elsewhere(text: str) -> str:
         return text.replace("policies", "security").replace("overlays", "clusters")
 
-    written(tmp_path, {elsewhere(name): elsewhere(text) for name, text in TREE.items()})
-    written(
+    write_files(tmp_path, {elsewhere(name): elsewhere(text) for name, text in TREE.items()})
+    write_files(
         tmp_path,
         {
             "security/loose.yaml": LOOSE,
@@ -73,7 +74,7 @@ def test_folders_of_any_name_are_looked_at(tmp_path: Path, capsys: Capture) -> N
 
 def test_a_raised_severity_still_blocks_nothing(tmp_path: Path, capsys: Capture) -> None:
     raised = ENVIRONMENT + "    severities: {RE003: error}\n"
-    written(tmp_path, {**TREE, "environments.yaml": raised, "policies/shop/pa.yaml": DISABLED})
+    write_files(tmp_path, {**TREE, "environments.yaml": raised, "policies/shop/pa.yaml": DISABLED})
 
     found = judged(capsys, "-C", tmp_path, "validate")
 
@@ -85,7 +86,7 @@ def test_kustomizations_of_nobodys_environment_reach_files(tmp_path: Path, capsy
     folder = REPOSITORIES / "18-other-kustomization"
     assert judged(capsys, "-C", folder, "validate").rules == []
 
-    written(
+    write_files(
         tmp_path,
         {
             **TREE,
@@ -107,7 +108,7 @@ def test_other_layouts_are_looked_at_as_well(tmp_path: Path, capsys: Capture) ->
         ).replace("policies/", "base/")
         for name, text in TREE.items()
     }
-    written(tmp_path, {**layout, "base/apart/left.yaml": LOOSE})
+    write_files(tmp_path, {**layout, "base/apart/left.yaml": LOOSE})
 
     found = judged(capsys, "-C", tmp_path, "validate")
 
@@ -117,7 +118,7 @@ def test_other_layouts_are_looked_at_as_well(tmp_path: Path, capsys: Capture) ->
 
 def test_a_waiver_names_an_object_or_a_path(tmp_path: Path, capsys: Capture) -> None:
     nothing = WAIVER.replace("    path: policies/shop\n", "")
-    written(tmp_path, {**TREE, "waivers/prod.yaml": nothing})
+    write_files(tmp_path, {**TREE, "waivers/prod.yaml": nothing})
 
     assert main(["-C", str(tmp_path), "validate"]) == 2
     assert "waivers/prod.yaml" in capsys.readouterr().err

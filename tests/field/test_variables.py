@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from field_trees import REPOSITORIES, STRICT, Capture, judged, lint, written
+from field_trees import REPOSITORIES, STRICT, Capture, judged, lint
 
 from meshgate.cli import main
 from meshgate.model import JSONObject, Resource, put_in, substituted
 from meshgate.yamldoc import scalars
+from written_files import write_files
 
 FLUX = """\
 apiVersion: kustomize.toolkit.fluxcd.io/v1
@@ -78,16 +79,16 @@ def test_without_a_value_there_is_one_finding_a_file(capsys: Capture) -> None:
 
 
 def test_values_come_from_the_environment(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, TREE)
+    write_files(tmp_path, TREE)
     assert judged(capsys, "-C", tmp_path, "validate").rules == ["RE009"]
 
     given = "    substitute: {CLUSTER_DOMAIN: example.com, WEB_NAMESPACE: shop}\n"
-    written(tmp_path, {"environments.yaml": TREE["environments.yaml"] + given})
+    write_files(tmp_path, {"environments.yaml": TREE["environments.yaml"] + given})
     assert judged(capsys, "-C", tmp_path, "validate").rules == []
 
     given = "    substitute: overlays/prod.env.yaml\n"
     values = "CLUSTER_DOMAIN: example.com\nWEB_NAMESPACE: shop\n"
-    written(
+    write_files(
         tmp_path,
         {
             "environments.yaml": TREE["environments.yaml"] + given,
@@ -95,21 +96,21 @@ def test_values_come_from_the_environment(tmp_path: Path, capsys: Capture) -> No
         },
     )
     assert judged(capsys, "-C", tmp_path, "validate").rules == []
-    written(tmp_path, {"overlays/prod.env.yaml": "[a]\n"})
+    write_files(tmp_path, {"overlays/prod.env.yaml": "[a]\n"})
     assert main(["-C", str(tmp_path), "validate"]) == 2
 
 
 def test_values_come_from_flux_objects_of_the_repository(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, {**TREE, "clusters/apps.yaml": FLUX, "clusters/more.yaml": MORE})
+    write_files(tmp_path, {**TREE, "clusters/apps.yaml": FLUX, "clusters/more.yaml": MORE})
 
     assert judged(capsys, "-C", tmp_path, "validate").rules == []
     elsewhere = FLUX.replace("overlays/prod", "overlays/dev")
-    written(tmp_path, {"clusters/apps.yaml": elsewhere})
+    write_files(tmp_path, {"clusters/apps.yaml": elsewhere})
     assert judged(capsys, "-C", tmp_path, "validate").rules == ["RE009"]
 
 
 def test_lint_takes_values_of_flux_objects_beside(tmp_path: Path, capsys: Capture) -> None:
-    written(tmp_path, {"vs.yaml": VARIABLES, "flux.yaml": f"{FLUX}---\n{MORE}"})
+    write_files(tmp_path, {"vs.yaml": VARIABLES, "flux.yaml": f"{FLUX}---\n{MORE}"})
 
     assert lint(capsys, tmp_path).rules == []
 

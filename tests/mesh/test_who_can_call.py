@@ -134,15 +134,21 @@ def test_this_repository_is_closed_by_default_but_for_the_gateway_in_front(
     assert all("AZ002" in rules for rules in found.values())
 
 
-def test_who_can_names_strangers_and_witnesses(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "mesh.yaml"
+def shop_objects() -> list[Any]:
+    """The shop as any command reads it, with selectors; namespace `a` may GET."""
     objects = [*shop_of("http:80"), allow(source={"namespaces": ["a"]}, methods=["GET"])]
     for each in objects:
         if each["kind"] == "Deployment":
             labels = each["spec"]["template"]["metadata"]["labels"]
             each["spec"]["selector"] = {"matchLabels": dict(labels)}
+    return objects
+
+
+def test_who_can_names_strangers_and_witnesses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    objects = shop_objects()
     file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
 
     def asked(*more: str) -> dict[str, Any]:
@@ -198,11 +204,7 @@ def test_calls_are_told_with_what_is_let_in(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mesh.yaml"
-    objects = [*shop_of("http:80"), allow(source={"namespaces": ["a"]}, methods=["GET"])]
-    for each in objects:
-        if each["kind"] == "Deployment":
-            labels = each["spec"]["template"]["metadata"]["labels"]
-            each["spec"]["selector"] = {"matchLabels": dict(labels)}
+    objects = shop_objects()
     file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
 
     assert main(["calls", str(file), "--only-denied", "--format", "json"]) == 0

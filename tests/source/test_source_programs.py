@@ -22,8 +22,8 @@ from rendered_overlay import (
     overlay,
     refusal,
     script,
-    tree,
 )
+from written_files import write_files
 
 pytestmark = pytest.mark.sampled(every=2)
 
@@ -61,12 +61,12 @@ def test_relative_entries_of_path_are_passed_over(
 
 def test_the_toolchain_says_which_version_is_wanted(tmp_path: Path) -> None:
     root = overlay(tmp_path, "resources: [../base]\n")
-    tree(root, {"promotion/toolchain.yaml": 'renderer: {kustomize: "4.5.7"}\n'})
+    write_files(root, {"promotion/toolchain.yaml": 'renderer: {kustomize: "4.5.7"}\n'})
     error = refusal(root)
     assert isinstance(error, ToolError)
     assert "4.5.7 is wanted" in error.what
 
-    tree(root, {"promotion/toolchain.yaml": "renderer: {kustomize: 5.8}\n"})
+    write_files(root, {"promotion/toolchain.yaml": "renderer: {kustomize: 5.8}\n"})
     assert isinstance(refusal(root), UsageError)
 
 

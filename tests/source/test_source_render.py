@@ -22,8 +22,8 @@ from rendered_overlay import (
     overlay,
     refusal,
     script,
-    tree,
 )
+from written_files import write_files
 
 pytestmark = pytest.mark.sampled(every=2)
 ODD_ANNOTATIONS = {
@@ -124,7 +124,7 @@ def test_whoever_is_asked_where_objects_come_from_they_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     folders = [each.relative_to(tmp_path) for each in write_overlays(tmp_path, 12, seed)]
-    tree(tmp_path, ODD_ANNOTATIONS)
+    write_files(tmp_path, ODD_ANNOTATIONS)
     names = [*map(str, folders), "odd"]
 
     def shown(build: Build) -> object:
@@ -184,7 +184,7 @@ def test_kustomize_is_asked_for_origins_where_names_do_not_tell_them(
 
 def test_several_overlays_at_once_and_one_of_them_broken(tmp_path: Path) -> None:
     root = overlay(tmp_path, "resources: [../base]\n")
-    tree(
+    write_files(
         root,
         {
             f"overlays/{number}/kustomization.yaml": (
@@ -193,7 +193,7 @@ def test_several_overlays_at_once_and_one_of_them_broken(tmp_path: Path) -> None
             for number in range(4)
         },
     )
-    tree(root, {"overlays/2/kustomization.yaml": "resources: [../gone]\n"})
+    write_files(root, {"overlays/2/kustomization.yaml": "resources: [../gone]\n"})
     steps: list[int] = []
     wanted = [f"overlays/{number}" for number in range(4)]
 
@@ -243,7 +243,7 @@ def test_an_overlay_that_renders_to_nothing_is_empty(tmp_path: Path) -> None:
 )
 def test_errors_are_told_with_a_hint(tmp_path: Path, text: str, what: str, hint: str) -> None:
     root = overlay(tmp_path, text)
-    tree(
+    write_files(
         root,
         {
             "copy/kustomization.yaml": "resources: [pa.yaml]\n",
@@ -280,7 +280,7 @@ def test_a_folder_without_and_with_two_kustomizations(tmp_path: Path) -> None:
 
 
 def test_cyclic_bases_end(tmp_path: Path) -> None:
-    root = tree(
+    root = write_files(
         tmp_path,
         {
             "one/kustomization.yaml": "resources: [../two]\n",
@@ -332,7 +332,7 @@ def test_patches_that_double_an_object_again_and_again(tmp_path: Path, programs:
 
 def test_endless_layers_end(tmp_path: Path) -> None:
     files = {f"{n}/kustomization.yaml": f"resources: [../{n + 1}]\n" for n in range(500)}
-    root = tree(tmp_path, {**files, "500/kustomization.yaml": "resources: []\n"})
+    root = write_files(tmp_path, {**files, "500/kustomization.yaml": "resources: []\n"})
 
     assert "more than 50 layers" in refusal(root, "0").what
 

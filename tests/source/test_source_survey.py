@@ -9,6 +9,7 @@ import pytest
 from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.model import Defect
+from written_files import write_files
 
 PA = """\
 apiVersion: security.istio.io/v1
@@ -19,17 +20,9 @@ spec: {mtls: {mode: STRICT}}
 COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
 
 
-def tree(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    return root
-
-
 def overlay(root: Path, text: str, **files: str) -> Path:
     base = {"base/kustomization.yaml": "resources: [pa.yaml]\n", "base/pa.yaml": PA}
-    return tree(root, {**base, "overlay/kustomization.yaml": text, **files})
+    return write_files(root, {**base, "overlay/kustomization.yaml": text, **files})
 
 
 def told(defects: list[Defect]) -> list[str]:
@@ -117,7 +110,7 @@ patches:
 @pytest.mark.parametrize("field", ["resources", "bases", "components", "crds", "configurations"])
 def test_what_leads_out_is_refused_unfollowed(tmp_path: Path, field: str, reference: str) -> None:
     root = overlay(tmp_path / "root", f"{field}:\n  - {reference}\n")
-    tree(tmp_path, {"outside/kustomization.yaml": "resources: []\n"})
+    write_files(tmp_path, {"outside/kustomization.yaml": "resources: []\n"})
 
     assert survey(root) == [f"overlay/kustomization.yaml:2:5 remote-reference {reference}"]
     with pytest.raises(BuildError, match="not a file of this repository"):
@@ -238,7 +231,7 @@ def test_a_folder_of_plugins_that_is_a_base_too_is_still_one_of_plugins(tmp_path
 
 
 def test_links_out_of_the_repository_are_refused(tmp_path: Path) -> None:
-    tree(tmp_path, {"outside/kustomization.yaml": "resources: []\n", "outside/pa.yaml": PA})
+    write_files(tmp_path, {"outside/kustomization.yaml": "resources: []\n", "outside/pa.yaml": PA})
     root = overlay(tmp_path / "root", "resources: [linked.yaml, ../folder]\n")
     (root / "overlay/linked.yaml").symlink_to(tmp_path / "outside/pa.yaml")
     (root / "folder").symlink_to(tmp_path / "outside")
@@ -250,7 +243,7 @@ def test_links_out_of_the_repository_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_overlay_that_is_a_link_out_is_not_built(tmp_path: Path) -> None:
-    tree(tmp_path, {"outside/kustomization.yaml": "resources: []\n"})
+    write_files(tmp_path, {"outside/kustomization.yaml": "resources: []\n"})
     root = overlay(tmp_path / "root", "resources: [../base]\n")
     (root / "linked").symlink_to(tmp_path / "outside")
 
@@ -261,7 +254,7 @@ def test_an_overlay_that_is_a_link_out_is_not_built(tmp_path: Path) -> None:
 
 
 def test_a_linked_kustomization_is_refused(tmp_path: Path) -> None:
-    tree(tmp_path, {"outside/kustomization.yaml": "resources: []\n"})
+    write_files(tmp_path, {"outside/kustomization.yaml": "resources: []\n"})
     root = overlay(tmp_path / "root", "resources: [../base]\n")
     (root / "base/kustomization.yaml").unlink()
     (root / "base/kustomization.yaml").symlink_to(tmp_path / "outside/kustomization.yaml")
@@ -311,7 +304,7 @@ def test_a_manifest_beside_a_kustomization_that_does_not_name_it(tmp_path: Path)
 
 
 def test_folders_that_no_kustomization_reaches(tmp_path: Path) -> None:
-    root = tree(
+    root = write_files(
         tmp_path,
         {
             "policies/a/kustomization.yaml": "resources: [pa.yaml]\n",

@@ -12,6 +12,7 @@ from meshgate import source
 from meshgate.errors import BuildError
 from meshgate.source.vendored import Copies, pinned_to
 from meshgate.yamldoc.files import Root
+from written_files import write_files
 
 pytestmark = pytest.mark.sampled(every=2)
 
@@ -34,13 +35,6 @@ FILES = {
 }
 
 
-def written(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-
-
 def digest(copy: Path) -> str:
     """The digest as the page of RE006 tells people to take it."""
     command = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
@@ -49,7 +43,7 @@ def digest(copy: Path) -> str:
 
 
 def repository(root: Path, reference: str = f"{URL}//deploy?ref={COMMIT}", **stated: str) -> Path:
-    written(root / COPY, FILES)
+    write_files(root / COPY, FILES)
     entry = {
         "url": URL,
         "commit": COMMIT,
@@ -58,7 +52,7 @@ def repository(root: Path, reference: str = f"{URL}//deploy?ref={COMMIT}", **sta
         **stated,
     }
     overlay = {"resources": ["own.yaml", reference], "patches": [{"path": "p.yaml"}]}
-    written(
+    write_files(
         root / OVERLAY,
         {
             "kustomization.yaml": yaml.safe_dump(overlay),
@@ -194,7 +188,9 @@ def test_a_copy_has_no_links(tmp_path: Path) -> None:
 
 def test_a_copy_names_nothing_outside_of_itself(tmp_path: Path) -> None:
     root = repository(tmp_path)
-    written(root / "policies/shop", {"kustomization.yaml": "resources: [pa.yaml]\n", "pa.yaml": PA})
+    write_files(
+        root / "policies/shop", {"kustomization.yaml": "resources: [pa.yaml]\n", "pa.yaml": PA}
+    )
     (root / COPY / "deploy" / "kustomization.yaml").write_text(
         "resources: [../../../shop]\n", "utf-8"
     )
@@ -211,7 +207,7 @@ def test_a_copy_names_nothing_outside_of_itself(tmp_path: Path) -> None:
 def test_bases_of_a_copy_are_stated_where_the_copy_is(tmp_path: Path) -> None:
     inner = f"https://git.example.com/org/inner?ref={COMMIT}"
     root = repository(tmp_path)
-    written(
+    write_files(
         root / "policies/vendor/inner",
         {"kustomization.yaml": "resources: [pa.yaml]\n", "pa.yaml": PA},
     )
@@ -225,7 +221,7 @@ def test_bases_of_a_copy_are_stated_where_the_copy_is(tmp_path: Path) -> None:
             "sha256": digest(root / "policies/vendor/inner"),
         },
     ]
-    written(root / OVERLAY, {"vendored.yaml": yaml.safe_dump({"vendored": entries})})
+    write_files(root / OVERLAY, {"vendored.yaml": yaml.safe_dump({"vendored": entries})})
 
     files = {r.origin and r.origin.file for r in source.render(root, OVERLAY, cache=None).resources}
     assert "policies/vendor/inner/pa.yaml" in files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from promoted import INVENTORY, peer_authentication
+from written_files import write_files
 
 POLICIES = (
     peer_authentication("STRICT")
@@ -55,7 +56,4 @@ def write_fleet(root: Path, count: int, *, broken: bool = True) -> Path:
         clusters = f", clusters: {{selector: {{part: p{number % 2}}}}}" if number % 5 == 3 else ""
         entries.append(f"- {{name: {name}, overlay: overlays/{name}{after}{clusters}}}\n")
     files["environments.yaml"] = "environments:\n" + "".join(entries)
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
+    return write_files(root, files)

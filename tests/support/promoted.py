@@ -23,6 +23,7 @@ from meshgate.promotion.session import Clock, session_at
 from meshgate.promotion.transition import RecordDraft, Transition
 from meshgate.repository import Repository
 from places import CACHE
+from written_files import write_files
 
 START = dt.datetime(2026, 7, 1, 8, tzinfo=dt.UTC)
 PINNED = ("staging", "prod")
@@ -122,10 +123,7 @@ def git(folder: Path, *arguments: str, day: int = 0) -> str:
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
     """Write files of a working tree."""
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(folder, files)
 
 
 def commit(folder: Path, files: Mapping[str, str], message: str, *, day: int = 0) -> str:

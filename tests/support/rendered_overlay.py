@@ -14,6 +14,7 @@ import pytest
 from meshgate import source
 from meshgate.errors import MeshgateError
 from meshgate.source import program
+from written_files import write_files
 
 PA = """\
 apiVersion: security.istio.io/v1
@@ -24,17 +25,9 @@ spec: {mtls: {mode: STRICT}}
 SAME = {"base/kustomization.yaml": "resources: [pa.yaml]\n", "base/pa.yaml": PA}
 
 
-def tree(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    return root
-
-
 def overlay(root: Path, text: str, **files: str) -> Path:
-    tree(root, SAME)
-    return tree(root, {"overlay/kustomization.yaml": text, **files})
+    write_files(root, SAME)
+    return write_files(root, {"overlay/kustomization.yaml": text, **files})
 
 
 def refusal(root: Path, name: str = "overlay") -> MeshgateError:
