@@ -15,6 +15,7 @@ from fleet_repository import write_fleet
 from meshgate import config
 from meshgate.cli import main
 from meshgate.pipeline import change as change_module
+from meshgate.pipeline import unchanged
 from meshgate.pipeline.base_folder import BaseFolder
 from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.judged import Settings, judge
@@ -178,6 +179,34 @@ def test_some_at_a_time_say_what_all_at_once_say(
         assert [diff(root, *kept, "--format", how) for how in FORMATS] == found
         # With those before them: here each has four at most.
         assert max(held) <= most + 4
+    assert found[0][0] == 3
+
+
+@pytest.mark.parametrize("kept", [(), ("--no-cache",)])
+def test_processes_say_what_one_says(
+    kept: tuple[str, ...], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what nothing has changed nothing is known; some of it is broken, or comes after that."""
+    root = write_fleet(tmp_path / "fleet", 14)
+    commit_all(root, "base")
+    (root / "overlays/env-4/weak.yaml").write_text("kind: Nothing\n", encoding="utf-8")
+    (root / "overlays/env-9/kustomization.yaml").write_text("resources: []\n", encoding="utf-8")
+    found = [diff(root, "--no-cache", "--jobs", "1", "--format", how) for how in FORMATS]
+    judged: list[int] = []
+
+    def noted(environments: Any, *others: Any) -> Any:
+        judged.append(len(environments))
+        return judge(environments, *others)
+
+    monkeypatch.setattr(change_module, "judge", noted)
+    monkeypatch.setattr(unchanged, "FEW", 1)
+    for number, how in enumerate(FORMATS):
+        shutil.rmtree(cache, ignore_errors=True)
+        judged.clear()
+        assert diff(root, *kept, "--jobs", "2", "--format", how) == found[number]
+        # Here are judged what changed, what is broken, and what comes after either.
+        assert max(judged) < 14
+    assert diff(root, *kept, "--jobs", "2", "--format", FORMATS[0]) == found[0]
     assert found[0][0] == 3
 
 

@@ -28,9 +28,10 @@ import tempfile
 from pathlib import Path
 
 from meshgate.cli.forges import add_forge_option, forge_of
-from meshgate.cli.options import add_judging, add_sides, add_traffic
+from meshgate.cli.options import add_judging, add_processes, add_sides, add_traffic
 from meshgate.cli.output import publish, style
-from meshgate.cli.request import environments_of, folder, print_failures, settings
+from meshgate.cli.progress import track
+from meshgate.cli.request import environments_of, folder, pool, print_failures, settings
 from meshgate.effect import effect
 from meshgate.effect.comparable import HINT, is_comparable
 from meshgate.errors import UsageError
@@ -39,6 +40,7 @@ from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.outcome import notes_on_verdicts
 from meshgate.pipeline.reports import exit_code, failures_of, report_of, untold
 from meshgate.pipeline.revisions import GitRevisions
+from meshgate.pipeline.unchanged import Judges
 from meshgate.report.effect import FORMATS, Compared, Diff
 from meshgate.report.effect.markdown import render
 
@@ -61,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="keep one comment on this pull request up to date with what its change does",
     )
     add_forge_option(parser)
+    add_processes(parser)
     add_judging(parser)
 
 
@@ -117,6 +120,7 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
         settings(options),
         options.traffic,
         spare=True,
+        judges=Judges(options.jobs, pool, track) if options.jobs > 1 else None,
     )
     names = [environment.name for environment in proposed.wanted]
     diffs = proposed.diffs()

@@ -118,6 +118,12 @@ def add_follow_ups(parser: argparse.ArgumentParser) -> None:
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add how many processes judge, or the cluster that does."""
+    add_processes(parser)
+    add_scheduler(parser)
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
     """Add how many processes judge."""
     parser.add_argument(
         "--jobs",
@@ -126,7 +132,6 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=os.cpu_count() or 1,
         help="how many processes judge environments, where there are many (default: one a core)",
     )
-    add_scheduler(parser)
 
 
 def add_scheduler(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ from meshgate.pipeline.reports import failures_of
 from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.seen_traffic import age, seen_traffic
 from meshgate.pipeline.targets import select
-from meshgate.pipeline.unchanged import UnchangedEnvironments
+from meshgate.pipeline.unchanged import Judges, UnchangedEnvironments
 from meshgate.pipeline.verdict import EnvironmentVerdict, verdict_of
 from meshgate.pipeline.verdicts import MOST_OF_A_TASK, VerdictQuestion
 from meshgate.rules import rules_of
@@ -114,7 +114,8 @@ class ProposedChange:
     """Both sides, judged; what the other side lacks, and what could not be judged.
 
     `folder` gives the files of a side, `traffic` names a file of seen calls. With `spare`, what
-    nothing has changed is not judged where a verdict on it is cached, and the others are judged
+    nothing has changed is not judged where a verdict on it is cached, or `judges` give one where
+    many lack; the others are judged
     when `diffs` are asked for, some at a time: there are no comparisons, and what could not be
     judged is known after that. Raises UsageError as `config.load` does for either side, for an
     unknown name, and as `seen` does.
@@ -129,6 +130,7 @@ class ProposedChange:
         traffic: str | None = None,
         *,
         spare: bool = False,
+        judges: Judges | None = None,
     ) -> None:
         self.revisions = revisions
         self._today = settings.today
@@ -162,7 +164,7 @@ class ProposedChange:
             index.keep()
         tree = revisions.change.tree if revisions.change else ""
         self._known_verdicts = (
-            UnchangedEnvironments(self._question, self._unchanged, tree, self._inputs)
+            UnchangedEnvironments(self._question, self._unchanged, tree, self._inputs, judges)
             if spare and self._unchanged
             else None
         )

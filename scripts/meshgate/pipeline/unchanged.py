@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from msgspec import structs
 
 from meshgate.model import Environment
-from meshgate.pipeline.files import Folder
+from meshgate.pipeline.files import Folder, Track, untracked
 from meshgate.pipeline.judged import Judged, with_upstream
 from meshgate.pipeline.judged_tree import JudgedTree
 from meshgate.pipeline.verdict import EnvironmentVerdict
-from meshgate.pipeline.verdicts import CachedVerdicts, VerdictQuestion
+from meshgate.pipeline.verdicts import FEW, CachedVerdicts, Judge, VerdictQuestion, tasks_of
+
+
+class Judges(NamedTuple):
+    """Who judges many environments: so many processes, and what shows how far they are."""
+
+    jobs: int
+    pool: Callable[[int], AbstractContextManager[Judge]]
+    track: Track = untracked
 
 
 class UnchangedEnvironments:
@@ -20,6 +31,7 @@ class UnchangedEnvironments:
     same    the environments of which nothing differs from a tree of git
     tree    its id; empty where there is none
     inputs  every file that sources read
+    judges  who judges where many are unknown, as tasks; None: they are not spared
     """
 
     def __init__(
@@ -28,6 +40,7 @@ class UnchangedEnvironments:
         same: Collection[str],
         tree: str,
         inputs: Callable[[str], frozenset[str]],
+        judges: Judges | None = None,
     ) -> None:
         self._same = frozenset(same)
         self._tree = JudgedTree(question, tree)
@@ -41,12 +54,38 @@ class UnchangedEnvironments:
         self._cached = CachedVerdicts(structs.replace(question, wanted=left, beside=()))
         self._learned: list[EnvironmentVerdict] = []
         known = {**self._cached.found, **by_tree}
+        unknown = [each for each in run if each.name not in known]
+        if judges is not None and len(unknown) >= FEW:
+            known |= self._judged(question, run, unknown, judges)
         dependent = _after(question.environments, (each.name for each in run), known)
         self.verdicts: Mapping[str, EnvironmentVerdict] = {
             name: verdict
             for name, verdict in known.items()
             if name in self._same and name not in dependent
         }
+
+    def _judged(
+        self,
+        question: VerdictQuestion,
+        run: Sequence[Environment],
+        unknown: Sequence[Environment],
+        judges: Judges,
+    ) -> dict[str, EnvironmentVerdict]:
+        """The verdicts on those that could be judged now; their findings are not asked."""
+        bare = structs.replace(question, wanted=())
+        tasks = tasks_of(bare, run, unknown, self._cached.keys, judges.jobs)
+        found: dict[str, EnvironmentVerdict] = {}
+        with (
+            judges.pool(min(judges.jobs, len(tasks))) as judge_tasks,
+            judges.track("judging", len(unknown)) as step,
+        ):
+            for verdict in itertools.chain.from_iterable(judge_tasks(tasks)):
+                if verdict.refused is None:
+                    found[verdict.environment] = verdict
+                step()
+        # What rests on objects elsewhere holds for this run alone.
+        self._learned += (each for each in found.values() if each.is_final)
+        return found
 
     def learn(self, judged: Mapping[str, Judged], files: Folder) -> None:
         """Take what was judged, for the next run."""

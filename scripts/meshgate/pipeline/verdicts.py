@@ -262,9 +262,10 @@ class CachedVerdicts:
         self._cache = Cache(folder, SECTION)
         run = question.run if folder else ()
         own = _own_keys(question, run)
-        self._keys = _keys(question, run, own, frozenset())
+        # Under which those without findings are cached.
+        self.keys = _keys(question, run, own, frozenset())
         self.found: dict[str, EnvironmentVerdict] = {}
-        for keys in (self._keys, _keys(question, run, own, frozenset(own))):
+        for keys in (self.keys, _keys(question, run, own, frozenset(own))):
             for name, key in keys.items():
                 verdict = None if name in self.found else _cached(self._cache, key, name)
                 if verdict is not None and verdict.refused is None:
@@ -281,8 +282,8 @@ class CachedVerdicts:
                 verdict = verdict_of(each, findings=False)
                 if verdict.is_final and _is_final(each, judged, files):
                     final.append(verdict)
-                    if name in self._keys and name not in self.found:
-                        self._cache.put(self._keys[name], to_json(verdict))
+                    if name in self.keys and name not in self.found:
+                        self._cache.put(self.keys[name], to_json(verdict))
         return final
 
 
