@@ -193,3 +193,25 @@ def test_a_route_that_sends_some_calls_elsewhere_too_is_told_by_the_host_that_is
     mends = effect(both, one).calls
     assert {(each.host, each.change) for each in mends} == {(CART, Change.MENDS)}
     assert effect(both, both).is_empty
+
+
+@pytest.mark.parametrize(
+    ("old", "decided"),
+    [({"x": "DISABLE"}, True), ({"x": "DISABLE", "y": "SIMPLE"}, False)],
+    ids=["one-rule", "an-open-order"],
+)
+def test_a_way_that_may_be_unsafe_is_told_as_that(old: dict[str, str], *, decided: bool) -> None:
+    """Of two rules without a time the other one may decide, which fits."""
+
+    def side(mode: str, rules: dict[str, str]) -> list[Object]:
+        policies = [destination_rule(name, "b", CART, tls, age=None) for name, tls in rules.items()]
+        return [peer_authentication("default", "b", mode), *policies]
+
+    before, after = side("DISABLE", old), side("STRICT", {"x": "ISTIO_MUTUAL"})
+
+    found = effect(shop(*before), shop(*after)).unsafe
+
+    assert {(each.combination, str(each.outcome), each.decided) for each in found} == {
+        ("old client, new server", "refused", decided),
+        ("new client, old server", "protocol-error", decided),
+    }
