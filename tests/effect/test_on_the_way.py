@@ -7,12 +7,22 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from meshes import Object, destination_rule, istio, mesh, peer_authentication, service, shop
+from meshes import (
+    Object,
+    destination_rule,
+    istio,
+    mesh,
+    peer_authentication,
+    service,
+    shop,
+    shop_inventory,
+)
 from meshgate.effect import Change, Unsafe, effect
 from meshgate.effect.steps.holding import HeldHost, targets
 from meshgate.effect.steps.middle import ChangedObject, WayLevel, named_subsets, subsets_of
+from meshgate.effect.steps.oracle import Oracle
 from meshgate.mesh import Outcome
-from meshgate.model import Resource
+from meshgate.model import MeshFacts, Resource
 from promotion_samples import clients, state
 
 CART = "cart.b.svc.cluster.local"
@@ -215,3 +225,38 @@ def test_a_way_that_may_be_unsafe_is_told_as_that(old: dict[str, str], *, decide
         ("old client, new server", "refused", decided),
         ("new client, old server", "protocol-error", decided),
     }
+
+
+def route_to(subset: str) -> Object:
+    route = [{"destination": {"host": CART, "subset": subset}}]
+    return istio("VirtualService", "cart", "b", hosts=[CART], http=[{"route": route}])
+
+
+def subsets(*names: str) -> Object:
+    listed = [{"name": name, "labels": {"app": "cart"}} for name in names]
+    return destination_rule("cart", "b", CART, subsets=listed)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_safe"),
+    [
+        # Both at once: one of them may be there first.
+        ((), (subsets("v1"), route_to("v1")), False),
+        ((subsets("v1"), route_to("v1")), (), False),
+        ((subsets("v1"), route_to("v1")), (subsets("v2"), route_to("v2")), False),
+        # One after the other.
+        ((subsets("v1"),), (subsets("v1"), route_to("v1")), True),
+        ((subsets("v1"), route_to("v1")), (subsets("v1"),), True),
+        ((), (subsets("v1"),), True),
+        ((subsets("v1", "v2"), route_to("v1")), (subsets("v1", "v2"), route_to("v2")), True),
+    ],
+)
+def test_a_subset_and_its_route_do_not_come_or_go_at_once(
+    before: tuple[Object, ...], after: tuple[Object, ...], *, is_safe: bool
+) -> None:
+    """Also where no inventory tells whose calls take that route."""
+    sides = [[Resource.of(each) for each in side] for side in (before, after)]
+    for inventory in ([], [Resource.of(each) for each in shop_inventory()]):
+        oracle = Oracle((sides[0], sides[1]), inventory, MeshFacts())
+
+        assert oracle.is_safe(oracle.old, oracle.new) is is_safe
