@@ -38,7 +38,7 @@ from meshgate.errors import UsageError
 from meshgate.pipeline import judge
 from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.outcome import notes_on_verdicts
-from meshgate.pipeline.reports import exit_code, failures_of, report_of, untold
+from meshgate.pipeline.reports import beyond_findings, exit_code, failures_of, report_of
 from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.unchanged import Judges
 from meshgate.report.effect import FORMATS, Compared, Diff
@@ -104,7 +104,7 @@ def drift(options: argparse.Namespace) -> int:
             )
     failures = failures_of(judged)
     findings = [finding for each in judged.values() for finding in each.on_sources]
-    shown = untold(failures, judged)
+    shown = beyond_findings(failures, judged)
     report = report_of(findings, (), files.locate, notes, shown)
     publish(FORMATS, [Diff(first.name, second.name, compared, report, is_drift=True)], options)
     print_failures(shown)
@@ -126,7 +126,7 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
     diffs = proposed.diffs()
     findings = [*proposed.on_sources, *(finding for each in diffs for finding in each.findings)]
     failures = proposed.failures
-    shown = untold(failures, names)
+    shown = beyond_findings(failures, names)
     verdicts = [each.verdict for each in diffs]
     report = report_of(
         findings,

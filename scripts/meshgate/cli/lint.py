@@ -81,11 +81,11 @@ def run(options: argparse.Namespace) -> int:
     how = settings(options, complete=options.mesh is not None)
     judged = judge(manifests.environments(environment), manifests.files(environment), how)
     failures = failures_of(judged)
-    untold = (
+    unreported = (
         [] if manifests.unread else [e for e in failures.values() if type(e) is not SourcesError]
     )
-    if len(judged) == len(untold) > 0:
-        raise untold[0]
+    if len(judged) == len(unreported) > 0:
+        raise unreported[0]
     whole = [each for each in judged.values() if each.context is not None]
     findings = [finding for each in judged.values() for finding in each.findings]
     undecided = undecided_note(whole, options.fail_on)

@@ -39,13 +39,13 @@ from meshgate.pipeline.planning import safe_steps
 from meshgate.pipeline.reports import (
     NEVER,
     baseline_note,
+    beyond_findings,
     exit_code,
     failing,
     failures_of,
     notes_on,
     report_of,
     tally,
-    untold,
 )
 from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.shard_part import part_text
@@ -228,7 +228,7 @@ def run(options: argparse.Namespace) -> int:
     order = {name: place for place, name in enumerate(each.name for each in shown.judged)}
     lines.sort(key=lambda each: order.get(each.environment, len(order)))
     of_findings, burning = of_baseline(root, built)
-    untold_failures = untold(shown.failures, [each.name for each in shown.judged])
+    unreported = beyond_findings(shown.failures, [each.name for each in shown.judged])
     page = Page(
         title=options.title or f"Mesh policy of {root.resolve().name}",
         report=report_of(
@@ -236,7 +236,7 @@ def run(options: argparse.Namespace) -> int:
             [tally(each) for each in built],
             shown.locate,
             [*shown.notes, *of_findings, *notes_on(built), *without],
-            untold_failures,
+            unreported,
         ),
         views=[view_of(each)._replace(locate=shown.locate) for each in built],
         today=options.today,

@@ -148,7 +148,7 @@ class ClusterClient:
             header_params={"Accept": "application/json"},
             auth_settings=["BearerToken"],
         )
-        patience, pauses = RetryBudget(f"the API server of {self.context}"), iter(PAUSES)
+        budget, pauses = RetryBudget(f"the API server of {self.context}"), iter(PAUSES)
         while True:
             try:
                 response = self._client.call_api(*call, _request_timeout=TIMEOUT)
@@ -162,7 +162,7 @@ class ClusterClient:
             pause, asked = next(pauses, None), retry_after(response.headers)
             if pause is None or not _is_busy(response):
                 break
-            if not patience.wait(pause if asked is None else asked):
+            if not budget.wait(pause if asked is None else asked):
                 break
         try:
             value = parsed(content or b"{}")

@@ -87,7 +87,7 @@ class Prometheus:
 
     def _ask(self, path: str, form: Mapping[str, str]) -> JSON:
         httpx = self._httpx
-        patience, pauses = RetryBudget(f"Prometheus at {self.url}"), iter(PAUSES)
+        budget, pauses = RetryBudget(f"Prometheus at {self.url}"), iter(PAUSES)
         try:
             while True:
                 # In the body: an expression may be longer than an address.
@@ -96,7 +96,7 @@ class Prometheus:
                 busy = response.status_code in BUSY
                 if not busy or pause is None:
                     break
-                if not patience.wait(pause if asked is None else asked):
+                if not budget.wait(pause if asked is None else asked):
                     break
         except httpx.TimeoutException as error:
             raise ServiceError(

@@ -118,7 +118,7 @@ class ProposedChange:
     many lack; the others are judged
     when `diffs` are asked for, some at a time: there are no comparisons, and what could not be
     judged is known after that. Raises UsageError as `config.load` does for either side, for an
-    unknown name, and as `seen` does.
+    unknown name, and as `seen_traffic` does.
     """
 
     def __init__(

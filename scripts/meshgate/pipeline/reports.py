@@ -27,7 +27,7 @@ def failures_of(judged: Mapping[str, Judged]) -> dict[str, MeshgateError]:
     return {name: each.failure for name, each in judged.items() if each.failure is not None}
 
 
-def untold(
+def beyond_findings(
     failures: Mapping[str, MeshgateError], reported: Iterable[str]
 ) -> dict[str, MeshgateError]:
     """The failures that the findings of the environments `reported` do not tell already."""

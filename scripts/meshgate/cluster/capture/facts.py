@@ -135,11 +135,11 @@ def _beside(
     keys = sorted(key for key in config.keys() | other.keys() if config.get(key) != other.get(key))
     if not keys:
         return []
-    told = (
+    difference = (
         f"which pods are of {plane.name}, of revision {plane.revision}: its ConfigMap {name} has "
         f"{', '.join(keys)} otherwise; mesh.revision of environments.yaml says which one counts"
     )
-    return [told]
+    return [difference]
 
 
 def _config_of(revision: str) -> str:

@@ -95,13 +95,13 @@ class HttpApi:
         self, method: str, path: str, body: JSON, query: Mapping[str, str | int]
     ) -> httpx.Response:
         what = f"{method} {path}"
-        pauses, patience = iter(PAUSES), RetryBudget(self._dialect.forge)
+        pauses, budget = iter(PAUSES), RetryBudget(self._dialect.forge)
         while True:
             answer = self._once(method, path, body, query)
             if answer.is_success:
                 return answer
             wait = _wait(answer, next(pauses, None))
-            if wait is None or not _repeatable(method, answer) or not patience.wait(wait):
+            if wait is None or not _repeatable(method, answer) or not budget.wait(wait):
                 raise self._refused(what, answer, _words(answer))
 
     def _once(
