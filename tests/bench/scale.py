@@ -168,10 +168,12 @@ def dask(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         return once(name, command(root, environment, "validate", "--no-cache", *arguments))
 
     here = run("two processes", "--jobs", "2")
+    # As docs/scale.md has it for workers.
+    quiet = {**environment, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
     taken: dict[str, Measured] = {}
     most = 0.0
     for name, workers in (("one", 1), ("two", 2), ("killed", 2)):
-        with running(folder / name, workers, environment=environment) as cluster:
+        with running(folder / name, workers, environment=quiet) as cluster:
             wait_for(cluster.address, workers)
             if name == "killed":
                 # In the middle of what two workers take.

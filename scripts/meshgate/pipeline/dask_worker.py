@@ -5,12 +5,15 @@ The archive lies with the scheduler, so that no worker that ends takes it along.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import importlib
 import os
 import pickle
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,6 +24,7 @@ from meshgate import __version__
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.model import JSON
 from meshgate.pipeline.archive import unpack
+from meshgate.pipeline.pool import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.pipeline.verdict import EnvironmentRefusal, EnvironmentVerdict
 from meshgate.pipeline.verdicts import Task, judged_task
 from meshgate.schema import catalog
@@ -95,7 +99,8 @@ def work_archived(packed: bytes, name: str, checksum: str, wanted: LibraryReleas
         work, task = pickle.loads(packed)  # noqa: S301 - of the scheduler, which runs code anyway
         with _judging:
             task = structs.replace(task, root=_repository(name, checksum))
-            return TaskAnswer(work(task), own.libraries)
+            with _rarely_collected():
+                return TaskAnswer(work(task), own.libraries)
     except MeshgateError as error:
         return TaskAnswer(refused=EnvironmentRefusal.of(error))
     except OSError as error:
@@ -103,6 +108,17 @@ def work_archived(packed: bytes, name: str, checksum: str, wanted: LibraryReleas
         return TaskAnswer(
             refused=EnvironmentRefusal("ToolError", what, hint="look at its disk and its log")
         )
+
+
+@contextlib.contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """As where this package has a process to itself; others may use the worker's, too."""
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _repository(name: str, checksum: str) -> Path:
