@@ -148,9 +148,9 @@ def thousands(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
         Row(f"{count} overlays, cold / 120 s", cold.seconds, 120, 1),
         Row(f"{count} overlays, one changed / 2 s", one.processor, 2, 1),
         Row(
-            f"{count} overlays, `diff` of one changed / 3 s",
+            f"{count} overlays, `diff` of one changed / 6 s",
             median(each.processor for each in compared),
-            3,
+            6,
             1,
         ),
         Row(f"the longest of {SHARDS} shards / the whole", longest, cold.processor, 1 / 6),
