@@ -105,8 +105,10 @@ def test_what_is_carried_over_has_the_key_that_it_had(
         root.mkdir()
         made(root)
         here = Here(root, cache)
-        # The key that each had when it was judged, and is believed by since.
+        # The key that each had when it was judged, and is believed by since: by the tree that it
+        # was judged in, which may come back, or by the last one.
         judged = here.keys()
+        by_tree = {here.change.tree: judged}
         here.learn(judged)
         for edits, links in steps:
             for name, text in edits:
@@ -119,10 +121,11 @@ def test_what_is_carried_over_has_the_key_that_it_had(
             here = Here(root, cache)
             keys = here.keys()
             found = here.tree().found
+            judged = by_tree.get(here.change.tree, judged)
             assert {name: keys.get(name) for name in found} == {n: judged[n] for n in found}
             here.learn(keys)
             # What is learned of a tree is what was judged in it, or what held for it.
-            judged = {name: keys[name] for name in keys}
+            judged = by_tree[here.change.tree] = keys
 
 
 @pytest.fixture
