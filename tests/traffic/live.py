@@ -87,6 +87,7 @@ class Running(NamedTuple):
     url: str
     process: subprocess.Popen[bytes]
     began: float  # seconds since 1970
+    captured: Path  # what was seen by the end of the first window
 
 
 class Exporter(http.server.BaseHTTPRequestHandler):
@@ -146,7 +147,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     try:
         began = first_look(url, process)
         time.sleep(max(0.0, began + WINDOW + STEP + 1 - time.time()))
-        yield Running(url, process, Exporter.began)
+        captured = folder / "traffic.json"
+        assert capture(url, captured) == 0
+        yield Running(url, process, Exporter.began, captured)
     finally:
         process.terminate()
         process.wait(20)
@@ -209,11 +212,9 @@ def test_a_capture_tells_what_was_called_how_often_and_when(
     assert (told.end - calls["a/ui", CART].last_seen).total_seconds() < STEP
 
 
-def test_a_change_is_tried_on_what_was_seen(prometheus: Running, tmp_path: Path) -> None:
-    file = tmp_path / "traffic.json"
-    assert capture(prometheus.url, file) == 0
+def test_a_change_is_tried_on_what_was_seen(prometheus: Running) -> None:
     strict = peer_authentication("default", ROOT, "STRICT")
-    found = replay(config.load_traffic(file).calls, shop(), shop(strict))
+    found = replay(config.load_traffic(prometheus.captured).calls, shop(), shop(strict))
 
     assert sorted(each.call.client for each in found.failing) == ["", "a/old"]
     assert [(each.call.client, each.call.host) for each in found.undecided] == [("a/ui", "")]
