@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -22,15 +23,15 @@ class NamespacedClients(Protocol):
         ...
 
 
-class ClientSet:
+class ClientSet(ABC):
     """Some clients, in classes of one namespace each."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def classes(self) -> Iterable[NamespacedClients]:
         """Their classes, each once."""
-        raise NotImplementedError
 
     @property
     def members(self) -> Iterator[Workload]:

@@ -115,10 +115,9 @@ class ProposedChange:
 
     `folder` gives the files of a side, `traffic` names a file of seen calls. With `spare`, what
     nothing has changed is not judged where a verdict on it is cached, or `judges` give one where
-    many lack; the others are judged
-    when `diffs` are asked for, some at a time: there are no comparisons, and what could not be
-    judged is known after that. Raises UsageError as `config.load` does for either side, for an
-    unknown name, and as `seen_traffic` does.
+    many lack; the others are judged when `diffs` are asked for, some at a time: there are no
+    comparisons, and what could not be judged is known after that. Raises UsageError as
+    `config.load` does for either side, for an unknown name, and as `seen_traffic` does.
     """
 
     def __init__(
