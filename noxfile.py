@@ -82,7 +82,7 @@ def whole(session: nox.Session) -> None:
     """Try all of what the tests try a sample of: `-- tests/mesh` narrows it."""
     install(session)
     session.run(
-        *("pytest", "-n", "auto", "--dist", "worksteal", "-m", "sampled or hypothesis"),
+        *("pytest", "-n", "auto", "--dist", "worksteal", "-m", "sampled or hypothesis or whole"),
         *session.posargs,
         env={"WHOLE": "1", "CRASHES_EVERY": "3", "INTERRUPTS": "18"},
     )

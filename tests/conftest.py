@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from run_costs import git_settings, keep_bytecode, prefer_memory, spare_what_stays
-from samples import SUITE, every, in_sample
+from samples import SUITE, is_of_suite
 from signals import heed_signals
 
 TODAY = "2026-08-01"
@@ -53,13 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out of the suite what `sampled(every=N)` leaves to `nox -s whole`."""
+    """Leave out of the suite what the marks `sampled` and `whole` leave to `nox -s whole`."""
     if os.environ.get(SUITE) != "1":
         return
-    tried = [item for item in items if in_sample(item.nodeid, every(item))]
-    left = set(items).difference(tried)
-    config.hook.pytest_deselected(items=[item for item in items if item in left])
-    items[:] = tried
+    config.hook.pytest_deselected(items=[item for item in items if not is_of_suite(item)])
+    items[:] = [item for item in items if is_of_suite(item)]
 
 
 def pytest_collection_finish() -> None:

@@ -59,6 +59,7 @@ def committed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", FIRST)
+@pytest.mark.sampled(every=2)
 def test_an_environment_is_pinned_and_adopted_by_few_commands(
     made: Made, shape: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,6 +62,7 @@ def root(tmp_path: Path) -> Path:
     return write_fleet(tmp_path / "root", 6)
 
 
+@pytest.mark.whole
 def test_github_runs_every_shard_and_merges_them(root: Path) -> None:
     workflow = read("github.yml")
     shard, merge = workflow["jobs"]["shard"], workflow["jobs"]["validate"]
@@ -82,6 +83,7 @@ def test_github_runs_every_shard_and_merges_them(root: Path) -> None:
     assert bash(again, root, {"SHARD": 1, "SHARDS": COUNT}).returncode in {0, 3}
 
 
+@pytest.mark.whole
 def test_nested_groups_number_every_shard_once(root: Path) -> None:
     group = read("github-nested.yml")["jobs"]["group"]
     called = read("github-group.yml")["jobs"]["shard"]
@@ -97,6 +99,7 @@ def test_nested_groups_number_every_shard_once(root: Path) -> None:
     assert (root / "part-3.json").is_file()
 
 
+@pytest.mark.whole
 def test_gitlab_runs_every_shard_and_merges_them(root: Path) -> None:
     jobs = read("gitlab.yml")
     (script,), (merge,) = scripts(jobs["shard"]), scripts(jobs["validate"])

@@ -115,6 +115,7 @@ APPLICATION_404 = http("404 Not Found", "", "istio-envoy").replace(
 
 
 @pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.sampled(every=2)
 def test_what_a_sidecar_refuses(what: str) -> None:
     with serving(REFUSED[what]) as port:
         code, told = probe(f"http://127.0.0.1:{port}/", "refused")
@@ -123,6 +124,7 @@ def test_what_a_sidecar_refuses(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", UNTRIED)
+@pytest.mark.sampled(every=2)
 def test_what_says_nothing_of_the_mesh(what: str) -> None:
     with serving(UNTRIED[what]) as port:
         code, told = probe(f"http://127.0.0.1:{port}/", "refused")

@@ -72,6 +72,7 @@ REFUSED: list[tuple[JSON, str]] = [
 
 
 @pytest.mark.parametrize(("waves", "says"), REFUSED, ids=lambda each: json.dumps(each)[:40])
+@pytest.mark.sampled(every=2)
 def test_a_wave_that_can_have_no_cluster(
     repository: Path, capsys: Capture, waves: JSON, says: str
 ) -> None:

@@ -72,6 +72,7 @@ def told(found: Effect) -> set[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.sampled(every=2)
 def test_a_policy_that_matches_nobody_is_as_good_as_none(seed: int) -> None:
     dice = random.Random(seed)
     others = policies(dice)

@@ -58,6 +58,7 @@ COUNTED = {DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT}
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.sampled(every=3)
 def test_a_mesh_compared_with_itself_has_no_effect(name: str) -> None:
     for case, _ in changes(name):
         found = effect(mesh_of(case), mesh_of(case))
@@ -67,6 +68,7 @@ def test_a_mesh_compared_with_itself_has_no_effect(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.sampled(every=2)
 def test_groups_hold_every_call_that_changes_and_no_other(name: str) -> None:
     for before, after in meshes(name):
         found = effect_of(before, after)
@@ -87,6 +89,7 @@ def test_a_change_and_its_reverse_mirror_each_other(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.sampled(every=2)
 def test_a_transition_is_unsafe_where_one_of_four_combinations_fails(name: str) -> None:
     for before, after in meshes(name):
         found = {

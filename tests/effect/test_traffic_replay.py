@@ -296,6 +296,7 @@ def test_replay_ends_as_istio_decides(name: str) -> None:
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", ["virtualservice", "sidecar", "gateway", "ambient"])
+@pytest.mark.sampled(every=2)
 def test_replay_agrees_with_the_calls_of_the_model(name: str) -> None:
     compared = 0
     for case in itertools.islice(cases(CONFORMANCE / f"{name}.jsonl.gz"), sample(40, 12)):
@@ -322,6 +323,7 @@ def test_replay_agrees_with_the_calls_of_the_model(name: str) -> None:
     assert compared > sample(400, 100)
 
 
+@pytest.mark.whole
 def test_the_work_grows_with_the_calls() -> None:
     names = [f"w{number}" for number in range(150)]
     model = mesh(

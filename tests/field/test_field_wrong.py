@@ -127,6 +127,7 @@ def test_what_is_right_is_said(name: str, tmp_path: Path, capsys: Capture) -> No
 
 
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.sampled(every=2)
 def test_what_a_change_does_is_said(name: str, tmp_path: Path, capsys: Capture) -> None:
     environment, findings, effect = CHANGES[name]
     assert main(["init", str(tmp_path)]) == 0

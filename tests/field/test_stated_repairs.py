@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import Phase as Steps
 
@@ -64,6 +65,7 @@ print(drawn.hexdigest())
 """
 
 
+@pytest.mark.whole
 def test_a_seed_draws_the_same_meshes_in_every_process() -> None:
     drawn = set()
     for order in ("1", "2"):

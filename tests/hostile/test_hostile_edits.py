@@ -65,6 +65,7 @@ def denying(promoted_once: Promoted, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize("name", EDITS)
+@pytest.mark.sampled(every=3)
 def test_an_edit_that_opens_is_judged_as_a_deletion(
     denying: Path, tmp_path: Path, name: str
 ) -> None:

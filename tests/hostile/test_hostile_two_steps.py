@@ -231,7 +231,7 @@ def second_step(shop: Path, folder: Path, attack: Attack, *, rule_first: bool) -
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize("name", [name for name in ATTACKS if in_sample(name, 2)])
+@pytest.mark.parametrize("name", [name for name in ATTACKS if in_sample(name, 4)])
 def test_two_steps_do_not_pass(shop: Path, tmp_path: Path, name: str) -> None:
     """Every other attack begins with the policy: the order makes no difference."""
     attack, rule_first = ATTACKS[name], list(ATTACKS).index(name) % 2 == 0

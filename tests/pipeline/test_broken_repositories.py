@@ -123,7 +123,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     "situation",
-    [folder for folder in situations() if in_sample(f"refused {folder.name}", 3)],
+    [folder for folder in situations() if in_sample(f"refused {folder.name}", 6)],
     ids=lambda folder: folder.name,
 )
 def test_refused_where_a_person_must_edit(

@@ -187,7 +187,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.usefixtures("judged_once")
 @pytest.mark.parametrize(
     "situation",
-    [folder for folder in situations() if in_sample(folder.name, 3)],
+    [folder for folder in situations() if in_sample(folder.name, 6)],
     ids=lambda folder: folder.name,
 )
 def test_every_command_ends_alike(

@@ -183,6 +183,7 @@ def test_some_at_a_time_say_what_all_at_once_say(
 
 
 @pytest.mark.parametrize("kept", [(), ("--no-cache",)])
+@pytest.mark.whole
 def test_processes_say_what_one_says(
     kept: tuple[str, ...], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -288,6 +288,7 @@ def written(root: Path, folder: Path, *arguments: str) -> tuple[int, str, dict[s
 
 
 @pytest.mark.usefixtures("small_tasks")
+@pytest.mark.whole
 def test_processes_say_what_one_says(tmp_path: Path, cache: Path) -> None:
     root = write_fleet(tmp_path / "root", 14)
     one = written(root, tmp_path / "one", "--jobs", "1", "--no-cache")

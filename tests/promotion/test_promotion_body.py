@@ -98,6 +98,7 @@ def test_rooms_of_the_first_sections_are_the_whole() -> None:
 
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize("many", [1, 300])
+@pytest.mark.sampled(every=2)
 def test_page_fits_every_forge(limit: int, many: int) -> None:
     page = render(samples.hostile(samples.EVIL, many), limit)
     assert size(page) <= limit

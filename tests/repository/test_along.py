@@ -69,6 +69,7 @@ def change(work: Path, dice: random.Random, number: int) -> None:
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(sample(6, 2)))
+@pytest.mark.sampled(every=2)
 def test_a_line_is_what_its_commits_are(tmp_path: Path, seed: int) -> None:
     odd_line(tmp_path / "work", seed)
     with Repository(tmp_path / "work") as repository:

@@ -42,6 +42,7 @@ def tangled(work: Path, seed: int, steps: int = 120) -> None:
     subprocess.run(importing, cwd=work, input=content, check=True)
 
 
+@pytest.mark.whole
 def test_many_are_told_as_each_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
     real = Repository.ask

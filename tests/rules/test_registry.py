@@ -146,6 +146,7 @@ class Recording(ResourceIndex):
 
 
 @each_rule
+@pytest.mark.sampled(every=2)
 def test_declared_kinds_are_those_read(rule: Rule) -> None:
     read: set[str] = set()
     for folder in cases(rule):

@@ -35,6 +35,7 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.whole
 def test_regenerating_gives_the_same_bytes(tmp_path: Path) -> None:
     steps: list[None] = []
     stale = tmp_path / "schemas" / "istio" / "1.1" / "stale.json"

@@ -2,7 +2,8 @@
 
 A sample is the same in every run: what is in it follows from the name of each thing alone. A module
 or a test with the mark `sampled(every=3)` has a third of its tests in the suite, which is to take
-two minutes at most; they are all tried by `nox -s whole`, and wherever tests are named.
+two minutes at most, and one with the mark `whole` none; they are all tried by `nox -s whole`, and
+wherever tests are named.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ def in_sample(name: str | bytes, every: int) -> bool:
     return WHOLE or zlib.crc32(content) % every == 0
 
 
-def every(item: pytest.Item) -> int:
-    """Of how many tests like this one the suite tries one; 1: each."""
+def is_of_suite(item: pytest.Item) -> bool:
+    """Whether the suite tries a test, by the marks of it and of its module."""
+    if item.get_closest_marker("whole"):
+        return WHOLE
     marks = item.iter_markers("sampled")
-    return max((int(mark.kwargs.get("every", 1)) for mark in marks), default=1)
+    every = max((int(mark.kwargs.get("every", 1)) for mark in marks), default=1)
+    return in_sample(item.nodeid, every)

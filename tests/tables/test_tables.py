@@ -113,6 +113,7 @@ def test_what_cannot_be_judged_is_a_row(fleet: Path) -> None:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.sampled(every=4)
 def test_every_question_has_an_answer(name: str, fleet: Path, tables: Path) -> None:
     question = QUESTIONS[name]
     for folder in (fleet, tables):
