@@ -32,7 +32,10 @@ REVIEW_STATES = {"approved": "APPROVED", "changes-requested": "CHANGES_REQUESTED
 
 
 class GitHub(FakeServer):
-    """One repository `acme/mesh`; `APP` acts as an App does: it may not ask who it is."""
+    """One repository `acme/mesh`; `APP` acts as an App does: it may not ask who it is.
+
+    looking  how many merges are refused while it looks whether the branch merges
+    """
 
     unauthorized = Answer(401, {"message": "Bad credentials", "status": "401"})
     missing = Answer(404, {"message": "Not Found", "status": "404"})
@@ -43,6 +46,7 @@ class GitHub(FakeServer):
         self.writers = {"promoter", "ruth"}
         self.forks: list[JSONObject] = []
         self.check_runs: list[JSONObject] = []
+        self.looking = 0
 
     def routes(self) -> list[Route]:
         table: list[tuple[str, str, Callable[[Asked], Answer]]] = [
@@ -138,7 +142,8 @@ class GitHub(FakeServer):
         body = asked.body
         message = f"{body['commit_title']}\n\n{body['commit_message']}"
         forge, number = self.seen_by(asked.login), int(asked.parts[0])
-        if forge.get(number).state != "open":
+        if self.looking or forge.get(number).state != "open":
+            self.looking = max(0, self.looking - 1)
             return Answer(405, {"message": "Pull Request is not mergeable"})
         try:
             merged = forge.merge(
@@ -270,10 +275,11 @@ class GitHub(FakeServer):
             "auto_merge": None,
         }
         if whole:
+            known = "clean" if pull.mergeable else "dirty"
             shape |= {
                 "merged": pull.state == "merged",
-                "mergeable": pull.mergeable,
-                "mergeable_state": "clean" if pull.mergeable else "dirty",
+                "mergeable": None if self.looking else pull.mergeable,
+                "mergeable_state": "unknown" if self.looking else known,
                 "merged_by": {"login": pull.merged_by} if pull.merged_by else None,
             }
         return shape

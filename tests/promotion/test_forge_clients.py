@@ -132,6 +132,25 @@ def test_a_merge_that_goes_on_being_refused_is_told(
     assert either.world.tip() == before
 
 
+def test_a_forge_that_still_looks_whether_a_branch_merges_is_waited_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "PAUSES_WHILE_UNKNOWN", (0.01, 0.01, 0.01))
+    sha = hub.world.push(BRANCH, state="digest: 1\n")
+    forge = hub.seen_by(PROMOTER)
+    number = forge.create(draft()).number
+
+    hub.fake.looking = 100
+    with pytest.raises(RepositoryError, match=f"pull request {number} does not merge"):
+        forge.merge(number, head_sha=sha, method="merge", message="Merge it")
+    attempts = 100 - hub.fake.looking
+    hub.fake.looking = attempts - 1
+    merged = forge.merge(number, head_sha=sha, method="merge", message="Merge it")
+
+    assert attempts == len(retry.PAUSES) + len(retry.PAUSES_WHILE_UNKNOWN)
+    assert merged.commit == hub.world.tip()
+
+
 def test_a_label_that_fails_degrades(
     either: Hub | Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,6 +25,8 @@ from meshgate.promotion.forges.forge import (
 
 # Seconds between attempts; each is spread by half, so that two runs do not go in step.
 PAUSES = (0.25, 0.5, 1.0, 2.0)
+# And these, while the forge has not told whether a branch merges: a busy one looks for long.
+PAUSES_WHILE_UNKNOWN = (4.0, 4.0, 4.0, 4.0)
 # Not to be cured by waiting: the token is wrong, or may not.
 FINAL = frozenset({401, 403})
 
@@ -35,7 +37,7 @@ def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> Pul
     `attempt` asks the forge for a new one and gives its number; after ForgeRefusedError there may
     be one nevertheless: opened by somebody else meanwhile, or by us before the answer was lost.
     """
-    for last in _turns():
+    for last in _turns(PAUSES):
         present = forge.find_open(draft.head, draft.base)
         if present:
             forge.update(present.number, title=draft.title, body=draft.body)
@@ -49,10 +51,14 @@ def open_or_adopt(forge: Forge, draft: Draft, attempt: Callable[[], int]) -> Pul
 
 
 def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[], None]) -> Merged:
-    """Merge by `attempt`, which itself pins the head, and believe only what is read afterwards."""
-    done = False
+    """Merge by `attempt`, which itself pins the head, and believe only what is read afterwards.
+
+    A refusal is final after `PAUSES` where the forge knows whether the branch merges, and after
+    `PAUSES_WHILE_UNKNOWN` as well where it does not.
+    """
+    done = refused_knowing = False
     refusal: ForgeRefusedError | None = None
-    for last in _turns():
+    for turn, last in enumerate(_turns(PAUSES + PAUSES_WHILE_UNKNOWN)):
         current = forge.get(number)
         if current.head_sha != head_sha:
             raise HeadMovedError(
@@ -70,14 +76,14 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
                 why="what it changes was changed there after it was made",
                 hint="run the command that opened it again: it is then made from the new state",
             )
-        if last and refusal:
+        if refusal and (last or (turn >= len(PAUSES) and refused_knowing)):
             raise _given_up(current, refusal)
         try:
             attempt()
         except ForgeRefusedError as error:
             if error.status in FINAL:
                 raise
-            refusal = error
+            refusal, refused_knowing = error, current.mergeable is not None
             continue
         done = True
         current = forge.get(number)
@@ -105,9 +111,9 @@ def _labelled(forge: Forge, number: int, labels: Sequence[str]) -> PullRequest:
     return replace(forge.get(number), degraded=tuple(effort.reasons))
 
 
-def _turns() -> Iterator[bool]:
+def _turns(pauses: Sequence[float]) -> Iterator[bool]:
     """One turn at once and one after each pause; tells which is the last."""
-    yield not PAUSES
-    for number, pause in enumerate(PAUSES, start=1):
+    yield not pauses
+    for number, pause in enumerate(pauses, start=1):
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
-        yield number == len(PAUSES)
+        yield number == len(pauses)
