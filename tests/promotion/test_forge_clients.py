@@ -133,7 +133,7 @@ def test_a_merge_that_goes_on_being_refused_is_told(
 
 
 def test_a_forge_that_still_looks_whether_a_branch_merges_is_waited_for(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(retry, "PAUSES_WHILE_UNKNOWN", (0.01, 0.01, 0.01))
     sha = hub.world.push(BRANCH, state="digest: 1\n")
@@ -147,6 +147,8 @@ def test_a_forge_that_still_looks_whether_a_branch_merges_is_waited_for(
     hub.fake.looking = attempts - 1
     merged = forge.merge(number, head_sha=sha, method="merge", message="Merge it")
 
+    waits = f"has not told yet whether #{number} merges: waiting"
+    assert caplog.text.count(waits) == 2
     assert attempts == len(retry.PAUSES) + len(retry.PAUSES_WHILE_UNKNOWN)
     assert merged.commit == hub.world.tip()
 

@@ -6,6 +6,7 @@ refusal right after a push may be gone a second later, and an error may hide a s
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ from meshgate.promotion.forges.forge import (
     Merged,
     PullRequest,
 )
+
+LOG = logging.getLogger(__name__)
 
 # Seconds between attempts; each is spread by half, so that two runs do not go in step.
 PAUSES = (0.25, 0.5, 1.0, 2.0)
@@ -60,24 +63,14 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
     refusal: ForgeRefusedError | None = None
     for turn, last in enumerate(_turns(PAUSES + PAUSES_WHILE_UNKNOWN)):
         current = forge.get(number)
-        if current.head_sha != head_sha:
-            raise HeadMovedError(
-                f"pull request {number} is not at {head_sha[:12]}; meshgate did not merge it",
-                why=f"its head is {current.head_sha[:12]} and it is {current.state}",
-                hint="look at what was pushed and let the checks judge it before merging that",
-            )
+        _require_head(current, head_sha)
         if current.state == "merged":
             return Merged(current.merge_commit or "", already=not done)
-        if current.state != "open":
-            raise RepositoryError(f"pull request {number} is {current.state}; nothing was merged")
-        if current.mergeable is False:
-            raise RepositoryError(
-                f"pull request {number} conflicts with {current.base}; nothing was merged",
-                why="what it changes was changed there after it was made",
-                hint="run the command that opened it again: it is then made from the new state",
-            )
+        _require_mergeable(current)
         if refusal and (last or (turn >= len(PAUSES) and refused_knowing)):
             raise _given_up(current, refusal)
+        if turn == len(PAUSES):
+            LOG.warning("the forge has not told yet whether #%d merges: waiting", number)
         try:
             attempt()
         except ForgeRefusedError as error:
@@ -92,6 +85,26 @@ def merge_pinned(forge: Forge, number: int, head_sha: str, attempt: Callable[[],
     raise RepositoryError(
         f"the forge took the merge of pull request {number} and does not show it as merged"
     )
+
+
+def _require_head(pull: PullRequest, head_sha: str) -> None:
+    if pull.head_sha != head_sha:
+        raise HeadMovedError(
+            f"pull request {pull.number} is not at {head_sha[:12]}; meshgate did not merge it",
+            why=f"its head is {pull.head_sha[:12]} and it is {pull.state}",
+            hint="look at what was pushed and let the checks judge it before merging that",
+        )
+
+
+def _require_mergeable(pull: PullRequest) -> None:
+    if pull.state != "open":
+        raise RepositoryError(f"pull request {pull.number} is {pull.state}; nothing was merged")
+    if pull.mergeable is False:
+        raise RepositoryError(
+            f"pull request {pull.number} conflicts with {pull.base}; nothing was merged",
+            why="what it changes was changed there after it was made",
+            hint="run the command that opened it again: it is then made from the new state",
+        )
 
 
 def _given_up(pull: PullRequest, refusal: ForgeRefusedError) -> RepositoryError:
