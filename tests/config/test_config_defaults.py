@@ -135,7 +135,7 @@ def test_environments_are_shown_merged(shared: Path) -> None:
             "    mesh: {revision: canary}\n",
             "    after: {any: [dev]}\n",
             "environments.yaml:16:5: environments[1].after",
-            "",
+            "take out of `defaults`",
         ),
     ],
 )
@@ -155,3 +155,29 @@ def test_what_is_wrong_in_defaults_is_told_where_it_stands(
 
     assert what in str(caught.value)
     assert hint in caught.value.hint
+
+
+def test_what_only_the_merged_value_has_wrong_is_told_as_merged(shared: Path) -> None:
+    text = DEFAULTS.replace("  mode: pinned\n", "  mode: pinned\n  after: {all: [dev]}\n", 1)
+    text = text.replace("    mesh: {revision: canary}\n", "    after: {any: [dev]}\n")
+    (shared / "environments.yaml").write_text(text)
+
+    with pytest.raises(UsageError) as caught:
+        config.merged(shared)
+
+    assert "has 2 keys, at most 1 are allowed" in caught.value.what
+    assert "`defaults`" in caught.value.why
+
+
+def test_each_problem_stands_on_a_line_of_its_own(shared: Path) -> None:
+    text = DEFAULTS.replace("  mode: pinned\n", "  mdoe: pinned\n", 1)
+    text = text.replace("mesh: {revision: canary}", 'mesh: {revision: canary, istio: "x\\ny"}')
+    (shared / "environments.yaml").write_text(text)
+
+    with pytest.raises(UsageError) as caught:
+        config.merged(shared)
+
+    assert [line.split(" ")[0] for line in str(caught.value).splitlines()] == [
+        "environments.yaml:2:3:",
+        "environments.yaml:15:30:",
+    ]

@@ -52,6 +52,7 @@ SUFFIX = ".yaml"
 NOTHING = Document("", {})
 LAST_PORT = 65535
 UNNAMED = "unnamed"
+MERGED = "So it is with what `defaults` says there: mappings merge key by key."
 
 
 class Configuration(Struct, frozen=True):
@@ -166,8 +167,15 @@ def _merged(root: Path) -> MergedDocument:
         )
     check(document, "environments")
     whole = MergedDocument(document)
-    # Two mappings may each be right and not go together.
-    check(whole, "environments")
+    try:
+        check(whole, "environments")
+    except UsageError as error:
+        # Each mapping is right, and the two do not go together.
+        raise UsageError(
+            error.what,
+            why="\n".join(filter(None, (error.why, MERGED))),
+            hint=error.hint or "take out of `defaults` what does not hold everywhere",
+        ) from error
     return whole
 
 

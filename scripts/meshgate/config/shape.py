@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import meshgate
-from meshgate.errors import UsageError
+from meshgate.errors import UsageError, one_line
 from meshgate.model import JSONObject, join_path
 from meshgate.yamldoc.document import Document, shown
 
@@ -67,7 +67,8 @@ def check(document: Document, name: str) -> None:
     lines = [line for _, line in sorted(_line(document, part.path, part.text) for part in refused)]
     if len(lines) > MOST_SHOWN:
         lines[MOST_SHOWN:] = [f"{document.file}: and {len(lines) - MOST_SHOWN} more"]
-    raise UsageError("\n".join(lines))
+    # Each on a line of its own, where an editor finds the place.
+    raise UsageError(lines[0], why="\n".join(map(one_line, lines[1:])))
 
 
 def _line(document: Document, path: Sequence[str | int], text: str) -> tuple[int, str]:
