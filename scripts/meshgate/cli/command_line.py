@@ -9,6 +9,22 @@ from typing import TypeVar
 
 # What other commands have an option for.
 NAMED_BY_PLACE = ("--env", "--environment", "--environments")
+# What other commands, or other programs, call an option: those it may be here, the first that is.
+OTHER_WORDS = {
+    "--against": ("--base",),
+    "--dir": ("--in", "-C"),
+    "--directory": ("--in", "-C"),
+    "--dry-run": ("--plan", "--check"),
+    "--folder": ("--in", "-C"),
+    "--from": ("--in", "--base"),
+    "--input": ("--in",),
+    "--json": ("--format",),
+    "--out": ("--output", "--format"),
+    "--repo": ("-C",),
+    "--repository": ("-C",),
+    "--rule": ("--select",),
+    "--since": ("--changed-since", "--base"),
+}
 Added = TypeVar("Added", bound=argparse.Action)
 
 
@@ -104,6 +120,8 @@ def add_name(
 
 def advised(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """What follows the error of an unknown word: which was meant, or those that are known."""
-    from meshgate.wording.nearest import hint  # noqa: PLC0415 - --help waits for no model
+    from meshgate.wording.nearest import MEANT, hint  # noqa: PLC0415 - --help waits for no model
 
-    return f"; {hint(word, known, otherwise)}"
+    names = list(known)
+    meant = next((each for each in OTHER_WORDS.get(word, ()) if each in names), None)
+    return f"; {MEANT} `{meant}`?" if meant else f"; {hint(word, names, otherwise)}"
