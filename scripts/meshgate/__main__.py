@@ -1,20 +1,15 @@
 """The `meshgate` command."""
 
-import gc
 from typing import NoReturn
 
-from meshgate import interrupts
-
-# A run reads much and throws little away: looking for cycles at Python's own pace took a tenth of
-# its time. They are still looked for, since the words of a refused object leave some.
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
+from meshgate import garbage, interrupts
 
 
 def main() -> NoReturn:
     """Run the command that was typed, in a process that ends with it."""
     try:
         interrupts.install()
-        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        garbage.collect_rarely()
         # Most of a short command's time is spent in this import.
         from meshgate import cli  # noqa: PLC0415 - only now are interrupts heeded
 

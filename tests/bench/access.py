@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import structs
 
-from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
+from meshgate import garbage
 from meshgate.effect import Effect, effect
 from meshgate.mesh import Mesh
 from meshgate.model import MeshFacts, Resource
@@ -34,7 +34,7 @@ POLICIES = 300
 
 def main() -> int:
     """Time the questions that people ask of a fleet that was read."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    garbage.collect_rarely()
     resources = read_manifests(Path(sys.argv[1]), ManifestArguments(["."])).build.resources
     who_can = timed_who_can(resources)
     before = counted(resources)

@@ -5,13 +5,12 @@ Prints seconds of the processor by how many; `foreign_objects.py FOLDER` is run 
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 import time
 from pathlib import Path
 
-from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
+from meshgate import garbage
 from meshgate.cluster.verify.foreign import ReviewedAndLive, outcome
 from meshgate.model import MeshFacts, Resource
 from meshgate.pipeline.manifests import ManifestArguments, read_manifests
@@ -22,7 +21,7 @@ COUNTS = (1, 50)
 
 def main() -> int:
     """Time the comparison of what was reviewed with what is there."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    garbage.collect_rarely()
     resources = read_manifests(Path(sys.argv[1]), ManifestArguments(["."])).build.resources
     rendered = [each for each in resources if each.kind in REVIEWED]
     running = [each for each in resources if each.kind not in REVIEWED]

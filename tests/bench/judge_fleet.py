@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import gc
 import sys
 from pathlib import Path
 
-from meshgate import interrupts
-from meshgate.__main__ import OBJECTS_BETWEEN_COLLECTIONS
+from meshgate import garbage, interrupts
 from meshgate.model import Environment
 from meshgate.pipeline import Objects, Settings, judge
 from meshgate.pipeline.manifests import ManifestArguments, read_manifests
@@ -18,7 +16,7 @@ DAY = datetime.date(2026, 8, 1)
 
 def main() -> int:
     """Judge the folder that the command line names."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    garbage.collect_rarely()
     root = Path(sys.argv[1])
     manifests = read_manifests(root, ManifestArguments(["."]))
     files = Objects({"": manifests.build}, manifests.locate)

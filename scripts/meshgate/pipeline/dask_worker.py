@@ -20,11 +20,10 @@ import msgspec
 from msgspec import Struct, structs
 
 import meshgate
-from meshgate import __version__
+from meshgate import __version__, garbage
 from meshgate.errors import MeshgateError, ToolError
 from meshgate.model import JSON
 from meshgate.pipeline.archive import unpack
-from meshgate.pipeline.pool import OBJECTS_BETWEEN_COLLECTIONS
 from meshgate.pipeline.verdict import EnvironmentRefusal, EnvironmentVerdict
 from meshgate.pipeline.verdicts import Task, judged_task
 from meshgate.schema import catalog
@@ -114,7 +113,7 @@ def work_archived(packed: bytes, name: str, checksum: str, wanted: LibraryReleas
 def _rarely_collected() -> Iterator[None]:
     """As where this package has a process to itself; others may use the worker's, too."""
     before = gc.get_threshold()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    garbage.collect_rarely()
     try:
         yield
     finally:

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import gc
 import logging
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 
-from meshgate import interrupts
+from meshgate import garbage, interrupts
 from meshgate.errors import ToolError
 from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import Judge, Task, judged_task
 
 # After so many tasks a process, all make room for others: what they remember does not grow.
 MOST_TASKS = 16
-# As in the main process.
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 @contextlib.contextmanager
@@ -87,7 +84,7 @@ def _judged(task: Task) -> list[EnvironmentVerdict]:
 
 
 def _begin(level: int) -> None:
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    garbage.collect_rarely()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     logging.getLogger("meshgate").setLevel(level)
 
