@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from git.cmd import Git
 from msgspec import structs
 
-from meshgate.errors import RepositoryError
+from meshgate.errors import RepositoryError, ToolError
 from meshgate.repository import (
     Repository,
     TreeEntry,
@@ -25,6 +25,7 @@ from meshgate.repository import (
     trees,
 )
 from meshgate.repository import repository as repository_module
+from meshgate.repository.cat_file import ObjectReader
 from promoted import START, commit, git
 from two_commits import (
     WHEN,
@@ -110,13 +111,13 @@ class TestReading:
     ) -> None:
         head = git(folder, "rev-parse", "HEAD")
         asked: list[str] = []
-        ask = Git.get_object_header
+        ask = ObjectReader.id
 
-        def counted(self: Git, name: str) -> tuple[str, str, int]:
+        def counted(self: ObjectReader, name: str) -> str:
             asked.append(name)
             return ask(self, name)
 
-        monkeypatch.setattr(Git, "get_object_header", counted)
+        monkeypatch.setattr(ObjectReader, "id", counted)
         before = repository.resolve("main")
         for _ in range(2):
             assert repository.object_id(head, "a") == git(folder, "rev-parse", f"{head}:a")
@@ -140,13 +141,13 @@ class TestReading:
         files = {"c": "12345", "d": "123", "large": "1234567", "more": "12"}
         head = commit(folder, files, "more", day=2)
         read: list[str] = []
-        stream = Git.stream_object_data
+        content = ObjectReader.content
 
-        def counted(self: Git, ref: bytes) -> object:
-            read.append(ref.decode())
-            return stream(self, ref)
+        def counted(self: ObjectReader, object_id: str, **how: int) -> bytes:
+            read.append(object_id)
+            return content(self, object_id, **how)
 
-        monkeypatch.setattr(Git, "stream_object_data", counted)
+        monkeypatch.setattr(ObjectReader, "content", counted)
         with Repository(folder) as limited:
             blobs = {entry.path: entry.blob for entry in limited.entries(head)}
             read.clear()
@@ -154,6 +155,27 @@ class TestReading:
                 assert limited.blob(blobs[path]) == files[path].encode()
         # Those that fit are read once, until one more does not fit beside them.
         assert read == [blobs[path] for path in ("c", "d", "large", "large", "more", "c")]
+
+    def test_git_that_ends_in_the_middle_is_an_error(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No answer, or half a file, is neither "not there" nor a file."""
+        program = tmp_path / "bin/git"
+        program.parent.mkdir()
+        git_itself = shutil.which("git")
+        blob = git(folder, "rev-parse", "main:b")
+        for how, answer in (
+            ("--batch", "true"),
+            ("--batch", f"echo {blob} blob 9; echo half"),
+            ("--batch-check", "read name"),
+        ):
+            program.write_text(
+                f'#!/bin/sh\n[ "$2" = {how} ] && {{ {answer}; exit; }}\nexec {git_itself} "$@"\n'
+            )
+            program.chmod(0o755)
+            monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+            with Repository(folder) as repository, pytest.raises(ToolError, match="git ended"):
+                repository.blob(blob) if how == "--batch" else repository.object_id("main", "no")
 
     def test_files(self, repository: Repository) -> None:
         assert repository.read("main", "b") == b"3\n"

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from meshgate.errors import RepositoryError
 from meshgate.repository import trees
-from meshgate.repository.cat_file import answering
+from meshgate.repository.cat_file import LargeObjectError, NoObjectError, ObjectReader
 from meshgate.repository.commit import LineStep
 from meshgate.repository.opening import no_git, open_above, without_variables
 from meshgate.repository.trees import TreeEntry
@@ -89,6 +89,7 @@ class Repository:
             GIT_TERMINAL_PROMPT="0",
         )
         self.root = Path(root)
+        self._objects = ObjectReader(self._repo.git, self.root)
         self._answers: dict[tuple[str, ...], str] = {}
         self._object_ids: dict[tuple[str, str], str | None] = {}
         self._named: dict[str, str] = {}
@@ -113,6 +114,7 @@ class Repository:
 
     def close(self) -> None:
         """End the processes that answer for the repository."""
+        self._objects.close()
         self._repo.close()
 
     @property
@@ -230,9 +232,7 @@ class Repository:
         full = self._full_name(name)
         if full is None:
             return None
-        import git  # noqa: PLC0415 - see above
-
-        with contextlib.suppress(ValueError, git.GitCommandError):
+        with contextlib.suppress(NoObjectError):
             return self._id(f"{full}{steps}^{{commit}}")
         return None
 
@@ -270,11 +270,9 @@ class Repository:
 
     def _commits_like(self, start: str) -> list[str]:
         """The ids that begin like this, of commits and of tags on one."""
-        import git  # noqa: PLC0415 - see above
-
         commits = []
         for object_id in self.run("rev-parse", f"--disambiguate={start}").split():
-            with contextlib.suppress(ValueError, git.GitCommandError):
+            with contextlib.suppress(NoObjectError):
                 self._id(f"{object_id}^{{commit}}")
                 commits.append(object_id)
         return commits
@@ -295,7 +293,7 @@ class Repository:
             return self._object_ids[commit, path]
         try:
             return self._id(f"{commit}:{path}")
-        except ValueError:
+        except NoObjectError:
             return None
 
     def learn(self, objects: Mapping[tuple[str, str], str | None]) -> None:
@@ -307,14 +305,12 @@ class Repository:
 
     def entries(self, commit: str, *paths: str) -> list[TreeEntry]:
         """The files at or below these paths of a commit, sorted; all of them without paths."""
-        import git  # noqa: PLC0415 - see above
-
         if not paths:
             return sorted(self._all_entries(commit))
         try:
             listed = trees.below(self._id(f"{commit}^{{tree}}"), paths, self._tree)
             entries = sorted(itertools.islice(listed, MOST_ENTRIES + 1))
-        except (ValueError, git.BadObject) as error:
+        except (ValueError, NoObjectError) as error:
             raise RepositoryError(_unreadable(commit)) from error
         if len(entries) > MOST_ENTRIES:
             raise RepositoryError(f"{commit} has more than {MOST_ENTRIES:,} files at {paths[0]}")
@@ -337,9 +333,7 @@ class Repository:
         if entries is None:
             if len(self._trees) >= MOST_TREES:
                 self._trees.clear()
-            with answering(self.root):
-                content = self._repo.odb.stream(bytes.fromhex(tree)).read()
-            entries = self._trees[tree] = trees.entries_of(content)
+            entries = self._trees[tree] = trees.entries_of(self._objects.content(tree))
         return entries
 
     def blob(self, blob: str) -> bytes:
@@ -359,21 +353,16 @@ class Repository:
         return content
 
     def _content(self, blob: str) -> bytes:
-        import git  # noqa: PLC0415 - see above
-
         try:
-            with answering(self.root):
-                stream = self._repo.odb.stream(bytes.fromhex(blob))
-        except (ValueError, git.BadObject) as error:
+            return self._objects.content(blob, largest=LARGEST_FILE)
+        except NoObjectError as error:
             raise RepositoryError(
                 f"git has no blob {blob}", hint="the clone is not complete; clone it anew"
             ) from error
-        if stream.size > LARGEST_FILE:
-            # What is not read to its end would be taken for the next answer.
-            while stream.read(MEBIBYTE):
-                pass
-            raise RepositoryError(f"the blob {blob} is larger than {LARGEST_FILE // MEBIBYTE} MiB")
-        return bytes(stream.read())
+        except LargeObjectError as error:
+            raise RepositoryError(
+                f"the blob {blob} is larger than {LARGEST_FILE // MEBIBYTE} MiB"
+            ) from error
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The bytes of a file of a commit; None where there is none."""
@@ -393,16 +382,11 @@ class Repository:
             ).split()
 
     def _id(self, name: str) -> str:
-        """The id of an object. Raises ValueError where there is none."""
-        if "\n" in name:
-            raise ValueError(name)
+        """The id of an object. Raises NoObjectError where there is none."""
         known = self._named.get(name)
         if known is not None:
             return known
-        with answering(self.root):
-            answer: str | bytes = self._repo.git.get_object_header(name)[0]
-        # GitPython says text and gives bytes.
-        object_id = answer.decode("ascii") if isinstance(answer, bytes) else answer
+        object_id = self._objects.id(name)
         if NAMED_BY_ID.match(name):
             if len(self._named) >= MOST_TREES:
                 self._named.clear()
