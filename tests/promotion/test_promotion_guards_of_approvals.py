@@ -118,6 +118,19 @@ def test_a_loosening_passes_with_the_word_of_the_team(candidate: Candidate) -> N
     assert ask("PR15", replace(loosened(candidate), reviews=agreed)) == []
 
 
+def test_nobody_agrees_to_what_they_ask_for(candidate: Candidate) -> None:
+    """Whoever is of the team may ask for it, or open it; the word is another member's."""
+    head, teams = candidate.head.commit, ("security", "access")
+
+    for login, is_agreed in (("promoter", False), ("a-test", False), ("sec", True)):
+        agreed = reviews(candidate, review(login, head, teams=teams), labels=("risk/loosens",))
+        for guard, asked in (("PR15", loosened(candidate)), ("PR24", opened(candidate))):
+            assert bool(ask(guard, replace(asked, reviews=agreed))) is not is_agreed
+            approvals = structs.replace(asked.policy.approvals, not_requester=False)
+            allowed = on(asked, "policy", approvals=approvals)
+            assert ask(guard, replace(allowed, reviews=agreed)) == []
+
+
 def test_new_access_passes_with_the_word_of_the_team(candidate: Candidate) -> None:
     agreed = reviews(candidate, review("sec", candidate.head.commit, teams=("access",)))
 
@@ -241,7 +254,7 @@ def test_who_asks_for_changes_is_answered(candidate: Candidate) -> None:
 
     (refusal,) = ask("PR19", replace(candidate, reviews=given))
 
-    assert refusal.message == "x, y asks for changes"
+    assert refusal.message == "x, y ask for changes"
     assert refusal.waits
 
 

@@ -90,7 +90,7 @@ def breaking(candidate: Candidate) -> Candidate:
 
 
 REFUSED: Refused = [
-    ("PR12", lambda c: replace(c, findings=(finding(Severity.ERROR),)), "has 1 errors"),
+    ("PR12", lambda c: replace(c, findings=(finding(Severity.ERROR),)), "has 1 error"),
     (
         "PR12",
         lambda c: replace(c, findings=(finding(Severity.WARNING, decided=False),)),
@@ -168,7 +168,7 @@ def test_findings_that_are_waived_pass(candidate: Candidate) -> None:
 
     (refusal,) = ask("PR12", both)
 
-    assert refusal.message == "the render of prod has 1 errors"
+    assert refusal.message == "the render of prod has 1 error"
     assert refusal.details == ("PA001 : too weak",)
     assert ask("PR12", replace(both, findings=both.findings[:1] if both.findings else None)) == []
 
@@ -183,7 +183,7 @@ def test_an_error_that_is_not_decided_is_one_error(candidate: Candidate) -> None
     open_error = finding(Severity.ERROR, decided=False)
 
     assert messages("PR12", replace(candidate, findings=(open_error,))) == [
-        "the render of prod has 1 errors"
+        "the render of prod has 1 error"
     ]
 
 

@@ -219,9 +219,13 @@ class RequiredApprovals(DocumentPart, frozen=True, kw_only=True):
 
     count: Annotated[Count, about("How many reviewers, at the head commit.")] = 0
     teams: Annotated[Names, about("They must belong to one of these; none: to any.")] = ()
-    not_requester: Annotated[bool, about("Whether who asked for the promotion does not count.")] = (
-        True
-    )
+    not_requester: Annotated[
+        bool,
+        about(
+            "Who asked for the promotion, or opened its pull request, counts neither as a "
+            "reviewer nor as the word of a team."
+        ),
+    ] = True
     weakening: Annotated[ReviewTeams | None, about("Who must agree when a port gets weaker.")] = (
         None
     )

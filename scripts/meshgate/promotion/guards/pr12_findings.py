@@ -9,6 +9,7 @@ from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.guards.questions import MOST_SHOWN
 from meshgate.promotion.records import RENDERING, Event
+from meshgate.wording import plural
 
 # What the cluster would not take at all is never passed over.
 UNSERVABLE = ("SH001", "SH002", "SH003", "SH004", "SH007", "SH009")
@@ -29,10 +30,13 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         unwaived = [finding for finding in unwaived if finding.rule in UNSERVABLE]
     errors = [finding for finding in unwaived if finding.severity is Severity.ERROR]
     undecided = [f for f in unwaived if not f.decided and f.severity is not Severity.ERROR]
-    for matching, what in ((errors, "errors"), (undecided, "findings that cannot be decided")):
+    for matching, noun, which in (
+        (errors, "error", ""),
+        (undecided, "finding", " that cannot be decided"),
+    ):
         if matching:
             yield Objection(
-                f"the render of {candidate.name} has {len(matching)} {what}",
+                f"the render of {candidate.name} has {plural(len(matching), noun)}{which}",
                 details=tuple(
                     f"{f.rule} {f.resource or ''}: {f.message}" for f in matching[:MOST_SHOWN]
                 ),

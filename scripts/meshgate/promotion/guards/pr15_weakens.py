@@ -39,7 +39,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
             "`meshgate gate` sets it again",
             waits=True,
         )
-    if not agrees(reviews, teams):
+    if not agrees(candidate, reviews, teams):
         yield nobody_agrees(what, teams, ports)
 
 
@@ -54,7 +54,7 @@ GUARD = Guard(
     name="weakens",
     summary="a port gets weaker without the word of the security team",
     why="A rollback is often a loosening, made in a hurry; somebody must say yes to it.",
-    hint="ask a member of `approvals.weakening.teams` for a review of the head commit",
+    hint="ask another member of `approvals.weakening.teams` for a review of the head commit",
     status="effects",
     check=check,
     events=RENDERING,

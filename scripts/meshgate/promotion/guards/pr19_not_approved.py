@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.forges import Review
 from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
-from meshgate.promotion.guards.questions import APPROVED, approvals
+from meshgate.promotion.guards.questions import APPROVED, approvals_that_count
 from meshgate.promotion.records import Event
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 CHANGES = "changes-requested"
 # A rollback, and whatever passes a gate over, takes two people, or a ticket that tells why not.
@@ -34,7 +34,8 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         )
     refusing = [review.login for review in reviews.reviews if review.state == CHANGES]
     if refusing:
-        yield Objection(f"{', '.join(refusing)} asks for changes", "answer the review", waits=True)
+        ask = agree(len(refusing), "asks", "ask")
+        yield Objection(f"{', '.join(refusing)} {ask} for changes", "answer the review", waits=True)
     wanted, have = needed(candidate), approving(candidate, reviews)
     if len(have) < wanted:
         teams = candidate.policy.approvals.teams
@@ -68,13 +69,11 @@ def approvals_to_come(candidate: Candidate) -> str:
 
 def approving(candidate: Candidate, reviews: Reviews) -> list[Review]:
     """The approvals that count: of the head commit, by others, from the teams asked for."""
-    policy = candidate.policy.approvals
-    own = {reviews.pull_request.author, candidate.record.requested_by.get("login")}
+    teams = set(candidate.policy.approvals.teams)
     return [
         review
-        for review in approvals(reviews)
-        if not (policy.not_requester and review.login in own)
-        and (not policy.teams or set(policy.teams) & set(review.teams))
+        for review in approvals_that_count(candidate, reviews)
+        if not teams or teams & set(review.teams)
     ]
 
 

@@ -51,7 +51,7 @@ def check(candidate: Candidate) -> Iterator[Objection]:
         )
         return
     reviews = reviews_of(candidate)
-    if not agrees(reviews, teams):
+    if not agrees(candidate, reviews, teams):
         yield nobody_agrees(what, teams, details)
 
 
@@ -66,7 +66,7 @@ GUARD = Guard(
     name="new-access",
     summary="policies let in what they denied, without the word of those who answer for access",
     why="Nothing fails when somebody new gets in: only who is asked can tell whether it is meant.",
-    hint="ask a member of `approvals.access.teams` for a review of the head commit",
+    hint="ask another member of `approvals.access.teams` for a review of the head commit",
     status="effects",
     check=check,
     events=RENDERING,

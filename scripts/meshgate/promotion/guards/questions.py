@@ -41,9 +41,21 @@ def approvals(reviews: Reviews) -> list[Review]:
     ]
 
 
-def agrees(reviews: Reviews, teams: Iterable[str]) -> bool:
-    """Whether somebody of these teams agrees to exactly this head commit."""
-    return any(set(review.teams) & set(teams) for review in approvals(reviews))
+def approvals_that_count(candidate: Candidate, reviews: Reviews) -> list[Review]:
+    """The approvals of exactly this head commit by others than who asked for it, or opened it.
+
+    Where environments.yaml says `notRequester: false`, theirs count, too.
+    """
+    own = {reviews.pull_request.author, candidate.record.requested_by.get("login")}
+    left_out = own if candidate.policy.approvals.not_requester else set()
+    return [review for review in approvals(reviews) if review.login not in left_out]
+
+
+def agrees(candidate: Candidate, reviews: Reviews, teams: Iterable[str]) -> bool:
+    """Whether somebody else of these teams agrees to exactly this head commit."""
+    return any(
+        set(review.teams) & set(teams) for review in approvals_that_count(candidate, reviews)
+    )
 
 
 def nobody_may_agree(what: str, key: str, details: tuple[str, ...]) -> Objection:

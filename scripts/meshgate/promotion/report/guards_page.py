@@ -20,6 +20,8 @@ believed. What a guard needs and cannot find out is a refusal, and so is a guard
   `promotion/gate`.
 - Rules, waivers, inventory and evidence are read from the base branch; the head is data.
 - Where there is no forge, PR15 and PR19 cannot ask anybody: who may merge is then up to git.
+- The word of a team, in PR15 and PR24, is that of a member who neither asked for the promotion nor
+  opened its pull request; `approvals.notRequester: false` lets these agree, too, as in PR19.
 - PR24 is asked where `require.newAccess` is `reviewed`. Without a forge it waits (10) as PR23 does.
 - PR23 is asked of every pull request, also of one that promotes nothing. Without a forge it waits
   (10) and says whose approval it needs: it never passes. A promotion is judged by the rules of the
