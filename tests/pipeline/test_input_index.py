@@ -100,7 +100,7 @@ def test_what_is_cut_short_or_of_another_is_not_believed(tmp_path: Path) -> None
     root.mkdir()
     environments = made(root)
     reached(root, environments, cache)
-    every = [file for file in (cache / "inputs").rglob("*") if file.is_file()]
+    every = [file for file in (cache / "tree-inputs").rglob("*") if file.is_file()]
     assert len(every) == 2
     texts = [file.read_bytes() for file in every]
     for file, text in zip(every, texts[::-1], strict=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -234,17 +236,39 @@ def test_an_entry_that_was_changed_spares_nobody(root: Path, cache: Path) -> Non
     assert diff(root) == expected
     entries = [
         each
-        for section in ("verdicts", "trees", "inputs")
+        for section in ("verdicts", "trees", "tree-inputs")
         for each in cache.rglob(f"{section}/*/*")
         if each.is_file()
     ]
-    assert {each.parent.parent.name for each in entries} == {"verdicts", "trees", "inputs"}
+    assert {each.parent.parent.name for each in entries} == {"verdicts", "trees", "tree-inputs"}
     contents = [each.read_bytes() for each in entries]
     # Each in the place of another, and each cut short.
     for changed in ([*contents[1:], contents[0]], [each[:-9] for each in contents]):
         for entry, content in zip(entries, changed, strict=True):
             entry.write_bytes(content)
         assert diff(root) == expected
+
+
+@pytest.mark.whole
+def test_what_is_kept_of_a_tree_goes_a_week_after_it_was_asked_for_last(
+    root: Path, cache: Path
+) -> None:
+    def kept() -> set[Path]:
+        return {each for name in ("trees", "tree-inputs") for each in cache.rglob(f"{name}/*/*")}
+
+    diff(root)
+    first = kept()
+    for message in ("second", "third"):
+        week_ago = time.time() - 8 * 24 * 60 * 60
+        for path in (*kept(), *cache.rglob(".*-last-cleaned")):
+            os.utime(path, (week_ago, week_ago))
+        change(root, "one environment")
+        commit_all(root, message)
+        diff(root)
+    # Of each its tree, the one before, from which it was carried over, and which one is newest.
+    assert len(first) == 4
+    assert len(kept()) == 6
+    assert len(first & kept()) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
+import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -275,6 +277,43 @@ def test_no_folder_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     assert cache.get("key") is None
     assert list(tmp_path.iterdir()) == []
+
+
+def age(path: Path, days: float) -> None:
+    """Let a file be as old as if it was written so many days ago."""
+    then = time.time() - days * 24 * 60 * 60
+    os.utime(path, (then, then))
+
+
+def test_what_nobody_has_read_for_weeks_is_removed_once_a_day(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, "render")
+    for key in ("unread", "read", "young"):
+        cache.put(digest(key), key)
+    for each in entries(tmp_path):
+        age(each, 29 if b"young" in each.read_bytes() else 31)
+    assert cache.get(digest("read")) == "read"
+
+    cache.put(digest("another"), "another")  # the same day
+    assert len(entries(tmp_path)) == 4
+
+    age(tmp_path / ".render-last-cleaned", 1.1)
+    cache.put(digest("one more"), "one more")
+    left = {key for key in ("unread", "read", "young", "another") if cache.get(digest(key))}
+    assert left == {"read", "young", "another"}
+
+
+def test_an_entry_that_cannot_be_removed_spares_no_other(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, "render", days_unread=7)
+    for key in ("a", "b"):
+        cache.put(digest(key), key)
+    first, second = entries(tmp_path)
+    first.unlink()
+    first.mkdir()
+    for path in (first, second, tmp_path / ".render-last-cleaned"):
+        age(path, 8)
+
+    cache.put(digest("c"), "c")
+    assert (first.is_dir(), second.exists(), len(entries(tmp_path))) == (True, False, 1)
 
 
 def test_a_key_tells_where_a_part_ends() -> None:

@@ -27,7 +27,9 @@ from meshgate.source.cache import Cache, digest
 if TYPE_CHECKING:
     from meshgate.repository import Changed
 
-SECTION = "inputs"
+SECTION = "tree-inputs"
+# A new commit asks for its own entry, of a size that grows with the repository.
+DAYS_UNREAD = 7
 # Part of every key: raise it when what is kept changes.
 FORMAT = "1"
 
@@ -48,7 +50,7 @@ class InputIndex:
     """
 
     def __init__(self, root: Path, cache: Path | None, change: Changed) -> None:
-        self._cache = Cache(cache if change.tree else None, SECTION)
+        self._cache = Cache(cache if change.tree else None, SECTION, days_unread=DAYS_UNREAD)
         self._root = root
         self._change = change
         self._unsure = Names((*change.files, *change.ignored))

@@ -23,6 +23,8 @@ from meshgate.pipeline.verdicts import VerdictQuestion, trusted
 from meshgate.source.cache import Cache, digest
 
 SECTION = "trees"
+# A new commit asks for its own entry, of a size that grows with the repository.
+DAYS_UNREAD = 7
 # Part of every key: raise it when what is kept changes.
 FORMAT = "2"
 
@@ -44,7 +46,7 @@ class JudgedTree:
     def __init__(self, question: VerdictQuestion, tree: str) -> None:
         self._question = question
         self._tree = tree
-        self._cache = Cache(trusted(question) if tree else None, SECTION)
+        self._cache = Cache(trusted(question) if tree else None, SECTION, days_unread=DAYS_UNREAD)
         self._common: tuple[str, ...] = ()
         self._is_new = True
         self.found: dict[str, EnvironmentVerdict] = {}
