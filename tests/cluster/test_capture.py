@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,6 @@ from live_objects import (
     service,
 )
 from meshgate import schema
-from meshgate.cli import init as init_command
 from meshgate.mesh import DataPlane
 from meshgate.model import JSONObject
 from recorded_api import RecordedApi, recorded_api
@@ -36,15 +34,8 @@ pytestmark = pytest.mark.sampled(every=2)
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    return tmp_path / "repository"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[RecordedApi]:
-    with recorded_api(tmp_path, objects_of_a_shop()) as running:
-        yield running
+def running_objects() -> list[JSONObject]:
+    return objects_of_a_shop()
 
 
 def test_the_same_cluster_gives_the_same_bytes(

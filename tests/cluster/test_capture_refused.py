@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,11 @@ from live_objects import (
     live,
     namespace,
 )
-from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.capture.facts import MeshControl, differences
 from meshgate.cluster.kinds import ALL
 from meshgate.errors import install_beside
-from meshgate.model import MeshFacts
+from meshgate.model import JSONObject, MeshFacts
 from places import REPOSITORY
 from recorded_api import CONTEXT, RecordedApi, recorded_api
 
@@ -36,15 +34,8 @@ RIGHTS = REPOSITORY / "sync/rbac/reader.yaml"
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    return tmp_path / "repository"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[RecordedApi]:
-    with recorded_api(tmp_path, objects_of_a_shop()) as running:
-        yield running
+def running_objects() -> list[JSONObject]:
+    return objects_of_a_shop()
 
 
 def test_a_capture_with_much_less_is_refused(

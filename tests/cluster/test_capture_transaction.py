@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from captured_cluster import capture
 from live_objects import deployment, live, namespace, service
 from meshgate import source
-from meshgate.cli import init as init_command
-from meshgate.cli import main
 from meshgate.cluster.capture import files as capture_files
-from recorded_api import RecordedApi, recorded_api
+from meshgate.model import JSONObject
+from recorded_api import RecordedApi
 
 pytestmark = pytest.mark.sampled(every=3)
 
@@ -28,26 +27,14 @@ spec: {ports: [{name: http, port: 80}]}
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    return tmp_path / "repository"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[RecordedApi]:
+def running_objects() -> list[JSONObject]:
     rules = [live("DestinationRule", "shop", f"rule-{n}", spec={"host": "web"}) for n in range(4)]
-    objects = [
+    return [
         *(namespace("shop"), namespace("jobs"), namespace("bank")),
         *(deployment("shop", "web"), deployment("jobs", "x"), deployment("bank", "y")),
         *(service("shop", "web"), *rules),
         live("ServiceEntry", "bank", "card", spec={"hosts": ["card.example"]}),
     ]
-    with recorded_api(tmp_path, objects) as running:
-        yield running
-
-
-def capture(root: Path, api: RecordedApi, *arguments: str) -> int:
-    return main(["-C", str(root), "inventory", "capture", "prod", *api.options, *arguments])
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from live_objects import deployment, live, namespace, peer_authentication, pods, service
-from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.folding import by_kind, first, folded, some
 from meshgate.model import JSONObject
-from recorded_api import RecordedApi, recorded_api
+from recorded_api import RecordedApi
+from verified_cluster import verify
 
 pytestmark = pytest.mark.sampled(every=2)
 
@@ -45,13 +44,7 @@ def test_first_and_some() -> None:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    return tmp_path / "repository"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[RecordedApi]:
+def running_objects() -> list[JSONObject]:
     """Namespaces with a workload each, two foreign objects, and a pod without its sidecar."""
     objects: list[JSONObject] = []
     for number in range(SPACES):
@@ -60,12 +53,7 @@ def api(tmp_path: Path) -> Iterator[RecordedApi]:
         objects += [namespace(space, **MESHED), service(space, "web"), web, *pods(web, None)]
         objects.append(live("VirtualService", space, "web", spec={"hosts": ["web"], "http": []}))
     objects.append(peer_authentication("istio-system", "open", "DISABLE"))
-    with recorded_api(tmp_path, objects) as running:
-        yield running
-
-
-def verify(root: Path, api: RecordedApi, *arguments: str) -> int:
-    return main(["-C", str(root), "verify", "prod", *api.options, *arguments])
+    return objects
 
 
 def test_a_person_reads_a_screen(repository: Path, api: RecordedApi, capsys: Capture) -> None:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from meshgate import answers
-from meshgate.cli import init as init_command
 from meshgate.model import JSON, JSONObject
 from odd_servers import (
     LOGIN_PAGE,
     Capture,
     running_cart,
     told,
-    verify,
 )
-from recorded_api import RecordedApi, recorded_api
+from recorded_api import RecordedApi
+from verified_cluster import verify
 
 pytestmark = pytest.mark.sampled(every=3)
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("odd") / "repository"
-    init_command.init(root)
-    return root
-
-
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[RecordedApi]:
-    with recorded_api(tmp_path, running_cart()) as running:
-        yield running
+def running_objects() -> list[JSONObject]:
+    return running_cart()
 
 
 @pytest.fixture

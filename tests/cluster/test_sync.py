@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import yaml
 from msgspec import to_builtins
 
 from meshgate import schema, source
-from meshgate.cli import init as init_command
 from meshgate.cluster.sync import flux
 from meshgate.model import JSONObject
 from synced_repository import (
@@ -27,13 +25,7 @@ from synced_repository import (
     sync,
 )
 
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    # What a new repository has of it already.
-    shutil.rmtree(tmp_path / "repository/sync")
-    return tmp_path / "repository"
+pytestmark = pytest.mark.usefixtures("never_synced")
 
 
 def test_what_is_written_is_fresh_until_something_changes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import yaml
 from msgspec import structs
 
 from meshgate import config
-from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.cluster.sync import windows
 from meshgate.cluster.sync.target import AllowedKind
@@ -31,13 +29,7 @@ from synced_repository import (
     sync,
 )
 
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    # What a new repository has of it already.
-    shutil.rmtree(tmp_path / "repository/sync")
-    return tmp_path / "repository"
+pytestmark = pytest.mark.usefixtures("never_synced")
 
 
 @pytest.mark.parametrize(

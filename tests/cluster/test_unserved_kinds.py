@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from captured_cluster import capture
 from live_objects import deployment, live, namespace, peer_authentication, service
-from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.model import JSON, JSONObject
 from recorded_api import RecordedApi, recorded_api
+from verified_cluster import verify
 
 pytestmark = pytest.mark.sampled(every=3)
 
@@ -22,12 +23,6 @@ SECURITY = "/apis/security.istio.io/v1beta1"
 POLICIES = f"{SECURITY}/authorizationpolicies"
 GATEWAY = "/apis/gateway.networking.k8s.io"
 NO_SUCH = {"kind": "Status", "message": "the server could not find the requested resource"}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    return tmp_path / "repository"
 
 
 @pytest.fixture
@@ -45,14 +40,6 @@ def api(repository: Path, tmp_path: Path, capsys: Capture) -> Iterator[RecordedA
         assert capture(repository, running, "--force") == 0
         capsys.readouterr()
         yield running
-
-
-def capture(root: Path, api: RecordedApi, *arguments: str) -> int:
-    return main(["-C", str(root), "inventory", "capture", "prod", *api.options, *arguments])
-
-
-def verify(root: Path, api: RecordedApi, *arguments: str) -> int:
-    return main(["-C", str(root), "verify", "prod", *api.options, *arguments])
 
 
 def files(root: Path) -> dict[str, str]:

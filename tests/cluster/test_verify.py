@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from meshgate.cluster.verify.drift import ABSENT, drift
 from meshgate.config import load
 from meshgate.model import JSONObject, Resource
 from meshgate.promotion import evidence
-from recorded_api import RecordedApi, recorded_api
+from recorded_api import RecordedApi
 from verified_cluster import (
     STORED,
     Capture,
@@ -33,23 +32,9 @@ pytestmark = pytest.mark.sampled(every=2)
 LOOKED_AT = {("security.istio.io", "PeerAuthentication")}
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("verify") / "repository"
-    init_command.init(folder)
-    return folder
-
-
 @pytest.fixture
-def repository(template: Path) -> Path:
-    """Read only: no test of this file may write to it."""
-    return template
-
-
-@pytest.fixture
-def api(repository: Path, tmp_path: Path) -> Iterator[RecordedApi]:
-    with recorded_api(tmp_path, reviewed_objects(repository)) as running_api:
-        yield running_api
+def running_objects(repository: Path) -> list[JSONObject]:
+    return reviewed_objects(repository)
 
 
 def the(api: RecordedApi, kind: str, name: str = "") -> JSONObject:
@@ -119,25 +104,22 @@ def test_a_foreign_object_that_decides_nothing(
 
 
 def test_what_the_inventory_has_is_accepted_and_what_it_no_longer_has_is_told(
-    template: Path, tmp_path: Path, api: RecordedApi, capsys: Capture
+    repository: Path, api: RecordedApi, capsys: Capture
 ) -> None:
-    root = tmp_path / "copy"
-    init_command.init(root)
     foreign = peer_authentication("shop", "open", "DISABLE")
     foreign["apiVersion"] = "security.istio.io/v1"
-    file = root / "inventory/prod/foreign.yaml"
+    file = repository / "inventory/prod/foreign.yaml"
     file.write_text(yaml.safe_dump(redacted(foreign)))
     api.objects.append(foreign)
 
-    assert verify(root, api, "--format", "json") == 0
+    assert verify(repository, api, "--format", "json") == 0
     assert told(capsys)["foreign"] == []
 
     foreign["spec"]["mtls"]["mode"] = "PERMISSIVE"
-    assert verify(root, api, "--format", "json") == 1
+    assert verify(repository, api, "--format", "json") == 1
     found = told(capsys)
     assert found["drift"] == []
     assert [each["kind"] for each in found["stale"]] == ["changed"]
-    assert template != root
 
 
 def test_wrong_facts_fail(repository: Path, api: RecordedApi, capsys: Capture) -> None:

@@ -21,7 +21,6 @@ from live_objects import (
     proxy,
     service,
 )
-from meshgate.cli import init as init_command
 from meshgate.cluster.capture import Live, running
 from meshgate.cluster.capture.redact import redacted
 from meshgate.cluster.verify import pushed
@@ -44,23 +43,9 @@ def recorded(name: str) -> JSON:
     return json.loads((RECORDING / f"{name}.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("verify") / "repository"
-    init_command.init(folder)
-    return folder
-
-
 @pytest.fixture
-def repository(template: Path) -> Path:
-    """Read only: no test of this file may write to it."""
-    return template
-
-
-@pytest.fixture
-def api(repository: Path, tmp_path: Path) -> Iterator[RecordedApi]:
-    with recorded_api(tmp_path, reviewed_objects(repository)) as running_api:
-        yield running_api
+def running_objects(repository: Path) -> list[JSONObject]:
+    return reviewed_objects(repository)
 
 
 def recorded_mesh() -> Mesh:

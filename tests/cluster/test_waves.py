@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshgate.cli import init as init_command
 from meshgate.cli import main
 from meshgate.model import JSON, JSONObject
 
 Capture = pytest.CaptureFixture[str]
 ARGOCD = "sync/argocd/prod.yaml"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    init_command.init(tmp_path / "repository")
-    return tmp_path / "repository"
 
 
 def with_clusters(root: Path, waves: JSON = None, **more: JSON) -> int:

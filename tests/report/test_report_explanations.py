@@ -24,12 +24,6 @@ from shop_reports import (
     view_of,
 )
 
-
-@pytest.fixture(scope="module")
-def view() -> View:
-    return view_of(shop())
-
-
 # What a newcomer asks, and how each sort of call ends.
 CALLS = {
     "refused-without-sidecar": ("plain/rogue", "api.shop", 8080),

@@ -31,11 +31,6 @@ from shop_reports import (
 )
 
 
-@pytest.fixture(scope="module")
-def view() -> View:
-    return view_of(shop())
-
-
 @pytest.mark.parametrize("form", SUFFIXES)
 def test_posture_reads_as_its_golden_file(view: View, form: str, *, update: bool) -> None:
     expect(posture.FORMATS[form]([view], OPTIONS), golden("posture", form), update=update)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,19 +28,7 @@ from meshgate.repository.cat_file import ObjectReader
 from promoted import START, commit, git
 from two_commits import (
     WHEN,
-    two_commits,
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return two_commits(tmp_path / "clone")
-
-
-@pytest.fixture
-def repository(folder: Path) -> Iterator[Repository]:
-    with Repository(folder) as repository:
-        yield repository
 
 
 class TestReading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,19 +22,7 @@ from meshgate.repository import (
 from promoted import commit, git
 from two_commits import (
     WHEN,
-    two_commits,
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return two_commits(tmp_path / "clone")
-
-
-@pytest.fixture
-def repository(folder: Path) -> Iterator[Repository]:
-    with Repository(folder) as repository:
-        yield repository
 
 
 @pytest.fixture

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from live_objects import deployment, namespace, pods, proxy
-from meshgate.cli import main
-from recorded_api import RecordedApi
 
 Capture = pytest.CaptureFixture[str]
 LOGIN_PAGE = "<html>\n::error::you are hacked\n##[group]x\n<form>log in</form></html>"
-
-
-def verify(root: Path, api: RecordedApi, *arguments: str) -> int:
-    return main(["-C", str(root), "verify", "prod", *api.options, *arguments])
 
 
 def told(capsys: Capture) -> str:

@@ -1,0 +1,1 @@
+"""What is read of clusters, written for them, and compared with them."""
