@@ -22,8 +22,8 @@ import pytest
 import debian
 import promoted
 from fakes import github
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.forges.local import LocalForge
-from meshgate.promotion.records import Event
 
 LIBRARY = "usr/lib/*/faketime/libfaketimeMT.so.1"
 MINUTE, HOUR, DAY = (dt.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))

@@ -12,13 +12,13 @@ from msgspec import structs
 from judged import base_of, pull_request
 from meshgate.promotion import names
 from meshgate.promotion.deployments import by_word, status_of
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import at_commit, contents, state_path
 from meshgate.promotion.forges import Forge, PullRequest
 from meshgate.promotion.forges.none import NoForge
 from meshgate.promotion.history import history
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.record_times import forward, record_times
-from meshgate.promotion.records import Event
 from meshgate.repository import Repository, mainline
 from promoted import START, Promoted, commit, git, promote
 

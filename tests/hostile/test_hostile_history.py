@@ -14,6 +14,7 @@ from msgspec import structs
 from meshgate.cli import main
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.candidate_builder import CandidateBuilder
+from meshgate.promotion.environment_state import Event, Hold, PendingBackport
 from meshgate.promotion.files import at_commit, contents, ledger_folder, sha256
 from meshgate.promotion.ledger import Recorded, read_ledger, record_bytes
 from meshgate.promotion.line import hold, reject, resume
@@ -21,12 +22,9 @@ from meshgate.promotion.recomputed_history import Deviation, Recomputation, Reco
 from meshgate.promotion.records import (
     Bypass,
     Effects,
-    Event,
     GateResult,
     GateVerdict,
-    Hold,
     InputChange,
-    PendingBackport,
     PromotionRecord,
 )
 from meshgate.promotion.rollback import held_by_rollback

@@ -12,13 +12,14 @@ from judged import NOW, pull_request, reviews
 from meshgate.effect import codec
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event, Hold
 from meshgate.promotion.files import sha256, state_path
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import refusals
 from meshgate.promotion.guards.pr11_held_or_rejected import covers
 from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
 from meshgate.promotion.recorded_effects import recorded_effects
-from meshgate.promotion.records import Event, GateVerdict, Hold, PromotionRecord
+from meshgate.promotion.records import GateVerdict, PromotionRecord
 from meshgate.promotion.transition import RecordDraft
 from meshgate.promotion.transition import _hold as hold_after
 

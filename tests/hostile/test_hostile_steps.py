@@ -10,7 +10,7 @@ import pytest
 
 from judged import judged
 from meshgate.cli import main
-from meshgate.promotion.records import Event
+from meshgate.promotion.environment_state import Event
 from promoted import (
     ENVIRONMENTS,
     FILES,

@@ -12,9 +12,7 @@ from msgspec import structs
 from meshgate.cli import main
 from meshgate.promotion.files import at_commit, contents, sha256, state_path
 from meshgate.promotion.ledger import read_ledger, record_bytes, state_bytes, state_of
-from meshgate.promotion.records import (
-    PromotionRecord,
-)
+from meshgate.promotion.records import PromotionRecord
 from meshgate.repository import Repository
 from promoted import (
     Promoted,

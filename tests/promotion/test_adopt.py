@@ -8,9 +8,9 @@ import pytest
 
 import promoted
 from meshgate.cli import main
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import rendered_folder, state_path
 from meshgate.promotion.ledger import read_state
-from meshgate.promotion.records import Event
 from pipeline import ENVIRONMENTS
 
 

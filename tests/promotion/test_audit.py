@@ -19,6 +19,7 @@ from meshgate.cli import main
 from meshgate.config.shape import schema
 from meshgate.errors import ToolError
 from meshgate.promotion.audit import AuditFault, Renders, faults, foreign
+from meshgate.promotion.environment_state import Event, Hold
 from meshgate.promotion.files import (
     File,
     at_commit,
@@ -29,7 +30,6 @@ from meshgate.promotion.files import (
     state_path,
 )
 from meshgate.promotion.ledger import read_files, read_ledger, record_bytes, state_bytes, state_of
-from meshgate.promotion.records import Event, Hold
 from meshgate.promotion.rollback import held_by_rollback
 from meshgate.repository import Repository
 from promoted import PINNED, START, STRICT, Promoted, commit, git, promote, write

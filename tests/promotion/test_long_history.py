@@ -11,9 +11,9 @@ import pytest
 import promoted
 from meshgate.errors import MeshgateError, RepositoryError
 from meshgate.promotion import main_line, release
+from meshgate.promotion.environment_state import Release
 from meshgate.promotion.files import sha256
 from meshgate.promotion.promote import newer_releases
-from meshgate.promotion.records import Release
 from meshgate.repository import Repository, blob_digests
 from pipeline import Pipeline
 from samples import sample

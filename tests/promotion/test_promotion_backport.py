@@ -9,8 +9,8 @@ from msgspec import structs
 
 from meshgate.model import JSON, Resource
 from meshgate.promotion.backport import facts_between, missing_facts
+from meshgate.promotion.environment_state import Fact, PendingBackport
 from meshgate.promotion.hotfix import pending_facts
-from meshgate.promotion.records import Fact, PendingBackport
 from promotion_samples import BEFORE
 
 

@@ -17,10 +17,11 @@ from examples import examples
 from meshes import Object, shop, thing
 from meshgate.effect import Effect, effect
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import Event, Hold
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import FIRST_SECTIONS, first_sections, render
 from meshgate.promotion.recorded_effects import recorded_effects
-from meshgate.promotion.records import Event, GateVerdict, Hold
+from meshgate.promotion.records import GateVerdict
 from meshgate.report.budget import FIRST, LIMITS, size
 from places import TESTS
 from promotion_samples import replace

@@ -12,9 +12,9 @@ import pytest
 
 from judged import NOW, base_of, judged, proposed
 from meshgate.cli import main
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.judge import HeadJudgement, MergeVerdict, changed_files
-from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
 from meshgate.promotion.transition import RecordDraft, advance
 from meshgate.repository import Repository, commit_files

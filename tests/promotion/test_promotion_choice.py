@@ -6,8 +6,8 @@ import pytest
 
 import promoted
 from meshgate.errors import NothingToPromoteError, UsageError
+from meshgate.promotion.environment_state import Release
 from meshgate.promotion.promote import choose_release, newer_releases, passed_upstream, rejected
-from meshgate.promotion.records import Release
 from pipeline import ENVIRONMENTS, Pipeline, mode
 from pushed import RULE
 

@@ -14,6 +14,15 @@ from msgspec import structs
 
 from examples import examples
 from meshgate.errors import IntegrityError, UsageError
+from meshgate.promotion.environment_state import (
+    EnvironmentState,
+    Event,
+    Fact,
+    Hold,
+    PendingBackport,
+    Previous,
+    Release,
+)
 from meshgate.promotion.files import git_tree, rendered_sum, sha256, state_path
 from meshgate.promotion.ledger import (
     check_chain,
@@ -24,16 +33,7 @@ from meshgate.promotion.ledger import (
     state_bytes,
     state_of,
 )
-from meshgate.promotion.records import (
-    EnvironmentState,
-    Event,
-    Fact,
-    Hold,
-    PendingBackport,
-    Previous,
-    PromotionRecord,
-    Release,
-)
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.transition import RecordDraft, Transition, advance
 from meshgate.repository import Repository, commit_files
 from places import REPOSITORY

@@ -26,6 +26,7 @@ from meshgate.effect import CallChange, Change, Strength, effect
 from meshgate.mesh import Outcome
 from meshgate.model import Acknowledgement, GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates import (
     GATE_TYPES,
     GateType,
@@ -36,7 +37,7 @@ from meshgate.promotion.gates import (
 )
 from meshgate.promotion.gates.gate import across
 from meshgate.promotion.guards import refusals
-from meshgate.promotion.records import Bypass, Event, GateResult, GateVerdict
+from meshgate.promotion.records import Bypass, GateResult, GateVerdict
 from promotion_samples import call, clients, replace
 
 

@@ -27,10 +27,11 @@ from gated import (
 from judged import NOW
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.gates import evaluate_gates
 from meshgate.promotion.guards import refusals
-from meshgate.promotion.records import Event, GateVerdict
+from meshgate.promotion.records import GateVerdict
 from meshgate.promotion.status import Deployment, soak
 from promotion_samples import replace
 from promotion_windows import window

@@ -16,10 +16,10 @@ from judged import CLOCK, NOW, base_of
 from meshgate.cli import main
 from meshgate.errors import RepositoryError
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import Event, Hold
 from meshgate.promotion.forges import CommitStatus, Draft, PullRequest, StatusState
 from meshgate.promotion.forges.local import LocalForge
 from meshgate.promotion.judge import MergeVerdict
-from meshgate.promotion.records import Event, Hold
 from meshgate.promotion.session import Clock
 from meshgate.promotion.statuses import (
     ExpectedCheck,

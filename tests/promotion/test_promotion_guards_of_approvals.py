@@ -10,8 +10,9 @@ from judged import review, reviews
 from meshgate.effect import Strength
 from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.guards import BY_ID
-from meshgate.promotion.records import Bypass, Event
+from meshgate.promotion.records import Bypass
 from meshgate.repository import Signed
 from promotion_samples import replace
 

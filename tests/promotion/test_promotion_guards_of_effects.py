@@ -34,8 +34,9 @@ from meshgate.model import (
     Waiver,
 )
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates import evaluate_gates
-from meshgate.promotion.records import Bypass, Event, GateVerdict
+from meshgate.promotion.records import Bypass, GateVerdict
 from promotion_samples import call, clients, replace
 
 

@@ -21,8 +21,8 @@ from guarded import (
     without,
 )
 from meshgate.promotion.candidate import Candidate, SourceContent
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import FileChange
-from meshgate.promotion.records import Event
 from promotion_samples import replace
 
 

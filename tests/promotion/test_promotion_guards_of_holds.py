@@ -24,7 +24,7 @@ from guarded import (
 from judged import NOW
 from meshgate.model import Pause, Resource
 from meshgate.promotion.candidate import Candidate
-from meshgate.promotion.records import Event, Fact, Hold, PendingBackport
+from meshgate.promotion.environment_state import Event, Fact, Hold, PendingBackport
 from promotion_samples import replace
 
 FACT = Fact("PeerAuthentication/istio-system/default", "/spec/mtls/mode", "DISABLE")

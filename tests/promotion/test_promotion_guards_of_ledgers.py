@@ -25,9 +25,9 @@ from guarded import (
 from judged import reviews
 from meshgate.errors import IntegrityError
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import sha256, state_path
 from meshgate.promotion.ledger import Recorded, record_bytes, state_bytes, state_of
-from meshgate.promotion.records import Event
 from promotion_samples import replace
 
 

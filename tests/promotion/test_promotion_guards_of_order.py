@@ -27,8 +27,9 @@ from guarded import (
 from judged import NOW
 from meshgate.model import Difference, GateEntry, Waiver
 from meshgate.promotion.candidate import Ancestry, Candidate
+from meshgate.promotion.environment_state import EnvironmentState, Event
 from meshgate.promotion.guards import BY_ID
-from meshgate.promotion.records import Bypass, EnvironmentState, Event
+from meshgate.promotion.records import Bypass
 from meshgate.promotion.status import Deployment, EnvironmentStatus
 from promotion_samples import replace
 

@@ -22,8 +22,9 @@ from guarded import (
 from meshgate.mesh import Mode
 from meshgate.model import Acknowledgement, Resource
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.ledger import Recorded
-from meshgate.promotion.records import Effects, Event, RecordedPort
+from meshgate.promotion.records import Effects, RecordedPort
 from promotion_samples import replace
 
 STRICT_SINCE = {"before": {"mode": "PERMISSIVE"}, "after": {"mode": "STRICT"}}

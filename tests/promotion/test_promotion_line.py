@@ -8,9 +8,9 @@ import pytest
 
 import promoted
 from meshgate.errors import NothingToPromoteError, UsageError
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.line import hold, reject, resume, write
-from meshgate.promotion.records import Event
 from pipeline import Pipeline
 
 pytestmark = pytest.mark.sampled(every=3)

@@ -10,10 +10,10 @@ import pytest
 from meshgate import config
 from meshgate.errors import UsageError
 from meshgate.model import Pause
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.policy import EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import Event
 
 TEXT = """\
 environments:

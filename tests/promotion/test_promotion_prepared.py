@@ -12,6 +12,7 @@ from judged import base_of
 from meshgate.errors import RefusedError, WaitingError
 from meshgate.model import Acknowledgement
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.judge import HeadJudgement, MergeVerdict
@@ -25,7 +26,7 @@ from meshgate.promotion.prepare import (
     shrinks,
     upstream,
 )
-from meshgate.promotion.records import Acknowledged, Event, Upstream
+from meshgate.promotion.records import Acknowledged, Upstream
 from meshgate.promotion.transition import RecordDraft, Transition
 from meshgate.repository import Repository
 from promoted import Promoted

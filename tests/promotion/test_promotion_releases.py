@@ -15,7 +15,7 @@ from examples import examples
 from meshgate import source
 from meshgate.errors import BuildError, RepositoryError, ToolError, UsageError
 from meshgate.model import Resource
-from meshgate.promotion.records import Release
+from meshgate.promotion.environment_state import Release
 from meshgate.promotion.release import Releases, changes
 from meshgate.promotion.release_inputs import INPUTS
 from meshgate.promotion.rendering import files_of, render, tool

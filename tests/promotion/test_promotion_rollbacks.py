@@ -12,8 +12,8 @@ from meshgate.errors import (
     UsageError,
     WaitingError,
 )
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.ledger import read_ledger
-from meshgate.promotion.records import Event
 from meshgate.promotion.rollback import prepare_rollback, recorded_bytes
 from pipeline import Pipeline, mode
 from promotion_samples import replace

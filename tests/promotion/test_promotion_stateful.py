@@ -27,13 +27,13 @@ from hypothesis.stateful import (
 import promoted
 from meshgate.errors import IntegrityError, MeshgateError
 from meshgate.promotion.audit import Renders, faults, foreign
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import at_commit, contents
 from meshgate.promotion.ledger import Recorded, read_files, read_ledger
 from meshgate.promotion.line import hold, write
 from meshgate.promotion.prepare import refuse
 from meshgate.promotion.promote import PromoteOptions, prepare_promotion
 from meshgate.promotion.pull_request import propose, supersede
-from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
 from meshgate.repository import Repository
 from pipeline import Pipeline, copy

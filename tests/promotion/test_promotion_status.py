@@ -13,12 +13,12 @@ import pytest
 import promoted
 from meshgate.cli import main
 from meshgate.promotion import overview as line
+from meshgate.promotion.environment_state import Event, Fact, PendingBackport
 from meshgate.promotion.history import enforced, history
 from meshgate.promotion.line import hold, write
 from meshgate.promotion.overview import Outlook, overview
 from meshgate.promotion.promote import PromoteOptions, promote
 from meshgate.promotion.record import record
-from meshgate.promotion.records import Event, Fact, PendingBackport
 from pipeline import Pipeline
 from places import REPOSITORY
 from promoted import Promoted

@@ -6,7 +6,7 @@ import pytest
 
 from meshgate.cli import main
 from meshgate.errors import NothingToPromoteError
-from meshgate.promotion.records import EnvironmentState
+from meshgate.promotion.environment_state import EnvironmentState
 from pipeline import ENVIRONMENTS, PERMISSIVE_FLOOR, Pipeline
 from promoted import git
 from promoted import promote as write_state

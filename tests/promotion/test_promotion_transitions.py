@@ -8,8 +8,7 @@ import pytest
 from msgspec import structs
 
 from meshgate.errors import UsageError
-from meshgate.promotion.files import rendered_sum, state_path
-from meshgate.promotion.records import (
+from meshgate.promotion.environment_state import (
     EnvironmentState,
     Event,
     Fact,
@@ -18,6 +17,7 @@ from meshgate.promotion.records import (
     Previous,
     Release,
 )
+from meshgate.promotion.files import rendered_sum, state_path
 from meshgate.promotion.transition import RecordDraft, Transition, advance
 from promotion_samples import BEFORE, NOW, SOURCE
 

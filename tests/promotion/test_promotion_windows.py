@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
-from meshgate.promotion.records import Event
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.times import duration, format_duration
 from meshgate.promotion.windows import Window, applying, opening
 from promotion_windows import window

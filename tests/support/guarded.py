@@ -17,9 +17,9 @@ from meshgate.model import Resource
 from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.clocks import Clocks
+from meshgate.promotion.environment_state import Hold
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.guards import Refusal, refusals
-from meshgate.promotion.records import Hold
 from promotion_samples import clients, replace, state
 
 TODAY = NOW.date()

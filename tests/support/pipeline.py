@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import promoted
+from meshgate.promotion.environment_state import EnvironmentState, Event
 from meshgate.promotion.files import at_commit, contents
 from meshgate.promotion.forges import Forge
 from meshgate.promotion.forges.bare_repository import BareRepository
@@ -21,7 +22,6 @@ from meshgate.promotion.line import hold, reject, resume, write
 from meshgate.promotion.merge import MergeResult, merge
 from meshgate.promotion.promote import PromoteOptions, promote
 from meshgate.promotion.pull_request import PullRequestResult
-from meshgate.promotion.records import EnvironmentState, Event
 from meshgate.promotion.rollback import roll_back
 from meshgate.promotion.session import Clock, Session, open_session
 from meshgate.repository import Repository

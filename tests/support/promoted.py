@@ -13,10 +13,10 @@ from typing import NamedTuple
 import pytest
 
 from meshgate.promotion.backport import facts_between
+from meshgate.promotion.environment_state import EnvironmentState, Event, PendingBackport
 from meshgate.promotion.files import OWNED, state_path
 from meshgate.promotion.ledger import read_state
 from meshgate.promotion.prepare import prepare
-from meshgate.promotion.records import EnvironmentState, Event, PendingBackport
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import read_rendered, render, tool
 from meshgate.promotion.session import Clock, session_at

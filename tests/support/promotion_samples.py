@@ -21,20 +21,22 @@ from meshgate.effect import (
 from meshgate.effect.clients import CommonClass
 from meshgate.mesh import DataPlane, DecidedBy, Level, Mode, Outcome, Tls, Workload, verdict
 from meshgate.model import Resource
+from meshgate.promotion.environment_state import (
+    EnvironmentState,
+    Event,
+    Previous,
+    RenderedFiles,
+    Source,
+)
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import PageContents, WeakenedPort
 from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import (
     Bypass,
-    EnvironmentState,
-    Event,
     GateResult,
     GateVerdict,
     InputChange,
-    Previous,
     PromotionRecord,
-    RenderedFiles,
-    Source,
     Upstream,
 )
 

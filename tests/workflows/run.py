@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import promoted
 from e2e.build import ensure
 from meshgate.cli.init import init
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.forges import PullRequest, StatusState
-from meshgate.promotion.records import Event
 from meshgate.promotion.release import Releases
 from meshgate.repository import Repository
 from promoted import FILES, RULE, STRICT, commit, git, write

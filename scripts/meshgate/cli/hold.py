@@ -22,8 +22,8 @@ from meshgate.cli.promotions import (
     print_proposals,
     session_of,
 )
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.line import STOPS, hold, write
-from meshgate.promotion.records import Event
 
 STOPPABLE = (Event.PROMOTE, Event.HOTFIX, Event.ROLLBACK)
 

@@ -17,6 +17,7 @@ from meshgate.errors import (
     RepositoryError,
     ToolError,
 )
+from meshgate.promotion.environment_state import EnvironmentState, Event
 from meshgate.promotion.files import (
     OWNED,
     File,
@@ -28,7 +29,7 @@ from meshgate.promotion.files import (
 )
 from meshgate.promotion.ledger import RECORD_NAME, EnvironmentFiles, Recorded, read_files
 from meshgate.promotion.recomputed_history import Recomputation, RecordAtMerge
-from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.release import Releases
 from meshgate.promotion.rendering import render, rendered_of
 from meshgate.promotion.status import SKEW

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from meshgate.model import JSON, Resource
-from meshgate.promotion.records import Fact
+from meshgate.promotion.environment_state import Fact
 
 GONE = object()
 

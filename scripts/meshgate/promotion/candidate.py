@@ -10,11 +10,12 @@ from msgspec import Struct, field
 from meshgate.effect import Effect
 from meshgate.model import Environment, Finding, GateEntry, Pause, Resource
 from meshgate.promotion.clocks import Clocks
+from meshgate.promotion.environment_state import Event, Source
 from meshgate.promotion.files import FileChange
 from meshgate.promotion.forges import PullRequest, Review
 from meshgate.promotion.ledger import EnvironmentFiles
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import Event, PromotionRecord, Source
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.status import EnvironmentStatus
 from meshgate.repository import Signed
 

@@ -15,11 +15,12 @@ from meshgate.pipeline.reports import UNDECIDED, undecided_note
 from meshgate.promotion.candidate import Ancestry, Candidate, Reviews, SourceContent
 from meshgate.promotion.clocks import Clocks
 from meshgate.promotion.deployments import by_word, status_of, with_release
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import FileChange, rendered_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.gates import asks_statuses
 from meshgate.promotion.ledger import EnvironmentFiles, files_at
-from meshgate.promotion.records import Event, PromotionRecord
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Session
 from meshgate.promotion.status import EnvironmentStatus

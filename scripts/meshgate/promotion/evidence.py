@@ -19,7 +19,8 @@ from meshgate.config.reading import parse
 from meshgate.config.typed import typed
 from meshgate.errors import UsageError
 from meshgate.model.document import DocumentPart, Duration, EnvironmentName, about, choice
-from meshgate.promotion.records import GateEvidence, GitID, ReleaseID
+from meshgate.promotion.environment_state import GitID, ReleaseID
+from meshgate.promotion.records import GateEvidence
 
 FOLDER = "promotion/evidence"
 VERSION: Literal[1] = 1

@@ -8,17 +8,17 @@ from typing import NamedTuple
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion import names
 from meshgate.promotion.backport import facts_between
-from meshgate.promotion.prepare import PreparedCommit, prepare, refuse
-from meshgate.promotion.promote import passed_in
-from meshgate.promotion.pull_request import PullRequestResult, propose
-from meshgate.promotion.records import (
-    Bypass,
+from meshgate.promotion.environment_state import (
     EnvironmentState,
     Event,
     Fact,
     PendingBackport,
     Release,
 )
+from meshgate.promotion.prepare import PreparedCommit, prepare, refuse
+from meshgate.promotion.promote import passed_in
+from meshgate.promotion.pull_request import PullRequestResult, propose
+from meshgate.promotion.records import Bypass
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from meshgate.errors import IntegrityError, RepositoryError, UsageError
 from meshgate.promotion.candidate import Candidate, Reviews
 from meshgate.promotion.candidate_builder import CandidateBuilder
+from meshgate.promotion.environment_state import RENDERING, Event
 from meshgate.promotion.files import ADDED, LEDGER, STATE, FileChange, differences, ledger_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.gates import evaluate_gates
@@ -28,7 +29,7 @@ from meshgate.promotion.guards.questions import MOST_SHOWN
 from meshgate.promotion.ledger import read_record
 from meshgate.promotion.loosenings import by_rules_before, unagreed
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import RENDERING, Event, GateResult, PromotionRecord
+from meshgate.promotion.records import GateResult, PromotionRecord
 from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
 from meshgate.repository import merge_bases
 

@@ -20,14 +20,9 @@ from meshgate.config.typed import typed
 from meshgate.errors import IntegrityError, UsageError
 from meshgate.model import JSONObject
 from meshgate.promotion import listed_changes
+from meshgate.promotion.environment_state import EnvironmentState, LedgerPart, Previous
 from meshgate.promotion.files import below, ledger_folder, rendered_folder, sha256, state_path
-from meshgate.promotion.records import (
-    RECORD_KEYS,
-    EnvironmentState,
-    LedgerPart,
-    Previous,
-    PromotionRecord,
-)
+from meshgate.promotion.records import RECORD_KEYS, PromotionRecord
 from meshgate.repository import Repository, TreeEntry
 from meshgate.yamldoc.writing import dump_value
 

@@ -6,10 +6,10 @@ import datetime
 
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import Event, Hold
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.prepare import PreparedCommit, prepare, refuse
 from meshgate.promotion.pull_request import PullRequestResult, propose
-from meshgate.promotion.records import Event, Hold
 from meshgate.promotion.rendering import tool
 from meshgate.promotion.session import Session
 from meshgate.promotion.transition import RecordDraft

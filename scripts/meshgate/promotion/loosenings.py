@@ -17,6 +17,7 @@ from meshgate.config import BASELINE, Configuration
 from meshgate.errors import UsageError
 from meshgate.model import JSONObject
 from meshgate.promotion.candidate import Reviews
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import ledger_folder
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.guards.pr23_loosens_rules import agreed, environments_loosened
@@ -24,7 +25,7 @@ from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.main_line import changing, newest_additions, steps_since
 from meshgate.promotion.policy import FILE
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import Event, PromotionRecord
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.session import Session, baseline_at, configuration_at, rules_at
 from meshgate.wording import plural
 

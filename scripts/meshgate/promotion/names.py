@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meshgate.promotion.records import EnvironmentState, Event, PromotionRecord
+from meshgate.promotion.environment_state import EnvironmentState, Event
+from meshgate.promotion.records import PromotionRecord
 from meshgate.report.escape.visible import visible
 from meshgate.wording import plural
 

@@ -21,6 +21,7 @@ from meshgate.mesh import Mesh, Mode
 from meshgate.model import Pause
 from meshgate.promotion import names
 from meshgate.promotion.deployments import status_of
+from meshgate.promotion.environment_state import EnvironmentState, Release
 from meshgate.promotion.forges import PullRequest
 from meshgate.promotion.judge import MergeVerdict
 from meshgate.promotion.policy import EnvironmentPolicy
@@ -30,7 +31,7 @@ from meshgate.promotion.promote import (
     newer_releases,
     prepare_promotion,
 )
-from meshgate.promotion.records import EnvironmentState, GateResult, Release
+from meshgate.promotion.records import GateResult
 from meshgate.promotion.rendering import read_rendered, render
 from meshgate.promotion.session import Clock, Session, session_at
 from meshgate.repository import Commit

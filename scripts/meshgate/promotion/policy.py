@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from meshgate.errors import UsageError
 from meshgate.model import GateEntry, Pause
 from meshgate.model.environment import RequiredApprovals
-from meshgate.promotion.records import Event
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.windows import Window
 from meshgate.wording.nearest import hint
 

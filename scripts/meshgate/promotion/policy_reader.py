@@ -11,9 +11,9 @@ from meshgate.config import Configuration
 from meshgate.errors import UsageError
 from meshgate.model import Environment, GateEntry
 from meshgate.model.environment import RequiredApprovals, SoakTimes
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates import GATE_TYPES
 from meshgate.promotion.policy import FILE, UNSEEN_FIELDS, EnvironmentPolicy, Policy
-from meshgate.promotion.records import Event
 from meshgate.promotion.times import duration
 from meshgate.promotion.windows import Window, read_window
 from meshgate.wording.nearest import hint

@@ -14,6 +14,7 @@ from meshgate.errors import RefusedError, WaitingError
 from meshgate.promotion import names
 from meshgate.promotion.backport import facts_between
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import EnvironmentState, Event
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.guards.guard import MissingError
 from meshgate.promotion.guards.pr16_opens_by_deleting import LEAST_LEFT
@@ -23,8 +24,6 @@ from meshgate.promotion.ledger import read_record
 from meshgate.promotion.recorded_effects import recorded_effects
 from meshgate.promotion.records import (
     Acknowledged,
-    EnvironmentState,
-    Event,
     GateResult,
     InventoryUsed,
     PromotionRecord,

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
 from meshgate.promotion.backport import missing_facts
+from meshgate.promotion.environment_state import EnvironmentState, Event, Release
 from meshgate.promotion.files import rendered_sum
 from meshgate.promotion.guards.pr17_loses_a_hotfix import given_up
 from meshgate.promotion.ledger import read_ledger
@@ -20,7 +21,7 @@ from meshgate.promotion.pull_request import (
     propose,
     supersede,
 )
-from meshgate.promotion.records import Acknowledged, Bypass, EnvironmentState, Event, Release
+from meshgate.promotion.records import Acknowledged, Bypass
 from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session

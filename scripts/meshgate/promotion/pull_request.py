@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import FORWARD, EnvironmentState, Previous
 from meshgate.promotion.files import (
     ADDED,
     at_commit,
@@ -29,7 +30,7 @@ from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.ledger import read_record, read_state, state_of
 from meshgate.promotion.page import page_contents, render
 from meshgate.promotion.prepare import PreparedCommit
-from meshgate.promotion.records import FORWARD, EnvironmentState, Previous, PromotionRecord
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.session import Session
 from meshgate.repository import MovedError, is_ancestor, push_branch, set_branch
 

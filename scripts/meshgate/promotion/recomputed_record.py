@@ -14,6 +14,7 @@ from msgspec import structs
 
 from meshgate.promotion.backport import facts_between, missing_facts
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event, Hold, PendingBackport, Release
 from meshgate.promotion.gates import asks_others, results
 from meshgate.promotion.guards.pr12_findings import GUARD as FINDINGS
 from meshgate.promotion.guards.pr17_loses_a_hotfix import given_up
@@ -23,13 +24,9 @@ from meshgate.promotion.promote import SHRINKS, passed_in
 from meshgate.promotion.records import (
     Acknowledged,
     Bypass,
-    Event,
     GateResult,
-    Hold,
     InputChange,
-    PendingBackport,
     PromotionRecord,
-    Release,
 )
 from meshgate.promotion.release import changes
 from meshgate.promotion.rollback import held_by_rollback

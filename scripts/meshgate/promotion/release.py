@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from meshgate.errors import RepositoryError, UsageError
+from meshgate.promotion.environment_state import Release, Source
 from meshgate.promotion.files import sha256, sum_of
 from meshgate.promotion.main_line import changing, steps
 from meshgate.promotion.policy import FILE
-from meshgate.promotion.records import InputChange, Release, Source
+from meshgate.promotion.records import InputChange
 from meshgate.promotion.release_inputs import INPUTS, ReleaseInputs
 from meshgate.repository import (
     Commit,

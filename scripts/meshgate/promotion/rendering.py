@@ -19,6 +19,7 @@ from meshgate.errors import BuildError
 from meshgate.model import Resource, put_in
 from meshgate.model.sources import sources_of
 from meshgate.pipeline.judged import errors_in_sources
+from meshgate.promotion.environment_state import RenderedFiles
 from meshgate.promotion.files import (
     SUFFIX,
     git_tree,
@@ -27,7 +28,7 @@ from meshgate.promotion.files import (
     sha256,
     sum_of,
 )
-from meshgate.promotion.records import RenderedFiles, ToolUsed
+from meshgate.promotion.records import ToolUsed
 from meshgate.promotion.release_inputs import ReleaseInputs
 from meshgate.repository import Repository, extract
 from meshgate.source.charts import program as helm

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 
 from meshgate.errors import IntegrityError, NothingToPromoteError, RefusedError, UsageError
+from meshgate.promotion.environment_state import EnvironmentState, Event, Hold, Release
 from meshgate.promotion.files import (
     at_commit,
     below,
@@ -20,14 +21,7 @@ from meshgate.promotion.main_line import newest_additions
 from meshgate.promotion.policy import EnvironmentPolicy
 from meshgate.promotion.prepare import PreparedCommit, prepare, refuse
 from meshgate.promotion.pull_request import PullRequestResult, propose
-from meshgate.promotion.records import (
-    Bypass,
-    EnvironmentState,
-    Event,
-    Hold,
-    PromotionRecord,
-    Release,
-)
+from meshgate.promotion.records import Bypass, PromotionRecord
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session
 from meshgate.promotion.transition import RecordDraft

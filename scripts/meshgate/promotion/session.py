@@ -21,6 +21,7 @@ from meshgate.errors import BuildError, UsageError
 from meshgate.model import Environment, JSONObject, Resource
 from meshgate.pipeline import Judged, Objects, Settings, judge
 from meshgate.promotion import evidence
+from meshgate.promotion.environment_state import EnvironmentState, Release
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.files import at_commit, below, contents, rendered_folder, state_path
 from meshgate.promotion.forges import Forge
@@ -29,7 +30,7 @@ from meshgate.promotion.ledger import read_state
 from meshgate.promotion.main_line import brought_at
 from meshgate.promotion.policy import FILE, EnvironmentPolicy, Policy
 from meshgate.promotion.policy_reader import read_policy
-from meshgate.promotion.records import EnvironmentState, Release, Requester
+from meshgate.promotion.records import Requester
 from meshgate.promotion.release import Releases
 from meshgate.promotion.release_inputs import is_at, named_at
 from meshgate.promotion.rendering import render

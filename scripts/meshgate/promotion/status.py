@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct, structs
 
 from meshgate.model import Resource
+from meshgate.promotion.environment_state import EnvironmentState
 from meshgate.promotion.evidence import Evidence
 from meshgate.promotion.forges import CommitStatus
-from meshgate.promotion.records import EnvironmentState
 
 # Two machines' clocks may differ by this much; what lies further ahead is forged or wrong.
 SKEW = datetime.timedelta(minutes=5)

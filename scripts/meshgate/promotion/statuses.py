@@ -14,6 +14,7 @@ from msgspec import structs
 
 from meshgate.errors import MeshgateError
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.forges import CommitStatus, Forge, PullRequest, StatusState
 from meshgate.promotion.forges.best_effort import BestEffort
 from meshgate.promotion.gates import GATE_TYPES
@@ -22,7 +23,7 @@ from meshgate.promotion.guards.guard import Objection
 from meshgate.promotion.guards.pr09_no_evidence import GUARD as NO_EVIDENCE
 from meshgate.promotion.guards.pr23_loosens_rules import GUARD as LOOSENS_RULES
 from meshgate.promotion.judge import HeadJudgement, judge
-from meshgate.promotion.records import Event, GateResult
+from meshgate.promotion.records import GateResult
 from meshgate.promotion.session import Session
 from meshgate.promotion.times import format_duration
 from meshgate.report.escape import markdown as md

@@ -9,18 +9,17 @@ from typing import NamedTuple
 from msgspec import structs
 
 from meshgate.errors import UsageError
-from meshgate.promotion.files import below, rendered_folder, sha256, state_path
-from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
-from meshgate.promotion.records import (
+from meshgate.promotion.environment_state import (
     EnvironmentState,
     Event,
-    EventDetails,
     Hold,
     PendingBackport,
     Previous,
-    PromotionRecord,
     Release,
 )
+from meshgate.promotion.files import below, rendered_folder, sha256, state_path
+from meshgate.promotion.ledger import record_bytes, state_bytes, state_of
+from meshgate.promotion.records import EventDetails, PromotionRecord
 from meshgate.promotion.rendering import rendered_of
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from meshgate.errors import UsageError
 from meshgate.model import WindowEntry
-from meshgate.promotion.records import Event
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.times import duration, format_moment
 
 # A rollback is the way out of an incident: only a window that names it stands in its way.

@@ -10,11 +10,12 @@ from msgspec import structs
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates.evidence import GATE_TYPE as EVIDENCE
 from meshgate.promotion.gates.gate import GateType, not_applicable
 from meshgate.promotion.gates.soak import GATE_TYPE as SOAK
 from meshgate.promotion.gates.window import GATE_TYPE as WINDOW
-from meshgate.promotion.records import Event, GateResult, GateVerdict
+from meshgate.promotion.records import GateResult, GateVerdict
 from meshgate.promotion.status import EnvironmentStatus
 from meshgate.promotion.times import duration
 from meshgate.promotion.windows import applying

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import FORWARD, Event
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import FORWARD, Event, GateEvidence, GateResult, GateVerdict
+from meshgate.promotion.records import GateEvidence, GateResult, GateVerdict
 
 
 class GateType(Struct, frozen=True):

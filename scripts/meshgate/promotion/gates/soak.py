@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates.gate import GateType, across, failed, passed, waiting
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import Event, GateResult
+from meshgate.promotion.records import GateResult
 from meshgate.promotion.status import EnvironmentStatus, Presence, soak
 from meshgate.promotion.times import duration, format_duration, format_moment
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from meshgate.model import GateEntry
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.gates.gate import GateType, not_applicable, passed, waiting
 from meshgate.promotion.policy import EnvironmentPolicy
-from meshgate.promotion.records import Event, GateResult
+from meshgate.promotion.records import GateResult
 from meshgate.promotion.windows import applying, opening
 
 

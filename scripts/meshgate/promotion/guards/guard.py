@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from meshgate.promotion.candidate import Candidate, Reviews
-from meshgate.promotion.records import Event
+from meshgate.promotion.environment_state import Event
 
 T = TypeVar("T")
 

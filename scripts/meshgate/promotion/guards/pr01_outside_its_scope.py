@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING
 from meshgate.promotion.files import (
     FileChange,
     is_owned,
@@ -13,7 +14,6 @@ from meshgate.promotion.files import (
     state_path,
 )
 from meshgate.promotion.guards.guard import Guard, Objection
-from meshgate.promotion.records import RENDERING
 from meshgate.repository import REGULAR
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import FORWARD, RENDERING, EnvironmentState, Event
 from meshgate.promotion.files import git_tree, rendered_sum
 from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.records import FORWARD, RENDERING, EnvironmentState, Event
 from meshgate.wording import agree, plural
 
 MOST_SHOWN = 10

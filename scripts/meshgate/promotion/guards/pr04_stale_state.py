@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import Event, Previous
 from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.records import Event, Previous
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:

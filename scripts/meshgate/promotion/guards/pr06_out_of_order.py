@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import FORWARD, Event
 from meshgate.promotion.gates import verified
 from meshgate.promotion.guards.guard import Guard, Objection
-from meshgate.promotion.records import FORWARD, Event
 from meshgate.promotion.status import EnvironmentStatus, Presence
 
 

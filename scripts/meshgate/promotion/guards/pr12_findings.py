@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from meshgate.model import Severity
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING, Event
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.guards.questions import MOST_SHOWN
-from meshgate.promotion.records import RENDERING, Event
 from meshgate.wording import plural
 
 # What the cluster would not take at all is never passed over.

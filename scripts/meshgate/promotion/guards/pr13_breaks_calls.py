@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING
 from meshgate.promotion.guards.guard import Guard, Objection
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
@@ -13,7 +14,6 @@ from meshgate.promotion.guards.questions import (
     effect_of,
     how_to_acknowledge,
 )
-from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 

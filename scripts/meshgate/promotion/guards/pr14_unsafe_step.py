@@ -9,9 +9,10 @@ from meshgate.effect import Effect
 from meshgate.effect.changes import PortChange
 from meshgate.mesh import Mode
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING, Event
 from meshgate.promotion.guards.guard import Guard, Objection
 from meshgate.promotion.guards.questions import MOST_SHOWN, effect_of
-from meshgate.promotion.records import RENDERING, Event, PromotionRecord
+from meshgate.promotion.records import PromotionRecord
 from meshgate.promotion.times import format_duration
 from meshgate.wording import agree, plural
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING
 from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
@@ -14,7 +15,6 @@ from meshgate.promotion.guards.questions import (
     nobody_may_agree,
 )
 from meshgate.promotion.names import LOOSENS
-from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 

@@ -11,13 +11,13 @@ from meshgate.effect.lifted import lifted
 from meshgate.model import Resource, ResourceRef
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
     effect_of,
     how_to_acknowledge,
 )
-from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 # Fewer than 70 of 100 resources are left: a patch that deletes too much looks like this.

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from meshgate.promotion.backport import facts_between, missing_facts
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING, Event, Fact
 from meshgate.promotion.guards.guard import Guard, Objection, known
-from meshgate.promotion.records import RENDERING, Event, Fact, PromotionRecord
+from meshgate.promotion.records import PromotionRecord
 from meshgate.wording import plural
 
 

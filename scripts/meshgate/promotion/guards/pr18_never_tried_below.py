@@ -9,9 +9,9 @@ from meshgate.model import JSON, Resource
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.backport import leaves
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import FORWARD
 from meshgate.promotion.guards.guard import Guard, Objection, known
 from meshgate.promotion.guards.questions import MOST_SHOWN, how_to_acknowledge
-from meshgate.promotion.records import FORWARD
 from meshgate.wording import agree, plural
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate, Reviews
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.forges import Review
 from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
 from meshgate.promotion.guards.questions import APPROVED, approvals_that_count
-from meshgate.promotion.records import Event
 from meshgate.wording import agree, plural
 
 CHANGES = "changes-requested"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshgate.effect import Change, describe
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import RENDERING
 from meshgate.promotion.guards.guard import Guard, Objection, reviews_of
 from meshgate.promotion.guards.questions import (
     MOST_SHOWN,
@@ -14,7 +15,6 @@ from meshgate.promotion.guards.questions import (
     nobody_agrees,
     nobody_may_agree,
 )
-from meshgate.promotion.records import RENDERING
 from meshgate.wording import agree, plural
 
 REVIEWED = "reviewed"

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterator
 
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import FORWARD
 from meshgate.promotion.guards.guard import Guard, Objection
-from meshgate.promotion.records import FORWARD
 from meshgate.promotion.status import SKEW
 from meshgate.promotion.times import format_duration, format_utc
 

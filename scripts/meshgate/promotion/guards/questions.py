@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from meshgate.effect import Effect
 from meshgate.promotion.candidate import Candidate, Reviews
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.forges import Review
 from meshgate.promotion.gates import BLOCKING, GATE_TYPES, results
 from meshgate.promotion.guards.guard import Objection, known
-from meshgate.promotion.records import Event, GateVerdict
+from meshgate.promotion.records import GateVerdict
 
 # How many lines of one refusal are shown.
 MOST_SHOWN = 20

@@ -11,16 +11,11 @@ from msgspec import Struct, field, structs
 from meshgate.effect import Effect
 from meshgate.pipeline.reports import baseline_note
 from meshgate.promotion.candidate import Candidate
+from meshgate.promotion.environment_state import EnvironmentState, Event
 from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.guards import BY_ID, Refusal
 from meshgate.promotion.prepare import PreparedCommit
-from meshgate.promotion.records import (
-    EnvironmentState,
-    Event,
-    GateResult,
-    GateVerdict,
-    PromotionRecord,
-)
+from meshgate.promotion.records import GateResult, GateVerdict, PromotionRecord
 from meshgate.promotion.session import Session
 from meshgate.report.escape.visible import visible
 

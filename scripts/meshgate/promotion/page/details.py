@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from meshgate.model import JSONObject
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.files import rendered_folder
 from meshgate.promotion.page.contents import LONG, SHORT, PageContents, WeakenedPort, cut, digest_of
-from meshgate.promotion.records import DeletedPolicy, Event, InputChange
+from meshgate.promotion.records import DeletedPolicy, InputChange
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import block, code, prose, raw_html
 from meshgate.wording import plural

@@ -8,15 +8,10 @@ from collections.abc import Iterable, Sequence
 from meshgate.effect import BREAKING, CallChange, CallState, PortChange, describe
 from meshgate.effect.changes import port_name
 from meshgate.mesh import Verdict
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.guards import BY_ID
 from meshgate.promotion.page.contents import LONG, SHORT, PageContents, cut
-from meshgate.promotion.records import (
-    Event,
-    GateEvidence,
-    GateVerdict,
-    InventoryUsed,
-    PromotionRecord,
-)
+from meshgate.promotion.records import GateEvidence, GateVerdict, InventoryUsed, PromotionRecord
 from meshgate.promotion.times import format_duration, format_utc
 from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, code, prose, row

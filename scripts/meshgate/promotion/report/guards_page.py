@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.guards import Guard
-from meshgate.promotion.records import Event
 
 INTRODUCTION = """\
 # Guards

@@ -10,10 +10,11 @@ from msgspec import Struct, to_builtins
 from meshgate.effect import codec, describe
 from meshgate.model import JSONObject
 from meshgate.promotion import names
+from meshgate.promotion.environment_state import Event
 from meshgate.promotion.guards import Refusal
 from meshgate.promotion.page import PageContents, render
 from meshgate.promotion.pull_request import PullRequestResult
-from meshgate.promotion.records import Event, GateVerdict
+from meshgate.promotion.records import GateVerdict
 from meshgate.promotion.times import format_utc
 from meshgate.report import Options, formats
 from meshgate.report.escape.json_text import Rows, document
