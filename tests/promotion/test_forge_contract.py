@@ -26,11 +26,6 @@ MARKER = "<!-- meshgate:diff -->"
 MESSAGE = "promote(prod): 2026-08-22.3\n\nPromotion-Env: prod"
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("forge") / "template"
-
-
 @pytest.fixture(params=list(WORLDS))
 def world(
     request: pytest.FixtureRequest,

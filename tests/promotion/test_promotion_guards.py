@@ -7,14 +7,6 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
-from test_promotion_guards_of_approvals import REFUSED as APPROVALS
-from test_promotion_guards_of_deletions import REFUSED as DELETIONS
-from test_promotion_guards_of_effects import REFUSED as EFFECTS
-from test_promotion_guards_of_files import REFUSED as FILES
-from test_promotion_guards_of_holds import REFUSED as HOLDS
-from test_promotion_guards_of_ledgers import REFUSED as LEDGERS
-from test_promotion_guards_of_order import REFUSED as ORDER
-from test_promotion_guards_of_steps import REFUSED as STEPS
 
 from guarded import on
 from meshgate.errors import IntegrityError
@@ -22,6 +14,14 @@ from meshgate.promotion import guards
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.guards import BY_FILES, BY_ID, GUARDS, Guard, refusals
 from meshgate.promotion.guards.guard import Objection
+from promotion.test_promotion_guards_of_approvals import REFUSED as APPROVALS
+from promotion.test_promotion_guards_of_deletions import REFUSED as DELETIONS
+from promotion.test_promotion_guards_of_effects import REFUSED as EFFECTS
+from promotion.test_promotion_guards_of_files import REFUSED as FILES
+from promotion.test_promotion_guards_of_holds import REFUSED as HOLDS
+from promotion.test_promotion_guards_of_ledgers import REFUSED as LEDGERS
+from promotion.test_promotion_guards_of_order import REFUSED as ORDER
+from promotion.test_promotion_guards_of_steps import REFUSED as STEPS
 from promotion_samples import replace
 
 

@@ -1,0 +1,1 @@
+"""Promotion: what each guard, gate, flow, forge and page says and does."""
