@@ -313,7 +313,9 @@ def _read(content: bytes, file: str, schema: str, kind: type[Part]) -> tuple[Par
     except UnicodeDecodeError as error:
         raise _broken(file, "is not UTF-8 text") from error
     except UsageError as error:
-        raise _broken(file, "is not as it was written", why=error.what) from error
+        # Beyond the first problem, each on a line of its own.
+        why = "\n".join(filter(None, (error.what, error.why)))
+        raise _broken(file, "is not as it was written", why=why) from error
 
 
 def _broken(file: str, what: str, *, why: str = "") -> IntegrityError:
